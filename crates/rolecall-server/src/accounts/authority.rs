@@ -1,0 +1,109 @@
+//! Who is acting, and what the database says they may do: read anew in the transaction of every write.
+
+use std::collections::BTreeSet;
+
+use rolecall::{Denial, Principal};
+use rolecall_core::{Authority, Permission, Policy, RoleName, SubjectKind};
+
+use super::{store::Status, subject};
+use crate::{
+    app::App,
+    error::ApiError,
+    roles::builtin,
+    store::{Actor, Change},
+};
+
+/// Who calls a service function that changes something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Caller<'a> {
+    /// Over the API, with a verified token.
+    Token(&'a Principal),
+    /// At the command line of the machine itself.
+    CommandLine {
+        /// The name of the operating system's user.
+        system_user: &'a str,
+    },
+    /// At the command line, with the limits of a user.
+    As {
+        /// The user's id.
+        user_id: &'a str,
+    },
+    /// rolecall itself, or somebody who registers.
+    System,
+}
+
+impl Caller<'_> {
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Token(principal) => Actor::User(principal.subject().to_owned()),
+            Self::As { user_id } => Actor::User((*user_id).to_owned()),
+            Self::CommandLine { system_user } => Actor::CommandLine((*system_user).to_owned()),
+            Self::System => Actor::System,
+        }
+    }
+
+    /// Whether the caller is the user `id`.
+    pub(crate) fn is_user(&self, id: &str) -> bool {
+        match self {
+            Self::Token(principal) => principal.subject() == id,
+            Self::As { user_id } => *user_id == id,
+            Self::CommandLine { .. } | Self::System => false,
+        }
+    }
+}
+
+/// What a caller may do in a change, with the policy that says so.
+pub(crate) struct Rights {
+    pub(crate) authority: Authority,
+    pub(crate) policy: std::sync::Arc<(i64, Policy)>,
+    open: BTreeSet<RoleName>,
+}
+
+impl Rights {
+    /// Reads the caller's authority from the database and asks that it includes `permission`.
+    ///
+    /// # Errors
+    ///
+    /// 401 if the caller's account has gone or is not active, 403 if the permission is not held any more.
+    pub(crate) async fn demand(app: &App, change: &mut Change<'_>, caller: Caller<'_>, permission: &'static str) -> Result<Self, ApiError> {
+        let rights = Self::read(app, change, caller).await?;
+        let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+        match caller {
+            Caller::CommandLine { .. } | Caller::System => Ok(rights),
+            _ if rights.authority.holds(&permission) => Ok(rights),
+            _ => Err(ApiError::Lacks(Some(permission))),
+        }
+    }
+
+    /// The same without asking for a permission: for what every user may do to themselves.
+    pub(crate) async fn read(app: &App, change: &mut Change<'_>, caller: Caller<'_>) -> Result<Self, ApiError> {
+        let policy = app.policy().before(change).await?;
+        let authority = match caller {
+            Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
+            Caller::As { user_id } => authority_of(change, &policy.1, user_id).await?,
+            Caller::Token(principal) => {
+                let whole = match principal.kind() {
+                    SubjectKind::User => authority_of(change, &policy.1, principal.subject()).await?,
+                    SubjectKind::Client => return Err(ApiError::Lacks(None)),
+                };
+                let roles = principal.roles().filter_map(|role| role.parse().ok()).collect();
+                let scope = principal.permissions().filter_map(|one| one.parse().ok()).collect();
+                whole.cut_to(&policy.1, &roles, &scope, &builtin::ANY)
+            }
+        };
+        Ok(Self { authority, policy, open: app.settings().registration_roles.clone() })
+    }
+
+    /// The delegation limit: the caller must hold all that `roles` hold.
+    pub(crate) fn cover<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Result<(), ApiError> {
+        self.authority.covers(&self.policy.1, roles, &self.open).map_err(ApiError::Exceeds)
+    }
+}
+
+async fn authority_of(change: &mut Change<'_>, policy: &Policy, id: &str) -> Result<Authority, ApiError> {
+    let now = change.now();
+    let subject = subject::read(change.conn(), id, now).await?;
+    let subject = subject.filter(|subject| subject.status == Status::Active);
+    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
+    Ok(Authority::of(policy, subject.roles.iter().map(|(role, _)| role), &builtin::ANY))
+}

@@ -1,0 +1,101 @@
+//! What users may do to their own account.
+
+use rolecall::Principal;
+use rolecall_core::{FloorKind, Permission};
+use serde_json::json;
+
+use super::{
+    authority::Caller,
+    credentials::{self, LoginError, Proven},
+    failures,
+    registration::{hash_new, parse_email, parse_username},
+    store::{self, Status, User},
+    subject,
+};
+use crate::{
+    app::App,
+    error::{ApiError, FieldError},
+    sessions,
+};
+
+/// The caller's account with every permission that its roles give.
+pub(crate) async fn get(app: &App, id: &str) -> Result<(User, Vec<Permission>), ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let user = store::find_user(&mut conn, id, now).await?.ok_or_else(|| ApiError::unknown("user", id))?;
+    let holds = subject::read(&mut conn, id, now).await?.ok_or_else(|| ApiError::unknown("user", id))?;
+    let policy = app.policy().at_least(&mut conn, holds.head.policy_revision).await?;
+    let permissions = policy.1.permissions_of(holds.roles.iter().map(|(role, _)| role));
+    Ok((user, permissions.into_iter().collect()))
+}
+
+/// Changes the caller's own e-mail address; `None` takes it away.
+pub(crate) async fn update_email(app: &App, caller: Caller<'_>, id: &str, email: Option<&str>) -> Result<(), ApiError> {
+    let email = email.map(parse_email).transpose()?;
+    app.change(caller, async |change| {
+        let now = change.now();
+        let before = store::find_user(change.conn(), id, now).await?.ok_or_else(|| ApiError::unknown("user", id))?;
+        if before.status != Status::Active {
+            return Err(ApiError::Denied(rolecall::Denial::EndedToken));
+        }
+        if before.email != email {
+            store::update_user(change, &User { email: email.clone(), ..before }).await?;
+            change.tell(json!({ "action": "user.updated", "subject": id }));
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Changes the caller's own password. Other sessions end, and older tokens stop working; the own session
+/// may go on.
+pub(crate) async fn change_password(
+    app: &App,
+    caller: &Principal,
+    current: &str,
+    new: &str,
+    address: &str,
+) -> Result<(), LoginError> {
+    let user = super::service::get(app, caller.subject()).await?;
+    let (caller, session) = (Caller::Token(caller), caller.session());
+    let proven = match credentials::prove(app, &user.username, current, address).await {
+        Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
+        other => other?,
+    };
+    if replace_password(app, caller, &proven, new, session).await? { Ok(()) } else { Err(LoginError::Failed(wrong_current_password())) }
+}
+
+/// Changes a password without a token: the way out of a forced change and of a reset code.
+pub(crate) async fn change_forced(app: &App, username: &str, current: &str, new: &str, address: &str) -> Result<(), LoginError> {
+    let proven = credentials::prove(app, username, current, address).await?;
+    let caller = Caller::As { user_id: &proven.id };
+    if replace_password(app, caller, &proven, new, None).await? { Ok(()) } else { Err(LoginError::Wrong) }
+}
+
+fn wrong_current_password() -> ApiError {
+    ApiError::Invalid(FieldError::body("current_password", "wrong_password", "the current password is not right"))
+}
+
+/// Whether the password was replaced; not if what was proven is no longer what is stored.
+async fn replace_password(
+    app: &App,
+    caller: Caller<'_>,
+    proven: &Proven,
+    new: &str,
+    keep_session: Option<&str>,
+) -> Result<bool, ApiError> {
+    let hash = hash_new(app, "new_password", new, &parse_username(&proven.username)?).await?;
+    app.change(caller, async |change| {
+        let stored = store::find_credentials(change.conn(), &proven.username).await?;
+        if stored.as_ref() != Some(&proven.credentials) {
+            return Ok(false);
+        }
+        store::set_password(change, &proven.id, &hash).await?;
+        failures::forget(change.conn(), &proven.account).await?;
+        sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
+        change.raise_floor(FloorKind::Subject, &proven.id);
+        change.tell(json!({ "action": "user.password_changed", "subject": proven.id }));
+        Ok(true)
+    })
+    .await
+}

@@ -1,0 +1,149 @@
+//! New users: by themselves, by an administrator, and for `dev` and the examples.
+
+use std::time::Duration;
+
+use rolecall_core::{RoleName, Timestamp};
+use serde_json::json;
+
+use super::{
+    authority::{Caller, Rights},
+    credentials::hash_reset_code,
+    store::{self, NewUser, User},
+};
+use crate::{
+    app::App,
+    error::{ApiError, FieldError},
+    ids,
+    passwords::{HashError, Password},
+    roles::assignments::{self, Validity},
+    store::Change,
+    usernames::Username,
+};
+
+/// How long a reset code works.
+const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
+const MAX_EMAIL_LENGTH: usize = 254;
+
+/// A reset code, shown once.
+#[derive(Clone, Debug)]
+pub(crate) struct ResetCode {
+    pub(crate) code: String,
+    pub(crate) hash: String,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl ResetCode {
+    pub(crate) fn new(now: Timestamp) -> Result<Self, ApiError> {
+        let code = ids::new_reset_code().map_err(ApiError::internal)?;
+        let canonical = ids::canonical_reset_code(&code).unwrap_or_else(|| code.clone());
+        Ok(Self { hash: hash_reset_code(&canonical), code, expires_at: now.plus(RESET_CODE_LIFETIME) })
+    }
+}
+
+/// What a new user is to be.
+pub(crate) struct Wanted<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) roles: Vec<RoleName>,
+}
+
+/// Registers somebody who is not logged in, with the roles of the configuration.
+pub(crate) async fn register(app: &App, username: &str, password: &str, email: Option<&str>, address: &str) -> Result<User, ApiError> {
+    if !app.settings().registration_open {
+        return Err(ApiError::Forbidden("Registration is closed"));
+    }
+    let parts = app.parts();
+    if let Some(retry_after) = parts.registering_addresses.take(address, parts.clock.monotonic()) {
+        return Err(ApiError::TooMany { retry_after });
+    }
+    let roles = app.settings().registration_roles.iter().cloned().collect();
+    let wanted = Wanted { username, password: Some(password), email, roles };
+    Ok(create(app, Caller::System, &wanted).await?.0)
+}
+
+/// Makes a user; without a password the answer holds a reset code.
+pub(crate) async fn create(app: &App, caller: Caller<'_>, wanted: &Wanted<'_>) -> Result<(User, Option<ResetCode>), ApiError> {
+    let username = parse_username(wanted.username)?;
+    let email = wanted.email.map(parse_email).transpose()?;
+    let hash = match wanted.password {
+        Some(password) => Some(hash_new(app, "password", password, &username).await?),
+        None => None,
+    };
+    let reset = if hash.is_none() { Some(ResetCode::new(app.now())?) } else { None };
+    let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
+    let user = NewUser {
+        id: &id,
+        username: username.as_str(),
+        email: email.as_deref(),
+        password_hash: hash.as_deref(),
+        reset_code_hash: reset.as_ref().map(|reset| reset.hash.as_str()),
+        reset_expires_at: reset.as_ref().map(|reset| reset.expires_at),
+    };
+    let user = app
+        .change(caller, async |change| {
+            let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+            create_in(change, &rights, caller, &user, &wanted.roles).await
+        })
+        .await?;
+    Ok((user, reset))
+}
+
+async fn create_in(change: &mut Change<'_>, rights: &Rights, caller: Caller<'_>, user: &NewUser<'_>, roles: &[RoleName]) -> Result<User, ApiError> {
+    if store::find_id(change.conn(), user.username).await?.is_some() || !store::insert_user(change, user).await? {
+        return Err(ApiError::already_there("user", user.username));
+    }
+    change.tell(json!({ "action": "user.created", "subject": user.id }));
+    for role in roles {
+        assignments::assign_in(change, rights, caller, user.id, role, "", &Validity::default()).await?;
+    }
+    let now = change.now();
+    let created = store::find_user(change.conn(), user.id, now).await?;
+    created.ok_or_else(|| ApiError::unknown("user", user.id))
+}
+
+/// The one form of a user name, for creating, logging in, searching and renaming.
+pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
+    Username::parse(text).map_err(|problem| ApiError::Invalid(FieldError::body("username", problem.code(), problem.to_string())))
+}
+
+/// An address has one `@` with something on both sides; whether it works only a letter could tell.
+pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
+    let fits = text.len() <= MAX_EMAIL_LENGTH
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+        && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    if fits { Ok(text.to_owned()) } else { Err(ApiError::Invalid(FieldError::body("email", "email", "that is not an e-mail address"))) }
+}
+
+/// Checks a new password against the rules and hashes it.
+pub(crate) async fn hash_new(app: &App, member: &str, password: &str, username: &Username) -> Result<String, ApiError> {
+    let parts = app.parts();
+    let refused = |problem: crate::passwords::PasswordProblem| {
+        ApiError::Invalid(FieldError::body(member, problem.code(), problem.to_string()))
+    };
+    let password = Password::new(password.to_owned()).map_err(refused)?;
+    if !app.settings().exempt_users.contains(username.as_str()) {
+        parts.password_policy.check(&password, username.as_str()).map_err(refused)?;
+    }
+    parts.hasher.parameters().scheme().check(&password).map_err(refused)?;
+    parts.hasher.hash(password).await.map_err(|error| match error {
+        HashError::Busy => ApiError::Busy,
+        other => ApiError::internal(other),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn email_addresses_by_table() {
+        for good in ["a@b", "first.last+tag@mail.example", "ü@example.de"] {
+            assert!(parse_email(good).is_ok(), "{good}");
+        }
+        let long = format!("{}@b", "a".repeat(260));
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: c@d", long.as_str()] {
+            assert!(parse_email(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The rules for users as an administrator sees them.
+
+use rolecall_core::FloorKind;
+use serde_json::json;
+
+use super::{
+    authority::{Caller, Rights},
+    failures,
+    registration::{ResetCode, hash_new, parse_email, parse_username},
+    store::{self, Status, User, UserFilter},
+};
+use crate::{
+    app::App,
+    error::ApiError,
+    roles::{assignment_store, assignments},
+    sessions,
+    store::Change,
+    usernames::Username,
+};
+
+const WRITE: &str = "rolecall.users:write";
+
+/// What of a user is to change; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) username: Option<String>,
+    /// `Some(None)` takes the address away.
+    pub(crate) email: Option<Option<String>>,
+    pub(crate) status: Option<Status>,
+}
+
+/// Up to `limit` users after `after`, narrowed by an exact user name or a search text.
+pub(crate) async fn list(app: &App, after: &str, username: Option<&str>, search: &str, limit: i64) -> Result<Vec<User>, ApiError> {
+    // a user name is looked up in the form it is stored in; one that cannot be stored finds nobody
+    let exact = match username.map(Username::parse) {
+        Some(Ok(name)) => name.as_str().to_owned(),
+        Some(Err(_)) => return Ok(Vec::new()),
+        None => String::new(),
+    };
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    Ok(store::list_users(&mut conn, &UserFilter { after, username: &exact, search }, limit, now).await?)
+}
+
+pub(crate) async fn get(app: &App, id: &str) -> Result<User, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    store::find_user(&mut conn, id, now).await?.ok_or_else(|| ApiError::unknown("user", id))
+}
+
+/// Changes user name, e-mail or status.
+pub(crate) async fn update(app: &App, caller: Caller<'_>, id: &str, changes: &Changes) -> Result<User, ApiError> {
+    let username = changes.username.as_deref().map(parse_username).transpose()?;
+    let email = changes.email.clone().map(|email| email.as_deref().map(parse_email).transpose()).transpose()?;
+    app.change(caller, async |change| {
+        let before = demand_on(app, change, caller, id).await?;
+        let mut after = before.clone();
+        if let Some(username) = &username {
+            username.as_str().clone_into(&mut after.username);
+        }
+        after.email = email.clone().unwrap_or(after.email);
+        after.status = changes.status.unwrap_or(after.status);
+        if after == before {
+            return Ok(before);
+        }
+        if after.username != before.username && store::find_id(change.conn(), &after.username).await?.is_some() {
+            return Err(ApiError::already_there("user", &after.username));
+        }
+        let lasting = assignments::lasting_admins(change).await?;
+        store::update_user(change, &after).await?;
+        assignments::keep_an_admin(change, lasting).await?;
+        // a new name too: guards and applications know callers by it
+        if after.status != Status::Active || after.username != before.username {
+            end_access(change, id).await?;
+        }
+        change.tell(json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() }));
+        after.updated_at = change.now();
+        Ok(after)
+    })
+    .await
+}
+
+/// Deletes a user with assignments and sessions.
+pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let now = change.now();
+        let Some(user) = store::find_user(change.conn(), id, now).await? else {
+            return Ok(());
+        };
+        cover_subject(change, &rights, id).await?;
+        let lasting = assignments::lasting_admins(change).await?;
+        end_access(change, id).await?;
+        store::delete_user(change, id).await?;
+        assignments::keep_an_admin(change, lasting).await?;
+        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        change.tell(json!({ "action": "user.deleted", "subject": id }));
+        Ok(())
+    })
+    .await
+}
+
+/// Takes the password away and makes a one-time code instead; sessions end at once.
+pub(crate) async fn reset(app: &App, caller: Caller<'_>, id: &str) -> Result<ResetCode, ApiError> {
+    let code = ResetCode::new(app.now())?;
+    app.change(caller, async |change| {
+        let user = demand_on(app, change, caller, id).await?;
+        store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
+        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        end_access(change, id).await?;
+        change.tell(json!({ "action": "user.reset", "subject": id }));
+        Ok(())
+    })
+    .await?;
+    Ok(code)
+}
+
+/// Sets a password from the command line of the machine itself, and opens a locked account.
+pub(crate) async fn set_password(app: &App, caller: Caller<'_>, id: &str, password: &str) -> Result<(), ApiError> {
+    let user = get(app, id).await?;
+    let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
+    app.change(caller, async |change| {
+        let user = demand_on(app, change, caller, id).await?;
+        store::set_password(change, id, &hash).await?;
+        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        end_access(change, id).await?;
+        change.tell(json!({ "action": "user.password_set", "subject": id }));
+        Ok(())
+    })
+    .await
+}
+
+/// Logs a user out everywhere.
+pub(crate) async fn end_sessions(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, "rolecall.sessions:revoke").await?;
+        required(change, id).await?;
+        cover_subject(change, &rights, id).await?;
+        end_access(change, id).await?;
+        change.tell(json!({ "action": "user.sessions_ended", "subject": id }));
+        Ok(())
+    })
+    .await
+}
+
+/// Ends every session and refuses every token of a subject.
+pub(crate) async fn end_access(change: &mut Change<'_>, id: &str) -> Result<(), ApiError> {
+    sessions::store::end_all(change, id).await?;
+    change.raise_floor(FloorKind::Subject, id);
+    Ok(())
+}
+
+async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
+    let now = change.now();
+    store::find_user(change.conn(), id, now).await?.ok_or_else(|| ApiError::unknown("user", id))
+}
+
+async fn demand_on(app: &App, change: &mut Change<'_>, caller: Caller<'_>, id: &str) -> Result<User, ApiError> {
+    let rights = Rights::demand(app, change, caller, WRITE).await?;
+    let user = required(change, id).await?;
+    cover_subject(change, &rights, id).await?;
+    Ok(user)
+}
+
+/// The delegation limit on a subject: whoever acts on it could act as it.
+async fn cover_subject(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
+    let now = change.now();
+    let roles = assignment_store::roles_of(change.conn(), id, now).await?;
+    rights.cover(&roles)
+}

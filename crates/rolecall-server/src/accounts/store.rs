@@ -1,0 +1,277 @@
+use rolecall_core::{RoleName, Timestamp};
+
+use crate::store::{Change, Conn, StoreError, on, queries};
+
+queries! {
+    INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
+    INSERT_USER = "INSERT INTO users (id, username, email, disabled, must_change_password, password_hash, \
+        reset_code_hash, reset_expires_at, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (username) DO NOTHING";
+    LIST_USERS = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.created_at, u.updated_at, a.role \
+        FROM (SELECT id, username, email, disabled, must_change_password, created_at, updated_at FROM users \
+              WHERE id > $1 AND ($2 = '' OR username = $2) \
+              AND ($3 = '' OR username LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!') \
+              ORDER BY id LIMIT $4) u \
+        LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
+             AND (a.valid_from IS NULL OR a.valid_from <= $5) AND (a.expires_at IS NULL OR a.expires_at > $5) \
+        ORDER BY u.id, a.role";
+    FIND_USER = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.created_at, u.updated_at, a.role \
+        FROM users u \
+        LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
+             AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
+        WHERE u.id = $1 ORDER BY a.role";
+    FIND_ID = "SELECT id FROM users WHERE username = $1";
+    FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
+        FROM users WHERE username = $1";
+    UPDATE_USER = "UPDATE users SET username = $2, email = $3, disabled = $4, must_change_password = $5, updated_at = $6 WHERE id = $1";
+    SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
+        reset_expires_at = NULL, updated_at = $4 WHERE id = $1";
+    SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
+        reset_expires_at = $3, updated_at = $4 WHERE id = $1";
+    REHASH = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
+    COUNT_USERS = "SELECT COUNT(*) FROM users";
+}
+
+/// A user as the API shows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) id: String,
+    pub(crate) username: String,
+    pub(crate) email: Option<String>,
+    pub(crate) status: Status,
+    /// Assigned, global, valid now.
+    pub(crate) roles: Vec<RoleName>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// Whether a user may log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Active,
+    Disabled,
+    PasswordChangeRequired,
+}
+
+impl Status {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::PasswordChangeRequired => "password_change_required",
+        }
+    }
+
+    pub(crate) const fn of(disabled: bool, must_change_password: bool) -> Self {
+        match (disabled, must_change_password) {
+            (true, _) => Self::Disabled,
+            (false, true) => Self::PasswordChangeRequired,
+            (false, false) => Self::Active,
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Active, Self::Disabled, Self::PasswordChangeRequired]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| "status is `active`, `disabled` or `password_change_required`".to_owned())
+    }
+}
+
+/// What a log-in is checked against.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    pub(crate) password_hash: Option<String>,
+    pub(crate) reset_code_hash: Option<String>,
+    pub(crate) reset_expires_at: Option<Timestamp>,
+}
+
+/// What a new user begins with.
+pub(crate) struct NewUser<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) password_hash: Option<&'a str>,
+    pub(crate) reset_code_hash: Option<&'a str>,
+    pub(crate) reset_expires_at: Option<Timestamp>,
+}
+
+type UserRow = (String, String, Option<String>, bool, bool, i64, i64, Option<String>);
+
+/// Folds the rows of a user and their roles, which stand next to each other, into one user.
+fn fold(rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
+    let mut users: Vec<User> = Vec::new();
+    for (id, username, email, disabled, must_change, created_at, updated_at, role) in rows {
+        let role = role.map(|role| role.parse::<RoleName>().map_err(StoreError::inconsistent)).transpose()?;
+        if users.last().is_none_or(|last| last.id != id) {
+            let status = Status::of(disabled, must_change);
+            let (created_at, updated_at) = (Timestamp::from_micros(created_at), Timestamp::from_micros(updated_at));
+            users.push(User { id, username, email, status, roles: Vec::new(), created_at, updated_at });
+        }
+        if let Some(user) = users.last_mut() {
+            user.roles.extend(role);
+        }
+    }
+    Ok(users)
+}
+
+/// What a list of users is narrowed by; empty texts narrow nothing.
+pub(crate) struct UserFilter<'a> {
+    pub(crate) after: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) search: &'a str,
+}
+
+pub(crate) async fn list_users(conn: &mut Conn, filter: &UserFilter<'_>, limit: i64, now: Timestamp) -> Result<Vec<User>, StoreError> {
+    let pattern = if filter.search.is_empty() { String::new() } else { format!("%{}%", escape_like(filter.search)) };
+    fold(on!(conn, |c| sqlx::query_as(LIST_USERS)
+        .bind(filter.after)
+        .bind(filter.username)
+        .bind(pattern.as_str())
+        .bind(limit)
+        .bind(now.micros())
+        .fetch_all(c)
+        .await)?)
+}
+
+/// `%`, `_` and the escape itself stand for themselves.
+fn escape_like(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            escaped.push('!');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+pub(crate) async fn find_user(conn: &mut Conn, id: &str, now: Timestamp) -> Result<Option<User>, StoreError> {
+    let rows = on!(conn, |c| sqlx::query_as(FIND_USER).bind(id).bind(now.micros()).fetch_all(c).await)?;
+    Ok(fold(rows)?.pop())
+}
+
+pub(crate) async fn find_id(conn: &mut Conn, username: &str) -> Result<Option<String>, StoreError> {
+    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_ID).bind(username).fetch_optional(c).await)?;
+    Ok(row.map(|(id,)| id))
+}
+
+pub(crate) async fn count_users(conn: &mut Conn) -> Result<i64, StoreError> {
+    let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT_USERS).fetch_one(c).await)?;
+    Ok(count)
+}
+
+type CredentialsRow = (String, bool, bool, Option<String>, Option<String>, Option<i64>);
+
+pub(crate) async fn find_credentials(conn: &mut Conn, username: &str) -> Result<Option<Credentials>, StoreError> {
+    let row: Option<CredentialsRow> = on!(conn, |c| sqlx::query_as(FIND_CREDENTIALS).bind(username).fetch_optional(c).await)?;
+    Ok(row.map(|(id, disabled, must_change, password_hash, reset_code_hash, reset_expires_at)| Credentials {
+        id,
+        status: Status::of(disabled, must_change),
+        password_hash,
+        reset_code_hash,
+        reset_expires_at: reset_expires_at.map(Timestamp::from_micros),
+    }))
+}
+
+/// Whether the user name was free.
+pub(crate) async fn insert_user(change: &mut Change<'_>, user: &NewUser<'_>) -> Result<bool, StoreError> {
+    let now = change.now();
+    let must_change = user.password_hash.is_none();
+    let conn = change.conn();
+    on!(conn, |c| sqlx::query(INSERT_SUBJECT).bind(user.id).execute(c).await.map(drop))?;
+    let rows = on!(conn, |c| sqlx::query(INSERT_USER)
+        .bind(user.id)
+        .bind(user.username)
+        .bind(user.email)
+        .bind(false)
+        .bind(must_change)
+        .bind(user.password_hash)
+        .bind(user.reset_code_hash)
+        .bind(user.reset_expires_at.map(Timestamp::micros))
+        .bind(now.micros())
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Writes user name, e-mail and status.
+pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<(), StoreError> {
+    let now = change.now().micros();
+    let conn = change.conn();
+    on!(conn, |c| sqlx::query(UPDATE_USER)
+        .bind(user.id.as_str())
+        .bind(user.username.as_str())
+        .bind(user.email.as_deref())
+        .bind(user.status == Status::Disabled)
+        .bind(user.status == Status::PasswordChangeRequired)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Sets a password hash; a reset code dies with it.
+pub(crate) async fn set_password(change: &mut Change<'_>, id: &str, hash: &str) -> Result<(), StoreError> {
+    let now = change.now().micros();
+    let conn = change.conn();
+    on!(conn, |c| sqlx::query(SET_PASSWORD).bind(id).bind(hash).bind(false).bind(now).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Takes the password away and sets a reset code's hash.
+pub(crate) async fn set_reset_code(change: &mut Change<'_>, id: &str, hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+    let now = change.now().micros();
+    let conn = change.conn();
+    on!(conn, |c| sqlx::query(SET_RESET_CODE)
+        .bind(id)
+        .bind(hash)
+        .bind(expires_at.micros())
+        .bind(now)
+        .bind(true)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Replaces a hash by one of the same password, unless it was changed meanwhile. Takes nothing away.
+pub(crate) async fn rehash(conn: &mut Conn, id: &str, old: &str, new: &str) -> Result<(), StoreError> {
+    on!(conn, |c| sqlx::query(REHASH).bind(id).bind(old).bind(new).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+/// Deletes a user with assignments and sessions. Whether there was one.
+pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
+    let conn = change.conn();
+    let rows = on!(conn, |c| sqlx::query(DELETE_SUBJECT).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_text_stands_for_itself() {
+        assert_eq!(escape_like("50%_a!B"), "50!%!_a!!b");
+    }
+
+    #[test]
+    fn a_status_is_read_as_it_is_written() {
+        for status in [Status::Active, Status::Disabled, Status::PasswordChangeRequired] {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        assert!("Active".parse::<Status>().is_err());
+        assert_eq!(Status::of(true, true), Status::Disabled);
+    }
+}

@@ -1,0 +1,112 @@
+//! What every handler and command works with.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use rolecall::{Clock, LiveState, token::SigningKey};
+use rolecall_core::{RoleName, Timestamp};
+
+use crate::{
+    accounts::authority::Caller,
+    audit::Chain,
+    error::ApiError,
+    keys,
+    passwords::{Hasher, PasswordPolicy},
+    roles::policy_cache::PolicyCache,
+    store::{Change, Store, StoreError},
+    throttle::{AddressLimiter, InFlight},
+    vault::MasterKey,
+};
+
+/// What the configuration says, as far as the services need it.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) issuer: String,
+    /// The audience of tokens for which none was asked.
+    pub(crate) audience: String,
+    pub(crate) access_ttl: Duration,
+    pub(crate) max_token_bytes: usize,
+    pub(crate) registration_open: bool,
+    pub(crate) registration_roles: BTreeSet<RoleName>,
+    pub(crate) password_grant: bool,
+    /// Names of demo users, whose password the list of common ones may hold.
+    pub(crate) exempt_users: BTreeSet<String>,
+}
+
+/// The application: the open database and everything that lives beside it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) chain: Chain,
+    pub(crate) vault: MasterKey,
+    pub(crate) account_key: hmac::Key,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) live: LiveState,
+    pub(crate) signer: ArcSwap<SigningKey>,
+    pub(crate) hasher: Hasher,
+    pub(crate) password_policy: PasswordPolicy,
+    pub(crate) settings: Settings,
+    pub(crate) policy: PolicyCache,
+    pub(crate) failing_addresses: AddressLimiter,
+    pub(crate) registering_addresses: AddressLimiter,
+    pub(crate) in_flight: InFlight,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn policy(&self) -> &PolicyCache {
+        &self.0.policy
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Makes a change in the name of `caller`. Before it returns, the guards of this process refuse
+    /// what the change took away; those of other processes follow within their poll.
+    pub(crate) async fn change<T>(
+        &self,
+        caller: Caller<'_>,
+        work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let now = self.now();
+        let (done, changed) = self.store().change(&self.0.chain, &caller.actor(), now, work).await?;
+        if let Some(changed) = changed {
+            self.0.live.raise(&changed.floors);
+            if changed.keys {
+                keys::service::load(self).await?;
+            }
+            tracing::info!(revision = changed.revision, policy = changed.policy, floors = changed.floors.len(), "changed");
+        }
+        Ok(done)
+    }
+
+    /// What a user name is counted under: a keyed hash, so that the table of failures holds no names.
+    pub(crate) fn account_of(&self, username: &str) -> String {
+        use base64::Engine as _;
+        let tag = hmac::sign(&self.0.account_key, username.as_bytes());
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(tag.as_ref())
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.store().ping().await
+    }
+}

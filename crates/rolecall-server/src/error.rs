@@ -1,0 +1,220 @@
+//! What can go wrong in the API, and the one place that says how it is answered.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use rolecall::{Denial, Problem};
+use rolecall_core::{Excess, Permission, RoleName};
+use serde_json::json;
+
+use crate::store::StoreError;
+
+/// A member of a body, path or query that cannot be taken, written as FastAPI writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FieldError {
+    /// Where it stands: `["body", "username"]`.
+    pub(crate) loc: Vec<String>,
+    pub(crate) msg: String,
+    pub(crate) kind: &'static str,
+}
+
+impl FieldError {
+    pub(crate) fn body(member: &str, kind: &'static str, msg: impl Into<String>) -> Self {
+        Self { loc: vec!["body".into(), member.into()], msg: msg.into(), kind }
+    }
+
+    pub(crate) fn query(member: &str, kind: &'static str, msg: impl Into<String>) -> Self {
+        Self { loc: vec!["query".into(), member.into()], msg: msg.into(), kind }
+    }
+}
+
+/// Everything a service function can refuse.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// A member is wrong.
+    #[error("{}", .0.msg)]
+    Invalid(FieldError),
+    /// A body is not what its content type says.
+    #[error("{0}")]
+    Malformed(String),
+    #[error("{0}")]
+    UnsupportedMediaType(&'static str),
+    #[error("the body is too large")]
+    TooLarge,
+    /// Something named does not exist.
+    #[error("no {kind} `{name}`")]
+    Unknown { kind: &'static str, name: String },
+    /// Something named exists already.
+    #[error("{kind} `{name}` is already there")]
+    AlreadyThere { kind: &'static str, name: String },
+    /// Something cannot go while others need it.
+    #[error("{kind} `{name}` is still in use: {by}")]
+    InUse { kind: &'static str, name: String, by: String },
+    /// A rule of the model stands against it.
+    #[error("{detail}")]
+    Rule { rule: &'static str, detail: String, roles: Vec<RoleName>, path: Vec<RoleName> },
+    /// The delegation limit: the caller holds less than what is acted on.
+    #[error("Operation not permitted")]
+    Exceeds(Excess),
+    /// The database says that the caller may not, whatever the token says.
+    #[error("Operation not permitted")]
+    Lacks(Option<Permission>),
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// What the guard itself would answer.
+    #[error("denied")]
+    Denied(Denial),
+    #[error("too many tries")]
+    TooMany { retry_after: Duration },
+    #[error("too busy")]
+    Busy,
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}
+
+impl ApiError {
+    pub(crate) fn unknown(kind: &'static str, name: impl ToString) -> Self {
+        Self::Unknown { kind, name: excerpt(&name.to_string()) }
+    }
+
+    pub(crate) fn already_there(kind: &'static str, name: impl ToString) -> Self {
+        Self::AlreadyThere { kind, name: name.to_string() }
+    }
+
+    pub(crate) fn rule(rule: &'static str, detail: impl Into<String>, roles: Vec<RoleName>) -> Self {
+        Self::Rule { rule, detail: detail.into(), roles, path: Vec::new() }
+    }
+
+    pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Box::new(error))
+    }
+
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
+            Self::AlreadyThere { .. } => (StatusCode::CONFLICT, "already_there"),
+            Self::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
+            Self::Rule { .. } => (StatusCode::CONFLICT, "rule"),
+            Self::Exceeds(_) => (StatusCode::FORBIDDEN, "delegation_limit"),
+            Self::Lacks(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
+            Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
+            Self::Internal(error) if is_outage(error.as_ref()) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    fn members(&self, problem: Problem) -> Problem {
+        match self {
+            Self::Invalid(field) => {
+                problem.with("errors", json!([{ "loc": field.loc, "msg": field.msg, "type": field.kind }]))
+            }
+            Self::Rule { rule, roles, path, .. } => {
+                problem.with("rule", json!(rule)).with("roles", json!(roles)).with("path", json!(path))
+            }
+            Self::Exceeds(excess) => problem
+                .with("rule", json!("delegation_limit"))
+                .with("roles", json!(excess.roles))
+                .with("permissions", json!(excess.permissions))
+                .with("path", json!([])),
+            _ => problem,
+        }
+    }
+}
+
+/// Whether the database could not be reached, as opposed to a fault of ours.
+fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
+    use sqlx::Error as Sql;
+    match error.downcast_ref::<StoreError>() {
+        Some(StoreError::Database(error)) => match error {
+            Sql::Io(_) | Sql::PoolTimedOut | Sql::PoolClosed | Sql::WorkerCrashed | Sql::Tls(_) => true,
+            // PostgreSQL: connection trouble, out of resources, shutting down; SQLite: busy, I/O, full, cannot open
+            Sql::Database(error) => error.code().is_some_and(|code| {
+                ["08", "53", "57", "58"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+                    || ["5", "6", "8", "10", "13", "14"].contains(&code.as_ref())
+                    || code.parse::<u32>().is_ok_and(|code| code > 255 && [5, 10, 14].contains(&(code & 0xff)))
+            }),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// What an answer may quote of a hostile text: its start, with control characters escaped.
+fn excerpt(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+/// The `WWW-Authenticate` value of RFC 6750 section 3.1 for a lack of permissions.
+fn insufficient_scope(scope: &str) -> String {
+    if scope.is_empty() {
+        r#"Bearer error="insufficient_scope""#.to_owned()
+    } else {
+        format!(r#"Bearer error="insufficient_scope", scope="{scope}""#)
+    }
+}
+
+fn scope_of(excess: &Excess) -> String {
+    let permissions = excess.permissions.iter().map(ToString::to_string);
+    permissions.chain(excess.roles.iter().map(|role| format!("role:{role}"))).collect::<Vec<_>>().join(" ")
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Denied(denial) = self {
+            return denial.into_response();
+        }
+        let (status, code) = self.status_and_code();
+        if let Self::Internal(source) = &self {
+            tracing::error!(error = %chain_of(source.as_ref()), "request failed");
+        }
+        let detail = match status {
+            StatusCode::SERVICE_UNAVAILABLE if matches!(self, Self::Internal(_)) => "the database does not answer".to_owned(),
+            _ => self.to_string(),
+        };
+        let mut response = self.members(Problem::new(status, code, detail)).into_response();
+        let headers = response.headers_mut();
+        let challenge = match &self {
+            Self::Exceeds(excess) => Some(insufficient_scope(&scope_of(excess))),
+            Self::Lacks(permission) => Some(insufficient_scope(permission.as_ref().map_or("", Permission::as_str))),
+            _ => None,
+        };
+        if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        let retry_after = match &self {
+            Self::TooMany { retry_after } => Some(retry_after.as_secs().max(1)),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// An error and what caused it, on one line for the log.
+pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

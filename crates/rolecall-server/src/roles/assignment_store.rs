@@ -1,0 +1,114 @@
+use rolecall_core::{RoleName, Timestamp};
+
+use crate::store::{Change, Conn, StoreError, on, queries};
+
+queries! {
+    LIST = "SELECT role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at FROM role_assignments \
+        WHERE subject_id = $1 AND (role > $2 OR (role = $2 AND tenant > $3)) AND ($4 = '*' OR tenant = $4) \
+        ORDER BY role, tenant LIMIT $5";
+    FIND = "SELECT role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at FROM role_assignments \
+        WHERE subject_id = $1 AND role = $2 AND tenant = $3";
+    UPSERT = "INSERT INTO role_assignments (subject_id, role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (subject_id, role, tenant) DO UPDATE SET \
+        valid_from = excluded.valid_from, expires_at = excluded.expires_at, reason = excluded.reason, \
+        assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at";
+    DELETE = "DELETE FROM role_assignments WHERE subject_id = $1 AND role = $2 AND tenant = $3";
+    ROLES_EVER_OF = "SELECT DISTINCT role FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
+        WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
+        AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3";
+}
+
+/// Who has a role, in which tenant, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) role: RoleName,
+    /// Empty for a global assignment.
+    pub(crate) tenant: String,
+    pub(crate) valid_from: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) reason: Option<String>,
+    pub(crate) assigned_by: String,
+    pub(crate) assigned_at: Timestamp,
+}
+
+type Row = (String, String, Option<i64>, Option<i64>, Option<String>, String, i64);
+
+fn assignment((role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at): Row) -> Result<Assignment, StoreError> {
+    Ok(Assignment {
+        role: role.parse().map_err(StoreError::inconsistent)?,
+        tenant,
+        valid_from: valid_from.map(Timestamp::from_micros),
+        expires_at: expires_at.map(Timestamp::from_micros),
+        reason,
+        assigned_by,
+        assigned_at: Timestamp::from_micros(assigned_at),
+    })
+}
+
+/// Up to `limit` assignments of a subject after `(role, tenant)`; `tenant` narrows, `*` does not.
+pub(crate) async fn list(conn: &mut Conn, subject: &str, after: (&str, &str), tenant: &str, limit: i64) -> Result<Vec<Assignment>, StoreError> {
+    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
+        .bind(subject)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(tenant)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
+    rows.into_iter().map(assignment).collect()
+}
+
+pub(crate) async fn find(conn: &mut Conn, subject: &str, role: &RoleName, tenant: &str) -> Result<Option<Assignment>, StoreError> {
+    let row: Option<Row> =
+        on!(conn, |c| sqlx::query_as(FIND).bind(subject).bind(role.as_str()).bind(tenant).fetch_optional(c).await)?;
+    row.map(assignment).transpose()
+}
+
+/// Writes an assignment, replacing the validity of one that is there.
+pub(crate) async fn put(change: &mut Change<'_>, subject: &str, given: &Assignment) -> Result<(), StoreError> {
+    let conn = change.conn();
+    on!(conn, |c| sqlx::query(UPSERT)
+        .bind(subject)
+        .bind(given.role.as_str())
+        .bind(given.tenant.as_str())
+        .bind(given.valid_from.map(Timestamp::micros))
+        .bind(given.expires_at.map(Timestamp::micros))
+        .bind(given.reason.as_deref())
+        .bind(given.assigned_by.as_str())
+        .bind(given.assigned_at.micros())
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Whether there was one.
+pub(crate) async fn delete(change: &mut Change<'_>, subject: &str, role: &RoleName, tenant: &str) -> Result<bool, StoreError> {
+    let conn = change.conn();
+    let rows = on!(conn, |c| sqlx::query(DELETE)
+        .bind(subject)
+        .bind(role.as_str())
+        .bind(tenant)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Every role that a subject has or will have, in any tenant: what acting on the subject can lay hands on.
+pub(crate) async fn roles_of(conn: &mut Conn, subject: &str, now: Timestamp) -> Result<Vec<RoleName>, StoreError> {
+    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ROLES_EVER_OF).bind(subject).bind(now.micros()).fetch_all(c).await)?;
+    rows.into_iter().map(|(role,)| role.parse().map_err(StoreError::inconsistent)).collect()
+}
+
+/// How many users who are not disabled have `role` globally, now and without an end.
+pub(crate) async fn count_lasting(conn: &mut Conn, role: &RoleName, now: Timestamp) -> Result<i64, StoreError> {
+    let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT_LASTING)
+        .bind(role.as_str())
+        .bind(now.micros())
+        .bind(false)
+        .fetch_one(c)
+        .await)?;
+    Ok(count)
+}

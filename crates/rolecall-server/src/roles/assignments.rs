@@ -1,0 +1,198 @@
+//! The rules for role assignments.
+
+use rolecall_core::{FloorKind, RoleName, Timestamp};
+use serde_json::json;
+
+use super::{
+    assignment_store::{self, Assignment},
+    builtin, store,
+};
+use crate::{
+    accounts::{
+        authority::{Caller, Rights},
+        store as accounts,
+    },
+    app::App,
+    error::{ApiError, FieldError},
+    store::Change,
+};
+
+const WRITE: &str = "rolecall.assignments:write";
+
+/// Until when an assignment counts, and why it was given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Validity {
+    pub(crate) valid_from: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Up to `limit` assignments of a user after `(role, tenant)`.
+pub(crate) async fn list(app: &App, user: &str, after: (&str, &str), tenant: &str, limit: i64) -> Result<Vec<Assignment>, ApiError> {
+    let mut conn = app.store().read().await?;
+    let now = app.now();
+    accounts::find_user(&mut conn, user, now).await?.ok_or_else(|| ApiError::unknown("user", user))?;
+    Ok(assignment_store::list(&mut conn, user, after, tenant, limit).await?)
+}
+
+/// Gives `role` to `user`, or replaces the validity of an assignment that is there.
+pub(crate) async fn assign(
+    app: &App,
+    caller: Caller<'_>,
+    user: &str,
+    role: &RoleName,
+    tenant: &str,
+    validity: &Validity,
+) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        assign_in(change, &rights, caller, user, role, tenant, validity).await
+    })
+    .await
+}
+
+/// The same inside a change that does more.
+pub(crate) async fn assign_in(
+    change: &mut Change<'_>,
+    rights: &Rights,
+    caller: Caller<'_>,
+    user: &str,
+    role: &RoleName,
+    tenant: &str,
+    validity: &Validity,
+) -> Result<(), ApiError> {
+    let now = change.now();
+    demand_parents(change, user, role).await?;
+    rights.cover([role])?;
+    check_validity(validity, now)?;
+    let before = assignment_store::find(change.conn(), user, role, tenant).await?;
+    let given = Assignment {
+        role: role.clone(),
+        tenant: tenant.to_owned(),
+        valid_from: validity.valid_from,
+        expires_at: validity.expires_at,
+        reason: validity.reason.clone(),
+        assigned_by: caller.actor().to_string(),
+        assigned_at: now,
+    };
+    if before.as_ref().is_some_and(|before| is_same(before, &given)) {
+        return Ok(());
+    }
+    let lasting = lasting_admins(change).await?;
+    assignment_store::put(change, user, &given).await?;
+    if before.as_ref().is_some_and(|before| is_loss(before, &given, now)) {
+        change.raise_floor(FloorKind::Subject, user);
+    }
+    keep_an_admin(change, lasting).await?;
+    change.tell(json!({
+        "action": "role.assigned", "subject": user, "role": role, "tenant": tenant,
+        "valid_from": given.valid_from, "expires_at": given.expires_at,
+    }));
+    Ok(())
+}
+
+/// Takes `role` from `user`.
+pub(crate) async fn unassign(app: &App, caller: Caller<'_>, user: &str, role: &RoleName, tenant: &str) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        demand_parents(change, user, role).await?;
+        rights.cover([role])?;
+        let lasting = lasting_admins(change).await?;
+        if !assignment_store::delete(change, user, role, tenant).await? {
+            return Ok(());
+        }
+        keep_an_admin(change, lasting).await?;
+        change.raise_floor(FloorKind::Subject, user);
+        change.tell(json!({ "action": "role.unassigned", "subject": user, "role": role, "tenant": tenant }));
+        Ok(())
+    })
+    .await
+}
+
+/// User and role must exist; the assignment itself need not.
+async fn demand_parents(change: &mut Change<'_>, user: &str, role: &RoleName) -> Result<(), ApiError> {
+    let now = change.now();
+    accounts::find_user(change.conn(), user, now).await?.ok_or_else(|| ApiError::unknown("user", user))?;
+    store::find_role(change.conn(), role).await?.ok_or_else(|| ApiError::unknown("role", role))?;
+    Ok(())
+}
+
+fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
+    if validity.expires_at.is_some_and(|end| end <= now) {
+        return Err(ApiError::Invalid(FieldError::body("expires_at", "in_the_past", "expires_at has already passed")));
+    }
+    if let (Some(from), Some(end)) = (validity.valid_from, validity.expires_at)
+        && from >= end
+    {
+        return Err(ApiError::Invalid(FieldError::body("expires_at", "before_valid_from", "expires_at must come after valid_from")));
+    }
+    Ok(())
+}
+
+fn is_same(before: &Assignment, after: &Assignment) -> bool {
+    before.valid_from == after.valid_from && before.expires_at == after.expires_at && before.reason == after.reason
+}
+
+/// Whether the same session would get less than before: it ends earlier, or begins later than now.
+fn is_loss(before: &Assignment, after: &Assignment, now: Timestamp) -> bool {
+    let end = |given: &Assignment| given.expires_at.unwrap_or(Timestamp::MAX);
+    let start = |given: &Assignment| given.valid_from.unwrap_or(Timestamp::from_micros(i64::MIN)).max(now);
+    end(after) < end(before) || start(after) > start(before)
+}
+
+/// How many lasting holders the role `rolecall.admin` has.
+pub(crate) async fn lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiError> {
+    let now = change.now();
+    Ok(assignment_store::count_lasting(change.conn(), &builtin::ADMIN_ROLE, now).await?)
+}
+
+/// The last active, unlimited holder of `rolecall.admin` stays: refused if there were some `before` and none is left.
+pub(crate) async fn keep_an_admin(change: &mut Change<'_>, before: i64) -> Result<(), ApiError> {
+    if before > 0 && lasting_admins(change).await? == 0 {
+        let role = builtin::ADMIN_ROLE.clone();
+        return Err(ApiError::rule("last_administrator", format!("the last active holder of `{role}` stays"), vec![role]));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(valid_from: Option<i64>, expires_at: Option<i64>) -> Assignment {
+        Assignment {
+            role: "editor".parse().unwrap(),
+            tenant: String::new(),
+            valid_from: valid_from.map(Timestamp::from_seconds),
+            expires_at: expires_at.map(Timestamp::from_seconds),
+            reason: None,
+            assigned_by: "system".into(),
+            assigned_at: Timestamp::from_seconds(0),
+        }
+    }
+
+    #[test]
+    fn ending_earlier_or_beginning_later_is_a_loss_and_nothing_else_is() {
+        let now = Timestamp::from_seconds(100);
+        let lost = |before, after| is_loss(&before, &after, now);
+        assert!(lost(given(None, None), given(None, Some(200))));
+        assert!(lost(given(None, Some(300)), given(None, Some(200))));
+        assert!(lost(given(None, None), given(Some(150), None)));
+        assert!(!lost(given(None, Some(200)), given(None, None)));
+        assert!(!lost(given(Some(50), None), given(Some(90), None)), "both have begun");
+        assert!(!lost(given(Some(150), None), given(None, None)));
+    }
+
+    #[test]
+    fn a_validity_that_can_never_hold_is_refused() {
+        let now = Timestamp::from_seconds(100);
+        let validity = |from: Option<i64>, end: Option<i64>| Validity {
+            valid_from: from.map(Timestamp::from_seconds),
+            expires_at: end.map(Timestamp::from_seconds),
+            reason: None,
+        };
+        assert!(check_validity(&validity(None, Some(100)), now).is_err());
+        assert!(check_validity(&validity(Some(300), Some(300)), now).is_err());
+        assert!(check_validity(&validity(Some(50), Some(101)), now).is_ok());
+    }
+}

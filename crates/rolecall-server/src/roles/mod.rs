@@ -1,0 +1,12 @@
+//! Roles, permissions, what a role holds and inherits, and who has which role.
+
+pub(crate) mod assignment_handlers;
+pub(crate) mod assignment_store;
+pub(crate) mod assignments;
+pub(crate) mod builtin;
+pub(crate) mod handlers;
+pub(crate) mod permission_handlers;
+pub(crate) mod permissions;
+pub(crate) mod policy_cache;
+pub(crate) mod service;
+pub(crate) mod store;

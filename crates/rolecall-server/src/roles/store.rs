@@ -1,0 +1,178 @@
+use std::sync::Arc;
+
+use rolecall_core::{Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, Timestamp};
+
+use super::policy_cache::PolicyCache;
+use crate::store::{Change, Conn, StoreError, on, queries, read_head};
+
+queries! {
+    ALL_ROLES = "SELECT name FROM roles";
+    ALL_PERMISSIONS = "SELECT name FROM permissions";
+    ALL_GRANTS = "SELECT role, permission FROM role_permissions UNION ALL SELECT role, object || ':*' FROM role_wildcards";
+    ALL_JUNIORS = "SELECT senior, junior FROM role_juniors";
+    FIND_ROLE = "SELECT name, description, created_at, updated_at FROM roles WHERE name = $1";
+    LIST_ROLES = "SELECT name, description, created_at, updated_at FROM roles WHERE name > $1 ORDER BY name LIMIT $2";
+    INSERT_ROLE = "INSERT INTO roles (name, description, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
+    UPDATE_ROLE = "UPDATE roles SET description = $2, updated_at = $3 WHERE name = $1";
+    DELETE_ROLE = "DELETE FROM roles WHERE name = $1";
+    FIND_PERMISSION = "SELECT name, description, created_at FROM permissions WHERE name = $1";
+    LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 ORDER BY name LIMIT $2";
+    INSERT_PERMISSION = "INSERT INTO permissions (name, object, description, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING";
+    DELETE_PERMISSION = "DELETE FROM permissions WHERE name = $1";
+    INSERT_GRANT = "INSERT INTO role_permissions (role, permission) VALUES ($1, $2) ON CONFLICT (role, permission) DO NOTHING";
+    DELETE_GRANT = "DELETE FROM role_permissions WHERE role = $1 AND permission = $2";
+    INSERT_WILDCARD = "INSERT INTO role_wildcards (role, object) VALUES ($1, $2) ON CONFLICT (role, object) DO NOTHING";
+    DELETE_WILDCARD = "DELETE FROM role_wildcards WHERE role = $1 AND object = $2";
+    INSERT_JUNIOR = "INSERT INTO role_juniors (senior, junior) VALUES ($1, $2) ON CONFLICT (senior, junior) DO NOTHING";
+    DELETE_JUNIOR = "DELETE FROM role_juniors WHERE senior = $1 AND junior = $2";
+}
+
+/// A role without what it holds, which the [`Policy`] knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub(crate) name: RoleName,
+    pub(crate) description: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// A permission and what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PermissionRow {
+    pub(crate) name: Permission,
+    pub(crate) description: String,
+    pub(crate) created_at: Timestamp,
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(StoreError::inconsistent)
+}
+
+/// Reads the whole policy: four statements, whatever its size.
+pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
+    let mut rules = PolicyBuilder::default();
+    let names: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ALL_PERMISSIONS).fetch_all(c).await)?;
+    for (name,) in names {
+        rules.permission(parse(&name)?);
+    }
+    let names: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ALL_ROLES).fetch_all(c).await)?;
+    for (name,) in names {
+        rules.role(parse(&name)?);
+    }
+    let grants: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ALL_GRANTS).fetch_all(c).await)?;
+    for (role, pattern) in grants {
+        rules.grant(parse(&role)?, parse(&pattern)?);
+    }
+    let juniors: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ALL_JUNIORS).fetch_all(c).await)?;
+    for (senior, junior) in juniors {
+        rules.inherit(parse(&senior)?, parse(&junior)?);
+    }
+    rules.build().map_err(StoreError::inconsistent)
+}
+
+/// The policy as one moment knew it, read over a connection that sees other transactions commit.
+pub(crate) async fn read_consistently(cache: &PolicyCache, conn: &mut Conn) -> Result<Arc<(Revision, Policy)>, StoreError> {
+    loop {
+        let before = read_head(conn).await?.policy_revision;
+        if let Some(cached) = cache.newest(before) {
+            return Ok(cached);
+        }
+        let policy = read_policy(conn).await;
+        if read_head(conn).await?.policy_revision == before {
+            return Ok(cache.keep(before, policy?));
+        }
+    }
+}
+
+type RoleRow = (String, String, i64, i64);
+
+fn role((name, description, created_at, updated_at): RoleRow) -> Result<Role, StoreError> {
+    let (created_at, updated_at) = (Timestamp::from_micros(created_at), Timestamp::from_micros(updated_at));
+    Ok(Role { name: parse(&name)?, description, created_at, updated_at })
+}
+
+pub(crate) async fn find_role(conn: &mut Conn, name: &RoleName) -> Result<Option<Role>, StoreError> {
+    let row: Option<RoleRow> = on!(conn, |c| sqlx::query_as(FIND_ROLE).bind(name.as_str()).fetch_optional(c).await)?;
+    row.map(role).transpose()
+}
+
+/// Up to `limit` roles whose name is above `after`, in the order of their names.
+pub(crate) async fn list_roles(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Role>, StoreError> {
+    let rows: Vec<RoleRow> = on!(conn, |c| sqlx::query_as(LIST_ROLES).bind(after).bind(limit).fetch_all(c).await)?;
+    rows.into_iter().map(role).collect()
+}
+
+fn permission((name, description, created_at): (String, String, i64)) -> Result<PermissionRow, StoreError> {
+    Ok(PermissionRow { name: parse(&name)?, description, created_at: Timestamp::from_micros(created_at) })
+}
+
+pub(crate) async fn find_permission(conn: &mut Conn, name: &Permission) -> Result<Option<PermissionRow>, StoreError> {
+    let row = on!(conn, |c| sqlx::query_as(FIND_PERMISSION).bind(name.as_str()).fetch_optional(c).await)?;
+    row.map(permission).transpose()
+}
+
+/// Up to `limit` permissions whose name is above `after`, in the order of their names.
+pub(crate) async fn list_permissions(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<PermissionRow>, StoreError> {
+    let rows: Vec<_> = on!(conn, |c| sqlx::query_as(LIST_PERMISSIONS).bind(after).bind(limit).fetch_all(c).await)?;
+    rows.into_iter().map(permission).collect()
+}
+
+/// Runs a statement that binds texts and answers whether a row changed.
+macro_rules! changes_a_row {
+    ($change:expr, $sql:expr, $($bind:expr),+) => {{
+        let conn = $change.conn();
+        let rows = on!(conn, |c| sqlx::query($sql)$(.bind($bind))+.execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }};
+}
+
+/// Whether the role is new.
+pub(crate) async fn insert_role(change: &mut Change<'_>, name: &RoleName, description: &str) -> Result<bool, StoreError> {
+    let now = change.now().micros();
+    changes_a_row!(change, INSERT_ROLE, name.as_str(), description, now)
+}
+
+pub(crate) async fn update_role(change: &mut Change<'_>, name: &RoleName, description: &str) -> Result<bool, StoreError> {
+    let now = change.now().micros();
+    changes_a_row!(change, UPDATE_ROLE, name.as_str(), description, now)
+}
+
+pub(crate) async fn delete_role(change: &mut Change<'_>, name: &RoleName) -> Result<bool, StoreError> {
+    changes_a_row!(change, DELETE_ROLE, name.as_str())
+}
+
+/// Whether the permission is new.
+pub(crate) async fn insert_permission(change: &mut Change<'_>, name: &Permission, description: &str) -> Result<bool, StoreError> {
+    let now = change.now().micros();
+    changes_a_row!(change, INSERT_PERMISSION, name.as_str(), name.object(), description, now)
+}
+
+pub(crate) async fn delete_permission(change: &mut Change<'_>, name: &Permission) -> Result<bool, StoreError> {
+    changes_a_row!(change, DELETE_PERMISSION, name.as_str())
+}
+
+/// Whether the role did not hold it before.
+pub(crate) async fn insert_grant(change: &mut Change<'_>, role: &RoleName, pattern: &PermissionPattern) -> Result<bool, StoreError> {
+    match pattern.wildcard_object() {
+        Some(object) => changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object),
+        None => changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str()),
+    }
+}
+
+/// Whether the role held it before.
+pub(crate) async fn delete_grant(change: &mut Change<'_>, role: &RoleName, pattern: &PermissionPattern) -> Result<bool, StoreError> {
+    match pattern.wildcard_object() {
+        Some(object) => changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object),
+        None => changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str()),
+    }
+}
+
+/// Whether `senior` did not inherit `junior` before.
+pub(crate) async fn insert_junior(change: &mut Change<'_>, senior: &RoleName, junior: &RoleName) -> Result<bool, StoreError> {
+    changes_a_row!(change, INSERT_JUNIOR, senior.as_str(), junior.as_str())
+}
+
+/// Whether `senior` inherited `junior` before.
+pub(crate) async fn delete_junior(change: &mut Change<'_>, senior: &RoleName, junior: &RoleName) -> Result<bool, StoreError> {
+    changes_a_row!(change, DELETE_JUNIOR, senior.as_str(), junior.as_str())
+}

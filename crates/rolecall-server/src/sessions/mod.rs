@@ -1,0 +1,3 @@
+//! Sessions: what a log-in opens.
+
+pub(crate) mod store;

@@ -1,0 +1,65 @@
+//! The database: two pools, one SQL text a query, and the only two ways to write.
+
+mod change;
+mod conn;
+mod head;
+mod migrate;
+mod open;
+
+pub(crate) use change::{Actor, Change, Changed};
+pub(crate) use conn::{Conn, Split};
+pub(crate) use head::{Head, read_floors, read_head};
+pub use open::{OpenError, Store};
+
+#[cfg(test)]
+pub(crate) use head::ALL as HEAD_SQL;
+
+/// Why the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed or could not be reached.
+    #[error("the database did not answer")]
+    Database(#[from] sqlx::Error),
+    /// A row breaks a rule that the program relies on.
+    #[error("the database holds a row that should not exist: {0}")]
+    Inconsistent(String),
+}
+
+impl StoreError {
+    /// Whether a unique constraint refused the row.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// Whether a foreign key refused the row.
+    #[must_use]
+    pub fn is_foreign_key_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_foreign_key_violation())
+    }
+
+    pub(crate) fn inconsistent(what: impl std::fmt::Display) -> Self {
+        Self::Inconsistent(what.to_string())
+    }
+}
+
+/// Declares the SQL texts of a module, and lists them for the test that prepares each on both databases.
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use queries;
+
+/// Runs one query on whichever database is open: the body is written once and compiled for both.
+macro_rules! on {
+    ($conn:expr, |$c:ident| $query:expr) => {
+        match $conn.split() {
+            $crate::store::Split::Sqlite($c) => $query,
+            $crate::store::Split::Postgres($c) => $query,
+        }
+    };
+}
+pub(crate) use on;

@@ -1,0 +1,180 @@
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Conn, StoreError, migrate};
+
+/// How long a request waits for a connection before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_CONNECTIONS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of neither kind.
+    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
+    UnknownKind,
+    /// The database file or its folder could not be made.
+    #[error("cannot make the database file `{path}`: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database could not be reached, or its schema could not be brought up to date.
+    #[error("cannot open the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the database up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database was made by a newer rolecall.
+    #[error("the database was last used by a newer rolecall (schema {found}, this one knows {known}): install that version again")]
+    Newer {
+        /// The schema version found.
+        found: i64,
+        /// The newest schema version known.
+        known: i64,
+    },
+}
+
+/// The open database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pools: Pools,
+}
+
+#[derive(Clone)]
+pub(super) enum Pools {
+    /// SQLite has one writer: a pool of one makes the others wait their turn instead of failing.
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Store {
+    /// Opens the database, makes it if it is a SQLite file that does not exist, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: what stood in the way, in words for whoever runs the server.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if let Some(rest) = url.strip_prefix("sqlite:") {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            return if path == ":memory:" { Self::open_memory().await } else { Self::open_sqlite(path.into()).await };
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?.application_name("rolecall");
+            let pool = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .connect_with(options)
+                .await?;
+            migrate::postgres(&pool).await?;
+            return Ok(Self { pools: Pools::Postgres(pool) });
+        }
+        Err(OpenError::UnknownKind)
+    }
+
+    /// A database that ends with the process. One connection holds it, so it must never be closed.
+    async fn open_memory() -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        let pool = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        migrate::sqlite_in_memory(&pool).await?;
+        Ok(Self { pools: Pools::Sqlite { read: pool.clone(), write: pool } })
+    }
+
+    async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
+        migrate::prepare_file(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(ACQUIRE_TIMEOUT)
+            .pragma("trusted_schema", "OFF");
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        migrate::sqlite(&write, &path).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(READ_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { pools: Pools::Sqlite { read, write } })
+    }
+
+    /// A connection to read with.
+    pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
+            Pools::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Writes in one transaction and returns after the commit; an error leaves everything as it was.
+    ///
+    /// For what takes nothing from anyone: opening a session, counting a failure, rehashing. Whatever may
+    /// take something away needs a [`Change`](super::Change), which only [`Store::change`] makes.
+    pub(crate) async fn write<T, E>(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<StoreError>,
+    {
+        let mut conn = self.begin().await?;
+        match work(&mut conn).await {
+            Ok(done) => {
+                conn.commit().await?;
+                Ok(done)
+            }
+            Err(error) => {
+                // the error that the caller hears is the first one
+                let _ = conn.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Conn, StoreError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { write, .. } => Conn::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Conn::PostgresTx(pool.begin().await?),
+        })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut conn = self.read().await?;
+        let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)").fetch_one(c).await)?;
+        Ok(())
+    }
+
+    /// Closes all connections; a SQLite log is folded into its database.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
