@@ -1,1 +1,5 @@
-//! placeholder
+//! The authorization server: log-in, users, roles and permissions over HTTP and on the
+//! command line.
+
+pub mod ids;
+pub mod passwords;
