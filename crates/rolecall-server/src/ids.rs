@@ -1,0 +1,188 @@
+//! Ids and random secrets, made in one place.
+//!
+//! Time is a parameter; randomness comes from the operating system through aws-lc-rs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rolecall_core::Timestamp;
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no random bytes could be had from the operating system")]
+pub struct NoRandomness;
+
+/// Letters of a reset code: digits and letters that cannot be taken for one another.
+const READABLE: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Letters of a reset code without its dashes: 5 bits each, 130 bits.
+const RESET_CODE_LETTERS: usize = 26;
+
+/// A new id: UUID version 7 (RFC 9562), so that ids sort by the time they were made.
+///
+/// ```
+/// use rolecall_core::Timestamp;
+/// use rolecall_server::ids::new_id;
+///
+/// let id = new_id(Timestamp::from_seconds(1_700_000_000))?;
+/// assert!(id.starts_with("018bcfe5-6800-7"));
+/// # Ok::<(), rolecall_server::ids::NoRandomness>(())
+/// ```
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn new_id(now: Timestamp) -> Result<String, NoRandomness> {
+    let milliseconds = u64::try_from(now.micros() / 1000).unwrap_or(0);
+    let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random_bytes()?).into_uuid();
+    Ok(id.hyphenated().to_string())
+}
+
+/// A random secret of at least `bits` bits, in base64url without padding.
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn random_token(bits: usize) -> Result<String, NoRandomness> {
+    let mut bytes = vec![0; bits.div_ceil(8)];
+    fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// `N` random bytes.
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A one-time code of 130 random bits that can be read out and typed, such as
+/// `7k2m9-q4xta-...`. [`canonical_reset_code`] reads it back.
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn new_reset_code() -> Result<String, NoRandomness> {
+    let bytes: [u8; RESET_CODE_LETTERS] = random_bytes()?;
+    let mut code = String::with_capacity(RESET_CODE_LETTERS + 4);
+    for (position, byte) in bytes.iter().enumerate() {
+        if position % 5 == 0 && (1..=20).contains(&position) {
+            code.push('-');
+        }
+        // 256 is a multiple of 32: no letter is more likely than another.
+        code.push(READABLE.get(usize::from(byte % 32)).map_or('0', |letter| char::from(*letter)));
+    }
+    Ok(code)
+}
+
+/// The one form of a typed reset code that is hashed and compared: lower case, without
+/// dashes and spaces, `o` read as `0`, `i` and `l` as `1`. `None` if it cannot be one.
+///
+/// ```
+/// use rolecall_server::ids::{canonical_reset_code, new_reset_code};
+///
+/// let code = new_reset_code()?;
+/// assert_eq!(canonical_reset_code(&code), canonical_reset_code(&code.to_uppercase()));
+/// assert_eq!(canonical_reset_code("guess"), None);
+/// # Ok::<(), rolecall_server::ids::NoRandomness>(())
+/// ```
+#[must_use]
+pub fn canonical_reset_code(typed: &str) -> Option<String> {
+    if typed.len() > 64 {
+        return None;
+    }
+    let code: String = typed
+        .chars()
+        .filter(|letter| !matches!(letter, '-' | ' '))
+        .map(|letter| match letter.to_ascii_lowercase() {
+            'o' => '0',
+            'i' | 'l' => '1',
+            letter => letter,
+        })
+        .collect();
+    let readable = code.bytes().all(|byte| READABLE.contains(&byte));
+    (readable && code.len() == RESET_CODE_LETTERS).then_some(code)
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    aws_lc_rs::rand::fill(bytes).map_err(|_| NoRandomness)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_version_7_and_sort_by_time() {
+        let mut last = String::new();
+        for second in [0, 1, 1_700_000_000, 4_000_000_000] {
+            let id = new_id(Timestamp::from_seconds(second)).unwrap();
+            let parsed = uuid::Uuid::parse_str(&id).unwrap();
+            assert_eq!(parsed.get_version_num(), 7);
+            assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
+            assert!(id > last);
+            last = id;
+        }
+    }
+
+    #[test]
+    fn a_time_before_the_epoch_makes_no_panic() {
+        assert!(new_id(Timestamp::from_seconds(-5)).is_ok());
+        assert!(new_id(Timestamp::MAX).is_ok());
+    }
+
+    #[test]
+    fn no_two_are_the_same() {
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let mut seen = HashSet::new();
+        for _ in 0..500 {
+            assert!(seen.insert(new_id(now).unwrap()));
+            assert!(seen.insert(random_token(128).unwrap()));
+            assert!(seen.insert(new_reset_code().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_token_has_the_bits_that_were_asked_for() {
+        assert_eq!(random_token(128).unwrap().len(), 22);
+        assert_eq!(random_token(256).unwrap().len(), 43);
+        assert_eq!(random_token(1).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_reset_code_is_read_back_however_it_is_typed() {
+        let code = new_reset_code().unwrap();
+        let canonical = canonical_reset_code(&code).unwrap();
+        assert_eq!(code.matches('-').count(), 4);
+        assert_eq!(canonical.len(), 26);
+        for typed in [
+            code.to_uppercase(),
+            code.replace('-', " "),
+            code.replace('-', ""),
+            format!(" {code} "),
+            code.replace('0', "O").replace('1', "l"),
+        ] {
+            assert_eq!(canonical_reset_code(&typed).as_ref(), Some(&canonical));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_reset_code_is_refused() {
+        let code = canonical_reset_code(&new_reset_code().unwrap()).unwrap();
+        for typed in [
+            String::new(),
+            code[1..].to_owned(),
+            format!("{code}0"),
+            format!("{}u", &code[1..]),
+            format!("{}\u{e9}", &code[2..]),
+            "0".repeat(1_000_000),
+        ] {
+            assert_eq!(canonical_reset_code(&typed), None);
+        }
+    }
+}

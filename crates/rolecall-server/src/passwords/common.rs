@@ -1,0 +1,76 @@
+//! The list of common passwords that is embedded in the binary.
+
+use std::sync::LazyLock;
+
+/// One password a line, lower case, sorted by bytes; `assets/README.md` says where from.
+const LIST: &str = include_str!("../../assets/common-passwords.txt");
+
+static LINES: LazyLock<Vec<&'static str>> = LazyLock::new(|| LIST.lines().collect());
+
+/// Whether `folded` (a whole password in lower case) is common, or is a common password
+/// written several times over.
+pub(super) fn is_common(folded: &str) -> bool {
+    contains(folded)
+        || (2..=folded.len() / 4)
+            .filter(|times| folded.len().is_multiple_of(*times))
+            .filter_map(|times| folded.get(..folded.len() / times))
+            .any(|part| contains(part) && is_repetition(folded, part))
+}
+
+/// Whether `text` is `part` written one or more times, the last time perhaps cut off.
+pub(super) fn is_repetition(text: &str, part: &str) -> bool {
+    !part.is_empty()
+        && text.len() >= part.len()
+        && text.bytes().eq(part.bytes().cycle().take(text.len()))
+}
+
+fn contains(folded: &str) -> bool {
+    LINES.binary_search(&folded).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_normalization::is_nfc;
+
+    use super::*;
+
+    #[test]
+    fn the_embedded_list_has_the_form_that_the_search_relies_on() {
+        assert!(LINES.len() > 15_000);
+        assert!(LINES.is_sorted());
+        for line in LINES.iter() {
+            assert!(line.chars().count() >= 4, "`{line}` is too short");
+            assert_eq!(*line, line.to_lowercase(), "`{line}` is not lower case");
+            assert!(is_nfc(line), "`{line}` is not NFC");
+        }
+    }
+
+    #[test]
+    fn no_password_of_the_list_passes_once_or_written_twice() {
+        for line in LINES.iter() {
+            assert!(is_common(line), "`{line}` passed");
+            assert!(is_common(&line.repeat(2)), "`{line}` passed twice");
+        }
+    }
+
+    #[test]
+    fn a_common_password_inside_a_longer_one_is_not_held_against_it() {
+        for text in ["password of my cat", "xpassword", "passwordpasswore", "", "a"] {
+            assert!(!is_common(text), "`{text}` refused");
+        }
+    }
+
+    #[test]
+    fn splitting_inside_a_character_does_not_panic() {
+        assert!(!is_common("\u{e9}\u{1f600}\u{e9}\u{1f600}\u{e9}\u{1f600}"));
+    }
+
+    #[test]
+    fn a_repetition_may_be_cut_off_at_the_end() {
+        assert!(is_repetition("rolecallrole", "rolecall"));
+        assert!(is_repetition("bobbob", "bob"));
+        assert!(!is_repetition("bo", "bob"));
+        assert!(!is_repetition("bobbub", "bob"));
+        assert!(!is_repetition("anything", ""));
+    }
+}

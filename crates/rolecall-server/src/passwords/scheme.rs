@@ -1,0 +1,384 @@
+//! The schemes: how new hashes are made and which stored ones can be verified.
+
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::alphabet::BCRYPT;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::memory::Memory;
+use super::phc::{self, Phc};
+use super::{Password, PasswordProblem};
+
+/// What bcrypt can take in; it ignores everything after.
+const BCRYPT_MAX_BYTES: usize = 72;
+
+/// bcrypt's own base64. Some old libraries leave stray bits in the last letter of the salt.
+const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &BCRYPT,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// How new password hashes are made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordScheme {
+    /// Argon2id (RFC 9106), the default.
+    #[default]
+    Argon2id,
+    /// bcrypt, for systems that share their table with software that knows nothing else.
+    Bcrypt,
+}
+
+impl PasswordScheme {
+    /// Refuses a password that this scheme could not keep whole.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordProblem::Over72Bytes`] or [`PasswordProblem::ContainsNul`] under bcrypt.
+    pub fn check(self, password: &Password) -> Result<(), PasswordProblem> {
+        let bytes = password.expose().as_bytes();
+        match self {
+            Self::Argon2id => Ok(()),
+            Self::Bcrypt if bytes.len() > BCRYPT_MAX_BYTES => Err(PasswordProblem::Over72Bytes {
+                length: bytes.len(),
+            }),
+            // bcrypt repeats its NUL-terminated key, so `a` and `a NUL a` are the same to it.
+            Self::Bcrypt if bytes.contains(&0) => Err(PasswordProblem::ContainsNul),
+            Self::Bcrypt => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for PasswordScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Argon2id => "argon2id",
+            Self::Bcrypt => "bcrypt",
+        })
+    }
+}
+
+/// A scheme with its costs, for new hashes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Parameters {
+    /// Argon2id.
+    Argon2id {
+        /// Memory in KiB, at least 8.
+        memory_kib: u32,
+        /// Passes over the memory.
+        passes: u32,
+        /// Lanes; they are worked through one after the other.
+        lanes: u32,
+    },
+    /// bcrypt, with `2^cost` rounds; 4 to 16.
+    Bcrypt {
+        /// Binary logarithm of the rounds.
+        cost: u32,
+    },
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self::of(PasswordScheme::default())
+    }
+}
+
+impl Parameters {
+    /// The recommended costs (OWASP Password Storage Cheat Sheet) of a scheme.
+    #[must_use]
+    pub const fn of(scheme: PasswordScheme) -> Self {
+        match scheme {
+            PasswordScheme::Argon2id => Self::Argon2id {
+                memory_kib: 19 * 1024,
+                passes: 2,
+                lanes: 1,
+            },
+            PasswordScheme::Bcrypt => Self::Bcrypt { cost: 12 },
+        }
+    }
+
+    /// The scheme without its costs.
+    #[must_use]
+    pub const fn scheme(&self) -> PasswordScheme {
+        match self {
+            Self::Argon2id { .. } => PasswordScheme::Argon2id,
+            Self::Bcrypt { .. } => PasswordScheme::Bcrypt,
+        }
+    }
+
+    /// A stored hash with `salt`, whose output is still to be computed (it is all zero).
+    fn blank(&self, salt: [u8; 16]) -> Result<StoredHash, Unusable> {
+        match *self {
+            Self::Argon2id {
+                memory_kib,
+                passes,
+                lanes,
+            } => Argon2Hash::bounded(
+                Algorithm::Argon2id,
+                Version::V0x13,
+                [memory_kib, passes, lanes],
+                salt.to_vec(),
+                vec![0; 32],
+            )
+            .map(StoredHash::Argon2),
+            Self::Bcrypt { cost } => BcryptHash::bounded(cost, salt, [0; 23]).map(StoredHash::Bcrypt),
+        }
+    }
+
+    /// Computes a new hash of `password` with a random salt.
+    pub(super) fn hash(&self, password: &Password, memory: &mut Memory) -> Result<String, Failure> {
+        let mut stored = self.blank(random()?).map_err(|_| Failure)?;
+        match &mut stored {
+            StoredHash::Argon2(hash) => hash.output = hash.compute(password, memory)?,
+            StoredHash::Bcrypt(hash) => hash.output = hash.compute(password),
+        }
+        Ok(stored.to_string())
+    }
+
+    /// A hash that no password is known for and that costs what a current one costs.
+    pub(super) fn dummy(&self) -> Result<StoredHash, Failure> {
+        let mut stored = self.blank(random()?).map_err(|_| Failure)?;
+        match &mut stored {
+            StoredHash::Argon2(hash) => hash.output = random::<32>()?.to_vec(),
+            StoredHash::Bcrypt(hash) => hash.output = random()?,
+        }
+        Ok(stored)
+    }
+}
+
+/// The computation itself broke: no memory, no randomness.
+#[derive(Debug)]
+pub(super) struct Failure;
+
+/// Why a stored hash is not run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("the scheme is not known")]
+    UnknownScheme,
+    #[error("the form is broken")]
+    Broken,
+    #[error("the parameters are out of bounds")]
+    OutOfBounds,
+}
+
+/// A hash from the database, taken apart and known to be affordable.
+pub(super) enum StoredHash {
+    Argon2(Argon2Hash),
+    Bcrypt(BcryptHash),
+}
+
+impl StoredHash {
+    /// Recognises the scheme by its prefix and takes the text apart.
+    pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
+        let id = text.strip_prefix('$').and_then(|rest| rest.split('$').next());
+        match id.unwrap_or_default() {
+            "argon2id" => Argon2Hash::parse(text, Algorithm::Argon2id).map(Self::Argon2),
+            "argon2i" => Argon2Hash::parse(text, Algorithm::Argon2i).map(Self::Argon2),
+            "2a" | "2b" | "2y" => BcryptHash::parse(text).map(Self::Bcrypt),
+            _ => Err(Unusable::UnknownScheme),
+        }
+    }
+
+    /// Whether `password` is the one this hash was made from. Compares in constant time.
+    pub(super) fn verify(&self, password: &Password, memory: &mut Memory) -> Result<bool, Failure> {
+        Ok(match self {
+            Self::Argon2(hash) => hash.output.ct_eq(&hash.compute(password, memory)?).into(),
+            Self::Bcrypt(hash) => {
+                let same: bool = hash.output.ct_eq(&hash.compute(password)).into();
+                same && !password.expose().contains('\0')
+            }
+        })
+    }
+
+    /// Whether a new hash made with `parameters` would be of the same kind and cost.
+    pub(super) fn is_made_with(&self, parameters: &Parameters) -> bool {
+        match (self, *parameters) {
+            (
+                Self::Argon2(hash),
+                Parameters::Argon2id {
+                    memory_kib,
+                    passes,
+                    lanes,
+                },
+            ) => {
+                hash.algorithm == Algorithm::Argon2id
+                    && hash.version == Version::V0x13
+                    && hash.params.m_cost() == memory_kib
+                    && hash.params.t_cost() == passes
+                    && hash.params.p_cost() == lanes
+                    && hash.salt.len() >= 16
+                    && hash.output.len() >= 32
+            }
+            (Self::Bcrypt(hash), Parameters::Bcrypt { cost }) => hash.cost == cost,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for StoredHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argon2(hash) => write!(
+                f,
+                "${}$v={}$m={},t={},p={}${}${}",
+                hash.algorithm.as_str(),
+                u32::from(hash.version),
+                hash.params.m_cost(),
+                hash.params.t_cost(),
+                hash.params.p_cost(),
+                phc::encode(&hash.salt),
+                phc::encode(&hash.output),
+            ),
+            Self::Bcrypt(hash) => write!(
+                f,
+                "$2b${:02}${}{}",
+                hash.cost,
+                BCRYPT_BASE64.encode(hash.salt),
+                BCRYPT_BASE64.encode(hash.output),
+            ),
+        }
+    }
+}
+
+/// An Argon2 hash within bounds.
+pub(super) struct Argon2Hash {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Argon2Hash {
+    fn parse(text: &str, algorithm: Algorithm) -> Result<Self, Unusable> {
+        let phc = Phc::parse(text).ok_or(Unusable::Broken)?;
+        debug_assert_eq!(phc.id, algorithm.as_str());
+        // Hashes from before version 1.3 do not name their version.
+        let version = match phc.version {
+            Some(19) => Version::V0x13,
+            Some(16) | None => Version::V0x10,
+            Some(_) => return Err(Unusable::Broken),
+        };
+        let costs = phc.parameters(["m", "t", "p"]).ok_or(Unusable::Broken)?;
+        Self::bounded(algorithm, version, costs, phc.salt, phc.hash)
+    }
+
+    /// Refuses what would cost too much (a row of the database must not stop the server)
+    /// or is too short to protect anything.
+    fn bounded(
+        algorithm: Algorithm,
+        version: Version,
+        [memory_kib, passes, lanes]: [u32; 3],
+        salt: Vec<u8>,
+        output: Vec<u8>,
+    ) -> Result<Self, Unusable> {
+        const MAX_MEMORY_KIB: u32 = 256 * 1024;
+        const MAX_PASSES: u32 = 20;
+        const MAX_LANES: u32 = 16;
+        /// KiB written in all passes: about a second of work.
+        const MAX_WORK_KIB: u64 = 1024 * 1024;
+        let affordable = memory_kib <= MAX_MEMORY_KIB
+            && passes <= MAX_PASSES
+            && lanes <= MAX_LANES
+            && u64::from(memory_kib) * u64::from(passes) <= MAX_WORK_KIB;
+        if !affordable || !(8..=64).contains(&salt.len()) || !(16..=64).contains(&output.len()) {
+            return Err(Unusable::OutOfBounds);
+        }
+        let params = Params::new(memory_kib, passes, lanes, Some(output.len()))
+            .map_err(|_| Unusable::OutOfBounds)?;
+        Ok(Self {
+            algorithm,
+            version,
+            params,
+            salt,
+            output,
+        })
+    }
+
+    fn compute(&self, password: &Password, memory: &mut Memory) -> Result<Vec<u8>, Failure> {
+        let blocks = memory.blocks(self.params.block_count()).ok_or(Failure)?;
+        let mut output = vec![0; self.output.len()];
+        Argon2::new(self.algorithm, self.version, self.params.clone())
+            .hash_password_into_with_memory(
+                password.expose().as_bytes(),
+                &self.salt,
+                &mut output,
+                blocks,
+            )
+            .map_err(|_| Failure)?;
+        Ok(output)
+    }
+}
+
+/// A bcrypt hash within bounds.
+pub(super) struct BcryptHash {
+    cost: u32,
+    salt: [u8; 16],
+    output: [u8; 23],
+}
+
+impl BcryptHash {
+    fn parse(text: &str) -> Result<Self, Unusable> {
+        Self::parts(text)
+            .ok_or(Unusable::Broken)
+            .and_then(|(cost, salt, output)| Self::bounded(cost, salt, output))
+    }
+
+    /// `$2b$`, two digits, `$`, 22 letters of salt, 31 letters of output.
+    fn parts(text: &str) -> Option<(u32, [u8; 16], [u8; 23])> {
+        if text.len() != 60 || !text.is_ascii() {
+            return None;
+        }
+        let cost = text.get(4..6)?;
+        if text.get(6..7)? != "$" || !cost.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let salt = BCRYPT_BASE64.decode(text.get(7..29)?).ok()?;
+        let output = BCRYPT_BASE64.decode(text.get(29..)?).ok()?;
+        Some((
+            cost.parse().ok()?,
+            salt.try_into().ok()?,
+            output.try_into().ok()?,
+        ))
+    }
+
+    fn bounded(cost: u32, salt: [u8; 16], output: [u8; 23]) -> Result<Self, Unusable> {
+        if !(4..=16).contains(&cost) {
+            return Err(Unusable::OutOfBounds);
+        }
+        Ok(Self { cost, salt, output })
+    }
+
+    /// Cuts at 72 bytes, as every bcrypt does: an imported hash was made that way.
+    fn compute(&self, password: &Password) -> [u8; 23] {
+        let bytes = password.expose().as_bytes();
+        let mut key = Zeroizing::new([0; BCRYPT_MAX_BYTES]);
+        for (slot, byte) in key.iter_mut().zip(bytes) {
+            *slot = *byte;
+        }
+        // The key ends with a NUL where there is room for one.
+        let length = (bytes.len() + 1).min(BCRYPT_MAX_BYTES);
+        let key = key.get(..length).unwrap_or_default();
+        let mut output = [0; 23];
+        output.copy_from_slice(
+            bcrypt::bcrypt(self.cost, self.salt, key)
+                .split_at(23)
+                .0,
+        );
+        output
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure)?;
+    Ok(bytes)
+}
