@@ -1,0 +1,208 @@
+//! What an RSA public key must be before it is trusted.
+
+use super::error::KeyError;
+
+/// The odd primes up to 167. The moduli that a faulty key generator made (ROCA, CVE-2017-15361) are
+/// powers of 65537 modulo each of them; for a sound modulus the chance of that is below 2^-27.
+const PRIMES: [u32; 38] = [
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
+    101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+];
+
+/// Checks modulus `n` and exponent `e`, big endian.
+pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
+    let (Some(first), Some(last)) = (n.first(), n.last()) else {
+        return Err(KeyError::Weak("no modulus"));
+    };
+    // RFC 7518 section 2: Base64urlUInt is minimal, so that a key has one spelling
+    if *first == 0 || e.first().is_none_or(|first| *first == 0) {
+        return Err(KeyError::Malformed("a number with leading zeros"));
+    }
+    let bits = n.len().saturating_mul(8) - first.leading_zeros() as usize;
+    if bits < 2048 {
+        return Err(KeyError::Weak("an RSA modulus under 2048 bits"));
+    }
+    if bits > 8192 {
+        return Err(KeyError::Malformed("an RSA modulus over 8192 bits"));
+    }
+    if last % 2 == 0 || PRIMES.iter().any(|prime| residue(n, *prime) == 0) {
+        return Err(KeyError::Weak("an RSA modulus with a small factor"));
+    }
+    check_exponent(e)?;
+    if is_roca(n) {
+        return Err(KeyError::Weak(
+            "an RSA modulus of a faulty generator (ROCA)",
+        ));
+    }
+    Ok(())
+}
+
+/// Takes modulus and exponent out of an `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
+pub(super) fn read_public_key(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (body, rest) = read_element(der, 0x30)?;
+    let (n, body) = read_element(body, 0x02)?;
+    let (e, body) = read_element(body, 0x02)?;
+    let minimal = |number: &[u8]| number.strip_prefix(&[0]).unwrap_or(number).to_vec();
+    (rest.is_empty() && body.is_empty()).then(|| (minimal(n), minimal(e)))
+}
+
+/// The content of a DER element with `tag`, and what follows it.
+fn read_element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = der.split_first()?;
+    let (length, rest) = rest.split_first()?;
+    let (length, rest) = match length {
+        0..=0x7f => (usize::from(*length), rest),
+        0x81 | 0x82 => {
+            let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x0f))?;
+            let length = bytes
+                .iter()
+                .fold(0, |sum, byte| sum * 256 + usize::from(*byte));
+            (length, rest)
+        }
+        _ => return None,
+    };
+    (*first == tag).then(|| rest.split_at_checked(length))?
+}
+
+/// FIPS 186-5 appendix A.1.1: odd and above 2^16; aws-lc takes at most 33 bits.
+fn check_exponent(e: &[u8]) -> Result<(), KeyError> {
+    if e.len() > 5 {
+        return Err(KeyError::Malformed("an RSA exponent over 33 bits"));
+    }
+    let value = e.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    if value < 65537 || value % 2 == 0 {
+        return Err(KeyError::Weak(
+            "an RSA exponent that is even or under 65537",
+        ));
+    }
+    Ok(())
+}
+
+fn residue(n: &[u8], prime: u32) -> u32 {
+    n.iter()
+        .fold(0, |sum, byte| (sum * 256 + u32::from(*byte)) % prime)
+}
+
+fn is_roca(n: &[u8]) -> bool {
+    PRIMES
+        .iter()
+        .all(|prime| is_power_of_65537(residue(n, *prime), *prime))
+}
+
+fn is_power_of_65537(residue: u32, prime: u32) -> bool {
+    let mut power = 1;
+    loop {
+        if power == residue {
+            return true;
+        }
+        power = power * (65537 % prime) % prime;
+        if power == 1 {
+            return false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const F4: [u8; 3] = [1, 0, 1];
+
+    /// 65537^exponent, big endian.
+    fn power(exponent: u32) -> Vec<u8> {
+        let mut digits = vec![1u8];
+        for _ in 0..exponent {
+            let mut product = vec![0u32; digits.len() + 2];
+            for (place, digit) in digits.iter().enumerate() {
+                product[place] += u32::from(*digit);
+                product[place + 2] += u32::from(*digit);
+            }
+            for place in 1..product.len() {
+                product[place] += product[place - 1] / 256;
+            }
+            digits = product.iter().map(|digit| digit.to_le_bytes()[0]).collect();
+            while digits.last() == Some(&0) {
+                digits.pop();
+            }
+        }
+        digits.reverse();
+        digits
+    }
+
+    /// A number of `length` bytes without factor up to 167 and without the ROCA mark.
+    fn sound(length: usize) -> Vec<u8> {
+        let mut n = vec![0xc3; length];
+        for low in (1..=255).step_by(2) {
+            n[length - 1] = low;
+            if PRIMES.iter().all(|prime| residue(&n, *prime) != 0) && !is_roca(&n) {
+                return n;
+            }
+        }
+        panic!("no such number");
+    }
+
+    #[test]
+    fn a_modulus_that_carries_the_roca_mark_is_refused() {
+        let n = power(128);
+        assert_eq!((n.len(), n[0]), (257, 1));
+        assert!(matches!(check(&n, &F4), Err(KeyError::Weak(text)) if text.contains("ROCA")));
+    }
+
+    #[test]
+    fn a_modulus_under_2048_bits_is_refused_by_the_bit() {
+        let n = sound(256);
+        assert_eq!(check(&n, &F4), Ok(()));
+        let mut short = n.clone();
+        short[0] = 0x7f;
+        assert_eq!(
+            check(&short, &F4),
+            Err(KeyError::Weak("an RSA modulus under 2048 bits"))
+        );
+        assert!(check(&sound(128), &F4).is_err());
+        assert_eq!(check(&sound(1024), &F4), Ok(()));
+        assert!(check(&sound(1025), &F4).is_err());
+    }
+
+    #[test]
+    fn a_modulus_with_a_small_factor_is_refused() {
+        let mut even = sound(256);
+        even[255] &= 0xfe;
+        assert!(check(&even, &F4).is_err());
+        let mut by_three = sound(256);
+        while residue(&by_three, 3) != 0 {
+            by_three[255] = by_three[255].wrapping_add(2);
+        }
+        assert!(check(&by_three, &F4).is_err());
+    }
+
+    #[test]
+    fn an_exponent_that_is_small_even_long_or_padded_is_refused() {
+        let n = sound(256);
+        for e in [
+            &[][..],
+            &[0],
+            &[1],
+            &[3],
+            &[0xff, 0xff],
+            &[1, 0, 0],
+            &[0, 1, 0, 1],
+            &[1, 0, 0, 0, 0, 1],
+        ] {
+            assert!(check(&n, e).is_err(), "{e:?}");
+        }
+        assert_eq!(check(&n, &[1, 0, 3]), Ok(()));
+    }
+
+    #[test]
+    fn a_number_with_leading_zeros_or_none_at_all_is_refused() {
+        assert!(check(&[&[0][..], &sound(256)].concat(), &F4).is_err());
+        assert!(check(&[], &F4).is_err());
+        assert!(check(&[0; 256], &F4).is_err());
+    }
+
+    #[test]
+    fn the_primes_are_the_odd_primes_up_to_167() {
+        let primes = (3..=167u32).filter(|n| (2..*n).all(|d| n % d != 0));
+        assert_eq!(primes.collect::<Vec<_>>(), PRIMES);
+    }
+}

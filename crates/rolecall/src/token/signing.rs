@@ -1,0 +1,291 @@
+use std::fmt;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::{SystemRandom, fill};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+};
+use rolecall_core::AccessClaims;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::MAX_TOKEN_BYTES;
+use super::algorithm::Algorithm;
+use super::encoding::encode;
+use super::error::{KeyError, SignError};
+use super::public_part::PublicPart;
+use super::rsa;
+use super::verifying::{VerifyingKey, checked_kid, hmac_key};
+
+/// A key that signs access tokens with one algorithm.
+///
+/// `Debug` shows algorithm and key id only; aws-lc wipes the key when it is dropped.
+///
+/// ```
+/// use rolecall::token::{Algorithm, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::Es256)?;
+/// let stored = key.to_pkcs8().ok_or("an ES256 key has a private half to store")?;
+/// let kid = key.kid().ok_or("a generated key has an id")?;
+///
+/// let again = SigningKey::from_pkcs8(Algorithm::Es256, kid, &stored)?;
+/// assert_eq!(again.public_jwk(), key.public_jwk());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SigningKey {
+    material: Material,
+    verifying: VerifyingKey,
+    /// The encoded header of every access token that this key signs.
+    header: String,
+}
+
+enum Material {
+    Hmac(Box<hmac::Key>),
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair),
+}
+
+impl SigningKey {
+    /// A new key: RSA with 3072 bits, an HMAC secret as long as its hash.
+    ///
+    /// Its id is the thumbprint of the public half (RFC 7638), or 128 random bits for a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Generation`].
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        if let Some((_, length)) = algorithm.hmac() {
+            let mut random = Zeroizing::new(vec![0; length + 16]);
+            fill(&mut random).map_err(|_| KeyError::Generation)?;
+            let (kid, secret) = random.split_at(16);
+            return Self::from_secret(algorithm, Some(&encode(kid)), secret);
+        }
+        let material = Material::generate(algorithm).map_err(|_| KeyError::Generation)?;
+        let part = material.public_part(algorithm)?;
+        let kid = part.thumbprint(algorithm);
+        Self::from_parts(algorithm, &kid, material, part)
+    }
+
+    /// A private key in PKCS#8 (RFC 5958).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Mismatched`] if `der` is no key for `algorithm`, [`KeyError::Weak`] and
+    /// [`KeyError::KeyId`].
+    pub fn from_pkcs8(algorithm: Algorithm, kid: &str, der: &[u8]) -> Result<Self, KeyError> {
+        let material = Material::from_pkcs8(algorithm, der)?;
+        let part = material.public_part(algorithm)?;
+        Self::from_parts(algorithm, kid, material, part)
+    }
+
+    /// A shared secret: whoever verifies with it can sign as well.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::ShortSecret`] if it is shorter than the hash, [`KeyError::Mismatched`] if
+    /// `algorithm` is no HMAC, and [`KeyError::KeyId`].
+    pub fn from_secret(
+        algorithm: Algorithm,
+        kid: Option<&str>,
+        secret: &[u8],
+    ) -> Result<Self, KeyError> {
+        let material = Material::Hmac(Box::new(hmac_key(algorithm, secret)?));
+        let verifying = VerifyingKey::from_secret(algorithm, kid, secret)?;
+        Ok(Self::with(material, verifying))
+    }
+
+    fn from_parts(
+        algorithm: Algorithm,
+        kid: &str,
+        material: Material,
+        part: PublicPart,
+    ) -> Result<Self, KeyError> {
+        checked_kid(Some(kid))?;
+        let verifying = VerifyingKey::from_public(algorithm, Some(kid), part)?;
+        Ok(Self::with(material, verifying))
+    }
+
+    fn with(material: Material, verifying: VerifyingKey) -> Self {
+        let mut header = json!({"alg": verifying.algorithm().as_str(), "typ": "at+jwt"});
+        if let (Some(kid), Value::Object(members)) = (verifying.kid(), &mut header) {
+            members.insert("kid".to_owned(), kid.into());
+        }
+        Self {
+            header: encode(header.to_string().as_bytes()),
+            material,
+            verifying,
+        }
+    }
+
+    /// The key id, if it has one; only a shared secret may have none.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.verifying.kid()
+    }
+
+    /// The algorithm that it signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.verifying.algorithm()
+    }
+
+    /// The key that verifies what this one signs.
+    #[must_use]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        self.verifying.clone()
+    }
+
+    /// The public half as a JWK with `kid`, `alg` and `use` (RFC 7517); none for a secret.
+    #[must_use]
+    pub fn public_jwk(&self) -> Option<Value> {
+        self.verifying.public_jwk()
+    }
+
+    /// The private key in PKCS#8, wiped when dropped; none for a secret.
+    #[must_use]
+    pub fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let copy = |der: &[u8]| Zeroizing::new(der.to_vec());
+        match &self.material {
+            Material::Hmac(_) => None,
+            Material::Ecdsa(pair) => pair.to_pkcs8v1().ok().map(|der| copy(der.as_ref())),
+            Material::Ed25519(pair) => pair.to_pkcs8().ok().map(|der| copy(der.as_ref())),
+            Material::Rsa(pair) => {
+                let der = AsDer::<Pkcs8V1Der<'_>>::as_der(pair).ok()?;
+                Some(copy(der.as_ref()))
+            }
+        }
+    }
+
+    /// Signs an access token with the header `alg`, `typ`, `kid` (RFC 9068 section 2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::TooLong`] if no guard would read the token.
+    pub fn sign(&self, claims: &AccessClaims) -> Result<String, SignError> {
+        let payload = serde_json::to_vec(claims).map_err(|_| SignError::Claims)?;
+        let token = self.sign_parts(&self.header, &payload)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(SignError::TooLong);
+        }
+        Ok(token)
+    }
+
+    /// Signs any payload under any header: for tests that need odd tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::Signature`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn sign_raw(&self, header: &Value, payload: &[u8]) -> Result<String, SignError> {
+        self.sign_parts(&encode(header.to_string().as_bytes()), payload)
+    }
+
+    fn sign_parts(&self, header: &str, payload: &[u8]) -> Result<String, SignError> {
+        let mut token = format!("{header}.{}", encode(payload));
+        let signature = self.material.sign(self.algorithm(), token.as_bytes())?;
+        token.push('.');
+        token.push_str(&encode(&signature));
+        Ok(token)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("algorithm", &self.algorithm())
+            .field("kid", &self.kid())
+            .finish_non_exhaustive()
+    }
+}
+
+fn ecdsa(algorithm: Algorithm) -> &'static EcdsaSigningAlgorithm {
+    if algorithm == Algorithm::Es384 {
+        &ECDSA_P384_SHA384_FIXED_SIGNING
+    } else {
+        &ECDSA_P256_SHA256_FIXED_SIGNING
+    }
+}
+
+impl Material {
+    fn generate(algorithm: Algorithm) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        match algorithm {
+            Algorithm::Es256 | Algorithm::Es384 => {
+                EcdsaKeyPair::generate(ecdsa(algorithm)).map(Self::Ecdsa)
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::generate().map(Self::Ed25519),
+            Algorithm::Rs256 | Algorithm::Ps256 => {
+                RsaKeyPair::generate(KeySize::Rsa3072).map(Self::Rsa)
+            }
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
+                Err(aws_lc_rs::error::Unspecified)
+            }
+        }
+    }
+
+    fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        let material = match algorithm {
+            Algorithm::Es256 | Algorithm::Es384 => {
+                EcdsaKeyPair::from_pkcs8(ecdsa(algorithm), der).map(Self::Ecdsa)
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(der).map(Self::Ed25519),
+            Algorithm::Rs256 | Algorithm::Ps256 => RsaKeyPair::from_pkcs8(der).map(Self::Rsa),
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
+                return Err(KeyError::Mismatched(algorithm));
+            }
+        };
+        material.map_err(|_| KeyError::Mismatched(algorithm))
+    }
+
+    fn public_part(&self, algorithm: Algorithm) -> Result<PublicPart, KeyError> {
+        let part = match self {
+            Self::Hmac(_) => None,
+            // SEC 1 section 2.3.3: 4, then the coordinates, equally long
+            Self::Ecdsa(pair) => match pair.public_key().as_ref().split_first() {
+                Some((4, point)) => {
+                    let (x, y) = point.split_at(point.len() / 2);
+                    Some(PublicPart::EllipticCurve {
+                        x: x.to_vec(),
+                        y: y.to_vec(),
+                    })
+                }
+                _ => None,
+            },
+            Self::Ed25519(pair) => Some(PublicPart::Edwards {
+                x: pair.public_key().as_ref().to_vec(),
+            }),
+            Self::Rsa(pair) => rsa::read_public_key(pair.public_key().as_ref())
+                .map(|(n, e)| PublicPart::Rsa { n, e }),
+        };
+        part.ok_or(KeyError::Mismatched(algorithm))
+    }
+
+    fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let failed = |_| SignError::Signature;
+        match self {
+            Self::Hmac(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
+            Self::Ecdsa(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message).map_err(failed)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Self::Ed25519(pair) => {
+                let signature = pair.try_sign(message).map_err(failed)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Self::Rsa(pair) => {
+                let scheme = if algorithm == Algorithm::Ps256 {
+                    &RSA_PSS_SHA256
+                } else {
+                    &RSA_PKCS1_SHA256
+                };
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(scheme, &SystemRandom::new(), message, &mut signature)
+                    .map_err(failed)?;
+                Ok(signature)
+            }
+        }
+    }
+}
