@@ -1,2 +1,50 @@
-//! x
-fn main() {}
+//! The chores of the project, run as `cargo xtask <chore>`.
+//!
+//! `test` is what CI runs, no more and no less: it installs what the tests need, then checks, then
+//! runs every test there is. `assets` renews the committed Swagger UI files.
+
+mod assets;
+mod checks;
+mod clients;
+mod install;
+mod report;
+mod tools;
+
+use std::process::ExitCode;
+
+use report::Report;
+use tools::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test      install what the tests need, then run everything that CI runs
+  install   only install what the tests need
+  clients   only the Python, Node, curl and browser clients against fresh binaries
+  assets    fetch the pinned Swagger UI and write the committed files";
+
+fn main() -> ExitCode {
+    let chore = std::env::args().nth(1).unwrap_or_default();
+    let workspace = Workspace::find();
+    let mut report = Report::new();
+    match chore.as_str() {
+        "test" => {
+            let tools = install::install(&mut report, &workspace);
+            checks::run(&mut report, &workspace, &tools);
+            clients::run(&mut report, &workspace, &tools);
+        }
+        "install" => {
+            install::install(&mut report, &workspace);
+        }
+        "clients" => {
+            let tools = install::install(&mut report, &workspace);
+            clients::run(&mut report, &workspace, &tools);
+        }
+        "assets" => report.step("swagger ui files", || assets::renew(&workspace)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    report.close()
+}

@@ -1,0 +1,89 @@
+"""The command line: answers for programs, refusals for people, secrets nowhere."""
+
+import json
+import subprocess
+
+import pytest
+
+import api
+import programs
+
+PASS_PHRASE = "a long enough pass phrase"
+
+
+@pytest.mark.parametrize("arguments", [("user", "list"), ("role", "list"), ("audit", "list")])
+def test_lists_are_for_programs_too(served, arguments):
+    done = served.run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout)
+    assert PASS_PHRASE not in done.stdout
+
+
+def test_a_user_that_was_added_can_log_in(served):
+    name = api.fresh()
+    done = served.run("user", "add", name, "--email", "u@example.org", "--password-stdin",
+                      text=PASS_PHRASE + "\n")
+    assert done.returncode == 0, done.stderr
+    caller = api.logged_in(served.url, name, PASS_PHRASE)
+    assert caller.get("/api/me").json()["email"] == "u@example.org"
+
+
+def test_a_password_that_the_server_refuses_is_refused_here_too(served):
+    done = served.run("user", "add", api.fresh(), "--password-stdin", text="short\n")
+    assert done.returncode != 0
+    assert done.stdout == "" and "password" in done.stderr
+
+
+def test_what_does_not_exist_is_named(served):
+    done = served.run("assign", "nobody-at-all", "rolecall.admin")
+    assert done.returncode != 0
+    assert "`nobody-at-all`" in done.stderr
+
+
+def test_acting_as_a_user_keeps_to_that_users_limits(served):
+    name = api.register(served.url)[0]["username"]
+    done = served.run("--as", name, "assign", name, "rolecall.admin")
+    assert done.returncode != 0
+    assert "rolecall.admin" not in served.run("user", "show", name, "--json").stdout
+
+
+def test_the_audit_log_holds_and_names_no_people(served):
+    name = api.register(served.url)[0]["username"]
+    served.run("assign", name, "rolecall.admin")
+    served.run("unassign", name, "rolecall.admin")
+    assert served.run("audit", "verify").returncode == 0
+    listed = served.run("audit", "list", "--json").stdout
+    assert name not in listed and PASS_PHRASE not in listed
+
+
+def test_unknown_keys_of_the_configuration_are_refused(served):
+    settings = programs.environment(ROLECALL_LISTNE="127.0.0.1:1")
+    done = subprocess.run([programs.rolecall(), "config", "check"], env=settings, text=True,
+                          capture_output=True, cwd=served.folder, timeout=60)
+    assert done.returncode != 0
+    assert "listne" in done.stderr.lower()
+
+
+def test_the_shown_configuration_hides_secrets(served):
+    done = served.run("config", "show")
+    assert done.returncode == 0, done.stderr
+    assert str(served.port) in done.stdout
+    key = next((served.folder / "rolecall-data").glob("*key*"), None)
+    if key is not None:
+        assert key.read_text().strip() not in done.stdout
+        assert key.stat().st_mode & 0o077 == 0
+
+
+def test_completions_are_printed(served):
+    done = served.run("completions", "bash")
+    assert done.returncode == 0 and "rolecall" in done.stdout
+
+
+def test_no_password_or_token_is_in_the_log(served):
+    name = api.register(served.url)[0]["username"]
+    caller = api.logged_in(served.url, name, PASS_PHRASE)
+    caller.get("/api/users")
+    caller.token(name, "this one is wrong")
+    log = served.log.read_text()
+    for secret in (PASS_PHRASE, "this one is wrong", caller.access_token, "$argon2"):
+        assert secret not in log

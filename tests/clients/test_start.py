@@ -1,0 +1,44 @@
+"""How long a start takes and what an idle server holds: printed, and checked for sanity alone."""
+
+import re
+import time
+from pathlib import Path
+
+import api
+import programs
+
+
+def resident_mib(process):
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def test_start_and_idle_memory(capsys):
+    first = time.perf_counter()
+    with programs.serve(ROLECALL_REGISTRATION__MODE="open") as server:
+        first = time.perf_counter() - first
+        idle = resident_mib(server.process)
+        later = []
+        for _ in range(5):
+            server.kill()
+            later.append(server.start())
+        name = api.register(server.url)[0]["username"]
+        for _ in range(3):
+            api.logged_in(server.url, name, "a long enough pass phrase")
+        used = resident_mib(server.process)
+    lines = [
+        f"first start to first answer: {first * 1000:.0f} ms",
+        f"later starts, median of 5: {median(later) * 1000:.0f} ms",
+        f"memory, idle: {idle:.1f} MiB; after a few log-ins: {used:.1f} MiB",
+        f"program: {Path(programs.rolecall()).stat().st_size / 2**20:.1f} MiB",
+    ]
+    programs.OUTPUT.mkdir(parents=True, exist_ok=True)
+    (programs.OUTPUT / "start.txt").write_text("\n".join(lines) + "\n")
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+    assert max(first, *later) < 10
+    assert idle < 300

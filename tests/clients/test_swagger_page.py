@@ -1,0 +1,98 @@
+"""The Swagger page in a real browser: Authorize logs in, and a call answers 200."""
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as until
+from selenium.webdriver.support.ui import WebDriverWait
+
+from programs import OUTPUT, PASSWORD, program
+
+ME = '//*[contains(@class, "opblock-get")][.//*[@data-path="/api/me"]]'
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("XTASK_CHROMIUM", "chromium")
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--no-first-run", "--window-size=1280,1600", f"--user-data-dir={tmp_path / 'profile'}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(
+        options=options, service=Service(program("XTASK_CHROMEDRIVER", "chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def requested(browser):
+    """The addresses that the page asked for."""
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            yield message["params"]["request"]["url"]
+
+
+def test_the_page_logs_in_and_calls_a_route(dev, browser):
+    wait = WebDriverWait(browser, 30)
+
+    def click(xpath):
+        element = wait.until(until.element_to_be_clickable((By.XPATH, xpath)))
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    browser.get(f"{dev.url}/docs")
+    assert browser.current_url == f"{dev.url}/docs"
+    click('//*[contains(@class, "auth-wrapper")]//button[contains(@class, "authorize")]')
+    wait.until(until.visibility_of_element_located((By.ID, "oauth_username"))).send_keys("admin")
+    browser.find_element(By.ID, "oauth_password").send_keys(PASSWORD)
+    click('//*[contains(@class, "auth-btn-wrapper")]//button[contains(@class, "authorize")]')
+    wait.until(until.presence_of_element_located((By.XPATH, '//button[text()="Logout"]')))
+    click('//*[contains(@class, "modal-ux-header")]//button')
+    click(f'{ME}//button[contains(@class, "opblock-summary-control")]')
+    click(f'{ME}//button[contains(@class, "try-out__btn")]')
+    click(f'{ME}//button[contains(@class, "execute")]')
+    status = wait.until(until.visibility_of_element_located(
+        (By.XPATH, f'{ME}//*[contains(@class, "live-responses-table")]//tbody//td')))
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    browser.save_screenshot(str(OUTPUT / "swagger.png"))
+    assert status.text.split()[0] == "200"
+    body = browser.find_element(By.XPATH, f'{ME}//*[contains(@class, "live-responses-table")]').text
+    assert '"username": "admin"' in body
+
+    hosts = {urlsplit(url).netloc for url in requested(browser) if url.startswith("http")}
+    assert hosts == {urlsplit(dev.url).netloc}
+    complaints = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert complaints == []
+    kept = browser.execute_script("return JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert "eyJ" not in kept, "the access token is stored in the browser"
+
+
+def test_the_page_is_answered_without_redirect_and_lets_no_foreign_script_run(dev):
+    answer = requests.get(f"{dev.url}/docs", allow_redirects=False, timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "//" not in answer.text.lower().replace("<!doctype html>", "")
+
+
+def test_files_of_the_page_are_sent_once(dev):
+    page = requests.get(f"{dev.url}/docs", timeout=30).text
+    names = [piece for piece in page.split('"') if piece.startswith("docs/")]
+    assert len(names) == 3
+    for name in names:
+        first = requests.get(f"{dev.url}/{name}", timeout=30)
+        assert first.status_code == 200 and first.text
+        assert "immutable" in first.headers["Cache-Control"]
+        known = {"If-None-Match": first.headers["ETag"]}
+        assert requests.get(f"{dev.url}/{name}", headers=known, timeout=30).status_code == 304
+    assert requests.get(f"{dev.url}/docs/no-such-file", timeout=30).status_code == 404

@@ -1,0 +1,56 @@
+//! Everything that cargo can check.
+
+use crate::install::Tools;
+use crate::report::Report;
+use crate::tools::{self, Workspace, succeeds};
+
+/// Formatting, lints, documentation, tests and licences.
+pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
+    report.step("format", || {
+        tools::run(workspace.cargo().args(["fmt", "--all", "--check"]))
+    });
+    report.step("lints", || {
+        let mut clippy = workspace.cargo();
+        clippy.args(["clippy", "--workspace", "--all-targets", "--all-features"]);
+        tools::run(clippy.args(["--locked", "--", "--deny", "warnings"]))
+    });
+    report.step("guard library with default features", || {
+        tools::run(
+            workspace
+                .cargo()
+                .args(["check", "--package", "rolecall", "--locked"]),
+        )
+    });
+    report.step("documentation", || {
+        let mut doc = workspace.cargo();
+        doc.env("RUSTDOCFLAGS", "--deny warnings");
+        tools::run(doc.args([
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--all-features",
+            "--locked",
+        ]))
+    });
+    report.step("tests", || {
+        let mut test = workspace.cargo();
+        test.envs(tools.variables());
+        tools::run(test.args(["test", "--workspace", "--all-features", "--locked"]))
+    });
+    check_dependencies(report, workspace);
+}
+
+/// Advisories and licences, where the tool for it is installed.
+fn check_dependencies(report: &mut Report, workspace: &Workspace) {
+    if !succeeds(workspace.cargo().args(["deny", "--version"])) {
+        Report::warn("cargo-deny is not installed: advisories and licences were not checked");
+        return;
+    }
+    report.step("advisories and licences", || {
+        tools::run(
+            workspace
+                .cargo()
+                .args(["deny", "--workspace", "--all-features", "check"]),
+        )
+    });
+}

@@ -1,0 +1,34 @@
+//! Runs the clients of `tests/clients` against freshly built programs.
+
+use std::path::PathBuf;
+
+use crate::install::Tools;
+use crate::report::Report;
+use crate::tools::{self, Workspace};
+
+/// Builds the server and the tutorial, then lets the clients at them.
+pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
+    report.step("build: server and tutorial", || {
+        let mut build = workspace.cargo();
+        build.args(["build", "--package", "rolecall-server"]);
+        tools::run(build.args(["--package", "tutorial", "--locked"]))
+    });
+    report.step("clients", || {
+        let mut pytest = workspace.command(tools.python());
+        pytest.args(["-m", "pytest", "-ra", "-p", "no:cacheprovider"]);
+        pytest.envs(tools.variables());
+        pytest.envs(programs(workspace));
+        // what this run was to install is there, so nothing may be left out
+        pytest.env("XTASK_NOTHING_LEFT_OUT", "1");
+        pytest.env("PYTHONDONTWRITEBYTECODE", "1");
+        tools::run(pytest.arg(workspace.path("tests/clients")))
+    });
+}
+
+fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 3] {
+    [
+        ("XTASK_ROLECALL", workspace.target("debug/rolecall")),
+        ("XTASK_TUTORIAL", workspace.target("debug/tutorial")),
+        ("XTASK_OUTPUT", workspace.target("clients")),
+    ]
+}
