@@ -1,0 +1,5 @@
+//! Signing keys: made at the first start, kept sealed in the database.
+
+pub(crate) mod handlers;
+pub(crate) mod service;
+pub(crate) mod store;
