@@ -87,7 +87,9 @@ impl LiveState {
     /// Replaces era and floors: for the whole state from a feed, and after a database was restored.
     pub fn replace(&self, era: &str, floors: &[Floor]) {
         let mut fresh = Floors::default();
-        floors.iter().for_each(|floor| fresh.raise(floor));
+        for floor in floors {
+            fresh.raise(floor);
+        }
         self.update(|current| {
             current.era = era.into();
             current.floors = fresh;

@@ -99,7 +99,6 @@ impl From<Denial> for Refusal {
 
 impl Guard {
     /// Begins a guard; [`issuer`](GuardBuilder::issuer), [`audience`](GuardBuilder::audience) and one source of keys are required.
-    #[must_use]
     pub fn builder() -> GuardBuilder {
         GuardBuilder::default()
     }

@@ -56,24 +56,23 @@ impl Gate {
     }
 
     /// Lets the request on, marked with its caller, or answers it.
-    fn check(&self, request: &mut Request) -> Result<(), Response> {
+    fn answer(&self, request: &mut Request) -> Option<Response> {
         // which methods there are is no secret, and a preflight carries no credential
         let Some(rule) = self.rule(request.method()) else {
-            return Err(self.method_not_allowed());
+            return Some(self.method_not_allowed());
         };
-        match self.guard.admit(rule, request.headers()) {
-            Ok(principal) => {
-                let subject = principal.as_ref().map(|principal| principal.subject());
-                tracing::debug!(method = %request.method(), path = %self.path, %rule, subject, "let in");
-                if self.stops_after_rule {
-                    return Err(StatusCode::NO_CONTENT.into_response());
-                }
-                let guard = self.guard.clone();
-                Passed { guard, principal }.mark(request.extensions_mut());
-                Ok(())
-            }
-            Err(refusal) => Err(refuse(&refusal, rule, request, &self.path)),
+        let principal = match self.guard.admit(rule, request.headers()) {
+            Ok(principal) => principal,
+            Err(refusal) => return Some(refuse(&refusal, rule, request, &self.path)),
+        };
+        let subject = principal.as_ref().map(|principal| principal.subject());
+        tracing::debug!(method = %request.method(), path = %self.path, %rule, subject, "let in");
+        if self.stops_after_rule {
+            return Some(StatusCode::NO_CONTENT.into_response());
         }
+        let guard = self.guard.clone();
+        Passed { guard, principal }.mark(request.extensions_mut());
+        None
     }
 
     fn method_not_allowed(&self) -> Response {
@@ -147,9 +146,9 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        match self.gate.check(&mut request) {
-            Ok(()) => Gated::Inner(Box::pin(self.inner.call(request))),
-            Err(answer) => Gated::Answer(Some(answer)),
+        match self.gate.answer(&mut request) {
+            Some(answer) => Gated::Answer(Some(answer)),
+            None => Gated::Inner(Box::pin(self.inner.call(request))),
         }
     }
 }

@@ -66,7 +66,7 @@ macro_rules! methods {
                     H: Handler<T, S>,
                     T: GuardedArgs + 'static,
                 {
-                    self.rules = join_rules(self.rules, [rule_of::<H, T, S>(Method::$METHOD)], "");
+                    self.rules = join_rules(self.rules, [rule_of::<H, T>(Method::$METHOD)], "");
                     self.handlers = self.handlers.$name(handler);
                     self
                 }
@@ -99,7 +99,7 @@ where
         .delete(handler)
 }
 
-fn rule_of<H, T: GuardedArgs, S>(method: Method) -> MethodRule {
+fn rule_of<H, T: GuardedArgs>(method: Method) -> MethodRule {
     MethodRule {
         method,
         rule: T::RULE,

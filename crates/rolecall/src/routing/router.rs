@@ -1,10 +1,6 @@
 use std::{convert::Infallible, sync::Arc};
 
-use axum::{
-    extract::Request,
-    response::IntoResponse,
-    routing::{MethodRouter, Route},
-};
+use axum::{extract::Request, response::IntoResponse, routing::Route};
 use http::{Method, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -50,22 +46,24 @@ use crate::{Guard, Problem, Rule};
 #[derive(Clone)]
 pub struct GuardedRouter<S = ()> {
     guard: Guard,
-    entries: Vec<Entry<S>>,
+    routes: Vec<Guarded<S>>,
+    open: Vec<Open>,
 }
 
-/// What stands in a [`GuardedRouter`].
+/// A path whose methods a guard watches.
 #[derive(Clone)]
-pub(crate) enum Entry<S> {
-    Guarded {
-        guard: Guard,
-        path: String,
-        methods: GuardedMethods<S>,
-    },
-    Open {
-        name: String,
-        prefix: String,
-        router: axum::Router,
-    },
+struct Guarded<S> {
+    guard: Guard,
+    path: String,
+    methods: GuardedMethods<S>,
+}
+
+/// Routes that nobody guards.
+#[derive(Clone)]
+struct Open {
+    name: String,
+    prefix: String,
+    router: axum::Router,
 }
 
 /// One method of one route, and who may call it.
@@ -87,7 +85,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub fn new(guard: Guard) -> Self {
         Self {
             guard,
-            entries: Vec::new(),
+            routes: Vec::new(),
+            open: Vec::new(),
         }
     }
 
@@ -111,36 +110,28 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             "the path of a route begins with `/`: `{path}`"
         );
         let guard = self.guard.clone();
-        self.add(guard, path.to_owned(), methods);
+        let path = path.to_owned();
+        self.add(Guarded {
+            guard,
+            path,
+            methods,
+        });
         self
     }
 
     #[track_caller]
-    fn add(&mut self, guard: Guard, path: String, methods: GuardedMethods<S>) {
-        let known = self.entries.iter().position(
-            |entry| matches!(entry, Entry::Guarded { path: known, .. } if *known == path),
+    fn add(&mut self, new: Guarded<S>) {
+        let known = self.routes.iter_mut().find(|known| known.path == new.path);
+        let Some(known) = known else {
+            self.routes.push(new);
+            return;
+        };
+        assert!(
+            known.guard.is_same_as(&new.guard),
+            "the methods of one path have different guards: `{}`",
+            new.path
         );
-        let methods = match known.map(|at| self.entries.remove(at)) {
-            Some(Entry::Guarded {
-                guard: other,
-                methods: known,
-                ..
-            }) => {
-                assert!(
-                    other.is_same_as(&guard),
-                    "the methods of one path have different guards: `{path}`"
-                );
-                known.join(methods, &path)
-            }
-            _ => methods,
-        };
-        let entry = Entry::Guarded {
-            guard,
-            path,
-            methods,
-        };
-        let at = known.unwrap_or(self.entries.len());
-        self.entries.insert(at, entry);
+        known.methods = known.methods.clone().join(new.methods, &new.path);
     }
 
     /// Adds the routes of `other` under `prefix`; they keep the guard that they were made with.
@@ -157,24 +148,15 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             prefix.len() > 1 && prefix.starts_with('/') && !prefix.contains("{*"),
             "the prefix begins with `/`, is not `/` itself (use `merge`) and has no wildcard: `{prefix}`"
         );
-        for entry in other.entries {
-            match entry {
-                Entry::Guarded {
-                    guard,
-                    path,
-                    methods,
-                } => self.add(guard, join_paths(prefix, &path), methods),
-                Entry::Open {
-                    name,
-                    prefix: inner,
-                    router,
-                } => self.entries.push(Entry::Open {
-                    name,
-                    prefix: join_paths(prefix, &inner),
-                    router: axum::Router::new().nest(prefix, router),
-                }),
-            }
+        for route in other.routes {
+            let path = join_paths(prefix, &route.path);
+            self.add(Guarded { path, ..route });
         }
+        self.open.extend(other.open.into_iter().map(|open| Open {
+            prefix: join_paths(prefix, &open.prefix),
+            router: axum::Router::new().nest(prefix, open.router),
+            ..open
+        }));
         self
     }
 
@@ -185,33 +167,28 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     /// If a method of a path then has two handlers.
     #[track_caller]
     pub fn merge(mut self, other: Self) -> Self {
-        for entry in other.entries {
-            match entry {
-                Entry::Guarded {
-                    guard,
-                    path,
-                    methods,
-                } => self.add(guard, path, methods),
-                open @ Entry::Open { .. } => self.entries.push(open),
-            }
+        for route in other.routes {
+            self.add(route);
         }
+        self.open.extend(other.open);
         self
     }
 
     /// Adds a plain router **whose routes nobody guards**; the access matrix shows it by `name`.
     ///
-    /// A guarded route always wins over one of these with a path that matches too.
+    /// A guarded route always wins over one of these whose path matches too, whatever its methods. A
+    /// fallback of `router` is dropped: unknown paths stay 404.
     pub fn merge_public(mut self, name: &str, router: axum::Router) -> Self {
-        self.entries.push(Entry::Open {
+        self.open.push(Open {
             name: name.to_owned(),
             prefix: "/".to_owned(),
-            router,
+            router: router.reset_fallback(),
         });
         self
     }
 
     /// Wraps the routes that are there already; the layer runs only for callers whom the rule lets in.
-    pub fn layer<L>(mut self, layer: L) -> Self
+    pub fn layer<L>(self, layer: L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
         L::Service: Service<Request> + Clone + Send + Sync + 'static,
@@ -219,68 +196,52 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        let wrap = |entry| match entry {
-            Entry::Guarded {
-                guard,
-                path,
-                methods,
-            } => Entry::Guarded {
-                guard,
-                path,
-                methods: methods.layer(layer.clone()),
-            },
-            Entry::Open {
-                name,
-                prefix,
-                router,
-            } => Entry::Open {
-                name,
-                prefix,
-                router: router.layer(layer.clone()),
-            },
-        };
-        self.entries = self.entries.into_iter().map(wrap).collect();
-        self
+        let routes = self.routes.into_iter().map(|route| Guarded {
+            methods: route.methods.layer(layer.clone()),
+            ..route
+        });
+        let open = self.open.into_iter().map(|open| Open {
+            router: open.router.layer(layer.clone()),
+            ..open
+        });
+        Self {
+            guard: self.guard,
+            routes: routes.collect(),
+            open: open.collect(),
+        }
     }
 
     /// Gives the handlers their state.
     pub fn with_state<S2>(self, state: S) -> GuardedRouter<S2> {
-        let give = |entry| match entry {
-            Entry::Guarded {
-                guard,
-                path,
-                methods,
-            } => Entry::Guarded {
-                guard,
-                path,
-                methods: methods.with_state(state.clone()),
-            },
-            Entry::Open {
-                name,
-                prefix,
-                router,
-            } => Entry::Open {
-                name,
-                prefix,
-                router,
-            },
-        };
+        let routes = self.routes.into_iter().map(|route| Guarded {
+            guard: route.guard,
+            path: route.path,
+            methods: route.methods.with_state(state.clone()),
+        });
         GuardedRouter {
             guard: self.guard,
-            entries: self.entries.into_iter().map(give).collect(),
+            routes: routes.collect(),
+            open: self.open,
         }
     }
 
-    /// Who may call what, in the order in which the routes were added.
+    /// Who may call what, in the order in which the routes were added; what nobody guards comes last.
     #[must_use]
     pub fn access_table(&self) -> Vec<RouteAccess> {
-        self.entries.iter().flat_map(Entry::access).collect()
+        let guarded = self.routes.iter().flat_map(Guarded::access);
+        let open = self.open.iter().map(|open| RouteAccess {
+            path: open.prefix.clone(),
+            method: None,
+            rule: Rule::Public,
+            handler: open.name.clone(),
+        });
+        guarded.chain(open).collect()
     }
 
     /// An ordinary router whose routes are guarded; what is added to it from here on is not.
     ///
-    /// It answers unknown paths itself; merge it into one that has a fallback of its own after
-    /// [`axum::Router::reset_fallback`].
+    /// It answers unknown paths itself; to merge it into one that has a fallback of its own, take that
+    /// away with [`axum::Router::reset_fallback`] first.
     ///
     /// # Panics
     ///
@@ -288,58 +249,45 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     #[track_caller]
     pub fn into_axum(self) -> axum::Router<S> {
         let mut app = axum::Router::new();
-        let mut open: Option<axum::Router> = None;
-        for entry in self.entries {
-            match entry {
-                Entry::Guarded {
-                    guard,
-                    path,
-                    methods,
-                } => {
-                    let gate = Gate::new(guard, &path, methods.rules, false);
-                    app = app.route(&path, gated(methods.handlers, gate));
-                }
-                Entry::Open { router, .. } => {
-                    open = Some(open.unwrap_or_default().merge(router));
-                }
-            }
+        for route in self.routes {
+            let gate = Gate::new(route.guard, &route.path, route.methods.rules, false);
+            let guarded = route.methods.handlers.layer(EnforceLayer(Arc::new(gate)));
+            app = app.route(&route.path, guarded);
         }
-        match open {
-            // as the fallback, a public router can neither replace nor widen a guarded route
-            Some(open) => app.fallback_service(open.fallback(not_found)),
-            None => app.fallback(not_found),
+        if self.open.is_empty() {
+            return app.fallback(not_found);
         }
+        // as the fallback, a public router can neither replace a guarded route nor add methods to it
+        let open = self.open.into_iter().map(|open| open.router);
+        let open = open.fold(axum::Router::new(), axum::Router::merge);
+        app.fallback_service(open.fallback(not_found))
     }
 }
 
-impl<S> Entry<S> {
-    fn access(&self) -> Vec<RouteAccess> {
-        match self {
-            Self::Guarded { path, methods, .. } => methods
-                .rules
-                .iter()
-                .map(|known| RouteAccess {
-                    path: path.clone(),
-                    method: Some(known.method.clone()),
-                    rule: known.rule,
-                    handler: known.handler.to_owned(),
-                })
-                .collect(),
-            Self::Open { name, prefix, .. } => vec![RouteAccess {
-                path: prefix.clone(),
-                method: None,
-                rule: Rule::Public,
-                handler: name.clone(),
-            }],
-        }
+impl<S> Guarded<S> {
+    fn access(&self) -> impl Iterator<Item = RouteAccess> {
+        self.methods.rules.iter().map(|known| RouteAccess {
+            path: self.path.clone(),
+            method: Some(known.method.clone()),
+            rule: known.rule,
+            handler: known.handler.to_owned(),
+        })
     }
 }
 
-fn gated<S: Clone + Send + Sync + 'static>(
-    handlers: MethodRouter<S>,
-    gate: Gate,
-) -> MethodRouter<S> {
-    handlers.layer(EnforceLayer(Arc::new(gate)))
+#[cfg(feature = "testing")]
+impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
+    /// The same paths, methods and gates, but nothing behind them: a caller who is let in gets 204.
+    pub(crate) fn probe(&self) -> axum::Router {
+        let mut app = axum::Router::new();
+        for route in &self.routes {
+            let rules = route.methods.rules.clone();
+            let gate = Gate::new(route.guard.clone(), &route.path, rules, true);
+            let nothing = axum::routing::any(not_found);
+            app = app.route(&route.path, nothing.layer(EnforceLayer(Arc::new(gate))));
+        }
+        app.fallback(not_found)
+    }
 }
 
 async fn not_found() -> Problem {

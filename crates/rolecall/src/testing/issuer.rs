@@ -110,7 +110,6 @@ impl TestIssuer {
     }
 
     /// A token for a user, with no role and no permission yet.
-    #[must_use]
     pub fn token(&self, username: &str) -> TestToken<'_> {
         let now = self.clock_seconds();
         TestToken {
