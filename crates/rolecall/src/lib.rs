@@ -1,3 +1,31 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
 
+mod clock;
+mod denial;
+mod extract;
+mod guard;
+mod principal;
+mod problem;
+mod requirement;
+pub mod routing;
+mod rule;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use denial::Denial;
+pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
+pub use guard::{Guard, GuardBuilder, GuardError, LiveState, OnStale};
+pub use principal::Principal;
+pub use problem::Problem;
+pub use requirement::{
+    AllOf, AnyOf, Clause, PermissionName, Requirement, Role, Term, are_distinct,
+};
+pub use routing::{GuardedMethods, GuardedRouter, RequireLayer, RouteAccess};
+pub use rule::Rule;
+
+pub use rolecall_core::{
+    AccessClaims, Audience, Floor, FloorKind, Permission, Policy, PolicyBuilder, Revision,
+    RoleName, SubjectKind, TenantName, Timestamp, is_name, is_permission,
+};

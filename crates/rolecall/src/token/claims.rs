@@ -42,6 +42,8 @@ pub struct VerifiedClaims {
     pub roles: Vec<String>,
     /// The permissions, separated by spaces.
     pub scope: String,
+    /// Whether the token has a `scope` at all: an empty one says that it holds no permission.
+    pub has_scope: bool,
     /// The tenant that the token is for.
     pub tenant: Option<String>,
     /// Whether less was asked for than the subject holds.
@@ -66,6 +68,7 @@ impl VerifiedClaims {
         let sub = sub.ok_or(Reason::Claims)?;
         Ok(Self {
             iss: claims.text("iss")?.ok_or(Reason::Claims)?,
+            has_scope: claims.0.contains_key("scope"),
             subject_kind: claims.subject_kind()?,
             aud: claims.audience()?,
             client_id: claims.text("client_id")?.unwrap_or_default(),

@@ -1,0 +1,262 @@
+//! Why a request was turned away.
+
+use axum::response::{IntoResponse, Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{Problem, Rule};
+
+/// Why a request was turned away; as a response it is what RFC 6750 section 3 asks for.
+///
+/// Whoever cannot be identified is 401, whoever may not is 403, whatever broke is 5xx.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use rolecall::{Denial, Rule};
+///
+/// let response = Denial::forbidden(&Rule::Role("admin")).into_response();
+/// assert_eq!(response.status(), 403);
+/// assert_eq!(response.headers()["www-authenticate"], r#"Bearer error="insufficient_scope", scope="role:admin""#);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// There is no access token in the request.
+    #[error("not authenticated")]
+    NotAuthenticated,
+    /// The access token is not valid: its form, signature, issuer, audience or another claim.
+    #[error("the access token is not valid")]
+    InvalidToken,
+    /// The access token was valid: it has expired, was revoked, or lies below a floor.
+    #[error("the access token has ended")]
+    EndedToken,
+    /// The request carries more than one credential.
+    #[error("two credentials in one request")]
+    TwoCredentials,
+    /// The caller is known and may not.
+    #[error("operation not permitted")]
+    Forbidden {
+        /// What would be needed, as in a scope: `role:admin` for a role, `items:read` for a permission.
+        scope: Option<String>,
+    },
+    /// The guard does not know enough to decide: its keys are not loaded, or its state is too old.
+    #[error("the guard's state is not available")]
+    Unavailable,
+    /// A guarded handler was reached without any guard: a mistake of the application.
+    #[error("a guarded handler was mounted without a guard")]
+    Unguarded,
+}
+
+impl Denial {
+    /// The denial of a known caller who does not satisfy `rule`.
+    #[must_use]
+    pub fn forbidden(rule: &Rule) -> Self {
+        Self::Forbidden {
+            scope: rule.scope(),
+        }
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::NotAuthenticated | Self::InvalidToken | Self::EndedToken => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TwoCredentials => StatusCode::BAD_REQUEST,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unguarded => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The code that ends the problem's `type`, and names the outcome in the log.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAuthenticated => "not_authenticated",
+            Self::InvalidToken => "invalid_token",
+            Self::EndedToken => "ended_token",
+            Self::TwoCredentials => "two_credentials",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Unavailable => "unavailable",
+            Self::Unguarded => "internal",
+        }
+    }
+
+    /// The challenge (RFC 6750 section 3); `None` for what is not the caller's doing.
+    #[must_use]
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        let fixed = HeaderValue::from_static;
+        match self {
+            // section 3.1: without any credential the answer should not tell of an error
+            Self::NotAuthenticated => Some(fixed("Bearer")),
+            Self::InvalidToken => Some(fixed(
+                r#"Bearer error="invalid_token", error_description="The access token is not valid""#,
+            )),
+            Self::EndedToken => Some(fixed(
+                r#"Bearer error="invalid_token", error_description="The access token has ended; refresh it""#,
+            )),
+            Self::TwoCredentials => Some(fixed(r#"Bearer error="invalid_request""#)),
+            Self::Forbidden { scope } => Some(insufficient_scope(scope.as_deref())),
+            Self::Unavailable | Self::Unguarded => None,
+        }
+    }
+
+    /// The answer, to which more members can be added.
+    #[must_use]
+    pub fn into_problem(self) -> Problem {
+        let detail = match &self {
+            Self::NotAuthenticated => "Not authenticated",
+            Self::InvalidToken | Self::EndedToken => "Could not validate credentials",
+            Self::TwoCredentials => "Send one credential",
+            Self::Forbidden { .. } => "Operation not permitted",
+            Self::Unavailable => "cannot decide at the moment; try again",
+            Self::Unguarded => "internal error",
+        };
+        let mut problem = Problem::new(self.status(), self.code(), detail);
+        if let Some(challenge) = self.challenge() {
+            problem = problem.with_header(WWW_AUTHENTICATE, challenge);
+        }
+        if self == Self::Unavailable {
+            problem = problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        problem
+    }
+}
+
+fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
+    const BARE: HeaderValue = HeaderValue::from_static(r#"Bearer error="insufficient_scope""#);
+    // a scope made of names needs no quoting; one that a caller made up must not end the quotes
+    let Some(scope) = scope.filter(|scope| is_scope(scope)) else {
+        return BARE;
+    };
+    let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
+    HeaderValue::try_from(challenge).unwrap_or(BARE)
+}
+
+/// RFC 6749 section 3.3: `scope-token *( SP scope-token )`.
+fn is_scope(scope: &str) -> bool {
+    let is_token = |token: &str| {
+        !token.is_empty()
+            && token
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+    };
+    scope.split(' ').all(is_token)
+}
+
+impl IntoResponse for Denial {
+    fn into_response(self) -> Response {
+        self.into_problem().into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(denial: Denial) -> (u16, Option<String>, String) {
+        let problem = denial.clone().into_problem();
+        let detail = problem.detail().to_owned();
+        let response = problem.into_response();
+        let challenge = response
+            .headers()
+            .get(WWW_AUTHENTICATE)
+            .map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), challenge, detail)
+    }
+
+    /// The table of answers, to the letter.
+    #[test]
+    fn every_denial_has_the_status_the_challenge_and_the_detail_of_the_contract() {
+        let forbidden = |scope: Option<&str>| Denial::Forbidden {
+            scope: scope.map(str::to_owned),
+        };
+        let table: [(Denial, u16, Option<&str>, &str); 8] = [
+            (
+                Denial::NotAuthenticated,
+                401,
+                Some("Bearer"),
+                "Not authenticated",
+            ),
+            (
+                Denial::InvalidToken,
+                401,
+                Some(
+                    r#"Bearer error="invalid_token", error_description="The access token is not valid""#,
+                ),
+                "Could not validate credentials",
+            ),
+            (
+                Denial::EndedToken,
+                401,
+                Some(
+                    r#"Bearer error="invalid_token", error_description="The access token has ended; refresh it""#,
+                ),
+                "Could not validate credentials",
+            ),
+            (
+                Denial::TwoCredentials,
+                400,
+                Some(r#"Bearer error="invalid_request""#),
+                "Send one credential",
+            ),
+            (
+                forbidden(Some("role:admin items:read")),
+                403,
+                Some(r#"Bearer error="insufficient_scope", scope="role:admin items:read""#),
+                "Operation not permitted",
+            ),
+            (
+                forbidden(None),
+                403,
+                Some(r#"Bearer error="insufficient_scope""#),
+                "Operation not permitted",
+            ),
+            (
+                Denial::Unavailable,
+                503,
+                None,
+                "cannot decide at the moment; try again",
+            ),
+            (Denial::Unguarded, 500, None, "internal error"),
+        ];
+        for (denial, status, challenge, detail) in table {
+            let expected = (status, challenge.map(str::to_owned), detail.to_owned());
+            assert_eq!(answer(denial.clone()), expected, "{denial:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_state_that_is_not_available_asks_to_try_again() {
+        let response = Denial::Unavailable.into_response();
+        assert_eq!(response.headers()["retry-after"], "1");
+        let response = Denial::Unguarded.into_response();
+        assert!(!response.headers().contains_key("retry-after"));
+    }
+
+    #[test]
+    fn a_scope_cannot_end_its_quotes_or_its_line() {
+        for hostile in [
+            "a\"b",
+            "a\\b",
+            "a\r\nx: y",
+            "a  b",
+            "",
+            " a",
+            "\u{e9}",
+            "a\0",
+        ] {
+            let (_, challenge, _) = answer(Denial::Forbidden {
+                scope: Some(hostile.to_owned()),
+            });
+            assert_eq!(
+                challenge.as_deref(),
+                Some(r#"Bearer error="insufficient_scope""#),
+                "{hostile:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,179 @@
+use std::{sync::Arc, time::Duration};
+
+use quick_cache::sync::Cache;
+use rolecall_core::Policy;
+
+use super::{Guard, Inner, LiveState, OnStale, Source};
+use crate::{
+    Clock, SystemClock,
+    token::{Algorithm, KeyError, KeySet, Verifier, VerifyingKey},
+};
+
+const CACHE_CAPACITY: usize = 10_000;
+const MAX_STALENESS: Duration = Duration::from_secs(30);
+
+/// Why a guard could not be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// No issuer was named.
+    #[error("a guard needs the issuer whose tokens it accepts")]
+    NoIssuer,
+    /// No audience was named.
+    #[error("a guard needs its audience: a token for another one must be refused")]
+    NoAudience,
+    /// No keys were given, or an empty set of them.
+    #[error("a guard needs a shared secret, a JWK Set or a live state")]
+    NoKeys,
+    /// Keys were given twice, and which of them holds would be a guess.
+    #[error("a guard takes its keys from one place: a secret, a JWK Set or a live state")]
+    TwoKeySources,
+    /// A key is weak, or the set of them contradicts itself.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Builds a [`Guard`].
+///
+/// ```
+/// use rolecall::{Guard, GuardError};
+///
+/// let error = Guard::builder().issuer("https://login.example").build().unwrap_err();
+/// assert_eq!(error, GuardError::NoAudience);
+/// ```
+#[must_use]
+pub struct GuardBuilder {
+    source: Result<Option<Source>, GuardError>,
+    issuer: String,
+    audience: String,
+    clock: Arc<dyn Clock>,
+    policy: Option<Policy>,
+    cache_capacity: usize,
+    max_staleness: Duration,
+    on_stale: OnStale,
+}
+
+impl Default for GuardBuilder {
+    fn default() -> Self {
+        Self {
+            source: Ok(None),
+            issuer: String::new(),
+            audience: String::new(),
+            clock: Arc::new(SystemClock),
+            policy: None,
+            cache_capacity: CACHE_CAPACITY,
+            max_staleness: MAX_STALENESS,
+            on_stale: OnStale::Refuse,
+        }
+    }
+}
+
+impl GuardBuilder {
+    /// Tokens are signed with a secret shared with the issuer; it may not be shorter than the hash.
+    pub fn secret(self, algorithm: Algorithm, secret: &[u8]) -> Self {
+        let keys = VerifyingKey::from_secret(algorithm, None, secret)
+            .and_then(|key| KeySet::new(vec![key]));
+        self.source(keys.map(|keys| Source::Fixed(Arc::new(keys))))
+    }
+
+    /// Tokens are signed with one of the keys of a JWK Set (RFC 7517 section 5).
+    pub fn jwk_set(self, json: &str) -> Self {
+        let keys = KeySet::from_jwks(json);
+        self.source(keys.map(|keys| Source::Fixed(Arc::new(keys))))
+    }
+
+    /// Tokens are signed with one of these keys.
+    pub fn keys(self, keys: KeySet) -> Self {
+        self.source(Ok(Source::Fixed(Arc::new(keys))))
+    }
+
+    /// Keys, floors and era come from a state that changes while the guard runs.
+    pub fn live(self, state: LiveState) -> Self {
+        self.source(Ok(Source::Live(state)))
+    }
+
+    fn source(mut self, source: Result<Source, KeyError>) -> Self {
+        self.source = match (self.source, source) {
+            (Err(first), _) => Err(first),
+            (Ok(Some(_)), _) => Err(GuardError::TwoKeySources),
+            (Ok(None), Ok(source)) => Ok(Some(source)),
+            (Ok(None), Err(error)) => Err(error.into()),
+        };
+        self
+    }
+
+    /// The issuer: `iss` must be exactly this.
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        issuer.clone_into(&mut self.issuer);
+        self
+    }
+
+    /// The audience: `aud` must be or hold exactly this.
+    pub fn audience(mut self, audience: &str) -> Self {
+        audience.clone_into(&mut self.audience);
+        self
+    }
+
+    /// Where the time comes from; the machine's clock by default.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Gives tokens without a `scope` claim the permissions of their roles by this policy.
+    ///
+    /// A token that has a `scope`, an empty one too, and a narrowed one, holds what it says and no more.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// How many verified tokens are remembered, 10,000 by default.
+    pub fn cache_capacity(mut self, tokens: usize) -> Self {
+        self.cache_capacity = tokens;
+        self
+    }
+
+    /// How old the live state may become, 30 s by default.
+    pub fn max_staleness(mut self, age: Duration) -> Self {
+        self.max_staleness = age;
+        self
+    }
+
+    /// What to do once the live state is older than that; [`OnStale::Refuse`] by default.
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.on_stale = on_stale;
+        self
+    }
+
+    /// The guard.
+    ///
+    /// # Errors
+    ///
+    /// The [`GuardError`]: what is missing, or which key was refused.
+    pub fn build(self) -> Result<Guard, GuardError> {
+        if self.issuer.is_empty() {
+            return Err(GuardError::NoIssuer);
+        }
+        if self.audience.is_empty() {
+            return Err(GuardError::NoAudience);
+        }
+        let source = self.source?.ok_or(GuardError::NoKeys)?;
+        if matches!(&source, Source::Fixed(keys) if keys.is_empty()) {
+            return Err(GuardError::NoKeys);
+        }
+        if self.on_stale == OnStale::Accept {
+            tracing::warn!("the guard goes on with a state that is too old (on_stale = accept)");
+        }
+        Ok(Guard(Arc::new(Inner {
+            verifier: Verifier::new(&self.issuer, &self.audience),
+            source,
+            clock: self.clock,
+            policy: self.policy,
+            max_staleness: self.max_staleness,
+            on_stale: self.on_stale,
+            warned_of_stale: false.into(),
+            verified: Cache::new(self.cache_capacity),
+        })))
+    }
+}

@@ -1,0 +1,160 @@
+//! The `Authorization` header (RFC 6750 section 2.1, RFC 9110 section 11.4).
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+use crate::Denial;
+
+const SCHEME: &[u8] = b"bearer";
+
+/// The access token of a request: exactly one header `Authorization: Bearer <b64token>`.
+///
+/// The scheme is compared without case and one or more spaces follow it. Another scheme is no access
+/// token at all; text after `Bearer` that is no `b64token` is a token that is not valid.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Denial> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(Denial::NotAuthenticated)?;
+    if values.next().is_some() {
+        return Err(Denial::TwoCredentials);
+    }
+    token(value)
+}
+
+fn token(value: &HeaderValue) -> Result<&str, Denial> {
+    let bytes = value.as_bytes();
+    let (scheme, rest) = bytes.split_at(
+        bytes
+            .iter()
+            .position(|byte| *byte == b' ')
+            .unwrap_or(bytes.len()),
+    );
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Err(Denial::NotAuthenticated);
+    }
+    let token = rest.trim_ascii();
+    if token.is_empty() {
+        return Err(Denial::NotAuthenticated);
+    }
+    if !is_b64token(token) {
+        return Err(Denial::InvalidToken);
+    }
+    std::str::from_utf8(token).map_err(|_| Denial::InvalidToken)
+}
+
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+fn is_b64token(token: &[u8]) -> bool {
+    let end = token
+        .iter()
+        .rposition(|byte| *byte != b'=')
+        .map_or(0, |last| last + 1);
+    let (body, _) = token.split_at(end);
+    let legal = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    };
+    !body.is_empty() && body.iter().all(legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(values: &[&[u8]]) -> Result<String, Denial> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        bearer(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_scheme_is_compared_without_case_and_more_spaces_may_follow() {
+        for value in [
+            "Bearer a.b.c",
+            "bearer a.b.c",
+            "BEARER   a.b.c",
+            "bEaReR a.b.c ",
+        ] {
+            assert_eq!(read(&[value.as_bytes()]).as_deref(), Ok("a.b.c"), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_bearer_credential_is_no_authentication() {
+        for value in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer    ",
+            "Basic YTpi",
+            "Bearera.b.c",
+            "Bearer\ta.b.c",
+            "Bearer:a",
+            "Bearer,a",
+            "Token a",
+            "a.b.c",
+            "Digest Bearer a",
+            "Bearer=a",
+            " ",
+            "\"Bearer\" a",
+        ] {
+            assert_eq!(
+                read(&[value.as_bytes()]),
+                Err(Denial::NotAuthenticated),
+                "{value:?}"
+            );
+        }
+        assert_eq!(read(&[]), Err(Denial::NotAuthenticated));
+    }
+
+    #[test]
+    fn a_bearer_credential_that_is_no_b64token_is_not_valid() {
+        for value in [
+            &b"Bearer a b"[..],
+            b"Bearer a,b",
+            b"Bearer a, Bearer b",
+            b"Bearer \"a\"",
+            b"Bearer a=b",
+            b"Bearer =",
+            b"Bearer a\tb",
+            b"Bearer \xe9",
+            b"Bearer a\x80",
+            b"Bearer a;b",
+            b"Bearer a%2e",
+            b"Bearer access_token=a",
+        ] {
+            assert_eq!(read(&[value]), Err(Denial::InvalidToken), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn two_headers_are_two_credentials_whatever_they_hold() {
+        for second in ["Bearer a", "Basic YTpi", "", "nonsense"] {
+            assert_eq!(
+                read(&[b"Bearer a", second.as_bytes()]),
+                Err(Denial::TwoCredentials)
+            );
+            assert_eq!(
+                read(&[second.as_bytes(), b"Bearer a"]),
+                Err(Denial::TwoCredentials)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_it_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let _ = token(&value);
+            }
+        }
+
+        #[test]
+        fn what_begins_like_a_credential_never_gives_more_than_its_token(rest in "[ -~]{0,80}") {
+            let value = HeaderValue::try_from(format!("Bearer {rest}")).unwrap();
+            if let Ok(token) = token(&value) {
+                prop_assert_eq!(token, rest.trim());
+                prop_assert!(!token.contains([' ', ',', '"', ';']));
+            }
+        }
+    }
+}

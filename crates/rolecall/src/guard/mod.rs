@@ -1,0 +1,279 @@
+//! The guard: from the headers of a request to a verified principal.
+
+mod builder;
+mod credential;
+mod live;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http::HeaderMap;
+use quick_cache::sync::Cache;
+use rolecall_core::{Policy, Timestamp};
+
+pub use builder::{GuardBuilder, GuardError};
+pub use live::LiveState;
+
+use crate::{
+    Clock, Denial, Principal, RequireLayer, Requirement, Rule,
+    token::{KeySet, MAX_TOKEN_BYTES, Reason, TokenError, Verifier},
+};
+use live::Snapshot;
+
+/// How far ahead the issuer's clock may be for `iat` and `nbf`.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// What a guard does whose state has become too old to be sure that nothing was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStale {
+    /// Answers 503 until the state is fresh again.
+    #[default]
+    Refuse,
+    /// Goes on with the old state: **what was taken away since may still be used**. Logged as a warning.
+    Accept,
+}
+
+/// Verifies access tokens and decides who is let in. Cloning is cheap; clones share keys, state and cache.
+///
+/// ```
+/// use http::HeaderMap;
+/// use rolecall::{Denial, Guard, token::Algorithm};
+///
+/// let guard = Guard::builder()
+///     .secret(Algorithm::Hs256, b"at least 32 bytes from a safe place")
+///     .issuer("https://login.example")
+///     .audience("https://items.example")
+///     .build()?;
+/// assert_eq!(guard.authenticate(&HeaderMap::new()).unwrap_err(), Denial::NotAuthenticated);
+/// assert_eq!(guard.verify("not a token").unwrap_err(), Denial::InvalidToken);
+/// # Ok::<(), rolecall::GuardError>(())
+/// ```
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    verifier: Verifier,
+    source: Source,
+    clock: Arc<dyn Clock>,
+    policy: Option<Policy>,
+    max_staleness: Duration,
+    on_stale: OnStale,
+    warned_of_stale: AtomicBool,
+    verified: Cache<[u8; 32], Arc<Entry>>,
+}
+
+/// Where keys, floors and era come from.
+enum Source {
+    Fixed(Arc<KeySet>),
+    Live(LiveState),
+}
+
+/// A token that was verified, under the digest of its whole text.
+struct Entry {
+    principal: Arc<Principal>,
+    /// Before this it was not valid yet: a clock that is set back must find that out again.
+    valid_from: Timestamp,
+}
+
+/// Why the router turned a request away, and who it was if that is known.
+pub(crate) struct Refusal {
+    pub(crate) denial: Denial,
+    pub(crate) principal: Option<Arc<Principal>>,
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self {
+            denial,
+            principal: None,
+        }
+    }
+}
+
+impl Guard {
+    /// Begins a guard; [`issuer`](GuardBuilder::issuer), [`audience`](GuardBuilder::audience) and one source of keys are required.
+    pub fn builder() -> GuardBuilder {
+        GuardBuilder::default()
+    }
+
+    /// Identifies the caller of a request by its `Authorization` header (RFC 6750 section 2.1).
+    ///
+    /// A token in the query or in the body is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The [`Denial`] to answer with: no token, two credentials, or as for [`verify`](Self::verify).
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Denial> {
+        self.verify(credential::bearer(headers)?)
+    }
+
+    /// Verifies an access token.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::InvalidToken`] for what never was a token for this guard, [`Denial::EndedToken`] for
+    /// what has expired, was revoked or is of another era, and [`Denial::Unavailable`] if the state is
+    /// too old to tell.
+    pub fn verify(&self, token: &str) -> Result<Arc<Principal>, Denial> {
+        // before anything is hashed or stored
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Denial::InvalidToken);
+        }
+        self.0.check_fresh()?;
+        let now = self.0.clock.now();
+        let state = self.0.source.load();
+        let principal = self.0.find_or_verify(token, &state, now)?;
+        // INVARIANT: whatever can change after a token was verified is looked at on every request
+        if now >= principal.expires_at() || state.has_ended(&principal) {
+            return Err(Denial::EndedToken);
+        }
+        Ok(principal)
+    }
+
+    /// A layer that guards one route of a plain [`axum::Router`], for those who come step by step.
+    ///
+    /// ```
+    /// use axum::routing::get;
+    /// use rolecall::{Guard, Require};
+    /// # fn guard() -> Guard { rolecall::testing::TestIssuer::new().guard() }
+    ///
+    /// rolecall::roles! { mod role { Admin = "admin" } }
+    ///
+    /// async fn read_items(caller: Require<role::Admin>) -> String {
+    ///     caller.username().to_owned()
+    /// }
+    ///
+    /// let guard = guard();
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/old/", get(|| async { "nobody guards this one" }))
+    ///     .route("/items/", get(read_items).layer(guard.layer::<role::Admin>()));
+    /// ```
+    #[must_use]
+    pub fn layer<R: Requirement>(&self) -> RequireLayer<R> {
+        RequireLayer::new(self.clone())
+    }
+
+    /// What the router does with a request: `None` where nobody needs to be known.
+    pub(crate) fn admit(
+        &self,
+        rule: &Rule,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<Principal>>, Refusal> {
+        if matches!(rule, Rule::Public) {
+            return Ok(None);
+        }
+        let principal = match self.authenticate(headers) {
+            Err(Denial::NotAuthenticated) if rule.admits_anonymous() => return Ok(None),
+            other => other?,
+        };
+        if rule.admits(&*principal) {
+            return Ok(Some(principal));
+        }
+        Err(Refusal {
+            denial: Denial::forbidden(rule),
+            principal: Some(principal),
+        })
+    }
+
+    /// Whether both are clones of one guard.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("verifier", &self.0.verifier)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    fn load(&self) -> Snapshot {
+        match self {
+            Self::Fixed(keys) => Snapshot::fixed(Arc::clone(keys)),
+            Self::Live(state) => Snapshot::of(state),
+        }
+    }
+}
+
+impl Inner {
+    fn check_fresh(&self) -> Result<(), Denial> {
+        let Source::Live(state) = &self.source else {
+            return Ok(());
+        };
+        if state.age() <= self.max_staleness {
+            self.warned_of_stale.store(false, Ordering::Relaxed);
+            return Ok(());
+        }
+        match self.on_stale {
+            OnStale::Refuse => Err(Denial::Unavailable),
+            OnStale::Accept => {
+                // once each time, not once a request
+                if !self.warned_of_stale.swap(true, Ordering::Relaxed) {
+                    let age_seconds = state.age().as_secs();
+                    tracing::warn!(
+                        age_seconds,
+                        "the guard's state is too old: what was taken away since may still be used"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn find_or_verify(
+        &self,
+        token: &str,
+        state: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Denial> {
+        let key = sha256(token);
+        if let Some(entry) = self.verified.get(&key) {
+            if state.keys().contains(entry.principal.key()) && now >= entry.valid_from {
+                if now >= entry.principal.expires_at() {
+                    self.verified.remove(&key);
+                }
+                return Ok(Arc::clone(&entry.principal));
+            }
+            self.verified.remove(&key);
+        }
+        if state.keys().is_empty() {
+            return Err(Denial::Unavailable);
+        }
+        let claims = match self.verifier.verify(state.keys(), token, now) {
+            Ok(claims) => claims,
+            Err(TokenError::Ended) => return Err(Denial::EndedToken),
+            Err(TokenError::Invalid(reason)) => return Err(invalid(reason)),
+        };
+        let valid_from =
+            Timestamp::from_seconds(claims.iat.max(claims.nbf.unwrap_or(claims.iat))).minus(LEEWAY);
+        let principal = Arc::new(Principal::new(claims, self.policy.as_ref()));
+        let entry = Entry {
+            principal: Arc::clone(&principal),
+            valid_from,
+        };
+        self.verified.insert(key, Arc::new(entry));
+        Ok(principal)
+    }
+}
+
+fn invalid(reason: Reason) -> Denial {
+    tracing::debug!(%reason, "an access token is not valid");
+    Denial::InvalidToken
+}
+
+/// Of the whole token, signature included: two tokens that differ anywhere share nothing.
+fn sha256(token: &str) -> [u8; 32] {
+    let mut key = [0; 32];
+    key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    key
+}

@@ -1,0 +1,232 @@
+//! The verified caller.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::{Audience, Policy, Revision, RoleName, SubjectKind, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::{
+    Denial, Requirement,
+    rule::Holder,
+    token::{KeyFingerprint, VerifiedClaims},
+};
+
+/// A verified caller: what its access token says, and nothing that was not signed.
+///
+/// It comes out of [`Require`](crate::Require), [`Authenticated`](crate::Authenticated) and
+/// [`Optional`](crate::Optional), from [`Guard::verify`](crate::Guard::verify), and middleware finds it as
+/// `Arc<Principal>` in the extensions of a request. Nothing else makes one.
+///
+/// ```
+/// use rolecall::{Require, testing::TestIssuer};
+///
+/// rolecall::roles! { mod role { Editor = "editor" } }
+/// rolecall::permissions! { mod may { WriteItems = "items:write" } }
+///
+/// let issuer = TestIssuer::new();
+/// let token = issuer.token("alice").role::<role::Editor>().sign();
+/// let caller = issuer.guard().verify(&token)?;
+/// assert_eq!(caller.username(), "alice");
+/// assert!(caller.has::<role::Editor>());
+/// assert!(caller.require::<may::WriteItems>().is_err());
+/// # Ok::<(), rolecall::Denial>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Principal {
+    claims: VerifiedClaims,
+    permissions: BTreeSet<Box<str>>,
+}
+
+impl Principal {
+    pub(crate) fn new(mut claims: VerifiedClaims, policy: Option<&Policy>) -> Self {
+        claims.roles.sort_unstable();
+        claims.roles.dedup();
+        let permissions = match policy {
+            Some(policy) if !claims.has_scope && !claims.narrowed => derived(policy, &claims.roles),
+            _ => claims
+                .scope
+                .split(' ')
+                .filter(|name| !name.is_empty())
+                .map(Box::from)
+                .collect(),
+        };
+        Self {
+            claims,
+            permissions,
+        }
+    }
+
+    /// The subject's id: `sub`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.claims.sub
+    }
+
+    /// Whether the subject is a user or a client.
+    #[must_use]
+    pub fn kind(&self) -> SubjectKind {
+        self.claims.subject_kind
+    }
+
+    /// The user name, or the name of a client; for display, since names can change hands.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.claims.username
+    }
+
+    /// The client that asked for the token; empty if the token does not say.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.claims.client_id
+    }
+
+    /// The roles, in the order of their names, inherited ones included.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.claims.roles.iter().map(String::as_str)
+    }
+
+    pub(crate) fn role_names(&self) -> &[String] {
+        &self.claims.roles
+    }
+
+    /// Whether the caller has this role.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        let found = self
+            .claims
+            .roles
+            .binary_search_by(|known| known.as_str().cmp(role));
+        found.is_ok()
+    }
+
+    /// The permissions, in the order of their names.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.iter().map(|name| &**name)
+    }
+
+    /// Whether the caller has this permission; compared whole, wildcards mean nothing here.
+    #[must_use]
+    pub fn has_permission(&self, permission: &str) -> bool {
+        self.permissions.contains(permission)
+    }
+
+    /// The tenant that the token is for.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.claims.tenant.as_deref()
+    }
+
+    /// The session that the token belongs to: `sid`.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.claims.sid.as_deref()
+    }
+
+    /// The token's own id, `jti`; empty if it has none.
+    #[must_use]
+    pub fn token_id(&self) -> &str {
+        &self.claims.jti
+    }
+
+    /// Whether less was asked for at the log-in than the subject holds.
+    #[must_use]
+    pub fn narrowed(&self) -> bool {
+        self.claims.narrowed
+    }
+
+    /// The revision that the token was made from.
+    #[must_use]
+    pub fn rev(&self) -> Revision {
+        self.claims.rev
+    }
+
+    /// The era that the token was made in; empty if it does not say.
+    #[must_use]
+    pub fn era(&self) -> &str {
+        &self.claims.era
+    }
+
+    /// When the token was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.claims.iat)
+    }
+
+    /// When the token ends.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.claims.exp)
+    }
+
+    /// When the user last proved who they are, if the token says.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.claims.auth_time.map(Timestamp::from_seconds)
+    }
+
+    /// Whom the token is for.
+    #[must_use]
+    pub fn audience(&self) -> &Audience {
+        &self.claims.aud
+    }
+
+    /// The claims that rolecall gives no meaning to, as the issuer wrote them.
+    #[must_use]
+    pub fn other_claims(&self) -> &Map<String, Value> {
+        &self.claims.other
+    }
+
+    /// The key that signed the token.
+    pub(crate) fn key(&self) -> KeyFingerprint {
+        self.claims.key
+    }
+
+    /// Whether the caller satisfies `R`; for rules on data, such as "the owner or an admin".
+    ///
+    /// ```
+    /// use rolecall::Principal;
+    ///
+    /// rolecall::roles! { mod role { Admin = "admin" } }
+    ///
+    /// fn may_see(caller: &Principal, owner: &str) -> bool {
+    ///     caller.subject() == owner || caller.has::<role::Admin>()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn has<R: Requirement>(&self) -> bool {
+        R::RULE.admits(self)
+    }
+
+    /// The same, to be followed by `?` in a handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::Forbidden`], which names what is lacking.
+    pub fn require<R: Requirement>(&self) -> Result<(), Denial> {
+        if self.has::<R>() {
+            Ok(())
+        } else {
+            Err(Denial::forbidden(&R::RULE))
+        }
+    }
+}
+
+impl Holder for Principal {
+    fn has_role(&self, role: &str) -> bool {
+        Principal::has_role(self, role)
+    }
+
+    fn has_permission(&self, permission: &str) -> bool {
+        Principal::has_permission(self, permission)
+    }
+}
+
+/// What a policy gives to roles; names that are none hold nothing.
+fn derived(policy: &Policy, roles: &[String]) -> BTreeSet<Box<str>> {
+    let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+    let permissions = policy.permissions_of(&roles);
+    permissions
+        .iter()
+        .map(|permission| permission.as_str().into())
+        .collect()
+}

@@ -1,0 +1,239 @@
+//! Rules as types: roles, permissions, and their combinations.
+
+use std::marker::PhantomData;
+
+use crate::Rule;
+
+/// A role as a type; [`roles!`](crate::roles) writes the implementations.
+pub trait Role: Requirement {
+    /// The name of the role.
+    const NAME: &'static str;
+}
+
+/// A permission as a type; [`permissions!`](crate::permissions) writes the implementations.
+pub trait PermissionName: Requirement {
+    /// The name of the permission, `object:operation`.
+    const NAME: &'static str;
+}
+
+/// What can stand in [`Require<_>`](crate::Require): a role, a permission, [`AnyOf`] or [`AllOf`].
+pub trait Requirement: Send + Sync + 'static {
+    /// The same as a value.
+    const RULE: Rule;
+}
+
+/// What can stand in an [`AnyOf`] or [`AllOf`] that itself stands in one: a role or a permission.
+#[diagnostic::on_unimplemented(
+    message = "`AnyOf` and `AllOf` nest at most 2 deep, and hold only roles and permissions"
+)]
+pub trait Term: Clause {}
+
+/// What can stand in an [`AnyOf`] or [`AllOf`]: a role, a permission, or one of those two made of [`Term`]s.
+#[diagnostic::on_unimplemented(
+    message = "`AnyOf` and `AllOf` nest at most 2 deep, and hold only roles and permissions"
+)]
+pub trait Clause: Requirement {}
+
+/// At least one of a tuple of up to 8: `AnyOf<(role::Admin, may::ReadItems)>`.
+pub struct AnyOf<T>(PhantomData<fn() -> T>);
+
+/// All of a tuple of up to 8: `AllOf<(role::Editor, may::WriteItems)>`.
+pub struct AllOf<T>(PhantomData<fn() -> T>);
+
+/// The rules of a tuple.
+trait Rules {
+    const RULES: &'static [Rule];
+}
+
+macro_rules! tuples {
+    ($($first:ident $(, $rest:ident)*;)*) => {$(
+        impl<$first: Requirement, $($rest: Requirement),*> Rules for ($first, $($rest,)*) {
+            const RULES: &'static [Rule] = &[$first::RULE, $($rest::RULE),*];
+        }
+
+        impl<$first: Clause, $($rest: Clause),*> Requirement for AnyOf<($first, $($rest,)*)> {
+            const RULE: Rule = Rule::AnyOf(<($first, $($rest,)*) as Rules>::RULES);
+        }
+        impl<$first: Term, $($rest: Term),*> Clause for AnyOf<($first, $($rest,)*)> {}
+
+        impl<$first: Clause, $($rest: Clause),*> Requirement for AllOf<($first, $($rest,)*)> {
+            const RULE: Rule = Rule::AllOf(<($first, $($rest,)*) as Rules>::RULES);
+        }
+        impl<$first: Term, $($rest: Term),*> Clause for AllOf<($first, $($rest,)*)> {}
+    )*};
+}
+
+tuples! {
+    A;
+    A, B;
+    A, B, C;
+    A, B, C, D;
+    A, B, C, D, E;
+    A, B, C, D, E, F;
+    A, B, C, D, E, F, G;
+    A, B, C, D, E, F, G, H;
+}
+
+/// Whether no two of `names` are the same.
+#[doc(hidden)]
+#[must_use]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "bounded by the loops; const fn has no iterators"
+)]
+pub const fn are_distinct(names: &[&str]) -> bool {
+    let mut first = 0;
+    while first < names.len() {
+        let mut second = first + 1;
+        while second < names.len() {
+            if are_equal(names[first].as_bytes(), names[second].as_bytes()) {
+                return false;
+            }
+            second += 1;
+        }
+        first += 1;
+    }
+    true
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the lengths were compared; const fn has no iterators"
+)]
+const fn are_equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Writes a module of roles: a type for each, to be used in [`Require<_>`](crate::Require), and `ALL`, their names.
+///
+/// A misspelt or doubled name does not compile.
+///
+/// ```
+/// rolecall::roles! {
+///     /// What people are here.
+///     pub mod role { Admin = "admin", User = "user" }
+/// }
+///
+/// assert_eq!(role::ALL, ["admin", "user"]);
+/// assert_eq!(<role::Admin as rolecall::Role>::NAME, "admin");
+/// ```
+#[macro_export]
+macro_rules! roles {
+    ($(#[$meta:meta])* $vis:vis mod $module:ident { $($(#[$doc:meta])* $role:ident = $name:literal),+ $(,)? }) => {
+        $crate::__names! {
+            [Role, is_name, "the role", "a name of a role: use 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit"]
+            $(#[$meta])* $vis mod $module { $($(#[$doc])* $role = $name),+ }
+        }
+    };
+}
+
+/// Writes a module of permissions: a type for each, to be used in [`Require<_>`](crate::Require), and `ALL`, their names.
+///
+/// A name that is not `object:operation`, or that stands twice, does not compile.
+///
+/// ```
+/// rolecall::permissions! { pub mod may { ReadItems = "items:read", WriteItems = "items:write" } }
+///
+/// assert_eq!(may::ALL, ["items:read", "items:write"]);
+/// ```
+#[macro_export]
+macro_rules! permissions {
+    ($(#[$meta:meta])* $vis:vis mod $module:ident { $($(#[$doc:meta])* $permission:ident = $name:literal),+ $(,)? }) => {
+        $crate::__names! {
+            [PermissionName, is_permission, "the permission", "a permission: write `object:operation`, each 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the object not `role`"]
+            $(#[$meta])* $vis mod $module { $($(#[$doc])* $permission = $name),+ }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __names {
+    ([$kind:ident, $check:ident, $what:literal, $fault:literal] $(#[$meta:meta])* $vis:vis mod $module:ident { $($(#[$doc:meta])* $type:ident = $name:literal),+ }) => {
+        $(#[$meta])*
+        #[doc = ""]
+        $vis mod $module {
+            $(
+                #[doc = concat!("Stands for ", $what, " `", $name, "`.")]
+                $(#[$doc])*
+                #[derive(Clone, Copy, Debug)]
+                pub struct $type;
+
+                const _: () = assert!($crate::$check($name), concat!("`", $name, "` is not ", $fault));
+
+                impl $crate::$kind for $type {
+                    const NAME: &'static str = $name;
+                }
+                impl $crate::Requirement for $type {
+                    const RULE: $crate::Rule = $crate::__rule!($kind, $name);
+                }
+                impl $crate::Term for $type {}
+                impl $crate::Clause for $type {}
+            )+
+
+            /// The names of all that stand here, in their order.
+            pub const ALL: &[&str] = &[$($name),+];
+
+            const _: () = assert!($crate::are_distinct(ALL), "a name stands here twice");
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rule {
+    (Role, $name:literal) => {
+        $crate::Rule::Role($name)
+    };
+    (PermissionName, $name:literal) => {
+        $crate::Rule::Permission($name)
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::roles! {
+        #[expect(unreachable_pub, reason = "the macro writes `pub` for whoever makes the module public")]
+        mod role { Admin = "admin", User = "user" }
+    }
+    crate::permissions! {
+        #[expect(unreachable_pub, reason = "the macro writes `pub` for whoever makes the module public")]
+        mod may { Read = "items:read" }
+    }
+
+    #[test]
+    fn types_become_the_rules_that_they_name() {
+        assert_eq!(role::Admin::RULE, Rule::Role("admin"));
+        assert_eq!(may::Read::RULE, Rule::Permission("items:read"));
+        assert_eq!(
+            <AnyOf<(role::Admin, AllOf<(role::User, may::Read)>)>>::RULE,
+            Rule::AnyOf(&[
+                Rule::Role("admin"),
+                Rule::AllOf(&[Rule::Role("user"), Rule::Permission("items:read")])
+            ])
+        );
+        assert_eq!(
+            <AllOf<(role::Admin,)>>::RULE,
+            Rule::AllOf(&[Rule::Role("admin")])
+        );
+    }
+
+    #[test]
+    fn names_are_compared_whole() {
+        assert!(are_distinct(&["a", "b", "ab", ""]));
+        assert!(!are_distinct(&["a", "b", "a"]));
+        assert!(are_distinct(&[]));
+    }
+}

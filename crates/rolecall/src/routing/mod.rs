@@ -1,0 +1,10 @@
+//! A router on which a handler without an access rule does not compile.
+
+mod enforce;
+mod layer;
+mod methods;
+mod router;
+
+pub use layer::{RequireLayer, RequireService};
+pub use methods::{GuardedMethods, any, delete, get, head, patch, post, put};
+pub use router::{GuardedRouter, RouteAccess};

@@ -1,0 +1,278 @@
+//! What a route asks of its caller, as a value.
+
+use std::fmt;
+
+/// What a route asks of its caller.
+///
+/// It is a constant that the type of the handler's first argument carries; the router enforces it, and
+/// the access matrix, the `OpenAPI` document and the log show it.
+///
+/// ```
+/// use rolecall::Rule;
+///
+/// const RULE: Rule = Rule::AllOf(&[Rule::Role("editor"), Rule::Permission("items:write")]);
+/// assert_eq!(RULE.to_string(), "all of (role:editor, items:write)");
+/// assert_eq!(RULE.scope().as_deref(), Some("role:editor items:write"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Nothing: the route is open on purpose, and no credential is looked at.
+    Public,
+    /// Nothing, but who comes with an access token is identified; a bad one is refused.
+    Optional,
+    /// Any valid access token.
+    Authenticated,
+    /// The role of this name.
+    Role(&'static str),
+    /// The permission of this name, `object:operation`.
+    Permission(&'static str),
+    /// At least one of these; none of an empty list.
+    AnyOf(&'static [Rule]),
+    /// All of these; an empty list is satisfied by nobody.
+    AllOf(&'static [Rule]),
+}
+
+/// What a rule asks about a caller.
+pub(crate) trait Holder {
+    fn has_role(&self, role: &str) -> bool;
+    fn has_permission(&self, permission: &str) -> bool;
+}
+
+impl Rule {
+    /// Whether a caller without an access token is let in.
+    #[must_use]
+    pub const fn admits_anonymous(&self) -> bool {
+        matches!(self, Self::Public | Self::Optional)
+    }
+
+    /// Whether a caller with a valid access token is let in.
+    pub(crate) fn admits(&self, holder: &impl Holder) -> bool {
+        match self {
+            Self::Public | Self::Optional | Self::Authenticated => true,
+            Self::Role(role) => holder.has_role(role),
+            Self::Permission(permission) => holder.has_permission(permission),
+            Self::AnyOf(rules) => rules.iter().any(|rule| rule.admits(holder)),
+            // INVARIANT: deny where nothing is asked; an empty conjunction is a mistake, not a welcome
+            Self::AllOf(rules) => !rules.is_empty() && rules.iter().all(|rule| rule.admits(holder)),
+        }
+    }
+
+    /// What a caller lacks, written as a scope: all of an `AllOf`, the first of an `AnyOf`.
+    ///
+    /// A role is written `role:admin`; no permission has the object `role`, so the two cannot be mistaken.
+    #[must_use]
+    pub fn scope(&self) -> Option<String> {
+        match self {
+            Self::Public | Self::Optional | Self::Authenticated => None,
+            Self::Role(role) => Some(format!("role:{role}")),
+            Self::Permission(permission) => Some((*permission).to_owned()),
+            Self::AnyOf(rules) => rules.first().and_then(Self::scope),
+            Self::AllOf(rules) => {
+                let mut tokens: Vec<String> = Vec::new();
+                for token in rules.iter().filter_map(Self::scope) {
+                    let new = |token: &&str| !tokens.iter().any(|known| known == token);
+                    let new: Vec<String> =
+                        token.split(' ').filter(new).map(str::to_owned).collect();
+                    tokens.extend(new);
+                }
+                (!tokens.is_empty()).then(|| tokens.join(" "))
+            }
+        }
+    }
+
+    /// How deep `AnyOf` and `AllOf` are nested: 0 for a role, 1 for `AnyOf` of roles.
+    #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "bounded by the loop; const fn has no iterators"
+    )]
+    pub const fn depth(&self) -> usize {
+        let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
+            return 0;
+        };
+        let mut deepest = 0;
+        let mut at = 0;
+        while at < rules.len() {
+            let depth = rules[at].depth();
+            if depth > deepest {
+                deepest = depth;
+            }
+            at += 1;
+        }
+        deepest + 1
+    }
+
+    /// The names of the roles and permissions that the rule mentions, in its order, each as in a scope.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::AnyOf(rules) | Self::AllOf(rules) => {
+                let mut names: Vec<String> = Vec::new();
+                for name in rules.iter().flat_map(Self::names) {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                names
+            }
+            other => other.scope().into_iter().collect(),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, rules: &[Rule]| {
+            for (at, rule) in rules.iter().enumerate() {
+                let comma = if at == 0 { "" } else { ", " };
+                write!(f, "{comma}{rule}")?;
+            }
+            f.write_str(")")
+        };
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Optional => f.write_str("optional"),
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Permission(permission) => f.write_str(permission),
+            Self::AnyOf(rules) => {
+                f.write_str("any of (")?;
+                list(f, rules)
+            }
+            Self::AllOf(rules) => {
+                f.write_str("all of (")?;
+                list(f, rules)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const A: Rule = Rule::Role("a");
+    const B: Rule = Rule::Permission("b:b");
+    const C: Rule = Rule::Role("c");
+
+    struct Set(Vec<&'static str>);
+
+    impl Holder for Set {
+        fn has_role(&self, role: &str) -> bool {
+            self.0.contains(&format!("role:{role}").as_str())
+        }
+        fn has_permission(&self, permission: &str) -> bool {
+            self.0.contains(&permission)
+        }
+    }
+
+    #[test]
+    fn the_scope_of_a_refusal_names_all_of_an_all_of_and_the_first_of_an_any_of() {
+        let scope = |rule: Rule| rule.scope();
+        assert_eq!(scope(Rule::AllOf(&[A, B])).unwrap(), "role:a b:b");
+        assert_eq!(scope(Rule::AnyOf(&[A, B])).unwrap(), "role:a");
+        assert_eq!(
+            scope(Rule::AllOf(&[A, Rule::AnyOf(&[B, C])])).unwrap(),
+            "role:a b:b"
+        );
+        assert_eq!(
+            scope(Rule::AnyOf(&[Rule::AllOf(&[C, B]), A])).unwrap(),
+            "role:c b:b"
+        );
+        assert_eq!(
+            scope(Rule::AllOf(&[A, Rule::AllOf(&[A, B])])).unwrap(),
+            "role:a b:b",
+            "named once"
+        );
+        assert_eq!(scope(Rule::Authenticated), None);
+    }
+
+    #[test]
+    fn an_empty_list_lets_nobody_in() {
+        let everything = Set(vec!["role:a", "b:b", "role:c"]);
+        assert!(!Rule::AnyOf(&[]).admits(&everything));
+        assert!(!Rule::AllOf(&[]).admits(&everything));
+    }
+
+    #[test]
+    fn a_role_does_not_pass_for_a_permission_nor_the_reverse() {
+        assert!(!Rule::Role("b:b").admits(&Set(vec!["b:b"])));
+        assert!(!Rule::Permission("a").admits(&Set(vec!["role:a"])));
+    }
+
+    #[test]
+    fn depth_counts_the_lists() {
+        assert_eq!(A.depth(), 0);
+        assert_eq!(Rule::AnyOf(&[A]).depth(), 1);
+        assert_eq!(Rule::AnyOf(&[A, Rule::AllOf(&[A, B])]).depth(), 2);
+    }
+
+    fn leaf() -> impl Strategy<Value = Rule> {
+        prop_oneof![Just(A), Just(B), Just(C), Just(Rule::Permission("d:d"))]
+    }
+
+    fn rules() -> impl Strategy<Value = Rule> {
+        leaf().prop_recursive(3, 24, 4, |inner| {
+            (any::<bool>(), prop::collection::vec(inner, 0..4)).prop_map(|(all, rules)| {
+                let rules: &'static [Rule] = rules.leak();
+                if all {
+                    Rule::AllOf(rules)
+                } else {
+                    Rule::AnyOf(rules)
+                }
+            })
+        })
+    }
+
+    /// The model: count, do not short-cut.
+    fn model(rule: &Rule, held: &[&str]) -> bool {
+        match rule {
+            Rule::Role(role) => held.iter().any(|name| *name == format!("role:{role}")),
+            Rule::Permission(name) => held.iter().any(|held| held == name),
+            Rule::AnyOf(rules) => rules.iter().filter(|rule| model(rule, held)).count() >= 1,
+            Rule::AllOf(rules) => {
+                let satisfied = rules.iter().filter(|rule| model(rule, held)).count();
+                satisfied >= 1 && satisfied == rules.len()
+            }
+            _ => unreachable!(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_of_and_all_of_decide_as_a_simple_model(
+            rule in rules(),
+            held in prop::sample::subsequence(vec!["role:a", "b:b", "role:c", "d:d"], 0..=4),
+        ) {
+            prop_assert_eq!(rule.admits(&Set(held.clone())), model(&rule, &held));
+        }
+
+        #[test]
+        fn holding_more_never_turns_a_yes_into_a_no(
+            rule in rules(),
+            held in prop::sample::subsequence(vec!["role:a", "b:b", "role:c", "d:d"], 0..=4),
+            more in prop::sample::subsequence(vec!["role:a", "b:b", "role:c", "d:d"], 0..=4),
+        ) {
+            let both: Vec<_> = held.iter().chain(&more).copied().collect();
+            prop_assert!(!rule.admits(&Set(held)) || rule.admits(&Set(both)));
+        }
+
+        #[test]
+        fn who_holds_the_scope_that_a_refusal_names_is_let_in(rule in rules()) {
+            // an empty list inside can never be satisfied, so only rules that someone satisfies count
+            let everything = vec!["role:a", "b:b", "role:c", "d:d"];
+            fn has_empty(rule: &Rule) -> bool {
+                match rule {
+                    Rule::AnyOf(rules) | Rule::AllOf(rules) => rules.is_empty() || rules.iter().any(has_empty),
+                    _ => false,
+                }
+            }
+            prop_assume!(!has_empty(&rule));
+            let scope = rule.scope().unwrap();
+            let held = everything.into_iter().filter(|name| scope.split(' ').any(|token| token == *name)).collect();
+            prop_assert!(rule.admits(&Set(held)));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use rolecall_core::{AccessClaims, Audience, Revision, SubjectKind, Timestamp};
+use serde_json::{Value, json};
+
+use crate::{
+    Guard, LiveState, ManualClock, PermissionName, Role,
+    token::{Algorithm, KeySet, SigningKey},
+};
+
+/// When the clock of a [`TestIssuer`] starts: 2030-01-01T00:00:00Z.
+const START: Timestamp = Timestamp::from_seconds(1_893_456_000);
+const LIFETIME: Duration = Duration::from_mins(30);
+const ERA: &str = "test";
+
+/// Issues access tokens in memory, with a random key and a clock of its own.
+///
+/// ```
+/// use http::HeaderMap;
+/// use rolecall::testing::TestIssuer;
+///
+/// rolecall::roles! { mod role { Admin = "admin" } }
+///
+/// let issuer = TestIssuer::new();
+/// let guard = issuer.guard(); // give it to the router of the application
+/// let token = issuer.token("alice").role::<role::Admin>().sign();
+/// assert!(guard.verify(&token)?.has_role("admin"));
+/// # Ok::<(), rolecall::Denial>(())
+/// ```
+#[derive(Clone)]
+pub struct TestIssuer {
+    key: Arc<SigningKey>,
+    clock: ManualClock,
+    live: LiveState,
+}
+
+impl Default for TestIssuer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestIssuer {
+    /// The issuer and the audience of its tokens.
+    pub const URL: &'static str = "https://test.invalid";
+
+    /// An issuer with an ES256 key of its own, as a server has it.
+    ///
+    /// # Panics
+    ///
+    /// If the machine gives no random numbers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Algorithm::Es256)
+    }
+
+    /// An issuer that signs with `algorithm`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no signing with it, or the machine gives no random numbers.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn with(algorithm: Algorithm) -> Self {
+        let key = SigningKey::generate(algorithm).expect("a key for signing");
+        let keys = KeySet::new(vec![key.verifying_key()]).expect("a set of one key");
+        let clock = ManualClock::at(START);
+        let live = LiveState::new(keys, ERA, Arc::new(clock.clone()));
+        Self {
+            key: Arc::new(key),
+            clock,
+            live,
+        }
+    }
+
+    /// A guard that accepts the tokens of this issuer, by its clock.
+    ///
+    /// # Panics
+    ///
+    /// Never: issuer, audience and key are there.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn guard(&self) -> Guard {
+        Guard::builder()
+            .live(self.live.clone())
+            .issuer(Self::URL)
+            .audience(Self::URL)
+            .clock(self.clock.clone())
+            .build()
+            .expect("a complete guard")
+    }
+
+    /// The clock of issuer and guards.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// The state behind the guards: to raise floors, to change keys or era, to let it become too old.
+    #[must_use]
+    pub fn live(&self) -> &LiveState {
+        &self.live
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// A token for a user, with no role and no permission yet.
+    pub fn token(&self, username: &str) -> TestToken<'_> {
+        let now = self.clock_seconds();
+        TestToken {
+            issuer: self,
+            claims: AccessClaims {
+                iss: Self::URL.to_owned(),
+                sub: username.to_owned(),
+                subject_kind: SubjectKind::User,
+                aud: Audience::One(Self::URL.to_owned()),
+                client_id: "rolecall".to_owned(),
+                iat: now,
+                exp: now + LIFETIME.as_secs().cast_signed(),
+                jti: format!("test-{username}"),
+                sid: Some(format!("session-{username}")),
+                auth_time: Some(now),
+                username: username.to_owned(),
+                roles: Vec::new(),
+                scope: String::new(),
+                tenant: None,
+                narrowed: false,
+                rev: 0,
+                era: self.live.era().as_ref().to_owned(),
+            },
+        }
+    }
+
+    fn clock_seconds(&self) -> i64 {
+        crate::Clock::now(&self.clock).seconds()
+    }
+}
+
+/// A token in the making.
+///
+/// ```
+/// use rolecall::{Denial, testing::TestIssuer};
+///
+/// let issuer = TestIssuer::new();
+/// let token = issuer.token("alice").expired().sign();
+/// assert_eq!(issuer.guard().verify(&token).unwrap_err(), Denial::EndedToken);
+/// ```
+#[must_use]
+#[derive(Clone)]
+pub struct TestToken<'a> {
+    issuer: &'a TestIssuer,
+    claims: AccessClaims,
+}
+
+impl TestToken<'_> {
+    /// Adds a role.
+    pub fn role<R: Role>(self) -> Self {
+        self.role_named(R::NAME)
+    }
+
+    /// Adds a role by its name.
+    pub fn role_named(mut self, role: &str) -> Self {
+        self.claims.roles.push(role.to_owned());
+        self
+    }
+
+    /// Adds a permission.
+    pub fn permission<P: PermissionName>(self) -> Self {
+        self.permission_named(P::NAME)
+    }
+
+    /// Adds a permission by its name.
+    pub fn permission_named(mut self, permission: &str) -> Self {
+        if !self.claims.scope.is_empty() {
+            self.claims.scope.push(' ');
+        }
+        self.claims.scope.push_str(permission);
+        self
+    }
+
+    /// Makes the token one for a tenant.
+    pub fn tenant(mut self, tenant: &str) -> Self {
+        self.claims.tenant = Some(tenant.to_owned());
+        self
+    }
+
+    /// Makes the subject a client, whose session it is not.
+    pub fn client(mut self) -> Self {
+        self.claims.subject_kind = SubjectKind::Client;
+        self.claims.client_id.clone_from(&self.claims.sub);
+        self.claims.sid = None;
+        self.claims.auth_time = None;
+        self
+    }
+
+    /// Sets the revision that the token was made from; 0 otherwise.
+    pub fn rev(mut self, rev: Revision) -> Self {
+        self.claims.rev = rev;
+        self
+    }
+
+    /// Lets the token end now.
+    pub fn expired(mut self) -> Self {
+        let now = self.issuer.clock_seconds();
+        self.claims.exp = now;
+        self.claims.iat = now - LIFETIME.as_secs().cast_signed();
+        self
+    }
+
+    /// Changes any claim.
+    pub fn claims(mut self, change: impl FnOnce(&mut AccessClaims)) -> Self {
+        change(&mut self.claims);
+        self
+    }
+
+    /// The token.
+    ///
+    /// # Panics
+    ///
+    /// If it would be longer than a token may be.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn sign(self) -> String {
+        self.issuer.key.sign(&self.claims).expect("a token")
+    }
+
+    /// The token with claims added, changed, or (with `null`) taken away, whatever becomes of it.
+    ///
+    /// # Panics
+    ///
+    /// If it would be longer than a token may be, or `claims` is no JSON object.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn sign_with(self, claims: &Value) -> String {
+        let key = &self.issuer.key;
+        let mut payload = serde_json::to_value(&self.claims).expect("claims are JSON");
+        let members = payload.as_object_mut().expect("claims are an object");
+        for (name, value) in claims.as_object().expect("a JSON object") {
+            if value.is_null() {
+                members.remove(name);
+            } else {
+                members.insert(name.clone(), value.clone());
+            }
+        }
+        let header =
+            json!({ "alg": key.algorithm().to_string(), "typ": "at+jwt", "kid": key.kid() });
+        key.sign_raw(&header, payload.to_string().as_bytes())
+            .expect("a token")
+    }
+
+    /// The value of an `Authorization` header.
+    ///
+    /// # Panics
+    ///
+    /// As [`sign`](Self::sign).
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn bearer(self) -> HeaderValue {
+        let value = format!("Bearer {}", self.sign());
+        HeaderValue::try_from(value).expect("a token is ASCII")
+    }
+}
