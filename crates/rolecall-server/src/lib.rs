@@ -3,3 +3,5 @@
 
 pub mod ids;
 pub mod passwords;
+pub mod usernames;
+pub mod vault;
