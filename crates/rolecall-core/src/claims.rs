@@ -35,7 +35,7 @@ impl Audience {
 
 /// The claims of an access token as rolecall issues it (RFC 9068 section 2.2).
 ///
-/// `roles` and `scope` are always written, empty too: a flat check in any language is then right.
+/// `roles` and `scope` are written empty too: a flat check in any language is then right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
     /// The issuer.
@@ -65,7 +65,10 @@ pub struct AccessClaims {
     /// The active roles and all that they inherit.
     pub roles: Vec<String>,
     /// The permissions that they give, separated by spaces (RFC 8693 section 4.2).
-    pub scope: String,
+    ///
+    /// `None` where the token would have become too long: guards with a policy derive them from `roles`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// The tenant that the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
@@ -96,7 +99,7 @@ mod tests {
             auth_time: Some(1),
             username: "alice".into(),
             roles: vec![],
-            scope: String::new(),
+            scope: Some(String::new()),
             tenant: None,
             narrowed: false,
             rev: 7,

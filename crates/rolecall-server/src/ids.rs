@@ -73,7 +73,11 @@ pub fn new_reset_code() -> Result<String, NoRandomness> {
             code.push('-');
         }
         // 256 is a multiple of 32: no letter is more likely than another.
-        code.push(READABLE.get(usize::from(byte % 32)).map_or('0', |letter| char::from(*letter)));
+        code.push(
+            READABLE
+                .get(usize::from(byte % 32))
+                .map_or('0', |letter| char::from(*letter)),
+        );
     }
     Ok(code)
 }

@@ -24,7 +24,7 @@ pub enum PasswordProblem {
         "the password is too long: at most {MAX_CODE_POINTS} characters and {MAX_BYTES} bytes are kept, and nothing is ever cut off"
     )]
     TooLong,
-    /// The whole password, or the part it repeats, is among the most common ones.
+    /// The whole password, or the half it repeats, is among the most common ones.
     #[error(
         "the password is one of the common ones that attackers try first; choose several unrelated words instead"
     )]

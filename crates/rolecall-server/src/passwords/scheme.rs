@@ -46,13 +46,12 @@ impl PasswordScheme {
     pub fn check(self, password: &Password) -> Result<(), PasswordProblem> {
         let bytes = password.expose().as_bytes();
         match self {
-            Self::Argon2id => Ok(()),
             Self::Bcrypt if bytes.len() > BCRYPT_MAX_BYTES => Err(PasswordProblem::Over72Bytes {
                 length: bytes.len(),
             }),
             // bcrypt repeats its NUL-terminated key, so `a` and `a NUL a` are the same to it.
             Self::Bcrypt if bytes.contains(&0) => Err(PasswordProblem::ContainsNul),
-            Self::Bcrypt => Ok(()),
+            Self::Argon2id | Self::Bcrypt => Ok(()),
         }
     }
 }
@@ -129,7 +128,9 @@ impl Parameters {
                 vec![0; 32],
             )
             .map(StoredHash::Argon2),
-            Self::Bcrypt { cost } => BcryptHash::bounded(cost, salt, [0; 23]).map(StoredHash::Bcrypt),
+            Self::Bcrypt { cost } => {
+                BcryptHash::bounded(cost, salt, [0; 23]).map(StoredHash::Bcrypt)
+            }
         }
     }
 
@@ -178,7 +179,9 @@ pub(super) enum StoredHash {
 impl StoredHash {
     /// Recognises the scheme by its prefix and takes the text apart.
     pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
-        let id = text.strip_prefix('$').and_then(|rest| rest.split('$').next());
+        let id = text
+            .strip_prefix('$')
+            .and_then(|rest| rest.split('$').next());
         match id.unwrap_or_default() {
             "argon2id" => Argon2Hash::parse(text, Algorithm::Argon2id).map(Self::Argon2),
             "argon2i" => Argon2Hash::parse(text, Algorithm::Argon2i).map(Self::Argon2),
@@ -368,11 +371,7 @@ impl BcryptHash {
         let length = (bytes.len() + 1).min(BCRYPT_MAX_BYTES);
         let key = key.get(..length).unwrap_or_default();
         let mut output = [0; 23];
-        output.copy_from_slice(
-            bcrypt::bcrypt(self.cost, self.salt, key)
-                .split_at(23)
-                .0,
-        );
+        output.copy_from_slice(bcrypt::bcrypt(self.cost, self.salt, key).split_at(23).0);
         output
     }
 }
@@ -381,4 +380,212 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every hash below but one was made by other software from this password.
+    const PASSWORD: &str = "purple tram caf\u{e9}";
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned()).unwrap()
+    }
+
+    fn matches(stored: &str, text: &str) -> bool {
+        let hash = StoredHash::parse(stored).unwrap();
+        hash.verify(&password(text), &mut Memory::default())
+            .unwrap()
+    }
+
+    fn refusal(stored: &str) -> Option<Unusable> {
+        StoredHash::parse(stored).err()
+    }
+
+    #[test]
+    fn hashes_made_elsewhere_verify_the_right_password_only() {
+        for stored in [
+            "$argon2id$v=19$m=64,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$cbbfd8RbR8tZ9muqZM9ealTT6NHIr672j/ywYElEGCY",
+            "$argon2id$v=19$m=64,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$kmdHF2x+FceLIDyb8xbTdmSzYn237ZrdBuac8J9kDzk",
+            "$argon2i$v=19$m=64,t=2,p=1$MDEyMzQ1Njc$gLcyDyo1kY6S8lFPCzRHcg",
+            "$argon2i$v=16$m=64,t=2,p=1$MDEyMzQ1Njc$9KETQ8s4mAeIKBR/MChSYByfqmQjBBts",
+            "$argon2i$m=64,t=2,p=1$MDEyMzQ1Njc$9KETQ8s4mAeIKBR/MChSYByfqmQjBBts",
+            "$2b$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC",
+            "$2a$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC",
+            "$2y$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC",
+            // stray bits in the last letter of the salt, as old software leaves them
+            "$2y$04$abcdefghijklmnopqrstuv/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC",
+        ] {
+            assert!(matches(stored, PASSWORD), "{stored}");
+            assert!(matches(stored, "purple tram cafe\u{301}"), "{stored}");
+            for wrong in [
+                "",
+                "purple tram cafe",
+                "Purple tram caf\u{e9}",
+                "purple tram caf\u{e9} ",
+            ] {
+                assert!(!matches(stored, wrong), "{stored} takes `{wrong}`");
+            }
+        }
+    }
+
+    #[test]
+    fn an_imported_bcrypt_hash_is_cut_at_72_bytes_as_its_origin_did() {
+        let stored = "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C";
+        let whole = "0123456789".repeat(7) + "ab";
+        assert!(matches(stored, &whole));
+        assert!(matches(stored, &format!("{whole} and a tail")));
+        assert!(!matches(stored, &whole[..71]));
+    }
+
+    #[test]
+    fn an_empty_password_is_just_a_password() {
+        let stored = "$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq";
+        assert!(matches(stored, ""));
+        assert!(!matches(stored, " "));
+    }
+
+    #[test]
+    fn bcrypt_never_takes_a_password_with_a_nul_for_its_twin() {
+        let parameters = Parameters::Bcrypt { cost: 4 };
+        let stored = parameters
+            .hash(&password("ab"), &mut Memory::default())
+            .unwrap();
+        assert!(matches(&stored, "ab"));
+        for twin in ["ab\0ab", "ab\0", "ab\0ab\0ab"] {
+            assert!(!matches(&stored, twin), "{}", twin.escape_debug());
+        }
+    }
+
+    #[test]
+    fn absurd_parameters_are_refused_before_anything_is_allocated() {
+        for costs in [
+            "m=4194304,t=2,p=1",
+            "m=4294967295,t=1,p=1",
+            "m=262145,t=1,p=1",
+            "m=64,t=21,p=1",
+            "m=64,t=1000000,p=1",
+            "m=262144,t=5,p=1",
+            "m=1024,t=1,p=17",
+            "m=64,t=0,p=1",
+            "m=64,t=1,p=0",
+            "m=7,t=1,p=1",
+            "m=64,t=1,p=9",
+        ] {
+            let stored = format!(
+                "$argon2id$v=19${costs}$MDEyMzQ1Njc4OWFiY2RlZg$cbbfd8RbR8tZ9muqZM9ealTT6NHIr672j/ywYElEGCY"
+            );
+            assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{costs}");
+        }
+        for cost in ["00", "03", "17", "31", "99"] {
+            let stored =
+                format!("$2b${cost}$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC");
+            assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{cost}");
+        }
+    }
+
+    #[test]
+    fn salts_and_outputs_that_protect_nothing_are_refused() {
+        for (salt, output) in [
+            ("c2FsdA", "cbbfd8RbR8tZ9muqZM9eag"),
+            ("MDEyMzQ1Njc", "cbbf"),
+        ] {
+            let stored = format!("$argon2id$v=19$m=64,t=1,p=1${salt}${output}");
+            assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds));
+        }
+    }
+
+    #[test]
+    fn broken_and_unknown_hashes_are_refused() {
+        let bcrypt = "$2b$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC";
+        for stored in [
+            bcrypt[..59].to_owned(),
+            format!("{bcrypt}x"),
+            bcrypt.replace("$04$", "$+4$"),
+            bcrypt.replace("$04$", "$0x$"),
+            bcrypt.replace("04$a", "04xa"),
+            bcrypt.replace("abc", "a\u{e9}"),
+            bcrypt.replace("abc", "a=c"),
+            "$argon2id$v=18$m=64,t=1,p=1$MDEyMzQ1Njc$cbbfd8RbR8tZ9muqZM9eag".to_owned(),
+            "$argon2id$v=19$m=64,t=1$MDEyMzQ1Njc$cbbfd8RbR8tZ9muqZM9eag".to_owned(),
+            "$argon2id$".to_owned(),
+        ] {
+            assert_eq!(refusal(&stored), Some(Unusable::Broken), "{stored}");
+        }
+        for stored in [
+            "",
+            "plain text",
+            "$argon2d$v=19$m=64,t=2,p=1$MDEyMzQ1Njc$DqfK9/mLcJW8cjqdNa4dlPlPRBsxKSnI",
+            &bcrypt.replace("2b", "2x"),
+            "$1$abcdefgh$0123456789abcdefghijkl",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+        ] {
+            assert_eq!(refusal(stored), Some(Unusable::UnknownScheme), "{stored}");
+        }
+    }
+
+    #[test]
+    fn new_hashes_have_the_documented_form_and_a_salt_of_their_own() {
+        let mut memory = Memory::default();
+        for (parameters, prefix) in [
+            (Parameters::default(), "$argon2id$v=19$m=19456,t=2,p=1$"),
+            (Parameters::Bcrypt { cost: 4 }, "$2b$04$"),
+        ] {
+            let one = parameters.hash(&password(PASSWORD), &mut memory).unwrap();
+            let other = parameters.hash(&password(PASSWORD), &mut memory).unwrap();
+            assert!(one.starts_with(prefix), "{one}");
+            assert_ne!(one, other);
+            assert!(matches(&one, PASSWORD) && matches(&other, PASSWORD));
+            let read = StoredHash::parse(&one).unwrap();
+            assert_eq!(read.to_string(), one);
+            assert!(read.is_made_with(&parameters));
+        }
+        assert_eq!(
+            Parameters::of(PasswordScheme::Bcrypt),
+            Parameters::Bcrypt { cost: 12 }
+        );
+    }
+
+    #[test]
+    fn a_hash_with_other_costs_or_another_scheme_is_not_current() {
+        let current = Parameters::Argon2id {
+            memory_kib: 64,
+            passes: 2,
+            lanes: 1,
+        };
+        for stored in [
+            "$argon2id$v=19$m=64,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$kmdHF2x+FceLIDyb8xbTdmSzYn237ZrdBuac8J9kDzk",
+            "$argon2i$v=19$m=64,t=2,p=1$MDEyMzQ1Njc$gLcyDyo1kY6S8lFPCzRHcg",
+            "$2b$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC",
+        ] {
+            assert!(
+                !StoredHash::parse(stored).unwrap().is_made_with(&current),
+                "{stored}"
+            );
+        }
+    }
+
+    #[test]
+    fn memory_used_before_changes_no_result() {
+        let mut memory = Memory::default();
+        let large = Parameters::Argon2id {
+            memory_kib: 512,
+            passes: 1,
+            lanes: 1,
+        };
+        large
+            .hash(&password("something else"), &mut memory)
+            .unwrap();
+        let stored = "$argon2id$v=19$m=64,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$cbbfd8RbR8tZ9muqZM9ealTT6NHIr672j/ywYElEGCY";
+        let hash = StoredHash::parse(stored).unwrap();
+        assert!(hash.verify(&password(PASSWORD), &mut memory).unwrap());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_stored_text_makes_it_panic(stored in "\\PC{0,80}|\\$(2b|argon2id)\\$[a-z0-9=,$./+]{0,70}|\\$2b\\$0[0-9]\\$.{53}") {
+            let _ = StoredHash::parse(&stored);
+        }
+    }
 }
