@@ -1,0 +1,52 @@
+"""What the README shows to programs in other languages works as it stands."""
+
+import json
+import re
+import subprocess
+
+import jwt
+import pytest
+
+import programs
+
+README = (programs.ROOT / "README.md").read_text()
+NODE = programs.ROOT / "tests" / "clients" / "node"
+
+
+def block(language, url):
+    """The one block of this language, with the address of the server under test."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 1
+    assert "http://127.0.0.1:8000" in blocks[0]
+    return blocks[0].replace("http://127.0.0.1:8000", url)
+
+
+def spoiled(token):
+    return token[:-6] + ("AAAAAA" if token[-6:] != "AAAAAA" else "BBBBBB")
+
+
+def test_the_python_program_verifies_a_token_and_refuses_a_spoiled_one(admin, bob):
+    names = {}
+    exec(block("python", bob.url), names)
+    assert names["verify"](bob.access_token)["sub"] == bob.me["id"]
+    assert names["may_read_items"](admin.access_token) is True
+    assert names["may_read_items"](bob.access_token) is False
+    with pytest.raises(jwt.InvalidTokenError):
+        names["verify"](spoiled(bob.access_token))
+
+
+def test_the_node_program_verifies_a_token_and_refuses_a_spoiled_one(bob):
+    node = programs.program("XTASK_NODE", "node")
+    if not (NODE / "node_modules" / "jose").exists():
+        programs.left_out("node packages are not installed")
+    script = block("js", bob.url) + "console.log(JSON.stringify(await verify(process.argv[1])));"
+
+    def run(token):
+        return subprocess.run(
+            [node, "--input-type=module", "--eval", script, token],
+            cwd=NODE, capture_output=True, text=True, timeout=60)
+
+    held = run(bob.access_token)
+    assert held.returncode == 0, held.stderr
+    assert json.loads(held.stdout)["sub"] == bob.me["id"]
+    assert run(spoiled(bob.access_token)).returncode != 0
