@@ -60,6 +60,14 @@ impl App {
         Self(Arc::new(parts))
     }
 
+    pub(crate) fn from_parts(parts: Arc<Parts>) -> Self {
+        Self(parts)
+    }
+
+    pub(crate) fn downgrade(&self) -> std::sync::Weak<Parts> {
+        Arc::downgrade(&self.0)
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.0
     }

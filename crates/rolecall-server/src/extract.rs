@@ -1,0 +1,231 @@
+//! Extractors that answer as the API does: each error names the member that is wrong.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+};
+use http::{StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, FieldError};
+
+/// A JSON body; an absent one counts as `{}`.
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// Query parameters; unknown and doubled ones are refused.
+pub(crate) struct Params<T>(pub(crate) T);
+
+/// What the path names.
+pub(crate) struct Segment<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let is_json = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().is_ok_and(is_json));
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+            _ => ApiError::Malformed("the body could not be read".to_owned()),
+        })?;
+        if body.is_empty() {
+            return parse_json(b"{}").map(Body);
+        }
+        match is_json {
+            Some(true) => parse_json(&body).map(Body),
+            _ => Err(ApiError::UnsupportedMediaType("the body must be application/json")),
+        }
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path: Vec<String> = error.path().iter().map(ToString::to_string).filter(|part| part != "?").collect();
+        let inner = error.into_inner();
+        if inner.is_data() {
+            // a value of the wrong type leaves the rest unread; whether that is JSON comes first
+            match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+                Ok(_) => invalid("body", path, &without_position(&inner.to_string())),
+                Err(error) => malformed(&error),
+            }
+        } else {
+            malformed(&inner)
+        }
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(parsed)
+}
+
+fn malformed(error: &serde_json::Error) -> ApiError {
+    ApiError::Malformed(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))
+}
+
+/// serde says where in the text; a client wants to know which member.
+fn without_position(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// An error of a member. serde names a missing or unknown one only in its message.
+fn invalid(place: &str, mut path: Vec<String>, message: &str) -> ApiError {
+    let named = message.split('`').nth(1).map(str::to_owned);
+    let kind = if message.starts_with("missing field") {
+        path.extend(named);
+        "missing"
+    } else if message.starts_with("unknown field") {
+        if path.last() != named.as_ref() {
+            path.extend(named);
+        }
+        "extra_forbidden"
+    } else if message.starts_with("duplicate field") {
+        if path.last() != named.as_ref() {
+            path.extend(named);
+        }
+        "duplicate"
+    } else if message.starts_with("invalid type") {
+        "type_error"
+    } else {
+        "value_error"
+    };
+    let msg = match kind {
+        "missing" => "this member is required".to_owned(),
+        "extra_forbidden" => "there is no such member".to_owned(),
+        "duplicate" => "this member stands here twice".to_owned(),
+        _ => message.chars().take(300).collect(),
+    };
+    let loc: Vec<String> = std::iter::once(place.to_owned()).chain(path).collect();
+    let detail = format!("{}: {msg}", loc.iter().skip(1).cloned().collect::<Vec<_>>().join("."));
+    ApiError::Invalid(FieldError { loc, msg: detail, kind })
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(pairs).map(Params).map_err(|error| {
+            let path = error.path().iter().map(ToString::to_string).filter(|part| part != "?").collect();
+            invalid("query", path, &error.inner().to_string())
+        })
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        use axum::extract::path::ErrorKind;
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(axum::extract::rejection::PathRejection::FailedToDeserializePathParams(failed)) => {
+                let (member, msg) = match failed.kind() {
+                    ErrorKind::DeserializeError { key, message, .. } => (key.clone(), message.clone()),
+                    ErrorKind::InvalidUtf8InPathParam { key } => (key.clone(), "not UTF-8".to_owned()),
+                    other => ("path".to_owned(), other.to_string()),
+                };
+                Err(ApiError::Invalid(FieldError { loc: vec!["path".to_owned(), member], msg, kind: "value_error" }))
+            }
+            Err(_) => Err(ApiError::Malformed("the path could not be read".to_owned())),
+        }
+    }
+}
+
+/// Which page of a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit(pub(crate) i64);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Limit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse::<i64>() {
+            Ok(limit @ 1..=200) => Ok(Self(limit)),
+            _ => Err(serde::de::Error::custom("limit is a whole number from 1 to 200")),
+        }
+    }
+}
+
+/// A place in a list: the key of the last item of the page before, so that it stays right while rows come
+/// and go. Opaque to clients.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cursor(pub(crate) String);
+
+impl Cursor {
+    pub(crate) fn encode(key: &str) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Cursor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use base64::Engine as _;
+        let text = String::deserialize(deserializer)?;
+        let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&text).ok();
+        let key = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+        let key = key.filter(|key| key.len() <= 200 && !key.chars().any(|c| c.is_control() && c != '\n'));
+        key.map(Self).ok_or_else(|| serde::de::Error::custom("cursor is not one that was given out"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its parsing matters")]
+        name: rolecall_core::RoleName,
+        #[expect(dead_code, reason = "only its parsing matters")]
+        count: Option<u8>,
+    }
+
+    fn refusal(body: &str) -> (Vec<String>, &'static str) {
+        match parse_json::<Sample>(body.as_bytes()) {
+            Err(ApiError::Invalid(field)) => (field.loc, field.kind),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_error_names_its_member() {
+        assert_eq!(refusal("{}"), (vec!["body".into(), "name".into()], "missing"));
+        assert_eq!(refusal(r#"{"name":"a","x":1}"#), (vec!["body".into(), "x".into()], "extra_forbidden"));
+        assert_eq!(refusal(r#"{"name":1}"#), (vec!["body".into(), "name".into()], "type_error"));
+        assert_eq!(refusal(r#"{"name":"A"}"#), (vec!["body".into(), "name".into()], "value_error"));
+        assert_eq!(refusal(r#"{"name":"a","name":"b"}"#), (vec!["body".into(), "name".into()], "duplicate"));
+        assert_eq!(refusal(r#"{"name":"a","count":300}"#).0, ["body", "count"]);
+        assert_eq!(refusal("[]").0, ["body"]);
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed_even_after_a_wrong_type() {
+        for body in ["{", "", "nope", r#"{"name":1"#, r#"{"name":"a"} x"#, "\u{feff}{}", r#"{"name": 1e}"#] {
+            assert!(matches!(parse_json::<Sample>(body.as_bytes()), Err(ApiError::Malformed(_))), "{body}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(matches!(parse_json::<Sample>(deep.as_bytes()), Err(ApiError::Malformed(_))));
+    }
+
+    #[test]
+    fn content_types_by_table() {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in ["text/plain", "text/json", "application/x-www-form-urlencoded", "", "json"] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+}

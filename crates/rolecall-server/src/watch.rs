@@ -1,0 +1,123 @@
+//! What a node does on its own: it learns within a quarter of a second what others took away, and forgets
+//! what no longer matters.
+
+use std::{sync::Weak, time::Duration};
+
+use rolecall_core::Revision;
+
+use crate::{
+    accounts::failures,
+    app::{App, Parts},
+    audit, error,
+    error::ApiError,
+    keys, sessions,
+    store::{Conn, StoreError, on, queries, read_floors, read_head},
+    throttle::MAX_FAILURES,
+};
+
+queries! {
+    PRUNE_FLOORS = "DELETE FROM floors WHERE ends_at < $1";
+}
+
+/// How often a node asks the database for news.
+const POLL: Duration = Duration::from_millis(250);
+/// A poll that takes longer counts as failed, so that a hanging database does not look fresh.
+const POLL_TIMEOUT: Duration = Duration::from_secs(5);
+const CLEAN_UP: Duration = Duration::from_mins(1);
+const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
+const KEEP_FAILURES: Duration = Duration::from_hours(24);
+
+/// What the node has taken in so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    revision: Revision,
+    keys_revision: Revision,
+}
+
+/// Reads the whole state: at the start.
+pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
+    let mut conn = app.store().read().await?;
+    let head = read_head(&mut conn).await?;
+    let floors = read_floors(&mut conn, Revision::MIN).await?;
+    drop(conn);
+    app.parts().live.replace(&head.era, &floors);
+    keys::service::load(app).await?;
+    app.parts().live.mark_fresh();
+    Ok(Seen { revision: head.revision, keys_revision: head.keys_revision })
+}
+
+/// Takes in what has happened since.
+pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
+    let parts = app.parts();
+    let asked_at = parts.clock.monotonic();
+    let mut conn = app.store().read().await?;
+    let head = read_head(&mut conn).await?;
+    if *head.era != *parts.live.era() {
+        drop(conn);
+        return take_in_all(app).await;
+    }
+    if head.revision != seen.revision {
+        // the head was read first, so every floor up to its revision is among these
+        let floors = read_floors(&mut conn, seen.revision).await?;
+        parts.live.raise(&floors);
+    }
+    drop(conn);
+    if head.keys_revision != seen.keys_revision {
+        keys::service::load(app).await?;
+    }
+    parts.live.mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
+    Ok(Seen { revision: head.revision, keys_revision: head.keys_revision })
+}
+
+/// Runs until the application has gone.
+pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
+    let mut poll = tokio::time::interval(POLL);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut cleaned = Duration::ZERO;
+    let mut failing = false;
+    loop {
+        poll.tick().await;
+        let Some(parts) = app.upgrade() else { return };
+        let app = App::from_parts(parts);
+        match tokio::time::timeout(POLL_TIMEOUT, take_in(&app, &seen)).await {
+            Ok(Ok(now)) => {
+                if failing {
+                    tracing::info!("the database answers again");
+                }
+                (seen, failing) = (now, false);
+            }
+            Ok(Err(error)) if !failing => {
+                failing = true;
+                tracing::error!(error = %error::chain_of(&error), "cannot learn what was taken away: the database does not answer");
+            }
+            Err(_) if !failing => {
+                failing = true;
+                tracing::error!("cannot learn what was taken away: the database hangs");
+            }
+            _ => {}
+        }
+        let now = app.parts().clock.monotonic();
+        if !failing && now.saturating_sub(cleaned) >= CLEAN_UP {
+            cleaned = now;
+            if let Err(error) = clean_up(&app).await {
+                tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
+            }
+        }
+    }
+}
+
+/// Forgets what has ended: floors, sessions, old events and failures.
+pub(crate) async fn clean_up(app: &App) -> Result<(), ApiError> {
+    let now = app.now();
+    app.parts().live.prune(now);
+    app.store()
+        .write(async |conn: &mut Conn| {
+            on!(conn, |c| sqlx::query(PRUNE_FLOORS).bind(now.micros()).execute(c).await.map(drop))?;
+            sessions::store::prune(conn, now).await?;
+            audit::store::prune_events(conn, now.minus(KEEP_EVENTS)).await?;
+            failures::prune(conn, now.minus(KEEP_FAILURES), i64::from(MAX_FAILURES)).await?;
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+    Ok(())
+}
