@@ -4,6 +4,7 @@ mod clock;
 mod denial;
 mod extract;
 mod guard;
+mod matrix;
 mod principal;
 mod problem;
 mod requirement;
@@ -17,6 +18,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
 pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
 pub use guard::{Guard, GuardBuilder, GuardError, LiveState, OnStale};
+pub use matrix::{AccessMatrix, Caller};
 pub use principal::Principal;
 pub use problem::Problem;
 pub use requirement::{

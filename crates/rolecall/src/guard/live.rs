@@ -81,7 +81,11 @@ impl LiveState {
         if floors.is_empty() {
             return;
         }
-        self.update(|current| floors.iter().for_each(|floor| current.floors.raise(floor)));
+        self.update(|current| {
+            for floor in floors {
+                current.floors.raise(floor);
+            }
+        });
     }
 
     /// Replaces era and floors: for the whole state from a feed, and after a database was restored.

@@ -5,7 +5,7 @@ use rolecall_core::{AccessClaims, Audience, Revision, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    Guard, LiveState, ManualClock, PermissionName, Role,
+    Caller, Guard, LiveState, ManualClock, PermissionName, Role,
     token::{Algorithm, KeySet, SigningKey},
 };
 
@@ -134,6 +134,19 @@ impl TestIssuer {
                 era: self.live.era().as_ref().to_owned(),
             },
         }
+    }
+
+    /// A token with exactly the roles and permissions of a [`Caller`] of the access matrix.
+    #[must_use]
+    pub fn token_of(&self, caller: &Caller) -> String {
+        let mut token = self.token("matrix");
+        for role in &caller.roles {
+            token = token.role_named(role);
+        }
+        for permission in &caller.permissions {
+            token = token.permission_named(permission);
+        }
+        token.sign()
     }
 
     fn clock_seconds(&self) -> i64 {
