@@ -127,7 +127,7 @@ impl TestIssuer {
                 auth_time: Some(now),
                 username: username.to_owned(),
                 roles: Vec::new(),
-                scope: String::new(),
+                scope: Some(String::new()),
                 tenant: None,
                 narrowed: false,
                 rev: 0,
@@ -189,10 +189,11 @@ impl TestToken<'_> {
 
     /// Adds a permission by its name.
     pub fn permission_named(mut self, permission: &str) -> Self {
-        if !self.claims.scope.is_empty() {
-            self.claims.scope.push(' ');
+        let scope = self.claims.scope.get_or_insert_default();
+        if !scope.is_empty() {
+            scope.push(' ');
         }
-        self.claims.scope.push_str(permission);
+        scope.push_str(permission);
         self
     }
 

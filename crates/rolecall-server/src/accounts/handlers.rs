@@ -1,0 +1,249 @@
+//! Registration and the administration of users.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rolecall::{Public, Require};
+use rolecall_core::RoleName;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    authority::Caller,
+    me_service,
+    registration::{self, Wanted},
+    service::{self, Changes},
+    store::Status,
+    views::{CreatedUserView, Page, ResetCodeView, UserView},
+};
+use crate::{
+    api::{ProblemDocument, may},
+    app::App,
+    error::ApiError,
+    extract::{Body, Cursor, Limit, Params, Segment},
+    http::ClientAddress,
+    oauth::error::{OAuthError, OAuthErrorDocument},
+};
+
+/// What is needed to register.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registration {
+    username: String,
+    password: String,
+    email: Option<String>,
+}
+
+/// Somebody's user name, password and the new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordReplacement {
+    username: String,
+    /// The password, or a reset code.
+    current_password: String,
+    new_password: String,
+}
+
+/// A user to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewUser {
+    username: String,
+    /// Without one the answer holds a reset code.
+    password: Option<String>,
+    email: Option<String>,
+    /// Roles to assign, globally.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<RoleName>,
+}
+
+/// What of a user is to change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserChanges {
+    #[serde(default)]
+    username: Option<String>,
+    /// null takes the address away.
+    #[serde(default, deserialize_with = "crate::extract::present")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    /// `active`, `disabled` or `password_change_required`.
+    #[serde(default, deserialize_with = "crate::extract::parsed")]
+    #[schema(value_type = Option<String>)]
+    status: Option<Status>,
+}
+
+/// Which users to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UserQuery {
+    /// 1 to 200.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    cursor: Cursor,
+    /// Finds one user exactly.
+    username: Option<String>,
+    /// Searches in user names and e-mail addresses.
+    #[serde(default)]
+    q: String,
+}
+
+/// 201 with the address of what was made.
+pub(crate) fn created(location: &str, body: impl IntoResponse) -> Response {
+    let location: [(HeaderName, String); 1] = [(header::LOCATION, location.to_owned())];
+    (StatusCode::CREATED, location, body).into_response()
+}
+
+/// Register.
+///
+/// Makes an account with the roles of the configuration; it gives no token.
+#[utoipa::path(post, path = "/register", tag = "account", request_body = Registration, responses(
+    (status = 201, description = "Registered", body = UserView, headers(("Location" = String, description = "The user's address"))),
+    (status = 403, description = "Registration is closed", body = ProblemDocument),
+    (status = 409, description = "The user name is taken", body = ProblemDocument),
+    (status = 422, description = "A member is wrong", body = ProblemDocument),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument),
+    (status = 503, description = "Too busy", body = ProblemDocument)))]
+pub(crate) async fn register_user(
+    _: Public,
+    State(app): State<App>,
+    address: ClientAddress,
+    Body(wanted): Body<Registration>,
+) -> Result<Response, ApiError> {
+    let email = wanted.email.as_deref();
+    let user = registration::register(&app, &wanted.username, &wanted.password, email, address.as_str()).await?;
+    let location = format!("/api/users/{}", user.id);
+    Ok(created(&location, Json(UserView::from(user))))
+}
+
+/// Replace a password without a token.
+///
+/// The way out of a forced change and of a reset code; ends all sessions.
+#[utoipa::path(post, path = "/password", tag = "account", request_body = PasswordReplacement, responses(
+    (status = 204, description = "Replaced"),
+    (status = 401, description = "Wrong user name or password", body = OAuthErrorDocument),
+    (status = 422, description = "The new password is refused", body = ProblemDocument),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument),
+    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+pub(crate) async fn replace_password(
+    _: Public,
+    State(app): State<App>,
+    address: ClientAddress,
+    body: Result<Body<PasswordReplacement>, ApiError>,
+) -> Result<StatusCode, OAuthError> {
+    let Body(wanted) = body?;
+    let (username, current) = (&wanted.username, &wanted.current_password);
+    me_service::change_forced(&app, username, current, &wanted.new_password, address.as_str()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List users.
+#[utoipa::path(get, path = "/api/users", tag = "users", params(UserQuery), responses(
+    (status = 200, description = "A page of users", body = Page<UserView>),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn list_users(
+    _: Require<may::ReadUsers>,
+    State(app): State<App>,
+    Params(query): Params<UserQuery>,
+) -> Result<Json<Page<UserView>>, ApiError> {
+    let limit = query.limit.0;
+    let users = service::list(&app, &query.cursor.0, query.username.as_deref(), &query.q, limit + 1).await?;
+    Ok(Json(Page::of(users, limit, |user| user.id.clone(), UserView::from)))
+}
+
+/// Make a user.
+#[utoipa::path(post, path = "/api/users", tag = "users", request_body = NewUser, responses(
+    (status = 201, description = "Made", body = CreatedUserView, headers(("Location" = String, description = "The user's address"))),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn create_user(
+    caller: Require<may::WriteUsers>,
+    State(app): State<App>,
+    Body(wanted): Body<NewUser>,
+) -> Result<Response, ApiError> {
+    let wanted = Wanted {
+        username: &wanted.username,
+        password: wanted.password.as_deref(),
+        email: wanted.email.as_deref(),
+        roles: wanted.roles,
+    };
+    let (user, reset) = registration::create(&app, Caller::Token(&caller), &wanted).await?;
+    let location = format!("/api/users/{}", user.id);
+    Ok(created(&location, Json(CreatedUserView::new(user, reset))))
+}
+
+/// Show a user.
+#[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, description = "The user", body = UserView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn get_user(
+    _: Require<may::ReadUsers>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+) -> Result<Json<UserView>, ApiError> {
+    Ok(Json(service::get(&app, &id).await?.into()))
+}
+
+/// Change a user.
+#[utoipa::path(patch, path = "/api/users/{id}", tag = "users", params(("id" = String, Path)), request_body = UserChanges, responses(
+    (status = 200, description = "The user as changed", body = UserView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn update_user(
+    caller: Require<may::WriteUsers>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+    Body(wanted): Body<UserChanges>,
+) -> Result<Json<UserView>, ApiError> {
+    let changes = Changes { username: wanted.username, email: wanted.email, status: wanted.status };
+    Ok(Json(service::update(&app, Caller::Token(&caller), &id, &changes).await?.into()))
+}
+
+/// Delete a user.
+///
+/// Role assignments and sessions go too, and tokens end at once.
+#[utoipa::path(delete, path = "/api/users/{id}", tag = "users", params(("id" = String, Path)), responses(
+    (status = 204, description = "Deleted, or not there"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn delete_user(
+    caller: Require<may::WriteUsers>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    service::delete(&app, Caller::Token(&caller), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reset a password.
+///
+/// The old password and all sessions end at once; the code works once, for a day.
+#[utoipa::path(post, path = "/api/users/{id}/reset", tag = "users", params(("id" = String, Path)), responses(
+    (status = 200, description = "A one-time code", body = ResetCodeView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn reset_user(
+    caller: Require<may::WriteUsers>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+) -> Result<Json<ResetCodeView>, ApiError> {
+    Ok(Json(service::reset(&app, Caller::Token(&caller), &id).await?.into()))
+}
+
+/// Log a user out everywhere.
+#[utoipa::path(delete, path = "/api/users/{id}/sessions", tag = "users", params(("id" = String, Path)), responses(
+    (status = 204, description = "All sessions have ended"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn end_user_sessions(
+    caller: Require<may::RevokeSessions>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    service::end_sessions(&app, Caller::Token(&caller), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,90 @@
+//! The caller's own account.
+
+use axum::{Json, extract::State, http::StatusCode};
+use rolecall::{Authenticated, Principal};
+use rolecall_core::SubjectKind;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{authority::Caller, me_service, views::MeView};
+use crate::{api::ProblemDocument, app::App, error::ApiError, extract::Body, http::ClientAddress};
+
+/// What of the own account is to change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MyChanges {
+    /// null takes the address away.
+    #[serde(default, deserialize_with = "crate::extract::present")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+}
+
+/// The current password and a new one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    current_password: String,
+    new_password: String,
+}
+
+/// Clients have no account.
+fn demand_user(caller: &Principal) -> Result<(), ApiError> {
+    if caller.kind() == SubjectKind::User { Ok(()) } else { Err(ApiError::Lacks(None)) }
+}
+
+/// Who gave away a narrowed token did not mean to give away the account.
+fn demand_whole(caller: &Principal) -> Result<(), ApiError> {
+    demand_user(caller)?;
+    if caller.narrowed() { Err(ApiError::Lacks(None)) } else { Ok(()) }
+}
+
+async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
+    let user = me_service::get(app, caller.subject()).await?;
+    let permissions = caller.permissions().map(str::to_owned).collect();
+    let roles = caller.roles().map(str::to_owned).collect();
+    Ok(Json(MeView::new(user, roles, permissions)))
+}
+
+/// Show the own account, with the roles and permissions of the token.
+#[utoipa::path(get, path = "/api/me", tag = "account", responses(
+    (status = 200, description = "The account", body = MeView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn get_me(caller: Authenticated, State(app): State<App>) -> Result<Json<MeView>, ApiError> {
+    demand_user(&caller)?;
+    show(&app, &caller).await
+}
+
+/// Change the own account.
+#[utoipa::path(patch, path = "/api/me", tag = "account", request_body = MyChanges, responses(
+    (status = 200, description = "The account as changed", body = MeView),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn update_me(
+    caller: Authenticated,
+    State(app): State<App>,
+    Body(changes): Body<MyChanges>,
+) -> Result<Json<MeView>, ApiError> {
+    demand_whole(&caller)?;
+    if let Some(email) = &changes.email {
+        me_service::update_email(&app, Caller::Token(&caller), caller.subject(), email.as_deref()).await?;
+    }
+    show(&app, &caller).await
+}
+
+/// Change the own password.
+///
+/// The other sessions end, and tokens made before stop working.
+#[utoipa::path(put, path = "/api/me/password", tag = "account", request_body = PasswordChange, responses(
+    (status = 204, description = "Changed"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument),
+    (status = 503, description = "Too busy", body = ProblemDocument)))]
+pub(crate) async fn change_my_password(
+    caller: Authenticated,
+    State(app): State<App>,
+    address: ClientAddress,
+    Body(wanted): Body<PasswordChange>,
+) -> Result<StatusCode, ApiError> {
+    demand_whole(&caller)?;
+    let (current, new) = (&wanted.current_password, &wanted.new_password);
+    me_service::change_password(&app, &caller, current, new, address.as_str()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
