@@ -6,7 +6,7 @@ use rolecall_core::SubjectKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{authority::Caller, me_service, views::MeView};
+use super::{authority::Caller, me_service, service, views::MeView};
 use crate::{api::ProblemDocument, app::App, error::ApiError, extract::Body, http::ClientAddress};
 
 /// What of the own account is to change.
@@ -39,7 +39,7 @@ fn demand_whole(caller: &Principal) -> Result<(), ApiError> {
 }
 
 async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
-    let user = me_service::get(app, caller.subject()).await?;
+    let user = service::get(app, caller.subject()).await?;
     let permissions = caller.permissions().map(str::to_owned).collect();
     let roles = caller.roles().map(str::to_owned).collect();
     Ok(Json(MeView::new(user, roles, permissions)))

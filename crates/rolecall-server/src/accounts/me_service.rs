@@ -1,7 +1,7 @@
 //! What users may do to their own account.
 
 use rolecall::Principal;
-use rolecall_core::{FloorKind, Permission};
+use rolecall_core::FloorKind;
 use serde_json::json;
 
 use super::{
@@ -9,25 +9,14 @@ use super::{
     credentials::{self, LoginError, Proven},
     failures,
     registration::{hash_new, parse_email, parse_username},
+    service,
     store::{self, Status, User},
-    subject,
 };
 use crate::{
     app::App,
     error::{ApiError, FieldError},
     sessions,
 };
-
-/// The caller's account with every permission that its roles give.
-pub(crate) async fn get(app: &App, id: &str) -> Result<(User, Vec<Permission>), ApiError> {
-    let now = app.now();
-    let mut conn = app.store().read().await?;
-    let user = store::find_user(&mut conn, id, now).await?.ok_or_else(|| ApiError::unknown("user", id))?;
-    let holds = subject::read(&mut conn, id, now).await?.ok_or_else(|| ApiError::unknown("user", id))?;
-    let policy = app.policy().at_least(&mut conn, holds.head.policy_revision).await?;
-    let permissions = policy.1.permissions_of(holds.roles.iter().map(|(role, _)| role));
-    Ok((user, permissions.into_iter().collect()))
-}
 
 /// Changes the caller's own e-mail address; `None` takes it away.
 pub(crate) async fn update_email(app: &App, caller: Caller<'_>, id: &str, email: Option<&str>) -> Result<(), ApiError> {
@@ -56,7 +45,7 @@ pub(crate) async fn change_password(
     new: &str,
     address: &str,
 ) -> Result<(), LoginError> {
-    let user = super::service::get(app, caller.subject()).await?;
+    let user = service::get(app, caller.subject()).await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
     let proven = match credentials::prove(app, &user.username, current, address).await {
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),

@@ -1,6 +1,6 @@
 //! How users look in answers.
 
-use rolecall_core::{Permission, RoleName, Timestamp};
+use rolecall_core::{RoleName, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -48,16 +48,27 @@ impl From<User> for UserView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Me)]
 pub(crate) struct MeView {
-    #[serde(flatten)]
-    user: UserView,
-    /// Every permission that the account's roles give.
-    #[schema(value_type = Vec<String>)]
-    permissions: Vec<Permission>,
+    id: String,
+    username: String,
+    #[schema(required)]
+    email: Option<String>,
+    /// `active`, `disabled` or `password_change_required`.
+    status: &'static str,
+    /// The roles of the token, inherited ones too.
+    roles: Vec<String>,
+    /// The permissions of the token.
+    permissions: Vec<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
 }
 
 impl MeView {
-    pub(crate) fn new(user: User, permissions: Vec<Permission>) -> Self {
-        Self { user: user.into(), permissions }
+    /// The account `user`, with what the token that asks carries.
+    pub(crate) fn new(user: User, roles: Vec<String>, permissions: Vec<String>) -> Self {
+        let UserView { id, username, email, status, created_at, updated_at, .. } = user.into();
+        Self { id, username, email, status, roles, permissions, created_at, updated_at }
     }
 }
 

@@ -22,4 +22,4 @@ pub use hasher::{HashError, Hasher, HasherOptions, Verdict};
 pub use password::{MAX_BYTES, MAX_CODE_POINTS, Password};
 pub use policy::{DEFAULT_MIN_LENGTH, LOWEST_MIN_LENGTH, PasswordPolicy};
 pub use problem::PasswordProblem;
-pub use scheme::{Parameters, PasswordScheme};
+pub use scheme::{Parameters, PasswordScheme, UnknownScheme};

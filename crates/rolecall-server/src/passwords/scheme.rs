@@ -6,7 +6,6 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::alphabet::BCRYPT;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -27,8 +26,7 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// How new password hashes are made.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PasswordScheme {
     /// Argon2id (RFC 9106), the default.
     #[default]
@@ -64,6 +62,23 @@ impl fmt::Display for PasswordScheme {
         })
     }
 }
+
+impl std::str::FromStr for PasswordScheme {
+    type Err = UnknownScheme;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScheme> {
+        match name {
+            "argon2id" => Ok(Self::Argon2id),
+            "bcrypt" => Ok(Self::Bcrypt),
+            _ => Err(UnknownScheme(name.to_owned())),
+        }
+    }
+}
+
+/// No scheme has this name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is not one of `argon2id`, `bcrypt`")]
+pub struct UnknownScheme(String);
 
 /// A scheme with its costs, for new hashes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,0 +1,320 @@
+//! The keys, one struct for each section.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rolecall_core::RoleName;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::Origin;
+use super::values;
+use crate::passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
+use crate::vault::MasterKey;
+
+/// An enum whose variants are written as one of several words in the configuration.
+macro_rules! choices {
+    (
+        $(#[$about:meta])*
+        pub enum $name:ident { $($(#[$attribute:meta])* $variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+        pub enum $name { $($(#[$attribute])* $variant,)+ }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word,)+ })
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(values::not_among(word, &[$($word),+])),
+                }
+            }
+        }
+    };
+}
+
+/// The configuration of the server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port to listen on.
+    #[serde(deserialize_with = "values::address")]
+    pub listen: SocketAddr,
+    /// The address under which clients reach this server, without a slash at the end. It is
+    /// the issuer of the tokens unless `tokens.issuer` says otherwise.
+    pub public_url: Option<String>,
+    /// Accept that passwords and tokens cross a network unencrypted.
+    pub insecure_http: bool,
+    /// 32 bytes in hex or base64, which signing keys are encrypted with in the database.
+    #[serde(deserialize_with = "values::master_key")]
+    pub master_key: Option<MasterKey>,
+    /// Where the data is kept.
+    pub database: Database,
+    /// Who may open an account.
+    pub registration: Registration,
+    /// What the token endpoint offers.
+    pub oauth: OAuth,
+    /// The access tokens.
+    pub tokens: Tokens,
+    /// New passwords.
+    pub passwords: Passwords,
+    /// Which web pages of other origins may call this server.
+    pub cors: Cors,
+    /// Proxies in front of this server.
+    pub proxy: Proxy,
+    /// The guard of this server's own API.
+    pub guard: Guard,
+    /// The log.
+    pub log: Log,
+    /// Where each value that is not a default came from.
+    #[serde(skip)]
+    pub(super) origins: BTreeMap<String, Origin>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
+            public_url: None,
+            insecure_http: false,
+            master_key: None,
+            database: Database::default(),
+            registration: Registration::default(),
+            oauth: OAuth::default(),
+            tokens: Tokens::default(),
+            passwords: Passwords::default(),
+            cors: Cors::default(),
+            proxy: Proxy::default(),
+            guard: Guard::default(),
+            log: Log::default(),
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
+/// Section `database`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite://path` or `postgres://user:password@host/name`.
+    #[serde(deserialize_with = "values::secret")]
+    pub url: SecretString,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://rolecall-data/rolecall.db".into(),
+        }
+    }
+}
+
+/// Section `registration`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registration {
+    /// `closed` or `open`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub mode: RegistrationMode,
+    /// Roles that whoever registers is given.
+    #[serde(deserialize_with = "values::list")]
+    pub roles: Vec<RoleName>,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            mode: RegistrationMode::default(),
+            roles: "user".parse().into_iter().collect(),
+        }
+    }
+}
+
+choices! {
+    /// Who may open an account.
+    pub enum RegistrationMode {
+        /// Only administrators make accounts.
+        #[default]
+        Closed = "closed",
+        /// Anybody.
+        Open = "open",
+    }
+}
+
+/// Section `oauth`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OAuth {
+    /// `first_party` or `off`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub password_grant: PasswordGrant,
+}
+
+choices! {
+    /// Who may log in with user name and password at the token endpoint.
+    pub enum PasswordGrant {
+        /// Callers without a client, and clients to which the grant was given.
+        #[default]
+        FirstParty = "first_party",
+        /// Nobody.
+        Off = "off",
+    }
+}
+
+/// Section `tokens`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokens {
+    /// `ES256` or `HS256`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub algorithm: SigningAlgorithm,
+    /// How long an access token is valid, such as `30m`.
+    #[serde(deserialize_with = "values::duration")]
+    pub access_ttl: Duration,
+    /// The issuer `iss`, if it is not `public_url`.
+    pub issuer: Option<String>,
+    /// The audience `aud`, if it is not the issuer.
+    pub audience: Option<String>,
+    /// The largest access token in bytes.
+    pub max_bytes: usize,
+    /// The shared secret of `HS256`.
+    #[serde(deserialize_with = "values::optional_secret")]
+    pub secret: Option<SecretString>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            algorithm: SigningAlgorithm::default(),
+            access_ttl: Duration::from_mins(30),
+            issuer: None,
+            audience: None,
+            max_bytes: 4096,
+            secret: None,
+        }
+    }
+}
+
+choices! {
+    /// How access tokens are signed.
+    pub enum SigningAlgorithm {
+        /// ECDSA with P-256 and SHA-256.
+        #[default]
+        Es256 = "ES256",
+        /// HMAC with SHA-256 and a secret that every verifier shares.
+        Hs256 = "HS256",
+    }
+}
+
+/// Section `passwords`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// `argon2id` or `bcrypt`, for new hashes.
+    #[serde(deserialize_with = "values::parsed")]
+    pub scheme: PasswordScheme,
+    /// Code points that a new password needs.
+    pub min_length: usize,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            scheme: PasswordScheme::default(),
+            min_length: DEFAULT_MIN_LENGTH,
+        }
+    }
+}
+
+/// Section `cors`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Exact origins, such as `https://app.example.com`.
+    #[serde(deserialize_with = "values::list")]
+    pub allowed_origins: Vec<String>,
+}
+
+/// Section `proxy`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Proxy {
+    /// Networks or addresses whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "values::networks")]
+    pub trusted: Vec<IpNet>,
+}
+
+/// Section `guard`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// How old what is known of revocations may be, such as `30s`.
+    #[serde(deserialize_with = "values::duration")]
+    pub max_staleness: Duration,
+    /// `refuse` or `accept`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub on_stale: OnStale,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            max_staleness: Duration::from_secs(30),
+            on_stale: OnStale::default(),
+        }
+    }
+}
+
+choices! {
+    /// What the guard does when what it knows is older than `guard.max_staleness`.
+    pub enum OnStale {
+        /// Answers 503.
+        #[default]
+        Refuse = "refuse",
+        /// Goes on, perhaps with tokens that were taken away.
+        Accept = "accept",
+    }
+}
+
+/// Section `log`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `auto`, `text` or `json`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,sqlx=warn`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            level: "info".to_owned(),
+        }
+    }
+}
+
+choices! {
+    /// How log lines look.
+    pub enum LogFormat {
+        /// Text on a terminal, JSON elsewhere.
+        #[default]
+        Auto = "auto",
+        /// Text.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}

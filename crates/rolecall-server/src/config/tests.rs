@@ -1,0 +1,645 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+use crate::passwords::PasswordScheme;
+
+const SECRET: &str = "canary-0123456789abcdef0123456789abcdef";
+const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+fn file(text: &str) -> Sources {
+    Sources::default().with_file("rolecall.toml", text)
+}
+
+fn load(text: &str) -> Result<Config, String> {
+    Config::load(&file(text)).map_err(|error| error.to_string())
+}
+
+/// The one fault of a file.
+fn fault(text: &str) -> String {
+    let error = Config::load(&file(text)).unwrap_err();
+    assert_eq!(error.faults().len(), 1, "{error}");
+    error.to_string()
+}
+
+fn env(variables: &[(&str, &str)]) -> Result<Config, String> {
+    let sources = variables
+        .iter()
+        .fold(Sources::default(), |sources, (name, value)| {
+            sources.with_env(*name, *value)
+        });
+    Config::load(&sources).map_err(|error| error.to_string())
+}
+
+#[test]
+fn without_any_source_the_documented_defaults_hold() {
+    let config = Config::load(&Sources::default()).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(config.issuer().unwrap(), "http://127.0.0.1:8000");
+    assert_eq!(
+        config.database.url.expose_secret(),
+        "sqlite://rolecall-data/rolecall.db"
+    );
+    assert_eq!(config.registration.mode, RegistrationMode::Closed);
+    assert_eq!(config.registration.roles, ["user".parse().unwrap()]);
+    assert_eq!(config.oauth.password_grant, PasswordGrant::FirstParty);
+    assert_eq!(config.tokens.algorithm, SigningAlgorithm::Es256);
+    assert_eq!(config.tokens.access_ttl, Duration::from_mins(30));
+    assert_eq!(config.tokens.max_bytes, 4096);
+    assert_eq!(config.passwords.scheme, PasswordScheme::Argon2id);
+    assert_eq!(config.passwords.min_length, 15);
+    assert_eq!(config.guard.max_staleness, Duration::from_secs(30));
+    assert_eq!(config.guard.on_stale, OnStale::Refuse);
+    assert!(config.cors.allowed_origins.is_empty() && config.proxy.trusted.is_empty());
+    assert!(config.master_key.is_none() && !config.insecure_http);
+}
+
+#[test]
+fn every_key_can_be_set_in_the_file() {
+    let config = load(&format!(
+        r#"
+        listen = "0.0.0.0:9000"
+        public_url = "https://login.example.com/"
+        insecure_http = true
+        master_key = "{KEY}"
+        [database]
+        url = "postgres://u:p@db/rolecall"
+        [registration]
+        mode = "open"
+        roles = ["user", "reader"]
+        [oauth]
+        password_grant = "off"
+        [tokens]
+        algorithm = "HS256"
+        access_ttl = 600
+        issuer = "https://issuer.example.com"
+        audience = "https://api.example.com"
+        max_bytes = 8192
+        secret = "{SECRET}"
+        [passwords]
+        scheme = "bcrypt"
+        min_length = 8
+        [cors]
+        allowed_origins = ["https://app.example.com", "http://localhost:3000"]
+        [proxy]
+        trusted = ["10.0.0.0/8", "192.168.1.7", "fd00::/8"]
+        [guard]
+        max_staleness = "1m"
+        on_stale = "accept"
+        [log]
+        format = "json"
+        level = "info,sqlx=warn"
+        "#
+    ))
+    .unwrap();
+    assert_eq!(
+        config.public_url.as_deref(),
+        Some("https://login.example.com")
+    );
+    assert_eq!(config.issuer().unwrap(), "https://issuer.example.com");
+    assert_eq!(config.tokens.access_ttl, Duration::from_mins(10));
+    assert_eq!(config.tokens.secret.unwrap().expose_secret(), SECRET);
+    assert_eq!(config.registration.roles.len(), 2);
+    assert_eq!(config.proxy.trusted.len(), 3);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert!(config.master_key.is_some());
+}
+
+#[test]
+fn every_key_can_be_set_in_the_environment() {
+    let config = env(&[
+        ("ROLECALL_LISTEN", "[::1]:9000"),
+        ("ROLECALL_PUBLIC_URL", "https://login.example.com"),
+        ("ROLECALL_INSECURE_HTTP", "true"),
+        ("ROLECALL_MASTER_KEY", KEY),
+        ("ROLECALL_DATABASE__URL", "sqlite://x.db"),
+        ("ROLECALL_REGISTRATION__MODE", "open"),
+        ("ROLECALL_REGISTRATION__ROLES", "user, reader"),
+        ("ROLECALL_OAUTH__PASSWORD_GRANT", "off"),
+        ("ROLECALL_TOKENS__ALGORITHM", "HS256"),
+        ("ROLECALL_TOKENS__ACCESS_TTL", "10m"),
+        ("ROLECALL_TOKENS__ISSUER", "i"),
+        ("ROLECALL_TOKENS__AUDIENCE", "a"),
+        ("ROLECALL_TOKENS__MAX_BYTES", "2048"),
+        (
+            "ROLECALL_TOKENS__SECRET",
+            "12345678901234567890123456789012",
+        ),
+        ("ROLECALL_PASSWORDS__SCHEME", "bcrypt"),
+        ("ROLECALL_PASSWORDS__MIN_LENGTH", "12"),
+        (
+            "ROLECALL_CORS__ALLOWED_ORIGINS",
+            "https://a.example,https://b.example",
+        ),
+        ("ROLECALL_PROXY__TRUSTED", "10.0.0.1"),
+        ("ROLECALL_GUARD__MAX_STALENESS", "5"),
+        ("ROLECALL_GUARD__ON_STALE", "accept"),
+        ("ROLECALL_LOG__FORMAT", "text"),
+        ("ROLECALL_LOG__LEVEL", "debug"),
+        ("PATH", "/bin"),
+        ("ROLECALL_CONFIG", "elsewhere.toml"),
+        ("ROLECALL_BLESS", "1"),
+        ("ROLECALL_VECTORS", "x"),
+    ])
+    .unwrap();
+    assert_eq!(config.registration.roles.len(), 2);
+    assert_eq!(
+        config.cors.allowed_origins,
+        ["https://a.example", "https://b.example"]
+    );
+    assert_eq!(config.passwords.min_length, 12);
+    // a secret of digits stays a text
+    let secret = config.tokens.secret.unwrap();
+    assert_eq!(secret.expose_secret(), "12345678901234567890123456789012");
+}
+
+#[test]
+fn an_empty_list_can_be_set_in_the_environment() {
+    let config = env(&[("ROLECALL_REGISTRATION__ROLES", "")]).unwrap();
+    assert!(config.registration.roles.is_empty());
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_defaults() {
+    let file =
+        file("listen = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n[tokens]\naccess_ttl = \"1m\"");
+    let with_env = file
+        .clone()
+        .with_env("ROLECALL_LISTEN", "127.0.0.1:2")
+        .with_env("ROLECALL_LOG__LEVEL", "debug");
+    let with_flag = with_env.clone().with_flag("listen", "127.0.0.1:3");
+    for (sources, port, level) in [
+        (file, 1, "warn"),
+        (with_env, 2, "debug"),
+        (with_flag, 3, "debug"),
+    ] {
+        let config = Config::load(&sources).unwrap();
+        assert_eq!(config.listen.port(), port);
+        assert_eq!(config.log.level, level);
+        assert_eq!(config.tokens.access_ttl, Duration::from_mins(1));
+    }
+}
+
+#[test]
+fn a_list_from_a_higher_source_replaces_and_never_adds() {
+    let sources = file("[registration]\nroles = [\"user\", \"reader\"]")
+        .with_env("ROLECALL_REGISTRATION__ROLES", "guest");
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.registration.roles, ["guest".parse().unwrap()]);
+}
+
+#[test]
+fn no_unknown_key_is_ignored_wherever_it_stands() {
+    assert_eq!(
+        fault("[tokens]\nacces_ttl = 5"),
+        "unknown key `tokens.acces_ttl` (file rolecall.toml); did you mean `tokens.access_ttl`?"
+    );
+    assert_eq!(
+        fault("nonsense = 5"),
+        "unknown key `nonsense` (file rolecall.toml)"
+    );
+    assert_eq!(
+        fault("[nonsense.deep]\nx = 5"),
+        "unknown key `nonsense.deep.x` (file rolecall.toml)"
+    );
+    assert_eq!(
+        env(&[("ROLECALL_TOKENS_ACCESS_TTL", "5")]).unwrap_err(),
+        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `tokens.access_ttl`?"
+    );
+    assert_eq!(
+        Config::load(&Sources::default().with_flag("lisen", "x"))
+            .unwrap_err()
+            .to_string(),
+        "unknown key `lisen` (command line); did you mean `listen`?"
+    );
+    assert!(fault("listen_file = \"x\"").starts_with("unknown key `listen_file`"));
+    assert!(fault("[listen]\nport = 5").contains("`listen"));
+}
+
+#[test]
+fn all_unknown_keys_are_told_at_once() {
+    let error = Config::load(&file("a = 1\nb = 2\n[log]\nc = 3")).unwrap_err();
+    assert_eq!(error.faults().len(), 3);
+}
+
+#[test]
+fn keys_that_are_still_to_come_are_refused_and_not_ignored() {
+    for text in [
+        "[tokens]\nlegacy = []",
+        "[tokens.legacy]\nsecret = \"x\"",
+        "[[tokens.legacy]]\nsecret = \"x\"",
+        "[metrics]\nlisten = \"127.0.0.1:9100\"",
+    ] {
+        assert!(fault(text).contains("is not supported yet"), "{text}");
+    }
+}
+
+#[test]
+fn values_of_a_wrong_form_name_their_key() {
+    for (text, key) in [
+        ("listen = \"somewhere\"", "listen"),
+        ("listen = 8000", "listen"),
+        ("insecure_http = \"perhaps\"", "insecure_http"),
+        ("master_key = \"short\"", "master_key"),
+        ("[registration]\nmode = \"ajar\"", "registration.mode"),
+        (
+            "[registration]\nroles = [\"No Name\"]",
+            "registration.roles",
+        ),
+        ("[registration]\nroles = 5", "registration.roles"),
+        ("[oauth]\npassword_grant = \"on\"", "oauth.password_grant"),
+        ("[tokens]\nalgorithm = \"none\"", "tokens.algorithm"),
+        ("[tokens]\nalgorithm = \"RS256\"", "tokens.algorithm"),
+        ("[tokens]\naccess_ttl = \"soon\"", "tokens.access_ttl"),
+        ("[tokens]\naccess_ttl = -5", "tokens.access_ttl"),
+        ("[tokens]\nmax_bytes = -1", "tokens.max_bytes"),
+        ("[passwords]\nscheme = \"md5\"", "passwords.scheme"),
+        ("[passwords]\nmin_length = \"long\"", "passwords.min_length"),
+        ("[proxy]\ntrusted = [\"everybody\"]", "proxy.trusted"),
+        ("[guard]\non_stale = \"panic\"", "guard.on_stale"),
+        ("[log]\nformat = \"xml\"", "log.format"),
+        ("tokens = 5", "tokens"),
+    ] {
+        let fault = fault(text);
+        assert!(fault.contains(&format!("`{key}`")), "{text}: {fault}");
+        for word in ["::", "enum", "variant"] {
+            assert!(!fault.contains(word), "a Rust name in: {fault}");
+        }
+    }
+}
+
+#[test]
+fn values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
+    for (good, bad, key) in [
+        (
+            "[passwords]\nmin_length = 8",
+            "[passwords]\nmin_length = 7",
+            "passwords.min_length",
+        ),
+        (
+            "[passwords]\nmin_length = 256",
+            "[passwords]\nmin_length = 257",
+            "passwords.min_length",
+        ),
+        (
+            "[tokens]\naccess_ttl = \"24h\"",
+            "[tokens]\naccess_ttl = 86401",
+            "tokens.access_ttl",
+        ),
+        (
+            "[tokens]\naccess_ttl = 1",
+            "[tokens]\naccess_ttl = 0",
+            "tokens.access_ttl",
+        ),
+        (
+            "[tokens]\nmax_bytes = 1024",
+            "[tokens]\nmax_bytes = 1023",
+            "tokens.max_bytes",
+        ),
+        (
+            "[tokens]\nmax_bytes = 16384",
+            "[tokens]\nmax_bytes = 16385",
+            "tokens.max_bytes",
+        ),
+        (
+            "[tokens]\nissuer = \"x\"",
+            "[tokens]\nissuer = \"\"",
+            "tokens.issuer",
+        ),
+        (
+            "[tokens]\naudience = \"x\"",
+            "[tokens]\naudience = \"a b\"",
+            "tokens.audience",
+        ),
+    ] {
+        assert_bound(good, bad, key);
+    }
+}
+
+fn assert_bound(good: &str, bad: &str, key: &str) {
+    load(good).unwrap();
+    let fault = fault(bad);
+    assert!(fault.contains(&format!("`{key}`")), "{bad}: {fault}");
+}
+
+#[test]
+fn values_that_would_undo_a_protection_are_refused() {
+    for (good, bad, key) in [
+        (
+            "[guard]\nmax_staleness = \"1s\"",
+            "[guard]\nmax_staleness = \"999ms\"",
+            "guard.max_staleness",
+        ),
+        (
+            "[guard]\nmax_staleness = \"1h\"",
+            "[guard]\nmax_staleness = \"61m\"",
+            "guard.max_staleness",
+        ),
+        (
+            "[database]\nurl = \"sqlite::memory:\"",
+            "[database]\nurl = \"mysql://x\"",
+            "database.url",
+        ),
+        (
+            "[proxy]\ntrusted = \"10.0.0.0/8\"",
+            "[proxy]\ntrusted = \"0.0.0.0/0\"",
+            "proxy.trusted",
+        ),
+        (
+            "[log]\nlevel = \"warn\"",
+            "[log]\nlevel = \"a=b=c\"",
+            "log.level",
+        ),
+    ] {
+        assert_bound(good, bad, key);
+    }
+}
+
+#[test]
+fn origins_for_cors_are_exact_or_refused() {
+    for origin in [
+        "https://app.example.com",
+        "http://localhost:3000",
+        "http://[::1]:3000",
+    ] {
+        load(&format!("[cors]\nallowed_origins = [\"{origin}\"]")).unwrap();
+    }
+    for origin in [
+        "*",
+        "https://*.example.com",
+        "null",
+        "https://app.example.com/",
+        "https://app.example.com/x",
+        "app.example.com",
+        "HTTPS://app.example.com",
+        "https://App.example.com",
+        "ftp://x",
+        "https://u@x.example",
+    ] {
+        let fault = fault(&format!("[cors]\nallowed_origins = [\"{origin}\"]"));
+        assert!(fault.contains("is not an origin"), "{fault}");
+    }
+}
+
+#[test]
+fn nothing_reachable_from_other_machines_starts_unencrypted_unless_told_so() {
+    for text in [
+        "listen = \"0.0.0.0:8000\"",
+        "listen = \"[::]:8000\"",
+        "listen = \"192.168.1.5:8000\"",
+        "listen = \"0.0.0.0:8000\"\npublic_url = \"http://login.example.com\"",
+        "listen = \"0.0.0.0:8000\"\npublic_url = \"http://localhost:8000\"",
+        "public_url = \"http://login.example.com\"",
+    ] {
+        let fault = fault(text);
+        assert!(fault.contains("public_url = \"https://...\""), "{fault}");
+        assert!(fault.contains("insecure_http = true"), "{fault}");
+    }
+    for text in [
+        "listen = \"0.0.0.0:8000\"\npublic_url = \"https://login.example.com\"",
+        "listen = \"0.0.0.0:8000\"\npublic_url = \"http://login.example.com\"\ninsecure_http = true",
+        "public_url = \"http://localhost:8000\"",
+        "public_url = \"http://127.0.0.1:8000\"",
+        "public_url = \"https://login.example.com/base\"",
+        "listen = \"[::1]:8000\"",
+    ] {
+        load(text).unwrap();
+    }
+}
+
+#[test]
+fn public_urls_that_cannot_be_an_issuer_are_refused() {
+    for url in [
+        "login.example.com",
+        "ftp://x",
+        "https://",
+        "https://u:p@x.example",
+        "https://x.example/?q",
+        "https://x.example/#f",
+        "https://x.example/ y",
+        "",
+    ] {
+        let fault = fault(&format!("public_url = \"{url}\""));
+        assert!(fault.starts_with("`public_url`"), "{url}: {fault}");
+    }
+}
+
+#[test]
+fn the_issuer_is_told_or_derived_and_never_guessed() {
+    let issuer = |text: &str| load(text).unwrap().issuer().unwrap();
+    assert_eq!(
+        issuer("public_url = \"https://a.example\"\n[tokens]\nissuer = \"https://b.example\""),
+        "https://b.example"
+    );
+    assert_eq!(
+        issuer("public_url = \"https://a.example/\""),
+        "https://a.example"
+    );
+    assert_eq!(issuer("listen = \"[::1]:9000\""), "http://[::1]:9000");
+    let bound = "127.0.0.1:54321".parse().unwrap();
+    let config = load("listen = \"127.0.0.1:0\"").unwrap();
+    assert_eq!(config.issuer_at(bound).unwrap(), "http://127.0.0.1:54321");
+    assert_eq!(config.base_url_at(bound), "http://127.0.0.1:54321");
+    let fault = fault("listen = \"0.0.0.0:8000\"\ninsecure_http = true");
+    assert!(fault.contains("`public_url` is needed"), "{fault}");
+}
+
+#[test]
+fn a_short_or_idle_shared_secret_is_refused() {
+    let short =
+        fault("[tokens]\nalgorithm = \"HS256\"\nsecret = \"0123456789012345678901234567890\"");
+    assert!(
+        short.contains("has 31 bytes") && short.contains("at least 32"),
+        "{short}"
+    );
+    let idle = fault(&format!("[tokens]\nsecret = \"{SECRET}\""));
+    assert!(idle.contains("only used with"), "{idle}");
+    load(&format!(
+        "[tokens]\nalgorithm = \"HS256\"\nsecret = \"{}\"",
+        &SECRET[..32]
+    ))
+    .unwrap();
+}
+
+fn secret_file(folder: &Path, content: &str, mode: u32) -> String {
+    let path = folder.join("secret");
+    fs::write(&path, content).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_secret_can_stand_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = secret_file(folder.path(), &format!("{SECRET}\r\n"), 0o640);
+    let config = load(&format!(
+        "[tokens]\nalgorithm = \"HS256\"\nsecret_file = \"{path}\""
+    ))
+    .unwrap();
+    assert_eq!(
+        config.tokens.secret.as_ref().unwrap().expose_secret(),
+        SECRET
+    );
+    assert!(config.show().to_string().contains("secret file"));
+
+    let path = secret_file(folder.path(), &format!("{KEY}\n"), 0o400);
+    assert!(
+        env(&[("ROLECALL_MASTER_KEY_FILE", &path)])
+            .unwrap()
+            .master_key
+            .is_some()
+    );
+
+    let path = secret_file(folder.path(), "sqlite://x.db\n", 0o600);
+    let config = env(&[("ROLECALL_DATABASE__URL_FILE", &path)]).unwrap();
+    assert_eq!(config.database.url.expose_secret(), "sqlite://x.db");
+}
+
+#[test]
+fn a_secret_and_its_file_together_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = secret_file(folder.path(), KEY, 0o600);
+    let sources =
+        file(&format!("master_key = \"{KEY}\"")).with_env("ROLECALL_MASTER_KEY_FILE", path);
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert!(error.contains("`master_key` (file rolecall.toml) and `master_key_file` (environment ROLECALL_MASTER_KEY_FILE) are both set"), "{error}");
+}
+
+#[test]
+fn a_secret_file_that_everybody_can_read_or_that_is_empty_or_missing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = secret_file(folder.path(), KEY, 0o644);
+    assert!(fault(&format!("master_key_file = \"{path}\"")).contains("chmod o="));
+    let path = secret_file(folder.path(), "\n", 0o600);
+    assert!(fault(&format!("master_key_file = \"{path}\"")).contains("is empty"));
+    assert!(fault("master_key_file = \"/no/such/file\"").contains("cannot be read"));
+}
+
+#[test]
+fn no_output_ever_holds_a_secret() {
+    let text = format!(
+        "master_key = \"{KEY}\"\n[database]\nurl = \"postgres://u:{SECRET}@db/x\"\n[tokens]\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\""
+    );
+    let config = load(&text).unwrap();
+    for output in [
+        format!("{config:?}"),
+        config.show().to_string(),
+        format!("{:?}", config.show()),
+    ] {
+        assert!(
+            !output.contains("canary") && !output.contains(KEY),
+            "{output}"
+        );
+    }
+    for broken in [
+        format!("[tokens]\nsecret = \"{SECRET}"),
+        format!("[tokens]\nsecret = {SECRET}"),
+        format!("[tokens]\nsecret = [\"{SECRET}\"]"),
+        format!("[tokens]\nsecret = \"{SECRET}\"\nsecret = \"{SECRET}\""),
+        format!("master_key = \"{SECRET}\""),
+        format!("[database]\nurl = \"{SECRET}\""),
+        format!("[database]\nurl_file = [\"{SECRET}\"]"),
+    ] {
+        let error = load(&broken).unwrap_err();
+        assert!(!error.contains("canary"), "{broken}: {error}");
+    }
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line() {
+    let fault = fault("listen = \"127.0.0.1:1\"\n[tokens\n");
+    assert!(
+        fault.contains("rolecall.toml") && fault.contains("line 2"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn what_is_shown_says_where_it_came_from_and_can_be_read_back() {
+    let sources = file("[tokens]\naccess_ttl = 900\n[registration]\nmode = \"open\"")
+        .with_env("ROLECALL_LOG__LEVEL", "debug")
+        .with_flag("listen", "127.0.0.1:9000");
+    let shown = Config::load(&sources).unwrap().show();
+    let find = |key: &str| shown.0.iter().find(|setting| setting.key == key).unwrap();
+    assert_eq!(find("listen").origin, Origin::Flag);
+    assert_eq!(
+        find("log.level").origin,
+        Origin::Environment("ROLECALL_LOG__LEVEL".to_owned())
+    );
+    assert_eq!(
+        find("tokens.access_ttl").origin,
+        Origin::File("rolecall.toml".into())
+    );
+    assert_eq!(find("tokens.access_ttl").value, "\"15m\"");
+    assert_eq!(find("passwords.min_length").origin, Origin::Default);
+    assert_eq!(find("oauth.password_grant").value, "\"first_party\"");
+
+    let again = load(&shown.to_string()).unwrap().show();
+    for (one, other) in shown.0.iter().zip(&again.0) {
+        assert_eq!((one.key, &one.value), (other.key, &other.value));
+    }
+}
+
+#[test]
+fn every_key_is_shown_unless_it_is_reserved() {
+    let shown = Config::default().show();
+    let keys: Vec<&str> = shown.0.iter().map(|setting| setting.key).collect();
+    let expected: Vec<&str> = KEYS
+        .iter()
+        .copied()
+        .filter(|key| !NOT_YET.contains(key))
+        .collect();
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn the_file_is_the_one_named_or_the_one_in_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let level = |flag: Option<&Path>, env: &[(&str, &str)]| {
+        let env = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Sources::from_parts(flag, env, folder.path())
+            .and_then(|sources| Config::load(&sources))
+            .map(|config| config.log.level)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(level(None, &[]).unwrap(), "info");
+    for (name, text) in [
+        ("rolecall.toml", "warn"),
+        ("env.toml", "debug"),
+        ("flag.toml", "trace"),
+    ] {
+        fs::write(
+            folder.path().join(name),
+            format!("[log]\nlevel = \"{text}\""),
+        )
+        .unwrap();
+    }
+    let in_env = folder.path().join("env.toml");
+    let in_env = [("ROLECALL_CONFIG", in_env.to_str().unwrap())];
+    assert_eq!(level(None, &[]).unwrap(), "warn");
+    assert_eq!(level(None, &in_env).unwrap(), "debug");
+    assert_eq!(
+        level(Some(&folder.path().join("flag.toml")), &in_env).unwrap(),
+        "trace"
+    );
+    let missing = level(Some(&folder.path().join("missing.toml")), &[]).unwrap_err();
+    assert!(
+        missing.contains("missing.toml") && missing.contains("cannot be read"),
+        "{missing}"
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_and_no_variable_makes_it_panic(text in "\\PC{0,60}|[a-z_.\\[\\]=\" 0-9\n]{0,60}", name in "[A-Z_0-9\\[\\].]{0,20}") {
+        let _ = Config::load(&file(&text));
+        let _ = Config::load(&Sources::default().with_env(format!("ROLECALL_{name}"), text));
+    }
+}

@@ -1,0 +1,193 @@
+//! What must hold between and within the values.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use tracing_subscriber::EnvFilter;
+
+use super::values::show_duration;
+use super::{Config, SigningAlgorithm};
+use crate::passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
+
+/// Guards refuse tokens that live longer.
+const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
+
+/// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
+const MIN_SECRET_BYTES: usize = 32;
+
+impl Config {
+    /// Brings values that may be written in several ways to one form.
+    pub(super) fn normalize(&mut self) {
+        if let Some(url) = &mut self.public_url {
+            url.truncate(url.trim_end_matches('/').len());
+        }
+    }
+}
+
+/// One line for each fault; none if the configuration can be used.
+pub(super) fn faults(config: &Config) -> Vec<String> {
+    [addresses(config), tokens(config), rest(config)].concat()
+}
+
+fn addresses(config: &Config) -> Vec<String> {
+    let mut faults = Vec::new();
+    let local = config.listen.ip().is_loopback();
+    if let Some(url) = &config.public_url {
+        match Url::parse(url) {
+            None => faults.push(format!(
+                "`public_url`: `{url}` is not an address such as `https://login.example.com`, without user, query and fragment"
+            )),
+            Some(url_parts) if url_parts.encrypted || config.insecure_http => {}
+            Some(url_parts) if url_parts.local && local => {}
+            Some(_) => faults.push(format!(
+                "`public_url`: passwords would cross the network unencrypted on `{url}`; put a proxy that ends TLS in front and set `public_url = \"https://...\"`, or accept the risk with `insecure_http = true`"
+            )),
+        }
+    } else if !local && !config.insecure_http {
+        faults.push(format!(
+            "`listen`: {} can be reached from other machines, and passwords would cross the network unencrypted; put a proxy that ends TLS in front and set `public_url = \"https://...\"`, or accept the risk with `insecure_http = true`",
+            config.listen
+        ));
+    } else if config.tokens.issuer.is_none() {
+        faults.extend(
+            config
+                .issuer()
+                .err()
+                .into_iter()
+                .flat_map(|error| error.faults),
+        );
+    }
+    for origin in &config.cors.allowed_origins {
+        if !Url::parse(origin).is_some_and(|url| url.bare) {
+            faults.push(format!(
+                "`cors.allowed_origins`: `{origin}` is not an origin; write each one whole, such as `https://app.example.com`, without path and without `*`"
+            ));
+        }
+    }
+    faults
+}
+
+fn tokens(config: &Config) -> Vec<String> {
+    let tokens = &config.tokens;
+    let mut faults = Vec::new();
+    if tokens.access_ttl < Duration::from_secs(1) || tokens.access_ttl > MAX_ACCESS_TTL {
+        faults.push(format!(
+            "`tokens.access_ttl`: {} is not between 1s and 24h",
+            show_duration(tokens.access_ttl)
+        ));
+    }
+    if !(1024..=16 * 1024).contains(&tokens.max_bytes) {
+        faults.push(format!(
+            "`tokens.max_bytes`: {} is not between 1024 and 16384",
+            tokens.max_bytes
+        ));
+    }
+    for (key, value) in [
+        ("tokens.issuer", &tokens.issuer),
+        ("tokens.audience", &tokens.audience),
+    ] {
+        let unusable = |text: &String| {
+            text.is_empty()
+                || text.len() > 256
+                || text.contains(|letter: char| letter.is_control() || letter.is_whitespace())
+        };
+        if value.as_ref().is_some_and(unusable) {
+            faults.push(format!(
+                "`{key}` must have 1 to 256 characters, without spaces"
+            ));
+        }
+    }
+    match (&tokens.secret, tokens.algorithm) {
+        (Some(secret), SigningAlgorithm::Hs256) => {
+            let length = secret.expose_secret().len();
+            if length < MIN_SECRET_BYTES {
+                faults.push(format!(
+                    "`tokens.secret` has {length} bytes and HS256 needs at least {MIN_SECRET_BYTES}; `openssl rand -hex 32` makes a good one"
+                ));
+            }
+        }
+        (Some(_), SigningAlgorithm::Es256) => faults.push(
+            "`tokens.secret` is only used with `tokens.algorithm = \"HS256\"`; leave it out or set the algorithm".to_owned(),
+        ),
+        (None, _) => {}
+    }
+    faults
+}
+
+fn rest(config: &Config) -> Vec<String> {
+    let mut faults = Vec::new();
+    let min_length = config.passwords.min_length;
+    if !(LOWEST_MIN_LENGTH..=MAX_CODE_POINTS).contains(&min_length) {
+        faults.push(format!(
+            "`passwords.min_length`: {min_length} is not between {LOWEST_MIN_LENGTH} and {MAX_CODE_POINTS}"
+        ));
+    }
+    let url = config.database.url.expose_secret();
+    if !["sqlite:", "postgres:", "postgresql:"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        faults.push("`database.url` must begin with `sqlite://` or `postgres://`".to_owned());
+    }
+    let staleness = config.guard.max_staleness;
+    if staleness < Duration::from_secs(1) || staleness > Duration::from_hours(1) {
+        faults.push(format!(
+            "`guard.max_staleness`: {} is not between 1s and 1h",
+            show_duration(staleness)
+        ));
+    }
+    if config
+        .proxy
+        .trusted
+        .iter()
+        .any(|network| network.prefix_len() == 0)
+    {
+        faults.push("`proxy.trusted`: a network of every address trusts everybody; name the addresses of your proxies".to_owned());
+    }
+    if EnvFilter::try_new(&config.log.level).is_err() || config.log.level.is_empty() {
+        faults.push(format!(
+            "`log.level`: `{}` is not a level (`error`, `warn`, `info`, `debug`, `trace`) or filter",
+            config.log.level
+        ));
+    }
+    faults
+}
+
+/// What matters of an http or https address.
+struct Url {
+    encrypted: bool,
+    local: bool,
+    /// Nothing after the host and port.
+    bare: bool,
+}
+
+impl Url {
+    fn parse(text: &str) -> Option<Self> {
+        if text.contains(['#', '?', '@', '*', '\\']) {
+            return None;
+        }
+        let uri: http::Uri = text.parse().ok()?;
+        let encrypted = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        let ip = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<std::net::IpAddr>();
+        let local = ip.map_or_else(
+            |_| host == "localhost" || host.ends_with(".localhost"),
+            |ip| ip.is_loopback(),
+        );
+        // Browsers send origins in lower case and without a slash at the end.
+        let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+        let bare = origin == text && !text.contains(char::is_uppercase);
+        Some(Self {
+            encrypted,
+            local,
+            bare,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! How single values are read: durations, lists, secrets.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+use crate::vault::MasterKey;
+
+/// Reads `30m`, `1h30m`, `1800s`, `250ms` or a number of seconds.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, tail) = rest.split_at(digits);
+        let unit_end = tail.find(|letter: char| letter.is_ascii_digit());
+        let (unit, tail) = tail.split_at(unit_end.unwrap_or(tail.len()));
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        let part = number.parse::<u64>().ok()?.checked_mul(milliseconds)?;
+        total = total.checked_add(Duration::from_millis(part))?;
+        rest = tail;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+/// Writes a duration so that [`parse_duration`] reads the same.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ]
+    .into_iter()
+    .find(|(size, _)| milliseconds.is_multiple_of(*size))
+    .map_or_else(
+        || format!("{milliseconds}ms"),
+        |(size, unit)| format!("{}{unit}", milliseconds / size),
+    )
+}
+
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).ok_or_else(|| {
+        Error::custom(format!(
+            "`{text}` is not a duration; write one such as `30m`, `1h30m` or `90s`"
+        ))
+    })
+}
+
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}
+
+pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    secret(deserializer).map(Some)
+}
+
+pub(super) fn master_key<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<MasterKey>, D::Error> {
+    let text = zeroize::Zeroizing::new(String::deserialize(deserializer)?);
+    text.parse().map(Some).map_err(Error::custom)
+}
+
+/// Reads a text that the type itself can parse.
+pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(Error::custom)
+}
+
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        Error::custom(format!(
+            "`{text}` is not an address with a port; write one such as `127.0.0.1:8000`"
+        ))
+    })
+}
+
+/// What to say about a word that is none of `words`.
+pub(super) fn not_among(word: &str, words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("`{word}` is not one of {}", words.join(", "))
+}
+
+/// Reads a list, or a text with commas between its items, which is what the environment has.
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    deserializer.deserialize_any(ListVisitor(PhantomData))
+}
+
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let items: Vec<String> = list(deserializer)?;
+    items
+        .iter()
+        .map(|text| {
+            text.parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| {
+                    Error::custom(format!(
+                        "`{text}` is neither an address nor a network; write `10.0.0.7` or `10.0.0.0/8`"
+                    ))
+                })
+        })
+        .collect()
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> ListVisitor<T> {
+    fn item<E: Error>(text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list, or a text with commas between its items")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(Self::item)
+            .collect()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(text) = items.next_element::<String>()? {
+            list.push(Self::item(&text)?);
+        }
+        Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_every_written_form() {
+        for (text, milliseconds) in [
+            ("0", 0),
+            ("90", 90_000),
+            ("90s", 90_000),
+            ("30m", 1_800_000),
+            ("1h30m", 5_400_000),
+            ("2d", 172_800_000),
+            ("250ms", 250),
+            ("1s500ms", 1_500),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Some(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in [
+            "",
+            " ",
+            "m",
+            "30 m",
+            "30min",
+            "-5s",
+            "1.5h",
+            "30m5",
+            "99999999999999999999s",
+            "18446744073709551615d",
+            "\u{663}s",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_shown_duration_is_read_back(milliseconds in 0_u64..10_000_000_000) {
+            let duration = Duration::from_millis(milliseconds);
+            proptest::prop_assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
+        }
+    }
+}
