@@ -1,12 +1,23 @@
 //! Every endpoint of the server: mounted, guarded and documented by one registration each.
 
 use axum::handler::Handler;
-use rolecall::{Guard, GuardedArgs, GuardedRouter, routing};
-use serde_json::{Value, json};
-use utoipa::openapi::{HttpMethod, OpenApi, OpenApiBuilder, PathItem, RefOr, Schema};
+use rolecall::{
+    Guard, GuardedArgs, GuardedRouter,
+    openapi::{self, DocumentError},
+    routing,
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ComponentsBuilder, HttpMethod, Info, OpenApiBuilder, PathItem, RefOr, Schema,
+        security::{Flow, OAuth2, Password, Scopes, SecurityScheme},
+    },
+};
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
-use crate::{accounts, app::App, audit, health, http::layers, keys, oauth, roles};
+use crate::{accounts, app::App, audit, docs, health, oauth, roles};
 
 rolecall::permissions! {
     /// rolecall's own permissions, as the guards of its endpoints name them.
@@ -28,7 +39,7 @@ const SCHEME: &str = "rolecall";
 /// Routes and their description, side by side.
 pub(crate) struct Api {
     router: GuardedRouter<App>,
-    paths: utoipa::openapi::path::Paths,
+    paths: utoipa::openapi::Paths,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
 
@@ -40,16 +51,78 @@ impl Api {
         T: GuardedArgs + 'static,
     {
         let (schemas, paths, _) = documented;
-        for (path, item) in paths.paths {
-            for (method, _) in methods_of(&item) {
-                self.router = self.router.route(&path, on(&method, handler.clone()));
+        for (path, item) in &paths.paths {
+            for method in methods_of(item) {
+                self.router = self.router.route(path, on(&method, handler.clone()));
             }
-            let of_path = self.paths.paths.entry(path).or_default();
-            of_path.merge_operations(item);
         }
+        self.paths.merge(paths);
         self.schemas.extend(schemas);
         self
     }
+
+    /// The routes with their state; the document about them is kept where `/openapi.json` finds it.
+    ///
+    /// # Errors
+    ///
+    /// If document and routes disagree, which a test rules out.
+    pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
+        let document = document(&self)?;
+        let _ = app.parts().document.set(document.to_string().into());
+        Ok(self.router.with_state(app.clone()))
+    }
+}
+
+/// The `OpenAPI` document: what the handlers say, with security from the guards' types.
+fn document(api: &Api) -> Result<Value, DocumentError> {
+    let mut components = ComponentsBuilder::new();
+    for (name, schema) in &api.schemas {
+        components = components.schema(name, schema.clone());
+    }
+    let flow = Flow::Password(Password::new("/token", scopes(api)));
+    components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new([flow])));
+    let mut info = Info::new("rolecall", env!("CARGO_PKG_VERSION"));
+    info.description = Some("Log-in, roles and permissions.".to_owned());
+    let built = OpenApiBuilder::new().info(info).paths(api.paths.clone()).components(Some(components.build())).build();
+    let mut document = serde_json::to_value(built).unwrap_or_default();
+    openapi::secure(&mut document, &api.router.access_table(), SCHEME)?;
+    Ok(document)
+}
+
+/// What the log-in on the page offers to ask for.
+fn scopes(api: &Api) -> Scopes {
+    let table = api.router.access_table();
+    let names: std::collections::BTreeSet<String> = table.iter().flat_map(|route| route.rule.names()).collect();
+    names.into_iter().map(|name| (name, String::new())).collect()
+}
+
+/// An error, as RFC 9457 writes it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "describes the answers of `rolecall::Problem` in the document")]
+pub(crate) struct ProblemDocument {
+    /// A URI that ends in the code of the error.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What went wrong, in words.
+    detail: String,
+    /// What is wrong with which member, as FastAPI tells it.
+    errors: Option<Vec<ProblemField>>,
+    /// The rule that stands against it.
+    rule: Option<String>,
+    roles: Option<Vec<String>>,
+    permissions: Option<Vec<String>>,
+    path: Option<Vec<String>>,
+}
+
+/// A member that cannot be taken.
+#[derive(Serialize, ToSchema)]
+#[expect(dead_code, reason = "describes a part of `ProblemDocument`")]
+pub(crate) struct ProblemField {
+    loc: Vec<String>,
+    msg: String,
+    r#type: String,
 }
 
 fn on<H, T>(method: &HttpMethod, handler: H) -> routing::GuardedMethods<App>
@@ -66,7 +139,7 @@ where
     }
 }
 
-fn methods_of(item: &PathItem) -> Vec<(HttpMethod, ())> {
+fn methods_of(item: &PathItem) -> Vec<HttpMethod> {
     let of = [
         (HttpMethod::Get, item.get.is_some()),
         (HttpMethod::Post, item.post.is_some()),
@@ -74,7 +147,7 @@ fn methods_of(item: &PathItem) -> Vec<(HttpMethod, ())> {
         (HttpMethod::Patch, item.patch.is_some()),
         (HttpMethod::Delete, item.delete.is_some()),
     ];
-    of.into_iter().filter(|(_, there)| *there).map(|(method, _)| (method, ())).collect()
+    of.into_iter().filter(|(_, there)| *there).map(|(method, _)| method).collect()
 }
 
 macro_rules! mount {
@@ -83,7 +156,7 @@ macro_rules! mount {
 
 /// The whole API behind `guard`.
 pub(crate) fn api(guard: Guard) -> Api {
-    let api = Api { router: GuardedRouter::new(guard), paths: utoipa::openapi::path::Paths::new(), schemas: Vec::new() };
+    let api = Api { router: GuardedRouter::new(guard), paths: utoipa::openapi::Paths::new(), schemas: Vec::new() };
     let api = mount!(api;
         oauth::handlers::issue_token,
         oauth::handlers::get_metadata,
@@ -120,5 +193,8 @@ pub(crate) fn api(guard: Guard) -> Api {
         audit::handlers::list_audit_entries,
         health::get_liveness,
         health::get_readiness,
+        docs::handlers::get_docs,
+        docs::handlers::get_docs_file,
+        docs::handlers::get_openapi,
     )
 }

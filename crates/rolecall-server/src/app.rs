@@ -1,9 +1,14 @@
 //! What every handler and command works with.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
+use axum::body::Bytes;
 use rolecall::{Clock, LiveState, token::SigningKey};
 use rolecall_core::{RoleName, Timestamp};
 
@@ -53,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
     pub(crate) in_flight: InFlight,
+    /// The OpenAPI document, written when the routes are mounted.
+    pub(crate) document: OnceLock<Bytes>,
 }
 
 impl App {

@@ -1,0 +1,116 @@
+//! Reading the audit log.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use rolecall::Require;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    service,
+    store::{Entry, Event},
+};
+use crate::{
+    accounts::views::{Page, rfc3339},
+    api::{ProblemDocument, may},
+    app::App,
+    error::{ApiError, FieldError},
+    extract::{Cursor, Limit, Params},
+};
+
+/// A change, as the audit log tells it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
+pub(crate) struct EntryView {
+    revision: i64,
+    #[schema(format = DateTime)]
+    at: String,
+    /// `user:ID`, `cli:NAME` or `system`.
+    actor: String,
+    #[schema(value_type = Vec<Object>)]
+    changes: Value,
+    /// Depends on this entry and on the one before.
+    mark: String,
+}
+
+impl From<Entry> for EntryView {
+    fn from(entry: Entry) -> Self {
+        Self {
+            revision: entry.revision,
+            at: rfc3339(entry.at),
+            actor: entry.actor,
+            changes: serde_json::from_str(&entry.changes).unwrap_or(Value::Null),
+            mark: entry.mark,
+        }
+    }
+}
+
+/// Something that happened and changed nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
+pub(crate) struct EventView {
+    id: String,
+    #[schema(format = DateTime)]
+    at: String,
+    /// `log_in` or `log_in_failed`.
+    kind: String,
+    #[schema(required)]
+    subject: Option<String>,
+    address: String,
+    detail: String,
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        let Event { id, at, kind, subject_id, address, detail } = event;
+        Self { id, at: rfc3339(at), kind, subject: subject_id, address, detail }
+    }
+}
+
+/// Which entries to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AuditQuery {
+    /// 1 to 200.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    cursor: Cursor,
+    /// `change` (the default) or `event`.
+    kind: Option<String>,
+}
+
+/// List the audit log, newest first.
+#[utoipa::path(get, path = "/api/audit", tag = "audit", params(AuditQuery), responses(
+    (status = 200, description = "A page of entries, or of events", body = Page<EntryView>),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn list_audit_entries(
+    _: Require<may::ReadAudit>,
+    State(app): State<App>,
+    Params(query): Params<AuditQuery>,
+) -> Result<Response, ApiError> {
+    let limit = query.limit.0;
+    match query.kind.as_deref() {
+        Some("event") => {
+            let events = service::list_events(&app, &query.cursor.0, limit + 1).await?;
+            Ok(Json(Page::of(events, limit, |event| event.id.clone(), EventView::from)).into_response())
+        }
+        None | Some("change") => {
+            let before = Some(&query.cursor.0).filter(|text| !text.is_empty()).map(|text| text.parse()).transpose();
+            let before = before.map_err(|_| {
+                ApiError::Invalid(FieldError::query("cursor", "value_error", "cursor is not one that was given out"))
+            })?;
+            let entries = service::list(&app, before, limit + 1).await?;
+            Ok(Json(Page::of(entries, limit, |entry| entry.revision.to_string(), EntryView::from)).into_response())
+        }
+        Some(_) => Err(ApiError::Invalid(FieldError::query("kind", "value_error", "kind is `change` or `event`"))),
+    }
+}

@@ -4,6 +4,8 @@
 //! with [`Asset::answer`]. The address of a file ends in its digest, so that browsers may keep it for
 //! good and still get the new one after an upgrade.
 
+pub(crate) mod handlers;
+
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{SHA256, digest};

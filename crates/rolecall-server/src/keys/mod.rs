@@ -1,5 +1,4 @@
 //! Signing keys: made at the first start, kept sealed in the database.
 
-pub(crate) mod handlers;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -7,9 +7,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{accounts::credentials::LoginError, error::ApiError, store::StoreError};
+
+/// How an error of an OAuth endpoint is written.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError)]
+pub(crate) struct OAuthErrorDocument {
+    error: &'static str,
+    error_description: String,
+    /// The same as `error_description`.
+    detail: String,
+}
 
 /// What the token endpoint can refuse.
 #[derive(Debug)]
@@ -66,7 +77,7 @@ impl IntoResponse for OAuthError {
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too busy".to_owned()),
             Self::Failed(error) => return error.into_response(),
         };
-        let body = json!({ "error": error, "error_description": description, "detail": description });
+        let body = OAuthErrorDocument { error, error_description: description.clone(), detail: description };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

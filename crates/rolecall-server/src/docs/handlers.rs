@@ -1,0 +1,34 @@
+//! The page at `/docs`, its files, and the document that it shows.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use rolecall::Public;
+
+use crate::{api::ProblemDocument, app::App, error::ApiError, extract::Segment};
+
+/// Show this API in a browser.
+#[utoipa::path(get, path = "/docs", tag = "documentation", responses(
+    (status = 200, description = "A page", body = String, content_type = "text/html")))]
+pub(crate) async fn get_docs(_: Public, headers: HeaderMap) -> Response {
+    super::page().answer(&headers)
+}
+
+/// A file of the page.
+#[utoipa::path(get, path = "/docs/{file}", tag = "documentation", params(("file" = String, Path)), responses(
+    (status = 200, description = "The file", body = String, content_type = "text/javascript"),
+    (status = "4XX", description = "There is no such file", body = ProblemDocument)))]
+pub(crate) async fn get_docs_file(_: Public, Segment(file): Segment<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let asset = super::find_asset(&file).ok_or_else(|| ApiError::unknown("file", &file))?;
+    Ok(asset.answer(&headers))
+}
+
+/// Describe this API (`OpenAPI` 3.1).
+#[utoipa::path(get, path = "/openapi.json", tag = "documentation", responses(
+    (status = 200, description = "The document", body = Object)))]
+pub(crate) async fn get_openapi(_: Public, State(app): State<App>) -> Response {
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (kind, app.parts().document.get().cloned().unwrap_or_default()).into_response()
+}

@@ -1,0 +1,98 @@
+//! The token endpoint, the metadata and the JWK Set.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use rolecall::Public;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    error::{OAuthError, OAuthErrorDocument},
+    form::Form,
+    metadata, service,
+};
+use crate::{app::App, http::ClientAddress, keys};
+
+/// A form at the token endpoint. Only the document reads this: the form itself is parsed strictly.
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the form in the document")]
+pub(crate) struct TokenRequest {
+    /// `password`
+    grant_type: String,
+    username: String,
+    password: String,
+    /// Narrows the token: `items:read`, `role:editor`.
+    scope: Option<String>,
+    /// Whom the token is for; the server itself or the configured audience.
+    audience: Option<String>,
+    /// The same by its RFC 8707 name.
+    resource: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+/// An access token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    /// The permissions that the token carries.
+    scope: String,
+}
+
+/// Log in.
+///
+/// The tutorial's form: `grant_type=password&username=..&password=..`.
+#[utoipa::path(post, path = "/token", tag = "tokens",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"), responses(
+    (status = 200, description = "A token", body = TokenResponse),
+    (status = 400, description = "The request is wrong (RFC 6749 section 5.2)", body = OAuthErrorDocument),
+    (status = 401, description = "Incorrect username or password", body = OAuthErrorDocument),
+    (status = "4XX", description = "The request is wrong", body = OAuthErrorDocument),
+    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+pub(crate) async fn issue_token(
+    _: Public,
+    State(app): State<App>,
+    headers: HeaderMap,
+    address: ClientAddress,
+    form: Result<Form, OAuthError>,
+) -> Result<Response, OAuthError> {
+    let issued = service::issue(&app, &headers, &form?, address.as_str()).await?;
+    let body = TokenResponse {
+        access_token: issued.access_token,
+        token_type: "bearer",
+        expires_in: issued.lifetime.as_secs(),
+        scope: issued.scope,
+    };
+    let no_store = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::PRAGMA, HeaderValue::from_static("no-cache")),
+    ];
+    Ok((no_store, Json(body)).into_response())
+}
+
+/// Tell clients what this server offers (RFC 8414).
+#[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "tokens", responses(
+    (status = 200, description = "The metadata", body = Object)))]
+pub(crate) async fn get_metadata(_: Public, State(app): State<App>) -> Response {
+    cacheable(metadata::document(&app))
+}
+
+/// The keys that verify tokens (RFC 7517).
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "tokens", responses(
+    (status = 200, description = "The JWK Set", body = Object)))]
+pub(crate) async fn get_jwk_set(_: Public, State(app): State<App>) -> Response {
+    cacheable(keys::service::public_set(&app))
+}
+
+/// Five minutes: short enough for a rotation, long enough that nobody asks on each request.
+fn cacheable(document: Value) -> Response {
+    ([(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))], Json(document)).into_response()
+}
