@@ -157,7 +157,7 @@ impl IntoResponse for Denial {
 mod tests {
     use super::*;
 
-    fn answer(denial: Denial) -> (u16, Option<String>, String) {
+    fn answer(denial: &Denial) -> (u16, Option<String>, String) {
         let problem = denial.clone().into_problem();
         let detail = problem.detail().to_owned();
         let response = problem.into_response();
@@ -225,7 +225,7 @@ mod tests {
         ];
         for (denial, status, challenge, detail) in table {
             let expected = (status, challenge.map(str::to_owned), detail.to_owned());
-            assert_eq!(answer(denial.clone()), expected, "{denial:?}");
+            assert_eq!(answer(&denial), expected, "{denial:?}");
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
             "\u{e9}",
             "a\0",
         ] {
-            let (_, challenge, _) = answer(Denial::Forbidden {
+            let (_, challenge, _) = answer(&Denial::Forbidden {
                 scope: Some(hostile.to_owned()),
             });
             assert_eq!(

@@ -5,6 +5,8 @@ mod denial;
 mod extract;
 mod guard;
 mod matrix;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod principal;
 mod problem;
 mod requirement;

@@ -161,7 +161,7 @@ macro_rules! permissions {
 macro_rules! __names {
     ([$kind:ident, $check:ident, $what:literal, $fault:literal] $(#[$meta:meta])* $vis:vis mod $module:ident { $($(#[$doc:meta])* $type:ident = $name:literal),+ }) => {
         $(#[$meta])*
-        #[doc = ""]
+        #[doc = "\n\nTypes for access rules, each with its name."]
         $vis mod $module {
             $(
                 #[doc = concat!("Stands for ", $what, " `", $name, "`.")]

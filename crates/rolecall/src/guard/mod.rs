@@ -137,6 +137,12 @@ impl Guard {
         Ok(principal)
     }
 
+    /// How many verified tokens are remembered at the moment.
+    #[must_use]
+    pub fn cached_tokens(&self) -> usize {
+        self.0.verified.len()
+    }
+
     /// A layer that guards one route of a plain [`axum::Router`], for those who come step by step.
     ///
     /// ```

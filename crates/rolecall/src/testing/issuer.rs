@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use rolecall_core::{AccessClaims, Audience, Revision, SubjectKind, Timestamp};
@@ -33,6 +33,15 @@ pub struct TestIssuer {
     key: Arc<SigningKey>,
     clock: ManualClock,
     live: LiveState,
+}
+
+impl fmt::Debug for TestIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestIssuer")
+            .field("kid", &self.key.kid())
+            .field("live", &self.live)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for TestIssuer {

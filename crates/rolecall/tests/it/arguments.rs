@@ -1,0 +1,245 @@
+//! What a handler may take: up to 16 arguments, own extractors, more than one of ours.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{FromRequestParts, Json, MatchedPath, OriginalUri, Path, Query, State},
+    response::IntoResponse,
+};
+use http::{HeaderMap, Method, Request, Uri, Version, header::AUTHORIZATION, request::Parts};
+use rolecall::{
+    Access, AllOf, AnyOf, Authenticated, Denial, GuardedRouter, Optional, Public, Require, Rule,
+    routing::{get, post},
+    testing::TestIssuer,
+};
+
+use crate::{admin, call, may, role, send, user};
+
+struct CurrentCustomer(String);
+
+impl Access for CurrentCustomer {
+    type Rule = Require<role::User>;
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CurrentCustomer {
+    type Rejection = Denial;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denial> {
+        let caller = Require::<role::User>::from_request_parts(parts, state).await?;
+        Ok(Self(caller.username().to_owned()))
+    }
+}
+
+/// Names a rule and then checks nothing.
+struct Careless;
+
+impl Access for Careless {
+    type Rule = Require<role::Admin>;
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Careless {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self)
+    }
+}
+
+type Text = HashMap<String, String>;
+
+#[expect(clippy::too_many_arguments, reason = "16 are what axum allows")]
+async fn sixteen(
+    caller: Require<role::Admin>,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    State(state): State<u8>,
+    Path(path): Path<Text>,
+    Query(query): Query<Text>,
+    matched: MatchedPath,
+    original: OriginalUri,
+    again: Authenticated,
+    optional: Optional,
+    _: Public,
+    _: Careless,
+    _: Require<AnyOf<(role::Admin, may::ReadItems)>>,
+    Json(body): Json<Text>,
+) -> String {
+    let _ = (uri, version, headers, original);
+    let names = [
+        caller.username(),
+        again.username(),
+        optional.principal().unwrap().username(),
+    ];
+    format!(
+        "{} {method} {state} {} {} {} {}",
+        names.join("="),
+        path["id"],
+        query["q"],
+        matched.as_str(),
+        body["b"]
+    )
+}
+
+#[tokio::test]
+async fn sixteen_arguments_are_guarded_by_the_first() {
+    let issuer = TestIssuer::new();
+    let app: axum::Router = GuardedRouter::new(issuer.guard())
+        .route("/x/{id}", post(sixteen))
+        .with_state(7)
+        .into_axum();
+    let request = |credential| {
+        Request::post("/x/1?q=2")
+            .header(AUTHORIZATION, credential)
+            .header("content-type", "application/json")
+            .body(r#"{"b":"3"}"#.into())
+            .unwrap()
+    };
+    let refused = send(&app, request(user(&issuer).unwrap())).await;
+    assert_eq!(refused.status, 403);
+    let answer = send(&app, request(admin(&issuer).unwrap())).await;
+    assert_eq!(answer.body, "boss=boss=boss POST 7 1 2 /x/{id} 3");
+}
+
+#[tokio::test]
+async fn the_rule_decides_before_a_body_or_a_parameter_is_read() {
+    async fn strict(_: Require<role::Admin>, Path(id): Path<u8>, Json(_): Json<Text>) -> String {
+        id.to_string()
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/x/{id}", post(strict))
+        .into_axum();
+    let ask = |credential| call(&app, Method::POST, "/x/none", credential);
+    assert_eq!(ask(None).await.status, 401);
+    assert_eq!(ask(user(&issuer)).await.status, 403);
+    assert_eq!(ask(admin(&issuer)).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_extractor_of_ones_own_brings_its_rule() {
+    async fn buy(CurrentCustomer(name): CurrentCustomer) -> String {
+        name
+    }
+    let issuer = TestIssuer::new();
+    let router = GuardedRouter::<()>::new(issuer.guard()).route("/x", get(buy));
+    assert_eq!(router.access_table()[0].rule, Rule::Role("user"));
+    let app = router.into_axum();
+    assert_eq!(crate::get(&app, "/x", admin(&issuer)).await.status, 403);
+    assert_eq!(crate::get(&app, "/x", user(&issuer)).await.body, "alice");
+}
+
+#[tokio::test]
+async fn an_extractor_that_checks_nothing_is_guarded_by_the_rule_that_it_names() {
+    async fn careless(_: Careless) -> &'static str {
+        "in"
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/x", get(careless))
+        .into_axum();
+    assert_eq!(crate::get(&app, "/x", None).await.status, 401);
+    assert_eq!(crate::get(&app, "/x", user(&issuer)).await.status, 403);
+    assert_eq!(crate::get(&app, "/x", admin(&issuer)).await.body, "in");
+}
+
+#[tokio::test]
+async fn a_later_argument_may_ask_for_more_than_the_first() {
+    async fn both(_: Public, caller: Require<role::Admin>) -> String {
+        caller.username().to_owned()
+    }
+    async fn more(
+        _: Authenticated,
+        _: Require<AllOf<(role::User, may::ReadItems)>>,
+    ) -> impl IntoResponse {
+        "more"
+    }
+    async fn maybe(_: Public, caller: Optional) -> String {
+        caller
+            .principal()
+            .map_or("-", |caller| caller.username())
+            .to_owned()
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/both", get(both))
+        .route("/more", get(more))
+        .route("/maybe", get(maybe))
+        .into_axum();
+    assert_eq!(crate::get(&app, "/both", None).await.status, 401);
+    assert_eq!(crate::get(&app, "/both", user(&issuer)).await.status, 403);
+    assert_eq!(crate::get(&app, "/both", admin(&issuer)).await.body, "boss");
+    let answer = crate::get(&app, "/more", user(&issuer)).await;
+    assert_eq!(
+        answer.challenge(),
+        Some(r#"Bearer error="insufficient_scope", scope="role:user items:read""#)
+    );
+    let both = issuer
+        .token("a")
+        .role::<role::User>()
+        .permission::<may::ReadItems>();
+    assert_eq!(
+        crate::get(&app, "/more", Some(both.bearer())).await.body,
+        "more"
+    );
+    assert_eq!(crate::get(&app, "/maybe", None).await.body, "-");
+    assert_eq!(
+        crate::get(&app, "/maybe", user(&issuer)).await.body,
+        "alice"
+    );
+    let bad = Some("Bearer x".parse().unwrap());
+    assert_eq!(crate::get(&app, "/maybe", bad).await.status, 401);
+}
+
+#[tokio::test]
+async fn rules_on_data_stay_in_the_handler() {
+    async fn read(caller: Authenticated, Path(owner): Path<String>) -> Result<String, Denial> {
+        if caller.subject() != owner {
+            caller.require::<role::Admin>()?;
+        }
+        Ok(format!("{owner}'s, {}", caller.has::<role::Admin>()))
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/x/{owner}", get(read))
+        .into_axum();
+    assert_eq!(
+        crate::get(&app, "/x/alice", user(&issuer)).await.body,
+        "alice's, false"
+    );
+    assert_eq!(
+        crate::get(&app, "/x/alice", admin(&issuer)).await.body,
+        "alice's, true"
+    );
+    let answer = crate::get(&app, "/x/bob", user(&issuer)).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        answer.challenge(),
+        Some(r#"Bearer error="insufficient_scope", scope="role:admin""#)
+    );
+}
+
+#[tokio::test]
+async fn a_handler_without_any_guard_is_500_and_never_runs() {
+    async fn secret(_: Require<role::Admin>) -> &'static str {
+        "secret"
+    }
+    async fn me(_: Authenticated) -> &'static str {
+        "me"
+    }
+    async fn maybe(_: Optional) -> &'static str {
+        "maybe"
+    }
+    let issuer = TestIssuer::new();
+    let app = axum::Router::new()
+        .route("/secret", axum::routing::get(secret))
+        .route("/me", axum::routing::get(me))
+        .route("/maybe", axum::routing::get(maybe));
+    for path in ["/secret", "/me", "/maybe"] {
+        for credential in [None, admin(&issuer)] {
+            let answer = crate::get(&app, path, credential).await;
+            assert_eq!(answer.status, 500, "{path}");
+            assert_eq!(answer.json()["type"], "urn:rolecall:problem:internal");
+            assert!(answer.challenge().is_none());
+        }
+    }
+}
