@@ -83,7 +83,11 @@ fn document(api: &Api) -> Result<Value, DocumentError> {
     components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new([flow])));
     let mut info = Info::new("rolecall", env!("CARGO_PKG_VERSION"));
     info.description = Some("Log-in, roles and permissions.".to_owned());
-    let built = OpenApiBuilder::new().info(info).paths(api.paths.clone()).components(Some(components.build())).build();
+    let built = OpenApiBuilder::new()
+        .info(info)
+        .paths(api.paths.clone())
+        .components(Some(components.build()))
+        .build();
     let mut document = serde_json::to_value(built).unwrap_or_default();
     openapi::secure(&mut document, &api.router.access_table(), SCHEME)?;
     Ok(document)
@@ -92,14 +96,21 @@ fn document(api: &Api) -> Result<Value, DocumentError> {
 /// What the log-in on the page offers to ask for.
 fn scopes(api: &Api) -> Scopes {
     let table = api.router.access_table();
-    let names: std::collections::BTreeSet<String> = table.iter().flat_map(|route| route.rule.names()).collect();
-    names.into_iter().map(|name| (name, String::new())).collect()
+    let names: std::collections::BTreeSet<String> =
+        table.iter().flat_map(|route| route.rule.names()).collect();
+    names
+        .into_iter()
+        .map(|name| (name, String::new()))
+        .collect()
 }
 
 /// An error, as RFC 9457 writes it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-#[expect(dead_code, reason = "describes the answers of `rolecall::Problem` in the document")]
+#[expect(
+    dead_code,
+    reason = "describes the answers of `rolecall::Problem` in the document"
+)]
 pub(crate) struct ProblemDocument {
     /// A URI that ends in the code of the error.
     r#type: String,
@@ -147,7 +158,10 @@ fn methods_of(item: &PathItem) -> Vec<HttpMethod> {
         (HttpMethod::Patch, item.patch.is_some()),
         (HttpMethod::Delete, item.delete.is_some()),
     ];
-    of.into_iter().filter(|(_, there)| *there).map(|(method, _)| method).collect()
+    of.into_iter()
+        .filter(|(_, there)| *there)
+        .map(|(method, _)| method)
+        .collect()
 }
 
 macro_rules! mount {
@@ -156,7 +170,11 @@ macro_rules! mount {
 
 /// The whole API behind `guard`.
 pub(crate) fn api(guard: Guard) -> Api {
-    let api = Api { router: GuardedRouter::new(guard), paths: utoipa::openapi::Paths::new(), schemas: Vec::new() };
+    let api = Api {
+        router: GuardedRouter::new(guard),
+        paths: utoipa::openapi::Paths::new(),
+        schemas: Vec::new(),
+    };
     let api = mount!(api;
         oauth::handlers::issue_token,
         oauth::handlers::get_metadata,

@@ -103,13 +103,21 @@ impl App {
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         let now = self.now();
-        let (done, changed) = self.store().change(&self.0.chain, &caller.actor(), now, work).await?;
+        let (done, changed) = self
+            .store()
+            .change(&self.0.chain, &caller.actor(), now, work)
+            .await?;
         if let Some(changed) = changed {
             self.0.live.raise(&changed.floors);
             if changed.keys {
                 keys::service::load(self).await?;
             }
-            tracing::info!(revision = changed.revision, policy = changed.policy, floors = changed.floors.len(), "changed");
+            tracing::info!(
+                revision = changed.revision,
+                policy = changed.policy,
+                floors = changed.floors.len(),
+                "changed"
+            );
         }
         Ok(done)
     }

@@ -10,7 +10,7 @@ use crate::{
     ids,
     keys::{self, service::Keys},
     roles::{builtin, store as roles},
-    store::{Actor, Change, Conn, Store, StoreError, on, queries},
+    store::{Actor, Change, Conn, Store, StoreError, on, queries, read_head},
     vault::MasterKey,
 };
 
@@ -53,23 +53,34 @@ pub(crate) struct Start<'a> {
 /// What the start found or made.
 pub(crate) struct Ready {
     pub(crate) chain: Chain,
+    pub(crate) era: String,
     pub(crate) keys: Keys,
 }
 
 /// Brings a database into use: its head, its secrets, the built-in roles and a signing key. Run by every
 /// node at every start; nodes that start at once wait for each other at the head row.
 pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> {
-    let audit_key = start.store.write(async |conn: &mut Conn| prepare_head(conn, start).await).await?;
+    let audit_key = start
+        .store
+        .write(async |conn: &mut Conn| prepare_head(conn, start).await)
+        .await?;
     let chain = Chain::new(&audit_key);
     let work = async |change: &mut Change<'_>| prepare_content(change, start).await;
-    start.store.change(&chain, &Actor::System, start.now, work).await?;
+    start
+        .store
+        .change(&chain, &Actor::System, start.now, work)
+        .await?;
     let mut conn = start.store.read().await?;
+    let era = read_head(&mut conn).await?.era;
     let keys = keys::service::read(&mut conn, start.vault, start.algorithm).await?;
     let keys = keys.ok_or_else(|| StoreError::inconsistent("no signing key"))?;
-    Ok(Ready { chain, keys })
+    Ok(Ready { chain, era, keys })
 }
 
-async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
+async fn prepare_head(
+    conn: &mut Conn,
+    start: &Start<'_>,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
     let fingerprint = start.vault.fingerprint().map_err(ApiError::internal)?;
     let ttl = i64::try_from(start.access_ttl.as_secs()).unwrap_or(i64::MAX);
     let era = ids::random_token(128).map_err(ApiError::internal)?;
@@ -81,23 +92,38 @@ async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<zeroize::Zer
         .await
         .map(drop))
     .map_err(StoreError::from)?;
-    let (known,): (String,) =
-        on!(conn, |c| sqlx::query_as(READ_FINGERPRINT).fetch_one(c).await).map_err(StoreError::from)?;
+    let (known,): (String,) = on!(conn, |c| sqlx::query_as(READ_FINGERPRINT)
+        .fetch_one(c)
+        .await)
+    .map_err(StoreError::from)?;
     if known != fingerprint {
         return Err(BootstrapError::WrongMasterKey);
     }
-    on!(conn, |c| sqlx::query(RAISE_LONGEST_TTL).bind(ttl).execute(c).await.map(drop)).map_err(StoreError::from)?;
+    on!(conn, |c| sqlx::query(RAISE_LONGEST_TTL)
+        .bind(ttl)
+        .execute(c)
+        .await
+        .map(drop))
+    .map_err(StoreError::from)?;
     secret(conn, start.vault, "audit").await
 }
 
 /// A random secret that lives sealed in the database, made when it is first asked for.
-async fn secret(conn: &mut Conn, vault: &MasterKey, name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
+async fn secret(
+    conn: &mut Conn,
+    vault: &MasterKey,
+    name: &str,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
     let made = ids::random_bytes::<32>().map_err(ApiError::internal)?;
-    let sealed = vault.seal("secret", name.as_bytes(), &made).map_err(ApiError::internal)?;
+    let sealed = vault
+        .seal("secret", name.as_bytes(), &made)
+        .map_err(ApiError::internal)?;
     keys::store::insert_secret(conn, name, &sealed).await?;
     let kept = keys::store::read_secret(conn, name).await?;
     let kept = kept.ok_or_else(|| StoreError::inconsistent("a secret has gone"))?;
-    Ok(vault.open("secret", name.as_bytes(), &kept).map_err(ApiError::internal)?)
+    Ok(vault
+        .open("secret", name.as_bytes(), &kept)
+        .map_err(ApiError::internal)?)
 }
 
 async fn prepare_content(change: &mut Change<'_>, start: &Start<'_>) -> Result<(), ApiError> {
@@ -110,8 +136,12 @@ async fn prepare_content(change: &mut Change<'_>, start: &Start<'_>) -> Result<(
         let name = name.parse().map_err(ApiError::internal)?;
         new |= roles::insert_role(change, &name, description).await?;
     }
-    let all = builtin::PERMISSIONS.iter().map(|(name, _)| (builtin::ADMIN, *name));
-    let few = builtin::RESOURCE_SERVER_PERMISSIONS.iter().map(|name| (builtin::RESOURCE_SERVER, *name));
+    let all = builtin::PERMISSIONS
+        .iter()
+        .map(|(name, _)| (builtin::ADMIN, *name));
+    let few = builtin::RESOURCE_SERVER_PERMISSIONS
+        .iter()
+        .map(|name| (builtin::RESOURCE_SERVER, *name));
     for (role, permission) in all.chain(few) {
         let role = role.parse().map_err(ApiError::internal)?;
         let permission = permission.parse().map_err(ApiError::internal)?;
@@ -121,7 +151,10 @@ async fn prepare_content(change: &mut Change<'_>, start: &Start<'_>) -> Result<(
         change.tell(json!({ "action": "builtin.updated" }));
         change.policy_changed();
     }
-    let signs = keys::store::list(change.conn()).await?.iter().any(|key| key.algorithm == start.algorithm.as_str());
+    let signs = keys::store::list(change.conn())
+        .await?
+        .iter()
+        .any(|key| key.algorithm == start.algorithm.as_str());
     if !signs {
         keys::service::create(change, start.vault, start.algorithm, start.secret).await?;
     }

@@ -21,11 +21,19 @@ pub(crate) struct FieldError {
 
 impl FieldError {
     pub(crate) fn body(member: &str, kind: &'static str, msg: impl Into<String>) -> Self {
-        Self { loc: vec!["body".into(), member.into()], msg: msg.into(), kind }
+        Self {
+            loc: vec!["body".into(), member.into()],
+            msg: msg.into(),
+            kind,
+        }
     }
 
     pub(crate) fn query(member: &str, kind: &'static str, msg: impl Into<String>) -> Self {
-        Self { loc: vec!["query".into(), member.into()], msg: msg.into(), kind }
+        Self {
+            loc: vec!["query".into(), member.into()],
+            msg: msg.into(),
+            kind,
+        }
     }
 }
 
@@ -50,10 +58,19 @@ pub(crate) enum ApiError {
     AlreadyThere { kind: &'static str, name: String },
     /// Something cannot go while others need it.
     #[error("{kind} `{name}` is still in use: {by}")]
-    InUse { kind: &'static str, name: String, by: String },
+    InUse {
+        kind: &'static str,
+        name: String,
+        by: String,
+    },
     /// A rule of the model stands against it.
     #[error("{detail}")]
-    Rule { rule: &'static str, detail: String, roles: Vec<RoleName>, path: Vec<RoleName> },
+    Rule {
+        rule: &'static str,
+        detail: String,
+        roles: Vec<RoleName>,
+        path: Vec<RoleName>,
+    },
     /// The delegation limit: the caller holds less than what is acted on.
     #[error("Operation not permitted")]
     Exceeds(Excess),
@@ -81,15 +98,30 @@ impl From<StoreError> for ApiError {
 
 impl ApiError {
     pub(crate) fn unknown(kind: &'static str, name: impl ToString) -> Self {
-        Self::Unknown { kind, name: excerpt(&name.to_string()) }
+        Self::Unknown {
+            kind,
+            name: excerpt(&name.to_string()),
+        }
     }
 
     pub(crate) fn already_there(kind: &'static str, name: impl ToString) -> Self {
-        Self::AlreadyThere { kind, name: name.to_string() }
+        Self::AlreadyThere {
+            kind,
+            name: name.to_string(),
+        }
     }
 
-    pub(crate) fn rule(rule: &'static str, detail: impl Into<String>, roles: Vec<RoleName>) -> Self {
-        Self::Rule { rule, detail: detail.into(), roles, path: Vec::new() }
+    pub(crate) fn rule(
+        rule: &'static str,
+        detail: impl Into<String>,
+        roles: Vec<RoleName>,
+    ) -> Self {
+        Self::Rule {
+            rule,
+            detail: detail.into(),
+            roles,
+            path: Vec::new(),
+        }
     }
 
     pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -100,7 +132,9 @@ impl ApiError {
         match self {
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
-            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::UnsupportedMediaType(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
             Self::AlreadyThere { .. } => (StatusCode::CONFLICT, "already_there"),
@@ -112,19 +146,25 @@ impl ApiError {
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
-            Self::Internal(error) if is_outage(error.as_ref()) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal(error) if is_outage(error.as_ref()) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 
     fn members(&self, problem: Problem) -> Problem {
         match self {
-            Self::Invalid(field) => {
-                problem.with("errors", json!([{ "loc": field.loc, "msg": field.msg, "type": field.kind }]))
-            }
-            Self::Rule { rule, roles, path, .. } => {
-                problem.with("rule", json!(rule)).with("roles", json!(roles)).with("path", json!(path))
-            }
+            Self::Invalid(field) => problem.with(
+                "errors",
+                json!([{ "loc": field.loc, "msg": field.msg, "type": field.kind }]),
+            ),
+            Self::Rule {
+                rule, roles, path, ..
+            } => problem
+                .with("rule", json!(rule))
+                .with("roles", json!(roles))
+                .with("path", json!(path)),
             Self::Exceeds(excess) => problem
                 .with("rule", json!("delegation_limit"))
                 .with("roles", json!(excess.roles))
@@ -140,12 +180,18 @@ fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
     use sqlx::Error as Sql;
     match error.downcast_ref::<StoreError>() {
         Some(StoreError::Database(error)) => match error {
-            Sql::Io(_) | Sql::PoolTimedOut | Sql::PoolClosed | Sql::WorkerCrashed | Sql::Tls(_) => true,
+            Sql::Io(_) | Sql::PoolTimedOut | Sql::PoolClosed | Sql::WorkerCrashed | Sql::Tls(_) => {
+                true
+            }
             // PostgreSQL: connection trouble, out of resources, shutting down; SQLite: busy, I/O, full, cannot open
             Sql::Database(error) => error.code().is_some_and(|code| {
-                ["08", "53", "57", "58"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+                ["08", "53", "57", "58"]
+                    .iter()
+                    .any(|class| code.len() == 5 && code.starts_with(class))
                     || ["5", "6", "8", "10", "13", "14"].contains(&code.as_ref())
-                    || code.parse::<u32>().is_ok_and(|code| code > 255 && [5, 10, 14].contains(&(code & 0xff)))
+                    || code
+                        .parse::<u32>()
+                        .is_ok_and(|code| code > 255 && [5, 10, 14].contains(&(code & 0xff)))
             }),
             _ => false,
         },
@@ -169,7 +215,10 @@ fn insufficient_scope(scope: &str) -> String {
 
 fn scope_of(excess: &Excess) -> String {
     let permissions = excess.permissions.iter().map(ToString::to_string);
-    permissions.chain(excess.roles.iter().map(|role| format!("role:{role}"))).collect::<Vec<_>>().join(" ")
+    permissions
+        .chain(excess.roles.iter().map(|role| format!("role:{role}")))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl IntoResponse for ApiError {
@@ -182,14 +231,20 @@ impl IntoResponse for ApiError {
             tracing::error!(error = %chain_of(source.as_ref()), "request failed");
         }
         let detail = match status {
-            StatusCode::SERVICE_UNAVAILABLE if matches!(self, Self::Internal(_)) => "the database does not answer".to_owned(),
+            StatusCode::SERVICE_UNAVAILABLE if matches!(self, Self::Internal(_)) => {
+                "the database does not answer".to_owned()
+            }
             _ => self.to_string(),
         };
-        let mut response = self.members(Problem::new(status, code, detail)).into_response();
+        let mut response = self
+            .members(Problem::new(status, code, detail))
+            .into_response();
         let headers = response.headers_mut();
         let challenge = match &self {
             Self::Exceeds(excess) => Some(insufficient_scope(&scope_of(excess))),
-            Self::Lacks(permission) => Some(insufficient_scope(permission.as_ref().map_or("", Permission::as_str))),
+            Self::Lacks(permission) => Some(insufficient_scope(
+                permission.as_ref().map_or("", Permission::as_str),
+            )),
             _ => None,
         };
         if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {

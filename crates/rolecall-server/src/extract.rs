@@ -22,30 +22,49 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let is_json = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().is_ok_and(is_json));
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-            _ => ApiError::Malformed("the body could not be read".to_owned()),
-        })?;
+        let is_json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .map(|value| value.to_str().is_ok_and(is_json));
+        let body =
+            Bytes::from_request(request, state)
+                .await
+                .map_err(|rejection| match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+                    _ => ApiError::Malformed("the body could not be read".to_owned()),
+                })?;
         if body.is_empty() {
             return parse_json(b"{}").map(Body);
         }
         match is_json {
             Some(true) => parse_json(&body).map(Body),
-            _ => Err(ApiError::UnsupportedMediaType("the body must be application/json")),
+            _ => Err(ApiError::UnsupportedMediaType(
+                "the body must be application/json",
+            )),
         }
     }
 }
 
 fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path: Vec<String> = error.path().iter().map(ToString::to_string).filter(|part| part != "?").collect();
+        let path: Vec<String> = error
+            .path()
+            .iter()
+            .map(ToString::to_string)
+            .filter(|part| part != "?")
+            .collect();
         let inner = error.into_inner();
         if inner.is_data() {
             // a value of the wrong type leaves the rest unread; whether that is JSON comes first
@@ -62,12 +81,20 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 }
 
 fn malformed(error: &serde_json::Error) -> ApiError {
-    ApiError::Malformed(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))
+    ApiError::Malformed(format!(
+        "the body is not JSON: line {}, column {}",
+        error.line(),
+        error.column()
+    ))
 }
 
 /// serde says where in the text; a client wants to know which member.
 fn without_position(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or(message).to_owned()
+    message
+        .split(" at line ")
+        .next()
+        .unwrap_or(message)
+        .to_owned()
 }
 
 /// An error of a member. serde names a missing or unknown one only in its message.
@@ -98,8 +125,15 @@ fn invalid(place: &str, mut path: Vec<String>, message: &str) -> ApiError {
         _ => message.chars().take(300).collect(),
     };
     let loc: Vec<String> = std::iter::once(place.to_owned()).chain(path).collect();
-    let detail = format!("{}: {msg}", loc.iter().skip(1).cloned().collect::<Vec<_>>().join("."));
-    ApiError::Invalid(FieldError { loc, msg: detail, kind })
+    let detail = format!(
+        "{}: {msg}",
+        loc.iter().skip(1).cloned().collect::<Vec<_>>().join(".")
+    );
+    ApiError::Invalid(FieldError {
+        loc,
+        msg: detail,
+        kind,
+    })
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
@@ -108,10 +142,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-        serde_path_to_error::deserialize(pairs).map(Params).map_err(|error| {
-            let path = error.path().iter().map(ToString::to_string).filter(|part| part != "?").collect();
-            invalid("query", path, &error.inner().to_string())
-        })
+        serde_path_to_error::deserialize(pairs)
+            .map(Params)
+            .map_err(|error| {
+                let path = error
+                    .path()
+                    .iter()
+                    .map(ToString::to_string)
+                    .filter(|part| part != "?")
+                    .collect();
+                invalid("query", path, &error.inner().to_string())
+            })
     }
 }
 
@@ -124,11 +165,19 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(axum::extract::rejection::PathRejection::FailedToDeserializePathParams(failed)) => {
                 let (member, msg) = match failed.kind() {
-                    ErrorKind::DeserializeError { key, message, .. } => (key.clone(), message.clone()),
-                    ErrorKind::InvalidUtf8InPathParam { key } => (key.clone(), "not UTF-8".to_owned()),
+                    ErrorKind::DeserializeError { key, message, .. } => {
+                        (key.clone(), message.clone())
+                    }
+                    ErrorKind::InvalidUtf8InPathParam { key } => {
+                        (key.clone(), "not UTF-8".to_owned())
+                    }
                     other => ("path".to_owned(), other.to_string()),
                 };
-                Err(ApiError::Invalid(FieldError { loc: vec!["path".to_owned(), member], msg, kind: "value_error" }))
+                Err(ApiError::Invalid(FieldError {
+                    loc: vec!["path".to_owned(), member],
+                    msg,
+                    kind: "value_error",
+                }))
             }
             Err(_) => Err(ApiError::Malformed("the path could not be read".to_owned())),
         }
@@ -150,7 +199,9 @@ impl<'de> serde::Deserialize<'de> for Limit {
         let text = String::deserialize(deserializer)?;
         match text.parse::<i64>() {
             Ok(limit @ 1..=200) => Ok(Self(limit)),
-            _ => Err(serde::de::Error::custom("limit is a whole number from 1 to 200")),
+            _ => Err(serde::de::Error::custom(
+                "limit is a whole number from 1 to 200",
+            )),
         }
     }
 }
@@ -171,10 +222,14 @@ impl<'de> serde::Deserialize<'de> for Cursor {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use base64::Engine as _;
         let text = String::deserialize(deserializer)?;
-        let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&text).ok();
+        let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(&text)
+            .ok();
         let key = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        let key = key.filter(|key| key.len() <= 200 && !key.chars().any(|c| c.is_control() && c != '\n'));
-        key.map(Self).ok_or_else(|| serde::de::Error::custom("cursor is not one that was given out"))
+        let key =
+            key.filter(|key| key.len() <= 200 && !key.chars().any(|c| c.is_control() && c != '\n'));
+        key.map(Self)
+            .ok_or_else(|| serde::de::Error::custom("cursor is not one that was given out"))
     }
 }
 
@@ -184,7 +239,7 @@ where
     D: serde::Deserializer<'de>,
     T: serde::Deserialize<'de>,
 {
-    Option::deserialize(deserializer).map(Some)
+    serde::Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// Reads a member through its `FromStr`.
@@ -220,30 +275,72 @@ mod tests {
 
     #[test]
     fn each_error_names_its_member() {
-        assert_eq!(refusal("{}"), (vec!["body".into(), "name".into()], "missing"));
-        assert_eq!(refusal(r#"{"name":"a","x":1}"#), (vec!["body".into(), "x".into()], "extra_forbidden"));
-        assert_eq!(refusal(r#"{"name":1}"#), (vec!["body".into(), "name".into()], "type_error"));
-        assert_eq!(refusal(r#"{"name":"A"}"#), (vec!["body".into(), "name".into()], "value_error"));
-        assert_eq!(refusal(r#"{"name":"a","name":"b"}"#), (vec!["body".into(), "name".into()], "duplicate"));
+        assert_eq!(
+            refusal("{}"),
+            (vec!["body".into(), "name".into()], "missing")
+        );
+        assert_eq!(
+            refusal(r#"{"name":"a","x":1}"#),
+            (vec!["body".into(), "x".into()], "extra_forbidden")
+        );
+        assert_eq!(
+            refusal(r#"{"name":1}"#),
+            (vec!["body".into(), "name".into()], "type_error")
+        );
+        assert_eq!(
+            refusal(r#"{"name":"A"}"#),
+            (vec!["body".into(), "name".into()], "value_error")
+        );
+        assert_eq!(
+            refusal(r#"{"name":"a","name":"b"}"#),
+            (vec!["body".into(), "name".into()], "duplicate")
+        );
         assert_eq!(refusal(r#"{"name":"a","count":300}"#).0, ["body", "count"]);
         assert_eq!(refusal("[]").0, ["body"]);
     }
 
     #[test]
     fn what_is_not_json_is_malformed_even_after_a_wrong_type() {
-        for body in ["{", "", "nope", r#"{"name":1"#, r#"{"name":"a"} x"#, "\u{feff}{}", r#"{"name": 1e}"#] {
-            assert!(matches!(parse_json::<Sample>(body.as_bytes()), Err(ApiError::Malformed(_))), "{body}");
+        for body in [
+            "{",
+            "",
+            "nope",
+            r#"{"name":1"#,
+            r#"{"name":"a"} x"#,
+            "\u{feff}{}",
+            r#"{"name": 1e}"#,
+        ] {
+            assert!(
+                matches!(
+                    parse_json::<Sample>(body.as_bytes()),
+                    Err(ApiError::Malformed(_))
+                ),
+                "{body}"
+            );
         }
         let deep = "[".repeat(100_000);
-        assert!(matches!(parse_json::<Sample>(deep.as_bytes()), Err(ApiError::Malformed(_))));
+        assert!(matches!(
+            parse_json::<Sample>(deep.as_bytes()),
+            Err(ApiError::Malformed(_))
+        ));
     }
 
     #[test]
     fn content_types_by_table() {
-        for good in ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"] {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/problem+json",
+        ] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["text/plain", "text/json", "application/x-www-form-urlencoded", "", "json"] {
+        for bad in [
+            "text/plain",
+            "text/json",
+            "application/x-www-form-urlencoded",
+            "",
+            "json",
+        ] {
             assert!(!is_json(bad), "{bad}");
         }
     }

@@ -23,7 +23,10 @@ pub(crate) async fn get_liveness(_: Public) -> Json<Health> {
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, description = "It does", body = Health),
     (status = 503, description = "It does not", body = ProblemDocument)))]
-pub(crate) async fn get_readiness(_: Public, State(app): State<App>) -> Result<Json<Health>, ApiError> {
+pub(crate) async fn get_readiness(
+    _: Public,
+    State(app): State<App>,
+) -> Result<Json<Health>, ApiError> {
     app.ping().await?;
     Ok(Json(Health { status: "ready" }))
 }

@@ -43,7 +43,10 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     app.parts().live.replace(&head.era, &floors);
     keys::service::load(app).await?;
     app.parts().live.mark_fresh();
-    Ok(Seen { revision: head.revision, keys_revision: head.keys_revision })
+    Ok(Seen {
+        revision: head.revision,
+        keys_revision: head.keys_revision,
+    })
 }
 
 /// Takes in what has happened since.
@@ -65,8 +68,13 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     if head.keys_revision != seen.keys_revision {
         keys::service::load(app).await?;
     }
-    parts.live.mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
-    Ok(Seen { revision: head.revision, keys_revision: head.keys_revision })
+    parts
+        .live
+        .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
+    Ok(Seen {
+        revision: head.revision,
+        keys_revision: head.keys_revision,
+    })
 }
 
 /// Runs until the application has gone.
@@ -112,7 +120,11 @@ pub(crate) async fn clean_up(app: &App) -> Result<(), ApiError> {
     app.parts().live.prune(now);
     app.store()
         .write(async |conn: &mut Conn| {
-            on!(conn, |c| sqlx::query(PRUNE_FLOORS).bind(now.micros()).execute(c).await.map(drop))?;
+            on!(conn, |c| sqlx::query(PRUNE_FLOORS)
+                .bind(now.micros())
+                .execute(c)
+                .await
+                .map(drop))?;
             sessions::store::prune(conn, now).await?;
             audit::store::prune_events(conn, now.minus(KEEP_EVENTS)).await?;
             failures::prune(conn, now.minus(KEEP_FAILURES), i64::from(MAX_FAILURES)).await?;

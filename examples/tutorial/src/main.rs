@@ -1,2 +1,35 @@
-//! x
-fn main() {}
+//! The tutorial's application: log-in, `/items/` for the role `admin`, `/users/` for the role `user`.
+
+use axum::Json;
+use rolecall::{GuardedRouter, Require, routing::get};
+use rolecall_server::Embedded;
+use serde_json::{Value, json};
+
+rolecall::roles! { mod role { Admin = "admin", User = "user" } }
+
+async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
+    Json(json!([{ "item_id": "Foo", "owner": caller.username() }]))
+}
+
+async fn read_users(caller: Require<role::User>) -> Json<Value> {
+    Json(json!([{ "username": caller.username() }]))
+}
+
+fn routes(guard: rolecall::Guard) -> GuardedRouter {
+    GuardedRouter::new(guard)
+        .route("/items/", get(read_items))
+        .route("/users/", get(read_users))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let login = Embedded::builder("sqlite:rolecall-data/tutorial.db")
+        .demo_user("admin", "yourpassword", &["admin"])
+        .demo_user("alice", "yourpassword", &["user"])
+        .open()
+        .await?;
+    let app = routes(login.guard()).merge(login.routes()?).into_axum();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+    println!("The tutorial listens on http://127.0.0.1:8000 (try http://127.0.0.1:8000/docs)");
+    Ok(axum::serve(listener, app).await?)
+}

@@ -65,7 +65,12 @@ impl Rights {
     /// # Errors
     ///
     /// 401 if the caller's account has gone or is not active, 403 if the permission is not held any more.
-    pub(crate) async fn demand(app: &App, change: &mut Change<'_>, caller: Caller<'_>, permission: &'static str) -> Result<Self, ApiError> {
+    pub(crate) async fn demand(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+        permission: &'static str,
+    ) -> Result<Self, ApiError> {
         let rights = Self::read(app, change, caller).await?;
         let permission: Permission = permission.parse().map_err(ApiError::internal)?;
         match caller {
@@ -76,34 +81,63 @@ impl Rights {
     }
 
     /// The same without asking for a permission: for what every user may do to themselves.
-    pub(crate) async fn read(app: &App, change: &mut Change<'_>, caller: Caller<'_>) -> Result<Self, ApiError> {
+    pub(crate) async fn read(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+    ) -> Result<Self, ApiError> {
         let policy = app.policy().before(change).await?;
         let authority = match caller {
             Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
             Caller::As { user_id } => authority_of(change, &policy.1, user_id).await?,
             Caller::Token(principal) => {
                 let whole = match principal.kind() {
-                    SubjectKind::User => authority_of(change, &policy.1, principal.subject()).await?,
+                    SubjectKind::User => {
+                        authority_of(change, &policy.1, principal.subject()).await?
+                    }
                     SubjectKind::Client => return Err(ApiError::Lacks(None)),
                 };
-                let roles = principal.roles().filter_map(|role| role.parse().ok()).collect();
-                let scope = principal.permissions().filter_map(|one| one.parse().ok()).collect();
+                let roles = principal
+                    .roles()
+                    .filter_map(|role| role.parse().ok())
+                    .collect();
+                let scope = principal
+                    .permissions()
+                    .filter_map(|one| one.parse().ok())
+                    .collect();
                 whole.cut_to(&policy.1, &roles, &scope, &builtin::ANY)
             }
         };
-        Ok(Self { authority, policy, open: app.settings().registration_roles.clone() })
+        Ok(Self {
+            authority,
+            policy,
+            open: app.settings().registration_roles.clone(),
+        })
     }
 
     /// The delegation limit: the caller must hold all that `roles` hold.
-    pub(crate) fn cover<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Result<(), ApiError> {
-        self.authority.covers(&self.policy.1, roles, &self.open).map_err(ApiError::Exceeds)
+    pub(crate) fn cover<'r>(
+        &self,
+        roles: impl IntoIterator<Item = &'r RoleName>,
+    ) -> Result<(), ApiError> {
+        self.authority
+            .covers(&self.policy.1, roles, &self.open)
+            .map_err(ApiError::Exceeds)
     }
 }
 
-async fn authority_of(change: &mut Change<'_>, policy: &Policy, id: &str) -> Result<Authority, ApiError> {
+async fn authority_of(
+    change: &mut Change<'_>,
+    policy: &Policy,
+    id: &str,
+) -> Result<Authority, ApiError> {
     let now = change.now();
     let subject = subject::read(change.conn(), id, now).await?;
     let subject = subject.filter(|subject| subject.status == Status::Active);
     let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
-    Ok(Authority::of(policy, subject.roles.iter().map(|(role, _)| role), &builtin::ANY))
+    Ok(Authority::of(
+        policy,
+        subject.roles.iter().map(|(role, _)| role),
+        &builtin::ANY,
+    ))
 }

@@ -14,8 +14,8 @@ use crate::{
     audit::events,
     error::ApiError,
     ids,
-    passwords::{HashError, Password},
-    store::Conn,
+    passwords::{HashError, Password, Verdict},
+    store::{Conn, StoreError},
     throttle::{MAX_FAILURES, account_delay},
     usernames::Username,
 };
@@ -27,13 +27,21 @@ pub(crate) enum LoginError {
     Wrong,
     /// The password, or a reset code, is right and must be changed first.
     ChangeRequired,
-    TooMany { retry_after: Duration },
+    TooMany {
+        retry_after: Duration,
+    },
     Busy,
     Failed(ApiError),
 }
 
-impl<E: Into<ApiError>> From<E> for LoginError {
-    fn from(error: E) -> Self {
+impl From<ApiError> for LoginError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for LoginError {
+    fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }
@@ -52,7 +60,12 @@ pub(crate) struct Proven {
 }
 
 /// Checks `username` and `password`; counts a failure, and answers alike for whatever is wrong.
-pub(crate) async fn prove(app: &App, username: &str, password: &str, address: &str) -> Result<Proven, LoginError> {
+pub(crate) async fn prove(
+    app: &App,
+    username: &str,
+    password: &str,
+    address: &str,
+) -> Result<Proven, LoginError> {
     let parts = app.parts();
     let canonical = Username::parse(username).ok();
     let name = canonical.as_ref().map_or(username, Username::as_str);
@@ -68,13 +81,22 @@ pub(crate) async fn prove(app: &App, username: &str, password: &str, address: &s
     refuse_account(failed, app.now())?;
     // parallel guesses: those under way count as if they had failed
     let in_flight = parts.in_flight.enter(&account);
-    let open = failed.in_a_row + i64::try_from(in_flight.others()).unwrap_or(i64::MAX) < i64::from(MAX_FAILURES);
+    let open = failed.in_a_row + i64::try_from(in_flight.others()).unwrap_or(i64::MAX)
+        < i64::from(MAX_FAILURES);
     let candidate = found.filter(|found| open && found.status != Status::Disabled);
-    let by_reset_code = candidate.as_ref().is_some_and(|found| is_reset_code(found, password, app.now()));
-    let stored = candidate.as_ref().and_then(|found| found.password_hash.clone());
+    let by_reset_code = candidate
+        .as_ref()
+        .is_some_and(|found| is_reset_code(found, password, app.now()));
+    let stored = candidate
+        .as_ref()
+        .and_then(|found| found.password_hash.clone());
     let verdict = match Password::new(password.to_owned()) {
         Ok(password) => parts.hasher.verify(password, stored).await,
-        Err(_) => Ok(crate::passwords::Verdict::default()),
+        // too long to be anybody's password: nothing is hashed, whoever it is
+        Err(_) => Ok(Verdict {
+            matches: false,
+            rehash: None,
+        }),
     };
     let verdict = verdict.map_err(|error| match error {
         HashError::Busy => LoginError::Busy,
@@ -98,7 +120,10 @@ pub(crate) async fn prove(app: &App, username: &str, password: &str, address: &s
 
 fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
     let parts = app.parts();
-    match parts.failing_addresses.retry_after(address, parts.clock.monotonic()) {
+    match parts
+        .failing_addresses
+        .retry_after(address, parts.clock.monotonic())
+    {
         Some(retry_after) => Err(LoginError::TooMany { retry_after }),
         None => Ok(()),
     }
@@ -121,12 +146,24 @@ fn refuse_account(failed: failures::Failures, now: Timestamp) -> Result<(), Logi
 /// Counts one failure of the account and of the address.
 pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Result<(), ApiError> {
     let parts = app.parts();
-    parts.failing_addresses.failed(address, parts.clock.monotonic());
+    parts
+        .failing_addresses
+        .failed(address, parts.clock.monotonic());
     let now = app.now();
-    let in_a_row = app.store().write(async |conn: &mut Conn| failures::count(conn, account, now).await).await?;
+    let in_a_row = app
+        .store()
+        .write(async |conn: &mut Conn| failures::count(conn, account, now).await)
+        .await?;
     // one event for the first failure and then ever fewer: a flood of guesses must not flood the log
     if in_a_row.count_ones() == 1 || in_a_row == i64::from(MAX_FAILURES) {
-        events::record(app, "log_in_failed", None, address, &format!("{in_a_row} in a row")).await?;
+        events::record(
+            app,
+            "log_in_failed",
+            None,
+            address,
+            &format!("{in_a_row} in a row"),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -135,9 +172,10 @@ pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Re
 fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
     let alive = found.reset_expires_at.is_some_and(|end| end > now);
     match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
-        (Some(stored), Some(code)) if alive => {
-            bool::from(subtle::ConstantTimeEq::ct_eq(stored.as_bytes(), hash_reset_code(&code).as_bytes()))
-        }
+        (Some(stored), Some(code)) if alive => bool::from(subtle::ConstantTimeEq::ct_eq(
+            stored.as_bytes(),
+            hash_reset_code(&code).as_bytes(),
+        )),
         _ => false,
     }
 }
@@ -145,5 +183,6 @@ fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
 /// What of a reset code the database holds.
 pub(crate) fn hash_reset_code(canonical: &str) -> String {
     use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
 }

@@ -22,23 +22,52 @@ pub(crate) struct Failures {
 }
 
 pub(crate) async fn read(conn: &mut Conn, account: &str) -> Result<Failures, StoreError> {
-    let row: Option<(i64, i64)> = on!(conn, |c| sqlx::query_as(READ).bind(account).fetch_optional(c).await)?;
-    Ok(row.map_or_else(Failures::default, |(in_a_row, last)| Failures { in_a_row, last_at: Timestamp::from_micros(last) }))
+    let row: Option<(i64, i64)> = on!(conn, |c| sqlx::query_as(READ)
+        .bind(account)
+        .fetch_optional(c)
+        .await)?;
+    Ok(
+        row.map_or_else(Failures::default, |(in_a_row, last)| Failures {
+            in_a_row,
+            last_at: Timestamp::from_micros(last),
+        }),
+    )
 }
 
 /// Counts one more; gives the new number.
-pub(crate) async fn count(conn: &mut Conn, account: &str, now: Timestamp) -> Result<i64, StoreError> {
-    let (failures,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT).bind(account).bind(now.micros()).fetch_one(c).await)?;
+pub(crate) async fn count(
+    conn: &mut Conn,
+    account: &str,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let (failures,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT)
+        .bind(account)
+        .bind(now.micros())
+        .fetch_one(c)
+        .await)?;
     Ok(failures)
 }
 
 pub(crate) async fn forget(conn: &mut Conn, account: &str) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(FORGET).bind(account).execute(c).await.map(drop))?;
+    on!(conn, |c| sqlx::query(FORGET)
+        .bind(account)
+        .execute(c)
+        .await
+        .map(drop))?;
     Ok(())
 }
 
 /// Forgets accounts that failed less than `keep_from` times, the last time before `before`.
-pub(crate) async fn prune(conn: &mut Conn, before: Timestamp, keep_from: i64) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(PRUNE).bind(before.micros()).bind(keep_from).execute(c).await.map(drop))?;
+pub(crate) async fn prune(
+    conn: &mut Conn,
+    before: Timestamp,
+    keep_from: i64,
+) -> Result<(), StoreError> {
+    on!(conn, |c| sqlx::query(PRUNE)
+        .bind(before.micros())
+        .bind(keep_from)
+        .execute(c)
+        .await
+        .map(drop))?;
     Ok(())
 }

@@ -120,7 +120,14 @@ pub(crate) async fn register_user(
     Body(wanted): Body<Registration>,
 ) -> Result<Response, ApiError> {
     let email = wanted.email.as_deref();
-    let user = registration::register(&app, &wanted.username, &wanted.password, email, address.as_str()).await?;
+    let user = registration::register(
+        &app,
+        &wanted.username,
+        &wanted.password,
+        email,
+        address.as_str(),
+    )
+    .await?;
     let location = format!("/api/users/{}", user.id);
     Ok(created(&location, Json(UserView::from(user))))
 }
@@ -142,7 +149,14 @@ pub(crate) async fn replace_password(
 ) -> Result<StatusCode, OAuthError> {
     let Body(wanted) = body?;
     let (username, current) = (&wanted.username, &wanted.current_password);
-    me_service::change_forced(&app, username, current, &wanted.new_password, address.as_str()).await?;
+    me_service::change_forced(
+        &app,
+        username,
+        current,
+        &wanted.new_password,
+        address.as_str(),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -156,8 +170,20 @@ pub(crate) async fn list_users(
     Params(query): Params<UserQuery>,
 ) -> Result<Json<Page<UserView>>, ApiError> {
     let limit = query.limit.0;
-    let users = service::list(&app, &query.cursor.0, query.username.as_deref(), &query.q, limit + 1).await?;
-    Ok(Json(Page::of(users, limit, |user| user.id.clone(), UserView::from)))
+    let users = service::list(
+        &app,
+        &query.cursor.0,
+        query.username.as_deref(),
+        &query.q,
+        limit + 1,
+    )
+    .await?;
+    Ok(Json(Page::of(
+        users,
+        limit,
+        |user| user.id.clone(),
+        UserView::from,
+    )))
 }
 
 /// Make a user.
@@ -202,8 +228,16 @@ pub(crate) async fn update_user(
     Segment(id): Segment<String>,
     Body(wanted): Body<UserChanges>,
 ) -> Result<Json<UserView>, ApiError> {
-    let changes = Changes { username: wanted.username, email: wanted.email, status: wanted.status };
-    Ok(Json(service::update(&app, Caller::Token(&caller), &id, &changes).await?.into()))
+    let changes = Changes {
+        username: wanted.username,
+        email: wanted.email,
+        status: wanted.status,
+    };
+    Ok(Json(
+        service::update(&app, Caller::Token(&caller), &id, &changes)
+            .await?
+            .into(),
+    ))
 }
 
 /// Delete a user.
@@ -232,7 +266,11 @@ pub(crate) async fn reset_user(
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<ResetCodeView>, ApiError> {
-    Ok(Json(service::reset(&app, Caller::Token(&caller), &id).await?.into()))
+    Ok(Json(
+        service::reset(&app, Caller::Token(&caller), &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Log a user out everywhere.

@@ -29,13 +29,21 @@ pub(crate) struct PasswordChange {
 
 /// Clients have no account.
 fn demand_user(caller: &Principal) -> Result<(), ApiError> {
-    if caller.kind() == SubjectKind::User { Ok(()) } else { Err(ApiError::Lacks(None)) }
+    if caller.kind() == SubjectKind::User {
+        Ok(())
+    } else {
+        Err(ApiError::Lacks(None))
+    }
 }
 
 /// Who gave away a narrowed token did not mean to give away the account.
 fn demand_whole(caller: &Principal) -> Result<(), ApiError> {
     demand_user(caller)?;
-    if caller.narrowed() { Err(ApiError::Lacks(None)) } else { Ok(()) }
+    if caller.narrowed() {
+        Err(ApiError::Lacks(None))
+    } else {
+        Ok(())
+    }
 }
 
 async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
@@ -49,7 +57,10 @@ async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
 #[utoipa::path(get, path = "/api/me", tag = "account", responses(
     (status = 200, description = "The account", body = MeView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
-pub(crate) async fn get_me(caller: Authenticated, State(app): State<App>) -> Result<Json<MeView>, ApiError> {
+pub(crate) async fn get_me(
+    caller: Authenticated,
+    State(app): State<App>,
+) -> Result<Json<MeView>, ApiError> {
     demand_user(&caller)?;
     show(&app, &caller).await
 }
@@ -65,7 +76,13 @@ pub(crate) async fn update_me(
 ) -> Result<Json<MeView>, ApiError> {
     demand_whole(&caller)?;
     if let Some(email) = &changes.email {
-        me_service::update_email(&app, Caller::Token(&caller), caller.subject(), email.as_deref()).await?;
+        me_service::update_email(
+            &app,
+            Caller::Token(&caller),
+            caller.subject(),
+            email.as_deref(),
+        )
+        .await?;
     }
     show(&app, &caller).await
 }

@@ -19,16 +19,30 @@ use crate::{
 };
 
 /// Changes the caller's own e-mail address; `None` takes it away.
-pub(crate) async fn update_email(app: &App, caller: Caller<'_>, id: &str, email: Option<&str>) -> Result<(), ApiError> {
+pub(crate) async fn update_email(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    email: Option<&str>,
+) -> Result<(), ApiError> {
     let email = email.map(parse_email).transpose()?;
     app.change(caller, async |change| {
         let now = change.now();
-        let before = store::find_user(change.conn(), id, now).await?.ok_or_else(|| ApiError::unknown("user", id))?;
+        let before = store::find_user(change.conn(), id, now)
+            .await?
+            .ok_or_else(|| ApiError::unknown("user", id))?;
         if before.status != Status::Active {
             return Err(ApiError::Denied(rolecall::Denial::EndedToken));
         }
         if before.email != email {
-            store::update_user(change, &User { email: email.clone(), ..before }).await?;
+            store::update_user(
+                change,
+                &User {
+                    email: email.clone(),
+                    ..before
+                },
+            )
+            .await?;
             change.tell(json!({ "action": "user.updated", "subject": id }));
         }
         Ok(())
@@ -51,18 +65,38 @@ pub(crate) async fn change_password(
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
-    if replace_password(app, caller, &proven, new, session).await? { Ok(()) } else { Err(LoginError::Failed(wrong_current_password())) }
+    if replace_password(app, caller, &proven, new, session).await? {
+        Ok(())
+    } else {
+        Err(LoginError::Failed(wrong_current_password()))
+    }
 }
 
 /// Changes a password without a token: the way out of a forced change and of a reset code.
-pub(crate) async fn change_forced(app: &App, username: &str, current: &str, new: &str, address: &str) -> Result<(), LoginError> {
+pub(crate) async fn change_forced(
+    app: &App,
+    username: &str,
+    current: &str,
+    new: &str,
+    address: &str,
+) -> Result<(), LoginError> {
     let proven = credentials::prove(app, username, current, address).await?;
-    let caller = Caller::As { user_id: &proven.id };
-    if replace_password(app, caller, &proven, new, None).await? { Ok(()) } else { Err(LoginError::Wrong) }
+    let caller = Caller::As {
+        user_id: &proven.id,
+    };
+    if replace_password(app, caller, &proven, new, None).await? {
+        Ok(())
+    } else {
+        Err(LoginError::Wrong)
+    }
 }
 
 fn wrong_current_password() -> ApiError {
-    ApiError::Invalid(FieldError::body("current_password", "wrong_password", "the current password is not right"))
+    ApiError::Invalid(FieldError::body(
+        "current_password",
+        "wrong_password",
+        "the current password is not right",
+    ))
 }
 
 /// Whether the password was replaced; not if what was proven is no longer what is stored.

@@ -36,7 +36,11 @@ impl ResetCode {
     pub(crate) fn new(now: Timestamp) -> Result<Self, ApiError> {
         let code = ids::new_reset_code().map_err(ApiError::internal)?;
         let canonical = ids::canonical_reset_code(&code).unwrap_or_else(|| code.clone());
-        Ok(Self { hash: hash_reset_code(&canonical), code, expires_at: now.plus(RESET_CODE_LIFETIME) })
+        Ok(Self {
+            hash: hash_reset_code(&canonical),
+            code,
+            expires_at: now.plus(RESET_CODE_LIFETIME),
+        })
     }
 }
 
@@ -49,28 +53,50 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Registers somebody who is not logged in, with the roles of the configuration.
-pub(crate) async fn register(app: &App, username: &str, password: &str, email: Option<&str>, address: &str) -> Result<User, ApiError> {
+pub(crate) async fn register(
+    app: &App,
+    username: &str,
+    password: &str,
+    email: Option<&str>,
+    address: &str,
+) -> Result<User, ApiError> {
     if !app.settings().registration_open {
         return Err(ApiError::Forbidden("Registration is closed"));
     }
     let parts = app.parts();
-    if let Some(retry_after) = parts.registering_addresses.take(address, parts.clock.monotonic()) {
+    if let Some(retry_after) = parts
+        .registering_addresses
+        .take(address, parts.clock.monotonic())
+    {
         return Err(ApiError::TooMany { retry_after });
     }
     let roles = app.settings().registration_roles.iter().cloned().collect();
-    let wanted = Wanted { username, password: Some(password), email, roles };
+    let wanted = Wanted {
+        username,
+        password: Some(password),
+        email,
+        roles,
+    };
     Ok(create(app, Caller::System, &wanted).await?.0)
 }
 
 /// Makes a user; without a password the answer holds a reset code.
-pub(crate) async fn create(app: &App, caller: Caller<'_>, wanted: &Wanted<'_>) -> Result<(User, Option<ResetCode>), ApiError> {
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<(User, Option<ResetCode>), ApiError> {
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
     let hash = match wanted.password {
         Some(password) => Some(hash_new(app, "password", password, &username).await?),
         None => None,
     };
-    let reset = if hash.is_none() { Some(ResetCode::new(app.now())?) } else { None };
+    let reset = if hash.is_none() {
+        Some(ResetCode::new(app.now())?)
+    } else {
+        None
+    };
     let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
     let user = NewUser {
         id: &id,
@@ -89,13 +115,32 @@ pub(crate) async fn create(app: &App, caller: Caller<'_>, wanted: &Wanted<'_>) -
     Ok((user, reset))
 }
 
-async fn create_in(change: &mut Change<'_>, rights: &Rights, caller: Caller<'_>, user: &NewUser<'_>, roles: &[RoleName]) -> Result<User, ApiError> {
-    if store::find_id(change.conn(), user.username).await?.is_some() || !store::insert_user(change, user).await? {
+async fn create_in(
+    change: &mut Change<'_>,
+    rights: &Rights,
+    caller: Caller<'_>,
+    user: &NewUser<'_>,
+    roles: &[RoleName],
+) -> Result<User, ApiError> {
+    if store::find_id(change.conn(), user.username)
+        .await?
+        .is_some()
+        || !store::insert_user(change, user).await?
+    {
         return Err(ApiError::already_there("user", user.username));
     }
     change.tell(json!({ "action": "user.created", "subject": user.id }));
     for role in roles {
-        assignments::assign_in(change, rights, caller, user.id, role, "", &Validity::default()).await?;
+        assignments::assign_in(
+            change,
+            rights,
+            caller,
+            user.id,
+            role,
+            "",
+            &Validity::default(),
+        )
+        .await?;
     }
     let now = change.now();
     let created = store::find_user(change.conn(), user.id, now).await?;
@@ -104,32 +149,69 @@ async fn create_in(change: &mut Change<'_>, rights: &Rights, caller: Caller<'_>,
 
 /// The one form of a user name, for creating, logging in, searching and renaming.
 pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
-    Username::parse(text).map_err(|problem| ApiError::Invalid(FieldError::body("username", problem.code(), problem.to_string())))
+    Username::parse(text).map_err(|problem| {
+        ApiError::Invalid(FieldError::body(
+            "username",
+            problem.code(),
+            problem.to_string(),
+        ))
+    })
 }
 
 /// An address has one `@` with something on both sides; whether it works only a letter could tell.
 pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     let fits = text.len() <= MAX_EMAIL_LENGTH
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())
-        && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    if fits { Ok(text.to_owned()) } else { Err(ApiError::Invalid(FieldError::body("email", "email", "that is not an e-mail address"))) }
+        && text.split_once('@').is_some_and(|(user, host)| {
+            !user.is_empty() && !host.is_empty() && !host.contains('@')
+        });
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(ApiError::Invalid(FieldError::body(
+            "email",
+            "email",
+            "that is not an e-mail address",
+        )))
+    }
 }
 
 /// Checks a new password against the rules and hashes it.
-pub(crate) async fn hash_new(app: &App, member: &str, password: &str, username: &Username) -> Result<String, ApiError> {
+pub(crate) async fn hash_new(
+    app: &App,
+    member: &str,
+    password: &str,
+    username: &Username,
+) -> Result<String, ApiError> {
     let parts = app.parts();
     let refused = |problem: crate::passwords::PasswordProblem| {
-        ApiError::Invalid(FieldError::body(member, problem.code(), problem.to_string()))
+        ApiError::Invalid(FieldError::body(
+            member,
+            problem.code(),
+            problem.to_string(),
+        ))
     };
     let password = Password::new(password.to_owned()).map_err(refused)?;
     if !app.settings().exempt_users.contains(username.as_str()) {
-        parts.password_policy.check(&password, username.as_str()).map_err(refused)?;
+        parts
+            .password_policy
+            .check(&password, username.as_str())
+            .map_err(refused)?;
     }
-    parts.hasher.parameters().scheme().check(&password).map_err(refused)?;
-    parts.hasher.hash(password).await.map_err(|error| match error {
-        HashError::Busy => ApiError::Busy,
-        other => ApiError::internal(other),
-    })
+    parts
+        .hasher
+        .parameters()
+        .scheme()
+        .check(&password)
+        .map_err(refused)?;
+    parts
+        .hasher
+        .hash(password)
+        .await
+        .map_err(|error| match error {
+            HashError::Busy => ApiError::Busy,
+            other => ApiError::internal(other),
+        })
 }
 
 #[cfg(test)]
@@ -142,7 +224,16 @@ mod tests {
             assert!(parse_email(good).is_ok(), "{good}");
         }
         let long = format!("{}@b", "a".repeat(260));
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: c@d", long.as_str()] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b\r\nBcc: c@d",
+            long.as_str(),
+        ] {
             assert!(parse_email(bad).is_err(), "{bad:?}");
         }
     }

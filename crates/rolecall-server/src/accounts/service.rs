@@ -30,7 +30,13 @@ pub(crate) struct Changes {
 }
 
 /// Up to `limit` users after `after`, narrowed by an exact user name or a search text.
-pub(crate) async fn list(app: &App, after: &str, username: Option<&str>, search: &str, limit: i64) -> Result<Vec<User>, ApiError> {
+pub(crate) async fn list(
+    app: &App,
+    after: &str,
+    username: Option<&str>,
+    search: &str,
+    limit: i64,
+) -> Result<Vec<User>, ApiError> {
     // a user name is looked up in the form it is stored in; one that cannot be stored finds nobody
     let exact = match username.map(Username::parse) {
         Some(Ok(name)) => name.as_str().to_owned(),
@@ -39,19 +45,44 @@ pub(crate) async fn list(app: &App, after: &str, username: Option<&str>, search:
     };
     let now = app.now();
     let mut conn = app.store().read().await?;
-    Ok(store::list_users(&mut conn, &UserFilter { after, username: &exact, search }, limit, now).await?)
+    Ok(store::list_users(
+        &mut conn,
+        &UserFilter {
+            after,
+            username: &exact,
+            search,
+        },
+        limit,
+        now,
+    )
+    .await?)
 }
 
 pub(crate) async fn get(app: &App, id: &str) -> Result<User, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
-    store::find_user(&mut conn, id, now).await?.ok_or_else(|| ApiError::unknown("user", id))
+    store::find_user(&mut conn, id, now)
+        .await?
+        .ok_or_else(|| ApiError::unknown("user", id))
 }
 
 /// Changes user name, e-mail or status.
-pub(crate) async fn update(app: &App, caller: Caller<'_>, id: &str, changes: &Changes) -> Result<User, ApiError> {
-    let username = changes.username.as_deref().map(parse_username).transpose()?;
-    let email = changes.email.clone().map(|email| email.as_deref().map(parse_email).transpose()).transpose()?;
+pub(crate) async fn update(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    changes: &Changes,
+) -> Result<User, ApiError> {
+    let username = changes
+        .username
+        .as_deref()
+        .map(parse_username)
+        .transpose()?;
+    let email = changes
+        .email
+        .clone()
+        .map(|email| email.as_deref().map(parse_email).transpose())
+        .transpose()?;
     app.change(caller, async |change| {
         let before = demand_on(app, change, caller, id).await?;
         let mut after = before.clone();
@@ -63,7 +94,11 @@ pub(crate) async fn update(app: &App, caller: Caller<'_>, id: &str, changes: &Ch
         if after == before {
             return Ok(before);
         }
-        if after.username != before.username && store::find_id(change.conn(), &after.username).await?.is_some() {
+        if after.username != before.username
+            && store::find_id(change.conn(), &after.username)
+                .await?
+                .is_some()
+        {
             return Err(ApiError::already_there("user", &after.username));
         }
         let lasting = assignments::lasting_admins(change).await?;
@@ -73,7 +108,9 @@ pub(crate) async fn update(app: &App, caller: Caller<'_>, id: &str, changes: &Ch
         if after.status != Status::Active || after.username != before.username {
             end_access(change, id).await?;
         }
-        change.tell(json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() }));
+        change.tell(
+            json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() }),
+        );
         after.updated_at = change.now();
         Ok(after)
     })
@@ -116,7 +153,12 @@ pub(crate) async fn reset(app: &App, caller: Caller<'_>, id: &str) -> Result<Res
 }
 
 /// Sets a password from the command line of the machine itself, and opens a locked account.
-pub(crate) async fn set_password(app: &App, caller: Caller<'_>, id: &str, password: &str) -> Result<(), ApiError> {
+pub(crate) async fn set_password(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    password: &str,
+) -> Result<(), ApiError> {
     let user = get(app, id).await?;
     let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
     app.change(caller, async |change| {
@@ -152,10 +194,17 @@ pub(crate) async fn end_access(change: &mut Change<'_>, id: &str) -> Result<(), 
 
 async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
     let now = change.now();
-    store::find_user(change.conn(), id, now).await?.ok_or_else(|| ApiError::unknown("user", id))
+    store::find_user(change.conn(), id, now)
+        .await?
+        .ok_or_else(|| ApiError::unknown("user", id))
 }
 
-async fn demand_on(app: &App, change: &mut Change<'_>, caller: Caller<'_>, id: &str) -> Result<User, ApiError> {
+async fn demand_on(
+    app: &App,
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<User, ApiError> {
     let rights = Rights::demand(app, change, caller, WRITE).await?;
     let user = required(change, id).await?;
     cover_subject(change, &rights, id).await?;

@@ -28,7 +28,8 @@ queries! {
         reset_expires_at = NULL, updated_at = $4 WHERE id = $1";
     SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
-    REHASH = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \
+        AND disabled = $4 AND must_change_password = $4";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
     COUNT_USERS = "SELECT COUNT(*) FROM users";
 }
@@ -79,7 +80,9 @@ impl std::str::FromStr for Status {
         [Self::Active, Self::Disabled, Self::PasswordChangeRequired]
             .into_iter()
             .find(|status| status.as_str() == text)
-            .ok_or_else(|| "status is `active`, `disabled` or `password_change_required`".to_owned())
+            .ok_or_else(|| {
+                "status is `active`, `disabled` or `password_change_required`".to_owned()
+            })
     }
 }
 
@@ -103,17 +106,39 @@ pub(crate) struct NewUser<'a> {
     pub(crate) reset_expires_at: Option<Timestamp>,
 }
 
-type UserRow = (String, String, Option<String>, bool, bool, i64, i64, Option<String>);
+type UserRow = (
+    String,
+    String,
+    Option<String>,
+    bool,
+    bool,
+    i64,
+    i64,
+    Option<String>,
+);
 
 /// Folds the rows of a user and their roles, which stand next to each other, into one user.
 fn fold(rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
     let mut users: Vec<User> = Vec::new();
     for (id, username, email, disabled, must_change, created_at, updated_at, role) in rows {
-        let role = role.map(|role| role.parse::<RoleName>().map_err(StoreError::inconsistent)).transpose()?;
+        let role = role
+            .map(|role| role.parse::<RoleName>().map_err(StoreError::inconsistent))
+            .transpose()?;
         if users.last().is_none_or(|last| last.id != id) {
             let status = Status::of(disabled, must_change);
-            let (created_at, updated_at) = (Timestamp::from_micros(created_at), Timestamp::from_micros(updated_at));
-            users.push(User { id, username, email, status, roles: Vec::new(), created_at, updated_at });
+            let (created_at, updated_at) = (
+                Timestamp::from_micros(created_at),
+                Timestamp::from_micros(updated_at),
+            );
+            users.push(User {
+                id,
+                username,
+                email,
+                status,
+                roles: Vec::new(),
+                created_at,
+                updated_at,
+            });
         }
         if let Some(user) = users.last_mut() {
             user.roles.extend(role);
@@ -129,8 +154,17 @@ pub(crate) struct UserFilter<'a> {
     pub(crate) search: &'a str,
 }
 
-pub(crate) async fn list_users(conn: &mut Conn, filter: &UserFilter<'_>, limit: i64, now: Timestamp) -> Result<Vec<User>, StoreError> {
-    let pattern = if filter.search.is_empty() { String::new() } else { format!("%{}%", escape_like(filter.search)) };
+pub(crate) async fn list_users(
+    conn: &mut Conn,
+    filter: &UserFilter<'_>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<User>, StoreError> {
+    let pattern = if filter.search.is_empty() {
+        String::new()
+    } else {
+        format!("%{}%", escape_like(filter.search))
+    };
     fold(on!(conn, |c| sqlx::query_as(LIST_USERS)
         .bind(filter.after)
         .bind(filter.username)
@@ -153,13 +187,24 @@ fn escape_like(text: &str) -> String {
     escaped
 }
 
-pub(crate) async fn find_user(conn: &mut Conn, id: &str, now: Timestamp) -> Result<Option<User>, StoreError> {
-    let rows = on!(conn, |c| sqlx::query_as(FIND_USER).bind(id).bind(now.micros()).fetch_all(c).await)?;
+pub(crate) async fn find_user(
+    conn: &mut Conn,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<User>, StoreError> {
+    let rows = on!(conn, |c| sqlx::query_as(FIND_USER)
+        .bind(id)
+        .bind(now.micros())
+        .fetch_all(c)
+        .await)?;
     Ok(fold(rows)?.pop())
 }
 
 pub(crate) async fn find_id(conn: &mut Conn, username: &str) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_ID).bind(username).fetch_optional(c).await)?;
+    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_ID)
+        .bind(username)
+        .fetch_optional(c)
+        .await)?;
     Ok(row.map(|(id,)| id))
 }
 
@@ -168,25 +213,49 @@ pub(crate) async fn count_users(conn: &mut Conn) -> Result<i64, StoreError> {
     Ok(count)
 }
 
-type CredentialsRow = (String, bool, bool, Option<String>, Option<String>, Option<i64>);
+type CredentialsRow = (
+    String,
+    bool,
+    bool,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+);
 
-pub(crate) async fn find_credentials(conn: &mut Conn, username: &str) -> Result<Option<Credentials>, StoreError> {
-    let row: Option<CredentialsRow> = on!(conn, |c| sqlx::query_as(FIND_CREDENTIALS).bind(username).fetch_optional(c).await)?;
-    Ok(row.map(|(id, disabled, must_change, password_hash, reset_code_hash, reset_expires_at)| Credentials {
-        id,
-        status: Status::of(disabled, must_change),
-        password_hash,
-        reset_code_hash,
-        reset_expires_at: reset_expires_at.map(Timestamp::from_micros),
-    }))
+pub(crate) async fn find_credentials(
+    conn: &mut Conn,
+    username: &str,
+) -> Result<Option<Credentials>, StoreError> {
+    let row: Option<CredentialsRow> = on!(conn, |c| sqlx::query_as(FIND_CREDENTIALS)
+        .bind(username)
+        .fetch_optional(c)
+        .await)?;
+    Ok(row.map(
+        |(id, disabled, must_change, password_hash, reset_code_hash, reset_expires_at)| {
+            Credentials {
+                id,
+                status: Status::of(disabled, must_change),
+                password_hash,
+                reset_code_hash,
+                reset_expires_at: reset_expires_at.map(Timestamp::from_micros),
+            }
+        },
+    ))
 }
 
 /// Whether the user name was free.
-pub(crate) async fn insert_user(change: &mut Change<'_>, user: &NewUser<'_>) -> Result<bool, StoreError> {
+pub(crate) async fn insert_user(
+    change: &mut Change<'_>,
+    user: &NewUser<'_>,
+) -> Result<bool, StoreError> {
     let now = change.now();
     let must_change = user.password_hash.is_none();
     let conn = change.conn();
-    on!(conn, |c| sqlx::query(INSERT_SUBJECT).bind(user.id).execute(c).await.map(drop))?;
+    on!(conn, |c| sqlx::query(INSERT_SUBJECT)
+        .bind(user.id)
+        .execute(c)
+        .await
+        .map(drop))?;
     let rows = on!(conn, |c| sqlx::query(INSERT_USER)
         .bind(user.id)
         .bind(user.username)
@@ -221,15 +290,31 @@ pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<
 }
 
 /// Sets a password hash; a reset code dies with it.
-pub(crate) async fn set_password(change: &mut Change<'_>, id: &str, hash: &str) -> Result<(), StoreError> {
+pub(crate) async fn set_password(
+    change: &mut Change<'_>,
+    id: &str,
+    hash: &str,
+) -> Result<(), StoreError> {
     let now = change.now().micros();
     let conn = change.conn();
-    on!(conn, |c| sqlx::query(SET_PASSWORD).bind(id).bind(hash).bind(false).bind(now).execute(c).await.map(drop))?;
+    on!(conn, |c| sqlx::query(SET_PASSWORD)
+        .bind(id)
+        .bind(hash)
+        .bind(false)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop))?;
     Ok(())
 }
 
 /// Takes the password away and sets a reset code's hash.
-pub(crate) async fn set_reset_code(change: &mut Change<'_>, id: &str, hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn set_reset_code(
+    change: &mut Change<'_>,
+    id: &str,
+    hash: &str,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
     let now = change.now().micros();
     let conn = change.conn();
     on!(conn, |c| sqlx::query(SET_RESET_CODE)
@@ -244,16 +329,35 @@ pub(crate) async fn set_reset_code(change: &mut Change<'_>, id: &str, hash: &str
     Ok(())
 }
 
-/// Replaces a hash by one of the same password, unless it was changed meanwhile. Takes nothing away.
-pub(crate) async fn rehash(conn: &mut Conn, id: &str, old: &str, new: &str) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(REHASH).bind(id).bind(old).bind(new).execute(c).await.map(drop))?;
-    Ok(())
+/// Whether `hash` is still the user's and the user may log in; `rehash` replaces it. Takes nothing away.
+///
+/// The row is written even if it stays as it is: on PostgreSQL that makes a password change wait until
+/// the session that rests on the old password is there to be ended.
+pub(crate) async fn confirm_password(
+    conn: &mut Conn,
+    id: &str,
+    hash: &str,
+    rehash: Option<&str>,
+) -> Result<bool, StoreError> {
+    let rows = on!(conn, |c| sqlx::query(CONFIRM_PASSWORD)
+        .bind(id)
+        .bind(hash)
+        .bind(rehash.unwrap_or(hash))
+        .bind(false)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
 }
 
 /// Deletes a user with assignments and sessions. Whether there was one.
 pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let conn = change.conn();
-    let rows = on!(conn, |c| sqlx::query(DELETE_SUBJECT).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+    let rows = on!(conn, |c| sqlx::query(DELETE_SUBJECT)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }
 
@@ -268,7 +372,11 @@ mod tests {
 
     #[test]
     fn a_status_is_read_as_it_is_written() {
-        for status in [Status::Active, Status::Disabled, Status::PasswordChangeRequired] {
+        for status in [
+            Status::Active,
+            Status::Disabled,
+            Status::PasswordChangeRequired,
+        ] {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
         assert!("Active".parse::<Status>().is_err());

@@ -24,23 +24,62 @@ pub(crate) struct Subject {
     pub(crate) roles: Vec<(RoleName, Option<Timestamp>)>,
 }
 
-type Row = (i64, i64, i64, String, i64, String, bool, bool, Option<String>, Option<i64>);
+type Row = (
+    i64,
+    i64,
+    i64,
+    String,
+    i64,
+    String,
+    bool,
+    bool,
+    Option<String>,
+    Option<i64>,
+);
 
 /// Reads what `id` holds at `now`. The clock is read before the statement runs, so a token made from the
 /// answer cannot be younger than what it says.
-pub(crate) async fn read(conn: &mut Conn, id: &str, now: Timestamp) -> Result<Option<Subject>, StoreError> {
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(READ_SUBJECT).bind(id).bind(now.micros()).fetch_all(c).await)?;
+pub(crate) async fn read(
+    conn: &mut Conn,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Subject>, StoreError> {
+    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(READ_SUBJECT)
+        .bind(id)
+        .bind(now.micros())
+        .fetch_all(c)
+        .await)?;
     let mut subject: Option<Subject> = None;
-    for (revision, policy_revision, keys_revision, era, longest_ttl_seconds, username, disabled, must_change, role, expires_at) in rows {
+    for (
+        revision,
+        policy_revision,
+        keys_revision,
+        era,
+        longest_ttl_seconds,
+        username,
+        disabled,
+        must_change,
+        role,
+        expires_at,
+    ) in rows
+    {
         let subject = subject.get_or_insert_with(|| Subject {
-            head: Head { revision, policy_revision, keys_revision, era, longest_ttl_seconds },
+            head: Head {
+                revision,
+                policy_revision,
+                keys_revision,
+                era,
+                longest_ttl_seconds,
+            },
             username,
             status: Status::of(disabled, must_change),
             roles: Vec::new(),
         });
         if let Some(role) = role {
             let role = role.parse().map_err(StoreError::inconsistent)?;
-            subject.roles.push((role, expires_at.map(Timestamp::from_micros)));
+            subject
+                .roles
+                .push((role, expires_at.map(Timestamp::from_micros)));
         }
     }
     Ok(subject)

@@ -8,7 +8,8 @@ use super::{registration::ResetCode, store::User};
 
 /// A time as RFC 3339 writes it, in UTC.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(time.micros()).map_or_else(|_| String::new(), |time| time.to_string())
+    jiff::Timestamp::from_microsecond(time.micros())
+        .map_or_else(|_| String::new(), |time| time.to_string())
 }
 
 /// A user.
@@ -67,8 +68,25 @@ pub(crate) struct MeView {
 impl MeView {
     /// The account `user`, with what the token that asks carries.
     pub(crate) fn new(user: User, roles: Vec<String>, permissions: Vec<String>) -> Self {
-        let UserView { id, username, email, status, created_at, updated_at, .. } = user.into();
-        Self { id, username, email, status, roles, permissions, created_at, updated_at }
+        let UserView {
+            id,
+            username,
+            email,
+            status,
+            created_at,
+            updated_at,
+            ..
+        } = user.into();
+        Self {
+            id,
+            username,
+            email,
+            status,
+            roles,
+            permissions,
+            created_at,
+            updated_at,
+        }
     }
 }
 
@@ -87,8 +105,14 @@ pub(crate) struct CreatedUserView {
 
 impl CreatedUserView {
     pub(crate) fn new(user: User, reset: Option<ResetCode>) -> Self {
-        let (reset_code, expires_at) = reset.map(|reset| (reset.code, rfc3339(reset.expires_at))).unzip();
-        Self { user: user.into(), reset_code, expires_at }
+        let (reset_code, expires_at) = reset
+            .map(|reset| (reset.code, rfc3339(reset.expires_at)))
+            .unzip();
+        Self {
+            user: user.into(),
+            reset_code,
+            expires_at,
+        }
     }
 }
 
@@ -103,7 +127,10 @@ pub(crate) struct ResetCodeView {
 
 impl From<ResetCode> for ResetCodeView {
     fn from(reset: ResetCode) -> Self {
-        Self { reset_code: reset.code, expires_at: rfc3339(reset.expires_at) }
+        Self {
+            reset_code: reset.code,
+            expires_at: rfc3339(reset.expires_at),
+        }
     }
 }
 
@@ -118,12 +145,23 @@ pub(crate) struct Page<T> {
 
 impl<T> Page<T> {
     /// Shapes `rows`, read with one more than `limit`, into a page; `key` names the place of a row.
-    pub(crate) fn of<R>(mut rows: Vec<R>, limit: i64, key: impl Fn(&R) -> String, view: impl Fn(R) -> T) -> Self {
+    pub(crate) fn of<R>(
+        mut rows: Vec<R>,
+        limit: i64,
+        key: impl Fn(&R) -> String,
+        view: impl Fn(R) -> T,
+    ) -> Self {
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| crate::extract::Cursor::encode(&key(row)));
-        Self { items: rows.into_iter().map(view).collect(), next_cursor }
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|row| crate::extract::Cursor::encode(&key(row)));
+        Self {
+            items: rows.into_iter().map(view).collect(),
+            next_cursor,
+        }
     }
 }
 
@@ -136,11 +174,17 @@ mod tests {
         let page = |rows: Vec<i32>| Page::of(rows, 2, ToString::to_string, |row| row);
         assert_eq!(page(vec![1, 2]).next_cursor, None);
         let first = page(vec![1, 2, 3]);
-        assert_eq!((first.items, first.next_cursor), (vec![1, 2], Some(crate::extract::Cursor::encode("2"))));
+        assert_eq!(
+            (first.items, first.next_cursor),
+            (vec![1, 2], Some(crate::extract::Cursor::encode("2")))
+        );
     }
 
     #[test]
     fn times_are_written_in_utc() {
-        assert_eq!(rfc3339(Timestamp::from_micros(1_700_000_000_500_000)), "2023-11-14T22:13:20.5Z");
+        assert_eq!(
+            rfc3339(Timestamp::from_micros(1_700_000_000_500_000)),
+            "2023-11-14T22:13:20.5Z"
+        );
     }
 }

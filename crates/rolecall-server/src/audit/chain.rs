@@ -22,7 +22,9 @@ pub(crate) struct Broken {
 
 impl Chain {
     pub(crate) fn new(key: &[u8]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+        }
     }
 
     /// Writes the entry of `revision`; the caller holds the head row, so the last entry cannot change.
@@ -34,8 +36,16 @@ impl Chain {
         actor: &str,
         changes: Value,
     ) -> Result<(), StoreError> {
-        let before = store::last_mark(conn).await?.unwrap_or_else(|| FIRST.to_owned());
-        let mut entry = Entry { revision, at, actor: actor.to_owned(), changes: changes.to_string(), mark: String::new() };
+        let before = store::last_mark(conn)
+            .await?
+            .unwrap_or_else(|| FIRST.to_owned());
+        let mut entry = Entry {
+            revision,
+            at,
+            actor: actor.to_owned(),
+            changes: changes.to_string(),
+            mark: String::new(),
+        };
         entry.mark = self.mark(&before, &entry);
         store::insert(conn, &entry).await
     }
@@ -49,20 +59,33 @@ impl Chain {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        context.sign().as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        context
+            .sign()
+            .as_ref()
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                use std::fmt::Write as _;
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
     }
 
     /// Checks that `entries` follow each other and `before`; gives the mark of the last.
-    pub(crate) fn verify(&self, before: Option<String>, entries: &[Entry]) -> Result<String, Broken> {
+    pub(crate) fn verify(
+        &self,
+        before: Option<String>,
+        entries: &[Entry],
+    ) -> Result<String, Broken> {
         let mut before = before.unwrap_or_else(|| FIRST.to_owned());
         for entry in entries {
             let expected = self.mark(&before, entry);
-            if !bool::from(subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), entry.mark.as_bytes())) {
-                return Err(Broken { revision: entry.revision });
+            if !bool::from(subtle::ConstantTimeEq::ct_eq(
+                expected.as_bytes(),
+                entry.mark.as_bytes(),
+            )) {
+                return Err(Broken {
+                    revision: entry.revision,
+                });
             }
             before = expected;
         }

@@ -4,19 +4,40 @@ use super::store::{self, Event};
 use crate::{app::App, error::ApiError, ids, store::Conn};
 
 /// Records an event on its own.
-pub(crate) async fn record(app: &App, kind: &str, subject: Option<&str>, address: &str, detail: &str) -> Result<(), ApiError> {
+pub(crate) async fn record(
+    app: &App,
+    kind: &str,
+    subject: Option<&str>,
+    address: &str,
+    detail: &str,
+) -> Result<(), ApiError> {
     let event = event(app, kind, subject, address, detail)?;
-    app.store().write(async |conn: &mut Conn| store::insert_event(conn, &event).await).await?;
+    app.store()
+        .write(async |conn: &mut Conn| store::insert_event(conn, &event).await)
+        .await?;
     Ok(())
 }
 
 /// Records an event in a transaction that is open.
-pub(crate) async fn record_in(conn: &mut Conn, app: &App, kind: &str, subject: &str, address: &str, detail: &str) -> Result<(), ApiError> {
+pub(crate) async fn record_in(
+    conn: &mut Conn,
+    app: &App,
+    kind: &str,
+    subject: &str,
+    address: &str,
+    detail: &str,
+) -> Result<(), ApiError> {
     let event = event(app, kind, Some(subject), address, detail)?;
     Ok(store::insert_event(conn, &event).await?)
 }
 
-fn event(app: &App, kind: &str, subject: Option<&str>, address: &str, detail: &str) -> Result<Event, ApiError> {
+fn event(
+    app: &App,
+    kind: &str,
+    subject: Option<&str>,
+    address: &str,
+    detail: &str,
+) -> Result<Event, ApiError> {
     let at = app.now();
     Ok(Event {
         id: ids::new_id(at).map_err(ApiError::internal)?,

@@ -66,8 +66,22 @@ pub(crate) struct EventView {
 
 impl From<Event> for EventView {
     fn from(event: Event) -> Self {
-        let Event { id, at, kind, subject_id, address, detail } = event;
-        Self { id, at: rfc3339(at), kind, subject: subject_id, address, detail }
+        let Event {
+            id,
+            at,
+            kind,
+            subject_id,
+            address,
+            detail,
+        } = event;
+        Self {
+            id,
+            at: rfc3339(at),
+            kind,
+            subject: subject_id,
+            address,
+            detail,
+        }
     }
 }
 
@@ -101,16 +115,39 @@ pub(crate) async fn list_audit_entries(
     match query.kind.as_deref() {
         Some("event") => {
             let events = service::list_events(&app, &query.cursor.0, limit + 1).await?;
-            Ok(Json(Page::of(events, limit, |event| event.id.clone(), EventView::from)).into_response())
+            Ok(Json(Page::of(
+                events,
+                limit,
+                |event| event.id.clone(),
+                EventView::from,
+            ))
+            .into_response())
         }
         None | Some("change") => {
-            let before = Some(&query.cursor.0).filter(|text| !text.is_empty()).map(|text| text.parse()).transpose();
+            let before = Some(&query.cursor.0)
+                .filter(|text| !text.is_empty())
+                .map(|text| text.parse())
+                .transpose();
             let before = before.map_err(|_| {
-                ApiError::Invalid(FieldError::query("cursor", "value_error", "cursor is not one that was given out"))
+                ApiError::Invalid(FieldError::query(
+                    "cursor",
+                    "value_error",
+                    "cursor is not one that was given out",
+                ))
             })?;
             let entries = service::list(&app, before, limit + 1).await?;
-            Ok(Json(Page::of(entries, limit, |entry| entry.revision.to_string(), EntryView::from)).into_response())
+            Ok(Json(Page::of(
+                entries,
+                limit,
+                |entry| entry.revision.to_string(),
+                EntryView::from,
+            ))
+            .into_response())
         }
-        Some(_) => Err(ApiError::Invalid(FieldError::query("kind", "value_error", "kind is `change` or `event`"))),
+        Some(_) => Err(ApiError::Invalid(FieldError::query(
+            "kind",
+            "value_error",
+            "kind is `change` or `event`",
+        ))),
     }
 }

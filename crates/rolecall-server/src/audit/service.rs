@@ -9,13 +9,21 @@ use crate::{app::App, error::ApiError, store::read_head};
 const BATCH: i64 = 1000;
 
 /// Up to `limit` entries before `revision`, newest first.
-pub(crate) async fn list(app: &App, before: Option<Revision>, limit: i64) -> Result<Vec<Entry>, ApiError> {
+pub(crate) async fn list(
+    app: &App,
+    before: Option<Revision>,
+    limit: i64,
+) -> Result<Vec<Entry>, ApiError> {
     let mut conn = app.store().read().await?;
     Ok(store::list_before(&mut conn, before.unwrap_or(Revision::MAX), limit).await?)
 }
 
 /// Up to `limit` events before `id`, newest first.
-pub(crate) async fn list_events(app: &App, before: &str, limit: i64) -> Result<Vec<Event>, ApiError> {
+pub(crate) async fn list_events(
+    app: &App,
+    before: &str,
+    limit: i64,
+) -> Result<Vec<Event>, ApiError> {
     let mut conn = app.store().read().await?;
     // ids are hexadecimal and sort by time: nothing lies above this
     let before = if before.is_empty() { "g" } else { before };
@@ -46,8 +54,19 @@ pub(crate) async fn verify(app: &App) -> Result<Verdict, ApiError> {
         count += entries.len() as u64;
         match app.parts().chain.verify(mark, &entries) {
             Ok(next) => mark = Some(next),
-            Err(broken) => return Ok(Verdict::Altered { revision: broken.revision }),
+            Err(broken) => {
+                return Ok(Verdict::Altered {
+                    revision: broken.revision,
+                });
+            }
         }
     }
-    if last < head { Ok(Verdict::CutShort { last: last.max(0), head }) } else { Ok(Verdict::Whole { entries: count }) }
+    if last < head {
+        Ok(Verdict::CutShort {
+            last: last.max(0),
+            head,
+        })
+    } else {
+        Ok(Verdict::Whole { entries: count })
+    }
 }

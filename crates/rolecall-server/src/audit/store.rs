@@ -54,18 +54,40 @@ pub(super) async fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), StoreEr
 type EntryRow = (i64, i64, String, String, String);
 
 fn entries(rows: Vec<EntryRow>) -> Vec<Entry> {
-    let entry = |(revision, at, actor, changes, mark)| Entry { revision, at: Timestamp::from_micros(at), actor, changes, mark };
+    let entry = |(revision, at, actor, changes, mark)| Entry {
+        revision,
+        at: Timestamp::from_micros(at),
+        actor,
+        changes,
+        mark,
+    };
     rows.into_iter().map(entry).collect()
 }
 
 /// Up to `limit` entries after `revision`, oldest first.
-pub(super) async fn list_after(conn: &mut Conn, revision: Revision, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    Ok(entries(on!(conn, |c| sqlx::query_as(LIST_AFTER).bind(revision).bind(limit).fetch_all(c).await)?))
+pub(super) async fn list_after(
+    conn: &mut Conn,
+    revision: Revision,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    Ok(entries(on!(conn, |c| sqlx::query_as(LIST_AFTER)
+        .bind(revision)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?))
 }
 
 /// Up to `limit` entries before `revision`, newest first.
-pub(super) async fn list_before(conn: &mut Conn, revision: Revision, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    Ok(entries(on!(conn, |c| sqlx::query_as(LIST_BEFORE).bind(revision).bind(limit).fetch_all(c).await)?))
+pub(super) async fn list_before(
+    conn: &mut Conn,
+    revision: Revision,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    Ok(entries(on!(conn, |c| sqlx::query_as(LIST_BEFORE)
+        .bind(revision)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?))
 }
 
 pub(super) async fn insert_event(conn: &mut Conn, event: &Event) -> Result<(), StoreError> {
@@ -85,13 +107,32 @@ pub(super) async fn insert_event(conn: &mut Conn, event: &Event) -> Result<(), S
 type EventRow = (String, i64, String, Option<String>, String, String);
 
 /// Up to `limit` events before `id`, newest first.
-pub(super) async fn list_events(conn: &mut Conn, id: &str, limit: i64) -> Result<Vec<Event>, StoreError> {
-    let rows: Vec<EventRow> = on!(conn, |c| sqlx::query_as(LIST_EVENTS).bind(id).bind(limit).fetch_all(c).await)?;
-    let event = |(id, at, kind, subject_id, address, detail)| Event { id, at: Timestamp::from_micros(at), kind, subject_id, address, detail };
+pub(super) async fn list_events(
+    conn: &mut Conn,
+    id: &str,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows: Vec<EventRow> = on!(conn, |c| sqlx::query_as(LIST_EVENTS)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
+    let event = |(id, at, kind, subject_id, address, detail)| Event {
+        id,
+        at: Timestamp::from_micros(at),
+        kind,
+        subject_id,
+        address,
+        detail,
+    };
     Ok(rows.into_iter().map(event).collect())
 }
 
 pub(crate) async fn prune_events(conn: &mut Conn, before: Timestamp) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(PRUNE_EVENTS).bind(before.micros()).execute(c).await.map(drop))?;
+    on!(conn, |c| sqlx::query(PRUNE_EVENTS)
+        .bind(before.micros())
+        .execute(c)
+        .await
+        .map(drop))?;
     Ok(())
 }

@@ -20,7 +20,11 @@ pub(crate) async fn get_docs(_: Public, headers: HeaderMap) -> Response {
 #[utoipa::path(get, path = "/docs/{file}", tag = "documentation", params(("file" = String, Path)), responses(
     (status = 200, description = "The file", body = String, content_type = "text/javascript"),
     (status = "4XX", description = "There is no such file", body = ProblemDocument)))]
-pub(crate) async fn get_docs_file(_: Public, Segment(file): Segment<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn get_docs_file(
+    _: Public,
+    Segment(file): Segment<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let asset = super::find_asset(&file).ok_or_else(|| ApiError::unknown("file", &file))?;
     Ok(asset.answer(&headers))
 }
@@ -29,6 +33,13 @@ pub(crate) async fn get_docs_file(_: Public, Segment(file): Segment<String>, hea
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", responses(
     (status = 200, description = "The document", body = Object)))]
 pub(crate) async fn get_openapi(_: Public, State(app): State<App>) -> Response {
-    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (kind, app.parts().document.get().cloned().unwrap_or_default()).into_response()
+    let kind = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    )];
+    (
+        kind,
+        app.parts().document.get().cloned().unwrap_or_default(),
+    )
+        .into_response()
 }

@@ -23,12 +23,18 @@ pub(crate) struct Keys {
 
 /// Reads and opens the keys of the configured algorithm's kind: symmetric and asymmetric keys never stand
 /// in one set. `None` if there is no key that signs with `algorithm`.
-pub(crate) async fn read(conn: &mut Conn, vault: &MasterKey, algorithm: Algorithm) -> Result<Option<Keys>, ApiError> {
+pub(crate) async fn read(
+    conn: &mut Conn,
+    vault: &MasterKey,
+    algorithm: Algorithm,
+) -> Result<Option<Keys>, ApiError> {
     let mut keys = Vec::new();
     for stored in store::list(conn).await? {
         let of: Algorithm = stored.algorithm.parse().map_err(ApiError::internal)?;
         if of.is_symmetric() == algorithm.is_symmetric() {
-            let plain = vault.open(PURPOSE, stored.kid.as_bytes(), &stored.sealed).map_err(ApiError::internal)?;
+            let plain = vault
+                .open(PURPOSE, stored.kid.as_bytes(), &stored.sealed)
+                .map_err(ApiError::internal)?;
             let key = if of.is_symmetric() {
                 SigningKey::from_secret(of, Some(&stored.kid), &plain)
             } else {
@@ -37,28 +43,47 @@ pub(crate) async fn read(conn: &mut Conn, vault: &MasterKey, algorithm: Algorith
             keys.push(key.map_err(ApiError::internal)?);
         }
     }
-    let set = KeySet::new(keys.iter().map(SigningKey::verifying_key).collect()).map_err(ApiError::internal)?;
+    let set = KeySet::new(keys.iter().map(SigningKey::verifying_key).collect())
+        .map_err(ApiError::internal)?;
     let signer = keys.into_iter().find(|key| key.algorithm() == algorithm);
     Ok(signer.map(|signer| Keys { signer, set }))
 }
 
 /// Makes a key that signs with `algorithm`; `secret` is used for a symmetric one.
-pub(crate) async fn create(change: &mut Change<'_>, vault: &MasterKey, algorithm: Algorithm, secret: Option<&[u8]>) -> Result<(), ApiError> {
+pub(crate) async fn create(
+    change: &mut Change<'_>,
+    vault: &MasterKey,
+    algorithm: Algorithm,
+    secret: Option<&[u8]>,
+) -> Result<(), ApiError> {
     let kid = crate::ids::random_token(128).map_err(ApiError::internal)?;
     let plain = if algorithm.is_symmetric() {
         match secret {
             Some(secret) => zeroize::Zeroizing::new(secret.to_vec()),
-            None => zeroize::Zeroizing::new(crate::ids::random_bytes::<64>().map_err(ApiError::internal)?.to_vec()),
+            None => zeroize::Zeroizing::new(
+                crate::ids::random_bytes::<64>()
+                    .map_err(ApiError::internal)?
+                    .to_vec(),
+            ),
         }
     } else {
         let key = SigningKey::generate(algorithm).map_err(ApiError::internal)?;
-        key.to_pkcs8().ok_or_else(|| ApiError::Malformed("the key has no private form".into()))?
+        key.to_pkcs8()
+            .ok_or_else(|| ApiError::Malformed("the key has no private form".into()))?
     };
-    let sealed = vault.seal(PURPOSE, kid.as_bytes(), &plain).map_err(ApiError::internal)?;
+    let sealed = vault
+        .seal(PURPOSE, kid.as_bytes(), &plain)
+        .map_err(ApiError::internal)?;
     let created_at = change.now();
-    let stored = StoredKey { kid, algorithm: algorithm.to_string(), sealed, created_at };
+    let stored = StoredKey {
+        kid,
+        algorithm: algorithm.to_string(),
+        sealed,
+        created_at,
+    };
     store::insert(change, &stored).await?;
-    change.tell(json!({ "action": "key.created", "kid": stored.kid, "algorithm": stored.algorithm }));
+    change
+        .tell(json!({ "action": "key.created", "kid": stored.kid, "algorithm": stored.algorithm }));
     change.keys_changed();
     Ok(())
 }

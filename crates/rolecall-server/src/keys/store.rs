@@ -19,8 +19,14 @@ pub(crate) struct StoredKey {
 
 /// The keys in use, the one that signs first.
 pub(crate) async fn list(conn: &mut Conn) -> Result<Vec<StoredKey>, StoreError> {
-    let rows: Vec<(String, String, String, i64)> = on!(conn, |c| sqlx::query_as(LIST).fetch_all(c).await)?;
-    let key = |(kid, algorithm, sealed, created_at)| StoredKey { kid, algorithm, sealed, created_at: Timestamp::from_micros(created_at) };
+    let rows: Vec<(String, String, String, i64)> =
+        on!(conn, |c| sqlx::query_as(LIST).fetch_all(c).await)?;
+    let key = |(kid, algorithm, sealed, created_at)| StoredKey {
+        kid,
+        algorithm,
+        sealed,
+        created_at: Timestamp::from_micros(created_at),
+    };
     Ok(rows.into_iter().map(key).collect())
 }
 
@@ -39,12 +45,24 @@ pub(crate) async fn insert(change: &mut Change<'_>, key: &StoredKey) -> Result<(
 
 /// A secret of rolecall's own, sealed.
 pub(crate) async fn read_secret(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(READ_SECRET).bind(name).fetch_optional(c).await)?;
+    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(READ_SECRET)
+        .bind(name)
+        .fetch_optional(c)
+        .await)?;
     Ok(row.map(|(sealed,)| sealed))
 }
 
 /// Keeps a sealed secret, unless there is one of that name.
-pub(crate) async fn insert_secret(conn: &mut Conn, name: &str, sealed: &str) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(INSERT_SECRET).bind(name).bind(sealed).execute(c).await.map(drop))?;
+pub(crate) async fn insert_secret(
+    conn: &mut Conn,
+    name: &str,
+    sealed: &str,
+) -> Result<(), StoreError> {
+    on!(conn, |c| sqlx::query(INSERT_SECRET)
+        .bind(name)
+        .bind(sealed)
+        .execute(c)
+        .await
+        .map(drop))?;
     Ok(())
 }

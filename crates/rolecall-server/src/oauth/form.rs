@@ -15,8 +15,21 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The parameters that some OAuth endpoint knows; others are ignored, twice too.
 const KNOWN: &[&str] = &[
-    "grant_type", "username", "password", "scope", "client_id", "client_secret", "audience", "resource", "tenant",
-    "refresh_token", "token", "token_type_hint", "code", "redirect_uri", "code_verifier",
+    "grant_type",
+    "username",
+    "password",
+    "scope",
+    "client_id",
+    "client_secret",
+    "audience",
+    "resource",
+    "tenant",
+    "refresh_token",
+    "token",
+    "token_type_hint",
+    "code",
+    "redirect_uri",
+    "code_verifier",
 ];
 
 /// A form body, checked.
@@ -32,8 +45,14 @@ impl Form {
 
     fn parse(body: &[u8]) -> Result<Self, OAuthError> {
         let mut values = BTreeMap::new();
-        for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        for pair in body
+            .split(|byte| *byte == b'&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let at = pair
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(pair.len());
             let (name, value) = pair.split_at(at);
             let name = decode(name)?;
             let Some(known) = KNOWN.iter().find(|known| **known == name) else {
@@ -50,14 +69,24 @@ impl Form {
 }
 
 fn decode(text: &[u8]) -> Result<String, OAuthError> {
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
     let decoded = percent_decode(&spaced).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| OAuthError::InvalidRequest("the form is not UTF-8"))
+    decoded
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| OAuthError::InvalidRequest("the form is not UTF-8"))
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kind.split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {
@@ -65,7 +94,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         if !is_form(request.headers()) {
-            return Err(OAuthError::InvalidRequest("the body must be application/x-www-form-urlencoded"));
+            return Err(OAuthError::InvalidRequest(
+                "the body must be application/x-www-form-urlencoded",
+            ));
         }
         match Bytes::from_request(request, state).await {
             Ok(body) => Self::parse(&body),

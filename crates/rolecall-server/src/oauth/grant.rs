@@ -47,11 +47,15 @@ pub(crate) struct Issued {
 
 /// Logs a user in and issues an access token.
 pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
-    let proven = credentials::prove(app, request.username, request.password, request.address).await?;
+    let proven =
+        credentials::prove(app, request.username, request.password, request.address).await?;
     if proven.by_reset_code || proven.credentials.status != Status::Active {
         return Err(OAuthError::PasswordChangeRequired);
     }
-    let opened = app.store().write(async |conn: &mut Conn| open_session(app, conn, request, &proven).await).await;
+    let opened = app
+        .store()
+        .write(async |conn: &mut Conn| open_session(app, conn, request, &proven).await)
+        .await;
     let (claims, granted) = match opened {
         Err(OAuthError::WrongPassword) => {
             credentials::count_failure(app, &proven.account, request.address).await?;
@@ -63,12 +67,25 @@ pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issu
     parts.failing_addresses.succeeded(request.address);
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     let access_token = sign(app, claims, &granted)?;
-    Ok(Issued { access_token, lifetime, scope: granted.answer })
+    Ok(Issued {
+        access_token,
+        lifetime,
+        scope: granted.answer,
+    })
 }
 
 /// Opens the session if what was proven is still what is stored, and reads what the token is made from.
-async fn open_session(app: &App, conn: &mut Conn, request: &Request<'_>, proven: &Proven) -> Result<(AccessClaims, Granted), OAuthError> {
-    let hash = proven.credentials.password_hash.as_deref().unwrap_or_default();
+async fn open_session(
+    app: &App,
+    conn: &mut Conn,
+    request: &Request<'_>,
+    proven: &Proven,
+) -> Result<(AccessClaims, Granted), OAuthError> {
+    let hash = proven
+        .credentials
+        .password_hash
+        .as_deref()
+        .unwrap_or_default();
     if !store::confirm_password(conn, &proven.id, hash, proven.rehash.as_deref()).await? {
         return Err(OAuthError::WrongPassword);
     }
@@ -80,9 +97,18 @@ async fn open_session(app: &App, conn: &mut Conn, request: &Request<'_>, proven:
     let now = app.now();
     let subject = subject::read(conn, &proven.id, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
-    let policy = app.policy().at_least(conn, subject.head.policy_revision).await?;
+    let policy = app
+        .policy()
+        .at_least(conn, subject.head.policy_revision)
+        .await?;
     let own_audience = request.audience == app.settings().issuer;
-    let granted = grant(&policy.1, &subject.roles, request.scope.as_ref(), own_audience, now)?;
+    let granted = grant(
+        &policy.1,
+        &subject.roles,
+        request.scope.as_ref(),
+        own_audience,
+        now,
+    )?;
     let claims = claims(app, request, proven, &subject, &granted, now)?;
     sessions::open(
         conn,
@@ -113,7 +139,10 @@ fn claims(
 ) -> Result<AccessClaims, ApiError> {
     let settings = app.settings();
     let latest = now.plus(settings.access_ttl);
-    let exp = granted.ends_at.map_or(latest, |ends| ends.min(latest)).seconds();
+    let exp = granted
+        .ends_at
+        .map_or(latest, |ends| ends.min(latest))
+        .seconds();
     Ok(AccessClaims {
         iss: settings.issuer.clone(),
         sub: proven.id.clone(),
@@ -127,7 +156,14 @@ fn claims(
         auth_time: Some(now.seconds()),
         username: subject.username.clone(),
         roles: granted.roles.iter().map(ToString::to_string).collect(),
-        scope: Some(granted.permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+        scope: Some(
+            granted
+                .permissions
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         tenant: None,
         narrowed: granted.narrowed,
         rev: subject.head.revision,
@@ -144,13 +180,19 @@ fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String
     if token.len() <= longest {
         return Ok(token);
     }
-    let too_long = || OAuthError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned());
+    let too_long = || {
+        OAuthError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
+    };
     if granted.narrowed {
         return Err(too_long());
     }
     claims.scope = None;
     let token = signer.sign(&claims).map_err(ApiError::internal)?;
-    if token.len() <= longest { Ok(token) } else { Err(too_long()) }
+    if token.len() <= longest {
+        Ok(token)
+    } else {
+        Err(too_long())
+    }
 }
 
 impl From<LoginError> for ApiError {
@@ -159,7 +201,9 @@ impl From<LoginError> for ApiError {
             LoginError::Failed(error) => error,
             LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
             LoginError::Busy => Self::Busy,
-            LoginError::Wrong | LoginError::ChangeRequired => Self::Forbidden("Operation not permitted"),
+            LoginError::Wrong | LoginError::ChangeRequired => {
+                Self::Forbidden("Operation not permitted")
+            }
         }
     }
 }

@@ -94,5 +94,12 @@ pub(crate) async fn get_jwk_set(_: Public, State(app): State<App>) -> Response {
 
 /// Five minutes: short enough for a rotation, long enough that nobody asks on each request.
 fn cacheable(document: Value) -> Response {
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))], Json(document)).into_response()
+    (
+        [(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=300"),
+        )],
+        Json(document),
+    )
+        .into_response()
 }

@@ -33,15 +33,26 @@ pub(crate) struct Granted {
 impl Asked {
     /// Reads a scope (RFC 6749 section 3.3): values separated by single spaces.
     pub(crate) fn parse(text: &str) -> Result<Self, OAuthError> {
-        let mut asked = Self { text: text.to_owned(), ..Self::default() };
-        let invalid = || OAuthError::InvalidScope("the scope is not a list of role:NAME and object:operation".to_owned());
+        let mut asked = Self {
+            text: text.to_owned(),
+            ..Self::default()
+        };
+        let invalid = || {
+            OAuthError::InvalidScope(
+                "the scope is not a list of role:NAME and object:operation".to_owned(),
+            )
+        };
         if text.split(' ').count() > MAX_SCOPE_VALUES {
-            return Err(OAuthError::InvalidScope("the scope names too much".to_owned()));
+            return Err(OAuthError::InvalidScope(
+                "the scope names too much".to_owned(),
+            ));
         }
         for value in text.split(' ') {
             match value.strip_prefix("role:") {
                 Some(role) => asked.roles.insert(role.parse().map_err(|_| invalid())?),
-                None => asked.permissions.insert(value.parse().map_err(|_| invalid())?),
+                None => asked
+                    .permissions
+                    .insert(value.parse().map_err(|_| invalid())?),
             };
         }
         Ok(asked)
@@ -68,48 +79,104 @@ pub(crate) fn grant(
     let whole_roles = policy.closure(lasting.iter().map(|(role, _)| role));
     let carries = |permission: &Permission| own_audience || !permission.is_reserved();
     let of = |roles: &BTreeSet<RoleName>| -> BTreeSet<Permission> {
-        policy.permissions_of(roles).into_iter().filter(carries).collect()
+        policy
+            .permissions_of(roles)
+            .into_iter()
+            .filter(carries)
+            .collect()
     };
     let whole_permissions = of(&whole_roles);
     let Some(asked) = asked else {
         let ends_at = lasting.iter().filter_map(|(_, ends)| *ends).min();
         let answer = joined(&whole_permissions);
-        let roles = whole_roles.into_iter().filter(|role| own_audience || !role.as_str().starts_with(RESERVED_PREFIX)).collect();
-        return Ok(Granted { roles, permissions: whole_permissions, narrowed: false, answer, ends_at });
+        let roles = whole_roles
+            .into_iter()
+            .filter(|role| own_audience || !role.as_str().starts_with(RESERVED_PREFIX))
+            .collect();
+        return Ok(Granted {
+            roles,
+            permissions: whole_permissions,
+            narrowed: false,
+            answer,
+            ends_at,
+        });
     };
-    let beyond = asked.roles.difference(&whole_roles).map(|role| format!("role:{role}"));
-    let beyond = beyond.chain(asked.permissions.difference(&whole_permissions).map(ToString::to_string)).next();
+    let beyond = asked
+        .roles
+        .difference(&whole_roles)
+        .map(|role| format!("role:{role}"));
+    let beyond = beyond
+        .chain(
+            asked
+                .permissions
+                .difference(&whole_permissions)
+                .map(ToString::to_string),
+        )
+        .next();
     if let Some(value) = beyond {
-        return Err(OAuthError::InvalidScope(format!("`{value}` is not among what you hold")));
+        return Err(OAuthError::InvalidScope(format!(
+            "`{value}` is not among what you hold"
+        )));
     }
-    let roles = if asked.roles.is_empty() { whole_roles } else { policy.closure(&asked.roles) };
+    let roles = if asked.roles.is_empty() {
+        whole_roles
+    } else {
+        policy.closure(&asked.roles)
+    };
     let of_roles = of(&roles);
-    let permissions: BTreeSet<Permission> =
-        if asked.permissions.is_empty() { of_roles } else { asked.permissions.intersection(&of_roles).cloned().collect() };
+    let permissions: BTreeSet<Permission> = if asked.permissions.is_empty() {
+        of_roles
+    } else {
+        asked.permissions.intersection(&of_roles).cloned().collect()
+    };
     let ends_at = shortest(policy, &lasting, asked);
     let answer = if asked.permissions.is_subset(&permissions) {
         asked.text.clone()
     } else {
         let roles = asked.roles.iter().map(|role| format!("role:{role}"));
-        roles.chain(permissions.iter().map(ToString::to_string)).collect::<Vec<_>>().join(" ")
+        roles
+            .chain(permissions.iter().map(ToString::to_string))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
-    Ok(Granted { roles, permissions, narrowed: true, answer, ends_at })
+    Ok(Granted {
+        roles,
+        permissions,
+        narrowed: true,
+        answer,
+        ends_at,
+    })
 }
 
 /// Each role asked for rests on the longest assignment that gives it; the token ends with the first of those.
-fn shortest(policy: &Policy, lasting: &[&(RoleName, Option<Timestamp>)], asked: &Asked) -> Option<Timestamp> {
+fn shortest(
+    policy: &Policy,
+    lasting: &[&(RoleName, Option<Timestamp>)],
+    asked: &Asked,
+) -> Option<Timestamp> {
     if asked.roles.is_empty() {
         return lasting.iter().filter_map(|(_, ends)| *ends).min();
     }
     let longest_for = |wanted: &RoleName| {
-        let giving = lasting.iter().filter(|(role, _)| policy.path(role, wanted).is_some());
+        let giving = lasting
+            .iter()
+            .filter(|(role, _)| policy.path(role, wanted).is_some());
         giving.map(|(_, ends)| ends.unwrap_or(Timestamp::MAX)).max()
     };
-    asked.roles.iter().filter_map(longest_for).min().filter(|ends| *ends != Timestamp::MAX)
+    asked
+        .roles
+        .iter()
+        .filter_map(longest_for)
+        .min()
+        .filter(|ends| *ends != Timestamp::MAX)
 }
 
 fn joined(permissions: &BTreeSet<Permission>) -> String {
-    permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(" ")
+    permissions
+        .iter()
+        .map(Permission::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -126,14 +193,22 @@ mod tests {
         }
         let role = |name: &str| name.parse::<RoleName>().unwrap();
         rules.grant(role("reader"), "items:read".parse().unwrap());
-        rules.grant(role("editor"), "items:*".parse().unwrap()).inherit(role("editor"), role("reader"));
-        rules.grant(role("rolecall.admin"), "rolecall.users:read".parse().unwrap());
+        rules
+            .grant(role("editor"), "items:*".parse().unwrap())
+            .inherit(role("editor"), role("reader"));
+        rules.grant(
+            role("rolecall.admin"),
+            "rolecall.users:read".parse().unwrap(),
+        );
         rules.grant(role("helper"), "rolecall.users:read".parse().unwrap());
         rules.build().unwrap()
     }
 
     fn holding(roles: &[(&str, Option<i64>)]) -> Vec<(RoleName, Option<Timestamp>)> {
-        roles.iter().map(|(role, ends)| (role.parse().unwrap(), ends.map(Timestamp::from_seconds))).collect()
+        roles
+            .iter()
+            .map(|(role, ends)| (role.parse().unwrap(), ends.map(Timestamp::from_seconds)))
+            .collect()
     }
 
     fn granted(roles: &[(&str, Option<i64>)], asked: Option<&str>) -> Result<Granted, OAuthError> {
@@ -142,13 +217,24 @@ mod tests {
     }
 
     fn names(granted: &Granted) -> (String, String) {
-        (granted.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(" "), joined(&granted.permissions))
+        (
+            granted
+                .roles
+                .iter()
+                .map(RoleName::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
+            joined(&granted.permissions),
+        )
     }
 
     #[test]
     fn nothing_asked_for_gives_everything_inherited_and_expanded() {
         let granted = granted(&[("editor", None)], None).unwrap();
-        assert_eq!(names(&granted), ("editor reader".into(), "items:read items:write".into()));
+        assert_eq!(
+            names(&granted),
+            ("editor reader".into(), "items:read items:write".into())
+        );
         assert!(!granted.narrowed);
         assert_eq!(granted.answer, "items:read items:write");
     }
@@ -156,7 +242,10 @@ mod tests {
     #[test]
     fn permissions_alone_cut_the_scope_and_leave_the_roles() {
         let granted = granted(&[("editor", None)], Some("items:read")).unwrap();
-        assert_eq!(names(&granted), ("editor reader".into(), "items:read".into()));
+        assert_eq!(
+            names(&granted),
+            ("editor reader".into(), "items:read".into())
+        );
         assert!(granted.narrowed);
         assert_eq!(granted.answer, "items:read");
     }
@@ -169,7 +258,11 @@ mod tests {
 
     #[test]
     fn both_together_give_the_intersection() {
-        let granted = granted(&[("editor", None)], Some("role:reader items:write items:read")).unwrap();
+        let granted = granted(
+            &[("editor", None)],
+            Some("role:reader items:write items:read"),
+        )
+        .unwrap();
         assert_eq!(names(&granted), ("reader".into(), "items:read".into()));
         assert_eq!(granted.answer, "role:reader items:read");
     }
@@ -183,8 +276,20 @@ mod tests {
 
     #[test]
     fn a_scope_that_is_none_is_refused() {
-        for text in ["items:read  items:write", " items:read", "items:read ", "items", "items:*", "role:", "a\"b:c", "a:b\tc:d"] {
-            assert!(matches!(Asked::parse(text), Err(OAuthError::InvalidScope(_))), "{text:?}");
+        for text in [
+            "items:read  items:write",
+            " items:read",
+            "items:read ",
+            "items",
+            "items:*",
+            "role:",
+            "a\"b:c",
+            "a:b\tc:d",
+        ] {
+            assert!(
+                matches!(Asked::parse(text), Err(OAuthError::InvalidScope(_))),
+                "{text:?}"
+            );
         }
     }
 
@@ -192,7 +297,11 @@ mod tests {
     fn the_shortest_assignment_ends_the_token_and_one_about_to_end_is_left_out() {
         let both = granted(&[("reader", Some(1500)), ("editor", Some(1200))], None).unwrap();
         assert_eq!(both.ends_at, Some(Timestamp::from_seconds(1200)));
-        let narrowed = granted(&[("reader", Some(1500)), ("editor", Some(1200))], Some("role:reader")).unwrap();
+        let narrowed = granted(
+            &[("reader", Some(1500)), ("editor", Some(1200))],
+            Some("role:reader"),
+        )
+        .unwrap();
         assert_eq!(narrowed.ends_at, Some(Timestamp::from_seconds(1500)));
         let about_to_end = granted(&[("editor", Some(1029)), ("reader", None)], None).unwrap();
         assert_eq!(names(&about_to_end), ("reader".into(), "items:read".into()));
@@ -203,7 +312,10 @@ mod tests {
     fn another_audience_never_gets_what_is_rolecalls_own() {
         let assigned = holding(&[("rolecall.admin", None), ("helper", None), ("reader", None)]);
         let foreign = grant(&policy(), &assigned, None, false, NOW).unwrap();
-        assert_eq!(names(&foreign), ("helper reader".into(), "items:read".into()));
+        assert_eq!(
+            names(&foreign),
+            ("helper reader".into(), "items:read".into())
+        );
         let asked = Asked::parse("rolecall.users:read").unwrap();
         assert!(grant(&policy(), &assigned, Some(&asked), false, NOW).is_err());
     }

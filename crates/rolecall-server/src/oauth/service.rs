@@ -11,16 +11,29 @@ use super::{
 use crate::app::App;
 
 /// Answers a form at the token endpoint.
-pub(crate) async fn issue(app: &App, headers: &HeaderMap, form: &Form, address: &str) -> Result<Issued, OAuthError> {
+pub(crate) async fn issue(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    address: &str,
+) -> Result<Issued, OAuthError> {
     refuse_clients(headers, form)?;
-    let grant_type = form.get("grant_type").ok_or(OAuthError::InvalidRequest("grant_type is missing"))?;
+    let grant_type = form
+        .get("grant_type")
+        .ok_or(OAuthError::InvalidRequest("grant_type is missing"))?;
     if grant_type != "password" || !app.settings().password_grant {
         return Err(OAuthError::UnsupportedGrantType);
     }
-    let username = form.get("username").ok_or(OAuthError::InvalidRequest("username is missing"))?;
-    let password = form.get("password").ok_or(OAuthError::InvalidRequest("password is missing"))?;
+    let username = form
+        .get("username")
+        .ok_or(OAuthError::InvalidRequest("username is missing"))?;
+    let password = form
+        .get("password")
+        .ok_or(OAuthError::InvalidRequest("password is missing"))?;
     if form.get("tenant").is_some() {
-        return Err(OAuthError::InvalidScope("tokens for a tenant are not supported yet".to_owned()));
+        return Err(OAuthError::InvalidScope(
+            "tokens for a tenant are not supported yet".to_owned(),
+        ));
     }
     let request = grant::Request {
         username,
@@ -57,7 +70,9 @@ fn refuse_clients(headers: &HeaderMap, form: &Form) -> Result<(), OAuthError> {
         (None, false) => Ok(()),
         (None, true) => Err(OAuthError::InvalidClient { basic: false }),
         (Some(()), false) => Err(OAuthError::InvalidClient { basic: true }),
-        (Some(()), true) => Err(OAuthError::InvalidRequest("a client may authenticate in one way only")),
+        (Some(()), true) => Err(OAuthError::InvalidRequest(
+            "a client may authenticate in one way only",
+        )),
     }
 }
 
@@ -74,12 +89,18 @@ fn basic_credentials(headers: &HeaderMap) -> Result<Option<()>, OAuthError> {
     let malformed = || OAuthError::InvalidClient { basic: true };
     let text = value.to_str().map_err(|_| malformed())?;
     let Some((scheme, credentials)) = text.split_once(' ') else {
-        return if text.eq_ignore_ascii_case("basic") { Err(malformed()) } else { Ok(None) };
+        return if text.eq_ignore_ascii_case("basic") {
+            Err(malformed())
+        } else {
+            Ok(None)
+        };
     };
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(credentials.trim_start()).map_err(|_| malformed())?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(credentials.trim_start())
+        .map_err(|_| malformed())?;
     match decoded.as_slice() {
         b":" => Ok(None),
         other if other.contains(&b':') => Ok(Some(())),
@@ -110,9 +131,18 @@ mod tests {
     #[test]
     fn malformed_basic_credentials_are_an_invalid_client() {
         for value in ["Basic", "Basic ", "Basic !!!", "Basic YWJj", "basic Zm9v"] {
-            assert!(matches!(basic(&[value]), Err(OAuthError::InvalidClient { basic: true })), "{value}");
+            assert!(
+                matches!(
+                    basic(&[value]),
+                    Err(OAuthError::InvalidClient { basic: true })
+                ),
+                "{value}"
+            );
         }
-        assert!(matches!(basic(&["Basic Og==", "Basic Og=="]), Err(OAuthError::InvalidRequest(_))));
+        assert!(matches!(
+            basic(&["Basic Og==", "Basic Og=="]),
+            Err(OAuthError::InvalidRequest(_))
+        ));
     }
 
     #[test]

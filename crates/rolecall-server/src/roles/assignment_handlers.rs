@@ -75,12 +75,30 @@ impl AssignmentValidity {
     fn parse(self) -> Result<Validity, ApiError> {
         let time = |member: &'static str, text: Option<String>| {
             let parsed = text.map(|text| text.parse::<jiff::Timestamp>()).transpose();
-            let wrong = |_| ApiError::Invalid(FieldError::body(member, "datetime", format!("{member} is an RFC 3339 time")));
-            Ok::<_, ApiError>(parsed.map_err(wrong)?.map(|time| Timestamp::from_micros(time.as_microsecond())))
+            let wrong = |_| {
+                ApiError::Invalid(FieldError::body(
+                    member,
+                    "datetime",
+                    format!("{member} is an RFC 3339 time"),
+                ))
+            };
+            Ok::<_, ApiError>(
+                parsed
+                    .map_err(wrong)?
+                    .map(|time| Timestamp::from_micros(time.as_microsecond())),
+            )
         };
-        if self.reason.as_ref().is_some_and(|text| text.chars().count() > MAX_REASON || text.chars().any(char::is_control)) {
-            let msg = format!("reason is at most {MAX_REASON} characters, none of them a control character");
-            return Err(ApiError::Invalid(FieldError::body("reason", "value_error", msg)));
+        if self.reason.as_ref().is_some_and(|text| {
+            text.chars().count() > MAX_REASON || text.chars().any(char::is_control)
+        }) {
+            let msg = format!(
+                "reason is at most {MAX_REASON} characters, none of them a control character"
+            );
+            return Err(ApiError::Invalid(FieldError::body(
+                "reason",
+                "value_error",
+                msg,
+            )));
         }
         Ok(Validity {
             valid_from: time("valid_from", self.valid_from)?,
@@ -116,10 +134,19 @@ pub(crate) async fn list_role_assignments(
     Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let limit = query.limit.0;
-    let after = query.cursor.0.split_once('\n').unwrap_or((query.cursor.0.as_str(), ""));
+    let after = query
+        .cursor
+        .0
+        .split_once('\n')
+        .unwrap_or((query.cursor.0.as_str(), ""));
     let assignments = assignments::list(&app, &id, after, "*", limit + 1).await?;
     let key = |one: &Assignment| format!("{}\n{}", one.role, one.tenant);
-    Ok(Json(Page::of(assignments, limit, key, AssignmentView::from)))
+    Ok(Json(Page::of(
+        assignments,
+        limit,
+        key,
+        AssignmentView::from,
+    )))
 }
 
 /// Assign a role, or replace the validity of an assignment.
@@ -135,7 +162,15 @@ pub(crate) async fn assign_role(
     Body(validity): Body<AssignmentValidity>,
 ) -> Result<StatusCode, ApiError> {
     let tenant = query.tenant()?;
-    assignments::assign(&app, Caller::Token(&caller), &id, &role, tenant, &validity.parse()?).await?;
+    assignments::assign(
+        &app,
+        Caller::Token(&caller),
+        &id,
+        &role,
+        tenant,
+        &validity.parse()?,
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -170,7 +205,11 @@ impl TenantQuery {
     fn tenant(&self) -> Result<&'static str, ApiError> {
         match self.tenant {
             None => Ok(""),
-            Some(_) => Err(ApiError::Invalid(FieldError::query("tenant", "not_supported", "role assignments for a tenant are not supported yet"))),
+            Some(_) => Err(ApiError::Invalid(FieldError::query(
+                "tenant",
+                "not_supported",
+                "role assignments for a tenant are not supported yet",
+            ))),
         }
     }
 }

@@ -32,9 +32,19 @@ pub(crate) struct Assignment {
     pub(crate) assigned_at: Timestamp,
 }
 
-type Row = (String, String, Option<i64>, Option<i64>, Option<String>, String, i64);
+type Row = (
+    String,
+    String,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    String,
+    i64,
+);
 
-fn assignment((role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at): Row) -> Result<Assignment, StoreError> {
+fn assignment(
+    (role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at): Row,
+) -> Result<Assignment, StoreError> {
     Ok(Assignment {
         role: role.parse().map_err(StoreError::inconsistent)?,
         tenant,
@@ -47,7 +57,13 @@ fn assignment((role, tenant, valid_from, expires_at, reason, assigned_by, assign
 }
 
 /// Up to `limit` assignments of a subject after `(role, tenant)`; `tenant` narrows, `*` does not.
-pub(crate) async fn list(conn: &mut Conn, subject: &str, after: (&str, &str), tenant: &str, limit: i64) -> Result<Vec<Assignment>, StoreError> {
+pub(crate) async fn list(
+    conn: &mut Conn,
+    subject: &str,
+    after: (&str, &str),
+    tenant: &str,
+    limit: i64,
+) -> Result<Vec<Assignment>, StoreError> {
     let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
         .bind(subject)
         .bind(after.0)
@@ -59,14 +75,27 @@ pub(crate) async fn list(conn: &mut Conn, subject: &str, after: (&str, &str), te
     rows.into_iter().map(assignment).collect()
 }
 
-pub(crate) async fn find(conn: &mut Conn, subject: &str, role: &RoleName, tenant: &str) -> Result<Option<Assignment>, StoreError> {
-    let row: Option<Row> =
-        on!(conn, |c| sqlx::query_as(FIND).bind(subject).bind(role.as_str()).bind(tenant).fetch_optional(c).await)?;
+pub(crate) async fn find(
+    conn: &mut Conn,
+    subject: &str,
+    role: &RoleName,
+    tenant: &str,
+) -> Result<Option<Assignment>, StoreError> {
+    let row: Option<Row> = on!(conn, |c| sqlx::query_as(FIND)
+        .bind(subject)
+        .bind(role.as_str())
+        .bind(tenant)
+        .fetch_optional(c)
+        .await)?;
     row.map(assignment).transpose()
 }
 
 /// Writes an assignment, replacing the validity of one that is there.
-pub(crate) async fn put(change: &mut Change<'_>, subject: &str, given: &Assignment) -> Result<(), StoreError> {
+pub(crate) async fn put(
+    change: &mut Change<'_>,
+    subject: &str,
+    given: &Assignment,
+) -> Result<(), StoreError> {
     let conn = change.conn();
     on!(conn, |c| sqlx::query(UPSERT)
         .bind(subject)
@@ -84,7 +113,12 @@ pub(crate) async fn put(change: &mut Change<'_>, subject: &str, given: &Assignme
 }
 
 /// Whether there was one.
-pub(crate) async fn delete(change: &mut Change<'_>, subject: &str, role: &RoleName, tenant: &str) -> Result<bool, StoreError> {
+pub(crate) async fn delete(
+    change: &mut Change<'_>,
+    subject: &str,
+    role: &RoleName,
+    tenant: &str,
+) -> Result<bool, StoreError> {
     let conn = change.conn();
     let rows = on!(conn, |c| sqlx::query(DELETE)
         .bind(subject)
@@ -97,13 +131,27 @@ pub(crate) async fn delete(change: &mut Change<'_>, subject: &str, role: &RoleNa
 }
 
 /// Every role that a subject has or will have, in any tenant: what acting on the subject can lay hands on.
-pub(crate) async fn roles_of(conn: &mut Conn, subject: &str, now: Timestamp) -> Result<Vec<RoleName>, StoreError> {
-    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ROLES_EVER_OF).bind(subject).bind(now.micros()).fetch_all(c).await)?;
-    rows.into_iter().map(|(role,)| role.parse().map_err(StoreError::inconsistent)).collect()
+pub(crate) async fn roles_of(
+    conn: &mut Conn,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Vec<RoleName>, StoreError> {
+    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ROLES_EVER_OF)
+        .bind(subject)
+        .bind(now.micros())
+        .fetch_all(c)
+        .await)?;
+    rows.into_iter()
+        .map(|(role,)| role.parse().map_err(StoreError::inconsistent))
+        .collect()
 }
 
 /// How many users who are not disabled have `role` globally, now and without an end.
-pub(crate) async fn count_lasting(conn: &mut Conn, role: &RoleName, now: Timestamp) -> Result<i64, StoreError> {
+pub(crate) async fn count_lasting(
+    conn: &mut Conn,
+    role: &RoleName,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
     let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT_LASTING)
         .bind(role.as_str())
         .bind(now.micros())

@@ -28,10 +28,18 @@ pub(crate) struct Validity {
 }
 
 /// Up to `limit` assignments of a user after `(role, tenant)`.
-pub(crate) async fn list(app: &App, user: &str, after: (&str, &str), tenant: &str, limit: i64) -> Result<Vec<Assignment>, ApiError> {
+pub(crate) async fn list(
+    app: &App,
+    user: &str,
+    after: (&str, &str),
+    tenant: &str,
+    limit: i64,
+) -> Result<Vec<Assignment>, ApiError> {
     let mut conn = app.store().read().await?;
     let now = app.now();
-    accounts::find_user(&mut conn, user, now).await?.ok_or_else(|| ApiError::unknown("user", user))?;
+    accounts::find_user(&mut conn, user, now)
+        .await?
+        .ok_or_else(|| ApiError::unknown("user", user))?;
     Ok(assignment_store::list(&mut conn, user, after, tenant, limit).await?)
 }
 
@@ -75,12 +83,18 @@ pub(crate) async fn assign_in(
         assigned_by: caller.actor().to_string(),
         assigned_at: now,
     };
-    if before.as_ref().is_some_and(|before| is_same(before, &given)) {
+    if before
+        .as_ref()
+        .is_some_and(|before| is_same(before, &given))
+    {
         return Ok(());
     }
     let lasting = lasting_admins(change).await?;
     assignment_store::put(change, user, &given).await?;
-    if before.as_ref().is_some_and(|before| is_loss(before, &given, now)) {
+    if before
+        .as_ref()
+        .is_some_and(|before| is_loss(before, &given, now))
+    {
         change.raise_floor(FloorKind::Subject, user);
     }
     keep_an_admin(change, lasting).await?;
@@ -92,7 +106,13 @@ pub(crate) async fn assign_in(
 }
 
 /// Takes `role` from `user`.
-pub(crate) async fn unassign(app: &App, caller: Caller<'_>, user: &str, role: &RoleName, tenant: &str) -> Result<(), ApiError> {
+pub(crate) async fn unassign(
+    app: &App,
+    caller: Caller<'_>,
+    user: &str,
+    role: &RoleName,
+    tenant: &str,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, WRITE).await?;
         demand_parents(change, user, role).await?;
@@ -103,40 +123,65 @@ pub(crate) async fn unassign(app: &App, caller: Caller<'_>, user: &str, role: &R
         }
         keep_an_admin(change, lasting).await?;
         change.raise_floor(FloorKind::Subject, user);
-        change.tell(json!({ "action": "role.unassigned", "subject": user, "role": role, "tenant": tenant }));
+        change.tell(
+            json!({ "action": "role.unassigned", "subject": user, "role": role, "tenant": tenant }),
+        );
         Ok(())
     })
     .await
 }
 
 /// User and role must exist; the assignment itself need not.
-async fn demand_parents(change: &mut Change<'_>, user: &str, role: &RoleName) -> Result<(), ApiError> {
+async fn demand_parents(
+    change: &mut Change<'_>,
+    user: &str,
+    role: &RoleName,
+) -> Result<(), ApiError> {
     let now = change.now();
-    accounts::find_user(change.conn(), user, now).await?.ok_or_else(|| ApiError::unknown("user", user))?;
-    store::find_role(change.conn(), role).await?.ok_or_else(|| ApiError::unknown("role", role))?;
+    accounts::find_user(change.conn(), user, now)
+        .await?
+        .ok_or_else(|| ApiError::unknown("user", user))?;
+    store::find_role(change.conn(), role)
+        .await?
+        .ok_or_else(|| ApiError::unknown("role", role))?;
     Ok(())
 }
 
 fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     if validity.expires_at.is_some_and(|end| end <= now) {
-        return Err(ApiError::Invalid(FieldError::body("expires_at", "in_the_past", "expires_at has already passed")));
+        return Err(ApiError::Invalid(FieldError::body(
+            "expires_at",
+            "in_the_past",
+            "expires_at has already passed",
+        )));
     }
     if let (Some(from), Some(end)) = (validity.valid_from, validity.expires_at)
         && from >= end
     {
-        return Err(ApiError::Invalid(FieldError::body("expires_at", "before_valid_from", "expires_at must come after valid_from")));
+        return Err(ApiError::Invalid(FieldError::body(
+            "expires_at",
+            "before_valid_from",
+            "expires_at must come after valid_from",
+        )));
     }
     Ok(())
 }
 
 fn is_same(before: &Assignment, after: &Assignment) -> bool {
-    before.valid_from == after.valid_from && before.expires_at == after.expires_at && before.reason == after.reason
+    before.valid_from == after.valid_from
+        && before.expires_at == after.expires_at
+        && before.reason == after.reason
 }
 
 /// Whether the same session would get less than before: it ends earlier, or begins later than now.
 fn is_loss(before: &Assignment, after: &Assignment, now: Timestamp) -> bool {
     let end = |given: &Assignment| given.expires_at.unwrap_or(Timestamp::MAX);
-    let start = |given: &Assignment| given.valid_from.unwrap_or(Timestamp::from_micros(i64::MIN)).max(now);
+    let start = |given: &Assignment| {
+        given
+            .valid_from
+            .unwrap_or(Timestamp::from_micros(i64::MIN))
+            .max(now)
+    };
     end(after) < end(before) || start(after) > start(before)
 }
 
@@ -150,7 +195,11 @@ pub(crate) async fn lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiEr
 pub(crate) async fn keep_an_admin(change: &mut Change<'_>, before: i64) -> Result<(), ApiError> {
     if before > 0 && lasting_admins(change).await? == 0 {
         let role = builtin::ADMIN_ROLE.clone();
-        return Err(ApiError::rule("last_administrator", format!("the last active holder of `{role}` stays"), vec![role]));
+        return Err(ApiError::rule(
+            "last_administrator",
+            format!("the last active holder of `{role}` stays"),
+            vec![role],
+        ));
     }
     Ok(())
 }
@@ -179,7 +228,10 @@ mod tests {
         assert!(lost(given(None, Some(300)), given(None, Some(200))));
         assert!(lost(given(None, None), given(Some(150), None)));
         assert!(!lost(given(None, Some(200)), given(None, None)));
-        assert!(!lost(given(Some(50), None), given(Some(90), None)), "both have begun");
+        assert!(
+            !lost(given(Some(50), None), given(Some(90), None)),
+            "both have begun"
+        );
         assert!(!lost(given(Some(150), None), given(None, None)));
     }
 

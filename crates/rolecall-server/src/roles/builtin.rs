@@ -4,22 +4,40 @@ use rolecall_core::{Permission, RoleName};
 
 /// rolecall's own permissions, and what each allows.
 pub(crate) const PERMISSIONS: &[(&str, &str)] = &[
-    ("rolecall.assignments:any", "act on any role, assignment, user or client, whatever it holds"),
+    (
+        "rolecall.assignments:any",
+        "act on any role, assignment, user or client, whatever it holds",
+    ),
     ("rolecall.assignments:read", "see who has which role"),
     ("rolecall.assignments:write", "give and take roles"),
     ("rolecall.audit:read", "read the audit log"),
     ("rolecall.clients:read", "see OAuth clients"),
-    ("rolecall.clients:write", "make, change and delete OAuth clients"),
+    (
+        "rolecall.clients:write",
+        "make, change and delete OAuth clients",
+    ),
     ("rolecall.decisions:read", "have decisions explained"),
-    ("rolecall.feed:read", "follow what was lost, as a guard in another process does"),
-    ("rolecall.keys:read", "see the public halves of the signing keys"),
+    (
+        "rolecall.feed:read",
+        "follow what was lost, as a guard in another process does",
+    ),
+    (
+        "rolecall.keys:read",
+        "see the public halves of the signing keys",
+    ),
     ("rolecall.keys:rotate", "rotate the signing keys"),
     ("rolecall.policy:read", "read the whole policy"),
     ("rolecall.policy:write", "replace the whole policy"),
     ("rolecall.roles:read", "see roles and permissions"),
-    ("rolecall.roles:write", "make, change and delete roles and permissions"),
+    (
+        "rolecall.roles:write",
+        "make, change and delete roles and permissions",
+    ),
     ("rolecall.sessions:revoke", "end the sessions of others"),
-    ("rolecall.tokens:introspect", "ask whether a token is active"),
+    (
+        "rolecall.tokens:introspect",
+        "ask whether a token is active",
+    ),
     ("rolecall.users:read", "see users"),
     ("rolecall.users:write", "make, change and delete users"),
 ];
@@ -33,13 +51,20 @@ pub(crate) const USER: &str = "user";
 
 /// The roles that exist from the start.
 pub(crate) const ROLES: &[(&str, &str)] = &[
-    (ADMIN, "owns the accounts: every permission of rolecall's own"),
-    (RESOURCE_SERVER, "for guards in other processes: introspection and the feed"),
+    (
+        ADMIN,
+        "owns the accounts: every permission of rolecall's own",
+    ),
+    (
+        RESOURCE_SERVER,
+        "for guards in other processes: introspection and the feed",
+    ),
     (USER, "everyone who registers"),
 ];
 
 /// What [`RESOURCE_SERVER`] holds.
-pub(crate) const RESOURCE_SERVER_PERMISSIONS: &[&str] = &["rolecall.feed:read", "rolecall.tokens:introspect"];
+pub(crate) const RESOURCE_SERVER_PERMISSIONS: &[&str] =
+    &["rolecall.feed:read", "rolecall.tokens:introspect"];
 
 /// The permission that lifts the delegation limit.
 #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
@@ -48,7 +73,8 @@ pub(crate) static ANY: LazyLock<Permission> =
 
 /// The role [`ADMIN`] as a name.
 #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
-pub(crate) static ADMIN_ROLE: LazyLock<RoleName> = LazyLock::new(|| ADMIN.parse().expect("a role name"));
+pub(crate) static ADMIN_ROLE: LazyLock<RoleName> =
+    LazyLock::new(|| ADMIN.parse().expect("a role name"));
 
 /// Whether a role is one of those that cannot be edited or deleted.
 pub(crate) fn is_fixed(role: &RoleName) -> bool {
@@ -71,7 +97,15 @@ mod tests {
         }
         assert_eq!(ANY.as_str(), "rolecall.assignments:any");
         assert!(is_fixed(&ADMIN_ROLE) && is_builtin(&ADMIN_ROLE));
-        assert!(ROLES.iter().all(|(name, _)| name.parse::<RoleName>().is_ok()));
-        assert!(RESOURCE_SERVER_PERMISSIONS.iter().all(|held| PERMISSIONS.iter().any(|(name, _)| name == held)));
+        assert!(
+            ROLES
+                .iter()
+                .all(|(name, _)| name.parse::<RoleName>().is_ok())
+        );
+        assert!(
+            RESOURCE_SERVER_PERMISSIONS
+                .iter()
+                .all(|held| PERMISSIONS.iter().any(|(name, _)| name == held))
+        );
     }
 }

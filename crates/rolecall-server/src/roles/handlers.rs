@@ -92,8 +92,14 @@ pub(crate) struct ListQuery {
 /// A description is shown to people: no control characters, and not a novel.
 pub(crate) fn check_description(text: &str) -> Result<(), ApiError> {
     if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
-        let msg = format!("description is at most {MAX_DESCRIPTION} characters, none of them a control character");
-        return Err(ApiError::Invalid(FieldError::body("description", "value_error", msg)));
+        let msg = format!(
+            "description is at most {MAX_DESCRIPTION} characters, none of them a control character"
+        );
+        return Err(ApiError::Invalid(FieldError::body(
+            "description",
+            "value_error",
+            msg,
+        )));
     }
     Ok(())
 }
@@ -109,7 +115,12 @@ pub(crate) async fn list_roles(
 ) -> Result<Json<Page<RoleView>>, ApiError> {
     let limit = query.limit.0;
     let roles = service::list(&app, &query.cursor.0, limit + 1).await?;
-    Ok(Json(Page::of(roles, limit, |role| role.role.name.to_string(), RoleView::from)))
+    Ok(Json(Page::of(
+        roles,
+        limit,
+        |role| role.role.name.to_string(),
+        RoleView::from,
+    )))
 }
 
 /// Make a role.
@@ -123,8 +134,17 @@ pub(crate) async fn create_role(
 ) -> Result<Response, ApiError> {
     refuse_reserved(wanted.name.as_str())?;
     check_description(&wanted.description)?;
-    let role = service::create(&app, Caller::Token(&caller), &wanted.name, &wanted.description).await?;
-    Ok(created(&format!("/api/roles/{}", wanted.name), Json(RoleView::from(role))))
+    let role = service::create(
+        &app,
+        Caller::Token(&caller),
+        &wanted.name,
+        &wanted.description,
+    )
+    .await?;
+    Ok(created(
+        &format!("/api/roles/{}", wanted.name),
+        Json(RoleView::from(role)),
+    ))
 }
 
 /// Show a role.
@@ -151,7 +171,11 @@ pub(crate) async fn update_role(
 ) -> Result<Json<RoleView>, ApiError> {
     let description = changes.description.as_deref();
     description.map(check_description).transpose()?;
-    Ok(Json(service::update(&app, Caller::Token(&caller), &role, description).await?.into()))
+    Ok(Json(
+        service::update(&app, Caller::Token(&caller), &role, description)
+            .await?
+            .into(),
+    ))
 }
 
 /// Delete a role.

@@ -36,7 +36,11 @@ pub(crate) struct PermissionView {
 
 impl From<PermissionRow> for PermissionView {
     fn from(row: PermissionRow) -> Self {
-        Self { name: row.name, description: row.description, created_at: rfc3339(row.created_at) }
+        Self {
+            name: row.name,
+            description: row.description,
+            created_at: rfc3339(row.created_at),
+        }
     }
 }
 
@@ -62,7 +66,12 @@ pub(crate) async fn list_permissions(
 ) -> Result<Json<Page<PermissionView>>, ApiError> {
     let limit = query.limit.0;
     let permissions = permissions::list(&app, &query.cursor.0, limit + 1).await?;
-    Ok(Json(Page::of(permissions, limit, |row| row.name.to_string(), PermissionView::from)))
+    Ok(Json(Page::of(
+        permissions,
+        limit,
+        |row| row.name.to_string(),
+        PermissionView::from,
+    )))
 }
 
 /// Make a permission.
@@ -75,8 +84,17 @@ pub(crate) async fn create_permission(
     Body(wanted): Body<NewPermission>,
 ) -> Result<Response, ApiError> {
     check_description(&wanted.description)?;
-    let permission = permissions::create(&app, Caller::Token(&caller), &wanted.name, &wanted.description).await?;
-    Ok(created(&format!("/api/permissions/{}", wanted.name), Json(PermissionView::from(permission))))
+    let permission = permissions::create(
+        &app,
+        Caller::Token(&caller),
+        &wanted.name,
+        &wanted.description,
+    )
+    .await?;
+    Ok(created(
+        &format!("/api/permissions/{}", wanted.name),
+        Json(PermissionView::from(permission)),
+    ))
 }
 
 /// Delete a permission.

@@ -12,13 +12,22 @@ use crate::{
 
 const WRITE: &str = "rolecall.roles:write";
 
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<PermissionRow>, ApiError> {
+pub(crate) async fn list(
+    app: &App,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<PermissionRow>, ApiError> {
     let mut conn = app.store().read().await?;
     Ok(store::list_permissions(&mut conn, after, limit).await?)
 }
 
 /// Makes a permission. Whoever holds the wildcard of its object gains it.
-pub(crate) async fn create(app: &App, caller: Caller<'_>, name: &Permission, description: &str) -> Result<PermissionRow, ApiError> {
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    name: &Permission,
+    description: &str,
+) -> Result<PermissionRow, ApiError> {
     refuse_reserved(name.as_str())?;
     app.change(caller, async |change| {
         Rights::demand(app, change, caller, WRITE).await?;
@@ -34,24 +43,42 @@ pub(crate) async fn create(app: &App, caller: Caller<'_>, name: &Permission, des
 }
 
 /// Deletes a permission that no role holds by its name.
-pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &Permission) -> Result<(), ApiError> {
+pub(crate) async fn delete(
+    app: &App,
+    caller: Caller<'_>,
+    name: &Permission,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, WRITE).await?;
         if name.is_reserved() {
-            return Err(ApiError::rule("builtin_permission", format!("permission `{name}` is rolecall's own and stays"), Vec::new()));
+            return Err(ApiError::rule(
+                "builtin_permission",
+                format!("permission `{name}` is rolecall's own and stays"),
+                Vec::new(),
+            ));
         }
         let policy = &rights.policy.1;
         let pattern = PermissionPattern::from(name.clone());
         if !policy.knows(&pattern) {
             return Ok(());
         }
-        let by_name: Vec<_> =
-            policy.roles().filter(|(_, rules)| rules.permissions.contains(&pattern)).map(|(role, _)| role.clone()).collect();
+        let by_name: Vec<_> = policy
+            .roles()
+            .filter(|(_, rules)| rules.permissions.contains(&pattern))
+            .map(|(role, _)| role.clone())
+            .collect();
         if let Some(holder) = by_name.first() {
             let by = format!("role `{holder}` holds it");
-            return Err(ApiError::InUse { kind: "permission", name: name.to_string(), by });
+            return Err(ApiError::InUse {
+                kind: "permission",
+                name: name.to_string(),
+                by,
+            });
         }
-        rights.authority.covers_pattern(&pattern).map_err(ApiError::Exceeds)?;
+        rights
+            .authority
+            .covers_pattern(&pattern)
+            .map_err(ApiError::Exceeds)?;
         // it may still be held through a wildcard: those roles lose it
         for (role, rules) in policy.roles() {
             if rules.permissions.iter().any(|held| held.matches(name)) {
@@ -68,11 +95,20 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &Permission) -> 
 }
 
 /// A wildcard needs at least one permission of its object; with the last of them it goes.
-async fn drop_empty_wildcards(change: &mut crate::store::Change<'_>, policy: &rolecall_core::Policy, gone: &Permission) -> Result<(), ApiError> {
-    if policy.permissions().any(|left| left.object() == gone.object() && left != gone) {
+async fn drop_empty_wildcards(
+    change: &mut crate::store::Change<'_>,
+    policy: &rolecall_core::Policy,
+    gone: &Permission,
+) -> Result<(), ApiError> {
+    if policy
+        .permissions()
+        .any(|left| left.object() == gone.object() && left != gone)
+    {
         return Ok(());
     }
-    let wildcard: PermissionPattern = format!("{}:*", gone.object()).parse().map_err(ApiError::internal)?;
+    let wildcard: PermissionPattern = format!("{}:*", gone.object())
+        .parse()
+        .map_err(ApiError::internal)?;
     for (role, rules) in policy.roles() {
         if rules.permissions.contains(&wildcard) {
             store::delete_grant(change, role, &wildcard).await?;

@@ -17,7 +17,11 @@ impl PolicyCache {
     ///
     /// A later one is as good: what it took away left floors above any token made from the earlier head,
     /// so such a token is refused rather than trusted too much.
-    pub(crate) async fn at_least(&self, conn: &mut Conn, policy_revision: Revision) -> Result<Arc<(Revision, Policy)>, StoreError> {
+    pub(crate) async fn at_least(
+        &self,
+        conn: &mut Conn,
+        policy_revision: Revision,
+    ) -> Result<Arc<(Revision, Policy)>, StoreError> {
         match self.newest(policy_revision) {
             Some(cached) => Ok(cached),
             None => read_consistently(self, conn).await,
@@ -25,9 +29,16 @@ impl PolicyCache {
     }
 
     /// The policy as it is at the start of a change, which nobody else can alter before it ends.
-    pub(crate) async fn before(&self, change: &mut Change<'_>) -> Result<Arc<(Revision, Policy)>, StoreError> {
+    pub(crate) async fn before(
+        &self,
+        change: &mut Change<'_>,
+    ) -> Result<Arc<(Revision, Policy)>, StoreError> {
         let revision = change.head().policy_revision;
-        if let Some(cached) = self.newest.load_full().filter(|cached| cached.0 == revision) {
+        if let Some(cached) = self
+            .newest
+            .load_full()
+            .filter(|cached| cached.0 == revision)
+        {
             return Ok(cached);
         }
         let policy = read_policy(change.conn()).await?;
@@ -36,7 +47,9 @@ impl PolicyCache {
 
     /// The cached policy, if it is not older than `revision`.
     pub(super) fn newest(&self, revision: Revision) -> Option<Arc<(Revision, Policy)>> {
-        self.newest.load_full().filter(|cached| cached.0 >= revision)
+        self.newest
+            .load_full()
+            .filter(|cached| cached.0 >= revision)
     }
 
     pub(super) fn keep(&self, revision: Revision, policy: Policy) -> Arc<(Revision, Policy)> {

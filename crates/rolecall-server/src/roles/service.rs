@@ -26,25 +26,39 @@ pub(crate) struct RoleDetails {
 
 fn details(role: Role, policy: &Policy) -> RoleDetails {
     let rules = policy.role(role.name.as_str()).cloned().unwrap_or_default();
-    RoleDetails { role, permissions: rules.permissions.into_iter().collect(), juniors: rules.juniors.into_iter().collect() }
+    RoleDetails {
+        role,
+        permissions: rules.permissions.into_iter().collect(),
+        juniors: rules.juniors.into_iter().collect(),
+    }
 }
 
 pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<RoleDetails>, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = store::read_consistently(app.policy(), &mut conn).await?;
     let roles = store::list_roles(&mut conn, after, limit).await?;
-    Ok(roles.into_iter().map(|role| details(role, &policy.1)).collect())
+    Ok(roles
+        .into_iter()
+        .map(|role| details(role, &policy.1))
+        .collect())
 }
 
 pub(crate) async fn get(app: &App, name: &RoleName) -> Result<RoleDetails, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = store::read_consistently(app.policy(), &mut conn).await?;
-    let role = store::find_role(&mut conn, name).await?.ok_or_else(|| ApiError::unknown("role", name))?;
+    let role = store::find_role(&mut conn, name)
+        .await?
+        .ok_or_else(|| ApiError::unknown("role", name))?;
     Ok(details(role, &policy.1))
 }
 
 /// Makes an empty role.
-pub(crate) async fn create(app: &App, caller: Caller<'_>, name: &RoleName, description: &str) -> Result<RoleDetails, ApiError> {
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+    description: &str,
+) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
         Rights::demand(app, change, caller, WRITE).await?;
         if !store::insert_role(change, name, description).await? {
@@ -53,13 +67,22 @@ pub(crate) async fn create(app: &App, caller: Caller<'_>, name: &RoleName, descr
         change.tell(json!({ "action": "role.created", "role": name }));
         change.policy_changed();
         let role = required(change, name).await?;
-        Ok(RoleDetails { role, permissions: Vec::new(), juniors: Vec::new() })
+        Ok(RoleDetails {
+            role,
+            permissions: Vec::new(),
+            juniors: Vec::new(),
+        })
     })
     .await
 }
 
 /// Changes the description.
-pub(crate) async fn update(app: &App, caller: Caller<'_>, name: &RoleName, description: Option<&str>) -> Result<RoleDetails, ApiError> {
+pub(crate) async fn update(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+    description: Option<&str>,
+) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
         let rights = demand_on(app, change, caller, name).await?;
         if let Some(description) = description {
@@ -76,10 +99,18 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, WRITE).await?;
         if builtin::is_builtin(name) {
-            return Err(ApiError::rule("builtin_role", format!("role `{name}` is rolecall's own and stays"), vec![name.clone()]));
+            return Err(ApiError::rule(
+                "builtin_role",
+                format!("role `{name}` is rolecall's own and stays"),
+                vec![name.clone()],
+            ));
         }
         if app.settings().registration_roles.contains(name) {
-            return Err(ApiError::InUse { kind: "role", name: name.to_string(), by: "`registration.roles` names it".into() });
+            return Err(ApiError::InUse {
+                kind: "role",
+                name: name.to_string(),
+                by: "`registration.roles` names it".into(),
+            });
         }
         if store::find_role(change.conn(), name).await?.is_none() {
             return Ok(());
@@ -98,15 +129,25 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
 }
 
 /// Lets a role hold a permission or a wildcard; whether it did not before.
-pub(crate) async fn grant(app: &App, caller: Caller<'_>, name: &RoleName, pattern: &PermissionPattern) -> Result<(), ApiError> {
+pub(crate) async fn grant(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+    pattern: &PermissionPattern,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = demand_on(app, change, caller, name).await?;
         if !rights.policy.1.knows(pattern) {
             return Err(ApiError::unknown("permission", pattern));
         }
-        rights.authority.covers_pattern(pattern).map_err(ApiError::Exceeds)?;
+        rights
+            .authority
+            .covers_pattern(pattern)
+            .map_err(ApiError::Exceeds)?;
         if store::insert_grant(change, name, pattern).await? {
-            change.tell(json!({ "action": "permission.granted", "role": name, "permission": pattern }));
+            change.tell(
+                json!({ "action": "permission.granted", "role": name, "permission": pattern }),
+            );
             change.policy_changed();
         }
         Ok(())
@@ -115,13 +156,20 @@ pub(crate) async fn grant(app: &App, caller: Caller<'_>, name: &RoleName, patter
 }
 
 /// Takes a permission or a wildcard from a role.
-pub(crate) async fn revoke(app: &App, caller: Caller<'_>, name: &RoleName, pattern: &PermissionPattern) -> Result<(), ApiError> {
+pub(crate) async fn revoke(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+    pattern: &PermissionPattern,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         demand_on(app, change, caller, name).await?;
         if store::delete_grant(change, name, pattern).await? {
             // the tokens of all that inherit the role carry its name, so one floor reaches them
             change.raise_floor(FloorKind::Role, name.as_str());
-            change.tell(json!({ "action": "permission.revoked", "role": name, "permission": pattern }));
+            change.tell(
+                json!({ "action": "permission.revoked", "role": name, "permission": pattern }),
+            );
             change.policy_changed();
         }
         Ok(())
@@ -130,7 +178,12 @@ pub(crate) async fn revoke(app: &App, caller: Caller<'_>, name: &RoleName, patte
 }
 
 /// Lets `senior` inherit `junior`.
-pub(crate) async fn inherit(app: &App, caller: Caller<'_>, senior: &RoleName, junior: &RoleName) -> Result<(), ApiError> {
+pub(crate) async fn inherit(
+    app: &App,
+    caller: Caller<'_>,
+    senior: &RoleName,
+    junior: &RoleName,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = demand_on(app, change, caller, senior).await?;
         if store::find_role(change.conn(), junior).await?.is_none() {
@@ -138,7 +191,11 @@ pub(crate) async fn inherit(app: &App, caller: Caller<'_>, senior: &RoleName, ju
         }
         rights.cover([junior])?;
         if let Some(path) = rights.policy.1.cycle_with(senior, junior) {
-            let shown = path.iter().map(RoleName::as_str).collect::<Vec<_>>().join(" -> ");
+            let shown = path
+                .iter()
+                .map(RoleName::as_str)
+                .collect::<Vec<_>>()
+                .join(" -> ");
             return Err(ApiError::Rule {
                 rule: "role_hierarchy_cycle",
                 detail: format!("roles may not inherit each other: {shown}"),
@@ -156,7 +213,12 @@ pub(crate) async fn inherit(app: &App, caller: Caller<'_>, senior: &RoleName, ju
 }
 
 /// Ends that `senior` inherits `junior`: a loss for whoever has `senior`, of `junior` and all below it.
-pub(crate) async fn disinherit(app: &App, caller: Caller<'_>, senior: &RoleName, junior: &RoleName) -> Result<(), ApiError> {
+pub(crate) async fn disinherit(
+    app: &App,
+    caller: Caller<'_>,
+    senior: &RoleName,
+    junior: &RoleName,
+) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = demand_on(app, change, caller, senior).await?;
         if store::delete_junior(change, senior, junior).await? {
@@ -173,15 +235,26 @@ pub(crate) async fn disinherit(app: &App, caller: Caller<'_>, senior: &RoleName,
 }
 
 async fn required(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiError> {
-    store::find_role(change.conn(), name).await?.ok_or_else(|| ApiError::unknown("role", name))
+    store::find_role(change.conn(), name)
+        .await?
+        .ok_or_else(|| ApiError::unknown("role", name))
 }
 
 /// Asks for the permission to write roles, that the role exists and may be edited, and the delegation limit.
-async fn demand_on(app: &App, change: &mut Change<'_>, caller: Caller<'_>, name: &RoleName) -> Result<Rights, ApiError> {
+async fn demand_on(
+    app: &App,
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    name: &RoleName,
+) -> Result<Rights, ApiError> {
     let rights = Rights::demand(app, change, caller, WRITE).await?;
     required(change, name).await?;
     if builtin::is_fixed(name) {
-        return Err(ApiError::rule("builtin_role", format!("role `{name}` is rolecall's own and cannot be changed"), vec![name.clone()]));
+        return Err(ApiError::rule(
+            "builtin_role",
+            format!("role `{name}` is rolecall's own and cannot be changed"),
+            vec![name.clone()],
+        ));
     }
     rights.cover([name])?;
     Ok(rights)

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use rolecall_core::{Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, Timestamp};
+use rolecall_core::{
+    Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, Timestamp,
+};
 
 use super::policy_cache::PolicyCache;
 use crate::store::{Change, Conn, StoreError, on, queries, read_head};
@@ -59,11 +61,13 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     for (name,) in names {
         rules.role(parse(&name)?);
     }
-    let grants: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ALL_GRANTS).fetch_all(c).await)?;
+    let grants: Vec<(String, String)> =
+        on!(conn, |c| sqlx::query_as(ALL_GRANTS).fetch_all(c).await)?;
     for (role, pattern) in grants {
         rules.grant(parse(&role)?, parse(&pattern)?);
     }
-    let juniors: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ALL_JUNIORS).fetch_all(c).await)?;
+    let juniors: Vec<(String, String)> =
+        on!(conn, |c| sqlx::query_as(ALL_JUNIORS).fetch_all(c).await)?;
     for (senior, junior) in juniors {
         rules.inherit(parse(&senior)?, parse(&junior)?);
     }
@@ -71,7 +75,10 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
 }
 
 /// The policy as one moment knew it, read over a connection that sees other transactions commit.
-pub(crate) async fn read_consistently(cache: &PolicyCache, conn: &mut Conn) -> Result<Arc<(Revision, Policy)>, StoreError> {
+pub(crate) async fn read_consistently(
+    cache: &PolicyCache,
+    conn: &mut Conn,
+) -> Result<Arc<(Revision, Policy)>, StoreError> {
     loop {
         let before = read_head(conn).await?.policy_revision;
         if let Some(cached) = cache.newest(before) {
@@ -87,33 +94,75 @@ pub(crate) async fn read_consistently(cache: &PolicyCache, conn: &mut Conn) -> R
 type RoleRow = (String, String, i64, i64);
 
 fn role((name, description, created_at, updated_at): RoleRow) -> Result<Role, StoreError> {
-    let (created_at, updated_at) = (Timestamp::from_micros(created_at), Timestamp::from_micros(updated_at));
-    Ok(Role { name: parse(&name)?, description, created_at, updated_at })
+    let (created_at, updated_at) = (
+        Timestamp::from_micros(created_at),
+        Timestamp::from_micros(updated_at),
+    );
+    Ok(Role {
+        name: parse(&name)?,
+        description,
+        created_at,
+        updated_at,
+    })
 }
 
-pub(crate) async fn find_role(conn: &mut Conn, name: &RoleName) -> Result<Option<Role>, StoreError> {
-    let row: Option<RoleRow> = on!(conn, |c| sqlx::query_as(FIND_ROLE).bind(name.as_str()).fetch_optional(c).await)?;
+pub(crate) async fn find_role(
+    conn: &mut Conn,
+    name: &RoleName,
+) -> Result<Option<Role>, StoreError> {
+    let row: Option<RoleRow> = on!(conn, |c| sqlx::query_as(FIND_ROLE)
+        .bind(name.as_str())
+        .fetch_optional(c)
+        .await)?;
     row.map(role).transpose()
 }
 
 /// Up to `limit` roles whose name is above `after`, in the order of their names.
-pub(crate) async fn list_roles(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Role>, StoreError> {
-    let rows: Vec<RoleRow> = on!(conn, |c| sqlx::query_as(LIST_ROLES).bind(after).bind(limit).fetch_all(c).await)?;
+pub(crate) async fn list_roles(
+    conn: &mut Conn,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Role>, StoreError> {
+    let rows: Vec<RoleRow> = on!(conn, |c| sqlx::query_as(LIST_ROLES)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
     rows.into_iter().map(role).collect()
 }
 
-fn permission((name, description, created_at): (String, String, i64)) -> Result<PermissionRow, StoreError> {
-    Ok(PermissionRow { name: parse(&name)?, description, created_at: Timestamp::from_micros(created_at) })
+fn permission(
+    (name, description, created_at): (String, String, i64),
+) -> Result<PermissionRow, StoreError> {
+    Ok(PermissionRow {
+        name: parse(&name)?,
+        description,
+        created_at: Timestamp::from_micros(created_at),
+    })
 }
 
-pub(crate) async fn find_permission(conn: &mut Conn, name: &Permission) -> Result<Option<PermissionRow>, StoreError> {
-    let row = on!(conn, |c| sqlx::query_as(FIND_PERMISSION).bind(name.as_str()).fetch_optional(c).await)?;
+pub(crate) async fn find_permission(
+    conn: &mut Conn,
+    name: &Permission,
+) -> Result<Option<PermissionRow>, StoreError> {
+    let row = on!(conn, |c| sqlx::query_as(FIND_PERMISSION)
+        .bind(name.as_str())
+        .fetch_optional(c)
+        .await)?;
     row.map(permission).transpose()
 }
 
 /// Up to `limit` permissions whose name is above `after`, in the order of their names.
-pub(crate) async fn list_permissions(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<PermissionRow>, StoreError> {
-    let rows: Vec<_> = on!(conn, |c| sqlx::query_as(LIST_PERMISSIONS).bind(after).bind(limit).fetch_all(c).await)?;
+pub(crate) async fn list_permissions(
+    conn: &mut Conn,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<PermissionRow>, StoreError> {
+    let rows: Vec<_> = on!(conn, |c| sqlx::query_as(LIST_PERMISSIONS)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
     rows.into_iter().map(permission).collect()
 }
 
@@ -127,32 +176,61 @@ macro_rules! changes_a_row {
 }
 
 /// Whether the role is new.
-pub(crate) async fn insert_role(change: &mut Change<'_>, name: &RoleName, description: &str) -> Result<bool, StoreError> {
+pub(crate) async fn insert_role(
+    change: &mut Change<'_>,
+    name: &RoleName,
+    description: &str,
+) -> Result<bool, StoreError> {
     let now = change.now().micros();
     changes_a_row!(change, INSERT_ROLE, name.as_str(), description, now)
 }
 
-pub(crate) async fn update_role(change: &mut Change<'_>, name: &RoleName, description: &str) -> Result<bool, StoreError> {
+pub(crate) async fn update_role(
+    change: &mut Change<'_>,
+    name: &RoleName,
+    description: &str,
+) -> Result<bool, StoreError> {
     let now = change.now().micros();
     changes_a_row!(change, UPDATE_ROLE, name.as_str(), description, now)
 }
 
-pub(crate) async fn delete_role(change: &mut Change<'_>, name: &RoleName) -> Result<bool, StoreError> {
+pub(crate) async fn delete_role(
+    change: &mut Change<'_>,
+    name: &RoleName,
+) -> Result<bool, StoreError> {
     changes_a_row!(change, DELETE_ROLE, name.as_str())
 }
 
 /// Whether the permission is new.
-pub(crate) async fn insert_permission(change: &mut Change<'_>, name: &Permission, description: &str) -> Result<bool, StoreError> {
+pub(crate) async fn insert_permission(
+    change: &mut Change<'_>,
+    name: &Permission,
+    description: &str,
+) -> Result<bool, StoreError> {
     let now = change.now().micros();
-    changes_a_row!(change, INSERT_PERMISSION, name.as_str(), name.object(), description, now)
+    changes_a_row!(
+        change,
+        INSERT_PERMISSION,
+        name.as_str(),
+        name.object(),
+        description,
+        now
+    )
 }
 
-pub(crate) async fn delete_permission(change: &mut Change<'_>, name: &Permission) -> Result<bool, StoreError> {
+pub(crate) async fn delete_permission(
+    change: &mut Change<'_>,
+    name: &Permission,
+) -> Result<bool, StoreError> {
     changes_a_row!(change, DELETE_PERMISSION, name.as_str())
 }
 
 /// Whether the role did not hold it before.
-pub(crate) async fn insert_grant(change: &mut Change<'_>, role: &RoleName, pattern: &PermissionPattern) -> Result<bool, StoreError> {
+pub(crate) async fn insert_grant(
+    change: &mut Change<'_>,
+    role: &RoleName,
+    pattern: &PermissionPattern,
+) -> Result<bool, StoreError> {
     match pattern.wildcard_object() {
         Some(object) => changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object),
         None => changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str()),
@@ -160,7 +238,11 @@ pub(crate) async fn insert_grant(change: &mut Change<'_>, role: &RoleName, patte
 }
 
 /// Whether the role held it before.
-pub(crate) async fn delete_grant(change: &mut Change<'_>, role: &RoleName, pattern: &PermissionPattern) -> Result<bool, StoreError> {
+pub(crate) async fn delete_grant(
+    change: &mut Change<'_>,
+    role: &RoleName,
+    pattern: &PermissionPattern,
+) -> Result<bool, StoreError> {
     match pattern.wildcard_object() {
         Some(object) => changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object),
         None => changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str()),
@@ -168,11 +250,19 @@ pub(crate) async fn delete_grant(change: &mut Change<'_>, role: &RoleName, patte
 }
 
 /// Whether `senior` did not inherit `junior` before.
-pub(crate) async fn insert_junior(change: &mut Change<'_>, senior: &RoleName, junior: &RoleName) -> Result<bool, StoreError> {
+pub(crate) async fn insert_junior(
+    change: &mut Change<'_>,
+    senior: &RoleName,
+    junior: &RoleName,
+) -> Result<bool, StoreError> {
     changes_a_row!(change, INSERT_JUNIOR, senior.as_str(), junior.as_str())
 }
 
 /// Whether `senior` inherited `junior` before.
-pub(crate) async fn delete_junior(change: &mut Change<'_>, senior: &RoleName, junior: &RoleName) -> Result<bool, StoreError> {
+pub(crate) async fn delete_junior(
+    change: &mut Change<'_>,
+    senior: &RoleName,
+    junior: &RoleName,
+) -> Result<bool, StoreError> {
     changes_a_row!(change, DELETE_JUNIOR, senior.as_str(), junior.as_str())
 }

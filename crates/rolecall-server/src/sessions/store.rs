@@ -44,21 +44,41 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
 /// Ends every session of a subject; how many there were.
 pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u64, StoreError> {
     let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(END_ALL).bind(subject).execute(c).await.map(|done| done.rows_affected()))?)
+    Ok(on!(conn, |c| sqlx::query(END_ALL)
+        .bind(subject)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// Ends every session of a subject but one.
-pub(crate) async fn end_others(change: &mut Change<'_>, subject: &str, keep: &str) -> Result<(), StoreError> {
+pub(crate) async fn end_others(
+    change: &mut Change<'_>,
+    subject: &str,
+    keep: &str,
+) -> Result<(), StoreError> {
     let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(END_OTHERS).bind(subject).bind(keep).execute(c).await.map(drop))?)
+    Ok(on!(conn, |c| sqlx::query(END_OTHERS)
+        .bind(subject)
+        .bind(keep)
+        .execute(c)
+        .await
+        .map(drop))?)
 }
 
 /// Forgets sessions that have ended. Takes nothing away.
 pub(crate) async fn prune(conn: &mut Conn, now: Timestamp) -> Result<u64, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(PRUNE).bind(now.micros()).execute(c).await.map(|done| done.rows_affected()))?)
+    Ok(on!(conn, |c| sqlx::query(PRUNE)
+        .bind(now.micros())
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 pub(crate) async fn count(conn: &mut Conn, subject: &str) -> Result<i64, StoreError> {
-    let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT).bind(subject).fetch_one(c).await)?;
+    let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT)
+        .bind(subject)
+        .fetch_one(c)
+        .await)?;
     Ok(count)
 }

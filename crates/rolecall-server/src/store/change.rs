@@ -86,12 +86,23 @@ impl Change<'_> {
 
     /// Refuses the tokens about `key` that were made before this change.
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
-        if self.floors.iter().any(|floor| floor.kind == kind && floor.key == key) {
+        if self
+            .floors
+            .iter()
+            .any(|floor| floor.kind == kind && floor.key == key)
+        {
             return;
         }
-        let lifetime = u64::try_from(self.head.longest_ttl_seconds).unwrap_or(0).saturating_add(FLOOR_SLACK_SECONDS);
+        let lifetime = u64::try_from(self.head.longest_ttl_seconds)
+            .unwrap_or(0)
+            .saturating_add(FLOOR_SLACK_SECONDS);
         let until = self.now.plus(std::time::Duration::from_secs(lifetime));
-        self.floors.push(Floor { kind, key: key.to_owned(), revision: self.head.revision, until });
+        self.floors.push(Floor {
+            kind,
+            key: key.to_owned(),
+            revision: self.head.revision,
+            until,
+        });
     }
 
     /// The policy is another one from this change on.
@@ -118,13 +129,34 @@ impl Change<'_> {
                 .map(drop))?;
         }
         if self.policy {
-            on!(conn, |c| sqlx::query(RAISE_POLICY).bind(revision).execute(c).await.map(drop))?;
+            on!(conn, |c| sqlx::query(RAISE_POLICY)
+                .bind(revision)
+                .execute(c)
+                .await
+                .map(drop))?;
         }
         if self.keys {
-            on!(conn, |c| sqlx::query(RAISE_KEYS).bind(revision).execute(c).await.map(drop))?;
+            on!(conn, |c| sqlx::query(RAISE_KEYS)
+                .bind(revision)
+                .execute(c)
+                .await
+                .map(drop))?;
         }
-        chain.append(conn, revision, self.now, &actor.to_string(), Value::Array(self.told)).await?;
-        Ok(Changed { revision, floors: self.floors, policy: self.policy, keys: self.keys })
+        chain
+            .append(
+                conn,
+                revision,
+                self.now,
+                &actor.to_string(),
+                Value::Array(self.told),
+            )
+            .await?;
+        Ok(Changed {
+            revision,
+            floors: self.floors,
+            policy: self.policy,
+            keys: self.keys,
+        })
     }
 }
 
@@ -172,10 +204,18 @@ async fn attempt<T, E>(
 where
     E: From<StoreError>,
 {
-    let row = on!(conn, |c| sqlx::query_as(RAISE_REVISION).fetch_one(c).await).map_err(StoreError::from)?;
+    let row = on!(conn, |c| sqlx::query_as(RAISE_REVISION).fetch_one(c).await)
+        .map_err(StoreError::from)?;
     let head = Head::from_row(row);
-    let mut change =
-        Change { conn, head, now, told: Vec::new(), floors: Vec::new(), policy: false, keys: false };
+    let mut change = Change {
+        conn,
+        head,
+        now,
+        told: Vec::new(),
+        floors: Vec::new(),
+        policy: false,
+        keys: false,
+    };
     let done = work(&mut change).await?;
     if change.told.is_empty() {
         return Ok((done, None));

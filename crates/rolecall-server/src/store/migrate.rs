@@ -12,23 +12,48 @@ use sqlx::{
 
 use super::OpenError;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "initial",
+    include_str!("../../migrations/0001_initial.sql"),
+)];
 
 fn migrator() -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
         let sql = sqlx::SqlStr::from_static(sql);
-        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql, false)
+        Migration::new(
+            *version,
+            Cow::Borrowed(*name),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
     });
     Migrator::with_migrations(migrations.collect())
 }
 
 fn newest() -> i64 {
-    MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
+    MIGRATIONS
+        .iter()
+        .map(|(version, ..)| *version)
+        .max()
+        .unwrap_or(0)
 }
 
 fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration]) -> Result<(), OpenError> {
-    let found = applied.iter().map(|migration| migration.version).max().unwrap_or(0);
-    if found > newest() { Err(OpenError::Newer { found, known: newest() }) } else { Ok(()) }
+    let found = applied
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    if found > newest() {
+        Err(OpenError::Newer {
+            found,
+            known: newest(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// Two nodes may start at once: the migrator holds an advisory lock while it works.
@@ -55,7 +80,10 @@ pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError>
 /// Two processes may open a new file at once: a lock file beside it lets one go first.
 pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
     let lock_path = beside(path, ".lock");
-    let failed = |source| OpenError::File { path: lock_path.clone(), source };
+    let failed = |source| OpenError::File {
+        path: lock_path.clone(),
+        source,
+    };
     let lock = owner_only().open(&lock_path).map_err(failed)?;
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
         .await
@@ -82,21 +110,39 @@ async fn copy_first(pool: &SqlitePool, path: &Path, version: usize) -> Result<()
     if copy.exists() {
         return Ok(());
     }
-    owner_only().open(&copy).map_err(|source| OpenError::File { path: copy.clone(), source })?;
-    sqlx::query("VACUUM INTO $1").bind(copy.to_string_lossy().into_owned()).execute(pool).await?;
+    owner_only().open(&copy).map_err(|source| OpenError::File {
+        path: copy.clone(),
+        source,
+    })?;
+    sqlx::query("VACUUM INTO $1")
+        .bind(copy.to_string_lossy().into_owned())
+        .execute(pool)
+        .await?;
     Ok(())
 }
 
 /// Makes the file and its folder, readable by their owner only.
 pub(super) fn prepare_file(path: &Path) -> Result<(), OpenError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+    {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(|source| OpenError::File { path: folder.into(), source })?;
+        builder.create(folder).map_err(|source| OpenError::File {
+            path: folder.into(),
+            source,
+        })?;
     }
-    owner_only().open(path).map(drop).map_err(|source| OpenError::File { path: path.into(), source })
+    owner_only()
+        .open(path)
+        .map(drop)
+        .map_err(|source| OpenError::File {
+            path: path.into(),
+            source,
+        })
 }
 
 fn owner_only() -> OpenOptions {

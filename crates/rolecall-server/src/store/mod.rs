@@ -6,7 +6,7 @@ mod head;
 mod migrate;
 mod open;
 
-pub(crate) use change::{Actor, Change, Changed};
+pub(crate) use change::{Actor, Change};
 pub(crate) use conn::{Conn, Split};
 pub(crate) use head::{Head, read_floors, read_head};
 pub use open::{OpenError, Store};

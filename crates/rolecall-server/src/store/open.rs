@@ -34,7 +34,9 @@ pub enum OpenError {
     #[error("cannot bring the database up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The database was made by a newer rolecall.
-    #[error("the database was last used by a newer rolecall (schema {found}, this one knows {known}): install that version again")]
+    #[error(
+        "the database was last used by a newer rolecall (schema {found}, this one knows {known}): install that version again"
+    )]
     Newer {
         /// The schema version found.
         found: i64,
@@ -52,7 +54,10 @@ pub struct Store {
 #[derive(Clone)]
 pub(super) enum Pools {
     /// SQLite has one writer: a pool of one makes the others wait their turn instead of failing.
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
     Postgres(PgPool),
 }
 
@@ -65,7 +70,11 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let path = rest.strip_prefix("//").unwrap_or(rest);
-            return if path == ":memory:" { Self::open_memory().await } else { Self::open_sqlite(path.into()).await };
+            return if path == ":memory:" {
+                Self::open_memory().await
+            } else {
+                Self::open_sqlite(path.into()).await
+            };
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(url)?.application_name("rolecall");
@@ -76,14 +85,18 @@ impl Store {
                 .connect_with(options)
                 .await?;
             migrate::postgres(&pool).await?;
-            return Ok(Self { pools: Pools::Postgres(pool) });
+            return Ok(Self {
+                pools: Pools::Postgres(pool),
+            });
         }
         Err(OpenError::UnknownKind)
     }
 
     /// A database that ends with the process. One connection holds it, so it must never be closed.
     async fn open_memory() -> Result<Self, OpenError> {
-        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        let options = SqliteConnectOptions::new()
+            .in_memory(true)
+            .foreign_keys(true);
         let pool = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(1)
@@ -93,7 +106,12 @@ impl Store {
             .connect_with(options)
             .await?;
         migrate::sqlite_in_memory(&pool).await?;
-        Ok(Self { pools: Pools::Sqlite { read: pool.clone(), write: pool } })
+        Ok(Self {
+            pools: Pools::Sqlite {
+                read: pool.clone(),
+                write: pool,
+            },
+        })
     }
 
     async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
@@ -116,7 +134,9 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { pools: Pools::Sqlite { read, write } })
+        Ok(Self {
+            pools: Pools::Sqlite { read, write },
+        })
     }
 
     /// A connection to read with.
@@ -131,7 +151,10 @@ impl Store {
     ///
     /// For what takes nothing from anyone: opening a session, counting a failure, rehashing. Whatever may
     /// take something away needs a [`Change`](super::Change), which only [`Store::change`] makes.
-    pub(crate) async fn write<T, E>(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    pub(crate) async fn write<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E>
     where
         E: From<StoreError>,
     {
@@ -151,7 +174,9 @@ impl Store {
 
     pub(super) async fn begin(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
-            Pools::Sqlite { write, .. } => Conn::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Sqlite { write, .. } => {
+                Conn::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Pools::Postgres(pool) => Conn::PostgresTx(pool.begin().await?),
         })
     }
@@ -163,7 +188,9 @@ impl Store {
     /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut conn = self.read().await?;
-        let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)").fetch_one(c).await)?;
+        let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)")
+            .fetch_one(c)
+            .await)?;
         Ok(())
     }
 

@@ -1,0 +1,213 @@
+//! rolecall inside an application of your own.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use rolecall::{Clock, Guard, GuardedRouter, SystemClock, token::Algorithm};
+use rolecall_core::RoleName;
+
+use crate::{
+    api,
+    app::{App, Settings},
+    config::RegistrationMode,
+    demo,
+    passwords::{DEFAULT_MIN_LENGTH, PasswordScheme},
+    start::{self, Opened, Options, Staleness, StartError},
+    watch,
+};
+
+/// Whether people may register themselves.
+pub type Registration = RegistrationMode;
+
+/// An authorization server in the same process as the application that it guards.
+///
+/// It reads no environment and no file but its database and the master key beside it.
+///
+/// ```
+/// use rolecall::GuardedRouter;
+/// use rolecall_server::Embedded;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rolecall_server::StartError> {
+/// let login = Embedded::open("sqlite::memory:").await?;
+/// let app: axum::Router = GuardedRouter::new(login.guard())
+///     .merge(login.routes()?)
+///     .into_axum();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Embedded {
+    app: App,
+    guard: Guard,
+    api_guard: Guard,
+    watch: tokio::task::JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Opens the database with everything by default.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], in words for whoever runs the application.
+    pub async fn open(url: &str) -> Result<Self, StartError> {
+        Self::builder(url).open().await
+    }
+
+    /// Begins with the defaults, to change some of them.
+    #[must_use]
+    pub fn builder(url: &str) -> EmbeddedBuilder {
+        EmbeddedBuilder {
+            url: url.to_owned(),
+            public_url: "http://127.0.0.1:8000".to_owned(),
+            registration: Registration::Closed,
+            min_length: DEFAULT_MIN_LENGTH,
+            demo_users: Vec::new(),
+            master_key: None,
+            access_ttl: Duration::from_mins(30),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The guard for the application's own routes.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.guard.clone()
+    }
+
+    /// All endpoints of the server, health and documentation included, to merge into the application's router.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Failed`] if the routes and their description disagree: a fault of rolecall.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
+        let api = api::api(self.api_guard.clone());
+        let routes = api
+            .finish(&self.app)
+            .map_err(|error| StartError::Failed(error.to_string()))?;
+        Ok(routes.with_state(()))
+    }
+
+    pub(crate) fn from_opened(opened: Opened, staleness: Staleness) -> Result<Self, StartError> {
+        let Opened { app, seen } = opened;
+        let guard = start::guard(&app, &app.settings().audience, staleness)?;
+        let api_guard = start::guard(&app, &app.settings().issuer, staleness)?;
+        let watch = tokio::spawn(watch::run(app.downgrade(), seen));
+        Ok(Self {
+            app,
+            guard,
+            api_guard,
+            watch,
+        })
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+/// What of the defaults of an [`Embedded`] is to be otherwise.
+#[must_use]
+pub struct EmbeddedBuilder {
+    url: String,
+    public_url: String,
+    registration: Registration,
+    min_length: usize,
+    demo_users: Vec<(String, String, Vec<String>)>,
+    master_key: Option<String>,
+    access_ttl: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl EmbeddedBuilder {
+    /// The master key, 32 bytes in hex or base64; needed on PostgreSQL. Without one, a file beside a
+    /// SQLite database holds it.
+    pub fn master_key(mut self, key: &str) -> Self {
+        self.master_key = Some(key.to_owned());
+        self
+    }
+
+    /// How long an access token lives: 30 minutes by default, and at most a day.
+    pub fn access_ttl(mut self, lifetime: Duration) -> Self {
+        self.access_ttl = lifetime.min(Duration::from_hours(24));
+        self
+    }
+
+    /// The clock: for tests that cannot wait.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The address under which clients reach the application; it is the issuer of the tokens.
+    pub fn public_url(mut self, url: &str) -> Self {
+        url.trim_end_matches('/').clone_into(&mut self.public_url);
+        self
+    }
+
+    /// Whether people may register themselves; closed by default.
+    pub fn registration(mut self, registration: Registration) -> Self {
+        self.registration = registration;
+        self
+    }
+
+    /// How many characters a password has at least: 15 by default, and never under 8.
+    pub fn min_length(mut self, characters: usize) -> Self {
+        self.min_length = characters.max(crate::passwords::LOWEST_MIN_LENGTH);
+        self
+    }
+
+    /// Makes a user for trying things out, with a password that everyone may know, and the roles that it
+    /// names; whoever is there already stays as they are.
+    pub fn demo_user(mut self, username: &str, password: &str, roles: &[&str]) -> Self {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        self.demo_users
+            .push((username.to_owned(), password.to_owned(), roles));
+        self
+    }
+
+    /// Opens the database.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], in words for whoever runs the application.
+    pub async fn open(self) -> Result<Embedded, StartError> {
+        let master_key = self.master_key.as_deref().map(str::parse).transpose()?;
+        let opened = start::open(Options {
+            database_url: self.url.into(),
+            master_key,
+            algorithm: Algorithm::Es256,
+            secret: None,
+            settings: Settings {
+                audience: self.public_url.clone(),
+                issuer: self.public_url,
+                access_ttl: self.access_ttl,
+                max_token_bytes: 4096,
+                registration_open: self.registration == Registration::Open,
+                registration_roles: "user"
+                    .parse::<RoleName>()
+                    .into_iter()
+                    .collect::<BTreeSet<_>>(),
+                password_grant: true,
+                exempt_users: self
+                    .demo_users
+                    .iter()
+                    .map(|(name, ..)| name.clone())
+                    .collect(),
+            },
+            scheme: PasswordScheme::default(),
+            min_length: self.min_length,
+            clock: self.clock,
+        })
+        .await?;
+        for (username, password, roles) in &self.demo_users {
+            demo::ensure_user(&opened.app, username, password, roles).await?;
+        }
+        start::check_registration_roles(&opened.app).await?;
+        Embedded::from_opened(opened, Staleness::default())
+    }
+}

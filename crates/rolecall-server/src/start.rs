@@ -1,0 +1,215 @@
+//! From a configuration to an application that is open and watches its database.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use rolecall::{Clock, Guard, GuardError, LiveState, OnStale, token::Algorithm};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    app::{App, Parts, Settings},
+    bootstrap::{self, Start},
+    error::ApiError,
+    passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
+    store::{OpenError, Store},
+    vault::{MasterKey, MasterKeyError},
+    watch::{self, Seen},
+};
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The master key file cannot be used.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// PostgreSQL is shared by nodes, so a key beside the database would not do.
+    #[error(
+        "PostgreSQL needs a master key: make one with `openssl rand -hex 32`, keep it in a file that only rolecall reads, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
+    )]
+    NoMasterKey,
+    /// The database was made with another master key.
+    #[error(
+        "the master key is not the one that this database was made with: put the right one back (`master_key`, `master_key_file`, or the file beside the database)"
+    )]
+    WrongMasterKey,
+    /// `registration.roles` names a role that does not exist.
+    #[error(
+        "`registration.roles` names `{0}`, which does not exist: make it with `rolecall role add {0}`"
+    )]
+    UnknownRegistrationRole(String),
+    /// The guard cannot be made.
+    #[error("the guard cannot be made: {0}")]
+    Guard(#[from] GuardError),
+    /// The system gives no threads.
+    #[error("no threads for hashing passwords: {0}")]
+    Threads(#[from] std::io::Error),
+    /// A demo user cannot be made.
+    #[error("user `{0}` cannot be made: {1}")]
+    DemoUser(String, String),
+    /// Something failed that should not.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<ApiError> for StartError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(crate::error::chain_of(&error))
+    }
+}
+
+/// Everything that a start needs.
+pub(crate) struct Options {
+    pub(crate) database_url: SecretString,
+    pub(crate) master_key: Option<MasterKey>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) secret: Option<SecretString>,
+    pub(crate) settings: Settings,
+    pub(crate) scheme: PasswordScheme,
+    pub(crate) min_length: usize,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// An open application, and what its watch has seen so far.
+pub(crate) struct Opened {
+    pub(crate) app: App,
+    pub(crate) seen: Seen,
+}
+
+/// Opens the database, brings it into use and reads its state.
+pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
+    let url = options.database_url.expose_secret();
+    let store = Store::open(url).await?;
+    let vault = master_key(url, options.master_key)?;
+    let start = Start {
+        store: &store,
+        vault: &vault,
+        algorithm: options.algorithm,
+        secret: options
+            .secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().as_bytes()),
+        access_ttl: options.settings.access_ttl,
+        now: options.clock.now(),
+    };
+    let ready = bootstrap::prepare(&start)
+        .await
+        .map_err(|error| match error {
+            bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
+            bootstrap::BootstrapError::Failed(error) => error.into(),
+        })?;
+    let account_key = vault
+        .mac_key("login-failures")
+        .map_err(|error| StartError::Failed(error.to_string()))?;
+    let hasher = Hasher::new(HasherOptions {
+        parameters: Parameters::of(options.scheme),
+        ..HasherOptions::default()
+    })?;
+    let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
+    let app = App::new(Parts {
+        store,
+        chain: ready.chain,
+        vault,
+        account_key,
+        clock: options.clock,
+        live,
+        signer: ArcSwap::from_pointee(ready.keys.signer),
+        hasher,
+        password_policy: PasswordPolicy {
+            min_length: options.min_length,
+            scheme: options.scheme,
+        },
+        settings: options.settings,
+        policy: Default::default(),
+        failing_addresses: Default::default(),
+        registering_addresses: Default::default(),
+        in_flight: Default::default(),
+        document: Default::default(),
+    });
+    let seen = watch::take_in_all(&app).await?;
+    Ok(Opened { app, seen })
+}
+
+/// The configured key, or one in a file beside a SQLite database.
+fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, StartError> {
+    if let Some(key) = configured {
+        return Ok(key);
+    }
+    match sqlite_path(url) {
+        Some(path) if path.as_os_str() == ":memory:" => {
+            MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()))
+        }
+        Some(path) => Ok(MasterKey::load_or_create(&path.with_extension("key"))?),
+        None => Err(StartError::NoMasterKey),
+    }
+}
+
+/// The file of a SQLite URL.
+pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    Some(rest.strip_prefix("//").unwrap_or(rest).into())
+}
+
+/// Refuses to start with a registration that could not give its roles.
+pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError> {
+    for role in &app.settings().registration_roles {
+        match crate::roles::service::get(app, role).await {
+            Ok(_) => {}
+            Err(ApiError::Unknown { .. }) => {
+                return Err(StartError::UnknownRegistrationRole(role.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// How the guards of this process treat a state that is too old.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Staleness {
+    pub(crate) max: Duration,
+    pub(crate) on_stale: OnStale,
+}
+
+impl Default for Staleness {
+    fn default() -> Self {
+        Self {
+            max: Duration::from_secs(30),
+            on_stale: OnStale::Refuse,
+        }
+    }
+}
+
+/// The guard of the server's own API, or of an application beside it.
+pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<Guard, GuardError> {
+    let parts = app.parts();
+    Guard::builder()
+        .live(parts.live.clone())
+        .issuer(&app.settings().issuer)
+        .audience(audience)
+        .clock(SharedClock(Arc::clone(&parts.clock)))
+        .max_staleness(staleness.max)
+        .on_stale(staleness.on_stale)
+        .build()
+}
+
+/// The one clock of the process.
+struct SharedClock(Arc<dyn Clock>);
+
+impl Clock for SharedClock {
+    fn now(&self) -> rolecall_core::Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+/// Names of users who may have a well-known password.
+pub(crate) fn exempt(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
