@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The one binary: server and command line.
+
+fn main() -> std::process::ExitCode {
+    rolecall_server::cli::run()
+}

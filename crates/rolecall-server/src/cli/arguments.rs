@@ -1,0 +1,227 @@
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use rolecall_core::{PermissionPattern, RoleName, TenantName};
+
+use super::CliError;
+
+/// Log-in, roles and permissions for your API.
+#[derive(Parser)]
+#[command(name = "rolecall", version, propagate_version = true)]
+pub(super) struct Arguments {
+    /// The configuration file; else ROLECALL_CONFIG, else ./rolecall.toml if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Set a key of the configuration, such as `--set database.url=sqlite:my.db`; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Act as this user, with this user's limits.
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    pub(super) act_as: Option<String>,
+    /// Print JSON for programs instead of tables.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Try it: a server on this machine with demo users and a throw-away database.
+    Dev(DevOptions),
+    /// Serve the API.
+    Serve(ServeOptions),
+    /// Users.
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Roles, what they hold and whom they inherit.
+    Role {
+        #[command(subcommand)]
+        command: RoleCommand,
+    },
+    /// Give a role to a user.
+    Assign(AssignOptions),
+    /// Take a role from a user.
+    Unassign(AssignmentOptions),
+    /// The audit log.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// The configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a script that completes commands in a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct DevOptions {
+    /// Keep the database in this folder instead of throwing it away.
+    #[arg(long, value_name = "DIR")]
+    pub(super) keep: Option<PathBuf>,
+    /// More roles and users to begin with, as TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(super) seed: Option<PathBuf>,
+    /// The address to listen on, on this machine.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct ServeOptions {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// The database, such as `sqlite:rolecall-data/rolecall.db` or `postgres://...`.
+    #[arg(long, value_name = "URL")]
+    pub(super) database_url: Option<String>,
+    /// The address under which clients reach this server.
+    #[arg(long, value_name = "URL")]
+    pub(super) public_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum UserCommand {
+    /// Make a user; asks for a password.
+    Add {
+        name: String,
+        /// A role to assign; may be repeated.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        #[arg(long)]
+        email: Option<String>,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List users.
+    List {
+        /// Search in user names and e-mail addresses.
+        #[arg(long, default_value = "")]
+        search: String,
+    },
+    /// Show a user.
+    Show { name: String },
+    /// Set a password; opens a locked account, and ends all sessions.
+    Password {
+        name: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Take the password away and print a one-time code instead.
+    Reset { name: String },
+    /// Keep a user from logging in; tokens end at once.
+    Disable { name: String },
+    /// Let a user log in again.
+    Enable { name: String },
+    /// Delete a user.
+    Delete { name: String },
+}
+
+#[derive(Subcommand)]
+pub(super) enum RoleCommand {
+    /// Make a role.
+    Add {
+        name: RoleName,
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// List roles.
+    List,
+    /// Show a role.
+    Show { name: RoleName },
+    /// Let a role hold permissions; those that do not exist are made.
+    Allow {
+        name: RoleName,
+        /// `items:read`, or `items:*` for every operation of an object.
+        #[arg(required = true)]
+        permissions: Vec<PermissionPattern>,
+    },
+    /// Take permissions from a role.
+    Disallow {
+        name: RoleName,
+        #[arg(required = true)]
+        permissions: Vec<PermissionPattern>,
+    },
+    /// Let a role inherit another.
+    Inherit { name: RoleName, junior: RoleName },
+    /// End that a role inherits another.
+    Disinherit { name: RoleName, junior: RoleName },
+    /// Delete a role.
+    Delete { name: RoleName },
+}
+
+#[derive(Args)]
+pub(super) struct AssignmentOptions {
+    /// The user's name.
+    pub(super) user: String,
+    pub(super) role: RoleName,
+    /// The tenant that the assignment is limited to.
+    #[arg(long)]
+    pub(super) tenant: Option<TenantName>,
+}
+
+#[derive(Args)]
+pub(super) struct AssignOptions {
+    #[command(flatten)]
+    pub(super) assignment: AssignmentOptions,
+    /// When the assignment ends (RFC 3339, such as 2030-01-01T00:00:00Z).
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// When the assignment begins.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Why it is given.
+    #[arg(long)]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum AuditCommand {
+    /// List changes, newest first.
+    List {
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+    },
+    /// Check that no entry was changed or left out; status 1 if one was.
+    Verify,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check the configuration.
+    Check,
+    /// Show every key, its value and where it comes from; secrets stay hidden.
+    Show,
+}
+
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "rolecall", &mut script);
+    super::output::write_out(&String::from_utf8_lossy(&script))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_password_is_never_an_argument() {
+        assert!(Arguments::try_parse_from(["rolecall", "user", "add", "alice", "--password", "x"]).is_err());
+        assert!(Arguments::try_parse_from(["rolecall", "user", "password", "alice", "x"]).is_err());
+    }
+}

@@ -1,0 +1,104 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use rolecall::SystemClock;
+
+use super::{CliError, arguments::Arguments};
+use crate::{
+    accounts::{authority::Caller, service},
+    app::{App, Settings},
+    config::{Config, PasswordGrant, RegistrationMode, SigningAlgorithm, Sources},
+    start::{self, Opened, Options},
+};
+
+/// The open database, and who acts on it.
+pub(super) struct Context {
+    pub(super) app: App,
+    pub(super) json: bool,
+    actor: ActorName,
+}
+
+enum ActorName {
+    SystemUser(String),
+    User(String),
+}
+
+impl Context {
+    /// Opens the configured database, made and migrated if need be.
+    pub(super) async fn open(arguments: &Arguments) -> Result<Self, CliError> {
+        let config = load(arguments, &[])?;
+        let Opened { app, .. } = start::open(options(&config, None)).await?;
+        let actor = match &arguments.act_as {
+            Some(name) => ActorName::User(user_id(&app, name).await?),
+            None => ActorName::SystemUser(system_user()),
+        };
+        Ok(Self { app, json: arguments.json, actor })
+    }
+
+    pub(super) fn caller(&self) -> Caller<'_> {
+        match &self.actor {
+            ActorName::SystemUser(system_user) => Caller::CommandLine { system_user },
+            ActorName::User(user_id) => Caller::As { user_id },
+        }
+    }
+
+    /// The id of the user with this name.
+    pub(super) async fn user_id(&self, name: &str) -> Result<String, CliError> {
+        user_id(&self.app, name).await
+    }
+}
+
+async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
+    let found = service::list(app, "", Some(name), "", 1).await?;
+    let user = found.into_iter().next();
+    user.map(|user| user.id).ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+}
+
+/// Who started the process, as the audit log names them.
+fn system_user() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "unknown".to_owned());
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// Reads the configuration; flags of a command come as `(key, value)`.
+pub(super) fn load(arguments: &Arguments, flags: &[(&str, Option<&str>)]) -> Result<Config, CliError> {
+    let mut sources = Sources::from_process(arguments.config.as_deref())?;
+    for set in &arguments.set {
+        let (key, value) = set.split_once('=').ok_or_else(|| CliError::Refused(format!("`--set {set}` is not KEY=VALUE")))?;
+        sources = sources.with_flag(key, value);
+    }
+    for (key, value) in flags {
+        if let Some(value) = value {
+            sources = sources.with_flag(*key, *value);
+        }
+    }
+    Ok(Config::load(&sources)?)
+}
+
+/// What the configuration means for a start. `bound` is the address that is listened on; commands that
+/// serve nothing issue no tokens and need no issuer.
+pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> Options {
+    let issuer = bound.map_or_else(|| config.issuer(), |bound| config.issuer_at(bound)).unwrap_or_default();
+    Options {
+        database_url: config.database.url.clone(),
+        master_key: config.master_key.clone(),
+        algorithm: match config.tokens.algorithm {
+            SigningAlgorithm::Es256 => rolecall::token::Algorithm::Es256,
+            SigningAlgorithm::Hs256 => rolecall::token::Algorithm::Hs256,
+        },
+        secret: config.tokens.secret.clone(),
+        settings: Settings {
+            audience: config.tokens.audience.clone().unwrap_or_else(|| issuer.clone()),
+            issuer,
+            access_ttl: config.tokens.access_ttl,
+            max_token_bytes: config.tokens.max_bytes,
+            registration_open: config.registration.mode == RegistrationMode::Open,
+            registration_roles: config.registration.roles.iter().cloned().collect(),
+            password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
+            exempt_users: BTreeSet::new(),
+        },
+        scheme: config.passwords.scheme,
+        min_length: config.passwords.min_length,
+        clock: Arc::new(SystemClock),
+    }
+}
