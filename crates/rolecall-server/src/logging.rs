@@ -1,1 +1,228 @@
-//! temp
+//! The log: one event a line, whatever the values in it hold.
+//!
+//! INVARIANT: control characters, line separators and characters that turn the direction of
+//! writing are escaped before a line leaves the process, so no value can forge a second event
+//! or drive a terminal (CWE-117). Lines are bounded.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write};
+
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _};
+
+use crate::config::{Log, LogFormat};
+
+/// Longer lines are cut.
+const MAX_LINE: usize = 8 * 1024;
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    /// The filter of `log.level` cannot be read.
+    #[error("`log.level` is not a level or filter")]
+    Filter,
+    /// Somebody else has set up logging in this process.
+    #[error("logging has been set up already")]
+    Twice,
+}
+
+/// Sends the events of this process to standard error, as `log` says.
+///
+/// # Errors
+///
+/// [`LoggingError`].
+pub fn init(log: &Log) -> Result<(), LoggingError> {
+    let json = match log.format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    };
+    let subscriber = subscriber(&log.level, json, io::stderr)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LoggingError::Twice)
+}
+
+fn subscriber<W>(
+    level: &str,
+    json: bool,
+    writer: W,
+) -> Result<impl tracing::Subscriber + Send + Sync + use<W>, LoggingError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::try_new(level).map_err(|_| LoggingError::Filter)?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(OneLine {
+            inner: writer,
+            json,
+        });
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = if json {
+        lines.json().flatten_event(true).with_filter(filter).boxed()
+    } else {
+        lines.with_filter(filter).boxed()
+    };
+    Ok(Registry::default().with(layer))
+}
+
+/// Makes each event one harmless line.
+struct OneLine<W> {
+    inner: W,
+    json: bool,
+}
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
+    type Writer = Line<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line {
+            inner: self.inner.make_writer(),
+            json: self.json,
+        }
+    }
+}
+
+/// The writer of one event, which comes in one piece.
+struct Line<W> {
+    inner: W,
+    json: bool,
+}
+
+impl<W: Write> Write for Line<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let mut line = shorten(line, self.json).into_owned();
+        line = escape(&line);
+        line.push('\n');
+        self.inner.write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Cuts a long line; as JSON it stays an object.
+fn shorten(line: &str, json: bool) -> Cow<'_, str> {
+    if line.len() <= MAX_LINE {
+        return Cow::Borrowed(line);
+    }
+    let room = if json { MAX_LINE / 2 } else { MAX_LINE };
+    let head: &str = line
+        .get(..line.floor_char_boundary(room))
+        .unwrap_or_default();
+    if json {
+        Cow::Owned(serde_json::json!({ "cut": true, "line": head }).to_string())
+    } else {
+        Cow::Owned(format!("{head} (cut)"))
+    }
+}
+
+/// Escapes as JSON does, so that a JSON line stays what it says.
+fn escape(line: &str) -> String {
+    let mut escaped = String::with_capacity(line.len() + 1);
+    for letter in line.chars() {
+        if is_dangerous(letter) {
+            // All of these are in the basic plane. Infallible for a `String`.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(letter));
+        } else {
+            escaped.push(letter);
+        }
+    }
+    escaped
+}
+
+fn is_dangerous(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(json: bool, level: &str, events: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = subscriber(level, json, move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, events);
+        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
+    }
+
+    const EVIL: &str =
+        "alice\r\n2026-01-01 INFO forged\u{1b}[31m\u{2028}\u{202e}\u{85}\0\"}{\"level\":\"x\"";
+
+    #[test]
+    fn no_value_makes_a_second_line_or_reaches_the_terminal() {
+        for json in [false, true] {
+            let output = logged(json, "info", || {
+                tracing::info!(name = EVIL, display = %EVIL, "message {EVIL}");
+                tracing::info_span!("s", name = %EVIL).in_scope(|| tracing::warn!("second"));
+            });
+            let lines: Vec<&str> = output.lines().collect();
+            assert_eq!(lines.len(), 2, "{output}");
+            assert!(
+                !output.trim_end().replace('\n', "").contains(is_dangerous),
+                "{output:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn json_lines_are_json_and_keep_the_values() {
+        let output = logged(true, "info", || tracing::info!(name = EVIL, "hello"));
+        let line: serde_json::Value = serde_json::from_str(&output).unwrap();
+        assert_eq!(line["name"], EVIL);
+        assert_eq!(line["message"], "hello");
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn a_very_long_value_is_cut_and_json_stays_json() {
+        let long = "x\u{e9}\"".repeat(400_000);
+        for json in [false, true] {
+            let output = logged(json, "info", || tracing::info!(name = %long, "hello"));
+            assert_eq!(output.lines().count(), 1);
+            assert!(output.len() < 3 * MAX_LINE, "{}", output.len());
+            if json {
+                let line: serde_json::Value = serde_json::from_str(&output).unwrap();
+                assert_eq!(line["cut"], true);
+            }
+        }
+    }
+
+    #[test]
+    fn the_level_decides_what_is_written() {
+        let output = logged(false, "warn", || {
+            tracing::info!("quiet");
+            tracing::error!("loud");
+        });
+        assert!(output.contains("loud") && !output.contains("quiet"));
+        assert!(matches!(
+            subscriber("a=b=c", false, io::sink).err(),
+            Some(LoggingError::Filter)
+        ));
+    }
+}

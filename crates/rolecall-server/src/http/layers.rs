@@ -1,0 +1,223 @@
+//! What surrounds every route: request ids, the log line, safe headers, limits.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::Limited;
+use ipnet::IpNet;
+use rolecall::Problem;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+
+use super::client_address::ClientAddress;
+use super::cors::{CorsOrigins, cors};
+use crate::ids::random_token;
+
+/// The largest body of a request.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Longer paths are cut in the log.
+const MAX_LOGGED_PATH: usize = 200;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the layers need to know.
+#[derive(Clone, Debug)]
+pub struct LayerOptions {
+    /// Who may call from web pages of other origins.
+    pub cors: CorsOrigins,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The largest body of a request in bytes.
+    pub max_body_bytes: usize,
+}
+
+impl Default for LayerOptions {
+    fn default() -> Self {
+        Self {
+            cors: CorsOrigins::default(),
+            trusted_proxies: Vec::new(),
+            max_body_bytes: MAX_BODY_BYTES,
+        }
+    }
+}
+
+/// The id of a request: in its extensions, in the log, and as `x-request-id` in the answer.
+/// It is always made here; what a client sends is ignored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RequestId(pub String);
+
+/// Whose request it was, for the log line: a handler or layer puts it into the extensions of
+/// its answer. An id, never a name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LoggedSubject(pub String);
+
+/// Puts all layers around `app`.
+///
+/// From the outside in: request id and log line, safe headers, panics become 500, CORS, error
+/// answers without a body of their own become problems, the body limit.
+pub fn wrap(app: Router, options: LayerOptions) -> Router {
+    let options = Arc::new(options);
+    let cors_origins = Arc::new(options.cors.clone());
+    let mut app = app
+        .layer(from_fn_with_state(options.max_body_bytes, limit_body))
+        .layer(from_fn(describe_errors))
+        .layer(CatchPanicLayer::custom(panicked));
+    if !cors_origins.is_empty() {
+        app = app.layer(from_fn_with_state(cors_origins, cors));
+    }
+    app.layer(from_fn(protect))
+        .layer(from_fn_with_state(options, identify_and_log))
+}
+
+/// Gives the request its id and its client's address, and writes the log line.
+async fn identify_and_log(
+    State(options): State<Arc<LayerOptions>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let id = random_token(96).unwrap_or_default();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let client = peer.map_or_else(ClientAddress::default, |ConnectInfo(peer)| {
+        ClientAddress::find(peer.ip(), request.headers(), &options.trusted_proxies)
+    });
+    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(client.clone());
+    let method = request.method().clone();
+    let path = logged_path(&request);
+    let span = tracing::info_span!("request", id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    let subject = response.extensions().get::<LoggedSubject>();
+    let _entered = span.entered();
+    tracing::info!(
+        method = method.as_str(),
+        path,
+        status = response.status().as_u16(),
+        microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        client = client.as_str(),
+        subject = subject.map(|LoggedSubject(id)| id.as_str()),
+        "request"
+    );
+    response
+}
+
+/// The route's pattern; or, where there is none, the path without its query.
+fn logged_path(request: &Request) -> String {
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or(request.uri().path(), MatchedPath::as_str);
+    path.chars().take(MAX_LOGGED_PATH).collect()
+}
+
+/// Headers that keep browsers from doing more with an answer than showing it. Those that the
+/// handler set stay.
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (CACHE_CONTROL, "no-store"),
+    ] {
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// What went wrong is for the log only, and the panic hook has written it.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a request panicked");
+    describe(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}
+
+/// Error answers that are empty or plain text come from the libraries below; their texts name
+/// Rust types. They become problems; headers such as `Allow` stay.
+async fn describe_errors(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || !is_plain(response.headers()) {
+        return response;
+    }
+    let (parts, _) = response.into_parts();
+    let mut described = describe(status).into_response();
+    for (name, value) in &parts.headers {
+        if *name != CONTENT_TYPE && *name != CONTENT_LENGTH {
+            described.headers_mut().append(name, value.clone());
+        }
+    }
+    described.extensions_mut().extend(parts.extensions);
+    described
+}
+
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_none_or(|value| value.as_bytes().starts_with(b"text/plain"))
+}
+
+fn describe(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::BAD_REQUEST => ("bad_request", "the request cannot be read"),
+        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this address"),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            "this address does not take this method",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body of the request is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "unsupported_media_type",
+            "the body of the request has a type that is not taken here",
+        ),
+        StatusCode::UNPROCESSABLE_ENTITY => (
+            "invalid_request",
+            "the request is not what this address takes",
+        ),
+        status if status.is_client_error() => ("bad_request", "the request cannot be answered"),
+        _ => ("internal", "something went wrong on the server"),
+    };
+    Problem::new(status, code, detail)
+}
+
+/// Refuses a body that says it is too large before reading it, and stops reading one that
+/// turns out to be.
+async fn limit_body(State(max): State<usize>, request: Request, next: Next) -> Response {
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
+        return describe(StatusCode::PAYLOAD_TOO_LARGE)
+            .with("max_bytes", max)
+            .with_header(CONNECTION, HeaderValue::from_static("close"))
+            .into_response();
+    }
+    next.run(request.map(|body| Body::new(Limited::new(body, max))))
+        .await
+}
+
+#[cfg(test)]
+mod tests;
