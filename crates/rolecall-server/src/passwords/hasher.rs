@@ -44,7 +44,7 @@ impl Default for HasherOptions {
 }
 
 /// Whether a password was right.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Verdict {
     /// It was.
     pub matches: bool,
