@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 
 use super::MAX_TOKEN_BYTES;
 use super::algorithm::Algorithm;
+use super::der;
 use super::encoding::encode;
 use super::error::{KeyError, SignError};
 use super::public_part::PublicPart;
-use super::rsa;
 use super::verifying::{VerifyingKey, checked_kid, hmac_key};
 
 /// A key that signs access tokens with one algorithm.
@@ -77,6 +77,9 @@ impl SigningKey {
     /// [`KeyError::Mismatched`] if `der` is no key for `algorithm`, [`KeyError::Weak`] and
     /// [`KeyError::KeyId`].
     pub fn from_pkcs8(algorithm: Algorithm, kid: &str, der: &[u8]) -> Result<Self, KeyError> {
+        if !der::is_one_sequence(der) {
+            return Err(KeyError::Mismatched(algorithm));
+        }
         let material = Material::from_pkcs8(algorithm, der)?;
         let part = material.public_part(algorithm)?;
         Self::from_parts(algorithm, kid, material, part)
@@ -257,7 +260,7 @@ impl Material {
             Self::Ed25519(pair) => Some(PublicPart::Edwards {
                 x: pair.public_key().as_ref().to_vec(),
             }),
-            Self::Rsa(pair) => rsa::read_public_key(pair.public_key().as_ref())
+            Self::Rsa(pair) => der::read_public_key(pair.public_key().as_ref())
                 .map(|(n, e)| PublicPart::Rsa { n, e }),
         };
         part.ok_or(KeyError::Mismatched(algorithm))
