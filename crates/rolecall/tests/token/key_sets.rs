@@ -255,9 +255,9 @@ fn a_key_of_an_unknown_kind_is_passed_over_and_the_others_stay() {
         json!({"kty": "XYZ", "use": "enc", "n": 5}),
         json!({"kty": "oct2"}),
         with(with(ec(), "alg", "ES256K"), "kid", "k1"),
-        with(without(with(ec(), "crv", "P-521"), "alg"), "kid", "k1"),
+        with(without(with(ec(), "crv", "secp256k1"), "alg"), "kid", "k1"),
         with(without(with(okp(), "crv", "X25519"), "alg"), "kid", "k1"),
-        with(with(rsa(), "alg", "RS512"), "kid", "k1"),
+        with(with(rsa(), "alg", "RSA-OAEP"), "kid", "k1"),
     ] {
         let keys = load(&[unknown.clone(), ec()]).unwrap();
         assert_eq!(keys.len(), 1, "{unknown}");

@@ -6,9 +6,29 @@ use serde_json::Value;
 
 use crate::support::*;
 
+const RSA: [Algorithm; 6] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+];
+
+/// All but ES512, which jsonwebtoken does not have; the vectors of RFC 7515 and 7520 stand for it.
+fn shared() -> impl Iterator<Item = Algorithm> {
+    let all = Algorithm::ALL.into_iter();
+    all.filter(|one| *one != Algorithm::Es512)
+}
+
 fn key(algorithm: Algorithm) -> SigningKey {
     if algorithm.is_symmetric() {
         return SigningKey::from_secret(algorithm, Some("shared"), SECRET).unwrap();
+    }
+    if RSA.contains(&algorithm) {
+        // one pair for all: making one takes long
+        let pkcs8 = RS256.to_pkcs8().unwrap();
+        return SigningKey::from_pkcs8(algorithm, "rsa", &pkcs8).unwrap();
     }
     SigningKey::generate(algorithm).unwrap()
 }
@@ -47,7 +67,7 @@ fn validation(algorithm: Algorithm) -> other::Validation {
 
 #[test]
 fn tokens_signed_here_verify_there() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in shared() {
         let key = key(algorithm);
         let claims: rolecall_core::AccessClaims = serde_json::from_value(claims()).unwrap();
         let token = key.sign(&claims).unwrap();
@@ -68,7 +88,7 @@ fn tokens_signed_here_verify_there() {
 
 #[test]
 fn tokens_signed_there_verify_here() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in shared() {
         let key = key(algorithm);
         let mut header = other::Header::new(name(algorithm));
         header.typ = Some("at+jwt".to_owned());
@@ -82,8 +102,13 @@ fn tokens_signed_there_verify_here() {
 
 #[test]
 fn neither_side_verifies_a_token_of_another_key() {
-    for algorithm in Algorithm::ALL.into_iter().filter(|one| !one.is_symmetric()) {
-        let (ours, theirs) = (key(algorithm), key(algorithm));
+    for algorithm in [
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::EdDsa,
+        Algorithm::Rs256,
+    ] {
+        let (ours, theirs) = (key(algorithm), SigningKey::generate(algorithm).unwrap());
         let token = sign(&theirs, &header(&ours), &claims());
         let read = other::decode::<Value>(&token, &decoding_key(&ours), &validation(algorithm));
         assert!(read.is_err() && verify(&only(&ours), &token).is_err());

@@ -2,14 +2,10 @@
 //!
 //! They lie beside the project, not in it; where they are missing the tests say what they left out.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rolecall::token::{Algorithm, KeyError, KeySet, VerifyingKey, jws};
 use serde_json::{Value, json};
-
-/// The algorithms that rolecall does not offer: good signatures with them must be refused.
-const NOT_OFFERED: [&str; 5] = ["RS384", "RS512", "PS384", "PS512", "ES512"];
 
 fn read(file: &str, purpose: &str) -> Option<Value> {
     let folder = std::env::var_os("ROLECALL_VECTORS").map_or_else(
@@ -28,6 +24,7 @@ fn told(case: &Value) -> Option<Algorithm> {
     match case["id"].as_str().unwrap() {
         "rfc7515/A.1" => Some(Algorithm::Hs256),
         "rfc7515/A.2" | "rfc7520/4_1" => Some(Algorithm::Rs256),
+        "rfc7520/4_2" => Some(Algorithm::Ps384),
         _ => None,
     }
 }
@@ -52,41 +49,27 @@ fn is_accepted(case: &Value) -> bool {
     load(case).is_ok_and(|keys| jws::verify(&keys, &token).is_ok())
 }
 
-fn algorithm_of(case: &Value) -> Option<String> {
-    let header = case["jws"].as_str()?.split('.').next()?;
-    let header: Value = serde_json::from_slice(&crate::support::decode(header)).ok()?;
-    Some(header["alg"].as_str()?.to_owned())
-}
-
 #[test]
 fn every_case_is_answered_as_a_strict_verifier_must() {
     let Some(file) = read("jws_flat.json", "every case of jws_flat.json") else {
         return;
     };
+    let (mut wrong, mut accepted) = (Vec::new(), 0);
     let cases = file["tests"].as_array().unwrap();
-    let (mut wrong, mut not_offered) = (Vec::new(), BTreeMap::<String, usize>::new());
-    let (mut accepted, mut refused) = (0, 0);
     for case in cases {
-        let id = case["id"].as_str().unwrap();
-        let mut expected = case["strict"] == "valid";
-        if expected {
-            let algorithm = algorithm_of(case).unwrap();
-            if NOT_OFFERED.contains(&algorithm.as_str()) {
-                *not_offered.entry(algorithm).or_default() += 1;
-                expected = false;
-            }
-        }
         let answer = is_accepted(case);
-        *(if answer { &mut accepted } else { &mut refused }) += 1;
-        if answer != expected {
-            wrong.push(format!("{id}: {} ({})", case["comment"], case["strict"]));
+        accepted += usize::from(answer);
+        if answer != (case["strict"] == "valid") {
+            wrong.push(format!("{}: {}", case["id"], case["comment"]));
         }
     }
-    println!("{accepted} accepted, {refused} refused, not offered: {not_offered:?}");
+    println!("{} cases, {accepted} accepted", cases.len());
     assert_eq!(wrong, Vec::<String>::new());
-    assert!(accepted >= 30 && refused >= 400, "{accepted} {refused}");
-    let names: Vec<&str> = not_offered.keys().map(String::as_str).collect();
-    assert!(names.iter().all(|name| name.parse::<Algorithm>().is_err()));
+    assert!(
+        accepted >= 60 && cases.len() >= 501,
+        "{accepted} of {}",
+        cases.len()
+    );
 }
 
 #[test]
@@ -153,6 +136,8 @@ fn the_examples_of_the_rfcs_verify_by_the_algorithm_of_their_key() {
         ("rfc7515/A.1", Algorithm::Hs256),
         ("rfc7515/A.2", Algorithm::Rs256),
         ("rfc7515/A.3", Algorithm::Es256),
+        ("rfc7515/A.4", Algorithm::Es512),
+        ("rfc7520/4_2", Algorithm::Ps384),
         ("rfc8037/A.4", Algorithm::EdDsa),
     ] {
         let case = find(id);
