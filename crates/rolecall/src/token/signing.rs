@@ -299,3 +299,77 @@ impl Material {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rolecall_core::{Audience, SubjectKind};
+
+    use super::*;
+    use crate::token::encoding::decode;
+
+    fn claims() -> AccessClaims {
+        AccessClaims {
+            iss: "https://id.example".into(),
+            sub: "u1".into(),
+            subject_kind: SubjectKind::User,
+            aud: Audience::One("https://api.example".into()),
+            client_id: "rolecall".into(),
+            iat: 1,
+            exp: 2,
+            jti: "t1".into(),
+            sid: None,
+            auth_time: None,
+            username: "alice".into(),
+            roles: vec![],
+            scope: String::new(),
+            tenant: None,
+            narrowed: false,
+            rev: 0,
+            era: String::new(),
+        }
+    }
+
+    fn header_of(key: &SigningKey) -> Value {
+        let token = key.sign(&claims()).unwrap();
+        let header = decode(token.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice(&header).unwrap()
+    }
+
+    #[test]
+    fn the_header_holds_algorithm_type_and_key_id_and_nothing_else() {
+        let key = SigningKey::from_secret(Algorithm::Hs256, Some("k\"1"), &[7; 32]).unwrap();
+        let expected = json!({"alg": "HS256", "typ": "at+jwt", "kid": "k\"1"});
+        assert_eq!(header_of(&key), expected);
+        let key = SigningKey::from_secret(Algorithm::Hs256, None, &[7; 32]).unwrap();
+        assert_eq!(header_of(&key), json!({"alg": "HS256", "typ": "at+jwt"}));
+    }
+
+    #[test]
+    fn a_token_that_no_guard_would_read_is_not_signed() {
+        let key = SigningKey::from_secret(Algorithm::Hs256, None, &[7; 32]).unwrap();
+        let mut claims = claims();
+        claims.scope = "s".repeat(MAX_TOKEN_BYTES * 3 / 4);
+        assert_eq!(key.sign(&claims), Err(SignError::TooLong));
+        claims.scope.truncate(MAX_TOKEN_BYTES * 3 / 4 - 400);
+        assert!(key.sign(&claims).unwrap().len() <= MAX_TOKEN_BYTES);
+    }
+
+    #[test]
+    fn two_generated_keys_share_neither_id_nor_key() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256] {
+            let keys = [(); 2].map(|()| SigningKey::generate(algorithm).unwrap());
+            let [one, two] = &keys;
+            assert_ne!(one.kid(), two.kid());
+            assert!(one.kid().is_some_and(|kid| kid.len() >= 22));
+            assert_ne!(one.sign(&claims()), two.sign(&claims()));
+        }
+    }
+
+    #[test]
+    fn keys_can_be_used_from_every_thread() {
+        fn shared<T: Send + Sync + 'static>() {}
+        shared::<SigningKey>();
+        shared::<VerifyingKey>();
+        shared::<crate::token::KeySet>();
+    }
+}

@@ -1,5 +1,8 @@
 //! Headers that offer keys, name keys, ask for extensions or are of another kind.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
 use rolecall::token::{Algorithm, KeySet, Reason, SigningKey, TokenError, VerifyingKey};
 use serde_json::{Value, json};
 
@@ -39,6 +42,19 @@ fn jwk_header_key_is_never_used() {
     assert_foreign_key_refused(|mallory| vec![("jwk", mallory.public_jwk().unwrap())]);
     assert_ignored("jwk", ES256.public_jwk().unwrap());
     assert_ignored("jwk", json!({"kty": "oct", "k": ""}));
+}
+
+#[test]
+fn jku_and_x5u_headers_open_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    for name in ["jku", "x5u"] {
+        assert_ignored(name, url.as_str().into());
+        assert_foreign_key_refused(|_| vec![(name, url.as_str().into())]);
+    }
+    let waiting = listener.accept().map(|_| ()).unwrap_err();
+    assert_eq!(waiting.kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
