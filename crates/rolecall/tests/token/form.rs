@@ -94,6 +94,17 @@ fn huge_nesting_in_header_or_payload_is_refused_without_overflow() {
 }
 
 #[test]
+fn nesting_of_claims_is_bounded_at_sixteen() {
+    // the claims themselves are the first level
+    let nested = |depth: usize| {
+        let value = (1..depth).fold(json!(1), |inner, _| json!([inner]));
+        sign(&HS256, &header(&HS256), &with(claims(), "x", value))
+    };
+    assert!(verify(&only(&HS256), &nested(16)).is_ok());
+    assert_refused(&HS256, &nested(17), Reason::Claims);
+}
+
+#[test]
 fn polyglot_json_serialisation_is_refused() {
     let good = token(&HS256);
     let parts: Vec<&str> = good.split('.').collect();

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use rolecall::token::{KeySet, SigningKey, dangerous, jws};
 use rolecall_core::{AccessClaims, Audience, SubjectKind};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -79,7 +80,7 @@ proptest! {
         payload in "(?s).{0,90}",
         signature in vec(any::<u8>(), 0..90),
     ) {
-        let header = serde_json::json!({"alg": alg, "kid": kid, "typ": "at+jwt"}).to_string();
+        let header = json!({"alg": alg, "kid": kid, "typ": "at+jwt"}).to_string();
         assert_nothing_reads(&format!("{}.{}", signed_part(&header, &payload), encode(signature)));
     }
 
@@ -97,6 +98,45 @@ proptest! {
     ]) {
         if let Ok(keys) = KeySet::from_jwks(&text) {
             prop_assert!(keys.iter().all(|key| key.public_jwk().is_none()));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_stored_key_with_any_byte_changed_never_panics_nor_signs_for_the_old_key(
+        place in any::<prop::sample::Index>(),
+        change in 1..=255u8,
+    ) {
+        for key in [&*ES256, &*EDDSA] {
+            let mut stored = key.to_pkcs8().unwrap().to_vec();
+            stored[place.index(key.to_pkcs8().unwrap().len())] ^= change;
+            let loaded = SigningKey::from_pkcs8(key.algorithm(), key.kid().unwrap(), &stored);
+            // what loads all the same is the same key (an attribute changed) or another one: each
+            // signs only what its own public half verifies
+            if let Ok(loaded) = loaded {
+                prop_assert!(verify(&only(&loaded), &token(&loaded)).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_published_key_with_any_character_changed_is_refused_or_another_key(
+        place in any::<prop::sample::Index>(),
+        character in any::<char>(),
+    ) {
+        for key in [&*ES256, &*EDDSA] {
+            let good = json!({"keys": [key.public_jwk().unwrap()]}).to_string();
+            let mut characters: Vec<char> = good.chars().collect();
+            let place = place.index(characters.len());
+            characters[place] = character;
+            let changed: String = characters.into_iter().collect();
+            if let Ok(keys) = KeySet::from_jwks(&changed) {
+                // the id may have changed, or gone; the key may not
+                let ours = key.verifying_key().thumbprint();
+                let same = keys.iter().any(|one| one.thumbprint() == ours);
+                prop_assert!(same || verify(&keys, &token(key)).is_err());
+            }
         }
     }
 }
