@@ -35,7 +35,9 @@ fn published_keys_load_and_verify_what_was_signed() {
         assert!(verify(&keys, &token(key)).is_ok());
         assert!(keys.contains(key.verifying_key().fingerprint()));
     }
-    assert!(verify(&load(&[oct()]).unwrap(), &token(&HS256)).is_ok());
+    let secret = load(&[oct()]).unwrap();
+    assert!(verify(&secret, &token(&HS256)).is_ok());
+    assert!(secret.is_symmetric() && !keys.is_symmetric() && !KeySet::empty().is_symmetric());
 }
 
 #[test]
