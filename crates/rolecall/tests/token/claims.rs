@@ -353,7 +353,7 @@ fn claims_that_other_issuers_leave_out_mean_nothing() {
         ("u9", "")
     );
     assert!(claims.roles.is_empty() && claims.scope.is_empty() && claims.era.is_empty());
-    assert!(!claims.narrowed && claims.rev == 0 && claims.jti.is_empty());
+    assert!(!claims.narrowed && claims.rev == 0 && claims.jti.is_empty() && !claims.has_scope);
     assert!(claims.tenant.is_none() && claims.sid.is_none() && claims.nbf.is_none());
     assert!(claims.other.is_empty());
 }
@@ -400,6 +400,7 @@ fn every_claim_is_read_as_written() {
         (Some("acme"), true)
     );
     assert_eq!((claims.rev, claims.era.as_str()), (7, "e1"));
+    assert!(claims.has_scope);
     assert_eq!(claims.key, HS256.verifying_key().fingerprint());
 }
 
