@@ -28,12 +28,22 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
     /// Ed25519, which JOSE calls `EdDSA`.
     EdDsa,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    Rs512,
     /// RSASSA-PSS with SHA-256.
     Ps256,
+    /// RSASSA-PSS with SHA-384.
+    Ps384,
+    /// RSASSA-PSS with SHA-512.
+    Ps512,
 }
 
 /// What kind of key an algorithm takes: the `kty` of RFC 7517 section 4.1.
@@ -52,15 +62,20 @@ pub struct ParseAlgorithmError;
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Hs256,
         Self::Hs384,
         Self::Hs512,
         Self::Es256,
         Self::Es384,
+        Self::Es512,
         Self::EdDsa,
         Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
         Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
     ];
 
     /// The JOSE name, as in the `alg` header.
@@ -72,9 +87,14 @@ impl Algorithm {
             Self::Hs512 => "HS512",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
             Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
         }
     }
 
@@ -87,9 +107,11 @@ impl Algorithm {
     pub(super) const fn key_type(self) -> KeyType {
         match self {
             Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyType::Octets,
-            Self::Es256 | Self::Es384 => KeyType::EllipticCurve,
+            Self::Es256 | Self::Es384 | Self::Es512 => KeyType::EllipticCurve,
             Self::EdDsa => KeyType::Edwards,
-            Self::Rs256 | Self::Ps256 => KeyType::Rsa,
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => {
+                KeyType::Rsa
+            }
         }
     }
 
@@ -108,6 +130,7 @@ impl Algorithm {
         match self {
             Self::Es256 => Some(("P-256", 32)),
             Self::Es384 => Some(("P-384", 48)),
+            Self::Es512 => Some(("P-521", 66)),
             Self::EdDsa => Some(("Ed25519", 32)),
             _ => None,
         }

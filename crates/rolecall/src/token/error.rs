@@ -87,7 +87,7 @@ impl Reason {
             Self::Algorithm => "algorithm",
             Self::UnknownKey => "unknown_key",
             Self::Signature => "signature",
-            Self::Type => "type",
+            Self::Type => "typ",
             Self::Claims => "claims",
             Self::Issuer => "issuer",
             Self::Audience => "audience",

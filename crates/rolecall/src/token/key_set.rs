@@ -109,6 +109,14 @@ impl KeySet {
         self.keys.is_empty()
     }
 
+    /// Whether its keys are shared secrets.
+    ///
+    /// A set that was fetched must not be: whoever can fetch it could sign.
+    #[must_use]
+    pub fn is_symmetric(&self) -> bool {
+        self.keys.iter().any(|key| key.algorithm().is_symmetric())
+    }
+
     /// The keys, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.keys.iter()

@@ -46,6 +46,7 @@
 mod algorithm;
 mod claims;
 pub mod dangerous;
+mod der;
 mod encoding;
 mod error;
 mod json;

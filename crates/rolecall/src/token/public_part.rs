@@ -1,7 +1,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    EcdsaVerificationAlgorithm, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 use serde_json::{Map, Value};
 
@@ -22,32 +24,23 @@ impl PublicPart {
     /// Checks the key and makes the object that verifies with it.
     pub(super) fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
         let mismatched = KeyError::Mismatched(algorithm);
-        let parsed = match (algorithm, self) {
-            (Algorithm::Es256 | Algorithm::Es384, Self::EllipticCurve { x, y }) => {
-                let length = algorithm.curve().map(|(_, length)| length);
-                if length != Some(x.len()) || length != Some(y.len()) {
-                    return Err(mismatched);
-                }
-                let point = [&[4], x.as_slice(), y].concat();
-                if algorithm == Algorithm::Es256 {
-                    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                } else {
-                    ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point)
-                }
+        let length = algorithm.curve().map(|(_, length)| length);
+        let has_length = |coordinate: &[u8]| length == Some(coordinate.len());
+        let parsed = match self {
+            Self::EllipticCurve { x, y } if has_length(x) && has_length(y) => {
+                let scheme = ecdsa(algorithm).ok_or(mismatched.clone())?;
+                // SEC 1 section 2.3.3: an uncompressed point
+                ParsedPublicKey::new(scheme, [&[4], x.as_slice(), y].concat())
             }
-            (Algorithm::EdDsa, Self::Edwards { x }) if x.len() == 32 => {
+            Self::Edwards { x } if algorithm == Algorithm::EdDsa && has_length(x) => {
                 if has_low_order(x) {
                     return Err(KeyError::Weak("a point of low order"));
                 }
                 ParsedPublicKey::new(&ED25519, x)
             }
-            (Algorithm::Rs256 | Algorithm::Ps256, Self::Rsa { n, e }) => {
+            Self::Rsa { n, e } => {
+                let scheme = rsa_scheme(algorithm).ok_or(mismatched.clone())?;
                 rsa::check(n, e)?;
-                let scheme = if algorithm == Algorithm::Rs256 {
-                    &RSA_PKCS1_2048_8192_SHA256
-                } else {
-                    &RSA_PSS_2048_8192_SHA256
-                };
                 RsaPublicKeyComponents { n, e }.to_parsed_public_key(scheme)
             }
             _ => return Err(mismatched),
@@ -93,6 +86,27 @@ impl PublicPart {
             .collect();
         let text = format!("{{{}}}", members.join(","));
         encode(digest(&SHA256, text.as_bytes()).as_ref())
+    }
+}
+
+fn ecdsa(algorithm: Algorithm) -> Option<&'static EcdsaVerificationAlgorithm> {
+    match algorithm {
+        Algorithm::Es256 => Some(&ECDSA_P256_SHA256_FIXED),
+        Algorithm::Es384 => Some(&ECDSA_P384_SHA384_FIXED),
+        Algorithm::Es512 => Some(&ECDSA_P521_SHA512_FIXED),
+        _ => None,
+    }
+}
+
+fn rsa_scheme(algorithm: Algorithm) -> Option<&'static RsaParameters> {
+    match algorithm {
+        Algorithm::Rs256 => Some(&RSA_PKCS1_2048_8192_SHA256),
+        Algorithm::Rs384 => Some(&RSA_PKCS1_2048_8192_SHA384),
+        Algorithm::Rs512 => Some(&RSA_PKCS1_2048_8192_SHA512),
+        Algorithm::Ps256 => Some(&RSA_PSS_2048_8192_SHA256),
+        Algorithm::Ps384 => Some(&RSA_PSS_2048_8192_SHA384),
+        Algorithm::Ps512 => Some(&RSA_PSS_2048_8192_SHA512),
+        _ => None,
     }
 }
 

@@ -37,33 +37,6 @@ pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Takes modulus and exponent out of an `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
-pub(super) fn read_public_key(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (body, rest) = read_element(der, 0x30)?;
-    let (n, body) = read_element(body, 0x02)?;
-    let (e, body) = read_element(body, 0x02)?;
-    let minimal = |number: &[u8]| number.strip_prefix(&[0]).unwrap_or(number).to_vec();
-    (rest.is_empty() && body.is_empty()).then(|| (minimal(n), minimal(e)))
-}
-
-/// The content of a DER element with `tag`, and what follows it.
-fn read_element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (first, rest) = der.split_first()?;
-    let (length, rest) = rest.split_first()?;
-    let (length, rest) = match length {
-        0..=0x7f => (usize::from(*length), rest),
-        0x81 | 0x82 => {
-            let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x0f))?;
-            let length = bytes
-                .iter()
-                .fold(0, |sum, byte| sum * 256 + usize::from(*byte));
-            (length, rest)
-        }
-        _ => return None,
-    };
-    (*first == tag).then(|| rest.split_at_checked(length))?
-}
-
 /// FIPS 186-5 appendix A.1.1: odd and above 2^16; aws-lc takes at most 33 bits.
 fn check_exponent(e: &[u8]) -> Result<(), KeyError> {
     if e.len() > 5 {
@@ -185,6 +158,7 @@ mod tests {
             &[3],
             &[0xff, 0xff],
             &[1, 0, 0],
+            &[1, 0, 2],
             &[0, 1, 0, 1],
             &[1, 0, 0, 0, 0, 1],
         ] {

@@ -5,8 +5,10 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{SystemRandom, fill};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaKeyPair, RsaSignatureEncoding,
 };
 use rolecall_core::AccessClaims;
 use serde_json::{Value, json};
@@ -14,10 +16,10 @@ use zeroize::Zeroizing;
 
 use super::MAX_TOKEN_BYTES;
 use super::algorithm::Algorithm;
+use super::der;
 use super::encoding::encode;
 use super::error::{KeyError, SignError};
 use super::public_part::PublicPart;
-use super::rsa;
 use super::verifying::{VerifyingKey, checked_kid, hmac_key};
 
 /// A key that signs access tokens with one algorithm.
@@ -46,7 +48,7 @@ enum Material {
     Hmac(Box<hmac::Key>),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Rsa(RsaKeyPair),
+    Rsa(RsaKeyPair, &'static RsaSignatureEncoding),
 }
 
 impl SigningKey {
@@ -64,7 +66,7 @@ impl SigningKey {
             let (kid, secret) = random.split_at(16);
             return Self::from_secret(algorithm, Some(&encode(kid)), secret);
         }
-        let material = Material::generate(algorithm).map_err(|_| KeyError::Generation)?;
+        let material = Material::generate(algorithm)?;
         let part = material.public_part(algorithm)?;
         let kid = part.thumbprint(algorithm);
         Self::from_parts(algorithm, &kid, material, part)
@@ -77,6 +79,9 @@ impl SigningKey {
     /// [`KeyError::Mismatched`] if `der` is no key for `algorithm`, [`KeyError::Weak`] and
     /// [`KeyError::KeyId`].
     pub fn from_pkcs8(algorithm: Algorithm, kid: &str, der: &[u8]) -> Result<Self, KeyError> {
+        if !der::is_one_sequence(der) {
+            return Err(KeyError::Mismatched(algorithm));
+        }
         let material = Material::from_pkcs8(algorithm, der)?;
         let part = material.public_part(algorithm)?;
         Self::from_parts(algorithm, kid, material, part)
@@ -153,7 +158,7 @@ impl SigningKey {
             Material::Hmac(_) => None,
             Material::Ecdsa(pair) => pair.to_pkcs8v1().ok().map(|der| copy(der.as_ref())),
             Material::Ed25519(pair) => pair.to_pkcs8().ok().map(|der| copy(der.as_ref())),
-            Material::Rsa(pair) => {
+            Material::Rsa(pair, _) => {
                 let der = AsDer::<Pkcs8V1Der<'_>>::as_der(pair).ok()?;
                 Some(copy(der.as_ref()))
             }
@@ -186,7 +191,7 @@ impl SigningKey {
 
     fn sign_parts(&self, header: &str, payload: &[u8]) -> Result<String, SignError> {
         let mut token = format!("{header}.{}", encode(payload));
-        let signature = self.material.sign(self.algorithm(), token.as_bytes())?;
+        let signature = self.material.sign(token.as_bytes())?;
         token.push('.');
         token.push_str(&encode(&signature));
         Ok(token)
@@ -202,40 +207,50 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-fn ecdsa(algorithm: Algorithm) -> &'static EcdsaSigningAlgorithm {
-    if algorithm == Algorithm::Es384 {
-        &ECDSA_P384_SHA384_FIXED_SIGNING
-    } else {
-        &ECDSA_P256_SHA256_FIXED_SIGNING
+fn ecdsa(algorithm: Algorithm) -> Option<&'static EcdsaSigningAlgorithm> {
+    match algorithm {
+        Algorithm::Es256 => Some(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        Algorithm::Es384 => Some(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::Es512 => Some(&ECDSA_P521_SHA512_FIXED_SIGNING),
+        _ => None,
+    }
+}
+
+fn rsa_scheme(algorithm: Algorithm) -> Option<&'static RsaSignatureEncoding> {
+    match algorithm {
+        Algorithm::Rs256 => Some(&RSA_PKCS1_SHA256),
+        Algorithm::Rs384 => Some(&RSA_PKCS1_SHA384),
+        Algorithm::Rs512 => Some(&RSA_PKCS1_SHA512),
+        Algorithm::Ps256 => Some(&RSA_PSS_SHA256),
+        Algorithm::Ps384 => Some(&RSA_PSS_SHA384),
+        Algorithm::Ps512 => Some(&RSA_PSS_SHA512),
+        _ => None,
     }
 }
 
 impl Material {
-    fn generate(algorithm: Algorithm) -> Result<Self, aws_lc_rs::error::Unspecified> {
-        match algorithm {
-            Algorithm::Es256 | Algorithm::Es384 => {
-                EcdsaKeyPair::generate(ecdsa(algorithm)).map(Self::Ecdsa)
-            }
-            Algorithm::EdDsa => Ed25519KeyPair::generate().map(Self::Ed25519),
-            Algorithm::Rs256 | Algorithm::Ps256 => {
-                RsaKeyPair::generate(KeySize::Rsa3072).map(Self::Rsa)
-            }
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
-                Err(aws_lc_rs::error::Unspecified)
-            }
-        }
+    fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        let material = if let Some(curve) = ecdsa(algorithm) {
+            EcdsaKeyPair::generate(curve).map(Self::Ecdsa)
+        } else if let Some(scheme) = rsa_scheme(algorithm) {
+            RsaKeyPair::generate(KeySize::Rsa3072).map(|pair| Self::Rsa(pair, scheme))
+        } else if algorithm == Algorithm::EdDsa {
+            Ed25519KeyPair::generate().map(Self::Ed25519)
+        } else {
+            return Err(KeyError::Mismatched(algorithm));
+        };
+        material.map_err(|_| KeyError::Generation)
     }
 
     fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
-        let material = match algorithm {
-            Algorithm::Es256 | Algorithm::Es384 => {
-                EcdsaKeyPair::from_pkcs8(ecdsa(algorithm), der).map(Self::Ecdsa)
-            }
-            Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(der).map(Self::Ed25519),
-            Algorithm::Rs256 | Algorithm::Ps256 => RsaKeyPair::from_pkcs8(der).map(Self::Rsa),
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
-                return Err(KeyError::Mismatched(algorithm));
-            }
+        let material = if let Some(curve) = ecdsa(algorithm) {
+            EcdsaKeyPair::from_pkcs8(curve, der).map(Self::Ecdsa)
+        } else if let Some(scheme) = rsa_scheme(algorithm) {
+            RsaKeyPair::from_pkcs8(der).map(|pair| Self::Rsa(pair, scheme))
+        } else if algorithm == Algorithm::EdDsa {
+            Ed25519KeyPair::from_pkcs8(der).map(Self::Ed25519)
+        } else {
+            return Err(KeyError::Mismatched(algorithm));
         };
         material.map_err(|_| KeyError::Mismatched(algorithm))
     }
@@ -257,13 +272,13 @@ impl Material {
             Self::Ed25519(pair) => Some(PublicPart::Edwards {
                 x: pair.public_key().as_ref().to_vec(),
             }),
-            Self::Rsa(pair) => rsa::read_public_key(pair.public_key().as_ref())
+            Self::Rsa(pair, _) => der::read_public_key(pair.public_key().as_ref())
                 .map(|(n, e)| PublicPart::Rsa { n, e }),
         };
         part.ok_or(KeyError::Mismatched(algorithm))
     }
 
-    fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         let failed = |_| SignError::Signature;
         match self {
             Self::Hmac(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
@@ -275,17 +290,86 @@ impl Material {
                 let signature = pair.try_sign(message).map_err(failed)?;
                 Ok(signature.as_ref().to_vec())
             }
-            Self::Rsa(pair) => {
-                let scheme = if algorithm == Algorithm::Ps256 {
-                    &RSA_PSS_SHA256
-                } else {
-                    &RSA_PKCS1_SHA256
-                };
+            Self::Rsa(pair, scheme) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(scheme, &SystemRandom::new(), message, &mut signature)
+                pair.sign(*scheme, &SystemRandom::new(), message, &mut signature)
                     .map_err(failed)?;
                 Ok(signature)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_core::{Audience, SubjectKind};
+
+    use super::*;
+    use crate::token::encoding::decode;
+
+    fn claims() -> AccessClaims {
+        AccessClaims {
+            iss: "https://id.example".into(),
+            sub: "u1".into(),
+            subject_kind: SubjectKind::User,
+            aud: Audience::One("https://api.example".into()),
+            client_id: "rolecall".into(),
+            iat: 1,
+            exp: 2,
+            jti: "t1".into(),
+            sid: None,
+            auth_time: None,
+            username: "alice".into(),
+            roles: vec![],
+            scope: None,
+            tenant: None,
+            narrowed: false,
+            rev: 0,
+            era: String::new(),
+        }
+    }
+
+    fn header_of(key: &SigningKey) -> Value {
+        let token = key.sign(&claims()).unwrap();
+        let header = decode(token.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice(&header).unwrap()
+    }
+
+    #[test]
+    fn the_header_holds_algorithm_type_and_key_id_and_nothing_else() {
+        let key = SigningKey::from_secret(Algorithm::Hs256, Some("k\"1"), &[7; 32]).unwrap();
+        let expected = json!({"alg": "HS256", "typ": "at+jwt", "kid": "k\"1"});
+        assert_eq!(header_of(&key), expected);
+        let key = SigningKey::from_secret(Algorithm::Hs256, None, &[7; 32]).unwrap();
+        assert_eq!(header_of(&key), json!({"alg": "HS256", "typ": "at+jwt"}));
+    }
+
+    #[test]
+    fn a_token_that_no_guard_would_read_is_not_signed() {
+        let key = SigningKey::from_secret(Algorithm::Hs256, None, &[7; 32]).unwrap();
+        let mut claims = claims();
+        claims.scope = Some("s".repeat(MAX_TOKEN_BYTES * 3 / 4));
+        assert_eq!(key.sign(&claims), Err(SignError::TooLong));
+        claims.scope = Some("s".repeat(MAX_TOKEN_BYTES * 3 / 4 - 400));
+        assert!(key.sign(&claims).unwrap().len() <= MAX_TOKEN_BYTES);
+    }
+
+    #[test]
+    fn two_generated_keys_share_neither_id_nor_key() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256] {
+            let keys = [(); 2].map(|()| SigningKey::generate(algorithm).unwrap());
+            let [one, two] = &keys;
+            assert_ne!(one.kid(), two.kid());
+            assert!(one.kid().is_some_and(|kid| kid.len() >= 22));
+            assert_ne!(one.sign(&claims()), two.sign(&claims()));
+        }
+    }
+
+    #[test]
+    fn keys_can_be_used_from_every_thread() {
+        fn shared<T: Send + Sync + 'static>() {}
+        shared::<SigningKey>();
+        shared::<VerifyingKey>();
+        shared::<crate::token::KeySet>();
     }
 }

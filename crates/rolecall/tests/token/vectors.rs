@@ -1,0 +1,149 @@
+//! Published vectors: Wycheproof, RFC 7515, RFC 7520, RFC 8037.
+//!
+//! They lie beside the project, not in it; where they are missing the tests say what they left out.
+
+use std::path::PathBuf;
+
+use rolecall::token::{Algorithm, KeyError, KeySet, VerifyingKey, jws};
+use serde_json::{Value, json};
+
+fn read(file: &str, purpose: &str) -> Option<Value> {
+    let folder = std::env::var_os("ROLECALL_VECTORS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/security/vectors"),
+        PathBuf::from,
+    );
+    let Ok(text) = std::fs::read_to_string(folder.join(file)) else {
+        eprintln!("left out: `{purpose}`, since `{file}` is missing (set ROLECALL_VECTORS)");
+        return None;
+    };
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+/// What the case says, out of band, about an RSA key or a secret that names no algorithm.
+fn told(case: &Value) -> Option<Algorithm> {
+    match case["id"].as_str().unwrap() {
+        "rfc7515/A.1" => Some(Algorithm::Hs256),
+        "rfc7515/A.2" | "rfc7520/4_1" => Some(Algorithm::Rs256),
+        "rfc7520/4_2" => Some(Algorithm::Ps384),
+        _ => None,
+    }
+}
+
+fn load(case: &Value) -> Result<KeySet, KeyError> {
+    let key = &case["key"];
+    if key.get("keys").is_some() {
+        return KeySet::from_jwks(&key.to_string());
+    }
+    let told = told(case);
+    if told.is_none() && !key.is_null() {
+        return KeySet::from_jwks(&json!({ "keys": [key] }).to_string());
+    }
+    KeySet::new(vec![VerifyingKey::from_jwk(&key.to_string(), told)?])
+}
+
+fn is_accepted(case: &Value) -> bool {
+    let token = match &case["jws"] {
+        Value::String(token) => token.clone(),
+        json => json.to_string(),
+    };
+    load(case).is_ok_and(|keys| jws::verify(&keys, &token).is_ok())
+}
+
+#[test]
+fn every_case_is_answered_as_a_strict_verifier_must() {
+    let Some(file) = read("jws_flat.json", "every case of jws_flat.json") else {
+        return;
+    };
+    let (mut wrong, mut accepted) = (Vec::new(), 0);
+    let cases = file["tests"].as_array().unwrap();
+    for case in cases {
+        let answer = is_accepted(case);
+        accepted += usize::from(answer);
+        if answer != (case["strict"] == "valid") {
+            wrong.push(format!("{}: {}", case["id"], case["comment"]));
+        }
+    }
+    println!("{} cases, {accepted} accepted", cases.len());
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(
+        accepted >= 60 && cases.len() >= 501,
+        "{accepted} of {}",
+        cases.len()
+    );
+}
+
+#[test]
+fn every_key_that_is_private_weak_or_not_for_signatures_is_refused_when_loaded() {
+    for file in [
+        "wycheproof_json_web_key_test.json",
+        "wycheproof_json_web_crypto_test.json",
+    ] {
+        let Some(vectors) = read(file, "keys that must not load") else {
+            continue;
+        };
+        for group in vectors["testGroups"].as_array().unwrap() {
+            let comment = group["comment"].as_str().unwrap();
+            if let Some(private) = group.get("private").filter(|key| !key.is_null()) {
+                let symmetric = keys_of(private).iter().all(|key| key["kty"] == "oct");
+                let loaded = KeySet::from_jwks(&json!({"keys": keys_of(private)}).to_string());
+                let good = group["tests"].as_array().unwrap().iter();
+                let good = good.filter(|test| test["result"] == "valid").count();
+                let usable = loaded.is_ok_and(|keys| !keys.is_empty());
+                let encrypts = comment.starts_with("jwe");
+                assert_eq!(
+                    usable,
+                    symmetric && good > 0 && !encrypts,
+                    "{file}: {comment}"
+                );
+            }
+        }
+    }
+}
+
+fn keys_of(key: &Value) -> Vec<Value> {
+    match key.get("keys") {
+        Some(keys) => keys.as_array().unwrap().clone(),
+        None => vec![key.clone()],
+    }
+}
+
+#[test]
+fn a_modulus_of_the_faulty_generator_is_known_by_its_mark() {
+    let Some(vectors) = read("wycheproof_json_web_key_test.json", "the ROCA key") else {
+        return;
+    };
+    let groups = vectors["testGroups"].as_array().unwrap();
+    let group = groups
+        .iter()
+        .find(|group| group["comment"] == "jws_rsa_roca_key")
+        .unwrap();
+    let key = keys_of(&group["public"]).remove(0);
+    let error = VerifyingKey::from_jwk(&key.to_string(), None).unwrap_err();
+    assert!(
+        matches!(&error, KeyError::Weak(why) if why.contains("ROCA")),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_examples_of_the_rfcs_verify_by_the_algorithm_of_their_key() {
+    let Some(file) = read("jws_flat.json", "RFC 7515 A.2 and RFC 8037 A.4") else {
+        return;
+    };
+    let cases = file["tests"].as_array().unwrap();
+    let find = |id: &str| cases.iter().find(|case| case["id"] == id).unwrap();
+    for (id, algorithm) in [
+        ("rfc7515/A.1", Algorithm::Hs256),
+        ("rfc7515/A.2", Algorithm::Rs256),
+        ("rfc7515/A.3", Algorithm::Es256),
+        ("rfc7515/A.4", Algorithm::Es512),
+        ("rfc7520/4_2", Algorithm::Ps384),
+        ("rfc8037/A.4", Algorithm::EdDsa),
+    ] {
+        let case = find(id);
+        let keys = load(case).unwrap();
+        let verified = jws::verify(&keys, case["jws"].as_str().unwrap()).unwrap();
+        assert_eq!(verified.algorithm, algorithm, "{id}");
+        assert!(!verified.payload.is_empty());
+    }
+}
