@@ -136,12 +136,12 @@ guarded_args!(
 ///     format!("{} may read the items", caller.username())
 /// }
 /// ```
-pub struct Require<R> {
+pub struct Require<R: Requirement> {
     principal: Arc<Principal>,
     requirement: PhantomData<fn() -> R>,
 }
 
-impl<R> Require<R> {
+impl<R: Requirement> Require<R> {
     /// The caller, to be kept longer than the request.
     #[must_use]
     pub fn into_principal(self) -> Arc<Principal> {
@@ -149,14 +149,14 @@ impl<R> Require<R> {
     }
 }
 
-impl<R> Deref for Require<R> {
+impl<R: Requirement> Deref for Require<R> {
     type Target = Principal;
     fn deref(&self) -> &Principal {
         &self.principal
     }
 }
 
-impl<R> Clone for Require<R> {
+impl<R: Requirement> Clone for Require<R> {
     fn clone(&self) -> Self {
         Self {
             principal: Arc::clone(&self.principal),
@@ -165,7 +165,7 @@ impl<R> Clone for Require<R> {
     }
 }
 
-impl<R> fmt::Debug for Require<R> {
+impl<R: Requirement> fmt::Debug for Require<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Require").field(&self.principal).finish()
     }

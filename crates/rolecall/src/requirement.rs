@@ -17,6 +17,18 @@ pub trait PermissionName: Requirement {
 }
 
 /// What can stand in [`Require<_>`](crate::Require): a role, a permission, [`AnyOf`] or [`AllOf`].
+///
+/// One written by hand cannot open a route that reads as closed:
+///
+/// ```compile_fail,E0080
+/// use rolecall::{AccessRule, Require, Requirement, Rule};
+///
+/// struct Open;
+/// impl Requirement for Open {
+///     const RULE: Rule = Rule::Public;
+/// }
+/// const _: Rule = <Require<Open> as AccessRule>::RULE;
+/// ```
 pub trait Requirement: Send + Sync + 'static {
     /// The same as a value.
     const RULE: Rule;

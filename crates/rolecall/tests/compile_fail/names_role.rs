@@ -1,0 +1,3 @@
+rolecall::roles! { pub mod role { Admin = "Admin", Spaced = "two words", Empty = "" } }
+
+fn main() {}

@@ -1,0 +1,3 @@
+rolecall::roles! { pub mod role { Admin = "admin", Boss = "admin" } }
+
+fn main() {}

@@ -1,0 +1,5 @@
+use rolecall::{GuardedMethods, routing::get};
+
+fn main() {
+    let _: GuardedMethods = get("items");
+}
