@@ -1,6 +1,6 @@
 //! Every endpoint of the server: mounted, guarded and documented by one registration each.
 
-use axum::handler::Handler;
+use axum::{extract::DefaultBodyLimit, handler::Handler};
 use rolecall::{
     Guard, GuardedArgs, GuardedRouter,
     openapi::{self, DocumentError},
@@ -17,7 +17,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
-use crate::{accounts, app::App, audit, docs, health, oauth, roles};
+use crate::{accounts, app::App, audit, docs, health, http::layers::MAX_BODY_BYTES, oauth, roles};
 
 rolecall::permissions! {
     /// rolecall's own permissions, as the guards of its endpoints name them.
@@ -69,7 +69,10 @@ impl Api {
     pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
         let document = document(&self)?;
         let _ = app.parts().document.set(document.to_string().into());
-        Ok(self.router.with_state(app.clone()))
+        Ok(self
+            .router
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .with_state(app.clone()))
     }
 }
 

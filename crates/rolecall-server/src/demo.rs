@@ -1,6 +1,6 @@
 //! Users for trying things out: what `dev` and the examples begin with.
 
-use rolecall_core::RoleName;
+use rolecall_core::{PermissionPattern, RoleName};
 
 use crate::{
     accounts::{
@@ -53,4 +53,21 @@ pub(crate) async fn ensure_user(
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// Lets a role hold permissions, which are made if need be, and inherit juniors.
+pub(crate) async fn ensure_contents(
+    app: &App,
+    role: &RoleName,
+    permissions: &[PermissionPattern],
+    juniors: &[RoleName],
+) -> Result<(), ApiError> {
+    for pattern in permissions {
+        roles::permissions::ensure(app, Caller::System, pattern).await?;
+        roles::service::grant(app, Caller::System, role, pattern).await?;
+    }
+    for junior in juniors {
+        roles::service::inherit(app, Caller::System, role, junior).await?;
+    }
+    Ok(())
 }

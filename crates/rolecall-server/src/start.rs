@@ -1,6 +1,6 @@
 //! From a configuration to an application that is open and watches its database.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use rolecall::{Clock, Guard, GuardError, LiveState, OnStale, token::Algorithm};
@@ -207,9 +207,4 @@ impl Clock for SharedClock {
     fn monotonic(&self) -> Duration {
         self.0.monotonic()
     }
-}
-
-/// Names of users who may have a well-known password.
-pub(crate) fn exempt(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -41,15 +41,6 @@ impl Caller<'_> {
             Self::System => Actor::System,
         }
     }
-
-    /// Whether the caller is the user `id`.
-    pub(crate) fn is_user(&self, id: &str) -> bool {
-        match self {
-            Self::Token(principal) => principal.subject() == id,
-            Self::As { user_id } => *user_id == id,
-            Self::CommandLine { .. } | Self::System => false,
-        }
-    }
 }
 
 /// What a caller may do in a change, with the policy that says so.

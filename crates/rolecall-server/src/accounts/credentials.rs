@@ -25,8 +25,6 @@ use crate::{
 pub(crate) enum LoginError {
     /// Unknown, disabled, locked or wrong: nobody is told which.
     Wrong,
-    /// The password, or a reset code, is right and must be changed first.
-    ChangeRequired,
     TooMany {
         retry_after: Duration,
     },
@@ -81,8 +79,13 @@ pub(crate) async fn prove(
     refuse_account(failed, app.now())?;
     // parallel guesses: those under way count as if they had failed
     let in_flight = parts.in_flight.enter(&account);
-    let open = failed.in_a_row + i64::try_from(in_flight.others()).unwrap_or(i64::MAX)
-        < i64::from(MAX_FAILURES);
+    let failures = u32::try_from(failed.in_a_row).unwrap_or(u32::MAX);
+    let open = in_flight.may_try(failures);
+    if !open && failures < MAX_FAILURES && !account_delay(failures).is_zero() {
+        return Err(LoginError::TooMany {
+            retry_after: Duration::from_secs(1),
+        });
+    }
     let candidate = found.filter(|found| open && found.status != Status::Disabled);
     let by_reset_code = candidate
         .as_ref()

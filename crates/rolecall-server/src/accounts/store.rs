@@ -31,7 +31,6 @@ queries! {
     CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \
         AND disabled = $4 AND must_change_password = $4";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
-    COUNT_USERS = "SELECT COUNT(*) FROM users";
 }
 
 /// A user as the API shows them.
@@ -206,11 +205,6 @@ pub(crate) async fn find_id(conn: &mut Conn, username: &str) -> Result<Option<St
         .fetch_optional(c)
         .await)?;
     Ok(row.map(|(id,)| id))
-}
-
-pub(crate) async fn count_users(conn: &mut Conn) -> Result<i64, StoreError> {
-    let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT_USERS).fetch_one(c).await)?;
-    Ok(count)
 }
 
 type CredentialsRow = (

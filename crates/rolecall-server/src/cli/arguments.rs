@@ -221,7 +221,10 @@ mod tests {
 
     #[test]
     fn a_password_is_never_an_argument() {
-        assert!(Arguments::try_parse_from(["rolecall", "user", "add", "alice", "--password", "x"]).is_err());
+        assert!(
+            Arguments::try_parse_from(["rolecall", "user", "add", "alice", "--password", "x"])
+                .is_err()
+        );
         assert!(Arguments::try_parse_from(["rolecall", "user", "password", "alice", "x"]).is_err());
     }
 }

@@ -13,34 +13,84 @@ pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result
     let target = &options.assignment;
     let id = context.user_id(&target.user).await?;
     let validity = Validity {
-        valid_from: options.from.as_deref().map(|text| time("--from", text)).transpose()?,
-        expires_at: options.until.as_deref().map(|text| time("--until", text)).transpose()?,
+        valid_from: options
+            .from
+            .as_deref()
+            .map(|text| time("--from", text))
+            .transpose()?,
+        expires_at: options
+            .until
+            .as_deref()
+            .map(|text| time("--until", text))
+            .transpose()?,
         reason: options.reason.clone(),
     };
-    assignments::assign(&context.app, context.caller(), &id, &target.role, tenant(target)?, &validity).await?;
-    said(context, &format!("`{}` has the role `{}`", printable(&target.user), target.role))
+    assignments::assign(
+        &context.app,
+        context.caller(),
+        &id,
+        &target.role,
+        tenant(target)?,
+        &validity,
+    )
+    .await?;
+    said(
+        context,
+        &format!(
+            "`{}` has the role `{}`",
+            printable(&target.user),
+            target.role
+        ),
+    )
 }
 
-pub(super) async fn unassign(context: &Context, target: &AssignmentOptions) -> Result<(), CliError> {
+pub(super) async fn unassign(
+    context: &Context,
+    target: &AssignmentOptions,
+) -> Result<(), CliError> {
     let id = context.user_id(&target.user).await?;
-    assignments::unassign(&context.app, context.caller(), &id, &target.role, tenant(target)?).await?;
-    said(context, &format!("`{}` does not have the role `{}`", printable(&target.user), target.role))
+    assignments::unassign(
+        &context.app,
+        context.caller(),
+        &id,
+        &target.role,
+        tenant(target)?,
+    )
+    .await?;
+    said(
+        context,
+        &format!(
+            "`{}` does not have the role `{}`",
+            printable(&target.user),
+            target.role
+        ),
+    )
 }
 
 /// Only global assignments, until tokens can be for a tenant.
 fn tenant(target: &AssignmentOptions) -> Result<&'static str, CliError> {
     match target.tenant {
         None => Ok(""),
-        Some(_) => Err(CliError::Refused("role assignments for a tenant are not supported yet".to_owned())),
+        Some(_) => Err(CliError::Refused(
+            "role assignments for a tenant are not supported yet".to_owned(),
+        )),
     }
 }
 
 fn time(flag: &str, text: &str) -> Result<Timestamp, CliError> {
     let parsed = text.parse::<jiff::Timestamp>();
-    let parsed = parsed.map_err(|_| CliError::Refused(format!("{flag} is an RFC 3339 time, such as 2030-01-01T00:00:00Z")))?;
+    let parsed = parsed.map_err(|_| {
+        CliError::Refused(format!(
+            "{flag} is an RFC 3339 time, such as 2030-01-01T00:00:00Z"
+        ))
+    })?;
     Ok(Timestamp::from_micros(parsed.as_microsecond()))
 }
 
 fn said(context: &Context, text: &str) -> Result<(), CliError> {
-    if context.json { print_json(&json!({ "ok": true })) } else { write_out(&format!("{text}\n")) }
+    if context.json {
+        print_json(&json!({ "ok": true }))
+    } else {
+        write_out(&format!("{text}\n"))
+    }
 }

@@ -31,7 +31,11 @@ impl Context {
             Some(name) => ActorName::User(user_id(&app, name).await?),
             None => ActorName::SystemUser(system_user()),
         };
-        Ok(Self { app, json: arguments.json, actor })
+        Ok(Self {
+            app,
+            json: arguments.json,
+            actor,
+        })
     }
 
     pub(super) fn caller(&self) -> Caller<'_> {
@@ -50,21 +54,30 @@ impl Context {
 async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
     let found = service::list(app, "", Some(name), "", 1).await?;
     let user = found.into_iter().next();
-    user.map(|user| user.id).ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    user.map(|user| user.id)
+        .ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
 }
 
 /// Who started the process, as the audit log names them.
 fn system_user() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| "unknown".to_owned());
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 /// Reads the configuration; flags of a command come as `(key, value)`.
-pub(super) fn load(arguments: &Arguments, flags: &[(&str, Option<&str>)]) -> Result<Config, CliError> {
+pub(super) fn load(
+    arguments: &Arguments,
+    flags: &[(&str, Option<&str>)],
+) -> Result<Config, CliError> {
     let mut sources = Sources::from_process(arguments.config.as_deref())?;
     for set in &arguments.set {
-        let (key, value) = set.split_once('=').ok_or_else(|| CliError::Refused(format!("`--set {set}` is not KEY=VALUE")))?;
+        let (key, value) = set
+            .split_once('=')
+            .ok_or_else(|| CliError::Refused(format!("`--set {set}` is not KEY=VALUE")))?;
         sources = sources.with_flag(key, value);
     }
     for (key, value) in flags {
@@ -78,7 +91,9 @@ pub(super) fn load(arguments: &Arguments, flags: &[(&str, Option<&str>)]) -> Res
 /// What the configuration means for a start. `bound` is the address that is listened on; commands that
 /// serve nothing issue no tokens and need no issuer.
 pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> Options {
-    let issuer = bound.map_or_else(|| config.issuer(), |bound| config.issuer_at(bound)).unwrap_or_default();
+    let issuer = bound
+        .map_or_else(|| config.issuer(), |bound| config.issuer_at(bound))
+        .unwrap_or_default();
     Options {
         database_url: config.database.url.clone(),
         master_key: config.master_key.clone(),
@@ -88,7 +103,11 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
         },
         secret: config.tokens.secret.clone(),
         settings: Settings {
-            audience: config.tokens.audience.clone().unwrap_or_else(|| issuer.clone()),
+            audience: config
+                .tokens
+                .audience
+                .clone()
+                .unwrap_or_else(|| issuer.clone()),
             issuer,
             access_ttl: config.tokens.access_ttl,
             max_token_bytes: config.tokens.max_bytes,

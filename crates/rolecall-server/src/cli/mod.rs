@@ -29,7 +29,10 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Refused(String),
     #[error("{what}: {source}")]
-    Io { what: String, source: std::io::Error },
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
 }
 
 impl From<crate::error::ApiError> for CliError {
@@ -55,7 +58,10 @@ impl CliError {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("rolecall: no threads: {error}");
@@ -65,7 +71,9 @@ pub fn run() -> ExitCode {
     match runtime.block_on(dispatch(arguments)) {
         Ok(code) => code,
         // a reader that has seen enough closes the pipe: that is no error
-        Err(CliError::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(CliError::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("rolecall: {error}");
             ExitCode::FAILURE
@@ -80,10 +88,22 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Serve(ref options) => serve::run(&arguments, options).await.map(done),
         Command::Completions { shell } => arguments::completions(shell).map(done),
         Command::Config { ref command } => config::run(&arguments, command).map(done),
-        Command::User { ref command } => users::run(&Context::open(&arguments).await?, command).await.map(done),
-        Command::Role { ref command } => roles::run(&Context::open(&arguments).await?, command).await.map(done),
-        Command::Assign(ref options) => assignments::assign(&Context::open(&arguments).await?, options).await.map(done),
-        Command::Unassign(ref options) => assignments::unassign(&Context::open(&arguments).await?, options).await.map(done),
+        Command::User { ref command } => users::run(&Context::open(&arguments).await?, command)
+            .await
+            .map(done),
+        Command::Role { ref command } => roles::run(&Context::open(&arguments).await?, command)
+            .await
+            .map(done),
+        Command::Assign(ref options) => {
+            assignments::assign(&Context::open(&arguments).await?, options)
+                .await
+                .map(done)
+        }
+        Command::Unassign(ref options) => {
+            assignments::unassign(&Context::open(&arguments).await?, options)
+                .await
+                .map(done)
+        }
         Command::Audit { ref command } => {
             let context = Context::open(&arguments).await?;
             match command {

@@ -11,7 +11,9 @@ use crate::error::ApiError;
 /// Writes to standard output.
 pub(super) fn write_out(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::io("standard output"))
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(CliError::io("standard output"))
 }
 
 /// Prints JSON for a program.
@@ -22,17 +24,34 @@ pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
 /// Prints a table for a person.
 pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.iter().map(|name| name.to_uppercase()));
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header.iter().map(|name| name.to_uppercase()));
     // what is shown may hold escapes that a terminal would obey
-    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell)).collect::<Vec<_>>()));
+    table.add_rows(rows.into_iter().map(|row| {
+        row.into_iter()
+            .map(|cell| printable(&cell))
+            .collect::<Vec<_>>()
+    }));
     let text = table.to_string();
-    let lines: Vec<&str> = text.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end())).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()))
+        .collect();
     write_out(&format!("{}\n", lines.join("\n")))
 }
 
 /// The text without control characters.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect::<Vec<_>>() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_debug().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
 }
 
 /// Why a service function refused, for somebody at the command line.
@@ -40,8 +59,13 @@ pub(super) fn explain(error: &ApiError) -> String {
     match error {
         ApiError::Exceeds(excess) => {
             let permissions = excess.permissions.iter().map(ToString::to_string);
-            let lacking: Vec<String> = permissions.chain(excess.roles.iter().map(|role| format!("role {role}"))).collect();
-            format!("not permitted (delegation limit): you do not hold {}", lacking.join(", "))
+            let lacking: Vec<String> = permissions
+                .chain(excess.roles.iter().map(|role| format!("role {role}")))
+                .collect();
+            format!(
+                "not permitted (delegation limit): you do not hold {}",
+                lacking.join(", ")
+            )
         }
         ApiError::Lacks(Some(permission)) => format!("not permitted: you do not hold {permission}"),
         ApiError::Lacks(None) => "not permitted".to_owned(),
@@ -57,6 +81,9 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(printable("a\u{1b}[31mb\nc\u{9b}ä"), "a\\u{1b}[31mb\\nc\\u{9b}ä");
+        assert_eq!(
+            printable("a\u{1b}[31mb\nc\u{9b}ä"),
+            "a\\u{1b}[31mb\\nc\\u{9b}ä"
+        );
     }
 }

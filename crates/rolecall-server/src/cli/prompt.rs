@@ -15,17 +15,31 @@ pub(super) fn new_password(from_stdin: bool) -> Result<Zeroizing<String>, CliErr
         return from_standard_input();
     }
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::Refused("no terminal to ask at: use --password-stdin".to_owned()));
+        return Err(CliError::Refused(
+            "no terminal to ask at: use --password-stdin".to_owned(),
+        ));
     }
-    let ask = |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CliError::io("cannot ask for a password"));
+    let ask = |prompt| {
+        rpassword::prompt_password(prompt)
+            .map(Zeroizing::new)
+            .map_err(CliError::io("cannot ask for a password"))
+    };
     let first = ask("Password: ")?;
     let second = ask("The same again: ")?;
-    if *first == *second { Ok(first) } else { Err(CliError::Refused("the two passwords differ".to_owned())) }
+    if *first == *second {
+        Ok(first)
+    } else {
+        Err(CliError::Refused("the two passwords differ".to_owned()))
+    }
 }
 
 fn from_standard_input() -> Result<Zeroizing<String>, CliError> {
     let mut text = Zeroizing::new(String::new());
-    std::io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text).map_err(CliError::io("cannot read the password"))?;
+    std::io::stdin()
+        .lock()
+        .take(MAX_INPUT)
+        .read_to_string(&mut text)
+        .map_err(CliError::io("cannot read the password"))?;
     Ok(Zeroizing::new(without_newline(&text).to_owned()))
 }
 

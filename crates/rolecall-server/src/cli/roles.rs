@@ -1,4 +1,4 @@
-use rolecall_core::{PermissionPattern, RoleName};
+use rolecall_core::RoleName;
 use serde_json::json;
 
 use super::{
@@ -7,83 +7,70 @@ use super::{
     context::Context,
     output::{print_json, print_table, write_out},
 };
-use crate::{
-    error::ApiError,
-    roles::{
-        handlers::{RoleView, check_description},
-        permissions::{self, refuse_reserved},
-        service::{self, RoleDetails},
-    },
+use crate::roles::{
+    handlers::{RoleView, check_description},
+    permissions::{self, refuse_reserved},
+    service::{self, RoleDetails},
 };
 
 const PAGE: i64 = 200;
 
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
-    match command {
+    let changed = match command {
         RoleCommand::List => return list(context).await,
-        RoleCommand::Show { name } => return show(context, name).await,
+        RoleCommand::Show { name } => name,
         RoleCommand::Add { name, description } => {
             refuse_reserved(name.as_str())?;
             check_description(description)?;
             service::create(app, caller, name, description).await?;
+            name
         }
         RoleCommand::Allow { name, permissions } => {
             service::get(app, name).await?;
             for pattern in permissions {
-                ensure_permission(context, pattern).await?;
+                permissions::ensure(app, caller, pattern).await?;
                 service::grant(app, caller, name, pattern).await?;
             }
+            name
         }
         RoleCommand::Disallow { name, permissions } => {
             for pattern in permissions {
                 service::revoke(app, caller, name, pattern).await?;
             }
+            name
         }
-        RoleCommand::Inherit { name, junior } => service::inherit(app, caller, name, junior).await?,
-        RoleCommand::Disinherit { name, junior } => service::disinherit(app, caller, name, junior).await?,
+        RoleCommand::Inherit { name, junior } => {
+            service::inherit(app, caller, name, junior).await?;
+            name
+        }
+        RoleCommand::Disinherit { name, junior } => {
+            service::disinherit(app, caller, name, junior).await?;
+            name
+        }
         RoleCommand::Delete { name } => {
             service::get(app, name).await?;
             service::delete(app, caller, name).await?;
             return said(context, &format!("role `{name}` deleted"));
         }
-    }
-    show(context, named(command)).await
-}
-
-fn named(command: &RoleCommand) -> &RoleName {
-    static NONE: std::sync::LazyLock<RoleName> = std::sync::LazyLock::new(|| crate::roles::builtin::ADMIN_ROLE.clone());
-    match command {
-        RoleCommand::Add { name, .. }
-        | RoleCommand::Show { name }
-        | RoleCommand::Allow { name, .. }
-        | RoleCommand::Disallow { name, .. }
-        | RoleCommand::Inherit { name, .. }
-        | RoleCommand::Disinherit { name, .. }
-        | RoleCommand::Delete { name } => name,
-        RoleCommand::List => &NONE,
-    }
-}
-
-/// A permission that is named for the first time is made; a wildcard needs one to be there.
-async fn ensure_permission(context: &Context, pattern: &PermissionPattern) -> Result<(), CliError> {
-    let Some(permission) = pattern.as_permission().filter(|permission| !permission.is_reserved()) else {
-        return Ok(());
     };
-    match permissions::create(&context.app, context.caller(), &permission, "").await {
-        Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    show(context, changed).await
 }
 
 fn said(context: &Context, text: &str) -> Result<(), CliError> {
-    if context.json { print_json(&json!({ "ok": true })) } else { write_out(&format!("{text}\n")) }
+    if context.json {
+        print_json(&json!({ "ok": true }))
+    } else {
+        write_out(&format!("{text}\n"))
+    }
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
     let mut roles: Vec<RoleDetails> = Vec::new();
     loop {
-        let after = roles.last().map_or_else(String::new, |role| role.role.name.to_string());
+        let after = roles
+            .last()
+            .map_or_else(String::new, |role| role.role.name.to_string());
         let page = service::list(&context.app, &after, PAGE).await?;
         let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
         roles.extend(page);
@@ -92,9 +79,18 @@ async fn list(context: &Context) -> Result<(), CliError> {
         }
     }
     if context.json {
-        return print_json(&roles.into_iter().map(RoleView::from).map(|role| json!(role)).collect());
+        return print_json(
+            &roles
+                .into_iter()
+                .map(RoleView::from)
+                .map(|role| json!(role))
+                .collect(),
+        );
     }
-    print_table(&["role", "holds", "inherits", "description"], roles.into_iter().map(row).collect())
+    print_table(
+        &["role", "holds", "inherits", "description"],
+        roles.into_iter().map(row).collect(),
+    )
 }
 
 async fn show(context: &Context, name: &RoleName) -> Result<(), CliError> {
@@ -102,12 +98,19 @@ async fn show(context: &Context, name: &RoleName) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(RoleView::from(role)));
     }
-    print_table(&["role", "holds", "inherits", "description"], vec![row(role)])
+    print_table(
+        &["role", "holds", "inherits", "description"],
+        vec![row(role)],
+    )
 }
 
 fn row(details: RoleDetails) -> Vec<String> {
     fn joined<T: ToString>(items: &[T], separator: &str) -> String {
-        items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+        items
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(separator)
     }
     vec![
         details.role.name.to_string(),

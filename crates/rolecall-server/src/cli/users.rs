@@ -21,23 +21,45 @@ const PAGE: i64 = 200;
 
 pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), CliError> {
     match command {
-        UserCommand::Add { name, roles, email, password_stdin } => {
+        UserCommand::Add {
+            name,
+            roles,
+            email,
+            password_stdin,
+        } => {
             let password = prompt::new_password(*password_stdin)?;
-            let wanted = Wanted { username: name, password: Some(&password), email: email.as_deref(), roles: roles.clone() };
+            let wanted = Wanted {
+                username: name,
+                password: Some(&password),
+                email: email.as_deref(),
+                roles: roles.clone(),
+            };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
             told(context, &format!("user `{}` made", user.username), &user)
         }
         UserCommand::List { search } => list(context, search).await,
         UserCommand::Show { name } => show(context, name).await,
-        UserCommand::Password { name, password_stdin } => {
+        UserCommand::Password {
+            name,
+            password_stdin,
+        } => {
             let id = context.user_id(name).await?;
             let password = prompt::new_password(*password_stdin)?;
             service::set_password(&context.app, context.caller(), &id, &password).await?;
-            said(context, &format!("password of `{}` set; all sessions have ended", printable(name)))
+            said(
+                context,
+                &format!(
+                    "password of `{}` set; all sessions have ended",
+                    printable(name)
+                ),
+            )
         }
         UserCommand::Reset { name } => {
             let id = context.user_id(name).await?;
-            show_code(context, &service::reset(&context.app, context.caller(), &id).await?)
+            show_code(
+                context,
+                &service::reset(&context.app, context.caller(), &id).await?,
+            )
         }
         UserCommand::Disable { name } => set_status(context, name, Status::Disabled).await,
         UserCommand::Enable { name } => set_status(context, name, Status::Active).await,
@@ -50,17 +72,27 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
 }
 
 fn said(context: &Context, text: &str) -> Result<(), CliError> {
-    if context.json { print_json(&json!({ "ok": true })) } else { write_out(&format!("{text}\n")) }
+    if context.json {
+        print_json(&json!({ "ok": true }))
+    } else {
+        write_out(&format!("{text}\n"))
+    }
 }
 
 fn told(context: &Context, text: &str, user: &User) -> Result<(), CliError> {
-    if context.json { print_json(&json!(UserView::from(user.clone()))) } else { write_out(&format!("{text}\n")) }
+    if context.json {
+        print_json(&json!(UserView::from(user.clone())))
+    } else {
+        write_out(&format!("{text}\n"))
+    }
 }
 
 async fn list(context: &Context, search: &str) -> Result<(), CliError> {
     let mut users: Vec<User> = Vec::new();
     loop {
-        let after = users.last().map_or_else(String::new, |user| user.id.clone());
+        let after = users
+            .last()
+            .map_or_else(String::new, |user| user.id.clone());
         let page = service::list(&context.app, &after, None, search, PAGE).await?;
         let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
         users.extend(page);
@@ -69,16 +101,35 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
         }
     }
     if context.json {
-        return print_json(&users.into_iter().map(UserView::from).map(|user| json!(user)).collect());
+        return print_json(
+            &users
+                .into_iter()
+                .map(UserView::from)
+                .map(|user| json!(user))
+                .collect(),
+        );
     }
     let row = |user: User| {
-        vec![user.username, user.status.as_str().to_owned(), names(&user.roles), user.email.unwrap_or_default(), user.id]
+        vec![
+            user.username,
+            user.status.as_str().to_owned(),
+            names(&user.roles),
+            user.email.unwrap_or_default(),
+            user.id,
+        ]
     };
-    print_table(&["user", "status", "roles", "e-mail", "id"], users.into_iter().map(row).collect())
+    print_table(
+        &["user", "status", "roles", "e-mail", "id"],
+        users.into_iter().map(row).collect(),
+    )
 }
 
 fn names(roles: &[rolecall_core::RoleName]) -> String {
-    roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    roles
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn show(context: &Context, name: &str) -> Result<(), CliError> {
@@ -100,10 +151,18 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
         text.push_str(&format!("{name:8}{}\n", printable(&value)));
     }
     for one in assigned {
-        let until = one.expires_at.map_or_else(String::new, |end| format!(" until {}", rfc3339(end)));
-        let from = one.valid_from.map_or_else(String::new, |start| format!(" from {}", rfc3339(start)));
+        let until = one
+            .expires_at
+            .map_or_else(String::new, |end| format!(" until {}", rfc3339(end)));
+        let from = one
+            .valid_from
+            .map_or_else(String::new, |start| format!(" from {}", rfc3339(start)));
         let by = printable(&one.assigned_by);
-        text.push_str(&format!("role    {}{from}{until} (given {} by {by})\n", one.role, rfc3339(one.assigned_at)));
+        text.push_str(&format!(
+            "role    {}{from}{until} (given {} by {by})\n",
+            one.role,
+            rfc3339(one.assigned_at)
+        ));
     }
     write_out(&text)
 }
@@ -121,7 +180,14 @@ fn show_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
 
 async fn set_status(context: &Context, name: &str, status: Status) -> Result<(), CliError> {
     let id = context.user_id(name).await?;
-    let changes = Changes { status: Some(status), ..Changes::default() };
+    let changes = Changes {
+        status: Some(status),
+        ..Changes::default()
+    };
     let user = service::update(&context.app, context.caller(), &id, &changes).await?;
-    told(context, &format!("user `{}` is {}", user.username, user.status.as_str()), &user)
+    told(
+        context,
+        &format!("user `{}` is {}", user.username, user.status.as_str()),
+        &user,
+    )
 }

@@ -47,7 +47,6 @@ impl From<LoginError> for OAuthError {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Wrong => Self::WrongPassword,
-            LoginError::ChangeRequired => Self::PasswordChangeRequired,
             LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
             LoginError::Busy => Self::Busy,
             LoginError::Failed(error) => Self::Failed(error),

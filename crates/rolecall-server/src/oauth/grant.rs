@@ -201,9 +201,7 @@ impl From<LoginError> for ApiError {
             LoginError::Failed(error) => error,
             LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
             LoginError::Busy => Self::Busy,
-            LoginError::Wrong | LoginError::ChangeRequired => {
-                Self::Forbidden("Operation not permitted")
-            }
+            LoginError::Wrong => Self::Forbidden("Operation not permitted"),
         }
     }
 }

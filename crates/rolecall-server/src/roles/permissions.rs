@@ -117,6 +117,24 @@ async fn drop_empty_wildcards(
     Ok(())
 }
 
+/// Makes the permission that `pattern` is, unless it is there, a wildcard, or one of rolecall's own.
+pub(crate) async fn ensure(
+    app: &App,
+    caller: Caller<'_>,
+    pattern: &PermissionPattern,
+) -> Result<(), ApiError> {
+    let Some(permission) = pattern
+        .as_permission()
+        .filter(|permission| !permission.is_reserved())
+    else {
+        return Ok(());
+    };
+    match create(app, caller, &permission, "").await {
+        Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// New names under `rolecall.` are refused.
 pub(crate) fn refuse_reserved(name: &str) -> Result<(), ApiError> {
     if name.starts_with(RESERVED_PREFIX) {

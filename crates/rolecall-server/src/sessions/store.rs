@@ -8,7 +8,6 @@ queries! {
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
     PRUNE = "DELETE FROM sessions WHERE expires_at < $1";
-    COUNT = "SELECT COUNT(*) FROM sessions WHERE subject_id = $1";
 }
 
 /// A session as it is opened: it keeps what was asked for, so that each token is made from that anew.
@@ -73,12 +72,4 @@ pub(crate) async fn prune(conn: &mut Conn, now: Timestamp) -> Result<u64, StoreE
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?)
-}
-
-pub(crate) async fn count(conn: &mut Conn, subject: &str) -> Result<i64, StoreError> {
-    let (count,): (i64,) = on!(conn, |c| sqlx::query_as(COUNT)
-        .bind(subject)
-        .fetch_one(c)
-        .await)?;
-    Ok(count)
 }

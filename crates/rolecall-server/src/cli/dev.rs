@@ -1,0 +1,279 @@
+//! `rolecall dev`: what a stranger runs first.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use axum::Json;
+use rolecall::{Guard, GuardedRouter, Require, routing::get};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{
+    CliError,
+    arguments::{Arguments, DevOptions},
+    context::{load, options},
+    output::write_out,
+    serve::{bind, staleness, start_logging, until_told},
+};
+use crate::{
+    app::App,
+    demo,
+    embedded::Embedded,
+    http::{self, CorsOrigins, LayerOptions},
+    ids, start,
+};
+
+const PASSWORD: &str = "yourpassword";
+const DEMO_USERS: [(&str, &[&str]); 2] = [
+    ("admin", &["admin", "rolecall.admin"]),
+    ("alice", &["user"]),
+];
+/// How many ports are tried after the one that was asked for.
+const PORTS_TO_TRY: u16 = 50;
+
+rolecall::roles! {
+    /// The roles of the tutorial.
+    mod role { Admin = "admin", User = "user" }
+}
+
+pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), CliError> {
+    let folder = Folder::open(dev.keep.as_deref())?;
+    let database = format!("sqlite:{}", folder.path.join("rolecall.db").display());
+    let flags = [
+        ("listen", dev.listen.as_deref()),
+        ("database.url", Some(database.as_str())),
+        ("registration.mode", Some("open")),
+        ("passwords.min_length", Some("8")),
+    ];
+    let config = load(arguments, &flags)?;
+    if !config.listen.ip().is_loopback() {
+        return Err(CliError::Refused(format!(
+            "`dev` has users whose password everyone knows, so it listens on this machine only, not on {}: use `serve`",
+            config.listen
+        )));
+    }
+    start_logging(&config)?;
+    let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
+    let listener = next_free(config.listen).await?;
+    let bound = listener.local_addr().map_err(CliError::io("no address"))?;
+    let mut options = options(&config, Some(bound));
+    let seeded = seed
+        .iter()
+        .flat_map(|seed| &seed.users)
+        .map(|user| user.name.clone());
+    options.settings.exempt_users = DEMO_USERS
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .chain(seeded)
+        .collect();
+    let opened = start::open(options).await?;
+    for (name, roles) in DEMO_USERS {
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        demo::ensure_user(&opened.app, name, PASSWORD, &roles).await?;
+    }
+    if let Some(seed) = &seed {
+        seed.sow(&opened.app).await?;
+    }
+    start::check_registration_roles(&opened.app).await?;
+    let server = Embedded::from_opened(opened, staleness(&config))?;
+    let app = demo_routes(server.guard())
+        .merge(server.routes()?)
+        .into_axum();
+    let layers = LayerOptions {
+        cors: CorsOrigins {
+            exact: config.cors.allowed_origins.clone(),
+            loopback: true,
+        },
+        ..LayerOptions::default()
+    };
+    write_out(&greeting(
+        &server.app().settings().issuer,
+        config.listen,
+        bound,
+        &database,
+        dev.keep.is_some(),
+    ))?;
+    until_told(listener, http::wrap(app, layers)).await;
+    server.app().store().close().await;
+    Ok(())
+}
+
+async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
+    Json(json!([{ "item_id": "Foo", "owner": caller.username() }]))
+}
+
+async fn read_users(caller: Require<role::User>) -> Json<Value> {
+    Json(json!([{ "username": caller.username() }]))
+}
+
+/// The tutorial's two routes.
+fn demo_routes(guard: Guard) -> GuardedRouter {
+    GuardedRouter::new(guard)
+        .route("/items/", get(read_items))
+        .route("/users/", get(read_users))
+}
+
+/// The port that was asked for, or the next that is free.
+async fn next_free(asked: SocketAddr) -> Result<TcpListener, CliError> {
+    let last = asked.port().saturating_add(PORTS_TO_TRY);
+    for port in asked.port()..last {
+        if let Ok(listener) = TcpListener::bind(SocketAddr::new(asked.ip(), port)).await {
+            return Ok(listener);
+        }
+    }
+    bind(asked).await
+}
+
+/// Where the database is; a throw-away one goes with the process.
+struct Folder {
+    path: PathBuf,
+    throw_away: bool,
+}
+
+impl Folder {
+    fn open(keep: Option<&Path>) -> Result<Self, CliError> {
+        if let Some(path) = keep {
+            return Ok(Self {
+                path: path.to_owned(),
+                throw_away: false,
+            });
+        }
+        let name = ids::random_token(96).map_err(|error| CliError::Refused(error.to_string()))?;
+        let path = std::env::temp_dir().join(format!("rolecall-dev-{name}"));
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(CliError::io(format!(
+            "cannot make the folder {}",
+            path.display()
+        )))?;
+        Ok(Self {
+            path,
+            throw_away: true,
+        })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.throw_away {
+            // it lies among the system's temporary files: what cannot be removed now goes with those
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// More roles and users to begin with.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    #[serde(default)]
+    roles: Vec<SeedRole>,
+    #[serde(default)]
+    users: Vec<SeedUser>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedRole {
+    name: rolecall_core::RoleName,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    permissions: Vec<rolecall_core::PermissionPattern>,
+    #[serde(default)]
+    juniors: Vec<rolecall_core::RoleName>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedUser {
+    name: String,
+    #[serde(default = "demo_password")]
+    password: String,
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+fn demo_password() -> String {
+    PASSWORD.to_owned()
+}
+
+impl Seed {
+    fn read(path: &Path) -> Result<Self, CliError> {
+        let text = fs::read_to_string(path)
+            .map_err(CliError::io(format!("cannot read {}", path.display())))?;
+        toml::from_str(&text)
+            .map_err(|error| CliError::Refused(format!("{}: {error}", path.display())))
+    }
+
+    async fn sow(&self, app: &App) -> Result<(), CliError> {
+        for role in &self.roles {
+            demo::ensure_role(app, &role.name, &role.description).await?;
+        }
+        for role in &self.roles {
+            demo::ensure_contents(app, &role.name, &role.permissions, &role.juniors).await?;
+        }
+        for user in &self.users {
+            demo::ensure_user(app, &user.name, &user.password, &user.roles).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is printed once everything is ready: where things are, and lines to paste.
+fn greeting(url: &str, asked: SocketAddr, bound: SocketAddr, database: &str, kept: bool) -> String {
+    let taken = if bound.port() == asked.port() {
+        String::new()
+    } else {
+        format!(" (port {} is taken)", asked.port())
+    };
+    let data = if kept {
+        "is kept"
+    } else {
+        "goes when this ends; --keep DIR keeps one"
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let log_in = format!(
+        r#"curl -s -X POST {url}/token -d "grant_type=password&username=NAME&password={PASSWORD}""#
+    );
+    let as_admin = log_in.replace("NAME", "admin");
+    let binary = std::env::current_exe()
+        .map_or_else(|_| "rolecall".to_owned(), |path| path.display().to_string());
+    let token = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
+    format!(
+        r#"
+rolecall {version}, to try on this machine only. Stop it with Ctrl+C.
+
+  server    {url}{taken}
+  browser   {url}/docs    (press Authorize: admin, {PASSWORD})
+  database  {database}    ({data})
+
+  user      password        roles
+  admin     {PASSWORD}    admin, rolecall.admin
+  alice     {PASSWORD}    user
+
+Paste these into another terminal:
+
+  # log in, with the form of the tutorial
+  {as_admin}
+
+  # keep the token; call a route for the role admin, then one for the role user (403: admin is no user)
+  TOKEN=$({as_admin} | {token})
+  curl -s {url}/items/ -H "Authorization: Bearer $TOKEN"
+  curl -si {url}/users/ -H "Authorization: Bearer $TOKEN"
+
+  # register somebody, who gets the role user
+  curl -s {url}/register -H "Content-Type: application/json" -d '{{"username":"bob","password":"correct horse battery"}}'
+
+  # take a role away from the command line: the token that holds it is refused at once
+  export ROLECALL_DATABASE__URL="{database}"
+  {binary} unassign admin admin
+  curl -si {url}/items/ -H "Authorization: Bearer $TOKEN"
+
+"#
+    )
+}

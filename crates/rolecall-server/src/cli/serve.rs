@@ -1,0 +1,111 @@
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::Router;
+use rolecall::OnStale;
+use tokio::net::TcpListener;
+
+use super::{
+    CliError,
+    arguments::{Arguments, ServeOptions},
+    context::{load, options},
+};
+use crate::{
+    config::{self, Config},
+    embedded::Embedded,
+    http::{self, CorsOrigins, LayerOptions, Limits},
+    logging,
+    start::{self, Staleness},
+};
+
+pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(), CliError> {
+    let flags = [
+        ("listen", flags.listen.as_deref()),
+        ("database.url", flags.database_url.as_deref()),
+        ("public_url", flags.public_url.as_deref()),
+    ];
+    let config = load(arguments, &flags)?;
+    start_logging(&config)?;
+    config.issuer()?;
+    let listener = bind(config.listen).await?;
+    let bound = listener.local_addr().map_err(CliError::io("no address"))?;
+    config.issuer_at(bound)?;
+    let opened = start::open(options(&config, Some(bound))).await?;
+    start::check_registration_roles(&opened.app).await?;
+    let server = Embedded::from_opened(opened, staleness(&config))?;
+    let app = server.routes()?.into_axum();
+    tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");
+    let layers = LayerOptions {
+        cors: CorsOrigins {
+            exact: config.cors.allowed_origins.clone(),
+            loopback: false,
+        },
+        trusted_proxies: config.proxy.trusted.clone(),
+        ..LayerOptions::default()
+    };
+    until_told(listener, http::wrap(app, layers)).await;
+    server.app().store().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+pub(super) fn start_logging(config: &Config) -> Result<(), CliError> {
+    logging::init(&config.log).map_err(|error| CliError::Refused(error.to_string()))
+}
+
+pub(super) fn staleness(config: &Config) -> Staleness {
+    let on_stale = match config.guard.on_stale {
+        config::OnStale::Refuse => OnStale::Refuse,
+        config::OnStale::Accept => {
+            tracing::warn!(
+                "`guard.on_stale = \"accept\"`: while the database cannot be reached, what was taken away may still be used"
+            );
+            OnStale::Accept
+        }
+    };
+    Staleness {
+        max: config.guard.max_staleness,
+        on_stale,
+    }
+}
+
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => CliError::Refused(format!(
+                "{address} is taken by another program: choose another with `listen` (or --listen)"
+            )),
+            _ => CliError::Io {
+                what: format!("cannot listen on {address}"),
+                source: error,
+            },
+        })
+}
+
+/// Serves until the process is told to stop; requests under way are finished.
+pub(super) async fn until_told(listener: TcpListener, app: Router) {
+    http::serve(listener, app, Limits::default(), told_to_stop()).await;
+}
+
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return interrupted().await;
+    };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    interrupted().await;
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        tokio::time::sleep(Duration::MAX).await;
+    }
+}
