@@ -45,7 +45,7 @@ pub(crate) struct Api {
 
 impl Api {
     /// Mounts a handler where its `#[utoipa::path]` says, behind the rule that its first argument says.
-    fn mount<H, T>(mut self, documented: UtoipaMethodRouter<App>, handler: H) -> Self
+    fn mount<H, T>(mut self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
     where
         H: Handler<T, App>,
         T: GuardedArgs + 'static,
@@ -110,10 +110,6 @@ fn scopes(api: &Api) -> Scopes {
 /// An error, as RFC 9457 writes it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-#[expect(
-    dead_code,
-    reason = "describes the answers of `rolecall::Problem` in the document"
-)]
 pub(crate) struct ProblemDocument {
     /// A URI that ends in the code of the error.
     r#type: String,
@@ -121,7 +117,7 @@ pub(crate) struct ProblemDocument {
     status: u16,
     /// What went wrong, in words.
     detail: String,
-    /// What is wrong with which member, as FastAPI tells it.
+    /// What is wrong with which member, as `FastAPI` tells it.
     errors: Option<Vec<ProblemField>>,
     /// The rule that stands against it.
     rule: Option<String>,
@@ -132,7 +128,6 @@ pub(crate) struct ProblemDocument {
 
 /// A member that cannot be taken.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "describes a part of `ProblemDocument`")]
 pub(crate) struct ProblemField {
     loc: Vec<String>,
     msg: String,
@@ -168,7 +163,7 @@ fn methods_of(item: &PathItem) -> Vec<HttpMethod> {
 }
 
 macro_rules! mount {
-    ($api:expr; $($handler:path),+ $(,)?) => { $api$(.mount(routes!($handler), $handler))+ };
+    ($api:expr; $($handler:path),+ $(,)?) => { $api$(.mount(routes!($handler), &$handler))+ };
 }
 
 /// The whole API behind `guard`.

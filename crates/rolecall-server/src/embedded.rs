@@ -53,7 +53,6 @@ impl Embedded {
     }
 
     /// Begins with the defaults, to change some of them.
-    #[must_use]
     pub fn builder(url: &str) -> EmbeddedBuilder {
         EmbeddedBuilder {
             url: url.to_owned(),

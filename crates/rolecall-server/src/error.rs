@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::store::StoreError;
 
-/// A member of a body, path or query that cannot be taken, written as FastAPI writes it.
+/// A member of a body, path or query that cannot be taken, written as `FastAPI` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FieldError {
     /// Where it stands: `["body", "username"]`.
@@ -97,14 +97,14 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn unknown(kind: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn unknown(kind: &'static str, name: &impl ToString) -> Self {
         Self::Unknown {
             kind,
             name: excerpt(&name.to_string()),
         }
     }
 
-    pub(crate) fn already_there(kind: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn already_there(kind: &'static str, name: &impl ToString) -> Self {
         Self::AlreadyThere {
             kind,
             name: name.to_string(),

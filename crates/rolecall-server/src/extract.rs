@@ -233,13 +233,23 @@ impl<'de> serde::Deserialize<'de> for Cursor {
     }
 }
 
-/// Tells a member that is null from one that is absent.
-pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: serde::Deserialize<'de>,
-{
-    serde::Deserialize::deserialize(deserializer).map(Some)
+/// A member of a change: absent, taken away by null, or a new value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Change<T> {
+    /// The member is absent: what is there stays.
+    #[default]
+    Keep,
+    /// The member is null.
+    Clear,
+    /// The member has a value.
+    Set(T),
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Change<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::<T>::deserialize(deserializer)?;
+        Ok(value.map_or(Self::Clear, Self::Set))
+    }
 }
 
 /// Reads a member through its `FromStr`.

@@ -69,6 +69,9 @@ pub(crate) async fn prove(
     let name = canonical.as_ref().map_or(username, Username::as_str);
     let account = app.account_of(name);
     refuse_address(app, address)?;
+    // parallel guesses: those under way count as if they had failed. Entered before the failures are read
+    // and left after this one is written, so that none is missed
+    let in_flight = parts.in_flight.enter(&account);
     let mut conn = app.store().read().await?;
     let failed = failures::read(&mut conn, &account).await?;
     let found = match &canonical {
@@ -77,8 +80,6 @@ pub(crate) async fn prove(
     };
     drop(conn);
     refuse_account(failed, app.now())?;
-    // parallel guesses: those under way count as if they had failed
-    let in_flight = parts.in_flight.enter(&account);
     let failures = u32::try_from(failed.in_a_row).unwrap_or(u32::MAX);
     let open = in_flight.may_try(failures);
     if !open && failures < MAX_FAILURES && !account_delay(failures).is_zero() {

@@ -23,7 +23,7 @@ use crate::{
     api::{ProblemDocument, may},
     app::App,
     error::ApiError,
-    extract::{Body, Cursor, Limit, Params, Segment},
+    extract::{Body, Change, Cursor, Limit, Params, Segment},
     http::ClientAddress,
     oauth::error::{OAuthError, OAuthErrorDocument},
 };
@@ -68,9 +68,9 @@ pub(crate) struct UserChanges {
     #[serde(default)]
     username: Option<String>,
     /// null takes the address away.
-    #[serde(default, deserialize_with = "crate::extract::present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Option<Option<String>>,
+    email: Change<String>,
     /// `active`, `disabled` or `password_change_required`.
     #[serde(default, deserialize_with = "crate::extract::parsed")]
     #[schema(value_type = Option<String>)]

@@ -7,16 +7,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{authority::Caller, me_service, service, views::MeView};
-use crate::{api::ProblemDocument, app::App, error::ApiError, extract::Body, http::ClientAddress};
+use crate::{api::ProblemDocument, app::App, error::ApiError, extract::{Body, Change}, http::ClientAddress};
 
 /// What of the own account is to change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MyChanges {
     /// null takes the address away.
-    #[serde(default, deserialize_with = "crate::extract::present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Option<Option<String>>,
+    email: Change<String>,
 }
 
 /// The current password and a new one.
@@ -75,15 +75,12 @@ pub(crate) async fn update_me(
     Body(changes): Body<MyChanges>,
 ) -> Result<Json<MeView>, ApiError> {
     demand_whole(&caller)?;
-    if let Some(email) = &changes.email {
-        me_service::update_email(
-            &app,
-            Caller::Token(&caller),
-            caller.subject(),
-            email.as_deref(),
-        )
-        .await?;
-    }
+    let email = match &changes.email {
+        Change::Keep => return show(&app, &caller).await,
+        Change::Clear => None,
+        Change::Set(email) => Some(email.as_str()),
+    };
+    me_service::update_email(&app, Caller::Token(&caller), caller.subject(), email).await?;
     show(&app, &caller).await
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn update_email(
         let now = change.now();
         let before = store::find_user(change.conn(), id, now)
             .await?
-            .ok_or_else(|| ApiError::unknown("user", id))?;
+            .ok_or_else(|| ApiError::unknown("user", &id))?;
         if before.status != Status::Active {
             return Err(ApiError::Denied(rolecall::Denial::EndedToken));
         }

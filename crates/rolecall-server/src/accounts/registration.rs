@@ -127,7 +127,7 @@ async fn create_in(
         .is_some()
         || !store::insert_user(change, user).await?
     {
-        return Err(ApiError::already_there("user", user.username));
+        return Err(ApiError::already_there("user", &user.username));
     }
     change.tell(json!({ "action": "user.created", "subject": user.id }));
     for role in roles {
@@ -144,7 +144,7 @@ async fn create_in(
     }
     let now = change.now();
     let created = store::find_user(change.conn(), user.id, now).await?;
-    created.ok_or_else(|| ApiError::unknown("user", user.id))
+    created.ok_or_else(|| ApiError::unknown("user", &user.id))
 }
 
 /// The one form of a user name, for creating, logging in, searching and renaming.

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
+    extract,
     roles::{assignment_store, assignments},
     sessions,
     store::Change,
@@ -24,8 +25,7 @@ const WRITE: &str = "rolecall.users:write";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) username: Option<String>,
-    /// `Some(None)` takes the address away.
-    pub(crate) email: Option<Option<String>>,
+    pub(crate) email: extract::Change<String>,
     pub(crate) status: Option<Status>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn get(app: &App, id: &str) -> Result<User, ApiError> {
     let mut conn = app.store().read().await?;
     store::find_user(&mut conn, id, now)
         .await?
-        .ok_or_else(|| ApiError::unknown("user", id))
+        .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
 /// Changes user name, e-mail or status.
@@ -78,18 +78,19 @@ pub(crate) async fn update(
         .as_deref()
         .map(parse_username)
         .transpose()?;
-    let email = changes
-        .email
-        .clone()
-        .map(|email| email.as_deref().map(parse_email).transpose())
-        .transpose()?;
+    let email = match &changes.email {
+        extract::Change::Set(email) => Some(parse_email(email)?),
+        extract::Change::Keep | extract::Change::Clear => None,
+    };
     app.change(caller, async |change| {
         let before = demand_on(app, change, caller, id).await?;
         let mut after = before.clone();
         if let Some(username) = &username {
             username.as_str().clone_into(&mut after.username);
         }
-        after.email = email.clone().unwrap_or(after.email);
+        if changes.email != extract::Change::Keep {
+            after.email.clone_from(&email);
+        }
         after.status = changes.status.unwrap_or(after.status);
         if after == before {
             return Ok(before);
@@ -196,7 +197,7 @@ async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
     let now = change.now();
     store::find_user(change.conn(), id, now)
         .await?
-        .ok_or_else(|| ApiError::unknown("user", id))
+        .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
 async fn demand_on(

@@ -9,7 +9,7 @@ use super::CliError;
 #[derive(Parser)]
 #[command(name = "rolecall", version, propagate_version = true)]
 pub(super) struct Arguments {
-    /// The configuration file; else ROLECALL_CONFIG, else ./rolecall.toml if it is there.
+    /// The configuration file; else `ROLECALL_CONFIG`, else ./rolecall.toml if it is there.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Set a key of the configuration, such as `--set database.url=sqlite:my.db`; may be repeated.

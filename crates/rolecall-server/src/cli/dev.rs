@@ -226,7 +226,7 @@ impl Seed {
 
 /// What is printed once everything is ready: where things are, and lines to paste.
 fn greeting(url: &str, asked: SocketAddr, bound: SocketAddr, database: &str, kept: bool) -> String {
-    let taken = if bound.port() == asked.port() {
+    let moved = if bound.port() == asked.port() {
         String::new()
     } else {
         format!(" (port {} is taken)", asked.port())
@@ -243,12 +243,12 @@ fn greeting(url: &str, asked: SocketAddr, bound: SocketAddr, database: &str, kep
     let as_admin = log_in.replace("NAME", "admin");
     let binary = std::env::current_exe()
         .map_or_else(|_| "rolecall".to_owned(), |path| path.display().to_string());
-    let token = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
+    let cut = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
     format!(
         r#"
 rolecall {version}, to try on this machine only. Stop it with Ctrl+C.
 
-  server    {url}{taken}
+  server    {url}{moved}
   browser   {url}/docs    (press Authorize: admin, {PASSWORD})
   database  {database}    ({data})
 
@@ -262,7 +262,7 @@ Paste these into another terminal:
   {as_admin}
 
   # keep the token; call a route for the role admin, then one for the role user (403: admin is no user)
-  TOKEN=$({as_admin} | {token})
+  TOKEN=$({as_admin} | {cut})
   curl -s {url}/items/ -H "Authorization: Bearer $TOKEN"
   curl -si {url}/users/ -H "Authorization: Bearer $TOKEN"
 

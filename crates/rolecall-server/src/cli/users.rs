@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::{
@@ -148,7 +150,7 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     ];
     let mut text = String::new();
     for (name, value) in facts {
-        text.push_str(&format!("{name:8}{}\n", printable(&value)));
+        let _ = writeln!(text, "{name:8}{}", printable(&value));
     }
     for one in assigned {
         let until = one
@@ -158,11 +160,12 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
             .valid_from
             .map_or_else(String::new, |start| format!(" from {}", rfc3339(start)));
         let by = printable(&one.assigned_by);
-        text.push_str(&format!(
-            "role    {}{from}{until} (given {} by {by})\n",
+        let _ = writeln!(
+            text,
+            "role    {}{from}{until} (given {} by {by})",
             one.role,
             rfc3339(one.assigned_at)
-        ));
+        );
     }
     write_out(&text)
 }

@@ -1,4 +1,4 @@
-//! Errors of the OAuth endpoints (RFC 6749 section 5.2), with the `detail` that FastAPI clients read.
+//! Errors of the OAuth endpoints (RFC 6749 section 5.2), with the `detail` that `FastAPI` clients read.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,56 +66,67 @@ impl From<StoreError> for OAuthError {
     }
 }
 
+impl OAuthError {
+    /// Status, code (RFC 6749 section 5.2) and description.
+    fn parts(&self) -> (StatusCode, &'static str, &str) {
+        match self {
+            Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
+            Self::InvalidClient { .. } => {
+                let text = "client authentication failed";
+                (StatusCode::UNAUTHORIZED, "invalid_client", text)
+            }
+            Self::UnsupportedGrantType => {
+                let text = "this grant type is not supported";
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", text)
+            }
+            Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
+            Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),
+            Self::WrongPassword => {
+                let text = "Incorrect username or password";
+                (StatusCode::UNAUTHORIZED, "invalid_grant", text)
+            }
+            Self::PasswordChangeRequired => {
+                let text = "Password change required";
+                (StatusCode::BAD_REQUEST, "invalid_grant", text)
+            }
+            Self::TooMany { .. } => {
+                let text = "too many tries";
+                (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", text)
+            }
+            Self::Busy | Self::Failed(_) => {
+                let text = "too busy";
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text)
+            }
+        }
+    }
+
+    /// The header that tells the client what to do next.
+    fn advice(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::WrongPassword => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            Self::InvalidClient { basic: true } => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(r#"Basic realm="rolecall""#),
+            )),
+            Self::TooMany { retry_after } => Some((
+                header::RETRY_AFTER,
+                HeaderValue::from(retry_after.as_secs().max(1)),
+            )),
+            Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ => None,
+        }
+    }
+}
+
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let (status, error, description) = match self {
-            Self::InvalidRequest(description) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                description.to_owned(),
-            ),
-            Self::InvalidClient { .. } => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                "client authentication failed".to_owned(),
-            ),
-            Self::UnsupportedGrantType => (
-                StatusCode::BAD_REQUEST,
-                "unsupported_grant_type",
-                "this grant type is not supported".to_owned(),
-            ),
-            Self::InvalidScope(ref description) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_scope",
-                printable(description),
-            ),
-            Self::InvalidTarget(description) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_target",
-                description.to_owned(),
-            ),
-            Self::WrongPassword => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_grant",
-                "Incorrect username or password".to_owned(),
-            ),
-            Self::PasswordChangeRequired => (
-                StatusCode::BAD_REQUEST,
-                "invalid_grant",
-                "Password change required".to_owned(),
-            ),
-            Self::TooMany { .. } => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "temporarily_unavailable",
-                "too many tries".to_owned(),
-            ),
-            Self::Busy => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                "too busy".to_owned(),
-            ),
-            Self::Failed(error) => return error.into_response(),
-        };
+        if let Self::Failed(error) = self {
+            return error.into_response();
+        }
+        let (status, error, description) = self.parts();
+        let description = printable(description);
         let body = OAuthErrorDocument {
             error,
             error_description: description.clone(),
@@ -125,27 +136,7 @@ impl IntoResponse for OAuthError {
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-        match self {
-            Self::WrongPassword => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Self::InvalidClient { basic: true } => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static(r#"Basic realm="rolecall""#),
-                );
-            }
-            Self::TooMany { retry_after } => {
-                headers.insert(
-                    header::RETRY_AFTER,
-                    HeaderValue::from(retry_after.as_secs().max(1)),
-                );
-            }
-            Self::Busy => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
-        }
+        headers.extend(self.advice());
         response
     }
 }

@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_fields_are_read_without_keeping_them() {
-        let body: String = (0..10_000).map(|n| format!("f{n}=x&")).collect();
+        let body = "field=x&".repeat(10_000);
         assert!(parsed(&body).unwrap().values.is_empty());
     }
 }

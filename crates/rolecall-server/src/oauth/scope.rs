@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rolecall_core::{Permission, Policy, RESERVED_PREFIX, RoleName, Timestamp};
+use rolecall_core::{Permission, Policy, RoleName, Timestamp};
 
 use super::error::OAuthError;
 
@@ -76,76 +76,88 @@ pub(crate) fn grant(
         .filter(|(_, ends)| ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
         .filter(|(role, _)| own_audience || !role.is_reserved())
         .collect();
-    let whole_roles = policy.closure(lasting.iter().map(|(role, _)| role));
-    let carries = |permission: &Permission| own_audience || !permission.is_reserved();
-    let of = |roles: &BTreeSet<RoleName>| -> BTreeSet<Permission> {
-        policy
-            .permissions_of(roles)
-            .into_iter()
-            .filter(carries)
-            .collect()
-    };
-    let whole_permissions = of(&whole_roles);
-    let Some(asked) = asked else {
-        let ends_at = lasting.iter().filter_map(|(_, ends)| *ends).min();
-        let answer = joined(&whole_permissions);
-        let roles = whole_roles
-            .into_iter()
-            .filter(|role| own_audience || !role.as_str().starts_with(RESERVED_PREFIX))
-            .collect();
-        return Ok(Granted {
+    let mut roles = policy.closure(lasting.iter().map(|(role, _)| role));
+    // a token for somebody else never carries what is rolecall's own
+    roles.retain(|role| own_audience || !role.is_reserved());
+    let permissions = permissions_of(policy, &roles, own_audience);
+    let ends_at = lasting.iter().filter_map(|(_, ends)| *ends).min();
+    match asked {
+        None => Ok(Granted {
+            answer: joined(&permissions),
             roles,
-            permissions: whole_permissions,
+            permissions,
             narrowed: false,
-            answer,
             ends_at,
-        });
-    };
-    let beyond = asked
-        .roles
-        .difference(&whole_roles)
-        .map(|role| format!("role:{role}"));
-    let beyond = beyond
-        .chain(
-            asked
-                .permissions
-                .difference(&whole_permissions)
-                .map(ToString::to_string),
-        )
-        .next();
-    if let Some(value) = beyond {
-        return Err(OAuthError::InvalidScope(format!(
-            "`{value}` is not among what you hold"
-        )));
+        }),
+        Some(asked) => {
+            refuse_beyond(asked, &roles, &permissions)?;
+            let ends_at = if asked.roles.is_empty() {
+                ends_at
+            } else {
+                shortest(policy, &lasting, asked)
+            };
+            Ok(narrow(policy, asked, roles, own_audience, ends_at))
+        }
     }
+}
+
+fn permissions_of(
+    policy: &Policy,
+    roles: &BTreeSet<RoleName>,
+    own_audience: bool,
+) -> BTreeSet<Permission> {
+    let mut permissions = policy.permissions_of(roles);
+    permissions.retain(|permission| own_audience || !permission.is_reserved());
+    permissions
+}
+
+/// A value beyond what is held is refused, never dropped in silence.
+fn refuse_beyond(
+    asked: &Asked,
+    roles: &BTreeSet<RoleName>,
+    permissions: &BTreeSet<Permission>,
+) -> Result<(), OAuthError> {
+    let roles = asked.roles.difference(roles).map(|role| format!("role:{role}"));
+    let permissions = asked.permissions.difference(permissions);
+    let mut beyond = roles.chain(permissions.map(ToString::to_string));
+    match beyond.next() {
+        Some(value) => Err(OAuthError::InvalidScope(format!(
+            "{value} is not among what you hold"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn narrow(
+    policy: &Policy,
+    asked: &Asked,
+    whole: BTreeSet<RoleName>,
+    own_audience: bool,
+    ends_at: Option<Timestamp>,
+) -> Granted {
     let roles = if asked.roles.is_empty() {
-        whole_roles
+        whole
     } else {
         policy.closure(&asked.roles)
     };
-    let of_roles = of(&roles);
-    let permissions: BTreeSet<Permission> = if asked.permissions.is_empty() {
-        of_roles
-    } else {
-        asked.permissions.intersection(&of_roles).cloned().collect()
-    };
-    let ends_at = shortest(policy, &lasting, asked);
+    let mut permissions = permissions_of(policy, &roles, own_audience);
+    if !asked.permissions.is_empty() {
+        permissions.retain(|permission| asked.permissions.contains(permission));
+    }
     let answer = if asked.permissions.is_subset(&permissions) {
         asked.text.clone()
     } else {
         let roles = asked.roles.iter().map(|role| format!("role:{role}"));
-        roles
-            .chain(permissions.iter().map(ToString::to_string))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let values = roles.chain(permissions.iter().map(ToString::to_string));
+        values.collect::<Vec<_>>().join(" ")
     };
-    Ok(Granted {
+    Granted {
         roles,
         permissions,
         narrowed: true,
         answer,
         ends_at,
-    })
+    }
 }
 
 /// Each role asked for rests on the longest assignment that gives it; the token ends with the first of those.
@@ -154,9 +166,6 @@ fn shortest(
     lasting: &[&(RoleName, Option<Timestamp>)],
     asked: &Asked,
 ) -> Option<Timestamp> {
-    if asked.roles.is_empty() {
-        return lasting.iter().filter_map(|(_, ends)| *ends).min();
-    }
     let longest_for = |wanted: &RoleName| {
         let giving = lasting
             .iter()

@@ -39,7 +39,7 @@ pub(crate) async fn list(
     let now = app.now();
     accounts::find_user(&mut conn, user, now)
         .await?
-        .ok_or_else(|| ApiError::unknown("user", user))?;
+        .ok_or_else(|| ApiError::unknown("user", &user))?;
     Ok(assignment_store::list(&mut conn, user, after, tenant, limit).await?)
 }
 
@@ -140,7 +140,7 @@ async fn demand_parents(
     let now = change.now();
     accounts::find_user(change.conn(), user, now)
         .await?
-        .ok_or_else(|| ApiError::unknown("user", user))?;
+        .ok_or_else(|| ApiError::unknown("user", &user))?;
     store::find_role(change.conn(), role)
         .await?
         .ok_or_else(|| ApiError::unknown("role", role))?;

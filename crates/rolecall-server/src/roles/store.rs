@@ -231,10 +231,7 @@ pub(crate) async fn insert_grant(
     role: &RoleName,
     pattern: &PermissionPattern,
 ) -> Result<bool, StoreError> {
-    match pattern.wildcard_object() {
-        Some(object) => changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object),
-        None => changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str()),
-    }
+    if let Some(object) = pattern.wildcard_object() { changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object) } else { changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str()) }
 }
 
 /// Whether the role held it before.
@@ -243,10 +240,7 @@ pub(crate) async fn delete_grant(
     role: &RoleName,
     pattern: &PermissionPattern,
 ) -> Result<bool, StoreError> {
-    match pattern.wildcard_object() {
-        Some(object) => changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object),
-        None => changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str()),
-    }
+    if let Some(object) = pattern.wildcard_object() { changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object) } else { changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str()) }
 }
 
 /// Whether `senior` did not inherit `junior` before.
