@@ -23,9 +23,9 @@ mod roles;
 mod sessions;
 mod start;
 mod store;
-mod throttle;
-mod usernames;
-mod vault;
+pub mod throttle;
+pub mod usernames;
+pub mod vault;
 mod watch;
 
 pub use embedded::{Embedded, EmbeddedBuilder, Registration};
