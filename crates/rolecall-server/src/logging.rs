@@ -143,11 +143,18 @@ fn is_dangerous(letter: char) -> bool {
         )
 }
 
+/// What code under test logs.
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
+pub(crate) mod testing {
+    use std::sync::{Arc, LazyLock, Mutex};
 
     use super::*;
+
+    /// While only one subscriber exists, `tracing` decides for the whole process by the
+    /// subscriber of the thread that comes first, so that tests in other threads could turn
+    /// events off. A second one, which takes nothing, prevents that.
+    static SECOND: LazyLock<tracing::Dispatch> =
+        LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -163,13 +170,21 @@ mod tests {
         }
     }
 
-    fn logged(json: bool, level: &str, events: impl FnOnce()) -> String {
+    /// The lines that `events` logs on this thread.
+    pub(crate) fn logged(json: bool, level: &str, events: impl FnOnce()) -> String {
+        LazyLock::force(&SECOND);
         let captured = Captured::default();
         let writer = captured.clone();
         let subscriber = subscriber(level, json, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, events);
         String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::logged;
+    use super::*;
 
     const EVIL: &str =
         "alice\r\n2026-01-01 INFO forged\u{1b}[31m\u{2028}\u{202e}\u{85}\0\"}{\"level\":\"x\"";

@@ -312,26 +312,7 @@ async fn without_configured_origins_there_is_no_cors() {
 
 #[test]
 fn the_log_line_names_route_and_subject_and_never_query_headers_or_body() {
-    use std::sync::Mutex;
-
-    #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Captured {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    let output = crate::logging::testing::logged(true, "info", || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
@@ -349,14 +330,13 @@ fn the_log_line_names_route_and_subject_and_never_query_headers_or_body() {
             }
         });
     });
-    let output = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     assert!(!output.contains("canary"), "{output}");
     let lines: Vec<Value> = output
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|line: &Value| line["fields"]["message"] == "request")
+        .filter(|line: &Value| line["message"] == "request")
         .collect();
-    let fields = |at: usize| lines[at]["fields"].clone();
+    let fields = |at: usize| lines[at].clone();
     assert_eq!(lines.len(), 4, "{output}");
     assert_eq!(fields(0)["subject"], "subject-7");
     assert_eq!(fields(1)["path"], "/number/{n}");
