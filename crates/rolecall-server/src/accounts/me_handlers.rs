@@ -7,7 +7,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{authority::Caller, me_service, service, views::MeView};
-use crate::{api::ProblemDocument, app::App, error::ApiError, extract::{Body, Change}, http::ClientAddress};
+use crate::{
+    api::ProblemDocument,
+    app::App,
+    error::ApiError,
+    extract::{Body, Change},
+    http::ClientAddress,
+};
 
 /// What of the own account is to change.
 #[derive(Deserialize, ToSchema)]

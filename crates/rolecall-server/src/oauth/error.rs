@@ -91,11 +91,19 @@ impl OAuthError {
             }
             Self::TooMany { .. } => {
                 let text = "too many tries";
-                (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", text)
+                (
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "temporarily_unavailable",
+                    text,
+                )
             }
             Self::Busy | Self::Failed(_) => {
                 let text = "too busy";
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text)
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "temporarily_unavailable",
+                    text,
+                )
             }
         }
     }

@@ -117,7 +117,10 @@ fn refuse_beyond(
     roles: &BTreeSet<RoleName>,
     permissions: &BTreeSet<Permission>,
 ) -> Result<(), OAuthError> {
-    let roles = asked.roles.difference(roles).map(|role| format!("role:{role}"));
+    let roles = asked
+        .roles
+        .difference(roles)
+        .map(|role| format!("role:{role}"));
     let permissions = asked.permissions.difference(permissions);
     let mut beyond = roles.chain(permissions.map(ToString::to_string));
     match beyond.next() {

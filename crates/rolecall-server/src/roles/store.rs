@@ -231,7 +231,11 @@ pub(crate) async fn insert_grant(
     role: &RoleName,
     pattern: &PermissionPattern,
 ) -> Result<bool, StoreError> {
-    if let Some(object) = pattern.wildcard_object() { changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object) } else { changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str()) }
+    if let Some(object) = pattern.wildcard_object() {
+        changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object)
+    } else {
+        changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str())
+    }
 }
 
 /// Whether the role held it before.
@@ -240,7 +244,11 @@ pub(crate) async fn delete_grant(
     role: &RoleName,
     pattern: &PermissionPattern,
 ) -> Result<bool, StoreError> {
-    if let Some(object) = pattern.wildcard_object() { changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object) } else { changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str()) }
+    if let Some(object) = pattern.wildcard_object() {
+        changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object)
+    } else {
+        changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str())
+    }
 }
 
 /// Whether `senior` did not inherit `junior` before.

@@ -11,9 +11,6 @@ pub(crate) use conn::{Conn, Split};
 pub(crate) use head::{Head, read_floors, read_head};
 pub use open::{OpenError, Store};
 
-#[cfg(test)]
-pub(crate) use head::ALL as HEAD_SQL;
-
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
