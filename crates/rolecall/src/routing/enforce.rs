@@ -88,7 +88,7 @@ pub(crate) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &s
     let Refusal { denial, principal } = refusal;
     let subject = principal.as_ref().map(|principal| principal.subject());
     let outcome = denial.code();
-    tracing::info!(method = %request.method(), path, %rule, subject, outcome, "refused");
+    tracing::info!(method = %request.method(), %path, %rule, subject, outcome, "refused");
     let mut problem = denial.clone().into_problem();
     if let Some(principal) = principal {
         problem = problem

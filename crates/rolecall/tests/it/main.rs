@@ -10,6 +10,7 @@ mod answers;
 mod arguments;
 mod layer;
 mod live;
+mod log;
 mod matrix;
 mod methods;
 mod paths;
