@@ -93,8 +93,7 @@ pub(crate) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &s
     if let Some(principal) = principal {
         problem = problem
             .with("rule", rule.to_string())
-            .with("roles", principal.roles().collect::<Vec<_>>())
-            .with("path", request.uri().path());
+            .with("roles", principal.roles().collect::<Vec<_>>());
     }
     problem.into_response()
 }
