@@ -10,7 +10,6 @@ mod answers;
 mod arguments;
 mod layer;
 mod live;
-mod log;
 mod matrix;
 mod methods;
 mod paths;
