@@ -128,7 +128,7 @@ impl GuardBuilder {
         self
     }
 
-    /// How many verified tokens are remembered, 10,000 by default.
+    /// How many verified tokens are remembered, 10,000 by default; each takes about its own length.
     pub fn cache_capacity(mut self, tokens: usize) -> Self {
         self.cache_capacity = tokens;
         self

@@ -30,7 +30,8 @@ fn token(value: &HeaderValue) -> Result<&str, Denial> {
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(Denial::NotAuthenticated);
     }
-    let token = rest.trim_ascii();
+    // spaces alone may stand there: RFC 9110 says `1*SP`, and nothing else is trimmed away
+    let token = trim_spaces(rest);
     if token.is_empty() {
         return Err(Denial::NotAuthenticated);
     }
@@ -38,6 +39,16 @@ fn token(value: &HeaderValue) -> Result<&str, Denial> {
         return Err(Denial::InvalidToken);
     }
     std::str::from_utf8(token).map_err(|_| Denial::InvalidToken)
+}
+
+fn trim_spaces(bytes: &[u8]) -> &[u8] {
+    let is_token = |byte: &u8| *byte != b' ';
+    let start = bytes.iter().position(is_token).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(is_token)
+        .map_or(start, |last| last + 1);
+    bytes.get(start..end).unwrap_or_default()
 }
 
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
@@ -116,6 +127,8 @@ mod tests {
             b"Bearer a=b",
             b"Bearer =",
             b"Bearer a\tb",
+            b"Bearer \ta",
+            b"Bearer a\t",
             b"Bearer \xe9",
             b"Bearer a\x80",
             b"Bearer a;b",

@@ -163,6 +163,12 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn layer<R: Requirement>(&self) -> RequireLayer<R> {
+        const {
+            assert!(
+                !R::RULE.admits_anonymous(),
+                "a layer that guards nothing: leave it away"
+            );
+        }
         RequireLayer::new(self.clone())
     }
 

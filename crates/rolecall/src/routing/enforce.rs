@@ -88,13 +88,12 @@ pub(crate) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &s
     let Refusal { denial, principal } = refusal;
     let subject = principal.as_ref().map(|principal| principal.subject());
     let outcome = denial.code();
-    tracing::info!(method = %request.method(), path, %rule, subject, outcome, "refused");
+    tracing::info!(method = %request.method(), %path, %rule, subject, outcome, "refused");
     let mut problem = denial.clone().into_problem();
     if let Some(principal) = principal {
         problem = problem
             .with("rule", rule.to_string())
-            .with("roles", principal.roles().collect::<Vec<_>>())
-            .with("path", request.uri().path());
+            .with("roles", principal.roles().collect::<Vec<_>>());
     }
     problem.into_response()
 }

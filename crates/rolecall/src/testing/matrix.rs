@@ -286,3 +286,99 @@ fn difference(committed: &str, now: &str) -> Option<String> {
     }
     Some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{extract::Request, middleware::Next, middleware::from_fn, response::IntoResponse};
+
+    use super::*;
+    use crate::{Authenticated, routing::get};
+
+    fn matrix(issuer: &TestIssuer) -> AccessMatrix {
+        let handler = |_: Authenticated| async {};
+        AccessMatrix::of(&GuardedRouter::<()>::new(issuer.guard()).route("/x", get(handler)))
+    }
+
+    fn fault(issuer: &TestIssuer, matrix: &AccessMatrix) -> Option<String> {
+        matrix.request_all(&|caller| issuer.token_of(caller)).err()
+    }
+
+    #[test]
+    fn a_router_that_lets_in_a_token_that_is_none_or_answers_options_is_found_out() {
+        let issuer = TestIssuer::new();
+        assert_eq!(fault(&issuer, &matrix(&issuer)), None);
+
+        let mut careless = matrix(&issuer);
+        careless.probe = careless
+            .probe
+            .layer(from_fn(|request: Request, next: Next| async {
+                let bad = request.headers().get(AUTHORIZATION);
+                if bad.is_some_and(|value| value == "Bearer not.a.token") {
+                    return StatusCode::NO_CONTENT.into_response();
+                }
+                next.run(request).await
+            }));
+        assert!(
+            fault(&issuer, &careless)
+                .unwrap()
+                .contains("a token that is not valid")
+        );
+
+        let mut talkative = matrix(&issuer);
+        talkative.probe = talkative
+            .probe
+            .layer(from_fn(|request: Request, next: Next| async {
+                if request.method() == Method::OPTIONS {
+                    return StatusCode::NO_CONTENT.into_response();
+                }
+                next.run(request).await
+            }));
+        assert!(fault(&issuer, &talkative).unwrap().contains("OPTIONS"));
+    }
+
+    #[test]
+    fn a_router_that_answers_the_right_status_with_the_wrong_challenge_is_found_out() {
+        let issuer = TestIssuer::new();
+        let mut mute = matrix(&issuer);
+        mute.probe = mute
+            .probe
+            .layer(from_fn(|request: Request, next: Next| async {
+                let mut answer = next.run(request).await;
+                answer.headers_mut().remove(WWW_AUTHENTICATE);
+                answer
+            }));
+        let fault = fault(&issuer, &mute).unwrap();
+        assert!(
+            fault.starts_with("GET /x for anonymous: expected (401, Some("),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn every_parameter_of_a_path_is_filled_in() {
+        assert_eq!(fill("/x"), "/x");
+        assert_eq!(fill("/x/{id}/y"), "/x/rolecall-test/y");
+        assert_eq!(fill("/{a}/{*rest}"), "/rolecall-test/rolecall-test");
+        assert_eq!(fill("/{{x}}/{id}"), "/{x}/rolecall-test");
+    }
+
+    #[test]
+    fn blessing_writes_the_file_but_not_for_a_router_that_breaks_its_rules() {
+        let issuer = TestIssuer::new();
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("access.lock");
+        let right = |caller: &Caller| issuer.token_of(caller);
+        let matrix = matrix(&issuer);
+        assert!(matrix.check(&lock, true, &|_| String::new()).is_err());
+        assert!(!lock.exists());
+        assert!(
+            matrix
+                .check(&lock, false, &right)
+                .unwrap_err()
+                .contains("cannot read")
+        );
+        matrix.check(&lock, true, &right).unwrap();
+        matrix.check(&lock, false, &right).unwrap();
+        assert_eq!(fs::read_to_string(&lock).unwrap(), matrix.to_string());
+    }
+}

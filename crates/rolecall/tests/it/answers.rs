@@ -1,9 +1,10 @@
 //! The table of answers, to the letter, as a client receives it.
 
 use http::{Method, Request, header::AUTHORIZATION};
+use proptest::strategy::Strategy as _;
 use rolecall::{
-    AllOf, AnyOf, Authenticated, GuardedRouter, Optional, Public, Require, routing::get,
-    testing::TestIssuer,
+    AllOf, AnyOf, Authenticated, Denial, Guard, GuardedRouter, Optional, Public, Require,
+    routing::get, testing::TestIssuer,
 };
 use serde_json::json;
 
@@ -131,7 +132,7 @@ async fn a_known_caller_without_the_role_is_403_and_learns_what_is_lacking() {
         json!({
             "type": "urn:rolecall:problem:forbidden", "title": "Forbidden",
             "status": 403, "detail": "Operation not permitted",
-            "rule": "role:admin", "roles": ["user"], "path": "/items/",
+            "rule": "role:admin", "roles": ["user"],
         })
     );
 }
@@ -235,4 +236,39 @@ async fn a_good_token_reaches_the_handler_as_its_principal() {
         "boss"
     );
     assert_eq!(crate::get(&app, "/me", user(&issuer)).await.body, "alice");
+}
+
+#[tokio::test]
+async fn a_very_long_token_is_refused_like_any_other() {
+    let issuer = TestIssuer::new();
+    let app = app(&issuer);
+    for length in [16 * 1024, 16 * 1024 + 1, 64 * 1024, 1024 * 1024] {
+        for text in ["a", ".", "a.", "="] {
+            let token = text.repeat(length / text.len());
+            let credential = format!("Bearer {token}").parse().unwrap();
+            let answer = crate::get(&app, "/items/", Some(credential)).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.challenge()),
+                (401, Some(INVALID))
+            );
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_authorization_header_makes_the_guard_panic_or_let_in(
+        value in proptest::prelude::prop_oneof![
+            proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+            "(?i)bearer {0,3}[A-Za-z0-9+/=._~-]{0,300}".prop_map(String::into_bytes),
+            "Bearer [A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,90}".prop_map(String::into_bytes),
+        ],
+    ) {
+        static GUARD: std::sync::LazyLock<Guard> = std::sync::LazyLock::new(|| TestIssuer::new().guard());
+        if let Ok(value) = http::HeaderValue::from_bytes(&value) {
+            let headers = http::HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            let denial = GUARD.authenticate(&headers).unwrap_err();
+            proptest::prop_assert!(matches!(denial, Denial::NotAuthenticated | Denial::InvalidToken));
+        }
+    }
 }

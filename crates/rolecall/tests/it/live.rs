@@ -373,6 +373,30 @@ fn a_policy_gives_permissions_only_to_tokens_without_a_scope() {
 }
 
 #[test]
+fn roles_are_found_in_whatever_order_and_number_the_token_lists_them() {
+    let issuer = TestIssuer::new();
+    let roles = json!({ "roles": ["user", "z", "admin", "b", "admin", "a"] });
+    let caller = issuer
+        .guard()
+        .verify(&issuer.token("a").sign_with(&roles))
+        .unwrap();
+    assert_eq!(
+        caller.roles().collect::<Vec<_>>(),
+        ["a", "admin", "b", "user", "z"]
+    );
+    assert!(
+        ["a", "admin", "b", "user", "z"]
+            .iter()
+            .all(|role| caller.has_role(role))
+    );
+    assert!(
+        !["", "ab", "use", "users", "zz"]
+            .iter()
+            .any(|role| caller.has_role(role))
+    );
+}
+
+#[test]
 fn wildcards_and_near_misses_in_a_token_give_nothing() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();

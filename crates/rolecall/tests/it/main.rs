@@ -14,6 +14,7 @@ mod matrix;
 mod methods;
 mod paths;
 mod router;
+mod wire;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::AUTHORIZATION};

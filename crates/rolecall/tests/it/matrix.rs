@@ -169,6 +169,18 @@ fn a_router_that_does_not_keep_what_its_table_says_makes_it_fail() {
 }
 
 #[test]
+fn holders_of_a_permission_are_asked_for_even_where_no_column_shows_them() {
+    let issuer = TestIssuer::new();
+    let router = GuardedRouter::<()>::new(issuer.guard()).route("/items", get(read));
+    let matrix = AccessMatrix::of(&router);
+    let folder = tempfile::tempdir().unwrap();
+    let lock = lock_file(&folder, &matrix.to_string());
+    matrix.assert(&lock, |caller| issuer.token_of(caller));
+    let deaf = std::panic::AssertUnwindSafe(|| matrix.assert(&lock, |_| issuer.token("a").sign()));
+    assert!(std::panic::catch_unwind(deaf).is_err());
+}
+
+#[test]
 fn with_a_policy_each_role_shows_what_it_holds_and_inherits() {
     let mut rules = PolicyBuilder::default();
     let name = |text: &str| text.parse().unwrap();

@@ -153,6 +153,26 @@ async fn middleware_finds_the_principal_and_none_on_a_public_route() {
 }
 
 #[tokio::test]
+async fn a_public_route_behind_an_outer_guard_does_not_inherit_its_principal() {
+    async fn name(_: Public, request: Request) -> String {
+        let caller = request.extensions().get::<Arc<Principal>>();
+        caller.map_or("nobody".to_owned(), |caller| caller.username().to_owned())
+    }
+    let issuer = TestIssuer::new();
+    let inner: axum::Router = GuardedRouter::new(issuer.guard())
+        .route("/open", get(name))
+        .into_axum();
+    let app = axum::Router::new()
+        .nest("/in", inner)
+        .layer(issuer.guard().layer::<Authenticated>());
+    assert_eq!(crate::get(&app, "/in/open", None).await.status, 401);
+    assert_eq!(
+        crate::get(&app, "/in/open", user(&issuer)).await.body,
+        "nobody"
+    );
+}
+
+#[tokio::test]
 async fn nested_routes_keep_their_rules_and_see_the_whole_path() {
     async fn whole(_: Require<role::Admin>, uri: Uri, path: MatchedPath) -> String {
         format!("{} {}", uri.path(), path.as_str())

@@ -1,0 +1,126 @@
+//! What the log says: who was refused what, and never with which token.
+//!
+//! A process of its own, whose one subscriber is there before the first line: beside tests without a
+//! subscriber, `tracing` may have found out that nobody listens.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: to fail is to panic")]
+
+use std::{
+    fmt::{self, Write as _},
+    sync::{Arc, LazyLock, Mutex},
+};
+
+use axum::body::Body;
+use http::{HeaderValue, Request, header::AUTHORIZATION};
+use rolecall::{GuardedRouter, Require, routing::get, testing::TestIssuer};
+use tower::ServiceExt as _;
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+rolecall::roles! { pub(crate) mod role { Admin = "admin" } }
+
+static LINES: LazyLock<Lines> = LazyLock::new(|| {
+    let lines = Lines::default();
+    tracing::subscriber::set_global_default(lines.clone()).unwrap();
+    lines
+});
+
+/// Keeps every event of the process, one line each.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().join("\n")
+    }
+}
+
+async fn secret(_: Require<role::Admin>) {}
+
+async fn get_path(app: &axum::Router, path: &str, credential: Option<&HeaderValue>) {
+    let mut request = Request::get(path);
+    if let Some(credential) = credential {
+        request = request.header(AUTHORIZATION, credential);
+    }
+    let request = request.body(Body::empty()).unwrap();
+    app.clone().oneshot(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_names_rule_subject_and_outcome_and_no_line_holds_a_token() {
+    LazyLock::force(&LINES);
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/items/{id}", get(secret))
+        .into_axum();
+    let credentials = [
+        issuer.token("alice").bearer(),
+        issuer.token("boss").role::<role::Admin>().bearer(),
+        TestIssuer::new().token("mallory").bearer(),
+    ];
+    let path = "/items/secret-id?key=secret";
+    get_path(&app, path, None).await;
+    for credential in &credentials {
+        get_path(&app, path, Some(credential)).await;
+    }
+    let said = LINES.text();
+    let refused = "INFO message=refused method=GET path=/items/{id} rule=role:admin";
+    for expected in [
+        format!(r#"{refused} outcome="not_authenticated""#),
+        format!(r#"{refused} subject="alice" outcome="forbidden""#),
+        format!(r#"{refused} outcome="invalid_token""#),
+        r#"DEBUG message=let in method=GET path=/items/{id} rule=role:admin subject="boss""#.into(),
+        "DEBUG message=an access token is not valid reason=unknown_key".into(),
+    ] {
+        assert!(said.contains(&expected), "{expected}\n{said}");
+    }
+    assert!(
+        !said.contains("secret-id") && !said.contains("key=secret"),
+        "{said}"
+    );
+    for credential in &credentials {
+        let token = credential.to_str().unwrap().trim_start_matches("Bearer ");
+        let parts = token.split('.').filter(|part| said.contains(part));
+        assert_eq!(parts.count(), 0, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_without_a_guard_is_logged_as_a_mistake() {
+    LazyLock::force(&LINES);
+    let app = axum::Router::new().route("/x", axum::routing::get(secret));
+    get_path(&app, "/x", None).await;
+    let said = LINES.text();
+    assert!(
+        said.contains("ERROR message=a guarded handler was mounted without a guard"),
+        "{said}"
+    );
+}
