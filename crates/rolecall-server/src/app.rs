@@ -18,8 +18,8 @@ use crate::{
     error::ApiError,
     keys,
     passwords::{Hasher, PasswordPolicy},
-    roles::policy_cache::PolicyCache,
-    store::{Change, Store, StoreError},
+    roles::{policy_cache::PolicyCache, store::read_consistently},
+    store::{Change, Conn, Store, StoreError},
     throttle::{AddressLimiter, InFlight},
     vault::MasterKey,
 };
@@ -109,6 +109,9 @@ impl App {
             .await?;
         if let Some(changed) = changed {
             self.0.live.raise(&changed.floors);
+            if changed.policy {
+                self.load_policy(&mut self.store().read().await?).await?;
+            }
             if changed.keys {
                 keys::service::load(self).await?;
             }
@@ -120,6 +123,14 @@ impl App {
             );
         }
         Ok(done)
+    }
+
+    /// Reads the policy and gives it to the guards of this process: by it, tokens that were too long to
+    /// carry their permissions get them from their roles.
+    pub(crate) async fn load_policy(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let policy = read_consistently(self.policy(), conn).await?;
+        self.0.live.set_policy(Arc::clone(&policy.1));
+        Ok(())
     }
 
     /// What a user name is counted under: a keyed hash, so that the table of failures holds no names.

@@ -9,7 +9,7 @@ use crate::{
     api,
     app::{App, Settings},
     config::RegistrationMode,
-    demo,
+    demo, http,
     passwords::{DEFAULT_MIN_LENGTH, PasswordScheme},
     start::{self, Opened, Options, Staleness, StartError},
     watch,
@@ -101,6 +101,19 @@ impl Embedded {
     pub(crate) fn app(&self) -> &App {
         &self.app
     }
+}
+
+/// Serves an application on `address` as the binary does: with time-outs, a body limit, request ids, safe
+/// headers and a graceful end.
+///
+/// # Errors
+///
+/// If the address cannot be listened on.
+pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    let app = http::wrap(app, http::LayerOptions::default());
+    http::serve_until_told(listener, app).await;
+    Ok(())
 }
 
 impl Drop for Embedded {

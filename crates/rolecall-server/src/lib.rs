@@ -28,6 +28,6 @@ pub mod usernames;
 pub mod vault;
 mod watch;
 
-pub use embedded::{Embedded, EmbeddedBuilder, Registration};
+pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};

@@ -1,6 +1,10 @@
 //! From a configuration to an application that is open and watches its database.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use rolecall::{Clock, Guard, GuardError, LiveState, OnStale, token::Algorithm};
@@ -11,7 +15,9 @@ use crate::{
     bootstrap::{self, Start},
     error::ApiError,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
+    roles::policy_cache::PolicyCache,
     store::{OpenError, Store},
+    throttle::{AddressLimiter, InFlight},
     vault::{MasterKey, MasterKeyError},
     watch::{self, Seen},
 };
@@ -123,11 +129,11 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             scheme: options.scheme,
         },
         settings: options.settings,
-        policy: Default::default(),
-        failing_addresses: Default::default(),
-        registering_addresses: Default::default(),
-        in_flight: Default::default(),
-        document: Default::default(),
+        policy: PolicyCache::default(),
+        failing_addresses: AddressLimiter::default(),
+        registering_addresses: AddressLimiter::default(),
+        in_flight: InFlight::default(),
+        document: OnceLock::new(),
     });
     let seen = watch::take_in_all(&app).await?;
     Ok(Opened { app, seen })

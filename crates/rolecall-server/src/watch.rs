@@ -31,6 +31,7 @@ const KEEP_FAILURES: Duration = Duration::from_hours(24);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     revision: Revision,
+    policy_revision: Revision,
     keys_revision: Revision,
 }
 
@@ -39,12 +40,14 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
     let floors = read_floors(&mut conn, Revision::MIN).await?;
+    app.load_policy(&mut conn).await?;
     drop(conn);
     app.parts().live.replace(&head.era, &floors);
     keys::service::load(app).await?;
     app.parts().live.mark_fresh();
     Ok(Seen {
         revision: head.revision,
+        policy_revision: head.policy_revision,
         keys_revision: head.keys_revision,
     })
 }
@@ -64,6 +67,9 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
         let floors = read_floors(&mut conn, seen.revision).await?;
         parts.live.raise(&floors);
     }
+    if head.policy_revision != seen.policy_revision {
+        app.load_policy(&mut conn).await?;
+    }
     drop(conn);
     if head.keys_revision != seen.keys_revision {
         keys::service::load(app).await?;
@@ -73,6 +79,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
     Ok(Seen {
         revision: head.revision,
+        policy_revision: head.policy_revision,
         keys_revision: head.keys_revision,
     })
 }

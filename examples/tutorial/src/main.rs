@@ -29,7 +29,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .open()
         .await?;
     let app = routes(login.guard()).merge(login.routes()?).into_axum();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
     println!("The tutorial listens on http://127.0.0.1:8000 (try http://127.0.0.1:8000/docs)");
-    Ok(axum::serve(listener, app).await?)
+    Ok(rolecall_server::serve("127.0.0.1:8000", app).await?)
 }

@@ -46,7 +46,7 @@ impl Caller<'_> {
 /// What a caller may do in a change, with the policy that says so.
 pub(crate) struct Rights {
     pub(crate) authority: Authority,
-    pub(crate) policy: std::sync::Arc<(i64, Policy)>,
+    pub(crate) policy: std::sync::Arc<(i64, std::sync::Arc<Policy>)>,
     open: BTreeSet<RoleName>,
 }
 

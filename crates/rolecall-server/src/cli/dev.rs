@@ -16,7 +16,7 @@ use super::{
     arguments::{Arguments, DevOptions},
     context::{load, options},
     output::write_out,
-    serve::{bind, staleness, start_logging, until_told},
+    serve::{bind, staleness, start_logging},
 };
 use crate::{
     app::App,
@@ -96,7 +96,7 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
         &database,
         dev.keep.is_some(),
     ))?;
-    until_told(listener, http::wrap(app, layers)).await;
+    http::serve_until_told(listener, http::wrap(app, layers)).await;
     server.app().store().close().await;
     Ok(())
 }

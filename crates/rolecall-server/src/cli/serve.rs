@@ -1,6 +1,5 @@
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
-use axum::Router;
 use rolecall::OnStale;
 use tokio::net::TcpListener;
 
@@ -12,7 +11,7 @@ use super::{
 use crate::{
     config::{self, Config},
     embedded::Embedded,
-    http::{self, CorsOrigins, LayerOptions, Limits},
+    http::{self, CorsOrigins, LayerOptions},
     logging,
     start::{self, Staleness},
 };
@@ -42,7 +41,7 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
         trusted_proxies: config.proxy.trusted.clone(),
         ..LayerOptions::default()
     };
-    until_told(listener, http::wrap(app, layers)).await;
+    http::serve_until_told(listener, http::wrap(app, layers)).await;
     server.app().store().close().await;
     tracing::info!("stopped");
     Ok(())
@@ -80,32 +79,4 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
                 source: error,
             },
         })
-}
-
-/// Serves until the process is told to stop; requests under way are finished.
-pub(super) async fn until_told(listener: TcpListener, app: Router) {
-    http::serve(listener, app, Limits::default(), told_to_stop()).await;
-}
-
-#[cfg(unix)]
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return interrupted().await;
-    };
-    tokio::select! {
-        () = interrupted() => {}
-        _ = terminated.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn told_to_stop() {
-    interrupted().await;
-}
-
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        tokio::time::sleep(Duration::MAX).await;
-    }
 }

@@ -6,8 +6,10 @@ pub mod cors;
 pub mod layers;
 pub mod runtime;
 mod stream;
+mod until_told;
 
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
 pub use layers::{LayerOptions, LoggedSubject, RequestId, wrap};
 pub use runtime::{Limits, serve};
+pub use until_told::serve_until_told;

@@ -9,7 +9,7 @@ use crate::store::{Change, Conn, StoreError};
 /// The policy of the newest revision that this process has read.
 #[derive(Default)]
 pub(crate) struct PolicyCache {
-    newest: ArcSwapOption<(Revision, Policy)>,
+    newest: ArcSwapOption<(Revision, Arc<Policy>)>,
 }
 
 impl PolicyCache {
@@ -21,7 +21,7 @@ impl PolicyCache {
         &self,
         conn: &mut Conn,
         policy_revision: Revision,
-    ) -> Result<Arc<(Revision, Policy)>, StoreError> {
+    ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
         match self.newest(policy_revision) {
             Some(cached) => Ok(cached),
             None => read_consistently(self, conn).await,
@@ -32,7 +32,7 @@ impl PolicyCache {
     pub(crate) async fn before(
         &self,
         change: &mut Change<'_>,
-    ) -> Result<Arc<(Revision, Policy)>, StoreError> {
+    ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
         let revision = change.head().policy_revision;
         if let Some(cached) = self
             .newest
@@ -46,14 +46,14 @@ impl PolicyCache {
     }
 
     /// The cached policy, if it is not older than `revision`.
-    pub(super) fn newest(&self, revision: Revision) -> Option<Arc<(Revision, Policy)>> {
+    pub(super) fn newest(&self, revision: Revision) -> Option<Arc<(Revision, Arc<Policy>)>> {
         self.newest
             .load_full()
             .filter(|cached| cached.0 >= revision)
     }
 
-    pub(super) fn keep(&self, revision: Revision, policy: Policy) -> Arc<(Revision, Policy)> {
-        let read = Arc::new((revision, policy));
+    pub(super) fn keep(&self, revision: Revision, policy: Policy) -> Arc<(Revision, Arc<Policy>)> {
+        let read = Arc::new((revision, Arc::new(policy)));
         self.newest.rcu(|old| match old {
             Some(old) if old.0 > read.0 => Some(Arc::clone(old)),
             _ => Some(Arc::clone(&read)),

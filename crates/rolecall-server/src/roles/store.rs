@@ -78,7 +78,7 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
 pub(crate) async fn read_consistently(
     cache: &PolicyCache,
     conn: &mut Conn,
-) -> Result<Arc<(Revision, Policy)>, StoreError> {
+) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
     loop {
         let before = read_head(conn).await?.policy_revision;
         if let Some(cached) = cache.newest(before) {

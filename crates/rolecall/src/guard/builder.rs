@@ -169,7 +169,7 @@ impl GuardBuilder {
             verifier: Verifier::new(&self.issuer, &self.audience),
             source,
             clock: self.clock,
-            policy: self.policy,
+            policy: self.policy.map(Arc::new),
             max_staleness: self.max_staleness,
             on_stale: self.on_stale,
             warned_of_stale: false.into(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Guard as Loaded};
-use rolecall_core::{Floor, Floors, Timestamp, TokenFacts};
+use rolecall_core::{Floor, Floors, Policy, Timestamp, TokenFacts};
 
 use crate::{Clock, Principal, token::KeySet};
 
@@ -49,6 +49,7 @@ pub(crate) struct Current {
     keys: Arc<KeySet>,
     era: Arc<str>,
     floors: Floors,
+    policy: Option<Arc<Policy>>,
 }
 
 impl LiveState {
@@ -59,6 +60,7 @@ impl LiveState {
             keys: Arc::new(keys),
             era: era.into(),
             floors: Floors::default(),
+            policy: None,
         };
         let state = Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(current),
@@ -74,6 +76,11 @@ impl LiveState {
     pub fn set_keys(&self, keys: KeySet) {
         let keys = Arc::new(keys);
         self.update(|current| current.keys = keys);
+    }
+
+    /// Replaces the policy by which tokens without a `scope` claim get the permissions of their roles.
+    pub fn set_policy(&self, policy: Arc<Policy>) {
+        self.update(|current| current.policy = Some(policy));
     }
 
     /// Adds floors: tokens below them are refused from now on.
@@ -188,6 +195,14 @@ impl Snapshot {
         match self {
             Self::Fixed(keys) => keys,
             Self::Live(current) => &current.keys,
+        }
+    }
+
+    /// The policy for tokens that carry no scope.
+    pub(super) fn policy(&self) -> Option<&Arc<Policy>> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Live(current) => current.policy.as_ref(),
         }
     }
 

@@ -62,7 +62,7 @@ struct Inner {
     verifier: Verifier,
     source: Source,
     clock: Arc<dyn Clock>,
-    policy: Option<Policy>,
+    policy: Option<Arc<Policy>>,
     max_staleness: Duration,
     on_stale: OnStale,
     warned_of_stale: AtomicBool,
@@ -80,6 +80,19 @@ struct Entry {
     principal: Arc<Principal>,
     /// Before this it was not valid yet: a clock that is set back must find that out again.
     valid_from: Timestamp,
+    /// The policy that gave the permissions, where the token itself carries none.
+    derived_from: Option<Arc<Policy>>,
+}
+
+impl Entry {
+    /// Whether the permissions are still those that `policy` gives.
+    fn is_of(&self, policy: Option<&Arc<Policy>>) -> bool {
+        match (&self.derived_from, policy) {
+            (Some(derived_from), Some(policy)) => Arc::ptr_eq(derived_from, policy),
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
 }
 
 /// Why the router turned a request away, and who it was if that is known.
@@ -249,8 +262,12 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Denial> {
         let key = sha256(token);
+        let policy = state.policy().or(self.policy.as_ref());
         if let Some(entry) = self.verified.get(&key) {
-            if state.keys().contains(entry.principal.key()) && now >= entry.valid_from {
+            if state.keys().contains(entry.principal.key())
+                && now >= entry.valid_from
+                && entry.is_of(policy)
+            {
                 if now >= entry.principal.expires_at() {
                     self.verified.remove(&key);
                 }
@@ -268,10 +285,12 @@ impl Inner {
         };
         let valid_from =
             Timestamp::from_seconds(claims.iat.max(claims.nbf.unwrap_or(claims.iat))).minus(LEEWAY);
-        let principal = Arc::new(Principal::new(claims, self.policy.as_ref()));
+        let derived_from = policy.filter(|_| !claims.has_scope).cloned();
+        let principal = Arc::new(Principal::new(claims, derived_from.as_deref()));
         let entry = Entry {
             principal: Arc::clone(&principal),
             valid_from,
+            derived_from,
         };
         self.verified.insert(key, Arc::new(entry));
         Ok(principal)

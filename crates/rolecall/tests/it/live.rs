@@ -342,6 +342,33 @@ fn guards_with_another_audience_do_not_share_what_they_verified() {
 }
 
 #[test]
+fn a_new_policy_is_not_overheard_by_a_token_that_was_verified_before() {
+    let issuer = TestIssuer::new();
+    let policy = |permission: &str| {
+        let mut rules = PolicyBuilder::default();
+        let role: rolecall_core::RoleName = "admin".parse().unwrap();
+        rules.permission(permission.parse().unwrap());
+        rules.grant(role, permission.parse().unwrap());
+        std::sync::Arc::new(rules.build().unwrap())
+    };
+    let token = issuer
+        .token("alice")
+        .role_named("admin")
+        .claims(|claims| claims.scope = None)
+        .sign();
+    let guard = issuer.guard();
+    issuer.live().set_policy(policy("items:read"));
+    assert!(guard.verify(&token).unwrap().has_permission("items:read"));
+    issuer.live().set_policy(policy("items:write"));
+    let caller = guard.verify(&token).unwrap();
+    assert!(caller.has_permission("items:write"));
+    assert!(
+        !caller.has_permission("items:read"),
+        "what the policy no longer gives"
+    );
+}
+
+#[test]
 fn a_policy_gives_permissions_only_to_tokens_without_a_scope() {
     let mut rules = PolicyBuilder::default();
     rules

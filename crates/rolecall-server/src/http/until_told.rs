@@ -1,0 +1,36 @@
+//! Serving until the process is told to stop.
+
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use super::{Limits, serve};
+
+/// Serves with the usual limits until the process gets SIGINT or SIGTERM; requests under way are finished.
+pub async fn serve_until_told(listener: TcpListener, app: Router) {
+    serve(listener, app, Limits::default(), told_to_stop()).await;
+}
+
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return interrupted().await;
+    };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    interrupted().await;
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        tokio::time::sleep(Duration::MAX).await;
+    }
+}
