@@ -1,6 +1,13 @@
 //! Every endpoint of the server: mounted, guarded and documented by one registration each.
 
-use axum::{extract::DefaultBodyLimit, handler::Handler};
+use std::sync::Arc;
+
+use axum::{
+    extract::{DefaultBodyLimit, Request, State},
+    handler::Handler,
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
 use rolecall::{
     Guard, GuardedArgs, GuardedRouter,
     openapi::{self, DocumentError},
@@ -12,12 +19,21 @@ use utoipa::{
     ToSchema,
     openapi::{
         ComponentsBuilder, HttpMethod, Info, OpenApiBuilder, PathItem, RefOr, Schema,
+        path::{Operation, ParameterIn},
         security::{Flow, OAuth2, Password, Scopes, SecurityScheme},
     },
 };
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
-use crate::{accounts, app::App, audit, docs, health, http::layers::MAX_BODY_BYTES, oauth, roles};
+use crate::{
+    accounts,
+    app::App,
+    audit, docs,
+    error::{ApiError, FieldError},
+    health,
+    http::layers::MAX_BODY_BYTES,
+    oauth, roles,
+};
 
 rolecall::permissions! {
     /// rolecall's own permissions, as the guards of its endpoints name them.
@@ -52,8 +68,13 @@ impl Api {
     {
         let (schemas, paths, _) = documented;
         for (path, item) in &paths.paths {
-            for method in methods_of(item) {
-                self.router = self.router.route(path, on(&method, handler.clone()));
+            for (method, operation) in operations_of(item) {
+                let methods = on(&method, handler.clone());
+                let methods = match known_parameters(path, operation) {
+                    Some(known) => methods.layer(from_fn_with_state(known, refuse_unknown)),
+                    None => methods,
+                };
+                self.router = self.router.route(path, methods);
             }
         }
         self.paths.merge(paths);
@@ -148,18 +169,54 @@ where
     }
 }
 
-fn methods_of(item: &PathItem) -> Vec<HttpMethod> {
+fn operations_of(item: &PathItem) -> Vec<(HttpMethod, &Operation)> {
     let of = [
-        (HttpMethod::Get, item.get.is_some()),
-        (HttpMethod::Post, item.post.is_some()),
-        (HttpMethod::Put, item.put.is_some()),
-        (HttpMethod::Patch, item.patch.is_some()),
-        (HttpMethod::Delete, item.delete.is_some()),
+        (HttpMethod::Get, &item.get),
+        (HttpMethod::Post, &item.post),
+        (HttpMethod::Put, &item.put),
+        (HttpMethod::Patch, &item.patch),
+        (HttpMethod::Delete, &item.delete),
     ];
     of.into_iter()
-        .filter(|(_, there)| *there)
-        .map(|(method, _)| method)
+        .filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
         .collect()
+}
+
+/// The query parameters that an operation documents: others are refused, so that a misspelt one is not
+/// taken for none. `None` where the query is not looked at.
+fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> {
+    let strict = path.starts_with("/api/") || path == "/register" || path == "/password";
+    let parameters = operation.parameters.iter().flatten();
+    strict.then(|| {
+        parameters
+            .filter_map(|parameter| match parameter {
+                RefOr::T(parameter) => Some(parameter),
+                RefOr::Ref(_) => None,
+            })
+            .filter(|parameter| parameter.parameter_in == ParameterIn::Query)
+            .map(|parameter| parameter.name.clone())
+            .collect()
+    })
+}
+
+async fn refuse_unknown(
+    State(known): State<Arc<[String]>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let query = request.uri().query().unwrap_or_default();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        if !known.iter().any(|known| *known == name) {
+            let name: String = name.chars().take(80).collect();
+            let msg = format!("there is no parameter `{}`", name.escape_debug());
+            return Err(ApiError::Invalid(FieldError::query(
+                &name,
+                "extra_forbidden",
+                msg,
+            )));
+        }
+    }
+    Ok(next.run(request).await)
 }
 
 macro_rules! mount {

@@ -58,12 +58,38 @@ async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
         .ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
 }
 
-/// Who started the process, as the audit log names them.
+/// Who started the process, as the audit log names them: by what the system knows, not by what the
+/// environment says.
+#[cfg(unix)]
 fn system_user() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"]
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(process) = std::fs::metadata("/proc/self") else {
+        return environment_user();
+    };
+    let uid = process.uid();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_of(&accounts, uid).unwrap_or_else(|| format!("uid-{uid}"))
+}
+
+#[cfg(not(unix))]
+fn system_user() -> String {
+    environment_user()
+}
+
+/// The name that `passwd(5)` gives to a user id.
+fn name_of(accounts: &str, uid: u32) -> Option<String> {
+    let uid = uid.to_string();
+    let mut fields = accounts.lines().map(|line| line.split(':'));
+    fields.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
+}
+
+fn environment_user() -> String {
+    let name = ["USER", "USERNAME", "LOGNAME"]
         .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .filter(|name| !name.is_empty());
+        .find_map(|name| std::env::var(name).ok());
     let name = name.unwrap_or_else(|| "unknown".to_owned());
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
@@ -119,5 +145,19 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
         scheme: config.passwords.scheme,
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_has_the_name_that_the_system_gives_it() {
+        let accounts = "root:x:0:0:root:/root:/bin/bash\nweb:x:33:33::/var/www:\n";
+        assert_eq!(name_of(accounts, 0).as_deref(), Some("root"));
+        assert_eq!(name_of(accounts, 33).as_deref(), Some("web"));
+        assert_eq!(name_of(accounts, 3), None);
+        assert_eq!(name_of("broken\n", 0), None);
     }
 }

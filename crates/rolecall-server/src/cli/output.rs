@@ -28,11 +28,11 @@ pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(),
         .load_style(presets::NOTHING)
         .set_header(header.iter().map(|name| name.to_uppercase()));
     // what is shown may hold escapes that a terminal would obey
-    table.add_rows(rows.into_iter().map(|row| {
-        row.into_iter()
-            .map(|cell| printable(&cell))
-            .collect::<Vec<_>>()
-    }));
+    let cell = |text: String| text.lines().map(printable).collect::<Vec<_>>().join("\n");
+    table.add_rows(
+        rows.into_iter()
+            .map(|row| row.into_iter().map(cell).collect::<Vec<_>>()),
+    );
     let text = table.to_string();
     let lines: Vec<&str> = text
         .lines()

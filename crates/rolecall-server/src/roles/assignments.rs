@@ -70,7 +70,8 @@ pub(crate) async fn assign_in(
     validity: &Validity,
 ) -> Result<(), ApiError> {
     let now = change.now();
-    demand_parents(change, user, role).await?;
+    demand_user(change, user).await?;
+    demand_role(change, role).await?;
     rights.cover([role])?;
     check_validity(validity, now)?;
     let before = assignment_store::find(change.conn(), user, role, tenant).await?;
@@ -115,7 +116,7 @@ pub(crate) async fn unassign(
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, WRITE).await?;
-        demand_parents(change, user, role).await?;
+        demand_user(change, user).await?;
         rights.cover([role])?;
         let lasting = lasting_admins(change).await?;
         if !assignment_store::delete(change, user, role, tenant).await? {
@@ -131,19 +132,22 @@ pub(crate) async fn unassign(
     .await
 }
 
-/// User and role must exist; the assignment itself need not.
-async fn demand_parents(
-    change: &mut Change<'_>,
-    user: &str,
-    role: &RoleName,
-) -> Result<(), ApiError> {
+/// The user of the path must exist; the role that is taken away need not.
+async fn demand_user(change: &mut Change<'_>, user: &str) -> Result<(), ApiError> {
     let now = change.now();
-    accounts::find_user(change.conn(), user, now)
-        .await?
-        .ok_or_else(|| ApiError::unknown("user", &user))?;
-    store::find_role(change.conn(), role)
-        .await?
-        .ok_or_else(|| ApiError::unknown("role", role))?;
+    let found = accounts::find_user(change.conn(), user, now).await?;
+    found
+        .map(drop)
+        .ok_or_else(|| ApiError::unknown("user", &user))
+}
+
+async fn demand_role(change: &mut Change<'_>, role: &RoleName) -> Result<(), ApiError> {
+    let found = store::find_role(change.conn(), role).await?;
+    found.ok_or_else(|| ApiError::unknown("role", role))?;
+    if role.as_str() == builtin::RESOURCE_SERVER {
+        let detail = format!("role `{role}` is for clients only");
+        return Err(ApiError::rule("clients_only", detail, vec![role.clone()]));
+    }
     Ok(())
 }
 
