@@ -8,27 +8,17 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
-use rolecall::{
-    Guard, GuardedArgs, GuardedRouter,
-    openapi::{self, DocumentError},
-    routing,
-};
-use serde::Serialize;
-use serde_json::Value;
-use utoipa::{
-    ToSchema,
-    openapi::{
-        ComponentsBuilder, HttpMethod, Info, OpenApiBuilder, PathItem, RefOr, Schema,
-        path::{Operation, ParameterIn},
-        security::{Flow, OAuth2, Password, Scopes, SecurityScheme},
-    },
+use rolecall::{Guard, GuardedArgs, GuardedRouter, openapi::DocumentError, routing};
+use utoipa::openapi::{
+    HttpMethod, PathItem, RefOr, Schema,
+    path::{Operation, ParameterIn},
 };
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
 
 use crate::{
     accounts,
     app::App,
-    audit, docs,
+    audit, docs, document,
     error::{ApiError, FieldError},
     health,
     http::layers::MAX_BODY_BYTES,
@@ -48,9 +38,6 @@ rolecall::permissions! {
         ReadAudit = "rolecall.audit:read",
     }
 }
-
-/// The name of the security scheme in the document.
-const SCHEME: &str = "rolecall";
 
 /// Routes and their description, side by side.
 pub(crate) struct Api {
@@ -88,71 +75,13 @@ impl Api {
     ///
     /// If document and routes disagree, which a test rules out.
     pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
-        let document = document(&self)?;
+        let document = document::write(&self.paths, &self.schemas, &self.router.access_table())?;
         let _ = app.parts().document.set(document.to_string().into());
         Ok(self
             .router
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(app.clone()))
     }
-}
-
-/// The `OpenAPI` document: what the handlers say, with security from the guards' types.
-fn document(api: &Api) -> Result<Value, DocumentError> {
-    let mut components = ComponentsBuilder::new();
-    for (name, schema) in &api.schemas {
-        components = components.schema(name, schema.clone());
-    }
-    let flow = Flow::Password(Password::new("/token", scopes(api)));
-    components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new([flow])));
-    let mut info = Info::new("rolecall", env!("CARGO_PKG_VERSION"));
-    info.description = Some("Log-in, roles and permissions.".to_owned());
-    let built = OpenApiBuilder::new()
-        .info(info)
-        .paths(api.paths.clone())
-        .components(Some(components.build()))
-        .build();
-    let mut document = serde_json::to_value(built).unwrap_or_default();
-    openapi::secure(&mut document, &api.router.access_table(), SCHEME)?;
-    Ok(document)
-}
-
-/// What the log-in on the page offers to ask for.
-fn scopes(api: &Api) -> Scopes {
-    let table = api.router.access_table();
-    let names: std::collections::BTreeSet<String> =
-        table.iter().flat_map(|route| route.rule.names()).collect();
-    names
-        .into_iter()
-        .map(|name| (name, String::new()))
-        .collect()
-}
-
-/// An error, as RFC 9457 writes it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(crate) struct ProblemDocument {
-    /// A URI that ends in the code of the error.
-    r#type: String,
-    title: String,
-    status: u16,
-    /// What went wrong, in words.
-    detail: String,
-    /// What is wrong with which member, as `FastAPI` tells it.
-    errors: Option<Vec<ProblemField>>,
-    /// The rule that stands against it.
-    rule: Option<String>,
-    roles: Option<Vec<String>>,
-    permissions: Option<Vec<String>>,
-    path: Option<Vec<String>>,
-}
-
-/// A member that cannot be taken.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ProblemField {
-    loc: Vec<String>,
-    msg: String,
-    r#type: String,
 }
 
 fn on<H, T>(method: &HttpMethod, handler: H) -> routing::GuardedMethods<App>

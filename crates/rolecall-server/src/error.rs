@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use rolecall::{Denial, Problem};
 use rolecall_core::{Excess, Permission, RoleName};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::store::StoreError;
@@ -14,9 +15,32 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FieldError {
     /// Where it stands: `["body", "username"]`.
-    pub(crate) loc: Vec<String>,
+    pub(crate) loc: Vec<Place>,
     pub(crate) msg: String,
     pub(crate) kind: &'static str,
+}
+
+/// A step on the way to a member: its name, or a place in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Place {
+    Member(String),
+    Index(usize),
+}
+
+impl From<&str> for Place {
+    fn from(name: &str) -> Self {
+        Self::Member(name.to_owned())
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Member(name) => f.write_str(name),
+            Self::Index(index) => write!(f, "{index}"),
+        }
+    }
 }
 
 impl FieldError {

@@ -7,7 +7,7 @@ use axum::{
 use http::{StatusCode, header, request::Parts};
 use serde::de::DeserializeOwned;
 
-use crate::error::{ApiError, FieldError};
+use crate::error::{ApiError, FieldError, Place};
 
 /// A JSON body; an absent one counts as `{}`.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -59,12 +59,7 @@ fn is_json(content_type: &str) -> bool {
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path: Vec<String> = error
-            .path()
-            .iter()
-            .map(ToString::to_string)
-            .filter(|part| part != "?")
-            .collect();
+        let path = path_of(error.path());
         let inner = error.into_inner();
         if inner.is_data() {
             // a value of the wrong type leaves the rest unread; whether that is JSON comes first
@@ -88,6 +83,19 @@ fn malformed(error: &serde_json::Error) -> ApiError {
     ))
 }
 
+/// The members and places that lead to the fault; places in a list are numbers.
+fn path_of(path: &serde_path_to_error::Path) -> Vec<Place> {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(Place::Index(*index)),
+            Segment::Map { key } => Some(Place::Member(key.clone())),
+            Segment::Enum { variant } => Some(Place::Member(variant.clone())),
+            Segment::Unknown => None,
+        })
+        .collect()
+}
+
 /// serde says where in the text; a client wants to know which member.
 fn without_position(message: &str) -> String {
     message
@@ -98,8 +106,8 @@ fn without_position(message: &str) -> String {
 }
 
 /// An error of a member. serde names a missing or unknown one only in its message.
-fn invalid(place: &str, mut path: Vec<String>, message: &str) -> ApiError {
-    let named = message.split('`').nth(1).map(str::to_owned);
+fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiError {
+    let named = message.split('`').nth(1).map(Place::from);
     let kind = if message.starts_with("missing field") {
         path.extend(named);
         "missing"
@@ -124,11 +132,9 @@ fn invalid(place: &str, mut path: Vec<String>, message: &str) -> ApiError {
         "duplicate" => "this member stands here twice".to_owned(),
         _ => message.chars().take(300).collect(),
     };
-    let loc: Vec<String> = std::iter::once(place.to_owned()).chain(path).collect();
-    let detail = format!(
-        "{}: {msg}",
-        loc.iter().skip(1).cloned().collect::<Vec<_>>().join(".")
-    );
+    let shown: Vec<String> = path.iter().map(ToString::to_string).collect();
+    let detail = format!("{}: {msg}", shown.join("."));
+    let loc = std::iter::once(Place::from(place)).chain(path).collect();
     ApiError::Invalid(FieldError {
         loc,
         msg: detail,
@@ -145,12 +151,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
         serde_path_to_error::deserialize(pairs)
             .map(Params)
             .map_err(|error| {
-                let path = error
-                    .path()
-                    .iter()
-                    .map(ToString::to_string)
-                    .filter(|part| part != "?")
-                    .collect();
+                let path = path_of(error.path());
                 invalid("query", path, &error.inner().to_string())
             })
     }
@@ -174,7 +175,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
                     other => ("path".to_owned(), other.to_string()),
                 };
                 Err(ApiError::Invalid(FieldError {
-                    loc: vec!["path".to_owned(), member],
+                    loc: vec![Place::from("path"), Place::Member(member)],
                     msg,
                     kind: "value_error",
                 }))
@@ -274,9 +275,12 @@ mod tests {
         name: rolecall_core::RoleName,
         #[expect(dead_code, reason = "only its parsing matters")]
         count: Option<u8>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only its parsing matters")]
+        more: Vec<rolecall_core::RoleName>,
     }
 
-    fn refusal(body: &str) -> (Vec<String>, &'static str) {
+    fn refusal(body: &str) -> (Vec<Place>, &'static str) {
         match parse_json::<Sample>(body.as_bytes()) {
             Err(ApiError::Invalid(field)) => (field.loc, field.kind),
             other => panic!("{other:?}"),
@@ -305,8 +309,15 @@ mod tests {
             refusal(r#"{"name":"a","name":"b"}"#),
             (vec!["body".into(), "name".into()], "duplicate")
         );
-        assert_eq!(refusal(r#"{"name":"a","count":300}"#).0, ["body", "count"]);
-        assert_eq!(refusal("[]").0, ["body"]);
+        assert_eq!(
+            refusal(r#"{"name":"a","count":300}"#).0,
+            ["body".into(), "count".into()]
+        );
+        assert_eq!(refusal("[]").0, ["body".into()]);
+        assert_eq!(
+            refusal(r#"{"name":"a","more":["b","C"]}"#).0,
+            ["body".into(), "more".into(), Place::Index(1)]
+        );
     }
 
     #[test]

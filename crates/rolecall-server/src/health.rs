@@ -5,7 +5,7 @@ use rolecall::Public;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{api::ProblemDocument, app::App, error::ApiError};
+use crate::{app::App, document::ProblemDocument, error::ApiError};
 
 /// How the server is.
 #[derive(Serialize, ToSchema)]

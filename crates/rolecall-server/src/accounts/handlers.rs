@@ -20,8 +20,9 @@ use super::{
     views::{CreatedUserView, Page, ResetCodeView, UserView},
 };
 use crate::{
-    api::{ProblemDocument, may},
+    api::may,
     app::App,
+    document::ProblemDocument,
     error::ApiError,
     extract::{Body, Change, Cursor, Limit, Params, Segment},
     http::ClientAddress,

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::{authority::Caller, me_service, service, views::MeView};
 use crate::{
-    api::ProblemDocument,
     app::App,
+    document::ProblemDocument,
     error::ApiError,
     extract::{Body, Change},
     http::ClientAddress,

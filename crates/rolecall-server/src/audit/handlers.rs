@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     accounts::views::{Page, rfc3339},
-    api::{ProblemDocument, may},
+    api::may,
     app::App,
+    document::ProblemDocument,
     error::{ApiError, FieldError},
     extract::{Cursor, Limit, Params},
 };
@@ -98,8 +99,21 @@ pub(crate) struct AuditQuery {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     cursor: Cursor,
-    /// `change` (the default) or `event`.
-    kind: Option<String>,
+    /// Changes, or what happened and changed nothing.
+    #[serde(default)]
+    #[param(inline)]
+    kind: AuditKind,
+}
+
+/// Which part of the log to list.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuditKind {
+    /// Changes, chained.
+    #[default]
+    Change,
+    /// Log-ins and refusals.
+    Event,
 }
 
 /// List the audit log, newest first.
@@ -112,8 +126,8 @@ pub(crate) async fn list_audit_entries(
     Params(query): Params<AuditQuery>,
 ) -> Result<Response, ApiError> {
     let limit = query.limit.0;
-    match query.kind.as_deref() {
-        Some("event") => {
+    match query.kind {
+        AuditKind::Event => {
             let events = service::list_events(&app, &query.cursor.0, limit + 1).await?;
             Ok(Json(Page::of(
                 events,
@@ -123,7 +137,7 @@ pub(crate) async fn list_audit_entries(
             ))
             .into_response())
         }
-        None | Some("change") => {
+        AuditKind::Change => {
             let before = Some(&query.cursor.0)
                 .filter(|text| !text.is_empty())
                 .map(|text| text.parse())
@@ -144,10 +158,5 @@ pub(crate) async fn list_audit_entries(
             ))
             .into_response())
         }
-        Some(_) => Err(ApiError::Invalid(FieldError::query(
-            "kind",
-            "value_error",
-            "kind is `change` or `event`",
-        ))),
     }
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use rolecall::Public;
 
-use crate::{api::ProblemDocument, app::App, error::ApiError, extract::Segment};
+use crate::{app::App, document::ProblemDocument, error::ApiError, extract::Segment};
 
 /// Show this API in a browser.
 #[utoipa::path(get, path = "/docs", tag = "documentation", responses(

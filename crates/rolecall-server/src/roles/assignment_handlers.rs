@@ -15,8 +15,9 @@ use crate::{
         authority::Caller,
         views::{Page, rfc3339},
     },
-    api::{ProblemDocument, may},
+    api::may,
     app::App,
+    document::ProblemDocument,
     error::{ApiError, FieldError},
     extract::{Body, Cursor, Limit, Params, Segment},
 };

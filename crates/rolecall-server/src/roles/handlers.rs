@@ -16,8 +16,9 @@ use crate::{
         handlers::created,
         views::{Page, rfc3339},
     },
-    api::{ProblemDocument, may},
+    api::may,
     app::App,
+    document::ProblemDocument,
     error::{ApiError, FieldError},
     extract::{Body, Cursor, Limit, Params, Segment},
 };
@@ -60,7 +61,7 @@ impl From<RoleDetails> for RoleView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRole {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
     name: RoleName,
     #[serde(default)]
     description: String,

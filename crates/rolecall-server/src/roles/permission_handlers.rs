@@ -17,8 +17,9 @@ use crate::{
         handlers::created,
         views::{Page, rfc3339},
     },
-    api::{ProblemDocument, may},
+    api::may,
     app::App,
+    document::ProblemDocument,
     error::ApiError,
     extract::{Body, Params, Segment},
 };
@@ -49,7 +50,10 @@ impl From<PermissionRow> for PermissionView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPermission {
     /// `object:operation`
-    #[schema(value_type = String)]
+    #[schema(
+        value_type = String,
+        pattern = "^[a-z0-9][a-z0-9._-]{0,63}:[a-z0-9][a-z0-9._-]{0,63}$"
+    )]
     name: Permission,
     #[serde(default)]
     description: String,
