@@ -1,10 +1,6 @@
 //! Reading the audit log.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use rolecall::Require;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -86,6 +82,14 @@ impl From<Event> for EventView {
     }
 }
 
+/// A page of changes, or of events.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum AuditPage {
+    Changes(Page<EntryView>),
+    Events(Page<EventView>),
+}
+
 /// Which entries to list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -118,45 +122,35 @@ pub(crate) enum AuditKind {
 
 /// List the audit log, newest first.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(AuditQuery), responses(
-    (status = 200, description = "A page of entries, or of events", body = Page<EntryView>),
+    (status = 200, description = "A page of entries, or of events", body = AuditPage),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_audit_entries(
     _: Require<may::ReadAudit>,
     State(app): State<App>,
     Params(query): Params<AuditQuery>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<AuditPage>, ApiError> {
     let limit = query.limit.0;
-    match query.kind {
+    let page = match query.kind {
         AuditKind::Event => {
             let events = service::list_events(&app, &query.cursor.0, limit + 1).await?;
-            Ok(Json(Page::of(
-                events,
-                limit,
-                |event| event.id.clone(),
-                EventView::from,
-            ))
-            .into_response())
+            let key = |event: &Event| event.id.clone();
+            AuditPage::Events(Page::of(events, limit, key, EventView::from))
         }
         AuditKind::Change => {
-            let before = Some(&query.cursor.0)
-                .filter(|text| !text.is_empty())
-                .map(|text| text.parse())
-                .transpose();
-            let before = before.map_err(|_| {
-                ApiError::Invalid(FieldError::query(
-                    "cursor",
-                    "value_error",
-                    "cursor is not one that was given out",
-                ))
-            })?;
+            let before = revision_of(&query.cursor)?;
             let entries = service::list(&app, before, limit + 1).await?;
-            Ok(Json(Page::of(
-                entries,
-                limit,
-                |entry| entry.revision.to_string(),
-                EntryView::from,
-            ))
-            .into_response())
+            let key = |entry: &Entry| entry.revision.to_string();
+            AuditPage::Changes(Page::of(entries, limit, key, EntryView::from))
         }
-    }
+    };
+    Ok(Json(page))
+}
+
+/// The revision before which the page begins.
+fn revision_of(cursor: &Cursor) -> Result<Option<i64>, ApiError> {
+    let text = Some(&cursor.0).filter(|text| !text.is_empty());
+    text.map(|text| text.parse()).transpose().map_err(|_| {
+        let msg = "cursor is not one that was given out";
+        ApiError::Invalid(FieldError::query("cursor", "value_error", msg))
+    })
 }
