@@ -13,6 +13,7 @@ use crate::{
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
     logging,
+    roles::assignments,
     start::{self, Staleness},
 };
 
@@ -30,6 +31,12 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
     config.issuer_at(bound)?;
     let opened = start::open(options(&config, Some(bound))).await?;
     start::check_registration_roles(&opened.app).await?;
+    if !assignments::has_an_admin(&opened.app).await? {
+        tracing::warn!(
+            "nobody can administer the accounts yet: make an administrator with \
+             `rolecall user add NAME --role rolecall.admin`"
+        );
+    }
     let server = Embedded::from_opened(opened, staleness(&config))?;
     let app = server.routes()?.into_axum();
     tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");

@@ -195,6 +195,14 @@ pub(crate) async fn lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiEr
     Ok(assignment_store::count_lasting(change.conn(), &builtin::ADMIN_ROLE, now).await?)
 }
 
+/// Whether anybody can administer the accounts.
+pub(crate) async fn has_an_admin(app: &App) -> Result<bool, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let count = assignment_store::count_lasting(&mut conn, &builtin::ADMIN_ROLE, now).await?;
+    Ok(count > 0)
+}
+
 /// The last active, unlimited holder of `rolecall.admin` stays: refused if there were some `before` and none is left.
 pub(crate) async fn keep_an_admin(change: &mut Change<'_>, before: i64) -> Result<(), ApiError> {
     if before > 0 && lasting_admins(change).await? == 0 {
