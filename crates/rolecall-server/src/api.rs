@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::{
     extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
 };
-use rolecall::{Guard, GuardedArgs, GuardedRouter, openapi::DocumentError, routing};
+use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
 use utoipa::openapi::{
     HttpMethod, PathItem, RefOr, Schema,
     path::{Operation, ParameterIn},
@@ -21,7 +21,7 @@ use crate::{
     audit, docs, document,
     error::{ApiError, FieldError},
     health,
-    http::layers::MAX_BODY_BYTES,
+    http::{LoggedSubject, layers::MAX_BODY_BYTES},
     oauth, roles,
 };
 
@@ -80,6 +80,7 @@ impl Api {
         Ok(self
             .router
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .layer(from_fn(note_subject))
             .with_state(app.clone()))
     }
 }
@@ -126,6 +127,17 @@ fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> 
             .map(|parameter| parameter.name.clone())
             .collect()
     })
+}
+
+/// Lets the log line tell whose request it was.
+async fn note_subject(request: Request, next: Next) -> Response {
+    let principal = request.extensions().get::<Arc<Principal>>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(principal) = principal {
+        let subject = LoggedSubject(principal.subject().to_owned());
+        response.extensions_mut().insert(subject);
+    }
+    response
 }
 
 async fn refuse_unknown(

@@ -58,7 +58,12 @@ where
             json,
         });
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if json {
-        lines.json().flatten_event(true).with_filter(filter).boxed()
+        lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed()
     } else {
         lines.with_filter(filter).boxed()
     };

@@ -17,9 +17,10 @@ pub(crate) fn document(app: &App) -> Value {
         "token_endpoint": at("/token"),
         "jwks_uri": at("/.well-known/jwks.json"),
         "service_documentation": at("/docs"),
-        // RFC 8414 section 2: left out, these would mean grants that do not exist
+        // RFC 8414 section 2: left out, these would mean grants that do not exist; an empty list is not
+        // allowed either (section 3.2), and clients refuse it
         "grant_types_supported": grants,
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "token_endpoint_auth_methods_supported": ["none"],
     })
 }
