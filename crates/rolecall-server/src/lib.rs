@@ -20,6 +20,7 @@ mod keys;
 pub mod logging;
 mod oauth;
 pub mod passwords;
+mod recovery;
 mod roles;
 mod sessions;
 mod start;

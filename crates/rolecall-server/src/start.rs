@@ -1,7 +1,7 @@
 //! From a configuration to an application that is open and watches its database.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -148,9 +148,19 @@ fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, Sta
         Some(path) if path.as_os_str() == ":memory:" => {
             MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()))
         }
-        Some(path) => Ok(MasterKey::load_or_create(&path.with_extension("key"))?),
+        Some(path) => master_key_beside(&path),
         None => Err(StartError::NoMasterKey),
     }
+}
+
+/// The key in the file beside a SQLite database, made if it is not there.
+pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError> {
+    Ok(MasterKey::load_or_create(&key_file(database))?)
+}
+
+/// Where the key of a SQLite database is, if it is not configured.
+pub(crate) fn key_file(database: &Path) -> PathBuf {
+    database.with_extension("key")
 }
 
 /// The file of a SQLite URL.

@@ -50,6 +50,27 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Copy the database into a file, while it is in use.
+    Backup {
+        /// The file to make.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database; every token made before is refused.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Replace the database that is there.
+        #[arg(long)]
+        force: bool,
+    },
+    /// End everything now: every token and every session.
+    Recover,
+    /// Bring the schema of the database up to date.
+    Migrate {
+        /// Only look; status 2 if there is something to do.
+        #[arg(long)]
+        check: bool,
+    },
     /// The configuration.
     Config {
         #[command(subcommand)]

@@ -61,7 +61,7 @@ async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
 /// Who started the process, as the audit log names them: by what the system knows, not by what the
 /// environment says.
 #[cfg(unix)]
-fn system_user() -> String {
+pub(super) fn system_user() -> String {
     use std::os::unix::fs::MetadataExt as _;
     let Ok(process) = std::fs::metadata("/proc/self") else {
         return environment_user();
@@ -72,7 +72,7 @@ fn system_user() -> String {
 }
 
 #[cfg(not(unix))]
-fn system_user() -> String {
+pub(super) fn system_user() -> String {
     environment_user()
 }
 

@@ -8,6 +8,7 @@ mod context;
 mod dev;
 mod output;
 mod prompt;
+mod recovery;
 mod roles;
 mod serve;
 mod users;
@@ -104,6 +105,17 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
                 .await
                 .map(done)
         }
+        Command::Backup { ref file } => {
+            let context = Context::open(&arguments).await?;
+            recovery::back_up(&context, file).await.map(done)
+        }
+        Command::Restore { ref file, force } => {
+            recovery::restore(&arguments, file, force).await.map(done)
+        }
+        Command::Recover => recovery::recover(&Context::open(&arguments).await?)
+            .await
+            .map(done),
+        Command::Migrate { check } => recovery::migrate(&arguments, check).await,
         Command::Audit { ref command } => {
             let context = Context::open(&arguments).await?;
             match command {

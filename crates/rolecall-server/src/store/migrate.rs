@@ -1,16 +1,11 @@
-use std::{
-    borrow::Cow,
-    fs::{self, OpenOptions},
-    io,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, io, path::Path};
 
 use sqlx::{
-    PgPool, SqlitePool,
+    Connection as _, PgPool, SqlitePool,
     migrate::{Migrate, Migration, MigrationType, Migrator},
 };
 
-use super::OpenError;
+use super::{OpenError, file};
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[(
     1,
@@ -38,6 +33,46 @@ fn newest() -> i64 {
         .map(|(version, ..)| *version)
         .max()
         .unwrap_or(0)
+}
+
+/// How the schema of a database stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SchemaState {
+    /// The version found; 0 in an empty database.
+    pub(crate) found: i64,
+    /// The version that this program works with.
+    pub(crate) known: i64,
+}
+
+/// Looks at the schema of a database without changing it.
+pub(crate) async fn look(url: &str) -> Result<SchemaState, OpenError> {
+    const VERSION: &str = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM _sqlx_migrations";
+    let missing = |error: &sqlx::Error| matches!(error, sqlx::Error::Database(error) if error.message().contains("_sqlx_migrations"));
+    let found: Result<(i64,), sqlx::Error> = if let Some(path) = crate::start::sqlite_path(url) {
+        if !path.exists() {
+            return Ok(SchemaState {
+                found: 0,
+                known: newest(),
+            });
+        }
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&path)
+            .read_only(true);
+        let mut conn = sqlx::SqliteConnection::connect_with(&options).await?;
+        sqlx::query_as(VERSION).fetch_one(&mut conn).await
+    } else {
+        let mut conn = sqlx::PgConnection::connect(url).await?;
+        sqlx::query_as(VERSION).fetch_one(&mut conn).await
+    };
+    let found = match found {
+        Ok((found,)) => found,
+        Err(error) if missing(&error) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(SchemaState {
+        found,
+        known: newest(),
+    })
 }
 
 fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration]) -> Result<(), OpenError> {
@@ -79,12 +114,12 @@ pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError>
 
 /// Two processes may open a new file at once: a lock file beside it lets one go first.
 pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
-    let lock_path = beside(path, ".lock");
+    let lock_path = file::beside(path, ".lock");
     let failed = |source| OpenError::File {
         path: lock_path.clone(),
         source,
     };
-    let lock = owner_only().open(&lock_path).map_err(failed)?;
+    let lock = file::owner_only().open(&lock_path).map_err(failed)?;
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
         .await
         .map_err(io::Error::other)
@@ -106,55 +141,19 @@ pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenErr
 
 /// Before the schema changes, the file is copied as it was.
 async fn copy_first(pool: &SqlitePool, path: &Path, version: usize) -> Result<(), OpenError> {
-    let copy = beside(path, &format!(".before-schema-{}", version + 1));
+    let copy = file::beside(path, &format!(".before-schema-{}", version + 1));
     if copy.exists() {
         return Ok(());
     }
-    owner_only().open(&copy).map_err(|source| OpenError::File {
-        path: copy.clone(),
-        source,
-    })?;
+    file::owner_only()
+        .open(&copy)
+        .map_err(|source| OpenError::File {
+            path: copy.clone(),
+            source,
+        })?;
     sqlx::query("VACUUM INTO $1")
         .bind(copy.to_string_lossy().into_owned())
         .execute(pool)
         .await?;
     Ok(())
-}
-
-/// Makes the file and its folder, readable by their owner only.
-pub(super) fn prepare_file(path: &Path) -> Result<(), OpenError> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-    {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(|source| OpenError::File {
-            path: folder.into(),
-            source,
-        })?;
-    }
-    owner_only()
-        .open(path)
-        .map(drop)
-        .map_err(|source| OpenError::File {
-            path: path.into(),
-            source,
-        })
-}
-
-fn owner_only() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -2,8 +2,9 @@
 
 mod change;
 mod conn;
+pub(crate) mod file;
 mod head;
-mod migrate;
+pub(crate) mod migrate;
 mod open;
 
 pub(crate) use change::{Actor, Change};

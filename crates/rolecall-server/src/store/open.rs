@@ -1,17 +1,19 @@
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{fs::File, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool, SqlitePool,
+    Connection as _, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Conn, StoreError, migrate};
+use super::{Conn, StoreError, file, migrate};
 
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// A connection used this recently is not asked whether it is still there.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +59,18 @@ pub(super) enum Pools {
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
+        /// Held while the file is open, so that nobody replaces it meanwhile; `None` in memory.
+        _in_use: Option<Arc<File>>,
     },
     Postgres(PgPool),
+}
+
+/// A connection that lay idle may have died with its server: asked here, that costs nobody an error.
+async fn still_there(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle > TRUSTED_IDLE {
+        conn.ping().await?;
+    }
+    Ok(true)
 }
 
 impl Store {
@@ -82,6 +94,7 @@ impl Store {
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .test_before_acquire(false)
+                .before_acquire(|conn, idle| Box::pin(still_there(conn, idle.idle_for)))
                 .connect_with(options)
                 .await?;
             migrate::postgres(&pool).await?;
@@ -110,12 +123,14 @@ impl Store {
             pools: Pools::Sqlite {
                 read: pool.clone(),
                 write: pool,
+                _in_use: None,
             },
         })
     }
 
     async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
-        migrate::prepare_file(&path)?;
+        file::prepare(&path)?;
+        let in_use = file::mark_in_use(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -135,7 +150,11 @@ impl Store {
             .connect_with(options.read_only(true))
             .await?;
         Ok(Self {
-            pools: Pools::Sqlite { read, write },
+            pools: Pools::Sqlite {
+                read,
+                write,
+                _in_use: Some(Arc::new(in_use)),
+            },
         })
     }
 
@@ -181,6 +200,19 @@ impl Store {
         })
     }
 
+    /// Copies a SQLite database, as it is at this moment, into a new file; `false` for PostgreSQL, which
+    /// has tools of its own.
+    pub(crate) async fn copy_to(&self, path: &str) -> Result<bool, StoreError> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                let copy = sqlx::query("VACUUM INTO $1").bind(path);
+                copy.execute(write).await?;
+                Ok(true)
+            }
+            Pools::Postgres(_) => Ok(false),
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -197,7 +229,7 @@ impl Store {
     /// Closes all connections; a SQLite log is folded into its database.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { read, write } => {
+            Pools::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
             }

@@ -1,0 +1,183 @@
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
+use rolecall_core::Timestamp;
+
+use super::*;
+use crate::{
+    app::Settings,
+    demo,
+    oauth::grant,
+    passwords::PasswordScheme,
+    start::{Opened, Staleness},
+};
+
+const ISSUER: &str = "https://login.test";
+const CALLER: Caller<'_> = Caller::CommandLine {
+    system_user: "test",
+};
+
+fn options(database: &Path) -> Options {
+    Options {
+        database_url: url_of(database).into(),
+        master_key: None,
+        algorithm: Algorithm::Es256,
+        secret: None,
+        settings: Settings {
+            issuer: ISSUER.into(),
+            audience: ISSUER.into(),
+            access_ttl: Duration::from_mins(30),
+            max_token_bytes: 4096,
+            registration_open: false,
+            registration_roles: BTreeSet::new(),
+            password_grant: true,
+            exempt_users: BTreeSet::from(["alice".to_owned()]),
+        },
+        scheme: PasswordScheme::default(),
+        min_length: 8,
+        clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000))),
+    }
+}
+
+async fn open(database: &Path) -> App {
+    let Opened { app, .. } = start::open(options(database)).await.unwrap();
+    demo::ensure_user(&app, "alice", "yourpassword", &["user".to_owned()])
+        .await
+        .unwrap();
+    app
+}
+
+async fn token(app: &App) -> String {
+    let request = grant::Request {
+        username: "alice",
+        password: "yourpassword",
+        scope: None,
+        audience: ISSUER,
+        address: "192.0.2.1",
+    };
+    grant::by_password(app, &request)
+        .await
+        .unwrap()
+        .access_token
+}
+
+fn guard(app: &App) -> Guard {
+    start::guard(app, ISSUER, Staleness::default()).unwrap()
+}
+
+async fn restored(folder: &Path, from: &Path, force: bool) -> Result<u64, RecoveryError> {
+    restore(options(&folder.join("rolecall.db")), from, force, CALLER).await
+}
+
+#[tokio::test]
+async fn no_token_of_before_lives_after_a_restore_and_everybody_can_log_in_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("rolecall.db");
+    let app = open(&database).await;
+    let old = token(&app).await;
+    let backup = folder.path().join("backup.db");
+    back_up(&app, &backup).await.unwrap();
+    let after_backup = token(&app).await;
+    app.store().close().await;
+    drop(app);
+
+    let ended = restored(folder.path(), &backup, true).await.unwrap();
+    assert_eq!(ended, 1, "the session that the backup knew");
+
+    let app = open(&database).await;
+    for dead in [&old, &after_backup] {
+        assert_eq!(guard(&app).verify(dead).unwrap_err(), Denial::EndedToken);
+    }
+    assert!(guard(&app).verify(&token(&app).await).is_ok());
+}
+
+#[tokio::test]
+async fn a_backup_made_while_users_are_made_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(&folder.path().join("rolecall.db")).await;
+    let writer = app.clone();
+    let writing = tokio::spawn(async move {
+        for n in 0..200 {
+            let role = format!("role-{n}").parse().unwrap();
+            demo::ensure_role(&writer, &role, "").await.unwrap();
+        }
+    });
+    let backup = folder.path().join("backup.db");
+    back_up(&app, &backup).await.unwrap();
+    writing.await.unwrap();
+    app.store().close().await;
+    drop(app);
+    restored(folder.path(), &backup, true).await.unwrap();
+    let app = open(&folder.path().join("rolecall.db")).await;
+    let verdict = crate::audit::service::verify(&app).await.unwrap();
+    assert!(
+        matches!(verdict, crate::audit::service::Verdict::Whole { .. }),
+        "{verdict:?}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_replaced_unasked_or_by_something_else_or_under_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("rolecall.db");
+    let app = open(&database).await;
+    let backup = folder.path().join("backup.db");
+    back_up(&app, &backup).await.unwrap();
+    assert!(matches!(
+        back_up(&app, &backup).await,
+        Err(RecoveryError::Exists(_))
+    ));
+    assert!(matches!(
+        restored(folder.path(), &backup, true).await,
+        Err(RecoveryError::InUse)
+    ));
+    app.store().close().await;
+    drop(app);
+    assert!(matches!(
+        restored(folder.path(), &backup, false).await,
+        Err(RecoveryError::WouldReplace(_))
+    ));
+    let nonsense = folder.path().join("nonsense");
+    fs::write(&nonsense, "no database").unwrap();
+    let before = fs::read(&database).unwrap();
+    assert!(restored(folder.path(), &nonsense, true).await.is_err());
+    fs::write(&nonsense, "").unwrap();
+    assert!(restored(folder.path(), &nonsense, true).await.is_err());
+    assert_eq!(fs::read(&database).unwrap(), before);
+    assert!(!folder.path().join("rolecall.db.restoring").exists());
+}
+
+#[tokio::test]
+async fn a_backup_does_not_open_with_another_master_key() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let app = open(&here.path().join("rolecall.db")).await;
+    let backup = here.path().join("backup.db");
+    back_up(&app, &backup).await.unwrap();
+    assert!(matches!(
+        restored(there.path(), &backup, false).await,
+        Err(RecoveryError::NoKey(_))
+    ));
+    drop(open(&there.path().join("other.db")).await);
+    fs::rename(
+        there.path().join("other.key"),
+        there.path().join("rolecall.key"),
+    )
+    .unwrap();
+    assert!(matches!(
+        restored(there.path(), &backup, false).await,
+        Err(RecoveryError::Start(StartError::WrongMasterKey))
+    ));
+    assert!(!there.path().join("rolecall.db").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(&folder.path().join("rolecall.db")).await;
+    let backup = folder.path().join("backup.db");
+    back_up(&app, &backup).await.unwrap();
+    let mode = fs::metadata(&backup).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+}

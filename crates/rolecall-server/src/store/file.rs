@@ -1,0 +1,64 @@
+//! The file of a SQLite database, and those beside it: readable by their owner only.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    path::{Path, PathBuf},
+};
+
+use super::OpenError;
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::File {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// Makes the file and its folder.
+pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(failed(folder))?;
+    }
+    owner_only().open(path).map(drop).map_err(failed(path))
+}
+
+/// Notes that the database is open in this process, until the file that is returned is closed.
+pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
+    let mark = beside(path, ".in-use");
+    let file = owner_only().open(&mark).map_err(failed(&mark))?;
+    file.lock_shared().map_err(failed(&mark))?;
+    Ok(file)
+}
+
+/// Holds the database for this process alone; `None` if another has it open.
+pub(crate) fn hold_alone(path: &Path) -> Result<Option<File>, OpenError> {
+    let mark = beside(path, ".in-use");
+    let file = owner_only().open(&mark).map_err(failed(&mark))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(failed(&mark)(error)),
+    }
+}
+
+pub(crate) fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
