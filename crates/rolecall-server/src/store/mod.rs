@@ -60,3 +60,6 @@ macro_rules! on {
     };
 }
 pub(crate) use on;
+
+#[cfg(test)]
+mod tests;
