@@ -36,7 +36,9 @@ async fn the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
         format!("{ISSUER}/.well-known/jwks.json")
     );
     assert_eq!(answer.json["grant_types_supported"], json!(["password"]));
-    assert_eq!(answer.json["response_types_supported"], json!([]));
+    // there is no authorization endpoint, and an empty list is not allowed (RFC 8414 section 3.2)
+    assert_eq!(answer.json["response_types_supported"], json!(["none"]));
+    assert_eq!(answer.json.get("authorization_endpoint"), None);
     assert!(!String::from_utf8_lossy(&answer.body).contains("evil"));
     // every endpoint that it names is there
     for (name, value) in answer.json.as_object().unwrap() {

@@ -10,6 +10,7 @@ mod account;
 mod answers;
 mod assignments;
 mod audit;
+mod command_line;
 mod delegation;
 mod documents;
 mod loss;

@@ -96,3 +96,39 @@ async fn a_longer_lifetime_is_remembered_for_floors(app: TestApp) {
     let start = crate::support::START.micros();
     assert_eq!((ends - start) / 1_000_000, 20 * 3600 + 90);
 }
+
+/// What SQLite leaves on the disk is for its owner alone.
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_the_database_or_the_master_key() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("rolecall-data");
+    let url = format!("sqlite:{}", data.join("rolecall.db").display());
+    let open = async || rolecall_server::Embedded::open(&url).await.unwrap();
+    drop(open().await);
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    assert!(names.iter().any(|name| name == "rolecall.key"), "{names:?}");
+    // the key that was made is the key of the next start, and without it there is none
+    drop(open().await);
+    std::fs::remove_file(data.join("rolecall.key")).unwrap();
+    let refused = rolecall_server::Embedded::open(&url).await;
+    assert!(matches!(refused.err(), Some(StartError::WrongMasterKey)));
+}
+
+/// Nodes share a PostgreSQL database, so a key beside it would be no common one.
+#[tokio::test]
+async fn postgresql_without_a_master_key_is_refused() {
+    let Some(db) = crate::support::Database::postgres().await else {
+        return;
+    };
+    let refused = rolecall_server::Embedded::open(&db.url).await;
+    assert!(matches!(refused.err(), Some(StartError::NoMasterKey)));
+}

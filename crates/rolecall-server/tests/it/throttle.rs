@@ -15,6 +15,7 @@ on_both![
     parallel_guesses_are_never_more_than_the_limit,
     a_clock_set_back_does_not_stretch_a_delay,
     one_address_that_fails_does_not_slow_another,
+    one_address_that_registers_much_is_told_when_to_come_back,
 ];
 
 async fn log_in_from(app: &TestApp, address: &str, username: &str, password: &str) -> Answer {
@@ -202,4 +203,28 @@ async fn one_address_that_fails_does_not_slow_another(app: TestApp) {
     let ask = app.request(Method::POST, "/token").from("2001:db8:1:2::1");
     let ask = ask.header("x-forwarded-for", "198.51.100.7").form(&form);
     assert_eq!(ask.send().await.status, 429);
+}
+
+async fn one_address_that_registers_much_is_told_when_to_come_back(app: TestApp) {
+    // refused for its password, so that nothing is hashed
+    let register = async |address: &str| {
+        let body = json!({ "username": "alice", "password": "short" });
+        let ask = app.request(Method::POST, "/register").from(address);
+        ask.json(&body).send().await
+    };
+    for _ in 0..30 {
+        register("192.0.2.1").await.invalid(&["body", "password"]);
+    }
+    let answer = register("192.0.2.1").await;
+    let seconds: u64 = answer
+        .is(429)
+        .header("retry-after")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert_eq!(answer.json["status"], 429);
+    register("192.0.2.2").await.is(422);
+    app.clock.advance(Duration::from_secs(seconds));
+    register("192.0.2.1").await.is(422);
 }

@@ -261,7 +261,15 @@ impl TestApp {
 
     /// Another process on the same database, with the same clock.
     pub(crate) async fn second_node(&self) -> Node {
-        Node::open(builder(&self.db, &self.clock)).await
+        self.node(|builder| builder).await
+    }
+
+    /// Another process on the same database, with another configuration.
+    pub(crate) async fn node(
+        &self,
+        change: impl FnOnce(EmbeddedBuilder) -> EmbeddedBuilder,
+    ) -> Node {
+        Node::open(change(self.builder())).await
     }
 
     /// What opens another node on the same database.
