@@ -212,3 +212,6 @@ pub(crate) fn api(guard: Guard) -> Api {
         docs::handlers::get_openapi,
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,20 +207,24 @@ fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
             Sql::Io(_) | Sql::PoolTimedOut | Sql::PoolClosed | Sql::WorkerCrashed | Sql::Tls(_) => {
                 true
             }
-            // PostgreSQL: connection trouble, out of resources, shutting down; SQLite: busy, I/O, full, cannot open
-            Sql::Database(error) => error.code().is_some_and(|code| {
-                ["08", "53", "57", "58"]
-                    .iter()
-                    .any(|class| code.len() == 5 && code.starts_with(class))
-                    || ["5", "6", "8", "10", "13", "14"].contains(&code.as_ref())
-                    || code
-                        .parse::<u32>()
-                        .is_ok_and(|code| code > 255 && [5, 10, 14].contains(&(code & 0xff)))
-            }),
+            Sql::Database(error) => error.code().is_some_and(|code| is_outage_code(&code)),
             _ => false,
         },
         _ => false,
     }
+}
+
+/// Whether the code of a database error tells of trouble with the database itself.
+fn is_outage_code(code: &str) -> bool {
+    // five characters are PostgreSQL's: connection trouble, out of resources, shutting down, system error
+    if code.len() == 5 {
+        return ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class));
+    }
+    // SQLite's, whose lowest byte is the primary code: busy, locked, read-only, I/O, full, cannot open
+    code.parse::<u32>()
+        .is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
 }
 
 /// What an answer may quote of a hostile text: its start, with control characters escaped.
@@ -296,4 +300,27 @@ pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trouble_with_the_database_counts_as_an_outage() {
+        // PostgreSQL: connection lost, too many connections, shutting down, disk failure
+        for code in ["08006", "53300", "57P01", "58030"] {
+            assert!(is_outage_code(code), "{code}");
+        }
+        // SQLite: busy, snapshot too old, locked, I/O error while reading, full, cannot open
+        for code in ["5", "517", "6", "266", "13", "14"] {
+            assert!(is_outage_code(code), "{code}");
+        }
+        // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax
+        for code in [
+            "22021", "23505", "23503", "42601", "1", "19", "2067", "787", "",
+        ] {
+            assert!(!is_outage_code(code), "{code}");
+        }
+    }
 }

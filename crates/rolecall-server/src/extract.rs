@@ -142,11 +142,30 @@ fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiError {
     })
 }
 
+/// NUL stands in no name or id, PostgreSQL keeps it in no text, and to SQLite's `LIKE` it ends one.
+fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
+    place: &'static str,
+    named: impl IntoIterator<Item = (K, V)>,
+) -> Result<(), ApiError> {
+    match named
+        .into_iter()
+        .find(|(_, value)| value.as_ref().contains('\0'))
+    {
+        Some((name, _)) => Err(ApiError::Invalid(FieldError {
+            loc: vec![place.into(), name.as_ref().into()],
+            msg: "a NUL character stands in no value".to_owned(),
+            kind: "value_error",
+        })),
+        None => Ok(()),
+    }
+}
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
+        refuse_nul("query", form_urlencoded::parse(query.as_bytes()))?;
         let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
         serde_path_to_error::deserialize(pairs)
             .map(Params)
@@ -161,7 +180,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        use axum::extract::path::ErrorKind;
+        use axum::extract::{RawPathParams, path::ErrorKind};
+        if let Ok(named) = RawPathParams::from_request_parts(parts, state).await {
+            refuse_nul("path", &named)?;
+        }
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(axum::extract::rejection::PathRejection::FailedToDeserializePathParams(failed)) => {

@@ -32,3 +32,30 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("The tutorial listens on http://127.0.0.1:8000 (try http://127.0.0.1:8000/docs)");
     Ok(rolecall_server::serve("127.0.0.1:8000", app).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rolecall::{
+        AccessMatrix, Public,
+        testing::{TestIssuer, assert_access_matrix},
+    };
+
+    #[test]
+    fn who_may_call_what_is_as_committed() {
+        assert_access_matrix("access.lock", role::ALL, routes);
+    }
+
+    #[test]
+    fn a_route_whose_guard_was_removed_changes_the_file() {
+        async fn read_items(_: Public) {}
+        let weakened: GuardedRouter = GuardedRouter::new(TestIssuer::new().guard())
+            .route("/items/", get(read_items))
+            .route("/users/", get(read_users));
+        let weakened = AccessMatrix::of(&weakened).roles(role::ALL).to_string();
+        let committed = include_str!("../access.lock");
+        assert!(committed.contains("| GET /items/ for role:admin\n"));
+        assert!(weakened.contains("| GET /items/ for everyone\n"));
+        assert_ne!(committed, weakened);
+    }
+}

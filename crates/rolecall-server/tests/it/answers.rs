@@ -1,0 +1,396 @@
+//! The answers that every endpoint gives alike: to whom it does not know, does not let in, or cannot read.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::support::{Ask, TestApp, WRONG, on_both};
+
+on_both![
+    no_operation_lets_anyone_in_whom_its_document_keeps_out,
+    a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended,
+    two_credentials_are_refused,
+    a_token_anywhere_but_in_the_header_counts_for_nothing,
+    an_unknown_path_or_method_reaches_no_handler,
+    a_body_that_is_not_json_is_refused,
+    an_unknown_or_wrong_member_is_named,
+    an_unknown_or_wrong_parameter_is_named,
+    a_hostile_path_is_an_answer_and_not_a_failure,
+    an_absent_body_counts_as_an_empty_one,
+];
+
+/// Every operation of the document: method, path with parameters filled in, scope declared.
+fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if let Ok(
+                method
+                @ (Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE),
+            ) = method.to_uppercase().parse::<Method>()
+            {
+                let security = operation["security"].as_array();
+                let scopes = security.and_then(|all| {
+                    let first = all.iter().find(|one| one.get("rolecall").is_some())?;
+                    let scopes = first["rolecall"].as_array()?;
+                    let texts = scopes.iter().map(|one| one.as_str().unwrap());
+                    Some(texts.collect::<Vec<_>>().join(" "))
+                });
+                let filled = path
+                    .replace("{id}", "nobody")
+                    .replace("{role}", "user")
+                    .replace("{junior}", "user")
+                    .replace("{permission}", "items:read")
+                    .replace("{file}", "init.js");
+                assert!(!filled.contains('{'), "{filled}");
+                operations.push((method, filled, scopes));
+            }
+        }
+    }
+    operations
+}
+
+/// Open on purpose; every other operation asks for a token.
+const PUBLIC: &[&str] = &[
+    "POST /token",
+    "POST /register",
+    "POST /password",
+    "GET /.well-known/oauth-authorization-server",
+    "GET /.well-known/jwks.json",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /docs",
+    "GET /docs/init.js",
+    "GET /openapi.json",
+];
+
+async fn no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestApp) {
+    app.user("alice", &["user"]).await;
+    let alice = app.login("alice").await;
+    let revision = app.db.revision().await;
+    let document = app.get("/openapi.json", "").await.json;
+    let mut public = Vec::new();
+    for (method, path, scopes) in operations(&document) {
+        let Some(scope) = scopes else {
+            public.push(format!("{method} {path}"));
+            continue;
+        };
+        let ask = |token: &str| app.request(method.clone(), &path).token(token).send();
+        ask("").await.not_authenticated();
+        ask("not.a.token").await.not_valid();
+        if scope.is_empty() {
+            // open to any user: a handler may find fault, the guard does not
+            assert_ne!(ask(&alice).await.status, 401, "{method} {path}");
+        } else {
+            ask(&alice).await.forbidden(&scope);
+        }
+    }
+    public.sort();
+    let mut expected = PUBLIC.to_vec();
+    expected.sort_unstable();
+    assert_eq!(public, expected);
+    assert_eq!(app.db.revision().await, revision, "nothing was changed");
+}
+
+async fn a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended(app: TestApp) {
+    let token = app.admin().await;
+    let (head, rest) = token.split_once('.').unwrap();
+    let (claims, signature) = rest.split_once('.').unwrap();
+    let flipped: String = signature.chars().rev().collect();
+    for bad in [
+        format!("{head}.{claims}."),
+        format!("{head}.{claims}"),
+        format!("{head}.{claims}.{flipped}"),
+        format!("{claims}.{claims}.{signature}"),
+        // alg: none
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{claims}."),
+        "x".repeat(20_000),
+        "a.b.c".to_owned(),
+    ] {
+        app.get("/api/me", &bad).await.not_valid();
+        app.get("/items/", &bad).await.not_valid();
+    }
+    app.pass(std::time::Duration::from_secs(1799));
+    app.get("/api/me", token).await.is(200);
+    app.pass(std::time::Duration::from_secs(1));
+    app.get("/api/me", token).await.ended();
+    app.get("/items/", token).await.ended();
+}
+
+async fn two_credentials_are_refused(app: TestApp) {
+    let token = app.admin().await;
+    let twice = |path: &str| app.request(Method::GET, path).token(token).token(token);
+    let challenge = Some(r#"Bearer error="invalid_request""#);
+    for answer in [twice("/api/me").send().await, twice("/items/").send().await] {
+        assert_eq!(answer.is(400).json["detail"], "Send one credential");
+        assert_eq!(answer.header("www-authenticate"), challenge);
+    }
+}
+
+async fn a_token_anywhere_but_in_the_header_counts_for_nothing(app: TestApp) {
+    let token = app.admin().await;
+    let path = format!("/api/me?access_token={token}");
+    app.get(path, "").await.not_authenticated();
+    let ask = app.request(Method::GET, "/api/me");
+    let cookie = format!("access_token={token}");
+    ask.header("cookie", &cookie)
+        .send()
+        .await
+        .not_authenticated();
+    for scheme in ["Basic", "Token", "JWT"] {
+        let ask = app.request(Method::GET, "/api/me");
+        let value = format!("{scheme} {token}");
+        let answer = ask.header("authorization", &value).send().await;
+        assert_eq!(answer.status, 401, "{scheme}");
+    }
+    let ask = app.request(Method::GET, "/api/me");
+    let value = format!("bEARER {token}");
+    ask.header("authorization", &value).send().await.is(200);
+}
+
+async fn an_unknown_path_or_method_reaches_no_handler(app: TestApp) {
+    let token = app.admin().await;
+    for path in [
+        "/nothing",
+        "/api",
+        "/api/",
+        "/api/users/x/y",
+        "/api//users",
+        "/api/users/%2e%2e/roles/x/y",
+        "/API/users",
+        "/api/users;a=b",
+        "/docs/../api/users",
+        "/token/x",
+        "/admin",
+        "/metrics",
+    ] {
+        let answer = app.get(path, token).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    for (method, path, allow) in [
+        ("POST", "/api/me", "GET,HEAD,PATCH"),
+        ("DELETE", "/api/users", "GET,HEAD,POST"),
+        ("OPTIONS", "/api/users", "GET,HEAD,POST"),
+        ("TRACE", "/api/me", "GET,HEAD,PATCH"),
+        ("GET", "/register", "POST"),
+        ("POST", "/docs", "GET,HEAD"),
+    ] {
+        let ask = app.request(method.parse().unwrap(), path).token(token);
+        let ask = ask.header("x-http-method-override", "GET");
+        let answer = ask.send().await;
+        assert_eq!(answer.status, 405, "{method} {path}");
+        let mut allowed: Vec<&str> = answer
+            .header("allow")
+            .unwrap()
+            .split(',')
+            .map(str::trim)
+            .collect();
+        allowed.sort_unstable();
+        assert_eq!(allowed.join(","), allow, "{method} {path}");
+    }
+    let head = app.request(Method::HEAD, "/api/users").send().await;
+    assert_eq!(head.status, 401, "HEAD follows the rule of GET");
+    let head = app.request(Method::HEAD, "/api/users").token(token);
+    let head = head.send().await;
+    assert!(head.is(200).body.is_empty());
+}
+
+fn post<'a>(app: &'a TestApp, token: &'a str) -> impl Fn(&str, &str) -> Ask + 'a {
+    move |content_type, body| {
+        app.request(Method::POST, "/api/roles")
+            .token(token)
+            .raw(content_type, body.to_owned())
+    }
+}
+
+async fn a_body_that_is_not_json_is_refused(app: TestApp) {
+    let token = app.admin().await;
+    let revision = app.db.revision().await;
+    let ask = post(&app, token);
+    let deep = format!("{{\"name\":{}", "[".repeat(50_000));
+    for bad in [
+        "{",
+        "nope",
+        "{\"name\":\"editor\"} trailing",
+        "\u{feff}{\"name\":\"editor\"}",
+        "{'name':'editor'}",
+        "{\"name\":1e}",
+        "{\"name\":\"\\ud800\"}",
+        deep.as_str(),
+    ] {
+        let answer = ask("application/json", bad).send().await;
+        assert_eq!(answer.status, 400, "{}", &bad[..bad.len().min(40)]);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert!(answer.text("detail").contains("not JSON"), "{answer:?}");
+    }
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "application/xml",
+        "",
+    ] {
+        let answer = ask(kind, r#"{"name":"editor"}"#).send().await;
+        assert_eq!(answer.status, 415, "{kind}");
+        assert_eq!(answer.json["status"], 415);
+    }
+    let huge = format!(
+        r#"{{"name":"editor","description":"{}"}}"#,
+        "x".repeat(3 << 20)
+    );
+    let answer = ask("application/json", &huge).send().await;
+    assert_eq!(answer.is(413).json["status"], 413);
+    assert_eq!(app.db.revision().await, revision);
+}
+
+/// Method, path, the member at fault, and the body.
+const WRONG_BODIES: &str = r#"
+POST /api/roles name {}
+POST /api/roles x {"name": "a", "x": 1}
+POST /api/roles name {"name": 1}
+POST /api/roles name {"name": null}
+POST /api/roles name {"name": "Editor"}
+POST /api/roles name {"name": "rolecall.mine"}
+POST /api/roles description {"name": "a", "description": "a\u0007"}
+POST /api/permissions name {"name": "items:*"}
+POST /api/permissions name {"name": "items"}
+POST /api/permissions name {"name": "role:admin"}
+POST /api/permissions name {"name": "rolecall.users:own"}
+POST /api/permissions name {"name": "items:read\u0000"}
+POST /api/users username {"password": "wrong horse battery staple"}
+POST /api/users username {"username": "a b"}
+POST /api/users password {"username": "bob", "password": "short"}
+POST /api/users email {"username": "bob", "email": "nope"}
+POST /api/users id {"username": "bob", "id": "x"}
+POST /api/users is_admin {"username": "bob", "is_admin": true}
+PATCH /api/users/ALICE status {"status": "gone"}
+PATCH /api/users/ALICE status {"status": null, "x": 1}
+PATCH /api/users/ALICE roles {"roles": ["rolecall.admin"]}
+PATCH /api/users/ALICE password {"password": "wrong horse battery staple"}
+PATCH /api/users/ALICE username {"username": ""}
+PUT /api/users/ALICE/roles/user expires_at {"expires_at": "tomorrow"}
+PUT /api/users/ALICE/roles/user expires_at {"expires_at": "2020-01-01T00:00:00Z"}
+PUT /api/users/ALICE/roles/user valid_from {"valid_from": 5}
+PUT /api/users/ALICE/roles/user tenant {"tenant": "acme"}
+PUT /api/users/ALICE/roles/user reason {"reason": "line\nbreak"}
+POST /register password {"username": "bob"}
+POST /register roles {"username": "bob", "password": "wrong horse battery staple", "roles": ["admin"]}
+POST /register sub {"username": "bob", "password": "wrong horse battery staple", "sub": "x"}
+POST /password new_password {"username": "bob", "current_password": "wrong horse battery staple"}
+PATCH /api/me username {"username": "root"}
+PATCH /api/me roles {"roles": []}
+PUT /api/me/password current_password {"new_password": "wrong horse battery staple"}
+"#;
+
+async fn an_unknown_or_wrong_member_is_named(app: TestApp) {
+    let token = app.admin().await;
+    let alice = app.user("alice", &[]).await;
+    let revision = app.db.revision().await;
+    for line in WRONG_BODIES.trim().lines() {
+        let [method, path, member, body] = line.splitn(4, ' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        let path = path.replace("ALICE", &alice);
+        let ask = app.request(method.parse().unwrap(), path).token(token);
+        let ask = ask.raw("application/json", body.to_owned());
+        let answer = ask.send().await;
+        assert_eq!(answer.status, 422, "{line}: {answer:?}");
+        answer.invalid(&["body", member]);
+        assert!(!String::from_utf8_lossy(&answer.body).contains(WRONG));
+    }
+    let twice = post(&app, token)("application/json", r#"{"name":"a","name":"b"}"#);
+    twice.send().await.invalid(&["body", "name"]);
+    let list = post(&app, token)("application/json", "[]");
+    list.send().await.invalid(&["body"]);
+    assert_eq!(app.db.revision().await, revision, "nothing was changed");
+}
+
+async fn an_unknown_or_wrong_parameter_is_named(app: TestApp) {
+    let token = app.admin().await;
+    let admin = app.id_of("admin").await;
+    let assignments = format!("/api/users/{admin}/roles");
+    for list in [
+        "/api/users",
+        "/api/roles",
+        "/api/permissions",
+        "/api/audit",
+        &assignments,
+    ] {
+        for (query, name) in [
+            ("limit=0", "limit"),
+            ("limit=201", "limit"),
+            ("limit=-1", "limit"),
+            ("limit=", "limit"),
+            ("limit=1e2", "limit"),
+            ("limit=9223372036854775808", "limit"),
+            ("limit=NaN", "limit"),
+            ("limit=1&limit=2", "limit"),
+            ("cursor=%21", "cursor"),
+            ("cursor=AAAA", "cursor"),
+            ("sort=name", "sort"),
+            ("Limit=1", "Limit"),
+        ] {
+            let answer = app.get(format_args!("{list}?{query}"), token).await;
+            assert_eq!(answer.status, 422, "{list}?{query}");
+            answer.invalid(&["query", name]);
+        }
+        app.get(format_args!("{list}?limit=1"), token).await.is(200);
+        app.get(format_args!("{list}?limit=200"), token)
+            .await
+            .is(200);
+    }
+    let path = "/api/audit?kind=everything";
+    app.get(path, token).await.invalid(&["query", "kind"]);
+    let path = format!("/api/users/{admin}/roles/user?tenant=acme");
+    app.put(path, token).await.invalid(&["query", "tenant"]);
+}
+
+async fn a_hostile_path_is_an_answer_and_not_a_failure(app: TestApp) {
+    let token = app.admin().await;
+    let long = "x".repeat(5_000);
+    for segment in [
+        "%00",
+        "%ff",
+        "%0d%0aSet-Cookie:%20a=b",
+        "..%2f..%2fetc%2fpasswd",
+        "%27%20OR%201=1%20--",
+        "%3Cscript%3E",
+        long.as_str(),
+        "-1",
+        "9223372036854775808",
+        "*",
+        "%F0%9F%A6%80",
+    ] {
+        for path in [
+            format!("/api/users/{segment}"),
+            format!("/api/users/{segment}/roles"),
+            format!("/api/roles/{segment}"),
+            format!("/docs/{segment}"),
+        ] {
+            let answer = app.get(&path, token).await;
+            assert!(
+                [400, 404, 422].contains(&answer.status.as_u16()),
+                "{path}: {answer:?}"
+            );
+            assert_eq!(
+                answer.header("content-type"),
+                Some("application/problem+json"),
+                "{path}"
+            );
+            assert!(!answer.headers.contains_key("set-cookie"));
+        }
+    }
+}
+
+async fn an_absent_body_counts_as_an_empty_one(app: TestApp) {
+    let token = app.admin().await;
+    let alice = app.user("alice", &[]).await;
+    let path = format!("/api/users/{alice}/roles/user");
+    app.put(&path, token).await.done();
+    let ask = app.request(Method::PATCH, "/api/me").token(token);
+    ask.send().await.is(200);
+    let ask = app.request(Method::POST, "/api/roles").token(token);
+    ask.send().await.invalid(&["body", "name"]);
+}

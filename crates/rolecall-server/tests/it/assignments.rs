@@ -1,0 +1,173 @@
+//! `/api/users/{id}/roles`: who has which role, and how long.
+
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, on_both};
+
+on_both![
+    assigning_is_idempotent_and_replaces_the_validity,
+    a_role_that_does_not_exist_is_not_assigned,
+    a_validity_that_can_never_hold_is_refused,
+    the_list_shows_past_and_future_assignments_and_the_user_only_those_of_now,
+    the_list_is_paged_without_gaps,
+    only_a_loss_raises_a_floor,
+];
+
+async fn assigning_is_idempotent_and_replaces_the_validity(app: TestApp) {
+    let admin = app.admin().await;
+    app.role("editor", &[]).await;
+    let alice = app.user("alice", &[]).await;
+    let path = format!("/api/users/{alice}/roles/editor");
+    app.put(&path, admin).await.done();
+    let revision = app.db.revision().await;
+    app.put(&path, admin).await.done();
+    assert_eq!(app.db.revision().await, revision);
+    let body = json!({
+        "valid_from": "2030-01-01T00:00:00Z", "expires_at": "2030-02-01T01:00:00+01:00", "reason": "a project",
+    });
+    app.put_json(&path, admin, body.clone()).await.done();
+    app.put_json(&path, admin, body).await.done();
+    assert_eq!(app.db.revision().await, revision + 1);
+    let id = app.id_of("admin").await;
+    let list = app
+        .get(format_args!("/api/users/{alice}/roles"), admin)
+        .await;
+    assert_eq!(
+        list.is(200).json,
+        json!({ "next_cursor": null, "items": [{
+            "role": "editor", "tenant": null, "valid_from": "2030-01-01T00:00:00Z",
+            "expires_at": "2030-02-01T00:00:00Z", "reason": "a project",
+            "assigned_by": format!("user:{id}"), "assigned_at": "2030-01-01T00:00:00Z",
+        }] })
+    );
+    app.delete(&path, admin).await.done();
+    let revision = app.db.revision().await;
+    app.delete(&path, admin).await.done();
+    assert_eq!(app.db.revision().await, revision);
+    assert_eq!(
+        app.db.count("role_assignments").await,
+        2,
+        "those of `admin`"
+    );
+}
+
+async fn a_role_that_does_not_exist_is_not_assigned(app: TestApp) {
+    let admin = app.admin().await;
+    let alice = app.user("alice", &[]).await;
+    let revision = app.db.revision().await;
+    let path = format!("/api/users/{alice}/roles/nothing");
+    app.put(&path, admin)
+        .await
+        .problem(404, "no role `nothing`");
+    // the last element of a path need not exist
+    app.delete(&path, admin).await.done();
+    let path = format!("/api/users/{alice}/roles/rolecall.resource-server");
+    app.put(&path, admin).await.breaks("clients_only");
+    let path = format!("/api/users/{alice}/roles/Admin");
+    app.put(&path, admin).await.is(422);
+    assert_eq!(app.db.revision().await, revision);
+}
+
+async fn a_validity_that_can_never_hold_is_refused(app: TestApp) {
+    let admin = app.admin().await;
+    let alice = app.user("alice", &[]).await;
+    let path = format!("/api/users/{alice}/roles/user");
+    for (from, end) in [
+        (Value::Null, json!("2030-01-01T00:00:00Z")),
+        (json!("2030-03-01T00:00:00Z"), json!("2030-02-01T00:00:00Z")),
+        (json!("2030-03-01T00:00:00Z"), json!("2030-03-01T00:00:00Z")),
+        (Value::Null, json!("2031")),
+        (Value::Null, json!("2031-02-30T00:00:00Z")),
+        (Value::Null, json!("")),
+    ] {
+        let body = json!({ "valid_from": from, "expires_at": end });
+        let answer = app.put_json(&path, admin, body).await;
+        answer.invalid(&["body", "expires_at"]);
+    }
+    let body = json!({ "reason": "line\nbreak" });
+    app.put_json(&path, admin, body)
+        .await
+        .invalid(&["body", "reason"]);
+    let sql = format!("SELECT COUNT(*) FROM role_assignments WHERE subject_id = '{alice}'");
+    assert_eq!(app.db.number(&sql).await, 0);
+}
+
+async fn the_list_shows_past_and_future_assignments_and_the_user_only_those_of_now(app: TestApp) {
+    let admin = app.admin().await;
+    for role in ["past", "future", "now"] {
+        app.role(role, &[]).await;
+    }
+    let alice = app.user("alice", &["now"]).await;
+    let path = format!("/api/users/{alice}/roles");
+    let body = json!({ "expires_at": "2030-01-01T00:10:00Z" });
+    app.put_json(format_args!("{path}/past"), admin, body)
+        .await
+        .done();
+    let body = json!({ "valid_from": "2030-01-01T00:20:00Z" });
+    app.put_json(format_args!("{path}/future"), admin, body)
+        .await
+        .done();
+    app.pass(std::time::Duration::from_mins(15));
+    assert_eq!(
+        app.get(&path, admin).await.items("role"),
+        ["future", "now", "past"]
+    );
+    let user = app.get(format_args!("/api/users/{alice}"), admin).await;
+    assert_eq!(user.texts("roles"), ["now"]);
+    let found = app.get("/api/users?username=alice", admin).await;
+    assert_eq!(found.json["items"][0]["roles"], json!(["now"]));
+}
+
+async fn the_list_is_paged_without_gaps(app: TestApp) {
+    let admin = app.admin().await;
+    let names = ["a", "a-b", "a.b", "a_b", "b"];
+    for name in names {
+        app.role(name, &[]).await;
+    }
+    let alice = app.user("alice", &names).await;
+    let path = format!("/api/users/{alice}/roles");
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    while seen.len() < 10 {
+        let page = app.get(format_args!("{path}?limit=1{cursor}"), admin).await;
+        seen.extend(page.items("role"));
+        match page.json["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, app.get(&path, admin).await.items("role"));
+    seen.sort();
+    assert_eq!(seen, names);
+}
+
+async fn only_a_loss_raises_a_floor(app: TestApp) {
+    let admin = app.admin().await;
+    app.role("editor", &[]).await;
+    let alice = app.user("alice", &[]).await;
+    let path = format!("/api/users/{alice}/roles/editor");
+    let floor = async || {
+        let sql =
+            format!("SELECT COALESCE(MAX(revision), 0) FROM floors WHERE subject = '{alice}'");
+        app.db.number(&sql).await
+    };
+    let until = |day: u8| json!({ "expires_at": format!("2030-01-{day:02}T00:00:00Z") });
+    for (body, loses) in [
+        (until(10), false),
+        (until(20), false),
+        (until(15), true),
+        (json!({}), false),
+        (json!({ "reason": "why" }), false),
+        (json!({ "valid_from": "2029-01-01T00:00:00Z" }), false),
+        (json!({ "valid_from": "2030-01-05T00:00:00Z" }), true),
+        (json!({ "valid_from": "2030-01-03T00:00:00Z" }), false),
+        (json!({ "valid_from": "2030-01-04T00:00:00Z" }), true),
+        (json!({}), false),
+        (until(2), true),
+    ] {
+        let before = floor().await;
+        app.put_json(&path, admin, body.clone()).await.done();
+        let now = app.db.revision().await;
+        let expected = if loses { now } else { before };
+        assert_eq!(floor().await, expected, "{body}");
+    }
+}

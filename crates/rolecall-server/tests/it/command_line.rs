@@ -1,0 +1,124 @@
+//! The command line in a process of its own, beside a server that runs.
+
+use std::process::{Command, Output};
+
+use rolecall::SystemClock;
+
+use crate::support::{ISSUER, MASTER_KEY, PASSWORD, TestApp, WRONG, eventually, on_both};
+
+on_both![
+    a_role_taken_away_by_the_command_line_is_refused_by_the_running_server,
+    a_user_disabled_by_the_command_line_is_refused_by_the_running_server,
+    an_audit_log_that_was_altered_or_cut_is_not_called_whole,
+];
+
+/// Runs `rolecall` on the database of the application, and on nothing else.
+async fn rolecall(app: &TestApp, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("ROLECALL_DATABASE__URL", &app.db.url)
+        .env("ROLECALL_MASTER_KEY", MASTER_KEY)
+        .env("ROLECALL_PUBLIC_URL", ISSUER)
+        .current_dir(folder.path());
+    tokio::task::spawn_blocking(move || {
+        let output = command.output().unwrap();
+        drop(folder);
+        output
+    })
+    .await
+    .unwrap()
+}
+
+async fn run(app: &TestApp, arguments: &[&str]) {
+    let output = rolecall(app, arguments).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+}
+
+async fn a_role_taken_away_by_the_command_line_is_refused_by_the_running_server(app: TestApp) {
+    app.role("editor", &["items:read"]).await;
+    app.user("alice", &["editor"]).await;
+    app.user("bob", &["editor"]).await;
+    let server = app.node(|builder| builder.clock(SystemClock)).await;
+    let (alice, bob) = (server.login("alice").await, server.login("bob").await);
+    server.get("/items/", &alice).await.is(200);
+    run(&app, &["unassign", "alice", "editor"]).await;
+    eventually("the server refuses", async || {
+        server.get("/items/", &alice).await.status == 401
+    })
+    .await;
+    server.get("/items/", &alice).await.ended();
+    server.get("/items/", &bob).await.is(200);
+    server
+        .get("/items/", &server.login("alice").await)
+        .await
+        .forbidden("items:read");
+    run(&app, &["assign", "alice", "editor"]).await;
+    server
+        .get("/items/", &server.login("alice").await)
+        .await
+        .is(200);
+}
+
+async fn a_user_disabled_by_the_command_line_is_refused_by_the_running_server(app: TestApp) {
+    app.user("alice", &["user"]).await;
+    let server = app.node(|builder| builder.clock(SystemClock)).await;
+    let token = server.login("alice").await;
+    run(&app, &["user", "disable", "alice"]).await;
+    server
+        .password_grant("alice", PASSWORD)
+        .await
+        .wrong_password();
+    eventually("the server refuses", async || {
+        server.get("/api/me", &token).await.status == 401
+    })
+    .await;
+    // the last administrator stays, whoever asks
+    let refused = rolecall(&app, &["user", "disable", "admin"]).await;
+    assert!(!refused.status.success());
+    server.login("admin").await;
+    server.password_grant("admin", WRONG).await.wrong_password();
+}
+
+/// Whether the log is called whole, and what is said of it.
+async fn verify(app: &TestApp) -> (bool, String) {
+    let output = rolecall(app, &["audit", "verify"]).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.success(), said)
+}
+
+async fn an_audit_log_that_was_altered_or_cut_is_not_called_whole(app: TestApp) {
+    app.role("editor", &["items:read"]).await;
+    let alice = app.user("alice", &["editor"]).await;
+    app.unassign(&alice, "editor").await;
+    let newest = app.db.revision().await;
+    let (whole, said) = verify(&app).await;
+    assert!(whole && said.contains(&newest.to_string()), "{said}");
+    for (harm, repair) in [
+        (
+            "UPDATE audit SET actor = 'nobody' WHERE revision = 3",
+            "UPDATE audit SET actor = 'system' WHERE revision = 3",
+        ),
+        (
+            "UPDATE audit SET at = at + 1 WHERE revision = 3",
+            "UPDATE audit SET at = at - 1 WHERE revision = 3",
+        ),
+        (
+            "UPDATE audit SET revision = 1000 WHERE revision = 3",
+            "UPDATE audit SET revision = 3 WHERE revision = 1000",
+        ),
+    ] {
+        app.db.execute(harm).await;
+        let (whole, said) = verify(&app).await;
+        assert!(!whole && said.contains("altered"), "{harm}: {said}");
+        app.db.execute(repair).await;
+        assert!(verify(&app).await.0, "{repair}");
+    }
+    let cut = format!("DELETE FROM audit WHERE revision = {newest}");
+    app.db.execute(&cut).await;
+    let (whole, said) = verify(&app).await;
+    assert!(!whole && said.contains("cut short"), "{said}");
+}

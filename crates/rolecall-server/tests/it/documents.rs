@@ -1,0 +1,192 @@
+//! What is public: metadata, JWK Set, health, and the documentation.
+
+use std::path::PathBuf;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ISSUER, PASSWORD, TestApp, WRONG, on_both};
+
+on_both![
+    the_metadata_lists_only_what_works_whatever_the_host,
+    the_key_set_holds_no_private_part,
+    health_tells_nothing_but_health,
+    the_page_of_the_documentation_loads_only_what_is_there,
+    what_is_public_is_open_to_a_bad_token_too,
+    no_answer_holds_a_password_or_a_hash,
+];
+
+async fn the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
+    let path = "/.well-known/oauth-authorization-server";
+    let ask = app.request(Method::GET, path);
+    let ask = ask
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example")
+        .header("x-forwarded-proto", "gopher")
+        .header("forwarded", "host=evil.example");
+    let answer = ask.send().await;
+    assert_eq!(
+        answer.is(200).header("content-type"),
+        Some("application/json")
+    );
+    assert_eq!(answer.json["issuer"], ISSUER);
+    assert_eq!(answer.json["token_endpoint"], format!("{ISSUER}/token"));
+    assert_eq!(
+        answer.json["jwks_uri"],
+        format!("{ISSUER}/.well-known/jwks.json")
+    );
+    assert_eq!(answer.json["grant_types_supported"], json!(["password"]));
+    // there is no authorization endpoint, and an empty list is not allowed (RFC 8414 section 3.2)
+    assert_eq!(answer.json["response_types_supported"], json!(["none"]));
+    assert_eq!(answer.json.get("authorization_endpoint"), None);
+    assert!(!String::from_utf8_lossy(&answer.body).contains("evil"));
+    // every endpoint that it names is there
+    for (name, value) in answer.json.as_object().unwrap() {
+        let Some(path) = value.as_str().and_then(|url| url.strip_prefix(ISSUER)) else {
+            continue;
+        };
+        if !path.is_empty() {
+            let status = app.get(path, "").await.status;
+            assert_ne!(status, 404, "{name}");
+        }
+    }
+}
+
+async fn the_key_set_holds_no_private_part(app: TestApp) {
+    let answer = app.get("/.well-known/jwks.json", "").await;
+    let cache = answer.is(200).header("cache-control").unwrap();
+    assert!(cache.contains("max-age="), "{cache}");
+    let keys = answer.json["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1);
+    for key in keys {
+        assert_eq!(
+            (&key["kty"], &key["crv"], &key["alg"]),
+            (&json!("EC"), &json!("P-256"), &json!("ES256"))
+        );
+        assert_eq!(key["use"], "sig");
+        for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            assert_eq!(key.get(private), None);
+        }
+    }
+    let sealed = app.db.texts("SELECT sealed FROM signing_keys").await;
+    assert_eq!(sealed.len(), 1);
+}
+
+async fn health_tells_nothing_but_health(app: TestApp) {
+    let live = app.get("/health/live", "").await;
+    assert_eq!(live.is(200).json, json!({ "status": "live" }));
+    let ready = app.get("/health/ready", "").await;
+    assert_eq!(ready.is(200).json, json!({ "status": "ready" }));
+}
+
+async fn the_page_of_the_documentation_loads_only_what_is_there(app: TestApp) {
+    let page = app.get("/docs", "").await;
+    page.is(200);
+    assert!(
+        page.header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    let html = String::from_utf8(page.body.to_vec()).unwrap();
+    let mut loaded = 0;
+    for piece in html.split('"').filter(|piece| piece.contains("?v=")) {
+        app.get(format_args!("/{piece}"), "").await.is(200);
+        loaded += 1;
+    }
+    assert_eq!(loaded, 3);
+    assert!(!html.contains("https://") && !html.contains("http://"));
+    app.get("/docs/nothing.js", "").await.is(404);
+}
+
+async fn what_is_public_is_open_to_a_bad_token_too(app: TestApp) {
+    for path in [
+        "/docs",
+        "/openapi.json",
+        "/health/live",
+        "/.well-known/jwks.json",
+    ] {
+        app.get(path, "not.a.token").await.is(200);
+    }
+}
+
+async fn no_answer_holds_a_password_or_a_hash(app: TestApp) {
+    let alice = app.user("alice", &["user"]).await;
+    let (own, admin) = (app.login("alice").await, app.admin().await);
+    for (path, token) in [
+        ("/api/me".to_owned(), own.as_str()),
+        (format!("/api/users/{alice}"), admin),
+        ("/api/users".to_owned(), admin),
+        (format!("/api/users/{alice}/roles"), admin),
+        ("/api/audit".to_owned(), admin),
+        ("/api/audit?kind=event".to_owned(), admin),
+    ] {
+        let answer = app.get(&path, token).await;
+        let text = String::from_utf8(answer.is(200).body.to_vec()).unwrap();
+        for secret in [PASSWORD, "$argon2", "hash", "sealed"] {
+            assert!(!text.contains(secret), "{path}: {text}");
+        }
+    }
+    let answer = app.password_grant("alice", WRONG).await;
+    assert!(!String::from_utf8_lossy(&answer.body).contains("alice"));
+}
+
+/// The committed document is what the server gives; `ROLECALL_BLESS=1` writes it anew.
+#[tokio::test]
+async fn the_committed_openapi_document_is_not_an_old_one() {
+    let app = TestApp::sqlite().await;
+    let mut document = app.get("/openapi.json", "").await.is(200).json.clone();
+    // the version is another one with each release, the interface is not
+    document["info"]["version"] = Value::from("0.0.0");
+    let mut text = serde_json::to_string_pretty(&document).unwrap();
+    text.push('\n');
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    if std::env::var_os("ROLECALL_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(file, text).unwrap();
+        return;
+    }
+    let committed = std::fs::read_to_string(file).unwrap().replace("\r\n", "\n");
+    assert!(
+        committed == text,
+        "docs/openapi.json is old: run `ROLECALL_BLESS=1 cargo test` and commit the file"
+    );
+}
+
+/// Every operation says what it answers, and a guarded one also 401 and 403.
+#[tokio::test]
+async fn no_operation_is_documented_without_its_answers() {
+    let app = TestApp::sqlite().await;
+    let document = app.get("/openapi.json", "").await.json;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    let schemes = &document["components"]["securitySchemes"]["rolecall"];
+    assert_eq!(schemes["flows"]["password"]["tokenUrl"], "/token");
+    let mut guarded = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(
+                responses.keys().any(|status| status.starts_with('2')),
+                "{method} {path}"
+            );
+            assert!(
+                operation["operationId"].is_string() && operation["summary"].is_string(),
+                "{method} {path}"
+            );
+            if operation["security"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+            {
+                guarded += 1;
+                assert!(responses.contains_key("401"), "{method} {path}");
+            }
+        }
+    }
+    assert!(guarded > 20, "{guarded}");
+    let text = document.to_string();
+    // no reference leads nowhere
+    for piece in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = piece.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}

@@ -1,0 +1,26 @@
+//! The server as its clients see it, on both databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod account;
+mod answers;
+mod assignments;
+mod audit;
+mod command_line;
+mod delegation;
+mod documents;
+mod loss;
+mod nodes;
+mod races;
+mod registration;
+mod restart;
+mod roles;
+mod support;
+mod throttle;
+mod token;
+mod token_claims;
+mod users;

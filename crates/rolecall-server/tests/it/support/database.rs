@@ -1,0 +1,122 @@
+//! A database for one test, and a look into it that does not go through the server.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rolecall_server::Store;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlitePool};
+use tokio::sync::OnceCell;
+
+use super::postgres;
+
+/// A fresh database.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pool: Pool,
+    _folder: Option<tempfile::TempDir>,
+}
+
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+const TEMPLATE: &str = "rolecall_template";
+
+impl Database {
+    /// A file that goes away with the test.
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rolecall.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&path)
+            .foreign_keys(true)
+            .busy_timeout(std::time::Duration::from_secs(10));
+        Self {
+            url: format!("sqlite:{}", path.display()),
+            pool: Pool::Sqlite(SqlitePool::connect_lazy_with(options)),
+            _folder: Some(folder),
+        }
+    }
+
+    /// A copy of an empty database with the newest schema; `None` where there is no PostgreSQL.
+    pub(crate) async fn postgres() -> Option<Self> {
+        static READY: OnceCell<()> = OnceCell::const_new();
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let admin = postgres::url("postgres")?;
+        READY
+            .get_or_init(|| async {
+                run(&admin, &format!("CREATE DATABASE {TEMPLATE}")).await;
+                let store = Store::open(&postgres::url(TEMPLATE).unwrap()).await;
+                // a template can be copied only while nobody is connected to it
+                store.unwrap().close().await;
+            })
+            .await;
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        run(
+            &admin,
+            &format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"),
+        )
+        .await;
+        let url = postgres::url(&name)?;
+        let pool = PgPool::connect_lazy(&url).unwrap();
+        Some(Self {
+            url,
+            pool: Pool::Postgres(pool),
+            _folder: None,
+        })
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self.pool, Pool::Sqlite(_))
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.pool {
+            Pool::Sqlite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await,
+            Pool::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await,
+        }
+        .unwrap()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.number(&format!("SELECT COUNT(*) FROM {table}")).await
+    }
+
+    /// The revision: the same before and after means that nothing was changed.
+    pub(crate) async fn revision(&self) -> i64 {
+        self.number("SELECT revision FROM head").await
+    }
+
+    /// The texts that a query gives.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.pool {
+            Pool::Sqlite(pool) => sqlx::query_scalar(sql).fetch_all(pool).await,
+            Pool::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await,
+        }
+        .unwrap()
+    }
+
+    /// Changes the database behind the server's back.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.pool {
+            Pool::Sqlite(pool) => sqlx::query(sql).execute(pool).await.map(drop),
+            Pool::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop),
+        }
+        .unwrap();
+    }
+}
+
+/// Runs a statement that cannot stand in a transaction.
+async fn run(url: &str, sql: &str) {
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+}
