@@ -141,15 +141,14 @@ async fn prepare(
     file::prepare(beside)?;
     fs::copy(from, beside).map_err(failed(from))?;
     // the key lies beside the place of the database, not beside the copy
-    let master_key = match options.master_key {
-        Some(key) => Some(key),
-        None => {
-            let key = start::key_file(target);
-            if !key.is_file() {
-                return Err(RecoveryError::NoKey(key));
-            }
-            Some(start::master_key_beside(target)?)
+    let master_key = if let Some(key) = options.master_key {
+        key
+    } else {
+        let key = start::key_file(target);
+        if !key.is_file() {
+            return Err(RecoveryError::NoKey(key));
         }
+        start::master_key_beside(target)?
     };
     let looked = crate::store::migrate::look(&url_of(beside)).await;
     if looked.map_or(0, |schema| schema.found) == 0 {
@@ -157,7 +156,7 @@ async fn prepare(
     }
     let options = Options {
         database_url: url_of(beside).into(),
-        master_key,
+        master_key: Some(master_key),
         ..options
     };
     let opened = start::open(options).await?;

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, change, head};
-use crate::{accounts, audit, bootstrap, keys, roles, sessions, watch};
+use crate::{accounts, audit, bootstrap, keys, recovery, roles, sessions, watch};
 
 #[path = "../../tests/it/support/postgres.rs"]
 mod postgres;
@@ -19,6 +19,7 @@ const MODULES: &[Module] = &[
     ("audit/store.rs", audit::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
     ("keys/store.rs", keys::store::ALL),
+    ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
