@@ -27,7 +27,7 @@ class Caller(requests.Session):
     def token(self, username, password=PASSWORD, **form):
         """`POST /token` with the tutorial's form."""
         fields = {"grant_type": "password", "username": username, "password": password, **form}
-        return self.post("/token", data={k: v for k, v in fields.items() if v is not None})
+        return self.post("/token", data=fields)
 
     def log_in(self, username, password=PASSWORD, **form):
         """Logs in and carries the token from here on."""

@@ -1,6 +1,7 @@
 """The command line: answers for programs, refusals for people, secrets nowhere."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -87,3 +88,25 @@ def test_no_password_or_token_is_in_the_log(served):
     log = served.log.read_text()
     for secret in (PASS_PHRASE, "this one is wrong", caller.access_token, "$argon2"):
         assert secret not in log
+
+
+def test_every_key_is_documented_with_its_default(tmp_path):
+    done = subprocess.run([programs.rolecall(), "config", "show", "--json"], cwd=tmp_path, text=True,
+                          env=programs.environment(), capture_output=True, timeout=60, check=True)
+    page = (programs.ROOT / "docs" / "configuration.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z._]+)` \| (.+?) \|", page, re.MULTILINE))
+    shown = {key: f"`{setting['value']}`" if setting["value"] else "none"
+             for key, setting in json.loads(done.stdout).items()}
+    assert rows == shown
+
+
+def test_the_documented_file_can_be_used(tmp_path):
+    page = (programs.ROOT / "docs" / "configuration.md").read_text()
+    key = tmp_path / "master.key"
+    key.write_text("0123456789abcdef" * 4 + "\n")
+    key.chmod(0o600)
+    file = page.split("```toml\n")[1].split("```")[0].replace("/etc/rolecall/master.key", str(key))
+    (tmp_path / "rolecall.toml").write_text(file)
+    done = subprocess.run([programs.rolecall(), "config", "check"], cwd=tmp_path, text=True,
+                          env=programs.environment(), capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ PUBLIC = {
     ("post", "/token"), ("post", "/register"), ("post", "/password"),
     ("get", "/.well-known/oauth-authorization-server"), ("get", "/.well-known/jwks.json"),
     ("get", "/health/live"), ("get", "/health/ready"),
-    ("get", "/docs"), ("get", "/openapi.json"), ("get", "/docs/{asset}"),
+    ("get", "/docs"), ("get", "/openapi.json"), ("get", "/docs/{file}"),
 }
 
 

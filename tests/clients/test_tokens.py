@@ -57,7 +57,9 @@ def test_a_refresh_token_is_given_exactly_where_the_metadata_says_so(anyone):
     ({"scope": "role:admin"}, "invalid_scope"),
 ])
 def test_a_form_that_is_not_right_is_400_and_never_401(anyone, form, error):
-    is_oauth_error(anyone.token("alice", **form), 400, error)
+    fields = {"grant_type": "password", "username": "alice", "password": "yourpassword", **form}
+    sent = {name: value for name, value in fields.items() if value is not None}
+    is_oauth_error(anyone.post("/token", data=sent), 400, error)
 
 
 def test_a_doubled_parameter_is_refused_and_an_unknown_one_is_not(anyone):
@@ -134,11 +136,25 @@ def test_a_narrowed_token_says_so_and_holds_no_more_than_was_asked_for(admin, an
     )
 
 
-def test_a_token_for_another_audience_opens_nothing_here(anyone):
-    body = anyone.log_in("admin", audience="https://orders.example")
-    claims = verify(anyone.url, body["access_token"], audience="https://orders.example")
-    assert not any(permission.startswith("rolecall.") for permission in claims["scope"].split())
-    is_problem(anyone.get("/api/me"), 401, "Could not validate credentials", api.INVALID)
+def test_an_audience_that_nobody_named_is_not_given(anyone):
+    is_oauth_error(anyone.token("admin", audience="https://orders.example"), 400, "invalid_target")
+
+
+def test_a_token_for_another_audience_opens_nothing_here():
+    orders = "https://orders.example"
+    with programs.serve(ROLECALL_TOKENS__AUDIENCE=orders) as server:
+        made = server.run("user", "add", "root", "--role", "rolecall.admin", "--password-stdin",
+                          text="a long enough pass phrase\n")
+        assert made.returncode == 0, made.stderr
+        root = api.logged_in(server.url, "root", "a long enough pass phrase")
+        claims = verify(root.url, root.access_token, audience=orders)
+        assert "rolecall." not in claims["scope"]
+        is_problem(root.get("/api/me"), 401, "Could not validate credentials", api.INVALID)
+        # whoever wants to call rolecall itself asks for it
+        for parameter in ("audience", "resource"):
+            root.log_in("root", "a long enough pass phrase", **{parameter: server.url})
+            assert verify(root.url, root.access_token)["aud"] == server.url
+            assert root.get("/api/users").status_code == 200
 
 
 def test_the_jwk_set_holds_public_keys_alone(anyone):

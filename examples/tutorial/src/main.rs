@@ -24,6 +24,7 @@ fn routes(guard: rolecall::Guard) -> GuardedRouter {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let login = Embedded::builder("sqlite:rolecall-data/tutorial.db")
+        .min_length(8)
         .demo_user("admin", "yourpassword", &["admin"])
         .demo_user("alice", "yourpassword", &["user"])
         .open()

@@ -60,7 +60,7 @@ pub(super) async fn unassign(
     said(
         context,
         &format!(
-            "`{}` does not have the role `{}`",
+            "`{}` no longer has the role `{}`",
             printable(&target.user),
             target.role
         ),

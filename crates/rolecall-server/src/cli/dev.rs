@@ -269,9 +269,9 @@ Paste these into another terminal:
   # register somebody, who gets the role user
   curl -s {url}/register -H "Content-Type: application/json" -d '{{"username":"bob","password":"correct horse battery"}}'
 
-  # take a role away from the command line: the token that holds it is refused at once
+  # take a role away from the command line: within a second the token that holds it is refused
   export ROLECALL_DATABASE__URL="{database}"
-  {binary} unassign admin admin
+  {binary} unassign admin admin; sleep 1
   curl -si {url}/items/ -H "Authorization: Bearer $TOKEN"
 
 "#
