@@ -16,7 +16,7 @@ queries! {
     ROLES_EVER_OF = "SELECT DISTINCT role FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
     COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
         WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
-        AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3";
+        AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3 AND u.must_change_password = $3";
 }
 
 /// Who has a role, in which tenant, and how long.
@@ -146,7 +146,8 @@ pub(crate) async fn roles_of(
         .collect()
 }
 
-/// How many users who are not disabled have `role` globally, now and without an end.
+/// How many active users have `role` globally, now and without an end. Whoever must change their password
+/// first is not active: a reset code that nobody uses in time would leave nobody.
 pub(crate) async fn count_lasting(
     conn: &mut Conn,
     role: &RoleName,

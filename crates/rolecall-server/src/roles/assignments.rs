@@ -219,6 +219,7 @@ pub(crate) async fn keep_an_admin(change: &mut Change<'_>, before: i64) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::service as users;
 
     fn given(valid_from: Option<i64>, expires_at: Option<i64>) -> Assignment {
         Assignment {
@@ -258,5 +259,41 @@ mod tests {
         assert!(check_validity(&validity(None, Some(100)), now).is_err());
         assert!(check_validity(&validity(Some(300), Some(300)), now).is_err());
         assert!(check_validity(&validity(Some(50), Some(101)), now).is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_new_password_does_not_count_as_the_last_administrator() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("one", "a password of one", &["rolecall.admin"])
+            .demo_user("two", "a password of two", &["rolecall.admin"])
+            .open()
+            .await
+            .unwrap();
+        let (app, caller) = (server.app(), Caller::System);
+        let id = async |name| {
+            let found = users::list(app, "", Some(name), "", 1).await.unwrap();
+            found.first().unwrap().id.clone()
+        };
+        let (one, two) = (id("one").await, id("two").await);
+        users::reset(app, caller, &two).await.unwrap();
+        let last = |refused| {
+            matches!(
+                refused,
+                ApiError::Rule {
+                    rule: "last_administrator",
+                    ..
+                }
+            )
+        };
+        assert!(last(users::delete(app, caller, &one).await.unwrap_err()));
+        let forced = users::Changes {
+            status: Some(accounts::Status::PasswordChangeRequired),
+            ..users::Changes::default()
+        };
+        let refused = users::update(app, caller, &one, &forced).await;
+        assert!(last(refused.unwrap_err()));
+        // a reset is the way back for an administrator who is locked out
+        users::reset(app, caller, &one).await.unwrap();
+        users::delete(app, caller, &two).await.unwrap();
     }
 }
