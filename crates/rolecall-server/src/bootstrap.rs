@@ -151,12 +151,46 @@ async fn prepare_content(change: &mut Change<'_>, start: &Start<'_>) -> Result<(
         change.tell(json!({ "action": "builtin.updated" }));
         change.policy_changed();
     }
-    let signs = keys::store::list(change.conn())
-        .await?
-        .iter()
-        .any(|key| key.algorithm == start.algorithm.as_str());
-    if !signs {
-        keys::service::create(change, start.vault, start.algorithm, start.secret).await?;
+    keys::service::ensure(change, start.vault, start.algorithm, start.secret).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_replaced_secret_verifies_nothing_any_more() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let vault = MasterKey::generate().unwrap();
+        let start = async |algorithm, secret: Option<&[u8]>| {
+            let start = Start {
+                store: &store,
+                vault: &vault,
+                algorithm,
+                secret,
+                access_ttl: std::time::Duration::from_mins(30),
+                now: Timestamp::from_seconds(1_900_000_000),
+            };
+            prepare(&start).await.unwrap().keys
+        };
+        let first = start(Algorithm::Hs256, Some(&[1; 32])).await;
+        let kid = first.signer.kid().unwrap().to_owned();
+        for secret in [Some([1; 32].as_slice()), None] {
+            let again = start(Algorithm::Hs256, secret).await;
+            assert_eq!(
+                again.signer.kid(),
+                Some(kid.as_str()),
+                "nothing was replaced"
+            );
+        }
+        let replaced = start(Algorithm::Hs256, Some(&[2; 32])).await;
+        assert_ne!(replaced.signer.kid(), Some(kid.as_str()));
+        assert_eq!(replaced.set.iter().count(), 1);
+        assert!(
+            replaced
+                .set
+                .iter()
+                .all(|key| key.kid() != Some(kid.as_str()))
+        );
     }
-    Ok(())
 }

@@ -49,8 +49,37 @@ pub(crate) async fn read(
     Ok(signer.map(|signer| Keys { signer, set }))
 }
 
+/// Sees to it that a key signs with `algorithm`. A configured `secret` is that key: an earlier one was
+/// replaced because it is not trusted any more, so what it signed ends.
+pub(crate) async fn ensure(
+    change: &mut Change<'_>,
+    vault: &MasterKey,
+    algorithm: Algorithm,
+    secret: Option<&[u8]>,
+) -> Result<(), ApiError> {
+    let mut stored = store::list(change.conn()).await?;
+    stored.retain(|key| key.algorithm == algorithm.as_str());
+    let Some(signs) = stored.first() else {
+        return create(change, vault, algorithm, secret).await;
+    };
+    let Some(secret) = secret.filter(|_| algorithm.is_symmetric()) else {
+        return Ok(());
+    };
+    let plain = vault
+        .open(PURPOSE, signs.kid.as_bytes(), &signs.sealed)
+        .map_err(ApiError::internal)?;
+    if bool::from(subtle::ConstantTimeEq::ct_eq(plain.as_slice(), secret)) {
+        return Ok(());
+    }
+    for StoredKey { kid, .. } in &stored {
+        store::retire(change, kid).await?;
+        change.tell(json!({ "action": "key.retired", "kid": kid }));
+    }
+    create(change, vault, algorithm, Some(secret)).await
+}
+
 /// Makes a key that signs with `algorithm`; `secret` is used for a symmetric one.
-pub(crate) async fn create(
+async fn create(
     change: &mut Change<'_>,
     vault: &MasterKey,
     algorithm: Algorithm,

@@ -5,6 +5,7 @@ use crate::store::{Change, Conn, StoreError, on, queries};
 queries! {
     LIST = "SELECT kid, algorithm, sealed, created_at FROM signing_keys WHERE retired_at IS NULL ORDER BY active_from DESC, kid";
     INSERT = "INSERT INTO signing_keys (kid, algorithm, sealed, created_at, active_from) VALUES ($1, $2, $3, $4, $4)";
+    RETIRE = "UPDATE signing_keys SET retired_at = $2 WHERE kid = $1";
     READ_SECRET = "SELECT sealed FROM secrets WHERE name = $1";
     INSERT_SECRET = "INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 }
@@ -37,6 +38,19 @@ pub(crate) async fn insert(change: &mut Change<'_>, key: &StoredKey) -> Result<(
         .bind(key.algorithm.as_str())
         .bind(key.sealed.as_str())
         .bind(key.created_at.micros())
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Takes a key out of use.
+pub(crate) async fn retire(change: &mut Change<'_>, kid: &str) -> Result<(), StoreError> {
+    let now = change.now().micros();
+    let conn = change.conn();
+    on!(conn, |c| sqlx::query(RETIRE)
+        .bind(kid)
+        .bind(now)
         .execute(c)
         .await
         .map(drop))?;
