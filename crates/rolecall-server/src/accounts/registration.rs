@@ -109,6 +109,9 @@ pub(crate) async fn create(
     let user = app
         .change(caller, async |change| {
             let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+            if !wanted.roles.is_empty() {
+                Rights::demand(app, change, caller, assignments::WRITE).await?;
+            }
             create_in(change, &rights, caller, &user, &wanted.roles).await
         })
         .await?;
@@ -217,6 +220,38 @@ pub(crate) async fn hash_new(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn nobody_gives_roles_to_a_new_user_who_may_not_give_roles() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("clerk", "a password of clerk", &["clerk"])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let clerk: RoleName = "clerk".parse().unwrap();
+        let permission = "rolecall.users:write".parse().unwrap();
+        crate::roles::service::grant(app, Caller::System, &clerk, &permission)
+            .await
+            .unwrap();
+        let found = super::super::service::list(app, "", Some("clerk"), "", 1).await;
+        let caller = Caller::As {
+            user_id: &found.unwrap().first().unwrap().id.clone(),
+        };
+        let mut wanted = Wanted {
+            username: "mole",
+            password: None,
+            email: None,
+            roles: vec![clerk],
+        };
+        let refused = create(app, caller, &wanted).await.unwrap_err();
+        assert!(matches!(
+            refused,
+            ApiError::Lacks(Some(permission)) if permission.as_str() == assignments::WRITE
+        ));
+        wanted.roles.clear();
+        create(app, caller, &wanted).await.unwrap();
+    }
 
     #[test]
     fn email_addresses_by_table() {

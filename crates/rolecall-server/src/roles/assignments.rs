@@ -17,7 +17,8 @@ use crate::{
     store::Change,
 };
 
-const WRITE: &str = "rolecall.assignments:write";
+/// Who gives and takes roles needs this permission, whatever way they go.
+pub(crate) const WRITE: &str = "rolecall.assignments:write";
 
 /// Until when an assignment counts, and why it was given.
 #[derive(Clone, Debug, Default)]
