@@ -16,6 +16,7 @@ use crate::{
     app::App,
     error::{ApiError, FieldError},
     sessions,
+    throttle::MAX_FAILURES,
 };
 
 /// Changes the caller's own e-mail address; `None` takes it away.
@@ -110,7 +111,11 @@ async fn replace_password(
     let hash = hash_new(app, "new_password", new, &parse_username(&proven.username)?).await?;
     app.change(caller, async |change| {
         let stored = store::find_credentials(change.conn(), &proven.username).await?;
-        if stored.as_ref() != Some(&proven.credentials) {
+        // guesses that were under way elsewhere count here too: a locked account opens for none of them
+        let failed = failures::read(change.conn(), &proven.account).await?;
+        if stored.as_ref() != Some(&proven.credentials)
+            || failed.in_a_row >= i64::from(MAX_FAILURES)
+        {
             return Ok(false);
         }
         store::set_password(change, &proven.id, &hash).await?;
@@ -121,4 +126,39 @@ async fn replace_password(
         Ok(true)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &str = "a password of alice";
+
+    #[tokio::test]
+    async fn a_guess_that_was_under_way_when_the_account_was_locked_changes_nothing() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("alice", PASSWORD, &[])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let proven = credentials::prove(app, "alice", PASSWORD, "").await;
+        let Ok(proven) = proven else {
+            panic!("the right password")
+        };
+        for _ in 0..MAX_FAILURES {
+            credentials::count_failure(app, &proven.account, "")
+                .await
+                .unwrap();
+        }
+        let new = "another password of alice";
+        let replaced = replace_password(app, Caller::System, &proven, new, None).await;
+        assert!(!replaced.unwrap());
+        app.store()
+            .write(async |conn| failures::forget(conn, &proven.account).await)
+            .await
+            .unwrap();
+        let replaced = replace_password(app, Caller::System, &proven, new, None).await;
+        assert!(replaced.unwrap());
+    }
 }
