@@ -20,7 +20,7 @@ use crate::{
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
     store::{Change, Conn, Store, StoreError},
-    throttle::{AddressLimiter, InFlight},
+    throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKey,
 };
 
@@ -58,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
     pub(crate) in_flight: InFlight,
+    pub(crate) turns: Turns,
     /// The OpenAPI document, written when the routes are mounted.
     pub(crate) document: OnceLock<Bytes>,
 }

@@ -17,7 +17,7 @@ use crate::{
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     roles::policy_cache::PolicyCache,
     store::{OpenError, Store},
-    throttle::{AddressLimiter, InFlight},
+    throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError},
     watch::{self, Seen},
 };
@@ -133,6 +133,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         failing_addresses: AddressLimiter::default(),
         registering_addresses: AddressLimiter::default(),
         in_flight: InFlight::default(),
+        turns: Turns::default(),
         document: OnceLock::new(),
     });
     let seen = watch::take_in_all(&app).await?;

@@ -4,10 +4,14 @@
 //! since some fixed start). What must outlive a restart, the failures of an account, lies in
 //! the database; a restart forgives addresses only.
 
+mod turns;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use turns::{Turn, Turns};
 
 /// Failures in a row after which an account takes no more passwords (NIST SP 800-63B-4
 /// section 3.2.2).

@@ -69,6 +69,9 @@ pub(crate) async fn prove(
     let name = canonical.as_ref().map_or(username, Username::as_str);
     let account = app.account_of(name);
     refuse_address(app, address)?;
+    // guesses that come all at once wait for the first to fail: the delays hold for them too
+    let turn = parts.turns.wait(&account).await;
+    let _turn = turn.ok_or(LoginError::Busy)?;
     // parallel guesses: those under way count as if they had failed. Entered before the failures are read
     // and left after this one is written, so that none is missed
     let in_flight = parts.in_flight.enter(&account);
@@ -189,4 +192,38 @@ pub(crate) fn hash_reset_code(canonical: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD
         .encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn guesses_that_come_at_once_are_slowed_like_those_that_come_one_by_one() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("alice", "a password of alice", &[])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let before = app.parts().hasher.calls();
+        let guesses: Vec<_> = (0..40)
+            .map(|_| {
+                let app = app.clone();
+                tokio::spawn(async move { prove(&app, "alice", "a wrong password", "").await })
+            })
+            .collect();
+        let mut slowed = 0;
+        for guess in guesses {
+            match guess.await.unwrap() {
+                Err(LoginError::Wrong) => {}
+                Err(LoginError::TooMany { .. }) => slowed += 1,
+                _ => panic!("wrong or slowed, nothing else"),
+            }
+        }
+        // six fail without a delay; a few more may have begun before the sixth was written down
+        let evaluated = app.parts().hasher.calls() - before;
+        assert!((6..=11).contains(&evaluated), "{evaluated}");
+        assert_eq!(evaluated + slowed, 40);
+    }
 }
