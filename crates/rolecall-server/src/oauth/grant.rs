@@ -47,15 +47,13 @@ pub(crate) struct Issued {
 
 /// Logs a user in and issues an access token.
 pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
-    let proven =
-        credentials::prove(app, request.username, request.password, request.address).await?;
-    if proven.by_reset_code || proven.credentials.status != Status::Active {
-        return Err(OAuthError::PasswordChangeRequired);
-    }
-    let opened = app
-        .store()
-        .write(async |conn: &mut Conn| open_session(app, conn, request, &proven).await)
-        .await;
+    let (proven, opened) = prove_and_open(app, request).await?;
+    let (proven, opened) = match opened {
+        // what was proven is no longer what is stored, perhaps because a log-in beside this one has just
+        // hashed the same password anew: that can happen once
+        Err(OAuthError::WrongPassword) => prove_and_open(app, request).await?,
+        other => (proven, other),
+    };
     let (claims, granted) = match opened {
         Err(OAuthError::WrongPassword) => {
             credentials::count_failure(app, &proven.account, request.address).await?;
@@ -72,6 +70,21 @@ pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issu
         lifetime,
         scope: granted.answer,
     })
+}
+
+type Opened = Result<(AccessClaims, Granted), OAuthError>;
+
+async fn prove_and_open(app: &App, request: &Request<'_>) -> Result<(Proven, Opened), OAuthError> {
+    let proven =
+        credentials::prove(app, request.username, request.password, request.address).await?;
+    if proven.by_reset_code || proven.credentials.status != Status::Active {
+        return Err(OAuthError::PasswordChangeRequired);
+    }
+    let opened = app
+        .store()
+        .write(async |conn: &mut Conn| open_session(app, conn, request, &proven).await)
+        .await;
+    Ok((proven, opened))
 }
 
 /// Opens the session if what was proven is still what is stored, and reads what the token is made from.
@@ -202,6 +215,56 @@ impl From<LoginError> for ApiError {
             LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
             LoginError::Busy => Self::Busy,
             LoginError::Wrong => Self::Forbidden("Operation not permitted"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passwords::{Hasher, HasherOptions, Parameters, Password, PasswordScheme};
+
+    const PASSWORD: &str = "a password of alice";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn log_ins_at_once_that_all_upgrade_a_hash_are_not_told_that_the_password_is_wrong() {
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("alice", PASSWORD, &[])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let old = Hasher::new(HasherOptions {
+            parameters: Parameters::of(PasswordScheme::Bcrypt),
+            ..HasherOptions::default()
+        });
+        let password = Password::new(PASSWORD.to_owned()).unwrap();
+        let old = old.unwrap().hash(password).await.unwrap();
+        app.change(crate::accounts::authority::Caller::System, async |change| {
+            let id = store::find_id(change.conn(), "alice").await?.unwrap();
+            store::set_password(change, &id, &old).await?;
+            change.tell(serde_json::json!({ "action": "test" }));
+            Ok(())
+        })
+        .await
+        .unwrap();
+        let log_ins: Vec<_> = (0..4)
+            .map(|_| {
+                let app = app.clone();
+                tokio::spawn(async move {
+                    let request = Request {
+                        username: "alice",
+                        password: PASSWORD,
+                        scope: None,
+                        audience: &app.settings().issuer,
+                        address: "",
+                    };
+                    by_password(&app, &request).await.map(drop)
+                })
+            })
+            .collect();
+        for log_in in log_ins {
+            log_in.await.unwrap().unwrap();
         }
     }
 }
