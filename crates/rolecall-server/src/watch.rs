@@ -4,6 +4,7 @@
 use std::{sync::Weak, time::Duration};
 
 use rolecall_core::Revision;
+use tokio::task::JoinHandle;
 
 use crate::{
     accounts::failures,
@@ -89,6 +90,7 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cleaned = Duration::ZERO;
+    let mut clean_up: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {
         poll.tick().await;
@@ -112,17 +114,21 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
             _ => {}
         }
         let now = app.parts().clock.monotonic();
-        if !failing && now.saturating_sub(cleaned) >= CLEAN_UP {
+        let idle = clean_up.as_ref().is_none_or(JoinHandle::is_finished);
+        if idle && !failing && now.saturating_sub(cleaned) >= CLEAN_UP {
             cleaned = now;
-            if let Err(error) = clean_up(&app).await {
-                tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
-            }
+            // beside the poll: it may wait for others who write, while they take something away
+            clean_up = Some(tokio::spawn(async move {
+                if let Err(error) = forget_what_ended(&app).await {
+                    tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
+                }
+            }));
         }
     }
 }
 
 /// Forgets what has ended: floors, sessions, old events and failures.
-pub(crate) async fn clean_up(app: &App) -> Result<(), ApiError> {
+pub(crate) async fn forget_what_ended(app: &App) -> Result<(), ApiError> {
     let now = app.now();
     app.parts().live.prune(now);
     app.store()
@@ -139,4 +145,45 @@ pub(crate) async fn clean_up(app: &App) -> Result<(), ApiError> {
         })
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rolecall::{ManualClock, Timestamp};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_clean_up_that_has_to_wait_does_not_stop_the_poll() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        let server = crate::Embedded::builder(&url)
+            .clock(clock.clone())
+            .open()
+            .await
+            .unwrap();
+        let (app, live) = (server.app(), &server.app().parts().live);
+        let polled = async || {
+            clock.advance(Duration::from_secs(1));
+            while !live.age().is_zero() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        app.store()
+            .write(async |_: &mut Conn| {
+                clock.advance(CLEAN_UP);
+                // the first of these polls begins a clean-up, which waits until this transaction has ended
+                let polls = async {
+                    for _ in 0..4 {
+                        polled().await;
+                    }
+                };
+                tokio::time::timeout(Duration::from_secs(4), polls)
+                    .await
+                    .unwrap();
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
+    }
 }
