@@ -141,6 +141,9 @@ async fn random_administration_never_departs_from_the_model(app: TestApp) {
     }
     let (mut model, mut numbers, mut survived) = (Model::default(), Numbers(1), 0);
     for step in 0..STEPS {
+        // a token holds what was there at its log-in: without new ones there would be nothing to lose
+        let user = numbers.below(USERS.len());
+        tokens[user] = app.login(USERS[user]).await;
         let add = numbers.below(5) < 3;
         let (kind, path, left, right) = numbers.relation(&ids);
         let method = if add { Method::PUT } else { Method::DELETE };
