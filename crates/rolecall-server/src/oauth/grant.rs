@@ -54,27 +54,21 @@ pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issu
         Err(OAuthError::WrongPassword) => prove_and_open(app, request).await?,
         other => (proven, other),
     };
-    let (claims, granted) = match opened {
+    let issued = match opened {
         Err(OAuthError::WrongPassword) => {
             credentials::count_failure(app, &proven.account, request.address).await?;
             return Err(OAuthError::WrongPassword);
         }
         other => other?,
     };
-    let parts = app.parts();
-    parts.failing_addresses.succeeded(request.address);
-    let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
-    let access_token = sign(app, claims, &granted)?;
-    Ok(Issued {
-        access_token,
-        lifetime,
-        scope: granted.answer,
-    })
+    app.parts().failing_addresses.succeeded(request.address);
+    Ok(issued)
 }
 
-type Opened = Result<(AccessClaims, Granted), OAuthError>;
-
-async fn prove_and_open(app: &App, request: &Request<'_>) -> Result<(Proven, Opened), OAuthError> {
+async fn prove_and_open(
+    app: &App,
+    request: &Request<'_>,
+) -> Result<(Proven, Result<Issued, OAuthError>), OAuthError> {
     let proven =
         credentials::prove(app, request.username, request.password, request.address).await?;
     if proven.by_reset_code || proven.credentials.status != Status::Active {
@@ -87,13 +81,14 @@ async fn prove_and_open(app: &App, request: &Request<'_>) -> Result<(Proven, Ope
     Ok((proven, opened))
 }
 
-/// Opens the session if what was proven is still what is stored, and reads what the token is made from.
+/// Opens the session if what was proven is still what is stored, and issues its access token. A token that
+/// cannot be made leaves no session.
 async fn open_session(
     app: &App,
     conn: &mut Conn,
     request: &Request<'_>,
     proven: &Proven,
-) -> Result<(AccessClaims, Granted), OAuthError> {
+) -> Result<Issued, OAuthError> {
     let hash = proven
         .credentials
         .password_hash
@@ -139,7 +134,12 @@ async fn open_session(
     )
     .await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
-    Ok((claims, granted))
+    let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
+    Ok(Issued {
+        access_token: sign(app, claims, &granted)?,
+        lifetime,
+        scope: granted.answer,
+    })
 }
 
 fn claims(

@@ -20,6 +20,7 @@ const MODULES: &[Module] = &[
     ("bootstrap.rs", bootstrap::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),
+    ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),

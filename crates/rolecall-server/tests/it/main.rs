@@ -14,6 +14,7 @@ mod command_line;
 mod delegation;
 mod documents;
 mod loss;
+mod model;
 mod nodes;
 mod races;
 mod registration;

@@ -259,8 +259,10 @@ async fn a_token_too_long_loses_its_scope_but_never_what_was_asked_for(app: Test
     // rolecall's guard knows the policy and derives the scope from the roles
     let me = app.get("/api/me", &token).await;
     assert_eq!(me.texts("permissions").len(), 60);
+    let sessions = app.db.count("sessions").await;
     let answer = app.try_login_for("alice", &all.join(" ")).await;
     answer.oauth(400, "invalid_scope");
+    assert_eq!(app.db.count("sessions").await, sessions, "none was opened");
     assert!(answer.text("detail").contains("scope=role:"), "{answer:?}");
     let few = app.login_for("alice", &all[..3].join(" ")).await;
     assert_eq!(claims(&few)["scope"], all[..3].join(" "));
