@@ -84,3 +84,13 @@ def test_the_tour_prints_what_the_readme_shows():
         assert len(outputs) == len(steps), shell.stderr
         for (command, shown), output in zip(steps, outputs):
             assert pattern(shown).fullmatch(output.strip().replace("\r", "")), (command, output)
+
+
+def test_links_within_the_project_lead_somewhere():
+    pages = [page for page in programs.ROOT.rglob("*.md")
+             if not {"target", "node_modules"} & set(page.relative_to(programs.ROOT).parts)]
+    assert len(pages) > 10
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page}: {target}"

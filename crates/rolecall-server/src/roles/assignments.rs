@@ -11,6 +11,7 @@ use crate::{
     accounts::{
         authority::{Caller, Rights},
         store as accounts,
+        views::rfc3339,
     },
     app::App,
     error::{ApiError, FieldError},
@@ -102,7 +103,7 @@ pub(crate) async fn assign_in(
     keep_an_admin(change, lasting).await?;
     change.tell(json!({
         "action": "role.assigned", "subject": user, "role": role, "tenant": tenant,
-        "valid_from": given.valid_from, "expires_at": given.expires_at,
+        "valid_from": given.valid_from.map(rfc3339), "expires_at": given.expires_at.map(rfc3339),
     }));
     Ok(())
 }
