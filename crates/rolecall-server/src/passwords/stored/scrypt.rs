@@ -75,7 +75,7 @@ impl ScryptHash {
         if !plausible || !fields::is_salt(&salt) {
             return Err(Unusable::OutOfBounds);
         }
-        let memory = 128 * u64::from(r) << log_n;
+        let memory = (128 * u64::from(r)) << log_n;
         if memory > MAX_MEMORY_BYTES || memory * u64::from(p) > MAX_WORK_BYTES {
             return Err(Unusable::OutOfBounds);
         }
