@@ -15,6 +15,7 @@ mod delegation;
 mod documents;
 mod loss;
 mod nodes;
+mod password_rules;
 mod races;
 mod registration;
 mod restart;
