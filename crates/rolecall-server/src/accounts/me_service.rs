@@ -15,6 +15,8 @@ use super::{
 use crate::{
     app::App,
     error::{ApiError, FieldError},
+    ids::canonical_reset_code,
+    passwords::{Password, PasswordProblem},
     sessions,
     throttle::MAX_FAILURES,
 };
@@ -66,6 +68,7 @@ pub(crate) async fn change_password(
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
+    refuse_unchanged(current, new)?;
     if replace_password(app, caller, &proven, new, session).await? {
         Ok(())
     } else {
@@ -85,6 +88,7 @@ pub(crate) async fn change_forced(
     let caller = Caller::As {
         user_id: &proven.id,
     };
+    refuse_unchanged(current, new)?;
     if replace_password(app, caller, &proven, new, None).await? {
         Ok(())
     } else {
@@ -98,6 +102,23 @@ fn wrong_current_password() -> ApiError {
         "wrong_password",
         "the current password is not right",
     ))
+}
+
+/// A forced change must change something, and a reset code, which an administrator has seen, must not
+/// become the password, however it is written (NIST SP 800-63B-4 section 3.1.1.2, ASVS 6.4.1).
+fn refuse_unchanged(current: &str, new: &str) -> Result<(), ApiError> {
+    let password = |text: &str| Password::new(text.to_owned()).ok();
+    let code = canonical_reset_code(current);
+    let same_code = code.is_some() && code == canonical_reset_code(new);
+    if same_code || password(current) == password(new) {
+        let problem = PasswordProblem::Unchanged;
+        return Err(ApiError::Invalid(FieldError::body(
+            "new_password",
+            problem.code(),
+            problem.to_string(),
+        )));
+    }
+    Ok(())
 }
 
 /// Whether the password was replaced; not if what was proven is no longer what is stored.

@@ -27,6 +27,12 @@ fn contains(folded: &str) -> bool {
     LINES.binary_search(&folded).is_ok()
 }
 
+/// The whole list.
+#[cfg(test)]
+pub(super) fn lines() -> &'static [&'static str] {
+    &LINES
+}
+
 #[cfg(test)]
 mod tests {
     use unicode_normalization::is_nfc;

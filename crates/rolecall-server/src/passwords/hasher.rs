@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::memory::Memory;
-use super::scheme::{Failure, StoredHash};
+use super::stored::{Failure, StoredHash};
 use super::{Parameters, Password, PasswordProblem};
 
 /// An idle thread gives its memory back after this long.
@@ -325,7 +325,7 @@ impl Shared {
         };
         let matches = hash.verify(password, memory)?;
         let keepable = self.parameters.scheme().check(password).is_ok();
-        let rehash = if matches && keepable && !hash.is_made_with(&self.parameters) {
+        let rehash = if matches && keepable && !self.parameters.made(&hash) {
             Some(self.parameters.hash(password, memory)?)
         } else {
             None

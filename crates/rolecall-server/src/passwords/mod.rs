@@ -13,10 +13,12 @@ mod common;
 mod hasher;
 mod memory;
 mod password;
-mod phc;
 mod policy;
 mod problem;
 mod scheme;
+mod stored;
+#[cfg(test)]
+mod tests;
 
 pub use hasher::{HashError, Hasher, HasherOptions, Verdict};
 pub use password::{MAX_BYTES, MAX_CODE_POINTS, Password};

@@ -235,6 +235,7 @@ mod tests {
             PasswordProblem::Common,
             PasswordProblem::LikeUsername,
             PasswordProblem::LikeService,
+            PasswordProblem::Unchanged,
             PasswordProblem::Over72Bytes { length: 90 },
             PasswordProblem::ContainsNul,
         ] {

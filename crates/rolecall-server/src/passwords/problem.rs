@@ -39,6 +39,11 @@ pub enum PasswordProblem {
         "the password is made from the name of this service; choose several unrelated words instead"
     )]
     LikeService,
+    /// A change that changes nothing, or that would make a reset code last.
+    #[error(
+        "the password is the current one, or the reset code; choose one that was not used here before"
+    )]
+    Unchanged,
     /// A bcrypt hash would ignore everything past byte 72.
     #[error(
         "the password has {length} bytes and the scheme in use (bcrypt) can keep at most 72; choose a shorter one"
@@ -62,6 +67,7 @@ impl PasswordProblem {
             Self::Common => "password_common",
             Self::LikeUsername => "password_like_username",
             Self::LikeService => "password_like_service",
+            Self::Unchanged => "password_unchanged",
             Self::Over72Bytes { .. } => "password_over_72_bytes",
             Self::ContainsNul => "password_contains_nul",
         }

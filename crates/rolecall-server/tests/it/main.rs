@@ -16,6 +16,7 @@ mod documents;
 mod loss;
 mod model;
 mod nodes;
+mod password_rules;
 mod races;
 mod registration;
 mod restart;

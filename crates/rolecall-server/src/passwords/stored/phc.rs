@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// Longer strings are refused before they are looked at.
-const MAX_LENGTH: usize = 512;
+use super::MAX_LENGTH;
+use super::fields::decimal;
 
 /// The parts of a PHC string, with salt and hash decoded.
 #[derive(Debug, Eq, PartialEq)]
@@ -73,15 +73,6 @@ fn parameters(part: &str) -> Option<Vec<(&str, u32)>> {
         found.push((name, decimal(value)?));
     }
     Some(found)
-}
-
-/// Digits only, no sign, no leading zero.
-fn decimal(text: &str) -> Option<u32> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    if !plain || (text.len() > 1 && text.starts_with('0')) {
-        return None;
-    }
-    text.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! Argon2id and Argon2i (RFC 9106): the PHC form, and Django's, which puts `argon2` before it.
+//!
+//! Argon2d is refused: its memory access depends on the password, and nothing makes it.
+
+use std::fmt;
+
+use ::argon2::{Algorithm, Argon2, Params, Version};
+
+use super::phc::{self, Phc};
+use super::{Failure, Memory, Password, Unusable};
+
+/// An Argon2 hash within bounds.
+#[cfg_attr(test, derive(Debug, PartialEq))]
+pub(in crate::passwords) struct Argon2Hash {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Argon2Hash {
+    /// As new ones are: Argon2id of version 1.3 with `costs` (KiB, passes, lanes).
+    pub(in crate::passwords) fn current(
+        costs: [u32; 3],
+        salt: [u8; 16],
+        output: [u8; 32],
+    ) -> Result<Self, Unusable> {
+        Self::bounded(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            costs,
+            salt.to_vec(),
+            output.to_vec(),
+        )
+    }
+
+    /// `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
+    pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
+        let phc = Phc::parse(text).ok_or(Unusable::Broken)?;
+        let algorithm = match phc.id {
+            "argon2id" => Algorithm::Argon2id,
+            "argon2i" => Algorithm::Argon2i,
+            _ => return Err(Unusable::UnknownScheme),
+        };
+        // Hashes from before version 1.3 do not name their version.
+        let version = match phc.version {
+            Some(19) => Version::V0x13,
+            Some(16) | None => Version::V0x10,
+            Some(_) => return Err(Unusable::Broken),
+        };
+        let costs = phc.parameters(["m", "t", "p"]).ok_or(Unusable::Broken)?;
+        Self::bounded(algorithm, version, costs, phc.salt, phc.hash)
+    }
+
+    /// `argon2$argon2id$v=19$m=102400,t=2,p=8$salt$hash`.
+    pub(super) fn parse_django(text: &str) -> Result<Self, Unusable> {
+        Self::parse(text.strip_prefix("argon2").ok_or(Unusable::Broken)?)
+    }
+
+    /// Refuses what would cost too much (a row of the database must not stop the server)
+    /// or is too short to protect anything.
+    fn bounded(
+        algorithm: Algorithm,
+        version: Version,
+        [memory_kib, passes, lanes]: [u32; 3],
+        salt: Vec<u8>,
+        output: Vec<u8>,
+    ) -> Result<Self, Unusable> {
+        const MAX_MEMORY_KIB: u32 = 256 * 1024;
+        const MAX_PASSES: u32 = 20;
+        const MAX_LANES: u32 = 16;
+        /// KiB written in all passes: about a second of work.
+        const MAX_WORK_KIB: u64 = 1024 * 1024;
+        let affordable = memory_kib <= MAX_MEMORY_KIB
+            && passes <= MAX_PASSES
+            && lanes <= MAX_LANES
+            && u64::from(memory_kib) * u64::from(passes) <= MAX_WORK_KIB;
+        if !affordable || !(8..=64).contains(&salt.len()) || !(16..=64).contains(&output.len()) {
+            return Err(Unusable::OutOfBounds);
+        }
+        let params = Params::new(memory_kib, passes, lanes, Some(output.len()))
+            .map_err(|_| Unusable::OutOfBounds)?;
+        Ok(Self {
+            algorithm,
+            version,
+            params,
+            salt,
+            output,
+        })
+    }
+
+    pub(super) fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    pub(super) fn compute(
+        &self,
+        password: &Password,
+        memory: &mut Memory,
+    ) -> Result<Vec<u8>, Failure> {
+        let blocks = memory.blocks(self.params.block_count()).ok_or(Failure)?;
+        let mut output = vec![0; self.output.len()];
+        Argon2::new(self.algorithm, self.version, self.params.clone())
+            .hash_password_into_with_memory(
+                password.expose().as_bytes(),
+                &self.salt,
+                &mut output,
+                blocks,
+            )
+            .map_err(|_| Failure)?;
+        Ok(output)
+    }
+
+    /// The same salt and costs with the output for `password`.
+    pub(in crate::passwords) fn made_from(
+        mut self,
+        password: &Password,
+        memory: &mut Memory,
+    ) -> Result<Self, Failure> {
+        self.output = self.compute(password, memory)?;
+        Ok(self)
+    }
+
+    /// Whether a new hash with `costs` (KiB, passes, lanes) would be like this one.
+    pub(in crate::passwords) fn is_current(&self, [memory_kib, passes, lanes]: [u32; 3]) -> bool {
+        self.algorithm == Algorithm::Argon2id
+            && self.version == Version::V0x13
+            && self.params.m_cost() == memory_kib
+            && self.params.t_cost() == passes
+            && self.params.p_cost() == lanes
+            && self.salt.len() >= 16
+            && self.output.len() >= 32
+    }
+}
+
+impl fmt::Display for Argon2Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "${}$v={}$m={},t={},p={}${}${}",
+            self.algorithm.as_str(),
+            u32::from(self.version),
+            self.params.m_cost(),
+            self.params.t_cost(),
+            self.params.p_cost(),
+            phc::encode(&self.salt),
+            phc::encode(&self.output),
+        )
+    }
+}
