@@ -41,6 +41,11 @@ fn lock_file(folder: &tempfile::TempDir, text: &str) -> PathBuf {
     path
 }
 
+/// Whoever blesses wants no complaint: the tests that provoke one are left out then.
+fn is_blessing() -> bool {
+    std::env::var_os("ROLECALL_BLESS").is_some_and(|value| value == "1")
+}
+
 /// What `assert_access_matrix` says, if it fails.
 fn complaint(lock: PathBuf, app: fn(Guard) -> GuardedRouter) -> Option<String> {
     let check = std::panic::AssertUnwindSafe(|| assert_access_matrix(lock, role::ALL, app));
@@ -79,6 +84,9 @@ fn the_file_is_the_same_whatever_the_order_of_the_source() {
 
 #[test]
 fn a_guard_that_is_weakened_makes_the_assertion_fail_and_names_the_route() {
+    if is_blessing() {
+        return;
+    }
     fn weakened(guard: Guard) -> GuardedRouter {
         let items = GuardedRouter::new(guard.clone())
             .route("/", get(read).post(me))
@@ -111,6 +119,9 @@ fn a_guard_that_is_weakened_makes_the_assertion_fail_and_names_the_route() {
 
 #[test]
 fn a_guard_that_is_removed_and_a_route_that_is_added_make_it_fail() {
+    if is_blessing() {
+        return;
+    }
     fn opened(guard: Guard) -> GuardedRouter {
         app(guard.clone()).merge(GuardedRouter::new(guard).route("/items/all", get(health)))
     }
@@ -134,6 +145,9 @@ fn a_guard_that_is_removed_and_a_route_that_is_added_make_it_fail() {
 
 #[test]
 fn a_file_that_is_missing_or_edited_makes_it_fail() {
+    if is_blessing() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let said = complaint(folder.path().join("none.lock"), app).unwrap();
     assert!(
