@@ -41,6 +41,7 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
     let floors = read_floors(&mut conn, Revision::MIN).await?;
+    app.policy().forget();
     app.load_policy(&mut conn).await?;
     drop(conn);
     app.parts().live.replace(&head.era, &floors);
@@ -185,5 +186,32 @@ mod tests {
             })
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_policy_of_a_database_that_was_put_back_replaces_a_newer_one() {
+        let server = crate::Embedded::builder("sqlite::memory:").open().await;
+        let server = server.unwrap();
+        let app = server.app();
+        let head = read_head(&mut app.store().read().await.unwrap()).await;
+        let older = head.unwrap().revision;
+        let role = "taken-back".parse().unwrap();
+        crate::demo::ensure_role(app, &role, "").await.unwrap();
+        app.store()
+            .write(async |conn: &mut Conn| {
+                for text in [
+                    "DELETE FROM roles WHERE name = 'taken-back'",
+                    "UPDATE head SET revision = revision - 1, policy_revision = policy_revision - 1, era = 'e2'",
+                ] {
+                    on!(conn, |c| sqlx::query(text).execute(c).await.map(drop))?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
+        take_in_all(app).await.unwrap();
+        let mut conn = app.store().read().await.unwrap();
+        let policy = app.policy().at_least(&mut conn, older).await.unwrap();
+        assert!(policy.1.role("taken-back").is_none());
     }
 }

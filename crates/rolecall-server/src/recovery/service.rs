@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::store;
 use crate::{
-    accounts::authority::Caller,
+    accounts::authority::{Caller, Rights},
     app::App,
     error::ApiError,
     ids,
+    roles::builtin,
     start::{self, Options, StartError},
     store::{OpenError, file},
 };
@@ -85,6 +86,12 @@ pub(crate) async fn back_up(app: &App, to: &Path) -> Result<(), RecoveryError> {
 pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiError> {
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     app.change(caller, async |change| {
+        // it ends what everybody holds: nobody with limits may, whatever way they came
+        let revoke = "rolecall.sessions:revoke";
+        let rights = Rights::demand(app, change, caller, revoke).await?;
+        if !rights.authority.is_unlimited() {
+            return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
+        }
         let sessions = store::renew_era(change, &era).await?;
         change.tell(json!({ "action": "era.renewed", "sessions": sessions }));
         change.policy_changed();
@@ -139,7 +146,7 @@ async fn prepare(
     caller: Caller<'_>,
 ) -> Result<u64, RecoveryError> {
     file::prepare(beside)?;
-    fs::copy(from, beside).map_err(failed(from))?;
+    copy_privately(from, beside)?;
     // the key lies beside the place of the database, not beside the copy
     let master_key = if let Some(key) = options.master_key {
         key
@@ -168,6 +175,14 @@ async fn prepare(
     let sessions = recover(&opened.app, caller).await?;
     opened.app.store().close().await;
     Ok(sessions)
+}
+
+/// Copies what is in the file and not who may read it: the copy stays its owner's only.
+fn copy_privately(from: &Path, to: &Path) -> Result<(), RecoveryError> {
+    let mut source = fs::File::open(from).map_err(failed(from))?;
+    let mut copy = file::owner_only().open(to).map_err(failed(to))?;
+    std::io::copy(&mut source, &mut copy).map_err(failed(from))?;
+    copy.sync_all().map_err(failed(to))
 }
 
 fn url_of(path: &Path) -> String {

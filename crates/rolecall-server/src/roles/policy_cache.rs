@@ -45,6 +45,11 @@ impl PolicyCache {
         Ok(self.keep(revision, policy))
     }
 
+    /// Forgets what was read: after a backup was put back its revisions begin anew below those known here.
+    pub(crate) fn forget(&self) {
+        self.newest.store(None);
+    }
+
     /// The cached policy, if it is not older than `revision`.
     pub(super) fn newest(&self, revision: Revision) -> Option<Arc<(Revision, Arc<Policy>)>> {
         self.newest

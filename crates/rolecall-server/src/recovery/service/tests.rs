@@ -181,3 +181,44 @@ async fn a_backup_is_readable_by_its_owner_only() {
     let mode = fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
 }
+
+#[tokio::test]
+async fn nobody_with_limits_ends_what_everybody_holds() {
+    let app = start::open(options(Path::new(":memory:")))
+        .await
+        .unwrap()
+        .app;
+    demo::ensure_user(&app, "alice", "yourpassword", &["user".to_owned()])
+        .await
+        .unwrap();
+    let found = crate::accounts::service::list(&app, "", Some("alice"), "", 1).await;
+    let found = found.unwrap();
+    let user_id = &found.first().unwrap().id;
+    let refused = recover(&app, Caller::As { user_id }).await;
+    assert!(matches!(refused, Err(ApiError::Lacks(_))));
+    let role = "user".parse().unwrap();
+    let revoke = "rolecall.sessions:revoke".parse().unwrap();
+    crate::roles::service::grant(&app, CALLER, &role, &revoke)
+        .await
+        .unwrap();
+    let refused = recover(&app, Caller::As { user_id }).await;
+    assert!(matches!(refused, Err(ApiError::Lacks(_))));
+    recover(&app, CALLER).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_that_others_may_read_becomes_no_database_that_others_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("rolecall.db");
+    let app = open(&database).await;
+    let backup = folder.path().join("backup.db");
+    back_up(&app, &backup).await.unwrap();
+    app.store().close().await;
+    drop(app);
+    fs::set_permissions(&backup, fs::Permissions::from_mode(0o644)).unwrap();
+    restored(folder.path(), &backup, true).await.unwrap();
+    let mode = fs::metadata(&database).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
