@@ -5,8 +5,8 @@ use crate::{Permission, PermissionPattern, Policy, RoleName};
 /// What somebody may hand on: all that they hold themselves (the delegation limit).
 ///
 /// The limit is ours (ANSI INCITS 359 has no administrative model); it follows ARBAC97's idea that one
-/// grants at most what one administers. A role that holds no permission works by its name alone, so it
-/// must be held itself before it can be handed on, unless it is among the `open` roles that everyone
+/// grants at most what one administers. A role that holds no permission itself works by its name alone, so
+/// it must be held itself before it can be handed on, unless it is among the `open` roles that everyone
 /// gets by registering.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
@@ -20,7 +20,7 @@ pub struct Authority {
 pub struct Excess {
     /// Permissions that the thing acted on holds and the caller does not.
     pub permissions: Vec<PermissionPattern>,
-    /// Roles without permissions that it holds and the caller does not.
+    /// Roles without permissions of their own that it holds and the caller does not.
     pub roles: Vec<RoleName>,
 }
 
@@ -123,7 +123,6 @@ impl Authority {
                     .role(role.as_str())
                     .is_some_and(|rules| rules.permissions.is_empty())
             })
-            .filter(|role| policy.patterns_of([*role]).is_empty())
             .filter(|role| !self.roles.contains(*role) && !open.contains(*role));
         self.settle(
             policy.patterns_of(&closure),
@@ -191,6 +190,7 @@ mod tests {
             .role(role("named"))
             .role(role("user"))
             .inherit(role("boss"), role("named"));
+        rules.inherit(role("chief"), role("reader"));
         rules.build().unwrap()
     }
 
@@ -227,6 +227,11 @@ mod tests {
         assert_eq!(
             covers(&["named"], "boss").unwrap_err().roles,
             [role("boss")]
+        );
+        assert_eq!(
+            covers(&["reader"], "chief").unwrap_err().roles,
+            [role("chief")],
+            "what it inherits does not make its name harmless"
         );
         assert!(covers(&["boss"], "named").is_ok());
         assert!(

@@ -216,9 +216,10 @@ fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Whether the code of a database error tells of trouble with the database itself.
 fn is_outage_code(code: &str) -> bool {
-    // five characters are PostgreSQL's: connection trouble, out of resources, shutting down, system error
+    // five characters are PostgreSQL's: connection trouble, a transaction that must be tried again, out of
+    // resources, shutting down, system error
     if code.len() == 5 {
-        return ["08", "53", "57", "58"]
+        return ["08", "40", "53", "57", "58"]
             .iter()
             .any(|class| code.starts_with(class));
     }
@@ -241,12 +242,14 @@ fn insufficient_scope(scope: &str) -> String {
     }
 }
 
+/// The permissions that are lacking; roles only where no permission is.
 fn scope_of(excess: &Excess) -> String {
-    let permissions = excess.permissions.iter().map(ToString::to_string);
-    permissions
-        .chain(excess.roles.iter().map(|role| format!("role:{role}")))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let permissions: Vec<String> = excess.permissions.iter().map(ToString::to_string).collect();
+    if permissions.is_empty() {
+        let roles = excess.roles.iter().map(|role| format!("role:{role}"));
+        return roles.collect::<Vec<_>>().join(" ");
+    }
+    permissions.join(" ")
 }
 
 impl IntoResponse for ApiError {

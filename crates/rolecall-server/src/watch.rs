@@ -38,15 +38,19 @@ pub(crate) struct Seen {
 
 /// Reads the whole state: at the start.
 pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
+    let parts = app.parts();
+    let asked_at = parts.clock.monotonic();
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
     let floors = read_floors(&mut conn, Revision::MIN).await?;
     app.policy().forget();
     app.load_policy(&mut conn).await?;
     drop(conn);
-    app.parts().live.replace(&head.era, &floors);
+    parts.live.replace(&head.era, &floors);
     keys::service::load(app).await?;
-    app.parts().live.mark_fresh();
+    parts
+        .live
+        .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
     Ok(Seen {
         revision: head.revision,
         policy_revision: head.policy_revision,

@@ -10,7 +10,7 @@ use crate::{
     app::App,
     error::ApiError,
     roles::builtin,
-    store::{Actor, Change},
+    store::{Actor, Change, is_ended},
 };
 
 /// Who calls a service function that changes something.
@@ -82,6 +82,11 @@ impl Rights {
             Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
             Caller::As { user_id } => authority_of(change, &policy.1, user_id).await?,
             Caller::Token(principal) => {
+                if *change.head().era != *principal.era()
+                    || is_ended(change.conn(), principal).await?
+                {
+                    return Err(ApiError::Denied(Denial::EndedToken));
+                }
                 let whole = match principal.kind() {
                     SubjectKind::User => {
                         authority_of(change, &policy.1, principal.subject()).await?
@@ -114,6 +119,32 @@ impl Rights {
         self.authority
             .covers(&self.policy.1, roles, &self.open)
             .map_err(ApiError::Exceeds)
+    }
+}
+
+/// Asks that a caller who is not the router's holds `permission` now: for reading at the command line.
+pub(crate) async fn demand_to_read(
+    app: &App,
+    caller: Caller<'_>,
+    permission: &'static str,
+) -> Result<(), ApiError> {
+    let Caller::As { user_id } = caller else {
+        return Ok(());
+    };
+    let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let subject = subject::read(&mut conn, user_id, now).await?;
+    let subject = subject.filter(|subject| subject.status == Status::Active);
+    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
+    let policy = app
+        .policy()
+        .at_least(&mut conn, subject.head.policy_revision);
+    let roles = subject.roles.iter().map(|(role, _)| role);
+    if policy.await?.1.permissions_of(roles).contains(&permission) {
+        Ok(())
+    } else {
+        Err(ApiError::Lacks(Some(permission)))
     }
 }
 

@@ -5,12 +5,12 @@ use rolecall_core::FloorKind;
 use serde_json::json;
 
 use super::{
-    authority::Caller,
+    authority::{Caller, Rights},
     credentials::{self, LoginError, Proven},
     failures,
     registration::{hash_new, parse_email, parse_username},
     service,
-    store::{self, Status, User},
+    store::{self, User},
 };
 use crate::{
     app::App,
@@ -34,9 +34,8 @@ pub(crate) async fn update_email(
         let before = store::find_user(change.conn(), id, now)
             .await?
             .ok_or_else(|| ApiError::unknown("user", &id))?;
-        if before.status != Status::Active {
-            return Err(ApiError::Denied(rolecall::Denial::EndedToken));
-        }
+        // the token may have ended on another node a moment ago
+        Rights::read(app, change, caller).await?;
         if before.email != email {
             store::update_user(
                 change,

@@ -112,8 +112,7 @@ pub(crate) async fn update(
         change.tell(
             json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() }),
         );
-        after.updated_at = change.now();
-        Ok(after)
+        required(change, id).await
     })
     .await
 }

@@ -23,13 +23,16 @@ queries! {
     FIND_ID = "SELECT id FROM users WHERE username = $1";
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
-    UPDATE_USER = "UPDATE users SET username = $2, email = $3, disabled = $4, must_change_password = $5, updated_at = $6 WHERE id = $1";
+    UPDATE_USER = "UPDATE users SET username = $2, email = $3, disabled = $4, updated_at = $6, \
+        must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
+        WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
         reset_expires_at = NULL, updated_at = $4 WHERE id = $1";
     SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
     CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \
         AND disabled = $4 AND must_change_password = $4";
+    DELETE_USER = "DELETE FROM users WHERE id = $1";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
 }
 
@@ -266,7 +269,8 @@ pub(crate) async fn insert_user(
     Ok(rows > 0)
 }
 
-/// Writes user name, e-mail and status.
+/// Writes user name, e-mail and status. A password that must be changed must still be changed after the user
+/// was disabled and enabled again.
 pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<(), StoreError> {
     let now = change.now().micros();
     let conn = change.conn();
@@ -347,6 +351,12 @@ pub(crate) async fn confirm_password(
 /// Deletes a user with assignments and sessions. Whether there was one.
 pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let conn = change.conn();
+    // in the order in which a log-in locks the rows, so that the two cannot wait for each other
+    on!(conn, |c| sqlx::query(DELETE_USER)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(drop))?;
     let rows = on!(conn, |c| sqlx::query(DELETE_SUBJECT)
         .bind(id)
         .execute(c)

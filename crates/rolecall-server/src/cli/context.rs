@@ -4,7 +4,10 @@ use rolecall::SystemClock;
 
 use super::{CliError, arguments::Arguments};
 use crate::{
-    accounts::{authority::Caller, service},
+    accounts::{
+        authority::{self, Caller},
+        service,
+    },
     app::{App, Settings},
     config::{Config, PasswordGrant, RegistrationMode, SigningAlgorithm, Sources},
     start::{self, Opened, Options},
@@ -42,6 +45,21 @@ impl Context {
         match &self.actor {
             ActorName::SystemUser(system_user) => Caller::CommandLine { system_user },
             ActorName::User(user_id) => Caller::As { user_id },
+        }
+    }
+
+    /// Whether whoever acts may read something: with `--as` what that user may, else everything.
+    pub(super) async fn demand(&self, permission: &'static str) -> Result<(), CliError> {
+        Ok(authority::demand_to_read(&self.app, self.caller(), permission).await?)
+    }
+
+    /// What concerns the whole machine is not done as a user.
+    pub(super) fn demand_machine(&self) -> Result<(), CliError> {
+        match self.actor {
+            ActorName::SystemUser(_) => Ok(()),
+            ActorName::User(_) => Err(CliError::Refused(
+                "this is done by whoever owns the machine, not with --as".to_owned(),
+            )),
         }
     }
 
@@ -103,15 +121,37 @@ pub(super) fn load(
     for set in &arguments.set {
         let (key, value) = set
             .split_once('=')
-            .ok_or_else(|| CliError::Refused(format!("`--set {set}` is not KEY=VALUE")))?;
+            .ok_or_else(|| CliError::Refused("`--set` is written KEY=VALUE".to_owned()))?;
+        refuse_secret(key, value)?;
         sources = sources.with_flag(key, value);
     }
     for (key, value) in flags {
         if let Some(value) = value {
+            refuse_secret(key, value)?;
             sources = sources.with_flag(*key, *value);
         }
     }
     Ok(Config::load(&sources)?)
+}
+
+/// Arguments are seen by everybody on the machine: a secret among them is none any more.
+fn refuse_secret(key: &str, value: &str) -> Result<(), CliError> {
+    let has_password = || {
+        let authority = value.split_once("://").map_or("", |(_, rest)| rest);
+        let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+        user.contains(':') || value.contains("password=")
+    };
+    let secret = match key {
+        "master_key" | "tokens.secret" => true,
+        "database.url" => has_password(),
+        _ => false,
+    };
+    if secret {
+        return Err(CliError::Refused(format!(
+            "a secret is no argument, since others on the machine can read arguments: use `{key}_file`"
+        )));
+    }
+    Ok(())
 }
 
 /// What the configuration means for a start. `bound` is the address that is listened on; commands that
@@ -151,6 +191,31 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_no_argument_and_is_not_repeated() {
+        for (key, value) in [
+            ("master_key", "0123456789abcdef"),
+            ("tokens.secret", "0123456789abcdef"),
+            ("database.url", "postgres://me:0123456789abcdef@db/rolecall"),
+            (
+                "database.url",
+                "postgres://db/rolecall?password=0123456789abcdef",
+            ),
+        ] {
+            let refusal = refuse_secret(key, value).unwrap_err().to_string();
+            assert!(refusal.contains(&format!("{key}_file")), "{refusal}");
+            assert!(!refusal.contains("0123456789abcdef"), "{refusal}");
+        }
+        for (key, value) in [
+            ("database.url", "sqlite:rolecall-data/rolecall.db"),
+            ("database.url", "postgres://me@db/rolecall"),
+            ("master_key_file", "/run/secrets/master-key"),
+            ("listen", "127.0.0.1:8000"),
+        ] {
+            assert!(refuse_secret(key, value).is_ok(), "{key}={value}");
+        }
+    }
 
     #[test]
     fn a_user_id_has_the_name_that_the_system_gives_it() {

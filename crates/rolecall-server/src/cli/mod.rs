@@ -107,6 +107,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         }
         Command::Backup { ref file } => {
             let context = Context::open(&arguments).await?;
+            context.demand_machine()?;
             recovery::back_up(&context, file).await.map(done)
         }
         Command::Restore { ref file, force } => {
@@ -118,6 +119,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Migrate { check } => recovery::migrate(&arguments, check).await,
         Command::Audit { ref command } => {
             let context = Context::open(&arguments).await?;
+            context.demand("rolecall.audit:read").await?;
             match command {
                 AuditCommand::List { limit } => audit::list(&context, *limit).await.map(done),
                 AuditCommand::Verify => audit::verify(&context).await,

@@ -18,8 +18,14 @@ const PAGE: i64 = 200;
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
-        RoleCommand::List => return list(context).await,
-        RoleCommand::Show { name } => name,
+        RoleCommand::List => {
+            context.demand("rolecall.roles:read").await?;
+            return list(context).await;
+        }
+        RoleCommand::Show { name } => {
+            context.demand("rolecall.roles:read").await?;
+            name
+        }
         RoleCommand::Add { name, description } => {
             refuse_reserved(name.as_str())?;
             check_description(description)?;

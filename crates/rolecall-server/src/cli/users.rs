@@ -39,8 +39,15 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
             told(context, &format!("user `{}` made", user.username), &user)
         }
-        UserCommand::List { search } => list(context, search).await,
-        UserCommand::Show { name } => show(context, name).await,
+        UserCommand::List { search } => {
+            context.demand("rolecall.users:read").await?;
+            list(context, search).await
+        }
+        UserCommand::Show { name } => {
+            context.demand("rolecall.users:read").await?;
+            context.demand("rolecall.assignments:read").await?;
+            show(context, name).await
+        }
         UserCommand::Password {
             name,
             password_stdin,

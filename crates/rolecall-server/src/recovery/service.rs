@@ -116,12 +116,7 @@ pub(crate) async fn restore(
     if target.exists() && !force {
         return Err(RecoveryError::WouldReplace(target));
     }
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
+    file::prepare_folder(&target)?;
     let Some(_alone) = file::hold_alone(&target)? else {
         return Err(RecoveryError::InUse);
     };

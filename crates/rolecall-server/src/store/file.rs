@@ -17,6 +17,12 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
 
 /// Makes the file and its folder.
 pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
+    prepare_folder(path)?;
+    owner_only().open(path).map(drop).map_err(failed(path))
+}
+
+/// Makes the folder of a file.
+pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -27,7 +33,7 @@ pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(failed(folder))?;
     }
-    owner_only().open(path).map(drop).map_err(failed(path))
+    Ok(())
 }
 
 /// Notes that the database is open in this process, until the file that is returned is closed.

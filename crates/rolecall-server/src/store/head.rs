@@ -1,9 +1,12 @@
+use rolecall::Principal;
 use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
 
 use super::{Conn, StoreError, on, queries};
 
 queries! {
     READ_HEAD = "SELECT revision, policy_revision, keys_revision, era, longest_ttl_seconds FROM head WHERE id = 1";
+    IS_ENDED = "SELECT COUNT(*) FROM floors WHERE revision > $1 AND ((kind = 'subject' AND subject = $2) \
+        OR (kind = 'client' AND subject = $3) OR (kind = 'sid' AND subject = $4) OR (kind = 'jti' AND subject = $5))";
     READ_FLOORS = "SELECT kind, subject, revision, ends_at FROM floors WHERE revision > $1";
 }
 
@@ -58,4 +61,17 @@ pub(crate) async fn read_floors(
             })
         })
         .collect()
+}
+
+/// Whether a token was ended, as the database knows it now: a node may not have heard of it yet.
+pub(crate) async fn is_ended(conn: &mut Conn, token: &Principal) -> Result<bool, StoreError> {
+    let (above,): (i64,) = on!(conn, |c| sqlx::query_as(IS_ENDED)
+        .bind(token.rev())
+        .bind(token.subject())
+        .bind(token.client_id())
+        .bind(token.session().unwrap_or_default())
+        .bind(token.token_id())
+        .fetch_one(c)
+        .await)?;
+    Ok(above > 0)
 }

@@ -9,7 +9,7 @@ mod open;
 
 pub(crate) use change::{Actor, Change};
 pub(crate) use conn::{Conn, Split};
-pub(crate) use head::{Head, read_floors, read_head};
+pub(crate) use head::{Head, is_ended, read_floors, read_head};
 pub use open::{OpenError, Store};
 
 /// Why the database did not answer.
