@@ -193,7 +193,9 @@ impl Hasher {
     /// Verifies `password` against the hash that is stored for the user.
     ///
     /// `None` (no such user, or one without a password) and a hash that is broken or absurdly
-    /// costly never match, and cost what a wrong password costs.
+    /// costly never match, and cost what a wrong password costs. A hash of another scheme or
+    /// cost is paid for beside the work of a current one, whether the password was right or
+    /// not: a weak one answers no sooner.
     ///
     /// # Errors
     ///
@@ -315,19 +317,24 @@ impl Shared {
                 .inspect_err(|reason| tracing::warn!(%reason, "a stored password hash was refused"))
                 .ok()
         });
-        // INVARIANT: exactly one computation before the answer is known.
+        // INVARIANT: a computation at the costs of today, whatever is stored: a hash that is
+        // absent, refused or weak answers no sooner than any other.
         let Some(hash) = parsed else {
             self.dummy.verify(password, memory)?;
-            return Ok(Verdict {
-                matches: false,
-                rehash: None,
-            });
+            return Ok(Verdict::default());
         };
         let matches = hash.verify(password, memory)?;
+        if self.parameters.made(&hash) {
+            return Ok(Verdict {
+                matches,
+                rehash: None,
+            });
+        }
         let keepable = self.parameters.scheme().check(password).is_ok();
-        let rehash = if matches && keepable && !self.parameters.made(&hash) {
+        let rehash = if matches && keepable {
             Some(self.parameters.hash(password, memory)?)
         } else {
+            self.dummy.verify(password, memory)?;
             None
         };
         Ok(Verdict { matches, rehash })
@@ -426,6 +433,25 @@ mod tests {
                 }
             );
             assert_eq!(hasher.calls(), before + 1);
+        }
+    }
+
+    /// Only Argon2 works in the thread's memory: it tells whether the work of today was done.
+    #[test]
+    fn a_weak_or_refused_hash_answers_no_sooner_than_a_current_one() {
+        let hasher = Hasher::without_threads(options(1, 1)).unwrap();
+        for stored in [
+            "pbkdf2_sha256$1$saltsaltsalt$nSvMuTtcOZox8d3fZ4NTyTgRjwnulwvZKQeRBHqrdpQ=",
+            "$scrypt$ln=1,r=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$IwqNy0LHsLtGa2rfQqwUDOKd9SIAAAAAAAAAAAAAAAA",
+            "$scrypt$ln=99,r=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$IwqNy0LHsLtGa2rfQqwUDOKd9SIAAAAAAAAAAAAAAAA",
+            "$2y$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C",
+            "!",
+        ] {
+            let mut memory = Memory::default();
+            let shared = &hasher.0.shared;
+            let verdict = shared.verify(&password("wrong"), Some(stored), &mut memory);
+            assert_eq!(verdict.unwrap(), Verdict::default());
+            assert!(!memory.is_empty(), "{stored} answers sooner");
         }
     }
 

@@ -6,7 +6,7 @@
 //! - [`Hasher`] makes and verifies hashes on threads of its own, so that a flood of
 //!   log-ins cannot slow down requests that hash nothing.
 //!
-//! INVARIANT: every verification costs one hash computation, whatever is wrong with the
+//! INVARIANT: every verification costs a hash computation of today, whatever is wrong with the
 //! user, the stored hash or the password, so that time tells nothing.
 
 mod common;
