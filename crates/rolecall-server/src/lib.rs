@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 mod docs;
+mod doctor;
 mod document;
 mod embedded;
 mod error;

@@ -65,6 +65,8 @@ pub(super) enum Command {
     },
     /// End everything now: every token and every session.
     Recover,
+    /// Look for what is commonly wrong, and say what to do; status 1 if something is.
+    Doctor,
     /// Bring the schema of the database up to date.
     Migrate {
         /// Only look; status 2 if there is something to do.

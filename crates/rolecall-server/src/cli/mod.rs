@@ -6,6 +6,7 @@ mod audit;
 mod config;
 mod context;
 mod dev;
+mod doctor;
 mod output;
 mod prompt;
 mod recovery;
@@ -53,6 +54,11 @@ impl CliError {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
+}
+
+/// What a configuration means for commands that serve nothing.
+pub(crate) fn options(config: &crate::config::Config) -> crate::start::Options {
+    context::options(config, None)
 }
 
 /// Runs the command that the process was started with.
@@ -116,6 +122,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Recover => recovery::recover(&Context::open(&arguments).await?)
             .await
             .map(done),
+        Command::Doctor => doctor::run(&arguments).await,
         Command::Migrate { check } => recovery::migrate(&arguments, check).await,
         Command::Audit { ref command } => {
             let context = Context::open(&arguments).await?;

@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
     config.issuer_at(bound)?;
     let opened = start::open(options(&config, Some(bound))).await?;
     start::check_registration_roles(&opened.app).await?;
-    if !assignments::has_an_admin(&opened.app).await? {
+    if assignments::count_admins(&opened.app).await? == 0 {
         tracing::warn!(
             "nobody can administer the accounts yet: make an administrator with \
              `rolecall user add NAME --role rolecall.admin`"

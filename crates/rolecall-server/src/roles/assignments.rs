@@ -197,12 +197,11 @@ pub(crate) async fn lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiEr
     Ok(assignment_store::count_lasting(change.conn(), &builtin::ADMIN_ROLE, now).await?)
 }
 
-/// Whether anybody can administer the accounts.
-pub(crate) async fn has_an_admin(app: &App) -> Result<bool, ApiError> {
+/// How many users can administer the accounts.
+pub(crate) async fn count_admins(app: &App) -> Result<i64, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
-    let count = assignment_store::count_lasting(&mut conn, &builtin::ADMIN_ROLE, now).await?;
-    Ok(count > 0)
+    Ok(assignment_store::count_lasting(&mut conn, &builtin::ADMIN_ROLE, now).await?)
 }
 
 /// The last active, unlimited holder of `rolecall.admin` stays: refused if there were some `before` and none is left.

@@ -1,0 +1,117 @@
+//! The files of a SQLite database: who can read them, and whether there is room to write.
+
+use std::{fs, io::Write as _, path::Path};
+
+use secrecy::ExposeSecret as _;
+
+use super::Finding;
+use crate::{config::Config, start, store::file};
+
+/// What is written to see whether there is room; about a thousand log-ins.
+const ROOM: usize = 4 * 1024 * 1024;
+
+pub(super) fn examine(config: &Config) -> Vec<Finding> {
+    let Some(database) = start::sqlite_path(config.database.url.expose_secret()) else {
+        return Vec::new();
+    };
+    let mut findings = vec![readable("database file", &database), room(&database)];
+    if config.master_key.is_none() {
+        findings.push(readable("master key file", &start::key_file(&database)));
+        findings.push(Finding::warning(
+            "master key",
+            "it lies beside the database: whoever copies the folder has both; keep it elsewhere (`master_key_file`)",
+        ));
+    }
+    findings
+}
+
+#[cfg(unix)]
+fn readable(check: &'static str, path: &Path) -> Finding {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shown = path.display();
+    match fs::metadata(path) {
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => Finding::fault(
+            check,
+            format!("others on this machine can read or write {shown}: `chmod 600 {shown}`"),
+        ),
+        Ok(_) => Finding::good(check, format!("only its owner can read {shown}")),
+        Err(_) => Finding::good(check, format!("{shown} is made at the first start")),
+    }
+}
+
+#[cfg(not(unix))]
+fn readable(check: &'static str, path: &Path) -> Finding {
+    Finding::good(
+        check,
+        format!("{} is not looked at on this system", path.display()),
+    )
+}
+
+fn room(database: &Path) -> Finding {
+    let folder = database
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.exists() {
+        return Finding::good(
+            "room",
+            format!("{} is made at the first start", folder.display()),
+        );
+    }
+    let probe = file::beside(database, ".doctor");
+    let written = file::owner_only().open(&probe).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    // what was written only to be looked at goes, whatever came of it
+    let _ = fs::remove_file(&probe);
+    match written {
+        Ok(()) => Finding::good("room", format!("{} can be written to", folder.display())),
+        Err(error) => Finding::fault(
+            "room",
+            format!(
+                "cannot write to {} ({error}): free space, or give the folder to this user",
+                folder.display()
+            ),
+        ),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_key_that_others_can_read_is_a_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("rolecall.key");
+        fs::write(&key, "x").unwrap();
+        for (mode, severity) in [
+            (0o644, Severity::Fault),
+            (0o640, Severity::Fault),
+            (0o600, Severity::Good),
+        ] {
+            fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(
+                readable("master key file", &key).severity,
+                severity,
+                "{mode:o}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_has_no_room_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            room(&folder.path().join("rolecall.db")).severity,
+            Severity::Good
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(room(&file.join("rolecall.db")).severity, Severity::Fault);
+    }
+}

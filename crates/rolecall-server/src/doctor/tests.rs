@@ -1,0 +1,198 @@
+use std::{fs, path::Path};
+
+use super::*;
+use crate::{accounts::authority::Caller, app::App, cli, config::Sources, demo, start};
+
+const CALLER: Caller<'_> = Caller::CommandLine {
+    system_user: "test",
+};
+
+fn config(folder: &Path, settings: &[(&str, &str)]) -> Config {
+    let database = format!("sqlite:{}", folder.join("rolecall.db").display());
+    let sources = Sources::default()
+        .with_flag("listen", "127.0.0.1:0")
+        .with_flag("database.url", database);
+    let sources = settings.iter().fold(sources, |sources, (key, value)| {
+        sources.with_flag(*key, *value)
+    });
+    Config::load(&sources).unwrap()
+}
+
+async fn open(config: &Config) -> App {
+    start::open(cli::options(config)).await.unwrap().app
+}
+
+async fn add_admin(app: &App, name: &str) {
+    let roles = ["rolecall.admin".to_owned()];
+    demo::ensure_user(app, name, "a long password of the tests", &roles)
+        .await
+        .unwrap();
+}
+
+/// How bad what a check found is; the worst, where it found several things.
+async fn severity(config: &Config, check: &str) -> Option<Severity> {
+    let findings = examine(config).await;
+    let of_check = findings.iter().filter(|finding| finding.check == check);
+    of_check.map(|finding| finding.severity).max()
+}
+
+#[tokio::test]
+async fn a_place_where_nothing_is_yet_has_no_fault_and_gets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let findings = examine(&config(folder.path(), &[])).await;
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.severity < Severity::Fault),
+        "{findings:?}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn settings_that_are_rarely_meant_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let https = ("public_url", "https://login.example.com");
+    for (check, settings, expected) in [
+        (
+            "encryption",
+            vec![("insecure_http", "true")],
+            Severity::Warning,
+        ),
+        ("proxy", vec![https], Severity::Warning),
+        (
+            "proxy",
+            vec![https, ("proxy.trusted", "10.0.0.1")],
+            Severity::Good,
+        ),
+        (
+            "password length",
+            vec![("passwords.min_length", "8")],
+            Severity::Warning,
+        ),
+        (
+            "staleness",
+            vec![("guard.on_stale", "accept")],
+            Severity::Warning,
+        ),
+        (
+            "algorithm",
+            vec![("tokens.algorithm", "HS256")],
+            Severity::Warning,
+        ),
+        (
+            "origins",
+            vec![("cors.allowed_origins", "http://app.example.com")],
+            Severity::Warning,
+        ),
+        (
+            "origins",
+            vec![("cors.allowed_origins", "https://app.example.com")],
+            Severity::Good,
+        ),
+        (
+            "registration",
+            vec![
+                ("registration.mode", "open"),
+                ("registration.roles", "rolecall.admin"),
+            ],
+            Severity::Fault,
+        ),
+    ] {
+        let found = severity(&config(folder.path(), &settings), check).await;
+        assert_eq!(found, Some(expected), "{check} {settings:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_administers_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let app = open(&config).await;
+    assert_eq!(
+        severity(&config, "administrators").await,
+        Some(Severity::Fault)
+    );
+    add_admin(&app, "anna").await;
+    assert_eq!(
+        severity(&config, "administrators").await,
+        Some(Severity::Warning)
+    );
+    add_admin(&app, "berta").await;
+    assert_eq!(
+        severity(&config, "administrators").await,
+        Some(Severity::Good)
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_fit_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let fitting = config(folder.path(), &[]);
+    let app = open(&fitting).await;
+    assert_eq!(severity(&fitting, "schema").await, Some(Severity::Good));
+    assert_eq!(
+        severity(&fitting, "master key").await,
+        Some(Severity::Warning),
+        "it lies beside"
+    );
+    let other_key = "6f1d83a5c2b94e07f8135d6a9be2470c5d8e91f2a3b4c6d7081929a3bccd5e6f";
+    let with_other = config(folder.path(), &[("master_key", other_key)]);
+    assert_eq!(
+        severity(&with_other, "database").await,
+        Some(Severity::Fault)
+    );
+    app.store().close().await;
+    fs::write(folder.path().join("rolecall.db"), "no database at all").unwrap();
+    let _ = fs::remove_file(folder.path().join("rolecall.db-wal"));
+    assert_eq!(severity(&fitting, "database").await, Some(Severity::Fault));
+    let away = Config::load(
+        &Sources::default()
+            .with_flag("listen", "127.0.0.1:0")
+            .with_flag("database.url", "postgres://nobody@127.0.0.1:1/none"),
+    );
+    assert_eq!(
+        severity(&away.unwrap(), "database").await,
+        Some(Severity::Fault)
+    );
+}
+
+#[tokio::test]
+async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let app = open(&config).await;
+    add_admin(&app, "anna").await;
+    assert_eq!(severity(&config, "audit log").await, Some(Severity::Good));
+    let forged = "UPDATE audit SET actor = 'user:somebody-else' WHERE revision = 2";
+    app.store()
+        .write(async |conn: &mut crate::store::Conn| {
+            crate::store::on!(conn, |c| sqlx::query(forged).execute(c).await.map(drop))?;
+            Ok::<_, crate::StoreError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(severity(&config, "audit log").await, Some(Severity::Fault));
+    let role = "guest".parse().unwrap();
+    crate::roles::service::create(&app, CALLER, &role, "")
+        .await
+        .unwrap();
+    let guests = self::config(
+        folder.path(),
+        &[
+            ("registration.mode", "open"),
+            ("registration.roles", "guest"),
+        ],
+    );
+    assert_eq!(
+        severity(&guests, "registration").await,
+        Some(Severity::Good)
+    );
+    crate::roles::service::delete(&app, CALLER, &role)
+        .await
+        .unwrap();
+    assert_eq!(
+        severity(&guests, "registration").await,
+        Some(Severity::Fault)
+    );
+}
