@@ -101,12 +101,17 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         access_ttl: options.settings.access_ttl,
         now: options.clock.now(),
     };
-    let ready = bootstrap::prepare(&start)
-        .await
-        .map_err(|error| match error {
-            bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
-            bootstrap::BootstrapError::Failed(error) => error.into(),
-        })?;
+    let ready = match bootstrap::prepare(&start).await {
+        Ok(ready) => ready,
+        Err(error) => {
+            // whoever puts the fault right must not find the files still open
+            store.close().await;
+            return Err(match error {
+                bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
+                bootstrap::BootstrapError::Failed(error) => error.into(),
+            });
+        }
+    };
     let account_key = vault
         .mac_key("login-failures")
         .map_err(|error| StartError::Failed(error.to_string()))?;

@@ -48,7 +48,10 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     }
     let mut findings = vec![Finding::good("schema", "up to date")];
     match start::open(cli::options(config)).await {
-        Ok(opened) => findings.extend(examine_open(&opened.app).await),
+        Ok(opened) => {
+            findings.extend(examine_open(&opened.app).await);
+            opened.app.store().close().await;
+        }
         Err(error) => findings.push(Finding::fault("database", chain_of(&error))),
     }
     findings

@@ -129,7 +129,7 @@ async fn who_administers_is_counted() {
 async fn a_database_that_does_not_fit_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let fitting = config(folder.path(), &[]);
-    let app = open(&fitting).await;
+    let _app = open(&fitting).await;
     assert_eq!(severity(&fitting, "schema").await, Some(Severity::Good));
     assert_eq!(
         severity(&fitting, "master key").await,
@@ -142,10 +142,10 @@ async fn a_database_that_does_not_fit_is_a_fault() {
         severity(&with_other, "database").await,
         Some(Severity::Fault)
     );
-    app.store().close().await;
-    fs::write(folder.path().join("rolecall.db"), "no database at all").unwrap();
-    let _ = fs::remove_file(folder.path().join("rolecall.db-wal"));
-    assert_eq!(severity(&fitting, "database").await, Some(Severity::Fault));
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("rolecall.db"), "no database at all").unwrap();
+    let nonsense = config(elsewhere.path(), &[]);
+    assert_eq!(severity(&nonsense, "database").await, Some(Severity::Fault));
     let away = Config::load(
         &Sources::default()
             .with_flag("listen", "127.0.0.1:0")

@@ -10,6 +10,7 @@ on_both![
     a_role_taken_away_by_the_command_line_is_refused_by_the_running_server,
     a_user_disabled_by_the_command_line_is_refused_by_the_running_server,
     an_audit_log_that_was_altered_or_cut_is_not_called_whole,
+    whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user,
 ];
 
 /// Runs `rolecall` on the database of the application, and on nothing else.
@@ -121,4 +122,33 @@ async fn an_audit_log_that_was_altered_or_cut_is_not_called_whole(app: TestApp) 
     app.db.execute(&cut).await;
     let (whole, said) = verify(&app).await;
     assert!(!whole && said.contains("cut short"), "{said}");
+}
+
+async fn whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user(app: TestApp) {
+    app.role("clerk", &["rolecall.users:read"]).await;
+    app.user("clara", &["clerk"]).await;
+    app.user("alice", &["user"]).await;
+    run(&app, &["--as", "clara", "user", "list"]).await;
+    let revision = app.db.revision().await;
+    for refused in [
+        ["--as", "clara", "audit", "list"].as_slice(),
+        &["--as", "clara", "role", "list"],
+        &["--as", "clara", "user", "show", "alice"],
+        &["--as", "clara", "user", "disable", "alice"],
+        &["--as", "clara", "role", "add", "editor"],
+        &["--as", "clara", "assign", "alice", "clerk"],
+        &["--as", "clara", "recover"],
+        &["--as", "clara", "backup", "copy.db"],
+        &["--as", "alice", "user", "list"],
+    ] {
+        let output = rolecall(&app, refused).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{refused:?}");
+        assert!(output.stdout.is_empty(), "{refused:?}");
+        assert!(
+            said.contains("not permitted") || said.contains("not with --as"),
+            "{refused:?}: {said}"
+        );
+    }
+    assert_eq!(app.db.revision().await, revision);
 }

@@ -1,10 +1,13 @@
 //! Several processes on one database: each learns within its poll what the others took away.
 
+use serde_json::json;
+
 use crate::support::{PASSWORD, TestApp, eventually, on_both};
 
 on_both![
     a_token_of_one_node_is_good_at_the_other,
     a_loss_at_one_node_reaches_the_other,
+    a_token_ended_at_one_node_writes_nothing_at_the_other_not_even_before_it_has_heard,
     a_policy_changed_at_one_node_is_the_policy_of_the_other,
     an_account_locked_or_slowed_at_one_node_is_so_at_the_other,
     a_node_that_started_after_the_loss_knows_it_at_once,
@@ -45,6 +48,35 @@ async fn a_loss_at_one_node_reaches_the_other(app: TestApp) {
     app.get("/api/me", &later).await.is(200);
     app.get("/items/", &later).await.forbidden("items:read");
     other.get("/items/", &later).await.forbidden("items:read");
+}
+
+async fn a_token_ended_at_one_node_writes_nothing_at_the_other_not_even_before_it_has_heard(
+    app: TestApp,
+) {
+    let admin = app.admin().await;
+    app.role("manager", &["rolecall.roles:write", "rolecall.roles:read"])
+        .await;
+    let alice = app.user("alice", &["manager"]).await;
+    let other = app.second_node().await;
+    for round in 0..8 {
+        let token = other.login("alice").await;
+        let role = |name: String| json!({ "name": name });
+        other
+            .post("/api/roles", &token, role(format!("before-{round}")))
+            .await
+            .is(201);
+        let sessions = format!("/api/users/{alice}/sessions");
+        app.delete(&sessions, admin).await.done();
+        // at once: most rounds come before the other node's poll
+        other
+            .post("/api/roles", &token, role(format!("after-{round}")))
+            .await
+            .ended();
+    }
+    let after = app
+        .db
+        .number("SELECT COUNT(*) FROM roles WHERE name LIKE 'after-%'");
+    assert_eq!(after.await, 0);
 }
 
 async fn a_policy_changed_at_one_node_is_the_policy_of_the_other(app: TestApp) {

@@ -17,6 +17,7 @@ on_both![
     what_acts_on_an_unknown_user_is_not_found,
     an_administrator_never_learns_a_lasting_password,
     logging_out_everywhere_ends_tokens_and_not_the_account,
+    a_password_that_must_be_changed_must_still_be_after_disabling_and_enabling,
 ];
 
 async fn a_user_that_is_refused_leaves_nothing_behind(app: TestApp) {
@@ -252,4 +253,24 @@ async fn logging_out_everywhere_ends_tokens_and_not_the_account(app: TestApp) {
     assert_eq!(app.db.number(&sql).await, 0);
     app.get("/api/me", &app.login("alice").await).await.is(200);
     app.get("/api/me", app.admin().await).await.is(200);
+}
+
+async fn a_password_that_must_be_changed_must_still_be_after_disabling_and_enabling(app: TestApp) {
+    let admin = app.admin().await;
+    let alice = app.user("alice", &["user"]).await;
+    let path = format!("/api/users/{alice}");
+    for (status, shown) in [
+        ("password_change_required", "password_change_required"),
+        ("disabled", "disabled"),
+        ("active", "password_change_required"),
+    ] {
+        let answer = app.patch(&path, admin, json!({ "status": status })).await;
+        assert_eq!(answer.is(200).text("status"), shown, "after `{status}`");
+    }
+    let refused = app.password_grant("alice", PASSWORD).await;
+    refused.oauth(400, "invalid_grant");
+    // said of a user who is not disabled, it is meant
+    let answer = app.patch(&path, admin, json!({ "status": "active" })).await;
+    assert_eq!(answer.is(200).text("status"), "active");
+    app.login("alice").await;
 }
