@@ -1,11 +1,10 @@
 use rolecall_core::Timestamp;
-use serde_json::json;
 
 use super::{
     CliError,
     arguments::{AssignOptions, AssignmentOptions},
     context::Context,
-    output::{print_json, printable, write_out},
+    output::{printable, said},
 };
 use crate::roles::assignments::{self, Validity};
 
@@ -35,7 +34,7 @@ pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result
     )
     .await?;
     said(
-        context,
+        context.json,
         &format!(
             "`{}` has the role `{}`",
             printable(&target.user),
@@ -58,7 +57,7 @@ pub(super) async fn unassign(
     )
     .await?;
     said(
-        context,
+        context.json,
         &format!(
             "`{}` no longer has the role `{}`",
             printable(&target.user),
@@ -85,12 +84,4 @@ fn time(flag: &str, text: &str) -> Result<Timestamp, CliError> {
         ))
     })?;
     Ok(Timestamp::from_micros(parsed.as_microsecond()))
-}
-
-fn said(context: &Context, text: &str) -> Result<(), CliError> {
-    if context.json {
-        print_json(&json!({ "ok": true }))
-    } else {
-        write_out(&format!("{text}\n"))
-    }
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use comfy_table::{Table, presets};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::CliError;
 use crate::error::ApiError;
@@ -19,6 +19,15 @@ pub(super) fn write_out(text: &str) -> Result<(), CliError> {
 /// Prints JSON for a program.
 pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
     write_out(&format!("{value:#}\n"))
+}
+
+/// Says that something was done.
+pub(super) fn said(json: bool, text: &str) -> Result<(), CliError> {
+    if json {
+        print_json(&json!({ "ok": true }))
+    } else {
+        write_out(&format!("{text}\n"))
+    }
 }
 
 /// Prints a table for a person.

@@ -5,7 +5,7 @@ use super::{
     CliError,
     arguments::RoleCommand,
     context::Context,
-    output::{print_json, print_table, write_out},
+    output::{print_json, print_table, said},
 };
 use crate::roles::{
     handlers::{RoleView, check_description},
@@ -57,18 +57,10 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
         RoleCommand::Delete { name } => {
             service::get(app, name).await?;
             service::delete(app, caller, name).await?;
-            return said(context, &format!("role `{name}` deleted"));
+            return said(context.json, &format!("role `{name}` deleted"));
         }
     };
     show(context, changed).await
-}
-
-fn said(context: &Context, text: &str) -> Result<(), CliError> {
-    if context.json {
-        print_json(&json!({ "ok": true }))
-    } else {
-        write_out(&format!("{text}\n"))
-    }
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {

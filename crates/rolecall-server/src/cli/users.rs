@@ -6,7 +6,7 @@ use super::{
     CliError,
     arguments::UserCommand,
     context::Context,
-    output::{print_json, print_table, printable, write_out},
+    output::{print_json, print_table, printable, said, write_out},
     prompt,
 };
 use crate::{
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             let password = prompt::new_password(*password_stdin)?;
             service::set_password(&context.app, context.caller(), &id, &password).await?;
             said(
-                context,
+                context.json,
                 &format!(
                     "password of `{}` set; all sessions have ended",
                     printable(name)
@@ -75,16 +75,8 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         UserCommand::Delete { name } => {
             let id = context.user_id(name).await?;
             service::delete(&context.app, context.caller(), &id).await?;
-            said(context, &format!("user `{}` deleted", printable(name)))
+            said(context.json, &format!("user `{}` deleted", printable(name)))
         }
-    }
-}
-
-fn said(context: &Context, text: &str) -> Result<(), CliError> {
-    if context.json {
-        print_json(&json!({ "ok": true }))
-    } else {
-        write_out(&format!("{text}\n"))
     }
 }
 

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     assignment_store::Assignment,
     assignments::{self, Validity},
+    handlers::ListQuery,
 };
 use crate::{
     accounts::{
@@ -19,7 +20,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Body, Cursor, Limit, Params, Segment},
+    extract::{Body, Params, Segment},
 };
 
 const MAX_REASON: usize = 500;
@@ -109,30 +110,15 @@ impl AssignmentValidity {
     }
 }
 
-/// Which assignments to list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AssignmentQuery {
-    /// 1 to 200.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
-    limit: Limit,
-    /// `next_cursor` of the page before.
-    #[serde(default)]
-    #[param(value_type = Option<String>)]
-    cursor: Cursor,
-}
-
 /// List a user's role assignments.
-#[utoipa::path(get, path = "/api/users/{id}/roles", tag = "role assignments", params(("id" = String, Path), AssignmentQuery), responses(
+#[utoipa::path(get, path = "/api/users/{id}/roles", tag = "role assignments", params(("id" = String, Path), ListQuery), responses(
     (status = 200, description = "A page of assignments", body = Page<AssignmentView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_role_assignments(
     _: Require<may::ReadAssignments>,
     State(app): State<App>,
     Segment(id): Segment<String>,
-    Params(query): Params<AssignmentQuery>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let limit = query.limit.0;
     let after = query
