@@ -18,11 +18,11 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 use crate::{
     accounts,
     app::App,
-    audit, docs, document,
+    audit, clients, docs, document,
     error::{ApiError, FieldError},
     health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
-    oauth, roles,
+    oauth, roles, sessions,
 };
 
 rolecall::permissions! {
@@ -36,6 +36,8 @@ rolecall::permissions! {
         ReadRoles = "rolecall.roles:read",
         WriteRoles = "rolecall.roles:write",
         ReadAudit = "rolecall.audit:read",
+        ReadClients = "rolecall.clients:read",
+        WriteClients = "rolecall.clients:write",
     }
 }
 
@@ -173,6 +175,8 @@ pub(crate) fn api(guard: Guard) -> Api {
     };
     let api = mount!(api;
         oauth::handlers::issue_token,
+        oauth::handlers::revoke_token,
+        oauth::handlers::introspect_token,
         oauth::handlers::get_metadata,
         oauth::handlers::get_jwk_set,
         accounts::handlers::register_user,
@@ -180,6 +184,9 @@ pub(crate) fn api(guard: Guard) -> Api {
         accounts::me_handlers::get_me,
         accounts::me_handlers::update_me,
         accounts::me_handlers::change_my_password,
+        sessions::handlers::list_my_sessions,
+        sessions::handlers::end_my_session,
+        sessions::handlers::log_out,
         accounts::handlers::list_users,
         accounts::handlers::create_user,
         accounts::handlers::get_user,
@@ -192,6 +199,15 @@ pub(crate) fn api(guard: Guard) -> Api {
         roles::assignment_handlers::list_role_assignments,
         roles::assignment_handlers::assign_role,
         roles::assignment_handlers::unassign_role,
+        roles::assignment_handlers::list_client_role_assignments,
+        roles::assignment_handlers::assign_role_to_client,
+        roles::assignment_handlers::unassign_role_from_client,
+        clients::handlers::list_clients,
+        clients::handlers::create_client,
+        clients::handlers::get_client,
+        clients::handlers::update_client,
+        clients::handlers::delete_client,
+        clients::handlers::rotate_client_secret,
         roles::handlers::list_roles,
         roles::handlers::create_role,
         roles::handlers::get_role,

@@ -19,6 +19,7 @@ use crate::{
     keys,
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
+    sessions::{refresh_token::RefreshKeys, service::SessionLimits},
     store::{Change, Conn, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKey,
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
     pub(crate) password_grant: bool,
+    pub(crate) sessions: SessionLimits,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
 }
@@ -48,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) chain: Chain,
     pub(crate) vault: MasterKey,
     pub(crate) account_key: hmac::Key,
+    pub(crate) refresh_keys: RefreshKeys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: LiveState,
     pub(crate) signer: ArcSwap<SigningKey>,
@@ -57,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) policy: PolicyCache,
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
+    pub(crate) failing_clients: AddressLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
     /// The OpenAPI document, written when the routes are mounted.

@@ -205,6 +205,7 @@ impl EmbeddedBuilder {
                     .into_iter()
                     .collect::<BTreeSet<_>>(),
                 password_grant: true,
+                sessions: crate::sessions::service::SessionLimits::default(),
                 exempt_users: self
                     .demo_users
                     .iter()

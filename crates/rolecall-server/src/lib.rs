@@ -6,6 +6,7 @@ mod app;
 mod audit;
 mod bootstrap;
 pub mod cli;
+mod clients;
 pub mod config;
 mod demo;
 mod docs;

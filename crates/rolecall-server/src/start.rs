@@ -16,6 +16,7 @@ use crate::{
     error::ApiError,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     roles::policy_cache::PolicyCache,
+    sessions::refresh_token::RefreshKeys,
     store::{OpenError, Store},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError},
@@ -115,6 +116,8 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let account_key = vault
         .mac_key("login-failures")
         .map_err(|error| StartError::Failed(error.to_string()))?;
+    let refresh_keys =
+        RefreshKeys::of([&vault]).map_err(|error| StartError::Failed(error.to_string()))?;
     let hasher = Hasher::new(HasherOptions {
         parameters: Parameters::of(options.scheme),
         ..HasherOptions::default()
@@ -125,6 +128,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         chain: ready.chain,
         vault,
         account_key,
+        refresh_keys,
         clock: options.clock,
         live,
         signer: ArcSwap::from_pointee(ready.keys.signer),
@@ -137,6 +141,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         policy: PolicyCache::default(),
         failing_addresses: AddressLimiter::default(),
         registering_addresses: AddressLimiter::default(),
+        failing_clients: AddressLimiter::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
         document: OnceLock::new(),

@@ -7,6 +7,7 @@
 mod turns;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -57,18 +58,34 @@ fn growing_delay(beyond_free: u32) -> Duration {
     }
 }
 
+/// What [`client_key`] begins with; no address does.
+const CLIENT: &str = "client ";
+
+/// What wrong secrets of a client are counted under: the client as seen from one address, so that nobody
+/// elsewhere can have it refused.
+pub(crate) fn client_key(client_id: &str, address: &str) -> String {
+    format!("{CLIENT}{client_id} {address}")
+}
+
 /// What is counted together: one IPv4 address, or one IPv6 network of 64 bits, since whoever
 /// has one address of it has all.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Key {
     V4(u32),
     V6(u64),
+    /// An OAuth client as seen from one address.
+    Client(u64),
 }
 
 impl Key {
     /// `None` for what is no address, or the unspecified one: it is not known who calls, and
     /// all such callers must not share one limit.
     fn of(address: &str) -> Option<Self> {
+        if address.starts_with(CLIENT) {
+            let mut hasher = DefaultHasher::new();
+            address.hash(&mut hasher);
+            return Some(Self::Client(hasher.finish()));
+        }
         let address = address.parse::<IpAddr>().ok()?.to_canonical();
         if address.is_unspecified() {
             return None;

@@ -135,6 +135,7 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
 /// Forgets what has ended: floors, sessions, old events and failures.
 pub(crate) async fn forget_what_ended(app: &App) -> Result<(), ApiError> {
     let now = app.now();
+    let idle = app.settings().sessions.idle;
     app.parts().live.prune(now);
     app.store()
         .write(async |conn: &mut Conn| {
@@ -143,7 +144,7 @@ pub(crate) async fn forget_what_ended(app: &App) -> Result<(), ApiError> {
                 .execute(c)
                 .await
                 .map(drop))?;
-            sessions::store::prune(conn, now).await?;
+            sessions::store::prune(conn, now, idle).await?;
             audit::store::prune_events(conn, now.minus(KEEP_EVENTS)).await?;
             failures::prune(conn, now.minus(KEEP_FAILURES), i64::from(MAX_FAILURES)).await?;
             Ok::<_, StoreError>(())

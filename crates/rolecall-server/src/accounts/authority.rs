@@ -35,7 +35,13 @@ pub(crate) enum Caller<'a> {
 impl Caller<'_> {
     pub(crate) fn actor(&self) -> Actor {
         match self {
-            Self::Token(principal) => Actor::User(principal.subject().to_owned()),
+            Self::Token(principal) => {
+                let id = principal.subject().to_owned();
+                match principal.kind() {
+                    SubjectKind::User => Actor::User(id),
+                    SubjectKind::Client => Actor::Client(id),
+                }
+            }
             Self::As { user_id } => Actor::User((*user_id).to_owned()),
             Self::CommandLine { system_user } => Actor::CommandLine((*system_user).to_owned()),
             Self::System => Actor::System,
@@ -87,12 +93,7 @@ impl Rights {
                 {
                     return Err(ApiError::Denied(Denial::EndedToken));
                 }
-                let whole = match principal.kind() {
-                    SubjectKind::User => {
-                        authority_of(change, &policy.1, principal.subject()).await?
-                    }
-                    SubjectKind::Client => return Err(ApiError::Lacks(None)),
-                };
+                let whole = authority_of(change, &policy.1, principal.subject()).await?;
                 let roles = principal
                     .roles()
                     .filter_map(|role| role.parse().ok())

@@ -34,7 +34,7 @@ pub(crate) struct PasswordChange {
 }
 
 /// Clients have no account.
-fn demand_user(caller: &Principal) -> Result<(), ApiError> {
+pub(crate) fn demand_user(caller: &Principal) -> Result<(), ApiError> {
     if caller.kind() == SubjectKind::User {
         Ok(())
     } else {

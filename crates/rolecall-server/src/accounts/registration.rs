@@ -15,7 +15,7 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     passwords::{HashError, Password},
-    roles::assignments::{self, Validity},
+    roles::assignments::{self, Assignee, Validity},
     store::Change,
     usernames::Username,
 };
@@ -138,7 +138,7 @@ async fn create_in(
             change,
             rights,
             caller,
-            user.id,
+            Assignee::User(user.id),
             role,
             "",
             &Validity::default(),

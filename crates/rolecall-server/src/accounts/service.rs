@@ -212,7 +212,11 @@ async fn demand_on(
 }
 
 /// The delegation limit on a subject: whoever acts on it could act as it.
-async fn cover_subject(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
+pub(crate) async fn cover_subject(
+    change: &mut Change<'_>,
+    rights: &Rights,
+    id: &str,
+) -> Result<(), ApiError> {
     let now = change.now();
     let roles = assignment_store::roles_of(change.conn(), id, now).await?;
     rights.cover(&roles)

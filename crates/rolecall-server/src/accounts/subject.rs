@@ -1,35 +1,41 @@
 //! What a subject holds, read in one statement together with the head it is read at.
 
-use rolecall_core::{RoleName, Timestamp};
+use rolecall_core::{RoleName, SubjectKind, Timestamp};
 
 use super::store::Status;
 use crate::store::{Conn, Head, StoreError, on, queries};
 
 queries! {
     READ_SUBJECT = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
-        u.username, u.disabled, u.must_change_password, a.role, a.expires_at \
-        FROM head h CROSS JOIN users u \
-        LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
+        s.kind, COALESCE(u.username, c.name) AS username, COALESCE(u.disabled, c.public) AS disabled, \
+        COALESCE(u.must_change_password, c.public) AS must_change_password, a.role, a.expires_at \
+        FROM head h CROSS JOIN subjects s LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
+        LEFT JOIN role_assignments a ON a.subject_id = s.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
-        WHERE h.id = 1 AND u.id = $1 ORDER BY a.role";
+        WHERE h.id = 1 AND s.id = $1 ORDER BY a.role";
 }
 
-/// A user as a token or a decision is made from them.
+/// A user or client as a token or a decision is made from them.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
+    pub(crate) id: String,
+    pub(crate) kind: SubjectKind,
     pub(crate) head: Head,
+    /// The name of a client, for one.
     pub(crate) username: String,
     pub(crate) status: Status,
     /// Assigned, global, valid now; with the end of the assignment.
     pub(crate) roles: Vec<(RoleName, Option<Timestamp>)>,
 }
 
+/// The head, what the subject is, and one of its assignments.
 type Row = (
     i64,
     i64,
     i64,
     String,
     i64,
+    String,
     String,
     bool,
     bool,
@@ -50,20 +56,16 @@ pub(crate) async fn read(
         .fetch_all(c)
         .await)?;
     let mut subject: Option<Subject> = None;
-    for (
-        revision,
-        policy_revision,
-        keys_revision,
-        era,
-        longest_ttl_seconds,
-        username,
-        disabled,
-        must_change,
-        role,
-        expires_at,
-    ) in rows
-    {
+    for row in rows {
+        let (revision, policy_revision, keys_revision, era, longest_ttl_seconds, ..) = row;
+        let (.., kind, username, disabled, must_change, role, expires_at) = row;
         let subject = subject.get_or_insert_with(|| Subject {
+            id: id.to_owned(),
+            kind: if kind == "client" {
+                SubjectKind::Client
+            } else {
+                SubjectKind::User
+            },
             head: Head {
                 revision,
                 policy_revision,
@@ -72,14 +74,14 @@ pub(crate) async fn read(
                 longest_ttl_seconds,
             },
             username,
+            // a public client cannot prove who it is, so it never acts for itself
             status: Status::of(disabled, must_change),
             roles: Vec::new(),
         });
         if let Some(role) = role {
             let role = role.parse().map_err(StoreError::inconsistent)?;
-            subject
-                .roles
-                .push((role, expires_at.map(Timestamp::from_micros)));
+            let ends = expires_at.map(Timestamp::from_micros);
+            subject.roles.push((role, ends));
         }
     }
     Ok(subject)

@@ -45,6 +45,16 @@ pub(super) enum Command {
     Assign(AssignOptions),
     /// Take a role from a user.
     Unassign(AssignmentOptions),
+    /// OAuth clients.
+    Client {
+        #[command(subcommand)]
+        command: ClientCommand,
+    },
+    /// The sessions of a user.
+    Session {
+        #[command(subcommand)]
+        command: SessionCommand,
+    },
     /// The audit log.
     Audit {
         #[command(subcommand)]
@@ -206,6 +216,63 @@ pub(super) struct AssignOptions {
     /// Why it is given.
     #[arg(long)]
     pub(super) reason: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ClientCommand {
+    /// Make a client; prints its id and, this once, its secret.
+    Add {
+        name: String,
+        /// `password`, `refresh_token` or `client_credentials`; may be repeated.
+        #[arg(long = "grant", value_name = "GRANT")]
+        grants: Vec<String>,
+        /// Whom its tokens may be for; may be repeated. Without any they are for the issuer.
+        #[arg(long = "audience", value_name = "AUDIENCE")]
+        audiences: Vec<String>,
+        /// The most that tokens through it carry, such as `items:read role:editor`.
+        #[arg(long)]
+        scope: Option<String>,
+        /// A role to assign to the client itself; may be repeated.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        /// A program that cannot keep a secret: on a telephone, in a browser.
+        #[arg(long)]
+        public: bool,
+        /// Where a log-in may lead back to; may be repeated.
+        #[arg(long = "redirect-uri", value_name = "URI")]
+        redirect_uris: Vec<String>,
+    },
+    /// List clients.
+    List,
+    /// Put a new secret in force and print it this once.
+    RotateSecret {
+        /// The client's name or id.
+        name: String,
+        /// How long the old secret works yet.
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(0..=720))]
+        overlap_hours: u64,
+    },
+    /// Delete a client; log-ins through it end.
+    Delete {
+        /// The client's name or id.
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum SessionCommand {
+    /// List the sessions of a user.
+    List {
+        /// The user's name.
+        user: String,
+    },
+    /// End one session of a user, or all.
+    End {
+        /// The user's name.
+        user: String,
+        /// The session's id; without one all end.
+        session: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]

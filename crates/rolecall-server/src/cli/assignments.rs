@@ -6,7 +6,7 @@ use super::{
     context::Context,
     output::{printable, said},
 };
-use crate::roles::assignments::{self, Validity};
+use crate::roles::assignments::{self, Assignee, Validity};
 
 pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result<(), CliError> {
     let target = &options.assignment;
@@ -27,7 +27,7 @@ pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result
     assignments::assign(
         &context.app,
         context.caller(),
-        &id,
+        Assignee::User(&id),
         &target.role,
         tenant(target)?,
         &validity,
@@ -51,7 +51,7 @@ pub(super) async fn unassign(
     assignments::unassign(
         &context.app,
         context.caller(),
-        &id,
+        Assignee::User(&id),
         &target.role,
         tenant(target)?,
     )

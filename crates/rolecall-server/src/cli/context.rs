@@ -180,6 +180,7 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
             registration_open: config.registration.mode == RegistrationMode::Open,
             registration_roles: config.registration.roles.iter().cloned().collect(),
             password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
+            sessions: crate::sessions::service::SessionLimits::default(),
             exempt_users: BTreeSet::new(),
         },
         scheme: config.passwords.scheme,

@@ -3,6 +3,7 @@
 mod arguments;
 mod assignments;
 mod audit;
+mod clients;
 mod config;
 mod context;
 mod dev;
@@ -12,6 +13,7 @@ mod prompt;
 mod recovery;
 mod roles;
 mod serve;
+mod sessions;
 mod users;
 
 use std::process::ExitCode;
@@ -108,6 +110,14 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         }
         Command::Unassign(ref options) => {
             assignments::unassign(&Context::open(&arguments).await?, options)
+                .await
+                .map(done)
+        }
+        Command::Client { ref command } => clients::run(&Context::open(&arguments).await?, command)
+            .await
+            .map(done),
+        Command::Session { ref command } => {
+            sessions::run(&Context::open(&arguments).await?, command)
                 .await
                 .map(done)
         }

@@ -16,7 +16,7 @@ use crate::{
         store::{Status, User},
         views::{UserView, rfc3339},
     },
-    roles::assignments,
+    roles::assignments::{self, Assignee},
 };
 
 const PAGE: i64 = 200;
@@ -139,7 +139,8 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(UserView::from(user)));
     }
-    let assigned = assignments::list(&context.app, &id, ("", ""), "*", PAGE).await?;
+    let assigned =
+        assignments::list(&context.app, Assignee::User(&id), ("", ""), "*", PAGE).await?;
     let facts = [
         ("user", user.username),
         ("id", user.id),

@@ -31,6 +31,10 @@ pub(crate) enum OAuthError {
         basic: bool,
     },
     UnsupportedGrantType,
+    /// The client was not given this grant.
+    UnauthorizedClient,
+    /// A refresh token, or the log-in behind it, is not good or not the client's.
+    InvalidGrant,
     InvalidScope(String),
     InvalidTarget(&'static str),
     /// The tutorial's answer to a wrong user name or password: 401, where RFC 6749 would say 400.
@@ -78,6 +82,14 @@ impl OAuthError {
             Self::UnsupportedGrantType => {
                 let text = "this grant type is not supported";
                 (StatusCode::BAD_REQUEST, "unsupported_grant_type", text)
+            }
+            Self::UnauthorizedClient => {
+                let text = "the client may not use this grant";
+                (StatusCode::BAD_REQUEST, "unauthorized_client", text)
+            }
+            Self::InvalidGrant => {
+                let text = "the token is not valid for this client; log in again";
+                (StatusCode::BAD_REQUEST, "invalid_grant", text)
             }
             Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
             Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),

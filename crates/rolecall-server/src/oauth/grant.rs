@@ -1,12 +1,10 @@
 //! The password grant (RFC 6749 section 4.3), kept for first-party use.
 
-use std::time::Duration;
-
-use rolecall_core::{AccessClaims, Audience, SubjectKind, Timestamp};
-
 use super::{
+    client_auth::Asker,
     error::OAuthError,
-    scope::{Asked, Granted, grant},
+    issue::{self, Basis, Issued},
+    scope::{Asked, Granted, Holder, grant},
 };
 use crate::{
     accounts::{
@@ -19,33 +17,32 @@ use crate::{
     audit::events,
     error::ApiError,
     ids,
-    sessions::store::{self as sessions, NewSession},
+    sessions::{
+        self,
+        refresh_token::Binding,
+        store::{self as session_store, NewSession},
+    },
     store::Conn,
     throttle::MAX_FAILURES,
 };
 
-/// The client of a log-in without one.
-pub(crate) const FIRST_PARTY: &str = "rolecall";
+/// What is stored of a grant at most; with more, a refresh cannot tell what was lost from what never was.
+const MAX_GRANTED_BYTES: usize = 8192;
 
 /// What `POST /token` was asked for.
 pub(crate) struct Request<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: &'a str,
+    pub(crate) asker: &'a Asker,
+    /// The most that the client may be given.
+    pub(crate) ceiling: Option<Asked>,
     pub(crate) scope: Option<Asked>,
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
     pub(crate) address: &'a str,
 }
 
-/// What `POST /token` answers.
-#[derive(Debug)]
-pub(crate) struct Issued {
-    pub(crate) access_token: String,
-    pub(crate) lifetime: Duration,
-    pub(crate) scope: String,
-}
-
-/// Logs a user in and issues an access token.
+/// Logs a user in and issues an access token, with a refresh token where the client may refresh.
 pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
     let (proven, opened) = prove_and_open(app, request).await?;
     let (proven, opened) = match opened {
@@ -62,6 +59,7 @@ pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issu
         other => other?,
     };
     app.parts().failing_addresses.succeeded(request.address);
+    sessions::service::end_idlest(app, &proven.id).await?;
     Ok(issued)
 }
 
@@ -76,14 +74,14 @@ async fn prove_and_open(
     }
     let opened = app
         .store()
-        .write(async |conn: &mut Conn| open_session(app, conn, request, &proven).await)
+        .write(async |conn: &mut Conn| log_in(app, conn, request, &proven).await)
         .await;
     Ok((proven, opened))
 }
 
-/// Opens the session if what was proven is still what is stored, and issues its access token. A token that
+/// Opens the session if what was proven is still what is stored, and issues its tokens. A token that
 /// cannot be made leaves no session.
-async fn open_session(
+async fn log_in(
     app: &App,
     conn: &mut Conn,
     request: &Request<'_>,
@@ -109,103 +107,74 @@ async fn open_session(
         .policy()
         .at_least(conn, subject.head.policy_revision)
         .await?;
-    let own_audience = request.audience == app.settings().issuer;
-    let granted = grant(
-        &policy.1,
-        &subject.roles,
-        request.scope.as_ref(),
-        own_audience,
+    let holder = Holder {
+        policy: &policy.1,
+        assigned: &subject.roles,
+        own_audience: request.audience == app.settings().issuer,
+        ceiling: request.ceiling.as_ref(),
         now,
+    };
+    let granted = grant(&holder, request.scope.as_ref())?;
+    let issued = open_session(app, conn, request, &subject, &granted, holder.now).await?;
+    events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
+    Ok(issued)
+}
+
+async fn open_session(
+    app: &App,
+    conn: &mut Conn,
+    request: &Request<'_>,
+    subject: &Subject,
+    granted: &Granted,
+    now: rolecall_core::Timestamp,
+) -> Result<Issued, OAuthError> {
+    let id = ids::new_id(now).map_err(ApiError::internal)?;
+    let mut issued = issue::access_token(
+        app,
+        &Basis {
+            subject,
+            client_id: request.asker.client_id(),
+            audience: request.audience,
+            granted,
+            session: Some((&id, now)),
+            now,
+        },
     )?;
-    let claims = claims(app, request, proven, &subject, &granted, now)?;
-    sessions::open(
+    let salt = if request.asker.may_refresh() {
+        Some(ids::random_token(128).map_err(ApiError::internal)?)
+    } else {
+        None
+    };
+    let ends_at = match salt {
+        Some(_) => now.plus(app.settings().sessions.lifetime),
+        None => now.plus(issued.lifetime),
+    };
+    let values = granted.values();
+    session_store::open(
         conn,
         &NewSession {
-            id: claims.sid.as_deref().unwrap_or_default(),
-            subject_id: &proven.id,
-            client_id: FIRST_PARTY,
+            id: &id,
+            subject_id: &subject.id,
+            client_id: request.asker.client_id(),
             scope: request.scope.as_ref().map(|asked| asked.text.as_str()),
-            audience: Some(request.audience),
-            tenant: None,
+            granted: (values.len() <= MAX_GRANTED_BYTES).then_some(values.as_str()),
+            audience: request.audience,
             address: request.address,
+            salt: salt.as_deref(),
             opened_at: now,
-            expires_at: Timestamp::from_seconds(claims.exp),
+            expires_at: ends_at,
         },
     )
     .await?;
-    events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
-    let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
-    Ok(Issued {
-        access_token: sign(app, claims, &granted)?,
-        lifetime,
-        scope: granted.answer,
-    })
-}
-
-fn claims(
-    app: &App,
-    request: &Request<'_>,
-    proven: &Proven,
-    subject: &Subject,
-    granted: &Granted,
-    now: Timestamp,
-) -> Result<AccessClaims, ApiError> {
-    let settings = app.settings();
-    let latest = now.plus(settings.access_ttl);
-    let exp = granted
-        .ends_at
-        .map_or(latest, |ends| ends.min(latest))
-        .seconds();
-    Ok(AccessClaims {
-        iss: settings.issuer.clone(),
-        sub: proven.id.clone(),
-        subject_kind: SubjectKind::User,
-        aud: Audience::One(request.audience.to_owned()),
-        client_id: FIRST_PARTY.to_owned(),
-        iat: now.seconds(),
-        exp,
-        jti: ids::random_token(160).map_err(ApiError::internal)?,
-        sid: Some(ids::new_id(now).map_err(ApiError::internal)?),
-        auth_time: Some(now.seconds()),
-        username: subject.username.clone(),
-        roles: granted.roles.iter().map(ToString::to_string).collect(),
-        scope: Some(
-            granted
-                .permissions
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" "),
-        ),
-        tenant: None,
-        narrowed: granted.narrowed,
-        rev: subject.head.revision,
-        era: subject.head.era.clone(),
-    })
-}
-
-/// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
-/// from the roles.
-fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String, OAuthError> {
-    let signer = app.parts().signer.load();
-    let longest = app.settings().max_token_bytes;
-    let token = signer.sign(&claims).map_err(ApiError::internal)?;
-    if token.len() <= longest {
-        return Ok(token);
-    }
-    let too_long = || {
-        OAuthError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
-    };
-    if granted.narrowed {
-        return Err(too_long());
-    }
-    claims.scope = None;
-    let token = signer.sign(&claims).map_err(ApiError::internal)?;
-    if token.len() <= longest {
-        Ok(token)
-    } else {
-        Err(too_long())
-    }
+    issued.refresh_token = salt.and_then(|salt| {
+        app.parts().refresh_keys.token(&Binding {
+            session: &id,
+            generation: 0,
+            salt: &salt,
+            era: &subject.head.era,
+        })
+    });
+    Ok(issued)
 }
 
 impl From<LoginError> for ApiError {
@@ -255,6 +224,8 @@ mod tests {
                     let request = Request {
                         username: "alice",
                         password: PASSWORD,
+                        asker: &Asker::FirstParty,
+                        ceiling: None,
                         scope: None,
                         audience: &app.settings().issuer,
                         address: "",

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use rolecall::Public;
@@ -14,18 +14,25 @@ use utoipa::ToSchema;
 use super::{
     error::{OAuthError, OAuthErrorDocument},
     form::Form,
-    metadata, service,
+    introspect, metadata, revoke, service,
 };
-use crate::{app::App, http::ClientAddress, keys};
+use crate::{app::App, error::ApiError, http::ClientAddress, keys};
+
+/// Tokens stand in no cache (RFC 6749 section 5.1).
+const NO_STORE: [(HeaderName, HeaderValue); 2] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::PRAGMA, HeaderValue::from_static("no-cache")),
+];
 
 /// A form at the token endpoint. Only the document reads this: the form itself is parsed strictly.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form in the document")]
 pub(crate) struct TokenRequest {
-    /// `password`
+    /// `password`, `refresh_token` or `client_credentials`
     grant_type: String,
-    username: String,
-    password: String,
+    username: Option<String>,
+    password: Option<String>,
+    refresh_token: Option<String>,
     /// Narrows the token: `items:read`, `role:editor`.
     scope: Option<String>,
     /// Whom the token is for; the server itself or the configured audience.
@@ -45,6 +52,20 @@ pub(crate) struct TokenResponse {
     expires_in: u64,
     /// The permissions that the token carries.
     scope: String,
+    /// Gives the next access token, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+/// A token at the revocation or introspection endpoint. Only the document reads this.
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the form in the document")]
+pub(crate) struct PresentedToken {
+    token: String,
+    /// `access_token` or `refresh_token`; the token is found without it.
+    token_type_hint: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
 }
 
 /// Log in.
@@ -70,19 +91,54 @@ pub(crate) async fn issue_token(
         token_type: "bearer",
         expires_in: issued.lifetime.as_secs(),
         scope: issued.scope,
+        refresh_token: issued.refresh_token,
     };
-    let no_store = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::PRAGMA, HeaderValue::from_static("no-cache")),
-    ];
-    Ok((no_store, Json(body)).into_response())
+    Ok((NO_STORE, Json(body)).into_response())
+}
+
+/// Revoke a token (RFC 7009).
+///
+/// A refresh token takes its session along; what is unknown counts as revoked.
+#[utoipa::path(post, path = "/revoke", tag = "tokens",
+    request_body(content = PresentedToken, content_type = "application/x-www-form-urlencoded"), responses(
+    (status = 200, description = "Revoked"),
+    (status = "4XX", description = "The request is wrong", body = OAuthErrorDocument),
+    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+pub(crate) async fn revoke_token(
+    _: Public,
+    State(app): State<App>,
+    headers: HeaderMap,
+    address: ClientAddress,
+    form: Result<Form, OAuthError>,
+) -> Result<Response, OAuthError> {
+    revoke::revoke(&app, &headers, &form?, address.as_str()).await?;
+    Ok(NO_STORE.into_response())
+}
+
+/// Ask whether a token is active (RFC 7662).
+///
+/// For clients with the permission `rolecall.tokens:introspect`, about tokens for one of their audiences.
+#[utoipa::path(post, path = "/introspect", tag = "tokens",
+    request_body(content = PresentedToken, content_type = "application/x-www-form-urlencoded"), responses(
+    (status = 200, description = "Whether it is active, and what it says", body = introspect::Introspection),
+    (status = "4XX", description = "The request is wrong", body = OAuthErrorDocument),
+    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+pub(crate) async fn introspect_token(
+    _: Public,
+    State(app): State<App>,
+    headers: HeaderMap,
+    address: ClientAddress,
+    form: Result<Form, OAuthError>,
+) -> Result<Response, OAuthError> {
+    let found = introspect::introspect(&app, &headers, &form?, address.as_str()).await?;
+    Ok((NO_STORE, Json(found)).into_response())
 }
 
 /// Tell clients what this server offers (RFC 8414).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "tokens", responses(
     (status = 200, description = "The metadata", body = Object)))]
-pub(crate) async fn get_metadata(_: Public, State(app): State<App>) -> Response {
-    cacheable(metadata::document(&app))
+pub(crate) async fn get_metadata(_: Public, State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(cacheable(metadata::document(&app).await?))
 }
 
 /// The keys that verify tokens (RFC 7517).

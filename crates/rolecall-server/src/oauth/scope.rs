@@ -18,6 +18,72 @@ pub(crate) struct Asked {
     permissions: BTreeSet<Permission>,
 }
 
+impl Asked {
+    /// Reads a scope (RFC 6749 section 3.3): values separated by single spaces.
+    pub(crate) fn parse(text: &str) -> Result<Self, OAuthError> {
+        if text.split(' ').count() > MAX_SCOPE_VALUES {
+            return Err(OAuthError::InvalidScope(
+                "the scope names too much".to_owned(),
+            ));
+        }
+        Self::parse_any(text).ok_or_else(|| {
+            OAuthError::InvalidScope(
+                "the scope is not a list of role:NAME and object:operation".to_owned(),
+            )
+        })
+    }
+
+    /// The same for a scope that was checked when it was stored.
+    pub(crate) fn parse_any(text: &str) -> Option<Self> {
+        let mut asked = Self {
+            text: text.to_owned(),
+            ..Self::default()
+        };
+        for value in text.split(' ') {
+            match value.strip_prefix("role:") {
+                Some(role) => asked.roles.insert(role.parse().ok()?),
+                None => asked.permissions.insert(value.parse().ok()?),
+            };
+        }
+        Some(asked)
+    }
+
+    /// Whether everything asked for here is asked for there too. Without roles or without permissions a
+    /// scope leaves these whole.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let roles = other.roles.is_empty()
+            || (!self.roles.is_empty() && self.roles.is_subset(&other.roles));
+        let permissions = other.permissions.is_empty()
+            || (!self.permissions.is_empty() && self.permissions.is_subset(&other.permissions));
+        roles && permissions
+    }
+
+    /// The first value that is not in `held`, and not among the values of `others` either.
+    fn first_beyond(&self, held: &Held, others: &[&Self]) -> Option<String> {
+        let known_role = |role: &&RoleName| {
+            !held.roles.contains(*role) && !others.iter().any(|other| other.roles.contains(*role))
+        };
+        let known_permission = |permission: &&Permission| {
+            !held.permissions.contains(*permission)
+                && !others
+                    .iter()
+                    .any(|other| other.permissions.contains(*permission))
+        };
+        let role = self.roles.iter().find(known_role);
+        role.map(|role| format!("role:{role}")).or_else(|| {
+            let permission = self.permissions.iter().find(known_permission);
+            permission.map(ToString::to_string)
+        })
+    }
+}
+
+/// What a session was opened with: what it asked for, and what it was granted then.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) asked: Option<Asked>,
+    pub(crate) granted: Option<Asked>,
+}
+
 /// What a token will carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Granted {
@@ -30,100 +96,72 @@ pub(crate) struct Granted {
     pub(crate) ends_at: Option<Timestamp>,
 }
 
-impl Asked {
-    /// Reads a scope (RFC 6749 section 3.3): values separated by single spaces.
-    pub(crate) fn parse(text: &str) -> Result<Self, OAuthError> {
-        let mut asked = Self {
-            text: text.to_owned(),
-            ..Self::default()
-        };
-        let invalid = || {
-            OAuthError::InvalidScope(
-                "the scope is not a list of role:NAME and object:operation".to_owned(),
-            )
-        };
-        if text.split(' ').count() > MAX_SCOPE_VALUES {
-            return Err(OAuthError::InvalidScope(
-                "the scope names too much".to_owned(),
-            ));
-        }
-        for value in text.split(' ') {
-            match value.strip_prefix("role:") {
-                Some(role) => asked.roles.insert(role.parse().map_err(|_| invalid())?),
-                None => asked
-                    .permissions
-                    .insert(value.parse().map_err(|_| invalid())?),
-            };
-        }
-        Ok(asked)
+impl Granted {
+    /// All of it as scope values, the roles too: by this a later refresh tells what was lost from what
+    /// never was.
+    pub(crate) fn values(&self) -> String {
+        let roles = self.roles.iter().map(|role| format!("role:{role}"));
+        let values = roles.chain(self.permissions.iter().map(ToString::to_string));
+        values.collect::<Vec<_>>().join(" ")
     }
 }
 
-/// What the holder of `assigned` gets, of what was `asked` for.
+/// Who holds what, and for whom a token is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Holder<'a> {
+    pub(crate) policy: &'a Policy,
+    /// The roles assigned, each with the end of its assignment.
+    pub(crate) assigned: &'a [(RoleName, Option<Timestamp>)],
+    /// Whether the token is for rolecall itself.
+    pub(crate) own_audience: bool,
+    /// The most that tokens through the client may carry.
+    pub(crate) ceiling: Option<&'a Asked>,
+    pub(crate) now: Timestamp,
+}
+
+/// What the holder gets at a log-in, of what was `asked` for.
 ///
 /// # Errors
 ///
 /// `invalid_scope` if something was asked for that the holder does not have.
-pub(crate) fn grant(
-    policy: &Policy,
-    assigned: &[(RoleName, Option<Timestamp>)],
-    asked: Option<&Asked>,
-    own_audience: bool,
-    now: Timestamp,
-) -> Result<Granted, OAuthError> {
-    let lasting: Vec<&(RoleName, Option<Timestamp>)> = assigned
-        .iter()
-        .filter(|(_, ends)| ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
-        .filter(|(role, _)| own_audience || !role.is_reserved())
-        .collect();
-    let mut roles = policy.closure(lasting.iter().map(|(role, _)| role));
-    // a token for somebody else never carries what is rolecall's own
-    roles.retain(|role| own_audience || !role.is_reserved());
-    let permissions = permissions_of(policy, &roles, own_audience);
-    let ends_at = lasting.iter().filter_map(|(_, ends)| *ends).min();
-    match asked {
-        None => Ok(Granted {
-            answer: joined(&permissions),
-            roles,
-            permissions,
-            narrowed: false,
-            ends_at,
-        }),
-        Some(asked) => {
-            refuse_beyond(asked, &roles, &permissions)?;
-            let ends_at = if asked.roles.is_empty() {
-                ends_at
-            } else {
-                shortest(policy, &lasting, asked)
-            };
-            Ok(narrow(policy, asked, roles, own_audience, ends_at))
-        }
-    }
+pub(crate) fn grant(holder: &Holder<'_>, asked: Option<&Asked>) -> Result<Granted, OAuthError> {
+    let held = Held::of(holder);
+    let Some(asked) = asked else {
+        return Ok(held.granted(holder));
+    };
+    refuse_beyond(asked, &held, &[])?;
+    Ok(held.narrow(holder.policy, asked).granted(holder))
 }
 
-fn permissions_of(
-    policy: &Policy,
-    roles: &BTreeSet<RoleName>,
-    own_audience: bool,
-) -> BTreeSet<Permission> {
-    let mut permissions = policy.permissions_of(roles);
-    permissions.retain(|permission| own_audience || !permission.is_reserved());
-    permissions
+/// What the holder gets at a refresh: what the session asked for, without what was lost since; `requested`
+/// narrows this one token.
+///
+/// # Errors
+///
+/// `invalid_scope` if something is requested that the session was never granted.
+pub(crate) fn regrant(
+    holder: &Holder<'_>,
+    session: &Opened,
+    requested: Option<&Asked>,
+) -> Result<Granted, OAuthError> {
+    let mut held = Held::of(holder);
+    if let Some(asked) = &session.asked {
+        held = held.narrow(holder.policy, asked);
+    }
+    if let Some(requested) = requested {
+        let known: Vec<&Asked> = [&session.asked, &session.granted]
+            .into_iter()
+            .flatten()
+            .collect();
+        refuse_beyond(requested, &held, &known)?;
+        held = held.narrow(holder.policy, requested);
+    }
+    Ok(held.granted(holder))
 }
 
 /// A value beyond what is held is refused, never dropped in silence.
-fn refuse_beyond(
-    asked: &Asked,
-    roles: &BTreeSet<RoleName>,
-    permissions: &BTreeSet<Permission>,
-) -> Result<(), OAuthError> {
-    let roles = asked
-        .roles
-        .difference(roles)
-        .map(|role| format!("role:{role}"));
-    let permissions = asked.permissions.difference(permissions);
-    let mut beyond = roles.chain(permissions.map(ToString::to_string));
-    match beyond.next() {
+fn refuse_beyond(asked: &Asked, held: &Held, known: &[&Asked]) -> Result<(), OAuthError> {
+    match asked.first_beyond(held, known) {
         Some(value) => Err(OAuthError::InvalidScope(format!(
             "{value} is not among what you hold"
         ))),
@@ -131,52 +169,115 @@ fn refuse_beyond(
     }
 }
 
-fn narrow(
-    policy: &Policy,
-    asked: &Asked,
-    whole: BTreeSet<RoleName>,
-    own_audience: bool,
-    ends_at: Option<Timestamp>,
-) -> Granted {
-    let roles = if asked.roles.is_empty() {
-        whole
-    } else {
-        policy.closure(&asked.roles)
-    };
-    let mut permissions = permissions_of(policy, &roles, own_audience);
-    if !asked.permissions.is_empty() {
-        permissions.retain(|permission| asked.permissions.contains(permission));
+/// Roles, closed under inheritance, and permissions that they give, perhaps narrowed.
+struct Held {
+    roles: BTreeSet<RoleName>,
+    permissions: BTreeSet<Permission>,
+    /// The values that the last narrowing named, as far as they are held.
+    named: Option<Asked>,
+    /// The roles that the token rests on, where it was narrowed by roles.
+    roots: Option<BTreeSet<RoleName>>,
+}
+
+impl Held {
+    fn of(holder: &Holder<'_>) -> Self {
+        let mut roles = holder.policy.closure(lasting(holder).map(|(role, _)| role));
+        // a token for somebody else never carries what is rolecall's own
+        roles.retain(|role| holder.own_audience || !role.is_reserved());
+        let mut permissions = holder.policy.permissions_of(&roles);
+        permissions.retain(|permission| holder.own_audience || !permission.is_reserved());
+        let whole = Self {
+            roles,
+            permissions,
+            named: None,
+            roots: None,
+        };
+        match holder.ceiling {
+            None => whole,
+            Some(ceiling) => {
+                let held = whole.narrow(holder.policy, ceiling);
+                // what the client may have at most is not what somebody asked for
+                Self {
+                    named: Some(Asked::default()),
+                    ..held
+                }
+            }
+        }
     }
-    let answer = if asked.permissions.is_subset(&permissions) {
-        asked.text.clone()
-    } else {
-        let roles = asked.roles.iter().map(|role| format!("role:{role}"));
-        let values = roles.chain(permissions.iter().map(ToString::to_string));
-        values.collect::<Vec<_>>().join(" ")
-    };
-    Granted {
-        roles,
-        permissions,
-        narrowed: true,
-        answer,
-        ends_at,
+
+    /// Keeps what is both held and asked for. Roles named become the active ones; permissions alone leave
+    /// the roles whole.
+    fn narrow(self, policy: &Policy, asked: &Asked) -> Self {
+        let named: BTreeSet<RoleName> = asked.roles.intersection(&self.roles).cloned().collect();
+        let (roles, roots) = if asked.roles.is_empty() {
+            (self.roles, self.roots)
+        } else {
+            let mut roles = policy.closure(&named);
+            roles.retain(|role| self.roles.contains(role));
+            (roles, Some(named.clone()))
+        };
+        let mut permissions = policy.permissions_of(&roles);
+        permissions.retain(|permission| {
+            self.permissions.contains(permission)
+                && (asked.permissions.is_empty() || asked.permissions.contains(permission))
+        });
+        let text = if named == asked.roles && asked.permissions.is_subset(&permissions) {
+            asked.text.clone()
+        } else {
+            let values = named.iter().map(|role| format!("role:{role}"));
+            let values = values.chain(permissions.iter().map(ToString::to_string));
+            values.collect::<Vec<_>>().join(" ")
+        };
+        Self {
+            named: Some(Asked {
+                text,
+                roles: named,
+                permissions: asked.permissions.clone(),
+            }),
+            roles,
+            permissions,
+            roots,
+        }
+    }
+
+    fn granted(self, holder: &Holder<'_>) -> Granted {
+        let ends_at = match &self.roots {
+            None => lasting(holder).filter_map(|(_, ends)| *ends).min(),
+            Some(roots) => shortest(holder, roots),
+        };
+        let answer = match &self.named {
+            Some(asked) if !asked.text.is_empty() => asked.text.clone(),
+            _ => joined(&self.permissions),
+        };
+        Granted {
+            narrowed: self.named.is_some(),
+            roles: self.roles,
+            permissions: self.permissions,
+            answer,
+            ends_at,
+        }
     }
 }
 
-/// Each role asked for rests on the longest assignment that gives it; the token ends with the first of those.
-fn shortest(
-    policy: &Policy,
-    lasting: &[&(RoleName, Option<Timestamp>)],
-    asked: &Asked,
-) -> Option<Timestamp> {
+/// The assignments that a token may rest on.
+fn lasting<'a>(
+    holder: &Holder<'a>,
+) -> impl Iterator<Item = &'a (RoleName, Option<Timestamp>)> + use<'a> {
+    let (now, own_audience) = (holder.now, holder.own_audience);
+    holder
+        .assigned
+        .iter()
+        .filter(move |(_, ends)| ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
+        .filter(move |(role, _)| own_audience || !role.is_reserved())
+}
+
+/// Each root rests on the longest assignment that gives it; the token ends with the first of those.
+fn shortest(holder: &Holder<'_>, roots: &BTreeSet<RoleName>) -> Option<Timestamp> {
     let longest_for = |wanted: &RoleName| {
-        let giving = lasting
-            .iter()
-            .filter(|(role, _)| policy.path(role, wanted).is_some());
+        let giving = lasting(holder).filter(|(role, _)| holder.policy.path(role, wanted).is_some());
         giving.map(|(_, ends)| ends.unwrap_or(Timestamp::MAX)).max()
     };
-    asked
-        .roles
+    roots
         .iter()
         .filter_map(longest_for)
         .min()
@@ -225,7 +326,18 @@ mod tests {
 
     fn granted(roles: &[(&str, Option<i64>)], asked: Option<&str>) -> Result<Granted, OAuthError> {
         let asked = asked.map(|text| Asked::parse(text).unwrap());
-        grant(&policy(), &holding(roles), asked.as_ref(), true, NOW)
+        let (policy, assigned) = (policy(), holding(roles));
+        grant(&holder(&policy, &assigned), asked.as_ref())
+    }
+
+    fn holder<'a>(policy: &'a Policy, assigned: &'a [(RoleName, Option<Timestamp>)]) -> Holder<'a> {
+        Holder {
+            policy,
+            assigned,
+            own_audience: true,
+            ceiling: None,
+            now: NOW,
+        }
     }
 
     fn names(granted: &Granted) -> (String, String) {
@@ -323,12 +435,103 @@ mod tests {
     #[test]
     fn another_audience_never_gets_what_is_rolecalls_own() {
         let assigned = holding(&[("rolecall.admin", None), ("helper", None), ("reader", None)]);
-        let foreign = grant(&policy(), &assigned, None, false, NOW).unwrap();
+        let policy = policy();
+        let foreign = Holder {
+            own_audience: false,
+            ..holder(&policy, &assigned)
+        };
         assert_eq!(
-            names(&foreign),
+            names(&grant(&foreign, None).unwrap()),
             ("helper reader".into(), "items:read".into())
         );
         let asked = Asked::parse("rolecall.users:read").unwrap();
-        assert!(grant(&policy(), &assigned, Some(&asked), false, NOW).is_err());
+        assert!(grant(&foreign, Some(&asked)).is_err());
+    }
+
+    fn regranted(
+        roles: &[(&str, Option<i64>)],
+        asked: Option<&str>,
+        granted: &str,
+        requested: Option<&str>,
+    ) -> Result<Granted, OAuthError> {
+        let parse = |text: &str| Asked::parse(text).unwrap();
+        let session = Opened {
+            asked: asked.map(parse),
+            granted: Some(parse(granted)),
+        };
+        let (policy, assigned) = (policy(), holding(roles));
+        let requested = requested.map(parse);
+        regrant(&holder(&policy, &assigned), &session, requested.as_ref())
+    }
+
+    const EDITOR: &str = "role:editor role:reader items:read items:write";
+
+    #[test]
+    fn a_refresh_drops_what_was_lost_and_keeps_the_rest() {
+        let lost = regranted(&[("reader", None)], None, EDITOR, None).unwrap();
+        assert_eq!(names(&lost), ("reader".into(), "items:read".into()));
+        assert!(!lost.narrowed);
+        let asked = Some("items:read items:write");
+        let lost = regranted(&[("reader", None)], asked, EDITOR, None).unwrap();
+        assert_eq!(lost.answer, "items:read");
+    }
+
+    #[test]
+    fn a_refresh_whose_only_role_was_lost_does_not_fall_back_to_all_the_others() {
+        let lost = regranted(&[("reader", None)], Some("role:editor"), EDITOR, None).unwrap();
+        assert_eq!(names(&lost), (String::new(), String::new()));
+        assert!(lost.narrowed);
+        let lost = regranted(
+            &[("helper", None)],
+            Some("role:editor items:write"),
+            EDITOR,
+            None,
+        );
+        assert_eq!(names(&lost.unwrap()), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_refresh_gives_what_was_lost_as_less_and_refuses_what_never_was() {
+        let reader = [("reader", None)];
+        let lost = regranted(&reader, None, EDITOR, Some("items:read items:write")).unwrap();
+        assert_eq!(lost.answer, "items:read");
+        for never in ["rolecall.users:read", "role:ghost"] {
+            assert!(regranted(&reader, None, EDITOR, Some(never)).is_err());
+        }
+        let asked = Some("items:read");
+        let beyond = regranted(
+            &[("editor", None)],
+            asked,
+            "role:editor items:read",
+            Some("items:write"),
+        );
+        assert!(beyond.is_err(), "held, but never asked for");
+    }
+
+    #[test]
+    fn a_client_never_gets_more_than_its_own_scope() {
+        let assigned = holding(&[("editor", None), ("helper", None)]);
+        let (policy, ceiling) = (policy(), Asked::parse("items:read").unwrap());
+        let through = Holder {
+            ceiling: Some(&ceiling),
+            ..holder(&policy, &assigned)
+        };
+        let granted = grant(&through, None).unwrap();
+        assert_eq!(joined(&granted.permissions), "items:read");
+        assert!(granted.narrowed);
+        for beyond in ["items:write", "rolecall.users:read"] {
+            let asked = Asked::parse(beyond).unwrap();
+            assert!(grant(&through, Some(&asked)).is_err(), "{beyond}");
+        }
+        let by_role = Asked::parse("role:reader").unwrap();
+        let through = Holder {
+            ceiling: Some(&by_role),
+            ..through
+        };
+        let granted = grant(&through, None).unwrap();
+        assert_eq!(names(&granted), ("reader".into(), "items:read".into()));
+        let session = Opened::default();
+        let asked = Asked::parse("role:editor").unwrap();
+        assert!(regrant(&through, &session, Some(&asked)).is_err());
     }
 }

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     assignment_store::Assignment,
-    assignments::{self, Validity},
+    assignments::{self, Assignee, Validity},
     handlers::ListQuery,
 };
 use crate::{
@@ -120,13 +120,21 @@ pub(crate) async fn list_role_assignments(
     Segment(id): Segment<String>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
+    page(&app, Assignee::User(&id), &query).await
+}
+
+async fn page(
+    app: &App,
+    whose: Assignee<'_>,
+    query: &ListQuery,
+) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let limit = query.limit.0;
     let after = query
         .cursor
         .0
         .split_once('\n')
         .unwrap_or((query.cursor.0.as_str(), ""));
-    let assignments = assignments::list(&app, &id, after, "*", limit + 1).await?;
+    let assignments = assignments::list(app, whose, after, "*", limit + 1).await?;
     let key = |one: &Assignment| format!("{}\n{}", one.role, one.tenant);
     Ok(Json(Page::of(
         assignments,
@@ -152,7 +160,7 @@ pub(crate) async fn assign_role(
     assignments::assign(
         &app,
         Caller::Token(&caller),
-        &id,
+        Assignee::User(&id),
         &role,
         tenant,
         &validity.parse()?,
@@ -173,7 +181,55 @@ pub(crate) async fn unassign_role(
     Params(query): Params<TenantQuery>,
 ) -> Result<StatusCode, ApiError> {
     let tenant = query.tenant()?;
-    assignments::unassign(&app, Caller::Token(&caller), &id, &role, tenant).await?;
+    let whose = Assignee::User(&id);
+    assignments::unassign(&app, Caller::Token(&caller), whose, &role, tenant).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List a client's role assignments.
+#[utoipa::path(get, path = "/api/clients/{id}/roles", tag = "role assignments", params(("id" = String, Path), ListQuery), responses(
+    (status = 200, description = "A page of assignments", body = Page<AssignmentView>),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn list_client_role_assignments(
+    _: Require<may::ReadAssignments>,
+    State(app): State<App>,
+    Segment(id): Segment<String>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<Page<AssignmentView>>, ApiError> {
+    page(&app, Assignee::Client(&id), &query).await
+}
+
+/// Assign a role to a client, or replace the validity of an assignment.
+#[utoipa::path(put, path = "/api/clients/{id}/roles/{role}", tag = "role assignments",
+    params(("id" = String, Path), ("role" = String, Path), TenantQuery), request_body = AssignmentValidity, responses(
+    (status = 204, description = "Assigned"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn assign_role_to_client(
+    caller: Require<may::WriteAssignments>,
+    State(app): State<App>,
+    Segment((id, role)): Segment<(String, RoleName)>,
+    Params(query): Params<TenantQuery>,
+    Body(validity): Body<AssignmentValidity>,
+) -> Result<StatusCode, ApiError> {
+    let (whose, tenant) = (Assignee::Client(&id), query.tenant()?);
+    let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
+    assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take a role away from a client.
+#[utoipa::path(delete, path = "/api/clients/{id}/roles/{role}", tag = "role assignments",
+    params(("id" = String, Path), ("role" = String, Path), TenantQuery), responses(
+    (status = 204, description = "Not assigned any more"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn unassign_role_from_client(
+    caller: Require<may::WriteAssignments>,
+    State(app): State<App>,
+    Segment((id, role)): Segment<(String, RoleName)>,
+    Params(query): Params<TenantQuery>,
+) -> Result<StatusCode, ApiError> {
+    let (whose, tenant) = (Assignee::Client(&id), query.tenant()?);
+    assignments::unassign(&app, Caller::Token(&caller), whose, &role, tenant).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

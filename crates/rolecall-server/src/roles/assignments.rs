@@ -14,8 +14,9 @@ use crate::{
         views::rfc3339,
     },
     app::App,
+    clients::store as clients,
     error::{ApiError, FieldError},
-    store::Change,
+    store::{Change, Conn},
 };
 
 /// Who gives and takes roles needs this permission, whatever way they go.
@@ -29,34 +30,62 @@ pub(crate) struct Validity {
     pub(crate) reason: Option<String>,
 }
 
-/// Up to `limit` assignments of a user after `(role, tenant)`.
+/// Who is given a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Assignee<'a> {
+    /// A user, by id.
+    User(&'a str),
+    /// An OAuth client, by id.
+    Client(&'a str),
+}
+
+impl<'a> Assignee<'a> {
+    fn id(self) -> &'a str {
+        match self {
+            Self::User(id) | Self::Client(id) => id,
+        }
+    }
+
+    /// Whoever the path names must exist, and be of that kind.
+    async fn demand(self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
+        let (kind, found) = match self {
+            Self::User(id) => ("user", accounts::find_user(conn, id, now).await?.is_some()),
+            Self::Client(id) => ("client", clients::find(conn, id).await?.is_some()),
+        };
+        if found {
+            Ok(())
+        } else {
+            Err(ApiError::unknown(kind, &self.id()))
+        }
+    }
+}
+
+/// Up to `limit` assignments of a user or client after `(role, tenant)`.
 pub(crate) async fn list(
     app: &App,
-    user: &str,
+    whose: Assignee<'_>,
     after: (&str, &str),
     tenant: &str,
     limit: i64,
 ) -> Result<Vec<Assignment>, ApiError> {
     let mut conn = app.store().read().await?;
     let now = app.now();
-    accounts::find_user(&mut conn, user, now)
-        .await?
-        .ok_or_else(|| ApiError::unknown("user", &user))?;
-    Ok(assignment_store::list(&mut conn, user, after, tenant, limit).await?)
+    whose.demand(&mut conn, now).await?;
+    Ok(assignment_store::list(&mut conn, whose.id(), after, tenant, limit).await?)
 }
 
-/// Gives `role` to `user`, or replaces the validity of an assignment that is there.
+/// Gives `role`, or replaces the validity of an assignment that is there.
 pub(crate) async fn assign(
     app: &App,
     caller: Caller<'_>,
-    user: &str,
+    whose: Assignee<'_>,
     role: &RoleName,
     tenant: &str,
     validity: &Validity,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, WRITE).await?;
-        assign_in(change, &rights, caller, user, role, tenant, validity).await
+        assign_in(change, &rights, caller, whose, role, tenant, validity).await
     })
     .await
 }
@@ -66,14 +95,14 @@ pub(crate) async fn assign_in(
     change: &mut Change<'_>,
     rights: &Rights,
     caller: Caller<'_>,
-    user: &str,
+    whose: Assignee<'_>,
     role: &RoleName,
     tenant: &str,
     validity: &Validity,
 ) -> Result<(), ApiError> {
-    let now = change.now();
-    demand_user(change, user).await?;
-    demand_role(change, role).await?;
+    let (now, user) = (change.now(), whose.id());
+    whose.demand(change.conn(), now).await?;
+    demand_role(change, whose, role).await?;
     rights.cover([role])?;
     check_validity(validity, now)?;
     let before = assignment_store::find(change.conn(), user, role, tenant).await?;
@@ -108,17 +137,19 @@ pub(crate) async fn assign_in(
     Ok(())
 }
 
-/// Takes `role` from `user`.
+/// Takes `role` away.
 pub(crate) async fn unassign(
     app: &App,
     caller: Caller<'_>,
-    user: &str,
+    whose: Assignee<'_>,
     role: &RoleName,
     tenant: &str,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, WRITE).await?;
-        demand_user(change, user).await?;
+        let (now, user) = (change.now(), whose.id());
+        // the role that is taken away need not exist
+        whose.demand(change.conn(), now).await?;
         rights.cover([role])?;
         let lasting = lasting_admins(change).await?;
         if !assignment_store::delete(change, user, role, tenant).await? {
@@ -134,19 +165,14 @@ pub(crate) async fn unassign(
     .await
 }
 
-/// The user of the path must exist; the role that is taken away need not.
-async fn demand_user(change: &mut Change<'_>, user: &str) -> Result<(), ApiError> {
-    let now = change.now();
-    let found = accounts::find_user(change.conn(), user, now).await?;
-    found
-        .map(drop)
-        .ok_or_else(|| ApiError::unknown("user", &user))
-}
-
-async fn demand_role(change: &mut Change<'_>, role: &RoleName) -> Result<(), ApiError> {
+async fn demand_role(
+    change: &mut Change<'_>,
+    whose: Assignee<'_>,
+    role: &RoleName,
+) -> Result<(), ApiError> {
     let found = store::find_role(change.conn(), role).await?;
     found.ok_or_else(|| ApiError::unknown("role", role))?;
-    if role.as_str() == builtin::RESOURCE_SERVER {
+    if role.as_str() == builtin::RESOURCE_SERVER && matches!(whose, Assignee::User(_)) {
         let detail = format!("role `{role}` is for clients only");
         return Err(ApiError::rule("clients_only", detail, vec![role.clone()]));
     }

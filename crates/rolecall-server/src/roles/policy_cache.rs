@@ -45,6 +45,11 @@ impl PolicyCache {
         Ok(self.keep(revision, policy))
     }
 
+    /// The newest policy that was read.
+    pub(crate) fn latest(&self) -> Option<Arc<(Revision, Arc<Policy>)>> {
+        self.newest.load_full()
+    }
+
     /// Forgets what was read: after a backup was put back its revisions begin anew below those known here.
     pub(crate) fn forget(&self) {
         self.newest.store(None);

@@ -22,7 +22,6 @@ pub(crate) enum Actor {
     /// A user, over the API or by `--as`.
     User(String),
     /// An OAuth client.
-    #[expect(dead_code, reason = "clients come with the client registry")]
     Client(String),
     /// Somebody at the command line of the machine itself.
     CommandLine(String),

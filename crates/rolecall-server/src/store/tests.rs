@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, change, head};
-use crate::{accounts, audit, bootstrap, keys, recovery, roles, sessions, watch};
+use crate::{accounts, audit, bootstrap, clients, keys, recovery, roles, sessions, watch};
 
 #[path = "../../tests/it/support/postgres.rs"]
 mod postgres;
@@ -24,6 +24,7 @@ const MODULES: &[Module] = &[
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
+    ("clients/store.rs", clients::store::ALL),
     ("store/change.rs", change::ALL),
     ("store/head.rs", head::ALL),
     ("watch.rs", watch::ALL),

@@ -35,7 +35,11 @@ async fn the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
         answer.json["jwks_uri"],
         format!("{ISSUER}/.well-known/jwks.json")
     );
-    assert_eq!(answer.json["grant_types_supported"], json!(["password"]));
+    // what nobody may use is not offered
+    assert_eq!(
+        answer.json["grant_types_supported"],
+        json!(["password", "refresh_token"])
+    );
     // there is no authorization endpoint, and an empty list is not allowed (RFC 8414 section 3.2)
     assert_eq!(answer.json["response_types_supported"], json!(["none"]));
     assert_eq!(answer.json.get("authorization_endpoint"), None);

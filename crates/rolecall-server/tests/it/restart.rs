@@ -61,7 +61,7 @@ async fn a_database_of_a_newer_server_is_refused(app: TestApp) {
     app.db
         .execute(&format!(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             SELECT {newer}, 'of tomorrow', success, checksum, 0 FROM _sqlx_migrations"
+             SELECT {newer}, 'of tomorrow', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1"
         ))
         .await;
     let refused = app.builder().open().await.err().unwrap().to_string();

@@ -120,8 +120,8 @@ async fn a_grant_type_that_is_missing_or_unknown_is_refused(app: TestApp) {
         "Password",
         "password ",
         "authorization_code",
-        "refresh_token",
-        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "refresh token",
     ] {
         let answer = send_form(&app, format!("grant_type={unknown}&{rest}")).await;
         answer.oauth(400, "unsupported_grant_type");
@@ -265,7 +265,7 @@ async fn a_client_that_is_not_registered_is_refused_before_anything_is_counted(a
         let answer = ask().form(&form).send().await;
         answer.oauth(401, "invalid_client");
     }
-    let both = [good.as_slice(), &[("client_id", "app")]].concat();
+    let both = [good.as_slice(), &[("client_id", "other")]].concat();
     let ask_both = ask().header("authorization", "Basic YXBwOnNlY3JldA==");
     ask_both
         .form(&both)

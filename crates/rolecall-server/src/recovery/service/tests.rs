@@ -31,6 +31,7 @@ fn options(database: &Path) -> Options {
             registration_open: false,
             registration_roles: BTreeSet::new(),
             password_grant: true,
+            sessions: crate::sessions::service::SessionLimits::default(),
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
@@ -51,6 +52,8 @@ async fn token(app: &App) -> String {
     let request = grant::Request {
         username: "alice",
         password: "yourpassword",
+        asker: &crate::oauth::client_auth::Asker::FirstParty,
+        ceiling: None,
         scope: None,
         audience: ISSUER,
         address: "192.0.2.1",

@@ -102,12 +102,20 @@ impl Database {
 
     /// Changes the database behind the server's back.
     pub(crate) async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    /// Whether the database itself refuses a change.
+    pub(crate) async fn refuses(&self, sql: &str) -> bool {
+        self.try_execute(sql).await.is_err()
+    }
+
+    async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
             Pool::Sqlite(pool) => sqlx::query(sql).execute(pool).await.map(drop),
             Pool::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop),
         }
-        .unwrap();
     }
 }
 

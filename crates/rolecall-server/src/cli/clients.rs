@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use rolecall_core::RoleName;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::{
+    CliError,
+    arguments::ClientCommand,
+    context::Context,
+    output::{print_json, print_table, printable, said, write_out},
+};
+use crate::clients::{
+    handlers::{ClientView, CreatedClientView},
+    registration::Wanted,
+    service,
+    store::Listed,
+};
+
+const PAGE: i64 = 200;
+
+pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<(), CliError> {
+    match command {
+        ClientCommand::Add {
+            name,
+            grants,
+            audiences,
+            scope,
+            roles,
+            public,
+            redirect_uris,
+        } => {
+            let wanted = Wanted {
+                name: name.clone(),
+                grants: grants.clone(),
+                audiences: audiences.clone(),
+                scope: scope.clone(),
+                redirect_uris: redirect_uris.clone(),
+                public: *public,
+            };
+            add(context, &wanted, roles).await
+        }
+        ClientCommand::List => {
+            context.demand("rolecall.clients:read").await?;
+            list(context).await
+        }
+        ClientCommand::RotateSecret {
+            name,
+            overlap_hours,
+        } => {
+            let id = client_id(context, name).await?;
+            let overlap = Duration::from_hours(*overlap_hours);
+            let caller = context.caller();
+            let secret = service::rotate_secret(&context.app, caller, &id, overlap).await?;
+            let secret = secret.expose_secret();
+            if context.json {
+                return print_json(&json!({ "client_id": id, "client_secret": secret }));
+            }
+            write_out(&format!(
+                "client_secret  {secret}\n\nIt is shown this once; the one before works {overlap_hours} hours yet.\n"
+            ))
+        }
+        ClientCommand::Delete { name } => {
+            let id = client_id(context, name).await?;
+            service::delete(&context.app, context.caller(), &id).await?;
+            said(
+                context.json,
+                &format!("client `{}` deleted", printable(name)),
+            )
+        }
+    }
+}
+
+async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(), CliError> {
+    let caller = context.caller();
+    let (client, secret) = service::create(&context.app, caller, wanted, roles).await?;
+    if context.json {
+        return print_json(&json!(CreatedClientView::new(client, secret.as_ref())));
+    }
+    let mut text = format!("client_id      {}\n", client.client.id);
+    if let Some(secret) = &secret {
+        text.push_str("client_secret  ");
+        text.push_str(secret.expose_secret());
+        text.push_str("\n\nThe secret is shown this once.\n");
+    }
+    write_out(&text)
+}
+
+async fn all(context: &Context) -> Result<Vec<Listed>, CliError> {
+    let mut clients: Vec<Listed> = Vec::new();
+    loop {
+        let after = clients
+            .last()
+            .map_or_else(String::new, |last| last.client.id.clone());
+        let page = service::list(&context.app, &after, PAGE).await?;
+        let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
+        clients.extend(page);
+        if last {
+            return Ok(clients);
+        }
+    }
+}
+
+async fn list(context: &Context) -> Result<(), CliError> {
+    let clients = all(context).await?;
+    if context.json {
+        let views = clients.into_iter().map(ClientView::from);
+        return print_json(&views.map(|view| json!(view)).collect());
+    }
+    let row = |Listed { client, roles }: Listed| {
+        let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
+        let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        vec![
+            client.name,
+            if client.public {
+                "public"
+            } else {
+                "confidential"
+            }
+            .to_owned(),
+            grants.join(", "),
+            roles.join(", "),
+            client.audiences.join(", "),
+            client.id,
+        ]
+    };
+    print_table(
+        &["client", "kind", "grants", "roles", "audiences", "id"],
+        clients.into_iter().map(row).collect(),
+    )
+}
+
+/// The id of the client with this name, or with this id.
+async fn client_id(context: &Context, name: &str) -> Result<String, CliError> {
+    let found = service::find_id(&context.app, name).await?;
+    found.ok_or_else(|| CliError::Refused(format!("no client `{}`", printable(name))))
+}

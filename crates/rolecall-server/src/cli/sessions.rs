@@ -1,0 +1,71 @@
+use serde_json::json;
+
+use super::{
+    CliError,
+    arguments::SessionCommand,
+    context::Context,
+    output::{print_json, print_table, printable, said},
+};
+use crate::{
+    accounts::{service as users, views::rfc3339},
+    sessions::{handlers::SessionView, service, store::Shown},
+};
+
+const PAGE: i64 = 200;
+
+pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
+    match command {
+        SessionCommand::List { user } => {
+            context.demand("rolecall.users:read").await?;
+            list(context, user).await
+        }
+        SessionCommand::End { user, session } => {
+            let id = context.user_id(user).await?;
+            let (app, caller) = (&context.app, context.caller());
+            let name = printable(user);
+            if let Some(session) = session {
+                service::end_of(app, caller, &id, session).await?;
+                said(context.json, &format!("session of `{name}` ended"))
+            } else {
+                users::end_sessions(app, caller, &id).await?;
+                said(context.json, &format!("all sessions of `{name}` ended"))
+            }
+        }
+    }
+}
+
+async fn list(context: &Context, user: &str) -> Result<(), CliError> {
+    let id = context.user_id(user).await?;
+    let mut sessions: Vec<Shown> = Vec::new();
+    loop {
+        let after = sessions
+            .last()
+            .map_or_else(String::new, |last| last.id.clone());
+        let page = service::list(&context.app, &id, &after, PAGE).await?;
+        let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
+        sessions.extend(page);
+        if last {
+            break;
+        }
+    }
+    if context.json {
+        let views = sessions
+            .into_iter()
+            .map(|session| SessionView::new(session, None));
+        return print_json(&views.map(|view| json!(view)).collect());
+    }
+    let row = |session: Shown| {
+        vec![
+            session.id,
+            session.client_id,
+            session.address,
+            rfc3339(session.created_at),
+            rfc3339(session.last_used_at),
+            rfc3339(session.expires_at),
+        ]
+    };
+    print_table(
+        &["session", "client", "address", "since", "last used", "ends"],
+        sessions.into_iter().map(row).collect(),
+    )
+}

@@ -1,0 +1,219 @@
+//! What a client may be: the rules for what its administrator asks for.
+
+use std::collections::BTreeSet;
+
+use super::store::{Client, GrantType};
+use crate::{
+    error::{ApiError, FieldError},
+    oauth::scope::Asked,
+};
+
+const MAX_NAME: usize = 100;
+const MAX_LIST: usize = 20;
+const MAX_ITEM: usize = 500;
+
+/// A client as somebody asks for it, not yet checked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) grants: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) public: bool,
+}
+
+impl Wanted {
+    /// What of `client` is as it was.
+    pub(crate) fn of(client: &Client) -> Self {
+        Self {
+            name: client.name.clone(),
+            grants: client.grants.iter().map(ToString::to_string).collect(),
+            audiences: client.audiences.clone(),
+            scope: client.scope.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            public: client.public,
+        }
+    }
+
+    /// Checks everything, and writes it into `client`.
+    pub(crate) fn apply(&self, client: &mut Client) -> Result<(), ApiError> {
+        client.name = name(&self.name)?;
+        client.grants = grants(&self.grants, self.public)?;
+        client.audiences = list("audiences", &self.audiences, is_audience)?;
+        client.redirect_uris = list("redirect_uris", &self.redirect_uris, is_redirect_uri)?;
+        client.scope = self.scope.as_deref().map(scope).transpose()?;
+        client.public = self.public;
+        Ok(())
+    }
+}
+
+fn refused(member: &str, msg: impl Into<String>) -> ApiError {
+    ApiError::Invalid(FieldError::body(member, "value_error", msg))
+}
+
+/// A name is shown to people and stands in tokens as `username`.
+fn name(text: &str) -> Result<String, ApiError> {
+    let fits = !text.is_empty()
+        && text.trim() == text
+        && text.chars().count() <= MAX_NAME
+        && !text.chars().any(char::is_control);
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(refused(
+            "name",
+            format!(
+                "name is 1 to {MAX_NAME} characters, none of them a control character, with no space around them"
+            ),
+        ))
+    }
+}
+
+fn grants(names: &[String], public: bool) -> Result<BTreeSet<GrantType>, ApiError> {
+    let mut grants = BTreeSet::new();
+    for name in names {
+        let grant: GrantType = name
+            .parse()
+            .map_err(|problem| refused("grants", format!("grants: {problem}")))?;
+        if grant == GrantType::ClientCredentials && public {
+            let msg = "grants: a public client has no secret and cannot act for itself";
+            return Err(refused("grants", msg));
+        }
+        grants.insert(grant);
+    }
+    Ok(grants)
+}
+
+fn scope(text: &str) -> Result<String, ApiError> {
+    match Asked::parse(text) {
+        Ok(asked) => Ok(asked.text),
+        Err(_) => Err(refused(
+            "scope",
+            "scope is a list of role:NAME and object:operation with single spaces between",
+        )),
+    }
+}
+
+fn list(
+    member: &str,
+    items: &[String],
+    fits: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, ApiError> {
+    if items.len() > MAX_LIST {
+        return Err(refused(
+            member,
+            format!("{member} has at most {MAX_LIST} items"),
+        ));
+    }
+    for (index, item) in items.iter().enumerate() {
+        if item.len() > MAX_ITEM || !fits(item) || items.iter().take(index).any(|one| one == item) {
+            let what = match member {
+                "audiences" => {
+                    "is twice there, or not an audience: printable ASCII without spaces, quotes and backslashes"
+                }
+                _ => {
+                    "is twice there, or not a redirect URI: https, http on a loopback address, or a scheme of the application's own such as com.example.app; absolute, without fragment and wildcard"
+                }
+            };
+            return Err(refused(member, format!("{member}: item {index} {what}")));
+        }
+    }
+    Ok(items.to_vec())
+}
+
+fn is_audience(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'))
+}
+
+/// RFC 9700 section 2.6 and RFC 8252 section 7.
+fn is_redirect_uri(text: &str) -> bool {
+    if !text.is_ascii() || text.contains(['#', '*', '\\']) || text.contains(char::is_whitespace) {
+        return false;
+    }
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let authority = rest.strip_prefix("//").and_then(|rest| {
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        rest.get(..end)
+    });
+    match (scheme, authority) {
+        ("https", Some(host)) => !host.is_empty() && !host.contains('@'),
+        ("http", Some(host)) => {
+            let loopback = ["127.0.0.1", "[::1]"];
+            loopback.iter().any(|name| {
+                host.strip_prefix(name)
+                    .is_some_and(|port| port.is_empty() || is_port(port))
+            })
+        }
+        (scheme, _) => {
+            scheme.contains('.')
+                && scheme
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte))
+                && rest.len() > 1
+        }
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.strip_prefix(':')
+        .is_some_and(|digits| digits.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn o058_a_redirect_uri_that_leads_elsewhere_is_refused() {
+        for wrong in [
+            "http://app.example/cb",
+            "http://localhost.evil.example/cb",
+            "http://127.0.0.1.evil.example/cb",
+            "http://127.0.0.1:port/cb",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "/cb",
+            "cb",
+            "",
+            "https://",
+            "https://*.app.example/cb",
+            "https://app.example/cb#fragment",
+            "https://user@app.example/cb",
+            "https://app.example/a b",
+            "https://app.example\\@evil.example",
+        ] {
+            assert!(!is_redirect_uri(wrong), "{wrong}");
+        }
+        for right in [
+            "https://app.example/cb?a=b",
+            "http://127.0.0.1:4711/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]:80/cb",
+            "com.example.app:/oauth",
+        ] {
+            assert!(is_redirect_uri(right), "{right}");
+        }
+    }
+
+    #[test]
+    fn an_audience_has_no_character_that_a_header_or_a_log_would_trip_over() {
+        for wrong in ["", "a b", "a\"b", "a\\b", "a\nb", "ä"] {
+            assert!(!is_audience(wrong), "{wrong:?}");
+        }
+        assert!(is_audience("https://api.example/v1") && is_audience("billing"));
+    }
+
+    #[test]
+    fn a_public_client_does_not_act_for_itself() {
+        let asked = ["client_credentials".to_owned()];
+        assert!(grants(&asked, true).is_err());
+        assert!(grants(&asked, false).is_ok());
+        assert!(grants(&["implicit".to_owned()], false).is_err());
+    }
+}

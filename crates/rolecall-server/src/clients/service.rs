@@ -1,0 +1,249 @@
+//! The rules for OAuth clients.
+
+use std::time::Duration;
+
+use rolecall_core::{FloorKind, RoleName};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::{
+    registration::Wanted,
+    secret,
+    store::{self, Client, Listed},
+};
+use crate::{
+    accounts::authority::{Caller, Rights},
+    app::App,
+    error::ApiError,
+    ids,
+    oauth::scope::Asked,
+    roles::{
+        assignment_store,
+        assignments::{self, Assignee, Validity},
+    },
+    sessions,
+    store::Change,
+};
+
+const WRITE: &str = "rolecall.clients:write";
+/// A secret that was replaced works this much longer, unless somebody says otherwise.
+pub(crate) const OVERLAP: Duration = Duration::from_hours(24);
+
+/// What of a client is to change; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) name: Option<String>,
+    pub(crate) grants: Option<Vec<String>>,
+    pub(crate) audiences: Option<Vec<String>>,
+    pub(crate) scope: crate::extract::Change<String>,
+    pub(crate) redirect_uris: Option<Vec<String>>,
+}
+
+/// Up to `limit` clients after `after`.
+pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Listed>, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    Ok(store::list(&mut conn, after, "", limit, now).await?)
+}
+
+pub(crate) async fn get(app: &App, id: &str) -> Result<Listed, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let found = store::list(&mut conn, "", id, 1, now).await?.pop();
+    // an empty id would mean any
+    found
+        .filter(|found| found.client.id == id)
+        .ok_or_else(|| ApiError::unknown("client", &id))
+}
+
+/// The id of the client with this name, or with this id.
+pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, ApiError> {
+    let mut conn = app.store().read().await?;
+    match store::find_by_name(&mut conn, name).await? {
+        Some(id) => Ok(Some(id)),
+        None => Ok(store::find(&mut conn, name).await?.map(|client| client.id)),
+    }
+}
+
+/// Makes a client; a confidential one with its secret, which nobody sees again.
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    wanted: &Wanted,
+    roles: &[RoleName],
+) -> Result<(Listed, Option<SecretString>), ApiError> {
+    let secret = if wanted.public {
+        None
+    } else {
+        Some(secret::generate().map_err(ApiError::internal)?)
+    };
+    let hash = secret
+        .as_ref()
+        .map(|secret| secret::hash(secret.expose_secret()));
+    let now = app.now();
+    let mut client = Client {
+        id: ids::new_id(now).map_err(ApiError::internal)?,
+        name: String::new(),
+        public: wanted.public,
+        grants: std::collections::BTreeSet::new(),
+        audiences: Vec::new(),
+        scope: None,
+        redirect_uris: Vec::new(),
+        secret_hash: hash,
+        previous_secret: None,
+        created_at: now,
+        updated_at: now,
+    };
+    wanted.apply(&mut client)?;
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        if !roles.is_empty() {
+            Rights::demand(app, change, caller, assignments::WRITE).await?;
+        }
+        refuse_taken(change, &client).await?;
+        store::insert(change, &client).await?;
+        change.tell(json!({ "action": "client.created", "client": client.id }));
+        let (whose, always) = (Assignee::Client(&client.id), Validity::default());
+        for role in roles {
+            assignments::assign_in(change, &rights, caller, whose, role, "", &always).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok((get(app, &client.id).await?, secret))
+}
+
+/// Changes a client. What it may do less of ends at once on tokens issued through it.
+pub(crate) async fn update(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    changes: &Changes,
+) -> Result<Listed, ApiError> {
+    app.change(caller, async |change| {
+        let before = demand_on(app, change, caller, id).await?;
+        let mut wanted = Wanted::of(&before);
+        let set = |list: &mut Vec<String>, to: &Option<Vec<String>>| {
+            if let Some(to) = to {
+                list.clone_from(to);
+            }
+        };
+        set(&mut wanted.grants, &changes.grants);
+        set(&mut wanted.audiences, &changes.audiences);
+        set(&mut wanted.redirect_uris, &changes.redirect_uris);
+        if let Some(name) = &changes.name {
+            wanted.name.clone_from(name);
+        }
+        match &changes.scope {
+            crate::extract::Change::Keep => {}
+            crate::extract::Change::Clear => wanted.scope = None,
+            crate::extract::Change::Set(scope) => wanted.scope = Some(scope.clone()),
+        }
+        let mut after = before.clone();
+        wanted.apply(&mut after)?;
+        if after == before {
+            return Ok(());
+        }
+        if after.name != before.name {
+            refuse_taken(change, &after).await?;
+        }
+        store::update(change, &after).await?;
+        if is_narrowed(&before, &after) || after.name != before.name {
+            change.raise_floor(FloorKind::Client, id);
+        }
+        change.tell(json!({ "action": "client.updated", "client": id }));
+        Ok(())
+    })
+    .await?;
+    get(app, id).await
+}
+
+/// Whether tokens through the client could carry less than before, or be for fewer.
+fn is_narrowed(before: &Client, after: &Client) -> bool {
+    let scope = match (&before.scope, &after.scope) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(before), Some(after)) => {
+            let values = |text: &str| Asked::parse_any(text).unwrap_or_default();
+            !values(before).is_within(&values(after))
+        }
+    };
+    let issuer_only = |client: &Client| client.audiences.is_empty();
+    let audiences = !issuer_only(before)
+        && before
+            .audiences
+            .iter()
+            .any(|one| !after.audiences.contains(one));
+    scope || audiences || !before.grants.is_subset(&after.grants)
+}
+
+/// Puts a new secret in force; the old one works for `overlap` yet.
+pub(crate) async fn rotate_secret(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    overlap: Duration,
+) -> Result<SecretString, ApiError> {
+    let secret = secret::generate().map_err(ApiError::internal)?;
+    let hash = secret::hash(secret.expose_secret());
+    app.change(caller, async |change| {
+        let client = demand_on(app, change, caller, id).await?;
+        let Some(previous) = client.secret_hash.filter(|_| !client.public) else {
+            let detail = format!("client `{}` is public: it has no secret", client.name);
+            return Err(ApiError::rule("public_client", detail, Vec::new()));
+        };
+        let ends_at = change.now().plus(overlap);
+        let previous = (!overlap.is_zero()).then_some((previous.as_str(), ends_at));
+        store::set_secret(change, id, &hash, previous).await?;
+        change.tell(json!({ "action": "client.secret_rotated", "client": id }));
+        Ok(())
+    })
+    .await?;
+    Ok(secret)
+}
+
+/// Deletes a client with its role assignments; log-ins through it end, and so do its tokens.
+pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        if store::find(change.conn(), id).await?.is_none() {
+            return Ok(());
+        }
+        cover(change, &rights, id).await?;
+        sessions::store::end_of_client(change, id).await?;
+        store::delete(change, id).await?;
+        change.raise_floor(FloorKind::Client, id);
+        change.raise_floor(FloorKind::Subject, id);
+        change.tell(json!({ "action": "client.deleted", "client": id }));
+        Ok(())
+    })
+    .await
+}
+
+async fn refuse_taken(change: &mut Change<'_>, client: &Client) -> Result<(), ApiError> {
+    let found = store::find_by_name(change.conn(), &client.name).await?;
+    match found {
+        Some(id) if id != client.id => Err(ApiError::already_there("client", &client.name)),
+        _ => Ok(()),
+    }
+}
+
+async fn demand_on(
+    app: &App,
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<Client, ApiError> {
+    let rights = Rights::demand(app, change, caller, WRITE).await?;
+    let client = store::find(change.conn(), id).await?;
+    let client = client.ok_or_else(|| ApiError::unknown("client", &id))?;
+    cover(change, &rights, id).await?;
+    Ok(client)
+}
+
+/// The delegation limit on a client: whoever has its secret acts as it.
+async fn cover(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
+    let now = change.now();
+    let roles = assignment_store::roles_of(change.conn(), id, now).await?;
+    rights.cover(&roles)
+}

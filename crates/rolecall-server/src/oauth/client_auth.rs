@@ -1,0 +1,105 @@
+//! Which client asks, and the proof of it: alike at `/token`, `/revoke` and `/introspect`.
+
+use http::HeaderMap;
+use secrecy::ExposeSecret as _;
+
+use super::{basic, error::OAuthError, form::Form};
+use crate::{
+    app::App,
+    clients::{
+        secret,
+        store::{self, Client, GrantType},
+    },
+    throttle::client_key,
+};
+
+/// The client of a log-in without one.
+pub(crate) const FIRST_PARTY: &str = "rolecall";
+
+/// Who asks at an OAuth endpoint.
+#[derive(Debug)]
+pub(crate) enum Asker {
+    /// No client: rolecall's own log-in.
+    FirstParty,
+    /// A client: one that proved itself, or a public one.
+    Client(Box<Client>),
+}
+
+impl Asker {
+    /// As tokens and sessions name it.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::FirstParty => FIRST_PARTY,
+            Self::Client(client) => &client.id,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Option<&Client> {
+        match self {
+            Self::FirstParty => None,
+            Self::Client(client) => Some(client),
+        }
+    }
+
+    /// Whether a log-in through it may be refreshed.
+    pub(crate) fn may_refresh(&self) -> bool {
+        self.client()
+            .is_none_or(|client| client.grants.contains(&GrantType::RefreshToken))
+    }
+}
+
+/// Finds out which client asks. Empty credentials mean none: Swagger UI sends them.
+///
+/// # Errors
+///
+/// `invalid_client` alike for an unknown client and a wrong secret, `invalid_request` for two proofs.
+pub(crate) async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    address: &str,
+) -> Result<Asker, OAuthError> {
+    let basic = basic::client_credentials(headers)?;
+    let (in_body, secret_in_body) = (form.get("client_id"), form.get("client_secret"));
+    let (id, secret, by_basic) = match (&basic, in_body, secret_in_body) {
+        (None, None, None) => return Ok(Asker::FirstParty),
+        (Some(_), _, Some(_)) => {
+            return Err(OAuthError::InvalidRequest(
+                "a client may authenticate in one way only",
+            ));
+        }
+        (Some(basic), Some(id), None) if *id != basic.id => {
+            return Err(OAuthError::InvalidRequest(
+                "client_id is another one than that of the Authorization header",
+            ));
+        }
+        (Some(basic), _, None) => (basic.id.as_str(), basic.secret.expose_secret(), true),
+        (None, Some(id), secret) => (id, secret.unwrap_or_default(), false),
+        (None, None, Some(_)) => return Err(OAuthError::InvalidClient { basic: false }),
+    };
+    let parts = app.parts();
+    let (key, now) = (client_key(id, address), parts.clock.monotonic());
+    if let Some(retry_after) = parts.failing_clients.retry_after(&key, now) {
+        return Err(OAuthError::TooMany { retry_after });
+    }
+    // no id of ours, and PostgreSQL takes no NUL
+    let client = if id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        store::find(&mut app.store().read().await?, id).await?
+    } else {
+        None
+    };
+    if let Some(client) = client.filter(|client| is_proven(app, client, secret)) {
+        return Ok(Asker::Client(Box::new(client)));
+    }
+    parts.failing_clients.failed(&key, now);
+    Err(OAuthError::InvalidClient { basic: by_basic })
+}
+
+/// A public client has nothing to prove with, and must not pretend to.
+fn is_proven(app: &App, client: &Client, secret: &str) -> bool {
+    if client.public {
+        secret.is_empty()
+    } else {
+        secret::is_one_of(secret, client.secrets_at(app.now()))
+    }
+}

@@ -1,0 +1,54 @@
+//! The client credentials grant (RFC 6749 section 4.4): a client acts for itself.
+
+use rolecall_core::SubjectKind;
+
+use super::{
+    error::OAuthError,
+    issue::{self, Basis, Issued},
+    scope::{Asked, Holder, grant},
+};
+use crate::{accounts::subject, app::App, clients::store::Client};
+
+/// What `POST /token` was asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) client: &'a Client,
+    /// The most that the client may be given.
+    pub(crate) ceiling: Option<Asked>,
+    pub(crate) scope: Option<Asked>,
+    pub(crate) audience: &'a str,
+}
+
+/// Issues an access token with what the client itself holds; no refresh token, it can always ask again.
+pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+    if request.client.public {
+        return Err(OAuthError::UnauthorizedClient);
+    }
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let subject = subject::read(&mut conn, &request.client.id, now).await?;
+    let subject = subject.filter(|subject| subject.kind == SubjectKind::Client);
+    let subject = subject.ok_or(OAuthError::InvalidClient { basic: false })?;
+    let policy = app
+        .policy()
+        .at_least(&mut conn, subject.head.policy_revision)
+        .await?;
+    let holder = Holder {
+        policy: &policy.1,
+        assigned: &subject.roles,
+        own_audience: request.audience == app.settings().issuer,
+        ceiling: request.ceiling.as_ref(),
+        now,
+    };
+    let granted = grant(&holder, request.scope.as_ref())?;
+    issue::access_token(
+        app,
+        &Basis {
+            subject: &subject,
+            client_id: &request.client.id,
+            audience: request.audience,
+            granted: &granted,
+            session: None,
+            now,
+        },
+    )
+}

@@ -1,0 +1,144 @@
+//! Token introspection (RFC 7662).
+
+use http::HeaderMap;
+use rolecall::token::VerifiedClaims;
+use rolecall_core::{Audience, Permission, SubjectKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    client_auth::{self, Asker},
+    error::OAuthError,
+    form::Form,
+    known_token::{Known, look_up},
+};
+use crate::{accounts::subject, app::App, clients::store::Client, error::ApiError};
+
+const PERMISSION: &str = "rolecall.tokens:introspect";
+
+/// Whether a token is active, and what it says.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Introspection {
+    active: bool,
+    #[serde(flatten)]
+    token: Option<IntrospectedToken>,
+}
+
+/// What an active token says.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IntrospectedToken {
+    token_type: &'static str,
+    /// The permissions.
+    scope: String,
+    client_id: String,
+    username: String,
+    sub: String,
+    /// `user` or `client`.
+    subject_kind: &'static str,
+    aud: String,
+    iss: String,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    roles: Vec<String>,
+}
+
+impl IntrospectedToken {
+    fn new(app: &App, claims: VerifiedClaims) -> Self {
+        let scope = if claims.has_scope {
+            claims.scope
+        } else {
+            scope_of_roles(app, &claims.roles)
+        };
+        Self {
+            token_type: "Bearer",
+            scope,
+            client_id: claims.client_id,
+            username: claims.username,
+            sub: claims.sub,
+            subject_kind: match claims.subject_kind {
+                SubjectKind::User => "user",
+                SubjectKind::Client => "client",
+            },
+            aud: match claims.aud {
+                Audience::One(one) => one,
+                Audience::Many(many) => many.join(" "),
+            },
+            iss: claims.iss,
+            exp: claims.exp,
+            iat: claims.iat,
+            jti: claims.jti,
+            sid: claims.sid,
+            roles: claims.roles,
+        }
+    }
+}
+
+/// The permissions of a token that was too long to carry them.
+fn scope_of_roles(app: &App, roles: &[String]) -> String {
+    let roles: Vec<_> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+    let permissions = app.policy().latest().map(|policy| {
+        let permissions = policy.1.permissions_of(&roles);
+        let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+        names.join(" ")
+    });
+    permissions.unwrap_or_default()
+}
+
+/// Says whether the token in the form is active for the client that asks.
+pub(crate) async fn introspect(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    address: &str,
+) -> Result<Introspection, OAuthError> {
+    let asker = client_auth::authenticate(app, headers, form, address).await?;
+    let Asker::Client(client) = asker else {
+        return Err(OAuthError::InvalidClient { basic: true });
+    };
+    demand_permission(app, &client).await?;
+    let token = form
+        .get("token")
+        .ok_or(OAuthError::InvalidRequest("token is missing"))?;
+    let claims = match look_up(app, token).await? {
+        Some(Known::Access(claims)) if is_for(app, &client, &claims) => claims,
+        // a resource server has no business with refresh tokens
+        _ => return Ok(Introspection::default()),
+    };
+    Ok(Introspection {
+        active: true,
+        token: Some(IntrospectedToken::new(app, *claims)),
+    })
+}
+
+fn is_for(app: &App, client: &Client, claims: &VerifiedClaims) -> bool {
+    if client.audiences.is_empty() {
+        claims.aud.contains(&app.settings().issuer)
+    } else {
+        client.audiences.iter().any(|own| claims.aud.contains(own))
+    }
+}
+
+/// The client shows its secret here, not a token: what it may do is read from the database.
+async fn demand_permission(app: &App, client: &Client) -> Result<(), OAuthError> {
+    let permission: Permission = PERMISSION.parse().map_err(ApiError::internal)?;
+    if client.public {
+        return Err(OAuthError::InvalidClient { basic: true });
+    }
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let subject = subject::read(&mut conn, &client.id, now).await?;
+    let subject = subject.ok_or(OAuthError::InvalidClient { basic: true })?;
+    let policy = app
+        .policy()
+        .at_least(&mut conn, subject.head.policy_revision)
+        .await?;
+    let roles = subject.roles.iter().map(|(role, _)| role);
+    if policy.1.permissions_of(roles).contains(&permission) {
+        Ok(())
+    } else {
+        Err(OAuthError::Failed(ApiError::Lacks(Some(permission))))
+    }
+}

@@ -1,0 +1,102 @@
+//! Making an access token (RFC 9068) of what was granted.
+
+use std::time::Duration;
+
+use rolecall_core::{AccessClaims, Audience, Timestamp};
+
+use super::{error::OAuthError, scope::Granted};
+use crate::{accounts::subject::Subject, app::App, error::ApiError, ids};
+
+/// What the token endpoint answers.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) lifetime: Duration,
+    pub(crate) scope: String,
+    pub(crate) refresh_token: Option<String>,
+}
+
+/// Whom and what a token is made for.
+pub(crate) struct Basis<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) client_id: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) granted: &'a Granted,
+    /// The session, and when its user logged in.
+    pub(crate) session: Option<(&'a str, Timestamp)>,
+    pub(crate) now: Timestamp,
+}
+
+/// Makes and signs an access token.
+///
+/// # Errors
+///
+/// `invalid_scope` if it would be too long.
+pub(crate) fn access_token(app: &App, basis: &Basis<'_>) -> Result<Issued, OAuthError> {
+    let claims = claims(app, basis)?;
+    let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
+    Ok(Issued {
+        access_token: sign(app, claims, basis.granted)?,
+        lifetime,
+        scope: basis.granted.answer.clone(),
+        refresh_token: None,
+    })
+}
+
+fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
+    let settings = app.settings();
+    let (now, granted) = (basis.now, basis.granted);
+    let latest = now.plus(settings.access_ttl);
+    let exp = granted
+        .ends_at
+        .map_or(latest, |ends| ends.min(latest))
+        .seconds();
+    let permissions: Vec<String> = granted
+        .permissions
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Ok(AccessClaims {
+        iss: settings.issuer.clone(),
+        sub: basis.subject.id.clone(),
+        subject_kind: basis.subject.kind,
+        aud: Audience::One(basis.audience.to_owned()),
+        client_id: basis.client_id.to_owned(),
+        iat: now.seconds(),
+        exp,
+        jti: ids::random_token(160).map_err(ApiError::internal)?,
+        sid: basis.session.map(|(sid, _)| sid.to_owned()),
+        auth_time: basis.session.map(|(_, opened)| opened.seconds()),
+        username: basis.subject.username.clone(),
+        roles: granted.roles.iter().map(ToString::to_string).collect(),
+        scope: Some(permissions.join(" ")),
+        tenant: None,
+        narrowed: granted.narrowed,
+        rev: basis.subject.head.revision,
+        era: basis.subject.head.era.clone(),
+    })
+}
+
+/// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
+/// from the roles.
+fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String, OAuthError> {
+    let signer = app.parts().signer.load();
+    let longest = app.settings().max_token_bytes;
+    let token = signer.sign(&claims).map_err(ApiError::internal)?;
+    if token.len() <= longest {
+        return Ok(token);
+    }
+    let too_long = || {
+        OAuthError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
+    };
+    if granted.narrowed {
+        return Err(too_long());
+    }
+    claims.scope = None;
+    let token = signer.sign(&claims).map_err(ApiError::internal)?;
+    if token.len() <= longest {
+        Ok(token)
+    } else {
+        Err(too_long())
+    }
+}

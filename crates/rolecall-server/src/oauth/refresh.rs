@@ -1,0 +1,209 @@
+//! The refresh grant (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
+
+use std::time::Duration;
+
+use rolecall_core::{FloorKind, SubjectKind, Timestamp};
+use serde_json::json;
+
+use super::{
+    client_auth::Asker,
+    error::OAuthError,
+    issue::{self, Basis, Issued},
+    scope::{Asked, Holder, Opened, regrant},
+};
+use crate::{
+    accounts::{authority::Caller, store::Status, subject},
+    app::App,
+    audit::events,
+    sessions::{
+        refresh_token::{Binding, RefreshToken},
+        store::{self, Session},
+    },
+    store::Conn,
+};
+
+/// How long the token just replaced still gets its successor: for an answer that was lost, and for two tabs.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What `POST /token` was asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) asker: &'a Asker,
+    /// The most that the client may be given.
+    pub(crate) ceiling: Option<Asked>,
+    /// Narrows this access token and no later one.
+    pub(crate) scope: Option<Asked>,
+    /// Must be that of the log-in, if it is named.
+    pub(crate) audience: Option<&'a str>,
+    pub(crate) address: &'a str,
+}
+
+/// How a token of the session stands to the newest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Newest,
+    /// The newest one's predecessor, replaced a moment ago.
+    JustReplaced,
+    /// Used before, or never given: somebody has a copy.
+    Replayed,
+}
+
+/// Issues an access token and the session's next refresh token.
+pub(crate) async fn by_token(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+    let token = RefreshToken::parse(request.token).ok_or(OAuthError::InvalidGrant)?;
+    // a refresh beside this one may rotate in between; then the token is the one just replaced
+    for _ in 0..3 {
+        let session = store::find(&mut app.store().read().await?, &token.session()).await?;
+        let session = session.ok_or(OAuthError::InvalidGrant)?;
+        let now = app.now();
+        refuse_foreign(app, request, &token, &session, now)?;
+        let standing = standing(&token, &session, now);
+        if standing == Standing::Replayed {
+            end_replayed(app, &session).await?;
+            return Err(OAuthError::InvalidGrant);
+        }
+        let issued = app
+            .store()
+            .write(async |conn: &mut Conn| go_on(app, conn, request, &session, standing, now).await)
+            .await?;
+        if let Some(issued) = issued {
+            return Ok(issued);
+        }
+    }
+    Err(OAuthError::Busy)
+}
+
+/// Refuses what is none of ours, of another client, or over. None of it touches the session: whoever
+/// guesses must not be able to end it.
+fn refuse_foreign(
+    app: &App,
+    request: &Request<'_>,
+    token: &RefreshToken,
+    session: &Session,
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    let salt = session.salt.as_deref().ok_or(OAuthError::InvalidGrant)?;
+    let limits = &app.settings().sessions;
+    let genuine = app.parts().refresh_keys.verify(token, salt, &session.era);
+    let over = now >= session.expires_at || now >= session.last_used_at.plus(limits.idle);
+    if !genuine || over || session.client_id != request.asker.client_id() {
+        return Err(OAuthError::InvalidGrant);
+    }
+    if !request.asker.may_refresh() {
+        return Err(OAuthError::UnauthorizedClient);
+    }
+    let audience = session.audience.as_deref().unwrap_or_default();
+    if let Some(client) = request.asker.client()
+        && audience != app.settings().issuer
+        && !client.audiences.iter().any(|own| own == audience)
+    {
+        // the client may no longer have tokens for that audience
+        return Err(OAuthError::InvalidGrant);
+    }
+    match request.audience {
+        Some(asked) if asked != audience => Err(OAuthError::InvalidTarget(
+            "the log-in was for another audience",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn standing(token: &RefreshToken, session: &Session, now: Timestamp) -> Standing {
+    let generation = token.generation();
+    if generation == session.generation {
+        Standing::Newest
+    } else if generation.checked_add(1) == Some(session.generation)
+        // a clock set back must not stretch the grace
+        && now < session.rotated_at.plus(GRACE)
+        && now.plus(GRACE) >= session.rotated_at
+    {
+        Standing::JustReplaced
+    } else {
+        Standing::Replayed
+    }
+}
+
+/// `None` if the session is no longer as it was read.
+async fn go_on(
+    app: &App,
+    conn: &mut Conn,
+    request: &Request<'_>,
+    session: &Session,
+    standing: Standing,
+    now: Timestamp,
+) -> Result<Option<Issued>, OAuthError> {
+    // holds the row: whoever ends the session waits for this transaction, and their floor is above the
+    // revision that is read below; or they were first, and there is no row
+    let (id, known) = (session.id.as_str(), session.generation);
+    let (held, newest) = if standing == Standing::Newest {
+        let rotated = store::rotate(conn, id, known, now, request.address).await?;
+        (rotated, known.saturating_add(1))
+    } else {
+        let touched = store::touch(conn, id, known, now, request.address).await?;
+        (touched, known)
+    };
+    if !held {
+        return Ok(None);
+    }
+    let now = app.now();
+    let subject = subject::read(conn, &session.subject_id, now).await?;
+    let subject = subject.filter(|subject| {
+        subject.kind == SubjectKind::User
+            && subject.status == Status::Active
+            && subject.head.era == session.era
+    });
+    let subject = subject.ok_or(OAuthError::InvalidGrant)?;
+    let policy = app
+        .policy()
+        .at_least(conn, subject.head.policy_revision)
+        .await?;
+    let audience = session.audience.as_deref().unwrap_or_default();
+    let opened = Opened {
+        asked: session.scope.as_deref().and_then(Asked::parse_any),
+        granted: session.granted.as_deref().and_then(Asked::parse_any),
+    };
+    let holder = Holder {
+        policy: &policy.1,
+        assigned: &subject.roles,
+        own_audience: audience == app.settings().issuer,
+        ceiling: request.ceiling.as_ref(),
+        now,
+    };
+    let granted = regrant(&holder, &opened, request.scope.as_ref())?;
+    let mut issued = issue::access_token(
+        app,
+        &Basis {
+            subject: &subject,
+            client_id: &session.client_id,
+            audience,
+            granted: &granted,
+            session: Some((id, session.created_at)),
+            now,
+        },
+    )?;
+    issued.refresh_token = app.parts().refresh_keys.token(&Binding {
+        session: id,
+        generation: newest,
+        salt: session.salt.as_deref().unwrap_or_default(),
+        era: &session.era,
+    });
+    if standing == Standing::JustReplaced {
+        events::record_in(conn, app, "refresh_grace", &subject.id, request.address, id).await?;
+    }
+    Ok(Some(issued))
+}
+
+/// Somebody has a copy of a token that was used: nobody can tell who is who, so the session ends.
+async fn end_replayed(app: &App, session: &Session) -> Result<(), OAuthError> {
+    app.change(Caller::System, async |change| {
+        if store::end(change, &session.id, &session.subject_id).await? {
+            change.raise_floor(FloorKind::Sid, &session.id);
+            change.tell(json!({
+                "action": "session.replayed", "session": session.id, "subject": session.subject_id,
+            }));
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}

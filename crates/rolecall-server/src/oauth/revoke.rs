@@ -1,0 +1,73 @@
+//! Token revocation (RFC 7009).
+
+use http::HeaderMap;
+use rolecall_core::FloorKind;
+use serde_json::json;
+
+use super::{
+    client_auth::{self, Asker, FIRST_PARTY},
+    error::OAuthError,
+    form::Form,
+    known_token::{Known, look_up},
+};
+use crate::{
+    accounts::authority::Caller, app::App, clients::store as clients, sessions::store as sessions,
+};
+
+/// Revokes the token in the form. What is unknown or has ended already is as good as revoked.
+pub(crate) async fn revoke(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    address: &str,
+) -> Result<(), OAuthError> {
+    let asker = client_auth::authenticate(app, headers, form, address).await?;
+    let token = form
+        .get("token")
+        .ok_or(OAuthError::InvalidRequest("token is missing"))?;
+    let Some(known) = look_up(app, token).await? else {
+        return Ok(());
+    };
+    let issued_to = match &known {
+        Known::Access(claims) => &claims.client_id,
+        Known::Refresh(session) => &session.client_id,
+    };
+    demand_own(app, &asker, issued_to).await?;
+    app.change(Caller::System, async |change| {
+        match &known {
+            Known::Refresh(session) => {
+                if sessions::end(change, &session.id, &session.subject_id).await? {
+                    change.raise_floor(FloorKind::Sid, &session.id);
+                    change.tell(json!({
+                        "action": "session.revoked", "session": session.id, "subject": session.subject_id,
+                    }));
+                }
+            }
+            Known::Access(claims) => {
+                change.raise_floor(FloorKind::Jti, &claims.jti);
+                change.tell(json!({
+                    "action": "token.revoked", "token": claims.jti, "subject": claims.sub,
+                }));
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// A client revokes its own tokens; without one, those of log-ins through no client or a public one.
+async fn demand_own(app: &App, asker: &Asker, issued_to: &str) -> Result<(), OAuthError> {
+    if asker.client_id() == issued_to {
+        return Ok(());
+    }
+    if asker.client().is_some() {
+        return Err(OAuthError::InvalidGrant);
+    }
+    let mut conn = app.store().read().await?;
+    match clients::find(&mut conn, issued_to).await? {
+        Some(client) if client.public => Ok(()),
+        _ if issued_to == FIRST_PARTY => Ok(()),
+        _ => Err(OAuthError::InvalidClient { basic: true }),
+    }
+}

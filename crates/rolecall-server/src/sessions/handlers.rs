@@ -1,0 +1,106 @@
+//! The caller's own sessions.
+
+use axum::{Json, extract::State, http::StatusCode};
+use rolecall::{Authenticated, Principal};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{service, store::Shown};
+use crate::{
+    accounts::{
+        me_handlers::demand_user,
+        views::{Page, rfc3339},
+    },
+    app::App,
+    document::ProblemDocument,
+    error::ApiError,
+    extract::{Params, Segment},
+    roles::handlers::ListQuery,
+};
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(crate) struct SessionView {
+    pub(crate) id: String,
+    /// The client that was logged in through; `rolecall` where there was none.
+    client_id: String,
+    /// Where it was used from last.
+    address: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    last_used_at: String,
+    /// When it ends at the latest.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// Whether the request came from this one.
+    current: bool,
+}
+
+impl SessionView {
+    pub(crate) fn new(session: Shown, current: Option<&str>) -> Self {
+        Self {
+            current: current == Some(session.id.as_str()),
+            id: session.id,
+            client_id: session.client_id,
+            address: session.address,
+            created_at: rfc3339(session.created_at),
+            last_used_at: rfc3339(session.last_used_at),
+            expires_at: rfc3339(session.expires_at),
+        }
+    }
+}
+
+/// List the own sessions.
+#[utoipa::path(get, path = "/api/me/sessions", tag = "account", params(ListQuery), responses(
+    (status = 200, description = "A page of sessions", body = Page<SessionView>),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn list_my_sessions(
+    caller: Authenticated,
+    State(app): State<App>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<Page<SessionView>>, ApiError> {
+    demand_user(&caller)?;
+    let limit = query.limit.0;
+    let sessions = service::list(&app, caller.subject(), &query.cursor.0, limit + 1).await?;
+    let current = caller.session();
+    Ok(Json(Page::of(
+        sessions,
+        limit,
+        |session| session.id.clone(),
+        |session| SessionView::new(session, current),
+    )))
+}
+
+/// End one of the own sessions.
+#[utoipa::path(delete, path = "/api/me/sessions/{sid}", tag = "account", params(("sid" = String, Path)), responses(
+    (status = 204, description = "Ended, or not there"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn end_my_session(
+    caller: Authenticated,
+    State(app): State<App>,
+    Segment(sid): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    demand_user(&caller)?;
+    service::end_own(&app, &caller, &sid).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Log out: the session of the token ends, and its tokens stop working at once.
+#[utoipa::path(post, path = "/api/me/logout", tag = "account", responses(
+    (status = 204, description = "Logged out"),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn log_out(
+    caller: Authenticated,
+    State(app): State<App>,
+) -> Result<StatusCode, ApiError> {
+    demand_user(&caller)?;
+    service::end_own(&app, &caller, own_session(&caller)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn own_session(caller: &Principal) -> Result<&str, ApiError> {
+    // every token of a user that this server issues has one
+    caller.session().ok_or(ApiError::Lacks(None))
+}

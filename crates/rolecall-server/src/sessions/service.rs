@@ -1,0 +1,109 @@
+//! The rules for sessions.
+
+use std::time::Duration;
+
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use serde_json::json;
+
+use super::store::{self, Shown};
+use crate::{
+    accounts::{
+        authority::{Caller, Rights},
+        store as accounts,
+    },
+    app::App,
+    error::ApiError,
+};
+
+/// How long sessions last, and how many a user has.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionLimits {
+    /// A session that was not used for this long has ended.
+    pub(crate) idle: Duration,
+    /// No session lasts longer, however often it is used.
+    pub(crate) lifetime: Duration,
+    /// Beyond this many sessions of one user the idlest ends.
+    pub(crate) per_user: u32,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_hours(14 * 24),
+            lifetime: Duration::from_hours(30 * 24),
+            per_user: 100,
+        }
+    }
+}
+
+/// Up to `limit` sessions of a user after `after`.
+pub(crate) async fn list(
+    app: &App,
+    user: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Shown>, ApiError> {
+    let now = app.now();
+    let used_after = now.minus(app.settings().sessions.idle);
+    let mut conn = app.store().read().await?;
+    Ok(store::list(&mut conn, user, after, now, used_after, limit).await?)
+}
+
+/// Ends one of the caller's own sessions, the token's own included.
+pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Result<(), ApiError> {
+    let subject = caller.subject();
+    let caller = Caller::Token(caller);
+    app.change(caller, async |change| {
+        Rights::read(app, change, caller).await?;
+        end(change, session, subject).await
+    })
+    .await
+}
+
+/// Ends one session of a user: for whoever may end the sessions of others.
+pub(crate) async fn end_of(
+    app: &App,
+    caller: Caller<'_>,
+    user: &str,
+    session: &str,
+) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, "rolecall.sessions:revoke").await?;
+        let now = change.now();
+        accounts::find_user(change.conn(), user, now)
+            .await?
+            .ok_or_else(|| ApiError::unknown("user", &user))?;
+        crate::accounts::service::cover_subject(change, &rights, user).await?;
+        end(change, session, user).await
+    })
+    .await
+}
+
+async fn end(
+    change: &mut crate::store::Change<'_>,
+    session: &str,
+    subject: &str,
+) -> Result<(), ApiError> {
+    if store::end(change, session, subject).await? {
+        change.raise_floor(FloorKind::Sid, session);
+        change.tell(json!({ "action": "session.ended", "session": session, "subject": subject }));
+    }
+    Ok(())
+}
+
+/// Ends the sessions that a user has beyond what is allowed, the idlest first.
+pub(crate) async fn end_idlest(app: &App, user: &str) -> Result<(), ApiError> {
+    let keep = i64::from(app.settings().sessions.per_user);
+    let beyond = store::idlest(&mut app.store().read().await?, user, keep).await?;
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    app.change(Caller::System, async |change| {
+        for session in &beyond {
+            end(change, session, user).await?;
+        }
+        Ok(())
+    })
+    .await
+}
