@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use rolecall::{Clock, Guard, GuardedRouter, SystemClock, token::Algorithm};
+use rolecall::{Clock, Guard, GuardedRouter, OnStale, SystemClock, token::Algorithm};
 use rolecall_core::RoleName;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     app::{App, Settings},
     config::RegistrationMode,
     demo, http,
-    passwords::{DEFAULT_MIN_LENGTH, PasswordScheme},
+    passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
     start::{self, Opened, Options, Staleness, StartError},
     watch,
 };
@@ -63,6 +63,8 @@ impl Embedded {
             master_key: None,
             access_ttl: Duration::from_mins(30),
             clock: Arc::new(SystemClock),
+            staleness: Staleness::default(),
+            hashing: None,
         }
     }
 
@@ -133,6 +135,8 @@ pub struct EmbeddedBuilder {
     master_key: Option<String>,
     access_ttl: Duration,
     clock: Arc<dyn Clock>,
+    staleness: Staleness,
+    hashing: Option<Parameters>,
 }
 
 impl EmbeddedBuilder {
@@ -146,6 +150,27 @@ impl EmbeddedBuilder {
     /// How long an access token lives: 30 minutes by default, and at most a day.
     pub fn access_ttl(mut self, lifetime: Duration) -> Self {
         self.access_ttl = lifetime.min(Duration::from_hours(24));
+        self
+    }
+
+    /// How old what the guards know may become while the database does not answer: 30 s by default. Older,
+    /// they answer 503.
+    pub fn max_staleness(mut self, age: Duration) -> Self {
+        self.staleness.max = age;
+        self
+    }
+
+    /// What the guards do when what they know is too old: they refuse, unless told otherwise.
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.staleness.on_stale = on_stale;
+        self
+    }
+
+    /// What hashing a password costs: for tests that cannot wait. Nobody's password is safe with less than
+    /// the default.
+    #[doc(hidden)]
+    pub fn hashing(mut self, parameters: Parameters) -> Self {
+        self.hashing = Some(parameters);
         self
     }
 
@@ -213,6 +238,7 @@ impl EmbeddedBuilder {
                     .collect(),
             },
             scheme: PasswordScheme::default(),
+            hashing: self.hashing,
             min_length: self.min_length,
             clock: self.clock,
         })
@@ -221,6 +247,6 @@ impl EmbeddedBuilder {
             demo::ensure_user(&opened.app, username, password, roles).await?;
         }
         start::check_registration_roles(&opened.app).await?;
-        Embedded::from_opened(opened, Staleness::default())
+        Embedded::from_opened(opened, self.staleness)
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Options {
     pub(crate) secret: Option<SecretString>,
     pub(crate) settings: Settings,
     pub(crate) scheme: PasswordScheme,
+    /// What hashing costs, where that is not what the scheme recommends.
+    pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -119,7 +121,9 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let refresh_keys =
         RefreshKeys::of([&vault]).map_err(|error| StartError::Failed(error.to_string()))?;
     let hasher = Hasher::new(HasherOptions {
-        parameters: Parameters::of(options.scheme),
+        parameters: options
+            .hashing
+            .unwrap_or_else(|| Parameters::of(options.scheme)),
         ..HasherOptions::default()
     })?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));

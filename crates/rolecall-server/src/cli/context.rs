@@ -184,6 +184,7 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
             exempt_users: BTreeSet::new(),
         },
         scheme: config.passwords.scheme,
+        hashing: None,
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
     }

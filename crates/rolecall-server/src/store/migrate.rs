@@ -1,8 +1,9 @@
-use std::{borrow::Cow, io, path::Path};
+use std::{borrow::Cow, io, path::Path, time::Duration};
 
 use sqlx::{
-    Connection as _, PgPool, SqlitePool,
+    Connection as _, Executor as _, SqlitePool,
     migrate::{Migrate, Migration, MigrationType, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use super::{OpenError, file};
@@ -19,6 +20,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0002_refresh_and_clients.sql"),
     ),
 ];
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A node that was cut off while it held the lock would keep all others from starting.
+const LOCK_ENDS: &str =
+    "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'";
 
 fn migrator() -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
@@ -98,21 +104,28 @@ fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration]) -> Result<(), OpenE
     }
 }
 
-/// Two nodes may start at once: the migrator holds an advisory lock while it works.
-pub(super) async fn postgres(pool: &PgPool) -> Result<(), OpenError> {
-    let migrator = migrator();
-    let mut conn = pool.acquire().await?;
+/// Two nodes may start at once: whoever migrates holds an advisory lock while it works.
+///
+/// Over a connection of its own, since a migration may take longer than a request may.
+pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
+    let one = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT_TIMEOUT);
+    // a pool, because it tries again while a server that was started beside us is not ready yet
+    let mut conn = one.connect_with(options.clone()).await?.acquire().await?;
+    conn.execute(LOCK_ENDS).await?;
     conn.lock().await?;
+    let mut migrator = migrator();
+    migrator.set_locking(false);
     let outcome = async {
         conn.ensure_migrations_table(&migrator.table_name).await?;
         refuse_newer(&conn.list_applied_migrations(&migrator.table_name).await?)?;
-        Ok::<_, OpenError>(())
+        Ok::<_, OpenError>(migrator.run(&mut *conn).await?)
     }
     .await;
-    conn.unlock().await?;
-    drop(conn);
-    outcome?;
-    Ok(migrator.run(pool).await?)
+    // with the connection goes the lock
+    let _ = conn.close().await;
+    outcome
 }
 
 pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError> {

@@ -8,7 +8,7 @@ pub(crate) mod migrate;
 mod open;
 
 pub(crate) use change::{Actor, Change};
-pub(crate) use conn::{Conn, Split};
+pub(crate) use conn::{Conn, Split, answered};
 pub(crate) use head::{Head, is_ended, read_floors, read_head};
 pub use open::{OpenError, Store};
 
@@ -51,12 +51,13 @@ macro_rules! queries {
 }
 pub(crate) use queries;
 
-/// Runs one query on whichever database is open: the body is written once and compiled for both.
+/// Runs one query on whichever database is open: the body is written once and compiled for both. Where a
+/// network lies between, the answer is not waited for without an end.
 macro_rules! on {
     ($conn:expr, |$c:ident| $query:expr) => {
         match $conn.split() {
             $crate::store::Split::Sqlite($c) => $query,
-            $crate::store::Split::Postgres($c) => $query,
+            $crate::store::Split::Postgres($c) => $crate::store::answered(async { $query }).await,
         }
     };
 }

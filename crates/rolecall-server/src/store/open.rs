@@ -6,14 +6,22 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Conn, StoreError, file, migrate};
+use super::{
+    Conn, StoreError,
+    conn::{ANSWER_TIMEOUT, Remote},
+    file, migrate,
+};
 
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// A connection used this recently is not asked whether it is still there.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// A connection that lay idle must answer within this time. Short, so that a pool of connections that all
+/// fell silent is soon another.
+const STILL_THERE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +76,22 @@ pub(super) enum Pools {
 /// A connection that lay idle may have died with its server: asked here, that costs nobody an error.
 async fn still_there(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
     if idle > TRUSTED_IDLE {
-        conn.ping().await?;
+        return match tokio::time::timeout(STILL_THERE_TIMEOUT, conn.ping()).await {
+            Ok(answer) => answer.map(|()| true),
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        };
     }
     Ok(true)
+}
+
+/// What the server is told of each connection: to give up what nobody waits for any more, and to undo what
+/// a node had begun when it was cut off. Until then the others, who queue at the head row, would wait.
+async fn set_limits(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
+        .bind(ANSWER_TIMEOUT.as_millis().to_string())
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 impl Store {
@@ -89,20 +110,25 @@ impl Store {
             };
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.application_name("rolecall");
-            let pool = PgPoolOptions::new()
-                .max_connections(POSTGRES_CONNECTIONS)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .test_before_acquire(false)
-                .before_acquire(|conn, idle| Box::pin(still_there(conn, idle.idle_for)))
-                .connect_with(options)
-                .await?;
-            migrate::postgres(&pool).await?;
-            return Ok(Self {
-                pools: Pools::Postgres(pool),
-            });
+            return Self::open_postgres(url).await;
         }
         Err(OpenError::UnknownKind)
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("rolecall");
+        migrate::postgres(&options).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|conn, idle| Box::pin(still_there(conn, idle.idle_for)))
+            .after_connect(|conn, _| Box::pin(set_limits(conn)))
+            .connect_with(options)
+            .await?;
+        Ok(Self {
+            pools: Pools::Postgres(pool),
+        })
     }
 
     /// A database that ends with the process. One connection holds it, so it must never be closed.
@@ -162,7 +188,7 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
-            Pools::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+            Pools::Postgres(pool) => Conn::Postgres(Remote::new(pool.acquire().await?)),
         })
     }
 
@@ -196,7 +222,9 @@ impl Store {
             Pools::Sqlite { write, .. } => {
                 Conn::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Pools::Postgres(pool) => Conn::PostgresTx(pool.begin().await?),
+            Pools::Postgres(pool) => {
+                Conn::Postgres(Remote::new(pool.acquire().await?).begin().await?)
+            }
         })
     }
 
@@ -219,11 +247,18 @@ impl Store {
     ///
     /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut conn = self.read().await?;
-        let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)")
-            .fetch_one(c)
-            .await)?;
-        Ok(())
+        let answer = async {
+            let mut conn = self.read().await?;
+            let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)")
+                .fetch_one(c)
+                .await)?;
+            Ok(())
+        };
+        // whoever asks has little patience, and to them an answer that comes late is none
+        match tokio::time::timeout(PING_TIMEOUT, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+        }
     }
 
     /// Closes all connections; a SQLite log is folded into its database.

@@ -91,6 +91,11 @@ async fn verify(app: &TestApp) -> (bool, String) {
     (output.status.success(), said)
 }
 
+/// Whether the log is called whole.
+pub(crate) async fn audit_is_whole(app: &TestApp) -> bool {
+    verify(app).await.0
+}
+
 async fn an_audit_log_that_was_altered_or_cut_is_not_called_whole(app: TestApp) {
     app.role("editor", &["items:read"]).await;
     let alice = app.user("alice", &["editor"]).await;

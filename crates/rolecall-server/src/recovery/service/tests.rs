@@ -35,6 +35,7 @@ fn options(database: &Path) -> Options {
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
+        hashing: None,
         min_length: 8,
         clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000))),
     }

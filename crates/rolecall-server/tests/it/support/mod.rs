@@ -3,6 +3,7 @@
 mod answer;
 mod database;
 mod postgres;
+mod race;
 
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,13 +12,14 @@ use base64::Engine as _;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::BodyExt as _;
 use rolecall::{Clock as _, GuardedRouter, ManualClock, Require, Timestamp, routing::get};
-use rolecall_server::{Embedded, EmbeddedBuilder, Registration};
+use rolecall_server::{Embedded, EmbeddedBuilder, Registration, passwords::Parameters};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
 pub(crate) use answer::Answer;
 pub(crate) use database::Database;
+pub(crate) use race::{First, ROUNDS, Race, races};
 
 /// Makes two tests of each function that takes a [`TestApp`]: one on SQLite, one on PostgreSQL.
 macro_rules! on_both {
@@ -374,6 +376,13 @@ fn builder(db: &Database, clock: &ManualClock) -> EmbeddedBuilder {
         .public_url(ISSUER)
         .demo_user("admin", PASSWORD, &["rolecall.admin", "admin"])
 }
+
+/// A hash that costs next to nothing, where what is tested is not the hash.
+pub(crate) const CHEAP: Parameters = Parameters::Argon2id {
+    memory_kib: 8,
+    passes: 1,
+    lanes: 1,
+};
 
 /// The claims of a token, without any check.
 pub(crate) fn claims(token: &str) -> Value {
