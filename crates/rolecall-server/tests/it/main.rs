@@ -17,6 +17,7 @@ mod documents;
 mod loss;
 mod model;
 mod nodes;
+mod outages;
 mod password_rules;
 mod races;
 mod refresh;

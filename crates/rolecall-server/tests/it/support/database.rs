@@ -1,6 +1,10 @@
 //! A database for one test, and a look into it that does not go through the server.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use rolecall_server::Store;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlitePool};
@@ -66,6 +70,31 @@ impl Database {
         })
     }
 
+    /// A database on a server of its own.
+    pub(crate) async fn on_own_server() -> Option<(Self, PostgresServer)> {
+        let server = PostgresServer(postgres::another()?);
+        let folder = server.0.folder.display();
+        let url = format!("postgres://postgres@localhost/postgres?host={folder}");
+        let pool = Pool::Postgres(PgPool::connect_lazy(&url).unwrap());
+        let db = Self {
+            url,
+            pool,
+            _folder: None,
+        };
+        Some((db, server))
+    }
+
+    /// The name of a PostgreSQL database, and the socket of its server.
+    pub(crate) fn name_and_socket(&self) -> (String, PathBuf) {
+        let Pool::Postgres(pool) = &self.pool else {
+            panic!("SQLite has no server");
+        };
+        let options = pool.connect_options();
+        let folder = options.get_socket().unwrap();
+        let name = options.get_database().unwrap().to_owned();
+        (name, folder.join(".s.PGSQL.5432"))
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.pool, Pool::Sqlite(_))
     }
@@ -116,6 +145,31 @@ impl Database {
             Pool::Sqlite(pool) => sqlx::query(sql).execute(pool).await.map(drop),
             Pool::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop),
         }
+    }
+}
+
+/// A PostgreSQL server that a test may stop.
+pub(crate) struct PostgresServer(postgres::Server);
+
+impl PostgresServer {
+    /// Stops the server as a power cut would.
+    pub(crate) fn stop(&mut self) {
+        self.tell("stop\n");
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.tell("start\n");
+    }
+
+    fn tell(&mut self, what: &str) {
+        let script = &mut self.0.script;
+        script
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(what.as_bytes())
+            .unwrap();
+        assert!(postgres::is_ready(script), "{what}");
     }
 }
 

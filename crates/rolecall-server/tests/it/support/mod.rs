@@ -3,6 +3,7 @@
 mod answer;
 mod database;
 mod postgres;
+mod proxy;
 mod race;
 
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use tower::ServiceExt as _;
 
 pub(crate) use answer::Answer;
 pub(crate) use database::Database;
+pub(crate) use proxy::Proxy;
 pub(crate) use race::{First, ROUNDS, Race, races};
 
 /// Makes two tests of each function that takes a [`TestApp`]: one on SQLite, one on PostgreSQL.
@@ -68,7 +70,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    async fn open(builder: EmbeddedBuilder) -> Self {
+    pub(crate) async fn open(builder: EmbeddedBuilder) -> Self {
         let embedded = builder.open().await.unwrap();
         let router = GuardedRouter::new(embedded.guard())
             .route("/items/", get(read_items))
@@ -252,7 +254,7 @@ impl TestApp {
         change: impl FnOnce(EmbeddedBuilder) -> EmbeddedBuilder,
     ) -> Self {
         let clock = ManualClock::at(START);
-        let node = Node::open(change(builder(&db, &clock))).await;
+        let node = Node::open(change(builder_at(&db.url, &clock))).await;
         Self {
             node,
             clock,
@@ -276,7 +278,7 @@ impl TestApp {
 
     /// What opens another node on the same database.
     pub(crate) fn builder(&self) -> EmbeddedBuilder {
-        builder(&self.db, &self.clock)
+        builder_at(&self.db.url, &self.clock)
     }
 
     /// Ends the node and opens another one on what it left.
@@ -285,7 +287,7 @@ impl TestApp {
             node, clock, db, ..
         } = self;
         drop(node);
-        let node = Node::open(builder(&db, &clock)).await;
+        let node = Node::open(builder_at(&db.url, &clock)).await;
         Self {
             node,
             clock,
@@ -368,8 +370,9 @@ impl TestApp {
     }
 }
 
-fn builder(db: &Database, clock: &ManualClock) -> EmbeddedBuilder {
-    Embedded::builder(&db.url)
+/// What opens a node on a database that is at `url`.
+pub(crate) fn builder_at(url: &str, clock: &ManualClock) -> EmbeddedBuilder {
+    Embedded::builder(url)
         .clock(clock.clone())
         .master_key(MASTER_KEY)
         .registration(Registration::Open)
