@@ -8,8 +8,10 @@ CREATE TABLE head (
     policy_revision BIGINT NOT NULL,
     keys_revision BIGINT NOT NULL,
     era TEXT NOT NULL,
-    longest_ttl_seconds BIGINT NOT NULL,
-    master_key_fingerprint TEXT NOT NULL
+    longest_ttl_seconds BIGINT NOT NULL CHECK (longest_ttl_seconds >= 0),
+    master_key_fingerprint TEXT NOT NULL,
+    CHECK (policy_revision BETWEEN 0 AND revision),
+    CHECK (keys_revision BETWEEN 0 AND revision)
 );
 
 -- Keys of rolecall's own, sealed with the master key.
@@ -37,27 +39,28 @@ CREATE TABLE subjects (
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL DEFAULT 'user' CHECK (kind = 'user'),
-    username TEXT NOT NULL UNIQUE,
+    username TEXT NOT NULL UNIQUE CHECK (username <> ''),
     email TEXT,
-    disabled BOOLEAN NOT NULL,
-    must_change_password BOOLEAN NOT NULL,
+    disabled BOOLEAN NOT NULL CHECK (disabled IN (FALSE, TRUE)),
+    must_change_password BOOLEAN NOT NULL CHECK (must_change_password IN (FALSE, TRUE)),
     password_hash TEXT,
     reset_code_hash TEXT,
     reset_expires_at BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    CHECK ((reset_code_hash IS NULL) = (reset_expires_at IS NULL)),
     FOREIGN KEY (id, kind) REFERENCES subjects (id, kind) ON DELETE CASCADE
 );
 
 -- Failures in a row, by a keyed hash of the user name: unknown names are counted alike.
 CREATE TABLE login_failures (
     account TEXT PRIMARY KEY,
-    failures BIGINT NOT NULL,
+    failures BIGINT NOT NULL CHECK (failures > 0),
     last_failed_at BIGINT NOT NULL
 );
 
 CREATE TABLE roles (
-    name TEXT PRIMARY KEY,
+    name TEXT PRIMARY KEY CHECK (name <> ''),
     description TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
@@ -65,9 +68,10 @@ CREATE TABLE roles (
 
 CREATE TABLE permissions (
     name TEXT PRIMARY KEY,
-    object TEXT NOT NULL,
+    object TEXT NOT NULL CHECK (object <> ''),
     description TEXT NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    CHECK (SUBSTR(name, 1, LENGTH(object) + 1) = object || ':')
 );
 CREATE INDEX permissions_by_object ON permissions (object);
 
@@ -81,7 +85,7 @@ CREATE INDEX role_permissions_by_permission ON role_permissions (permission);
 -- `items:*`: every operation of an object, those of tomorrow too.
 CREATE TABLE role_wildcards (
     role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
-    object TEXT NOT NULL,
+    object TEXT NOT NULL CHECK (object <> ''),
     PRIMARY KEY (role, object)
 );
 
@@ -127,7 +131,7 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 CREATE TABLE floors (
     kind TEXT NOT NULL CHECK (kind IN ('subject', 'client', 'role', 'sid', 'jti')),
     subject TEXT NOT NULL,
-    revision BIGINT NOT NULL,
+    revision BIGINT NOT NULL CHECK (revision > 0),
     ends_at BIGINT NOT NULL,
     PRIMARY KEY (kind, subject)
 );
@@ -136,7 +140,7 @@ CREATE INDEX floors_by_end ON floors (ends_at);
 
 -- One entry a revision, each with the mark of the one before.
 CREATE TABLE audit (
-    revision BIGINT PRIMARY KEY,
+    revision BIGINT PRIMARY KEY CHECK (revision > 0),
     at BIGINT NOT NULL,
     actor TEXT NOT NULL,
     changes TEXT NOT NULL,

@@ -8,7 +8,10 @@ use sqlx::{
 
 use super::{OpenError, file};
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+/// A version of the schema, its name, and the SQL that leads to it.
+type Step = (i64, &'static str, &'static str);
+
+const MIGRATIONS: &[Step] = &[
     (
         1,
         "initial",
@@ -26,8 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_ENDS: &str =
     "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'";
 
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+fn migrator(steps: &'static [Step]) -> Migrator {
+    let migrations = steps.iter().map(|(version, name, sql)| {
         let sql = sqlx::SqlStr::from_static(sql);
         Migration::new(
             *version,
@@ -40,8 +43,8 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
-fn newest() -> i64 {
-    MIGRATIONS
+fn newest(steps: &[Step]) -> i64 {
+    steps
         .iter()
         .map(|(version, ..)| *version)
         .max()
@@ -65,7 +68,7 @@ pub(crate) async fn look(url: &str) -> Result<SchemaState, OpenError> {
         if !path.exists() {
             return Ok(SchemaState {
                 found: 0,
-                known: newest(),
+                known: newest(MIGRATIONS),
             });
         }
         let options = sqlx::sqlite::SqliteConnectOptions::new()
@@ -84,21 +87,18 @@ pub(crate) async fn look(url: &str) -> Result<SchemaState, OpenError> {
     };
     Ok(SchemaState {
         found,
-        known: newest(),
+        known: newest(MIGRATIONS),
     })
 }
 
-fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration]) -> Result<(), OpenError> {
+fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration], known: i64) -> Result<(), OpenError> {
     let found = applied
         .iter()
         .map(|migration| migration.version)
         .max()
         .unwrap_or(0);
-    if found > newest() {
-        Err(OpenError::Newer {
-            found,
-            known: newest(),
-        })
+    if found > known {
+        Err(OpenError::Newer { found, known })
     } else {
         Ok(())
     }
@@ -108,6 +108,10 @@ fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration]) -> Result<(), OpenE
 ///
 /// Over a connection of its own, since a migration may take longer than a request may.
 pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
+    postgres_by(options, MIGRATIONS).await
+}
+
+async fn postgres_by(options: &PgConnectOptions, steps: &'static [Step]) -> Result<(), OpenError> {
     let one = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT);
@@ -115,11 +119,12 @@ pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), OpenError
     let mut conn = one.connect_with(options.clone()).await?.acquire().await?;
     conn.execute(LOCK_ENDS).await?;
     conn.lock().await?;
-    let mut migrator = migrator();
+    let mut migrator = migrator(steps);
     migrator.set_locking(false);
     let outcome = async {
         conn.ensure_migrations_table(&migrator.table_name).await?;
-        refuse_newer(&conn.list_applied_migrations(&migrator.table_name).await?)?;
+        let applied = conn.list_applied_migrations(&migrator.table_name).await?;
+        refuse_newer(&applied, newest(steps))?;
         Ok::<_, OpenError>(migrator.run(&mut *conn).await?)
     }
     .await;
@@ -129,11 +134,19 @@ pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), OpenError
 }
 
 pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError> {
-    Ok(migrator().run(pool).await?)
+    Ok(migrator(MIGRATIONS).run(pool).await?)
 }
 
 /// Two processes may open a new file at once: a lock file beside it lets one go first.
 pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
+    sqlite_by(pool, path, MIGRATIONS).await
+}
+
+async fn sqlite_by(
+    pool: &SqlitePool,
+    path: &Path,
+    steps: &'static [Step],
+) -> Result<(), OpenError> {
     let lock_path = file::beside(path, ".lock");
     let failed = |source| OpenError::File {
         path: lock_path.clone(),
@@ -145,13 +158,13 @@ pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenErr
         .map_err(io::Error::other)
         .and_then(|locked| locked)
         .map_err(failed)?;
-    let migrator = migrator();
+    let migrator = migrator(steps);
     let mut conn = pool.acquire().await?;
     conn.ensure_migrations_table(&migrator.table_name).await?;
     let applied = conn.list_applied_migrations(&migrator.table_name).await?;
-    refuse_newer(&applied)?;
+    refuse_newer(&applied, newest(steps))?;
     drop(conn);
-    if !applied.is_empty() && applied.len() < MIGRATIONS.len() {
+    if !applied.is_empty() && applied.len() < steps.len() {
         copy_first(pool, path, applied.len()).await?;
     }
     migrator.run(pool).await?;
@@ -159,21 +172,26 @@ pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenErr
     Ok(())
 }
 
-/// Before the schema changes, the file is copied as it was.
+/// Before the schema changes, the file is copied as it was. A copy of an earlier try is replaced: work may
+/// have gone on since. It gets its name when it is whole, so that no half of one is taken for it.
 async fn copy_first(pool: &SqlitePool, path: &Path, version: usize) -> Result<(), OpenError> {
     let copy = file::beside(path, &format!(".before-schema-{}", version + 1));
-    if copy.exists() {
-        return Ok(());
+    let partial = file::beside(&copy, ".partial");
+    let failed = |source| OpenError::File {
+        path: copy.clone(),
+        source,
+    };
+    match std::fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
     }
-    file::owner_only()
-        .open(&copy)
-        .map_err(|source| OpenError::File {
-            path: copy.clone(),
-            source,
-        })?;
+    file::owner_only().open(&partial).map_err(failed)?;
     sqlx::query("VACUUM INTO $1")
-        .bind(copy.to_string_lossy().into_owned())
+        .bind(partial.to_string_lossy().into_owned())
         .execute(pool)
         .await?;
-    Ok(())
+    std::fs::rename(&partial, &copy).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use super::{Store, change, head};
 use crate::{accounts, audit, bootstrap, clients, keys, recovery, roles, sessions, watch};
 
 #[path = "../../tests/it/support/postgres.rs"]
-mod postgres;
+pub(super) mod postgres;
 
 /// A module, and the names and texts of its SQL.
 type Module = (&'static str, &'static [(&'static str, &'static str)]);

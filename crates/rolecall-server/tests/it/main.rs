@@ -12,6 +12,7 @@ mod assignments;
 mod audit;
 mod clients;
 mod command_line;
+mod constraints;
 mod delegation;
 mod documents;
 mod loss;

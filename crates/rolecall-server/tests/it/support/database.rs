@@ -139,7 +139,8 @@ impl Database {
         self.try_execute(sql).await.is_err()
     }
 
-    async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+    /// Tries to change the database behind the server's back.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
             Pool::Sqlite(pool) => sqlx::query(sql).execute(pool).await.map(drop),

@@ -49,6 +49,12 @@ pub(crate) struct Server {
     pub(crate) script: Child,
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.script.stdin.take());
+    }
+}
+
 impl Server {
     fn url(&self, name: &str) -> String {
         let folder = self.folder.display();

@@ -1,0 +1,135 @@
+use std::str::FromStr as _;
+
+use sqlx::{PgConnection, SqliteConnection};
+
+use super::*;
+use crate::store::tests::postgres;
+
+const FIRST: Step = MIGRATIONS[0];
+const GOOD: &[Step] = &[
+    FIRST,
+    (2, "good", "ALTER TABLE roles ADD COLUMN colour TEXT"),
+];
+/// Its first statement works, its second does not.
+const BROKEN: &[Step] = &[
+    FIRST,
+    (
+        2,
+        "broken",
+        "ALTER TABLE roles ADD COLUMN colour TEXT; INSERT INTO nowhere (id) VALUES (1);",
+    ),
+];
+const ROLE: &str =
+    "INSERT INTO roles (name, description, created_at, updated_at) VALUES ('editor', '', 0, 0)";
+const COLOUR: &str = "SELECT colour FROM roles";
+const VERSION: &str = "SELECT CAST(MAX(version) AS BIGINT) FROM _sqlx_migrations";
+const ROLES: &str = "SELECT COUNT(*) FROM roles";
+
+async fn sqlite_file(folder: &tempfile::TempDir) -> (SqlitePool, std::path::PathBuf) {
+    let path = folder.path().join("rolecall.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    (SqlitePool::connect_with(options).await.unwrap(), path)
+}
+
+/// The version of a copy, and how many roles it has.
+async fn look_into(copy: &Path) -> (i64, i64) {
+    let url = format!("sqlite:{}", copy.display());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let version = sqlx::query_scalar(VERSION).fetch_one(&mut conn).await;
+    let roles = sqlx::query_scalar(ROLES).fetch_one(&mut conn).await;
+    (version.unwrap(), roles.unwrap())
+}
+
+#[tokio::test]
+async fn a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pool, path) = sqlite_file(&folder).await;
+    sqlite(&pool, &path).await.unwrap();
+    sqlx::query(ROLE).execute(&pool).await.unwrap();
+    // what an earlier start left when it was killed
+    let copy = file::beside(&path, ".before-schema-2");
+    std::fs::write(&copy, "").unwrap();
+    std::fs::write(file::beside(&copy, ".partial"), "half of one").unwrap();
+    assert!(sqlite_by(&pool, &path, BROKEN).await.is_err());
+    assert!(sqlx::query(COLOUR).fetch_all(&pool).await.is_err());
+    assert_eq!(look_into(&copy).await, (1, 1));
+    // the program of before works on, and what it writes is in the copy of the next try
+    sqlite(&pool, &path).await.unwrap();
+    sqlx::query("DELETE FROM roles")
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlite_by(&pool, &path, GOOD).await.unwrap();
+    assert_eq!(look_into(&copy).await, (1, 0));
+    assert_eq!(look_into(&path).await, (2, 0));
+    sqlx::query(COLOUR).fetch_all(&pool).await.unwrap();
+    // and now that one is too old
+    let refused = sqlite(&pool, &path).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
+}
+
+/// An empty PostgreSQL database.
+async fn postgres_database(name: &str) -> Option<PgConnectOptions> {
+    let mut admin = PgConnection::connect(&postgres::url("postgres")?)
+        .await
+        .unwrap();
+    let create = format!("CREATE DATABASE {name}");
+    let create = sqlx::AssertSqlSafe(create);
+    sqlx::query(create).execute(&mut admin).await.unwrap();
+    Some(PgConnectOptions::from_str(&postgres::url(name)?).unwrap())
+}
+
+#[tokio::test]
+async fn a_migration_that_breaks_off_changes_nothing_in_postgresql() {
+    let Some(options) = postgres_database("breaks_off").await else {
+        return;
+    };
+    postgres(&options).await.unwrap();
+    let mut conn = PgConnection::connect_with(&options).await.unwrap();
+    sqlx::query(ROLE).execute(&mut conn).await.unwrap();
+    assert!(postgres_by(&options, BROKEN).await.is_err());
+    assert!(sqlx::query(COLOUR).fetch_all(&mut conn).await.is_err());
+    // the lock went with the try, and the program of before works on
+    postgres(&options).await.unwrap();
+    postgres_by(&options, GOOD).await.unwrap();
+    let version: i64 = sqlx::query_scalar(VERSION)
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    let roles: i64 = sqlx::query_scalar(ROLES)
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!((version, roles), (2, 1));
+    sqlx::query(COLOUR).fetch_all(&mut conn).await.unwrap();
+    let refused = postgres(&options).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_at_once_on_an_empty_database_do_not_stand_in_each_others_way() {
+    for round in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rolecall.db");
+        let mut urls = vec![format!("sqlite:{}", path.display())];
+        let name = format!("at_once_{round}");
+        if postgres_database(&name).await.is_some() {
+            urls.extend(postgres::url(&name));
+        }
+        for url in urls {
+            let starts: Vec<_> = (0..4)
+                .map(|_| {
+                    let url = url.clone();
+                    tokio::spawn(async move { crate::store::Store::open(&url).await.map(drop) })
+                })
+                .collect();
+            for start in starts {
+                start.await.unwrap().unwrap();
+            }
+            let state = look(&url).await.unwrap();
+            assert_eq!((state.found, state.known), (1, 1));
+        }
+    }
+}
