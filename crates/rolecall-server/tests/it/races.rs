@@ -236,20 +236,19 @@ async fn the_last_two_administrators_never_take_each_other_away(mut race: Race) 
     let names = ["admin", "bob"];
     let role = |id: &str| format!("/api/users/{id}/roles/rolecall.admin");
     for round in 0..ROUNDS {
+        // the other's role, the other's account, and last each their own role
+        let kind = round * 3 / ROUNDS;
         let (here, there) = race.nodes(round);
         let tokens = [here.login("admin").await, there.login("bob").await];
-        // each takes the other away, at first by the role, then by the account
-        let take = |node: &Node, token: &str, other: &str| {
-            if round < ROUNDS / 2 {
-                return node.request(Method::DELETE, role(other)).token(token);
+        let take = |node: &Node, who: usize| {
+            let (token, id) = (&tokens[who], &ids[if kind == 2 { who } else { 1 - who }]);
+            if kind == 1 {
+                let ask = node.request(Method::PATCH, format!("/api/users/{id}"));
+                return ask.token(token).json(&json!({ "status": "disabled" }));
             }
-            let ask = node.request(Method::PATCH, format!("/api/users/{other}"));
-            ask.token(token).json(&json!({ "status": "disabled" }))
+            node.request(Method::DELETE, role(id)).token(token)
         };
-        let (one, two) = (
-            take(here, &tokens[0], &ids[1]),
-            take(there, &tokens[1], &ids[0]),
-        );
+        let (one, two) = (take(here, 0), take(there, 1));
         let (one, two) = race.run(one, two).await;
         let sql = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
             WHERE role = 'rolecall.admin' AND NOT u.disabled";
@@ -257,16 +256,17 @@ async fn the_last_two_administrators_never_take_each_other_away(mut race: Race) 
         assert_eq!(left, 1, "round {round}: {one:?} {two:?}");
         let won = [&one, &two].map(|answer| answer.status.is_success());
         assert_ne!(won[0], won[1], "round {round}: {one:?} {two:?}");
-        let (winner, loser) = if won[0] { (0, 1) } else { (1, 0) };
+        let winner = usize::from(won[1]);
         race.won_by([First::One, First::Two][winner]);
         // whoever is left gives it back
-        let token = race.login(names[winner]).await;
-        if round < ROUNDS / 2 {
-            race.put(role(&ids[loser]), &token).await.done();
-        } else {
+        let left = if kind == 2 { 1 - winner } else { winner };
+        let token = race.login(names[left]).await;
+        if kind == 1 {
+            let path = format!("/api/users/{}", ids[1 - left]);
             let body = json!({ "status": "active" });
-            let path = format!("/api/users/{}", ids[loser]);
             race.patch(path, &token, body).await.is(200);
+        } else {
+            race.put(role(&ids[1 - left]), &token).await.done();
         }
     }
     numbers_are_whole(&race).await;
