@@ -125,7 +125,7 @@ async fn postgres_by(options: &PgConnectOptions, steps: &'static [Step]) -> Resu
         conn.ensure_migrations_table(&migrator.table_name).await?;
         let applied = conn.list_applied_migrations(&migrator.table_name).await?;
         refuse_newer(&applied, newest(steps))?;
-        Ok::<_, OpenError>(migrator.run(&mut *conn).await?)
+        Ok::<_, OpenError>(migrator.run_direct(None, &mut *conn, false).await?)
     }
     .await;
     // with the connection goes the lock
