@@ -79,7 +79,7 @@ async fn a_token_never_keeps_what_was_taken_away_while_it_was_issued(mut race: R
     };
     let mut tokens = Vec::new();
     for round in 0..ROUNDS {
-        let (taker, issuer) = race.nodes(round);
+        let (taker, there) = race.nodes(round);
         // one kind after the other, because each takes its own time
         let kind = round * 3 / ROUNDS;
         let path = [&assignment, &permission, &user][kind];
@@ -87,10 +87,10 @@ async fn a_token_never_keeps_what_was_taken_away_while_it_was_issued(mut race: R
             2 => status(taker, "disabled"),
             _ => taker.request(Method::DELETE, path).token(&admin),
         };
-        let issue = log_in(issuer, round, "alice", PASSWORD);
-        let (taken, issued) = race.run(take, issue).await;
-        assert!(taken.status.is_success(), "round {round}: {taken:?}");
-        let (taker, issuer) = race.nodes(round);
+        let log_in = log_in(there, round, "alice", PASSWORD);
+        let (loss, issued) = race.run(take, log_in).await;
+        assert!(loss.status.is_success(), "round {round}: {loss:?}");
+        let (taker, there) = race.nodes(round);
         let held = if issued.status == 200 {
             let token = issued.text("access_token");
             let scope = claims(&token)["scope"].as_str().unwrap().to_owned();
@@ -105,7 +105,7 @@ async fn a_token_never_keeps_what_was_taken_away_while_it_was_issued(mut race: R
             }
             if round % 40 == 0 {
                 eventually("the other node refuses it too", async || {
-                    issuer.get("/items/", &token).await.status != 200
+                    there.get("/items/", &token).await.status != 200
                 })
                 .await;
             }
@@ -141,8 +141,8 @@ async fn a_log_in_never_outlives_the_password_that_it_used(mut race: Race) {
         let (changer, issuer) = race.nodes(round / 2);
         let change = changer.request(Method::POST, "/password").json(&body);
         let log_in = log_in(issuer, round, "alice", old);
-        let (changed, logged_in) = race.run(change, log_in).await;
-        changed.done();
+        let (answer, logged_in) = race.run(change, log_in).await;
+        answer.done();
         assert_eq!(race.db.number(&sessions).await, 0, "round {round}");
         if logged_in.status == 200 {
             let token = logged_in.text("access_token");

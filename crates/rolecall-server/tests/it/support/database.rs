@@ -71,7 +71,7 @@ impl Database {
     }
 
     /// A database on a server of its own.
-    pub(crate) async fn on_own_server() -> Option<(Self, PostgresServer)> {
+    pub(crate) fn on_own_server() -> Option<(Self, PostgresServer)> {
         let server = PostgresServer(postgres::another()?);
         let folder = server.0.folder.display();
         let url = format!("postgres://postgres@localhost/postgres?host={folder}");
