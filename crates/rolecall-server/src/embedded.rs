@@ -11,6 +11,7 @@ use crate::{
     config::RegistrationMode,
     demo, http,
     passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
+    sessions::service::SessionLimits,
     start::{self, Opened, Options, Staleness, StartError},
     watch,
 };
@@ -65,6 +66,7 @@ impl Embedded {
             clock: Arc::new(SystemClock),
             staleness: Staleness::default(),
             hashing: None,
+            sessions: SessionLimits::default(),
         }
     }
 
@@ -137,9 +139,16 @@ pub struct EmbeddedBuilder {
     clock: Arc<dyn Clock>,
     staleness: Staleness,
     hashing: Option<Parameters>,
+    sessions: SessionLimits,
 }
 
 impl EmbeddedBuilder {
+    /// How many sessions one user has at most, 100 by default: beyond that the idlest ends.
+    pub fn sessions_per_user(mut self, sessions: u32) -> Self {
+        self.sessions.per_user = sessions.max(1);
+        self
+    }
+
     /// The master key, 32 bytes in hex or base64; needed on PostgreSQL. Without one, a file beside a
     /// SQLite database holds it.
     pub fn master_key(mut self, key: &str) -> Self {
@@ -230,7 +239,7 @@ impl EmbeddedBuilder {
                     .into_iter()
                     .collect::<BTreeSet<_>>(),
                 password_grant: true,
-                sessions: crate::sessions::service::SessionLimits::default(),
+                sessions: self.sessions,
                 exempt_users: self
                     .demo_users
                     .iter()

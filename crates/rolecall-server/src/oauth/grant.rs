@@ -59,7 +59,8 @@ pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issu
         other => other?,
     };
     app.parts().failing_addresses.succeeded(request.address);
-    sessions::service::end_idlest(app, &proven.id).await?;
+    let opened = issued.session.as_deref().unwrap_or_default();
+    sessions::service::end_idlest(app, &proven.id, opened).await?;
     Ok(issued)
 }
 

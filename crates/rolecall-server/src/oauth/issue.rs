@@ -14,6 +14,8 @@ pub(crate) struct Issued {
     pub(crate) lifetime: Duration,
     pub(crate) scope: String,
     pub(crate) refresh_token: Option<String>,
+    /// The id of the session that the token belongs to.
+    pub(crate) session: Option<String>,
 }
 
 /// Whom and what a token is made for.
@@ -40,6 +42,7 @@ pub(crate) fn access_token(app: &App, basis: &Basis<'_>) -> Result<Issued, OAuth
         lifetime,
         scope: basis.granted.answer.clone(),
         refresh_token: None,
+        session: basis.session.map(|(sid, _)| sid.to_owned()),
     })
 }
 

@@ -92,10 +92,11 @@ async fn end(
     Ok(())
 }
 
-/// Ends the sessions that a user has beyond what is allowed, the idlest first.
-pub(crate) async fn end_idlest(app: &App, user: &str) -> Result<(), ApiError> {
-    let keep = i64::from(app.settings().sessions.per_user);
-    let beyond = store::idlest(&mut app.store().read().await?, user, keep).await?;
+/// Ends the sessions that a user has beyond what is allowed, the idlest first, and never the one just
+/// `opened`.
+pub(crate) async fn end_idlest(app: &App, user: &str, opened: &str) -> Result<(), ApiError> {
+    let others = i64::from(app.settings().sessions.per_user).saturating_sub(1);
+    let beyond = store::idlest(&mut app.store().read().await?, user, opened, others).await?;
     if beyond.is_empty() {
         return Ok(());
     }

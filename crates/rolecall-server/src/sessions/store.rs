@@ -14,7 +14,7 @@ queries! {
     TOUCH = "UPDATE sessions SET last_used_at = $3, address = $4 WHERE id = $1 AND generation = $2";
     LIST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND id > $2 AND expires_at > $3 AND (salt IS NULL OR last_used_at > $4) ORDER BY id LIMIT $5";
-    IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $2";
+    IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
     END_ONE = "DELETE FROM sessions WHERE id = $1 AND subject_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
@@ -203,14 +203,16 @@ pub(crate) async fn list(
     Ok(rows.into_iter().map(shown).collect())
 }
 
-/// The sessions of a subject beyond the `keep` that were used last.
+/// The sessions of a subject beyond `opened` and the `keep` others that were used last.
 pub(crate) async fn idlest(
     conn: &mut Conn,
     subject: &str,
+    opened: &str,
     keep: i64,
 ) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(IDLEST)
         .bind(subject)
+        .bind(opened)
         .bind(keep)
         .fetch_all(c)
         .await)?;

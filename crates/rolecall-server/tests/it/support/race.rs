@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rolecall_server::EmbeddedBuilder;
 use tokio::sync::Barrier;
 
 use super::{Answer, Ask, CHEAP, Database, Node, TestApp};
@@ -53,6 +54,11 @@ macro_rules! races {
 }
 pub(crate) use races;
 
+/// Nothing slow to hash, and no session that ends because many others were opened since.
+fn busy(builder: EmbeddedBuilder) -> EmbeddedBuilder {
+    builder.hashing(CHEAP).sessions_per_user(10_000)
+}
+
 /// A node, another one or the same, and how close the last rounds were.
 ///
 /// Whoever won begins later the next time, so the two come ever closer, and both win in the end. A race
@@ -78,9 +84,9 @@ impl std::ops::Deref for Race {
 
 impl Race {
     pub(crate) async fn new(db: Database, nodes: usize) -> Self {
-        let app = TestApp::on(db, |builder| builder.hashing(CHEAP)).await;
+        let app = TestApp::on(db, busy).await;
         let second = if nodes == 2 {
-            Some(app.node(|builder| builder.hashing(CHEAP)).await)
+            Some(app.node(busy).await)
         } else {
             None
         };
