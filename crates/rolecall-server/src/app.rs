@@ -17,6 +17,7 @@ use crate::{
     audit::Chain,
     error::ApiError,
     keys,
+    metrics::Metrics,
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
     sessions::{refresh_token::RefreshKeys, service::SessionLimits},
@@ -63,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
+    pub(crate) metrics: Metrics,
     /// The OpenAPI document, written when the routes are mounted.
     pub(crate) document: OnceLock<Bytes>,
 }
@@ -113,6 +115,7 @@ impl App {
             .change(&self.0.chain, &caller.actor(), now, work)
             .await?;
         if let Some(changed) = changed {
+            self.0.metrics.audit_entries.add_one();
             self.0.live.raise(&changed.floors);
             if changed.policy {
                 self.load_policy(&mut self.store().read().await?).await?;

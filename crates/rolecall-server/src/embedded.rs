@@ -102,6 +102,11 @@ impl Embedded {
         })
     }
 
+    /// The guard of the server's own API.
+    pub(crate) fn api_guard(&self) -> &Guard {
+        &self.api_guard
+    }
+
     pub(crate) fn app(&self) -> &App {
         &self.app
     }

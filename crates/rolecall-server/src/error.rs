@@ -9,7 +9,7 @@ use rolecall_core::{Excess, Permission, RoleName};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::store::StoreError;
+use crate::{metrics::Refused, store::StoreError};
 
 /// A member of a body, path or query that cannot be taken, written as `FastAPI` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,6 +270,7 @@ impl IntoResponse for ApiError {
         let mut response = self
             .members(Problem::new(status, code, detail))
             .into_response();
+        response.extensions_mut().insert(Refused(code));
         let headers = response.headers_mut();
         let challenge = match &self {
             Self::Exceeds(excess) => Some(insufficient_scope(&scope_of(excess))),

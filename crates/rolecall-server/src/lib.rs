@@ -20,6 +20,7 @@ pub mod http;
 pub mod ids;
 mod keys;
 pub mod logging;
+mod metrics;
 mod oauth;
 pub mod passwords;
 mod recovery;

@@ -14,6 +14,7 @@ use crate::{
     app::{App, Parts, Settings},
     bootstrap::{self, Start},
     error::ApiError,
+    metrics::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     roles::policy_cache::PolicyCache,
     sessions::refresh_token::RefreshKeys,
@@ -127,6 +128,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         ..HasherOptions::default()
     })?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
+    let started_at = options.clock.now();
     let app = App::new(Parts {
         store,
         chain: ready.chain,
@@ -148,6 +150,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         failing_clients: AddressLimiter::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        metrics: Metrics::new(started_at),
         document: OnceLock::new(),
     });
     let seen = watch::take_in_all(&app).await?;

@@ -51,6 +51,7 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
+    parts.metrics.note_revision(head.revision);
     Ok(Seen {
         revision: head.revision,
         policy_revision: head.policy_revision,
@@ -83,6 +84,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
+    parts.metrics.note_revision(head.revision);
     Ok(Seen {
         revision: head.revision,
         policy_revision: head.policy_revision,
@@ -101,7 +103,14 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
         poll.tick().await;
         let Some(parts) = app.upgrade() else { return };
         let app = App::from_parts(parts);
-        match tokio::time::timeout(POLL_TIMEOUT, take_in(&app, &seen)).await {
+        let polled = tokio::time::timeout(POLL_TIMEOUT, take_in(&app, &seen)).await;
+        let outcome = if let Ok(Ok(_)) = polled {
+            "done"
+        } else {
+            "failed"
+        };
+        app.parts().metrics.polls.add_one(outcome);
+        match polled {
             Ok(Ok(now)) => {
                 if failing {
                     tracing::info!("the database answers again");
@@ -124,9 +133,14 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
             cleaned = now;
             // beside the poll: it may wait for others who write, while they take something away
             clean_up = Some(tokio::spawn(async move {
-                if let Err(error) = forget_what_ended(&app).await {
-                    tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
-                }
+                let outcome = match forget_what_ended(&app).await {
+                    Ok(()) => "done",
+                    Err(error) => {
+                        tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
+                        "failed"
+                    }
+                };
+                app.parts().metrics.clean_ups.add_one(outcome);
             }));
         }
     }

@@ -10,6 +10,8 @@ use crate::{Problem, Rule};
 
 /// Why a request was turned away; as a response it is what RFC 6750 section 3 asks for.
 ///
+/// The response carries the denial in its extensions, for layers that count refusals.
+///
 /// Whoever cannot be identified is 401, whoever may not is 403, whatever broke is 5xx.
 ///
 /// ```
@@ -149,7 +151,9 @@ fn is_scope(scope: &str) -> bool {
 
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
-        self.into_problem().into_response()
+        let mut response = self.clone().into_problem().into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

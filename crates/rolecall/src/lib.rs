@@ -19,7 +19,7 @@ pub mod token;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
 pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
-pub use guard::{Guard, GuardBuilder, GuardError, LiveState, OnStale};
+pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, LiveState, OnStale};
 pub use matrix::{AccessMatrix, Caller};
 pub use principal::Principal;
 pub use problem::Problem;

@@ -2,18 +2,12 @@
 
 use std::{
     fs,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use ::http::{StatusCode, header};
-use axum::{
-    Json,
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
-use rolecall::{Guard, GuardedRouter, Problem, Require, routing::get};
+use axum::Json;
+use rolecall::{Guard, GuardedRouter, Require, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -88,7 +82,7 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
     let app = demo_routes(server.guard())
         .merge(server.routes()?)
         .into_axum()
-        .layer(axum::middleware::from_fn(refuse_other_hosts));
+        .layer(axum::middleware::from_fn(http::refuse_other_hosts));
     let layers = LayerOptions {
         cors: CorsOrigins {
             exact: config.cors.allowed_origins.clone(),
@@ -106,30 +100,6 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
     http::serve_until_told(listener, http::wrap(app, layers)).await;
     server.app().store().close().await;
     Ok(())
-}
-
-/// A page elsewhere can make its own name point at this machine, and would then be of the same origin as this
-/// server, whose passwords everyone knows. So only the names of this machine are answered.
-async fn refuse_other_hosts(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_this_machine(host) {
-        return next.run(request).await;
-    }
-    let detail = "`dev` answers to the names of this machine only";
-    Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", detail).into_response()
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
@@ -307,34 +277,4 @@ Paste these into another terminal:
 
 "#
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_its_own() {
-        for own in [
-            "localhost",
-            "LocalHost:8000",
-            "127.0.0.1:8000",
-            "127.0.0.1",
-            "[::1]:8000",
-            "[::1]",
-        ] {
-            assert!(is_this_machine(own), "{own}");
-        }
-        for other in [
-            "",
-            "evil.test",
-            "evil.test:8000",
-            "localhost.evil.test",
-            "127.0.0.1.evil.test:80",
-            "10.0.0.1:8000",
-            "localhost:8000.evil.test",
-        ] {
-            assert!(!is_this_machine(other), "{other}");
-        }
-    }
 }

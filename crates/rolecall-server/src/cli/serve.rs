@@ -1,6 +1,6 @@
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use rolecall::OnStale;
+use rolecall::{GuardedRouter, OnStale};
 use tokio::net::TcpListener;
 
 use super::{
@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config},
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
-    logging,
+    logging, metrics,
     roles::assignments,
     start::{self, Staleness},
 };
@@ -27,6 +27,10 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
     start_logging(&config)?;
     config.issuer()?;
     let listener = bind(config.listen).await?;
+    let metrics = match config.metrics.listen {
+        Some(address) => Some(bind_for("metrics.listen", address).await?),
+        None => None,
+    };
     let bound = listener.local_addr().map_err(CliError::io("no address"))?;
     config.issuer_at(bound)?;
     let opened = start::open(options(&config, Some(bound))).await?;
@@ -38,7 +42,7 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
         );
     }
     let server = Embedded::from_opened(opened, staleness(&config))?;
-    let app = server.routes()?.into_axum();
+    let routes = server.routes()?;
     tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");
     let layers = LayerOptions {
         cors: CorsOrigins {
@@ -48,9 +52,33 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
         trusted_proxies: config.proxy.trusted.clone(),
         ..LayerOptions::default()
     };
-    http::serve_until_told(listener, http::wrap(app, layers)).await;
+    match metrics {
+        None => http::serve_until_told(listener, http::wrap(routes.into_axum(), layers)).await,
+        Some(metrics) => serve_counted(&server, listener, routes, layers, metrics).await?,
+    }
     server.app().store().close().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves the API and, beside it, what is counted of it.
+async fn serve_counted(
+    server: &Embedded,
+    listener: TcpListener,
+    routes: GuardedRouter,
+    layers: LayerOptions,
+    metrics: TcpListener,
+) -> Result<(), CliError> {
+    let access = routes.access_table();
+    let paths = access.iter().map(|route| route.path.as_str());
+    let requests = Arc::new(metrics::Requests::of_routes(paths));
+    let app = http::wrap(routes.into_axum(), layers);
+    let app = metrics::counted(app, Arc::clone(&requests));
+    let address = metrics.local_addr().map_err(CliError::io("no address"))?;
+    tracing::info!(%address, "metrics at /metrics, for everybody who reaches this address");
+    let guard = server.api_guard().clone();
+    let told = metrics::serve(metrics, address, server.app().clone(), guard, requests);
+    tokio::join!(http::serve_until_told(listener, app), told);
     Ok(())
 }
 
@@ -75,11 +103,21 @@ pub(super) fn staleness(config: &Config) -> Staleness {
 }
 
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
+    bind_for("listen", address).await
+}
+
+/// Binds what `key` of the configuration says.
+async fn bind_for(key: &str, address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => CliError::Refused(format!(
-                "{address} is taken by another program: choose another with `listen` (or --listen)"
+                "{address} is taken by another program: choose another with `{key}`{}",
+                if key == "listen" {
+                    " (or --listen)"
+                } else {
+                    ""
+                }
             )),
             _ => CliError::Io {
                 what: format!("cannot listen on {address}"),

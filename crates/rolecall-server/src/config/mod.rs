@@ -16,8 +16,8 @@ use std::net::SocketAddr;
 
 pub use layers::{Origin, Sources};
 pub use sections::{
-    Config, Cors, Database, Guard, Log, LogFormat, OAuth, OnStale, PasswordGrant, Passwords, Proxy,
-    Registration, RegistrationMode, SigningAlgorithm, Tokens,
+    Config, Cors, Database, Guard, Log, LogFormat, Metrics, OAuth, OnStale, PasswordGrant,
+    Passwords, Proxy, Registration, RegistrationMode, SigningAlgorithm, Tokens,
 };
 pub use show::{Setting, Settings};
 
@@ -53,7 +53,7 @@ const KEYS: &[&str] = &[
 const SECRET_KEYS: &[&str] = &["master_key", "database.url", "tokens.secret"];
 
 /// Keys that are reserved for what is still to come.
-const NOT_YET: &[&str] = &["tokens.legacy", "metrics.listen"];
+const NOT_YET: &[&str] = &["tokens.legacy"];
 
 /// What is wrong with the configuration: one line for each fault that was found, each naming
 /// the key and saying what to do.

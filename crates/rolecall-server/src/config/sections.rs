@@ -72,6 +72,8 @@ pub struct Config {
     pub cors: Cors,
     /// Proxies in front of this server.
     pub proxy: Proxy,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
     /// The guard of this server's own API.
     pub guard: Guard,
     /// The log.
@@ -95,6 +97,7 @@ impl Default for Config {
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
+            metrics: Metrics::default(),
             guard: Guard::default(),
             log: Log::default(),
             origins: BTreeMap::new(),
@@ -252,6 +255,15 @@ pub struct Proxy {
     /// Networks or addresses whose `X-Forwarded-For` is believed.
     #[serde(deserialize_with = "values::networks")]
     pub trusted: Vec<IpNet>,
+}
+
+/// Section `metrics`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Address and port of the listener that Prometheus asks, if it may. Whoever reaches it can read.
+    #[serde(deserialize_with = "values::optional_address")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// Section `guard`.

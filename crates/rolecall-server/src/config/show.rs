@@ -85,6 +85,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "passwords.min_length" => config.passwords.min_length.to_string(),
         "cors.allowed_origins" => list(&config.cors.allowed_origins),
         "proxy.trusted" => list(&config.proxy.trusted),
+        "metrics.listen" => optional(config.metrics.listen.as_ref()),
         "guard.max_staleness" => quoted(show_duration(config.guard.max_staleness)),
         "guard.on_stale" => quoted(config.guard.on_stale),
         "log.format" => quoted(config.log.format),
@@ -98,7 +99,7 @@ fn quoted(value: impl fmt::Display) -> String {
     serde_json::Value::String(value.to_string()).to_string()
 }
 
-fn optional(value: Option<&String>) -> String {
+fn optional(value: Option<&impl fmt::Display>) -> String {
     value.map(quoted).unwrap_or_default()
 }
 

@@ -232,10 +232,27 @@ fn keys_that_are_still_to_come_are_refused_and_not_ignored() {
         "[tokens]\nlegacy = []",
         "[tokens.legacy]\nsecret = \"x\"",
         "[[tokens.legacy]]\nsecret = \"x\"",
-        "[metrics]\nlisten = \"127.0.0.1:9100\"",
     ] {
         assert!(fault(text).contains("is not supported yet"), "{text}");
     }
+}
+
+#[test]
+fn metrics_are_off_and_never_where_the_api_listens() {
+    assert_eq!(Config::load(&file("")).unwrap().metrics.listen, None);
+    let on = "[metrics]\nlisten = \"127.0.0.1:9100\"";
+    let shown = Config::load(&file(on)).unwrap().show().to_string();
+    assert!(
+        shown.contains("metrics.listen = \"127.0.0.1:9100\""),
+        "{shown}"
+    );
+    for same in ["127.0.0.1:8000", "0.0.0.0:8000", "[::]:8000"] {
+        let refused = fault(&format!("[metrics]\nlisten = \"{same}\""));
+        assert!(refused.starts_with("`metrics.listen`"), "{same}: {refused}");
+    }
+    assert!(fault("[metrics]\nlisten = \"9100\"").starts_with("`metrics.listen`"));
+    let any_port = "listen = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:0\"";
+    Config::load(&file(any_port)).unwrap();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What must hold between and within the values.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -57,6 +58,16 @@ fn addresses(config: &Config) -> Vec<String> {
                 .flat_map(|error| error.faults),
         );
     }
+    if config
+        .metrics
+        .listen
+        .is_some_and(|metrics| overlap(metrics, config.listen))
+    {
+        faults.push(format!(
+            "`metrics.listen`: {} is where the API listens; choose another port, which nobody but Prometheus reaches",
+            config.listen
+        ));
+    }
     for origin in &config.cors.allowed_origins {
         if !Url::parse(origin).is_some_and(|url| url.bare) {
             faults.push(format!(
@@ -65,6 +76,13 @@ fn addresses(config: &Config) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether two listeners cannot both be there. Port 0 is any free one.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (first, second) = (one.ip(), other.ip());
+    let same = first == second || first.is_unspecified() || second.is_unspecified();
+    same && one.port() == other.port() && one.port() != 0
 }
 
 fn tokens(config: &Config) -> Vec<String> {

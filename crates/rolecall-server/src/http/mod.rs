@@ -4,6 +4,7 @@
 pub mod client_address;
 pub mod cors;
 pub mod layers;
+mod own_names;
 pub mod runtime;
 mod stream;
 mod until_told;
@@ -11,5 +12,6 @@ mod until_told;
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
 pub use layers::{LayerOptions, LoggedSubject, RequestId, wrap};
+pub(crate) use own_names::refuse_other_hosts;
 pub use runtime::{Limits, serve};
 pub use until_told::serve_until_told;

@@ -10,7 +10,9 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{accounts::credentials::LoginError, error::ApiError, store::StoreError};
+use crate::{
+    accounts::credentials::LoginError, error::ApiError, metrics::Refused, store::StoreError,
+};
 
 /// How an error of an OAuth endpoint is written.
 #[derive(Serialize, ToSchema)]
@@ -146,6 +148,11 @@ impl IntoResponse for OAuthError {
             return error.into_response();
         }
         let (status, error, description) = self.parts();
+        let reason = match self {
+            Self::TooMany { .. } => "too_many_tries",
+            Self::Busy => "too_busy",
+            _ => error,
+        };
         let description = printable(description);
         let body = OAuthErrorDocument {
             error,
@@ -153,6 +160,7 @@ impl IntoResponse for OAuthError {
             detail: description,
         };
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(Refused(reason));
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io, thread};
 
 use tokio::sync::oneshot;
@@ -13,6 +13,7 @@ use tracing::Span;
 use super::memory::Memory;
 use super::stored::{Failure, StoredHash};
 use super::{Parameters, Password, PasswordProblem};
+use crate::metrics::series::{Counter, Distribution, Histogram};
 
 /// An idle thread gives its memory back after this long.
 const IDLE: Duration = Duration::from_secs(1);
@@ -117,6 +118,25 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     calls: AtomicU64,
+    threads: AtomicUsize,
+    running: AtomicUsize,
+    refused: Counter,
+    waits: Histogram,
+}
+
+/// Upper bounds in microseconds of how long jobs wait.
+const WAITS: &[u64] = &[
+    1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+];
+
+/// What the threads have to do at one moment.
+pub(crate) struct Load {
+    pub(crate) threads: usize,
+    pub(crate) running: usize,
+    pub(crate) waiting: usize,
+    pub(crate) capacity: usize,
+    pub(crate) refused: u64,
+    pub(crate) waits: Distribution,
 }
 
 #[derive(Default)]
@@ -128,6 +148,7 @@ struct Queue {
 /// One piece of work, and the caller's span so that a log line says whose it was.
 struct Job {
     span: Span,
+    began_to_wait: Instant,
     work: Work,
 }
 
@@ -164,6 +185,10 @@ impl Hasher {
             queue: Mutex::default(),
             wake: Condvar::new(),
             calls: AtomicU64::new(0),
+            threads: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
+            refused: Counter::default(),
+            waits: Histogram::new(WAITS),
         });
         Ok(Self(Arc::new(Owner { shared })))
     }
@@ -174,6 +199,7 @@ impl Hasher {
             thread::Builder::new()
                 .name(format!("hash-{number}"))
                 .spawn(move || shared.work())?;
+            self.0.shared.threads.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -217,6 +243,19 @@ impl Hasher {
         self.0.shared.calls.load(Ordering::Relaxed)
     }
 
+    /// What there is to do at the moment.
+    pub(crate) fn load(&self) -> Load {
+        let shared = &self.0.shared;
+        Load {
+            threads: shared.threads.load(Ordering::Relaxed),
+            running: shared.running.load(Ordering::Relaxed),
+            waiting: shared.lock().jobs.len(),
+            capacity: shared.capacity,
+            refused: shared.refused.get(),
+            waits: shared.waits.read(),
+        }
+    }
+
     /// Scheme and costs of new hashes.
     #[must_use]
     pub fn parameters(&self) -> Parameters {
@@ -228,9 +267,15 @@ impl Hasher {
         let span = Span::current();
         let mut queue = shared.lock();
         if queue.jobs.len() >= shared.capacity {
+            shared.refused.add_one();
             return Err(HashError::Busy);
         }
-        queue.jobs.push_back(Job { span, work });
+        let began_to_wait = Instant::now();
+        queue.jobs.push_back(Job {
+            span,
+            began_to_wait,
+            work,
+        });
         drop(queue);
         shared.wake.notify_one();
         Ok(())
@@ -248,8 +293,11 @@ impl Shared {
         let mut memory = Memory::default();
         while let Some(job) = self.next(&mut memory) {
             let _entered = job.span.enter();
+            self.waits.observe(job.began_to_wait.elapsed());
+            self.running.fetch_add(1, Ordering::Relaxed);
             // A fault in one hash must not take the thread from all others.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.run(job.work, &mut memory)));
+            self.running.fetch_sub(1, Ordering::Relaxed);
             if outcome.is_err() {
                 tracing::error!("hashing a password panicked");
                 memory = Memory::default();

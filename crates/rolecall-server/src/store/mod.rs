@@ -2,6 +2,7 @@
 
 mod change;
 mod conn;
+mod errors;
 pub(crate) mod file;
 mod head;
 pub(crate) mod migrate;
@@ -9,6 +10,7 @@ mod open;
 
 pub(crate) use change::{Actor, Change};
 pub(crate) use conn::{Conn, Split, answered};
+pub(crate) use errors::counts as errors;
 pub(crate) use head::{Head, is_ended, read_floors, read_head};
 pub use open::{OpenError, Store};
 
@@ -17,10 +19,17 @@ pub use open::{OpenError, Store};
 pub enum StoreError {
     /// The database failed or could not be reached.
     #[error("the database did not answer")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// A row breaks a rule that the program relies on.
     #[error("the database holds a row that should not exist: {0}")]
     Inconsistent(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        errors::count(&error);
+        Self::Database(error)
+    }
 }
 
 impl StoreError {

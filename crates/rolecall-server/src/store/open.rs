@@ -73,6 +73,26 @@ pub(super) enum Pools {
     Postgres(PgPool),
 }
 
+/// The connections of one pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connections {
+    pub(crate) name: &'static str,
+    pub(crate) open: u32,
+    pub(crate) idle: usize,
+    pub(crate) max: u32,
+}
+
+impl Connections {
+    fn of<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Self {
+        Self {
+            name,
+            open: pool.size(),
+            idle: pool.num_idle(),
+            max: pool.options().get_max_connections(),
+        }
+    }
+}
+
 /// A connection that lay idle may have died with its server: asked here, that costs nobody an error.
 async fn still_there(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
     if idle > TRUSTED_IDLE {
@@ -238,6 +258,17 @@ impl Store {
                 Ok(true)
             }
             Pools::Postgres(_) => Ok(false),
+        }
+    }
+
+    /// How many connections there are at the moment.
+    pub(crate) fn connections(&self) -> Vec<Connections> {
+        match &self.pools {
+            Pools::Sqlite { read, write, .. } => vec![
+                Connections::of("read", read),
+                Connections::of("write", write),
+            ],
+            Pools::Postgres(pool) => vec![Connections::of("all", pool)],
         }
     }
 

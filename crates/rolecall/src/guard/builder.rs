@@ -174,6 +174,8 @@ impl GuardBuilder {
             on_stale: self.on_stale,
             warned_of_stale: false.into(),
             verified: Cache::new(self.cache_capacity),
+            hits: 0.into(),
+            misses: 0.into(),
         })))
     }
 }

@@ -8,7 +8,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,20 @@ struct Inner {
     on_stale: OnStale,
     warned_of_stale: AtomicBool,
     verified: Cache<[u8; 32], Arc<Entry>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// How much the memory of verified tokens is used; counts are since the guard was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheUse {
+    /// Tokens that are remembered.
+    pub entries: usize,
+    /// Tokens that were remembered when they came again.
+    pub hits: u64,
+    /// Tokens that had to be verified.
+    pub misses: u64,
 }
 
 /// Where keys, floors and era come from.
@@ -154,6 +168,16 @@ impl Guard {
     #[must_use]
     pub fn cached_tokens(&self) -> usize {
         self.0.verified.len()
+    }
+
+    /// How much the memory of verified tokens is used.
+    #[must_use]
+    pub fn cache_use(&self) -> CacheUse {
+        CacheUse {
+            entries: self.0.verified.len(),
+            hits: self.0.hits.load(Ordering::Relaxed),
+            misses: self.0.misses.load(Ordering::Relaxed),
+        }
     }
 
     /// A layer that guards one route of a plain [`axum::Router`], for those who come step by step.
@@ -271,10 +295,12 @@ impl Inner {
                 if now >= entry.principal.expires_at() {
                     self.verified.remove(&key);
                 }
+                self.hits.fetch_add(1, Ordering::Relaxed);
                 return Ok(Arc::clone(&entry.principal));
             }
             self.verified.remove(&key);
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         if state.keys().is_empty() {
             return Err(Denial::Unavailable);
         }

@@ -95,7 +95,9 @@ pub(crate) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &s
             .with("rule", rule.to_string())
             .with("roles", principal.roles().collect::<Vec<_>>());
     }
-    problem.into_response()
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(denial.clone());
+    response
 }
 
 /// The `Allow` header (RFC 9110 section 10.2.1).
