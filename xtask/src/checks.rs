@@ -2,7 +2,7 @@
 
 use crate::install::Tools;
 use crate::report::Report;
-use crate::tools::{self, Workspace, succeeds};
+use crate::tools::{self, Workspace};
 
 /// Formatting, lints, documentation, tests and licences.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
@@ -37,20 +37,16 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         test.envs(tools.variables());
         tools::run(test.args(["test", "--workspace", "--all-features", "--locked"]))
     });
-    check_dependencies(report, workspace);
+    check_dependencies(report, workspace, tools);
 }
 
-/// Advisories and licences, where the tool for it is installed.
-fn check_dependencies(report: &mut Report, workspace: &Workspace) {
-    if !succeeds(workspace.cargo().args(["deny", "--version"])) {
-        Report::warn("cargo-deny is not installed: advisories and licences were not checked");
-        return;
-    }
-    report.step("advisories and licences", || {
-        tools::run(
-            workspace
-                .cargo()
-                .args(["deny", "--workspace", "--all-features", "check"]),
-        )
+/// Licences, bans and sources, as `deny.toml` says. Advisories need a database from elsewhere: not here.
+fn check_dependencies(report: &mut Report, workspace: &Workspace, tools: &Tools) {
+    report.step("licences, bans and sources of dependencies", || {
+        let mut deny = workspace.command(tools.cargo_deny());
+        deny.args(["--workspace", "--all-features", "--locked", "check"]);
+        // duplicates are warnings, and not worth a page in every run
+        deny.args(["--hide-inclusion-graph", "--allow", "duplicate"]);
+        tools::run(deny.args(["bans", "licenses", "sources"]))
     });
 }

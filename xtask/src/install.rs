@@ -13,12 +13,21 @@ use crate::tools::{Workspace, find_postgres, find_program, run, succeeds};
 /// (`ROLECALL_*` are keys of the server's configuration, which refuses those it does not know).
 pub(crate) struct Tools {
     python: PathBuf,
+    cargo_deny: PathBuf,
 }
+
+/// Its lints and its form of configuration differ between versions.
+const CARGO_DENY: &str = "0.20.2";
 
 impl Tools {
     /// The Python of the virtual environment.
     pub(crate) fn python(&self) -> &Path {
         &self.python
+    }
+
+    /// The `cargo-deny` of the folder for build products.
+    pub(crate) fn cargo_deny(&self) -> &Path {
+        &self.cargo_deny
     }
 
     /// The variables by which tests find programs, for those that are there.
@@ -29,9 +38,11 @@ impl Tools {
                 find_program(&["chromium", "google-chrome"]),
             ),
             ("XTASK_CHROMEDRIVER", find_program(&["chromedriver"])),
+            ("XTASK_CADDY", find_program(&["caddy"])),
             ("XTASK_CURL", find_program(&["curl"])),
             ("XTASK_NGINX", find_program(&["nginx"])),
             ("XTASK_NODE", find_program(&["node"])),
+            ("XTASK_SYSTEMD_ANALYZE", find_program(&["systemd-analyze"])),
             ("XTASK_POSTGRES_BIN", find_postgres()),
         ]
         .into_iter()
@@ -52,18 +63,24 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
         install_python(workspace, &python)
     });
     report.step("install: node packages", || install_node(workspace));
-    Tools { python }
+    let cargo_deny = workspace.target("tools/bin/cargo-deny");
+    report.step("install: cargo-deny", || {
+        install_cargo_deny(workspace, &cargo_deny)
+    });
+    Tools { python, cargo_deny }
 }
 
 /// What must be there, and the Debian package that brings it.
 fn missing_packages() -> BTreeSet<&'static str> {
-    let programs: [(&[&str], &str); 6] = [
+    let programs: [(&[&str], &str); 8] = [
         (&["chromium", "google-chrome"], "chromium"),
         (&["chromedriver"], "chromium-driver"),
+        (&["caddy"], "caddy"),
         (&["curl"], "curl"),
         (&["nginx"], "nginx"),
         (&["node"], "nodejs"),
         (&["npm"], "npm"),
+        (&["systemd-analyze"], "systemd"),
     ];
     let mut missing: BTreeSet<&str> = programs
         .into_iter()
@@ -134,6 +151,21 @@ fn install_python(workspace: &Workspace, python: &Path) -> anyhow::Result<()> {
     pip.args(["--disable-pip-version-check", "--requirement"]);
     run(pip.arg(&wanted))?;
     mark_current(&wanted, &stamp)
+}
+
+/// Unoptimised: it is built in a third of the time, and runs for a second or two.
+fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<()> {
+    let version = Command::new(program).arg("--version").output();
+    let wanted = format!("cargo-deny {CARGO_DENY}\n");
+    if version.is_ok_and(|output| output.stdout == wanted.as_bytes()) {
+        eprintln!("nothing is missing");
+        return Ok(());
+    }
+    let mut install = workspace.cargo();
+    install.args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked"]);
+    install.args(["--debug", "--config", "profile.dev.debug=0", "--force", "--root"]);
+    install.arg(workspace.target("tools")).arg("--target-dir");
+    run(install.arg(workspace.target("tools/build")))
 }
 
 fn install_node(workspace: &Workspace) -> anyhow::Result<()> {
