@@ -163,7 +163,13 @@ fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<(
     }
     let mut install = workspace.cargo();
     install.args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked"]);
-    install.args(["--debug", "--config", "profile.dev.debug=0", "--force", "--root"]);
+    install.args([
+        "--debug",
+        "--config",
+        "profile.dev.debug=0",
+        "--force",
+        "--root",
+    ]);
     install.arg(workspace.target("tools")).arg("--target-dir");
     run(install.arg(workspace.target("tools/build")))
 }

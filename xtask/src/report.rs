@@ -35,11 +35,6 @@ impl Report {
             .push((name.to_owned(), outcome, started.elapsed()));
     }
 
-    /// Says something that is worth knowing and fails nothing.
-    pub(crate) fn warn(text: &str) {
-        eprintln!("warning: {text}");
-    }
-
     /// Prints the score, the sum as its last line.
     pub(crate) fn close(self) -> ExitCode {
         println!("\n== summary");

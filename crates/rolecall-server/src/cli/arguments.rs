@@ -77,6 +77,8 @@ pub(super) enum Command {
     Recover,
     /// Look for what is commonly wrong, and say what to do; status 1 if something is.
     Doctor,
+    /// Ask the server that runs here whether it can work; status 1 if not.
+    Health,
     /// Bring the schema of the database up to date.
     Migrate {
         /// Only look; status 2 if there is something to do.

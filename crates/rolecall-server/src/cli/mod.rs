@@ -8,6 +8,7 @@ mod config;
 mod context;
 mod dev;
 mod doctor;
+mod health;
 mod output;
 mod prompt;
 mod recovery;
@@ -132,6 +133,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Recover => recovery::recover(&Context::open(&arguments).await?)
             .await
             .map(done),
+        Command::Health => health::run(&arguments).await.map(done),
         Command::Doctor => doctor::run(&arguments).await,
         Command::Migrate { check } => recovery::migrate(&arguments, check).await,
         Command::Audit { ref command } => {
