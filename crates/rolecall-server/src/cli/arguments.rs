@@ -76,7 +76,11 @@ pub(super) enum Command {
     /// End everything now: every token and every session.
     Recover,
     /// Look for what is commonly wrong, and say what to do; status 1 if something is.
-    Doctor,
+    Doctor {
+        /// Only list what is looked for.
+        #[arg(long)]
+        list: bool,
+    },
     /// Ask the server that runs here whether it can work; status 1 if not.
     Health,
     /// Bring the schema of the database up to date.

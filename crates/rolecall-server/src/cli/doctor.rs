@@ -49,6 +49,22 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     })
 }
 
+/// Says what is looked for.
+pub(super) fn list(arguments: &Arguments) -> Result<(), CliError> {
+    if arguments.json {
+        let checks = doctor::CHECKS.iter();
+        return print_json(
+            &checks
+                .map(|(check, finds)| json!({ "check": check, "finds": finds }))
+                .collect(),
+        );
+    }
+    for (check, finds) in doctor::CHECKS {
+        write_out(&format!("{check}: {finds}\n"))?;
+    }
+    Ok(())
+}
+
 fn to_json(finding: &Finding) -> Value {
     json!({ "check": finding.check, "severity": finding.severity.to_string(), "text": finding.text })
 }

@@ -134,7 +134,8 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
             .await
             .map(done),
         Command::Health => health::run(&arguments).await.map(done),
-        Command::Doctor => doctor::run(&arguments).await,
+        Command::Doctor { list: true } => doctor::list(&arguments).map(done),
+        Command::Doctor { list: false } => doctor::run(&arguments).await,
         Command::Migrate { check } => recovery::migrate(&arguments, check).await,
         Command::Audit { ref command } => {
             let context = Context::open(&arguments).await?;

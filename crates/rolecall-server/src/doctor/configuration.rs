@@ -1,5 +1,7 @@
 //! Settings that are allowed and rarely meant.
 
+use std::net::IpAddr;
+
 use super::Finding;
 use crate::{
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
@@ -16,6 +18,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         staleness(config),
         algorithm(config),
         origins(config),
+        metrics(config),
     ]
 }
 
@@ -97,6 +100,23 @@ fn algorithm(config: &Config) -> Finding {
         ),
         SigningAlgorithm::Es256 => Finding::good("algorithm", "tokens are signed with ES256"),
     }
+}
+
+fn metrics(config: &Config) -> Finding {
+    let Some(address) = config.metrics.listen else {
+        return Finding::good("metrics", "off");
+    };
+    let is_private = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    if is_private {
+        return Finding::good("metrics", format!("told on {address}"));
+    }
+    let text = format!(
+        "`metrics.listen`: {address} may be reached from anywhere, and asks nobody who they are: choose a private address"
+    );
+    Finding::warning("metrics", text)
 }
 
 fn origins(config: &Config) -> Finding {

@@ -1,20 +1,33 @@
 //! The files of a SQLite database: who can read them, and whether there is room to write.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use secrecy::ExposeSecret as _;
 
 use super::Finding;
-use crate::{config::Config, start, store::file};
+use crate::{
+    config::{Config, Origin},
+    start,
+    store::file,
+};
 
 /// What is written to see whether there is room; about a thousand log-ins.
 const ROOM: usize = 4 * 1024 * 1024;
 
 pub(super) fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = files_with_secrets(config)
+        .iter()
+        .map(|path| readable("configuration file", path))
+        .collect();
     let Some(database) = start::sqlite_path(config.database.url.expose_secret()) else {
-        return Vec::new();
+        return findings;
     };
-    let mut findings = vec![readable("database file", &database), room(&database)];
+    findings.extend([readable("database file", &database), room(&database)]);
     if config.master_key.is_none() {
         findings.push(readable("master key file", &start::key_file(&database)));
         findings.push(Finding::warning(
@@ -23,6 +36,22 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Configuration files in which a secret stands: one in a file of its own was looked at when it was read.
+fn files_with_secrets(config: &Config) -> BTreeSet<PathBuf> {
+    let url = config.database.url.expose_secret();
+    let holds_password = start::sqlite_path(url).is_none();
+    let secrets = config.show().0.into_iter().filter(|setting| {
+        ["master_key", "tokens.secret"].contains(&setting.key)
+            || (setting.key == "database.url" && holds_password)
+    });
+    secrets
+        .filter_map(|setting| match setting.origin {
+            Origin::File(path) => Some(path),
+            _ => None,
+        })
+        .collect()
 }
 
 #[cfg(unix)]
@@ -100,6 +129,30 @@ mod tests {
                 "{mode:o}"
             );
         }
+    }
+
+    #[test]
+    fn a_configuration_file_with_a_secret_is_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rolecall.toml");
+        let examined = |text: &str, mode| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let sources = crate::config::Sources::default()
+                .with_flag("database.url", "sqlite::memory:")
+                .with_file(&path, text);
+            let config = Config::load(&sources).unwrap();
+            let findings = examine(&config);
+            let found = findings
+                .iter()
+                .find(|one| one.check == "configuration file");
+            found.map(|finding| finding.severity)
+        };
+        let secret =
+            "master_key = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"";
+        assert_eq!(examined(secret, 0o644), Some(Severity::Fault));
+        assert_eq!(examined(secret, 0o600), Some(Severity::Good));
+        assert_eq!(examined("listen = \"127.0.0.1:1\"", 0o644), None);
     }
 
     #[test]

@@ -30,6 +30,71 @@ impl fmt::Display for Severity {
     }
 }
 
+/// Every check with what it finds, in the order in which they are made.
+pub(crate) const CHECKS: &[(&str, &str)] = &[
+    (
+        "configuration",
+        "a setting that is refused: an address reached over plain HTTP, a weak secret or master key, a secret file that everybody can read, an unknown key, a proxy network of every address",
+    ),
+    ("issuer", "no address to issue tokens under"),
+    (
+        "encryption",
+        "passwords and tokens that cross a network in clear",
+    ),
+    (
+        "proxy",
+        "a proxy that is not trusted, behind which all clients share one address",
+    ),
+    ("password length", "short passwords"),
+    (
+        "registration",
+        "a role given at registration that administers the accounts, or that does not exist",
+    ),
+    (
+        "staleness",
+        "guards that go on without knowing what was taken away",
+    ),
+    ("algorithm", "tokens that whoever verifies them can make"),
+    (
+        "origins",
+        "web pages that can be changed on their way and may call",
+    ),
+    ("metrics", "metrics that strangers may reach"),
+    (
+        "clock",
+        "a clock that is wrong, or behind the newest change",
+    ),
+    (
+        "address",
+        "an address that cannot be listened on, or is taken",
+    ),
+    ("open files", "a limit that connections run into"),
+    (
+        "configuration file",
+        "secrets in a file that others on the machine can read",
+    ),
+    (
+        "database file",
+        "a database that others on the machine can read or write",
+    ),
+    ("room", "a full disk, or a folder that cannot be written to"),
+    (
+        "master key file",
+        "a master key that others on the machine can read",
+    ),
+    ("master key", "a master key beside the database, or missing"),
+    (
+        "database",
+        "a database that cannot be reached or opened, or was made with another master key",
+    ),
+    (
+        "schema",
+        "a database that a newer rolecall has used, or that is not up to date",
+    ),
+    ("administrators", "nobody who administers, or only one"),
+    ("audit log", "an audit log that was altered or cut short"),
+];
+
 /// What a check found, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {

@@ -91,6 +91,16 @@ async fn settings_that_are_rarely_meant_are_named() {
             Severity::Good,
         ),
         (
+            "metrics",
+            vec![("metrics.listen", "0.0.0.0:9464")],
+            Severity::Warning,
+        ),
+        (
+            "metrics",
+            vec![("metrics.listen", "10.0.0.1:9464")],
+            Severity::Good,
+        ),
+        (
             "registration",
             vec![
                 ("registration.mode", "open"),
@@ -195,4 +205,65 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
         severity(&guests, "registration").await,
         Some(Severity::Fault)
     );
+}
+
+/// Runs a statement behind the back of the services.
+async fn execute(app: &App, sql: &'static str) {
+    app.store()
+        .write(async |conn: &mut crate::store::Conn| {
+            crate::store::on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+            Ok::<_, crate::StoreError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_schema_of_tomorrow_or_yesterday_and_a_clock_set_back_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let app = open(&config).await;
+    add_admin(&app, "anna").await;
+    assert_eq!(severity(&config, "clock").await, Some(Severity::Good));
+    execute(&app, "UPDATE audit SET at = at + 3600000000").await;
+    assert_eq!(severity(&config, "clock").await, Some(Severity::Fault));
+    execute(&app, "UPDATE _sqlx_migrations SET version = version + 1").await;
+    assert_eq!(severity(&config, "schema").await, Some(Severity::Fault));
+    execute(&app, "DELETE FROM _sqlx_migrations").await;
+    assert_eq!(severity(&config, "schema").await, Some(Severity::Warning));
+}
+
+#[tokio::test]
+async fn files_of_an_installation_that_others_can_read_are_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    open(&config).await.store().close().await;
+    for (check, file) in [
+        ("database file", "rolecall.db"),
+        ("master key file", "rolecall.key"),
+    ] {
+        assert_eq!(severity(&config, check).await, Some(Severity::Good));
+        let open_to_all = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(folder.path().join(file), open_to_all).unwrap();
+        assert_eq!(severity(&config, check).await, Some(Severity::Fault));
+    }
+}
+
+#[tokio::test]
+async fn every_check_is_in_the_list_and_in_the_page_about_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let _app = open(&config).await;
+    for finding in examine(&config).await {
+        let known = CHECKS.iter().any(|(check, _)| *check == finding.check);
+        assert!(known, "not in the list: {}", finding.check);
+    }
+    let page = include_str!("../../../../docs/doctor.md");
+    let rows: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let checks: Vec<&str> = CHECKS.iter().map(|(check, _)| *check).collect();
+    assert_eq!(rows, checks);
 }
