@@ -260,7 +260,7 @@ async fn a_log_in_is_counted_by_its_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_floors_and_clean_ups_are_counted() {
+async fn changes_and_floors_are_counted() {
     let app = Counted::start().await;
     let revision = app.value("rolecall_revision");
     assert!(revision >= 1.0);
@@ -336,4 +336,34 @@ async fn a_database_that_is_closed_is_counted() {
     app.server.app().store().close().await;
     assert!(app.server.app().ping().await.is_err());
     assert!(app.value(sample) > before);
+    grown(&app, r#"rolecall_state_polls_total{outcome="failed"}"#).await;
+}
+
+/// Waits until something that a node does by itself was counted once more.
+async fn grown(app: &Counted, sample: &str) {
+    let before = app.value(sample);
+    let grown = async {
+        while app.value(sample) <= before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let bound = Duration::from_secs(20);
+    assert!(
+        tokio::time::timeout(bound, grown).await.is_ok(),
+        "never: {sample}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_does_by_itself_is_counted() {
+    let app = Counted::start().await;
+    grown(&app, r#"rolecall_state_polls_total{outcome="done"}"#).await;
+    app.clock.advance(Duration::from_mins(1));
+    grown(&app, r#"rolecall_clean_ups_total{outcome="done"}"#).await;
+    let pool = |kind: &str| {
+        app.value(&format!(
+            r#"rolecall_database_connections{kind}{{pool="write"}}"#
+        ))
+    };
+    assert!(pool("") >= 1.0 && pool("_idle") <= pool("") && pool("") <= pool("_max"));
 }

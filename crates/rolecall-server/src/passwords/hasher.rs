@@ -583,11 +583,15 @@ mod tests {
             hasher.verify(password("x"), None).await,
             Err(HashError::Busy)
         );
+        let load = hasher.load();
+        assert_eq!((load.waiting, load.refused, load.running), (3, 3, 0));
 
         hasher.start_threads(1).unwrap();
         assert!(!waiting.await.unwrap().matches);
         assert!(!hasher.verify(password("x"), None).await.unwrap().matches);
         assert_eq!(hasher.calls(), 2, "jobs without a caller were worked on");
+        let load = hasher.load();
+        assert_eq!((load.waiting, load.threads, load.waits.count), (0, 1, 4));
     }
 
     #[tokio::test]
