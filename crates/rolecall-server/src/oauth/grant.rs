@@ -44,7 +44,7 @@ pub(crate) struct Request<'a> {
 
 /// Logs a user in and issues an access token, with a refresh token where the client may refresh.
 pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
-    let issued = log_in(app, request).await;
+    let issued = attempt(app, request).await;
     let metrics = &app.parts().metrics;
     metrics.log_ins.add_one(outcome_of(&issued));
     if issued.is_ok() {
@@ -66,7 +66,7 @@ fn outcome_of(issued: &Result<Issued, OAuthError>) -> &'static str {
     }
 }
 
-async fn log_in(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+async fn attempt(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
     let (proven, opened) = prove_and_open(app, request).await?;
     let (proven, opened) = match opened {
         // what was proven is no longer what is stored, perhaps because a log-in beside this one has just
