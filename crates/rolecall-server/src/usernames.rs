@@ -115,18 +115,7 @@ impl Username {
     /// is the canonical form.
     #[must_use]
     pub fn fold_key(&self) -> String {
-        self.0
-            .chars()
-            .flat_map(char::to_uppercase)
-            .flat_map(char::to_lowercase)
-            .map(|letter| {
-                if letter == '\u{3c2}' {
-                    '\u{3c3}'
-                } else {
-                    letter
-                }
-            })
-            .collect()
+        folded(&self.0)
     }
 
     /// The canonical form, owned.
@@ -154,6 +143,22 @@ impl std::str::FromStr for Username {
     fn from_str(typed: &str) -> Result<Self, UsernameProblem> {
         Self::parse(typed)
     }
+}
+
+/// [`Username::fold_key`] of a name that is canonical already.
+pub(crate) fn folded(canonical: &str) -> String {
+    canonical
+        .chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .map(|letter| {
+            if letter == '\u{3c2}' {
+                '\u{3c3}'
+            } else {
+                letter
+            }
+        })
+        .collect()
 }
 
 fn enforce(text: &str) -> Result<String, UsernameProblem> {

@@ -125,7 +125,7 @@ async fn create_in(
     user: &NewUser<'_>,
     roles: &[RoleName],
 ) -> Result<User, ApiError> {
-    if store::find_id(change.conn(), user.username)
+    if store::find_alike(change.conn(), user.username)
         .await?
         .is_some()
         || !store::insert_user(change, user).await?

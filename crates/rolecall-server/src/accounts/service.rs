@@ -96,9 +96,9 @@ pub(crate) async fn update(
             return Ok(before);
         }
         if after.username != before.username
-            && store::find_id(change.conn(), &after.username)
+            && store::find_alike(change.conn(), &after.username)
                 .await?
-                .is_some()
+                .is_some_and(|found| found != id)
         {
             return Err(ApiError::already_there("user", &after.username));
         }

@@ -1,12 +1,15 @@
 use rolecall_core::{RoleName, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::{
+    store::{Change, Conn, StoreError, on, queries},
+    usernames::folded,
+};
 
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
     INSERT_USER = "INSERT INTO users (id, username, email, disabled, must_change_password, password_hash, \
-        reset_code_hash, reset_expires_at, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (username) DO NOTHING";
+        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) ON CONFLICT DO NOTHING";
     LIST_USERS = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.created_at, u.updated_at, a.role \
         FROM (SELECT id, username, email, disabled, must_change_password, created_at, updated_at FROM users \
               WHERE id > $1 AND ($2 = '' OR username = $2) \
@@ -20,10 +23,10 @@ queries! {
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
         WHERE u.id = $1 ORDER BY a.role";
-    FIND_ID = "SELECT id FROM users WHERE username = $1";
+    FIND_ALIKE = "SELECT id FROM users WHERE folded_username = $1";
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
-    UPDATE_USER = "UPDATE users SET username = $2, email = $3, disabled = $4, updated_at = $6, \
+    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, disabled = $4, updated_at = $6, \
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
         WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
@@ -202,9 +205,13 @@ pub(crate) async fn find_user(
     Ok(fold(rows)?.pop())
 }
 
-pub(crate) async fn find_id(conn: &mut Conn, username: &str) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_ID)
-        .bind(username)
+/// The id of the user whose name is this one or differs from it by case folding alone.
+pub(crate) async fn find_alike(
+    conn: &mut Conn,
+    username: &str,
+) -> Result<Option<String>, StoreError> {
+    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_ALIKE)
+        .bind(folded(username))
         .fetch_optional(c)
         .await)?;
     Ok(row.map(|(id,)| id))
@@ -263,6 +270,7 @@ pub(crate) async fn insert_user(
         .bind(user.reset_code_hash)
         .bind(user.reset_expires_at.map(Timestamp::micros))
         .bind(now.micros())
+        .bind(folded(user.username))
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
@@ -281,6 +289,7 @@ pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<
         .bind(user.status == Status::Disabled)
         .bind(user.status == Status::PasswordChangeRequired)
         .bind(now)
+        .bind(folded(&user.username))
         .execute(c)
         .await
         .map(drop))?;

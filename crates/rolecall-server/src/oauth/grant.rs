@@ -234,7 +234,7 @@ mod tests {
         let password = Password::new(PASSWORD.to_owned()).unwrap();
         let old = old.unwrap().hash(password).await.unwrap();
         app.change(crate::accounts::authority::Caller::System, async |change| {
-            let id = store::find_id(change.conn(), "alice").await?.unwrap();
+            let id = store::find_alike(change.conn(), "alice").await?.unwrap();
             store::set_password(change, &id, &old).await?;
             change.tell(serde_json::json!({ "action": "test" }));
             Ok(())

@@ -22,6 +22,11 @@ const MIGRATIONS: &[Step] = &[
         "refresh and clients",
         include_str!("../../migrations/0002_refresh_and_clients.sql"),
     ),
+    (
+        3,
+        "folded usernames",
+        include_str!("../../migrations/0003_folded_usernames.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
