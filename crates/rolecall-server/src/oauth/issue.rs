@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, Timestamp};
 
 use super::{error::OAuthError, scope::Granted};
@@ -85,8 +86,13 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
 fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String, OAuthError> {
     let signer = app.parts().signer.load();
     let longest = app.settings().max_token_bytes;
-    let token = signer.sign(&claims).map_err(ApiError::internal)?;
-    if token.len() <= longest {
+    // far too long a token is not even signed
+    let fitting = |claims: &AccessClaims| match signer.sign(claims) {
+        Ok(token) => Ok(Some(token).filter(|token| token.len() <= longest)),
+        Err(SignError::TooLong) => Ok(None),
+        Err(error) => Err(ApiError::internal(error)),
+    };
+    if let Some(token) = fitting(&claims)? {
         return Ok(token);
     }
     let too_long = || {
@@ -96,10 +102,5 @@ fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String
         return Err(too_long());
     }
     claims.scope = None;
-    let token = signer.sign(&claims).map_err(ApiError::internal)?;
-    if token.len() <= longest {
-        Ok(token)
-    } else {
-        Err(too_long())
-    }
+    fitting(&claims)?.ok_or_else(too_long)
 }
