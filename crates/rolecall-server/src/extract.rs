@@ -57,6 +57,17 @@ fn is_json(content_type: &str) -> bool {
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde reads a list as a struct's members in their order: that would be a second, unnamed form of each body
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+            Ok(_) => Err(ApiError::Invalid(FieldError {
+                loc: vec!["body".into()],
+                msg: "the body is an object, not a list".to_owned(),
+                kind: "type_error",
+            })),
+            Err(error) => Err(malformed(&error)),
+        };
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = path_of(error.path());
@@ -121,7 +132,7 @@ fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiError {
             path.extend(named);
         }
         "duplicate"
-    } else if message.starts_with("invalid type") {
+    } else if message.starts_with("invalid type") || message.starts_with("invalid length") {
         "type_error"
     } else {
         "value_error"
@@ -130,16 +141,32 @@ fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiError {
         "missing" => "this member is required".to_owned(),
         "extra_forbidden" => "there is no such member".to_owned(),
         "duplicate" => "this member stands here twice".to_owned(),
+        // serde quotes what it found, which may be a password in the wrong place
+        "type_error" => expected(message),
         _ => message.chars().take(300).collect(),
     };
     let shown: Vec<String> = path.iter().map(ToString::to_string).collect();
-    let detail = format!("{}: {msg}", shown.join("."));
+    let at = if shown.is_empty() {
+        place.to_owned()
+    } else {
+        shown.join(".")
+    };
+    let detail = format!("{at}: {msg}");
     let loc = std::iter::once(Place::from(place)).chain(path).collect();
     ApiError::Invalid(FieldError {
         loc,
         msg: detail,
         kind,
     })
+}
+
+/// What serde says it expected, without what it found and without the names of our types.
+fn expected(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "a value of another type is expected".to_owned(),
+    }
 }
 
 /// NUL stands in no name or id, PostgreSQL keeps it in no text, and to SQLite's `LIKE` it ends one.
@@ -335,11 +362,36 @@ mod tests {
             refusal(r#"{"name":"a","count":300}"#).0,
             ["body".into(), "count".into()]
         );
-        assert_eq!(refusal("[]").0, ["body".into()]);
+        assert_eq!(refusal("[]"), (vec!["body".into()], "type_error"));
+        assert_eq!(
+            refusal(r#" ["a", 1, []]"#),
+            (vec!["body".into()], "type_error")
+        );
         assert_eq!(
             refusal(r#"{"name":"a","more":["b","C"]}"#).0,
             ["body".into(), "more".into(), Place::Index(1)]
         );
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_is_not_repeated() {
+        for body in [
+            r#"{"name":123456}"#,
+            r#"{"name":["123456"]}"#,
+            r#"{"name":"a","count":"123456, expected 123456"}"#,
+            r#""123456""#,
+            "123456",
+        ] {
+            let Err(ApiError::Invalid(field)) = parse_json::<Sample>(body.as_bytes()) else {
+                panic!("{body}");
+            };
+            assert!(
+                field.msg.contains("expected") && !field.msg.contains("123456"),
+                "{}",
+                field.msg
+            );
+            assert!(!field.msg.contains("Sample"), "{}", field.msg);
+        }
     }
 
     #[test]
