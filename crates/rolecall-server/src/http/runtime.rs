@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONNECTION, RETRY_AFTER};
+use http::header::{CONNECTION, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -175,6 +175,7 @@ impl Connection {
         phase: &Phase,
     ) -> Result<Response, Infallible> {
         phase.begin_request();
+        let in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
         let body_ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
         let mut request = request.map(|inner| {
             Body::new(TrackedBody {
@@ -184,10 +185,17 @@ impl Connection {
         });
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let answer = self.app.clone().oneshot(request);
-        let response = match tokio::time::timeout(self.limits.request, answer).await {
+        let mut response = match tokio::time::timeout(self.limits.request, answer).await {
             Ok(Ok(response)) => response,
             Err(_) => took_too_long(body_ended.load(Ordering::Relaxed)),
         };
+        if in_chunks {
+            // a length beside the chunks is dropped by hyper before anybody sees it. Where a proxy went by that
+            // length, what follows the chunks is no request of its own: it is not read (RFC 9112 section 6.1)
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         phase.end_request();
         Ok(response)
     }
