@@ -185,14 +185,18 @@ impl AddressLimiter {
         None
     }
 
-    /// Counts a failed log-in of `address`.
-    pub fn failed(&self, address: &str, now: Duration) {
-        let Some(key) = Key::of(address) else { return };
+    /// Counts a failed log-in of `address`. Gives how many of its failures are beyond those that cost no
+    /// delay.
+    pub fn failed(&self, address: &str, now: Duration) -> u32 {
+        let Some(key) = Key::of(address) else {
+            return 0;
+        };
         let mut generations = self.lock();
         let entry = generations.find_or_add(key);
         entry.forgive(now);
         entry.failures = entry.failures.saturating_add(1);
         entry.blocked_until = entry.blocked_until.max(now + entry.penalty());
+        entry.failures.saturating_sub(FREE_ADDRESS_FAILURES)
     }
 
     /// Takes one failure off for a log-in that succeeded. Not all of them: whoever guesses may
@@ -398,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn changing_addresses_within_an_ipv6_network_does_not_help() {
+    fn x080_changing_addresses_within_an_ipv6_network_does_not_help() {
         let limiter = AddressLimiter::default();
         for host in 0..52_u128 {
             let address =
@@ -454,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_takes_bounded_memory_and_forgets_the_oldest_first() {
+    fn x079_a_flood_of_addresses_takes_bounded_memory_and_forgets_the_oldest_first() {
         let limiter = AddressLimiter::remembering(100);
         let watched = "203.0.113.7";
         fail(&limiter, watched, seconds(0), 60);

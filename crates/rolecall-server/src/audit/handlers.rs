@@ -53,7 +53,7 @@ pub(crate) struct EventView {
     id: String,
     #[schema(format = DateTime)]
     at: String,
-    /// `log_in` or `log_in_failed`.
+    /// `log_in`, `log_in_failed`, or `address_slowed` when one address failed on many accounts.
     kind: String,
     #[schema(required)]
     subject: Option<String>,
