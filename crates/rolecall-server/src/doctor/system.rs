@@ -1,12 +1,12 @@
 //! The machine: its clock, the address, and how many files may be open.
 
-use std::{fs, io};
+use std::io;
 
 use rolecall::{Clock as _, SystemClock};
 use rolecall_core::Timestamp;
 
 use super::Finding;
-use crate::config::Config;
+use crate::{config::Config, http};
 
 /// When this was written: no clock that is right shows an earlier time.
 const WRITTEN: Timestamp = Timestamp::from_seconds(1_795_000_000);
@@ -15,11 +15,10 @@ const FAR_FUTURE: Timestamp = Timestamp::from_seconds(1_795_000_000 + 3_155_760_
 const FEW_FILES: u64 = 4096;
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     vec![
         clock(SystemClock.now()),
         address(config).await,
-        open_files(&limits),
+        open_files(http::open_files::limit()),
     ]
 }
 
@@ -52,14 +51,8 @@ async fn address(config: &Config) -> Finding {
     }
 }
 
-fn open_files(limits: &str) -> Finding {
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"));
-    let soft = line
-        .and_then(|line| line.split_whitespace().nth(3))
-        .and_then(|limit| limit.parse::<u64>().ok());
-    match soft {
+fn open_files(limit: Option<u64>) -> Finding {
+    match limit {
         Some(soft) if soft < FEW_FILES => Finding::warning(
             "open files",
             format!(
@@ -93,12 +86,9 @@ mod tests {
 
     #[test]
     fn few_open_files_are_a_warning() {
-        let limits = |soft| {
-            format!("Limit  Soft  Hard\nMax open files            {soft}   1048576   files\n")
-        };
-        assert_eq!(open_files(&limits("1024")).severity, Severity::Warning);
-        assert_eq!(open_files(&limits("65536")).severity, Severity::Good);
-        assert_eq!(open_files(&limits("unlimited")).severity, Severity::Good);
+        assert_eq!(open_files(Some(1024)).severity, Severity::Warning);
+        assert_eq!(open_files(Some(65_536)).severity, Severity::Good);
+        assert_eq!(open_files(None).severity, Severity::Good);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 pub mod client_address;
 pub mod cors;
 pub mod layers;
+pub(crate) mod open_files;
 mod own_names;
 pub mod runtime;
 mod stream;

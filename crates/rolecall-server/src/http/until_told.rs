@@ -5,11 +5,16 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 
-use super::{Limits, serve};
+use super::{Limits, open_files, serve};
 
-/// Serves with the usual limits until the process gets SIGINT or SIGTERM; requests under way are finished.
+/// Serves with the usual limits, or as many connections as files may be open, until the process gets SIGINT or SIGTERM; requests under way are finished.
 pub async fn serve_until_told(listener: TcpListener, app: Router) {
-    serve(listener, app, Limits::default(), told_to_stop()).await;
+    let usual = Limits::default();
+    let limits = Limits {
+        connections: open_files::connections(usual.connections, open_files::limit()),
+        ..usual
+    };
+    serve(listener, app, limits, told_to_stop()).await;
 }
 
 #[cfg(unix)]
