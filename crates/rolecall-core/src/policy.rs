@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_gives_each_operation_of_its_object_and_no_other() {
+    fn x054_a_wildcard_gives_each_operation_of_its_object_and_no_other() {
         let mut builder = PolicyBuilder::default();
         for permission in ["items:read", "items:write", "item:read", "items.x:read"] {
             builder.permission(permission.parse().unwrap());
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_ten_thousand_roles_is_walked_without_recursion() {
+    fn x049_a_chain_of_ten_thousand_roles_is_walked_without_recursion() {
         let mut builder = PolicyBuilder::default();
         for n in 0..10_000 {
             builder

@@ -195,7 +195,7 @@ mod tests {
         "alice\r\n2026-01-01 INFO forged\u{1b}[31m\u{2028}\u{202e}\u{85}\0\"}{\"level\":\"x\"";
 
     #[test]
-    fn no_value_makes_a_second_line_or_reaches_the_terminal() {
+    fn x068_no_value_makes_a_second_line_or_reaches_the_terminal() {
         for json in [false, true] {
             let output = logged(json, "info", || {
                 tracing::info!(name = EVIL, display = %EVIL, "message {EVIL}");

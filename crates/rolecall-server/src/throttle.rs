@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn parallel_guesses_never_exceed_the_limit() {
+    fn x023_parallel_guesses_never_exceed_the_limit() {
         let in_flight = InFlight::default();
         let failures = Mutex::new(0_u32);
         let evaluated = Mutex::new(0_u32);

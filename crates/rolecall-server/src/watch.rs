@@ -207,6 +207,66 @@ mod tests {
             .unwrap();
     }
 
+    async fn count(conn: &mut Conn, table: &str) -> i64 {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        let (rows,): (i64,) = on!(conn, |c| sqlx::query_as(sql).fetch_one(c).await).unwrap();
+        rows
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn x081_what_has_ended_leaves_the_tables_and_what_has_not_stays() {
+        const ROWS: i64 = 20_000;
+        const TABLES: [&str; 4] = ["sessions", "floors", "audit_events", "login_failures"];
+        let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .clock(clock.clone())
+            .demo_user("alice", "a password of alice", &[])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let now = app.now();
+        let made = app
+            .store()
+            .write(async |conn: &mut Conn| {
+                let old = now.minus(KEEP_EVENTS).minus(Duration::from_secs(1)).micros();
+                // every second row has ended, the others end or are to be forgotten later
+                let numbers = format!(
+                    "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < {ROWS} - 1) \
+                     SELECT CASE n % 2 WHEN 0 THEN {old} ELSE {later} END AS t, n FROM n",
+                    later = now.micros() + 1,
+                );
+                for insert in [
+                    "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at) \
+                     SELECT 's' || n, (SELECT id FROM users), 'rolecall', '', t, t, t FROM",
+                    "INSERT INTO floors (kind, subject, revision, ends_at) SELECT 'jti', 'f' || n, 1, t FROM",
+                    "INSERT INTO audit_events (id, at, kind, address, detail) SELECT 'e' || n, t, 'x', '', '' FROM",
+                    "INSERT INTO login_failures (account, failures, last_failed_at) SELECT 'a' || n, 1 + n % 150, t FROM",
+                ] {
+                    let sql = sqlx::AssertSqlSafe(format!("{insert} ({numbers})"));
+                    on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+                }
+                let mut made = Vec::new();
+                for table in TABLES {
+                    made.push(count(conn, table).await);
+                }
+                Ok::<_, StoreError>(made)
+            })
+            .await
+            .unwrap();
+        assert!(made.iter().all(|rows| *rows >= ROWS), "{made:?}");
+        forget_what_ended(app).await.unwrap();
+        let mut conn = app.store().read().await.unwrap();
+        for (table, made) in TABLES.into_iter().zip(made) {
+            let left = count(&mut conn, table).await;
+            // an account that failed too often stays closed, however long ago that was
+            let closed = if table == "login_failures" { 3_325 } else { 0 };
+            assert_eq!(made - left, ROWS / 2 - closed, "{table}");
+        }
+        // what changed is told for ever: the audit log is never cut
+        assert!(count(&mut conn, "audit").await > 0);
+    }
+
     #[tokio::test]
     async fn the_policy_of_a_database_that_was_put_back_replaces_a_newer_one() {
         let server = crate::Embedded::builder("sqlite::memory:").open().await;

@@ -3,7 +3,7 @@
 //! The `.stderr` files hold our message for a missing access rule, and axum's own for other faults.
 
 #[test]
-fn what_must_not_compile_does_not_and_says_why() {
+fn x013_what_must_not_compile_does_not_and_says_why() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/compile_fail/rule_*.rs");
     cases.compile_fail("tests/compile_fail/axum_*.rs");

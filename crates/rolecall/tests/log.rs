@@ -75,7 +75,7 @@ async fn get_path(app: &axum::Router, path: &str, credential: Option<&HeaderValu
 }
 
 #[tokio::test]
-async fn a_refusal_names_rule_subject_and_outcome_and_no_line_holds_a_token() {
+async fn x069_a_refusal_names_rule_subject_and_outcome_and_no_line_holds_a_token() {
     LazyLock::force(&LINES);
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())

@@ -155,7 +155,7 @@ mod tests {
     const PASSWORD: &str = "a password of alice";
 
     #[tokio::test]
-    async fn a_guess_that_was_under_way_when_the_account_was_locked_changes_nothing() {
+    async fn x022_a_guess_that_was_under_way_when_the_account_was_locked_changes_nothing() {
         let server = crate::Embedded::builder("sqlite::memory:")
             .demo_user("alice", PASSWORD, &[])
             .open()

@@ -290,7 +290,7 @@ fn values_of_a_wrong_form_name_their_key() {
 }
 
 #[test]
-fn values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
+fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
     for (good, bad, key) in [
         (
             "[passwords]\nmin_length = 8",

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn no_stranger_can_say_who_he_is() {
+    fn x070_no_stranger_can_say_who_he_is() {
         assert_eq!(find("203.0.113.9", &[b"198.51.100.1"]), "203.0.113.9");
         assert_eq!(
             find("2001:db8::1", &[b"198.51.100.1, 10.0.0.1"]),

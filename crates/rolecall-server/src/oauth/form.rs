@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_fields_are_read_without_keeping_them() {
+    fn x074_ten_thousand_fields_are_read_without_keeping_them() {
         let body = "field=x&".repeat(10_000);
         assert!(parsed(&body).unwrap().values.is_empty());
     }

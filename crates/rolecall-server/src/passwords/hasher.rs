@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bcrypt_keeps_no_password_that_it_would_cut() {
+    async fn x029_bcrypt_keeps_no_password_that_it_would_cut() {
         let parameters = Parameters::Bcrypt { cost: 4 };
         let hasher = Hasher::new(HasherOptions {
             parameters,
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_and_callers_that_leave_free_no_place_early() {
+    async fn x026_a_full_queue_refuses_and_callers_that_leave_free_no_place_early() {
         let hasher = Hasher::without_threads(options(1, 3)).unwrap();
         let waiting = begin(&hasher);
         let leaves = begin(&hasher);
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_is_answered_or_refused_and_never_lost() {
+    async fn x025_a_flood_is_answered_or_refused_and_never_lost() {
         let hasher = Hasher::new(options(2, 8)).unwrap();
         let jobs: Vec<_> = (0..200)
             .map(|_| {

@@ -12,9 +12,9 @@ on_both![
     a_wrong_current_password_changes_nothing_and_counts,
     a_refused_new_password_changes_nothing,
     changing_the_password_ends_every_older_token,
-    a_reset_code_works_once_and_never_gives_a_token,
+    x032_a_reset_code_works_once_and_never_gives_a_token,
     a_reset_code_ends_after_a_day,
-    a_reset_code_dies_with_the_next_one,
+    x032_a_reset_code_dies_with_the_next_one,
     a_password_replaced_without_a_token_ends_all_sessions,
     a_forced_change_opens_the_account_again,
     a_deleted_or_disabled_user_cannot_act_on_themselves,
@@ -133,7 +133,7 @@ async fn replace(app: &TestApp, current: &str) -> crate::support::Answer {
     app.post("/password", "", body).await
 }
 
-async fn a_reset_code_works_once_and_never_gives_a_token(app: TestApp) {
+async fn x032_a_reset_code_works_once_and_never_gives_a_token(app: TestApp) {
     let (id, code) = with_code(&app).await;
     let stored = app
         .db
@@ -169,7 +169,7 @@ async fn a_reset_code_ends_after_a_day(app: TestApp) {
     replace(&app, &code).await.wrong_password();
 }
 
-async fn a_reset_code_dies_with_the_next_one(app: TestApp) {
+async fn x032_a_reset_code_dies_with_the_next_one(app: TestApp) {
     let (id, code) = with_code(&app).await;
     let path = format!("/api/users/{id}/reset");
     let again = app.post(&path, app.admin().await, json!({})).await;

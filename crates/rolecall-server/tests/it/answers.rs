@@ -6,15 +6,15 @@ use serde_json::Value;
 use crate::support::{Ask, TestApp, WRONG, on_both};
 
 on_both![
-    no_operation_lets_anyone_in_whom_its_document_keeps_out,
+    x041_no_operation_lets_anyone_in_whom_its_document_keeps_out,
     a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended,
     two_credentials_are_refused,
     a_token_anywhere_but_in_the_header_counts_for_nothing,
     an_unknown_path_or_method_reaches_no_handler,
-    a_body_that_is_not_json_is_refused,
+    x073_a_body_that_is_not_json_is_refused,
     an_unknown_or_wrong_member_is_named,
-    an_unknown_or_wrong_parameter_is_named,
-    a_hostile_path_is_an_answer_and_not_a_failure,
+    x053_an_unknown_or_wrong_parameter_is_named,
+    x075_a_hostile_path_is_an_answer_and_not_a_failure,
     an_absent_body_counts_as_an_empty_one,
 ];
 
@@ -66,7 +66,7 @@ const PUBLIC: &[&str] = &[
     "GET /openapi.json",
 ];
 
-async fn no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestApp) {
+async fn x041_no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestApp) {
     app.user("alice", &["user"]).await;
     let alice = app.login("alice").await;
     let revision = app.db.revision().await;
@@ -209,7 +209,7 @@ fn post<'a>(app: &'a TestApp, token: &'a str) -> impl Fn(&str, &str) -> Ask + 'a
     }
 }
 
-async fn a_body_that_is_not_json_is_refused(app: TestApp) {
+async fn x073_a_body_that_is_not_json_is_refused(app: TestApp) {
     let token = app.admin().await;
     let revision = app.db.revision().await;
     let ask = post(&app, token);
@@ -314,7 +314,7 @@ async fn an_unknown_or_wrong_member_is_named(app: TestApp) {
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
 }
 
-async fn an_unknown_or_wrong_parameter_is_named(app: TestApp) {
+async fn x053_an_unknown_or_wrong_parameter_is_named(app: TestApp) {
     let token = app.admin().await;
     let admin = app.id_of("admin").await;
     let assignments = format!("/api/users/{admin}/roles");
@@ -354,7 +354,7 @@ async fn an_unknown_or_wrong_parameter_is_named(app: TestApp) {
     app.put(path, token).await.invalid(&["query", "tenant"]);
 }
 
-async fn a_hostile_path_is_an_answer_and_not_a_failure(app: TestApp) {
+async fn x075_a_hostile_path_is_an_answer_and_not_a_failure(app: TestApp) {
     let token = app.admin().await;
     let long = "x".repeat(5_000);
     for segment in [

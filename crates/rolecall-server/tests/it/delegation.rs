@@ -6,20 +6,20 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp, on_both};
 
 on_both![
-    nobody_gives_a_role_that_holds_more_than_they_do,
+    x044_nobody_gives_a_role_that_holds_more_than_they_do,
     nobody_takes_a_role_that_holds_more_than_they_do,
     nobody_makes_a_user_with_more_than_they_hold,
     nobody_acts_on_a_user_who_holds_more,
-    nobody_adds_to_a_role_what_they_do_not_hold,
+    x044_nobody_adds_to_a_role_what_they_do_not_hold,
     nobody_edits_or_deletes_a_role_above_their_own,
-    nobody_reaches_upwards_by_way_of_the_hierarchy,
+    x045_nobody_reaches_upwards_by_way_of_the_hierarchy,
     a_role_that_works_by_its_name_alone_must_be_held,
     a_wildcard_is_handed_on_only_by_who_holds_the_wildcard,
     a_future_assignment_counts_as_held_by_its_user,
     a_narrowed_token_hands_on_no_more_than_it_carries,
     a_token_alone_is_never_enough_to_write,
     nobody_lends_themselves_more_with_a_permission_of_their_own,
-    the_last_administrator_stays,
+    x050_the_last_administrator_stays,
     an_administrator_for_a_time_does_not_count_as_the_last,
 ];
 
@@ -48,7 +48,7 @@ async fn limited(app: &TestApp) -> (String, String) {
     (app.login("limited").await, victim)
 }
 
-async fn nobody_gives_a_role_that_holds_more_than_they_do(app: TestApp) {
+async fn x044_nobody_gives_a_role_that_holds_more_than_they_do(app: TestApp) {
     let (token, victim) = limited(&app).await;
     let own = app.id_of("limited").await;
     let bob = app.user("bob", &[]).await;
@@ -145,7 +145,7 @@ async fn nobody_acts_on_a_user_who_holds_more(app: TestApp) {
         .done();
 }
 
-async fn nobody_adds_to_a_role_what_they_do_not_hold(app: TestApp) {
+async fn x044_nobody_adds_to_a_role_what_they_do_not_hold(app: TestApp) {
     let (token, _) = limited(&app).await;
     let revision = app.db.revision().await;
     for role in ["manager", "reader", "user"] {
@@ -185,7 +185,7 @@ async fn nobody_edits_or_deletes_a_role_above_their_own(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn nobody_reaches_upwards_by_way_of_the_hierarchy(app: TestApp) {
+async fn x045_nobody_reaches_upwards_by_way_of_the_hierarchy(app: TestApp) {
     let (token, _) = limited(&app).await;
     app.role("bridge", &[]).await;
     app.inherit("bridge", "boss").await;
@@ -315,7 +315,7 @@ async fn nobody_lends_themselves_more_with_a_permission_of_their_own(app: TestAp
         .forbidden("secrets:write");
 }
 
-async fn the_last_administrator_stays(app: TestApp) {
+async fn x050_the_last_administrator_stays(app: TestApp) {
     let admin = app.admin().await;
     let id = app.id_of("admin").await;
     let user = format!("/api/users/{id}");

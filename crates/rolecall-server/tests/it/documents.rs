@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::support::{ISSUER, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
-    the_metadata_lists_only_what_works_whatever_the_host,
+    x070_the_metadata_lists_only_what_works_whatever_the_host,
     the_key_set_holds_no_private_part,
     health_tells_nothing_but_health,
     the_page_of_the_documentation_loads_only_what_is_there,
     what_is_public_is_open_to_a_bad_token_too,
-    no_answer_holds_a_password_or_a_hash,
+    x052_no_answer_holds_a_password_or_a_hash,
 ];
 
-async fn the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
+async fn x070_the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
     let path = "/.well-known/oauth-authorization-server";
     let ask = app.request(Method::GET, path);
     let ask = ask
@@ -115,7 +115,7 @@ async fn what_is_public_is_open_to_a_bad_token_too(app: TestApp) {
     }
 }
 
-async fn no_answer_holds_a_password_or_a_hash(app: TestApp) {
+async fn x052_no_answer_holds_a_password_or_a_hash(app: TestApp) {
     let alice = app.user("alice", &["user"]).await;
     let (own, admin) = (app.login("alice").await, app.admin().await);
     for (path, token) in [

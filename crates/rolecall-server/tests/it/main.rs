@@ -9,6 +9,7 @@
 mod account;
 mod answers;
 mod assignments;
+mod attacks;
 mod audit;
 mod clients;
 mod command_line;

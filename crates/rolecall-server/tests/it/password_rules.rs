@@ -13,7 +13,7 @@ on_both![
     pw_08_nothing_asks_for_a_hint_or_a_security_question,
     pw_09_a_wrong_tail_does_not_log_in,
     pw_10_a_password_set_decomposed_logs_in_composed_and_the_reverse,
-    pw_11_a_blocklisted_password_is_refused_wherever_one_is_set,
+    pw_11_x030_a_blocklisted_password_is_refused_wherever_one_is_set,
     pw_14_a_hundred_failures_are_evaluated_and_not_one_more,
     pw_15_a_success_forgives_the_failures,
     pw_16_the_row_holds_scheme_costs_and_a_salt_of_its_own,
@@ -21,7 +21,7 @@ on_both![
     pw_18_a_renewal_ends_no_session,
     pw_21_a_log_in_ends_by_itself,
     pw_23_no_answer_of_the_api_sets_a_cookie,
-    pw_25_a_change_needs_the_current_password_and_a_wrong_one_counts,
+    pw_25_x031_a_change_needs_the_current_password_and_a_wrong_one_counts,
     pw_26_other_case_trimmed_or_cut_does_not_log_in,
     pw_27_a_reset_code_never_becomes_the_password,
 ];
@@ -147,7 +147,7 @@ async fn pw_10_a_password_set_decomposed_logs_in_composed_and_the_reverse(app: T
         .wrong_password();
 }
 
-async fn pw_11_a_blocklisted_password_is_refused_wherever_one_is_set(app: TestApp) {
+async fn pw_11_x030_a_blocklisted_password_is_refused_wherever_one_is_set(app: TestApp) {
     app.user("alice", &[]).await;
     let token = app.login("alice").await;
     for (weak, kind) in [
@@ -312,7 +312,7 @@ async fn pw_23_no_answer_of_the_api_sets_a_cookie(app: TestApp) {
     }
 }
 
-async fn pw_25_a_change_needs_the_current_password_and_a_wrong_one_counts(app: TestApp) {
+async fn pw_25_x031_a_change_needs_the_current_password_and_a_wrong_one_counts(app: TestApp) {
     app.user("alice", &[]).await;
     let token = app.login("alice").await;
     let without = json!({ "new_password": NEW });

@@ -6,12 +6,12 @@ use crate::support::{Answer, Database, PASSWORD, TestApp, on_both};
 
 on_both![
     registering_gives_an_account_and_no_token,
-    nobody_registers_while_registration_is_closed,
-    a_name_that_is_taken_in_any_spelling_is_refused,
-    a_name_that_looks_like_another_one_is_refused,
+    x018_nobody_registers_while_registration_is_closed,
+    x034_a_name_that_is_taken_in_any_spelling_is_refused,
+    x035_a_name_that_looks_like_another_one_is_refused,
     a_weak_password_is_refused_with_the_reason,
     a_strong_password_needs_no_particular_characters,
-    a_freed_name_gets_nothing_of_its_former_owner,
+    x038_a_freed_name_gets_nothing_of_its_former_owner,
 ];
 
 async fn register(app: &TestApp, username: &str, password: &str) -> Answer {
@@ -38,7 +38,7 @@ async fn registering_gives_an_account_and_no_token(app: TestApp) {
     app.get("/api/me", &app.login("ALICE").await).await.is(200);
 }
 
-async fn nobody_registers_while_registration_is_closed(app: TestApp) {
+async fn x018_nobody_registers_while_registration_is_closed(app: TestApp) {
     let db = if app.db.is_sqlite() {
         Database::sqlite()
     } else {
@@ -55,7 +55,7 @@ async fn nobody_registers_while_registration_is_closed(app: TestApp) {
     assert_eq!(closed.db.count("users").await, 1);
 }
 
-async fn a_name_that_is_taken_in_any_spelling_is_refused(app: TestApp) {
+async fn x034_a_name_that_is_taken_in_any_spelling_is_refused(app: TestApp) {
     register(&app, "jürgen", PASSWORD).await.is(201);
     for taken in [
         "jürgen",
@@ -75,7 +75,7 @@ async fn a_name_that_is_taken_in_any_spelling_is_refused(app: TestApp) {
     assert_eq!(app.db.count("users").await, 2);
 }
 
-async fn a_name_that_looks_like_another_one_is_refused(app: TestApp) {
+async fn x035_a_name_that_looks_like_another_one_is_refused(app: TestApp) {
     let long = "a".repeat(65);
     for bad in [
         "",
@@ -146,7 +146,7 @@ async fn a_strong_password_needs_no_particular_characters(app: TestApp) {
     }
 }
 
-async fn a_freed_name_gets_nothing_of_its_former_owner(app: TestApp) {
+async fn x038_a_freed_name_gets_nothing_of_its_former_owner(app: TestApp) {
     app.role("editor", &["items:read"]).await;
     let first = app.user("alice", &["editor"]).await;
     let old = app.login("alice").await;

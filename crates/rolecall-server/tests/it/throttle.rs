@@ -9,13 +9,13 @@ use crate::support::{Answer, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
     the_first_five_failures_cost_no_delay_and_the_sixth_does,
-    an_unknown_name_is_slowed_like_a_real_one,
-    a_hundred_failures_close_the_password_and_nothing_else,
-    a_reset_code_opens_a_closed_account,
-    parallel_guesses_are_never_more_than_the_limit,
+    x017_an_unknown_name_is_slowed_like_a_real_one,
+    x022_a_hundred_failures_close_the_password_and_nothing_else,
+    x021_a_reset_code_opens_a_closed_account,
+    x023_parallel_guesses_are_never_more_than_the_limit,
     a_clock_set_back_does_not_stretch_a_delay,
-    one_address_that_fails_does_not_slow_another,
-    one_address_that_registers_much_is_told_when_to_come_back,
+    x080_one_address_that_fails_does_not_slow_another,
+    x018_one_address_that_registers_much_is_told_when_to_come_back,
 ];
 
 async fn log_in_from(app: &TestApp, address: &str, username: &str, password: &str) -> Answer {
@@ -55,7 +55,7 @@ async fn the_first_five_failures_cost_no_delay_and_the_sixth_does(app: TestApp) 
     app.login("admin").await;
 }
 
-async fn an_unknown_name_is_slowed_like_a_real_one(app: TestApp) {
+async fn x017_an_unknown_name_is_slowed_like_a_real_one(app: TestApp) {
     let mut answers = Vec::new();
     for username in ["admin", "nobody", "not a name"] {
         let mut of = Vec::new();
@@ -76,7 +76,7 @@ async fn an_unknown_name_is_slowed_like_a_real_one(app: TestApp) {
     );
 }
 
-async fn a_hundred_failures_close_the_password_and_nothing_else(app: TestApp) {
+async fn x022_a_hundred_failures_close_the_password_and_nothing_else(app: TestApp) {
     let token = app.login("admin").await;
     failed(&app, 99).await;
     app.password_grant("admin", WRONG).await.wrong_password();
@@ -96,7 +96,7 @@ async fn a_hundred_failures_close_the_password_and_nothing_else(app: TestApp) {
     app.password_grant("admin", PASSWORD).await.wrong_password();
 }
 
-async fn a_reset_code_opens_a_closed_account(app: TestApp) {
+async fn x021_a_reset_code_opens_a_closed_account(app: TestApp) {
     let alice = app.user("alice", &[]).await;
     app.password_grant("alice", WRONG).await.wrong_password();
     app.db
@@ -117,7 +117,7 @@ async fn a_reset_code_opens_a_closed_account(app: TestApp) {
     app.password_grant("alice", new).await.is(200);
 }
 
-async fn parallel_guesses_are_never_more_than_the_limit(app: TestApp) {
+async fn x023_parallel_guesses_are_never_more_than_the_limit(app: TestApp) {
     failed(&app, 97).await;
     // each from an address of its own, so that only the account can stop them
     let addresses: Vec<String> = (1..=12).map(|n| format!("192.0.2.{n}")).collect();
@@ -174,7 +174,7 @@ async fn a_clock_set_back_does_not_stretch_a_delay(app: TestApp) {
     assert_eq!(answer.is(429).header("retry-after"), Some("1"));
 }
 
-async fn one_address_that_fails_does_not_slow_another(app: TestApp) {
+async fn x080_one_address_that_fails_does_not_slow_another(app: TestApp) {
     let mut slowed = 0;
     for n in 0..60 {
         let username = format!("guess{n}");
@@ -205,7 +205,7 @@ async fn one_address_that_fails_does_not_slow_another(app: TestApp) {
     assert_eq!(ask.send().await.status, 429);
 }
 
-async fn one_address_that_registers_much_is_told_when_to_come_back(app: TestApp) {
+async fn x018_one_address_that_registers_much_is_told_when_to_come_back(app: TestApp) {
     // refused for its password, so that nothing is hashed
     let register = async |address: &str| {
         let body = json!({ "username": "alice", "password": "short" });

@@ -17,13 +17,13 @@ on_both![
     no_two_tokens_are_alike,
     a_client_that_is_not_registered_is_refused_before_anything_is_counted,
     empty_client_credentials_mean_no_client,
-    a_wrong_log_in_tells_nobody_what_was_wrong,
+    x015_a_wrong_log_in_tells_nobody_what_was_wrong,
     a_refused_log_in_opens_no_session,
     a_password_that_must_change_gives_no_token,
     a_scope_beyond_the_subject_is_refused_and_opens_no_session,
-    a_malformed_scope_is_refused,
+    x054_a_malformed_scope_is_refused,
     a_tenant_is_refused_until_there_are_some,
-    a_password_is_never_cut_or_trimmed_or_folded,
+    x028_a_password_is_never_cut_or_trimmed_or_folded,
 ];
 
 async fn send_form(app: &TestApp, body: impl Into<axum::body::Body>) -> Answer {
@@ -291,7 +291,7 @@ async fn empty_client_credentials_mean_no_client(app: TestApp) {
     ask.form(&good).send().await.is(200);
 }
 
-async fn a_wrong_log_in_tells_nobody_what_was_wrong(app: TestApp) {
+async fn x015_a_wrong_log_in_tells_nobody_what_was_wrong(app: TestApp) {
     let admin = app.admin().await;
     let alice = app.user("alice", &[]).await;
     let body = serde_json::json!({ "username": "nopassword" });
@@ -394,7 +394,7 @@ async fn a_scope_beyond_the_subject_is_refused_and_opens_no_session(app: TestApp
     assert_eq!(answer.is(200).text("scope"), "items:read");
 }
 
-async fn a_malformed_scope_is_refused(app: TestApp) {
+async fn x054_a_malformed_scope_is_refused(app: TestApp) {
     let many = vec!["items:read"; 4_000].join(" ");
     for bad in [
         "items:read  items:write",
@@ -424,7 +424,7 @@ async fn a_tenant_is_refused_until_there_are_some(app: TestApp) {
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn a_password_is_never_cut_or_trimmed_or_folded(app: TestApp) {
+async fn x028_a_password_is_never_cut_or_trimmed_or_folded(app: TestApp) {
     let password = "p".repeat(60) + "Ünd ein langer Schluß \u{fb01}";
     let body = serde_json::json!({ "username": "alice", "password": password });
     app.post("/register", "", body).await.is(201);

@@ -219,7 +219,7 @@ async fn rules_on_data_stay_in_the_handler() {
 }
 
 #[tokio::test]
-async fn a_handler_without_any_guard_is_500_and_never_runs() {
+async fn x013_a_handler_without_any_guard_is_500_and_never_runs() {
     async fn secret(_: Require<role::Admin>) -> &'static str {
         "secret"
     }

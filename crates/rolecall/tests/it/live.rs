@@ -144,7 +144,7 @@ fn a_state_that_is_too_old_is_503_until_it_is_fresh_again() {
 }
 
 #[tokio::test]
-async fn a_state_that_is_too_old_answers_503_with_retry_after_and_public_routes_go_on() {
+async fn x014_a_state_that_is_too_old_answers_503_with_retry_after_and_public_routes_go_on() {
     let issuer = TestIssuer::new();
     let app = rolecall::GuardedRouter::new(issuer.guard())
         .route(
@@ -424,7 +424,7 @@ fn roles_are_found_in_whatever_order_and_number_the_token_lists_them() {
 }
 
 #[test]
-fn wildcards_and_near_misses_in_a_token_give_nothing() {
+fn x054_wildcards_and_near_misses_in_a_token_give_nothing() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();
     let scope =

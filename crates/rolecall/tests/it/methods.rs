@@ -65,7 +65,7 @@ async fn each_method_keeps_its_own_rule() {
 }
 
 #[tokio::test]
-async fn head_follows_the_rule_of_get_and_has_no_body() {
+async fn x012_head_follows_the_rule_of_get_and_has_no_body() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(change))
@@ -111,7 +111,7 @@ fn the_same_in_two_calls_and_the_other_order_is_refused() {
 }
 
 #[tokio::test]
-async fn what_has_no_handler_is_405_before_anyone_is_asked_who_they_are() {
+async fn x012_what_has_no_handler_is_405_before_anyone_is_asked_who_they_are() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(read).post(change))
@@ -132,7 +132,7 @@ async fn what_has_no_handler_is_405_before_anyone_is_asked_who_they_are() {
 }
 
 #[tokio::test]
-async fn a_method_in_a_header_or_the_query_overrides_nothing() {
+async fn x012_a_method_in_a_header_or_the_query_overrides_nothing() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(read).delete(change))

@@ -25,7 +25,7 @@ fn app(issuer: &TestIssuer) -> axum::Router {
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_path_reaches_a_handler_without_its_guard() {
+async fn x011_no_spelling_of_a_path_reaches_a_handler_without_its_guard() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     let spellings = [

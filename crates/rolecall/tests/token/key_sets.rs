@@ -385,7 +385,7 @@ fn a_set_of_too_many_keys_is_refused() {
 }
 
 #[test]
-fn an_empty_set_loads_and_verifies_nothing() {
+fn x014_an_empty_set_loads_and_verifies_nothing() {
     let empty = load(&[]).unwrap();
     assert!(empty.is_empty() && KeySet::empty().is_empty());
     for key in [&*ES256, &*HS256] {

@@ -171,7 +171,7 @@ async fn an_error_with_a_body_of_its_own_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_announced_or_not() {
+async fn x072_a_body_over_the_limit_is_refused_announced_or_not() {
     let post = |length: usize, announced: bool| async move {
         let request = request(Method::POST, "/echo");
         let request = if announced {
@@ -214,7 +214,7 @@ fn futures_body(bytes: Vec<u8>) -> Body {
 }
 
 #[tokio::test]
-async fn only_trusted_proxies_can_name_the_client() {
+async fn x080_only_trusted_proxies_can_name_the_client() {
     for (peer, client) in [
         ("203.0.113.9:1", "203.0.113.9"),
         ("10.0.0.1:1", "198.51.100.1"),
@@ -311,7 +311,7 @@ async fn without_configured_origins_there_is_no_cors() {
 }
 
 #[test]
-fn the_log_line_names_route_and_subject_and_never_query_headers_or_body() {
+fn x069_the_log_line_names_route_and_subject_and_never_query_headers_or_body() {
     let output = crate::logging::testing::logged(true, "info", || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

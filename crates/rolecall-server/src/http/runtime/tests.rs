@@ -115,7 +115,7 @@ async fn requests_are_answered_and_handlers_see_the_peer() {
 }
 
 #[tokio::test]
-async fn a_connection_that_sends_nothing_is_closed() {
+async fn x077_a_connection_that_sends_nothing_is_closed() {
     let limits = Limits {
         head: SHORT,
         ..limits()
@@ -125,7 +125,7 @@ async fn a_connection_that_sends_nothing_is_closed() {
 }
 
 #[tokio::test]
-async fn a_head_that_never_ends_is_cut_off_however_it_trickles() {
+async fn x077_a_head_that_never_ends_is_cut_off_however_it_trickles() {
     let limits = Limits {
         head: SHORT,
         ..limits()
@@ -198,7 +198,7 @@ async fn an_idle_connection_outlives_the_head_limit() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_is_answered_with_408_and_the_connection_closed() {
+async fn x077_a_body_that_never_ends_is_answered_with_408_and_the_connection_closed() {
     let limits = Limits {
         request: SHORT,
         ..limits()
@@ -227,7 +227,7 @@ async fn a_handler_that_never_ends_is_answered_with_503() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+async fn x077_a_client_that_does_not_read_its_answer_is_cut_off() {
     let (dropped, notify) = (Arc::new(Notify::new()), NotifyOnDrop::default());
     let dropped_too = Arc::clone(&dropped);
     notify.0.lock().unwrap().replace(dropped_too);
@@ -310,7 +310,7 @@ async fn too_large_a_head_is_refused() {
 }
 
 #[tokio::test]
-async fn requests_that_could_be_read_in_two_ways_are_refused() {
+async fn x071_requests_that_could_be_read_in_two_ways_are_refused() {
     let server = Server::start(app(), limits()).await;
     for head in [
         "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
@@ -331,7 +331,7 @@ async fn requests_that_could_be_read_in_two_ways_are_refused() {
 }
 
 #[tokio::test]
-async fn more_connections_than_allowed_wait_and_are_served_later() {
+async fn x077_more_connections_than_allowed_wait_and_are_served_later() {
     let limits = Limits {
         connections: 1,
         ..limits()

@@ -56,7 +56,7 @@ fn hashes_made_elsewhere_verify_the_right_password_only() {
 }
 
 #[test]
-fn an_imported_bcrypt_hash_is_cut_at_72_bytes_as_its_origin_did() {
+fn x029_an_imported_bcrypt_hash_is_cut_at_72_bytes_as_its_origin_did() {
     let stored = "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C";
     let whole = "0123456789".repeat(7) + "ab";
     assert!(matches(stored, &whole));
@@ -84,7 +84,7 @@ fn bcrypt_never_takes_a_password_with_a_nul_for_its_twin() {
 }
 
 #[test]
-fn absurd_parameters_are_refused_before_anything_is_allocated() {
+fn x027_absurd_parameters_are_refused_before_anything_is_allocated() {
     for costs in [
         "m=4194304,t=2,p=1",
         "m=4294967295,t=1,p=1",

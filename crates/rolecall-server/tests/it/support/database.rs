@@ -129,6 +129,23 @@ impl Database {
         .unwrap()
     }
 
+    /// Begins a change that does not end, as a process that hangs would.
+    pub(crate) async fn hold_head(&self) -> Held {
+        const HOLD: &str = "UPDATE head SET revision = revision";
+        match &self.pool {
+            Pool::Sqlite(pool) => {
+                let mut transaction = pool.begin().await.unwrap();
+                sqlx::query(HOLD).execute(&mut *transaction).await.unwrap();
+                Held::Sqlite(transaction)
+            }
+            Pool::Postgres(pool) => {
+                let mut transaction = pool.begin().await.unwrap();
+                sqlx::query(HOLD).execute(&mut *transaction).await.unwrap();
+                Held::Postgres(transaction)
+            }
+        }
+    }
+
     /// Changes the database behind the server's back.
     pub(crate) async fn execute(&self, sql: &str) {
         self.try_execute(sql).await.unwrap();
@@ -171,6 +188,23 @@ impl PostgresServer {
             .write_all(what.as_bytes())
             .unwrap();
         assert!(postgres::is_ready(script), "{what}");
+    }
+}
+
+/// The row that every change begins with, held so that nobody can write.
+pub(crate) enum Held {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Held {
+    /// Lets the others write again.
+    pub(crate) async fn release(self) {
+        match self {
+            Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+        }
+        .unwrap();
     }
 }
 

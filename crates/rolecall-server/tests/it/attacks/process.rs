@@ -1,0 +1,218 @@
+//! `rolecall serve` in a process of its own, reached over TCP: what the harness in the process cannot show.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{Database, ISSUER, MASTER_KEY, PASSWORD, eventually};
+
+/// Makes two tests of each function that takes a [`Database`]: one on SQLite, one on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => { $(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name($crate::support::Database::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(db) = $crate::support::Database::postgres().await {
+                    super::$name(db).await;
+                }
+            }
+        }
+    )+ };
+}
+pub(super) use on_both_databases;
+
+/// The server, with the administrator `root`. It ends with the test.
+pub(super) struct Server {
+    process: Child,
+    address: SocketAddr,
+    folder: tempfile::TempDir,
+    pub(super) db: Database,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What came back over the wire.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    /// Head and body.
+    pub(super) text: String,
+    pub(super) json: Value,
+}
+
+impl Reply {
+    fn parse(text: String) -> Self {
+        let status = text.get(9..12).and_then(|status| status.parse().ok());
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        Self {
+            status: status.unwrap_or_default(),
+            json: serde_json::from_str(body).unwrap_or_default(),
+            text,
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn is(&self, status: u16) -> &Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+}
+
+impl Server {
+    pub(super) async fn start(db: Database) -> Self {
+        Self::with(db, "", &[]).await
+    }
+
+    /// `before` is what the shell does before the server takes its place; `settings` go into its environment.
+    pub(super) async fn with(db: Database, before: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = env!("CARGO_BIN_EXE_rolecall");
+        let set = |command: &mut Command| {
+            command
+                .env_clear()
+                .env("ROLECALL_DATABASE__URL", &db.url)
+                .env("ROLECALL_MASTER_KEY", MASTER_KEY)
+                .env("ROLECALL_PUBLIC_URL", ISSUER)
+                .env("ROLECALL_LISTEN", "127.0.0.1:0")
+                .env("ROLECALL_REGISTRATION__MODE", "open")
+                .envs(settings.iter().copied())
+                .current_dir(folder.path());
+        };
+        let mut first = Command::new(program);
+        first.args(["user", "add", "root", "--role", "rolecall.admin"]);
+        set(first.arg("--password-stdin").stdin(Stdio::piped()));
+        let mut adding = first.stdout(Stdio::null()).spawn().unwrap();
+        let mut input = adding.stdin.take().unwrap();
+        input.write_all(PASSWORD.as_bytes()).unwrap();
+        drop(input);
+        assert!(adding.wait().unwrap().success());
+        let log = File::create(folder.path().join("log")).unwrap();
+        let mut serve = Command::new("/bin/sh");
+        serve.args(["-c", &format!("{before} exec \"$0\" serve"), program]);
+        set(serve.stdout(Stdio::null()).stderr(log));
+        let mut server = Self {
+            process: serve.spawn().unwrap(),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder,
+            db,
+        };
+        eventually("it listens", async || server.listens().is_some()).await;
+        server.address = server.listens().unwrap();
+        server
+    }
+
+    /// Where, once the log says so.
+    fn listens(&self) -> Option<SocketAddr> {
+        let log = self.log();
+        let (_, rest) = log.split_once("\"address\":\"")?;
+        rest.split_once('"')?.0.parse().ok()
+    }
+
+    /// What it has logged so far.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Asks it to stop as a supervisor does; `stopped` is the last that it logs.
+    pub(super) fn ask_to_stop(&self) {
+        let id = self.process.id().to_string();
+        let told = Command::new("/bin/kill").args(["-TERM", &id]).status();
+        assert!(told.unwrap().success());
+    }
+
+    /// A number of `/proc/PID/status`, such as `VmHWM`, the most memory it ever had, in KiB.
+    pub(super) fn status(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `bytes` as they are and reads until the server closes the connection, which it must do soon.
+    pub(super) async fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        // it may close before all of it is sent
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(8), read).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let sent = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into_owned();
+        assert!(read.is_ok(), "left open after {sent:?}: {answer}");
+        answer
+    }
+
+    /// One request, as a client that behaves sends it.
+    pub(super) async fn ask(&self, line: &str, token: &str, kind: &str, body: &str) -> Reply {
+        let authorization = if token.is_empty() {
+            String::new()
+        } else {
+            format!("authorization: Bearer {token}\r\n")
+        };
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        Reply::parse(self.exchange(request.as_bytes()).await)
+    }
+
+    pub(super) async fn get(&self, path: &str, token: &str) -> Reply {
+        self.ask(&format!("GET {path}"), token, "text/plain", "")
+            .await
+    }
+
+    pub(super) async fn json(&self, line: &str, token: &str, body: &Value) -> Reply {
+        self.ask(line, token, "application/json", &body.to_string())
+            .await
+    }
+
+    pub(super) async fn form(&self, fields: &[(&str, &str)]) -> Reply {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let kind = "application/x-www-form-urlencoded";
+        self.ask("POST /token", "", kind, &body).await
+    }
+
+    pub(super) async fn log_in(&self, username: &str, password: &str) -> Reply {
+        self.form(&[
+            ("grant_type", "password"),
+            ("username", username),
+            ("password", password),
+        ])
+        .await
+    }
+
+    /// A token of `root`.
+    pub(super) async fn admin(&self) -> String {
+        let reply = self.log_in("root", PASSWORD).await;
+        reply.is(200).json["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}

@@ -1,0 +1,314 @@
+//! User names: two accounts are never one name to whoever reads it.
+
+use http::Method;
+use serde_json::json;
+
+use crate::support::{Answer, PASSWORD, TestApp, claims, on_both};
+
+on_both![
+    x034_a_name_in_another_case_is_the_same_name_on_every_way_to_it,
+    x035_no_two_accounts_have_names_that_look_or_fold_alike,
+    x036_every_spelling_of_a_name_finds_the_one_account,
+    x037_control_characters_and_endless_names_go_nowhere,
+    x039_nobody_takes_a_name_over,
+    x040_a_subject_is_never_two_kinds_at_once,
+];
+
+async fn register(app: &TestApp, username: &str) -> Answer {
+    let body = json!({ "username": username, "password": PASSWORD });
+    app.post("/register", "", body).await
+}
+
+async fn x034_a_name_in_another_case_is_the_same_name_on_every_way_to_it(app: TestApp) {
+    let admin = app.admin().await;
+    let bob = app.user("bob", &[]).await;
+    for taken in ["admin", "Admin", "ADMIN", "aDMIN"] {
+        register(&app, taken).await.is(409);
+        app.post("/api/users", admin, json!({ "username": taken }))
+            .await
+            .is(409);
+        let path = format!("/api/users/{bob}");
+        app.patch(path, admin, json!({ "username": taken }))
+            .await
+            .is(409);
+    }
+    assert_eq!(
+        app.db
+            .texts("SELECT username FROM users ORDER BY username")
+            .await,
+        ["admin", "bob"]
+    );
+    // renaming to the own name in another case changes nothing
+    let path = format!("/api/users/{bob}");
+    assert_eq!(
+        app.patch(path, admin, json!({ "username": "BOB" }))
+            .await
+            .is(200)
+            .text("username"),
+        "bob"
+    );
+}
+
+/// Each line: names of which at most one may be an account.
+const ALIKE: &[&[&str]] = &[
+    &["straße", "STRASSE", "STRAẞE", "strasse"],
+    &["νίκος", "νίκοσ", "ΝΊΚΟΣ"],
+    &[
+        "\u{1fb3}\u{3b4}\u{3b7}\u{3c2}",
+        "\u{3b1}\u{3b9}\u{3b4}\u{3b7}\u{3c3}",
+    ],
+    &["jürgen", "ju\u{308}rgen", "JÜRGEN", "\u{ff4a}ürgen"],
+    &[
+        "alice",
+        "\u{ff21}\u{ff2c}\u{ff29}\u{ff23}\u{ff25}",
+        "ali\u{441}e",
+        "al\u{456}ce",
+        "\u{251}lice",
+        "alic\u{212e}",
+    ],
+    &["fish", "\u{fb01}sh"],
+    &[
+        "kate",
+        "\u{212a}ate",
+        "ka\u{200d}te",
+        "ka\u{ad}te",
+        "kate\u{a0}",
+        "\u{202e}etak",
+        "k\u{430}te",
+    ],
+    &["ilse", "\u{131}lse", "\u{130}lse", "i\u{307}lse"],
+    &[
+        "scope",
+        "\u{455}\u{441}\u{43e}\u{440}\u{435}",
+        "\u{17f}cope",
+    ],
+    &["иван", "ИВАН", "ива\u{4a3}\u{301}"],
+];
+
+async fn x035_no_two_accounts_have_names_that_look_or_fold_alike(app: TestApp) {
+    let admin = app.admin().await;
+    let spare = app.user("spare", &[]).await;
+    for names in ALIKE {
+        // whichever comes first
+        for first in 0..2 {
+            let made = register(&app, names[first]).await;
+            if made.status == 422 {
+                continue;
+            }
+            let id = made.is(201).text("id");
+            for other in names
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != first)
+                .map(|(_, name)| name)
+            {
+                let answer = register(&app, other).await;
+                // another letter that is neither alike nor folds alike would be another name
+                if answer.status == 201 {
+                    assert_eq!(*other, "ива\u{4a3}\u{301}", "beside {}", names[first]);
+                    let path = format!("/api/users/{}", answer.text("id"));
+                    app.delete(path, admin).await.done();
+                    continue;
+                }
+                assert!(
+                    [409, 422].contains(&answer.status.as_u16()),
+                    "{other}: {answer:?}"
+                );
+                let path = format!("/api/users/{spare}");
+                let renamed = app.patch(path, admin, json!({ "username": other })).await;
+                assert!(
+                    [409, 422].contains(&renamed.status.as_u16()),
+                    "{other}: {renamed:?}"
+                );
+                app.forgive().await;
+            }
+            app.delete(format_args!("/api/users/{id}"), admin)
+                .await
+                .done();
+        }
+    }
+    // the one spelling may become the other where it is the same account
+    let id = register(&app, "strasse").await.is(201).text("id");
+    let path = format!("/api/users/{id}");
+    app.patch(&path, admin, json!({ "username": "straße" }))
+        .await
+        .is(200);
+    register(&app, "strasse").await.is(409);
+}
+
+async fn x036_every_spelling_of_a_name_finds_the_one_account(app: TestApp) {
+    let admin = app.admin().await;
+    let spellings = [
+        "zoë",
+        "ZOË",
+        "zoe\u{308}",
+        "ZOE\u{308}",
+        "\u{ff3a}oë",
+        "zo\u{ff45}\u{308}",
+    ];
+    for typed in spellings {
+        let id = register(&app, typed).await.is(201).text("id");
+        for other in spellings {
+            let login = app.password_grant(other, PASSWORD).await;
+            let token = login.is(200).text("access_token");
+            assert_eq!(claims(&token)["sub"], id, "{typed} as {other}");
+            assert_eq!(claims(&token)["username"], "zoë");
+            let encoded: String = form_urlencoded::byte_serialize(other.as_bytes()).collect();
+            let found = app
+                .get(format_args!("/api/users?username={encoded}"), admin)
+                .await;
+            assert_eq!(found.items("id").concat(), id, "{other}");
+            register(&app, other).await.is(409);
+            let new = format!("another horse of {other}");
+            let change = |from: &str, to: &str| json!({ "username": other, "current_password": from, "new_password": to });
+            app.post("/password", "", change(PASSWORD, &new))
+                .await
+                .done();
+            app.post("/password", "", change(&new, PASSWORD))
+                .await
+                .done();
+            // failures of every spelling are counted together
+            app.password_grant(other, "x").await.wrong_password();
+        }
+        assert_eq!(
+            app.db.number("SELECT failures FROM login_failures").await,
+            1
+        );
+        app.forgive().await;
+        app.delete(format_args!("/api/users/{id}"), admin)
+            .await
+            .done();
+    }
+}
+
+async fn x037_control_characters_and_endless_names_go_nowhere(app: TestApp) {
+    let admin = app.admin().await;
+    let alice = app.user("alice", &[]).await;
+    let revision = app.db.revision().await;
+    let long = "a".repeat(65);
+    let longer = "é".repeat(5_000);
+    for name in [
+        "",
+        " ",
+        "\t",
+        "\0",
+        "alice\0",
+        "alice\0x",
+        "alice\r\nx",
+        "\u{1b}[2Jalice",
+        "alice\u{7f}",
+        "alice\u{2028}",
+        "alice\u{85}",
+        "\u{feff}alice",
+        "alice\u{fffe}",
+        "alice\u{e0041}",
+        &long,
+        &longer,
+    ] {
+        let shown = name.escape_unicode();
+        register(&app, name).await.invalid(&["body", "username"]);
+        app.post("/api/users", admin, json!({ "username": name }))
+            .await
+            .invalid(&["body", "username"]);
+        let path = format!("/api/users/{alice}");
+        app.patch(path, admin, json!({ "username": name }))
+            .await
+            .invalid(&["body", "username"]);
+        let login = app.password_grant(name, PASSWORD).await;
+        if name.is_empty() {
+            login.oauth(400, "invalid_request");
+        } else {
+            login.wrong_password();
+        }
+        let body = json!({ "username": name, "current_password": PASSWORD, "new_password": "x" });
+        app.post("/password", "", body).await.wrong_password();
+        app.forgive().await;
+        if name.len() < 1_000 {
+            let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+            for query in ["username", "q"] {
+                let answer = app
+                    .get(format_args!("/api/users?{query}={encoded}"), admin)
+                    .await;
+                assert!(
+                    [200, 422].contains(&answer.status.as_u16()),
+                    "{shown}: {answer:?}"
+                );
+                if answer.status == 200 && !name.is_empty() && name.trim() == name {
+                    assert_eq!(answer.json["items"], json!([]), "{shown}");
+                }
+            }
+        }
+    }
+    assert_eq!(app.db.revision().await, revision, "nothing was changed");
+    assert_eq!(app.db.count("users").await, 2);
+}
+
+async fn x039_nobody_takes_a_name_over(app: TestApp) {
+    let admin = app.admin().await;
+    app.role("editor", &["items:read"]).await;
+    let alice = app.user("alice", &["editor"]).await;
+    let mallory = app.user("mallory", &[]).await;
+    let (old, own) = (app.login("alice").await, app.login("mallory").await);
+    // nobody renames themselves, or others without the permission
+    app.patch("/api/me", &own, json!({ "username": "alice2" }))
+        .await
+        .invalid(&["body", "username"]);
+    let path = format!("/api/users/{mallory}");
+    app.patch(&path, &own, json!({ "username": "alice2" }))
+        .await
+        .forbidden("rolecall.users:write");
+    app.patch(&path, admin, json!({ "username": "Alice" }))
+        .await
+        .is(409);
+    // a name that an administrator frees gives nothing of its former owner
+    let renamed = app
+        .patch(
+            format_args!("/api/users/{alice}"),
+            admin,
+            json!({ "username": "alice.smith" }),
+        )
+        .await;
+    assert_eq!(renamed.is(200).text("id"), alice);
+    app.patch(&path, admin, json!({ "username": "alice" }))
+        .await
+        .is(200);
+    let claims = claims(&app.login("alice").await);
+    assert_eq!(
+        (&claims["sub"], &claims["roles"]),
+        (&json!(mallory), &json!([]))
+    );
+    app.get("/items/", &app.login("alice").await)
+        .await
+        .forbidden("items:read");
+    app.get("/items/", &old).await.ended();
+    assert_eq!(
+        app.get("/api/me", &app.login("alice.smith").await)
+            .await
+            .text("id"),
+        alice
+    );
+}
+
+async fn x040_a_subject_is_never_two_kinds_at_once(app: TestApp) {
+    let token = app.login("admin").await;
+    let claims = claims(&token);
+    assert_eq!(claims["subject_kind"], "user");
+    assert_ne!(claims["sub"], claims["client_id"]);
+    // an id can be chosen by nobody
+    for body in [
+        json!({ "username": "x", "id": "rolecall" }),
+        json!({ "username": "x", "kind": "client" }),
+    ] {
+        app.post("/api/users", app.admin().await, body)
+            .await
+            .is(422);
+    }
+    // and no row of one kind can become one of the other
+    let second =
+        "SELECT COUNT(*) FROM subjects a JOIN subjects b ON a.id = b.id AND a.kind <> b.kind";
+    assert_eq!(app.db.number(second).await, 0);
+    let ask = app
+        .request(Method::GET, "/api/users/rolecall")
+        .token(&token);
+    ask.send().await.is(404);
+}
