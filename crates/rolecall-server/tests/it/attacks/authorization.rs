@@ -115,6 +115,9 @@ POST /api/roles admin {"name": "another"}
 PATCH /api/roles/editor admin {"description": "x"}
 POST /api/permissions admin {"name": "items:read"}
 PUT /api/users/ID/roles/editor admin {"reason": "x"}
+POST /api/clients admin {"name": "app", "grants": ["client_credentials"]}
+PATCH /api/clients/ID admin {"name": "app"}
+PUT /api/clients/ID/roles/editor admin {"reason": "x"}
 "#;
 
 async fn x043_no_member_that_was_not_asked_for_sets_anything(app: TestApp) {
@@ -132,6 +135,10 @@ async fn x043_no_member_that_was_not_asked_for_sets_anything(app: TestApp) {
     };
     for (line, who, body) in bodies() {
         for foreign in FOREIGN {
+            // a client has a scope, and nobody else
+            if *foreign == "scope" && line.contains("/api/clients") {
+                continue;
+            }
             for value in [
                 json!(true),
                 json!("rolecall.admin"),
