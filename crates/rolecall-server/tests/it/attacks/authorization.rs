@@ -117,6 +117,7 @@ POST /api/permissions admin {"name": "items:read"}
 PUT /api/users/ID/roles/editor admin {"reason": "x"}
 POST /api/clients admin {"name": "app", "grants": ["client_credentials"]}
 PATCH /api/clients/ID admin {"name": "app"}
+POST /api/clients/ID/secret admin {}
 PUT /api/clients/ID/roles/editor admin {"reason": "x"}
 "#;
 
