@@ -58,11 +58,16 @@ impl Tools {
 /// Installs everything, a step for each kind of thing.
 pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     let python = workspace.target("test-venv/bin/python");
-    report.step("install: packages of the system", install_packages);
-    report.step("install: python packages", || {
-        install_python(workspace, &python)
+    report.step("install: packages of the system", || {
+        install_packages(missing_packages(&PROGRAMS))
     });
-    report.step("install: node packages", || install_node(workspace));
+    report.step("install: python packages", || {
+        let wanted = workspace.path("tests/clients/requirements.txt");
+        install_python(workspace, &wanted, &workspace.target("test-venv"))
+    });
+    report.step("install: node packages", || {
+        install_node(workspace, &workspace.path("tests/clients/node"))
+    });
     let cargo_deny = workspace.target("tools/bin/cargo-deny");
     report.step("install: cargo-deny", || {
         install_cargo_deny(workspace, &cargo_deny)
@@ -70,22 +75,40 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     Tools { python, cargo_deny }
 }
 
-/// What must be there, and the Debian package that brings it.
-fn missing_packages() -> BTreeSet<&'static str> {
-    let programs: [(&[&str], &str); 8] = [
-        (&["chromium", "google-chrome"], "chromium"),
-        (&["chromedriver"], "chromium-driver"),
-        (&["caddy"], "caddy"),
-        (&["curl"], "curl"),
-        (&["nginx"], "nginx"),
-        (&["node"], "nodejs"),
-        (&["npm"], "npm"),
-        (&["systemd-analyze"], "systemd"),
-    ];
+/// Installs what `cargo xtask bench` runs beside the project's own programs; gives the Python of the peers.
+pub(crate) fn install_for_bench(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    install_packages(missing_packages(&BENCH_PROGRAMS))?;
+    let venv = workspace.target("bench-venv");
+    let wanted = workspace.path("benches/peers/tutorial/requirements.txt");
+    install_python(workspace, &wanted, &venv)?;
+    install_node(workspace, &workspace.path("benches/peers/node"))?;
+    Ok(venv.join("bin/python"))
+}
+
+/// Programs that tests start, and the Debian package that brings each.
+const PROGRAMS: [Program; 8] = [
+    (&["chromium", "google-chrome"], "chromium"),
+    (&["chromedriver"], "chromium-driver"),
+    (&["caddy"], "caddy"),
+    (&["curl"], "curl"),
+    (&["nginx"], "nginx"),
+    (&["node"], "nodejs"),
+    (&["npm"], "npm"),
+    (&["systemd-analyze"], "systemd"),
+];
+
+/// The same for measurements.
+const BENCH_PROGRAMS: [Program; 3] = [(&["wrk"], "wrk"), (&["node"], "nodejs"), (&["npm"], "npm")];
+
+/// Names of a program, and the package.
+type Program = (&'static [&'static str], &'static str);
+
+/// The packages that bring those of `programs` that are not there, Python and PostgreSQL.
+fn missing_packages(programs: &[Program]) -> BTreeSet<&'static str> {
     let mut missing: BTreeSet<&str> = programs
-        .into_iter()
+        .iter()
         .filter(|(names, _)| find_program(names).is_none())
-        .map(|(_, package)| package)
+        .map(|(_, package)| *package)
         .collect();
     if find_postgres().is_none() {
         missing.insert("postgresql");
@@ -96,8 +119,7 @@ fn missing_packages() -> BTreeSet<&'static str> {
     missing
 }
 
-fn install_packages() -> anyhow::Result<()> {
-    let missing = missing_packages();
+fn install_packages(missing: BTreeSet<&str>) -> anyhow::Result<()> {
     if missing.is_empty() {
         eprintln!("nothing is missing");
         return Ok(());
@@ -128,29 +150,27 @@ fn install_packages() -> anyhow::Result<()> {
     run(install.args(list))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     Command::new("id")
         .arg("-u")
         .output()
         .is_ok_and(|output| output.stdout == b"0\n")
 }
 
-fn install_python(workspace: &Workspace, python: &Path) -> anyhow::Result<()> {
-    let wanted = workspace.path("tests/clients/requirements.txt");
-    let stamp = workspace.target("test-venv/installed.txt");
-    if is_current(&wanted, &stamp) && succeeds(Command::new(python).arg("--version")) {
+fn install_python(workspace: &Workspace, wanted: &Path, folder: &Path) -> anyhow::Result<()> {
+    let stamp = folder.join("installed.txt");
+    let python = folder.join("bin/python");
+    if is_current(wanted, &stamp) && succeeds(Command::new(&python).arg("--version")) {
         eprintln!("nothing is missing");
         return Ok(());
     }
     let mut venv = workspace.command("python3");
-    run(venv
-        .args(["-m", "venv", "--clear"])
-        .arg(workspace.target("test-venv")))?;
-    let mut pip = workspace.command(python);
+    run(venv.args(["-m", "venv", "--clear"]).arg(folder))?;
+    let mut pip = workspace.command(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--no-input"]);
     pip.args(["--disable-pip-version-check", "--requirement"]);
-    run(pip.arg(&wanted))?;
-    mark_current(&wanted, &stamp)
+    run(pip.arg(wanted))?;
+    mark_current(wanted, &stamp)
 }
 
 /// Unoptimised: it is built in a third of the time, and runs for a second or two.
@@ -174,15 +194,15 @@ fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<(
     run(install.arg(workspace.target("tools/build")))
 }
 
-fn install_node(workspace: &Workspace) -> anyhow::Result<()> {
-    let wanted = workspace.path("tests/clients/node/package-lock.json");
-    let stamp = workspace.path("tests/clients/node/node_modules/.installed.json");
+fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
+    let wanted = folder.join("package-lock.json");
+    let stamp = folder.join("node_modules/.installed.json");
     if is_current(&wanted, &stamp) {
         eprintln!("nothing is missing");
         return Ok(());
     }
     let mut npm = workspace.command("npm");
-    npm.current_dir(workspace.path("tests/clients/node"));
+    npm.current_dir(folder);
     run(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
     mark_current(&wanted, &stamp)
 }

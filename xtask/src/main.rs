@@ -1,9 +1,10 @@
 //! The chores of the project, run as `cargo xtask <chore>`.
 //!
 //! `test` is what CI runs, no more and no less: it installs what the tests need, then checks, then
-//! runs every test there is. `assets` renews the committed Swagger UI files.
+//! runs every test there is. `bench` measures. `assets` renews the committed Swagger UI files.
 
 mod assets;
+mod bench;
 mod checks;
 mod clients;
 mod install;
@@ -21,6 +22,9 @@ usage: cargo xtask <chore>
   test      install what the tests need, then run everything that CI runs
   install   only install what the tests need
   clients   only the Python, Node, curl and browser clients against fresh binaries
+  bench     measure, and print tables: bench [SECTION..] [--quick] [--write]
+            (sections: verify routes peers logins flood scale queries; --write keeps the
+            tables in docs/performance.md)
   assets    fetch the pinned Swagger UI and write the committed files";
 
 fn main() -> ExitCode {
@@ -39,6 +43,10 @@ fn main() -> ExitCode {
         "clients" => {
             let tools = install::install(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
+        }
+        "bench" => {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            return bench::run(&workspace, &arguments);
         }
         "assets" => report.step("swagger ui files", || assets::renew(&workspace)),
         _ => {

@@ -21,6 +21,7 @@ mod model;
 mod nodes;
 mod outages;
 mod password_rules;
+mod queries;
 mod races;
 mod refresh;
 mod registration;

@@ -1,0 +1,51 @@
+//! The limit of log-ins: nothing but the password hash, on all cores.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::anyhow;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+
+/// The server's default costs.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+pub(crate) fn run(time: Duration) -> anyhow::Result<()> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads: Vec<_> = (0..cores)
+        .map(|_| thread::spawn(move || hash_for(time)))
+        .collect();
+    let mut rate = 0.0;
+    for thread in threads {
+        rate += thread
+            .join()
+            .map_err(|_| anyhow!("a hashing thread panicked"))??;
+    }
+    println!("hash\t{rate:.2}");
+    Ok(())
+}
+
+/// Hashes in memory that is reused, as the server does; gives hashes a second.
+fn hash_for(time: Duration) -> anyhow::Result<f64> {
+    let wrong = |error| anyhow!("argon2: {error}");
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(wrong)?;
+    let mut blocks = vec![Block::default(); params.block_count()];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut output = [0; 32];
+    let mut hash = || {
+        let password = super::serve::PASSWORD.as_bytes();
+        argon2
+            .hash_password_into_with_memory(password, b"sixteen bytes it", &mut output, &mut blocks)
+            .map_err(wrong)
+    };
+    hash()?; // brings the memory in
+    let (began, mut hashes) = (Instant::now(), 0_u32);
+    while began.elapsed() < time {
+        hash()?;
+        hashes += 1;
+    }
+    Ok(f64::from(hashes) / began.elapsed().as_secs_f64())
+}

@@ -1,0 +1,50 @@
+//! What `cargo xtask bench` measures that is not a program of its own.
+//!
+//! Every part prints lines of fields with tabs between them; `cargo xtask bench` makes tables of them.
+
+mod fill;
+mod hash;
+mod queries;
+mod serve;
+mod verify;
+
+use anyhow::Context as _;
+
+const USAGE: &str = "\
+usage: rolecall-probe <part>
+
+  verify ROUNDS MILLISECONDS   times verification by each algorithm; prints algorithm, way, nanoseconds
+  hash SECONDS                 computes password hashes on all cores; prints hashes a second
+  serve ADDRESS URL            an application with a guarded and an open route, on the database of URL
+  fill URL USERS ROLES         makes users (`user0`, ..) and roles (`role0`, ..) without the server
+  queries URL USERS ROLES      fills, counts the queries of each operation; prints operation, queries";
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["verify", rounds, milliseconds] => verify::run(
+            number(rounds)?,
+            std::time::Duration::from_millis(number(milliseconds)?),
+        ),
+        ["hash", seconds] => hash::run(std::time::Duration::from_secs(number(seconds)?)),
+        ["serve", address, url] => wait_for(serve::run(address, url)),
+        ["fill", url, users, roles] => wait_for(fill::run(url, number(users)?, number(roles)?)),
+        ["queries", url, users, roles] => {
+            wait_for(queries::run(url, number(users)?, number(roles)?))
+        }
+        _ => anyhow::bail!("{USAGE}"),
+    }
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> anyhow::Result<N> {
+    let number = text.parse().ok();
+    number.with_context(|| format!("`{text}` is no number that can be used here"))
+}
+
+fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,107 @@
+//! Operations that come often take as many queries on large data as on small.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tracing::{Event, Instrument as _, Subscriber, span};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+};
+
+use crate::support::{PASSWORD, TestApp, on_both};
+
+on_both! {
+    issuing_a_token_takes_no_more_queries_with_many_roles,
+    a_guarded_request_never_asks_the_database,
+}
+
+/// Counts what the database driver reports, for each span of its own: tests run beside each other, and the
+/// server asks by itself all the time.
+struct Counter;
+
+#[derive(Clone)]
+struct Count(Arc<AtomicUsize>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
+    fn on_new_span(&self, _: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
+        let span = context.span(id).unwrap();
+        span.extensions_mut().insert(Count(Arc::default()));
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if event.metadata().target() != "sqlx::query" {
+            return;
+        }
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(Count(count)) = span.extensions().get() {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// How many queries `operation` takes.
+async fn queries_of<T>(operation: impl Future<Output = T>) -> (T, usize) {
+    static READY: OnceLock<()> = OnceLock::new();
+    READY.get_or_init(|| {
+        let only = Targets::new()
+            .with_target("sqlx::query", tracing::Level::TRACE)
+            .with_target(module_path!(), tracing::Level::TRACE);
+        let subscriber = tracing_subscriber::registry().with(only).with(Counter);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    let span = tracing::info_span!("operation");
+    let done = operation.instrument(span.clone()).await;
+    let count = span.with_subscriber(|(id, dispatch)| {
+        let registry = dispatch.downcast_ref::<tracing_subscriber::Registry>();
+        let span = registry.unwrap().span_data(id);
+        let count = tracing_subscriber::registry::SpanData::extensions(&span.unwrap())
+            .get::<Count>()
+            .cloned();
+        count.unwrap().0.load(Ordering::Relaxed)
+    });
+    (done, count.unwrap())
+}
+
+async fn issuing_a_token_takes_no_more_queries_with_many_roles(app: TestApp) {
+    app.user("alice", &["user"]).await;
+    app.login("alice").await;
+    let (_, few) = queries_of(app.login("alice")).await;
+    let id = app.id_of("alice").await;
+    for number in 0..20 {
+        let role = format!("role-{number}");
+        app.role(&role, &[&format!("object{number}:read")]).await;
+        app.assign(&id, &role).await;
+    }
+    app.login("alice").await;
+    let (_, many) = queries_of(app.login("alice")).await;
+    assert_eq!(few, many);
+    assert!((1..=10).contains(&few), "{few}");
+    let wrong = app.password_grant("alice", "wrong horse battery staple");
+    let (answer, wrong) = queries_of(wrong).await;
+    answer.wrong_password();
+    assert!((1..=10).contains(&wrong), "{wrong}");
+    let nobody = app.password_grant("nobody", PASSWORD);
+    let (answer, nobody) = queries_of(nobody).await;
+    answer.wrong_password();
+    // a difference would tell who exists
+    assert_eq!(wrong, nobody);
+}
+
+async fn a_guarded_request_never_asks_the_database(app: TestApp) {
+    let token = app.login("admin").await;
+    for _ in 0..2 {
+        let (answer, queries) = queries_of(app.get("/admin-only", &token)).await;
+        assert_eq!((answer.status.as_u16(), queries), (200, 0));
+    }
+    let (answer, queries) = queries_of(app.get("/edit", &token)).await;
+    assert_eq!((answer.status.as_u16(), queries), (403, 0));
+    // the counter counts
+    let (_, queries) = queries_of(app.get("/api/me", &token)).await;
+    assert!(queries > 0);
+}

@@ -1,0 +1,174 @@
+//! Measures, and says what the figures are beside others taken in the same run.
+//!
+//! Absolute figures are those of the machine; ratios within a run, taken in turn, are what can be compared.
+
+mod flood;
+mod http;
+mod logins;
+mod numbers;
+mod peers;
+mod postgres;
+mod process;
+mod queries;
+mod report;
+mod routes;
+mod scale;
+mod verify;
+mod wrk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::install;
+use crate::tools::{self, Workspace};
+use process::{Folder, Server, free_port};
+use report::Section;
+
+/// What is measured, in this order.
+const SECTIONS: [(&str, Measure); 7] = [
+    ("verify", verify::measure),
+    ("routes", routes::measure),
+    ("peers", peers::measure),
+    ("logins", logins::measure),
+    ("flood", flood::measure),
+    ("scale", scale::measure),
+    ("queries", queries::measure),
+];
+
+type Measure = fn(&Bench<'_>) -> anyhow::Result<Section>;
+
+/// What every measurement needs.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    /// The Python of the peers.
+    python: PathBuf,
+    /// Seconds of load each time.
+    seconds: u32,
+    /// How often each thing is measured, in turn with the others.
+    rounds: usize,
+}
+
+impl Bench<'_> {
+    fn rolecall(&self) -> PathBuf {
+        self.workspace.target("release/rolecall")
+    }
+
+    fn probe(&self) -> PathBuf {
+        self.workspace.target("release/rolecall-probe")
+    }
+
+    /// Runs a part of the probe; gives the fields of the lines that it prints.
+    fn ask_probe(&self, arguments: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
+        let mut command = self.workspace.command(self.probe());
+        let output = command.args(arguments).output()?;
+        if !output.status.success() {
+            bail!(
+                "the probe failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        let text = String::from_utf8(output.stdout)?;
+        let fields = |line: &str| line.split('\t').map(str::to_owned).collect();
+        Ok(text.lines().map(fields).collect())
+    }
+
+    /// The application with a guarded and an open route, on a database with some users.
+    fn start_application(&self, folder: &Folder) -> anyhow::Result<Server> {
+        let url = format!("sqlite:{}", folder.path("application.db").display());
+        if !folder.path("application.db").exists() {
+            let users = wrk::LOG_IN_USERS.to_string();
+            self.ask_probe(&["fill", &url, &users, "10"])?;
+        }
+        let port = free_port()?;
+        let mut command = self.workspace.command(self.probe());
+        command.args(["serve", &format!("127.0.0.1:{port}"), &url]);
+        Server::start(command, port, "/health/ready")
+    }
+}
+
+/// A user's access token, by the tutorial's form.
+fn log_in(server: &Server, username: &str) -> anyhow::Result<String> {
+    let form = wrk::form(username);
+    http::post(server.port(), "/token", wrk::FORM, &form)?.token()
+}
+
+/// Measures what the arguments name, all if they name nothing.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> ExitCode {
+    match measure(workspace, arguments) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(failures) => {
+            eprintln!("{failures} of the measurements could not be made");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize> {
+    let (mut names, mut quick, mut write) = (Vec::new(), false, false);
+    for argument in arguments {
+        match argument.as_str() {
+            "--quick" => quick = true,
+            "--write" => write = true,
+            name if SECTIONS.iter().any(|(known, _)| *known == name) => names.push(name),
+            other => bail!("`{other}` is no section and no option of `bench`"),
+        }
+    }
+    let wanted = |name: &str| names.is_empty() || names.contains(&name);
+    let python = install::install_for_bench(workspace)?;
+    build(workspace)?;
+    let bench = Bench {
+        workspace,
+        python,
+        seconds: if quick { 2 } else { 8 },
+        rounds: if quick { 2 } else { 5 },
+    };
+    let (mut sections, mut failures) = (Vec::new(), 0);
+    for (name, measure) in SECTIONS.into_iter().filter(|(name, _)| wanted(name)) {
+        eprintln!("\n== {name}");
+        let began = Instant::now();
+        match measure(&bench) {
+            Ok(section) => {
+                println!("\n{}", section.markdown());
+                sections.push((name, section));
+            }
+            Err(error) => {
+                eprintln!("failed: {name}: {error:#}");
+                failures += 1;
+            }
+        }
+        eprintln!("took {:.0} s", began.elapsed().as_secs_f64());
+    }
+    let summary = report::summary(&sections);
+    println!("\n{summary}");
+    if write {
+        let machine = report::machine(workspace, quick);
+        let all = sections.len() == SECTIONS.len();
+        let file = workspace.path("docs/performance.md");
+        report::write(&file, &sections, all.then_some((&*machine, &*summary)))?;
+    }
+    Ok(failures)
+}
+
+fn build(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut build = workspace.cargo();
+    build.args(["build", "--release", "--locked"]);
+    build.args([
+        "--package",
+        "rolecall-server",
+        "--package",
+        "rolecall-probe",
+    ]);
+    tools::run(&mut build).context("without a release build nothing can be measured")
+}
+
+/// Lets what was just started come to rest.
+fn settle() {
+    std::thread::sleep(Duration::from_millis(300));
+}
