@@ -58,7 +58,8 @@ pub(super) fn short(value: f64) -> String {
     let text = match value.abs() {
         size if size >= 99.5 => format!("{value:.0}"),
         size if size >= 9.95 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        size if size >= 0.0995 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
     };
     if text.contains('.') || text.len() < 5 {
         return text;
