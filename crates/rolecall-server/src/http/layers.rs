@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
@@ -71,19 +71,21 @@ pub struct LoggedSubject(pub String);
 pub fn wrap(app: Router, options: LayerOptions) -> Router {
     let options = Arc::new(options);
     let cors_origins = Arc::new(options.cors.clone());
+    // each layer of a router costs every request a few allocations, so neighbours share one
     let mut app = app
-        .layer(from_fn_with_state(options.max_body_bytes, limit_body))
-        .layer(from_fn(describe_errors))
+        .layer(from_fn_with_state(
+            options.max_body_bytes,
+            limit_and_describe,
+        ))
         .layer(CatchPanicLayer::custom(panicked));
     if !cors_origins.is_empty() {
         app = app.layer(from_fn_with_state(cors_origins, cors));
     }
-    app.layer(from_fn(protect))
-        .layer(from_fn_with_state(options, identify_and_log))
+    app.layer(from_fn_with_state(options, identify_and_protect))
 }
 
-/// Gives the request its id and its client's address, and writes the log line.
-async fn identify_and_log(
+/// Gives the request its id and its client's address and the answer its safe headers, and writes the log line.
+async fn identify_and_protect(
     State(options): State<Arc<LayerOptions>>,
     mut request: Request,
     next: Next,
@@ -100,6 +102,7 @@ async fn identify_and_log(
     let path = logged_path(&request);
     let span = tracing::info_span!("request", id);
     let mut response = next.run(request).instrument(span.clone()).await;
+    protect(response.headers_mut());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
@@ -128,8 +131,7 @@ fn logged_path(request: &Request) -> String {
 
 /// Headers that keep browsers from doing more with an answer than showing it. Those that the
 /// handler set stay.
-async fn protect(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
@@ -140,12 +142,10 @@ async fn protect(request: Request, next: Next) -> Response {
         ),
         (CACHE_CONTROL, "no-store"),
     ] {
-        response
-            .headers_mut()
+        headers
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
-    response
 }
 
 /// What went wrong is for the log only, and the panic hook has written it.
@@ -156,8 +156,7 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Error answers that are empty or plain text come from the libraries below; their texts name
 /// Rust types. They become problems; headers such as `Allow` stay.
-async fn describe_errors(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+fn describe_errors(response: Response) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || !is_plain(response.headers()) {
         return response;
@@ -203,8 +202,8 @@ fn describe(status: StatusCode) -> Problem {
 }
 
 /// Refuses a body that says it is too large before reading it, and stops reading one that
-/// turns out to be.
-async fn limit_body(State(max): State<usize>, request: Request, next: Next) -> Response {
+/// turns out to be. Error answers of what lies below are described.
+async fn limit_and_describe(State(max): State<usize>, request: Request, next: Next) -> Response {
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
@@ -215,8 +214,8 @@ async fn limit_body(State(max): State<usize>, request: Request, next: Next) -> R
             .with_header(CONNECTION, HeaderValue::from_static("close"))
             .into_response();
     }
-    next.run(request.map(|body| Body::new(Limited::new(body, max))))
-        .await
+    let request = request.map(|body| Body::new(Limited::new(body, max)));
+    describe_errors(next.run(request).await)
 }
 
 #[cfg(test)]
