@@ -14,7 +14,7 @@ const USAGE: &str = "\
 usage: rolecall-probe <part>
 
   verify ROUNDS MILLISECONDS   times verification by each algorithm; prints algorithm, way, nanoseconds
-  hash SECONDS                 computes password hashes on all cores; prints hashes a second
+  hash SECONDS                 computes password hashes on all cores; prints hashes a second, clock ticks of CPU for each
   serve ADDRESS URL            an application with a guarded and an open route, on the database of URL
   fill URL USERS ROLES         makes users (`user0`, ..) and roles (`role0`, ..) without the server
   queries URL USERS ROLES      fills, counts the queries of each operation; prints operation, queries";

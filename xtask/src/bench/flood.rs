@@ -20,6 +20,9 @@ struct Latency {
 
 impl Latency {
     fn push(&mut self, seen: Seen) {
+        if !seen.was_answered() {
+            return;
+        }
         self.p50.push(seen.p50_ms);
         self.p99.push(seen.p99_ms);
     }
@@ -62,7 +65,14 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
             &tutorial.flooded,
         ),
     ] {
-        table.row(&[name.to_owned(), latency.p50.shown(), latency.p99.shown()]);
+        let shown = if latency.p50.is_empty() {
+            let silence = format!("no answer in {} s", bench.seconds);
+            [silence.clone(), silence]
+        } else {
+            [latency.p50.shown(), latency.p99.shown()]
+        };
+        let [p50, p99] = shown;
+        table.row(&[name.to_owned(), p50, p99]);
     }
     let (quiet, flooded) = (ours.quiet.p99.median(), ours.flooded.p99.median());
     let limit = (5.0 * quiet).max(10.0);

@@ -9,6 +9,10 @@ impl Series {
         self.0.push(value);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The middle one, or the mean of the two in the middle; 0 of nothing.
     pub(super) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();

@@ -128,7 +128,8 @@ fn signal(which: &str, pids: &[u32]) {
         .status();
 }
 
-fn clock_ticks() -> anyhow::Result<f64> {
+/// Clock ticks a second.
+pub(super) fn clock_ticks() -> anyhow::Result<f64> {
     let output = Command::new("getconf").arg("CLK_TCK").output()?;
     let text = String::from_utf8(output.stdout)?;
     text.trim().parse().context("no CLK_TCK")

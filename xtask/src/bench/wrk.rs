@@ -37,6 +37,13 @@ pub(super) struct Seen {
     refused: f64,
 }
 
+impl Seen {
+    /// Whether anything was answered while the load lasted.
+    pub(super) fn was_answered(&self) -> bool {
+        self.requests > 0.0
+    }
+}
+
 /// The form of the tutorial's log-in.
 pub(super) fn form(username: &str) -> String {
     format!("grant_type=password&username={username}&password={PASSWORD}")
