@@ -158,12 +158,18 @@ pub(crate) async fn forget_what_ended(app: &App) -> Result<(), ApiError> {
                 .execute(c)
                 .await
                 .map(drop))?;
-            sessions::store::prune(conn, now, idle).await?;
             audit::store::prune_events(conn, now.minus(KEEP_EVENTS)).await?;
             failures::prune(conn, now.minus(KEEP_FAILURES), i64::from(MAX_FAILURES)).await?;
             Ok::<_, StoreError>(())
         })
         .await?;
+    // some at a time: others want to write in between
+    while app
+        .store()
+        .write(async |conn: &mut Conn| sessions::store::prune(conn, now, idle).await)
+        .await?
+        >= sessions::store::PRUNED_AT_ONCE
+    {}
     Ok(())
 }
 

@@ -23,7 +23,7 @@ queries! {
 }
 
 /// Rows that one clean-up forgets at most: it must not keep others from writing.
-const PRUNED_AT_ONCE: i64 = 1000;
+pub(crate) const PRUNED_AT_ONCE: u64 = 1000;
 
 /// A session as it is opened: it keeps what was asked for, so that each token is made from that anew.
 pub(crate) struct NewSession<'a> {
@@ -281,7 +281,7 @@ pub(crate) async fn prune(
     Ok(on!(conn, |c| sqlx::query(PRUNE)
         .bind(now.micros())
         .bind(now.minus(idle).micros())
-        .bind(PRUNED_AT_ONCE)
+        .bind(i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX))
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?)

@@ -6,6 +6,8 @@ use super::*;
 use crate::store::tests::postgres;
 
 const FIRST: Step = MIGRATIONS[0];
+/// What the program of before knows.
+const BEFORE: &[Step] = &[FIRST];
 const GOOD: &[Step] = &[
     FIRST,
     (2, "good", "ALTER TABLE roles ADD COLUMN colour TEXT"),
@@ -46,7 +48,7 @@ async fn look_into(copy: &Path) -> (i64, i64) {
 async fn a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy() {
     let folder = tempfile::tempdir().unwrap();
     let (pool, path) = sqlite_file(&folder).await;
-    sqlite(&pool, &path).await.unwrap();
+    sqlite_by(&pool, &path, BEFORE).await.unwrap();
     sqlx::query(ROLE).execute(&pool).await.unwrap();
     // what an earlier start left when it was killed
     let copy = file::beside(&path, ".before-schema-2");
@@ -56,7 +58,7 @@ async fn a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy
     assert!(sqlx::query(COLOUR).fetch_all(&pool).await.is_err());
     assert_eq!(look_into(&copy).await, (1, 1));
     // the program of before works on, and what it writes is in the copy of the next try
-    sqlite(&pool, &path).await.unwrap();
+    sqlite_by(&pool, &path, BEFORE).await.unwrap();
     sqlx::query("DELETE FROM roles")
         .execute(&pool)
         .await
@@ -66,7 +68,7 @@ async fn a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy
     assert_eq!(look_into(&path).await, (2, 0));
     sqlx::query(COLOUR).fetch_all(&pool).await.unwrap();
     // and now that one is too old
-    let refused = sqlite(&pool, &path).await.unwrap_err();
+    let refused = sqlite_by(&pool, &path, BEFORE).await.unwrap_err();
     assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
 }
 
@@ -86,13 +88,13 @@ async fn a_migration_that_breaks_off_changes_nothing_in_postgresql() {
     let Some(options) = postgres_database("breaks_off").await else {
         return;
     };
-    postgres(&options).await.unwrap();
+    postgres_by(&options, BEFORE).await.unwrap();
     let mut conn = PgConnection::connect_with(&options).await.unwrap();
     sqlx::query(ROLE).execute(&mut conn).await.unwrap();
     assert!(postgres_by(&options, BROKEN).await.is_err());
     assert!(sqlx::query(COLOUR).fetch_all(&mut conn).await.is_err());
     // the lock went with the try, and the program of before works on
-    postgres(&options).await.unwrap();
+    postgres_by(&options, BEFORE).await.unwrap();
     postgres_by(&options, GOOD).await.unwrap();
     let version: i64 = sqlx::query_scalar(VERSION)
         .fetch_one(&mut conn)
@@ -104,7 +106,7 @@ async fn a_migration_that_breaks_off_changes_nothing_in_postgresql() {
         .unwrap();
     assert_eq!((version, roles), (2, 1));
     sqlx::query(COLOUR).fetch_all(&mut conn).await.unwrap();
-    let refused = postgres(&options).await.unwrap_err();
+    let refused = postgres_by(&options, BEFORE).await.unwrap_err();
     assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
 }
 
@@ -129,7 +131,10 @@ async fn starts_at_once_on_an_empty_database_do_not_stand_in_each_others_way() {
                 start.await.unwrap().unwrap();
             }
             let state = look(&url).await.unwrap();
-            assert_eq!((state.found, state.known), (1, 1));
+            assert_eq!(
+                (state.found, state.known),
+                (newest(MIGRATIONS), newest(MIGRATIONS))
+            );
         }
     }
 }
