@@ -4,9 +4,12 @@
 //! runs every test there is. `bench` measures. `assets` renews the committed Swagger UI files.
 
 mod assets;
+#[cfg(test)]
+mod asvs;
 mod bench;
 mod checks;
 mod clients;
+mod fuzz;
 mod install;
 mod report;
 mod tools;
@@ -25,6 +28,7 @@ usage: cargo xtask <chore>
   bench     measure, and print tables: bench [SECTION..] [--quick] [--write]
             (sections: verify routes peers logins flood scale queries; --write keeps the
             tables in docs/performance.md)
+  fuzz      [TARGET].. [--minutes N]: run the fuzz targets, ten minutes each unless told otherwise
   assets    fetch the pinned Swagger UI and write the committed files";
 
 fn main() -> ExitCode {
@@ -44,6 +48,10 @@ fn main() -> ExitCode {
             let tools = install::install(&mut report, &workspace);
             clients::run(&mut report, &workspace, &tools);
         }
+        "fuzz" => report.step("fuzz targets", || {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            fuzz::fuzz(&workspace, &fuzz::Plan::parse(&arguments)?)
+        }),
         "bench" => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             return bench::run(&workspace, &arguments);

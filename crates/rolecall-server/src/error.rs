@@ -229,7 +229,7 @@ fn is_outage_code(code: &str) -> bool {
 }
 
 /// What an answer may quote of a hostile text: its start, with control characters escaped.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 

@@ -7,7 +7,7 @@ use axum::{
 use http::{StatusCode, header, request::Parts};
 use serde::de::DeserializeOwned;
 
-use crate::error::{ApiError, FieldError, Place};
+use crate::error::{ApiError, FieldError, Place, excerpt};
 
 /// A JSON body; an absent one counts as `{}`.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -56,17 +56,20 @@ fn is_json(content_type: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // serde reads a list as a struct's members in their order: that would be a second, unnamed form of each body
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-            Ok(_) => Err(ApiError::Invalid(FieldError {
-                loc: vec!["body".into()],
-                msg: "the body is an object, not a list".to_owned(),
-                kind: "type_error",
-            })),
-            Err(error) => Err(malformed(&error)),
-        };
+/// Reads a whole body; a member that is wrong is named.
+pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde would take a list of the values for an object as well
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(
+            match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+                Ok(_) => ApiError::Invalid(FieldError {
+                    loc: vec!["body".into()],
+                    msg: "expected a JSON object".to_owned(),
+                    kind: "type_error",
+                }),
+                Err(error) => malformed(&error),
+            },
+        );
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -94,14 +97,15 @@ fn malformed(error: &serde_json::Error) -> ApiError {
     ))
 }
 
-/// The members and places that lead to the fault; places in a list are numbers.
+/// The members and places that lead to the fault; places in a list are numbers. Names that no member has are
+/// the client's own: as much is quoted of them as of any hostile text.
 fn path_of(path: &serde_path_to_error::Path) -> Vec<Place> {
     use serde_path_to_error::Segment;
     path.iter()
         .filter_map(|segment| match segment {
             Segment::Seq { index } => Some(Place::Index(*index)),
-            Segment::Map { key } => Some(Place::Member(key.clone())),
-            Segment::Enum { variant } => Some(Place::Member(variant.clone())),
+            Segment::Map { key } => Some(Place::Member(excerpt(key))),
+            Segment::Enum { variant } => Some(Place::Member(excerpt(variant))),
             Segment::Unknown => None,
         })
         .collect()
@@ -118,7 +122,7 @@ fn without_position(message: &str) -> String {
 
 /// An error of a member. serde names a missing or unknown one only in its message.
 fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiError {
-    let named = message.split('`').nth(1).map(Place::from);
+    let named = named_in(message).map(|name| Place::Member(excerpt(name)));
     let kind = if message.starts_with("missing field") {
         path.extend(named);
         "missing"
@@ -143,7 +147,11 @@ fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiError {
         "duplicate" => "this member stands here twice".to_owned(),
         // serde quotes what it found, which may be a password in the wrong place
         "type_error" => expected(message),
-        _ => message.chars().take(300).collect(),
+        _ => message
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(300)
+            .collect(),
     };
     let shown: Vec<String> = path.iter().map(ToString::to_string).collect();
     let at = if shown.is_empty() {
@@ -169,6 +177,16 @@ fn expected(message: &str) -> String {
     }
 }
 
+/// The member that serde names first: in backticks, which its name may hold as well.
+fn named_in(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once('`')?;
+    // after an unknown member come those that are known
+    let end = ["`, expected ", "`, there are no fields", "`"]
+        .iter()
+        .find_map(|end| rest.rfind(end))?;
+    rest.get(..end)
+}
+
 /// NUL stands in no name or id, PostgreSQL keeps it in no text, and to SQLite's `LIKE` it ends one.
 fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
     place: &'static str,
@@ -179,7 +197,7 @@ fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
         .find(|(_, value)| value.as_ref().contains('\0'))
     {
         Some((name, _)) => Err(ApiError::Invalid(FieldError {
-            loc: vec![place.into(), name.as_ref().into()],
+            loc: vec![place.into(), Place::Member(excerpt(name.as_ref()))],
             msg: "a NUL character stands in no value".to_owned(),
             kind: "value_error",
         })),
@@ -191,16 +209,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let query = parts.uri.query().unwrap_or_default();
-        refuse_nul("query", form_urlencoded::parse(query.as_bytes()))?;
-        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-        serde_path_to_error::deserialize(pairs)
-            .map(Params)
-            .map_err(|error| {
-                let path = path_of(error.path());
-                invalid("query", path, &error.inner().to_string())
-            })
+        parse_query(parts.uri.query().unwrap_or_default()).map(Params)
     }
+}
+
+/// Reads a whole query; a parameter that is wrong is named.
+pub(crate) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    refuse_nul("query", form_urlencoded::parse(query.as_bytes()))?;
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let path = path_of(error.path());
+        invalid("query", path, &error.inner().to_string())
+    })
 }
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment<T> {
@@ -256,17 +276,66 @@ impl<'de> serde::Deserialize<'de> for Limit {
     }
 }
 
-/// A place in a list: the key of the last item of the page before, so that it stays right while rows come
-/// and go. Opaque to clients.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cursor(pub(crate) String);
+/// The lists that are paged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    Users,
+    Roles,
+    Permissions,
+    Assignments,
+    Changes,
+    Events,
+    Sessions,
+    Clients,
+}
 
-impl Cursor {
-    pub(crate) fn encode(key: &str) -> String {
-        use base64::Engine as _;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key)
+impl List {
+    /// What begins the cursors of this list and of no other.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Users => "users:",
+            Self::Roles => "roles:",
+            Self::Permissions => "permissions:",
+            Self::Assignments => "assignments:",
+            Self::Changes => "changes:",
+            Self::Events => "events:",
+            Self::Sessions => "sessions:",
+            Self::Clients => "clients:",
+        }
     }
 }
+
+/// A place in a list: the key of the last item of the page before, so that it stays right while rows come
+/// and go. Opaque to clients; that of one list is none of another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cursor(String);
+
+impl Cursor {
+    /// The cursor behind the item `key` of `list`, as clients get it.
+    pub(crate) fn encode(list: List, key: &str) -> String {
+        use base64::Engine as _;
+        let marked = format!("{}{key}", list.mark());
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(marked)
+    }
+
+    /// The key after which the page of `list` begins; empty for the first page.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Invalid`] for the cursor of another list.
+    pub(crate) fn after(&self, list: List) -> Result<&str, ApiError> {
+        if self.0.is_empty() {
+            return Ok("");
+        }
+        let key = self.0.strip_prefix(list.mark());
+        key.ok_or_else(|| {
+            ApiError::Invalid(FieldError::query("cursor", "value_error", NOT_GIVEN_OUT))
+        })
+    }
+}
+
+/// What is said of a cursor that is none.
+pub(crate) const NOT_GIVEN_OUT: &str = "cursor is not one that was given out";
 
 impl<'de> serde::Deserialize<'de> for Cursor {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -279,7 +348,7 @@ impl<'de> serde::Deserialize<'de> for Cursor {
         let key =
             key.filter(|key| key.len() <= 200 && !key.chars().any(|c| c.is_control() && c != '\n'));
         key.map(Self)
-            .ok_or_else(|| serde::de::Error::custom("cursor is not one that was given out"))
+            .ok_or_else(|| serde::de::Error::custom(NOT_GIVEN_OUT))
     }
 }
 
@@ -362,11 +431,9 @@ mod tests {
             refusal(r#"{"name":"a","count":300}"#).0,
             ["body".into(), "count".into()]
         );
-        assert_eq!(refusal("[]"), (vec!["body".into()], "type_error"));
-        assert_eq!(
-            refusal(r#" ["a", 1, []]"#),
-            (vec!["body".into()], "type_error")
-        );
+        for other in ["[]", r#"["a",1,[]]"#, " null", "\"a\"", "1"] {
+            assert_eq!(refusal(other), (vec!["body".into()], "type_error"));
+        }
         assert_eq!(
             refusal(r#"{"name":"a","more":["b","C"]}"#).0,
             ["body".into(), "more".into(), Place::Index(1)]
@@ -392,6 +459,35 @@ mod tests {
             );
             assert!(!field.msg.contains("Sample"), "{}", field.msg);
         }
+    }
+
+    #[test]
+    fn what_a_client_made_up_is_quoted_in_part_and_without_control_characters() {
+        let long = "x".repeat(10_000);
+        for (member, quoted) in [
+            ("a`b", "a`b"),
+            ("a`, expected `b", "a`, expected `b"),
+            ("\u{7}\u{1b}[0m\n", "\\u{7}\\u{1b}[0m\\n"),
+            (long.as_str(), &long[..80]),
+        ] {
+            let body = serde_json::json!({ "name": "a", (member): 1 }).to_string();
+            let Err(ApiError::Invalid(field)) = parse_json::<Sample>(body.as_bytes()) else {
+                panic!("{body} was taken")
+            };
+            assert_eq!(field.loc, ["body".into(), quoted.into()]);
+            assert_eq!(field.msg, format!("{quoted}: there is no such member"));
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_of_no_other_list_than_it_was_given_out_for() {
+        let text = Cursor::encode(List::Roles, "editor");
+        let cursor: Cursor = serde_json::from_value(text.into()).unwrap();
+        assert_eq!(cursor.after(List::Roles).unwrap(), "editor");
+        for other in [List::Users, List::Permissions, List::Changes, List::Events] {
+            assert!(cursor.after(other).is_err(), "{other:?}");
+        }
+        assert_eq!(Cursor::default().after(List::Users).unwrap(), "");
     }
 
     #[test]

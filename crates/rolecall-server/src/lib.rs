@@ -15,6 +15,8 @@ mod document;
 mod embedded;
 mod error;
 mod extract;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod health;
 pub mod http;
 pub mod ids;

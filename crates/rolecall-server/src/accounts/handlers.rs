@@ -24,7 +24,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::ApiError,
-    extract::{Body, Change, Cursor, Limit, Params, Segment},
+    extract::{Body, Change, Cursor, Limit, List, Params, Segment},
     http::ClientAddress,
     oauth::error::{OAuthError, OAuthErrorDocument},
 };
@@ -173,13 +173,14 @@ pub(crate) async fn list_users(
     let limit = query.limit.0;
     let users = service::list(
         &app,
-        &query.cursor.0,
+        query.cursor.after(List::Users)?,
         query.username.as_deref(),
         &query.q,
         limit + 1,
     )
     .await?;
     Ok(Json(Page::of(
+        List::Users,
         users,
         limit,
         |user| user.id.clone(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{registration::ResetCode, store::User};
+use crate::extract::{Cursor, List};
 
 /// A time as RFC 3339 writes it, in UTC.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
@@ -144,8 +145,9 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Shapes `rows`, read with one more than `limit`, into a page; `key` names the place of a row.
+    /// Shapes `rows` of `list`, read with one more than `limit`, into a page; `key` names the place of a row.
     pub(crate) fn of<R>(
+        list: List,
         mut rows: Vec<R>,
         limit: i64,
         key: impl Fn(&R) -> String,
@@ -157,7 +159,7 @@ impl<T> Page<T> {
         let next_cursor = rows
             .last()
             .filter(|_| more)
-            .map(|row| crate::extract::Cursor::encode(&key(row)));
+            .map(|row| Cursor::encode(list, &key(row)));
         Self {
             items: rows.into_iter().map(view).collect(),
             next_cursor,
@@ -171,12 +173,12 @@ mod tests {
 
     #[test]
     fn a_page_has_a_cursor_only_if_more_follows() {
-        let page = |rows: Vec<i32>| Page::of(rows, 2, ToString::to_string, |row| row);
+        let page = |rows: Vec<i32>| Page::of(List::Users, rows, 2, ToString::to_string, |row| row);
         assert_eq!(page(vec![1, 2]).next_cursor, None);
         let first = page(vec![1, 2, 3]);
         assert_eq!(
             (first.items, first.next_cursor),
-            (vec![1, 2], Some(crate::extract::Cursor::encode("2")))
+            (vec![1, 2], Some(Cursor::encode(List::Users, "2")))
         );
     }
 

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Cursor, Limit, Params},
+    extract::{Cursor, Limit, List, NOT_GIVEN_OUT, Params},
 };
 
 /// A change, as the audit log tells it.
@@ -132,15 +132,22 @@ pub(crate) async fn list_audit_entries(
     let limit = query.limit.0;
     let page = match query.kind {
         AuditKind::Event => {
-            let events = service::list_events(&app, &query.cursor.0, limit + 1).await?;
+            let events =
+                service::list_events(&app, query.cursor.after(List::Events)?, limit + 1).await?;
             let key = |event: &Event| event.id.clone();
-            AuditPage::Events(Page::of(events, limit, key, EventView::from))
+            AuditPage::Events(Page::of(List::Events, events, limit, key, EventView::from))
         }
         AuditKind::Change => {
             let before = revision_of(&query.cursor)?;
             let entries = service::list(&app, before, limit + 1).await?;
             let key = |entry: &Entry| entry.revision.to_string();
-            AuditPage::Changes(Page::of(entries, limit, key, EntryView::from))
+            AuditPage::Changes(Page::of(
+                List::Changes,
+                entries,
+                limit,
+                key,
+                EntryView::from,
+            ))
         }
     };
     Ok(Json(page))
@@ -148,9 +155,8 @@ pub(crate) async fn list_audit_entries(
 
 /// The revision before which the page begins.
 fn revision_of(cursor: &Cursor) -> Result<Option<i64>, ApiError> {
-    let text = Some(&cursor.0).filter(|text| !text.is_empty());
-    text.map(|text| text.parse()).transpose().map_err(|_| {
-        let msg = "cursor is not one that was given out";
-        ApiError::Invalid(FieldError::query("cursor", "value_error", msg))
-    })
+    let key = Some(cursor.after(List::Changes)?).filter(|key| !key.is_empty());
+    key.map(str::parse)
+        .transpose()
+        .map_err(|_| ApiError::Invalid(FieldError::query("cursor", "value_error", NOT_GIVEN_OUT)))
 }

@@ -24,7 +24,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Body, Change, Params, Segment},
+    extract::{Body, Change, List, Params, Segment},
     roles::handlers::ListQuery,
 };
 
@@ -156,9 +156,15 @@ pub(crate) async fn list_clients(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<ClientView>>, ApiError> {
     let limit = query.limit.0;
-    let clients = service::list(&app, &query.cursor.0, limit + 1).await?;
+    let clients = service::list(&app, query.cursor.after(List::Clients)?, limit + 1).await?;
     let key = |listed: &Listed| listed.client.id.clone();
-    Ok(Json(Page::of(clients, limit, key, ClientView::from)))
+    Ok(Json(Page::of(
+        List::Clients,
+        clients,
+        limit,
+        key,
+        ClientView::from,
+    )))
 }
 
 /// Make an OAuth client.

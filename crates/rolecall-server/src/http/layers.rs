@@ -138,7 +138,7 @@ fn protect(headers: &mut HeaderMap) {
         (X_FRAME_OPTIONS, "DENY"),
         (
             CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
         (CACHE_CONTROL, "no-store"),
     ] {

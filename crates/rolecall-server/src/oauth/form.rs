@@ -14,7 +14,7 @@ use super::error::OAuthError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The parameters that some OAuth endpoint knows; others are ignored, twice too.
-const KNOWN: &[&str] = &[
+pub(crate) const KNOWN: &[&str] = &[
     "grant_type",
     "username",
     "password",
@@ -43,7 +43,7 @@ impl Form {
         self.values.get(name).map(String::as_str)
     }
 
-    fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
         let mut values = BTreeMap::new();
         for pair in body
             .split(|byte| *byte == b'&')

@@ -16,7 +16,7 @@ mod password;
 mod policy;
 mod problem;
 mod scheme;
-mod stored;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Body, Params, Segment},
+    extract::{Body, List, Params, Segment},
 };
 
 const MAX_REASON: usize = 500;
@@ -74,7 +74,7 @@ pub(crate) struct AssignmentValidity {
 }
 
 impl AssignmentValidity {
-    fn parse(self) -> Result<Validity, ApiError> {
+    pub(crate) fn parse(self) -> Result<Validity, ApiError> {
         let time = |member: &'static str, text: Option<String>| {
             let parsed = text.map(|text| text.parse::<jiff::Timestamp>()).transpose();
             let wrong = |_| {
@@ -129,14 +129,13 @@ async fn page(
     query: &ListQuery,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let limit = query.limit.0;
-    let after = query
-        .cursor
-        .0
-        .split_once('\n')
-        .unwrap_or((query.cursor.0.as_str(), ""));
+    let after = query.cursor.after(List::Assignments)?;
+    let after = after.split_once('
+').unwrap_or((after, ""));
     let assignments = assignments::list(app, whose, after, "*", limit + 1).await?;
     let key = |one: &Assignment| format!("{}\n{}", one.role, one.tenant);
     Ok(Json(Page::of(
+        List::Assignments,
         assignments,
         limit,
         key,

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Body, Cursor, Limit, Params, Segment},
+    extract::{Body, Cursor, Limit, List, Params, Segment},
 };
 
 const MAX_DESCRIPTION: usize = 500;
@@ -115,8 +115,9 @@ pub(crate) async fn list_roles(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<RoleView>>, ApiError> {
     let limit = query.limit.0;
-    let roles = service::list(&app, &query.cursor.0, limit + 1).await?;
+    let roles = service::list(&app, query.cursor.after(List::Roles)?, limit + 1).await?;
     Ok(Json(Page::of(
+        List::Roles,
         roles,
         limit,
         |role| role.role.name.to_string(),

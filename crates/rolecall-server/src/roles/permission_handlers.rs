@@ -21,7 +21,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::ApiError,
-    extract::{Body, Params, Segment},
+    extract::{Body, List, Params, Segment},
 };
 
 /// A permission.
@@ -69,8 +69,10 @@ pub(crate) async fn list_permissions(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<PermissionView>>, ApiError> {
     let limit = query.limit.0;
-    let permissions = permissions::list(&app, &query.cursor.0, limit + 1).await?;
+    let permissions =
+        permissions::list(&app, query.cursor.after(List::Permissions)?, limit + 1).await?;
     Ok(Json(Page::of(
+        List::Permissions,
         permissions,
         limit,
         |row| row.name.to_string(),

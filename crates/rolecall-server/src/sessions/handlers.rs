@@ -14,7 +14,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::ApiError,
-    extract::{Params, Segment},
+    extract::{List, Params, Segment},
     roles::handlers::ListQuery,
 };
 
@@ -63,9 +63,11 @@ pub(crate) async fn list_my_sessions(
 ) -> Result<Json<Page<SessionView>>, ApiError> {
     demand_user(&caller)?;
     let limit = query.limit.0;
-    let sessions = service::list(&app, caller.subject(), &query.cursor.0, limit + 1).await?;
+    let after = query.cursor.after(List::Sessions)?;
+    let sessions = service::list(&app, caller.subject(), after, limit + 1).await?;
     let current = caller.session();
     Ok(Json(Page::of(
+        List::Sessions,
         sessions,
         limit,
         |session| session.id.clone(),

@@ -7,7 +7,11 @@ mod claims;
 #[cfg(test)]
 mod confusion;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod form;
+#[cfg(test)]
+mod fuzzed;
 #[cfg(test)]
 mod header;
 #[cfg(test)]

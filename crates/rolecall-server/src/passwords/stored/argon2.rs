@@ -10,7 +10,7 @@ use super::phc::{self, Phc};
 use super::{Failure, Memory, Password, Unusable};
 
 /// An Argon2 hash within bounds.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]
 pub(in crate::passwords) struct Argon2Hash {
     algorithm: Algorithm,
     version: Version,
@@ -88,6 +88,16 @@ impl Argon2Hash {
             salt,
             output,
         })
+    }
+
+    /// KiB, passes, lanes, as they will be run.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn costs(&self) -> [u32; 3] {
+        [
+            self.params.m_cost(),
+            self.params.t_cost(),
+            self.params.p_cost(),
+        ]
     }
 
     pub(super) fn output(&self) -> &[u8] {

@@ -38,7 +38,7 @@ enum Preparation {
 }
 
 /// A bcrypt hash within bounds.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]
 pub(in crate::passwords) struct BcryptHash {
     preparation: Preparation,
     cost: u32,
@@ -120,6 +120,12 @@ impl BcryptHash {
             salt,
             output,
         })
+    }
+
+    /// The logarithm of the rounds, as they will be run.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn costs(&self) -> u32 {
+        self.cost
     }
 
     pub(super) fn output(&self) -> &[u8] {

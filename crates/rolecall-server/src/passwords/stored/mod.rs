@@ -21,6 +21,8 @@
 mod argon2;
 mod bcrypt;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod pbkdf2;
 mod phc;
 mod scrypt;
@@ -56,7 +58,7 @@ pub(super) enum Unusable {
 }
 
 /// A hash from the database, taken apart and known to be affordable.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]
 pub(super) enum StoredHash {
     Argon2(Argon2Hash),
     Bcrypt(BcryptHash),

@@ -57,7 +57,7 @@ impl Digest {
 }
 
 /// A PBKDF2 hash within bounds.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]
 pub(in crate::passwords) struct Pbkdf2Hash {
     digest: Digest,
     iterations: NonZeroU32,
@@ -151,6 +151,12 @@ impl Pbkdf2Hash {
             }),
             _ => Err(Unusable::OutOfBounds),
         }
+    }
+
+    /// Iterations, as they will be run.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn costs(&self) -> u32 {
+        self.iterations.get()
     }
 
     pub(super) fn output(&self) -> &[u8] {

@@ -11,7 +11,7 @@ use super::{Failure, Password, Unusable, fields};
 const FRAMEWORK_BYTES: usize = 64;
 
 /// A scrypt hash within bounds.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]
 pub(in crate::passwords) struct ScryptHash {
     params: Params,
     memory_bytes: usize,
@@ -87,6 +87,12 @@ impl ScryptHash {
             salt,
             output,
         })
+    }
+
+    /// The logarithm of N, r and p, as they will be run.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn costs(&self) -> [u32; 3] {
+        [self.params.log_n().into(), self.params.r(), self.params.p()]
     }
 
     pub(super) fn output(&self) -> &[u8] {

@@ -1,0 +1,109 @@
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+
+use crate::accounts::{handlers as accounts, me_handlers as me};
+use crate::error::ApiError;
+use crate::extract::parse_json;
+use crate::passwords::Password;
+use crate::roles::{
+    assignment_handlers as assignments, handlers as roles, permission_handlers as permissions,
+};
+use crate::usernames::Username;
+
+/// The first byte says of which kind the body is.
+pub fn run(data: &[u8]) {
+    let Some((which, body)) = data.split_first() else {
+        return;
+    };
+    match which % 9 {
+        0 => judge::<accounts::Registration>(body, &["username", "password", "email"]),
+        1 => {
+            let members = ["username", "current_password", "new_password"];
+            judge::<accounts::PasswordReplacement>(body, &members);
+        }
+        2 => judge::<accounts::NewUser>(body, &["username", "password", "email", "roles"]),
+        3 => judge::<accounts::UserChanges>(body, &["username", "email", "status"]),
+        4 => judge::<me::MyChanges>(body, &["email"]),
+        5 => judge::<me::PasswordChange>(body, &["current_password", "new_password"]),
+        6 => judge::<roles::NewRole>(body, &["name", "description"]),
+        7 => judge::<permissions::NewPermission>(body, &["name", "description"]),
+        _ => {
+            let members = ["valid_from", "expires_at", "reason"];
+            judge::<assignments::AssignmentValidity>(body, &members);
+            let validity = parse_json::<assignments::AssignmentValidity>(body);
+            if let Ok(Err(error)) = validity.map(assignments::AssignmentValidity::parse) {
+                super::assert_fair(&error);
+            }
+        }
+    }
+    if let Err(error) = parse_json::<roles::RoleChanges>(body) {
+        super::assert_fair(&error);
+    }
+    as_texts(body);
+}
+
+/// Refused as the client's fault, or an object of known members, each once.
+fn judge<T: DeserializeOwned>(body: &[u8], known: &[&str]) {
+    let names = serde_json::from_slice::<Names>(body);
+    match parse_json::<T>(body) {
+        Ok(_) => {
+            let Ok(Names(names)) = names else {
+                return assert!(names.is_ok(), "this is no object");
+            };
+            let mut seen = std::collections::BTreeSet::new();
+            for name in names {
+                assert!(known.contains(&name.as_str()), "unknown: {name}");
+                assert!(seen.insert(name), "a member twice");
+            }
+        }
+        Err(error) => {
+            super::assert_fair(&error);
+            let json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+            let malformed = matches!(error, ApiError::Malformed(_));
+            // a text that is no Unicode or a number that is too large is found only where one is looked for
+            assert!(json || malformed, "this is no JSON");
+        }
+    }
+}
+
+/// The texts of a body, as what they may be meant for.
+fn as_texts(body: &[u8]) {
+    let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(body) else {
+        return;
+    };
+    for text in members.values().filter_map(serde_json::Value::as_str) {
+        if let Ok(name) = Username::parse(text) {
+            assert!(!name.as_str().chars().any(char::is_control));
+            assert_eq!(Username::parse(name.as_str()).as_ref(), Ok(&name));
+        }
+        if let Ok(password) = Password::new(text.to_owned()) {
+            assert!(password.length() <= 256);
+        }
+        if let Err(error) = roles::check_description(text) {
+            super::assert_fair(&error);
+        }
+    }
+}
+
+/// The names of an object's members, each as often as it stands there.
+struct Names(Vec<String>);
+
+impl<'de> serde::Deserialize<'de> for Names {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((name, IgnoredAny)) = map.next_entry()? {
+            self.0.push(name);
+        }
+        Ok(self)
+    }
+}

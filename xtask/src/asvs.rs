@@ -1,0 +1,145 @@
+//! Holds `docs/asvs.md` true: every requirement once, every test and file that it names there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::tools::Workspace;
+
+/// A requirement and how it is answered.
+struct Row {
+    id: String,
+    answer: String,
+}
+
+fn page() -> String {
+    std::fs::read_to_string(Workspace::find().path("docs/asvs.md")).unwrap()
+}
+
+/// The cells of the lines that are rows of a table about requirements.
+fn cells(page: &str) -> impl Iterator<Item = Vec<&str>> {
+    page.lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+fn is_id(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| part.parse::<u8>().is_ok())
+}
+
+fn applying(page: &str) -> Vec<Row> {
+    cells(page)
+        .filter(|cells| cells.len() == 4 && is_id(cells[0]))
+        .map(|cells| Row {
+            id: cells[0].to_owned(),
+            answer: cells[2].to_owned(),
+        })
+        .collect()
+}
+
+fn not_applying(page: &str) -> Vec<String> {
+    cells(page)
+        .filter(|cells| cells.len() == 2)
+        .flat_map(|cells| cells[1].split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .filter(|id| is_id(id))
+        .collect()
+}
+
+fn quoted(page: &str) -> BTreeSet<&str> {
+    page.split('`').skip(1).step_by(2).collect()
+}
+
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !matches!(name.as_str(), "target" | "node_modules" | ".venv") {
+                sources(&path, text);
+            }
+        } else if name.ends_with(".rs") || name.ends_with(".py") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn no_requirement_stands_twice_or_without_an_answer() {
+    let page = page();
+    let rows = applying(&page);
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for row in &rows {
+        let known = ["met", "part", "gap", "operator"];
+        assert!(known.contains(&row.answer.as_str()), "{}", row.id);
+        assert!(seen.insert(row.id.clone()), "{} twice", row.id);
+    }
+    for id in not_applying(&page) {
+        assert!(seen.insert(id.clone()), "{id} twice");
+    }
+    let count = |answer: &str| rows.iter().filter(|row| row.answer == answer).count();
+    let stated = format!(
+        "{} requirements apply: {} met, {} part, {} gap, {} operator.",
+        rows.len(),
+        count("met"),
+        count("part"),
+        count("gap"),
+        count("operator")
+    );
+    assert!(page.contains(&stated), "the page should say: {stated}");
+}
+
+#[test]
+fn no_test_or_file_is_named_that_is_not_there() {
+    let workspace = Workspace::find();
+    let mut code = String::new();
+    for folder in ["crates", "tests", "examples", "xtask"] {
+        sources(&workspace.path(folder), &mut code);
+    }
+    let page = page();
+    let mut tests = 0;
+    for name in quoted(&page) {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if name.len() >= 15 && name.bytes().all(is_name) {
+            let [rust, python] = [format!("fn {name}("), format!("def {name}(")];
+            assert!(code.contains(&rust) || code.contains(&python), "`{name}`");
+            tests += 1;
+        } else if name.contains('/') && !name.starts_with('/') {
+            let inside = name.strip_prefix("src/");
+            let file = inside.map_or(name.to_owned(), |rest| {
+                format!("crates/rolecall-server/src/{rest}")
+            });
+            assert!(workspace.path(&file).exists(), "`{name}`");
+        }
+    }
+    assert!(tests > 100, "only {tests} tests are named");
+}
+
+/// The list of all requirements is not part of the project; where it lies beside it, nothing may be missing.
+#[test]
+fn no_requirement_of_levels_1_and_2_is_left_out() {
+    let list = Workspace::find().path("../shared/security/asvs.tsv");
+    let Ok(list) = std::fs::read_to_string(list) else {
+        eprintln!("the list of requirements is not there: completeness was not checked");
+        return;
+    };
+    let page = page();
+    let [mut applying_there, mut not_there] = [BTreeSet::new(), BTreeSet::new()];
+    for line in list.lines() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let (Some(id), Some(&("L1" | "L2")), Some(applies)) =
+            (cells.first(), cells.get(1), cells.get(4))
+        else {
+            continue;
+        };
+        let id = id.trim_start_matches('V').to_owned();
+        if applies.starts_with("no") {
+            not_there.insert(id);
+        } else {
+            applying_there.insert(id);
+        }
+    }
+    let here: BTreeSet<String> = applying(&page).into_iter().map(|row| row.id).collect();
+    assert_eq!(here, applying_there);
+    let none: BTreeSet<String> = not_applying(&page).into_iter().collect();
+    assert_eq!(none, not_there);
+}

@@ -1,0 +1,124 @@
+//! Runs the fuzz targets of `fuzz/`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::tools::{Workspace, run, succeeds};
+
+/// One for each thing that reads hostile input.
+const TARGETS: [&str; 6] = ["token", "form", "json", "cursor", "hash", "basic"];
+
+const VERSION: &str = "0.13.2";
+
+/// What to run and for how long.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    targets: Vec<String>,
+    minutes: u64,
+}
+
+impl Plan {
+    /// `[TARGET].. [--minutes N]`; all of them for ten minutes each if nothing is said.
+    pub(crate) fn parse(arguments: &[String]) -> anyhow::Result<Self> {
+        let mut plan = Self {
+            targets: Vec::new(),
+            minutes: 10,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            if argument == "--minutes" {
+                let minutes = arguments.next().context("--minutes needs a number")?;
+                plan.minutes = minutes
+                    .parse()
+                    .with_context(|| format!("`{minutes}` is no number of minutes"))?;
+            } else if TARGETS.contains(&argument.as_str()) {
+                plan.targets.push(argument.clone());
+            } else {
+                bail!("no target `{argument}`; there are {}", TARGETS.join(", "));
+            }
+        }
+        if plan.targets.is_empty() {
+            plan.targets = TARGETS.map(str::to_owned).into();
+        }
+        Ok(plan)
+    }
+}
+
+/// Runs each target, then keeps of its inputs the fewest that reach the same code.
+pub(crate) fn fuzz(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+    let program = install(workspace)?;
+    for target in &plan.targets {
+        let options = [
+            format!("-max_total_time={}", plan.minutes * 60),
+            format!("-dict=fuzz/dictionaries/{target}.txt"),
+            "-timeout=20".to_owned(),
+            "-print_final_stats=1".to_owned(),
+        ];
+        let mut command = cargo_fuzz(workspace, &program, "run", target);
+        run(command.arg("--").args(options))?;
+        run(&mut cargo_fuzz(workspace, &program, "cmin", target))?;
+    }
+    Ok(())
+}
+
+/// cargo-fuzz asks for flags that only a nightly compiler takes; this variable lets the stable one.
+fn cargo_fuzz(
+    workspace: &Workspace,
+    program: &Path,
+    what: &str,
+    target: &str,
+) -> std::process::Command {
+    let mut command = workspace.command(program);
+    command.env("RUSTC_BOOTSTRAP", "1").arg(what).arg(target);
+    command
+}
+
+fn install(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let root = workspace.target("tools");
+    let program = root.join("bin/cargo-fuzz");
+    if !succeeds(workspace.command(&program).arg("--version")) {
+        let mut install = workspace.cargo();
+        install.args(["install", "cargo-fuzz", "--locked", "--version", VERSION]);
+        run(install.arg("--root").arg(&root))?;
+    }
+    Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(arguments: &[&str]) -> anyhow::Result<Plan> {
+        let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
+        Plan::parse(&arguments)
+    }
+
+    #[test]
+    fn nothing_named_means_everything_for_ten_minutes() {
+        let all = plan(&[]).unwrap();
+        assert_eq!((all.targets.len(), all.minutes), (6, 10));
+        let one = plan(&["form", "--minutes", "1"]).unwrap();
+        assert_eq!((one.targets, one.minutes), (vec!["form".to_owned()], 1));
+    }
+
+    #[test]
+    fn what_is_no_target_or_no_number_is_refused() {
+        for odd in [&["xml"][..], &["--minutes"], &["--minutes", "soon"]] {
+            assert!(plan(odd).is_err(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn no_target_is_without_its_file_and_dictionary() {
+        for target in TARGETS {
+            for file in [
+                format!("fuzz_targets/{target}.rs"),
+                format!("dictionaries/{target}.txt"),
+            ] {
+                let path = Workspace::find().path(&format!("fuzz/{file}"));
+                assert!(path.exists(), "{file}");
+            }
+        }
+    }
+}
