@@ -57,7 +57,10 @@ fn sources(folder: &Path, text: &mut String) {
             if !matches!(name.as_str(), "target" | "node_modules" | ".venv") {
                 sources(&path, text);
             }
-        } else if name.ends_with(".rs") || name.ends_with(".py") {
+        } else if path
+            .extension()
+            .is_some_and(|kind| kind == "rs" || kind == "py")
+        {
             text.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }

@@ -119,7 +119,7 @@ fn as_claim(rest: &[u8]) {
 /// Verifies `token` and holds the answer against all that is known. Whether it was accepted.
 fn judge(keys: &KeySet, token: &str) -> bool {
     let verifier = Verifier::new(ISSUER, AUDIENCE);
-    let verified = verifier.verify(keys, token, Timestamp::from_seconds(NOW));
+    let answer = verifier.verify(keys, token, Timestamp::from_seconds(NOW));
     let unverified = dangerous::decode_unverified(token);
     if unverified.is_ok() {
         for part in token.rsplit_once('.').unwrap().0.split('.') {
@@ -127,10 +127,10 @@ fn judge(keys: &KeySet, token: &str) -> bool {
             assert_eq!(URL_SAFE_NO_PAD.encode(bytes), part, "one spelling");
         }
     }
-    let Ok(claims) = verified else {
+    let Ok(claims) = answer else {
         // asked again, it says the same
         let again = verifier.verify(keys, token, Timestamp::from_seconds(NOW));
-        assert_eq!(again.err(), verified.err());
+        assert_eq!(again.err(), answer.err());
         return false;
     };
     let unverified = unverified.expect("what was verified can be read");
