@@ -130,8 +130,7 @@ async fn page(
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let limit = query.limit.0;
     let after = query.cursor.after(List::Assignments)?;
-    let after = after.split_once('
-').unwrap_or((after, ""));
+    let after = after.split_once('\n').unwrap_or((after, ""));
     let assignments = assignments::list(app, whose, after, "*", limit + 1).await?;
     let key = |one: &Assignment| format!("{}\n{}", one.role, one.tenant);
     Ok(Json(Page::of(
