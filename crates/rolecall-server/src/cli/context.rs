@@ -10,6 +10,7 @@ use crate::{
     },
     app::{App, Settings},
     config::{Config, PasswordGrant, RegistrationMode, SigningAlgorithm, Sources},
+    sessions::service::SessionLimits,
     start::{self, Opened, Options},
 };
 
@@ -180,7 +181,11 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
             registration_open: config.registration.mode == RegistrationMode::Open,
             registration_roles: config.registration.roles.iter().cloned().collect(),
             password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
-            sessions: crate::sessions::service::SessionLimits::default(),
+            sessions: SessionLimits {
+                idle: config.sessions.idle_ttl,
+                lifetime: config.sessions.max_ttl,
+                per_user: config.sessions.per_user,
+            },
             exempt_users: BTreeSet::new(),
         },
         scheme: config.passwords.scheme,

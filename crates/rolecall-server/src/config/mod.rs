@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 pub use layers::{Origin, Sources};
 pub use sections::{
     Config, Cors, Database, Guard, Log, LogFormat, Metrics, OAuth, OnStale, PasswordGrant,
-    Passwords, Proxy, Registration, RegistrationMode, SigningAlgorithm, Tokens,
+    Passwords, Proxy, Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub use show::{Setting, Settings};
 
@@ -38,6 +38,9 @@ const KEYS: &[&str] = &[
     "tokens.max_bytes",
     "tokens.secret",
     "tokens.legacy",
+    "sessions.idle_ttl",
+    "sessions.max_ttl",
+    "sessions.per_user",
     "passwords.scheme",
     "passwords.min_length",
     "cors.allowed_origins",

@@ -66,6 +66,8 @@ pub struct Config {
     pub oauth: OAuth,
     /// The access tokens.
     pub tokens: Tokens,
+    /// What a log-in opens.
+    pub sessions: Sessions,
     /// New passwords.
     pub passwords: Passwords,
     /// Which web pages of other origins may call this server.
@@ -94,6 +96,7 @@ impl Default for Config {
             registration: Registration::default(),
             oauth: OAuth::default(),
             tokens: Tokens::default(),
+            sessions: Sessions::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
@@ -216,6 +219,30 @@ choices! {
         Es256 = "ES256",
         /// HMAC with SHA-256 and a secret that every verifier shares.
         Hs256 = "HS256",
+    }
+}
+
+/// Section `sessions`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// A session that was not refreshed for this long has ended.
+    #[serde(deserialize_with = "values::duration")]
+    pub idle_ttl: Duration,
+    /// No session lasts longer, however often it is refreshed.
+    #[serde(deserialize_with = "values::duration")]
+    pub max_ttl: Duration,
+    /// Beyond this many sessions of one user the idlest ends.
+    pub per_user: u32,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            idle_ttl: Duration::from_hours(14 * 24),
+            max_ttl: Duration::from_hours(30 * 24),
+            per_user: 100,
+        }
     }
 }
 

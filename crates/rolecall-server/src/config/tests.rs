@@ -313,6 +313,21 @@ fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
             "tokens.access_ttl",
         ),
         (
+            "[sessions]\nidle_ttl = \"1m\"",
+            "[sessions]\nidle_ttl = \"59s\"",
+            "sessions.idle_ttl",
+        ),
+        (
+            "[sessions]\nmax_ttl = \"400d\"",
+            "[sessions]\nmax_ttl = \"401d\"",
+            "sessions.max_ttl",
+        ),
+        (
+            "[sessions]\nper_user = 1",
+            "[sessions]\nper_user = 0",
+            "sessions.per_user",
+        ),
+        (
             "[tokens]\nmax_bytes = 1024",
             "[tokens]\nmax_bytes = 1023",
             "tokens.max_bytes",

@@ -13,6 +13,9 @@ use crate::passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 /// Guards refuse tokens that live longer.
 const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
 
+const SHORTEST_SESSION: Duration = Duration::from_mins(1);
+const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
+
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -27,7 +30,13 @@ impl Config {
 
 /// One line for each fault; none if the configuration can be used.
 pub(super) fn faults(config: &Config) -> Vec<String> {
-    [addresses(config), tokens(config), rest(config)].concat()
+    [
+        addresses(config),
+        tokens(config),
+        sessions(config),
+        rest(config),
+    ]
+    .concat()
 }
 
 fn addresses(config: &Config) -> Vec<String> {
@@ -83,6 +92,29 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (first, second) = (one.ip(), other.ip());
     let same = first == second || first.is_unspecified() || second.is_unspecified();
     same && one.port() == other.port() && one.port() != 0
+}
+
+fn sessions(config: &Config) -> Vec<String> {
+    let sessions = &config.sessions;
+    let mut faults = Vec::new();
+    for (key, ttl) in [
+        ("sessions.idle_ttl", sessions.idle_ttl),
+        ("sessions.max_ttl", sessions.max_ttl),
+    ] {
+        if !(SHORTEST_SESSION..=LONGEST_SESSION).contains(&ttl) {
+            faults.push(format!(
+                "`{key}`: {} is not between 1m and 400d",
+                show_duration(ttl)
+            ));
+        }
+    }
+    if !(1..=10_000).contains(&sessions.per_user) {
+        faults.push(format!(
+            "`sessions.per_user`: {} is not between 1 and 10000",
+            sessions.per_user
+        ));
+    }
+    faults
 }
 
 fn tokens(config: &Config) -> Vec<String> {
