@@ -126,8 +126,8 @@ fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize>
     let bench = Bench {
         workspace,
         python,
-        seconds: if quick { 2 } else { 8 },
-        rounds: if quick { 2 } else { 5 },
+        seconds: if quick { 3 } else { 8 },
+        rounds: if quick { 3 } else { 5 },
     };
     let (mut sections, mut failures) = (Vec::new(), 0);
     for (name, measure) in SECTIONS.into_iter().filter(|(name, _)| wanted(name)) {
