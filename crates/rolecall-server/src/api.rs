@@ -22,7 +22,7 @@ use crate::{
     error::{ApiError, FieldError},
     health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
-    oauth, roles, sessions,
+    keys, oauth, roles, sessions,
 };
 
 rolecall::permissions! {
@@ -38,6 +38,8 @@ rolecall::permissions! {
         ReadAudit = "rolecall.audit:read",
         ReadClients = "rolecall.clients:read",
         WriteClients = "rolecall.clients:write",
+        ReadKeys = "rolecall.keys:read",
+        RotateKeys = "rolecall.keys:rotate",
     }
 }
 
@@ -220,6 +222,8 @@ pub(crate) fn api(guard: Guard) -> Api {
         roles::permission_handlers::list_permissions,
         roles::permission_handlers::create_permission,
         roles::permission_handlers::delete_permission,
+        keys::handlers::list_keys,
+        keys::handlers::rotate_keys,
         audit::handlers::list_audit_entries,
         health::get_liveness,
         health::get_readiness,

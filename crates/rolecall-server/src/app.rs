@@ -6,24 +6,23 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
-use rolecall::{Clock, LiveState, token::SigningKey};
+use rolecall::{Clock, LiveState};
 use rolecall_core::{RoleName, Timestamp};
 
 use crate::{
     accounts::authority::Caller,
     audit::Chain,
     error::ApiError,
-    keys,
+    keys::ring::{self, KeyRing},
     metrics::Metrics,
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
-    sessions::{refresh_token::RefreshKeys, service::SessionLimits},
+    sessions::service::SessionLimits,
     store::{Change, Conn, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
-    vault::MasterKey,
+    vault::MasterKeys,
 };
 
 /// What the configuration says, as far as the services need it.
@@ -34,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) audience: String,
     pub(crate) access_ttl: Duration,
     pub(crate) max_token_bytes: usize,
+    /// How long a signing key signs; none means until somebody rotates.
+    pub(crate) rotate_every: Option<Duration>,
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
     pub(crate) password_grant: bool,
@@ -49,12 +50,11 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) chain: Chain,
-    pub(crate) vault: MasterKey,
+    pub(crate) masters: MasterKeys,
     pub(crate) account_key: hmac::Key,
-    pub(crate) refresh_keys: RefreshKeys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: LiveState,
-    pub(crate) signer: ArcSwap<SigningKey>,
+    pub(crate) keys: KeyRing,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) settings: Settings,
@@ -121,7 +121,7 @@ impl App {
                 self.load_policy(&mut self.store().read().await?).await?;
             }
             if changed.keys {
-                keys::service::load(self).await?;
+                ring::load(self, &mut self.store().read().await?).await?;
             }
             tracing::info!(
                 revision = changed.revision,

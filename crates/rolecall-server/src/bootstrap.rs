@@ -1,6 +1,5 @@
 //! The first start and every later one: what must be in the database before anything is served.
 
-use rolecall::token::Algorithm;
 use rolecall_core::Timestamp;
 use serde_json::json;
 
@@ -8,10 +7,14 @@ use crate::{
     audit::Chain,
     error::ApiError,
     ids,
-    keys::{self, service::Keys},
+    keys::{
+        self, master,
+        ring::{self, Keys},
+        service::{self, Configured},
+    },
     roles::{builtin, store as roles},
     store::{Actor, Change, Conn, Store, StoreError, on, queries, read_head},
-    vault::MasterKey,
+    vault::{MasterKey, MasterKeys},
 };
 
 queries! {
@@ -25,7 +28,7 @@ queries! {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BootstrapError {
     #[error(
-        "the master key is not the one that this database was made with: put the right one back \
+        "the master key is not the one that this database is sealed with: put the right one back \
          (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
@@ -42,10 +45,8 @@ impl From<StoreError> for BootstrapError {
 /// What the start needs to know.
 pub(crate) struct Start<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) vault: &'a MasterKey,
-    pub(crate) algorithm: Algorithm,
-    /// The configured secret of a symmetric algorithm.
-    pub(crate) secret: Option<&'a [u8]>,
+    pub(crate) masters: &'a MasterKeys,
+    pub(crate) keys: Configured<'a>,
     pub(crate) access_ttl: std::time::Duration,
     pub(crate) now: Timestamp,
 }
@@ -53,6 +54,8 @@ pub(crate) struct Start<'a> {
 /// What the start found or made.
 pub(crate) struct Ready {
     pub(crate) chain: Chain,
+    /// What user names are counted under.
+    pub(crate) account_key: zeroize::Zeroizing<Vec<u8>>,
     pub(crate) era: String,
     pub(crate) keys: Keys,
 }
@@ -60,34 +63,44 @@ pub(crate) struct Ready {
 /// Brings a database into use: its head, its secrets, the built-in roles and a signing key. Run by every
 /// node at every start; nodes that start at once wait for each other at the head row.
 pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> {
-    let audit_key = start
+    let (audit_key, account_key) = start
         .store
         .write(async |conn: &mut Conn| prepare_head(conn, start).await)
         .await?;
     let chain = Chain::new(&audit_key);
-    let work = async |change: &mut Change<'_>| prepare_content(change, start).await;
+    let mut conn = start.store.read().await?;
+    let fresh = service::prepare(&mut conn, start.masters, start.keys).await?;
+    drop(conn);
+    let work = async |change: &mut Change<'_>| {
+        prepare_content(change).await?;
+        service::ensure(change, start.masters, start.keys, fresh).await
+    };
     start
         .store
         .change(&chain, &Actor::System, start.now, work)
         .await?;
     let mut conn = start.store.read().await?;
     let era = read_head(&mut conn).await?.era;
-    let keys = keys::service::read(&mut conn, start.vault, start.algorithm).await?;
-    let keys = keys.ok_or_else(|| StoreError::inconsistent("no signing key"))?;
-    Ok(Ready { chain, era, keys })
+    let keys = ring::read(&mut conn, start.masters).await?;
+    Ok(Ready {
+        chain,
+        account_key,
+        era,
+        keys,
+    })
 }
 
-async fn prepare_head(
-    conn: &mut Conn,
-    start: &Start<'_>,
-) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
-    let fingerprint = start.vault.fingerprint().map_err(ApiError::internal)?;
+/// Secrets of rolecall's own: that of the audit log, and that of the names which log-ins fail for.
+type Secrets = (zeroize::Zeroizing<Vec<u8>>, zeroize::Zeroizing<Vec<u8>>);
+
+async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, BootstrapError> {
+    let fingerprint = start.masters.present_fingerprint();
     let ttl = i64::try_from(start.access_ttl.as_secs()).unwrap_or(i64::MAX);
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     on!(conn, |c| sqlx::query(INSERT_HEAD)
         .bind(era.as_str())
         .bind(ttl)
-        .bind(fingerprint.as_str())
+        .bind(fingerprint)
         .execute(c)
         .await
         .map(drop))
@@ -96,37 +109,33 @@ async fn prepare_head(
         .fetch_one(c)
         .await)
     .map_err(StoreError::from)?;
-    if known != fingerprint {
-        return Err(BootstrapError::WrongMasterKey);
-    }
+    let master = start.masters.find(&known);
+    let master = master.ok_or(BootstrapError::WrongMasterKey)?;
     on!(conn, |c| sqlx::query(RAISE_LONGEST_TTL)
         .bind(ttl)
         .execute(c)
         .await
         .map(drop))
     .map_err(StoreError::from)?;
-    secret(conn, start.vault, "audit").await
+    let audit = secret(conn, master, "audit").await?;
+    Ok((audit, secret(conn, master, "login-failures").await?))
 }
 
 /// A random secret that lives sealed in the database, made when it is first asked for.
 async fn secret(
     conn: &mut Conn,
-    vault: &MasterKey,
+    master: &MasterKey,
     name: &str,
 ) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
     let made = ids::random_bytes::<32>().map_err(ApiError::internal)?;
-    let sealed = vault
-        .seal("secret", name.as_bytes(), &made)
-        .map_err(ApiError::internal)?;
+    let sealed = master::seal_secret(master, name, &made).map_err(ApiError::internal)?;
     keys::store::insert_secret(conn, name, &sealed).await?;
     let kept = keys::store::read_secret(conn, name).await?;
     let kept = kept.ok_or_else(|| StoreError::inconsistent("a secret has gone"))?;
-    Ok(vault
-        .open("secret", name.as_bytes(), &kept)
-        .map_err(ApiError::internal)?)
+    Ok(master::open_secret(master, name, &kept).map_err(ApiError::internal)?)
 }
 
-async fn prepare_content(change: &mut Change<'_>, start: &Start<'_>) -> Result<(), ApiError> {
+async fn prepare_content(change: &mut Change<'_>) -> Result<(), ApiError> {
     let mut new = false;
     for (name, description) in builtin::PERMISSIONS {
         let name = name.parse().map_err(ApiError::internal)?;
@@ -151,40 +160,44 @@ async fn prepare_content(change: &mut Change<'_>, start: &Start<'_>) -> Result<(
         change.tell(json!({ "action": "builtin.updated" }));
         change.policy_changed();
     }
-    keys::service::ensure(change, start.vault, start.algorithm, start.secret).await
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rolecall::token::Algorithm;
 
     #[tokio::test]
     async fn a_replaced_secret_verifies_nothing_any_more() {
         let store = Store::open("sqlite::memory:").await.unwrap();
-        let vault = MasterKey::generate().unwrap();
+        let masters = MasterKeys::new(MasterKey::generate().unwrap(), None).unwrap();
         let start = async |algorithm, secret: Option<&[u8]>| {
             let start = Start {
                 store: &store,
-                vault: &vault,
-                algorithm,
-                secret,
+                masters: &masters,
+                keys: Configured {
+                    algorithm,
+                    secret,
+                    serves: true,
+                },
                 access_ttl: std::time::Duration::from_mins(30),
                 now: Timestamp::from_seconds(1_900_000_000),
             };
             prepare(&start).await.unwrap().keys
         };
         let first = start(Algorithm::Hs256, Some(&[1; 32])).await;
-        let kid = first.signer.kid().unwrap().to_owned();
+        let kid = first.signing.key.kid().unwrap().to_owned();
         for secret in [Some([1; 32].as_slice()), None] {
             let again = start(Algorithm::Hs256, secret).await;
             assert_eq!(
-                again.signer.kid(),
+                again.signing.key.kid(),
                 Some(kid.as_str()),
                 "nothing was replaced"
             );
         }
         let replaced = start(Algorithm::Hs256, Some(&[2; 32])).await;
-        assert_ne!(replaced.signer.kid(), Some(kid.as_str()));
+        assert_ne!(replaced.signing.key.kid(), Some(kid.as_str()));
         assert_eq!(replaced.set.iter().count(), 1);
         assert!(
             replaced

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use rolecall::{Clock, Guard, GuardedRouter, OnStale, SystemClock, token::Algorithm};
+use rolecall::{Clock, Guard, GuardedRouter, OnStale, SystemClock};
 use rolecall_core::RoleName;
 
 use crate::{
     api,
     app::{App, Settings},
-    config::RegistrationMode,
+    config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo, http,
     passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
     sessions::service::SessionLimits,
@@ -62,6 +62,9 @@ impl Embedded {
             min_length: DEFAULT_MIN_LENGTH,
             demo_users: Vec::new(),
             master_key: None,
+            previous_master_key: None,
+            algorithm: SigningAlgorithm::default(),
+            rotate_every: ROTATE_EVERY,
             access_ttl: Duration::from_mins(30),
             clock: Arc::new(SystemClock),
             staleness: Staleness::default(),
@@ -140,6 +143,9 @@ pub struct EmbeddedBuilder {
     min_length: usize,
     demo_users: Vec<(String, String, Vec<String>)>,
     master_key: Option<String>,
+    previous_master_key: Option<String>,
+    algorithm: SigningAlgorithm,
+    rotate_every: Duration,
     access_ttl: Duration,
     clock: Arc<dyn Clock>,
     staleness: Staleness,
@@ -158,6 +164,26 @@ impl EmbeddedBuilder {
     /// SQLite database holds it.
     pub fn master_key(mut self, key: &str) -> Self {
         self.master_key = Some(key.to_owned());
+        self
+    }
+
+    /// The master key that [`master_key`](Self::master_key) takes the place of, until it has: the database says
+    /// which of the two it is sealed with.
+    pub fn previous_master_key(mut self, key: &str) -> Self {
+        self.previous_master_key = Some(key.to_owned());
+        self
+    }
+
+    /// How access tokens are signed; ES256 by default. Another one than before takes effect once its key has been
+    /// published for five minutes and a half.
+    pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// How long a signing key signs before the next one does: 30 days by default, never by itself if it is zero.
+    pub fn rotate_every(mut self, every: Duration) -> Self {
+        self.rotate_every = every;
         self
     }
 
@@ -227,17 +253,22 @@ impl EmbeddedBuilder {
     ///
     /// [`StartError`], in words for whoever runs the application.
     pub async fn open(self) -> Result<Embedded, StartError> {
-        let master_key = self.master_key.as_deref().map(str::parse).transpose()?;
+        let parse = |key: Option<String>| key.as_deref().map(str::parse).transpose();
+        let master_key = parse(self.master_key)?;
+        let previous_master_key = parse(self.previous_master_key)?;
         let opened = start::open(Options {
             database_url: self.url.into(),
             master_key,
-            algorithm: Algorithm::Es256,
+            previous_master_key,
+            algorithm: self.algorithm.into(),
             secret: None,
+            serves: true,
             settings: Settings {
                 audience: self.public_url.clone(),
                 issuer: self.public_url,
                 access_ttl: self.access_ttl,
                 max_token_bytes: 4096,
+                rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
                 registration_open: self.registration == Registration::Open,
                 registration_roles: "user"
                     .parse::<RoleName>()

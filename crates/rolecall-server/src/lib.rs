@@ -35,6 +35,7 @@ pub mod usernames;
 pub mod vault;
 mod watch;
 
+pub use config::SigningAlgorithm;
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
 use rolecall::{Clock, Guard, GuardError, LiveState, OnStale, token::Algorithm};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,13 +14,13 @@ use crate::{
     app::{App, Parts, Settings},
     bootstrap::{self, Start},
     error::ApiError,
+    keys::{ring::KeyRing, service::Configured},
     metrics::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     roles::policy_cache::PolicyCache,
-    sessions::refresh_token::RefreshKeys,
     store::{OpenError, Store},
     throttle::{AddressLimiter, InFlight, Turns},
-    vault::{MasterKey, MasterKeyError},
+    vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
 };
 
@@ -39,9 +39,9 @@ pub enum StartError {
         "PostgreSQL needs a master key: make one with `openssl rand -hex 32`, keep it in a file that only rolecall reads, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
     )]
     NoMasterKey,
-    /// The database was made with another master key.
+    /// The database is sealed with another master key.
     #[error(
-        "the master key is not the one that this database was made with: put the right one back (`master_key`, `master_key_file`, or the file beside the database)"
+        "the master key is not the one that this database is sealed with: put the right one back (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
     /// `registration.roles` names a role that does not exist.
@@ -73,8 +73,12 @@ impl From<ApiError> for StartError {
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
     pub(crate) master_key: Option<MasterKey>,
+    /// Another that the database may still, or already, be sealed with.
+    pub(crate) previous_master_key: Option<MasterKey>,
     pub(crate) algorithm: Algorithm,
     pub(crate) secret: Option<SecretString>,
+    /// Whether tokens will be issued.
+    pub(crate) serves: bool,
     pub(crate) settings: Settings,
     pub(crate) scheme: PasswordScheme,
     /// What hashing costs, where that is not what the scheme recommends.
@@ -93,15 +97,22 @@ pub(crate) struct Opened {
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let url = options.database_url.expose_secret();
     let store = Store::open(url).await?;
-    let vault = master_key(url, options.master_key)?;
+    let masters = MasterKeys::new(
+        master_key(url, options.master_key)?,
+        options.previous_master_key,
+    )
+    .map_err(|error| StartError::Failed(error.to_string()))?;
     let start = Start {
         store: &store,
-        vault: &vault,
-        algorithm: options.algorithm,
-        secret: options
-            .secret
-            .as_ref()
-            .map(|secret| secret.expose_secret().as_bytes()),
+        masters: &masters,
+        keys: Configured {
+            algorithm: options.algorithm,
+            secret: options
+                .secret
+                .as_ref()
+                .map(|secret| secret.expose_secret().as_bytes()),
+            serves: options.serves,
+        },
         access_ttl: options.settings.access_ttl,
         now: options.clock.now(),
     };
@@ -116,11 +127,6 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             });
         }
     };
-    let account_key = vault
-        .mac_key("login-failures")
-        .map_err(|error| StartError::Failed(error.to_string()))?;
-    let refresh_keys =
-        RefreshKeys::of([&vault]).map_err(|error| StartError::Failed(error.to_string()))?;
     let hasher = Hasher::new(HasherOptions {
         parameters: options
             .hashing
@@ -132,12 +138,11 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let app = App::new(Parts {
         store,
         chain: ready.chain,
-        vault,
-        account_key,
-        refresh_keys,
+        masters,
+        account_key: hmac::Key::new(hmac::HMAC_SHA256, &ready.account_key),
         clock: options.clock,
         live,
-        signer: ArcSwap::from_pointee(ready.keys.signer),
+        keys: KeyRing::new(ready.keys.signing),
         hasher,
         password_policy: PasswordPolicy {
             min_length: options.min_length,

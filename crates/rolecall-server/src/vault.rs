@@ -226,6 +226,45 @@ impl MasterKey {
     }
 }
 
+/// The master keys of a configuration: the present one, and another while one takes the place of the other.
+/// The database says by its fingerprint which of them it is sealed with.
+pub(crate) struct MasterKeys(Vec<(String, MasterKey)>);
+
+impl MasterKeys {
+    /// # Errors
+    ///
+    /// [`VaultError::Seal`] if a key's fingerprint cannot be derived.
+    pub(crate) fn new(present: MasterKey, previous: Option<MasterKey>) -> Result<Self, VaultError> {
+        let keys = std::iter::once(present).chain(previous);
+        let keys = keys.map(|key| Ok((key.fingerprint()?, key)));
+        Ok(Self(keys.collect::<Result<_, VaultError>>()?))
+    }
+
+    /// The fingerprint of the present one.
+    pub(crate) fn present_fingerprint(&self) -> &str {
+        self.0.first().map_or("", |(fingerprint, _)| fingerprint)
+    }
+
+    /// The one with this fingerprint.
+    pub(crate) fn find(&self, fingerprint: &str) -> Option<&MasterKey> {
+        let mut keys = self.0.iter();
+        keys.find(|(own, _)| own == fingerprint).map(|(_, key)| key)
+    }
+
+    /// All of them, the one with this fingerprint first.
+    pub(crate) fn led_by(&self, fingerprint: &str) -> impl Iterator<Item = &MasterKey> {
+        let others = self.0.iter().filter(move |(own, _)| own != fingerprint);
+        let others = others.map(|(_, key)| key);
+        self.find(fingerprint).into_iter().chain(others)
+    }
+}
+
+impl fmt::Debug for MasterKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKeys(..)")
+    }
+}
+
 impl FromStr for MasterKey {
     type Err = MasterKeyError;
 

@@ -11,7 +11,8 @@ use crate::{
     app::{App, Parts},
     audit, error,
     error::ApiError,
-    keys, sessions,
+    keys::{self, ring},
+    sessions,
     store::{Conn, StoreError, on, queries, read_floors, read_head},
     throttle::MAX_FAILURES,
 };
@@ -33,7 +34,6 @@ const KEEP_FAILURES: Duration = Duration::from_hours(24);
 pub(crate) struct Seen {
     revision: Revision,
     policy_revision: Revision,
-    keys_revision: Revision,
 }
 
 /// Reads the whole state: at the start.
@@ -47,7 +47,7 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     app.load_policy(&mut conn).await?;
     drop(conn);
     parts.live.replace(&head.era, &floors);
-    keys::service::load(app).await?;
+    ring::load(app, &mut app.store().read().await?).await?;
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -55,7 +55,6 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     Ok(Seen {
         revision: head.revision,
         policy_revision: head.policy_revision,
-        keys_revision: head.keys_revision,
     })
 }
 
@@ -77,10 +76,8 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     if head.policy_revision != seen.policy_revision {
         app.load_policy(&mut conn).await?;
     }
+    ring::catch_up(app, &mut conn, &head).await?;
     drop(conn);
-    if head.keys_revision != seen.keys_revision {
-        keys::service::load(app).await?;
-    }
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -88,7 +85,6 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     Ok(Seen {
         revision: head.revision,
         policy_revision: head.policy_revision,
-        keys_revision: head.keys_revision,
     })
 }
 
@@ -141,6 +137,9 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
                     }
                 };
                 app.parts().metrics.clean_ups.add_one(outcome);
+                if let Err(error) = keys::service::keep_up(&app).await {
+                    tracing::warn!(error = %error::chain_of(&error), "the signing keys are not kept up");
+                }
             }));
         }
     }

@@ -50,6 +50,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ClientCommand,
     },
+    /// Signing keys, and the master key that they are sealed with.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// The sessions of a user.
     Session {
         #[command(subcommand)]
@@ -262,6 +267,29 @@ pub(super) enum ClientCommand {
     Delete {
         /// The client's name or id.
         name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// List signing keys, newest first.
+    List,
+    /// Let the next key sign from now on, and publish another; tokens of the old one stay good.
+    Rotate {
+        /// Even if not everybody can have the next key yet.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Stop trusting a key at once: what it signed is refused from now on.
+    Retire {
+        /// The key's id.
+        kid: String,
+    },
+    /// Seal everything in the database with another master key.
+    RotateMaster {
+        /// The file with the new key: 32 bytes in hex or base64, readable by its owner only.
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
     },
 }
 

@@ -9,7 +9,7 @@ use crate::{
         service,
     },
     app::{App, Settings},
-    config::{Config, PasswordGrant, RegistrationMode, SigningAlgorithm, Sources},
+    config::{Config, PasswordGrant, RegistrationMode, Sources},
     sessions::service::SessionLimits,
     start::{self, Opened, Options},
 };
@@ -143,7 +143,7 @@ fn refuse_secret(key: &str, value: &str) -> Result<(), CliError> {
         user.contains(':') || value.contains("password=")
     };
     let secret = match key {
-        "master_key" | "tokens.secret" => true,
+        "master_key" | "master_key_previous" | "tokens.secret" => true,
         "database.url" => has_password(),
         _ => false,
     };
@@ -164,11 +164,10 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
     Options {
         database_url: config.database.url.clone(),
         master_key: config.master_key.clone(),
-        algorithm: match config.tokens.algorithm {
-            SigningAlgorithm::Es256 => rolecall::token::Algorithm::Es256,
-            SigningAlgorithm::Hs256 => rolecall::token::Algorithm::Hs256,
-        },
+        previous_master_key: config.master_key_previous.clone(),
+        algorithm: config.tokens.algorithm.into(),
         secret: config.tokens.secret.clone(),
+        serves: bound.is_some(),
         settings: Settings {
             audience: config
                 .tokens
@@ -178,6 +177,7 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
             issuer,
             access_ttl: config.tokens.access_ttl,
             max_token_bytes: config.tokens.max_bytes,
+            rotate_every: Some(config.tokens.rotate_every).filter(|every| !every.is_zero()),
             registration_open: config.registration.mode == RegistrationMode::Open,
             registration_roles: config.registration.roles.iter().cloned().collect(),
             password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
@@ -204,6 +204,7 @@ mod tests {
         for (key, value) in [
             ("master_key", "0123456789abcdef"),
             ("tokens.secret", "0123456789abcdef"),
+            ("master_key_previous", "0123456789abcdef"),
             ("database.url", "postgres://me:0123456789abcdef@db/rolecall"),
             (
                 "database.url",

@@ -9,6 +9,7 @@ mod context;
 mod dev;
 mod doctor;
 mod health;
+mod keys;
 mod output;
 mod prompt;
 mod recovery;
@@ -115,6 +116,9 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
                 .map(done)
         }
         Command::Client { ref command } => clients::run(&Context::open(&arguments).await?, command)
+            .await
+            .map(done),
+        Command::Key { ref command } => keys::run(&Context::open(&arguments).await?, command)
             .await
             .map(done),
         Command::Session { ref command } => {

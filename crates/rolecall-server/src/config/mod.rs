@@ -15,6 +15,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 pub use layers::{Origin, Sources};
+pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
     Config, Cors, Database, Guard, Log, LogFormat, Metrics, OAuth, OnStale, PasswordGrant,
     Passwords, Proxy, Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
@@ -27,12 +28,14 @@ const KEYS: &[&str] = &[
     "public_url",
     "insecure_http",
     "master_key",
+    "master_key_previous",
     "database.url",
     "registration.mode",
     "registration.roles",
     "oauth.password_grant",
     "tokens.algorithm",
     "tokens.access_ttl",
+    "tokens.rotate_every",
     "tokens.issuer",
     "tokens.audience",
     "tokens.max_bytes",
@@ -53,7 +56,12 @@ const KEYS: &[&str] = &[
 ];
 
 /// The keys whose values are never shown and which have a `_file` twin.
-const SECRET_KEYS: &[&str] = &["master_key", "database.url", "tokens.secret"];
+const SECRET_KEYS: &[&str] = &[
+    "master_key",
+    "master_key_previous",
+    "database.url",
+    "tokens.secret",
+];
 
 /// Keys that are reserved for what is still to come.
 const NOT_YET: &[&str] = &["tokens.legacy"];

@@ -58,6 +58,9 @@ pub struct Config {
     /// 32 bytes in hex or base64, which signing keys are encrypted with in the database.
     #[serde(deserialize_with = "values::master_key")]
     pub master_key: Option<MasterKey>,
+    /// The master key that `master_key` takes the place of, while some of the data is of before.
+    #[serde(deserialize_with = "values::master_key")]
+    pub master_key_previous: Option<MasterKey>,
     /// Where the data is kept.
     pub database: Database,
     /// Who may open an account.
@@ -92,6 +95,7 @@ impl Default for Config {
             public_url: None,
             insecure_http: false,
             master_key: None,
+            master_key_previous: None,
             database: Database::default(),
             registration: Registration::default(),
             oauth: OAuth::default(),
@@ -181,12 +185,15 @@ choices! {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tokens {
-    /// `ES256` or `HS256`.
+    /// `ES256`, `EdDSA`, `RS256` or `HS256`.
     #[serde(deserialize_with = "values::parsed")]
     pub algorithm: SigningAlgorithm,
     /// How long an access token is valid, such as `30m`.
     #[serde(deserialize_with = "values::duration")]
     pub access_ttl: Duration,
+    /// How long a signing key signs before the next one does, such as `30d`; `0` to rotate by hand only.
+    #[serde(deserialize_with = "values::duration")]
+    pub rotate_every: Duration,
     /// The issuer `iss`, if it is not `public_url`.
     pub issuer: Option<String>,
     /// The audience `aud`, if it is not the issuer.
@@ -203,6 +210,7 @@ impl Default for Tokens {
         Self {
             algorithm: SigningAlgorithm::default(),
             access_ttl: Duration::from_mins(30),
+            rotate_every: ROTATE_EVERY,
             issuer: None,
             audience: None,
             max_bytes: 4096,
@@ -211,14 +219,32 @@ impl Default for Tokens {
     }
 }
 
+/// How long a signing key signs by default.
+pub(crate) const ROTATE_EVERY: Duration = Duration::from_hours(30 * 24);
+
 choices! {
     /// How access tokens are signed.
     pub enum SigningAlgorithm {
         /// ECDSA with P-256 and SHA-256.
         #[default]
         Es256 = "ES256",
+        /// Ed25519.
+        EdDsa = "EdDSA",
+        /// RSA with PKCS #1 v1.5 and SHA-256, 3072 bits.
+        Rs256 = "RS256",
         /// HMAC with SHA-256 and a secret that every verifier shares.
         Hs256 = "HS256",
+    }
+}
+
+impl From<SigningAlgorithm> for rolecall::token::Algorithm {
+    fn from(algorithm: SigningAlgorithm) -> Self {
+        match algorithm {
+            SigningAlgorithm::Es256 => Self::Es256,
+            SigningAlgorithm::EdDsa => Self::EdDsa,
+            SigningAlgorithm::Rs256 => Self::Rs256,
+            SigningAlgorithm::Hs256 => Self::Hs256,
+        }
     }
 }
 

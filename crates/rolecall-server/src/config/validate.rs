@@ -15,6 +15,8 @@ const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
 
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
+const MIN_ROTATION: Duration = Duration::from_hours(1);
+const MAX_ROTATION: Duration = Duration::from_hours(400 * 24);
 
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
@@ -126,6 +128,13 @@ fn tokens(config: &Config) -> Vec<String> {
             show_duration(tokens.access_ttl)
         ));
     }
+    let rotates = !tokens.rotate_every.is_zero();
+    if rotates && !(MIN_ROTATION..=MAX_ROTATION).contains(&tokens.rotate_every) {
+        faults.push(format!(
+            "`tokens.rotate_every`: {} is not between 1h and 400d; `0` rotates by hand only",
+            show_duration(tokens.rotate_every)
+        ));
+    }
     if !(1024..=16 * 1024).contains(&tokens.max_bytes) {
         faults.push(format!(
             "`tokens.max_bytes`: {} is not between 1024 and 16384",
@@ -156,7 +165,7 @@ fn tokens(config: &Config) -> Vec<String> {
                 ));
             }
         }
-        (Some(_), SigningAlgorithm::Es256) => faults.push(
+        (Some(_), _) => faults.push(
             "`tokens.secret` is only used with `tokens.algorithm = \"HS256\"`; leave it out or set the algorithm".to_owned(),
         ),
         (None, _) => {}

@@ -98,7 +98,7 @@ fn algorithm(config: &Config) -> Finding {
             "algorithm",
             "`tokens.algorithm` is HS256: whoever can verify tokens can make them; use ES256 where clients allow it",
         ),
-        SigningAlgorithm::Es256 => Finding::good("algorithm", "tokens are signed with ES256"),
+        asymmetric => Finding::good("algorithm", format!("tokens are signed with {asymmetric}")),
     }
 }
 

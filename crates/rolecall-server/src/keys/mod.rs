@@ -1,4 +1,9 @@
-//! Signing keys: made at the first start, kept sealed in the database.
+//! Signing keys: kept sealed in the database, published before they sign, and kept until their last token ended.
 
+pub(crate) mod fresh;
+pub(crate) mod handlers;
+pub(crate) mod lifecycle;
+pub(crate) mod master;
+pub(crate) mod ring;
 pub(crate) mod service;
 pub(crate) mod store;

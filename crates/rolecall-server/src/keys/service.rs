@@ -1,136 +1,324 @@
-//! Which keys sign and verify.
+//! The rules for signing keys: one signs, the next is published before it does, and an old one stays until its
+//! last token has ended.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use rolecall::token::{Algorithm, KeySet, SigningKey};
+use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
+use rolecall_core::Timestamp;
 use serde_json::{Value, json};
 
-use super::store::{self, StoredKey};
+use super::{
+    fresh::{self, Fresh, NewKey},
+    lifecycle::{self, LEAD, Obstacle, Plan, Wanted},
+    master, ring,
+    store::{self, Listed, State, StoredKey},
+};
 use crate::{
+    accounts::{
+        authority::{Caller, Rights},
+        views::rfc3339,
+    },
     app::App,
     error::ApiError,
     store::{Change, Conn},
-    vault::MasterKey,
+    vault::{MasterKey, MasterKeys},
 };
 
-const PURPOSE: &str = "signing-key";
+const ROTATE: &str = "rolecall.keys:rotate";
+/// How long a retired key is still listed.
+const LISTED: Duration = Duration::from_hours(90 * 24);
 
-/// The key that signs, and all that verify.
-pub(crate) struct Keys {
-    pub(crate) signer: SigningKey,
-    pub(crate) set: KeySet,
+/// What the configuration says about signing keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Configured<'a> {
+    pub(crate) algorithm: Algorithm,
+    /// The secret of a symmetric algorithm.
+    pub(crate) secret: Option<&'a [u8]>,
+    /// Whether tokens will be issued: commands that issue none change no keys that are there.
+    pub(crate) serves: bool,
 }
 
-/// Reads and opens the keys of the configured algorithm's kind: symmetric and asymmetric keys never stand
-/// in one set. `None` if there is no key that signs with `algorithm`.
-pub(crate) async fn read(
-    conn: &mut Conn,
-    vault: &MasterKey,
-    algorithm: Algorithm,
-) -> Result<Option<Keys>, ApiError> {
-    let mut keys = Vec::new();
-    for stored in store::list(conn).await? {
-        let of: Algorithm = stored.algorithm.parse().map_err(ApiError::internal)?;
-        if of.is_symmetric() == algorithm.is_symmetric() {
-            let plain = vault
-                .open(PURPOSE, stored.kid.as_bytes(), &stored.sealed)
-                .map_err(ApiError::internal)?;
-            let key = if of.is_symmetric() {
-                SigningKey::from_secret(of, Some(&stored.kid), &plain)
-            } else {
-                SigningKey::from_pkcs8(of, &stored.kid, &plain)
-            };
-            keys.push(key.map_err(ApiError::internal)?);
-        }
+impl Configured<'_> {
+    fn plan(&self, listed: &Listed, master: &MasterKey) -> Result<Plan, ApiError> {
+        let secret = match self.secret.filter(|_| self.algorithm.is_symmetric()) {
+            Some(secret) => Some(self.is_active(listed, master, secret)?),
+            None => None,
+        };
+        let wanted = Wanted {
+            algorithm: self.algorithm,
+            secret,
+            serves: self.serves,
+        };
+        Ok(lifecycle::plan(listed, wanted))
     }
-    let set = KeySet::new(keys.iter().map(SigningKey::verifying_key).collect())
-        .map_err(ApiError::internal)?;
-    let signer = keys.into_iter().find(|key| key.algorithm() == algorithm);
-    Ok(signer.map(|signer| Keys { signer, set }))
+
+    fn is_active(
+        &self,
+        listed: &Listed,
+        master: &MasterKey,
+        secret: &[u8],
+    ) -> Result<bool, ApiError> {
+        let Some(active) = listed.one(State::Active) else {
+            return Ok(false);
+        };
+        let plain = master::open_key(master, active)?;
+        Ok(active.algorithm == self.algorithm
+            && bool::from(subtle::ConstantTimeEq::ct_eq(plain.as_slice(), secret)))
+    }
 }
 
-/// Sees to it that a key signs with `algorithm`. A configured `secret` is that key: an earlier one was
-/// replaced because it is not trusted any more, so what it signed ends.
+/// Makes the keys that a start will need, before it begins to change anything.
+pub(crate) async fn prepare(
+    conn: &mut Conn,
+    masters: &MasterKeys,
+    configured: Configured<'_>,
+) -> Result<Fresh, ApiError> {
+    let (listed, master) = master::in_force(conn, masters).await?;
+    let plan = configured.plan(&listed, master)?;
+    Fresh::make(configured.algorithm, plan.keys_to_make()).await
+}
+
+/// Sees to it that the keys are as configured. A configured secret is the key: an earlier one was replaced
+/// because it is not trusted any more, so what it signed ends.
 pub(crate) async fn ensure(
     change: &mut Change<'_>,
-    vault: &MasterKey,
-    algorithm: Algorithm,
-    secret: Option<&[u8]>,
+    masters: &MasterKeys,
+    configured: Configured<'_>,
+    mut fresh: Fresh,
 ) -> Result<(), ApiError> {
-    let mut stored = store::list(change.conn()).await?;
-    stored.retain(|key| key.algorithm == algorithm.as_str());
-    let Some(signs) = stored.first() else {
-        return create(change, vault, algorithm, secret).await;
-    };
-    let Some(secret) = secret.filter(|_| algorithm.is_symmetric()) else {
-        return Ok(());
-    };
-    let plain = vault
-        .open(PURPOSE, signs.kid.as_bytes(), &signs.sealed)
-        .map_err(ApiError::internal)?;
-    if bool::from(subtle::ConstantTimeEq::ct_eq(plain.as_slice(), secret)) {
-        return Ok(());
+    let (listed, master) = master::in_force(change.conn(), masters).await?;
+    let plan = configured.plan(&listed, master)?;
+    for kid in &plan.retire {
+        take_out(change, kid).await?;
     }
-    for StoredKey { kid, .. } in &stored {
-        store::retire(change, kid).await?;
-        change.tell(json!({ "action": "key.retired", "kid": kid }));
+    let now = change.now();
+    let algorithm = configured.algorithm;
+    if plan.make_active {
+        let active = NewKey {
+            algorithm,
+            state: State::Active,
+            active_from: now,
+        };
+        match configured.secret.filter(|_| algorithm.is_symmetric()) {
+            Some(secret) => fresh::insert(change, master, &active, secret).await?,
+            None => fresh.insert(change, master, &active).await?,
+        }
     }
-    create(change, vault, algorithm, Some(secret)).await
+    if plan.make_next {
+        // nobody can have a copy of the set from before there was any key
+        let lead = if plan.make_active {
+            Duration::ZERO
+        } else {
+            LEAD
+        };
+        insert_next(change, master, &mut fresh, algorithm, now.plus(lead)).await?;
+    }
+    Ok(())
 }
 
-/// Makes a key that signs with `algorithm`; `secret` is used for a symmetric one.
-async fn create(
+async fn insert_next(
     change: &mut Change<'_>,
-    vault: &MasterKey,
+    master: &MasterKey,
+    fresh: &mut Fresh,
     algorithm: Algorithm,
-    secret: Option<&[u8]>,
+    active_from: Timestamp,
 ) -> Result<(), ApiError> {
-    let kid = crate::ids::random_token(128).map_err(ApiError::internal)?;
-    let plain = if algorithm.is_symmetric() {
-        match secret {
-            Some(secret) => zeroize::Zeroizing::new(secret.to_vec()),
-            None => zeroize::Zeroizing::new(
-                crate::ids::random_bytes::<64>()
-                    .map_err(ApiError::internal)?
-                    .to_vec(),
-            ),
-        }
-    } else {
-        let key = SigningKey::generate(algorithm).map_err(ApiError::internal)?;
-        key.to_pkcs8()
-            .ok_or_else(|| ApiError::Malformed("the key has no private form".into()))?
+    let next = NewKey {
+        algorithm,
+        state: State::Next,
+        active_from,
     };
-    let sealed = vault
-        .seal(PURPOSE, kid.as_bytes(), &plain)
-        .map_err(ApiError::internal)?;
-    let created_at = change.now();
-    let stored = StoredKey {
-        kid,
-        algorithm: algorithm.to_string(),
-        sealed,
-        created_at,
-    };
-    store::insert(change, &stored).await?;
-    change
-        .tell(json!({ "action": "key.created", "kid": stored.kid, "algorithm": stored.algorithm }));
+    fresh.insert(change, master, &next).await
+}
+
+async fn take_out(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
+    store::retire(change, kid).await?;
+    change.tell(json!({ "action": "key.retired", "kid": kid }));
     change.keys_changed();
     Ok(())
 }
 
-/// Reads the keys anew and puts them in use, here and in the guards of this process.
-pub(crate) async fn load(app: &App) -> Result<(), ApiError> {
-    let parts = app.parts();
-    let algorithm = parts.signer.load().algorithm();
-    let mut conn = app.store().read().await?;
-    if let Some(keys) = read(&mut conn, &parts.vault, algorithm).await? {
-        parts.live.set_keys(keys.set);
-        parts.signer.store(Arc::new(keys.signer));
+/// Lets the next key sign from now on, and publishes another one. The new active key.
+///
+/// # Errors
+///
+/// 409 if the next key was published so lately that others may not have it, unless `force`.
+pub(crate) async fn rotate(
+    app: &App,
+    caller: Caller<'_>,
+    force: bool,
+) -> Result<StoredKey, ApiError> {
+    let mut fresh = fresh_next(app, force).await?;
+    app.change(caller, async |change| {
+        Rights::demand(app, change, caller, ROTATE).await?;
+        let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
+        take_turns(change, &listed, master, &mut fresh, force).await
+    })
+    .await
+}
+
+/// Asks first whether there is anything to do: the key for it takes a while to make.
+async fn fresh_next(app: &App, force: bool) -> Result<Fresh, ApiError> {
+    let listed = store::list(&mut app.store().read().await?).await?;
+    lifecycle::may_rotate(&listed, app.now(), force).map_err(refusal)?;
+    let next = listed
+        .one(State::Next)
+        .ok_or_else(|| refusal(Obstacle::NoNext))?;
+    Fresh::make(next.algorithm, 1).await
+}
+
+fn refusal(obstacle: Obstacle) -> ApiError {
+    let (rule, detail) = match obstacle {
+        Obstacle::NoNext => (
+            "configured_secret",
+            "the signing key is the configured `tokens.secret`: change it there".to_owned(),
+        ),
+        Obstacle::TooSoon(until) => (
+            "too_soon",
+            format!(
+                "the next key was published just now, and not everybody has it before {}: wait until then, or force it",
+                rfc3339(until)
+            ),
+        ),
+        Obstacle::TooMany => (
+            "too_many_keys",
+            "too many keys are in use: wait until tokens of the old ones have ended, or retire some".to_owned(),
+        ),
+    };
+    ApiError::rule(rule, detail, Vec::new())
+}
+
+async fn take_turns(
+    change: &mut Change<'_>,
+    listed: &Listed,
+    master: &MasterKey,
+    fresh: &mut Fresh,
+    force: bool,
+) -> Result<StoredKey, ApiError> {
+    let now = change.now();
+    lifecycle::may_rotate(listed, now, force).map_err(refusal)?;
+    let next = listed
+        .one(State::Next)
+        .ok_or_else(|| refusal(Obstacle::NoNext))?;
+    let before = listed.one(State::Active);
+    if let Some(before) = before {
+        let longest = u64::try_from(change.head().longest_ttl_seconds).unwrap_or(0);
+        let ends_at = lifecycle::last_end(now, Duration::from_secs(longest));
+        store::step_down(change, &before.kid, ends_at).await?;
     }
+    store::activate(change, &next.kid).await?;
+    change.tell(json!({
+        "action": "key.rotated", "kid": next.kid, "before": before.map(|before| &before.kid), "forced": force,
+    }));
+    insert_next(change, master, fresh, next.algorithm, now.plus(LEAD)).await?;
+    Ok(StoredKey {
+        state: State::Active,
+        active_from: now,
+        ..next.clone()
+    })
+}
+
+/// Takes a key out of use at once, because it is not trusted any more: what it signed is refused from now on. If
+/// it was the active one, the next signs at once.
+pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(), ApiError> {
+    let listed = store::list(&mut app.store().read().await?).await?;
+    let next = listed.one(State::Next);
+    let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
+    let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
+    app.change(caller, async |change| {
+        Rights::demand(app, change, caller, ROTATE).await?;
+        let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
+        let key = listed.keys.iter().find(|key| key.kid == kid);
+        let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;
+        let next = listed.one(State::Next);
+        let now = change.now();
+        if key.state == State::Active && next.is_none() {
+            return Err(refusal(Obstacle::NoNext));
+        }
+        take_out(change, kid).await?;
+        if let (State::Active, Some(next)) = (key.state, next) {
+            store::activate(change, &next.kid).await?;
+        }
+        if let (State::Active | State::Next, Some(next)) = (key.state, next) {
+            insert_next(change, master, &mut fresh, next.algorithm, now.plus(LEAD)).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// What time does to keys: they take turns when it is due, and go when their last token has ended. Every node
+/// asks; the first one does it.
+pub(crate) async fn keep_up(app: &App) -> Result<(), ApiError> {
+    let every = app.settings().rotate_every;
+    let now = app.now();
+    let listed = store::list(&mut app.store().read().await?).await?;
+    let due = lifecycle::is_due(&listed, now, every);
+    if !due && lifecycle::ended(&listed, now).next().is_none() {
+        return Ok(());
+    }
+    let next = listed.one(State::Next).filter(|_| due);
+    let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
+    let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
+    app.change(Caller::System, async |change| {
+        let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
+        let now = change.now();
+        for key in lifecycle::ended(&listed, now) {
+            take_out(change, &key.kid).await?;
+        }
+        if lifecycle::is_due(&listed, now, every) {
+            take_turns(change, &listed, master, &mut fresh, false).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    app.store()
+        .write(async |conn: &mut Conn| store::forget(conn, now.minus(LISTED)).await)
+        .await?;
     Ok(())
+}
+
+/// A key as it is shown, with its public half if it has one.
+pub(crate) struct Shown {
+    pub(crate) key: StoredKey,
+    pub(crate) public_jwk: Option<Value>,
+}
+
+/// The keys, newest first, from the one after `after`; retired ones for a while yet.
+pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Shown>, ApiError> {
+    let since = app.now().minus(LISTED);
+    let listed = store::list_since(&mut app.store().read().await?, since).await?;
+    let opened = ring::open_all(&listed, &app.parts().masters)?;
+    let mut keys = listed.keys.clone();
+    keys.sort_by(|one, other| (other.created_at, &one.kid).cmp(&(one.created_at, &other.kid)));
+    let start = match after {
+        "" => 0,
+        _ => keys
+            .iter()
+            .position(|key| key.kid == after)
+            .map_or(keys.len(), |at| at + 1),
+    };
+    let jwk = |kid: &str| {
+        let found = opened.iter().find(|(key, _)| key.kid == kid);
+        found.and_then(|(_, key)| SigningKey::public_jwk(key))
+    };
+    let shown = keys.into_iter().skip(start).map(|key| Shown {
+        public_jwk: jwk(&key.kid),
+        key,
+    });
+    Ok(shown.take(usize::try_from(limit).unwrap_or(0)).collect())
+}
+
+/// One key, as it is shown.
+pub(crate) fn show(app: &App, key: StoredKey) -> Shown {
+    let keys = app.parts().live.keys();
+    let public = keys.iter().find(|one| one.kid() == Some(&key.kid));
+    let public_jwk = public.and_then(VerifyingKey::public_jwk);
+    Shown { key, public_jwk }
 }
 
 /// The JWK Set (RFC 7517): public halves only, empty under HS256.
 pub(crate) fn public_set(app: &App) -> Value {
     let keys = app.parts().live.keys();
-    json!({ "keys": keys.iter().filter_map(rolecall::token::VerifyingKey::public_jwk).collect::<Vec<_>>() })
+    json!({ "keys": keys.iter().filter_map(VerifyingKey::public_jwk).collect::<Vec<_>>() })
 }

@@ -42,6 +42,7 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
     let granted = grant(&holder, request.scope.as_ref())?;
     issue::access_token(
         app,
+        &mut conn,
         &Basis {
             subject: &subject,
             client_id: &request.client.id,
@@ -51,4 +52,5 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
             now,
         },
     )
+    .await
 }

@@ -155,6 +155,7 @@ async fn open_session(
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     let mut issued = issue::access_token(
         app,
+        conn,
         &Basis {
             subject,
             client_id: request.asker.client_id(),
@@ -163,7 +164,8 @@ async fn open_session(
             session: Some((&id, now)),
             now,
         },
-    )?;
+    )
+    .await?;
     let salt = if request.asker.may_refresh() {
         Some(ids::random_token(128).map_err(ApiError::internal)?)
     } else {
@@ -191,7 +193,7 @@ async fn open_session(
     )
     .await?;
     issued.refresh_token = salt.and_then(|salt| {
-        app.parts().refresh_keys.token(&Binding {
+        app.parts().keys.signing().refresh.token(&Binding {
             session: &id,
             generation: 0,
             salt: &salt,

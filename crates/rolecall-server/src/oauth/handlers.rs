@@ -1,11 +1,13 @@
 //! The token endpoint, the metadata and the JWK Set.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::Public;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +18,12 @@ use super::{
     form::Form,
     introspect, metadata, revoke, service,
 };
-use crate::{app::App, error::ApiError, http::ClientAddress, keys};
+use crate::{
+    app::App,
+    error::ApiError,
+    http::ClientAddress,
+    keys::{self, lifecycle::MAX_AGE},
+};
 
 /// Tokens stand in no cache (RFC 6749 section 5.1).
 const NO_STORE: [(HeaderName, HeaderValue); 2] = [
@@ -136,26 +143,50 @@ pub(crate) async fn introspect_token(
 
 /// Tell clients what this server offers (RFC 8414).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "tokens", responses(
-    (status = 200, description = "The metadata", body = Object)))]
-pub(crate) async fn get_metadata(_: Public, State(app): State<App>) -> Result<Response, ApiError> {
-    Ok(cacheable(metadata::document(&app).await?))
+    (status = 200, description = "The metadata", body = Object),
+    (status = 304, description = "Not changed since (`If-None-Match`)")))]
+pub(crate) async fn get_metadata(
+    _: Public,
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    Ok(cacheable(&headers, &metadata::document(&app).await?))
 }
 
 /// The keys that verify tokens (RFC 7517).
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "tokens", responses(
-    (status = 200, description = "The JWK Set", body = Object)))]
-pub(crate) async fn get_jwk_set(_: Public, State(app): State<App>) -> Response {
-    cacheable(keys::service::public_set(&app))
+    (status = 200, description = "The JWK Set", body = Object),
+    (status = 304, description = "Not changed since (`If-None-Match`)")))]
+pub(crate) async fn get_jwk_set(_: Public, State(app): State<App>, headers: HeaderMap) -> Response {
+    cacheable(&headers, &keys::service::public_set(&app))
 }
 
-/// Five minutes: short enough for a rotation, long enough that nobody asks on each request.
-fn cacheable(document: Value) -> Response {
-    (
-        [(
+/// Five minutes: nobody asks on each request, and the next key is published for longer before it signs.
+fn cacheable(headers: &HeaderMap, document: &Value) -> Response {
+    let body = document.to_string();
+    let digest = digest(&SHA256, body.as_bytes());
+    // RFC 9110 section 8.8.3: quoted, and strong, since it is of the very bytes
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest.as_ref()));
+    let about = [
+        (
             header::CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=300"),
-        )],
-        Json(document),
-    )
-        .into_response()
+            format!("public, max-age={}", MAX_AGE.as_secs()),
+        ),
+        (header::ETAG, tag.clone()),
+    ];
+    if is_known(headers, &tag) {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
+    }
+    let json = HeaderValue::from_static("application/json");
+    (about, [(header::CONTENT_TYPE, json)], body).into_response()
+}
+
+/// Whether the caller has what this tag stands for (RFC 9110 section 13.1.2: weak comparison).
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH);
+    let values = values.iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|known| {
+        let known = known.trim();
+        known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+    })
 }

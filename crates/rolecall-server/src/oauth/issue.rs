@@ -6,7 +6,7 @@ use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, Timestamp};
 
 use super::{error::OAuthError, scope::Granted};
-use crate::{accounts::subject::Subject, app::App, error::ApiError, ids};
+use crate::{accounts::subject::Subject, app::App, error::ApiError, ids, keys::ring, store::Conn};
 
 /// What the token endpoint answers.
 #[derive(Debug)]
@@ -30,12 +30,17 @@ pub(crate) struct Basis<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Makes and signs an access token.
+/// Makes and signs an access token; `conn` is where its subject was read.
 ///
 /// # Errors
 ///
 /// `invalid_scope` if it would be too long.
-pub(crate) fn access_token(app: &App, basis: &Basis<'_>) -> Result<Issued, OAuthError> {
+pub(crate) async fn access_token(
+    app: &App,
+    conn: &mut Conn,
+    basis: &Basis<'_>,
+) -> Result<Issued, OAuthError> {
+    ring::catch_up(app, conn, &basis.subject.head).await?;
     let claims = claims(app, basis)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {
@@ -84,10 +89,10 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
 /// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
 /// from the roles.
 fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String, OAuthError> {
-    let signer = app.parts().signer.load();
+    let signing = app.parts().keys.signing();
     let longest = app.settings().max_token_bytes;
     // far too long a token is not even signed
-    let fitting = |claims: &AccessClaims| match signer.sign(claims) {
+    let fitting = |claims: &AccessClaims| match signing.key.sign(claims) {
         Ok(token) => Ok(Some(token).filter(|token| token.len() <= longest)),
         Err(SignError::TooLong) => Ok(None),
         Err(error) => Err(ApiError::internal(error)),

@@ -35,7 +35,8 @@ async fn live_session(app: &App, token: &RefreshToken) -> Result<Option<Session>
     let session = sessions::find(&mut app.store().read().await?, &token.session()).await?;
     Ok(session.filter(|session| {
         let salt = session.salt.as_deref();
-        salt.is_some_and(|salt| app.parts().refresh_keys.verify(token, salt, &session.era))
+        let signing = app.parts().keys.signing();
+        salt.is_some_and(|salt| signing.refresh.verify(token, salt, &session.era))
     }))
 }
 

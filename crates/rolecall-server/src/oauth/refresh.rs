@@ -84,7 +84,8 @@ fn refuse_foreign(
 ) -> Result<(), OAuthError> {
     let salt = session.salt.as_deref().ok_or(OAuthError::InvalidGrant)?;
     let limits = &app.settings().sessions;
-    let genuine = app.parts().refresh_keys.verify(token, salt, &session.era);
+    let signing = app.parts().keys.signing();
+    let genuine = signing.refresh.verify(token, salt, &session.era);
     let over = now >= session.expires_at || now >= session.last_used_at.plus(limits.idle);
     if !genuine || over || session.client_id != request.asker.client_id() {
         return Err(OAuthError::InvalidGrant);
@@ -172,6 +173,7 @@ async fn go_on(
     let granted = regrant(&holder, &opened, request.scope.as_ref())?;
     let mut issued = issue::access_token(
         app,
+        conn,
         &Basis {
             subject: &subject,
             client_id: &session.client_id,
@@ -180,8 +182,9 @@ async fn go_on(
             session: Some((id, session.created_at)),
             now,
         },
-    )?;
-    issued.refresh_token = app.parts().refresh_keys.token(&Binding {
+    )
+    .await?;
+    issued.refresh_token = app.parts().keys.signing().refresh.token(&Binding {
         session: id,
         generation: newest,
         salt: session.salt.as_deref().unwrap_or_default(),
