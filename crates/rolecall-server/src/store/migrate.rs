@@ -27,6 +27,11 @@ const MIGRATIONS: &[Step] = &[
         "folded usernames",
         include_str!("../../migrations/0003_folded_usernames.sql"),
     ),
+    (
+        4,
+        "signing keys",
+        include_str!("../../migrations/0004_signing_keys.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

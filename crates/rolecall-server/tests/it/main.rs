@@ -16,6 +16,7 @@ mod command_line;
 mod constraints;
 mod delegation;
 mod documents;
+mod keys;
 mod loss;
 mod model;
 mod nodes;

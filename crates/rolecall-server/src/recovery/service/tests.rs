@@ -23,7 +23,10 @@ fn options(database: &Path) -> Options {
         master_key: None,
         algorithm: Algorithm::Es256,
         secret: None,
+        previous_master_key: None,
+        serves: true,
         settings: Settings {
+            rotate_every: None,
             issuer: ISSUER.into(),
             audience: ISSUER.into(),
             access_ttl: Duration::from_mins(30),
