@@ -9,7 +9,12 @@ use super::{
     output::{print_json, print_table, printable, said, write_out},
 };
 use crate::{
-    keys::{handlers::KeyView, master, service},
+    accounts::views::rfc3339,
+    keys::{
+        handlers::KeyView,
+        master,
+        service::{self, Shown},
+    },
     vault::MasterKey,
 };
 
@@ -47,34 +52,32 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
 
 async fn list(context: &Context) -> Result<(), CliError> {
     let keys = service::list(&context.app, "", ALL).await?;
-    let views = keys.into_iter().map(KeyView::from);
     if context.json {
+        let views = keys.into_iter().map(KeyView::from);
         return print_json(&views.map(|view| json!(view)).collect());
     }
-    let row = |view: KeyView| {
-        let view = json!(view);
-        let text = |name: &str| view[name].as_str().unwrap_or_default().to_owned();
-        [
-            "kid",
-            "algorithm",
-            "status",
-            "created_at",
-            "active_from",
-            "retires_at",
+    let row = |Shown { key, .. }: Shown| {
+        vec![
+            key.algorithm.to_string(),
+            key.state.as_str().to_owned(),
+            rfc3339(key.created_at),
+            rfc3339(key.active_from),
+            key.retired_at
+                .or(key.ends_at)
+                .map_or_else(String::new, rfc3339),
+            key.kid,
         ]
-        .map(text)
-        .to_vec()
     };
     print_table(
         &[
-            "key",
             "algorithm",
             "status",
             "made",
             "signs from",
             "verifies until",
+            "key",
         ],
-        views.map(row).collect(),
+        keys.into_iter().map(row).collect(),
     )
 }
 

@@ -13,17 +13,28 @@ on_both![
     whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user,
 ];
 
-/// Runs `rolecall` on the database of the application, and on nothing else.
-async fn rolecall(app: &TestApp, arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+/// `rolecall` on the database of the application, and on nothing else.
+pub(crate) fn command(app: &TestApp, master_key: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
     command
         .args(arguments)
         .env_clear()
         .env("ROLECALL_DATABASE__URL", &app.db.url)
-        .env("ROLECALL_MASTER_KEY", MASTER_KEY)
-        .env("ROLECALL_PUBLIC_URL", ISSUER)
-        .current_dir(folder.path());
+        .env("ROLECALL_MASTER_KEY", master_key)
+        .env("ROLECALL_PUBLIC_URL", ISSUER);
+    command
+}
+
+/// Runs `rolecall`.
+pub(crate) async fn rolecall(app: &TestApp, arguments: &[&str]) -> Output {
+    rolecall_with(app, MASTER_KEY, arguments).await
+}
+
+/// Runs `rolecall` with another master key.
+pub(crate) async fn rolecall_with(app: &TestApp, master_key: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(app, master_key, arguments);
+    command.current_dir(folder.path());
     tokio::task::spawn_blocking(move || {
         let output = command.output().unwrap();
         drop(folder);
@@ -33,7 +44,7 @@ async fn rolecall(app: &TestApp, arguments: &[&str]) -> Output {
     .unwrap()
 }
 
-async fn run(app: &TestApp, arguments: &[&str]) {
+pub(crate) async fn run(app: &TestApp, arguments: &[&str]) {
     let output = rolecall(app, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");

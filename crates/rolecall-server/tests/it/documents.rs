@@ -61,7 +61,8 @@ async fn the_key_set_holds_no_private_part(app: TestApp) {
     let cache = answer.is(200).header("cache-control").unwrap();
     assert!(cache.contains("max-age="), "{cache}");
     let keys = answer.json["keys"].as_array().unwrap();
-    assert_eq!(keys.len(), 1);
+    // the one that signs and the next one
+    assert_eq!(keys.len(), 2);
     for key in keys {
         assert_eq!(
             (&key["kty"], &key["crv"], &key["alg"]),
@@ -73,7 +74,7 @@ async fn the_key_set_holds_no_private_part(app: TestApp) {
         }
     }
     let sealed = app.db.texts("SELECT sealed FROM signing_keys").await;
-    assert_eq!(sealed.len(), 1);
+    assert_eq!(sealed.len(), 2);
 }
 
 async fn health_tells_nothing_but_health(app: TestApp) {

@@ -18,6 +18,7 @@ mod delegation;
 mod documents;
 mod keys;
 mod loss;
+mod master_key;
 mod model;
 mod nodes;
 mod outages;
