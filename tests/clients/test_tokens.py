@@ -13,11 +13,11 @@ import programs
 from api import is_oauth_error, is_problem
 
 
-def verify(url, token, audience=None):
+def verify(url, token, audience=None, algorithm="ES256"):
     """What a resource server in Python does with a token."""
     key = jwt.PyJWKClient(f"{url}/.well-known/jwks.json").get_signing_key_from_jwt(token)
     return jwt.decode(
-        token, key, algorithms=["ES256"], audience=audience or url, issuer=url,
+        token, key, algorithms=[algorithm], audience=audience or url, issuer=url,
         options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
     )
 

@@ -12,6 +12,10 @@ UPDATE signing_keys SET state = 'retiring',
     ends_at = (SELECT MAX(active_from) FROM signing_keys WHERE retired_at IS NULL) + 90000000000
     WHERE state = 'active' AND kid <> (SELECT kid FROM signing_keys WHERE retired_at IS NULL
         ORDER BY active_from DESC, kid LIMIT 1);
+-- and none of another kind beside it: secrets and key pairs never stand in one set
+UPDATE signing_keys SET state = 'retired', sealed = '', retired_at = ends_at, ends_at = NULL
+    WHERE state = 'retiring' AND (algorithm LIKE 'HS%')
+        <> ((SELECT algorithm FROM signing_keys WHERE state = 'active') LIKE 'HS%');
 -- nodes agree on one, whatever their clocks say
 CREATE UNIQUE INDEX signing_keys_active ON signing_keys (state) WHERE state = 'active';
 CREATE UNIQUE INDEX signing_keys_next ON signing_keys (state) WHERE state = 'next';

@@ -1,8 +1,8 @@
-// usage: node verify.mjs ISSUER TOKEN
+// usage: node verify.mjs ISSUER TOKEN [ALGORITHM]
 // Prints the claims of an access token that holds, exits 1 for one that does not.
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
-const [issuer, token] = process.argv.slice(2);
+const [issuer, token, algorithm = "ES256"] = process.argv.slice(2);
 const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", issuer));
 
 try {
@@ -10,7 +10,7 @@ try {
     issuer,
     audience: issuer,
     typ: "at+jwt",
-    algorithms: ["ES256"],
+    algorithms: [algorithm],
     clockTolerance: 0,
   });
   console.log(JSON.stringify(payload));

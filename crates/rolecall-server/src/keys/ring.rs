@@ -65,7 +65,7 @@ impl KeyRing {
         self.signing.load().is_current(head)
     }
 
-    fn put_in_use(&self, live: &LiveState, keys: Keys) {
+    pub(super) fn put_in_use(&self, live: &LiveState, keys: Keys) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.signing.load();
         if keys.signing.era == now.era && keys.signing.revision < now.revision {

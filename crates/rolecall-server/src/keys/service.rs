@@ -322,3 +322,6 @@ pub(crate) fn public_set(app: &App) -> Value {
     let keys = app.parts().live.keys();
     json!({ "keys": keys.iter().filter_map(VerifyingKey::public_jwk).collect::<Vec<_>>() })
 }
+
+#[cfg(test)]
+mod tests;

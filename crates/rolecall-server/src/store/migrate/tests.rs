@@ -138,3 +138,35 @@ async fn starts_at_once_on_an_empty_database_do_not_stand_in_each_others_way() {
         }
     }
 }
+
+#[tokio::test]
+async fn keys_of_an_older_schema_stay_and_only_the_newest_signs_on() {
+    let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
+    migrator(&MIGRATIONS[..3]).run(&pool).await.unwrap();
+    let run = async |sql: &'static str| sqlx::query(sql).execute(&pool).await.map(drop);
+    run("INSERT INTO signing_keys (kid, algorithm, sealed, created_at, active_from, retired_at) VALUES \
+        ('first', 'HS256', 's', 1, 1, 2), ('old', 'ES256', 's', 5, 5, NULL), ('new', 'ES256', 's', 7, 7, NULL), \
+        ('other', 'HS256', 's', 6, 6, NULL)")
+        .await
+        .unwrap();
+    migrator(MIGRATIONS).run(&pool).await.unwrap();
+    let found: Vec<(String, String, Option<i64>)> =
+        sqlx::query_as("SELECT kid, state, ends_at FROM signing_keys ORDER BY kid")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    let key = |kid: &str, state: &str, ends| (kid.to_owned(), state.to_owned(), ends);
+    assert_eq!(
+        found,
+        [
+            key("first", "retired", None),
+            key("new", "active", None),
+            key("old", "retiring", Some(90_000_000_007)),
+            // secrets and key pairs never stand in one set
+            key("other", "retired", None),
+        ]
+    );
+    // never two that sign, whatever a node believes
+    let second = run("UPDATE signing_keys SET state = 'active' WHERE kid = 'old'").await;
+    assert!(second.is_err());
+}
