@@ -287,6 +287,7 @@ pub(crate) enum List {
     Events,
     Sessions,
     Clients,
+    Keys,
 }
 
 impl List {
@@ -301,6 +302,7 @@ impl List {
             Self::Events => "events:",
             Self::Sessions => "sessions:",
             Self::Clients => "clients:",
+            Self::Keys => "keys:",
         }
     }
 }

@@ -1,7 +1,7 @@
 use crate::extract::{Cursor, List, parse_query};
 use crate::roles::handlers::ListQuery;
 
-const LISTS: [List; 8] = [
+const LISTS: [List; 9] = [
     List::Users,
     List::Roles,
     List::Permissions,
@@ -10,6 +10,7 @@ const LISTS: [List; 8] = [
     List::Events,
     List::Sessions,
     List::Clients,
+    List::Keys,
 ];
 
 /// The first byte says which: a text as cursor, a query, or the key of an item in one of the lists.

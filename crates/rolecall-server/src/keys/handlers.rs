@@ -16,7 +16,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::ApiError,
-    extract::{Body, Params},
+    extract::{Body, List, Params},
     roles::handlers::ListQuery,
 };
 
@@ -78,9 +78,15 @@ pub(crate) async fn list_keys(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     let limit = query.limit.0;
-    let keys = service::list(&app, &query.cursor.0, limit + 1).await?;
+    let keys = service::list(&app, query.cursor.after(List::Keys)?, limit + 1).await?;
     let place = |shown: &Shown| shown.key.kid.clone();
-    Ok(Json(Page::of(keys, limit, place, KeyView::from)))
+    Ok(Json(Page::of(
+        List::Keys,
+        keys,
+        limit,
+        place,
+        KeyView::from,
+    )))
 }
 
 /// Rotate the signing keys.
