@@ -20,7 +20,7 @@ use crate::{
     app::App,
     audit, clients, docs, document,
     error::{ApiError, FieldError},
-    health,
+    forward_auth, health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
     keys, oauth, roles, sessions,
 };
@@ -51,6 +51,15 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// Nothing yet; what is mounted will be behind `guard`.
+    fn behind(guard: Guard) -> Self {
+        Self {
+            router: GuardedRouter::new(guard),
+            paths: utoipa::openapi::Paths::new(),
+            schemas: Vec::new(),
+        }
+    }
+
     /// Mounts a handler where its `#[utoipa::path]` says, behind the rule that its first argument says.
     fn mount<H, T>(mut self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
     where
@@ -168,14 +177,19 @@ macro_rules! mount {
     ($api:expr; $($handler:path),+ $(,)?) => { $api$(.mount(routes!($handler), &$handler))+ };
 }
 
-/// The whole API behind `guard`.
-pub(crate) fn api(guard: Guard) -> Api {
-    let api = Api {
-        router: GuardedRouter::new(guard),
-        paths: utoipa::openapi::Paths::new(),
-        schemas: Vec::new(),
-    };
-    let api = mount!(api;
+/// The whole API behind `guard`; only the question of a proxy is behind `forward_auth`, which takes the
+/// tokens of the applications too.
+pub(crate) fn api(guard: Guard, forward_auth: Guard) -> Api {
+    let asked = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
+    let mut api = mounted(guard);
+    api.router = api.router.merge(asked.router);
+    api.paths.merge(asked.paths);
+    api.schemas.extend(asked.schemas);
+    api
+}
+
+fn mounted(guard: Guard) -> Api {
+    let api = mount!(Api::behind(guard);
         oauth::handlers::issue_token,
         oauth::handlers::revoke_token,
         oauth::handlers::introspect_token,

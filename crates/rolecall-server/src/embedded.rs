@@ -40,6 +40,7 @@ pub struct Embedded {
     app: App,
     guard: Guard,
     api_guard: Guard,
+    forward_guard: Guard,
     watch: tokio::task::JoinHandle<()>,
 }
 
@@ -85,7 +86,7 @@ impl Embedded {
     ///
     /// [`StartError::Failed`] if the routes and their description disagree: a fault of rolecall.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
-        let api = api::api(self.api_guard.clone());
+        let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
         let routes = api
             .finish(&self.app)
             .map_err(|error| StartError::Failed(error.to_string()))?;
@@ -96,11 +97,13 @@ impl Embedded {
         let Opened { app, seen } = opened;
         let guard = start::guard(&app, &app.settings().audience, staleness)?;
         let api_guard = start::guard(&app, &app.settings().issuer, staleness)?;
+        let forward_guard = start::forward_guard(&app, staleness)?;
         let watch = tokio::spawn(watch::run(app.downgrade(), seen));
         Ok(Self {
             app,
             guard,
             api_guard,
+            forward_guard,
             watch,
         })
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
-use rolecall::{Clock, Guard, GuardError, LiveState, OnStale, token::Algorithm};
+use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale, token::Algorithm};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -224,6 +224,18 @@ impl Default for Staleness {
 
 /// The guard of the server's own API, or of an application beside it.
 pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<Guard, GuardError> {
+    builder(app, audience, staleness).build()
+}
+
+/// The guard of the question that a proxy asks, for itself or for an application: takes either's tokens.
+pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
+    let settings = app.settings();
+    builder(app, &settings.issuer, staleness)
+        .or_audience(&settings.audience)
+        .build()
+}
+
+fn builder(app: &App, audience: &str, staleness: Staleness) -> GuardBuilder {
     let parts = app.parts();
     Guard::builder()
         .live(parts.live.clone())
@@ -232,7 +244,6 @@ pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<G
         .clock(SharedClock(Arc::clone(&parts.clock)))
         .max_staleness(staleness.max)
         .on_stale(staleness.on_stale)
-        .build()
 }
 
 /// The one clock of the process.

@@ -31,13 +31,14 @@ fn matrix_of(router: &GuardedRouter<App>) -> AccessMatrix {
 #[test]
 fn who_may_call_what_is_as_committed() {
     let issuer = TestIssuer::new();
-    matrix_of(&api(issuer.guard()).router).assert("access.lock", |caller| issuer.token_of(caller));
+    matrix_of(&api(issuer.guard(), issuer.guard()).router)
+        .assert("access.lock", |caller| issuer.token_of(caller));
 }
 
 #[test]
 fn every_route_is_in_the_document_and_the_other_way_round() {
     let issuer = TestIssuer::new();
-    let api = api(issuer.guard());
+    let api = api(issuer.guard(), issuer.guard());
     let table = api.router.access_table();
     let document = document::write(&api.paths, &api.schemas, &table).unwrap();
     let mut documented = Vec::new();
@@ -60,12 +61,7 @@ fn part_with(
     issuer: &TestIssuer,
     audit: impl FnOnce(GuardedRouter<App>) -> GuardedRouter<App>,
 ) -> AccessMatrix {
-    let part = Api {
-        router: GuardedRouter::new(issuer.guard()),
-        paths: utoipa::openapi::Paths::new(),
-        schemas: Vec::new(),
-    };
-    let part = mount!(part; accounts::handlers::list_users, roles::handlers::list_roles);
+    let part = mount!(Api::behind(issuer.guard()); accounts::handlers::list_users, roles::handlers::list_roles);
     matrix_of(&audit(part.router))
 }
 

@@ -16,6 +16,7 @@ mod command_line;
 mod constraints;
 mod delegation;
 mod documents;
+mod forward_auth;
 mod keys;
 mod loss;
 mod master_key;

@@ -46,6 +46,7 @@ pub struct GuardBuilder {
     source: Result<Option<Source>, GuardError>,
     issuer: String,
     audience: String,
+    other_audiences: Vec<String>,
     clock: Arc<dyn Clock>,
     policy: Option<Policy>,
     cache_capacity: usize,
@@ -59,6 +60,7 @@ impl Default for GuardBuilder {
             source: Ok(None),
             issuer: String::new(),
             audience: String::new(),
+            other_audiences: Vec::new(),
             clock: Arc::new(SystemClock),
             policy: None,
             cache_capacity: CACHE_CAPACITY,
@@ -114,6 +116,18 @@ impl GuardBuilder {
         self
     }
 
+    /// Another audience whose tokens are taken as well, for a gate before several applications.
+    pub fn or_audience(mut self, audience: &str) -> Self {
+        self.other_audiences.push(audience.to_owned());
+        self
+    }
+
+    fn verifier(&self) -> Verifier {
+        let one = Verifier::new(&self.issuer, &self.audience);
+        let others = self.other_audiences.iter();
+        others.fold(one, Verifier::or_audience)
+    }
+
     /// Where the time comes from; the machine's clock by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -155,9 +169,10 @@ impl GuardBuilder {
         if self.issuer.is_empty() {
             return Err(GuardError::NoIssuer);
         }
-        if self.audience.is_empty() {
+        if self.audience.is_empty() || self.other_audiences.iter().any(String::is_empty) {
             return Err(GuardError::NoAudience);
         }
+        let verifier = self.verifier();
         let source = self.source?.ok_or(GuardError::NoKeys)?;
         if matches!(&source, Source::Fixed(keys) if keys.is_empty()) {
             return Err(GuardError::NoKeys);
@@ -166,7 +181,7 @@ impl GuardBuilder {
             tracing::warn!("the guard goes on with a state that is too old (on_stale = accept)");
         }
         Ok(Guard(Arc::new(Inner {
-            verifier: Verifier::new(&self.issuer, &self.audience),
+            verifier,
             source,
             clock: self.clock,
             policy: self.policy.map(Arc::new),

@@ -506,6 +506,26 @@ fn a_guard_from_a_shared_secret_and_one_from_a_jwk_set_accept_their_tokens() {
 }
 
 #[test]
+fn a_guard_of_two_audiences_takes_no_third_and_no_empty_one() {
+    let issuer = TestIssuer::new();
+    let base = || {
+        Guard::builder()
+            .live(issuer.live().clone())
+            .issuer(TestIssuer::URL)
+            .audience("https://a.example")
+            .clock(issuer.clock().clone())
+    };
+    let guard = base().or_audience("https://b.example").build().unwrap();
+    for (audience, taken) in [("a", true), ("b", true), ("c", false)] {
+        let audience = Audience::One(format!("https://{audience}.example"));
+        let token = issuer.token("alice").claims(|claims| claims.aud = audience);
+        assert_eq!(guard.verify(&token.sign()).is_ok(), taken);
+    }
+    let error = base().or_audience("").build().unwrap_err();
+    assert_eq!(error, GuardError::NoAudience);
+}
+
+#[test]
 fn nothing_of_a_token_or_a_key_shows_in_debug() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();
