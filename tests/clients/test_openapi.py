@@ -8,7 +8,8 @@ import api
 from api import is_problem
 
 PUBLIC = {
-    ("post", "/token"), ("post", "/register"), ("post", "/password"),
+    ("post", "/token"), ("post", "/revoke"), ("post", "/introspect"),
+    ("post", "/register"), ("post", "/password"),
     ("get", "/.well-known/oauth-authorization-server"), ("get", "/.well-known/jwks.json"),
     ("get", "/health/live"), ("get", "/health/ready"),
     ("get", "/docs"), ("get", "/openapi.json"), ("get", "/docs/{file}"),
