@@ -77,7 +77,9 @@ pub fn wrap(app: Router, options: LayerOptions) -> Router {
             options.max_body_bytes,
             limit_and_describe,
         ))
-        .layer(from_fn(crate::forward_auth::send_every_header))
+        .layer(axum::middleware::from_fn(
+            crate::forward_auth::send_every_header,
+        ))
         .layer(CatchPanicLayer::custom(panicked));
     if !cors_origins.is_empty() {
         app = app.layer(from_fn_with_state(cors_origins, cors));
