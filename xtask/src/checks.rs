@@ -21,6 +21,9 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
                 .args(["check", "--package", "rolecall", "--locked"]),
         )
     });
+    report.step("no HTTP client in the guard library's defaults", || {
+        no_http_client(workspace)
+    });
     report.step("documentation", || {
         let mut doc = workspace.cargo();
         doc.env("RUSTDOCFLAGS", "--deny warnings");
@@ -49,4 +52,23 @@ fn check_dependencies(report: &mut Report, workspace: &Workspace, tools: &Tools)
         deny.args(["--hide-inclusion-graph", "--allow", "duplicate"]);
         tools::run(deny.args(["bans", "licenses", "sources"]))
     });
+}
+
+/// Whoever only verifies tokens must not build a client for HTTP and TLS.
+fn no_http_client(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut tree = workspace.cargo();
+    tree.args(["tree", "--package", "rolecall", "--edges", "normal"]);
+    let tree = tree.args(["--prefix", "none", "--locked"]).output()?;
+    let tree = String::from_utf8_lossy(&tree.stdout);
+    anyhow::ensure!(
+        tree.contains("rolecall-core "),
+        "`cargo tree` shows nothing"
+    );
+    for client in ["hyper", "hyper-util", "hyper-rustls", "reqwest", "rustls"] {
+        let found = tree
+            .lines()
+            .any(|line| line.split(' ').next() == Some(client));
+        anyhow::ensure!(!found, "the default features pull `{client}`");
+    }
+    Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     audit, clients, docs, document,
     error::{ApiError, FieldError},
-    forward_auth, health,
+    feed, forward_auth, health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
     keys, oauth, roles, sessions,
 };
@@ -40,6 +40,7 @@ rolecall::permissions! {
         WriteClients = "rolecall.clients:write",
         ReadKeys = "rolecall.keys:read",
         RotateKeys = "rolecall.keys:rotate",
+        ReadFeed = "rolecall.feed:read",
     }
 }
 
@@ -239,6 +240,7 @@ fn mounted(guard: Guard) -> Api {
         keys::handlers::list_keys,
         keys::handlers::rotate_keys,
         audit::handlers::list_audit_entries,
+        feed::handlers::read_feed,
         health::get_liveness,
         health::get_readiness,
         docs::handlers::get_docs,

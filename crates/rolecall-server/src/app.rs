@@ -10,11 +10,13 @@ use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use rolecall::{Clock, LiveState};
 use rolecall_core::{RoleName, Timestamp};
+use tokio::sync::Notify;
 
 use crate::{
     accounts::authority::Caller,
     audit::Chain,
     error::ApiError,
+    feed::Feed,
     keys::ring::{self, KeyRing},
     metrics::Metrics,
     passwords::{Hasher, PasswordPolicy},
@@ -55,6 +57,10 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: LiveState,
     pub(crate) keys: KeyRing,
+    /// What guards elsewhere are told.
+    pub(crate) feed: Feed,
+    /// Has the watch look at once, rather than at its next turn.
+    pub(crate) look_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) settings: Settings,
@@ -117,6 +123,8 @@ impl App {
         if let Some(changed) = changed {
             self.0.metrics.audit_entries.add_one();
             self.0.live.raise(&changed.floors);
+            // the watch alone feeds the guards elsewhere: it knows what other processes did in between
+            self.0.look_now.notify_one();
             if changed.policy {
                 self.load_policy(&mut self.store().read().await?).await?;
             }

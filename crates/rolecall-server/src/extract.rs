@@ -287,6 +287,7 @@ pub(crate) enum List {
     Events,
     Sessions,
     Clients,
+    Feed,
     Keys,
 }
 
@@ -302,6 +303,7 @@ impl List {
             Self::Events => "events:",
             Self::Sessions => "sessions:",
             Self::Clients => "clients:",
+            Self::Feed => "feed:",
             Self::Keys => "keys:",
         }
     }

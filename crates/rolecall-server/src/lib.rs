@@ -15,6 +15,7 @@ mod document;
 mod embedded;
 mod error;
 mod extract;
+mod feed;
 mod forward_auth;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

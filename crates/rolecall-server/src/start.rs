@@ -9,11 +9,13 @@ use std::{
 use aws_lc_rs::hmac;
 use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale, token::Algorithm};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Notify;
 
 use crate::{
     app::{App, Parts, Settings},
     bootstrap::{self, Start},
     error::ApiError,
+    feed::Feed,
     keys::{ring::KeyRing, service::Configured},
     metrics::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
@@ -143,6 +145,8 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         clock: options.clock,
         live,
         keys: KeyRing::new(ready.keys.signing),
+        feed: Feed::default(),
+        look_now: Notify::new(),
         hasher,
         password_policy: PasswordPolicy {
             min_length: options.min_length,

@@ -48,6 +48,7 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     drop(conn);
     parts.live.replace(&head.era, &floors);
     ring::load(app, &mut app.store().read().await?).await?;
+    parts.feed.replace(&head, floors);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -68,9 +69,10 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
         drop(conn);
         return take_in_all(app).await;
     }
+    let mut floors = Vec::new();
     if head.revision != seen.revision {
         // the head was read first, so every floor up to its revision is among these
-        let floors = read_floors(&mut conn, seen.revision).await?;
+        floors = read_floors(&mut conn, seen.revision).await?;
         parts.live.raise(&floors);
     }
     if head.policy_revision != seen.policy_revision {
@@ -78,6 +80,8 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     }
     ring::catch_up(app, &mut conn, &head).await?;
     drop(conn);
+    // last: whoever hears of it finds the policy and the keys that belong to it
+    parts.feed.raise(&head, floors);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -88,6 +92,18 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     })
 }
 
+/// Waits for the next turn of the poll, or until a change of this process asks for it. `None` once the
+/// application has gone.
+async fn next_turn(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Option<()> {
+    // held no longer than until the next turn, or the application would never end
+    let parts = app.upgrade()?;
+    tokio::select! {
+        _ = poll.tick() => {}
+        () = parts.look_now.notified() => {}
+    }
+    Some(())
+}
+
 /// Runs until the application has gone.
 pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
     let mut poll = tokio::time::interval(POLL);
@@ -96,7 +112,9 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
     let mut clean_up: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {
-        poll.tick().await;
+        if next_turn(&app, &mut poll).await.is_none() {
+            return;
+        }
         let Some(parts) = app.upgrade() else { return };
         let app = App::from_parts(parts);
         let polled = tokio::time::timeout(POLL_TIMEOUT, take_in(&app, &seen)).await;
@@ -150,6 +168,7 @@ pub(crate) async fn forget_what_ended(app: &App) -> Result<(), ApiError> {
     let now = app.now();
     let idle = app.settings().sessions.idle;
     app.parts().live.prune(now);
+    app.parts().feed.prune(now);
     app.store()
         .write(async |conn: &mut Conn| {
             on!(conn, |c| sqlx::query(PRUNE_FLOORS)

@@ -9,6 +9,8 @@ mod matrix;
 pub mod openapi;
 mod principal;
 mod problem;
+#[cfg(feature = "remote")]
+mod remote;
 mod requirement;
 pub mod routing;
 mod rule;
@@ -19,7 +21,7 @@ pub mod token;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
 pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
-pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, LiveState, OnStale};
+pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, LiveState, OnStale};
 pub use matrix::{AccessMatrix, Caller};
 pub use principal::Principal;
 pub use problem::Problem;

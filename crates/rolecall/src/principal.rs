@@ -1,12 +1,13 @@
 //! The verified caller.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall_core::{Audience, Policy, Revision, RoleName, SubjectKind, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::{
     Denial, Requirement,
+    guard::Checks,
     rule::Holder,
     token::{KeyFingerprint, VerifiedClaims},
 };
@@ -31,14 +32,27 @@ use crate::{
 /// assert!(caller.require::<may::WriteItems>().is_err());
 /// # Ok::<(), rolecall::Denial>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Principal {
     claims: VerifiedClaims,
     permissions: BTreeSet<Box<str>>,
+    /// Of the guard that made it.
+    checks: Arc<Checks>,
+}
+
+/// Two are equal if their tokens say the same, whichever guard verified them.
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.claims == other.claims && self.permissions == other.permissions
+    }
 }
 
 impl Principal {
-    pub(crate) fn new(mut claims: VerifiedClaims, policy: Option<&Policy>) -> Self {
+    pub(crate) fn new(
+        mut claims: VerifiedClaims,
+        policy: Option<&Policy>,
+        checks: &Arc<Checks>,
+    ) -> Self {
         claims.roles.sort_unstable();
         claims.roles.dedup();
         let permissions = match policy {
@@ -53,6 +67,7 @@ impl Principal {
         Self {
             claims,
             permissions,
+            checks: Arc::clone(checks),
         }
     }
 
@@ -195,6 +210,29 @@ impl Principal {
     #[must_use]
     pub fn has<R: Requirement>(&self) -> bool {
         R::RULE.admits(self)
+    }
+
+    /// Resolves when the token has ended: expired, revoked, below a floor, of another era, its key gone,
+    /// or the guard's state too old to tell. For streams that outlive the check at their beginning.
+    ///
+    /// It may be dropped and asked again at any time. Losses wake it at once; that a clock was set or a
+    /// state became too old, it sees within a second. Needs a tokio runtime with time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rolecall::{Principal, testing::TestIssuer};
+    ///
+    /// async fn watch_prices(caller: &Principal) {
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = caller.lost() => return,
+    ///             () = tokio::time::sleep(Duration::from_secs(1)) => { /* send the next price */ }
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn lost(&self) {
+        self.checks.lost(self).await;
     }
 
     /// The same, to be followed by `?` in a handler.

@@ -1,7 +1,7 @@
 use crate::extract::{Cursor, List, parse_query};
 use crate::roles::handlers::ListQuery;
 
-const LISTS: [List; 9] = [
+const LISTS: [List; 10] = [
     List::Users,
     List::Roles,
     List::Permissions,
@@ -10,6 +10,7 @@ const LISTS: [List; 9] = [
     List::Events,
     List::Sessions,
     List::Clients,
+    List::Feed,
     List::Keys,
 ];
 

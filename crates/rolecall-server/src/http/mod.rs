@@ -14,5 +14,6 @@ pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
 pub use layers::{LayerOptions, LoggedSubject, RequestId, wrap};
 pub(crate) use own_names::refuse_other_hosts;
+pub(crate) use runtime::Stopping;
 pub use runtime::{Limits, serve};
 pub use until_told::serve_until_told;

@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rolecall::Problem;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
@@ -79,6 +79,7 @@ pub async fn serve(
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    let stopping = watch::Sender::new(false);
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -95,10 +96,12 @@ pub async fn serve(
             app: app.clone(),
             limits,
             peer,
+            stopping: Stopping(stopping.subscribe()),
         };
         connections.spawn(connection.run(stream, graceful.watcher(), permit));
     }
     drop(listener);
+    stopping.send_replace(true);
     let finished = async {
         graceful.shutdown().await;
         while connections.join_next().await.is_some() {}
@@ -147,6 +150,19 @@ struct Connection {
     app: Router,
     limits: Limits,
     peer: SocketAddr,
+    stopping: Stopping,
+}
+
+/// Lets a request that waits for something know that the server is told to stop: in the extensions of
+/// each request.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Resolves when the server is told to stop.
+    pub(crate) async fn told(mut self) {
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
 }
 
 impl Connection {
@@ -184,6 +200,7 @@ impl Connection {
             })
         });
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(self.stopping.clone());
         let answer = self.app.clone().oneshot(request);
         let mut response = match tokio::time::timeout(self.limits.request, answer).await {
             Ok(Ok(response)) => response,

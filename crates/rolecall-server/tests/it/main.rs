@@ -16,6 +16,8 @@ mod command_line;
 mod constraints;
 mod delegation;
 mod documents;
+mod elsewhere;
+mod feed;
 mod forward_auth;
 mod keys;
 mod loss;

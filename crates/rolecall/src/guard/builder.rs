@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use quick_cache::sync::Cache;
 use rolecall_core::Policy;
 
-use super::{Guard, Inner, LiveState, OnStale, Source};
+use super::{Checks, Guard, Inner, LiveState, OnStale, checks::Source};
 use crate::{
     Clock, SystemClock,
     token::{Algorithm, KeyError, KeySet, Verifier, VerifyingKey},
@@ -28,6 +28,12 @@ pub enum GuardError {
     /// Keys were given twice, and which of them holds would be a guess.
     #[error("a guard takes its keys from one place: a secret, a JWK Set or a live state")]
     TwoKeySources,
+    /// The issuer is not an address that keys can be loaded from.
+    #[error("the issuer cannot be asked for its keys: {0}")]
+    Issuer(&'static str),
+    /// The certificates that this machine trusts cannot be read.
+    #[error("no HTTPS: {0}")]
+    Certificates(String),
     /// A key is weak, or the set of them contradicts itself.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -52,6 +58,8 @@ pub struct GuardBuilder {
     cache_capacity: usize,
     max_staleness: Duration,
     on_stale: OnStale,
+    #[cfg(feature = "remote")]
+    remote: crate::remote::Settings,
 }
 
 impl Default for GuardBuilder {
@@ -66,6 +74,8 @@ impl Default for GuardBuilder {
             cache_capacity: CACHE_CAPACITY,
             max_staleness: MAX_STALENESS,
             on_stale: OnStale::Refuse,
+            #[cfg(feature = "remote")]
+            remote: crate::remote::Settings::default(),
         }
     }
 }
@@ -105,8 +115,43 @@ impl GuardBuilder {
     }
 
     /// The issuer: `iss` must be exactly this.
+    ///
+    /// With the feature `remote`, and where no keys are given, it is also the address under which the guard
+    /// finds them (RFC 8414): lazily, so that [`build`](Self::build) never waits. Until they are loaded,
+    /// tokens are answered 503.
     pub fn issuer(mut self, issuer: &str) -> Self {
         issuer.clone_into(&mut self.issuer);
+        self
+    }
+
+    /// The client that reads the issuer's feed, with its secret: it needs the role `rolecall.resource-server`.
+    ///
+    /// With it the guard hears of what was taken away within a second. Without it the guard trusts a token
+    /// until it expires.
+    ///
+    /// ```no_run
+    /// use rolecall::{Guard, GuardError};
+    ///
+    /// # fn main() -> Result<(), GuardError> {
+    /// let guard = Guard::builder()
+    ///     .issuer("https://login.example")
+    ///     .audience("https://items.example")
+    ///     .client("items", "a secret from a safe place")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "remote")]
+    pub fn client(mut self, id: &str, secret: &str) -> Self {
+        self.remote.client = Some(crate::remote::Credentials::new(id, secret));
+        self
+    }
+
+    /// Asks an issuer whose address begins with `http://` even if it is not this machine: only where nobody
+    /// can come between, since whoever does can let in whom they like.
+    #[cfg(feature = "remote")]
+    pub fn insecure_http(mut self) -> Self {
+        self.remote.insecure_http = true;
         self
     }
 
@@ -162,6 +207,9 @@ impl GuardBuilder {
 
     /// The guard.
     ///
+    /// One that loads its keys from its issuer begins so here, if called inside a tokio runtime, and
+    /// otherwise with the first request.
+    ///
     /// # Errors
     ///
     /// The [`GuardError`]: what is missing, or which key was refused.
@@ -173,24 +221,73 @@ impl GuardBuilder {
             return Err(GuardError::NoAudience);
         }
         let verifier = self.verifier();
-        let source = self.source?.ok_or(GuardError::NoKeys)?;
-        if matches!(&source, Source::Fixed(keys) if keys.is_empty()) {
+        let parts = self.parts()?;
+        if matches!(&parts.source, Source::Fixed(keys) if keys.is_empty()) {
             return Err(GuardError::NoKeys);
         }
         if self.on_stale == OnStale::Accept {
             tracing::warn!("the guard goes on with a state that is too old (on_stale = accept)");
         }
-        Ok(Guard(Arc::new(Inner {
+        let guard = Guard(Arc::new(Inner {
             verifier,
-            source,
-            clock: self.clock,
+            checks: Arc::new(Checks {
+                source: parts.source,
+                clock: self.clock,
+                max_staleness: self.max_staleness,
+                on_stale: self.on_stale,
+                warned_of_stale: false.into(),
+            }),
             policy: self.policy.map(Arc::new),
-            max_staleness: self.max_staleness,
-            on_stale: self.on_stale,
-            warned_of_stale: false.into(),
             verified: Cache::new(self.cache_capacity),
             hits: 0.into(),
             misses: 0.into(),
-        })))
+            #[cfg(feature = "remote")]
+            remote: parts.remote,
+        }));
+        guard.0.ensure_running();
+        Ok(guard)
     }
+
+    #[cfg(not(feature = "remote"))]
+    fn parts(&self) -> Result<Parts, GuardError> {
+        let source = self.source.clone()?.ok_or(GuardError::NoKeys)?;
+        Ok(Parts { source })
+    }
+
+    #[cfg(feature = "remote")]
+    fn parts(&self) -> Result<Parts, GuardError> {
+        let follows = self.remote.client.is_some();
+        if let Some(source) = self.source.clone()? {
+            // the client would wait for a feed that never changes anything
+            let one = (!follows).then_some(Parts {
+                source,
+                remote: None,
+            });
+            return one.ok_or(GuardError::TwoKeySources);
+        }
+        let state = LiveState::unknown(Arc::clone(&self.clock));
+        let remote = crate::remote::Remote::new(
+            &self.issuer,
+            &self.remote,
+            state.clone(),
+            Arc::clone(&self.clock),
+            self.max_staleness,
+        )?;
+        let source = if follows {
+            Source::Live(state)
+        } else {
+            Source::Keys(state)
+        };
+        Ok(Parts {
+            source,
+            remote: Some(remote),
+        })
+    }
+}
+
+/// Where a guard's state comes from, and who keeps it current.
+struct Parts {
+    source: Source,
+    #[cfg(feature = "remote")]
+    remote: Option<crate::remote::Remote>,
 }

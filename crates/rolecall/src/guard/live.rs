@@ -11,6 +11,7 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 use rolecall_core::{Floor, Floors, Policy, Timestamp, TokenFacts};
+use tokio::sync::watch;
 
 use crate::{Clock, Principal, token::KeySet};
 
@@ -35,12 +36,17 @@ use crate::{Clock, Principal, token::KeySet};
 #[derive(Clone)]
 pub struct LiveState(Arc<Shared>);
 
+/// The time at which a state was fresh that never was.
+const NEVER: i64 = i64::MIN / 2;
+
 struct Shared {
     current: ArcSwap<Current>,
     /// Writers take turns, so that none undoes what another did meanwhile.
     writing: Mutex<()>,
     /// Monotonic microseconds; can lie before the clock's start.
     fresh_at: AtomicI64,
+    /// Wakes those who wait for something to be lost.
+    changed: watch::Sender<()>,
     clock: Arc<dyn Clock>,
 }
 
@@ -56,20 +62,36 @@ impl LiveState {
     /// A state without floors, fresh as of now.
     #[must_use]
     pub fn new(keys: KeySet, era: &str, clock: Arc<dyn Clock>) -> Self {
+        let state = Self::of(keys, era, clock);
+        state.mark_fresh();
+        state
+    }
+
+    /// A state of which nothing is known yet: no key, no era, and too old for every guard.
+    #[cfg(feature = "remote")]
+    pub(crate) fn unknown(clock: Arc<dyn Clock>) -> Self {
+        Self::of(KeySet::empty(), "", clock)
+    }
+
+    fn of(keys: KeySet, era: &str, clock: Arc<dyn Clock>) -> Self {
         let current = Current {
             keys: Arc::new(keys),
             era: era.into(),
             floors: Floors::default(),
             policy: None,
         };
-        let state = Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(current),
             writing: Mutex::new(()),
-            fresh_at: AtomicI64::new(0),
+            fresh_at: AtomicI64::new(NEVER),
+            changed: watch::Sender::new(()),
             clock,
-        }));
-        state.mark_fresh();
-        state
+        }))
+    }
+
+    /// Told of every change from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 
     /// Replaces the keys; tokens verified by one that is gone are refused from now on.
@@ -138,6 +160,11 @@ impl LiveState {
         Duration::from_micros(u64::try_from(age).unwrap_or(0))
     }
 
+    /// Whether the state was ever found to be current.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.fresh_at.load(Ordering::Acquire) != NEVER
+    }
+
     /// The era: a token of another one has ended.
     #[must_use]
     pub fn era(&self) -> Arc<str> {
@@ -159,6 +186,7 @@ impl LiveState {
         let mut next = Current::clone(&self.0.current.load());
         change(&mut next);
         self.0.current.store(Arc::new(next));
+        self.0.changed.send_replace(());
     }
 }
 
@@ -179,6 +207,9 @@ fn micros(duration: Duration) -> i64 {
 /// The state as one request sees it from beginning to end.
 pub(crate) enum Snapshot {
     Fixed(Arc<KeySet>),
+    /// Of which only the keys count.
+    #[cfg(feature = "remote")]
+    Keys(Loaded<Arc<Current>>),
     Live(Loaded<Arc<Current>>),
 }
 
@@ -191,9 +222,16 @@ impl Snapshot {
         Self::Live(state.0.current.load())
     }
 
+    #[cfg(feature = "remote")]
+    pub(super) fn keys_of(state: &LiveState) -> Self {
+        Self::Keys(state.0.current.load())
+    }
+
     pub(super) fn keys(&self) -> &Arc<KeySet> {
         match self {
             Self::Fixed(keys) => keys,
+            #[cfg(feature = "remote")]
+            Self::Keys(current) => &current.keys,
             Self::Live(current) => &current.keys,
         }
     }
@@ -201,8 +239,8 @@ impl Snapshot {
     /// The policy for tokens that carry no scope.
     pub(super) fn policy(&self) -> Option<&Arc<Policy>> {
         match self {
-            Self::Fixed(_) => None,
             Self::Live(current) => current.policy.as_ref(),
+            _ => None,
         }
     }
 

@@ -1,14 +1,16 @@
 //! The guard: from the headers of a request to a verified principal.
 
 mod builder;
+mod checks;
 mod credential;
 mod live;
+mod status;
 
 use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,10 +22,13 @@ use rolecall_core::{Policy, Timestamp};
 
 pub use builder::{GuardBuilder, GuardError};
 pub use live::LiveState;
+pub use status::GuardStatus;
+
+pub(crate) use checks::Checks;
 
 use crate::{
-    Clock, Denial, Principal, RequireLayer, Requirement, Rule,
-    token::{KeySet, MAX_TOKEN_BYTES, Reason, TokenError, Verifier},
+    Denial, Principal, RequireLayer, Requirement, Rule,
+    token::{MAX_TOKEN_BYTES, Reason, TokenError, Verifier},
 };
 use live::Snapshot;
 
@@ -60,15 +65,14 @@ pub struct Guard(Arc<Inner>);
 
 struct Inner {
     verifier: Verifier,
-    source: Source,
-    clock: Arc<dyn Clock>,
+    checks: Arc<Checks>,
     policy: Option<Arc<Policy>>,
-    max_staleness: Duration,
-    on_stale: OnStale,
-    warned_of_stale: AtomicBool,
     verified: Cache<[u8; 32], Arc<Entry>>,
     hits: AtomicU64,
     misses: AtomicU64,
+    /// What keeps the state current from afar, for as long as there is a guard.
+    #[cfg(feature = "remote")]
+    remote: Option<crate::remote::Remote>,
 }
 
 /// How much the memory of verified tokens is used; counts are since the guard was made.
@@ -81,12 +85,6 @@ pub struct CacheUse {
     pub hits: u64,
     /// Tokens that had to be verified.
     pub misses: u64,
-}
-
-/// Where keys, floors and era come from.
-enum Source {
-    Fixed(Arc<KeySet>),
-    Live(LiveState),
 }
 
 /// A token that was verified, under the digest of its whole text.
@@ -153,9 +151,12 @@ impl Guard {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Denial::InvalidToken);
         }
-        self.0.check_fresh()?;
-        let now = self.0.clock.now();
-        let state = self.0.source.load();
+        let checks = &self.0.checks;
+        checks
+            .check_fresh()
+            .inspect_err(|_| self.0.ensure_running())?;
+        let now = checks.clock.now();
+        let state = checks.source.load();
         let principal = self.0.find_or_verify(token, &state, now)?;
         // INVARIANT: whatever can change after a token was verified is looked at on every request
         if now >= principal.expires_at() || state.has_ended(&principal) {
@@ -178,6 +179,17 @@ impl Guard {
             hits: self.0.hits.load(Ordering::Relaxed),
             misses: self.0.misses.load(Ordering::Relaxed),
         }
+    }
+
+    /// How the guard is doing: for a health page or a metric.
+    ///
+    /// ```
+    /// let guard = rolecall::testing::TestIssuer::new().guard();
+    /// assert_eq!(guard.status().keys, 1);
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> GuardStatus {
+        GuardStatus::of(&self.0)
     }
 
     /// A layer that guards one route of a plain [`axum::Router`], for those who come step by step.
@@ -245,38 +257,25 @@ impl fmt::Debug for Guard {
     }
 }
 
-impl Source {
-    fn load(&self) -> Snapshot {
-        match self {
-            Self::Fixed(keys) => Snapshot::fixed(Arc::clone(keys)),
-            Self::Live(state) => Snapshot::of(state),
+impl Inner {
+    /// A guard that was made outside of a runtime, or whose runtime has ended, begins at a request.
+    fn ensure_running(&self) {
+        #[cfg(feature = "remote")]
+        if let Some(remote) = &self.remote {
+            remote.ensure_running();
         }
     }
-}
 
-impl Inner {
-    fn check_fresh(&self) -> Result<(), Denial> {
-        let Source::Live(state) = &self.source else {
-            return Ok(());
-        };
-        if state.age() <= self.max_staleness {
-            self.warned_of_stale.store(false, Ordering::Relaxed);
-            return Ok(());
-        }
-        match self.on_stale {
-            OnStale::Refuse => Err(Denial::Unavailable),
-            OnStale::Accept => {
-                // once each time, not once a request
-                if !self.warned_of_stale.swap(true, Ordering::Relaxed) {
-                    let age_seconds = state.age().as_secs();
-                    tracing::warn!(
-                        age_seconds,
-                        "the guard's state is too old: what was taken away since may still be used"
-                    );
-                }
-                Ok(())
+    /// What is answered to a token whose key is not among those known.
+    fn unknown_key(&self) -> Denial {
+        #[cfg(feature = "remote")]
+        if let Some(remote) = &self.remote {
+            remote.ensure_running();
+            if remote.ask_for_keys() {
+                return Denial::Unavailable;
             }
         }
+        invalid(Reason::UnknownKey)
     }
 
     fn find_or_verify(
@@ -302,17 +301,20 @@ impl Inner {
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         if state.keys().is_empty() {
+            self.ensure_running();
             return Err(Denial::Unavailable);
         }
         let claims = match self.verifier.verify(state.keys(), token, now) {
             Ok(claims) => claims,
             Err(TokenError::Ended) => return Err(Denial::EndedToken),
+            Err(TokenError::Invalid(Reason::UnknownKey)) => return Err(self.unknown_key()),
             Err(TokenError::Invalid(reason)) => return Err(invalid(reason)),
         };
         let valid_from =
             Timestamp::from_seconds(claims.iat.max(claims.nbf.unwrap_or(claims.iat))).minus(LEEWAY);
         let derived_from = policy.filter(|_| !claims.has_scope).cloned();
-        let principal = Arc::new(Principal::new(claims, derived_from.as_deref()));
+        let principal = Principal::new(claims, derived_from.as_deref(), &self.checks);
+        let principal = Arc::new(principal);
         let entry = Entry {
             principal: Arc::clone(&principal),
             valid_from,

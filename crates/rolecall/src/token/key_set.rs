@@ -76,6 +76,35 @@ impl KeySet {
     ///
     /// A [`KeyError`] that names the fault.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
+        Self::read(json, |jwk| jwk.to_key(None))
+    }
+
+    /// The keys of a JWK Set that was fetched from an issuer, and how many of the set were passed over.
+    ///
+    /// Issuers publish keys that are not for us beside those that are: a key for encryption, and one that
+    /// does not say for which algorithm it is, are passed over as well. Everything else is as strict, and
+    /// shared secrets are refused: whoever can fetch them could sign.
+    #[cfg(feature = "remote")]
+    pub(crate) fn from_fetched_jwks(json: &str) -> Result<(Self, usize), KeyError> {
+        let mut passed_over = 0;
+        let set = Self::read(json, |jwk| {
+            if jwk.is_symmetric() {
+                return Err(KeyError::MixedSet);
+            }
+            let key = match jwk.to_key(None) {
+                Err(KeyError::WrongUse | KeyError::AmbiguousAlgorithm) => Ok(None),
+                other => other,
+            };
+            passed_over += usize::from(matches!(key, Ok(None)));
+            key
+        })?;
+        Ok((set, passed_over))
+    }
+
+    fn read(
+        json: &str,
+        mut to_key: impl FnMut(&jwk::Jwk) -> Result<Option<VerifyingKey>, KeyError>,
+    ) -> Result<Self, KeyError> {
         if json.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Malformed("too long"));
         }
@@ -92,7 +121,7 @@ impl KeySet {
         check_mix(jwks.iter().map(jwk::Jwk::is_symmetric))?;
         let keys: Result<Vec<_>, _> = jwks
             .iter()
-            .filter_map(|jwk| jwk.to_key(None).transpose())
+            .filter_map(|jwk| to_key(jwk).transpose())
             .collect();
         Self::new(keys?)
     }

@@ -441,7 +441,8 @@ fn x054_wildcards_and_near_misses_in_a_token_give_nothing() {
 fn an_incomplete_or_ambiguous_guard_is_not_built() {
     let secret = [7; 32];
     let base = || Guard::builder().issuer("i").audience("a");
-    assert_eq!(base().build().unwrap_err(), GuardError::NoKeys);
+    // with the feature `remote`, an issuer without keys is asked for them
+    assert!(matches!(base().build(), Err(GuardError::Issuer(_))));
     assert_eq!(
         base().keys(KeySet::empty()).build().unwrap_err(),
         GuardError::NoKeys
@@ -534,4 +535,86 @@ fn nothing_of_a_token_or_a_key_shows_in_debug() {
     let signature = token.rsplit('.').next().unwrap();
     let text = format!("{guard:?} {:?} {caller:?} {issuer:?}", issuer.live());
     assert!(!text.contains(signature) && !text.contains(&token));
+}
+
+mod lost {
+    use rolecall::{Floor, FloorKind, Timestamp, testing::TestIssuer, token::KeySet};
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Fails unless a stream of alice ends by `what`, and shows that it stood before.
+    async fn ends_by(what: impl FnOnce(&TestIssuer)) {
+        let issuer = TestIssuer::new();
+        let caller = issuer
+            .guard()
+            .verify(&issuer.token("alice").rev(1).sign())
+            .unwrap();
+        // dropped before it was over, and asked again
+        for _ in 0..2 {
+            let lost = tokio::time::timeout(Duration::from_millis(1), caller.lost()).await;
+            assert!(lost.is_err());
+        }
+        let waiting = {
+            let caller = caller.clone();
+            tokio::spawn(async move { caller.lost().await })
+        };
+        tokio::task::yield_now().await;
+        what(&issuer);
+        tokio::time::timeout(SOON, waiting).await.unwrap().unwrap();
+        tokio::time::timeout(SOON, caller.lost()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stream_does_not_outlive_its_token() {
+        ends_by(|issuer| issuer.clock().advance(Duration::from_hours(1))).await;
+    }
+
+    #[tokio::test]
+    async fn a_stream_does_not_outlive_a_loss() {
+        ends_by(|issuer| {
+            let caller = issuer
+                .guard()
+                .verify(&issuer.token("alice").rev(1).sign())
+                .unwrap();
+            issuer.live().raise(&[Floor {
+                kind: FloorKind::Subject,
+                key: caller.subject().to_owned(),
+                revision: 2,
+                until: Timestamp::MAX,
+            }]);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_stream_does_not_outlive_era_key_and_fresh_state() {
+        ends_by(|issuer| issuer.live().replace("another", &[])).await;
+        ends_by(|issuer| issuer.live().set_keys(KeySet::empty())).await;
+        ends_by(|issuer| {
+            let long = Duration::from_secs(40);
+            // only the state grows old: the time of day stays
+            let now = rolecall::Clock::now(issuer.clock());
+            issuer.clock().advance(long);
+            issuer.clock().set(now);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_loss_of_another_ends_no_stream() {
+        let issuer = TestIssuer::new();
+        let caller = issuer
+            .guard()
+            .verify(&issuer.token("alice").rev(1).sign())
+            .unwrap();
+        issuer.live().raise(&[Floor {
+            kind: FloorKind::Subject,
+            key: "another".into(),
+            revision: 2,
+            until: Timestamp::MAX,
+        }]);
+        let lost = tokio::time::timeout(Duration::from_millis(20), caller.lost()).await;
+        assert!(lost.is_err());
+    }
 }

@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unnecessary_wraps,
     reason = "helpers of tests: to fail is to panic, and a caller is an argument for `get`"
 )]
@@ -13,6 +14,7 @@ mod live;
 mod matrix;
 mod methods;
 mod paths;
+mod remote;
 mod router;
 mod wire;
 

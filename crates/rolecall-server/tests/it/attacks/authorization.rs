@@ -119,6 +119,7 @@ POST /api/clients admin {"name": "app", "grants": ["client_credentials"]}
 PATCH /api/clients/ID admin {"name": "app"}
 POST /api/clients/ID/secret admin {}
 PUT /api/clients/ID/roles/editor admin {"reason": "x"}
+POST /api/keys/rotate admin {}
 "#;
 
 async fn x043_no_member_that_was_not_asked_for_sets_anything(app: TestApp) {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod database;
+mod line;
 mod postgres;
 mod proxy;
 mod race;
@@ -20,6 +21,7 @@ use tower::ServiceExt as _;
 
 pub(crate) use answer::Answer;
 pub(crate) use database::Database;
+pub(crate) use line::{Address, Served};
 pub(crate) use proxy::Proxy;
 pub(crate) use race::{First, ROUNDS, Race, races};
 
@@ -86,6 +88,10 @@ impl Node {
 
     pub(crate) fn guard(&self) -> rolecall::Guard {
         self.embedded.guard()
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub(crate) fn request(&self, method: Method, path: impl Display) -> Ask {

@@ -1,0 +1,121 @@
+//! What a guard elsewhere is told, and for how long it waits for it.
+
+use std::{sync::Arc, time::Duration};
+
+use rolecall::{Denial, Principal};
+use rolecall_core::{Floor, Revision};
+
+use super::state::Known;
+use crate::{
+    app::App,
+    error::{ApiError, FieldError},
+};
+
+/// Floors of one answer: about 3 MB.
+const MOST: usize = 20_000;
+
+/// How far a guard has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    era: String,
+    revision: Revision,
+}
+
+impl Position {
+    /// From the text within a cursor; empty is the beginning.
+    pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let parts = text.split_once('\n');
+        let parsed = parts.and_then(|(era, revision)| {
+            Some(Self {
+                era: era.to_owned(),
+                revision: revision.parse().ok().filter(|revision| *revision >= 0)?,
+            })
+        });
+        parsed.ok_or_else(|| {
+            let msg = "after is not a cursor that was given out";
+            ApiError::Invalid(FieldError::query("after", "value_error", msg))
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        format!("{}\n{}", self.era, self.revision)
+    }
+}
+
+/// What is new.
+pub(crate) struct News {
+    pub(super) position: Position,
+    pub(super) age: Duration,
+    pub(super) floors: Vec<Floor>,
+    pub(super) policy_revision: Revision,
+    pub(super) keys_revision: Revision,
+    pub(super) more: bool,
+}
+
+impl News {
+    pub(super) fn era(&self) -> &str {
+        &self.position.era
+    }
+}
+
+/// What happened after `after`: at once if there is something, else as soon as there is, and at the latest
+/// when `wait` is over or the server stops.
+///
+/// Waiting asks the database nothing: the watch wakes whoever waits.
+pub(crate) async fn read(
+    app: &App,
+    caller: &Principal,
+    after: &Position,
+    wait: Duration,
+    stopping: impl Future<Output = ()>,
+) -> Result<News, ApiError> {
+    let feed = &app.parts().feed;
+    let mut known = feed.subscribe();
+    let is_news = |known: &Arc<Known>| after.is_before(known);
+    let has_news = is_news(&known.borrow());
+    if !has_news && !wait.is_zero() {
+        let _place = feed.place().ok_or(ApiError::Busy)?;
+        tokio::select! {
+            biased;
+            () = caller.lost() => return Err(ApiError::Denied(Denial::EndedToken)),
+            _ = known.wait_for(is_news) => {}
+            () = tokio::time::sleep(wait) => {}
+            () = stopping => {}
+        }
+    }
+    // read before the floors are: they are at least as fresh as that
+    let age = app.parts().live.age();
+    let known = Arc::clone(&known.borrow());
+    Ok(after.news(&known, age, MOST))
+}
+
+impl Position {
+    fn is_before(&self, known: &Known) -> bool {
+        self.era != known.era || self.revision < known.revision
+    }
+
+    /// The whole state for another era. For a place ahead of this node, which another node gave or which
+    /// was lost with what was restored since, it goes back to where this node is.
+    fn news(&self, known: &Known, age: Duration, most: usize) -> News {
+        let after = if self.era == known.era {
+            self.revision
+        } else {
+            0
+        };
+        let (floors, complete) = known.above(after, most);
+        News {
+            position: Self {
+                era: known.era.clone(),
+                revision: complete.unwrap_or(known.revision),
+            },
+            age,
+            floors: floors.to_vec(),
+            policy_revision: known.policy_revision,
+            keys_revision: known.keys_revision,
+            more: complete.is_some(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! An API in a process of its own: it follows an issuer elsewhere, and refuses within a second what was
+//! lost there.
+//!
+//! Reads `ISSUER`, `AUDIENCE` (the issuer itself if it is not set), `CLIENT_ID` and `CLIENT_SECRET` (without
+//! them it loads keys only), and `LISTEN` (`127.0.0.1:0` by default, a free port). Prints its address.
+
+use std::env;
+
+use axum::Json;
+use rolecall::{Authenticated, Guard, GuardedRouter, Public, Require, routing::get};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+rolecall::roles! { mod role { Admin = "admin" } }
+rolecall::permissions! { mod may { ReadItems = "items:read" } }
+
+async fn read_items(caller: Require<may::ReadItems>) -> Json<Value> {
+    Json(json!([{ "item_id": "Foo", "reader": caller.username() }]))
+}
+
+async fn administrate(_: Require<role::Admin>) {}
+
+async fn read_me(caller: Authenticated) -> Json<Value> {
+    Json(json!({ "id": caller.subject(), "roles": caller.roles().collect::<Vec<_>>() }))
+}
+
+fn guard() -> Result<Guard, Box<dyn std::error::Error>> {
+    let issuer = env::var("ISSUER")?;
+    let audience = env::var("AUDIENCE").unwrap_or_else(|_| issuer.clone());
+    let builder = Guard::builder().issuer(&issuer).audience(&audience);
+    let builder = match (env::var("CLIENT_ID"), env::var("CLIENT_SECRET")) {
+        (Ok(id), Ok(secret)) => builder.client(&id, &secret),
+        _ => builder,
+    };
+    Ok(builder.build()?)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let guard = guard()?;
+    let status = guard.clone();
+    let show_status = async move |_: Public| {
+        let status = status.status();
+        Json(json!({
+            "keys": status.keys,
+            "floors": status.floors,
+            "connected": status.connected,
+            "age_ms": status.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            "failures": status.failures,
+            "last_failure": status.last_failure,
+        }))
+    };
+    let app: axum::Router = GuardedRouter::new(guard)
+        .route("/items/", get(read_items))
+        .route("/admin", get(administrate))
+        .route("/me", get(read_me))
+        .route("/status", get(show_status))
+        .into_axum();
+    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(listen).await?;
+    println!("http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
