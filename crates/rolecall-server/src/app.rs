@@ -18,6 +18,7 @@ use crate::{
     error::ApiError,
     feed::Feed,
     keys::ring::{self, KeyRing},
+    legacy::Legacy,
     metrics::Metrics,
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
@@ -70,6 +71,8 @@ pub(crate) struct Parts {
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
+    /// Tokens of an application that was there before, where they are taken.
+    pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
     /// The OpenAPI document, written when the routes are mounted.
     pub(crate) document: OnceLock<Bytes>,

@@ -10,6 +10,7 @@ use crate::{
     app::{App, Settings},
     config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo, http,
+    legacy::LegacyTokens,
     passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
     sessions::service::SessionLimits,
     start::{self, Opened, Options, Staleness, StartError},
@@ -71,6 +72,7 @@ impl Embedded {
             staleness: Staleness::default(),
             hashing: None,
             sessions: SessionLimits::default(),
+            legacy: None,
         }
     }
 
@@ -95,7 +97,7 @@ impl Embedded {
 
     pub(crate) fn from_opened(opened: Opened, staleness: Staleness) -> Result<Self, StartError> {
         let Opened { app, seen } = opened;
-        let guard = start::guard(&app, &app.settings().audience, staleness)?;
+        let guard = start::application_guard(&app, staleness)?;
         let api_guard = start::guard(&app, &app.settings().issuer, staleness)?;
         let forward_guard = start::forward_guard(&app, staleness)?;
         let watch = tokio::spawn(watch::run(app.downgrade(), seen));
@@ -154,12 +156,20 @@ pub struct EmbeddedBuilder {
     staleness: Staleness,
     hashing: Option<Parameters>,
     sessions: SessionLimits,
+    legacy: Option<LegacyTokens>,
 }
 
 impl EmbeddedBuilder {
     /// How many sessions one user has at most, 100 by default: beyond that the idlest ends.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.sessions.per_user = sessions.max(1);
+        self
+    }
+
+    /// Takes tokens of the application that was there before, for users who were imported from it: on the
+    /// application's own routes, never at `/api`.
+    pub fn legacy_tokens(mut self, tokens: LegacyTokens) -> Self {
+        self.legacy = Some(tokens);
         self
     }
 
@@ -266,6 +276,7 @@ impl EmbeddedBuilder {
             algorithm: self.algorithm.into(),
             secret: None,
             serves: true,
+            legacy: self.legacy,
             settings: Settings {
                 audience: self.public_url.clone(),
                 issuer: self.public_url,

@@ -23,6 +23,7 @@ mod health;
 pub mod http;
 pub mod ids;
 mod keys;
+mod legacy;
 pub mod logging;
 mod metrics;
 mod oauth;
@@ -39,5 +40,6 @@ mod watch;
 
 pub use config::SigningAlgorithm;
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
+pub use legacy::LegacyTokens;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};

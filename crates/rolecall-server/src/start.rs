@@ -7,7 +7,10 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
-use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale, token::Algorithm};
+use rolecall::{
+    Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale,
+    token::{Algorithm, KeyError},
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
@@ -17,6 +20,7 @@ use crate::{
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
+    legacy::{Legacy, LegacyExchange, LegacyTokens},
     metrics::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     roles::policy_cache::PolicyCache,
@@ -54,6 +58,9 @@ pub enum StartError {
     /// The guard cannot be made.
     #[error("the guard cannot be made: {0}")]
     Guard(#[from] GuardError),
+    /// The secret of the old application is too short.
+    #[error("tokens of the old application: {0}")]
+    Legacy(KeyError),
     /// The system gives no threads.
     #[error("no threads for hashing passwords: {0}")]
     Threads(#[from] std::io::Error),
@@ -81,6 +88,7 @@ pub(crate) struct Options {
     pub(crate) secret: Option<SecretString>,
     /// Whether tokens will be issued.
     pub(crate) serves: bool,
+    pub(crate) legacy: Option<LegacyTokens>,
     pub(crate) settings: Settings,
     pub(crate) scheme: PasswordScheme,
     /// What hashing costs, where that is not what the scheme recommends.
@@ -97,6 +105,8 @@ pub(crate) struct Opened {
 
 /// Opens the database, brings it into use and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
+    let legacy = options.legacy.as_ref().map(Legacy::new);
+    let legacy = legacy.transpose().map_err(StartError::Legacy)?;
     let url = options.database_url.expose_secret();
     let store = Store::open(url).await?;
     let masters = MasterKeys::new(
@@ -159,6 +169,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         failing_clients: AddressLimiter::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        legacy,
         metrics: Metrics::new(started_at),
         document: OnceLock::new(),
     });
@@ -234,8 +245,27 @@ pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<G
 /// The guard of the question that a proxy asks, for itself or for an application: takes either's tokens.
 pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let settings = app.settings();
-    builder(app, &settings.issuer, staleness)
-        .or_audience(&settings.audience)
+    let both = builder(app, &settings.issuer, staleness).or_audience(&settings.audience);
+    if app.parts().legacy.is_none() {
+        return both.build();
+    }
+    let plain = guard(app, &settings.audience, staleness)?;
+    let exchange = LegacyExchange::new(app.clone(), plain);
+    both.exchange(Arc::new(exchange)).build()
+}
+
+/// The guard of an application beside the server, which takes tokens of the one that was there before too, if
+/// the configuration says so.
+pub(crate) fn application_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
+    let audience = &app.settings().audience;
+    let plain = guard(app, audience, staleness)?;
+    let Some(legacy) = &app.parts().legacy else {
+        return Ok(plain);
+    };
+    legacy.warn(app.now());
+    let exchange = LegacyExchange::new(app.clone(), plain);
+    builder(app, audience, staleness)
+        .exchange(Arc::new(exchange))
         .build()
 }
 

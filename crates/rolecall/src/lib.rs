@@ -22,6 +22,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
 pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, LiveState, OnStale};
+#[doc(hidden)]
+pub use guard::{Exchange, Exchanged};
 pub use matrix::{AccessMatrix, Caller};
 pub use principal::Principal;
 pub use problem::Problem;

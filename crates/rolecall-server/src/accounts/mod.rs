@@ -4,6 +4,7 @@ pub(crate) mod authority;
 pub(crate) mod credentials;
 pub(crate) mod failures;
 pub(crate) mod handlers;
+pub(crate) mod import;
 pub(crate) mod me_handlers;
 pub(crate) mod me_service;
 pub(crate) mod registration;

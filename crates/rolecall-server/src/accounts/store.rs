@@ -27,6 +27,7 @@ queries! {
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
     UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, disabled = $4, updated_at = $6, \
+        legacy_name = CASE WHEN username = $2 THEN legacy_name ELSE NULL END, \
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
         WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \

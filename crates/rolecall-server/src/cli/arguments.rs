@@ -60,6 +60,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: SessionCommand,
     },
+    /// Take over what another application has.
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
     /// The audit log.
     Audit {
         #[command(subcommand)]
@@ -307,6 +312,43 @@ pub(super) enum SessionCommand {
         /// The session's id; without one all end.
         session: Option<String>,
     },
+}
+
+#[derive(Subcommand)]
+pub(super) enum ImportCommand {
+    /// Users with their password hashes: all of the file, or nothing; status 1 if something is wrong with it.
+    Users(ImportUsersOptions),
+}
+
+#[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
+pub(super) struct ImportUsersOptions {
+    /// CSV with a header, or JSON lines, with `username`, `hashed_password`, `role` (in CSV separated by `;`),
+    /// and, if need be, `email` and `disabled`; `-` reads standard input.
+    pub(super) file: PathBuf,
+    /// How the file is written, where its name does not say.
+    #[arg(long)]
+    pub(super) format: Option<ImportFormat>,
+    /// Only look; nothing is written.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Pass over columns that nobody knows.
+    #[arg(long)]
+    pub(super) ignore_columns: bool,
+    /// Make the roles that do not exist.
+    #[arg(long)]
+    pub(super) add_roles: bool,
+    /// Take users who have no password hash; they need a reset before they can log in.
+    #[arg(long)]
+    pub(super) without_password: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum ImportFormat {
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
 }
 
 #[derive(Subcommand)]

@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall::SystemClock;
+use secrecy::ExposeSecret as _;
 
 use super::{CliError, arguments::Arguments};
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     },
     app::{App, Settings},
     config::{Config, PasswordGrant, RegistrationMode, Sources},
+    legacy::LegacyTokens,
     sessions::service::SessionLimits,
     start::{self, Opened, Options},
 };
@@ -143,7 +145,7 @@ fn refuse_secret(key: &str, value: &str) -> Result<(), CliError> {
         user.contains(':') || value.contains("password=")
     };
     let secret = match key {
-        "master_key" | "master_key_previous" | "tokens.secret" => true,
+        "master_key" | "master_key_previous" | "tokens.secret" | "tokens.legacy.secret" => true,
         "database.url" => has_password(),
         _ => false,
     };
@@ -153,6 +155,18 @@ fn refuse_secret(key: &str, value: &str) -> Result<(), CliError> {
         )));
     }
     Ok(())
+}
+
+/// What the configuration says of tokens of the application that was there before.
+fn legacy(config: &Config) -> Option<LegacyTokens> {
+    let legacy = &config.tokens.legacy;
+    let secret = legacy.secret.as_ref()?.expose_secret();
+    let tokens = LegacyTokens::new(secret, legacy.until?, legacy.max_age?);
+    Some(if legacy.allow_short_secret {
+        tokens.allow_short_secret()
+    } else {
+        tokens
+    })
 }
 
 /// What the configuration means for a start. `bound` is the address that is listened on; commands that
@@ -168,6 +182,7 @@ pub(super) fn options(config: &Config, bound: Option<std::net::SocketAddr>) -> O
         algorithm: config.tokens.algorithm.into(),
         secret: config.tokens.secret.clone(),
         serves: bound.is_some(),
+        legacy: legacy(config),
         settings: Settings {
             audience: config
                 .tokens

@@ -9,6 +9,7 @@ mod context;
 mod dev;
 mod doctor;
 mod health;
+mod import;
 mod keys;
 mod output;
 mod prompt;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use self::arguments::{Arguments, AuditCommand, Command};
+use self::arguments::{Arguments, AuditCommand, Command, ImportCommand};
 use self::context::Context;
 
 /// Why a command ends with status 1: a sentence for whoever typed it.
@@ -126,6 +127,9 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
                 .await
                 .map(done)
         }
+        Command::Import {
+            command: ImportCommand::Users(ref options),
+        } => import::users(&Context::open(&arguments).await?, options).await,
         Command::Backup { ref file } => {
             let context = Context::open(&arguments).await?;
             context.demand_machine()?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 use serde::Deserialize;
 
-use super::{ConfigError, KEYS, NOT_YET, SECRET_KEYS};
+use super::{ConfigError, KEYS, SECRET_KEYS};
 
 /// The file that is read if no other is named and it is there.
 const DEFAULT_FILE: &str = "rolecall.toml";
@@ -223,11 +223,6 @@ fn flatten(prefix: &str, table: HashMap<String, Value>, origin: &Origin, into: &
 }
 
 fn fault_of_key(key: &str, origin: &Origin) -> Option<String> {
-    if NOT_YET.contains(&key) {
-        return Some(format!(
-            "`{key}` ({origin}) is not supported yet; leave it out"
-        ));
-    }
     let secret = key.strip_suffix("_file").unwrap_or(key);
     if KEYS.contains(&key) || SECRET_KEYS.contains(&secret) {
         return None;

@@ -17,8 +17,9 @@ use std::net::SocketAddr;
 pub use layers::{Origin, Sources};
 pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
-    Config, Cors, Database, Guard, Log, LogFormat, Metrics, OAuth, OnStale, PasswordGrant,
-    Passwords, Proxy, Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
+    Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
+    OnStale, PasswordGrant, Passwords, Proxy, Registration, RegistrationMode, Sessions,
+    SigningAlgorithm, Tokens,
 };
 pub use show::{Setting, Settings};
 
@@ -40,7 +41,11 @@ const KEYS: &[&str] = &[
     "tokens.audience",
     "tokens.max_bytes",
     "tokens.secret",
-    "tokens.legacy",
+    "tokens.legacy.algorithm",
+    "tokens.legacy.secret",
+    "tokens.legacy.allow_short_secret",
+    "tokens.legacy.until",
+    "tokens.legacy.max_age",
     "sessions.idle_ttl",
     "sessions.max_ttl",
     "sessions.per_user",
@@ -61,10 +66,8 @@ const SECRET_KEYS: &[&str] = &[
     "master_key_previous",
     "database.url",
     "tokens.secret",
+    "tokens.legacy.secret",
 ];
-
-/// Keys that are reserved for what is still to come.
-const NOT_YET: &[&str] = &["tokens.legacy"];
 
 /// What is wrong with the configuration: one line for each fault that was found, each naming
 /// the key and saying what to do.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rolecall_core::RoleName;
+use rolecall_core::{RoleName, Timestamp};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -203,6 +203,8 @@ pub struct Tokens {
     /// The shared secret of `HS256`.
     #[serde(deserialize_with = "values::optional_secret")]
     pub secret: Option<SecretString>,
+    /// Tokens of the application that was there before.
+    pub legacy: LegacyTokens,
 }
 
 impl Default for Tokens {
@@ -215,12 +217,41 @@ impl Default for Tokens {
             audience: None,
             max_bytes: 4096,
             secret: None,
+            legacy: LegacyTokens::default(),
         }
     }
 }
 
 /// How long a signing key signs by default.
 pub(crate) const ROTATE_EVERY: Duration = Duration::from_hours(30 * 24);
+/// Section `tokens.legacy`: nothing of it, or `secret`, `until` and `max_age`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LegacyTokens {
+    /// `HS256`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub algorithm: LegacyAlgorithm,
+    /// The secret that the old application signs with.
+    #[serde(deserialize_with = "values::optional_secret")]
+    pub secret: Option<SecretString>,
+    /// Take a secret of less than 32 bytes, which can be guessed from a single token.
+    pub allow_short_secret: bool,
+    /// When the last of them ends.
+    #[serde(deserialize_with = "values::optional_time")]
+    pub until: Option<Timestamp>,
+    /// How long such a token lasts at most.
+    #[serde(deserialize_with = "values::optional_duration")]
+    pub max_age: Option<Duration>,
+}
+
+choices! {
+    /// How tokens of the old application are signed.
+    pub enum LegacyAlgorithm {
+        /// HMAC with SHA-256.
+        #[default]
+        Hs256 = "HS256",
+    }
+}
 
 choices! {
     /// How access tokens are signed.

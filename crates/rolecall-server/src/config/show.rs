@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::values::show_duration;
 use super::{Config, KEYS, Origin};
+use crate::accounts::views::rfc3339;
 
 /// Stands for the value of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -63,7 +64,7 @@ pub(super) fn settings(config: &Config) -> Settings {
     Settings(shown)
 }
 
-/// `None` for keys that are reserved.
+/// `None` for what is no key.
 fn value(config: &Config, key: &str) -> Option<String> {
     let tokens = &config.tokens;
     Some(match key {
@@ -83,6 +84,11 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "tokens.audience" => optional(tokens.audience.as_ref()),
         "tokens.max_bytes" => tokens.max_bytes.to_string(),
         "tokens.secret" => hidden(tokens.secret.is_some()),
+        "tokens.legacy.algorithm" => quoted(tokens.legacy.algorithm),
+        "tokens.legacy.secret" => hidden(tokens.legacy.secret.is_some()),
+        "tokens.legacy.allow_short_secret" => tokens.legacy.allow_short_secret.to_string(),
+        "tokens.legacy.until" => optional(tokens.legacy.until.map(rfc3339).as_ref()),
+        "tokens.legacy.max_age" => optional(tokens.legacy.max_age.map(show_duration).as_ref()),
         "sessions.idle_ttl" => quoted(show_duration(config.sessions.idle_ttl)),
         "sessions.max_ttl" => quoted(show_duration(config.sessions.max_ttl)),
         "sessions.per_user" => config.sessions.per_user.to_string(),

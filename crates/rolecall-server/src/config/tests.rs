@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 use crate::passwords::PasswordScheme;
+use rolecall_core::Timestamp;
 
 const SECRET: &str = "canary-0123456789abcdef0123456789abcdef";
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -227,14 +228,57 @@ fn all_unknown_keys_are_told_at_once() {
 }
 
 #[test]
-fn keys_that_are_still_to_come_are_refused_and_not_ignored() {
-    for text in [
-        "[tokens]\nlegacy = []",
-        "[tokens.legacy]\nsecret = \"x\"",
-        "[[tokens.legacy]]\nsecret = \"x\"",
+fn tokens_of_an_old_application_are_not_taken_by_half_a_configuration() {
+    const LONG: &str = "secret = \"0123456789abcdef0123456789abcdef\"";
+    const REST: &str = "until = \"2030-01-31\"\nmax_age = \"30m\"";
+    let legacy = |text: &str| fault(&format!("[tokens.legacy]\n{text}"));
+    for (text, told) in [
+        (REST, "`tokens.legacy.secret` is lacking"),
+        (
+            "allow_short_secret = true",
+            "`tokens.legacy.secret` is lacking",
+        ),
+        (
+            &format!("{LONG}\nmax_age = \"30m\""),
+            "`tokens.legacy.until` is lacking",
+        ),
+        (
+            &format!("{LONG}\nuntil = \"2030-01-31\""),
+            "`tokens.legacy.max_age` is lacking",
+        ),
+        (&format!("secret = \"short\"\n{REST}"), "has 5 bytes"),
+        (
+            &format!("secret = \"\"\nallow_short_secret = true\n{REST}"),
+            "is empty",
+        ),
+        (
+            &format!("{LONG}\nuntil = \"soon\"\nmax_age = \"30m\""),
+            "`soon` is not a time",
+        ),
+        (
+            &format!("{LONG}\nuntil = \"2030-01-31\"\nmax_age = \"91d\""),
+            "between 1s and 90d",
+        ),
+        (&format!("{LONG}\nalgorithm = \"HS512\"\n{REST}"), "`HS512`"),
+        (
+            &format!("{LONG}\n{REST}\n[tokens]\nalgorithm = \"HS256\"\n{LONG}"),
+            "must not be `tokens.legacy.secret`",
+        ),
     ] {
-        assert!(fault(text).contains("is not supported yet"), "{text}");
+        assert!(legacy(text).contains(told), "{text}: {}", legacy(text));
     }
+    for text in ["[tokens]\nlegacy = []", "[[tokens.legacy]]\nsecret = \"x\""] {
+        assert!(fault(text).contains("tokens.legacy"), "{text}");
+    }
+    let good = format!("[tokens.legacy]\nsecret = \"short\"\nallow_short_secret = true\n{REST}");
+    let good = Config::load(&file(&good)).unwrap();
+    let until = Timestamp::from_seconds(1_896_048_000);
+    assert_eq!(good.tokens.legacy.until, Some(until));
+    let shown = good.show().to_string();
+    assert!(
+        shown.contains("2030-01-31T00:00:00Z") && !shown.contains("short\""),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -620,15 +664,10 @@ fn what_is_shown_says_where_it_came_from_and_can_be_read_back() {
 }
 
 #[test]
-fn every_key_is_shown_unless_it_is_reserved() {
+fn every_key_is_shown() {
     let shown = Config::default().show();
     let keys: Vec<&str> = shown.0.iter().map(|setting| setting.key).collect();
-    let expected: Vec<&str> = KEYS
-        .iter()
-        .copied()
-        .filter(|key| !NOT_YET.contains(key))
-        .collect();
-    assert_eq!(keys, expected);
+    assert_eq!(keys, KEYS);
 }
 
 #[test]

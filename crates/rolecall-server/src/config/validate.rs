@@ -17,6 +17,8 @@ const SHORTEST_SESSION: Duration = Duration::from_mins(1);
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
 const MIN_ROTATION: Duration = Duration::from_hours(1);
 const MAX_ROTATION: Duration = Duration::from_hours(400 * 24);
+/// Whatever lasts longer is no session that anybody still has.
+const MAX_LEGACY_AGE: Duration = Duration::from_hours(90 * 24);
 
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
@@ -36,6 +38,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         addresses(config),
         tokens(config),
         sessions(config),
+        legacy(config),
         rest(config),
     ]
     .concat()
@@ -169,6 +172,48 @@ fn tokens(config: &Config) -> Vec<String> {
             "`tokens.secret` is only used with `tokens.algorithm = \"HS256\"`; leave it out or set the algorithm".to_owned(),
         ),
         (None, _) => {}
+    }
+    faults
+}
+
+fn legacy(config: &Config) -> Vec<String> {
+    let mut faults = Vec::new();
+    let legacy = &config.tokens.legacy;
+    let Some(secret) = legacy
+        .secret
+        .as_ref()
+        .map(secrecy::ExposeSecret::expose_secret)
+    else {
+        if legacy.until.is_some() || legacy.max_age.is_some() || legacy.allow_short_secret {
+            faults.push("`tokens.legacy.secret` is lacking: it is what the old application signs with; leave the whole section out if there is none".to_owned());
+        }
+        return faults;
+    };
+    let length = secret.len();
+    if length == 0 {
+        faults.push("`tokens.legacy.secret` is empty".to_owned());
+    } else if length < MIN_SECRET_BYTES && !legacy.allow_short_secret {
+        faults.push(format!(
+            "`tokens.legacy.secret` has {length} bytes and HS256 needs at least {MIN_SECRET_BYTES}: whoever has one token can guess it and be any imported user; accept the risk until `tokens.legacy.until` with `tokens.legacy.allow_short_secret = true`"
+        ));
+    }
+    let own = config.tokens.secret.as_ref();
+    if own.is_some_and(|own| own.expose_secret() == secret) {
+        faults.push("`tokens.secret` must not be `tokens.legacy.secret`: whoever knows the old one could make every token".to_owned());
+    }
+    if legacy.until.is_none() {
+        faults.push("`tokens.legacy.until` is lacking: the time when the last token of the old application ends".to_owned());
+    }
+    match legacy.max_age {
+        None => faults.push(
+            "`tokens.legacy.max_age` is lacking: how long a token of the old application lasts, such as `30m`"
+                .to_owned(),
+        ),
+        Some(age) if age.is_zero() || age > MAX_LEGACY_AGE => faults.push(format!(
+            "`tokens.legacy.max_age`: {} is not between 1s and 90d",
+            show_duration(age)
+        )),
+        Some(_) => {}
     }
     faults
 }

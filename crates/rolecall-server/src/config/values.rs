@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rolecall_core::Timestamp;
 use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
@@ -61,6 +62,33 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     parse_duration(&text).ok_or_else(|| {
         Error::custom(format!(
             "`{text}` is not a duration; write one such as `30m`, `1h30m` or `90s`"
+        ))
+    })
+}
+
+pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
+/// Reads a time (RFC 3339), or a date, which stands for its first moment in UTC.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let time = text.parse::<jiff::Timestamp>().or_else(|_| {
+        let date = text.parse::<jiff::civil::Date>()?;
+        Ok::<_, jiff::Error>(date.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp())
+    });
+    time.ok()
+        .map(|time| Timestamp::from_micros(time.as_microsecond()))
+}
+
+pub(super) fn optional_time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_time(&text).map(Some).ok_or_else(|| {
+        Error::custom(format!(
+            "`{text}` is not a time; write one such as `2030-01-31T12:00:00Z` or `2030-01-31`"
         ))
     })
 }

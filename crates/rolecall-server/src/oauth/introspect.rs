@@ -12,7 +12,7 @@ use super::{
     form::Form,
     known_token::{Known, look_up},
 };
-use crate::{accounts::subject, app::App, clients::store::Client, error::ApiError};
+use crate::{accounts::subject, app::App, clients::store::Client, error::ApiError, legacy};
 
 const PERMISSION: &str = "rolecall.tokens:introspect";
 
@@ -102,7 +102,13 @@ pub(crate) async fn introspect(
     let token = form
         .get("token")
         .ok_or(OAuthError::InvalidRequest("token is missing"))?;
-    let claims = match look_up(app, token).await? {
+    let mut found = look_up(app, token).await?;
+    if found.is_none()
+        && let Some(stand_in) = legacy::stand_in(app, token).await?
+    {
+        found = look_up(app, &stand_in).await?;
+    }
+    let claims = match found {
         Some(Known::Access(claims)) if is_for(app, &client, &claims) => claims,
         // a resource server has no business with refresh tokens
         _ => return Ok(Introspection::default()),

@@ -25,3 +25,9 @@ pub use password::{MAX_BYTES, MAX_CODE_POINTS, Password};
 pub use policy::{DEFAULT_MIN_LENGTH, LOWEST_MIN_LENGTH, PasswordPolicy};
 pub use problem::PasswordProblem;
 pub use scheme::{Parameters, PasswordScheme, UnknownScheme};
+
+/// Why a stored hash would never be run, or `None` if log-ins can be verified by it. Says nothing of its text.
+pub(crate) fn refusal_of_stored(text: &str) -> Option<String> {
+    let refusal = stored::StoredHash::parse(text).err()?;
+    Some(refusal.to_string())
+}

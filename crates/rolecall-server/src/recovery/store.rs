@@ -4,6 +4,7 @@ queries! {
     RENEW_ERA = "UPDATE head SET era = $1 WHERE id = 1";
     END_SESSIONS = "DELETE FROM sessions";
     FORGET_FLOORS = "DELETE FROM floors";
+    END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL";
     CHECK_FILE = "SELECT CAST(COUNT(*) AS BIGINT) FROM head";
 }
 
@@ -17,6 +18,11 @@ pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64,
         .await
         .map(drop))?;
     on!(conn, |c| sqlx::query(FORGET_FLOORS)
+        .execute(c)
+        .await
+        .map(drop))?;
+    // those of the old application know of no era
+    on!(conn, |c| sqlx::query(END_LEGACY_TOKENS)
         .execute(c)
         .await
         .map(drop))?;

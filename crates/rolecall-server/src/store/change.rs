@@ -11,6 +11,7 @@ queries! {
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
     WRITE_FLOOR = "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (kind, subject) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
+    END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
 /// How long after the last possible token a floor is kept: the leeway of guards and some slack.
@@ -126,6 +127,14 @@ impl Change<'_> {
                 .execute(c)
                 .await
                 .map(drop))?;
+            // tokens of an old application need not say when they were issued: all of this user's end
+            if floor.kind == FloorKind::Subject {
+                on!(conn, |c| sqlx::query(END_LEGACY_TOKENS)
+                    .bind(floor.key.as_str())
+                    .execute(c)
+                    .await
+                    .map(drop))?;
+            }
         }
         if self.policy {
             on!(conn, |c| sqlx::query(RAISE_POLICY)

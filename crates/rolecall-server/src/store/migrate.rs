@@ -32,6 +32,11 @@ const MIGRATIONS: &[Step] = &[
         "signing keys",
         include_str!("../../migrations/0004_signing_keys.sql"),
     ),
+    (
+        5,
+        "names of old applications",
+        include_str!("../../migrations/0005_names_of_old_applications.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, change, head};
-use crate::{accounts, audit, bootstrap, clients, keys, recovery, roles, sessions, watch};
+use crate::{accounts, audit, bootstrap, clients, keys, legacy, recovery, roles, sessions, watch};
 
 #[path = "../../tests/it/support/postgres.rs"]
 pub(super) mod postgres;
@@ -14,11 +14,13 @@ type Module = (&'static str, &'static [(&'static str, &'static str)]);
 /// Every SQL text of the server, by the file that holds it.
 const MODULES: &[Module] = &[
     ("accounts/failures.rs", accounts::failures::ALL),
+    ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
     ("accounts/subject.rs", accounts::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
     ("keys/store.rs", keys::store::ALL),
+    ("legacy/store.rs", legacy::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),

@@ -43,7 +43,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    fn basic(&self) -> String {
+    pub(crate) fn basic(&self) -> String {
         format!(
             "Basic {}",
             STANDARD.encode(format!("{}:{}", self.id, self.secret))

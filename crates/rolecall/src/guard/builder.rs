@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use quick_cache::sync::Cache;
 use rolecall_core::Policy;
 
-use super::{Checks, Guard, Inner, LiveState, OnStale, checks::Source};
+use super::{Checks, Exchange, Guard, Inner, LiveState, OnStale, checks::Source};
 use crate::{
     Clock, SystemClock,
     token::{Algorithm, KeyError, KeySet, Verifier, VerifyingKey},
@@ -60,6 +60,7 @@ pub struct GuardBuilder {
     on_stale: OnStale,
     #[cfg(feature = "remote")]
     remote: crate::remote::Settings,
+    exchange: Option<Arc<dyn Exchange>>,
 }
 
 impl Default for GuardBuilder {
@@ -76,6 +77,7 @@ impl Default for GuardBuilder {
             on_stale: OnStale::Refuse,
             #[cfg(feature = "remote")]
             remote: crate::remote::Settings::default(),
+            exchange: None,
         }
     }
 }
@@ -205,6 +207,14 @@ impl GuardBuilder {
         self
     }
 
+    /// On the routes of a [`GuardedRouter`](crate::GuardedRouter), asks this for a token that stands in for
+    /// one that is none of the issuer's. For the authorization server in the same process.
+    #[doc(hidden)]
+    pub fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
+        self.exchange = Some(exchange);
+        self
+    }
+
     /// The guard.
     ///
     /// One that loads its keys from its issuer begins so here, if called inside a tokio runtime, and
@@ -241,6 +251,7 @@ impl GuardBuilder {
             verified: Cache::new(self.cache_capacity),
             hits: 0.into(),
             misses: 0.into(),
+            exchange: self.exchange.clone(),
             #[cfg(feature = "remote")]
             remote: parts.remote,
         }));

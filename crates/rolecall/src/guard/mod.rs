@@ -3,6 +3,7 @@
 mod builder;
 mod checks;
 mod credential;
+mod exchange;
 mod live;
 mod status;
 
@@ -21,6 +22,8 @@ use quick_cache::sync::Cache;
 use rolecall_core::{Policy, Timestamp};
 
 pub use builder::{GuardBuilder, GuardError};
+#[doc(hidden)]
+pub use exchange::{Exchange, Exchanged};
 pub use live::LiveState;
 pub use status::GuardStatus;
 
@@ -73,6 +76,7 @@ struct Inner {
     /// What keeps the state current from afar, for as long as there is a guard.
     #[cfg(feature = "remote")]
     remote: Option<crate::remote::Remote>,
+    exchange: Option<Arc<dyn Exchange>>,
 }
 
 /// How much the memory of verified tokens is used; counts are since the guard was made.
@@ -234,13 +238,7 @@ impl Guard {
             Err(Denial::NotAuthenticated) if rule.admits_anonymous() => return Ok(None),
             other => other?,
         };
-        if rule.admits(&*principal) {
-            return Ok(Some(principal));
-        }
-        Err(Refusal {
-            denial: Denial::forbidden(rule),
-            principal: Some(principal),
-        })
+        exchange::admitted(rule, principal)
     }
 
     /// Whether both are clones of one guard.

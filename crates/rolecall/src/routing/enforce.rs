@@ -17,7 +17,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::methods::MethodRule;
-use crate::{Guard, Problem, Rule, extract::Passed, guard::Refusal};
+use crate::{
+    Denial, Guard, Principal, Problem, Rule,
+    extract::Passed,
+    guard::{Exchanged, Refusal},
+};
 
 /// What is enforced on one path.
 pub(crate) struct Gate {
@@ -61,7 +65,30 @@ impl Gate {
         let Some(rule) = self.rule(request.method()) else {
             return Some(self.method_not_allowed());
         };
-        let principal = match self.guard.admit(rule, request.headers()) {
+        let admitted = self.guard.admit(rule, request.headers());
+        self.settle(rule, admitted, request)
+    }
+
+    /// Lets the request on or answers it, where another token stands in for its own.
+    fn answer_exchanged(
+        &self,
+        exchanged: Result<Arc<str>, Denial>,
+        request: &mut Request,
+    ) -> Option<Response> {
+        let Some(rule) = self.rule(request.method()) else {
+            return Some(self.method_not_allowed());
+        };
+        let admitted = self.guard.admit_exchanged(rule, exchanged);
+        self.settle(rule, admitted, request)
+    }
+
+    fn settle(
+        &self,
+        rule: &Rule,
+        admitted: Result<Option<Arc<Principal>>, Refusal>,
+        request: &mut Request,
+    ) -> Option<Response> {
+        let principal = match admitted {
             Ok(principal) => principal,
             Err(refusal) => return Some(refuse(&refusal, rule, request, &self.path)),
         };
@@ -73,6 +100,12 @@ impl Gate {
         let guard = self.guard.clone();
         Passed { guard, principal }.mark(request.extensions_mut());
         None
+    }
+
+    /// Begins to ask for what stands in for a token that is not ours.
+    fn exchange(&self, request: &Request) -> Option<Exchanged> {
+        let rule = self.rule(request.method())?;
+        self.guard.exchange(rule, request.headers())
     }
 
     fn method_not_allowed(&self) -> Response {
@@ -135,7 +168,7 @@ pub(crate) struct Enforce<I> {
 
 impl<I> Service<Request> for Enforce<I>
 where
-    I: Service<Request, Response = Response, Error = Infallible>,
+    I: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     I::Future: Send + 'static,
 {
     type Response = Response;
@@ -147,6 +180,18 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        if let Some(exchanged) = self.gate.exchange(&request) {
+            // the one that was found ready is the one to call
+            let next = self.inner.clone();
+            let mut inner = std::mem::replace(&mut self.inner, next);
+            let gate = Arc::clone(&self.gate);
+            return Gated::Exchanged(Box::pin(async move {
+                match gate.answer_exchanged(exchanged.await, &mut request) {
+                    Some(answer) => Ok(answer),
+                    None => inner.call(request).await,
+                }
+            }));
+        }
         match self.gate.answer(&mut request) {
             Some(answer) => Gated::Answer(Some(answer)),
             None => Gated::Inner(Box::pin(self.inner.call(request))),
@@ -155,11 +200,13 @@ where
 }
 
 /// The answer of the gate, or that of what lies behind it.
-pub enum Gated<F> {
+pub enum Gated<F: Future> {
     #[doc(hidden)]
     Answer(Option<Response>),
     #[doc(hidden)]
     Inner(Pin<Box<F>>),
+    #[doc(hidden)]
+    Exchanged(Pin<Box<dyn Future<Output = F::Output> + Send>>),
 }
 
 impl<F, E> Future for Gated<F>
@@ -171,6 +218,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
             Self::Inner(inner) => inner.as_mut().poll(cx),
+            Self::Exchanged(exchanged) => exchanged.as_mut().poll(cx),
             Self::Answer(answer) => match answer.take() {
                 Some(answer) => Poll::Ready(Ok(answer)),
                 // polled again after it was done

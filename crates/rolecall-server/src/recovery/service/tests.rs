@@ -25,6 +25,7 @@ fn options(database: &Path) -> Options {
         secret: None,
         previous_master_key: None,
         serves: true,
+        legacy: None,
         settings: Settings {
             rotate_every: None,
             issuer: ISSUER.into(),

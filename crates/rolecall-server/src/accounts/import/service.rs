@@ -1,0 +1,198 @@
+//! Takes users over: all of a file in one change, or nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_lc_rs::digest;
+use rolecall_core::RoleName;
+use serde_json::json;
+
+use super::{
+    Options, Problem, Report, Row, check, read,
+    store::{self, New, ROWS},
+};
+use crate::{
+    accounts::authority::{Caller, Rights},
+    app::App,
+    error::ApiError,
+    ids,
+    roles::{assignments, builtin, store as roles},
+    store::Change,
+};
+
+/// What is being done, for whoever watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// So many users are about to be checked, compared and, perhaps, written.
+    Begin(usize),
+    /// One more user was looked at.
+    Checked,
+    /// So many more were compared with the database.
+    Compared(usize),
+    /// So many more were written; nothing holds before the end.
+    Written(usize),
+}
+
+/// Imports the users of a file.
+///
+/// Where the report holds problems, and in a dry run, nothing was written.
+///
+/// # Errors
+///
+/// If the caller may not make users, give the roles or, where some are lacking, make them.
+pub(crate) async fn import_users(
+    app: &App,
+    caller: Caller<'_>,
+    text: &str,
+    options: Options,
+    watch: &dyn Fn(Step),
+) -> Result<Report, ApiError> {
+    let (raw, mut problems) = read::users(text, options.format, options.ignore_columns);
+    let users = raw.len();
+    watch(Step::Begin(users));
+    let (rows, found) = check::users(raw, options.without_password, || watch(Step::Checked));
+    problems.extend(found);
+    let mut report = Report {
+        users,
+        assignments: rows.iter().map(|row| row.roles.len()).sum(),
+        new_roles: Vec::new(),
+        problems,
+        digest: digest_of(text),
+    };
+    let rows = &rows;
+    let report = app
+        .change(caller, async |change| {
+            look_up_roles(app, change, caller, rows, options.add_roles, &mut report).await?;
+            find_taken(change, rows, watch, &mut report).await?;
+            if report.problems.is_empty() && !options.dry_run {
+                write(change, caller, rows, watch, &report).await?;
+            }
+            report.problems.sort_by_key(|problem| problem.line);
+            Ok(report)
+        })
+        .await?;
+    Ok(report)
+}
+
+fn digest_of(text: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Asks what the caller may, and finds the roles that are lacking.
+async fn look_up_roles(
+    app: &App,
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    rows: &[Row],
+    add_roles: bool,
+    report: &mut Report,
+) -> Result<(), ApiError> {
+    let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+    let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
+    for row in rows {
+        for role in &row.roles {
+            named.entry(role).or_default().push(row.line);
+        }
+    }
+    if named.is_empty() {
+        return Ok(());
+    }
+    Rights::demand(app, change, caller, assignments::WRITE).await?;
+    rights.cover(named.keys().copied())?;
+    for (role, lines) in named {
+        let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
+            format!("role `{role}` is for clients only")
+        } else if roles::find_role(change.conn(), role).await?.is_some() {
+            continue;
+        } else if !add_roles {
+            format!("no role `{role}`; --add-roles makes it")
+        } else if role.is_reserved() {
+            format!("no role `{role}`, and its name is reserved")
+        } else {
+            report.new_roles.push(role.clone());
+            continue;
+        };
+        let told = lines
+            .into_iter()
+            .map(|line| Problem::new(line, refusal.as_str()));
+        report.problems.extend(told);
+    }
+    if !report.new_roles.is_empty() {
+        let rights = Rights::demand(app, change, caller, "rolecall.roles:write").await?;
+        // a role without permissions works by its name: to hand on a new one takes nothing that could be held
+        if !rights.authority.is_unlimited() {
+            return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
+        }
+    }
+    Ok(())
+}
+
+/// Finds names that are taken already, those included that differ by case folding alone.
+async fn find_taken(
+    change: &mut Change<'_>,
+    rows: &[Row],
+    watch: &dyn Fn(Step),
+    report: &mut Report,
+) -> Result<(), ApiError> {
+    for rows in rows.chunks(ROWS) {
+        let taken = store::find_taken(change, rows).await?;
+        watch(Step::Compared(rows.len()));
+        if taken.is_empty() {
+            continue;
+        }
+        let mut by_name: HashMap<&str, &str> = HashMap::new();
+        for (username, folded) in &taken {
+            by_name.insert(username, username);
+            by_name.insert(folded.as_deref().unwrap_or(username), username);
+        }
+        for row in rows {
+            let there = by_name.get(row.username.as_str());
+            if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
+                let message = format!("user `{there}` is already there");
+                report.problems.push(Problem::new(row.line, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    rows: &[Row],
+    watch: &dyn Fn(Step),
+    report: &Report,
+) -> Result<(), ApiError> {
+    for role in &report.new_roles {
+        roles::insert_role(change, role, "").await?;
+        change.tell(json!({ "action": "role.created", "role": role }));
+        change.policy_changed();
+    }
+    let assigned_by = caller.actor().to_string();
+    for rows in rows.chunks(ROWS) {
+        let mut users = Vec::with_capacity(ROWS);
+        for row in rows {
+            let id = ids::new_id(change.now()).map_err(ApiError::internal)?;
+            users.push(New { id, row });
+        }
+        store::insert_users(change, &users).await?;
+        let given: Vec<(&str, &RoleName)> = users
+            .iter()
+            .flat_map(|user| user.row.roles.iter().map(|role| (user.id.as_str(), role)))
+            .collect();
+        for given in given.chunks(ROWS) {
+            store::insert_assignments(change, given, &assigned_by).await?;
+        }
+        watch(Step::Written(rows.len()));
+    }
+    // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them
+    change.tell(json!({
+        "action": "users.imported", "users": report.users, "assignments": report.assignments,
+        "sha256": report.digest,
+    }));
+    Ok(())
+}

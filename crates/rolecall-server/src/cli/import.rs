@@ -1,0 +1,160 @@
+use std::{
+    io::{IsTerminal as _, Read as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::{
+    CliError,
+    arguments::{ImportFormat, ImportUsersOptions},
+    context::Context,
+    output::{print_json, printable, write_out},
+};
+use crate::accounts::import::{
+    Format, Options, Report,
+    service::{Step, import_users},
+};
+
+/// How many problems people are shown; programs get all.
+const SHOWN: usize = 100;
+
+pub(super) async fn users(
+    context: &Context,
+    wanted: &ImportUsersOptions,
+) -> Result<ExitCode, CliError> {
+    let format = format_of(wanted)?;
+    let text = read(&wanted.file)?;
+    let options = Options {
+        format,
+        ignore_columns: wanted.ignore_columns,
+        add_roles: wanted.add_roles,
+        without_password: wanted.without_password,
+        dry_run: wanted.dry_run,
+    };
+    let bar = progress_bar();
+    let watch = |step| match step {
+        // each user is checked, compared and written
+        Step::Begin(users) => bar.set_length(if options.dry_run { 2 } else { 3 } * users as u64),
+        Step::Checked => bar.inc(1),
+        Step::Compared(users) | Step::Written(users) => bar.inc(users as u64),
+    };
+    let outcome = import_users(&context.app, context.caller(), &text, options, &watch).await;
+    bar.finish_and_clear();
+    let report = outcome?;
+    if context.json {
+        print_json(&as_json(&report, options))?;
+    } else {
+        write_out(&as_text(&report, options))?;
+    }
+    Ok(if report.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn format_of(wanted: &ImportUsersOptions) -> Result<Format, CliError> {
+    let extension = wanted.file.extension().and_then(|name| name.to_str());
+    let by_name = extension.and_then(|name| match name.to_ascii_lowercase().as_str() {
+        "csv" => Some(ImportFormat::Csv),
+        "jsonl" | "ndjson" => Some(ImportFormat::Jsonl),
+        _ => None,
+    });
+    match wanted.format.or(by_name) {
+        Some(ImportFormat::Csv) => Ok(Format::Csv),
+        Some(ImportFormat::Jsonl) => Ok(Format::JsonLines),
+        None => Err(CliError::Refused(
+            "say how the file is written: --format csv or --format jsonl".to_owned(),
+        )),
+    }
+}
+
+/// The text of the file, or of standard input for `-`.
+fn read(file: &Path) -> Result<String, CliError> {
+    let shown = file.display().to_string();
+    let bytes = if shown == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(CliError::io("standard input"))?;
+        bytes
+    } else {
+        std::fs::read(file).map_err(CliError::io(shown))?
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
+        let line = before
+            .unwrap_or_default()
+            .split(|byte| *byte == b'\n')
+            .count();
+        CliError::Refused(format!("line {line} is not valid UTF-8"))
+    })
+}
+
+/// For people who wait at a terminal; nobody else sees anything.
+fn progress_bar() -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    match ProgressStyle::with_template("{wide_bar} {percent}% {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn as_json(report: &Report, options: Options) -> serde_json::Value {
+    let problems: Vec<_> = report
+        .problems
+        .iter()
+        .map(|problem| json!({ "line": problem.line, "message": problem.message }))
+        .collect();
+    json!({
+        "ok": problems.is_empty(),
+        "written": problems.is_empty() && !options.dry_run,
+        "users": report.users,
+        "assignments": report.assignments,
+        "new_roles": report.new_roles,
+        "sha256": report.digest,
+        "problems": problems,
+    })
+}
+
+fn as_text(report: &Report, options: Options) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for problem in report.problems.iter().take(SHOWN) {
+        let _ = writeln!(
+            text,
+            "line {}: {}",
+            problem.line,
+            printable(&problem.message)
+        );
+    }
+    let found = report.problems.len();
+    if found > SHOWN {
+        let _ = writeln!(text, "and {} more; --json tells all", found - SHOWN);
+    }
+    let roles: Vec<&str> = report.new_roles.iter().map(AsRef::as_ref).collect();
+    let (users, assignments) = (report.users, report.assignments);
+    let _ = match (found, options.dry_run) {
+        (0, false) => writeln!(text, "{users} users imported, {assignments} roles assigned"),
+        (0, true) => writeln!(
+            text,
+            "{users} users could be imported, {assignments} roles assigned; nothing was written"
+        ),
+        (1, _) => writeln!(text, "1 problem in {users} users; nothing was written"),
+        _ => writeln!(
+            text,
+            "{found} problems in {users} users; nothing was written"
+        ),
+    };
+    if !roles.is_empty() {
+        let _ = writeln!(text, "new roles: {}", roles.join(", "));
+    }
+    text
+}

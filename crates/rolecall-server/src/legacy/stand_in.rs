@@ -1,0 +1,98 @@
+//! The access token that stands in for one of the old application.
+
+use std::time::Duration;
+
+use rolecall_core::{AccessClaims, Audience, Permission, RoleName, SubjectKind};
+
+use super::{store, token};
+use crate::{
+    accounts::{store::Status, subject},
+    app::App,
+    error::ApiError,
+    ids,
+    oauth::client_auth::FIRST_PARTY,
+};
+
+/// How long one stands in: a role that the user is given shows after that.
+const LIFETIME: Duration = Duration::from_mins(1);
+
+/// An access token for the application that stands in for `token`; `None` if that is no token of the old
+/// application, or none any more.
+pub(crate) async fn stand_in(app: &App, token: &str) -> Result<Option<String>, ApiError> {
+    let Some(legacy) = &app.parts().legacy else {
+        return Ok(None);
+    };
+    match token::read(legacy, token, app.now()) {
+        Some(Ok(claims)) => for_claims(app, &claims).await,
+        _ => Ok(None),
+    }
+}
+
+pub(super) async fn for_claims(
+    app: &App,
+    claims: &token::Claims,
+) -> Result<Option<String>, ApiError> {
+    // the database would refuse it, and no user has such a name
+    if claims.sub.contains('\0') {
+        return Ok(None);
+    }
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let Some(id) = store::find_imported(&mut conn, &claims.sub).await? else {
+        return Ok(None);
+    };
+    let Some(subject) = subject::read(&mut conn, &id, now).await? else {
+        return Ok(None);
+    };
+    // asked again after the revision was read: a loss in between has emptied the name, and one after it
+    // leaves a floor above the revision
+    let still = store::find_imported(&mut conn, &claims.sub).await?;
+    if still.is_none_or(|still| still != id) || subject.status != Status::Active {
+        return Ok(None);
+    }
+    let policy = app.policy();
+    let policy = policy
+        .at_least(&mut conn, subject.head.policy_revision)
+        .await?;
+    drop(conn);
+    let assigned: Vec<&RoleName> = subject.roles.iter().map(|(role, _)| role).collect();
+    let roles = policy.1.closure(assigned.iter().copied());
+    let permissions = policy.1.permissions_of(assigned);
+    let latest = now.plus(LIFETIME.min(app.settings().access_ttl)).seconds();
+    let ends = subject.roles.iter().filter_map(|(_, ends)| *ends);
+    let exp = ends
+        .map(rolecall_core::Timestamp::seconds)
+        .fold(latest.min(claims.exp), i64::min);
+    let settings = app.settings();
+    let names = permissions
+        .iter()
+        .filter(|permission| !permission.is_reserved());
+    let names: Vec<&str> = names.map(Permission::as_str).collect();
+    let claims = AccessClaims {
+        iss: settings.issuer.clone(),
+        sub: subject.id,
+        subject_kind: SubjectKind::User,
+        aud: Audience::One(settings.audience.clone()),
+        client_id: FIRST_PARTY.to_owned(),
+        iat: now.seconds(),
+        exp,
+        jti: ids::random_token(160).map_err(ApiError::internal)?,
+        sid: None,
+        auth_time: None,
+        username: subject.username,
+        roles: roles
+            .iter()
+            .filter(|role| !role.is_reserved())
+            .map(ToString::to_string)
+            .collect(),
+        // INVARIANT: always there, for a guard would derive the reserved ones from the roles
+        scope: Some(names.join(" ")),
+        tenant: None,
+        narrowed: false,
+        rev: subject.head.revision,
+        era: subject.head.era,
+    };
+    // verified in this process right away, by the keys that it knows
+    let signed = app.parts().keys.signing().key.sign(&claims);
+    signed.map(Some).map_err(ApiError::internal)
+}
