@@ -105,8 +105,7 @@ pub(crate) struct Opened {
 
 /// Opens the database, brings it into use and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
-    let legacy = options.legacy.as_ref().map(Legacy::new);
-    let legacy = legacy.transpose().map_err(StartError::Legacy)?;
+    let legacy = known_before(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
     let store = Store::open(url).await?;
     let masters = MasterKeys::new(
@@ -175,6 +174,12 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     });
     let seen = watch::take_in_all(&app).await?;
     Ok(Opened { app, seen })
+}
+
+/// The tokens of an application that was there before.
+fn known_before(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
+    let legacy = configured.map(Legacy::new);
+    legacy.transpose().map_err(StartError::Legacy)
 }
 
 /// The configured key, or one in a file beside a SQLite database.

@@ -81,7 +81,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     ring::catch_up(app, &mut conn, &head).await?;
     drop(conn);
     // last: whoever hears of it finds the policy and the keys that belong to it
-    parts.feed.raise(&head, floors);
+    parts.feed.raise(&head, &floors);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));

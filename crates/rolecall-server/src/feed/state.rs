@@ -48,7 +48,7 @@ impl Feed {
     }
 
     /// Takes in what has happened since.
-    pub(crate) fn raise(&self, head: &Head, floors: Vec<Floor>) {
+    pub(crate) fn raise(&self, head: &Head, floors: &[Floor]) {
         self.current.send_if_modified(|known| {
             let is_news = known.revision != head.revision;
             if is_news {
@@ -60,7 +60,7 @@ impl Feed {
                     .floors
                     .iter()
                     .filter(|floor| !new.contains(&(floor.kind, floor.key.as_str())));
-                let all = older.chain(&floors).cloned().collect();
+                let all = older.chain(floors).cloned().collect();
                 *known = Arc::new(Known::of(head, all));
             }
             is_news
@@ -153,7 +153,7 @@ mod tests {
     fn a_floor_that_was_raised_again_is_told_once_and_at_its_new_place() {
         let feed = Feed::default();
         feed.replace(&head(2), vec![floor("b", 2), floor("a", 1)]);
-        feed.raise(&head(3), vec![floor("a", 3)]);
+        feed.raise(&head(3), &[floor("a", 3)]);
         let known = known(&feed);
         assert_eq!(keys(known.above(0, 10).0), ["b", "a"]);
         assert_eq!(keys(known.above(2, 10).0), ["a"]);

@@ -114,6 +114,10 @@ fn builder(app: &TestApp, address: &Address, client: &Credentials) -> GuardBuild
         .clock(app.clock.clone())
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one list of losses, read from top to bottom"
+)]
 async fn every_kind_of_loss_is_refused_within_a_second(world: World) {
     let app = &world.app;
     let admin = app.admin().await.to_owned();

@@ -92,7 +92,7 @@ async fn a_request_that_waits_is_answered_when_something_is_lost(app: TestApp) {
         app.unassign(&alice, "user").await;
     };
     let started = std::time::Instant::now();
-    let (answer, _) = tokio::join!(waiting, lost);
+    let (answer, ()) = tokio::join!(waiting, lost);
     assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(floors(&answer), [("subject".to_owned(), alice)]);
 }
@@ -124,7 +124,7 @@ async fn a_loss_at_another_node_wakes_those_who_wait_here(app: TestApp) {
         other.delete(path, app.admin().await).await.done();
     };
     let started = std::time::Instant::now();
-    let (answer, _) = tokio::join!(waiting, lost);
+    let (answer, ()) = tokio::join!(waiting, lost);
     assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(floors(&answer), [("subject".to_owned(), alice)]);
 }
@@ -139,7 +139,7 @@ async fn a_request_that_waits_ends_with_the_token_it_came_with(app: TestApp) {
     let lost = async {
         app.delete(path, app.admin().await).await.done();
     };
-    let (answer, _) = tokio::join!(waiting, lost);
+    let (answer, ()) = tokio::join!(waiting, lost);
     answer.ended();
     let token = app.act_as(&client).await;
     let answer = read(&app, &token, "", 0).await;

@@ -21,7 +21,7 @@ enum Line {
 
 /// An address that leads to a server, which can change or be out of reach.
 pub(crate) struct Address {
-    address: SocketAddr,
+    bound: SocketAddr,
     line: watch::Sender<Line>,
     task: JoinHandle<()>,
 }
@@ -35,18 +35,14 @@ impl Drop for Address {
 impl Address {
     pub(crate) async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let bound = listener.local_addr().unwrap();
         let (line, told) = watch::channel(Line::Down);
         let task = tokio::spawn(lead(listener, told));
-        Self {
-            address,
-            line,
-            task,
-        }
+        Self { bound, line, task }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.bound)
     }
 
     /// Leads to `server`; what led elsewhere is cut.
