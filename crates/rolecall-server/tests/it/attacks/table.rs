@@ -74,6 +74,7 @@ fn every_attack_has_a_row_and_every_test_that_the_table_names_exists() {
     }
     let expected: Vec<String> = (10..=54)
         .chain(67..=82)
+        .chain(84..=85)
         .map(|number| format!("X{number:03}"))
         .collect();
     assert_eq!(rows, expected);
