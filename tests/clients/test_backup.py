@@ -65,7 +65,9 @@ class Holdings:
     """What somebody got before the backup. Whatever else a log-in gives out belongs here."""
 
     def __init__(self, server, name):
-        self.token = api.logged_in(server.url, name, PASS_PHRASE).access_token
+        form = {"grant_type": "password", "username": name, "password": PASS_PHRASE}
+        given = requests.post(f"{server.url}/token", data=form, timeout=30).json()
+        self.token, self.refresh = given["access_token"], given["refresh_token"]
 
     def works(self, server):
         """Whether each thing still does."""
@@ -74,10 +76,13 @@ class Holdings:
         answer = caller.get("/api/me")
         if answer.status_code != 200:
             api.is_problem(answer, 401, "Could not validate credentials", api.ENDED)
-        return {"access token": answer.status_code == 200}
+        form = {"grant_type": "refresh_token", "refresh_token": self.refresh}
+        refreshed = requests.post(f"{server.url}/token", data=form, timeout=30)
+        assert refreshed.status_code == 200 or refreshed.json()["error"] == "invalid_grant", refreshed.text
+        return {"access token": answer.status_code == 200, "refresh token": refreshed.status_code == 200}
 
 
-ALL, NONE = {"access token": True}, {"access token": False}
+ALL, NONE = ({"access token": works, "refresh token": works} for works in (True, False))
 
 
 @pytest.fixture(scope="module")

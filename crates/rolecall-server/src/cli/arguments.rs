@@ -288,6 +288,8 @@ pub(super) enum KeyCommand {
     /// Stop trusting a key at once: what it signed is refused from now on.
     Retire {
         /// The key's id.
+        // it is random, and may begin with what flags begin with
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Seal everything in the database with another master key.
@@ -383,6 +385,14 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_key_whose_id_begins_with_a_dash_can_be_retired() {
+        for kid in ["-_g-mjds", "--json", "a"] {
+            let read = Arguments::try_parse_from(["rolecall", "key", "retire", kid]);
+            assert!(read.is_ok(), "{kid}");
+        }
     }
 
     #[test]
