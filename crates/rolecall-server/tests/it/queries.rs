@@ -68,10 +68,20 @@ async fn queries_of<T>(operation: impl Future<Output = T>) -> (T, usize) {
     (done, count.unwrap())
 }
 
+/// A connection that happens to be opened on the way asks queries of its own: the least of a few counts.
+async fn least_of_a_log_in(app: &TestApp) -> usize {
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        let (_, queries) = queries_of(app.login("alice")).await;
+        least = least.min(queries);
+    }
+    least
+}
+
 async fn issuing_a_token_takes_no_more_queries_with_many_roles(app: TestApp) {
     app.user("alice", &["user"]).await;
     app.login("alice").await;
-    let (_, few) = queries_of(app.login("alice")).await;
+    let few = least_of_a_log_in(&app).await;
     let id = app.id_of("alice").await;
     for number in 0..20 {
         let role = format!("role-{number}");
@@ -79,16 +89,21 @@ async fn issuing_a_token_takes_no_more_queries_with_many_roles(app: TestApp) {
         app.assign(&id, &role).await;
     }
     app.login("alice").await;
-    let (_, many) = queries_of(app.login("alice")).await;
+    let many = least_of_a_log_in(&app).await;
     assert_eq!(few, many);
     assert!((1..=20).contains(&few), "{few}");
-    let wrong = app.password_grant("alice", "wrong horse battery staple");
-    let (answer, wrong) = queries_of(wrong).await;
-    answer.wrong_password();
+    let (mut wrong, mut nobody) = (usize::MAX, usize::MAX);
+    for _ in 0..3 {
+        let guess = app.password_grant("alice", "wrong horse battery staple");
+        let (answer, queries) = queries_of(guess).await;
+        answer.wrong_password();
+        wrong = wrong.min(queries);
+        let guess = app.password_grant("nobody", PASSWORD);
+        let (answer, queries) = queries_of(guess).await;
+        answer.wrong_password();
+        nobody = nobody.min(queries);
+    }
     assert!((1..=20).contains(&wrong), "{wrong}");
-    let nobody = app.password_grant("nobody", PASSWORD);
-    let (answer, nobody) = queries_of(nobody).await;
-    answer.wrong_password();
     // a difference would tell who exists
     assert_eq!(wrong, nobody);
 }
