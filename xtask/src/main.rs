@@ -6,12 +6,16 @@
 mod assets;
 #[cfg(test)]
 mod asvs;
+#[cfg(test)]
+mod attacks;
 mod bench;
 mod checks;
 mod clients;
 mod fuzz;
 mod install;
 mod report;
+#[cfg(test)]
+mod sources;
 mod tools;
 
 use std::process::ExitCode;

@@ -6,6 +6,5 @@ mod login;
 mod process;
 mod resources;
 mod secrets;
-mod table;
 mod tokens;
 mod usernames;
