@@ -9,6 +9,7 @@ use super::{
     arguments::ClientCommand,
     context::Context,
     output::{print_json, print_table, printable, said, write_out},
+    pages,
 };
 use crate::clients::{
     handlers::{ClientView, CreatedClientView},
@@ -16,8 +17,6 @@ use crate::clients::{
     service,
     store::Listed,
 };
-
-const PAGE: i64 = 200;
 
 pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<(), CliError> {
     match command {
@@ -86,23 +85,9 @@ async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(
     write_out(&text)
 }
 
-async fn all(context: &Context) -> Result<Vec<Listed>, CliError> {
-    let mut clients: Vec<Listed> = Vec::new();
-    loop {
-        let after = clients
-            .last()
-            .map_or_else(String::new, |last| last.client.id.clone());
-        let page = service::list(&context.app, &after, PAGE).await?;
-        let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
-        clients.extend(page);
-        if last {
-            return Ok(clients);
-        }
-    }
-}
-
 async fn list(context: &Context) -> Result<(), CliError> {
-    let clients = all(context).await?;
+    let read = async |after: &str, limit| service::list(&context.app, after, limit).await;
+    let clients = pages::all(read, |listed: &Listed| listed.client.id.clone()).await?;
     if context.json {
         let views = clients.into_iter().map(ClientView::from);
         return print_json(&views.map(|view| json!(view)).collect());

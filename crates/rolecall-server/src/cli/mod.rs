@@ -12,6 +12,7 @@ mod health;
 mod import;
 mod keys;
 mod output;
+mod pages;
 mod prompt;
 mod recovery;
 mod roles;

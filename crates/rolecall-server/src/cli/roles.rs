@@ -6,14 +6,13 @@ use super::{
     arguments::RoleCommand,
     context::Context,
     output::{print_json, print_table, said},
+    pages,
 };
 use crate::roles::{
     handlers::{RoleView, check_description},
     permissions::{self, refuse_reserved},
     service::{self, RoleDetails},
 };
-
-const PAGE: i64 = 200;
 
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
@@ -64,18 +63,8 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let mut roles: Vec<RoleDetails> = Vec::new();
-    loop {
-        let after = roles
-            .last()
-            .map_or_else(String::new, |role| role.role.name.to_string());
-        let page = service::list(&context.app, &after, PAGE).await?;
-        let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
-        roles.extend(page);
-        if last {
-            break;
-        }
-    }
+    let read = async |after: &str, limit| service::list(&context.app, after, limit).await;
+    let roles = pages::all(read, |role: &RoleDetails| role.role.name.to_string()).await?;
     if context.json {
         return print_json(
             &roles

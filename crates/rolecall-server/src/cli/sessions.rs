@@ -5,13 +5,12 @@ use super::{
     arguments::SessionCommand,
     context::Context,
     output::{print_json, print_table, printable, said},
+    pages,
 };
 use crate::{
     accounts::{service as users, views::rfc3339},
     sessions::{handlers::SessionView, service, store::Shown},
 };
-
-const PAGE: i64 = 200;
 
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
@@ -36,18 +35,8 @@ pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(
 
 async fn list(context: &Context, user: &str) -> Result<(), CliError> {
     let id = context.user_id(user).await?;
-    let mut sessions: Vec<Shown> = Vec::new();
-    loop {
-        let after = sessions
-            .last()
-            .map_or_else(String::new, |last| last.id.clone());
-        let page = service::list(&context.app, &id, &after, PAGE).await?;
-        let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
-        sessions.extend(page);
-        if last {
-            break;
-        }
-    }
+    let read = async |after: &str, limit| service::list(&context.app, &id, after, limit).await;
+    let sessions = pages::all(read, |session: &Shown| session.id.clone()).await?;
     if context.json {
         let views = sessions
             .into_iter()

@@ -7,7 +7,7 @@ use super::{
     arguments::UserCommand,
     context::Context,
     output::{print_json, print_table, printable, said, write_out},
-    prompt,
+    pages, prompt,
 };
 use crate::{
     accounts::{
@@ -89,18 +89,9 @@ fn told(context: &Context, text: &str, user: &User) -> Result<(), CliError> {
 }
 
 async fn list(context: &Context, search: &str) -> Result<(), CliError> {
-    let mut users: Vec<User> = Vec::new();
-    loop {
-        let after = users
-            .last()
-            .map_or_else(String::new, |user| user.id.clone());
-        let page = service::list(&context.app, &after, None, search, PAGE).await?;
-        let last = page.len() < usize::try_from(PAGE).unwrap_or(0);
-        users.extend(page);
-        if last {
-            break;
-        }
-    }
+    let read =
+        async |after: &str, limit| service::list(&context.app, after, None, search, limit).await;
+    let users = pages::all(read, |user: &User| user.id.clone()).await?;
     if context.json {
         return print_json(
             &users
