@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rolecall_core::{RoleName, Timestamp};
+use rolecall_core::RoleName;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -42,6 +42,11 @@ macro_rules! choices {
         }
     };
 }
+
+mod tokens;
+
+pub(crate) use tokens::ROTATE_EVERY;
+pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
 /// The configuration of the server.
 #[derive(Clone, Debug, Deserialize)]
@@ -178,128 +183,6 @@ choices! {
         FirstParty = "first_party",
         /// Nobody.
         Off = "off",
-    }
-}
-
-/// Section `tokens`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Tokens {
-    /// `ES256`, `EdDSA`, `RS256` or `HS256`.
-    #[serde(deserialize_with = "values::parsed")]
-    pub algorithm: SigningAlgorithm,
-    /// How long an access token is valid, such as `30m`.
-    #[serde(deserialize_with = "values::duration")]
-    pub access_ttl: Duration,
-    /// How long a signing key signs before the next one does, such as `30d`; `0` to rotate by hand only.
-    #[serde(deserialize_with = "values::duration")]
-    pub rotate_every: Duration,
-    /// The issuer `iss`, if it is not `public_url`.
-    pub issuer: Option<String>,
-    /// The audience `aud`, if it is not the issuer.
-    pub audience: Option<String>,
-    /// The largest access token in bytes.
-    pub max_bytes: usize,
-    /// The shared secret of `HS256`.
-    #[serde(deserialize_with = "values::optional_secret")]
-    pub secret: Option<SecretString>,
-    /// Tokens of the application that was there before.
-    pub legacy: LegacyTokens,
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Self {
-            algorithm: SigningAlgorithm::default(),
-            access_ttl: Duration::from_mins(30),
-            rotate_every: ROTATE_EVERY,
-            issuer: None,
-            audience: None,
-            max_bytes: 4096,
-            secret: None,
-            legacy: LegacyTokens::default(),
-        }
-    }
-}
-
-/// How long a signing key signs by default.
-pub(crate) const ROTATE_EVERY: Duration = Duration::from_hours(30 * 24);
-/// Section `tokens.legacy`: nothing of it, or `secret`, `until` and `max_age`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LegacyTokens {
-    /// `HS256`.
-    #[serde(deserialize_with = "values::parsed")]
-    pub algorithm: LegacyAlgorithm,
-    /// The secret that the old application signs with.
-    #[serde(deserialize_with = "values::optional_secret")]
-    pub secret: Option<SecretString>,
-    /// Take a secret of less than 32 bytes, which can be guessed from a single token.
-    pub allow_short_secret: bool,
-    /// When the last of them ends.
-    #[serde(deserialize_with = "values::optional_time")]
-    pub until: Option<Timestamp>,
-    /// How long such a token lasts at most.
-    #[serde(deserialize_with = "values::optional_duration")]
-    pub max_age: Option<Duration>,
-}
-
-choices! {
-    /// How tokens of the old application are signed.
-    pub enum LegacyAlgorithm {
-        /// HMAC with SHA-256.
-        #[default]
-        Hs256 = "HS256",
-    }
-}
-
-choices! {
-    /// How access tokens are signed.
-    pub enum SigningAlgorithm {
-        /// ECDSA with P-256 and SHA-256.
-        #[default]
-        Es256 = "ES256",
-        /// Ed25519.
-        EdDsa = "EdDSA",
-        /// RSA with PKCS #1 v1.5 and SHA-256, 3072 bits.
-        Rs256 = "RS256",
-        /// HMAC with SHA-256 and a secret that every verifier shares.
-        Hs256 = "HS256",
-    }
-}
-
-impl From<SigningAlgorithm> for rolecall::token::Algorithm {
-    fn from(algorithm: SigningAlgorithm) -> Self {
-        match algorithm {
-            SigningAlgorithm::Es256 => Self::Es256,
-            SigningAlgorithm::EdDsa => Self::EdDsa,
-            SigningAlgorithm::Rs256 => Self::Rs256,
-            SigningAlgorithm::Hs256 => Self::Hs256,
-        }
-    }
-}
-
-/// Section `sessions`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sessions {
-    /// A session that was not refreshed for this long has ended.
-    #[serde(deserialize_with = "values::duration")]
-    pub idle_ttl: Duration,
-    /// No session lasts longer, however often it is refreshed.
-    #[serde(deserialize_with = "values::duration")]
-    pub max_ttl: Duration,
-    /// Beyond this many sessions of one user the idlest ends.
-    pub per_user: u32,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self {
-            idle_ttl: Duration::from_hours(14 * 24),
-            max_ttl: Duration::from_hours(30 * 24),
-            per_user: 100,
-        }
     }
 }
 
