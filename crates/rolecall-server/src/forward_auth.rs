@@ -6,7 +6,6 @@
 use axum::{
     extract::{RawQuery, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -145,20 +144,16 @@ fn ascii(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn fill(headers: &mut HeaderMap) {
+/// Whether a request is this question.
+pub(crate) fn is_asked(request: &Request) -> bool {
+    request.uri().path() == PATH
+}
+
+/// Adds the headers, empty, that an answer lacks: the guard gives some in the handler's place.
+pub(crate) fn fill(headers: &mut HeaderMap) {
     for name in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(""));
     }
-}
-
-/// Adds the headers, empty, to the answers that the guard gives in the handler's place.
-pub(crate) async fn send_every_header(request: Request, next: Next) -> Response {
-    let asks = request.uri().path() == PATH;
-    let mut response = next.run(request).await;
-    if asks {
-        fill(response.headers_mut());
-    }
-    response
 }
 
 #[cfg(test)]
@@ -173,13 +168,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_in_place_of_the_handlers_has_every_header_too() {
-        use axum::{Router, body::Body, http::StatusCode, middleware::from_fn, routing::get};
+        use crate::http::{LayerOptions, wrap};
+        use axum::{Router, body::Body, http::StatusCode, routing::get};
         use tower::ServiceExt as _;
 
         let turned_away = || async { (StatusCode::UNAUTHORIZED, [("x-auth-client", "own")]) };
-        let router = Router::new()
-            .route(PATH, get(turned_away))
-            .layer(from_fn(send_every_header));
+        let router = Router::new().route(PATH, get(turned_away));
+        let router = wrap(router, LayerOptions::default());
         let request = Request::get("/forward-auth?role=a").body(Body::empty());
         let answer = router.oneshot(request.unwrap()).await.unwrap();
         for name in HEADERS {

@@ -45,9 +45,9 @@ pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
     let floors = read_floors(&mut conn, Revision::MIN).await?;
     app.policy().forget();
     app.load_policy(&mut conn).await?;
-    drop(conn);
     parts.live.replace(&head.era, &floors);
-    ring::load(app, &mut app.store().read().await?).await?;
+    ring::load(app, &mut conn).await?;
+    drop(conn);
     parts.feed.replace(&head, floors);
     parts
         .live

@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 
 use super::client_address::ClientAddress;
 use super::cors::{CorsOrigins, cors};
-use crate::ids::random_token;
+use crate::{forward_auth, ids::random_token};
 
 /// The largest body of a request.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -76,9 +76,6 @@ pub fn wrap(app: Router, options: LayerOptions) -> Router {
         .layer(from_fn_with_state(
             options.max_body_bytes,
             limit_and_describe,
-        ))
-        .layer(axum::middleware::from_fn(
-            crate::forward_auth::send_every_header,
         ))
         .layer(CatchPanicLayer::custom(panicked));
     if !cors_origins.is_empty() {
@@ -207,6 +204,15 @@ fn describe(status: StatusCode) -> Problem {
 /// Refuses a body that says it is too large before reading it, and stops reading one that
 /// turns out to be. Error answers of what lies below are described.
 async fn limit_and_describe(State(max): State<usize>, request: Request, next: Next) -> Response {
+    let asks = forward_auth::is_asked(&request);
+    let mut response = limit(max, request, next).await;
+    if asks {
+        forward_auth::fill(response.headers_mut());
+    }
+    response
+}
+
+async fn limit(max: usize, request: Request, next: Next) -> Response {
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
