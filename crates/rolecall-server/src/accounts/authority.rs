@@ -133,20 +133,29 @@ pub(crate) async fn demand_to_read(
         return Ok(());
     };
     let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+    match holds_now(app, user_id, &permission).await? {
+        Some(true) => Ok(()),
+        Some(false) => Err(ApiError::Lacks(Some(permission))),
+        None => Err(ApiError::Denied(Denial::EndedToken)),
+    }
+}
+
+/// Whether `id` holds `permission` now, by the database; `None` if there is no such subject, or none that is
+/// active.
+pub(crate) async fn holds_now(
+    app: &App,
+    id: &str,
+    permission: &Permission,
+) -> Result<Option<bool>, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
-    let subject = subject::read(&mut conn, user_id, now).await?;
-    let subject = subject.filter(|subject| subject.status == Status::Active);
-    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
-    let policy = app
-        .policy()
-        .at_least(&mut conn, subject.head.policy_revision);
+    let subject = subject::read(&mut conn, id, now).await?;
+    let Some(subject) = subject.filter(|subject| subject.status == Status::Active) else {
+        return Ok(None);
+    };
+    let policy = subject.policy(app, &mut conn).await?;
     let roles = subject.roles.iter().map(|(role, _)| role);
-    if policy.await?.1.permissions_of(roles).contains(&permission) {
-        Ok(())
-    } else {
-        Err(ApiError::Lacks(Some(permission)))
-    }
+    Ok(Some(policy.1.permissions_of(roles).contains(permission)))
 }
 
 async fn authority_of(

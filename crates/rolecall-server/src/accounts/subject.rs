@@ -1,9 +1,14 @@
 //! What a subject holds, read in one statement together with the head it is read at.
 
-use rolecall_core::{RoleName, SubjectKind, Timestamp};
+use std::sync::Arc;
+
+use rolecall_core::{Policy, Revision, RoleName, SubjectKind, Timestamp};
 
 use super::store::Status;
-use crate::store::{Conn, Head, StoreError, on, queries};
+use crate::{
+    app::App,
+    store::{Conn, Head, StoreError, on, queries},
+};
 
 queries! {
     READ_SUBJECT = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
@@ -26,6 +31,18 @@ pub(crate) struct Subject {
     pub(crate) status: Status,
     /// Assigned, global, valid now; with the end of the assignment.
     pub(crate) roles: Vec<(RoleName, Option<Timestamp>)>,
+}
+
+impl Subject {
+    /// The policy by which its roles are read: that of its own head, or a later one.
+    pub(crate) async fn policy(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+    ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
+        let revision = self.head.policy_revision;
+        app.policy().at_least(conn, revision).await
+    }
 }
 
 /// The head, what the subject is, and one of its assignments.

@@ -9,7 +9,7 @@ queries! {
     INSERT = "INSERT INTO clients (id, name, public, grants, audiences, scope, redirect_uris, secret_hash, created_at, updated_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
     FIND = "SELECT id, name, public, grants, audiences, scope, redirect_uris, secret_hash, previous_secret_hash, \
-        previous_secret_ends_at, created_at, updated_at FROM clients WHERE id = $1";
+        previous_secret_ends_at, created_at, updated_at, CAST(NULL AS TEXT) AS role FROM clients WHERE id = $1";
     FIND_BY_NAME = "SELECT id FROM clients WHERE name = $1";
     LIST = "SELECT c.id, c.name, c.public, c.grants, c.audiences, c.scope, c.redirect_uris, c.secret_hash, \
         c.previous_secret_hash, c.previous_secret_ends_at, c.created_at, c.updated_at, a.role \
@@ -40,8 +40,15 @@ pub(crate) enum GrantType {
 impl GrantType {
     pub(crate) const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
 
+    /// The names of all.
+    pub(crate) const NAMES: [&'static str; 3] = [
+        Self::ClientCredentials.as_str(),
+        Self::Password.as_str(),
+        Self::RefreshToken.as_str(),
+    ];
+
     /// As `grant_type` names it.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::Password => "password",
@@ -109,6 +116,7 @@ impl Client {
     }
 }
 
+/// A client and one of its roles.
 type Row = (
     String,
     String,
@@ -122,13 +130,14 @@ type Row = (
     Option<i64>,
     i64,
     i64,
+    Option<String>,
 );
 
-fn client(row: Row) -> Result<Client, StoreError> {
+fn client(row: Row) -> Result<(Client, Option<String>), StoreError> {
     let (id, name, public, grants, audiences, scope, redirect_uris, secret_hash, ..) = row;
-    let (.., previous_hash, previous_ends_at, created_at, updated_at) = row;
+    let (.., previous_hash, previous_ends_at, created_at, updated_at, role) = row;
     let list = |text: &str| serde_json::from_str(text).map_err(StoreError::inconsistent);
-    Ok(Client {
+    let client = Client {
         id,
         name,
         public,
@@ -140,7 +149,8 @@ fn client(row: Row) -> Result<Client, StoreError> {
         previous_secret: previous_hash.zip(previous_ends_at.map(Timestamp::from_micros)),
         created_at: Timestamp::from_micros(created_at),
         updated_at: Timestamp::from_micros(updated_at),
-    })
+    };
+    Ok((client, role))
 }
 
 fn grants_of(text: &str) -> Result<BTreeSet<GrantType>, StoreError> {
@@ -164,7 +174,7 @@ pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>, St
         .bind(id)
         .fetch_optional(c)
         .await)?;
-    row.map(client).transpose()
+    Ok(row.map(client).transpose()?.map(|(client, _)| client))
 }
 
 pub(crate) async fn find_by_name(
@@ -178,22 +188,6 @@ pub(crate) async fn find_by_name(
     Ok(row.map(|(id,)| id))
 }
 
-type ListedRow = (
-    String,
-    String,
-    bool,
-    String,
-    String,
-    Option<String>,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-    i64,
-    i64,
-    Option<String>,
-);
-
 /// Up to `limit` clients after the id `after`; only `id`, if it is not empty.
 pub(crate) async fn list(
     conn: &mut Conn,
@@ -202,7 +196,7 @@ pub(crate) async fn list(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Listed>, StoreError> {
-    let rows: Vec<ListedRow> = on!(conn, |c| sqlx::query_as(LIST)
+    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
         .bind(after)
         .bind(id)
         .bind(limit)
@@ -210,11 +204,14 @@ pub(crate) async fn list(
         .fetch_all(c)
         .await)?;
     let mut clients: Vec<Listed> = Vec::new();
-    for (a, b, c, d, e, f, g, h, i, j, k, l, role) in rows {
-        let row = client((a, b, c, d, e, f, g, h, i, j, k, l))?;
-        if clients.last().is_none_or(|last| last.client.id != row.id) {
+    for row in rows {
+        let (client, role) = client(row)?;
+        if clients
+            .last()
+            .is_none_or(|last| last.client.id != client.id)
+        {
             clients.push(Listed {
-                client: row,
+                client,
                 roles: Vec::new(),
             });
         }

@@ -50,10 +50,7 @@ pub(super) async fn for_claims(
     if still.is_none_or(|still| still != id) || subject.status != Status::Active {
         return Ok(None);
     }
-    let policy = app.policy();
-    let policy = policy
-        .at_least(&mut conn, subject.head.policy_revision)
-        .await?;
+    let policy = subject.policy(app, &mut conn).await?;
     drop(conn);
     let assigned: Vec<&RoleName> = subject.roles.iter().map(|(role, _)| role).collect();
     let roles = policy.1.closure(assigned.iter().copied());

@@ -19,7 +19,7 @@ use self::{
     series::{Counter, Family},
     text::{Kind, Text, seconds},
 };
-use crate::{app::App, store};
+use crate::{app::App, clients::store::GrantType, store};
 
 pub(crate) use listener::serve;
 pub(crate) use requests::{Refused, Requests, counted};
@@ -53,7 +53,7 @@ impl Metrics {
                 "refused",
                 "failed",
             ]),
-            tokens: Family::new(&["password"]),
+            tokens: Family::new(&GrantType::NAMES),
             audit_entries: Counter::default(),
             clean_ups: Family::new(&["done", "failed"]),
             polls: Family::new(&["done", "failed"]),

@@ -28,10 +28,7 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
     let subject = subject::read(&mut conn, &request.client.id, now).await?;
     let subject = subject.filter(|subject| subject.kind == SubjectKind::Client);
     let subject = subject.ok_or(OAuthError::InvalidClient { basic: false })?;
-    let policy = app
-        .policy()
-        .at_least(&mut conn, subject.head.policy_revision)
-        .await?;
+    let policy = subject.policy(app, &mut conn).await?;
     let holder = Holder {
         policy: &policy.1,
         assigned: &subject.roles,

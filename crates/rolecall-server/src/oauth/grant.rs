@@ -42,14 +42,18 @@ pub(crate) struct Request<'a> {
     pub(crate) address: &'a str,
 }
 
+/// A session that was opened.
+struct Opened {
+    issued: Issued,
+    /// The user's sessions that are now too many.
+    surplus: Vec<String>,
+}
+
 /// Logs a user in and issues an access token, with a refresh token where the client may refresh.
 pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
     let issued = attempt(app, request).await;
-    let metrics = &app.parts().metrics;
-    metrics.log_ins.add_one(outcome_of(&issued));
-    if issued.is_ok() {
-        metrics.tokens.add_one("password");
-    }
+    let outcome = outcome_of(&issued);
+    app.parts().metrics.log_ins.add_one(outcome);
     issued
 }
 
@@ -74,7 +78,7 @@ async fn attempt(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError>
         Err(OAuthError::WrongPassword) => prove_and_open(app, request).await?,
         other => (proven, other),
     };
-    let issued = match opened {
+    let opened = match opened {
         Err(OAuthError::WrongPassword) => {
             credentials::count_failure(app, &proven.account, request.address).await?;
             return Err(OAuthError::WrongPassword);
@@ -82,15 +86,14 @@ async fn attempt(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError>
         other => other?,
     };
     app.parts().failing_addresses.succeeded(request.address);
-    let opened = issued.session.as_deref().unwrap_or_default();
-    sessions::service::end_idlest(app, &proven.id, opened).await?;
-    Ok(issued)
+    sessions::service::end_surplus(app, &proven.id, &opened.surplus).await?;
+    Ok(opened.issued)
 }
 
 async fn prove_and_open(
     app: &App,
     request: &Request<'_>,
-) -> Result<(Proven, Result<Issued, OAuthError>), OAuthError> {
+) -> Result<(Proven, Result<Opened, OAuthError>), OAuthError> {
     let proven =
         credentials::prove(app, request.username, request.password, request.address).await?;
     if proven.by_reset_code || proven.credentials.status != Status::Active {
@@ -110,7 +113,7 @@ async fn log_in(
     conn: &mut Conn,
     request: &Request<'_>,
     proven: &Proven,
-) -> Result<Issued, OAuthError> {
+) -> Result<Opened, OAuthError> {
     let hash = proven
         .credentials
         .password_hash
@@ -127,10 +130,7 @@ async fn log_in(
     let now = app.now();
     let subject = subject::read(conn, &proven.id, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
-    let policy = app
-        .policy()
-        .at_least(conn, subject.head.policy_revision)
-        .await?;
+    let policy = subject.policy(app, conn).await?;
     let holder = Holder {
         policy: &policy.1,
         assigned: &subject.roles,
@@ -139,9 +139,9 @@ async fn log_in(
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
-    let issued = open_session(app, conn, request, &subject, &granted, holder.now).await?;
+    let opened = open_session(app, conn, request, &subject, &granted, holder.now).await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
-    Ok(issued)
+    Ok(opened)
 }
 
 async fn open_session(
@@ -151,7 +151,7 @@ async fn open_session(
     subject: &Subject,
     granted: &Granted,
     now: rolecall_core::Timestamp,
-) -> Result<Issued, OAuthError> {
+) -> Result<Opened, OAuthError> {
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     let mut issued = issue::access_token(
         app,
@@ -200,7 +200,8 @@ async fn open_session(
             era: &subject.head.era,
         })
     });
-    Ok(issued)
+    let surplus = sessions::service::surplus(app, conn, &subject.id, &id).await?;
+    Ok(Opened { issued, surplus })
 }
 
 impl From<LoginError> for ApiError {

@@ -12,7 +12,9 @@ use super::{
     form::Form,
     known_token::{Known, look_up},
 };
-use crate::{accounts::subject, app::App, clients::store::Client, error::ApiError, legacy};
+use crate::{
+    accounts::authority::holds_now, app::App, clients::store::Client, error::ApiError, legacy,
+};
 
 const PERMISSION: &str = "rolecall.tokens:introspect";
 
@@ -133,18 +135,9 @@ async fn demand_permission(app: &App, client: &Client) -> Result<(), OAuthError>
     if client.public {
         return Err(OAuthError::InvalidClient { basic: true });
     }
-    let now = app.now();
-    let mut conn = app.store().read().await?;
-    let subject = subject::read(&mut conn, &client.id, now).await?;
-    let subject = subject.ok_or(OAuthError::InvalidClient { basic: true })?;
-    let policy = app
-        .policy()
-        .at_least(&mut conn, subject.head.policy_revision)
-        .await?;
-    let roles = subject.roles.iter().map(|(role, _)| role);
-    if policy.1.permissions_of(roles).contains(&permission) {
-        Ok(())
-    } else {
-        Err(OAuthError::Failed(ApiError::Lacks(Some(permission))))
+    match holds_now(app, &client.id, &permission).await? {
+        Some(true) => Ok(()),
+        Some(false) => Err(OAuthError::Failed(ApiError::Lacks(Some(permission)))),
+        None => Err(OAuthError::InvalidClient { basic: true }),
     }
 }

@@ -15,8 +15,6 @@ pub(crate) struct Issued {
     pub(crate) lifetime: Duration,
     pub(crate) scope: String,
     pub(crate) refresh_token: Option<String>,
-    /// The id of the session that the token belongs to.
-    pub(crate) session: Option<String>,
 }
 
 /// Whom and what a token is made for.
@@ -48,7 +46,6 @@ pub(crate) async fn access_token(
         lifetime,
         scope: basis.granted.answer.clone(),
         refresh_token: None,
-        session: basis.session.map(|(sid, _)| sid.to_owned()),
     })
 }
 

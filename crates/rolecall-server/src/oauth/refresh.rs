@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::{FloorKind, SubjectKind, Timestamp};
-use serde_json::json;
+use rolecall_core::{SubjectKind, Timestamp};
 
 use super::{
     client_auth::Asker,
@@ -17,6 +16,7 @@ use crate::{
     audit::events,
     sessions::{
         refresh_token::{Binding, RefreshToken},
+        service,
         store::{self, Session},
     },
     store::Conn,
@@ -154,10 +154,7 @@ async fn go_on(
             && subject.head.era == session.era
     });
     let subject = subject.ok_or(OAuthError::InvalidGrant)?;
-    let policy = app
-        .policy()
-        .at_least(conn, subject.head.policy_revision)
-        .await?;
+    let policy = subject.policy(app, conn).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
     let opened = Opened {
         asked: session.scope.as_deref().and_then(Asked::parse_any),
@@ -199,13 +196,8 @@ async fn go_on(
 /// Somebody has a copy of a token that was used: nobody can tell who is who, so the session ends.
 async fn end_replayed(app: &App, session: &Session) -> Result<(), OAuthError> {
     app.change(Caller::System, async |change| {
-        if store::end(change, &session.id, &session.subject_id).await? {
-            change.raise_floor(FloorKind::Sid, &session.id);
-            change.tell(json!({
-                "action": "session.replayed", "session": session.id, "subject": session.subject_id,
-            }));
-        }
-        Ok(())
+        let (id, subject) = (&session.id, &session.subject_id);
+        service::end(change, "session.replayed", id, subject).await
     })
     .await?;
     Ok(())

@@ -11,7 +11,7 @@ use super::{
     known_token::{Known, look_up},
 };
 use crate::{
-    accounts::authority::Caller, app::App, clients::store as clients, sessions::store as sessions,
+    accounts::authority::Caller, app::App, clients::store as clients, sessions::service as sessions,
 };
 
 /// Revokes the token in the form. What is unknown or has ended already is as good as revoked.
@@ -36,12 +36,8 @@ pub(crate) async fn revoke(
     app.change(Caller::System, async |change| {
         match &known {
             Known::Refresh(session) => {
-                if sessions::end(change, &session.id, &session.subject_id).await? {
-                    change.raise_floor(FloorKind::Sid, &session.id);
-                    change.tell(json!({
-                        "action": "session.revoked", "session": session.id, "subject": session.subject_id,
-                    }));
-                }
+                let (id, subject) = (&session.id, &session.subject_id);
+                sessions::end(change, "session.revoked", id, subject).await?;
             }
             Known::Access(claims) => {
                 change.raise_floor(FloorKind::Jti, &claims.jti);

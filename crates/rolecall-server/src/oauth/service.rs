@@ -26,6 +26,18 @@ pub(crate) async fn issue(
         .get("grant_type")
         .ok_or(OAuthError::InvalidRequest("grant_type is missing"))?;
     let grant_type = demand_grant(app, &asker, grant_type)?;
+    let issued = by_grant(app, grant_type, &asker, form, address).await?;
+    app.parts().metrics.tokens.add_one(grant_type.as_str());
+    Ok(issued)
+}
+
+async fn by_grant(
+    app: &App,
+    grant_type: GrantType,
+    asker: &Asker,
+    form: &Form,
+    address: &str,
+) -> Result<Issued, OAuthError> {
     if form.get("tenant").is_some() {
         return Err(OAuthError::InvalidScope(
             "tokens for a tenant are not supported yet".to_owned(),
@@ -39,8 +51,8 @@ pub(crate) async fn issue(
             let request = grant::Request {
                 username: required(form, "username", "username is missing")?,
                 password: required(form, "password", "password is missing")?,
-                audience: audience(app, &asker, form)?,
-                asker: &asker,
+                audience: audience(app, asker, form)?,
+                asker,
                 ceiling,
                 scope,
                 address,
@@ -51,7 +63,7 @@ pub(crate) async fn issue(
             let request = refresh::Request {
                 token: required(form, "refresh_token", "refresh_token is missing")?,
                 audience: asked_audience(form)?,
-                asker: &asker,
+                asker,
                 ceiling,
                 scope,
                 address,
@@ -64,7 +76,7 @@ pub(crate) async fn issue(
                 .ok_or(OAuthError::InvalidClient { basic: false })?;
             let request = client_credentials::Request {
                 client,
-                audience: audience(app, &asker, form)?,
+                audience: audience(app, asker, form)?,
                 ceiling,
                 scope,
             };

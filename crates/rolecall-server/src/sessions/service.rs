@@ -14,6 +14,7 @@ use crate::{
     },
     app::App,
     error::ApiError,
+    store::Conn,
 };
 
 /// How long sessions last, and how many a user has.
@@ -56,7 +57,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     let caller = Caller::Token(caller);
     app.change(caller, async |change| {
         Rights::read(app, change, caller).await?;
-        end(change, session, subject).await
+        end(change, "session.ended", session, subject).await
     })
     .await
 }
@@ -75,34 +76,44 @@ pub(crate) async fn end_of(
             .await?
             .ok_or_else(|| ApiError::unknown("user", &user))?;
         crate::accounts::service::cover_subject(change, &rights, user).await?;
-        end(change, session, user).await
+        end(change, "session.ended", session, user).await
     })
     .await
 }
 
-async fn end(
+/// Ends a session and the tokens of it, and tells so as `action`; nothing if it has ended already.
+pub(crate) async fn end(
     change: &mut crate::store::Change<'_>,
+    action: &str,
     session: &str,
     subject: &str,
 ) -> Result<(), ApiError> {
     if store::end(change, session, subject).await? {
         change.raise_floor(FloorKind::Sid, session);
-        change.tell(json!({ "action": "session.ended", "session": session, "subject": subject }));
+        change.tell(json!({ "action": action, "session": session, "subject": subject }));
     }
     Ok(())
 }
 
-/// Ends the sessions that a user has beyond what is allowed, the idlest first, and never the one just
-/// `opened`.
-pub(crate) async fn end_idlest(app: &App, user: &str, opened: &str) -> Result<(), ApiError> {
+/// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`.
+pub(crate) async fn surplus(
+    app: &App,
+    conn: &mut Conn,
+    user: &str,
+    opened: &str,
+) -> Result<Vec<String>, ApiError> {
     let others = i64::from(app.settings().sessions.per_user).saturating_sub(1);
-    let beyond = store::idlest(&mut app.store().read().await?, user, opened, others).await?;
-    if beyond.is_empty() {
+    Ok(store::idlest(conn, user, opened, others).await?)
+}
+
+/// Ends these sessions of a user.
+pub(crate) async fn end_surplus(app: &App, user: &str, surplus: &[String]) -> Result<(), ApiError> {
+    if surplus.is_empty() {
         return Ok(());
     }
     app.change(Caller::System, async |change| {
-        for session in &beyond {
-            end(change, session, user).await?;
+        for session in surplus {
+            end(change, "session.ended", session, user).await?;
         }
         Ok(())
     })

@@ -145,14 +145,7 @@ pub(crate) async fn rotate(
     now: Timestamp,
     address: &str,
 ) -> Result<bool, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(ROTATE)
-        .bind(session)
-        .bind(generation)
-        .bind(now.micros())
-        .bind(address)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected() == 1))?)
+    use_row(conn, ROTATE, session, generation, now, address).await
 }
 
 /// Notes a use that rotates nothing, and holds the row; false if `generation` is no longer the newest.
@@ -163,7 +156,18 @@ pub(crate) async fn touch(
     now: Timestamp,
     address: &str,
 ) -> Result<bool, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(TOUCH)
+    use_row(conn, TOUCH, session, generation, now, address).await
+}
+
+async fn use_row(
+    conn: &mut Conn,
+    sql: &'static str,
+    session: &str,
+    generation: i64,
+    now: Timestamp,
+    address: &str,
+) -> Result<bool, StoreError> {
+    Ok(on!(conn, |c| sqlx::query(sql)
         .bind(session)
         .bind(generation)
         .bind(now.micros())
@@ -236,12 +240,7 @@ pub(crate) async fn end(
 
 /// Ends every session of a subject; how many there were.
 pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u64, StoreError> {
-    let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(END_ALL)
-        .bind(subject)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?)
+    end_those(change, END_ALL, subject).await
 }
 
 /// Ends every session of a client; how many there were.
@@ -249,9 +248,17 @@ pub(crate) async fn end_of_client(
     change: &mut Change<'_>,
     client: &str,
 ) -> Result<u64, StoreError> {
+    end_those(change, END_OF_CLIENT, client).await
+}
+
+async fn end_those(
+    change: &mut Change<'_>,
+    sql: &'static str,
+    whose: &str,
+) -> Result<u64, StoreError> {
     let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(END_OF_CLIENT)
-        .bind(client)
+    Ok(on!(conn, |c| sqlx::query(sql)
+        .bind(whose)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?)
