@@ -222,6 +222,23 @@ async fn a_refusal_is_counted_by_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_is_counted_as_the_grant_that_it_is() {
+    let app = Counted::start().await;
+    let ask = async |form: String| {
+        let (_, body) = app.send(Method::POST, "/token", "", &form).await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        body["refresh_token"].as_str().map(str::to_owned)
+    };
+    let password = format!("grant_type=password&username={ADMIN}&password={PASSWORD}");
+    let token = ask(password).await.unwrap();
+    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
+    let issued = |grant| format!(r#"rolecall_tokens_issued_total{{grant="{grant}"}}"#);
+    grows!(app, 1, &issued("refresh_token"), ask(refresh(&token)).await);
+    grows!(app, 0, &issued("refresh_token"), ask(refresh("none")).await);
+    grows!(app, 0, &issued("password"), ask(refresh(&token)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_in_is_counted_by_its_outcome() {
     let app = Counted::start().await;
     let outcome = |outcome| format!(r#"rolecall_log_ins_total{{outcome="{outcome}"}}"#);
