@@ -1,0 +1,90 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{Policy, PolicyError, RoleRules, compiled::Compiled};
+use crate::{Permission, PermissionPattern, RoleName};
+
+/// Collects rules; [`build`](Self::build) checks them and makes a [`Policy`].
+#[derive(Clone, Debug, Default)]
+pub struct PolicyBuilder {
+    roles: BTreeMap<RoleName, Arc<RoleRules>>,
+    permissions: BTreeSet<Permission>,
+}
+
+impl From<&Policy> for PolicyBuilder {
+    /// Begins with the rules of `policy`: names and rules are shared, not copied.
+    fn from(policy: &Policy) -> Self {
+        Self {
+            roles: policy.roles.clone(),
+            permissions: policy.permissions().cloned().collect(),
+        }
+    }
+}
+
+impl PolicyBuilder {
+    /// Declares a permission.
+    pub fn permission(&mut self, permission: Permission) -> &mut Self {
+        self.permissions.insert(permission);
+        self
+    }
+
+    /// Takes a permission back. Roles that hold it by name make [`build`](Self::build) fail.
+    pub fn remove_permission(&mut self, permission: &Permission) -> &mut Self {
+        self.permissions.remove(permission);
+        self
+    }
+
+    /// Declares a role, if it is not yet declared.
+    pub fn role(&mut self, role: RoleName) -> &mut Self {
+        self.roles.entry(role).or_default();
+        self
+    }
+
+    /// Replaces all that is written down about a role, or declares it.
+    pub fn set_role(&mut self, role: RoleName, rules: RoleRules) -> &mut Self {
+        self.roles.insert(role, Arc::new(rules));
+        self
+    }
+
+    /// Takes a role back, and from every role that inherits it directly.
+    pub fn remove_role(&mut self, role: &RoleName) -> &mut Self {
+        self.roles.remove(role);
+        for rules in self.roles.values_mut() {
+            if rules.juniors.contains(role) {
+                Arc::make_mut(rules).juniors.remove(role);
+            }
+        }
+        self
+    }
+
+    /// Lets `role` hold `permission`.
+    pub fn grant(&mut self, role: RoleName, permission: PermissionPattern) -> &mut Self {
+        self.rules(role).permissions.insert(permission);
+        self
+    }
+
+    /// Lets `senior` inherit `junior`.
+    pub fn inherit(&mut self, senior: RoleName, junior: RoleName) -> &mut Self {
+        self.rules(senior).juniors.insert(junior);
+        self
+    }
+
+    fn rules(&mut self, role: RoleName) -> &mut RoleRules {
+        Arc::make_mut(self.roles.entry(role).or_default())
+    }
+
+    /// Checks the rules and compiles them.
+    ///
+    /// # Errors
+    ///
+    /// A [`PolicyError`] that names the first role, permission or cycle that does not fit.
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        let compiled = Compiled::new(&self.roles, self.permissions)?;
+        Ok(Policy {
+            roles: self.roles,
+            compiled: Arc::new(compiled),
+        })
+    }
+}
