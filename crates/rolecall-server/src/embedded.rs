@@ -9,7 +9,9 @@ use crate::{
     api,
     app::{App, Settings},
     config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
-    demo, http,
+    demo,
+    error::ApiError,
+    http, ids,
     legacy::LegacyTokens,
     passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
     sessions::service::SessionLimits,
@@ -100,7 +102,8 @@ impl Embedded {
         let guard = start::application_guard(&app, staleness)?;
         let api_guard = start::guard(&app, &app.settings().issuer, staleness)?;
         let forward_guard = start::forward_guard(&app, staleness)?;
-        let watch = tokio::spawn(watch::run(app.downgrade(), seen));
+        let node = ids::new_id(app.now()).map_err(ApiError::internal)?;
+        let watch = tokio::spawn(watch::run(app.downgrade(), node, seen));
         Ok(Self {
             app,
             guard,

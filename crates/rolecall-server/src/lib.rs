@@ -5,6 +5,7 @@ mod api;
 mod app;
 mod audit;
 mod bootstrap;
+mod clean_up;
 pub mod cli;
 mod clients;
 pub mod config;

@@ -7,27 +7,18 @@ use rolecall_core::Revision;
 use tokio::task::JoinHandle;
 
 use crate::{
-    accounts::failures,
     app::{App, Parts},
-    audit, error,
+    clean_up::{self, Turn},
+    error,
     error::ApiError,
     keys::{self, ring},
-    sessions,
-    store::{Conn, StoreError, on, queries, read_floors, read_head},
-    throttle::MAX_FAILURES,
+    store::{read_floors, read_head},
 };
-
-queries! {
-    PRUNE_FLOORS = "DELETE FROM floors WHERE ends_at < $1";
-}
 
 /// How often a node asks the database for news.
 const POLL: Duration = Duration::from_millis(250);
 /// A poll that takes longer counts as failed, so that a hanging database does not look fresh.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
-const CLEAN_UP: Duration = Duration::from_mins(1);
-const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
-const KEEP_FAILURES: Duration = Duration::from_hours(24);
 
 /// What the node has taken in so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,12 +95,12 @@ async fn next_turn(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Optio
     Some(())
 }
 
-/// Runs until the application has gone.
-pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
+/// Runs until the application has gone. `node` is what this process is called among those of its database.
+pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cleaned = Duration::ZERO;
-    let mut clean_up: Option<JoinHandle<()>> = None;
+    let mut chores: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {
         if next_turn(&app, &mut poll).await.is_none() {
@@ -142,58 +133,41 @@ pub(crate) async fn run(app: Weak<Parts>, mut seen: Seen) {
             _ => {}
         }
         let now = app.parts().clock.monotonic();
-        let idle = clean_up.as_ref().is_none_or(JoinHandle::is_finished);
-        if idle && !failing && now.saturating_sub(cleaned) >= CLEAN_UP {
+        let idle = chores.as_ref().is_none_or(JoinHandle::is_finished);
+        if idle && !failing && now.saturating_sub(cleaned) >= clean_up::EVERY {
             cleaned = now;
             // beside the poll: it may wait for others who write, while they take something away
-            clean_up = Some(tokio::spawn(async move {
-                let outcome = match forget_what_ended(&app).await {
-                    Ok(()) => "done",
-                    Err(error) => {
-                        tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
-                        "failed"
-                    }
-                };
-                app.parts().metrics.clean_ups.add_one(outcome);
-                if let Err(error) = keys::service::keep_up(&app).await {
-                    tracing::warn!(error = %error::chain_of(&error), "the signing keys are not kept up");
-                }
-            }));
+            chores = Some(tokio::spawn(do_chores(app, node.clone())));
         }
     }
 }
 
-/// Forgets what has ended: floors, sessions, old events and failures.
-pub(crate) async fn forget_what_ended(app: &App) -> Result<(), ApiError> {
-    let now = app.now();
-    let idle = app.settings().sessions.idle;
-    app.parts().live.prune(now);
-    app.parts().feed.prune(now);
-    app.store()
-        .write(async |conn: &mut Conn| {
-            on!(conn, |c| sqlx::query(PRUNE_FLOORS)
-                .bind(now.micros())
-                .execute(c)
-                .await
-                .map(drop))?;
-            audit::store::prune_events(conn, now.minus(KEEP_EVENTS)).await?;
-            failures::prune(conn, now.minus(KEEP_FAILURES), i64::from(MAX_FAILURES)).await?;
-            Ok::<_, StoreError>(())
-        })
-        .await?;
-    // some at a time: others want to write in between
-    while app
-        .store()
-        .write(async |conn: &mut Conn| sessions::store::prune(conn, now, idle).await)
-        .await?
-        >= sessions::store::PRUNED_AT_ONCE
-    {}
-    Ok(())
+/// What is done once a minute.
+async fn do_chores(app: App, node: String) {
+    let parts = app.parts();
+    parts.live.prune(app.now());
+    parts.feed.prune(app.now());
+    let outcome = match clean_up::run(&app, &node).await {
+        Ok(Turn::Done(rows)) => {
+            tracing::debug!(rows, "what had ended was forgotten");
+            "done"
+        }
+        Ok(Turn::Left) => "left",
+        Err(error) => {
+            tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
+            "failed"
+        }
+    };
+    parts.metrics.clean_ups.add_one(outcome);
+    if let Err(error) = keys::service::keep_up(&app).await {
+        tracing::warn!(error = %error::chain_of(&error), "the signing keys are not kept up");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Conn, StoreError, on};
     use rolecall::{ManualClock, Timestamp};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -215,7 +189,7 @@ mod tests {
         };
         app.store()
             .write(async |_: &mut Conn| {
-                clock.advance(CLEAN_UP);
+                clock.advance(clean_up::EVERY);
                 // the first of these polls begins a clean-up, which waits until this transaction has ended
                 let polls = async {
                     for _ in 0..4 {
@@ -229,66 +203,6 @@ mod tests {
             })
             .await
             .unwrap();
-    }
-
-    async fn count(conn: &mut Conn, table: &str) -> i64 {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
-        let (rows,): (i64,) = on!(conn, |c| sqlx::query_as(sql).fetch_one(c).await).unwrap();
-        rows
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn x081_what_has_ended_leaves_the_tables_and_what_has_not_stays() {
-        const ROWS: i64 = 20_000;
-        const TABLES: [&str; 4] = ["sessions", "floors", "audit_events", "login_failures"];
-        let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
-        let server = crate::Embedded::builder("sqlite::memory:")
-            .clock(clock.clone())
-            .demo_user("alice", "a password of alice", &[])
-            .open()
-            .await
-            .unwrap();
-        let app = server.app();
-        let now = app.now();
-        let made = app
-            .store()
-            .write(async |conn: &mut Conn| {
-                let old = now.minus(KEEP_EVENTS).minus(Duration::from_secs(1)).micros();
-                // every second row has ended, the others end or are to be forgotten later
-                let numbers = format!(
-                    "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < {ROWS} - 1) \
-                     SELECT CASE n % 2 WHEN 0 THEN {old} ELSE {later} END AS t, n FROM n",
-                    later = now.micros() + 1,
-                );
-                for insert in [
-                    "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at) \
-                     SELECT 's' || n, (SELECT id FROM users), 'rolecall', '', t, t, t FROM",
-                    "INSERT INTO floors (kind, subject, revision, ends_at) SELECT 'jti', 'f' || n, 1, t FROM",
-                    "INSERT INTO audit_events (id, at, kind, address, detail) SELECT 'e' || n, t, 'x', '', '' FROM",
-                    "INSERT INTO login_failures (account, failures, last_failed_at) SELECT 'a' || n, 1 + n % 150, t FROM",
-                ] {
-                    let sql = sqlx::AssertSqlSafe(format!("{insert} ({numbers})"));
-                    on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
-                }
-                let mut made = Vec::new();
-                for table in TABLES {
-                    made.push(count(conn, table).await);
-                }
-                Ok::<_, StoreError>(made)
-            })
-            .await
-            .unwrap();
-        assert!(made.iter().all(|rows| *rows >= ROWS), "{made:?}");
-        forget_what_ended(app).await.unwrap();
-        let mut conn = app.store().read().await.unwrap();
-        for (table, made) in TABLES.into_iter().zip(made) {
-            let left = count(&mut conn, table).await;
-            // an account that failed too often stays closed, however long ago that was
-            let closed = if table == "login_failures" { 3_325 } else { 0 };
-            assert_eq!(made - left, ROWS / 2 - closed, "{table}");
-        }
-        // what changed is told for ever: the audit log is never cut
-        assert!(count(&mut conn, "audit").await > 0);
     }
 
     #[tokio::test]

@@ -11,7 +11,9 @@ queries! {
         ON CONFLICT (account) DO UPDATE SET failures = login_failures.failures + 1, last_failed_at = excluded.last_failed_at \
         RETURNING failures";
     FORGET = "DELETE FROM login_failures WHERE account = $1";
-    PRUNE = "DELETE FROM login_failures WHERE last_failed_at < $1 AND failures < $2";
+    // the condition twice: an account that fails meanwhile is looked at again, and stays
+    PRUNE = "DELETE FROM login_failures WHERE last_failed_at < $1 AND failures < $2 \
+        AND account IN (SELECT account FROM login_failures WHERE last_failed_at < $1 AND failures < $2 LIMIT $3)";
 }
 
 /// How an account stands.
@@ -57,17 +59,18 @@ pub(crate) async fn forget(conn: &mut Conn, account: &str) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Forgets accounts that failed less than `keep_from` times, the last time before `before`.
+/// Forgets up to `limit` accounts that failed less than `keep_from` times, the last time before `before`; how many.
 pub(crate) async fn prune(
     conn: &mut Conn,
     before: Timestamp,
     keep_from: i64,
-) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(PRUNE)
+    limit: i64,
+) -> Result<u64, StoreError> {
+    Ok(on!(conn, |c| sqlx::query(PRUNE)
         .bind(before.micros())
         .bind(keep_from)
+        .bind(limit)
         .execute(c)
         .await
-        .map(drop))?;
-    Ok(())
+        .map(|done| done.rows_affected()))?)
 }

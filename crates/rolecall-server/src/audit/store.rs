@@ -9,7 +9,7 @@ queries! {
     LIST_BEFORE = "SELECT revision, at, actor, changes, mark FROM audit WHERE revision < $1 ORDER BY revision DESC LIMIT $2";
     INSERT_EVENT = "INSERT INTO audit_events (id, at, kind, subject_id, address, detail) VALUES ($1, $2, $3, $4, $5, $6)";
     LIST_EVENTS = "SELECT id, at, kind, subject_id, address, detail FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2";
-    PRUNE_EVENTS = "DELETE FROM audit_events WHERE at < $1";
+    PRUNE_EVENTS = "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)";
 }
 
 /// An entry as it stands in the database.
@@ -128,11 +128,16 @@ pub(super) async fn list_events(
     Ok(rows.into_iter().map(event).collect())
 }
 
-pub(crate) async fn prune_events(conn: &mut Conn, before: Timestamp) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(PRUNE_EVENTS)
+/// Forgets up to `limit` events of before; how many.
+pub(crate) async fn prune_events(
+    conn: &mut Conn,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    Ok(on!(conn, |c| sqlx::query(PRUNE_EVENTS)
         .bind(before.micros())
+        .bind(limit)
         .execute(c)
         .await
-        .map(drop))?;
-    Ok(())
+        .map(|done| done.rows_affected()))?)
 }

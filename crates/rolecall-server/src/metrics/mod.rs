@@ -55,7 +55,7 @@ impl Metrics {
             ]),
             tokens: Family::new(&GrantType::NAMES),
             audit_entries: Counter::default(),
-            clean_ups: Family::new(&["done", "failed"]),
+            clean_ups: Family::new(&["done", "left", "failed"]),
             polls: Family::new(&["done", "failed"]),
             revision: AtomicI64::new(0),
         }

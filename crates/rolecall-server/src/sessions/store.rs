@@ -19,11 +19,10 @@ queries! {
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
-    PRUNE = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 OR last_used_at < $2 LIMIT $3)";
+    // the condition twice: a session that is refreshed meanwhile is looked at again, and stays
+    PRUNE = "DELETE FROM sessions WHERE (expires_at < $1 OR last_used_at < $2) \
+        AND id IN (SELECT id FROM sessions WHERE expires_at < $1 OR last_used_at < $2 LIMIT $3)";
 }
-
-/// Rows that one clean-up forgets at most: it must not keep others from writing.
-pub(crate) const PRUNED_AT_ONCE: u64 = 1000;
 
 /// A session as it is opened: it keeps what was asked for, so that each token is made from that anew.
 pub(crate) struct NewSession<'a> {
@@ -279,16 +278,17 @@ pub(crate) async fn end_others(
         .map(drop))?)
 }
 
-/// Forgets some of the sessions that have ended, or were idle for too long; how many. Takes nothing away.
+/// Forgets up to `limit` of the sessions that have ended, or were idle for too long; how many. Takes nothing away.
 pub(crate) async fn prune(
     conn: &mut Conn,
     now: Timestamp,
     idle: Duration,
+    limit: i64,
 ) -> Result<u64, StoreError> {
     Ok(on!(conn, |c| sqlx::query(PRUNE)
         .bind(now.micros())
         .bind(now.minus(idle).micros())
-        .bind(i64::try_from(PRUNED_AT_ONCE).unwrap_or(i64::MAX))
+        .bind(limit)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?)

@@ -8,6 +8,8 @@ queries! {
     IS_ENDED = "SELECT COUNT(*) FROM floors WHERE revision > $1 AND ((kind = 'subject' AND subject = $2) \
         OR (kind = 'client' AND subject = $3) OR (kind = 'sid' AND subject = $4) OR (kind = 'jti' AND subject = $5))";
     READ_FLOORS = "SELECT kind, subject, revision, ends_at FROM floors WHERE revision > $1";
+    PRUNE_FLOORS = "DELETE FROM floors WHERE ends_at < $1 \
+        AND (kind, subject) IN (SELECT kind, subject FROM floors WHERE ends_at < $1 LIMIT $2)";
 }
 
 /// The row that orders everything, as it stands now.
@@ -61,6 +63,20 @@ pub(crate) async fn read_floors(
             })
         })
         .collect()
+}
+
+/// Forgets up to `limit` floors that no token can lie under any more; how many.
+pub(crate) async fn prune_floors(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    Ok(on!(conn, |c| sqlx::query(PRUNE_FLOORS)
+        .bind(now.micros())
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 /// Whether a token was ended, as the database knows it now: a node may not have heard of it yet.

@@ -37,6 +37,11 @@ const MIGRATIONS: &[Step] = &[
         "names of old applications",
         include_str!("../../migrations/0005_names_of_old_applications.sql"),
     ),
+    (
+        6,
+        "leases",
+        include_str!("../../migrations/0006_leases.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ mod open;
 pub(crate) use change::{Actor, Change};
 pub(crate) use conn::{Conn, Split, answered};
 pub(crate) use errors::counts as errors;
-pub(crate) use head::{Head, is_ended, read_floors, read_head};
+pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_head};
 pub use open::{OpenError, Store};
 
 /// Why the database did not answer.
@@ -73,4 +73,4 @@ macro_rules! on {
 pub(crate) use on;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,10 +3,12 @@ use std::collections::BTreeSet;
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, change, head};
-use crate::{accounts, audit, bootstrap, clients, keys, legacy, recovery, roles, sessions, watch};
+use crate::{
+    accounts, audit, bootstrap, clean_up, clients, keys, legacy, recovery, roles, sessions,
+};
 
 #[path = "../../tests/it/support/postgres.rs"]
-pub(super) mod postgres;
+pub(crate) mod postgres;
 
 /// A module, and the names and texts of its SQL.
 type Module = (&'static str, &'static [(&'static str, &'static str)]);
@@ -21,7 +23,7 @@ const MODULES: &[Module] = &[
     ("bootstrap.rs", bootstrap::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
-    ("recovery/store.rs", recovery::store::ALL),
+    ("clean_up/mod.rs", clean_up::ALL),
     ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/store.rs", roles::store::ALL),
@@ -29,7 +31,6 @@ const MODULES: &[Module] = &[
     ("clients/store.rs", clients::store::ALL),
     ("store/change.rs", change::ALL),
     ("store/head.rs", head::ALL),
-    ("watch.rs", watch::ALL),
 ];
 
 #[test]
