@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     command_line::audit_is_whole,
+    refresh::Pair,
     support::{
         Ask, First, Node, PASSWORD, ROUNDS, Race, TestApp, claims, eventually, on_both, races,
     },
@@ -17,6 +18,7 @@ races![
     an_assignment_is_never_left_behind_by_its_role,
     x050_the_last_two_administrators_never_take_each_other_away,
     x048_two_edits_from_both_sides_never_make_a_cycle,
+    o049_a_refresh_racing_its_revocation_never_leaves_a_live_token,
 ];
 
 on_both![
@@ -25,6 +27,8 @@ on_both![
     a_reset_code_is_never_used_twice,
 ];
 
+/// How often a refresh races its revocation: on two nodes a thousand times for each database.
+const REVOCATIONS: usize = 1000;
 /// For what has nothing of the order in which things are read.
 const FEW: usize = 20;
 
@@ -369,4 +373,57 @@ async fn a_reset_code_is_never_used_twice(app: TestApp) {
         assert_eq!(statuses, [204, 401], "round {round}: {one:?} {two:?}");
         app.forgive().await;
     }
+}
+
+async fn o049_a_refresh_racing_its_revocation_never_leaves_a_live_token(mut race: Race) {
+    race.user("alice", &["user"]).await;
+    let rounds = if race.has_two_nodes() {
+        REVOCATIONS
+    } else {
+        ROUNDS
+    };
+    for round in 0..rounds {
+        let (refreshing, revoking) = race.nodes(round);
+        let first = refreshing.log_in("alice").await;
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &first.refresh),
+        ];
+        let refresh = refreshing.request(Method::POST, "/token").form(&form);
+        let form = [("token", first.refresh.as_str())];
+        let revoke = revoking.request(Method::POST, "/revoke").form(&form);
+        let (refreshed, revoked) = race.run(refresh, revoke).await;
+        revoked.is(200);
+        let mut dead = vec![first];
+        if refreshed.status == 200 {
+            dead.push(Pair::of(&refreshed));
+        } else {
+            refreshed.oauth(400, "invalid_grant");
+        }
+        race.won_by(if refreshed.status == 200 {
+            First::One
+        } else {
+            First::Two
+        });
+        let (refreshing, revoking) = race.nodes(round);
+        for pair in &dead {
+            // from the answer on: the one refuses what it revoked, and both ask the database of a refresh
+            revoking.get("/api/me", &pair.access).await.ended();
+            for node in [refreshing, revoking] {
+                let refused = node.refresh(&pair.refresh).await;
+                refused.oauth(400, "invalid_grant");
+            }
+        }
+        if round % 100 == 0 {
+            for pair in &dead {
+                eventually("the other node refuses them too", async || {
+                    refreshing.get("/api/me", &pair.access).await.status == 401
+                })
+                .await;
+            }
+        }
+    }
+    let left = "SELECT COUNT(*) FROM sessions WHERE subject_id IN (SELECT id FROM users WHERE username = 'alice')";
+    assert_eq!(race.db.number(left).await, 0);
+    race.was_a_race();
 }

@@ -106,6 +106,10 @@ impl Race {
         self.second.as_ref().unwrap_or(&self.app)
     }
 
+    pub(crate) fn has_two_nodes(&self) -> bool {
+        self.second.is_some()
+    }
+
     /// The two nodes, in turns the one before the other.
     pub(crate) fn nodes(&self, round: usize) -> (&Node, &Node) {
         if round.is_multiple_of(2) {
