@@ -20,9 +20,9 @@ class Load:
 
     def __init__(self, server, token, roles):
         self.server, self.token, self.roles = server, token, roles
-        self.users, self.given, self.taken, self.odd = [], [], [], []
+        self.users, self.given, self.taken, self.rotated, self.odd = [], [], [], [], []
         self.stopping = threading.Event()
-        works = [self.register, self.create, self.create, self.assign, self.assign]
+        works = [self.register, self.create, self.create, self.assign, self.assign, self.rotate]
         self.threads = [threading.Thread(target=self.loop, args=(work,)) for work in works]
         for thread in self.threads:
             thread.start()
@@ -65,6 +65,13 @@ class Load:
             self.given.remove((user, role))
             self.note(caller.delete(path), self.taken, (user, role), 204)
 
+    def rotate(self, caller):
+        caller.carry(self.token)
+        self.stopping.wait(random.uniform(0.1, 0.6))
+        # 409: after some rounds no more keys fit into the set
+        self.note(caller.post("/api/keys/rotate", json={"force": True}), self.rotated, 1, 200, 409)
+        self.stopping.wait()
+
     def kill(self):
         self.server.kill()
         self.stopping.set()
@@ -84,6 +91,8 @@ def check_file(server):
 def check_promises(server, token, load):
     caller = api.Caller(server.url)
     caller.carry(token)
+    states = [key["status"] for key in caller.get("/api/keys").json()["items"]]
+    assert (states.count("active"), states.count("next")) == (1, 1), states
     for name in load.users:
         found = caller.get("/api/users", params={"username": name}).json()["items"]
         assert [user["username"] for user in found] == [name]
@@ -93,7 +102,7 @@ def check_promises(server, token, load):
             assert (role in [item["role"] for item in items]) == there, (user, role)
 
 
-def test_nothing_that_was_answered_is_lost(capsys):
+def test_x086_nothing_that_was_answered_is_lost(capsys):
     with programs.serve(ROLECALL_REGISTRATION__MODE="open") as server:
         made = server.run("user", "add", "root", "--role", "rolecall.admin", "--password-stdin",
                           text=PASS_PHRASE + "\n")
@@ -118,3 +127,121 @@ def test_nothing_that_was_answered_is_lost(capsys):
         assert audit.returncode == 0, audit.stderr
     with capsys.disabled():
         print(f"\nkill -9: {ROUNDS} rounds, {promises} answered changes, none lost")
+
+
+class Person:
+    """A client that refreshes all the time, and after a crash tries again with the token that it holds."""
+
+    def __init__(self, url, name):
+        self.url, self.name, self.refreshed, self.odd = url, name, 0, []
+        self.first = self.held = self.log_in()
+
+    def log_in(self):
+        answer = api.Caller(self.url).token(self.name, PASS_PHRASE)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refresh(self):
+        form = {"grant_type": "refresh_token", "refresh_token": self.held["refresh_token"]}
+        answer = requests.post(f"{self.url}/token", data=form, timeout=30)
+        if answer.status_code == 200:
+            self.held = answer.json()
+            self.refreshed += 1
+        elif answer.status_code not in (429, 503):
+            self.odd.append((answer.status_code, answer.text))
+        return answer
+
+    def goes_on(self):
+        """Whether the token held still gives another one, and that one works."""
+        refreshed = self.refresh()
+        headers = {"Authorization": f"Bearer {self.held['access_token']}"}
+        me = requests.get(f"{self.url}/api/me", headers=headers, timeout=30)
+        return (refreshed.status_code, me.status_code) == (200, 200)
+
+    def until(self, stopping):
+        try:
+            while not stopping.is_set():
+                self.refresh()
+        except requests.RequestException:
+            pass  # the answer is lost, and nobody knows whether the token was used
+
+
+class LogOut:
+    """Another session of somebody, revoked at some moment; `answered` tells whether that was confirmed."""
+
+    def __init__(self, person):
+        self.url, self.held, self.answered = person.url, person.log_in(), False
+
+    def run(self):
+        time.sleep(random.uniform(0, 0.5))
+        try:
+            form = {"token": self.held["refresh_token"]}
+            answer = requests.post(f"{self.url}/revoke", data=form, timeout=30)
+            self.answered = answer.status_code == 200
+        except requests.RequestException:
+            pass
+
+    def lives(self):
+        """Whether anything of the session still works. A refresh that is refused takes nothing else away."""
+        headers = {"Authorization": f"Bearer {self.held['access_token']}"}
+        me = requests.get(f"{self.url}/api/me", headers=headers, timeout=30)
+        form = {"grant_type": "refresh_token", "refresh_token": self.held["refresh_token"]}
+        refreshed = requests.post(f"{self.url}/token", data=form, timeout=30)
+        works = me.status_code == 200, refreshed.status_code == 200
+        assert works in ((True, True), (False, False)), "half of a session ended"
+        return works[0]
+
+    def end(self):
+        requests.post(f"{self.url}/revoke", data={"token": self.held["refresh_token"]}, timeout=30).raise_for_status()
+
+
+def rows(server, sql):
+    files = list((server.folder / "rolecall-data").glob("*.db"))
+    with sqlite3.connect(files[0]) as database:
+        return database.execute(sql).fetchall()
+
+
+def test_x086_x094_a_client_that_tries_again_never_loses_its_session(capsys):
+    with programs.serve(ROLECALL_REGISTRATION__MODE="open") as server:
+        people = []
+        for _ in range(6):
+            name = api.register(server.url, password=PASS_PHRASE)[0]["username"]
+            people.append(Person(server.url, name))
+        revoked = 0
+        for number in range(ROUNDS):
+            before = [person.refreshed for person in people]
+            leaving = [LogOut(person) for person in people[:2]]
+            stopping = threading.Event()
+            threads = [threading.Thread(target=person.until, args=(stopping,)) for person in people]
+            threads += [threading.Thread(target=one.run) for one in leaving]
+            for thread in threads:
+                thread.start()
+            time.sleep(random.uniform(0.05, 0.6))
+            server.kill()
+            stopping.set()
+            for thread in threads:
+                thread.join(timeout=30)
+            assert sum(person.refreshed for person in people) > sum(before), f"round {number}: no load"
+            check_file(server)
+            server.start()
+            assert [person.name for person in people if not person.goes_on()] == [], f"round {number}"
+            assert [person.odd for person in people if person.odd] == []
+            ended = [one for one in leaving if not one.lives()]
+            assert [one for one in leaving if one.answered and one not in ended] == [], "a revoked token lives"
+            revoked += sum(one.answered for one in leaving)
+            for one in leaving:
+                one.end()
+        assert rows(server, "SELECT count(*), count(DISTINCT subject_id) FROM sessions") == [(6, 6)]
+        assert rows(server, "SELECT count(*) FROM audit WHERE changes LIKE '%session.replayed%'") == [(0,)]
+        assert revoked > 0, "no revocation was answered before a crash"
+        (graces,), = rows(server, "SELECT count(*) FROM audit_events WHERE kind = 'refresh_grace'")
+        generations = rows(server, "SELECT sum(generation) FROM sessions")[0][0]
+        assert generations >= sum(person.refreshed for person in people) - graces
+        for person in people:
+            person.held = person.first
+            assert person.refresh().json()["error"] == "invalid_grant", "a used token was taken again"
+        assert rows(server, "SELECT count(*) FROM sessions") == [(0,)]
+    with capsys.disabled():
+        total = sum(person.refreshed for person in people)
+        print(f"\nkill -9: {ROUNDS} rounds, {total} refreshes, {graces} answers given again, "
+              f"{revoked} revocations, no session lost or revived")
