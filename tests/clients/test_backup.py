@@ -129,7 +129,7 @@ def wait_for(done):
         time.sleep(0.01)
 
 
-def test_a_backup_made_under_load_is_whole(backup):
+def test_x095_a_backup_made_under_load_is_whole(backup):
     assert len(backup.files) == 3
     for file in backup.files:
         assert file.stat().st_mode & 0o077 == 0
@@ -140,7 +140,7 @@ def test_a_backup_made_under_load_is_whole(backup):
             assert database.execute("SELECT revision FROM head").fetchall() == [(newest,)]
 
 
-def test_what_restore_puts_back_ends_everything_of_before(backup, tmp_path):
+def test_x095_what_restore_puts_back_ends_everything_of_before(backup, tmp_path):
     backup.new_place(tmp_path)
     file = str(backup.files[-1])
     with serve(tmp_path) as server:
@@ -156,7 +156,7 @@ def test_what_restore_puts_back_ends_everything_of_before(backup, tmp_path):
         assert again.works(server) == ALL
 
 
-def test_a_file_put_back_by_hand_needs_recover(backup, tmp_path):
+def test_x095_a_file_put_back_by_hand_needs_recover(backup, tmp_path):
     data = backup.new_place(tmp_path)
     shutil.copy(backup.files[-1], data / "rolecall.db")
     with serve(tmp_path) as server:

@@ -141,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn no_two_are_the_same() {
+    fn o014_no_two_are_the_same() {
         let now = Timestamp::from_seconds(1_700_000_000);
         let mut seen = HashSet::new();
-        for _ in 0..500 {
+        for _ in 0..10_000 {
             assert!(seen.insert(new_id(now).unwrap()));
             assert!(seen.insert(random_token(128).unwrap()));
             assert!(seen.insert(new_reset_code().unwrap()));

@@ -11,7 +11,7 @@ on_both![
     an_email_can_be_set_and_taken_away,
     a_wrong_current_password_changes_nothing_and_counts,
     a_refused_new_password_changes_nothing,
-    changing_the_password_ends_every_older_token,
+    x003_changing_the_password_ends_every_older_token,
     x032_a_reset_code_works_once_and_never_gives_a_token,
     a_reset_code_ends_after_a_day,
     x032_a_reset_code_dies_with_the_next_one,
@@ -99,7 +99,7 @@ async fn a_refused_new_password_changes_nothing(app: TestApp) {
     app.get("/api/me", &token).await.is(200);
 }
 
-async fn changing_the_password_ends_every_older_token(app: TestApp) {
+async fn x003_changing_the_password_ends_every_older_token(app: TestApp) {
     let id = app.user("alice", &[]).await;
     let (own, other) = (app.login("alice").await, app.login("alice").await);
     let body = json!({ "current_password": PASSWORD, "new_password": NEW });

@@ -7,7 +7,7 @@ use crate::support::{Ask, TestApp, WRONG, on_both};
 
 on_both![
     x041_no_operation_lets_anyone_in_whom_its_document_keeps_out,
-    a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended,
+    o087_a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended,
     two_credentials_are_refused,
     a_token_anywhere_but_in_the_header_counts_for_nothing,
     an_unknown_path_or_method_reaches_no_handler,
@@ -98,7 +98,7 @@ async fn x041_no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestA
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
 }
 
-async fn a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended(app: TestApp) {
+async fn o087_a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended(app: TestApp) {
     let token = app.admin().await;
     let (head, rest) = token.split_once('.').unwrap();
     let (claims, signature) = rest.split_once('.').unwrap();

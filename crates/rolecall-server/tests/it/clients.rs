@@ -11,9 +11,12 @@ use crate::support::{Answer, Ask, ISSUER, PASSWORD, TestApp, WRONG, claims, on_b
 on_both![
     a_secret_is_shown_once_and_stored_as_a_hash,
     a_client_that_is_not_right_is_refused_by_member,
+    o012_a_grant_that_the_client_lacks_is_refused_before_anything_is_hashed,
+    o024_no_confidential_client_is_without_a_secret,
+    o035_a_public_client_refreshes_and_its_token_is_another_each_time,
     o015_a_confidential_client_without_its_secret_is_no_client,
     o016_basic_and_form_both_prove_a_client,
-    o018_an_unknown_client_looks_like_a_wrong_secret,
+    o017_o018_an_unknown_client_looks_like_a_wrong_secret,
     o019_two_proofs_in_one_request_are_refused,
     o020_an_encoded_secret_is_decoded,
     o021_a_secret_in_the_query_counts_for_nothing,
@@ -30,8 +33,8 @@ on_both![
     x046_what_a_user_gets_through_a_client_is_cut_to_the_client,
     a_secret_is_rotated_with_an_overlap,
     a_narrowed_client_loses_it_at_once,
-    a_deleted_client_takes_its_log_ins_along,
-    a_client_asks_only_for_its_own_audiences,
+    o045_a_deleted_client_takes_its_log_ins_along,
+    o084_a_client_asks_only_for_its_own_audiences,
     a_client_writes_with_its_own_permissions_and_is_named_in_the_audit,
     acting_on_a_client_needs_all_that_it_holds,
 ];
@@ -222,7 +225,7 @@ async fn o016_basic_and_form_both_prove_a_client(app: TestApp) {
     }
 }
 
-async fn o018_an_unknown_client_looks_like_a_wrong_secret(app: TestApp) {
+async fn o017_o018_an_unknown_client_looks_like_a_wrong_secret(app: TestApp) {
     let client = app.client("worker", json!({})).await;
     let form = [("grant_type", "client_credentials")];
     let ask = async |id: &str| {
@@ -617,7 +620,7 @@ async fn a_narrowed_client_loses_it_at_once(app: TestApp) {
     app.get("/items/", &other.access).await.is(200);
 }
 
-async fn a_deleted_client_takes_its_log_ins_along(app: TestApp) {
+async fn o045_a_deleted_client_takes_its_log_ins_along(app: TestApp) {
     app.user("alice", &[]).await;
     let client = app.client("app", json!({ "roles": ["user"] })).await;
     let (own, log_in) = (
@@ -646,7 +649,7 @@ async fn a_deleted_client_takes_its_log_ins_along(app: TestApp) {
     assert_eq!(app.db.number("SELECT COUNT(*) FROM role_assignments WHERE subject_id NOT IN (SELECT id FROM subjects)").await, 0);
 }
 
-async fn a_client_asks_only_for_its_own_audiences(app: TestApp) {
+async fn o084_a_client_asks_only_for_its_own_audiences(app: TestApp) {
     app.role("reader", &["items:read"]).await;
     app.user("alice", &["reader", "rolecall.admin"]).await;
     let members = json!({ "audiences": ["https://one.example", "https://two.example"] });
@@ -743,4 +746,67 @@ async fn acting_on_a_client_needs_all_that_it_holds(app: TestApp) {
         .post("/api/clients", &app.login("bob").await, body)
         .await;
     refused.forbidden("rolecall.assignments:write");
+}
+
+async fn o012_a_grant_that_the_client_lacks_is_refused_before_anything_is_hashed(app: TestApp) {
+    app.user("alice", &[]).await;
+    let worker = json!({ "grants": ["client_credentials"] });
+    let worker = app.client("worker", worker).await;
+    for password in [PASSWORD, WRONG] {
+        let form = [
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", password),
+        ];
+        let refused = app.form_as(&worker, "/token", &form).send().await;
+        refused.oauth(400, "unauthorized_client");
+    }
+    assert_eq!(app.db.count("login_failures").await, 0);
+    let first_party = app.log_in("alice").await.refresh;
+    for token in ["garbage", &first_party] {
+        let refused = app.refresh_through(&worker, token).await;
+        refused.oauth(400, "unauthorized_client");
+    }
+    let front = app.client("front", json!({ "grants": ["password"] })).await;
+    let refused = app.try_act_as(&front, &[]).await;
+    refused.oauth(400, "unauthorized_client");
+    app.refresh(&first_party).await.is(200);
+}
+
+async fn o024_no_confidential_client_is_without_a_secret(app: TestApp) {
+    for (name, members) in [("one", json!({})), ("two", json!({ "public": false }))] {
+        let client = app.client(name, members).await;
+        // 256 bits in base64url
+        assert!(client.secret.len() >= 43, "{}", client.secret);
+    }
+    for chosen in ["", "mine"] {
+        let body = json!({ "name": "three", "grants": [], "client_secret": chosen });
+        let refused = app.post("/api/clients", app.admin().await, body).await;
+        refused.invalid(&["body", "client_secret"]);
+    }
+    let without = "UPDATE clients SET secret_hash = NULL WHERE name = 'one'";
+    assert!(app.db.refuses(without).await);
+}
+
+async fn o035_a_public_client_refreshes_and_its_token_is_another_each_time(app: TestApp) {
+    app.user("alice", &[]).await;
+    let members = json!({ "public": true, "grants": ["password", "refresh_token"] });
+    let phone = app.client("phone", members).await;
+    let form = [
+        ("grant_type", "password"),
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("client_id", &phone.id),
+    ];
+    let mut tokens = vec![app.token(&form).await.is(200).text("refresh_token")];
+    for _ in 0..3 {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", tokens.last().unwrap()),
+            ("client_id", &phone.id),
+        ];
+        let next = app.token(&form).await.is(200).text("refresh_token");
+        assert!(!tokens.contains(&next));
+        tokens.push(next);
+    }
 }

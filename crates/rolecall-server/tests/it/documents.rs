@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::support::{ISSUER, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
-    x070_the_metadata_lists_only_what_works_whatever_the_host,
-    the_key_set_holds_no_private_part,
+    x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_host,
+    o111_the_key_set_holds_no_private_part,
     health_tells_nothing_but_health,
     the_page_of_the_documentation_loads_only_what_is_there,
     what_is_public_is_open_to_a_bad_token_too,
     x052_no_answer_holds_a_password_or_a_hash,
 ];
 
-async fn x070_the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
+async fn x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
     let path = "/.well-known/oauth-authorization-server";
     let ask = app.request(Method::GET, path);
     let ask = ask
@@ -44,6 +44,20 @@ async fn x070_the_metadata_lists_only_what_works_whatever_the_host(app: TestApp)
     assert_eq!(answer.json["response_types_supported"], json!(["none"]));
     assert_eq!(answer.json.get("authorization_endpoint"), None);
     assert!(!String::from_utf8_lossy(&answer.body).contains("evil"));
+    let members = answer.json.as_object().unwrap();
+    for (name, value) in members {
+        let list = value.as_array();
+        assert!(list.is_none_or(|list| !list.is_empty()), "{name}");
+        let unsigned = list.is_some_and(|list| list.contains(&json!("none")));
+        assert!(!name.ends_with("_alg_values_supported") || !unsigned);
+    }
+    // what has no sense without an authorization endpoint
+    for name in [
+        "code_challenge_methods_supported",
+        "authorization_response_iss_parameter_supported",
+    ] {
+        assert!(!members.contains_key(name), "{name}");
+    }
     // every endpoint that it names is there
     for (name, value) in answer.json.as_object().unwrap() {
         let Some(path) = value.as_str().and_then(|url| url.strip_prefix(ISSUER)) else {
@@ -56,7 +70,7 @@ async fn x070_the_metadata_lists_only_what_works_whatever_the_host(app: TestApp)
     }
 }
 
-async fn the_key_set_holds_no_private_part(app: TestApp) {
+async fn o111_the_key_set_holds_no_private_part(app: TestApp) {
     let answer = app.get("/.well-known/jwks.json", "").await;
     let cache = answer.is(200).header("cache-control").unwrap();
     assert!(cache.contains("max-age="), "{cache}");

@@ -32,10 +32,10 @@ macro_rules! on_both {
 }
 
 on_both![
-    every_kind_of_loss_is_refused_within_a_second,
+    x002_every_kind_of_loss_is_refused_within_a_second,
     a_gain_ends_nothing,
     a_guard_keeps_its_state_while_the_server_restarts_and_hears_what_it_missed,
-    a_guard_that_is_cut_off_refuses_when_its_state_is_too_old_and_recovers,
+    x092_a_guard_that_is_cut_off_refuses_when_its_state_is_too_old_and_recovers,
     a_guard_whose_line_is_silent_refuses_when_its_state_is_too_old,
     a_guard_told_to_go_on_goes_on_but_never_begins_blind,
     a_guard_is_never_fresher_than_its_node,
@@ -118,7 +118,7 @@ fn builder(app: &TestApp, address: &Address, client: &Credentials) -> GuardBuild
     clippy::too_many_lines,
     reason = "one list of losses, read from top to bottom"
 )]
-async fn every_kind_of_loss_is_refused_within_a_second(world: World) {
+async fn x002_every_kind_of_loss_is_refused_within_a_second(world: World) {
     let app = &world.app;
     let admin = app.admin().await.to_owned();
     let admin = admin.as_str();
@@ -262,7 +262,7 @@ async fn a_guard_keeps_its_state_while_the_server_restarts_and_hears_what_it_mis
     guard.verify(&bobs).unwrap();
 }
 
-async fn a_guard_that_is_cut_off_refuses_when_its_state_is_too_old_and_recovers(world: World) {
+async fn x092_a_guard_that_is_cut_off_refuses_when_its_state_is_too_old_and_recovers(world: World) {
     world.app.user("alice", &["user"]).await;
     let token = world.token("alice").await;
     world.address.cut();

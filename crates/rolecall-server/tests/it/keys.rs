@@ -27,7 +27,7 @@ on_both![
     x084_a_clock_that_jumps_leaves_one_key_that_signs_and_rotation_going,
     whoever_may_read_keys_may_not_rotate_them,
     lists_of_keys_come_in_pages,
-    another_algorithm_signs_once_its_key_was_published_and_tokens_of_before_stay_good,
+    o081_another_algorithm_signs_once_its_key_was_published_and_tokens_of_before_stay_good,
     secrets_and_key_pairs_never_share_a_set,
     a_copy_of_the_set_that_is_current_is_not_sent_again,
     every_rotation_stands_in_the_audit_log,
@@ -487,7 +487,7 @@ async fn lists_of_keys_come_in_pages(app: TestApp) {
     assert_eq!(paged, all);
 }
 
-async fn another_algorithm_signs_once_its_key_was_published_and_tokens_of_before_stay_good(
+async fn o081_another_algorithm_signs_once_its_key_was_published_and_tokens_of_before_stay_good(
     app: TestApp,
 ) {
     let old = app.login("admin").await;

@@ -6,14 +6,14 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp, claims, on_both};
 
 on_both![
-    unassigning_ends_the_tokens_of_that_user_alone,
+    x002_unassigning_ends_the_tokens_of_that_user_alone,
     shortening_an_assignment_is_a_loss,
     revoking_a_permission_ends_the_tokens_of_all_that_inherit_it,
     revoking_a_wildcard_is_a_loss,
     removing_a_junior_ends_the_tokens_of_the_senior_the_junior_and_below,
     deleting_a_role_ends_the_tokens_that_carry_it,
     deleting_a_permission_held_by_wildcard_is_a_loss,
-    disabling_and_deleting_a_user_end_their_tokens_alone,
+    x002_disabling_and_deleting_a_user_end_their_tokens_alone,
     a_token_narrowed_to_a_junior_ends_when_the_way_to_it_is_cut,
     a_gain_ends_no_token_and_comes_with_the_next_log_in,
     a_log_in_raises_nothing,
@@ -70,7 +70,7 @@ impl People {
     }
 }
 
-async fn unassigning_ends_the_tokens_of_that_user_alone(app: TestApp) {
+async fn x002_unassigning_ends_the_tokens_of_that_user_alone(app: TestApp) {
     let people = people(&app).await;
     app.get("/edit", &people.alice.1).await.is(200);
     app.unassign(&people.alice.0, "editor").await;
@@ -159,7 +159,7 @@ async fn deleting_a_permission_held_by_wildcard_is_a_loss(app: TestApp) {
     assert_eq!(me.texts("permissions"), ["items:write", "other:read"]);
 }
 
-async fn disabling_and_deleting_a_user_end_their_tokens_alone(app: TestApp) {
+async fn x002_disabling_and_deleting_a_user_end_their_tokens_alone(app: TestApp) {
     let people = people(&app).await;
     let path = format!("/api/users/{}", people.alice.0);
     let admin = app.admin().await;

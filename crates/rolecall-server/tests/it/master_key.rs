@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration,
 };
 
+use http::Method;
 use rolecall::SystemClock;
 use rolecall_server::StartError;
 use serde_json::json;
@@ -15,14 +16,14 @@ use crate::{
 };
 
 on_both![
-    what_a_retired_key_signed_is_refused_cached_tokens_included,
+    x009_what_a_retired_key_signed_is_refused_cached_tokens_included,
     a_key_that_is_not_in_use_cannot_be_retired,
     nobody_without_the_permission_rotates_or_retires_at_the_command_line,
     everything_opens_with_the_new_master_key_and_nothing_with_the_old,
     nodes_that_have_both_master_keys_go_on_over_the_rotation,
     a_node_that_has_only_the_old_master_key_signs_nothing_after_the_rotation,
     a_wrong_master_key_is_refused_in_words_and_changes_nothing,
-    a_rotation_of_the_master_key_that_is_killed_leaves_the_old_or_the_new,
+    x086_a_rotation_of_the_master_key_that_is_killed_leaves_the_old_or_the_new,
 ];
 
 const NEW: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff000102030405060708090a0b0c0d0e0f";
@@ -70,12 +71,22 @@ async fn only_keys_in_use_are_published(server: &Node) {
     .await;
 }
 
-async fn what_a_retired_key_signed_is_refused_cached_tokens_included(app: TestApp) {
+async fn x009_what_a_retired_key_signed_is_refused_cached_tokens_included(app: TestApp) {
     let server = app.node(|builder| builder.clock(SystemClock)).await;
     // the first key was made by a clock years ahead, which the node would put right at some moment of its own
     rotate(&server, json!({ "force": true })).await.is(200);
     let old = server.login("admin").await;
     server.get("/api/me", &old).await.is(200);
+    let api = json!({ "grants": [], "roles": ["rolecall.resource-server"] });
+    let api = app.client("api", api).await;
+    let is_active = async |token: &str| {
+        let ask = server
+            .request(Method::POST, "/introspect")
+            .form(&[("token", token)]);
+        let answer = ask.header("authorization", &api.basic()).send().await;
+        answer.is(200).json.clone()
+    };
+    assert_eq!(is_active(&old).await["active"], true);
     let next = keys_of(&server, "next").await.pop().unwrap();
     run(&app, &["key", "retire", &kid(&old)]).await;
     // at once, before any poll: nothing is signed with it any more
@@ -86,6 +97,7 @@ async fn what_a_retired_key_signed_is_refused_cached_tokens_included(app: TestAp
     })
     .await;
     server.get("/api/me", &old).await.not_valid();
+    assert_eq!(is_active(&old).await, json!({ "active": false }));
     server.get("/api/me", &new).await.is(200);
     assert_eq!(
         keys_of(&server, "active").await.as_slice(),
@@ -277,7 +289,7 @@ async fn a_wrong_master_key_is_refused_in_words_and_changes_nothing(app: TestApp
     app.restart().await.login("admin").await;
 }
 
-async fn a_rotation_of_the_master_key_that_is_killed_leaves_the_old_or_the_new(app: TestApp) {
+async fn x086_a_rotation_of_the_master_key_that_is_killed_leaves_the_old_or_the_new(app: TestApp) {
     let mut present = MASTER_KEY;
     let (old_file, new_file) = (KeyFile::of(MASTER_KEY), KeyFile::of(NEW));
     let mut outcomes = [0, 0];

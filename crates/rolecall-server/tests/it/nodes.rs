@@ -6,7 +6,7 @@ use crate::support::{PASSWORD, TestApp, eventually, on_both};
 
 on_both![
     a_token_of_one_node_is_good_at_the_other,
-    a_loss_at_one_node_reaches_the_other,
+    x092_a_loss_at_one_node_reaches_the_other,
     a_token_ended_at_one_node_writes_nothing_at_the_other_not_even_before_it_has_heard,
     a_policy_changed_at_one_node_is_the_policy_of_the_other,
     an_account_locked_or_slowed_at_one_node_is_so_at_the_other,
@@ -29,7 +29,7 @@ async fn a_token_of_one_node_is_good_at_the_other(app: TestApp) {
     );
 }
 
-async fn a_loss_at_one_node_reaches_the_other(app: TestApp) {
+async fn x092_a_loss_at_one_node_reaches_the_other(app: TestApp) {
     app.role("editor", &["items:read"]).await;
     let alice = app.user("alice", &["editor"]).await;
     app.user("bob", &["editor"]).await;

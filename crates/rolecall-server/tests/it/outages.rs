@@ -145,7 +145,7 @@ impl Apart {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_cut_off_trusts_nothing_that_is_too_old_and_recovers_by_itself() {
+async fn x092_a_node_that_is_cut_off_trusts_nothing_that_is_too_old_and_recovers_by_itself() {
     let Some(apart) = apart(OnStale::Refuse).await else {
         return;
     };
@@ -285,4 +285,23 @@ async fn a_file_that_another_program_locked_is_a_503_and_nothing_is_done_by_half
     app.unassign(&alice, "editor").await;
     app.get("/items/", &token).await.ended();
     assert_eq!(app.db.revision().await, revision + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o100_no_revocation_is_confirmed_while_the_database_is_away() {
+    let Some(apart) = apart(OnStale::Refuse).await else {
+        return;
+    };
+    let pair = apart.node.log_in("bob").await;
+    apart.proxy.cut();
+    for token in [&pair.refresh, &pair.access] {
+        let ask = apart.node.request(Method::POST, "/revoke");
+        let answer = in_time(ask.form(&[("token", token)]).send()).await;
+        unavailable(&answer);
+    }
+    apart.proxy.restore();
+    eventually("the session goes on", async || {
+        apart.node.refresh(&pair.refresh).await.status == 200
+    })
+    .await;
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::support::{Answer, Node, PASSWORD, START, TestApp, claims, on_both};
 
 on_both![
-    a_refresh_token_gives_the_next_one_and_a_new_access_token,
+    o035_a_refresh_token_gives_the_next_one_and_a_new_access_token,
     o036_a_token_used_before_ends_the_session_and_its_access_tokens,
     a_lost_answer_is_given_again_within_the_grace_and_audited,
     o037_the_grace_is_only_for_the_immediate_predecessor,
@@ -22,12 +22,12 @@ on_both![
     o043_an_idle_session_has_ended,
     o044_no_session_outlives_its_absolute_limit,
     o045_a_user_who_may_not_log_in_may_not_refresh,
-    the_own_session_goes_on_after_a_password_change_and_no_other,
+    o046_the_own_session_goes_on_after_a_password_change_and_no_other,
     o047_fifty_refreshes_at_once_on_two_nodes_leave_one_successor,
     a_session_is_refreshed_for_the_audience_of_its_log_in_only,
     o050_neither_token_nor_secret_stands_in_the_database,
     a_new_era_ends_every_refresh_token,
-    a_session_goes_on_after_a_restart_and_on_another_node,
+    x094_a_session_goes_on_after_a_restart_and_on_another_node,
 ];
 
 const GRACE: Duration = Duration::from_secs(30);
@@ -70,7 +70,7 @@ impl Node {
     }
 }
 
-async fn a_refresh_token_gives_the_next_one_and_a_new_access_token(app: TestApp) {
+async fn o035_a_refresh_token_gives_the_next_one_and_a_new_access_token(app: TestApp) {
     app.user("alice", &["user"]).await;
     let first = app.log_in("alice").await;
     app.pass(Duration::from_mins(31));
@@ -300,7 +300,7 @@ async fn o045_a_user_who_may_not_log_in_may_not_refresh(app: TestApp) {
     app.refresh(&pair.refresh).await.oauth(400, "invalid_grant");
 }
 
-async fn the_own_session_goes_on_after_a_password_change_and_no_other(app: TestApp) {
+async fn o046_the_own_session_goes_on_after_a_password_change_and_no_other(app: TestApp) {
     app.user("alice", &[]).await;
     let (own, other) = (app.log_in("alice").await, app.log_in("alice").await);
     let body = serde_json::json!({ "current_password": PASSWORD, "new_password": "another horse battery staple" });
@@ -373,7 +373,7 @@ async fn a_new_era_ends_every_refresh_token(app: TestApp) {
     app.refresh(&pair.refresh).await.oauth(400, "invalid_grant");
 }
 
-async fn a_session_goes_on_after_a_restart_and_on_another_node(app: TestApp) {
+async fn x094_a_session_goes_on_after_a_restart_and_on_another_node(app: TestApp) {
     app.user("alice", &[]).await;
     let first = app.log_in("alice").await;
     let app = app.restart().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rolecall_server::StartError;
 
+use crate::refresh::Pair;
 use crate::support::{MASTER_KEY, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
@@ -11,7 +12,8 @@ on_both![
     a_restart_makes_no_second_administrator_key_or_era,
     another_master_key_is_refused,
     a_database_of_a_newer_server_is_refused,
-    failures_outlive_the_process,
+    x094_failures_outlive_the_process,
+    x094_a_restart_forgets_neither_the_grace_nor_a_token_that_was_used,
     a_longer_lifetime_is_remembered_for_floors,
 ];
 
@@ -68,7 +70,7 @@ async fn a_database_of_a_newer_server_is_refused(app: TestApp) {
     assert!(refused.contains("newer rolecall"), "{refused}");
 }
 
-async fn failures_outlive_the_process(app: TestApp) {
+async fn x094_failures_outlive_the_process(app: TestApp) {
     for _ in 0..5 {
         app.password_grant("admin", WRONG).await.wrong_password();
     }
@@ -131,4 +133,20 @@ async fn postgresql_without_a_master_key_is_refused() {
     };
     let refused = rolecall_server::Embedded::open(&db.url).await;
     assert!(matches!(refused.err(), Some(StartError::NoMasterKey)));
+}
+
+async fn x094_a_restart_forgets_neither_the_grace_nor_a_token_that_was_used(app: TestApp) {
+    app.user("alice", &[]).await;
+    let first = app.log_in("alice").await;
+    let second = Pair::of(&app.refresh(&first.refresh).await);
+    let app = app.restart().await;
+    let again = Pair::of(&app.refresh(&first.refresh).await);
+    assert_eq!(again.refresh, second.refresh, "the same successor");
+    let third = Pair::of(&app.refresh(&second.refresh).await);
+    let app = app.restart().await;
+    for used in [&first, &third] {
+        let refused = app.refresh(&used.refresh).await;
+        refused.oauth(400, "invalid_grant");
+    }
+    app.get("/api/me", &third.access).await.ended();
 }

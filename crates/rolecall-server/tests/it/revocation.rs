@@ -21,6 +21,7 @@ on_both![
     o102_an_active_token_is_described_as_issued,
     o103_what_is_not_active_is_told_nothing_more,
     o104_a_token_for_somebody_else_is_not_active,
+    o105_introspection_finds_a_token_under_any_hint,
     o106_nothing_is_read_from_a_query,
 ];
 
@@ -313,4 +314,15 @@ async fn o106_nothing_is_read_from_a_query(app: TestApp) {
         .await
         .oauth(400, "invalid_request");
     app.get("/api/me", &pair.access).await.is(200);
+}
+
+async fn o105_introspection_finds_a_token_under_any_hint(app: TestApp) {
+    app.user("alice", &[]).await;
+    let server = resource_server(&app).await;
+    let token = app.login("alice").await;
+    for hint in ["access_token", "refresh_token", "pizza", ""] {
+        let form = [("token", token.as_str()), ("token_type_hint", hint)];
+        let seen = app.form_as(&server, "/introspect", &form).send().await;
+        assert_eq!(seen.is(200).json["active"], true, "{hint}");
+    }
 }

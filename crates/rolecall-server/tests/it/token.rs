@@ -5,23 +5,25 @@ use http::Method;
 use crate::support::{Answer, PASSWORD, TestApp, WRONG, claims, on_both};
 
 on_both![
-    a_good_request_is_answered_as_the_tutorial_answers_it,
-    no_other_method_gets_a_token,
-    parameters_in_the_query_are_not_read,
-    a_body_that_is_no_form_gets_no_token,
-    a_grant_type_that_is_missing_or_unknown_is_refused,
-    a_parameter_sent_twice_is_refused,
-    an_unknown_or_empty_parameter_changes_nothing,
-    a_hostile_value_is_never_echoed,
-    a_user_name_and_password_beyond_ascii_are_read_as_utf_8,
-    no_two_tokens_are_alike,
-    a_client_that_is_not_registered_is_refused_before_anything_is_counted,
+    o009_a_good_request_is_answered_as_the_tutorial_answers_it,
+    o001_no_other_method_gets_a_token,
+    o002_parameters_in_the_query_are_not_read,
+    o003_a_body_that_is_no_form_gets_no_token,
+    o029_a_user_name_or_password_that_is_missing_is_refused,
+    o010_no_answer_of_the_token_endpoint_may_be_kept,
+    o004_o005_a_grant_type_that_is_missing_or_unknown_is_refused,
+    o006_a_parameter_sent_twice_is_refused,
+    o007_o008_an_unknown_or_empty_parameter_changes_nothing,
+    o011_a_hostile_value_is_never_echoed,
+    o013_a_user_name_and_password_beyond_ascii_are_read_as_utf_8,
+    o014_no_two_tokens_are_alike,
+    o022_a_client_that_is_not_registered_is_refused_before_anything_is_counted,
     empty_client_credentials_mean_no_client,
-    x015_a_wrong_log_in_tells_nobody_what_was_wrong,
+    x015_o027_o028_a_wrong_log_in_tells_nobody_what_was_wrong,
     a_refused_log_in_opens_no_session,
     a_password_that_must_change_gives_no_token,
-    a_scope_beyond_the_subject_is_refused_and_opens_no_session,
-    x054_a_malformed_scope_is_refused,
+    o032_a_scope_beyond_the_subject_is_refused_and_opens_no_session,
+    x054_o034_a_malformed_scope_is_refused,
     a_tenant_is_refused_until_there_are_some,
     x028_a_password_is_never_cut_or_trimmed_or_folded,
 ];
@@ -35,7 +37,7 @@ async fn send_form(app: &TestApp, body: impl Into<axum::body::Body>) -> Answer {
 
 const GOOD: &str = "grant_type=password&username=admin&password=correct+horse+battery+staple";
 
-async fn a_good_request_is_answered_as_the_tutorial_answers_it(app: TestApp) {
+async fn o009_a_good_request_is_answered_as_the_tutorial_answers_it(app: TestApp) {
     let answer = send_form(&app, GOOD).await;
     answer.is(200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -52,7 +54,7 @@ async fn a_good_request_is_answered_as_the_tutorial_answers_it(app: TestApp) {
     assert_eq!(app.db.count("sessions").await, 1);
 }
 
-async fn no_other_method_gets_a_token(app: TestApp) {
+async fn o001_no_other_method_gets_a_token(app: TestApp) {
     for method in [
         "GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
     ] {
@@ -66,7 +68,7 @@ async fn no_other_method_gets_a_token(app: TestApp) {
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn parameters_in_the_query_are_not_read(app: TestApp) {
+async fn o002_parameters_in_the_query_are_not_read(app: TestApp) {
     let ask = app.request(Method::POST, format_args!("/token?{GOOD}"));
     let answer = ask
         .raw("application/x-www-form-urlencoded", "")
@@ -86,7 +88,7 @@ async fn parameters_in_the_query_are_not_read(app: TestApp) {
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn a_body_that_is_no_form_gets_no_token(app: TestApp) {
+async fn o003_a_body_that_is_no_form_gets_no_token(app: TestApp) {
     let json = format!(r#"{{"grant_type":"password","username":"admin","password":"{PASSWORD}"}}"#);
     let multipart =
         "--x\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--x--\r\n";
@@ -108,7 +110,7 @@ async fn a_body_that_is_no_form_gets_no_token(app: TestApp) {
         .is(200);
 }
 
-async fn a_grant_type_that_is_missing_or_unknown_is_refused(app: TestApp) {
+async fn o004_o005_a_grant_type_that_is_missing_or_unknown_is_refused(app: TestApp) {
     let rest = "username=admin&password=correct+horse+battery+staple";
     for missing in ["", "grant_type", "grant_type="] {
         let answer = send_form(&app, format!("{missing}&{rest}")).await;
@@ -127,16 +129,48 @@ async fn a_grant_type_that_is_missing_or_unknown_is_refused(app: TestApp) {
         answer.oauth(400, "unsupported_grant_type");
         assert_eq!(answer.header("www-authenticate"), None);
     }
-    for missing in ["username=", "username", "a=b"] {
-        let body = format!("grant_type=password&{missing}&password=x");
-        send_form(&app, body).await.oauth(400, "invalid_request");
+}
+
+async fn o029_a_user_name_or_password_that_is_missing_is_refused(app: TestApp) {
+    for missing in [
+        "username=&password=x",
+        "username&password=x",
+        "password=x",
+        "username=admin&password=",
+        "username=admin",
+        "",
+    ] {
+        let answer = send_form(&app, format!("grant_type=password&{missing}")).await;
+        answer.oauth(400, "invalid_request");
     }
-    let body = "grant_type=password&username=admin&password=";
-    send_form(&app, body).await.oauth(400, "invalid_request");
     assert_eq!(app.db.count("login_failures").await, 0);
 }
 
-async fn a_parameter_sent_twice_is_refused(app: TestApp) {
+async fn o010_no_answer_of_the_token_endpoint_may_be_kept(app: TestApp) {
+    let wrong = "grant_type=password&username=admin&password=wrong";
+    for (status, body) in [
+        (200, GOOD),
+        (400, "grant_type=foo"),
+        (400, ""),
+        (401, "grant_type=client_credentials"),
+        (401, wrong),
+    ] {
+        let answer = send_form(&app, body).await;
+        assert_eq!(answer.is(status).header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("pragma"), Some("no-cache"), "{body}");
+    }
+    let mut slowed = send_form(&app, wrong).await;
+    for _ in 0..10 {
+        slowed = send_form(&app, wrong).await;
+    }
+    let too_large = send_form(&app, vec![b'x'; 4 << 20]).await;
+    let wrong_method = app.get("/token", "").await;
+    for (status, answer) in [(429, slowed), (413, too_large), (405, wrong_method)] {
+        assert_eq!(answer.is(status).header("cache-control"), Some("no-store"));
+    }
+}
+
+async fn o006_a_parameter_sent_twice_is_refused(app: TestApp) {
     for again in [
         "grant_type=password",
         "username=admin",
@@ -146,6 +180,7 @@ async fn a_parameter_sent_twice_is_refused(app: TestApp) {
         "scope=&scope=",
         "client_id=&client_id=",
         "audience=a&audience=a",
+        "refresh_token=a&refresh_token=b",
     ] {
         let answer = send_form(&app, format!("{GOOD}&{again}")).await;
         answer.oauth(400, "invalid_request");
@@ -153,7 +188,7 @@ async fn a_parameter_sent_twice_is_refused(app: TestApp) {
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn an_unknown_or_empty_parameter_changes_nothing(app: TestApp) {
+async fn o007_o008_an_unknown_or_empty_parameter_changes_nothing(app: TestApp) {
     let fields = "&f=x".repeat(5_000);
     for more in [
         "&foo=bar",
@@ -171,7 +206,7 @@ async fn an_unknown_or_empty_parameter_changes_nothing(app: TestApp) {
     }
 }
 
-async fn a_hostile_value_is_never_echoed(app: TestApp) {
+async fn o011_a_hostile_value_is_never_echoed(app: TestApp) {
     let long = "x".repeat(10_000);
     let values = [
         "canary\"\\canary",
@@ -210,7 +245,7 @@ async fn a_hostile_value_is_never_echoed(app: TestApp) {
     }
 }
 
-async fn a_user_name_and_password_beyond_ascii_are_read_as_utf_8(app: TestApp) {
+async fn o013_a_user_name_and_password_beyond_ascii_are_read_as_utf_8(app: TestApp) {
     let password = "a+b c%d ü & = 🦀 long";
     let body = serde_json::json!({ "username": "jürgen", "password": password });
     app.post("/register", "", body).await.is(201);
@@ -226,7 +261,7 @@ async fn a_user_name_and_password_beyond_ascii_are_read_as_utf_8(app: TestApp) {
     }
 }
 
-async fn no_two_tokens_are_alike(app: TestApp) {
+async fn o014_no_two_tokens_are_alike(app: TestApp) {
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..5 {
         let claims = claims(&app.login("admin").await);
@@ -236,9 +271,19 @@ async fn no_two_tokens_are_alike(app: TestApp) {
         assert!(seen.insert(jti));
         assert!(seen.insert(claims["sid"].as_str().unwrap().to_owned()));
     }
+    let worker = app.client("worker", serde_json::json!({})).await;
+    for _ in 0..1_000 {
+        let claims = claims(&app.act_as(&worker).await);
+        assert!(seen.insert(claims["jti"].as_str().unwrap().to_owned()));
+    }
+    let mut refresh = app.log_in("admin").await.refresh;
+    for _ in 0..100 {
+        refresh = app.refresh(&refresh).await.is(200).text("refresh_token");
+        assert!(seen.insert(refresh.clone()));
+    }
 }
 
-async fn a_client_that_is_not_registered_is_refused_before_anything_is_counted(app: TestApp) {
+async fn o022_a_client_that_is_not_registered_is_refused_before_anything_is_counted(app: TestApp) {
     let ask = || app.request(Method::POST, "/token");
     let good = [
         ("grant_type", "password"),
@@ -291,7 +336,7 @@ async fn empty_client_credentials_mean_no_client(app: TestApp) {
     ask.form(&good).send().await.is(200);
 }
 
-async fn x015_a_wrong_log_in_tells_nobody_what_was_wrong(app: TestApp) {
+async fn x015_o027_o028_a_wrong_log_in_tells_nobody_what_was_wrong(app: TestApp) {
     let admin = app.admin().await;
     let alice = app.user("alice", &[]).await;
     let body = serde_json::json!({ "username": "nopassword" });
@@ -371,7 +416,7 @@ async fn a_password_that_must_change_gives_no_token(app: TestApp) {
     assert_eq!(app.db.number(&sql).await, 0);
 }
 
-async fn a_scope_beyond_the_subject_is_refused_and_opens_no_session(app: TestApp) {
+async fn o032_a_scope_beyond_the_subject_is_refused_and_opens_no_session(app: TestApp) {
     app.role("reader", &["items:read"]).await;
     app.role("editor", &["items:write"]).await;
     app.user("alice", &["reader"]).await;
@@ -394,7 +439,7 @@ async fn a_scope_beyond_the_subject_is_refused_and_opens_no_session(app: TestApp
     assert_eq!(answer.is(200).text("scope"), "items:read");
 }
 
-async fn x054_a_malformed_scope_is_refused(app: TestApp) {
+async fn x054_o034_a_malformed_scope_is_refused(app: TestApp) {
     let many = vec!["items:read"; 4_000].join(" ");
     for bad in [
         "items:read  items:write",

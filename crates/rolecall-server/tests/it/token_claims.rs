@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 use crate::support::{ISSUER, PASSWORD, START, TestApp, claims, on_both, part};
 
 on_both![
-    a_token_holds_what_rfc_9068_asks_for_and_no_more,
-    inherited_roles_and_wildcards_are_written_out,
+    o080_o082_a_token_holds_what_rfc_9068_asks_for_and_no_more,
+    o033_o083_inherited_roles_and_wildcards_are_written_out,
     permissions_alone_cut_the_scope_and_leave_the_roles,
     a_role_alone_makes_that_role_active_and_no_other,
     roles_and_permissions_together_give_the_intersection,
     a_narrowed_token_cannot_change_the_account,
-    the_issuer_is_an_audience_by_either_name,
-    an_audience_that_does_not_exist_is_refused,
+    o084_the_issuer_is_an_audience_by_either_name,
+    o084_an_audience_that_does_not_exist_is_refused,
     a_token_never_outlives_the_assignment_it_rests_on,
     an_assignment_that_has_not_begun_or_is_about_to_end_gives_nothing,
     a_token_too_long_loses_its_scope_but_never_what_was_asked_for,
 ];
 
-async fn a_token_holds_what_rfc_9068_asks_for_and_no_more(app: TestApp) {
+async fn o080_o082_a_token_holds_what_rfc_9068_asks_for_and_no_more(app: TestApp) {
     let id = app.user("alice", &["user"]).await;
     let token = app.login("alice").await;
     let header = part(&token, 0);
@@ -61,7 +61,7 @@ fn roles(claims: &Value) -> Vec<&str> {
     roles.iter().map(|role| role.as_str().unwrap()).collect()
 }
 
-async fn inherited_roles_and_wildcards_are_written_out(app: TestApp) {
+async fn o033_o083_inherited_roles_and_wildcards_are_written_out(app: TestApp) {
     editors(&app).await;
     let token = app.login("alice").await;
     let claims = claims(&token);
@@ -146,7 +146,7 @@ async fn a_narrowed_token_cannot_change_the_account(app: TestApp) {
     app.login("alice").await;
 }
 
-async fn the_issuer_is_an_audience_by_either_name(app: TestApp) {
+async fn o084_the_issuer_is_an_audience_by_either_name(app: TestApp) {
     for name in ["audience", "resource"] {
         let form = [
             ("grant_type", "password"),
@@ -160,7 +160,7 @@ async fn the_issuer_is_an_audience_by_either_name(app: TestApp) {
     }
 }
 
-async fn an_audience_that_does_not_exist_is_refused(app: TestApp) {
+async fn o084_an_audience_that_does_not_exist_is_refused(app: TestApp) {
     let good = [
         ("grant_type", "password"),
         ("username", "admin"),

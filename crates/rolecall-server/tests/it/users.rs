@@ -16,7 +16,7 @@ on_both![
     deleting_is_idempotent_and_takes_the_relations_along,
     what_acts_on_an_unknown_user_is_not_found,
     x033_an_administrator_never_learns_a_lasting_password,
-    logging_out_everywhere_ends_tokens_and_not_the_account,
+    x003_logging_out_everywhere_ends_tokens_and_not_the_account,
     a_password_that_must_be_changed_must_still_be_after_disabling_and_enabling,
 ];
 
@@ -240,7 +240,7 @@ async fn x033_an_administrator_never_learns_a_lasting_password(app: TestApp) {
     assert_eq!(app.db.number(&sql).await, 0);
 }
 
-async fn logging_out_everywhere_ends_tokens_and_not_the_account(app: TestApp) {
+async fn x003_logging_out_everywhere_ends_tokens_and_not_the_account(app: TestApp) {
     let id = app.user("alice", &[]).await;
     let tokens = [app.login("alice").await, app.login("alice").await];
     app.delete(format_args!("/api/users/{id}/sessions"), app.admin().await)

@@ -45,7 +45,7 @@ fn app(issuer: &TestIssuer) -> axum::Router {
 }
 
 #[tokio::test]
-async fn no_token_is_401_without_an_error_in_the_challenge() {
+async fn o086_no_token_is_401_without_an_error_in_the_challenge() {
     let issuer = TestIssuer::new();
     let answer = crate::get(&app(&issuer), "/items/", None).await;
     assert_eq!(answer.status, 401);
@@ -61,7 +61,7 @@ async fn no_token_is_401_without_an_error_in_the_challenge() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_valid_is_401_and_says_nothing_about_why() {
+async fn o087_a_token_that_is_not_valid_is_401_and_says_nothing_about_why() {
     let issuer = TestIssuer::new();
     let other = TestIssuer::new();
     for token in [
@@ -101,7 +101,7 @@ async fn an_expired_token_is_told_to_refresh() {
 }
 
 #[tokio::test]
-async fn two_credentials_are_400_even_if_both_are_good() {
+async fn o089_two_credentials_are_400_even_if_both_are_good() {
     let issuer = TestIssuer::new();
     let credential = admin(&issuer).unwrap();
     let request = Request::get("/items/")
@@ -119,7 +119,7 @@ async fn two_credentials_are_400_even_if_both_are_good() {
 }
 
 #[tokio::test]
-async fn a_known_caller_without_the_role_is_403_and_learns_what_is_lacking() {
+async fn o088_a_known_caller_without_the_role_is_403_and_learns_what_is_lacking() {
     let issuer = TestIssuer::new();
     let answer = crate::get(&app(&issuer), "/items/?secret=1", user(&issuer)).await;
     assert_eq!(answer.status, 403);
@@ -193,7 +193,7 @@ async fn an_optional_token_may_be_absent_but_not_bad() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_query_or_the_body_is_not_looked_at() {
+async fn o090_a_token_in_the_query_or_the_body_is_not_looked_at() {
     let issuer = TestIssuer::new();
     let token = issuer.token("boss").role::<role::Admin>().sign();
     let app = app(&issuer);
@@ -253,6 +253,47 @@ async fn a_very_long_token_is_refused_like_any_other() {
             );
         }
     }
+}
+
+#[test]
+fn o092_no_challenge_says_a_thing_twice_or_holds_a_character_that_it_may_not() {
+    let forbidden = |scope: &str| Denial::Forbidden {
+        scope: Some(scope.to_owned()),
+    };
+    let mut challenges = 0;
+    for denial in [
+        Denial::NotAuthenticated,
+        Denial::InvalidToken,
+        Denial::EndedToken,
+        Denial::TwoCredentials,
+        Denial::Forbidden { scope: None },
+        forbidden("role:admin items:read"),
+        forbidden("items:\"read\", error=\"none"),
+        forbidden("items:\\read\r\nX-Other: 1"),
+        Denial::Unavailable,
+        Denial::Unguarded,
+    ] {
+        let Some(challenge) = denial.challenge() else {
+            continue;
+        };
+        challenges += 1;
+        let text = challenge.to_str().unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        let parameters = text.strip_prefix("Bearer").unwrap().trim();
+        for parameter in parameters.split(", ").filter(|one| !one.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap();
+            assert!(
+                ["realm", "scope", "error", "error_description"].contains(&name),
+                "{text}"
+            );
+            assert!(seen.insert(name), "{text}");
+            let value = value.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+            // RFC 6750 section 3
+            let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+            assert!(value.chars().all(allowed), "{text}");
+        }
+    }
+    assert_eq!(challenges, 8);
 }
 
 proptest::proptest! {

@@ -37,7 +37,7 @@ fn a_token_ends_while_it_is_cached() {
 }
 
 #[test]
-fn a_key_that_is_taken_away_ends_its_cached_tokens() {
+fn x009_a_key_that_is_taken_away_ends_its_cached_tokens() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();
     let token = issuer.token("alice").sign();

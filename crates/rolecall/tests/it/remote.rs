@@ -181,7 +181,7 @@ async fn a_guard_without_a_feed_ignores_revision_and_era() {
 }
 
 #[tokio::test]
-async fn keys_that_rotate_are_found_and_one_that_is_gone_is_refused() {
+async fn x009_keys_that_rotate_are_found_and_one_that_is_gone_is_refused() {
     let issuer = Issuer::new().await;
     let guard = issuer.loaded().await;
     let old = issuer.token();
@@ -200,7 +200,7 @@ async fn keys_that_rotate_are_found_and_one_that_is_gone_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_keys_do_not_make_the_guard_ask_again_and_again() {
+async fn x008_unknown_keys_do_not_make_the_guard_ask_again_and_again() {
     let issuer = Issuer::new().await;
     let guard = issuer.loaded().await;
     assert_eq!(issuer.key_requests(), 1);
@@ -224,7 +224,7 @@ async fn unknown_keys_do_not_make_the_guard_ask_again_and_again() {
 }
 
 #[tokio::test]
-async fn the_last_good_keys_are_kept_whatever_comes_after() {
+async fn x007_the_last_good_keys_are_kept_whatever_comes_after() {
     let issuer = Issuer::new().await;
     let guard = issuer.loaded().await;
     let token = issuer.token();
@@ -261,7 +261,7 @@ async fn the_last_good_keys_are_kept_whatever_comes_after() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_for_us_are_passed_over() {
+async fn x007_keys_that_are_not_for_us_are_passed_over() {
     let issuer = Issuer::new().await;
     let own = issuer.tokens.key().public_jwk().unwrap();
     let rsa = json!({ "kty": "RSA", "kid": "enc", "use": "enc", "alg": "RSA-OAEP", "n": "AQAB", "e": "AQAB" });
@@ -287,7 +287,7 @@ async fn an_issuer_that_only_speaks_openid_connect_is_found() {
 
 /// Each of these has the issuer's own keys to offer, so that only the fault keeps the guard from them.
 #[tokio::test]
-async fn a_hostile_issuer_never_makes_the_guard_accept() {
+async fn x007_a_hostile_issuer_never_makes_the_guard_accept() {
     type Hostile = fn(&str, &str, &str) -> Response;
     let issuer = Issuer::new().await;
     let hostile: [(&str, Hostile); 9] = [
@@ -352,7 +352,7 @@ fn endless() -> Response {
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_makes_no_request_wait() {
+async fn x007_an_issuer_that_hangs_makes_no_request_wait() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = Issuer::new().await;
     let url = format!("http://{}", listener.local_addr().unwrap());

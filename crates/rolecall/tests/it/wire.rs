@@ -62,7 +62,7 @@ fn wire() -> Wire {
 }
 
 #[tokio::test]
-async fn spellings_of_the_header_that_are_right_let_in_and_the_others_do_not() {
+async fn o091_spellings_of_the_header_that_are_right_let_in_and_the_others_do_not() {
     let Wire { app, good } = wire();
     let line = |name: &str, value: &str| format!("{name}: {value}").into_bytes();
     let bearer = format!("Bearer {good}");

@@ -198,7 +198,7 @@ fn claim_iss_array_that_contains_the_issuer_is_refused() {
 }
 
 #[test]
-fn claim_aud_of_another_is_refused() {
+fn x004_o093_claim_aud_of_another_is_refused() {
     for aud in [
         json!("https://other.example"),
         json!("https://api.exampl"),

@@ -45,7 +45,7 @@ fn jwk_header_key_is_never_used() {
 }
 
 #[test]
-fn jku_and_x5u_headers_open_no_connection() {
+fn x001_jku_and_x5u_headers_open_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());

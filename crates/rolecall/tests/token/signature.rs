@@ -162,7 +162,7 @@ fn sig_of_another_token_is_refused() {
 /// The twin (r, n - s) verifies, as RFC 7518 has it: what must not differ is what it says. Whoever
 /// revokes a token does so by its `jti`, which the twin shares.
 #[test]
-fn sig_malleable_twin_is_the_same_token_to_the_last_claim() {
+fn x006_sig_malleable_twin_is_the_same_token_to_the_last_claim() {
     let twin = |bytes: Vec<u8>| {
         let (r, s) = bytes.split_at(32);
         let (mut difference, mut borrow) = ([0; 32], 0);

@@ -50,7 +50,7 @@ fn is_accepted(case: &Value) -> bool {
 }
 
 #[test]
-fn every_case_is_answered_as_a_strict_verifier_must() {
+fn x001_every_case_is_answered_as_a_strict_verifier_must() {
     let Some(file) = read("jws_flat.json", "every case of jws_flat.json") else {
         return;
     };

@@ -198,7 +198,7 @@ async fn x016_every_failed_log_in_costs_exactly_one_hash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x019_a_hundred_failures_are_evaluated_however_many_addresses_they_come_from() {
+async fn x019_o031_a_hundred_failures_are_evaluated_however_many_addresses_they_come_from() {
     let server = Server::start().await;
     let app = server.embedded.app();
     let attempt = async |number: u32, password: &str| {

@@ -35,7 +35,7 @@ async fn token(server: &Embedded) -> String {
 }
 
 #[tokio::test]
-async fn the_process_that_retires_a_key_refuses_its_tokens_before_it_returns() {
+async fn x009_the_process_that_retires_a_key_refuses_its_tokens_before_it_returns() {
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Hs256] {
         let server = open(algorithm).await;
         let (app, guard) = (server.app(), server.guard());

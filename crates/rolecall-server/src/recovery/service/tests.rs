@@ -78,7 +78,7 @@ async fn restored(folder: &Path, from: &Path, force: bool) -> Result<u64, Recove
 }
 
 #[tokio::test]
-async fn no_token_of_before_lives_after_a_restore_and_everybody_can_log_in_again() {
+async fn x095_no_token_of_before_lives_after_a_restore_and_everybody_can_log_in_again() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("rolecall.db");
     let app = open(&database).await;

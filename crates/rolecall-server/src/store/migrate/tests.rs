@@ -45,7 +45,7 @@ async fn look_into(copy: &Path) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy() {
+async fn x086_a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy() {
     let folder = tempfile::tempdir().unwrap();
     let (pool, path) = sqlite_file(&folder).await;
     sqlite_by(&pool, &path, BEFORE).await.unwrap();
@@ -84,7 +84,7 @@ async fn postgres_database(name: &str) -> Option<PgConnectOptions> {
 }
 
 #[tokio::test]
-async fn a_migration_that_breaks_off_changes_nothing_in_postgresql() {
+async fn x086_a_migration_that_breaks_off_changes_nothing_in_postgresql() {
     let Some(options) = postgres_database("breaks_off").await else {
         return;
     };

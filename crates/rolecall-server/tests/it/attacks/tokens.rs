@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
+use serde_json::json;
 
-use crate::support::{TestApp, on_both};
+use crate::{
+    clients::Credentials,
+    support::{Node, TestApp, claims, on_both},
+};
 
 on_both![
+    x005_o079_o085_no_secret_of_one_kind_passes_for_another,
+    x006_the_twin_of_a_revoked_token_is_revoked_too,
     x011_no_spelling_of_a_path_is_a_route_without_its_guard,
     x012_no_method_gets_around_the_guard,
     x014_without_its_state_the_guard_lets_nobody_in,
@@ -97,4 +104,87 @@ async fn x014_without_its_state_the_guard_lets_nobody_in(app: TestApp) {
         app.get("/api/me", token).await.status == 200
     })
     .await;
+}
+
+async fn x005_o079_o085_no_secret_of_one_kind_passes_for_another(app: TestApp) {
+    app.user("alice", &["user"]).await;
+    let bob = app.user("bob", &[]).await;
+    let worker = app.client("worker", json!({})).await;
+    let pair = app.log_in("alice").await;
+    let path = format!("/api/users/{bob}/reset");
+    let reset = app.post(path, app.admin().await, json!({})).await;
+    let reset = reset.is(200).text("reset_code");
+    let held = claims(&pair.access);
+    let id = |name: &str| held[name].as_str().unwrap().to_owned();
+    let (access, refresh, secret) = (pair.access, pair.refresh, worker.secret);
+    let others = [id("jti"), id("sid"), id("sub"), worker.id.clone()];
+    let revision = app.db.revision().await;
+    let all = [&access, &refresh, &reset, &secret].into_iter();
+    for (number, value) in all.chain(&others).enumerate() {
+        if *value != access {
+            app.get("/api/me", value).await.not_valid();
+        }
+        if *value != refresh {
+            let answer = app.refresh(value).await;
+            answer.oauth(400, "invalid_grant");
+        }
+        let code = [("grant_type", "authorization_code"), ("code", value)];
+        app.token(&code).await.oauth(400, "unsupported_grant_type");
+        app.password_grant("alice", value).await.wrong_password();
+        let body = json!({ "username": "alice", "current_password": value, "new_password": "another horse battery" });
+        app.post("/password", "", body).await.wrong_password();
+        app.forgive().await;
+        if *value != secret {
+            let pretended = Credentials {
+                id: worker.id.clone(),
+                secret: value.clone(),
+            };
+            let form = [("grant_type", "client_credentials")];
+            let ask = app.form_as(&pretended, "/token", &form);
+            let answer = ask.from(&format!("192.0.2.{number}")).send().await;
+            answer.oauth(401, "invalid_client");
+        }
+    }
+    assert_eq!(app.db.revision().await, revision, "nothing was changed");
+    app.get("/api/me", &access).await.is(200);
+    app.refresh(&refresh).await.is(200);
+}
+
+/// The order of P-256 (FIPS 186-4 D.1.2.3), big endian.
+const ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
+/// The same token with the other signature that verifies: (r, n - s).
+fn twin(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut borrow = 0;
+    for place in (0..32).rev() {
+        let value = i16::from(ORDER[place]) - i16::from(bytes[32 + place]) - borrow;
+        borrow = i16::from(value < 0);
+        bytes[32 + place] = u8::try_from(value.rem_euclid(256)).unwrap();
+    }
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+async fn x006_the_twin_of_a_revoked_token_is_revoked_too(app: TestApp) {
+    app.user("alice", &[]).await;
+    let revoke = async |node: &Node, token: &str| {
+        let ask = node.request(Method::POST, "/revoke");
+        ask.form(&[("token", token)]).send().await.is(200);
+    };
+    let (one, two) = (app.login("alice").await, app.login("alice").await);
+    for token in [&one, &two] {
+        assert_ne!(&twin(token), token);
+        // both signatures are right (RFC 7518 section 3.4): what counts is what they sign
+        app.get("/api/me", &twin(token)).await.is(200);
+    }
+    revoke(&app, &one).await;
+    revoke(&app, &twin(&two)).await;
+    for token in [&one, &two] {
+        app.get("/api/me", token).await.ended();
+        app.get("/api/me", &twin(token)).await.ended();
+    }
 }
