@@ -215,3 +215,19 @@ def test_a_node_program_verifies_the_token_through_the_jwk_set(bob):
     header, payload, signature = bob.access_token.split(".")
     touched = run(f"{header}.{payload}.{signature[:-6]}AAAAAA")
     assert touched.returncode == 1, touched.stdout
+
+
+def test_o025_the_password_grant_that_is_off_is_refused_and_not_offered():
+    with programs.serve(ROLECALL_OAUTH__PASSWORD_GRANT="off") as server:
+        added = server.run("user", "add", "alice", "--password-stdin", text=f"{programs.PASSWORD}\n")
+        assert added.returncode == 0, added.stderr
+        client = server.run("client", "add", "front", "--grant", "password", "--json")
+        assert client.returncode == 0, client.stderr
+        client = json.loads(client.stdout)
+        anyone = api.Caller(server.url)
+        is_oauth_error(anyone.token("alice"), 400, "unsupported_grant_type")
+        known = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
+        is_oauth_error(anyone.token("alice", **known), 400, "unauthorized_client")
+        metadata = anyone.get("/.well-known/oauth-authorization-server").json()
+        assert "password" not in metadata["grant_types_supported"]
+        assert "refresh_token" in metadata["grant_types_supported"]

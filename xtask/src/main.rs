@@ -13,6 +13,8 @@ mod checks;
 mod clients;
 mod fuzz;
 mod install;
+#[cfg(test)]
+mod oauth;
 mod report;
 #[cfg(test)]
 mod sources;
