@@ -18,7 +18,7 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 use crate::{
     accounts,
     app::App,
-    audit, clients, docs, document,
+    audit, clients, decisions, docs, document,
     error::{ApiError, FieldError},
     feed, forward_auth, health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
@@ -41,6 +41,7 @@ rolecall::permissions! {
         ReadKeys = "rolecall.keys:read",
         RotateKeys = "rolecall.keys:rotate",
         ReadFeed = "rolecall.feed:read",
+        ReadDecisions = "rolecall.decisions:read",
     }
 }
 
@@ -237,6 +238,8 @@ fn mounted(guard: Guard) -> Api {
         roles::permission_handlers::list_permissions,
         roles::permission_handlers::create_permission,
         roles::permission_handlers::delete_permission,
+        decisions::handlers::decide,
+        decisions::handlers::explain_refusal,
         keys::handlers::list_keys,
         keys::handlers::rotate_keys,
         audit::handlers::list_audit_entries,

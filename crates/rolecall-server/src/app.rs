@@ -122,7 +122,8 @@ impl App {
         let (done, changed) = self
             .store()
             .change(&self.0.chain, &caller.actor(), now, work)
-            .await?;
+            .await
+            .map_err(|error| error.receipted(caller))?;
         if let Some(changed) = changed {
             self.0.metrics.audit_entries.add_one();
             self.0.live.raise(&changed.floors);

@@ -9,7 +9,7 @@ use rolecall_core::{Excess, Permission, RoleName};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{metrics::Refused, store::StoreError};
+use crate::{accounts::authority::Caller, metrics::Refused, store::StoreError};
 
 /// A member of a body, path or query that cannot be taken, written as `FastAPI` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,9 @@ pub(crate) enum ApiError {
     /// The database says that the caller may not, whatever the token says.
     #[error("Operation not permitted")]
     Lacks(Option<Permission>),
+    /// A refusal of a known caller, with a receipt by which it can be explained.
+    #[error("{error}")]
+    Receipted { error: Box<Self>, receipt: String },
     #[error("{0}")]
     Forbidden(&'static str),
     /// What the guard itself would answer.
@@ -166,6 +169,7 @@ impl ApiError {
             Self::Rule { .. } => (StatusCode::CONFLICT, "rule"),
             Self::Exceeds(_) => (StatusCode::FORBIDDEN, "delegation_limit"),
             Self::Lacks(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::Receipted { error, .. } => error.status_and_code(),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
@@ -174,6 +178,36 @@ impl ApiError {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// What the caller lacks, written as a scope; `None` if that is not why it is refused.
+    pub(crate) fn lacking_scope(&self) -> Option<String> {
+        match self {
+            Self::Exceeds(excess) => Some(scope_of(excess)),
+            Self::Lacks(permission) => Some(
+                permission
+                    .as_ref()
+                    .map_or("", Permission::as_str)
+                    .to_owned(),
+            ),
+            Self::Receipted { error, .. } => error.lacking_scope(),
+            _ => None,
+        }
+    }
+
+    /// Adds the receipt for a refusal of `caller`, if it is one and the guard writes some.
+    pub(crate) fn receipted(self, caller: Caller<'_>) -> Self {
+        let (Caller::Token(principal), Some(scope)) = (caller, self.lacking_scope()) else {
+            return self;
+        };
+        let needs = json!({ "all": scope.split(' ').collect::<Vec<_>>() });
+        match principal.receipt(&needs) {
+            Some(receipt) => Self::Receipted {
+                error: Box::new(self),
+                receipt,
+            },
+            None => self,
         }
     }
 
@@ -194,6 +228,9 @@ impl ApiError {
                 .with("roles", json!(excess.roles))
                 .with("permissions", json!(excess.permissions))
                 .with("path", json!([])),
+            Self::Receipted { error, receipt } => {
+                error.members(problem).with("receipt", json!(receipt))
+            }
             _ => problem,
         }
     }
@@ -272,13 +309,7 @@ impl IntoResponse for ApiError {
             .into_response();
         response.extensions_mut().insert(Refused(code));
         let headers = response.headers_mut();
-        let challenge = match &self {
-            Self::Exceeds(excess) => Some(insufficient_scope(&scope_of(excess))),
-            Self::Lacks(permission) => Some(insufficient_scope(
-                permission.as_ref().map_or("", Permission::as_str),
-            )),
-            _ => None,
-        };
+        let challenge = self.lacking_scope().map(|scope| insufficient_scope(&scope));
         if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

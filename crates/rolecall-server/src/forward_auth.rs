@@ -12,6 +12,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rolecall::{Authenticated, Denial, Principal};
 use rolecall_core::{Permission, RoleName, SubjectKind};
 
+use serde_json::json;
+
 use crate::document::ProblemDocument;
 
 /// Where it is mounted.
@@ -129,7 +131,9 @@ pub(crate) async fn authorize_request(
         }
         Err(scope) => {
             tracing::info!(path = PATH, subject = caller.subject(), scope, "refused");
-            let mut response = Denial::Forbidden { scope }
+            let wanted: Vec<&str> = scope.iter().flat_map(|scope| scope.split(' ')).collect();
+            let receipt = caller.receipt(&json!({ "all": wanted }));
+            let mut response = Denial::Forbidden { scope, receipt }
                 .into_problem()
                 .with("roles", caller.roles().collect::<Vec<_>>())
                 .into_response();

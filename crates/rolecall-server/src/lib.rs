@@ -9,6 +9,7 @@ mod clean_up;
 pub mod cli;
 mod clients;
 pub mod config;
+mod decisions;
 mod demo;
 mod docs;
 mod doctor;

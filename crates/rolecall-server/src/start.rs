@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::{
     app::{App, Parts, Settings},
     bootstrap::{self, Start},
+    decisions::receipt::Writer,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
@@ -281,6 +282,7 @@ fn builder(app: &App, audience: &str, staleness: Staleness) -> GuardBuilder {
         .issuer(&app.settings().issuer)
         .audience(audience)
         .clock(SharedClock(Arc::clone(&parts.clock)))
+        .receipts(Arc::new(Writer::new(app)))
         .max_staleness(staleness.max)
         .on_stale(staleness.on_stale)
 }

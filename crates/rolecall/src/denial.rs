@@ -41,6 +41,8 @@ pub enum Denial {
     Forbidden {
         /// What would be needed, as in a scope: `role:admin` for a role, `items:read` for a permission.
         scope: Option<String>,
+        /// A sealed note by which an administrator can have the refusal explained, where the guard writes some.
+        receipt: Option<String>,
     },
     /// The guard does not know enough to decide: its keys are not loaded, or its state is too old.
     #[error("the guard's state is not available")]
@@ -56,6 +58,7 @@ impl Denial {
     pub fn forbidden(rule: &Rule) -> Self {
         Self::Forbidden {
             scope: rule.scope(),
+            receipt: None,
         }
     }
 
@@ -101,7 +104,7 @@ impl Denial {
                 r#"Bearer error="invalid_token", error_description="The access token has ended; refresh it""#,
             )),
             Self::TwoCredentials => Some(fixed(r#"Bearer error="invalid_request""#)),
-            Self::Forbidden { scope } => Some(insufficient_scope(scope.as_deref())),
+            Self::Forbidden { scope, .. } => Some(insufficient_scope(scope.as_deref())),
             Self::Unavailable | Self::Unguarded => None,
         }
     }
@@ -120,6 +123,13 @@ impl Denial {
         let mut problem = Problem::new(self.status(), self.code(), detail);
         if let Some(challenge) = self.challenge() {
             problem = problem.with_header(WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::Forbidden {
+            receipt: Some(receipt),
+            ..
+        } = &self
+        {
+            problem = problem.with("receipt", receipt.as_str());
         }
         if self == Self::Unavailable {
             problem = problem.with_header(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -177,6 +187,7 @@ mod tests {
     fn every_denial_has_the_status_the_challenge_and_the_detail_of_the_contract() {
         let forbidden = |scope: Option<&str>| Denial::Forbidden {
             scope: scope.map(str::to_owned),
+            receipt: None,
         };
         let table: [(Denial, u16, Option<&str>, &str); 8] = [
             (
@@ -255,6 +266,7 @@ mod tests {
         ] {
             let (_, challenge, _) = answer(&Denial::Forbidden {
                 scope: Some(hostile.to_owned()),
+                receipt: None,
             });
             assert_eq!(
                 challenge.as_deref(),

@@ -23,7 +23,7 @@ pub use denial::Denial;
 pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, LiveState, OnStale};
 #[doc(hidden)]
-pub use guard::{Exchange, Exchanged};
+pub use guard::{Exchange, Exchanged, Receipts};
 pub use matrix::{AccessMatrix, Caller};
 pub use principal::Principal;
 pub use problem::Problem;

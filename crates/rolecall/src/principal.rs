@@ -6,7 +6,7 @@ use rolecall_core::{Audience, Policy, Revision, RoleName, SubjectKind, Timestamp
 use serde_json::{Map, Value};
 
 use crate::{
-    Denial, Requirement,
+    Denial, Requirement, Rule,
     guard::Checks,
     rule::Holder,
     token::{KeyFingerprint, VerifiedClaims},
@@ -244,8 +244,26 @@ impl Principal {
         if self.has::<R>() {
             Ok(())
         } else {
-            Err(Denial::forbidden(&R::RULE))
+            Err(self.refusal(&R::RULE))
         }
+    }
+}
+
+impl Principal {
+    /// The denial of what `rule` asks for, with a receipt where the guard writes some.
+    pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
+        Denial::Forbidden {
+            scope: rule.scope(),
+            receipt: rule.needs().and_then(|needs| self.receipt(&needs)),
+        }
+    }
+
+    /// A receipt for the refusal of what `needs` says, where the guard writes some. For the authorization
+    /// server, whose own rules refuse too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn receipt(&self, needs: &Value) -> Option<String> {
+        self.checks.receipt(self, needs)
     }
 }
 

@@ -197,14 +197,7 @@ impl Policy {
     /// `limit` of them.
     #[must_use]
     pub fn smallest_giving(&self, permission: &Permission, limit: usize) -> Vec<RoleName> {
-        if self.compiled.permission_id(permission.as_str()).is_none() {
-            return Vec::new();
-        }
-        let exactly = PermissionPattern::from(permission.clone());
-        let mut holders = self.compiled.holders_of(&exactly).to_vec();
-        if let Ok(wildcard) = format!("{}:*", permission.object()).parse() {
-            holders.extend(self.compiled.holders_of(&wildcard));
-        }
+        let mut holders = self.direct_holders(permission);
         let size = |role: u32| {
             self.compiled
                 .effective(role)
@@ -230,11 +223,34 @@ impl Policy {
         smallest
     }
 
+    /// Every role that gives `permission`, by itself or by inheritance.
+    #[must_use]
+    pub fn all_giving(&self, permission: &Permission) -> BTreeSet<RoleName> {
+        let holders = self.direct_holders(permission);
+        let giving = self
+            .compiled
+            .reached(holders, |id| self.compiled.seniors_of(id));
+        self.names(&giving)
+    }
+
     /// The cycle that would arise if `senior` inherited `junior`: it begins and ends with `senior`.
     #[must_use]
     pub fn cycle_with(&self, senior: &RoleName, junior: &RoleName) -> Option<Vec<RoleName>> {
         let back = self.path(junior, senior)?;
         Some(std::iter::once(senior.clone()).chain(back).collect())
+    }
+
+    /// The roles that hold `permission` themselves, by its name or by a wildcard.
+    fn direct_holders(&self, permission: &Permission) -> Vec<u32> {
+        if self.compiled.permission_id(permission.as_str()).is_none() {
+            return Vec::new();
+        }
+        let exactly = PermissionPattern::from(permission.clone());
+        let mut holders = self.compiled.holders_of(&exactly).to_vec();
+        if let Ok(wildcard) = format!("{}:*", permission.object()).parse() {
+            holders.extend(self.compiled.holders_of(&wildcard));
+        }
+        holders
     }
 
     fn ids<'a>(&self, roles: impl IntoIterator<Item = &'a RoleName>) -> Vec<u32> {

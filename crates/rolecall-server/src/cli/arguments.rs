@@ -4,6 +4,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use rolecall_core::{PermissionPattern, RoleName, TenantName};
 
 use super::CliError;
+use crate::decisions::receipt::Need;
 
 /// Log-in, roles and permissions for your API.
 #[derive(Parser)]
@@ -45,6 +46,8 @@ pub(super) enum Command {
     Assign(AssignOptions),
     /// Take a role from a user.
     Unassign(AssignmentOptions),
+    /// Say whether somebody may do something, and why.
+    Explain(ExplainOptions),
     /// OAuth clients.
     Client {
         #[command(subcommand)]
@@ -109,6 +112,26 @@ pub(super) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// `explain`.
+#[derive(Args)]
+pub(super) struct ExplainOptions {
+    /// The name of a user.
+    #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
+    pub(super) user: Option<String>,
+    /// A permission, or role:NAME.
+    #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
+    pub(super) permission: Option<Need>,
+    /// In this tenant.
+    #[arg(long, conflicts_with = "receipt")]
+    pub(super) tenant: Option<TenantName>,
+    /// At this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", conflicts_with = "receipt")]
+    pub(super) at: Option<String>,
+    /// The receipt of a refusal, which stands in the body of a 403.
+    #[arg(long)]
+    pub(super) receipt: Option<String>,
 }
 
 #[derive(Args)]

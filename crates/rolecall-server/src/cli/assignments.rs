@@ -1,10 +1,9 @@
-use rolecall_core::Timestamp;
-
 use super::{
     CliError,
     arguments::{AssignOptions, AssignmentOptions},
     context::Context,
     output::{printable, said},
+    times::time,
 };
 use crate::roles::assignments::{self, Assignee, Validity};
 
@@ -74,14 +73,4 @@ fn tenant(target: &AssignmentOptions) -> Result<&'static str, CliError> {
             "role assignments for a tenant are not supported yet".to_owned(),
         )),
     }
-}
-
-fn time(flag: &str, text: &str) -> Result<Timestamp, CliError> {
-    let parsed = text.parse::<jiff::Timestamp>();
-    let parsed = parsed.map_err(|_| {
-        CliError::Refused(format!(
-            "{flag} is an RFC 3339 time, such as 2030-01-01T00:00:00Z"
-        ))
-    })?;
-    Ok(Timestamp::from_micros(parsed.as_microsecond()))
 }

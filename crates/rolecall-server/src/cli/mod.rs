@@ -8,6 +8,7 @@ mod config;
 mod context;
 mod dev;
 mod doctor;
+mod explain;
 mod health;
 mod import;
 mod keys;
@@ -18,6 +19,7 @@ mod recovery;
 mod roles;
 mod serve;
 mod sessions;
+mod times;
 mod users;
 
 use std::process::ExitCode;
@@ -117,6 +119,9 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
                 .await
                 .map(done)
         }
+        Command::Explain(ref options) => explain::run(&Context::open(&arguments).await?, options)
+            .await
+            .map(done),
         Command::Client { ref command } => clients::run(&Context::open(&arguments).await?, command)
             .await
             .map(done),

@@ -1,4 +1,4 @@
-use rolecall_core::{RoleName, Timestamp};
+use rolecall_core::{RoleAssignment, RoleName, Timestamp};
 
 use crate::store::{Change, Conn, StoreError, on, queries};
 
@@ -88,6 +88,29 @@ pub(crate) async fn find(
         .fetch_optional(c)
         .await)?;
     row.map(assignment).transpose()
+}
+
+/// Every assignment of a subject, those that do not count too.
+pub(crate) async fn all_of(
+    conn: &mut Conn,
+    subject: &str,
+) -> Result<Vec<RoleAssignment>, StoreError> {
+    let all = list(conn, subject, ("", ""), "*", i64::MAX).await?;
+    let given = |given: Assignment| {
+        let tenant = Some(given.tenant).filter(|tenant| !tenant.is_empty());
+        Ok(RoleAssignment {
+            role: given.role,
+            tenant: tenant
+                .map(|tenant| tenant.parse().map_err(StoreError::inconsistent))
+                .transpose()?,
+            valid_from: given.valid_from,
+            expires_at: given.expires_at,
+            reason: given.reason,
+            assigned_by: given.assigned_by,
+            assigned_at: given.assigned_at,
+        })
+    };
+    all.into_iter().map(given).collect()
 }
 
 /// Writes an assignment, replacing the validity of one that is there.

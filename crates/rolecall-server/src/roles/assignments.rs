@@ -15,6 +15,7 @@ use crate::{
     },
     app::App,
     clients::store as clients,
+    decisions::store::{self as ended, Ended},
     error::{ApiError, FieldError},
     store::{Change, Conn},
 };
@@ -123,6 +124,7 @@ pub(crate) async fn assign_in(
     }
     let lasting = lasting_admins(change).await?;
     assignment_store::put(change, user, &given).await?;
+    ended::forget_ended(change, user, role, tenant).await?;
     if before
         .as_ref()
         .is_some_and(|before| is_loss(before, &given, now))
@@ -156,6 +158,13 @@ pub(crate) async fn unassign(
             return Ok(());
         }
         keep_an_admin(change, lasting).await?;
+        let ended = Ended {
+            role: role.clone(),
+            tenant: tenant.to_owned(),
+            at: now,
+            by: caller.actor().to_string(),
+        };
+        ended::remember_ended(change, user, &ended).await?;
         change.raise_floor(FloorKind::Subject, user);
         change.tell(
             json!({ "action": "role.unassigned", "subject": user, "role": role, "tenant": tenant }),

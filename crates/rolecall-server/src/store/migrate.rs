@@ -42,6 +42,11 @@ const MIGRATIONS: &[Step] = &[
         "leases",
         include_str!("../../migrations/0006_leases.sql"),
     ),
+    (
+        7,
+        "ended assignments",
+        include_str!("../../migrations/0007_ended_assignments.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

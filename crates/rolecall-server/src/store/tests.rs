@@ -4,7 +4,8 @@ use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, change, head};
 use crate::{
-    accounts, audit, bootstrap, clean_up, clients, keys, legacy, recovery, roles, sessions,
+    accounts, audit, bootstrap, clean_up, clients, decisions, keys, legacy, recovery, roles,
+    sessions,
 };
 
 #[path = "../../tests/it/support/postgres.rs"]
@@ -21,6 +22,7 @@ const MODULES: &[Module] = &[
     ("accounts/subject.rs", accounts::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
+    ("decisions/store.rs", decisions::store::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),

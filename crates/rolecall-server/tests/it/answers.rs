@@ -41,6 +41,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                     .replace("{sid}", "nothing")
                     .replace("{junior}", "user")
                     .replace("{permission}", "items:read")
+                    .replace("{receipt}", "none")
                     .replace("{file}", "init.js");
                 assert!(!filled.contains('{'), "{filled}");
                 operations.push((method, filled, scopes));

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use quick_cache::sync::Cache;
 use rolecall_core::Policy;
 
-use super::{Checks, Exchange, Guard, Inner, LiveState, OnStale, checks::Source};
+use super::{Checks, Exchange, Guard, Inner, LiveState, OnStale, Receipts, checks::Source};
 use crate::{
     Clock, SystemClock,
     token::{Algorithm, KeyError, KeySet, Verifier, VerifyingKey},
@@ -61,6 +61,7 @@ pub struct GuardBuilder {
     #[cfg(feature = "remote")]
     remote: crate::remote::Settings,
     exchange: Option<Arc<dyn Exchange>>,
+    receipts: Option<Arc<dyn Receipts>>,
 }
 
 impl Default for GuardBuilder {
@@ -78,6 +79,7 @@ impl Default for GuardBuilder {
             #[cfg(feature = "remote")]
             remote: crate::remote::Settings::default(),
             exchange: None,
+            receipts: None,
         }
     }
 }
@@ -215,6 +217,14 @@ impl GuardBuilder {
         self
     }
 
+    /// Writes a receipt into the answer of every refusal of a known caller. For the authorization server in the
+    /// same process, which can explain it.
+    #[doc(hidden)]
+    pub fn receipts(mut self, receipts: Arc<dyn Receipts>) -> Self {
+        self.receipts = Some(receipts);
+        self
+    }
+
     /// The guard.
     ///
     /// One that loads its keys from its issuer begins so here, if called inside a tokio runtime, and
@@ -246,6 +256,7 @@ impl GuardBuilder {
                 max_staleness: self.max_staleness,
                 on_stale: self.on_stale,
                 warned_of_stale: false.into(),
+                receipts: self.receipts,
             }),
             policy: self.policy.map(Arc::new),
             verified: Cache::new(self.cache_capacity),

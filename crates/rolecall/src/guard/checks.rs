@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LiveState, OnStale, live::Snapshot};
+use super::{LiveState, OnStale, Receipts, live::Snapshot};
 use crate::{Clock, Denial, Principal, token::KeySet};
 
 /// The longest that somebody who waits for a loss sleeps: a clock may be set, and a state grows old
@@ -54,6 +54,8 @@ pub(crate) struct Checks {
     pub(super) max_staleness: Duration,
     pub(super) on_stale: OnStale,
     pub(super) warned_of_stale: AtomicBool,
+    /// Who writes receipts for refusals, if anybody does.
+    pub(super) receipts: Option<Arc<dyn Receipts>>,
 }
 
 impl Checks {
@@ -112,6 +114,15 @@ impl Checks {
                 () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
             }
         }
+    }
+
+    /// A receipt for the refusal of what `needs` says.
+    pub(crate) fn receipt(
+        &self,
+        principal: &Principal,
+        needs: &serde_json::Value,
+    ) -> Option<String> {
+        self.receipts.as_ref()?.receipt(principal, needs)
     }
 
     fn vouches_for(&self, principal: &Principal) -> bool {

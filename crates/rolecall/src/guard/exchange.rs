@@ -54,7 +54,7 @@ pub(super) fn admitted(
         return Ok(Some(principal));
     }
     Err(Refusal {
-        denial: Denial::forbidden(rule),
+        denial: principal.refusal(rule),
         principal: Some(principal),
     })
 }

@@ -5,6 +5,7 @@ mod checks;
 mod credential;
 mod exchange;
 mod live;
+mod receipts;
 mod status;
 
 use std::{
@@ -25,6 +26,7 @@ pub use builder::{GuardBuilder, GuardError};
 #[doc(hidden)]
 pub use exchange::{Exchange, Exchanged};
 pub use live::LiveState;
+pub use receipts::Receipts;
 pub use status::GuardStatus;
 
 pub(crate) use checks::Checks;

@@ -1,0 +1,183 @@
+use serde_json::json;
+
+use super::{
+    CliError,
+    arguments::ExplainOptions,
+    context::Context,
+    output::{print_json, printable, write_out},
+    times::time,
+};
+use crate::decisions::{
+    receipt::Need,
+    service::{self, Answer, Asked},
+    step::{AssignmentStep, Step},
+};
+
+pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
+    context.demand("rolecall.decisions:read").await?;
+    match (&options.receipt, &options.user, &options.permission) {
+        (Some(receipt), ..) => refusal(context, receipt).await,
+        (None, Some(user), Some(permission)) => decision(context, options, user, permission).await,
+        _ => Err(CliError::Refused(
+            "`explain` takes a user and a permission, or --receipt".to_owned(),
+        )),
+    }
+}
+
+async fn decision(
+    context: &Context,
+    options: &ExplainOptions,
+    user: &str,
+    need: &Need,
+) -> Result<(), CliError> {
+    let at = options.at.as_deref();
+    let asked = Asked {
+        subject: &context.user_id(user).await?,
+        need,
+        tenant: options.tenant.as_ref(),
+        at: at.map(|text| time("--at", text)).transpose()?,
+    };
+    let answer = service::decide(&context.app, &asked).await?;
+    if context.json {
+        return print_json(&json!({
+            "allowed": answer.allowed,
+            "because": answer.because,
+            "subject": asked.subject,
+            "permission": need.to_string(),
+            "tenant": options.tenant,
+            "policy_revision": answer.policy_revision,
+        }));
+    }
+    let within = options.tenant.as_ref();
+    let within = within.map_or_else(String::new, |tenant| format!(" in {tenant}"));
+    let verb = if answer.allowed { "may" } else { "may not" };
+    write_out(&format!("{} {verb} {need}{within}\n", printable(user)))?;
+    write_steps(&answer)
+}
+
+async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
+    let service::Explained { note, answer } =
+        service::explain_receipt(&context.app, receipt).await?;
+    if context.json {
+        return print_json(&json!({
+            "allowed": answer.allowed,
+            "because": answer.because,
+            "subject": note.subject,
+            "rule": note.needs,
+            "tenant": note.tenant,
+            "at": crate::accounts::views::rfc3339(note.at),
+            "revision": note.rev,
+            "policy_revision": answer.policy_revision,
+        }));
+    }
+    let now = if answer.allowed {
+        "may now"
+    } else {
+        "may not now either"
+    };
+    write_out(&format!(
+        "{} was refused {} at {}; by what is known now they {now}\n",
+        note.subject,
+        needs(&note.needs),
+        crate::accounts::views::rfc3339(note.at),
+    ))?;
+    write_steps(&answer)
+}
+
+/// A rule in words.
+fn needs(value: &serde_json::Value) -> String {
+    if let Some(name) = value.as_str() {
+        return name.to_owned();
+    }
+    let list = |name: &str| value.get(name).and_then(serde_json::Value::as_array);
+    let join = |list: &[serde_json::Value], by| list.iter().map(needs).collect::<Vec<_>>().join(by);
+    match (list("any"), list("all")) {
+        (Some(any), _) => format!("({})", join(any, " or ")),
+        (_, Some(all)) => join(all, " and "),
+        _ => "an unknown rule".to_owned(),
+    }
+}
+
+fn write_steps(answer: &Answer) -> Result<(), CliError> {
+    let lines = answer.because.iter().map(|step| {
+        let (label, text) = words(step);
+        format!("  {label:<12}{}\n", printable(&text))
+    });
+    write_out(&lines.collect::<String>())
+}
+
+/// A step as a label and a line.
+fn words(step: &Step) -> (&'static str, String) {
+    match step {
+        Step::Need { need, met } => (if *met { "holds" } else { "lacks" }, need.clone()),
+        Step::Status { status } => ("status", format!("the account is `{status}`")),
+        Step::Assignment(given) => ("assigned", assignment(given)),
+        Step::Inheritance { path } => ("inherits", path.join(" -> ")),
+        Step::Grant { role, permission } => ("granted", format!("{role} holds {permission}")),
+        Step::Missing { need, exists: true } => ("missing", need.clone()),
+        Step::Missing {
+            need,
+            exists: false,
+        } => ("missing", format!("{need}, which does not exist")),
+        Step::WouldGive { roles } => ("would do", roles.join(", ")),
+        Step::MayGive { role, users, more } => ("ask", givers(role, users, *more)),
+        Step::Lost { cause, .. } => ("but", lost(cause, step)),
+    }
+}
+
+fn givers(role: &str, users: &[crate::decisions::step::Giver], more: bool) -> String {
+    let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
+    let names = if names.is_empty() {
+        "nobody but whoever owns the machine".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let more = if more { " and others" } else { "" };
+    format!("{names}{more} may give {role}")
+}
+
+fn assignment(given: &AssignmentStep) -> String {
+    let mut text = given.role.clone();
+    let mut add = |label: &str, value: &Option<String>| {
+        if let Some(value) = value {
+            text.extend([" ", label, " ", value]);
+        }
+    };
+    add("in", &given.tenant);
+    add("from", &given.valid_from);
+    add("until", &given.expires_at);
+    add("for", &given.reason);
+    format!("{text}, by {} at {}", given.assigned_by, given.assigned_at)
+}
+
+fn lost(cause: &str, step: &Step) -> String {
+    let Step::Lost {
+        assignment: given,
+        path,
+        at,
+        by,
+        ..
+    } = step
+    else {
+        return cause.to_owned();
+    };
+    let what = match cause {
+        "expired" => "the assignment is over",
+        "not_yet_valid" => "the assignment does not count yet",
+        "other_tenant" => "the assignment is for another tenant",
+        "global_only" => "it counts only from global assignments",
+        "unassigned" => "the role was taken away",
+        "narrowed" => "the token was narrowed",
+        _ => "the token was made before it was given",
+    };
+    let mut text = what.to_owned();
+    if let Some(given) = given {
+        text = format!("{text}: {}", assignment(given));
+    } else if let Some(role) = path.first() {
+        text = format!("{text}: {role}");
+    }
+    if let (Some(at), Some(by)) = (at, by) {
+        text = format!("{text}, by {by} at {at}");
+    }
+    text
+}

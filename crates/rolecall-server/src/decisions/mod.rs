@@ -1,0 +1,7 @@
+//! Decisions with their reasons: who may do what, by which assignment, role and inheritance, or what is lacking.
+
+pub(crate) mod handlers;
+pub(crate) mod receipt;
+pub(crate) mod service;
+pub(crate) mod step;
+pub(crate) mod store;

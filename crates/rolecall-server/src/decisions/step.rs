@@ -1,0 +1,163 @@
+//! What an explanation is made of.
+
+use rolecall_core::{Cause, Derivation, Lost, RoleAssignment};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::accounts::views::rfc3339;
+
+/// One step of an explanation. Which members there are follows from `kind`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = DecisionStep)]
+pub(crate) enum Step {
+    /// What the next steps are about, where more than one thing is needed.
+    Need {
+        /// A permission, or `role:NAME`.
+        need: String,
+        /// Whether it is held.
+        met: bool,
+    },
+    /// The subject cannot act at all.
+    Status {
+        /// `disabled` or `password_change_required`.
+        status: String,
+    },
+    /// The role assignment that it begins with.
+    Assignment(AssignmentStep),
+    /// From the assigned role down to the one that holds what is needed: each inherits the next.
+    Inheritance { path: Vec<String> },
+    /// What the last role holds: the permission, or the wildcard that covers it.
+    Grant { role: String, permission: String },
+    /// What is lacking.
+    Missing {
+        /// A permission, or `role:NAME`.
+        need: String,
+        /// Whether there is such a permission or role at all.
+        exists: bool,
+    },
+    /// The roles that would give it, who gives least first.
+    WouldGive { roles: Vec<String> },
+    /// Who may give such a role.
+    MayGive {
+        role: String,
+        users: Vec<Giver>,
+        /// Whether there are more than are listed.
+        more: bool,
+    },
+    /// It would be held, but for this.
+    Lost {
+        /// `expired`, `not_yet_valid`, `other_tenant`, `global_only`, `unassigned`, `narrowed`, or `token_is_older`.
+        cause: &'static str,
+        /// The assignment that does not count, if it is there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assignment: Option<AssignmentStep>,
+        /// The way from its role to what is needed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        path: Vec<String>,
+        /// When it was lost, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(format = DateTime)]
+        at: Option<String>,
+        /// Who took it away, as the audit log names them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+}
+
+/// A role assignment, as a step names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct AssignmentStep {
+    /// Its address in this API.
+    pub(crate) id: String,
+    pub(crate) role: String,
+    /// null for a global one.
+    #[schema(required)]
+    pub(crate) tenant: Option<String>,
+    #[schema(required, format = DateTime)]
+    pub(crate) valid_from: Option<String>,
+    #[schema(required, format = DateTime)]
+    pub(crate) expires_at: Option<String>,
+    #[schema(required)]
+    pub(crate) reason: Option<String>,
+    pub(crate) assigned_by: String,
+    #[schema(format = DateTime)]
+    pub(crate) assigned_at: String,
+}
+
+/// Somebody who may give a role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Giver {
+    pub(crate) id: String,
+    pub(crate) username: String,
+}
+
+impl AssignmentStep {
+    /// `base` is the address of whoever has it: `/api/users/{id}` or `/api/clients/{id}`.
+    pub(crate) fn new(base: &str, given: &RoleAssignment) -> Self {
+        let tenant = given.tenant.as_ref().map(ToString::to_string);
+        let query = tenant.as_ref().map(|tenant| format!("?tenant={tenant}"));
+        Self {
+            id: format!("{base}/roles/{}{}", given.role, query.unwrap_or_default()),
+            role: given.role.to_string(),
+            tenant,
+            valid_from: given.valid_from.map(rfc3339),
+            expires_at: given.expires_at.map(rfc3339),
+            reason: given.reason.clone(),
+            assigned_by: given.assigned_by.clone(),
+            assigned_at: rfc3339(given.assigned_at),
+        }
+    }
+}
+
+fn names(path: &[rolecall_core::RoleName]) -> Vec<String> {
+    path.iter().map(ToString::to_string).collect()
+}
+
+impl Step {
+    /// The steps of a derivation, in the order in which they are taken.
+    pub(crate) fn of(base: &str, by: &Derivation<'_>) -> Vec<Self> {
+        let mut steps = vec![Self::Assignment(AssignmentStep::new(base, by.assignment))];
+        if by.path.len() > 1 {
+            steps.push(Self::Inheritance {
+                path: names(&by.path),
+            });
+        }
+        if let (Some(role), Some(grant)) = (by.path.last(), &by.grant) {
+            steps.push(Self::Grant {
+                role: role.to_string(),
+                permission: grant.to_string(),
+            });
+        }
+        steps
+    }
+
+    /// That an assignment does not count.
+    pub(crate) fn lost(base: &str, lost: &Lost<'_>) -> Self {
+        let given = lost.by.assignment;
+        let (cause, at) = match lost.cause {
+            Cause::Expired => ("expired", given.expires_at),
+            Cause::NotYetValid => ("not_yet_valid", None),
+            Cause::OtherTenant => ("other_tenant", None),
+            Cause::GlobalOnly => ("global_only", None),
+        };
+        Self::Lost {
+            cause,
+            assignment: Some(AssignmentStep::new(base, given)),
+            path: names(&lost.by.path),
+            at: at.map(rfc3339),
+            by: None,
+        }
+    }
+
+    /// That the subject would hold it, but the token does not carry it.
+    pub(crate) fn not_in_token(cause: &'static str) -> Self {
+        Self::Lost {
+            cause,
+            assignment: None,
+            path: Vec::new(),
+            at: None,
+            by: None,
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! Decisions that explain themselves: each step is looked at by itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp, on_both};
+
+on_both![
+    an_answer_of_yes_names_assignment_way_and_grant,
+    an_answer_of_no_names_the_smallest_roles_and_who_may_give_them,
+    what_is_over_or_not_yet_begun_is_named_with_its_time,
+    time_decides_when_it_is_asked_about_and_no_sweeper_does,
+    what_was_taken_away_is_named_until_it_is_given_again,
+    a_subject_that_cannot_act_may_do_nothing,
+    a_role_can_be_asked_for_by_its_name,
+    a_client_is_decided_for_too,
+    what_does_not_exist_is_denied_and_said,
+    only_who_may_read_decisions_gets_one,
+    a_decision_changes_nothing,
+    a_refusal_carries_a_receipt_that_an_administrator_can_have_explained,
+    a_receipt_tells_its_holder_nothing_and_cannot_be_made_up,
+    a_receipt_of_a_narrowed_token_says_so,
+    a_receipt_from_before_a_gain_says_that_the_token_is_older,
+    a_refusal_by_the_database_and_by_the_delegation_limit_has_a_receipt_too,
+    a_receipt_of_several_needs_tells_which_are_met,
+    a_receipt_is_opened_by_every_node_and_after_a_restart,
+];
+
+async fn decide(app: &TestApp, body: Value) -> Answer {
+    let answer = app.post("/api/decisions", app.admin().await, body).await;
+    answer.is(200);
+    answer
+}
+
+async fn about(app: &TestApp, id: &str, permission: &str) -> Answer {
+    decide(app, json!({ "subject": id, "permission": permission })).await
+}
+
+fn steps<'a>(answer: &'a Answer, kind: &str) -> Vec<&'a Value> {
+    let all = answer.json["because"].as_array().unwrap();
+    all.iter().filter(|step| step["kind"] == kind).collect()
+}
+
+fn kinds(answer: &Answer) -> Vec<&str> {
+    let all = answer.json["because"].as_array().unwrap();
+    all.iter()
+        .map(|step| step["kind"].as_str().unwrap())
+        .collect()
+}
+
+async fn an_answer_of_yes_names_assignment_way_and_grant(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    app.role("editor", &[]).await;
+    app.role("chief", &[]).await;
+    app.inherit("editor", "reader").await;
+    app.inherit("chief", "editor").await;
+    let id = app.user("alice", &["chief"]).await;
+    let answer = about(&app, &id, "items:read").await;
+    assert_eq!(answer.json["allowed"], true);
+    assert_eq!(kinds(&answer), ["assignment", "inheritance", "grant"]);
+    let because = &answer.json["because"];
+    assert_eq!(because[0]["id"], format!("/api/users/{id}/roles/chief"));
+    let admin = app.id_of("admin").await;
+    assert_eq!(because[0]["assigned_by"], format!("user:{admin}"));
+    assert_eq!(because[0]["tenant"], Value::Null);
+    assert_eq!(because[1]["path"], json!(["chief", "editor", "reader"]));
+    assert_eq!(
+        because[2],
+        json!({ "kind": "grant", "role": "reader", "permission": "items:read" })
+    );
+    let revision = app.db.number("SELECT policy_revision FROM head").await;
+    assert_eq!(answer.json["policy_revision"], revision);
+}
+
+async fn an_answer_of_no_names_the_smallest_roles_and_who_may_give_them(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    app.role("owner", &["items:read", "items:write"]).await;
+    app.role("boss", &[]).await;
+    app.inherit("boss", "reader").await;
+    app.role("giver", &["rolecall.assignments:write", "items:read"])
+        .await;
+    app.role("other", &["rolecall.assignments:write"]).await;
+    let id = app.user("alice", &[]).await;
+    let bob = app.user("bob", &["giver"]).await;
+    app.user("carl", &["other"]).await;
+    let answer = about(&app, &id, "items:read").await;
+    assert_eq!(answer.json["allowed"], false);
+    let missing = json!({ "kind": "missing", "need": "items:read", "exists": true });
+    assert_eq!(answer.json["because"][0], missing);
+    // what gives least comes first, and a role that only inherits one of them is not named
+    let roles = &steps(&answer, "would_give")[0]["roles"];
+    assert_eq!(*roles, json!(["reader", "giver", "owner"]));
+    let givers = steps(&answer, "may_give");
+    assert_eq!(givers[0]["role"], "reader");
+    let names: Vec<&str> = givers[0]["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["username"].as_str().unwrap())
+        .collect();
+    // carl may give roles, but does not hold what this one holds
+    assert_eq!(names, ["admin", "bob"]);
+    assert_eq!(givers[0]["users"][1]["id"], bob);
+    assert_eq!(givers[0]["more"], false);
+}
+
+async fn what_is_over_or_not_yet_begun_is_named_with_its_time(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    app.role("later", &["items:read"]).await;
+    let id = app.user("alice", &[]).await;
+    let give = async |role: &str, validity: Value| {
+        let path = format!("/api/users/{id}/roles/{role}");
+        app.put_json(path, app.admin().await, validity).await.done();
+    };
+    give(
+        "reader",
+        json!({ "expires_at": "2030-01-01T00:10:00Z", "reason": "a visit" }),
+    )
+    .await;
+    give("later", json!({ "valid_from": "2035-01-01T00:00:00Z" })).await;
+    assert_eq!(about(&app, &id, "items:read").await.json["allowed"], true);
+    app.pass(Duration::from_mins(10));
+    let answer = about(&app, &id, "items:read").await;
+    assert_eq!(answer.json["allowed"], false);
+    let lost = steps(&answer, "lost");
+    let by_cause = |cause: &str| *lost.iter().find(|step| step["cause"] == cause).unwrap();
+    assert_eq!(by_cause("expired")["at"], "2030-01-01T00:10:00Z");
+    assert_eq!(by_cause("expired")["assignment"]["reason"], "a visit");
+    assert_eq!(
+        by_cause("not_yet_valid")["assignment"]["valid_from"],
+        "2035-01-01T00:00:00Z"
+    );
+    assert_eq!(by_cause("not_yet_valid")["path"], json!(["later"]));
+}
+
+async fn time_decides_when_it_is_asked_about_and_no_sweeper_does(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    let id = app.user("alice", &[]).await;
+    let path = format!("/api/users/{id}/roles/reader");
+    let validity =
+        json!({ "valid_from": "2031-01-01T00:00:00Z", "expires_at": "2032-01-01T00:00:00Z" });
+    app.put_json(path, app.admin().await, validity).await.done();
+    for (at, allowed) in [
+        ("2030-12-31T23:59:59.999999Z", false),
+        ("2031-01-01T00:00:00Z", true),
+        ("2031-12-31T23:59:59.999999Z", true),
+        ("2032-01-01T00:00:00Z", false),
+    ] {
+        let body = json!({ "subject": id, "permission": "items:read", "at": at });
+        let answer = decide(&app, body).await;
+        assert_eq!(answer.json["allowed"], allowed, "{at}");
+        assert_eq!(answer.json["at"], at);
+    }
+    let body = json!({ "subject": id, "permission": "items:read", "at": "tomorrow" });
+    let answer = app.post("/api/decisions", app.admin().await, body).await;
+    answer.invalid(&["body", "at"]);
+}
+
+async fn what_was_taken_away_is_named_until_it_is_given_again(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    app.role("editor", &[]).await;
+    app.inherit("editor", "reader").await;
+    let id = app.user("alice", &["editor"]).await;
+    app.unassign(&id, "editor").await;
+    let answer = about(&app, &id, "items:read").await;
+    let lost = steps(&answer, "lost");
+    assert_eq!(lost[0]["cause"], "unassigned");
+    assert_eq!(lost[0]["path"], json!(["editor", "reader"]));
+    let admin = app.id_of("admin").await;
+    assert_eq!(lost[0]["by"], format!("user:{admin}"));
+    assert!(lost[0]["at"].as_str().unwrap().starts_with("2030-"));
+    // it has nothing to do with another permission
+    app.role("writer", &["items:write"]).await;
+    assert!(steps(&about(&app, &id, "items:write").await, "lost").is_empty());
+    app.assign(&id, "editor").await;
+    let path = "/api/roles/editor/juniors/reader";
+    app.delete(path, app.admin().await).await.done();
+    assert!(steps(&about(&app, &id, "items:read").await, "lost").is_empty());
+}
+
+async fn a_subject_that_cannot_act_may_do_nothing(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    let id = app.user("alice", &["reader"]).await;
+    for status in ["disabled", "password_change_required"] {
+        let path = format!("/api/users/{id}");
+        app.patch(path, app.admin().await, json!({ "status": status }))
+            .await
+            .is(200);
+        let answer = about(&app, &id, "items:read").await;
+        assert_eq!(answer.json["allowed"], false);
+        assert_eq!(
+            answer.json["because"][0],
+            json!({ "kind": "status", "status": status })
+        );
+        assert_eq!(
+            kinds(&answer)[1..],
+            ["assignment", "grant"],
+            "the roles would do"
+        );
+    }
+}
+
+async fn a_role_can_be_asked_for_by_its_name(app: TestApp) {
+    app.role("reader", &[]).await;
+    app.role("editor", &[]).await;
+    app.inherit("editor", "reader").await;
+    let id = app.user("alice", &["editor"]).await;
+    let answer = about(&app, &id, "role:reader").await;
+    assert_eq!(answer.json["allowed"], true);
+    assert_eq!(kinds(&answer), ["assignment", "inheritance"]);
+    assert_eq!(
+        about(&app, &id, "role:rolecall.admin").await.json["allowed"],
+        false
+    );
+}
+
+async fn a_client_is_decided_for_too(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    let body = json!({ "name": "job", "grants": ["client_credentials"], "roles": ["reader"] });
+    let client = app.post("/api/clients", app.admin().await, body).await;
+    let id = client.is(201).text("client_id");
+    let answer = about(&app, &id, "items:read").await;
+    assert_eq!(answer.json["allowed"], true);
+    assert_eq!(
+        answer.json["because"][0]["id"],
+        format!("/api/clients/{id}/roles/reader")
+    );
+}
+
+async fn what_does_not_exist_is_denied_and_said(app: TestApp) {
+    let id = app.user("alice", &[]).await;
+    for need in ["ghosts:see", "role:ghost"] {
+        let answer = about(&app, &id, need).await;
+        assert_eq!(answer.json["allowed"], false);
+        let missing = json!([{ "kind": "missing", "need": need, "exists": false }]);
+        assert_eq!(answer.json["because"], missing);
+    }
+    let body = json!({ "subject": "ghost", "permission": "items:read" });
+    let answer = app.post("/api/decisions", app.admin().await, body).await;
+    answer.problem(404, "no subject `ghost`");
+    for (member, body) in [
+        (
+            "permission",
+            json!({ "subject": id, "permission": "items:*" }),
+        ),
+        (
+            "permission",
+            json!({ "subject": id, "permission": "Items" }),
+        ),
+        (
+            "permission",
+            json!({ "subject": id, "permission": "role:" }),
+        ),
+        ("permission", json!({ "subject": id })),
+        ("subject", json!({ "permission": "items:read" })),
+        (
+            "tenant",
+            json!({ "subject": id, "permission": "items:read", "tenant": "" }),
+        ),
+        (
+            "because",
+            json!({ "subject": id, "permission": "items:read", "because": 1 }),
+        ),
+    ] {
+        let answer = app.post("/api/decisions", app.admin().await, body).await;
+        answer.invalid(&["body", member]);
+    }
+}
+
+async fn only_who_may_read_decisions_gets_one(app: TestApp) {
+    let id = app.user("alice", &["user"]).await;
+    app.role("auditor", &["rolecall.decisions:read"]).await;
+    app.user("bob", &["auditor"]).await;
+    let body = json!({ "subject": id, "permission": "items:read" });
+    let (alice, bob) = (app.login("alice").await, app.login("bob").await);
+    let refused = app.post("/api/decisions", &alice, body.clone()).await;
+    refused.forbidden("rolecall.decisions:read");
+    let receipt = refused.text("receipt");
+    app.post("/api/decisions", &bob, body).await.is(200);
+    let path = format!("/api/decisions/{receipt}");
+    app.get(&path, &alice)
+        .await
+        .forbidden("rolecall.decisions:read");
+    app.get(&path, "").await.not_authenticated();
+    app.get(&path, &bob).await.is(200);
+}
+
+async fn a_decision_changes_nothing(app: TestApp) {
+    let id = app.user("alice", &[]).await;
+    let before = app.db.revision().await;
+    about(&app, &id, "items:read").await;
+    assert_eq!(app.db.revision().await, before);
+}
+
+async fn explained(app: &TestApp, receipt: &str) -> Answer {
+    let path = format!("/api/decisions/{receipt}");
+    let answer = app.get(path, app.admin().await).await;
+    answer.is(200);
+    answer
+}
+
+async fn a_refusal_carries_a_receipt_that_an_administrator_can_have_explained(app: TestApp) {
+    let id = app.user("alice", &["user"]).await;
+    let token = app.login("alice").await;
+    let refused = app.get("/api/users", &token).await;
+    refused.forbidden("rolecall.users:read");
+    app.pass(Duration::from_mins(20));
+    let answer = explained(&app, &refused.text("receipt")).await;
+    assert_eq!(answer.json["subject"], id);
+    assert_eq!(answer.json["rule"], "rolecall.users:read");
+    assert_eq!(answer.json["allowed"], false);
+    assert_eq!(
+        answer.json["revision"],
+        crate::support::claims(&token)["rev"]
+    );
+    assert!(answer.json["at"].as_str().unwrap() < "2030-01-01T00:30:00Z");
+    assert_eq!(answer.json["because"][0]["need"], "rolecall.users:read");
+    assert_eq!(
+        steps(&answer, "would_give")[0]["roles"],
+        json!(["rolecall.admin"])
+    );
+}
+
+async fn a_receipt_tells_its_holder_nothing_and_cannot_be_made_up(app: TestApp) {
+    app.user("alice", &["user"]).await;
+    let token = app.login("alice").await;
+    let one = app.get("/api/users", &token).await.text("receipt");
+    let other = app.get("/api/users", &token).await.text("receipt");
+    assert_ne!(one, other, "two refusals cannot be told to be alike");
+    let mut changed = one.clone().into_bytes();
+    let last = changed.last_mut().unwrap();
+    *last = if *last == b'A' { b'B' } else { b'A' };
+    let changed = String::from_utf8(changed).unwrap();
+    for made_up in [
+        changed.as_str(),
+        "v1.",
+        "x",
+        "v1.AAAA",
+        &one[..one.len() - 4],
+        &"A".repeat(4000),
+    ] {
+        let path = format!("/api/decisions/{made_up}");
+        let answer = app.get(path, app.admin().await).await;
+        answer.is(404);
+    }
+}
+
+async fn a_receipt_of_a_narrowed_token_says_so(app: TestApp) {
+    let token = app.login_for("admin", "rolecall.roles:read").await;
+    let refused = app.get("/api/users", &token).await;
+    let answer = explained(
+        &app,
+        &refused.forbidden("rolecall.users:read").text("receipt"),
+    )
+    .await;
+    assert_eq!(answer.json["allowed"], true);
+    assert_eq!(kinds(&answer), ["assignment", "grant", "lost"]);
+    assert_eq!(steps(&answer, "lost")[0]["cause"], "narrowed");
+}
+
+async fn a_receipt_from_before_a_gain_says_that_the_token_is_older(app: TestApp) {
+    app.role("clerk", &["rolecall.users:read"]).await;
+    let id = app.user("alice", &["user"]).await;
+    let token = app.login("alice").await;
+    app.assign(&id, "clerk").await;
+    let refused = app.get("/api/users", &token).await;
+    let answer = explained(
+        &app,
+        &refused.forbidden("rolecall.users:read").text("receipt"),
+    )
+    .await;
+    assert_eq!(answer.json["allowed"], true);
+    assert_eq!(steps(&answer, "lost")[0]["cause"], "token_is_older");
+}
+
+async fn a_refusal_by_the_database_and_by_the_delegation_limit_has_a_receipt_too(app: TestApp) {
+    app.role("giver", &["rolecall.assignments:write"]).await;
+    app.role("editor", &["items:write"]).await;
+    app.user("bob", &["giver"]).await;
+    let alice = app.user("alice", &[]).await;
+    let token = app.login("bob").await;
+    let refused = app
+        .put(format!("/api/users/{alice}/roles/editor"), &token)
+        .await;
+    refused.forbidden("items:write");
+    let answer = explained(&app, &refused.text("receipt")).await;
+    assert_eq!(answer.json["rule"], json!({ "all": ["items:write"] }));
+    assert_eq!(steps(&answer, "would_give")[0]["roles"], json!(["editor"]));
+    // what the delegation limit names beside it stays
+    assert_eq!(refused.json["rule"], "delegation_limit");
+}
+
+async fn a_receipt_of_several_needs_tells_which_are_met(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    app.role("writer", &["items:write"]).await;
+    app.user("alice", &["reader"]).await;
+    let token = app.login("alice").await;
+    let path = "/forward-auth?role=reader&permission=items:write&permission=items:read";
+    let refused = app.get(path, &token).await;
+    refused.is(403);
+    let answer = explained(&app, &refused.text("receipt")).await;
+    assert_eq!(answer.json["allowed"], false);
+    let needs: Vec<(&str, bool)> = steps(&answer, "need")
+        .into_iter()
+        .map(|step| {
+            (
+                step["need"].as_str().unwrap(),
+                step["met"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        needs,
+        [
+            ("role:reader", true),
+            ("items:write", false),
+            ("items:read", true)
+        ]
+    );
+}
+
+async fn a_receipt_is_opened_by_every_node_and_after_a_restart(app: TestApp) {
+    app.user("alice", &["user"]).await;
+    let token = app.login("alice").await;
+    let receipt = app.get("/api/users", &token).await.text("receipt");
+    let other = app.second_node().await;
+    let admin = app.admin().await.to_owned();
+    let path = format!("/api/decisions/{receipt}");
+    other.get(&path, &admin).await.is(200);
+    let app = app.restart().await;
+    app.get(&path, &admin).await.is(200);
+}
