@@ -1,5 +1,6 @@
-"""Starts the examples in other languages, each as its README says, guarded by a server under test."""
+"""Starts the example services, each as its README says, guarded by a server under test."""
 
+import http.client
 import subprocess
 import time
 
@@ -11,6 +12,28 @@ import programs
 EXAMPLES = programs.ROOT / "examples"
 NODE = programs.ROOT / "tests" / "clients" / "node"
 AUDIENCE = "https://items.example"
+
+
+class Way:
+    """One connection to a service, used again and again; for one thread."""
+
+    def __init__(self, service, path):
+        self.service, self.path = service, path
+        self.connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
+
+    def ask(self, token):
+        """The status and the challenge, if there is one."""
+        for last in (False, True):
+            try:
+                self.connection.request("GET", self.path, headers={"Authorization": f"Bearer {token}"})
+                answer = self.connection.getresponse()
+                answer.read()
+                return answer.status, answer.headers["WWW-Authenticate"]
+            except (http.client.HTTPException, ConnectionError):
+                # an idle connection may have been closed
+                self.connection.close()
+                if last:
+                    raise
 
 
 class Service:
@@ -39,6 +62,9 @@ class Service:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         return requests.get(self.url + path, headers=headers, timeout=10)
+
+    def way(self, path):
+        return Way(self, path)
 
     def stop(self):
         self.process.terminate()
@@ -72,6 +98,14 @@ def settings(server, client=None, **more):
     if client is not None:
         own |= {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
     return own
+
+
+def rust(server, client=None, **more):
+    port = programs.free_port()
+    command = [programs.program("XTASK_SERVICE", programs.ROOT / "target" / "debug" / "service")]
+    log = server.folder / f"rust-{port}.log"
+    return Service(command, server.folder, log, port, LISTEN=f"127.0.0.1:{port}",
+                   **settings(server, client, **more))
 
 
 def fastapi(server, client=None, **more):

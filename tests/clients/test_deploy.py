@@ -16,11 +16,12 @@ import yaml
 from compose_spec import PyCompose
 
 import api
+import databases
 import programs
+from databases import MASTER_KEY
 
 DEPLOY = programs.ROOT / "deploy"
 PASS_PHRASE = "a long enough pass phrase"
-MASTER_KEY = "0123456789abcdef" * 4
 HSTS = "max-age=31536000"
 UNITS = ("rolecall.service", "rolecall-backup.service", "rolecall-backup.timer")
 
@@ -227,31 +228,8 @@ def test_the_build_sees_all_that_it_needs_and_nothing_else():
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     """The URL of a PostgreSQL of this module alone."""
-    postgres = os.environ.get("XTASK_POSTGRES_BIN") or next(
-        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
-    if postgres is None:
-        programs.left_out("PostgreSQL is not there")
-    folder = tmp_path_factory.mktemp("postgres")
-    options = {}
-    if os.geteuid() == 0:
-        options = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres", "postgres")
-        for parent in folder.parents[:3]:
-            if parent != Path("/tmp"):
-                parent.chmod(0o755)
-    data, port = folder / "data", programs.free_port()
-    must(f"{postgres}/initdb", "--pgdata", data, "--username=rolecall", "--auth=trust", "--no-sync",
-         cwd=folder, **options)
-    server = subprocess.Popen(
-        [f"{postgres}/postgres", "-D", data, "-p", str(port), "-k", str(folder), "-h", "127.0.0.1",
-         "-c", "fsync=off"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    try:
-        eventually("PostgreSQL", lambda: run(f"{postgres}/pg_isready", "-h", "127.0.0.1", "-p", str(port)
-                                             ).returncode == 0)
-        yield f"postgres://rolecall@127.0.0.1:{port}/postgres"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
+    with databases.Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.url()
 
 
 def node(database, host="localhost"):

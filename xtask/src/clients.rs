@@ -6,12 +6,13 @@ use crate::install::Tools;
 use crate::report::Report;
 use crate::tools::{self, Workspace};
 
-/// Builds the server and the tutorial, then lets the clients at them.
+/// Builds the server and the examples, then lets the clients at them.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
-    report.step("build: server and tutorial", || {
+    report.step("build: server and examples", || {
         let mut build = workspace.cargo();
         build.args(["build", "--package", "rolecall-server"]);
-        tools::run(build.args(["--package", "tutorial", "--locked"]))
+        build.args(["--package", "tutorial", "--package", "service"]);
+        tools::run(build.arg("--locked"))
     });
     report.step("clients", || {
         let mut pytest = workspace.command(tools.python());
@@ -25,10 +26,11 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     });
 }
 
-fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 3] {
+fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 4] {
     [
         ("XTASK_ROLECALL", workspace.target("debug/rolecall")),
         ("XTASK_TUTORIAL", workspace.target("debug/tutorial")),
+        ("XTASK_SERVICE", workspace.target("debug/service")),
         ("XTASK_OUTPUT", workspace.target("clients")),
     ]
 }

@@ -2,9 +2,10 @@
 //! lost there.
 //!
 //! Reads `ISSUER`, `AUDIENCE` (the issuer itself if it is not set), `CLIENT_ID` and `CLIENT_SECRET` (without
-//! them it loads keys only), and `LISTEN` (`127.0.0.1:0` by default, a free port). Prints its address.
+//! them it loads keys only), `MAX_STALENESS` (seconds, 30 if it is not set), and `LISTEN` (`127.0.0.1:0` by
+//! default, a free port). Prints its address.
 
-use std::env;
+use std::{env, time::Duration};
 
 use axum::Json;
 use rolecall::{Authenticated, Guard, GuardedRouter, Public, Require, routing::get};
@@ -31,6 +32,10 @@ fn guard() -> Result<Guard, Box<dyn std::error::Error>> {
     let builder = match (env::var("CLIENT_ID"), env::var("CLIENT_SECRET")) {
         (Ok(id), Ok(secret)) => builder.client(&id, &secret),
         _ => builder,
+    };
+    let builder = match env::var("MAX_STALENESS") {
+        Ok(seconds) => builder.max_staleness(Duration::try_from_secs_f64(seconds.parse()?)?),
+        Err(_) => builder,
     };
     Ok(builder.build()?)
 }
