@@ -14,8 +14,8 @@ const LONGEST: Duration = Duration::from_hours(1);
 const USUAL: Duration = Duration::from_mins(5);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// After the feed told of other keys: the node that was asked may not have heard of it.
-const ONCE_MORE: Duration = Duration::from_secs(1);
+/// After the feed told of other keys: the node that was asked may hear of it a quarter of a second later.
+const ONCE_MORE: Duration = Duration::from_millis(400);
 
 /// Loads the keys and does so again when they are old, when a token names an unknown one, and when the
 /// feed tells of others. Never ends.
@@ -37,12 +37,21 @@ pub(super) async fn follow(shared: &Shared) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shared.asked_for_keys() => {}
-            () = shared.other_keys.notified() => {
-                if let Err(failure) = load(shared).await {
-                    shared.keys_failed(&failure);
-                }
-                tokio::time::sleep(ONCE_MORE).await;
-            }
+            () = shared.other_keys.notified() => load_others(shared).await,
+        }
+    }
+}
+
+/// Loads the keys that the feed tells of, for as long as it tells of others; once more is up to the caller.
+async fn load_others(shared: &Shared) {
+    loop {
+        if let Err(failure) = load(shared).await {
+            shared.keys_failed(&failure);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ONCE_MORE) => return,
+            // never waits: whoever rotates because a key is known to others retires it right after
+            () = shared.other_keys.notified() => {}
         }
     }
 }

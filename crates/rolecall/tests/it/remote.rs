@@ -525,3 +525,56 @@ async fn a_feed_is_taken_in_page_by_page_and_counts_when_it_is_whole() {
     assert_eq!(guard.status().floors, 1);
     assert_eq!(guard.status().cursor.as_deref(), Some("c"));
 }
+
+/// As an emergency goes: rotated, and what signed until then retired right after. The node that is asked for
+/// keys may be another one than the feed's, and hear of it a quarter of a second later.
+#[tokio::test]
+async fn a_key_retired_right_after_a_rotation_is_refused_within_a_second() {
+    let issuer = Issuer::new().await;
+    let other = TestIssuer::with(Algorithm::Es256);
+    let keys = |keys: &[&TestIssuer]| {
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|key| key.key().public_jwk().unwrap())
+            .collect();
+        json!({ "keys": keys }).to_string()
+    };
+    let (before, both, after) = (
+        keys(&[&issuer.tokens]),
+        keys(&[&issuer.tokens, &other]),
+        keys(&[&other]),
+    );
+    let now = Arc::new(Mutex::new((1, before)));
+    let (url, told) = (issuer.url.clone(), Arc::clone(&now));
+    issuer.on(move |path| match path {
+        METADATA => metadata(&url, &format!("{url}{KEYS}")),
+        KEYS => told.lock().unwrap().1.clone().into_response(),
+        "/token" => r#"{"access_token":"t"}"#.into_response(),
+        _ => feed(&json!({ "keys_revision": told.lock().unwrap().0 })).into_response(),
+    });
+    let guard = issuer.builder().client("items", "secret").build().unwrap();
+    let token = issuer.token();
+    eventually("the guard knows the first key", async || {
+        guard.verify(&token).is_ok()
+    })
+    .await;
+    let tell = async |revision: i32, keys: &str| {
+        let loads = issuer.key_requests();
+        *now.lock().unwrap() = (revision, keys.to_owned());
+        eventually("keys are loaded", async || issuer.key_requests() > loads).await;
+    };
+    tell(2, &both).await;
+    let retired_at = std::time::Instant::now();
+    tell(3, &both).await;
+    now.lock().unwrap().1 = after;
+    eventually("the retired key is refused", async || {
+        guard.verify(&token).is_err()
+    })
+    .await;
+    assert!(
+        retired_at.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        retired_at.elapsed()
+    );
+    assert!(guard.verify(&issuer.token_of(&other)).is_ok());
+}
