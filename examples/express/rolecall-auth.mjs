@@ -19,7 +19,7 @@ export class Refused extends Error {
 
 /** Knows the issuer's keys, and, as a client that may read the feed, also what was taken away. */
 export class Guard {
-  #keys; #loading; #keysAsked = -Infinity; #keysRevision; #loadAgain = 0;
+  #keys; #loading; #keysAsked = -Infinity; #keysRevision;
   #era; #floors = new Map(); #freshAt = -Infinity; #cursor = ""; #coming = { floors: new Map() };
 
   constructor({ issuer, audience, clientId, clientSecret, maxStaleness = 30 }) {
@@ -65,7 +65,10 @@ export class Guard {
   #loadKeys(interval = 0) {
     if (!this.#loading && now() - this.#keysAsked >= interval) {
       this.#keysAsked = now();
-      this.#loading = this.#ask("/.well-known/jwks.json").then((set) => { this.#keys = createLocalJWKSet(set); })
+      this.#loading = this.#ask("/.well-known/jwks.json").then((set) => {
+        this.#keys = createLocalJWKSet(set);
+        return true;
+      })
         .catch((error) => console.warn("the keys cannot be loaded, the last good ones stay:", error.message))
         .finally(() => { this.#loading = undefined; });
     }
@@ -75,12 +78,12 @@ export class Guard {
   /** Reads the feed for as long as the process lives, each time from where it was. */
   async #follow() {
     const form = new URLSearchParams({ grant_type: "client_credentials", audience: this.issuer });
-    for (let token, pause = 100, longest = Math.floor(Math.min(10, this.maxStaleness / 6)); ;) {
+    for (let token, pause = 100, wait = Math.max(1, Math.min(10, Math.floor(this.maxStaleness / 6))); ;) {
       try {
         token ??= (await this.#ask("/token", { authorization: `Basic ${btoa(this.client)}` }, form)).access_token;
         const sentAt = now();
-        const query = new URLSearchParams({ after: this.#cursor, wait: this.#loadAgain ? 1 : longest });
-        await this.#take(await this.#ask(`/api/feed?${query}`, { authorization: `Bearer ${token}` }), sentAt);
+        const path = `/api/feed?${new URLSearchParams({ after: this.#cursor, wait })}`;
+        await this.#take(await this.#ask(path, { authorization: `Bearer ${token}` }, undefined, wait + 5), sentAt);
         pause = 100;
       } catch (error) {
         console.warn("the feed cannot be read:", error.message);
@@ -104,14 +107,15 @@ export class Guard {
     [this.#era, this.#floors] = [answer.era, floors];
     for (const [name, { until }] of floors) if (Date.parse(until) < Date.now() - 60000) floors.delete(name);
     this.#freshAt = Math.max(this.#freshAt, sentAt - answer.age_ms / 1000);
-    // twice: another node may not know of it yet
-    if (answer.keys_revision !== this.#keysRevision) [this.#keysRevision, this.#loadAgain] = [answer.keys_revision, 2];
-    if (this.#loadAgain > 0 && this.#loadAgain--) await this.#loadKeys();
+    if (answer.keys_revision !== this.#keysRevision && await this.#loadKeys()) {
+      this.#keysRevision = answer.keys_revision;
+      setTimeout(() => this.#loadKeys(), 400); // perhaps another node answered, which hears of it later
+    }
   }
 
-  async #ask(path, headers = {}, body = undefined) {
+  async #ask(path, headers = {}, body = undefined, seconds = 5) {
     const answer = await fetch(this.issuer + path, {
-      method: body ? "POST" : "GET", headers, body, redirect: "error", signal: AbortSignal.timeout(15000),
+      method: body ? "POST" : "GET", headers, body, redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
     });
     if (!answer.ok) throw new Error(`${path.split("?")[0]} answers ${answer.status}`);
     return answer.json();

@@ -27,9 +27,9 @@ class Guard:
     def __init__(self, issuer, audience=None, client_id=None, client_secret=None, max_staleness=30.0):
         self.issuer, self.audience, self.max_staleness = issuer, audience or issuer, max_staleness
         self.client = client_id and (client_id, client_secret)
-        self.http = httpx.Client(base_url=issuer, timeout=15)  # which follows no redirect
+        self.http = httpx.Client(base_url=issuer, timeout=5)  # which follows no redirect
         self.keys, self.keys_asked, self.loading = {}, float("-inf"), threading.Lock()
-        self.keys_revision, self.load_again, self.cursor, self.coming = None, 0, "", (None, {})
+        self.keys_revision, self.cursor, self.coming = None, "", (None, {})
         self.state, self.fresh_at = (None, {}), float("-inf")  # era and floors, replaced as one
         if self.client:
             threading.Thread(target=self.follow, daemon=True).start()
@@ -79,18 +79,20 @@ class Guard:
                 try:
                     found = self.ask("GET", "/.well-known/jwks.json")["keys"]
                     self.keys = {key["kid"]: jwt.PyJWK(key) for key in found if key.get("alg") in ALGORITHMS}
+                    return True
                 except (httpx.HTTPError, ValueError, KeyError, jwt.PyJWTError) as error:
                     log.warning("the keys cannot be loaded, the last good ones stay: %s", error)
 
     def follow(self):
         """Reads the feed for as long as the process lives, each time from where it was."""
         token, pause, form = None, 0.1, {"grant_type": "client_credentials", "audience": self.issuer}
+        wait = max(1, min(10, int(self.max_staleness / 6)))
         while True:
             try:
                 token = token or self.ask("POST", "/token", data=form, auth=self.client)["access_token"]
-                wait, sent_at = 1 if self.load_again else min(10, self.max_staleness / 6), time.monotonic()
+                sent_at = time.monotonic()
                 self.take(self.ask("GET", "/api/feed", headers={"Authorization": f"Bearer {token}"},
-                                   params={"after": self.cursor, "wait": int(wait)}), sent_at)
+                                   params={"after": self.cursor, "wait": wait}, timeout=wait + 5), sent_at)
                 pause = 0.1
             except Exception as error:  # whatever it is: a guard that stops listening refuses everybody
                 log.warning("the feed cannot be read: %s", error)
@@ -110,11 +112,9 @@ class Guard:
                     known[name] = max(known.get(name, floor), floor)
             self.state, self.coming = (era, known), (None, {})
             self.fresh_at = max(self.fresh_at, sent_at - answer["age_ms"] / 1000)
-            if answer.get("keys_revision") != self.keys_revision:  # twice: another node may not know it yet
-                self.keys_revision, self.load_again = answer.get("keys_revision"), 2
-            if self.load_again:
-                self.load_again -= 1
-                self.load_keys()
+            if answer.get("keys_revision") != self.keys_revision and self.load_keys():
+                self.keys_revision = answer.get("keys_revision")
+                threading.Timer(0.4, self.load_keys).start()  # perhaps another node answered, which hears of it later
 
     def ask(self, method, path, **options):
         return self.http.request(method, path, **options).raise_for_status().json()

@@ -113,6 +113,7 @@ class World:
                 if status != 200:
                     return took, status, challenge
                 assert took < patience, f"{kind}: still let in after {took:.1f} s"
+                time.sleep(0.002)
         ways = ways or self.ways()
         with ThreadPoolExecutor(len(ways)) as pool:
             found = dict(zip(ways, pool.map(wait, ways.values())))
@@ -133,6 +134,10 @@ class World:
         found = [self.lose(kind) for kind in kinds]
         self.measured += found
         return found
+
+    def are_connected(self):
+        """Waits until all services hear again of what is taken away."""
+        return self.lose("logged out")
 
     def stop(self):
         for bystander in getattr(self, "bystanders", []):
@@ -165,7 +170,7 @@ class Bystander(threading.Thread):
         self.start()
 
     def run(self):
-        while not self.stopping.wait(0.02):
+        while not self.stopping.wait(0.05):
             with self.lock:
                 status, challenge = self.way.ask(self.token)
                 self.answers += 1
