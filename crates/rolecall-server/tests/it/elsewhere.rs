@@ -273,8 +273,11 @@ async fn x092_a_guard_that_is_cut_off_refuses_when_its_state_is_too_old_and_reco
     assert_eq!(world.guard.verify(&token), Err(Denial::Unavailable));
     assert!(world.guard.status().failures > 0 && world.guard.status().last_failure.is_some());
     world.address.lead_to(world.server.address);
+    let back_at = std::time::Instant::now();
     eventually("it recovers", async || world.guard.verify(&token).is_ok()).await;
     assert_eq!(world.guard.status().last_failure, None);
+    // a pause of up to 2 s between attempts; then the first request is not held for long
+    assert!(back_at.elapsed() < Duration::from_secs(4));
 }
 
 async fn a_guard_whose_line_is_silent_refuses_when_its_state_is_too_old(world: World) {

@@ -24,6 +24,10 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// Where the issuer turns the client away: it has to be changed by somebody.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);
+/// The longest pause between two requests where none is held, so that what is lost is heard within a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// How long a request is held while the state is old: an answer that tells nothing new makes it fresh.
+const HASTE: Duration = Duration::from_secs(1);
 /// After each answer: losses that come in a row are told together, and an issuer that answers at once,
 /// whatever it is asked, does not keep the guard busy.
 const BREATH: Duration = Duration::from_millis(10);
@@ -105,6 +109,21 @@ pub(super) fn wait_within(max_staleness: Duration) -> Duration {
     Duration::from_secs((max_staleness / 6).as_secs().min(LONGEST_WAIT))
 }
 
+/// The pause between two requests, where holding one would take too long.
+pub(super) fn pause_within(max_staleness: Duration) -> Option<Duration> {
+    let is_held = !wait_within(max_staleness).is_zero();
+    (!is_held).then(|| (max_staleness / 6).min(LONGEST_PAUSE))
+}
+
+/// How long the next request is held.
+fn next_wait(shared: &Shared) -> Duration {
+    if shared.state.age() > shared.max_staleness / 2 {
+        shared.wait.min(HASTE)
+    } else {
+        shared.wait
+    }
+}
+
 impl Reader {
     async fn read(&mut self, shared: &Shared, credentials: &Credentials) -> Result<(), Failure> {
         let now = shared.clock.monotonic();
@@ -130,15 +149,16 @@ impl Reader {
 
     async fn ask(&self, shared: &Shared) -> Result<Answer, Failure> {
         let text = self.token.as_ref().map_or("", |token| &token.text);
-        let wait = shared.wait.as_secs();
+        let held = next_wait(shared);
         let uri = shared.issuer.at(&format!(
-            "/api/feed?after={}&wait={wait}",
-            encoded(&self.cursor)
+            "/api/feed?after={}&wait={}",
+            encoded(&self.cursor),
+            held.as_secs()
         ))?;
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
             .header(AUTHORIZATION, format!("Bearer {text}"));
-        let timeout = shared.wait + TIMEOUT;
+        let timeout = held + TIMEOUT;
         let answer = shared.http.send(request, Bytes::new(), MAX_BYTES, timeout);
         let answer = answer.await?;
         if answer.status != StatusCode::OK {
@@ -259,4 +279,25 @@ impl Credentials {
 
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_makes_a_guard_deaf_for_a_second_or_keeps_it_busy() {
+        for tenths in 1..1_000 {
+            let max_staleness = Duration::from_millis(100 * tenths);
+            let wait = wait_within(max_staleness);
+            assert!(wait <= max_staleness / 6);
+            match pause_within(max_staleness) {
+                Some(pause) => {
+                    assert!(wait.is_zero() && pause <= Duration::from_millis(250));
+                    assert!(pause > BREATH);
+                }
+                None => assert!(wait >= Duration::from_secs(1)),
+            }
+        }
+    }
 }

@@ -70,6 +70,7 @@ struct Shared {
     http: Fetcher,
     state: LiveState,
     clock: Arc<dyn Clock>,
+    max_staleness: Duration,
     /// How long the issuer may hold a request for the feed.
     wait: Duration,
     /// Between two requests, where holding one would take too long.
@@ -114,8 +115,9 @@ impl Remote {
             http,
             state,
             clock,
+            max_staleness,
             wait,
-            pause: wait.is_zero().then_some(max_staleness / 6),
+            pause: feed::pause_within(max_staleness),
             metadata: watch::Sender::new(None),
             unknown_key: Notify::new(),
             other_keys: Notify::new(),
