@@ -78,10 +78,12 @@ export class Guard {
   /** Reads the feed for as long as the process lives, each time from where it was. */
   async #follow() {
     const form = new URLSearchParams({ grant_type: "client_credentials", audience: this.issuer });
-    for (let token, pause = 100, wait = Math.max(1, Math.min(10, Math.floor(this.maxStaleness / 6))); ;) {
+    for (let token, pause = 100; ;) {
       try {
         token ??= (await this.#ask("/token", { authorization: `Basic ${btoa(this.client)}` }, form)).access_token;
-        const sentAt = now();
+        const [sentAt, longest] = [now(), this.maxStaleness / 6];
+        const isOld = sentAt - this.#freshAt > 3 * longest; // soon fresh again, though there be nothing new
+        const wait = isOld ? 1 : Math.max(1, Math.min(10, Math.floor(longest)));
         const path = `/api/feed?${new URLSearchParams({ after: this.#cursor, wait })}`;
         await this.#take(await this.#ask(path, { authorization: `Bearer ${token}` }, undefined, wait + 5), sentAt);
         pause = 100;

@@ -86,11 +86,11 @@ class Guard:
     def follow(self):
         """Reads the feed for as long as the process lives, each time from where it was."""
         token, pause, form = None, 0.1, {"grant_type": "client_credentials", "audience": self.issuer}
-        wait = max(1, min(10, int(self.max_staleness / 6)))
         while True:
             try:
                 token = token or self.ask("POST", "/token", data=form, auth=self.client)["access_token"]
-                sent_at = time.monotonic()
+                sent_at, longest = time.monotonic(), self.max_staleness / 6
+                wait = max(1, min(10, int(longest))) if sent_at - self.fresh_at < 3 * longest else 1  # soon fresh again
                 self.take(self.ask("GET", "/api/feed", headers={"Authorization": f"Bearer {token}"},
                                    params={"after": self.cursor, "wait": wait}, timeout=wait + 5), sent_at)
                 pause = 0.1

@@ -12,7 +12,7 @@ class Line:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.lock, self.open = threading.Lock(), set()
+        self.lock, self.open, self.dead = threading.Lock(), set(), set()
         self.flows = threading.Event()
         self.flows.set()
         self.lead_to(*ports)
@@ -37,6 +37,11 @@ class Line:
     def speak(self):
         """What was held arrives, as after a fault of the network."""
         self.flows.set()
+
+    def forget(self):
+        """What is sent over the connections that are open arrives nowhere, ever; new ones work."""
+        with self.lock:
+            self.dead |= self.open
 
     def close(self):
         self.listener.close()
@@ -80,11 +85,13 @@ class Line:
         try:
             while data := source.recv(65536):
                 self.flows.wait()
-                sink.sendall(data)
+                if source not in self.dead:
+                    sink.sendall(data)
         except OSError:
             pass
         with self.lock:
             self.open -= {source, sink}
+            self.dead -= {source, sink}
         close(source)
         close(sink)
 

@@ -21,6 +21,9 @@ class Way:
         self.service, self.path = service, path
         self.connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
 
+    def __str__(self):
+        return self.service.url + self.path
+
     def ask(self, token):
         """The status and the challenge, if there is one."""
         for last in (False, True):
