@@ -204,6 +204,8 @@ def test_services_of_a_node_that_is_cut_off_from_postgresql_refuse_by_themselves
         with World([first, second], line, MAX_STALENESS=str(STALE)) as it:
             is_out_of_date_and_recovers(
                 it, "database cut off", way.cut, lambda: way.lead_to(postgres.port), PAUSE + PROMISE)
-            # a node gives up on a silent connection after 5 s
             is_out_of_date_and_recovers(it, "database silent", way.silence, way.speak, 5 + PAUSE + PROMISE)
+            # a node gives up on a silent connection after 5 s
+            is_out_of_date_and_recovers(
+                it, "database silent for ever", way.forget, lambda: None, 5 + PAUSE + PROMISE)
             report("PostgreSQL, a node cut off from it, max_staleness 3 s", it, capsys)
