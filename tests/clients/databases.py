@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import api
 import programs
 
 MASTER_KEY = "0123456789abcdef" * 4
@@ -51,8 +52,9 @@ class Postgres:
         """Of a database; by way of another port, if one is given."""
         return f"postgres://rolecall@127.0.0.1:{port or self.port}/{name}"
 
-    def fresh(self, name):
+    def fresh(self):
         """Makes a database and gives its name."""
+        name = api.fresh("of")
         done = self.asked("createdb", "-U", "rolecall", name)
         assert done.returncode == 0, done.stderr
         return name

@@ -38,7 +38,7 @@ def on_sqlite():
 
 @pytest.fixture
 def on_postgres(postgres):
-    url = postgres.url(postgres.fresh("losses"))
+    url = postgres.url(postgres.fresh())
     with Line() as line, world.on_postgres(line, url) as first, world.on_postgres(line, url) as second:
         line.lead_to(second.port)
         with World([first, second], line) as it:
@@ -196,7 +196,7 @@ def test_a_service_that_is_cut_off_refuses_by_itself_and_recovers(capsys):
 
 
 def test_services_of_a_node_that_is_cut_off_from_postgresql_refuse_by_themselves_and_recover(postgres, capsys):
-    name = postgres.fresh("cut_off")
+    name = postgres.fresh()
     with Line() as line, Line(postgres.port) as way, \
             world.on_postgres(line, postgres.url(name)) as first, \
             world.on_postgres(line, postgres.url(name, way.port)) as second:
