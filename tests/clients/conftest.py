@@ -3,6 +3,7 @@
 import pytest
 
 import api
+import oauth
 import programs
 
 
@@ -47,3 +48,22 @@ def served():
         )
         assert made.returncode == 0, made.stderr
         yield server
+
+
+@pytest.fixture(scope="session")
+def stock(dev):
+    """Permissions, a role and OAuth clients on the shared server."""
+    return oauth.prepare(dev)
+
+
+@pytest.fixture
+def keeper(stock):
+    """A user of this test alone who may read and write the stock."""
+    return oauth.keeper(stock)
+
+
+@pytest.fixture
+def plain_http(monkeypatch):
+    """Authlib and oauthlib refuse addresses without TLS; the servers under test are on this machine."""
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
