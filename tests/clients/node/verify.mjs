@@ -1,19 +1,30 @@
-// usage: node verify.mjs ISSUER TOKEN [ALGORITHM]
+// usage: node verify.mjs ISSUER TOKEN [ALGORITHM [AUDIENCE [LIBRARY]]]
 // Prints the claims of an access token that holds, exits 1 for one that does not.
 import { createRemoteJWKSet, jwtVerify } from "jose";
+import * as oauth from "oauth4webapi";
 
-const [issuer, token, algorithm = "ES256"] = process.argv.slice(2);
-const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", issuer));
+const [issuer, token, algorithm = "ES256", audience = issuer, library = "jose"] = process.argv.slice(2);
+
+const verify = {
+  async jose() {
+    const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", issuer));
+    const { payload } = await jwtVerify(token, keys, {
+      issuer, audience, typ: "at+jwt", algorithms: [algorithm], clockTolerance: 0,
+      requiredClaims: ["exp", "iat", "sub", "client_id", "jti"],
+    });
+    return payload;
+  },
+  async oauth4webapi() {
+    const http = { [oauth.allowInsecureRequests]: true };
+    const found = await oauth.discoveryRequest(new URL(issuer), { algorithm: "oauth2", ...http });
+    const as = await oauth.processDiscoveryResponse(new URL(issuer), found);
+    const request = new Request(audience, { headers: { authorization: `Bearer ${token}` } });
+    return oauth.validateJwtAccessToken(as, request, audience, { signingAlgorithms: [algorithm], ...http });
+  },
+};
 
 try {
-  const { payload } = await jwtVerify(token, keys, {
-    issuer,
-    audience: issuer,
-    typ: "at+jwt",
-    algorithms: [algorithm],
-    clockTolerance: 0,
-  });
-  console.log(JSON.stringify(payload));
+  console.log(JSON.stringify(await verify[library]()));
 } catch (error) {
   console.error(error.code ?? error.message);
   process.exit(1);
