@@ -1,9 +1,12 @@
 """The nginx example: it asks rolecall about each request, and nobody forges who they are."""
 
+import contextlib
 import http.server
 import json
 import threading
+import time
 
+import jwt
 import pytest
 import requests
 
@@ -39,6 +42,13 @@ def issuer():
 
 @pytest.fixture(scope="module")
 def site(issuer):
+    with in_front_of(issuer) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def in_front_of(issuer):
+    """nginx with the configuration of the example, before an application and beside a server of its own."""
     application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=application.serve_forever, daemon=True).start()
     port = programs.free_port()
@@ -103,6 +113,12 @@ def test_no_client_says_who_it_is(issuer, site):
     # alice has no tenant: what she sends in its place reaches nobody
     assert "x-auth-tenant" not in dict(sent)
     assert site.get("/users/", **forged).status_code == 401
+    # twice, and named as a header that ends at this hop
+    headers = [("Authorization", f"Bearer {alice}"), ("X-Auth-Roles", "admin"),
+               ("x-auth-roles", "admin"), ("Connection", "X-Auth-Roles, X-Auth-Username"), ("X-Auth-Username", "admin")]
+    answer = api.raw_request(site.url, "GET", "/users/", headers)
+    assert answer.status == 200
+    assert [header for header in json.loads(answer.text) if header[0].startswith("x")] == plain
 
 
 def test_tokens_for_the_application_and_for_the_issuer_are_taken_and_no_others(issuer, site):
@@ -130,6 +146,30 @@ def test_a_loss_is_refused_by_the_next_request(issuer, site):
     assert admin.delete(f"/api/users/{user['id']}/roles/user").status_code == 204
     answer = site.get("/users/", token)
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == api.ENDED
+
+
+def test_keys_rotate_while_it_runs_and_no_good_token_is_refused(issuer, site):
+    admin = api.Caller(issuer.url)
+    admin.log_in("admin", audience=issuer.url)
+    old = admin.access_token
+    assert site.get("/items/", old).status_code == 200
+    rotated = admin.post("/api/keys/rotate", json={"force": True})
+    assert rotated.status_code == 200, rotated.text
+    new = api.logged_in(issuer.url, "admin").access_token
+    assert jwt.get_unverified_header(new)["kid"] == rotated.json()["kid"] != jwt.get_unverified_header(old)["kid"]
+    for token in (old, new, old):
+        assert site.get("/items/", token).status_code == 200
+
+
+def test_an_expired_token_has_ended():
+    with programs.dev(ROLECALL_TOKENS__ACCESS_TTL="2s") as issuer, in_front_of(issuer) as site:
+        token = api.logged_in(issuer.url, "admin").access_token
+        exp = jwt.decode(token, options={"verify_signature": False})["exp"]
+        assert site.get("/items/", token).status_code == 200
+        services.within(10, lambda: site.get("/items/", token).status_code == 401)
+        assert exp <= time.time()
+        answer = site.get("/items/", token)
+        assert answer.headers["WWW-Authenticate"] == api.ENDED
 
 
 def test_without_rolecall_nobody_passes(issuer, site):
