@@ -1,0 +1,72 @@
+"""What docs/clients.md shows works as it stands: commands, and a program for each library."""
+
+import subprocess
+
+import pytest
+
+import api
+import programs
+import services
+import tours
+
+PAGE = "docs/clients.md"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with programs.dev() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shop(server):
+    admin = api.logged_in(server.url, "admin")
+    made = admin.post("/api/clients", json={
+        "name": "shop of the programs", "grants": ["password", "refresh_token"],
+        "audiences": [server.url, "https://stock.example"]}).json()
+    return {"CLIENT_ID": made["client_id"], "CLIENT_SECRET": made["client_secret"]}
+
+
+def test_the_commands_print_what_the_page_shows():
+    with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
+        assert tours.prints_what_it_shows(tours.page(PAGE, server.url), server) > 10
+
+
+def program(server, language, library):
+    """The program that uses the library first."""
+    found = [block for block in tours.blocks(tours.page(PAGE, server.url), language) if library in block]
+    assert found and server.url in found[0]
+    return found[0]
+
+
+def run(command, shop, folder=None):
+    ran = subprocess.run(command, cwd=folder, env=programs.environment(**shop), text=True,
+                         capture_output=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("library", ["authlib.integrations", "requests_oauthlib"])
+def test_a_python_program_logs_in(server, shop, library):
+    python = programs.program("XTASK_PYTHON", "python3")
+    printed = run([python, "-c", program(server, "python", library)], shop)
+    assert printed == "[{'username': 'alice'}]\n"
+
+
+@pytest.mark.parametrize("library, printed", [
+    ("openid-client", "[ { username: 'alice' } ]\n"), ("oauth4webapi", "alice\n")])
+def test_a_node_program_logs_in(server, shop, library, printed):
+    node = programs.program("XTASK_NODE", "node")
+    if not (services.NODE / "node_modules" / library).exists():
+        programs.left_out("node packages are not installed")
+    script = program(server, "js", library)
+    assert run([node, "--input-type=module", "--eval", script], shop, services.NODE) == printed
+
+
+def test_the_check_of_access_tokens_takes_those_that_carry_nothing(server):
+    names = {}
+    exec(program(server, "python", "JWTBearerTokenValidator"), names)
+    verifier, token = names["verifier"], api.logged_in(server.url, "alice").access_token
+    claims = verifier.authenticate_token(token)
+    verifier.validate_token(claims, scopes=None, request=None)
+    assert claims["scope"] == "" and claims["username"] == "alice"

@@ -1,0 +1,50 @@
+"""Runs the commands and programs that a page of the documentation shows, each as it stands there."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import programs
+
+WRITTEN = "http://127.0.0.1:8000"
+MARK = "=== the next step ==="
+
+
+def page(path, url):
+    """The page with the address of the server under test."""
+    return (programs.ROOT / path).read_text().replace(WRITTEN, url)
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def steps(text):
+    """The commands of a page, each with the output that it shows."""
+    for console in blocks(text, "console"):
+        for step in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+            command, _, shown = step.partition("\n")
+            if not command.startswith("cargo "):
+                yield command, shown
+
+
+def pattern(shown):
+    """Output as a page shows it: `...` stands for anything, and spaces may be fewer or more."""
+    words = [re.escape(word).replace(r"\.\.\.", ".*") for word in shown.split()]
+    return re.compile(r"\s+".join(words))
+
+
+def prints_what_it_shows(text, server):
+    """Runs every command in one shell, in the server's folder; gives how many there were."""
+    tour = list(steps(text))
+    script = "".join(f"{command}\nprintf '\\n{MARK}\\n'\n" for command, _ in tour)
+    path = f"{Path(programs.rolecall()).parent}:{os.environ['PATH']}"
+    shell = subprocess.run(
+        ["bash"], input=script, cwd=server.folder, env=programs.environment(PATH=path),
+        text=True, capture_output=True, timeout=120)
+    outputs = shell.stdout.split(MARK)[:-1]
+    assert len(outputs) == len(tour), shell.stderr
+    for (command, shown), output in zip(tour, outputs):
+        assert pattern(shown).fullmatch(output.strip().replace("\r", "")), (command, output, shell.stderr)
+    return len(tour)
