@@ -54,10 +54,15 @@ pub(crate) async fn list(
 /// Ends one of the caller's own sessions, the token's own included.
 pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Result<(), ApiError> {
     let subject = caller.subject();
+    let own = caller.session() == Some(session);
     let caller = Caller::Token(caller);
     app.change(caller, async |change| {
         Rights::read(app, change, caller).await?;
-        end(change, "session.ended", session, subject).await
+        // a session that is over may be forgotten while a token of it still lives
+        if store::end(change, session, subject).await? || own {
+            refuse_tokens(change, "session.ended", session, subject);
+        }
+        Ok(())
     })
     .await
 }
@@ -89,10 +94,19 @@ pub(crate) async fn end(
     subject: &str,
 ) -> Result<(), ApiError> {
     if store::end(change, session, subject).await? {
-        change.raise_floor(FloorKind::Sid, session);
-        change.tell(json!({ "action": action, "session": session, "subject": subject }));
+        refuse_tokens(change, action, session, subject);
     }
     Ok(())
+}
+
+fn refuse_tokens(
+    change: &mut crate::store::Change<'_>,
+    action: &str,
+    session: &str,
+    subject: &str,
+) {
+    change.raise_floor(FloorKind::Sid, session);
+    change.tell(json!({ "action": action, "session": session, "subject": subject }));
 }
 
 /// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`.

@@ -15,6 +15,7 @@ on_both![
     clients_and_nobody_have_no_sessions,
     beyond_a_hundred_sessions_the_idlest_ends,
     ended_sessions_are_forgotten,
+    a_log_out_is_never_in_vain_even_if_the_session_is_forgotten,
 ];
 
 async fn log_in_from(app: &TestApp, address: &str) -> crate::refresh::Pair {
@@ -179,4 +180,26 @@ async fn ended_sessions_are_forgotten(app: TestApp) {
         sids(&fresh)
     );
     assert_eq!(app.db.number(&kept).await, 1);
+}
+
+async fn a_log_out_is_never_in_vain_even_if_the_session_is_forgotten(app: TestApp) {
+    app.user("alice", &[]).await;
+    let mut pair = app.log_in("alice").await;
+    // used to the last minute of its thirty days: a token of then outlives it
+    for pause in [13 * 24 * 60, 13 * 24 * 60, 4 * 24 * 60 - 1] {
+        app.pass(Duration::from_mins(pause));
+        pair = crate::refresh::Pair::of(&app.refresh(&pair.refresh).await);
+    }
+    app.pass(Duration::from_mins(2));
+    // a node cleans up a minute after its start
+    app.clock.advance(Duration::from_mins(2));
+    crate::support::eventually("the session is forgotten", async || {
+        app.db.number("SELECT COUNT(*) FROM sessions").await == 0
+    })
+    .await;
+    app.get("/api/me", &pair.access).await.is(200);
+    app.post("/api/me/logout", &pair.access, json!({}))
+        .await
+        .done();
+    app.get("/api/me", &pair.access).await.ended();
 }
