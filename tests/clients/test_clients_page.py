@@ -29,7 +29,7 @@ def shop(server):
 
 def test_the_commands_print_what_the_page_shows():
     with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
-        assert tours.prints_what_it_shows(tours.page(PAGE, server.url), server) > 10
+        assert tours.prints_what_it_shows(tours.page(PAGE, server.url), server.folder) > 10
 
 
 def program(server, language, library):

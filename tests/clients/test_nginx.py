@@ -13,6 +13,7 @@ import requests
 import api
 import programs
 import services
+import tours
 
 CONF = services.EXAMPLES / "nginx" / "nginx.conf"
 AUDIENCE = "https://items.example"
@@ -159,6 +160,15 @@ def test_keys_rotate_while_it_runs_and_no_good_token_is_refused(issuer, site):
     assert jwt.get_unverified_header(new)["kid"] == rotated.json()["kid"] != jwt.get_unverified_header(old)["kid"]
     for token in (old, new, old):
         assert site.get("/items/", token).status_code == 200
+
+
+def test_the_commands_of_the_readme_print_what_it_shows(tmp_path):
+    with programs.dev() as issuer, in_front_of(issuer) as site:
+        text = (CONF.parent / "README.md").read_text()
+        for written, there in (("http://127.0.0.1:8000", issuer.url), ("http://127.0.0.1:8080", site.url)):
+            text = text.replace(written, there)
+        commands = text.split("In a fourth:")[1]
+        assert tours.prints_what_it_shows(commands, tmp_path) == 4
 
 
 def test_an_expired_token_has_ended():

@@ -54,7 +54,7 @@ def test_the_node_program_verifies_a_token_and_refuses_a_spoiled_one(bob):
 def test_the_tour_prints_what_the_readme_shows():
     with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
         tour = tours.page("README.md", server.url).split("\n## Five minutes\n")[1].split("\n## ")[0]
-        assert tours.prints_what_it_shows(tour, server) > 20
+        assert tours.prints_what_it_shows(tour, server.folder) > 20
 
 
 def test_links_within_the_project_lead_somewhere():

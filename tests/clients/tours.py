@@ -35,14 +35,19 @@ def pattern(shown):
     return re.compile(r"\s+".join(words))
 
 
-def prints_what_it_shows(text, server):
-    """Runs every command in one shell, in the server's folder; gives how many there were."""
+def shell_environment(**settings):
+    """Where `rolecall` and the programs of the tests are found."""
+    named = (os.environ.get(variable) for variable in ("XTASK_PYTHON", "XTASK_NODE"))
+    found = [str(Path(program).parent) for program in (programs.rolecall(), *filter(None, named))]
+    return programs.environment(PATH=os.pathsep.join([*found, os.environ["PATH"]]), **settings)
+
+
+def prints_what_it_shows(text, folder):
+    """Runs every command in one shell; gives how many there were."""
     tour = list(steps(text))
     script = "".join(f"{command}\nprintf '\\n{MARK}\\n'\n" for command, _ in tour)
-    path = f"{Path(programs.rolecall()).parent}:{os.environ['PATH']}"
     shell = subprocess.run(
-        ["bash"], input=script, cwd=server.folder, env=programs.environment(PATH=path),
-        text=True, capture_output=True, timeout=120)
+        ["bash"], input=script, cwd=folder, env=shell_environment(), text=True, capture_output=True, timeout=120)
     outputs = shell.stdout.split(MARK)[:-1]
     assert len(outputs) == len(tour), shell.stderr
     for (command, shown), output in zip(tour, outputs):
