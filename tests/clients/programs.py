@@ -78,7 +78,8 @@ class Server:
             try:
                 if requests.get(f"{self.url}/health/live", timeout=5).status_code == 200:
                     return time.perf_counter() - began
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
+                # it listens before it answers: RSA keys may be made in between
                 pass
             if self.process.poll() is not None or time.perf_counter() - began > 60:
                 self.kill()
