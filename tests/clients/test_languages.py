@@ -168,10 +168,10 @@ def test_no_good_token_is_refused_while_keys_rotate(rotating, kind, follows):
         "name": api.fresh("service"), "grants": ["client_credentials"], "roles": ["rolecall.resource-server"]}).json()
     with started(kind, rotating, client if follows else None) as service:
         old = root.access_token
-        services.within(10, lambda: service.get(service.path, old).status_code == 200)
+        services.within(30, lambda: service.get(service.path, old).status_code == 200)
         with Callers(service) as callers:
             callers.tokens.append(old)
-            services.within(10, lambda: callers.have_called(old, 5))
+            services.within(30, lambda: callers.have_called(old, 5))
             # forced, since the other cases have rotated too; everybody here has loaded the next key
             assert root.post("/api/keys/rotate", json={"force": True}).status_code == 200
             new = api.logged_in(rotating.url, "root", PASSWORD).access_token
