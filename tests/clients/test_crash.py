@@ -9,6 +9,7 @@ import time
 import requests
 
 import api
+import databases
 import programs
 
 ROUNDS = int(os.environ.get("XTASK_CRASH_ROUNDS", "20"))
@@ -132,18 +133,21 @@ def test_x086_nothing_that_was_answered_is_lost(capsys):
 class Person:
     """A client that refreshes all the time, and after a crash tries again with the token that it holds."""
 
-    def __init__(self, url, name):
-        self.url, self.name, self.refreshed, self.odd = url, name, 0, []
+    def __init__(self, nodes, name):
+        self.nodes, self.name, self.refreshed, self.odd = nodes, name, 0, []
         self.first = self.held = self.log_in()
 
+    def url(self):
+        return random.choice([node for node in self.nodes if node.is_up]).url
+
     def log_in(self):
-        answer = api.Caller(self.url).token(self.name, PASS_PHRASE)
+        answer = api.Caller(self.url()).token(self.name, PASS_PHRASE)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def refresh(self):
         form = {"grant_type": "refresh_token", "refresh_token": self.held["refresh_token"]}
-        answer = requests.post(f"{self.url}/token", data=form, timeout=30)
+        answer = requests.post(f"{self.url()}/token", data=form, timeout=30)
         if answer.status_code == 200:
             self.held = answer.json()
             self.refreshed += 1
@@ -154,9 +158,7 @@ class Person:
     def goes_on(self):
         """Whether the token held still gives another one, and that one works."""
         refreshed = self.refresh()
-        headers = {"Authorization": f"Bearer {self.held['access_token']}"}
-        me = requests.get(f"{self.url}/api/me", headers=headers, timeout=30)
-        return (refreshed.status_code, me.status_code) == (200, 200)
+        return refreshed.status_code == 200 and knows(self.url(), self.held)
 
     def until(self, stopping):
         try:
@@ -166,82 +168,114 @@ class Person:
             pass  # the answer is lost, and nobody knows whether the token was used
 
 
+def knows(url, held):
+    headers = {"Authorization": f"Bearer {held['access_token']}"}
+    return requests.get(f"{url}/api/me", headers=headers, timeout=30).status_code == 200
+
+
 class LogOut:
     """Another session of somebody, revoked at some moment; `answered` tells whether that was confirmed."""
 
     def __init__(self, person):
-        self.url, self.held, self.answered = person.url, person.log_in(), False
+        self.person, self.held, self.answered = person, person.log_in(), False
+
+    def revoke(self):
+        form = {"token": self.held["refresh_token"]}
+        return requests.post(f"{self.person.url()}/revoke", data=form, timeout=30)
 
     def run(self):
         time.sleep(random.uniform(0, 0.5))
         try:
-            form = {"token": self.held["refresh_token"]}
-            answer = requests.post(f"{self.url}/revoke", data=form, timeout=30)
-            self.answered = answer.status_code == 200
+            self.answered = self.revoke().status_code == 200
         except requests.RequestException:
             pass
 
     def lives(self):
-        """Whether anything of the session still works. A refresh that is refused takes nothing else away."""
-        headers = {"Authorization": f"Bearer {self.held['access_token']}"}
-        me = requests.get(f"{self.url}/api/me", headers=headers, timeout=30)
-        form = {"grant_type": "refresh_token", "refresh_token": self.held["refresh_token"]}
-        refreshed = requests.post(f"{self.url}/token", data=form, timeout=30)
-        works = me.status_code == 200, refreshed.status_code == 200
-        assert works in ((True, True), (False, False)), "half of a session ended"
-        return works[0]
+        """Whether anything of the session still works; another node hears of its end within its poll."""
+        began = time.monotonic()
+        while True:
+            url = self.person.url()
+            form = {"grant_type": "refresh_token", "refresh_token": self.held["refresh_token"]}
+            refreshed = requests.post(f"{url}/token", data=form, timeout=30).status_code == 200
+            if knows(url, self.held) == refreshed:
+                return refreshed
+            assert time.monotonic() - began < 10, "half of a session ended"
+            time.sleep(0.02)
 
-    def end(self):
-        requests.post(f"{self.url}/revoke", data={"token": self.held["refresh_token"]}, timeout=30).raise_for_status()
 
-
-def rows(server, sql):
-    files = list((server.folder / "rolecall-data").glob("*.db"))
-    with sqlite3.connect(files[0]) as database:
-        return database.execute(sql).fetchall()
+def lose_no_session(nodes, rows, capsys):
+    """Kills one node after the other while clients refresh and log out, and looks at what is left."""
+    people = []
+    for _ in range(6):
+        people.append(Person(nodes, api.register(nodes[0].url, password=PASS_PHRASE)[0]["username"]))
+    revoked = 0
+    for number in range(ROUNDS):
+        victim = nodes[number % len(nodes)]
+        before = sum(person.refreshed for person in people)
+        leaving = [LogOut(person) for person in people[:2]]
+        stopping = threading.Event()
+        threads = [threading.Thread(target=person.until, args=(stopping,)) for person in people]
+        threads += [threading.Thread(target=one.run) for one in leaving]
+        for thread in threads:
+            thread.start()
+        time.sleep(random.uniform(0.05, 0.6))
+        victim.kill()
+        stopping.set()
+        for thread in threads:
+            thread.join(timeout=30)
+        assert sum(person.refreshed for person in people) > before, f"round {number}: no load"
+        # whoever has another node asks that one at once
+        if len(nodes) == 1:
+            check_file(victim)
+            victim.start()
+        victim.is_up = len(nodes) == 1
+        assert [person.name for person in people if not person.goes_on()] == [], f"round {number}"
+        assert [person.odd for person in people if person.odd] == []
+        ended = [one for one in leaving if not one.lives()]
+        assert [one for one in leaving if one.answered and one not in ended] == [], "a revoked token lives"
+        revoked += sum(one.answered for one in leaving)
+        for one in leaving:
+            one.revoke().raise_for_status()
+        if len(nodes) > 1:
+            victim.start()
+            victim.is_up = True
+    assert rows("SELECT count(*), count(DISTINCT subject_id) FROM sessions") == [(6, 6)]
+    assert rows("SELECT count(*) FROM audit WHERE changes LIKE '%session.replayed%'") == [(0,)]
+    assert revoked > 0, "no revocation was answered before a crash"
+    (graces,), = rows("SELECT count(*) FROM audit_events WHERE kind = 'refresh_grace'")
+    total = sum(person.refreshed for person in people)
+    assert rows("SELECT sum(generation) FROM sessions")[0][0] >= total - graces
+    for person in people:
+        person.held = person.first
+        assert person.refresh().json()["error"] == "invalid_grant", "a used token was taken again"
+    assert rows("SELECT count(*) FROM sessions") == [(0,)]
+    with capsys.disabled():
+        print(f"\nkill -9: {ROUNDS} rounds, {total} refreshes, {graces} answers given again, "
+              f"{revoked} revocations, no session lost or revived")
 
 
 def test_x086_x094_a_client_that_tries_again_never_loses_its_session(capsys):
     with programs.serve(ROLECALL_REGISTRATION__MODE="open") as server:
-        people = []
-        for _ in range(6):
-            name = api.register(server.url, password=PASS_PHRASE)[0]["username"]
-            people.append(Person(server.url, name))
-        revoked = 0
-        for number in range(ROUNDS):
-            before = [person.refreshed for person in people]
-            leaving = [LogOut(person) for person in people[:2]]
-            stopping = threading.Event()
-            threads = [threading.Thread(target=person.until, args=(stopping,)) for person in people]
-            threads += [threading.Thread(target=one.run) for one in leaving]
-            for thread in threads:
-                thread.start()
-            time.sleep(random.uniform(0.05, 0.6))
-            server.kill()
-            stopping.set()
-            for thread in threads:
-                thread.join(timeout=30)
-            assert sum(person.refreshed for person in people) > sum(before), f"round {number}: no load"
-            check_file(server)
-            server.start()
-            assert [person.name for person in people if not person.goes_on()] == [], f"round {number}"
-            assert [person.odd for person in people if person.odd] == []
-            ended = [one for one in leaving if not one.lives()]
-            assert [one for one in leaving if one.answered and one not in ended] == [], "a revoked token lives"
-            revoked += sum(one.answered for one in leaving)
-            for one in leaving:
-                one.end()
-        assert rows(server, "SELECT count(*), count(DISTINCT subject_id) FROM sessions") == [(6, 6)]
-        assert rows(server, "SELECT count(*) FROM audit WHERE changes LIKE '%session.replayed%'") == [(0,)]
-        assert revoked > 0, "no revocation was answered before a crash"
-        (graces,), = rows(server, "SELECT count(*) FROM audit_events WHERE kind = 'refresh_grace'")
-        generations = rows(server, "SELECT sum(generation) FROM sessions")[0][0]
-        assert generations >= sum(person.refreshed for person in people) - graces
-        for person in people:
-            person.held = person.first
-            assert person.refresh().json()["error"] == "invalid_grant", "a used token was taken again"
-        assert rows(server, "SELECT count(*) FROM sessions") == [(0,)]
-    with capsys.disabled():
-        total = sum(person.refreshed for person in people)
-        print(f"\nkill -9: {ROUNDS} rounds, {total} refreshes, {graces} answers given again, "
-              f"{revoked} revocations, no session lost or revived")
+        server.is_up = True
+
+        def rows(sql):
+            files = list((server.folder / "rolecall-data").glob("*.db"))
+            with sqlite3.connect(files[0]) as database:
+                return database.execute(sql).fetchall()
+
+        lose_no_session([server], rows, capsys)
+
+
+def test_x086_x094_no_session_is_lost_with_one_of_two_nodes(tmp_path, capsys):
+    with databases.Postgres(tmp_path) as postgres:
+        settings = {"ROLECALL_DATABASE__URL": postgres.url(), "ROLECALL_MASTER_KEY": databases.MASTER_KEY,
+                    "ROLECALL_TOKENS__ISSUER": "https://login.example", "ROLECALL_REGISTRATION__MODE": "open"}
+
+        def rows(sql):
+            found = postgres.asked("psql", "-U", "rolecall", "-d", "postgres", "-Atc", sql)
+            assert found.returncode == 0, found.stderr
+            return [tuple(int(cell) for cell in line.split("|")) for line in found.stdout.decode().split()]
+
+        with programs.serve(**settings) as one, programs.serve(**settings) as two:
+            one.is_up = two.is_up = True
+            lose_no_session([one, two], rows, capsys)
