@@ -1,5 +1,6 @@
 """A backup made under load: whole when put back, and after `recover` nothing of before lives on."""
 
+import json
 import shutil
 import sqlite3
 import threading
@@ -122,6 +123,12 @@ class Backup:
         return data
 
 
+def sessions(server, name):
+    listed = server.run("session", "list", name, "--json")
+    assert listed.returncode == 0, listed.stderr
+    return json.loads(listed.stdout)
+
+
 def wait_for(done):
     began = time.monotonic()
     while not done():
@@ -164,10 +171,13 @@ def test_x095_a_file_put_back_by_hand_needs_recover(backup, tmp_path):
         # why `recover` is needed: nobody told this database that anything has ended
         assert backup.before.works(server) == ALL
         later = Holdings(server, backup.people[1]["username"])
+        name = backup.people[0]["username"]
+        assert sessions(server, name) != []
         recovered = server.run("recover")
         assert recovered.returncode == 0, recovered.stderr
         wait_for(lambda: backup.before.works(server) == NONE)
         assert later.works(server) == NONE
+        assert sessions(server, name) == []
         assert Holdings(server, backup.people[1]["username"]).works(server) == ALL
         assert server.run("audit", "verify").returncode == 0
 
