@@ -1,14 +1,22 @@
 //! Settings that are allowed and rarely meant.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
+
+use rolecall_core::Timestamp;
+use secrecy::ExposeSecret as _;
 
 use super::Finding;
 use crate::{
+    accounts::views::rfc3339,
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
+    legacy,
     passwords::DEFAULT_MIN_LENGTH,
 };
 
-pub(super) fn examine(config: &Config) -> Vec<Finding> {
+/// Applications change within days: who needs longer forgets to close the door.
+const LONG: Duration = Duration::from_hours(30 * 24);
+
+pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     vec![
         issuer(config),
         encryption(config),
@@ -17,6 +25,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         registration(config),
         staleness(config),
         algorithm(config),
+        old_tokens(config, now),
         origins(config),
         metrics(config),
     ]
@@ -100,6 +109,36 @@ fn algorithm(config: &Config) -> Finding {
         ),
         asymmetric => Finding::good("algorithm", format!("tokens are signed with {asymmetric}")),
     }
+}
+
+fn old_tokens(config: &Config, now: Timestamp) -> Finding {
+    let settings = &config.tokens.legacy;
+    // one without the other is refused before this
+    let (Some(secret), Some(until)) = (&settings.secret, settings.until) else {
+        return Finding::good("old tokens", "none are taken");
+    };
+    let (ends, length) = (rfc3339(until), secret.expose_secret().len());
+    let mut faults = Vec::new();
+    if now >= until {
+        faults.push(format!(
+            "`tokens.legacy.until` was {ends}: remove the section and forget its secret"
+        ));
+    } else {
+        if length < legacy::LEAST_BYTES {
+            faults.push(format!(
+                "`tokens.legacy.secret` has {length} bytes: whoever has one token can guess it and be any imported user; choose an early `until`"
+            ));
+        }
+        if until.since(now) > LONG {
+            faults.push(format!(
+                "`tokens.legacy.until` is {ends}, more than 30 days away: the last old token ends `max_age` after the old application stops; choose that time"
+            ));
+        }
+    }
+    if faults.is_empty() {
+        return Finding::good("old tokens", format!("taken until {ends}"));
+    }
+    Finding::warning("old tokens", faults.join("; "))
 }
 
 fn metrics(config: &Config) -> Finding {

@@ -7,6 +7,8 @@ mod system;
 
 use std::fmt;
 
+use rolecall::{Clock as _, SystemClock};
+
 use crate::config::Config;
 
 /// How bad a finding is.
@@ -55,6 +57,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "guards that go on without knowing what was taken away",
     ),
     ("algorithm", "tokens that whoever verifies them can make"),
+    (
+        "old tokens",
+        "tokens of the application that was there before: their time is over or far away, or their secret can be guessed",
+    ),
     (
         "origins",
         "web pages that can be changed on their way and may call",
@@ -129,7 +135,7 @@ impl Finding {
 
 /// Looks at everything that can be looked at with a configuration that is good in itself.
 pub(crate) async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = configuration::examine(config);
+    let mut findings = configuration::examine(config, SystemClock.now());
     findings.extend(system::examine(config).await);
     findings.extend(files::examine(config));
     findings.extend(database::examine(config).await);

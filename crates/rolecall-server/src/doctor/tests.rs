@@ -115,6 +115,42 @@ async fn settings_that_are_rarely_meant_are_named() {
 }
 
 #[tokio::test]
+async fn old_tokens_are_not_taken_longer_than_meant() {
+    use rolecall::{Clock as _, SystemClock};
+    let folder = tempfile::tempdir().unwrap();
+    let until = |days: u64| {
+        let until = SystemClock
+            .now()
+            .plus(std::time::Duration::from_hours(24 * days));
+        crate::accounts::views::rfc3339(until)
+    };
+    let (long, short) = ("the secret of the old application", "your-secret-key");
+    for (secret, until, expected, told) in [
+        (long, until(2), Severity::Good, "taken until"),
+        (short, until(2), Severity::Warning, "15 bytes"),
+        (long, until(31), Severity::Warning, "30 days"),
+        (long, "2026-01-01".to_owned(), Severity::Warning, "remove"),
+        (short, until(31), Severity::Warning, "15 bytes"),
+        (short, until(31), Severity::Warning, "30 days"),
+    ] {
+        let settings = [
+            ("tokens.legacy.secret", secret),
+            ("tokens.legacy.until", &until),
+            ("tokens.legacy.max_age", "30m"),
+            ("tokens.legacy.allow_short_secret", "true"),
+        ];
+        let findings = examine(&config(folder.path(), &settings)).await;
+        let found = findings.iter().find(|one| one.check == "old tokens");
+        let found = found.unwrap();
+        assert_eq!(found.severity, expected, "{found:?}");
+        assert!(found.text.contains(told), "{found:?}");
+        assert!(!found.text.contains(secret), "{found:?}");
+    }
+    let found = severity(&config(folder.path(), &[]), "old tokens").await;
+    assert_eq!(found, Some(Severity::Good));
+}
+
+#[tokio::test]
 async fn who_administers_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);

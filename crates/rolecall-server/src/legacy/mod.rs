@@ -30,7 +30,7 @@ use crate::{app::App, error};
 pub(crate) use stand_in::stand_in;
 
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
-const LEAST_BYTES: usize = 32;
+pub(crate) const LEAST_BYTES: usize = 32;
 const CACHED: usize = 10_000;
 
 /// Which tokens of an old application are taken, and how long.

@@ -1,5 +1,6 @@
 use std::{
     marker::PhantomData,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::enforce::{Gated, refuse};
-use crate::{Guard, Requirement, Rule, extract::Passed};
+use crate::{Guard, Principal, Requirement, Rule, extract::Passed, guard::Refusal};
 
 /// Guards one route of a plain [`axum::Router`]; made by [`Guard::layer`].
 pub struct RequireLayer<R> {
@@ -57,9 +58,32 @@ pub struct RequireService<I> {
     rule: Rule,
 }
 
+impl<I> RequireService<I> {
+    /// Marks the request with its caller, or answers it.
+    fn settle(
+        guard: &Guard,
+        rule: &Rule,
+        admitted: Result<Option<Arc<Principal>>, Refusal>,
+        request: &mut Request,
+    ) -> Option<Response> {
+        match admitted {
+            Ok(principal) => {
+                let guard = guard.clone();
+                Passed { guard, principal }.mark(request.extensions_mut());
+                None
+            }
+            Err(refusal) => {
+                let matched = request.extensions().get::<MatchedPath>().cloned();
+                let path = matched.as_ref().map_or("", MatchedPath::as_str);
+                Some(refuse(&refusal, rule, request, path))
+            }
+        }
+    }
+}
+
 impl<I> Service<Request> for RequireService<I>
 where
-    I: Service<Request, Response = Response>,
+    I: Service<Request, Response = Response> + Clone + Send + 'static,
     I::Future: Send + 'static,
 {
     type Response = Response;
@@ -71,17 +95,23 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        match self.guard.admit(&self.rule, request.headers()) {
-            Ok(principal) => {
-                let guard = self.guard.clone();
-                Passed { guard, principal }.mark(request.extensions_mut());
-                Gated::Inner(Box::pin(self.inner.call(request)))
-            }
-            Err(refusal) => {
-                let matched = request.extensions().get::<MatchedPath>().cloned();
-                let path = matched.as_ref().map_or("", MatchedPath::as_str);
-                Gated::Answer(Some(refuse(&refusal, &self.rule, &request, path)))
-            }
+        if let Some(exchanged) = self.guard.exchange(&self.rule, request.headers()) {
+            // the one that was found ready is the one to call
+            let next = self.inner.clone();
+            let mut inner = std::mem::replace(&mut self.inner, next);
+            let (guard, rule) = (self.guard.clone(), self.rule);
+            return Gated::Exchanged(Box::pin(async move {
+                let admitted = guard.admit_exchanged(&rule, exchanged.await);
+                match Self::settle(&guard, &rule, admitted, &mut request) {
+                    Some(answer) => Ok(answer),
+                    None => inner.call(request).await,
+                }
+            }));
+        }
+        let admitted = self.guard.admit(&self.rule, request.headers());
+        match Self::settle(&self.guard, &self.rule, admitted, &mut request) {
+            Some(answer) => Gated::Answer(Some(answer)),
+            None => Gated::Inner(Box::pin(self.inner.call(request))),
         }
     }
 }
