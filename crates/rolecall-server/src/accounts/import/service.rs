@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
-use rolecall_core::RoleName;
+use rolecall_core::{Revision, RoleName, Timestamp};
 use serde_json::json;
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
     error::ApiError,
     ids,
     roles::{assignments, builtin, store as roles},
-    store::Change,
+    store::{Change, Conn, read_head},
 };
 
 /// What is being done, for whoever watches.
@@ -58,19 +58,51 @@ pub(crate) async fn import_users(
         problems,
         digest: digest_of(text),
     };
-    let rows = &rows;
+    let users = &in_order(rows, app.now())?;
+    // whoever else writes waits from here to the commit, on SQLite for log-ins too: what can be done before it
+    // is done before it
+    let (revision, mut taken) = look_for_taken(app, users, watch).await?;
     let report = app
         .change(caller, async |change| {
-            look_up_roles(app, change, caller, rows, options.add_roles, &mut report).await?;
-            find_taken(change, rows, watch, &mut report).await?;
+            look_up_roles(app, change, caller, users, options.add_roles, &mut report).await?;
+            if change.head().revision != revision + 1 {
+                // somebody changed something in between, perhaps a name
+                taken = find_taken(change.conn(), users, &|_| ()).await?;
+            }
+            report.problems.append(&mut taken);
             if report.problems.is_empty() && !options.dry_run {
-                write(change, caller, rows, watch, &report).await?;
+                write(change, caller, users, watch, &report).await?;
             }
             report.problems.sort_by_key(|problem| problem.line);
             Ok(report)
         })
         .await?;
     Ok(report)
+}
+
+/// The users in the order of their names, with ids in the same order: written so, each row goes to the end of
+/// every index, or beside the one before, instead of to some page that has to be fetched. The time that a
+/// hundred thousand take is a fourth of what it is else, and everybody who writes waits for it.
+fn in_order(mut rows: Vec<Row>, now: Timestamp) -> Result<Vec<New>, ApiError> {
+    rows.sort_unstable_by(|one, other| one.username.cmp(&other.username));
+    let ids = rows.iter().map(|_| ids::new_id(now));
+    let mut ids = ids
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(ApiError::internal)?;
+    ids.sort_unstable();
+    let users = ids.into_iter().zip(rows);
+    Ok(users.map(|(id, row)| New { id, row }).collect())
+}
+
+/// The names that are taken, and the revision at which they were.
+async fn look_for_taken(
+    app: &App,
+    users: &[New],
+    watch: &dyn Fn(Step),
+) -> Result<(Revision, Vec<Problem>), ApiError> {
+    let mut conn = app.store().read().await?;
+    let revision = read_head(&mut conn).await?.revision;
+    Ok((revision, find_taken(&mut conn, users, watch).await?))
 }
 
 fn digest_of(text: &str) -> String {
@@ -87,13 +119,13 @@ async fn look_up_roles(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
-    rows: &[Row],
+    users: &[New],
     add_roles: bool,
     report: &mut Report,
 ) -> Result<(), ApiError> {
     let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
     let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
-    for row in rows {
+    for New { row, .. } in users {
         for role in &row.roles {
             named.entry(role).or_default().push(row.line);
         }
@@ -133,14 +165,14 @@ async fn look_up_roles(
 
 /// Finds names that are taken already, those included that differ by case folding alone.
 async fn find_taken(
-    change: &mut Change<'_>,
-    rows: &[Row],
+    conn: &mut Conn,
+    users: &[New],
     watch: &dyn Fn(Step),
-    report: &mut Report,
-) -> Result<(), ApiError> {
-    for rows in rows.chunks(ROWS) {
-        let taken = store::find_taken(change, rows).await?;
-        watch(Step::Compared(rows.len()));
+) -> Result<Vec<Problem>, ApiError> {
+    let mut problems = Vec::new();
+    for users in users.chunks(ROWS) {
+        let taken = store::find_taken(conn, users).await?;
+        watch(Step::Compared(users.len()));
         if taken.is_empty() {
             continue;
         }
@@ -149,21 +181,21 @@ async fn find_taken(
             by_name.insert(username, username);
             by_name.insert(folded.as_deref().unwrap_or(username), username);
         }
-        for row in rows {
+        for New { row, .. } in users {
             let there = by_name.get(row.username.as_str());
             if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
                 let message = format!("user `{there}` is already there");
-                report.problems.push(Problem::new(row.line, message));
+                problems.push(Problem::new(row.line, message));
             }
         }
     }
-    Ok(())
+    Ok(problems)
 }
 
 async fn write(
     change: &mut Change<'_>,
     caller: Caller<'_>,
-    rows: &[Row],
+    users: &[New],
     watch: &dyn Fn(Step),
     report: &Report,
 ) -> Result<(), ApiError> {
@@ -173,13 +205,8 @@ async fn write(
         change.policy_changed();
     }
     let assigned_by = caller.actor().to_string();
-    for rows in rows.chunks(ROWS) {
-        let mut users = Vec::with_capacity(ROWS);
-        for row in rows {
-            let id = ids::new_id(change.now()).map_err(ApiError::internal)?;
-            users.push(New { id, row });
-        }
-        store::insert_users(change, &users).await?;
+    for users in users.chunks(ROWS) {
+        store::insert_users(change, users).await?;
         let given: Vec<(&str, &RoleName)> = users
             .iter()
             .flat_map(|user| user.row.roles.iter().map(|role| (user.id.as_str(), role)))
@@ -187,7 +214,7 @@ async fn write(
         for given in given.chunks(ROWS) {
             store::insert_assignments(change, given, &assigned_by).await?;
         }
-        watch(Step::Written(rows.len()));
+        watch(Step::Written(users.len()));
     }
     // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them
     change.tell(json!({

@@ -1,7 +1,7 @@
 use rolecall_core::RoleName;
 
 use super::Row;
-use crate::store::{Change, StoreError, on, queries};
+use crate::store::{Change, Conn, StoreError, on, queries};
 
 /// How many rows one statement takes.
 pub(super) const ROWS: usize = 50;
@@ -118,28 +118,27 @@ queries! {
 }
 
 /// A user with the id they are given.
-pub(super) struct New<'r> {
+pub(super) struct New {
     pub(super) id: String,
-    pub(super) row: &'r Row,
+    pub(super) row: Row,
 }
 
 /// The names, and their folded forms, that up to [`ROWS`] users would take from others.
 pub(super) async fn find_taken(
-    change: &mut Change<'_>,
-    rows: &[Row],
+    conn: &mut Conn,
+    users: &[New],
 ) -> Result<Vec<(String, Option<String>)>, StoreError> {
-    let Some(last) = rows.last() else {
+    let Some(last) = users.last() else {
         return Ok(Vec::new());
     };
     // the last one stands in for those that are not there: one text, however many rows
-    let all = || rows.iter().chain(std::iter::repeat(last)).take(ROWS);
-    let conn = change.conn();
+    let all = || users.iter().chain(std::iter::repeat(last)).take(ROWS);
     Ok(on!(conn, |c| {
         let mut query = sqlx::query_as(FIND_TAKEN);
-        for row in all() {
+        for New { row, .. } in all() {
             query = query.bind(row.folded.as_str());
         }
-        for row in all() {
+        for New { row, .. } in all() {
             query = query.bind(row.username.as_str());
         }
         query.fetch_all(c).await
@@ -147,10 +146,7 @@ pub(super) async fn find_taken(
 }
 
 /// Writes users whose names are free: [`ROWS`] of them in one statement, or fewer one by one.
-pub(super) async fn insert_users(
-    change: &mut Change<'_>,
-    users: &[New<'_>],
-) -> Result<(), StoreError> {
+pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Result<(), StoreError> {
     let now = change.now().micros();
     let conn = change.conn();
     let (subjects, texts, at_once) = if users.len() == ROWS {
