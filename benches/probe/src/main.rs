@@ -2,10 +2,12 @@
 //!
 //! Every part prints lines of fields with tabs between them; `cargo xtask bench` makes tables of them.
 
+mod commits;
 mod fill;
 mod hash;
 mod queries;
 mod serve;
+mod sign;
 mod verify;
 
 use anyhow::Context as _;
@@ -14,6 +16,8 @@ const USAGE: &str = "\
 usage: rolecall-probe <part>
 
   verify ROUNDS MILLISECONDS   times verification by each algorithm; prints algorithm, way, nanoseconds
+  sign ROUNDS MILLISECONDS     times signing and verifying, bare and whole; prints algorithm, way, nanoseconds
+  commits URL TASKS MILLISECONDS  writes one row after the other, each on disk; prints commits a second
   hash SECONDS                 computes password hashes on all cores; prints hashes a second, clock ticks of CPU for each
   serve ADDRESS URL            an application with a guarded and an open route, on the database of URL
   fill URL USERS ROLES         makes users (`user0`, ..) and roles (`role0`, ..) without the server
@@ -27,6 +31,15 @@ fn main() -> anyhow::Result<()> {
             number(rounds)?,
             std::time::Duration::from_millis(number(milliseconds)?),
         ),
+        ["sign", rounds, milliseconds] => sign::run(
+            number(rounds)?,
+            std::time::Duration::from_millis(number(milliseconds)?),
+        ),
+        ["commits", url, tasks, milliseconds] => wait_for(commits::run(
+            url,
+            number(tasks)?,
+            std::time::Duration::from_millis(number(milliseconds)?),
+        )),
         ["hash", seconds] => hash::run(std::time::Duration::from_secs(number(seconds)?)),
         ["serve", address, url] => wait_for(serve::run(address, url)),
         ["fill", url, users, roles] => wait_for(fill::run(url, number(users)?, number(roles)?)),

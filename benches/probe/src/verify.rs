@@ -23,13 +23,13 @@ const ISSUER: &str = "https://login.example";
 const API: &str = "https://items.example";
 
 /// A key for both sides of the comparison.
-enum BareKey {
+pub(crate) enum BareKey {
     Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
 impl BareKey {
-    fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Secret(key) => hmac::verify(key, message, signature).is_ok(),
             Self::Public(key) => key.verify_sig(message, signature).is_ok(),
@@ -71,7 +71,7 @@ pub(crate) fn run(rounds: usize, time: Duration) -> anyhow::Result<()> {
 }
 
 /// Nanoseconds a call, over about `time`. A call that fails would be timed for the wrong thing.
-fn measure(time: Duration, mut call: impl FnMut() -> bool) -> anyhow::Result<f64> {
+pub(crate) fn measure(time: Duration, mut call: impl FnMut() -> bool) -> anyhow::Result<f64> {
     let mut in_a_row = 1_u32;
     loop {
         let began = Instant::now();
@@ -120,7 +120,7 @@ impl Case {
 }
 
 /// As in a server: with floors, era and an age of the state to look at on every call.
-fn guard(keys: KeySet, capacity: usize) -> anyhow::Result<Guard> {
+pub(crate) fn guard(keys: KeySet, capacity: usize) -> anyhow::Result<Guard> {
     let live = LiveState::new(keys, "era", Arc::new(SystemClock));
     Ok(Guard::builder()
         .live(live)
@@ -202,7 +202,7 @@ fn rsa_keys(
 }
 
 /// A token as the server issues it to somebody with two roles and three permissions.
-fn claims() -> AccessClaims {
+pub(crate) fn claims() -> AccessClaims {
     let now = SystemClock.now().seconds();
     AccessClaims {
         iss: ISSUER.to_owned(),

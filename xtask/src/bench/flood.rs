@@ -47,8 +47,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     // it takes seconds for each of few answers, so one round says enough
     let server = peers::tutorial(bench, "1")?;
     let token = peers::log_in_by_form(&server)?;
-    let flood =
-        |seconds| wrk::posts(&folder, &server, peers::TUTORIAL_FORM, FLOOD, seconds).map(drop);
+    let form = ("/token", peers::TUTORIAL_FORM);
+    let flood = |seconds| wrk::posts(&folder, &server, form, FLOOD, seconds).map(drop);
     round(bench, &server, &token, flood, &mut tutorial)?;
 
     let mut table = Table::new(&[

@@ -18,12 +18,25 @@ pub(super) struct Answer {
 impl Answer {
     /// The access token in the body.
     pub(super) fn token(&self) -> anyhow::Result<String> {
-        let rest = self.body.split_once("\"access_token\":\"");
-        let token = rest.and_then(|(_, rest)| rest.split_once('"'));
-        let (token, _) =
-            token.with_context(|| format!("no token but {} {}", self.status, self.body))?;
-        Ok(token.to_owned())
+        self.member("access_token")
     }
+
+    /// The refresh token in the body.
+    pub(super) fn refresh_token(&self) -> anyhow::Result<String> {
+        self.member("refresh_token")
+    }
+
+    fn member(&self, name: &str) -> anyhow::Result<String> {
+        let found = text_of(&self.body, name);
+        found.with_context(|| format!("no token but {} {}", self.status, self.body))
+    }
+}
+
+/// The text that a member of a JSON object holds, where nothing in it is escaped.
+pub(super) fn text_of(json: &str, name: &str) -> Option<String> {
+    let (_, rest) = json.split_once(&format!("\"{name}\":"))?;
+    let (text, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+    Some(text.to_owned())
 }
 
 /// `GET`, with a Bearer token unless it is empty.

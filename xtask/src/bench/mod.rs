@@ -4,6 +4,7 @@
 
 mod flood;
 mod http;
+mod import;
 mod logins;
 mod numbers;
 mod peers;
@@ -13,14 +14,15 @@ mod queries;
 mod report;
 mod routes;
 mod scale;
+mod tokens;
 mod verify;
 mod wrk;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::install;
 use crate::tools::{self, Workspace};
@@ -28,15 +30,19 @@ use process::{Folder, Server, free_port};
 use report::Section;
 
 /// What is measured, in this order.
-const SECTIONS: [(&str, Measure); 7] = [
+const SECTIONS: [(&str, Measure); 9] = [
     ("verify", verify::measure),
     ("routes", routes::measure),
     ("peers", peers::measure),
     ("logins", logins::measure),
     ("flood", flood::measure),
+    ("tokens", tokens::measure),
+    ("import", import::measure),
     ("scale", scale::measure),
     ("queries", queries::measure),
 ];
+
+const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 type Measure = fn(&Bench<'_>) -> anyhow::Result<Section>;
 
@@ -86,6 +92,29 @@ impl Bench<'_> {
         let mut command = self.workspace.command(self.probe());
         command.args(["serve", &format!("127.0.0.1:{port}"), &url]);
         Server::start(command, port, "/health/ready")
+    }
+
+    /// The program itself on the database of `url`, with whatever the command needs.
+    fn rolecall_on(&self, url: &str) -> Command {
+        let mut command = Command::new(self.rolecall());
+        command.env("ROLECALL_DATABASE__URL", url);
+        command.env("ROLECALL_MASTER_KEY", MASTER_KEY);
+        command.env("ROLECALL_LOG__LEVEL", "error");
+        command
+    }
+
+    /// The server as it is installed, on the database of `url`.
+    fn start_rolecall(&self, url: &str) -> anyhow::Result<Server> {
+        let port = free_port()?;
+        let mut command = self.rolecall_on(url);
+        let listen = format!("127.0.0.1:{port}");
+        command.arg("serve").env("ROLECALL_LISTEN", listen);
+        let server = Server::start(command, port, "/health/ready")?;
+        ensure!(
+            http::get(port, "/api/me", "")?.status == 401,
+            "this is not rolecall"
+        );
+        Ok(server)
     }
 }
 

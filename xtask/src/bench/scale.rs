@@ -1,22 +1,17 @@
 //! Start and memory of the server with few and with very many users.
 
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-
 use super::numbers::Series;
 use super::postgres::Postgres;
-use super::process::{Folder, Server, free_port};
+use super::process::Folder;
 use super::report::{Bound, Section, Table};
-use super::{Bench, http, log_in, wrk};
+use super::{Bench, log_in, wrk};
 
 /// Users, and roles.
 const SIZES: [(&str, &str); 3] = [("10", "10"), ("10000", "100"), ("1000000", "1000")];
 const ON_POSTGRES: [(&str, &str); 1] = [("10000", "100")];
-
-const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// How long a server is left alone before its memory is looked at.
 const IDLE: Duration = Duration::from_secs(5);
@@ -102,9 +97,9 @@ fn of_size(
     bench.ask_probe(&["fill", url, users, roles])?;
     let mut measured = Measured::default();
     // the first start also makes keys and built-in roles
-    drop(start(bench, url)?);
+    drop(bench.start_rolecall(url)?);
     for _ in 0..bench.rounds.min(3) {
-        let server = start(bench, url)?;
+        let server = bench.start_rolecall(url)?;
         measured.start.push(server.started_in().as_secs_f64() * 1e3);
         thread::sleep(IDLE);
         measured.idle.push(server.resident_mib()?);
@@ -118,20 +113,4 @@ fn of_size(
         measured.after_log_ins.push(server.resident_mib()?);
     }
     Ok(measured)
-}
-
-fn start(bench: &Bench<'_>, url: &str) -> anyhow::Result<Server> {
-    let port = free_port()?;
-    let mut command = Command::new(bench.rolecall());
-    command.arg("serve");
-    command.env("ROLECALL_LISTEN", format!("127.0.0.1:{port}"));
-    command.env("ROLECALL_DATABASE__URL", url);
-    command.env("ROLECALL_MASTER_KEY", MASTER_KEY);
-    command.env("ROLECALL_LOG__LEVEL", "error");
-    let server = Server::start(command, port, "/health/ready")?;
-    ensure!(
-        http::get(port, "/api/me", "")?.status == 401,
-        "this is not rolecall"
-    );
-    Ok(server)
 }

@@ -43,7 +43,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
 }
 
 /// Microseconds, one of each round.
-fn find(lines: &[Vec<String>], algorithm: &str, way: &str) -> Series {
+pub(super) fn find(lines: &[Vec<String>], algorithm: &str, way: &str) -> Series {
     let nanoseconds = lines.iter().filter_map(|line| match line.as_slice() {
         [name, other, value] if name == algorithm && other == way => value.parse::<f64>().ok(),
         _ => None,

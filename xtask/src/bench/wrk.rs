@@ -1,6 +1,7 @@
 //! Load, made by wrk.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -51,7 +52,7 @@ pub(super) fn form(username: &str) -> String {
 
 /// `GET`s, each of which must be answered well: refusals are cheaper and would be taken for speed.
 pub(super) fn get(server: &Server, load: &Load<'_>) -> anyhow::Result<Seen> {
-    let mut command = wrk(load.connections, load.seconds);
+    let mut command = wrk(1, load.connections, load.seconds);
     if !load.token.is_empty() {
         command.args(["-H", &format!("Authorization: Bearer {}", load.token)]);
     }
@@ -71,40 +72,64 @@ pub(super) fn log_ins(
          request = function()\n  next_user = (next_user + 1) % {LOG_IN_USERS}\n  \
          return wrk.format(\"POST\", nil, headers, \"{form}\")\nend\n"
     );
-    scripted(folder, server, &script, connections, seconds)
+    let file = script_in(folder, &script)?;
+    let mut command = wrk(1, connections, seconds);
+    run(command.arg("-s").arg(&file), server, "/token")
 }
 
-/// The same form again and again, to `/token`.
+/// The same form again and again, to one path.
 pub(super) fn posts(
     folder: &Folder,
     server: &Server,
-    form: &str,
+    (path, form): (&str, &str),
     connections: u32,
     seconds: u32,
 ) -> anyhow::Result<Seen> {
     let script = format!(
         "wrk.method = \"POST\"\nwrk.body = \"{form}\"\nwrk.headers[\"Content-Type\"] = \"{FORM}\"\n"
     );
-    scripted(folder, server, &script, connections, seconds)
+    let file = script_in(folder, &script)?;
+    let mut command = wrk(1, connections, seconds);
+    run(command.arg("-s").arg(&file), server, path)
 }
 
-fn scripted(
+/// Refreshes: each connection begins with one of the refresh tokens, and goes on with what it is given.
+pub(super) fn refreshes(
     folder: &Folder,
     server: &Server,
-    script: &str,
-    connections: u32,
+    tokens: &[String],
     seconds: u32,
 ) -> anyhow::Result<Seen> {
-    let file = folder.path("log-ins.lua");
-    fs::write(&file, script)?;
-    let mut command = wrk(connections, seconds);
+    // a thread for each connection: only so does an answer tell which token it stands for
+    let script = format!(
+        "local tokens = {{ \"{}\" }}\nlocal count = 0\nlocal headers = {{ [\"Content-Type\"] = \"{FORM}\" }}\n\
+         function setup(thread)\n  count = count + 1\n  thread:set(\"token\", tokens[count])\nend\n\
+         function request()\n  \
+         return wrk.format(\"POST\", nil, headers, \"grant_type=refresh_token&refresh_token=\" .. token)\nend\n\
+         function response(status, headers, body)\n  \
+         token = string.match(body, '\"refresh_token\":\"([^\"]+)\"') or token\nend\n",
+        tokens.join("\", \"")
+    );
+    let file = script_in(folder, &script)?;
+    let each = u32::try_from(tokens.len())?;
+    let mut command = wrk(each, each, seconds);
     run(command.arg("-s").arg(&file), server, "/token")
 }
 
-fn wrk(connections: u32, seconds: u32) -> Command {
+fn script_in(folder: &Folder, script: &str) -> anyhow::Result<PathBuf> {
+    let file = folder.path("load.lua");
+    fs::write(&file, script)?;
+    Ok(file)
+}
+
+fn wrk(threads: u32, connections: u32, seconds: u32) -> Command {
     let mut command = Command::new("wrk");
-    command.args(["-t1", "--latency", "--timeout", "30s"]);
-    command.args([format!("-c{connections}"), format!("-d{seconds}s")]);
+    command.args(["--latency", "--timeout", "30s"]);
+    command.args([
+        format!("-t{threads}"),
+        format!("-c{connections}"),
+        format!("-d{seconds}s"),
+    ]);
     command
 }
 
