@@ -75,13 +75,16 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     Tools { python, cargo_deny }
 }
 
-/// Installs what `cargo xtask bench` runs beside the project's own programs; gives the Python of the peers.
-pub(crate) fn install_for_bench(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+/// Installs what `cargo xtask bench` runs beside the project's own programs; gives the Python of the peers, who
+/// are installed only where they are measured.
+pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::Result<PathBuf> {
     install_packages(missing_packages(&BENCH_PROGRAMS))?;
     let venv = workspace.target("bench-venv");
     let wanted = workspace.path("benches/peers/tutorial/requirements.txt");
-    install_python(workspace, &wanted, &venv)?;
-    install_node(workspace, &workspace.path("benches/peers/node"))?;
+    if peers {
+        install_python(workspace, &wanted, &venv)?;
+        install_node(workspace, &workspace.path("benches/peers/node"))?;
+    }
     Ok(venv.join("bin/python"))
 }
 

@@ -126,6 +126,9 @@ impl App {
             .map_err(|error| error.receipted(caller))?;
         if let Some(changed) = changed {
             self.0.metrics.audit_entries.add_one();
+            for floor in &changed.floors {
+                self.0.metrics.floors_raised.add_one(floor.kind.as_str());
+            }
             self.0.live.raise(&changed.floors);
             // the watch alone feeds the guards elsewhere: it knows what other processes did in between
             self.0.look_now.notify_one();

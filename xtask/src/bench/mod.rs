@@ -42,6 +42,9 @@ const SECTIONS: [(&str, Measure); 9] = [
     ("queries", queries::measure),
 ];
 
+/// Those that measure other stacks as well.
+const PEERS: [&str; 2] = ["peers", "flood"];
+
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 type Measure = fn(&Bench<'_>) -> anyhow::Result<Section>;
@@ -150,7 +153,8 @@ fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize>
         }
     }
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
-    let python = install::install_for_bench(workspace)?;
+    let peers = PEERS.into_iter().any(wanted);
+    let python = install::install_for_bench(workspace, peers)?;
     build(workspace)?;
     let bench = Bench {
         workspace,

@@ -30,6 +30,10 @@ pub(crate) struct Metrics {
     started_at: Timestamp,
     /// Log-ins by how they ended.
     pub(crate) log_ins: Family,
+    /// Refreshes by how they ended.
+    pub(crate) refreshes: Family,
+    /// Floors that this node raised, by what they are about.
+    pub(crate) floors_raised: Family,
     /// Access tokens by the grant that they were issued for.
     pub(crate) tokens: Family,
     pub(crate) audit_entries: Counter,
@@ -53,6 +57,8 @@ impl Metrics {
                 "refused",
                 "failed",
             ]),
+            refreshes: Family::new(&["rotated", "grace", "replayed", "refused", "busy", "failed"]),
+            floors_raised: Family::new(&["subject", "client", "role", "sid", "jti"]),
             tokens: Family::new(&GrantType::NAMES),
             audit_entries: Counter::default(),
             clean_ups: Family::new(&["done", "left", "failed"]),
@@ -93,6 +99,12 @@ fn write_log_ins(app: &App, text: &mut Text) {
         "Log-ins with user name and password, by outcome.",
         "outcome",
         &metrics.log_ins,
+    );
+    text.family(
+        "rolecall_refreshes_total",
+        "Uses of refresh tokens, by outcome.",
+        "outcome",
+        &metrics.refreshes,
     );
     text.family(
         "rolecall_tokens_issued_total",
@@ -185,6 +197,12 @@ fn write_state(app: &App, guard: &Guard, text: &mut Text) {
         "rolecall_floors",
         "Floors that this node holds.",
         parts.live.floor_count(),
+    );
+    text.family(
+        "rolecall_floors_raised_total",
+        "Floors that this node raised, by what they are about.",
+        "kind",
+        &metrics.floors_raised,
     );
     text.family(
         "rolecall_state_polls_total",

@@ -239,6 +239,41 @@ async fn a_refresh_is_counted_as_the_grant_that_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_is_counted_by_its_outcome_and_a_replay_ends_a_session() {
+    let app = Counted::start().await;
+    let ask = async |form: String| {
+        let (_, body) = app.send(Method::POST, "/token", "", &form).await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        body["refresh_token"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let first = ask(format!(
+        "grant_type=password&username={ADMIN}&password={PASSWORD}"
+    ))
+    .await;
+    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
+    let outcome = |outcome| format!(r#"rolecall_refreshes_total{{outcome="{outcome}"}}"#);
+    let mut second = String::new();
+    grows!(
+        app,
+        1,
+        &outcome("rotated"),
+        second = ask(refresh(&first)).await
+    );
+    grows!(app, 1, &outcome("grace"), ask(refresh(&first)).await);
+    grows!(app, 1, &outcome("refused"), ask(refresh(CANARY)).await);
+    grows!(app, 1, &outcome("rotated"), ask(refresh(&second)).await);
+    let ended = r#"rolecall_floors_raised_total{kind="sid"}"#;
+    grows!(app, 0, &outcome("refused"), {
+        grows!(app, 1, ended, {
+            grows!(app, 1, &outcome("replayed"), ask(refresh(&first)).await);
+        });
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_in_is_counted_by_its_outcome() {
     let app = Counted::start().await;
     let outcome = |outcome| format!(r#"rolecall_log_ins_total{{outcome="{outcome}"}}"#);

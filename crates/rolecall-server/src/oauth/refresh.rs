@@ -50,6 +50,29 @@ enum Standing {
 
 /// Issues an access token and the session's next refresh token.
 pub(crate) async fn by_token(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+    let outcome = attempt(app, request).await;
+    app.parts().metrics.refreshes.add_one(name_of(&outcome));
+    let (_, issued) = outcome?;
+    issued.ok_or(OAuthError::InvalidGrant)
+}
+
+/// What a refresh is counted as.
+fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static str {
+    match outcome {
+        Ok((Standing::Newest, _)) => "rotated",
+        Ok((Standing::JustReplaced, _)) => "grace",
+        Ok((Standing::Replayed, _)) => "replayed",
+        Err(OAuthError::Busy) => "busy",
+        Err(OAuthError::Failed(_)) => "failed",
+        Err(_) => "refused",
+    }
+}
+
+/// What is issued, by how the token stood: nothing for one that was replayed, whose session has ended now.
+async fn attempt(
+    app: &App,
+    request: &Request<'_>,
+) -> Result<(Standing, Option<Issued>), OAuthError> {
     let token = RefreshToken::parse(request.token).ok_or(OAuthError::InvalidGrant)?;
     // a refresh beside this one may rotate in between; then the token is the one just replaced
     for _ in 0..3 {
@@ -60,14 +83,14 @@ pub(crate) async fn by_token(app: &App, request: &Request<'_>) -> Result<Issued,
         let standing = standing(&token, &session, now);
         if standing == Standing::Replayed {
             end_replayed(app, &session).await?;
-            return Err(OAuthError::InvalidGrant);
+            return Ok((standing, None));
         }
         let issued = app
             .store()
             .write(async |conn: &mut Conn| go_on(app, conn, request, &session, standing, now).await)
             .await?;
-        if let Some(issued) = issued {
-            return Ok(issued);
+        if issued.is_some() {
+            return Ok((standing, issued));
         }
     }
     Err(OAuthError::Busy)

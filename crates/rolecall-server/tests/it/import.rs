@@ -1,6 +1,13 @@
 //! Users of another application are taken over whole or not at all, and stay logged in.
 
-use std::{io::Write as _, process::Output, sync::LazyLock};
+use std::{
+    io::Write as _,
+    process::Output,
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::Value;
 
@@ -17,6 +24,7 @@ on_both![
     nobody_imports_more_than_they_may_hand_on,
     a_user_without_a_hash_has_no_way_in_but_a_reset,
     many_users_come_in_one_revision,
+    nobody_is_refused_a_log_in_while_very_many_users_come,
 ];
 
 /// [`PASSWORD`] as bcrypt, at the least cost there is.
@@ -230,4 +238,31 @@ async fn many_users_come_in_one_revision(app: TestApp) {
     app.login("user0").await;
     app.login("user1233").await;
     assert!(audit_is_whole(&app).await);
+}
+
+/// Lines of a file of users in no order.
+fn many(users: u32) -> String {
+    use std::fmt::Write as _;
+    let mut text = "username,hashed_password,role\n".to_owned();
+    for number in 0..users {
+        let name = number.wrapping_mul(0x9E37_79B1);
+        writeln!(text, "u{name:08x}.{number},{BCRYPT},user").unwrap();
+    }
+    text
+}
+
+async fn nobody_is_refused_a_log_in_while_very_many_users_come(app: TestApp) {
+    app.user("alice", &[]).await;
+    let text = many(10_000);
+    let done = AtomicBool::new(false);
+    let importing = async {
+        imported(&app, "users.csv", &text, &[]).await;
+        done.store(true, Ordering::Relaxed);
+    };
+    let logging_in = async {
+        while !done.load(Ordering::Relaxed) {
+            app.login("alice").await;
+        }
+    };
+    tokio::join!(importing, logging_in);
 }

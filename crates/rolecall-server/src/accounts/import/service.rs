@@ -223,3 +223,37 @@ async fn write(
     }));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{accounts::import::Format, demo};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_name_that_is_taken_after_the_look_is_not_taken_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        let server = crate::Embedded::open(&url).await.unwrap();
+        let app = server.app();
+        let hash = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
+        let text = format!("username,hashed_password\nalice,{hash}\nbob,{hash}\n");
+        let options = Options {
+            format: Format::Csv,
+            ignore_columns: false,
+            add_roles: false,
+            without_password: false,
+            dry_run: false,
+        };
+        let meanwhile = |step| {
+            if let Step::Compared(_) = step {
+                let made = demo::ensure_user(app, "bob", "a password of bob", &[]);
+                let wait = || tokio::runtime::Handle::current().block_on(made);
+                tokio::task::block_in_place(wait).unwrap();
+            }
+        };
+        let caller = Caller::CommandLine { system_user: "" };
+        let report = import_users(app, caller, &text, options, &meanwhile).await;
+        let found = report.unwrap().problems;
+        assert_eq!(found, [Problem::new(3, "user `bob` is already there")]);
+    }
+}

@@ -4,11 +4,14 @@ use super::Row;
 use crate::store::{Change, Conn, StoreError, on, queries};
 
 /// How many rows one statement takes.
-pub(super) const ROWS: usize = 50;
+pub(super) const ROWS: usize = 200;
 
-/// A text of SQL that the compiler writes, since nobody wants to write out fifty rows of parameters.
+/// More bytes than any of the texts has.
+const LONGEST: usize = 16 * 1024;
+
+/// A text of SQL that the compiler writes, since nobody wants to write out two hundred rows of parameters.
 struct Sql {
-    bytes: [u8; 8 * 1024],
+    bytes: [u8; LONGEST],
     length: usize,
 }
 
@@ -19,7 +22,7 @@ struct Sql {
 impl Sql {
     const fn of(text: &str) -> Self {
         let empty = Self {
-            bytes: [0; 8 * 1024],
+            bytes: [0; LONGEST],
             length: 0,
         };
         empty.then(text)
@@ -222,10 +225,10 @@ mod tests {
             INSERT_ASSIGNMENT,
             "INSERT INTO role_assignments (tenant, subject_id, role, assigned_by, assigned_at) VALUES ('', $1, $2, $3, $4)"
         );
-        assert!(INSERT_SUBJECTS.ends_with("('user', $49), ('user', $50)"));
-        assert!(INSERT_USERS.ends_with("$499, $500)"), "{INSERT_USERS}");
+        assert!(INSERT_SUBJECTS.ends_with("('user', $199), ('user', $200)"));
+        assert!(INSERT_USERS.ends_with("$1999, $2000)"), "{INSERT_USERS}");
         assert!(
-            FIND_TAKEN.contains("$50) OR username IN ($51, $52"),
+            FIND_TAKEN.contains("$200) OR username IN ($201, $202"),
             "{FIND_TAKEN}"
         );
     }
