@@ -259,6 +259,7 @@ async fn a_very_long_token_is_refused_like_any_other() {
 fn o092_no_challenge_says_a_thing_twice_or_holds_a_character_that_it_may_not() {
     let forbidden = |scope: &str| Denial::Forbidden {
         scope: Some(scope.to_owned()),
+        receipt: None,
     };
     let mut challenges = 0;
     for denial in [
@@ -266,7 +267,10 @@ fn o092_no_challenge_says_a_thing_twice_or_holds_a_character_that_it_may_not() {
         Denial::InvalidToken,
         Denial::EndedToken,
         Denial::TwoCredentials,
-        Denial::Forbidden { scope: None },
+        Denial::Forbidden {
+            scope: None,
+            receipt: None,
+        },
         forbidden("role:admin items:read"),
         forbidden("items:\"read\", error=\"none"),
         forbidden("items:\\read\r\nX-Other: 1"),
