@@ -8,7 +8,7 @@ use rolecall_core::Timestamp;
 use crate::{
     accounts::failures,
     app::App,
-    audit, sessions,
+    audit, roles, sessions,
     store::{Conn, StoreError, on, prune_floors, queries},
     throttle::MAX_FAILURES,
 };
@@ -45,6 +45,7 @@ enum Table {
     Sessions,
     Events,
     Failures,
+    PolicyChanges,
 }
 
 /// Forgets what has ended, if that is the task of `node`.
@@ -55,6 +56,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Turn, StoreError> {
         Table::Sessions,
         Table::Events,
         Table::Failures,
+        Table::PolicyChanges,
     ] {
         for _ in 0..BATCHES {
             let Some(rows) = batch(app, node, table).await? else {
@@ -95,6 +97,10 @@ async fn batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, Store
                 Table::Failures => {
                     let closed = i64::from(MAX_FAILURES);
                     failures::prune(conn, now.minus(KEEP_FAILURES), closed, limit).await?
+                }
+                Table::PolicyChanges => {
+                    line_up(conn).await?;
+                    roles::store::prune_changes(conn, limit).await?
                 }
             };
             Ok(Some(rows))

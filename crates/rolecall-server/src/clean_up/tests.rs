@@ -1,7 +1,7 @@
 use rolecall::{Clock as _, ManualClock};
 
 use super::*;
-use crate::{Embedded, store::tests::postgres};
+use crate::{Embedded, store::tests::postgres_database};
 
 const ROWS: i64 = 20_000;
 /// Whoever waits for a row that another transaction holds.
@@ -105,7 +105,7 @@ macro_rules! on_both {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                if let Some(url) = super::database(stringify!($name)).await {
+                if let Some(url) = super::postgres_database(stringify!($name)).await {
                     super::$name(super::Nodes::open(Some(url)).await).await;
                 }
             }
@@ -122,19 +122,6 @@ on_both![
     x081_what_has_ended_leaves_the_tables_and_what_has_not_stays,
     a_session_that_is_refreshed_meanwhile_is_not_forgotten,
 ];
-
-/// A PostgreSQL database of its own; `None` where there is no PostgreSQL.
-async fn database(name: &str) -> Option<String> {
-    use sqlx::Connection as _;
-    let mut admin = sqlx::PgConnection::connect(&postgres::url("postgres")?)
-        .await
-        .unwrap();
-    // no longer than PostgreSQL takes names
-    let name: String = format!("clean_up_{name}").chars().take(60).collect();
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::query(create).execute(&mut admin).await.unwrap();
-    postgres::url(&name)
-}
 
 async fn of_two_nodes_one_forgets_and_the_other_takes_over_when_it_is_gone(nodes: Nodes) {
     nodes.old_events(10).await;

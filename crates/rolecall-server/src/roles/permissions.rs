@@ -35,7 +35,7 @@ pub(crate) async fn create(
             return Err(ApiError::already_there("permission", name));
         }
         change.tell(json!({ "action": "permission.created", "permission": name }));
-        change.policy_changed();
+        change.permission_changed(name);
         let created = store::find_permission(change.conn(), name).await?;
         created.ok_or_else(|| ApiError::unknown("permission", name))
     })
@@ -88,7 +88,7 @@ pub(crate) async fn delete(
         store::delete_permission(change, name).await?;
         drop_empty_wildcards(change, policy, name).await?;
         change.tell(json!({ "action": "permission.deleted", "permission": name }));
-        change.policy_changed();
+        change.permission_changed(name);
         Ok(())
     })
     .await
@@ -112,6 +112,7 @@ async fn drop_empty_wildcards(
     for (role, rules) in policy.roles() {
         if rules.permissions.contains(&wildcard) {
             store::delete_grant(change, role, &wildcard).await?;
+            change.role_changed(role);
         }
     }
     Ok(())

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use rolecall_core::{Policy, Revision};
 
-use super::store::{read_consistently, read_policy};
+use super::store::{read_consistently, read_policy_after};
 use crate::store::{Change, Conn, StoreError};
 
 /// The policy of the newest revision that this process has read.
@@ -41,7 +41,8 @@ impl PolicyCache {
         {
             return Ok(cached);
         }
-        let policy = read_policy(change.conn()).await?;
+        let known = self.latest().filter(|known| known.0 < revision);
+        let policy = read_policy_after(change.conn(), known.as_deref(), revision).await?;
         Ok(self.keep(revision, policy))
     }
 
@@ -71,3 +72,6 @@ impl PolicyCache {
         read
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,7 @@ pub(crate) async fn create(
             return Err(ApiError::already_there("role", name));
         }
         change.tell(json!({ "action": "role.created", "role": name }));
-        change.policy_changed();
+        change.role_changed(name);
         let role = required(change, name).await?;
         Ok(RoleDetails {
             role,
@@ -116,13 +116,17 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
             return Ok(());
         }
         rights.cover([name])?;
+        // with it goes that others inherit it
+        for senior in rights.policy.1.seniors(name) {
+            change.role_changed(&senior);
+        }
         store::delete_role(change, name).await?;
         // the roles below it too: a token may carry one of them alone, activated by way of this role
         for lost in rights.policy.1.closure([name]) {
             change.raise_floor(FloorKind::Role, lost.as_str());
         }
         change.tell(json!({ "action": "role.deleted", "role": name }));
-        change.policy_changed();
+        change.role_changed(name);
         Ok(())
     })
     .await
@@ -148,7 +152,7 @@ pub(crate) async fn grant(
             change.tell(
                 json!({ "action": "permission.granted", "role": name, "permission": pattern }),
             );
-            change.policy_changed();
+            change.role_changed(name);
         }
         Ok(())
     })
@@ -170,7 +174,7 @@ pub(crate) async fn revoke(
             change.tell(
                 json!({ "action": "permission.revoked", "role": name, "permission": pattern }),
             );
-            change.policy_changed();
+            change.role_changed(name);
         }
         Ok(())
     })
@@ -205,7 +209,7 @@ pub(crate) async fn inherit(
         }
         if store::insert_junior(change, senior, junior).await? {
             change.tell(json!({ "action": "junior.added", "role": senior, "junior": junior }));
-            change.policy_changed();
+            change.role_changed(senior);
         }
         Ok(())
     })
@@ -227,7 +231,7 @@ pub(crate) async fn disinherit(
             }
             change.raise_floor(FloorKind::Role, senior.as_str());
             change.tell(json!({ "action": "junior.removed", "role": senior, "junior": junior }));
-            change.policy_changed();
+            change.role_changed(senior);
         }
         Ok(())
     })

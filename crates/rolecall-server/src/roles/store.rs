@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall_core::{
-    Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, Timestamp,
+    Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, RoleRules, Timestamp,
 };
 
 use super::policy_cache::PolicyCache;
@@ -12,6 +12,13 @@ queries! {
     ALL_PERMISSIONS = "SELECT name FROM permissions";
     ALL_GRANTS = "SELECT role, permission FROM role_permissions UNION ALL SELECT role, object || ':*' FROM role_wildcards";
     ALL_JUNIORS = "SELECT senior, junior FROM role_juniors";
+    POLICY_CHANGES = "SELECT revision, kind, name, previous FROM policy_changes WHERE revision > $1 ORDER BY revision, kind, name LIMIT $2";
+    ROLE_RULES = "SELECT 'role', name FROM roles WHERE name = $1 \
+        UNION ALL SELECT 'permission', permission FROM role_permissions WHERE role = $1 \
+        UNION ALL SELECT 'permission', object || ':*' FROM role_wildcards WHERE role = $1 \
+        UNION ALL SELECT 'junior', junior FROM role_juniors WHERE senior = $1";
+    PRUNE_POLICY_CHANGES = "DELETE FROM policy_changes WHERE revision IN (SELECT revision FROM policy_changes \
+        WHERE revision < (SELECT policy_revision FROM head WHERE id = 1) - $1 ORDER BY revision LIMIT $2)";
     FIND_ROLE = "SELECT name, description, created_at, updated_at FROM roles WHERE name = $1";
     LIST_ROLES = "SELECT name, description, created_at, updated_at FROM roles WHERE name > $1 ORDER BY name LIMIT $2";
     INSERT_ROLE = "INSERT INTO roles (name, description, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
@@ -74,6 +81,104 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     rules.build().map_err(StoreError::inconsistent)
 }
 
+/// With more to read anew than this, everything is.
+const MOST_READ_ANEW: usize = 64;
+/// How many revisions back the changes of the policy are kept.
+const KEEP_CHANGES: i64 = 10_000;
+
+/// Forgets changes of the policy that no node can still need to hear of one by one.
+pub(crate) async fn prune_changes(conn: &mut Conn, limit: i64) -> Result<u64, StoreError> {
+    Ok(on!(conn, |c| sqlx::query(PRUNE_POLICY_CHANGES)
+        .bind(KEEP_CHANGES)
+        .bind(limit)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// The policy at `revision`, read as cheaply as `known` allows.
+pub(crate) async fn read_policy_after(
+    conn: &mut Conn,
+    known: Option<&(Revision, Arc<Policy>)>,
+    revision: Revision,
+) -> Result<Policy, StoreError> {
+    if let Some(known) = known
+        && let Some(altered) = altered_since(conn, known.0, revision).await?
+    {
+        return read_anew(conn, &known.1, &altered).await;
+    }
+    read_policy(conn).await
+}
+
+/// Kinds and names of what is another one at `revision` than at `known`; `None` where that cannot be told, or
+/// is too much.
+async fn altered_since(
+    conn: &mut Conn,
+    known: Revision,
+    revision: Revision,
+) -> Result<Option<BTreeSet<(String, String)>>, StoreError> {
+    let most = i64::try_from(MOST_READ_ANEW).unwrap_or(i64::MAX);
+    let rows: Vec<(i64, String, String, i64)> = on!(conn, |c| sqlx::query_as(POLICY_CHANGES)
+        .bind(known)
+        .bind(most + 1)
+        .fetch_all(c)
+        .await)?;
+    let mut altered = BTreeSet::new();
+    let mut at = (known, known);
+    let too_many = rows.len() > MOST_READ_ANEW;
+    for (changed_at, kind, name, previous) in rows {
+        // each follows the one before it without a gap: the first of a revision, and others of the same
+        if previous != at.1 && (changed_at, previous) != (at.1, at.0) {
+            return Ok(None);
+        }
+        at = (previous, changed_at);
+        altered.insert((kind, name));
+    }
+    let whole = at.1 == revision && !too_many;
+    Ok(Some(altered).filter(|altered| whole && altered.iter().all(|(kind, _)| kind != "all")))
+}
+
+async fn read_anew(
+    conn: &mut Conn,
+    known: &Policy,
+    altered: &BTreeSet<(String, String)>,
+) -> Result<Policy, StoreError> {
+    let mut rules = PolicyBuilder::from(known);
+    for (kind, name) in altered {
+        if kind == "permission" {
+            let permission: Permission = parse(name)?;
+            match find_permission(conn, &permission).await? {
+                Some(_) => rules.permission(permission),
+                None => rules.remove_permission(&permission),
+            };
+            continue;
+        }
+        let role: RoleName = parse(name)?;
+        match read_rules(conn, &role).await? {
+            Some(read) => rules.set_role(role, read),
+            None => rules.remove_role(&role),
+        };
+    }
+    rules.build().map_err(StoreError::inconsistent)
+}
+
+async fn read_rules(conn: &mut Conn, role: &RoleName) -> Result<Option<RoleRules>, StoreError> {
+    let rows: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ROLE_RULES)
+        .bind(role.as_str())
+        .fetch_all(c)
+        .await)?;
+    let mut rules = None;
+    for (kind, name) in rows {
+        let rules = rules.get_or_insert_with(RoleRules::default);
+        match kind.as_str() {
+            "permission" => drop(rules.permissions.insert(parse(&name)?)),
+            "junior" => drop(rules.juniors.insert(parse(&name)?)),
+            _ => {}
+        }
+    }
+    Ok(rules)
+}
+
 /// The policy as one moment knew it, read over a connection that sees other transactions commit.
 pub(crate) async fn read_consistently(
     cache: &PolicyCache,
@@ -84,7 +189,8 @@ pub(crate) async fn read_consistently(
         if let Some(cached) = cache.newest(before) {
             return Ok(cached);
         }
-        let policy = read_policy(conn).await;
+        let known = cache.latest();
+        let policy = read_policy_after(conn, known.as_deref(), before).await;
         if read_head(conn).await?.policy_revision == before {
             return Ok(cache.keep(before, policy?));
         }

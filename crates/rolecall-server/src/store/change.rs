@@ -1,4 +1,6 @@
-use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
+use std::collections::BTreeSet;
+
+use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, Timestamp};
 use serde_json::Value;
 
 use super::{Conn, Head, Store, StoreError, on, queries};
@@ -8,6 +10,7 @@ queries! {
     RAISE_REVISION = "UPDATE head SET revision = revision + 1 WHERE id = 1 \
         RETURNING revision, policy_revision, keys_revision, era, longest_ttl_seconds";
     RAISE_POLICY = "UPDATE head SET policy_revision = $1 WHERE id = 1";
+    TELL_POLICY = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
     WRITE_FLOOR = "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (kind, subject) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
@@ -52,7 +55,8 @@ pub(crate) struct Change<'c> {
     now: Timestamp,
     told: Vec<Value>,
     floors: Vec<Floor>,
-    policy: bool,
+    /// Kinds and names of what is another one in the policy.
+    policy: BTreeSet<(&'static str, String)>,
     keys: bool,
 }
 
@@ -105,9 +109,19 @@ impl Change<'_> {
         });
     }
 
-    /// The policy is another one from this change on.
+    /// The policy is another one from this change on, in ways that are not told one by one.
     pub(crate) fn policy_changed(&mut self) {
-        self.policy = true;
+        self.policy.insert(("all", String::new()));
+    }
+
+    /// A role is there, is gone, or holds or inherits something else from this change on.
+    pub(crate) fn role_changed(&mut self, role: &RoleName) {
+        self.policy.insert(("role", role.to_string()));
+    }
+
+    /// A permission is there or is gone from this change on.
+    pub(crate) fn permission_changed(&mut self, permission: &Permission) {
+        self.policy.insert(("permission", permission.to_string()));
     }
 
     /// The signing keys are other ones from this change on.
@@ -136,7 +150,18 @@ impl Change<'_> {
                     .map(drop))?;
             }
         }
-        if self.policy {
+        for (kind, name) in &self.policy {
+            on!(conn, |c| sqlx::query(TELL_POLICY)
+                .bind(revision)
+                .bind(*kind)
+                .bind(name.as_str())
+                .bind(self.head.policy_revision)
+                .execute(c)
+                .await
+                .map(drop))?;
+        }
+        let policy = !self.policy.is_empty();
+        if policy {
             on!(conn, |c| sqlx::query(RAISE_POLICY)
                 .bind(revision)
                 .execute(c)
@@ -162,7 +187,7 @@ impl Change<'_> {
         Ok(Changed {
             revision,
             floors: self.floors,
-            policy: self.policy,
+            policy,
             keys: self.keys,
         })
     }
@@ -221,7 +246,7 @@ where
         now,
         told: Vec::new(),
         floors: Vec::new(),
-        policy: false,
+        policy: BTreeSet::new(),
         keys: false,
     };
     let done = work(&mut change).await?;

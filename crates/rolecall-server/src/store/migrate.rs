@@ -47,6 +47,11 @@ const MIGRATIONS: &[Step] = &[
         "ended assignments",
         include_str!("../../migrations/0007_ended_assignments.sql"),
     ),
+    (
+        8,
+        "policy changes",
+        include_str!("../../migrations/0008_policy_changes.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,6 +11,19 @@ use crate::{
 #[path = "../../tests/it/support/postgres.rs"]
 pub(crate) mod postgres;
 
+/// The URL of a new database on the tests' PostgreSQL server; `None` if there is no PostgreSQL.
+pub(crate) async fn postgres_database(name: &str) -> Option<String> {
+    use sqlx::Connection as _;
+    let mut admin = sqlx::PgConnection::connect(&postgres::url("postgres")?)
+        .await
+        .unwrap();
+    // no longer than PostgreSQL takes names
+    let name: String = format!("test_{name}").chars().take(60).collect();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(create).execute(&mut admin).await.unwrap();
+    postgres::url(&name)
+}
+
 /// A module, and the names and texts of its SQL.
 type Module = (&'static str, &'static [(&'static str, &'static str)]);
 
