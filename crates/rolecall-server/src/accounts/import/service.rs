@@ -211,9 +211,7 @@ async fn write(
             .iter()
             .flat_map(|user| user.row.roles.iter().map(|role| (user.id.as_str(), role)))
             .collect();
-        for given in given.chunks(ROWS) {
-            store::insert_assignments(change, given, &assigned_by).await?;
-        }
+        store::insert_assignments(change, &given, &assigned_by).await?;
         watch(Step::Written(users.len()));
     }
     // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them

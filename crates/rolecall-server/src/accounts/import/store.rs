@@ -1,15 +1,21 @@
 use rolecall_core::RoleName;
 
 use super::Row;
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::store::{Change, Conn, Split, StoreError, on, queries};
 
-/// How many rows one statement takes.
-pub(super) const ROWS: usize = 200;
+/// How many names one statement looks for, and how many users are written before it is told.
+pub(super) const ROWS: usize = 100;
+
+/// How many rows one statement writes, at most and where fewer are left. SQLite looks for the name of each
+/// parameter among all those before it, so that long texts cost more than they save; to PostgreSQL each
+/// statement is a way over the network.
+const SQLITE: [usize; 2] = [20, 1];
+const POSTGRES: [usize; 3] = [100, 20, 1];
 
 /// More bytes than any of the texts has.
 const LONGEST: usize = 16 * 1024;
 
-/// A text of SQL that the compiler writes, since nobody wants to write out two hundred rows of parameters.
+/// A text of SQL that the compiler writes, since nobody wants to write out a hundred rows of parameters.
 struct Sql {
     bytes: [u8; LONGEST],
     length: usize,
@@ -29,52 +35,55 @@ impl Sql {
     }
 
     const fn then(mut self, text: &str) -> Self {
-        let mut at = 0;
-        while at < text.len() {
-            self.bytes[self.length] = text.as_bytes()[at];
-            self.length += 1;
-            at += 1;
-        }
+        self.push_text(text);
         self
     }
 
+    const fn push(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    const fn push_text(&mut self, text: &str) {
+        let mut at = 0;
+        while at < text.len() {
+            self.push(text.as_bytes()[at]);
+            at += 1;
+        }
+    }
+
     /// `$1` and so on; below 10,000.
-    const fn parameter(mut self, number: usize) -> Self {
-        self = self.then("$");
+    const fn push_parameter(&mut self, number: usize) {
+        self.push(b'$');
         let mut unit = 1000;
         while unit > 0 {
             if number >= unit {
                 #[expect(clippy::cast_possible_truncation, reason = "a digit")]
                 let digit = (number / unit % 10) as u8;
-                self.bytes[self.length] = b'0' + digit;
-                self.length += 1;
+                self.push(b'0' + digit);
             }
             unit /= 10;
         }
-        self
     }
 
-    /// `rows` times `columns` parameters from `first` on, each row between `open` and `close`.
-    const fn rows(
-        mut self,
-        open: &str,
-        close: &str,
-        rows: usize,
-        columns: usize,
-        first: usize,
-    ) -> Self {
-        let mut number = 0;
-        while number < rows * columns {
-            if number % columns == 0 {
-                self = self.then(if number == 0 { "" } else { ", " }).then(open);
-            } else {
-                self = self.then(", ");
+    /// So many rows of this form: each `#` is the next parameter from `first` on, `^` the last one again.
+    const fn rows(mut self, row: &str, rows: usize, first: usize) -> Self {
+        let (mut number, mut written) = (first, 0);
+        while written < rows {
+            self.push_text(if written == 0 { "" } else { ", " });
+            let mut at = 0;
+            while at < row.len() {
+                match row.as_bytes()[at] {
+                    b'#' => {
+                        self.push_parameter(number);
+                        number += 1;
+                    }
+                    b'^' => self.push_parameter(number - 1),
+                    other => self.push(other),
+                }
+                at += 1;
             }
-            self = self.parameter(first + number);
-            number += 1;
-            if number % columns == 0 {
-                self = self.then(close);
-            }
+            written += 1;
         }
         self
     }
@@ -87,37 +96,82 @@ impl Sql {
     }
 }
 
-const SUBJECT: &str = "INSERT INTO subjects (kind, id) VALUES ";
-const SUBJECT_ROW: &str = "('user', ";
-const USER: &str = "INSERT INTO users (id, username, folded_username, legacy_name, email, disabled, \
-    must_change_password, password_hash, created_at, updated_at) VALUES ";
-const USER_COLUMNS: usize = 10;
-const ASSIGNMENT: &str =
-    "INSERT INTO role_assignments (tenant, subject_id, role, assigned_by, assigned_at) VALUES ";
-const ASSIGNMENT_ROW: &str = "('', ";
-const ASSIGNMENT_COLUMNS: usize = 4;
-
-const TAKEN: Sql =
+const fn taken() -> Sql {
     Sql::of("SELECT username, folded_username FROM users WHERE folded_username IN (")
-        .rows("", "", ROWS, 1, 1)
+        .rows("#", ROWS, 1)
         .then(") OR username IN (")
-        .rows("", "", ROWS, 1, ROWS + 1)
-        .then(")");
-const SUBJECTS: Sql = Sql::of(SUBJECT).rows(SUBJECT_ROW, ")", ROWS, 1, 1);
-const ONE_SUBJECT: Sql = Sql::of(SUBJECT).rows(SUBJECT_ROW, ")", 1, 1, 1);
-const USERS: Sql = Sql::of(USER).rows("(", ")", ROWS, USER_COLUMNS, 1);
-const ONE_USER: Sql = Sql::of(USER).rows("(", ")", 1, USER_COLUMNS, 1);
-const ASSIGNMENTS: Sql = Sql::of(ASSIGNMENT).rows(ASSIGNMENT_ROW, ")", ROWS, ASSIGNMENT_COLUMNS, 1);
-const ONE_ASSIGNMENT: Sql = Sql::of(ASSIGNMENT).rows(ASSIGNMENT_ROW, ")", 1, ASSIGNMENT_COLUMNS, 1);
+        .rows("#", ROWS, ROWS + 1)
+        .then(")")
+}
+
+const fn subjects(rows: usize) -> Sql {
+    Sql::of("INSERT INTO subjects (kind, id) VALUES ").rows("('user', #)", rows, 1)
+}
+
+/// `$1` is the time for all.
+const fn users(rows: usize) -> Sql {
+    Sql::of(
+        "INSERT INTO users (id, username, folded_username, legacy_name, email, disabled, password_hash, \
+         must_change_password, created_at, updated_at) VALUES ",
+    )
+    .rows("(#, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
+}
+
+/// `$1` and `$2` are who gave the roles, and when.
+const fn assignments(rows: usize) -> Sql {
+    Sql::of(
+        "INSERT INTO role_assignments (tenant, subject_id, role, assigned_by, assigned_at) VALUES ",
+    )
+    .rows("('', #, #, $1, $2)", rows, 3)
+}
+
+const TAKEN: Sql = taken();
+const SUBJECTS_100: Sql = subjects(100);
+const SUBJECTS_20: Sql = subjects(20);
+const SUBJECTS_1: Sql = subjects(1);
+const USERS_100: Sql = users(100);
+const USERS_20: Sql = users(20);
+const USERS_1: Sql = users(1);
+const ASSIGNMENTS_100: Sql = assignments(100);
+const ASSIGNMENTS_20: Sql = assignments(20);
+const ASSIGNMENTS_1: Sql = assignments(1);
 
 queries! {
     FIND_TAKEN = TAKEN.text();
-    INSERT_SUBJECTS = SUBJECTS.text();
-    INSERT_SUBJECT = ONE_SUBJECT.text();
-    INSERT_USERS = USERS.text();
-    INSERT_USER = ONE_USER.text();
-    INSERT_ASSIGNMENTS = ASSIGNMENTS.text();
-    INSERT_ASSIGNMENT = ONE_ASSIGNMENT.text();
+    INSERT_SUBJECTS_100 = SUBJECTS_100.text();
+    INSERT_SUBJECTS_20 = SUBJECTS_20.text();
+    INSERT_SUBJECT = SUBJECTS_1.text();
+    INSERT_USERS_100 = USERS_100.text();
+    INSERT_USERS_20 = USERS_20.text();
+    INSERT_USER = USERS_1.text();
+    INSERT_ASSIGNMENTS_100 = ASSIGNMENTS_100.text();
+    INSERT_ASSIGNMENTS_20 = ASSIGNMENTS_20.text();
+    INSERT_ASSIGNMENT = ASSIGNMENTS_1.text();
+}
+
+/// The rows in parts that one statement writes each, at most as many as the database takes well.
+fn parts<'r, T>(conn: &mut Conn, rows: &'r [T]) -> Vec<&'r [T]> {
+    let sizes: &[usize] = match conn.split() {
+        Split::Sqlite(_) => &SQLITE,
+        Split::Postgres(_) => &POSTGRES,
+    };
+    let (mut parts, mut rest) = (Vec::new(), rows);
+    for size in sizes {
+        let whole = rest.chunks_exact(*size);
+        rest = whole.remainder();
+        parts.extend(whole);
+    }
+    parts
+}
+
+/// The text for a part of so many rows.
+fn text_for(rows: usize, texts: [&'static str; 3]) -> &'static str {
+    let [hundred, twenty, one] = texts;
+    match rows {
+        100 => hundred,
+        20 => twenty,
+        _ => one,
+    }
 }
 
 /// A user with the id they are given.
@@ -148,25 +202,22 @@ pub(super) async fn find_taken(
     })?)
 }
 
-/// Writes users whose names are free: [`ROWS`] of them in one statement, or fewer one by one.
+/// Writes users whose names are free.
 pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Result<(), StoreError> {
     let now = change.now().micros();
     let conn = change.conn();
-    let (subjects, texts, at_once) = if users.len() == ROWS {
-        (INSERT_SUBJECTS, INSERT_USERS, ROWS)
-    } else {
-        (INSERT_SUBJECT, INSERT_USER, 1)
-    };
-    for users in users.chunks(at_once) {
+    for users in parts(conn, users) {
+        let texts = [INSERT_SUBJECTS_100, INSERT_SUBJECTS_20, INSERT_SUBJECT];
         on!(conn, |c| {
-            let mut query = sqlx::query(subjects);
+            let mut query = sqlx::query(text_for(users.len(), texts));
             for user in users {
                 query = query.bind(user.id.as_str());
             }
             query.execute(c).await.map(drop)
         })?;
+        let texts = [INSERT_USERS_100, INSERT_USERS_20, INSERT_USER];
         on!(conn, |c| {
-            let mut query = sqlx::query(texts);
+            let mut query = sqlx::query(text_for(users.len(), texts)).bind(now);
             for New { id, row } in users {
                 query = query
                     .bind(id.as_str())
@@ -175,10 +226,7 @@ pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Resu
                     .bind(row.legacy_name.as_str())
                     .bind(row.email.as_deref())
                     .bind(row.disabled)
-                    .bind(row.hash.is_none())
-                    .bind(row.hash.as_deref())
-                    .bind(now)
-                    .bind(now);
+                    .bind(row.hash.as_deref());
             }
             query.execute(c).await.map(drop)
         })?;
@@ -186,7 +234,7 @@ pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Resu
     Ok(())
 }
 
-/// Gives roles to users who had none, in the same way.
+/// Gives roles to users who had none.
 pub(super) async fn insert_assignments(
     change: &mut Change<'_>,
     given: &[(&str, &RoleName)],
@@ -194,20 +242,17 @@ pub(super) async fn insert_assignments(
 ) -> Result<(), StoreError> {
     let now = change.now().micros();
     let conn = change.conn();
-    let (text, at_once) = if given.len() == ROWS {
-        (INSERT_ASSIGNMENTS, ROWS)
-    } else {
-        (INSERT_ASSIGNMENT, 1)
-    };
-    for given in given.chunks(at_once) {
+    let texts = [
+        INSERT_ASSIGNMENTS_100,
+        INSERT_ASSIGNMENTS_20,
+        INSERT_ASSIGNMENT,
+    ];
+    for given in parts(conn, given) {
         on!(conn, |c| {
-            let mut query = sqlx::query(text);
+            let query = sqlx::query(text_for(given.len(), texts));
+            let mut query = query.bind(assigned_by).bind(now);
             for (subject, role) in given {
-                query = query
-                    .bind(*subject)
-                    .bind(role.as_str())
-                    .bind(assigned_by)
-                    .bind(now);
+                query = query.bind(*subject).bind(role.as_str());
             }
             query.execute(c).await.map(drop)
         })?;
@@ -223,13 +268,26 @@ mod tests {
     fn the_texts_are_those_that_one_would_have_written() {
         assert_eq!(
             INSERT_ASSIGNMENT,
-            "INSERT INTO role_assignments (tenant, subject_id, role, assigned_by, assigned_at) VALUES ('', $1, $2, $3, $4)"
+            "INSERT INTO role_assignments (tenant, subject_id, role, assigned_by, assigned_at) VALUES ('', $3, $4, $1, $2)"
         );
-        assert!(INSERT_SUBJECTS.ends_with("('user', $199), ('user', $200)"));
-        assert!(INSERT_USERS.ends_with("$1999, $2000)"), "{INSERT_USERS}");
+        assert!(INSERT_SUBJECTS_20.ends_with("('user', $19), ('user', $20)"));
         assert!(
-            FIND_TAKEN.contains("$200) OR username IN ($201, $202"),
+            INSERT_USERS_100.ends_with(
+                "($695, $696, $697, $698, $699, $700, $701, CAST($701 AS TEXT) IS NULL, $1, $1)"
+            ),
+            "{INSERT_USERS_100}"
+        );
+        assert!(
+            FIND_TAKEN.contains("$100) OR username IN ($101, $102"),
             "{FIND_TAKEN}"
         );
+    }
+
+    #[test]
+    fn every_row_is_in_one_part_and_every_part_has_a_text() {
+        for sizes in [&SQLITE[..], &POSTGRES] {
+            assert_eq!(sizes.last(), Some(&1));
+            assert!(sizes.iter().all(|size| [100, 20, 1].contains(size)));
+        }
     }
 }
