@@ -1,7 +1,7 @@
 use rolecall_core::RoleName;
 
 use super::Row;
-use crate::store::{Change, Conn, Split, StoreError, on, queries};
+use crate::store::{Change, Conn, Split, StoreError, answered, on, queries};
 
 /// How many names one statement looks for, and how many users are written before it is told.
 pub(super) const ROWS: usize = 100;
@@ -200,6 +200,16 @@ pub(super) async fn find_taken(
         }
         query.fetch_all(c).await
     })?)
+}
+
+/// Keeps PostgreSQL from looking through whole tables for what rows refer to: it plans that once, by the few
+/// users there were before, and would go through all that this transaction adds, again for each row.
+pub(super) async fn expect_many(change: &mut Change<'_>) -> Result<(), StoreError> {
+    if let Split::Postgres(conn) = change.conn().split() {
+        let told = sqlx::query("SELECT set_config('enable_seqscan', 'off', true)");
+        answered(async { told.execute(conn).await.map(drop) }).await?;
+    }
+    Ok(())
 }
 
 /// Writes users whose names are free.
