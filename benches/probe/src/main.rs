@@ -3,6 +3,8 @@
 //! Every part prints lines of fields with tabs between them; `cargo xtask bench` makes tables of them.
 
 mod commits;
+mod decide;
+mod edit;
 mod fill;
 mod hash;
 mod queries;
@@ -19,6 +21,8 @@ usage: rolecall-probe <part>
   sign ROUNDS MILLISECONDS     times signing and verifying, bare and whole; prints algorithm, way, nanoseconds
   commits URL TASKS MILLISECONDS  writes one row after the other, each on disk; prints commits a second
   hash SECONDS                 computes password hashes on all cores; prints hashes a second, clock ticks of CPU for each
+  decide ROUNDS MILLISECONDS   times decisions of policies of several sizes; prints size, way, nanoseconds
+  edit URL USERS ROLES EDITS   fills, loads, edits one role again and again; prints `load` or `edit`, milliseconds
   serve ADDRESS URL            an application with a guarded and an open route, on the database of URL
   fill URL USERS ROLES         makes users (`user0`, ..) and roles (`role0`, ..) without the server
   queries URL USERS ROLES      fills, counts the queries of each operation; prints operation, queries";
@@ -41,6 +45,16 @@ fn main() -> anyhow::Result<()> {
             std::time::Duration::from_millis(number(milliseconds)?),
         )),
         ["hash", seconds] => hash::run(std::time::Duration::from_secs(number(seconds)?)),
+        ["decide", rounds, milliseconds] => decide::run(
+            number(rounds)?,
+            std::time::Duration::from_millis(number(milliseconds)?),
+        ),
+        ["edit", url, users, roles, edits] => wait_for(edit::run(
+            url,
+            number(users)?,
+            number(roles)?,
+            number(edits)?,
+        )),
         ["serve", address, url] => wait_for(serve::run(address, url)),
         ["fill", url, users, roles] => wait_for(fill::run(url, number(users)?, number(roles)?)),
         ["queries", url, users, roles] => {

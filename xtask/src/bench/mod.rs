@@ -2,6 +2,7 @@
 //!
 //! Absolute figures are those of the machine; ratios within a run, taken in turn, are what can be compared.
 
+mod decisions;
 mod flood;
 mod http;
 mod import;
@@ -30,7 +31,7 @@ use process::{Folder, Server, free_port};
 use report::Section;
 
 /// What is measured, in this order.
-const SECTIONS: [(&str, Measure); 9] = [
+const SECTIONS: [(&str, Measure); 10] = [
     ("verify", verify::measure),
     ("routes", routes::measure),
     ("peers", peers::measure),
@@ -38,6 +39,7 @@ const SECTIONS: [(&str, Measure); 9] = [
     ("flood", flood::measure),
     ("tokens", tokens::measure),
     ("import", import::measure),
+    ("decisions", decisions::measure),
     ("scale", scale::measure),
     ("queries", queries::measure),
 ];

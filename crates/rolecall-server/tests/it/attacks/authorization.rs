@@ -54,8 +54,12 @@ async fn x042_ids_of_others_answer_like_ids_of_nobody(app: TestApp) {
                 Some(body) => ask.json(body),
                 None => ask,
             };
-            let answer = ask.send().await;
+            let mut answer = ask.send().await;
             assert_eq!(answer.status, 403, "{method} {path} {id}");
+            // receipts are sealed, each anew: of them only the length could tell something
+            let length = answer.text("receipt").len();
+            answer.json["receipt"] = length.into();
+            answer.body = answer.json.to_string().into();
             answers.push(answer);
         }
         assert!(
