@@ -1,4 +1,4 @@
-use crate::{Permission, RoleName, TenantName, Timestamp};
+use crate::{Permission, PermissionPattern, RoleName, TenantName, Timestamp};
 
 /// The object whose permissions count from an assignment within a tenant too, for that tenant.
 const ASSIGNMENTS: &str = "rolecall.assignments";
@@ -72,6 +72,15 @@ pub fn counts_in_tenant(permission: &Permission) -> bool {
     !permission.is_reserved() || permission.object() == ASSIGNMENTS
 }
 
+/// The same for what a role holds: a permission, or every operation of an object.
+pub(crate) fn pattern_counts_in_tenant(pattern: &PermissionPattern) -> bool {
+    let of_assignments = || {
+        let rest = pattern.as_str().strip_prefix(ASSIGNMENTS);
+        rest.is_some_and(|rest| rest.starts_with(':'))
+    };
+    !pattern.is_reserved() || of_assignments()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +130,21 @@ mod tests {
         assert!(!can(&local, "rolecall.assignments.x:write"));
         assert!(!local.can_give_role(&"rolecall.admin".parse().unwrap()));
         assert!(global.can_give_role(&"rolecall.admin".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_pattern_counts_in_a_tenant_if_the_permissions_do_that_it_covers() {
+        for (pattern, counts) in [
+            ("items:*", true),
+            ("items:read", true),
+            ("rolecall.assignments:*", true),
+            ("rolecall.assignments:any", true),
+            ("rolecall.assignments.x:*", false),
+            ("rolecall.users:*", false),
+            ("rolecall.users:write", false),
+        ] {
+            let pattern = pattern.parse().unwrap();
+            assert_eq!(pattern_counts_in_tenant(&pattern), counts, "{pattern}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use crate::{Permission, PermissionPattern, Policy, RoleName};
+use crate::{
+    Permission, PermissionPattern, Policy, RoleName, assignment::pattern_counts_in_tenant,
+};
 
 /// What somebody may hand on: all that they hold themselves (the delegation limit).
 ///
@@ -22,6 +24,26 @@ pub struct Excess {
     pub permissions: Vec<PermissionPattern>,
     /// Roles without permissions of their own that it holds and the caller does not.
     pub roles: Vec<RoleName>,
+    /// From a role that was to be acted on to the one that holds the first of these, both included.
+    pub path: Vec<RoleName>,
+}
+
+/// Where what a role gives is to count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Everywhere,
+    /// In one tenant, where rolecall's own does not count but for giving and taking roles.
+    Tenant,
+}
+
+impl Extent {
+    fn has(self, pattern: &PermissionPattern) -> bool {
+        self == Self::Everywhere || pattern_counts_in_tenant(pattern)
+    }
+
+    fn has_role(self, role: &RoleName) -> bool {
+        self == Self::Everywhere || !role.is_reserved()
+    }
 }
 
 impl Authority {
@@ -48,6 +70,36 @@ impl Authority {
             roles,
             unlimited,
         }
+    }
+
+    /// What the holder of `roles` within a tenant may hand on there: of rolecall's own permissions only those
+    /// to give and take roles, and of its own roles none (see [`counts_in_tenant`](crate::counts_in_tenant)).
+    pub fn in_tenant<'a>(
+        policy: &Policy,
+        roles: impl IntoIterator<Item = &'a RoleName>,
+        any: &Permission,
+    ) -> Self {
+        let Self {
+            mut patterns,
+            mut roles,
+            unlimited,
+        } = Self::of(policy, roles, any);
+        patterns.retain(|pattern| Extent::Tenant.has(pattern));
+        roles.retain(|role| Extent::Tenant.has_role(role));
+        Self {
+            patterns,
+            roles,
+            unlimited,
+        }
+    }
+
+    /// Both together: what is held globally and what is held in the tenant that is acted in.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.patterns.extend(other.patterns);
+        self.roles.extend(other.roles);
+        self.unlimited |= other.unlimited;
+        self
     }
 
     /// Cuts the authority to what a token carries: a token narrowed on purpose hands on no more.
@@ -112,22 +164,52 @@ impl Authority {
         roles: impl IntoIterator<Item = &'a RoleName>,
         open: &BTreeSet<RoleName>,
     ) -> Result<(), Excess> {
+        self.covers_what_counts(policy, roles, open, Extent::Everywhere)
+    }
+
+    /// The same for roles that are held within a tenant: of what they hold, that weighs which counts there.
+    ///
+    /// # Errors
+    ///
+    /// The [`Excess`]: what is lacking.
+    pub fn covers_in_tenant<'a>(
+        &self,
+        policy: &Policy,
+        roles: impl IntoIterator<Item = &'a RoleName>,
+        open: &BTreeSet<RoleName>,
+    ) -> Result<(), Excess> {
+        self.covers_what_counts(policy, roles, open, Extent::Tenant)
+    }
+
+    fn covers_what_counts<'a>(
+        &self,
+        policy: &Policy,
+        roles: impl IntoIterator<Item = &'a RoleName>,
+        open: &BTreeSet<RoleName>,
+        extent: Extent,
+    ) -> Result<(), Excess> {
         if self.unlimited {
             return Ok(());
         }
-        let closure = policy.closure(roles);
+        let targets: Vec<&RoleName> = roles.into_iter().collect();
+        let closure = policy.closure(targets.iter().copied());
+        let works_by_its_name = |role: &&RoleName| {
+            extent.has_role(role)
+                && policy
+                    .role(role.as_str())
+                    .is_some_and(|rules| !rules.permissions.iter().any(|one| extent.has(one)))
+        };
         let lacking_roles = closure
             .iter()
-            .filter(|role| {
-                policy
-                    .role(role.as_str())
-                    .is_some_and(|rules| rules.permissions.is_empty())
-            })
+            .filter(works_by_its_name)
             .filter(|role| !self.roles.contains(*role) && !open.contains(*role));
-        self.settle(
-            policy.patterns_of(&closure),
-            lacking_roles.cloned().collect(),
-        )
+        let mut needed = policy.patterns_of(&closure);
+        needed.retain(|pattern| extent.has(pattern));
+        self.settle(needed, lacking_roles.cloned().collect())
+            .map_err(|excess| Excess {
+                path: way_to(policy, &targets, &closure, &excess),
+                ..excess
+            })
     }
 
     /// Whether `pattern` may be handed on.
@@ -159,9 +241,34 @@ impl Authority {
         if permissions.is_empty() && roles.is_empty() {
             Ok(())
         } else {
-            Err(Excess { permissions, roles })
+            Err(Excess {
+                permissions,
+                roles,
+                path: Vec::new(),
+            })
         }
     }
+}
+
+/// From one of `targets` down to a role of their `closure` that holds the first thing that is lacking.
+fn way_to(
+    policy: &Policy,
+    targets: &[&RoleName],
+    closure: &BTreeSet<RoleName>,
+    excess: &Excess,
+) -> Vec<RoleName> {
+    let holds = |role: &&RoleName| match excess.permissions.first() {
+        Some(first) => {
+            let rules = policy.role(role.as_str());
+            rules.is_some_and(|rules| rules.permissions.contains(first))
+        }
+        None => excess.roles.first() == Some(*role),
+    };
+    let ways = closure.iter().filter(holds).flat_map(|holder| {
+        let ways = targets.iter();
+        ways.filter_map(move |target| policy.path(target, holder))
+    });
+    ways.min_by_key(Vec::len).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -209,6 +316,71 @@ mod tests {
         assert!(covers(&["all-items"], "writer").is_ok());
         let excess = covers(&["reader"], "writer").unwrap_err();
         assert_eq!(excess.permissions, ["items:write".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_refusal_names_the_way_to_what_is_lacking() {
+        let way = |holder: &[&str], target| covers(holder, target).unwrap_err().path;
+        assert_eq!(way(&[], "reader"), [role("reader")]);
+        assert_eq!(way(&["writer"], "all-items"), [role("all-items")]);
+        assert_eq!(way(&["boss"], "chief"), [role("chief"), role("reader")]);
+        assert_eq!(way(&["reader"], "chief"), [role("chief")]);
+        assert_eq!(way(&[], "boss"), [role("boss")]);
+        let two = authority(&["named"]).covers(
+            &policy(),
+            [&role("named"), &role("chief")],
+            &BTreeSet::new(),
+        );
+        assert_eq!(two.unwrap_err().path, [role("chief"), role("reader")]);
+    }
+
+    #[test]
+    fn what_is_held_in_a_tenant_reaches_no_further_than_what_counts_there() {
+        let mut rules = PolicyBuilder::default();
+        let own = ["users:write", "assignments:any", "assignments:write"];
+        for permission in own.map(|name| format!("rolecall.{name}")) {
+            rules.permission(permission.parse().unwrap());
+        }
+        rules.permission("items:read".parse().unwrap());
+        let mut grant = |to: &str, what: &str| {
+            rules.grant(role(to), what.parse().unwrap());
+        };
+        grant("rolecall.admin", "rolecall.users:write");
+        grant("rolecall.admin", ANY);
+        grant("helper", "rolecall.users:write");
+        grant("helper", "items:read");
+        grant("giver", "rolecall.assignments:write");
+        grant("named", "rolecall.users:write");
+        let policy = rules.build().unwrap();
+        let (any, open) = (ANY.parse().unwrap(), BTreeSet::new());
+        let local = |name: &str| Authority::in_tenant(&policy, [&role(name)], &any);
+        let global = |name: &str| Authority::of(&policy, [&role(name)], &any);
+        let users = "rolecall.users:write".parse().unwrap();
+        assert!(!local("helper").holds(&users) && global("helper").holds(&users));
+        assert!(local("giver").holds(&"rolecall.assignments:write".parse().unwrap()));
+        assert!(!local("rolecall.admin").holds(&users) && local("rolecall.admin").is_unlimited());
+        // within the tenant `helper` gives `items:read`, and whoever holds that may give it there
+        let both = global("giver").and(local("helper"));
+        assert!(
+            both.covers_in_tenant(&policy, [&role("helper")], &open)
+                .is_ok()
+        );
+        assert!(both.covers(&policy, [&role("helper")], &open).is_err());
+        // what holds nothing that counts there works by its name, and must be held itself
+        let named = both.covers_in_tenant(&policy, [&role("named")], &open);
+        assert_eq!(named.unwrap_err().roles, [role("named")]);
+        assert!(
+            local("named")
+                .covers_in_tenant(&policy, [&role("named")], &open)
+                .is_ok()
+        );
+        // a reserved role gives its name to nobody there
+        let admin = both.covers_in_tenant(&policy, [&role("rolecall.admin")], &open);
+        let excess = admin.unwrap_err();
+        assert_eq!(
+            (excess.permissions, excess.roles),
+            (vec![any.clone().into()], vec![])
+        );
     }
 
     #[test]
