@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawPathParams};
 use http::{Extensions, request::Parts};
 
 use crate::{Denial, Guard, Principal, Requirement, Rule};
@@ -183,6 +183,10 @@ impl<R: Requirement> AccessRule for Require<R> {
             R::RULE.depth() <= 2,
             "`AnyOf` and `AllOf` nest at most 2 deep"
         );
+        assert!(
+            !R::RULE.asks_for_tenant(),
+            "`Require<_>` does not look at the path's tenant: take `ForTenant<_>`"
+        );
         R::RULE
     };
 }
@@ -201,6 +205,124 @@ impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for Require<R> {
             requirement: PhantomData,
         })
     }
+}
+
+/// Proof that the caller satisfies `R` and that the token is for the tenant that the path names.
+///
+/// The path has the parameter `{tenant}`: a [`GuardedRouter`](crate::GuardedRouter) refuses to mount the handler
+/// on any other. The two are compared byte for byte, after the path was percent-decoded once, as
+/// [`Path`](axum::extract::Path) does. `R` is what [`Require`] takes, or [`Authenticated`] for any token of the
+/// tenant.
+///
+/// ```
+/// use axum::extract::Path;
+/// use rolecall::{ForTenant, GuardedRouter, routing::get};
+/// # fn guard() -> rolecall::Guard { rolecall::testing::TestIssuer::new().guard() }
+///
+/// rolecall::roles! { mod role { Editor = "editor" } }
+///
+/// async fn read_item(caller: ForTenant<role::Editor>, Path((tenant, id)): Path<(String, u32)>) -> String {
+///     assert_eq!(caller.tenant(), tenant);
+///     format!("item {id} of {tenant}")
+/// }
+///
+/// let app: axum::Router = GuardedRouter::new(guard())
+///     .route("/{tenant}/items/{id}", get(read_item))
+///     .into_axum();
+/// ```
+pub struct ForTenant<R: Requirement> {
+    principal: Arc<Principal>,
+    requirement: PhantomData<fn() -> R>,
+}
+
+impl<R: Requirement> ForTenant<R> {
+    /// The tenant that the path names and that the token is for.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.principal.tenant().unwrap_or_default()
+    }
+
+    /// The caller, to be kept longer than the request.
+    #[must_use]
+    pub fn into_principal(self) -> Arc<Principal> {
+        self.principal
+    }
+
+    const INNER: &'static Rule = &R::RULE;
+}
+
+impl<R: Requirement> Deref for ForTenant<R> {
+    type Target = Principal;
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+impl<R: Requirement> Clone for ForTenant<R> {
+    fn clone(&self) -> Self {
+        Self {
+            principal: Arc::clone(&self.principal),
+            requirement: PhantomData,
+        }
+    }
+}
+
+impl<R: Requirement> fmt::Debug for ForTenant<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ForTenant").field(&self.principal).finish()
+    }
+}
+
+impl<R: Requirement> sealed::Sealed for ForTenant<R> {}
+impl<R: Requirement> AccessRule for ForTenant<R> {
+    const RULE: Rule = {
+        assert!(
+            !R::RULE.admits_anonymous(),
+            "`ForTenant<_>` cannot stand for a public route: take `Public` or `Optional`"
+        );
+        assert!(
+            R::RULE.depth() <= 2,
+            "`AnyOf` and `AllOf` nest at most 2 deep"
+        );
+        assert!(
+            !R::RULE.asks_for_tenant(),
+            "`ForTenant<_>` looks at the path's tenant once"
+        );
+        Rule::ForTenant(Self::INNER)
+    };
+}
+impl<R: Requirement> Access for ForTenant<R> {
+    type Rule = Self;
+}
+
+impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for ForTenant<R> {
+    type Rejection = Denial;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denial> {
+        let principal = Passed::principal(parts)?;
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let tenant = params.as_ref().and_then(tenant_of);
+        let rule = <Self as AccessRule>::RULE;
+        if rule.admits_at(tenant, &*principal) {
+            Ok(Self {
+                principal,
+                requirement: PhantomData,
+            })
+        } else {
+            Err(principal.refusal(&rule))
+        }
+    }
+}
+
+/// The path parameter that [`ForTenant`] compares.
+pub(crate) const TENANT: &str = "tenant";
+
+/// The tenant that a path names; none if the name is empty, or if it names two.
+pub(crate) fn tenant_of(params: &RawPathParams) -> Option<&str> {
+    let mut named = params.iter().filter(|(name, _)| *name == TENANT);
+    let (_, tenant) = named.next()?;
+    let one = !tenant.is_empty() && named.all(|(_, other)| other == tenant);
+    one.then_some(tenant)
 }
 
 /// A caller with any valid access token; it dereferences to the [`Principal`].

@@ -20,7 +20,9 @@ pub mod token;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
-pub use extract::{Access, AccessRule, Authenticated, GuardedArgs, Optional, Public, Require};
+pub use extract::{
+    Access, AccessRule, Authenticated, ForTenant, GuardedArgs, Optional, Public, Require,
+};
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, LiveState, OnStale};
 #[doc(hidden)]
 pub use guard::{Exchange, Exchanged, Receipts};

@@ -48,6 +48,8 @@ pub struct Caller {
     pub roles: Vec<String>,
     /// The permissions.
     pub permissions: Vec<String>,
+    /// The tenant that the token is for.
+    pub tenant: Option<String>,
 }
 
 impl Holder for Caller {
@@ -58,9 +60,22 @@ impl Holder for Caller {
     fn has_permission(&self, permission: &str) -> bool {
         self.permissions.iter().any(|held| held == permission)
     }
+
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
 }
 
 impl Caller {
+    /// The same with a token for `tenant`.
+    #[must_use]
+    pub(crate) fn of_tenant(&self, tenant: &str) -> Self {
+        Self {
+            tenant: Some(tenant.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// Adds what the names of a scope stand for: `role:admin`, `items:read`.
     pub(crate) fn with(mut self, names: impl IntoIterator<Item = String>) -> Self {
         for name in names {
@@ -72,6 +87,9 @@ impl Caller {
         self
     }
 }
+
+/// Stands for whichever tenant a path names, and is what the test puts there.
+pub(crate) const SOME_TENANT: &str = "rolecall-test";
 
 /// A kind of caller.
 pub(crate) struct Column {
@@ -86,6 +104,8 @@ pub(crate) struct Column {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
     LetIn,
+    /// Let in with a token for the tenant that the path names.
+    LetInThere,
     NotAuthenticated,
     NotPermitted,
     Depends,
@@ -95,6 +115,7 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::LetIn => "ok",
+            Self::LetInThere => "own",
             Self::NotAuthenticated => "401",
             Self::NotPermitted => "403",
             Self::Depends => "?",
@@ -111,9 +132,19 @@ impl Column {
                 Cell::NotAuthenticated
             };
         };
-        if rule.admits(caller) {
+        // of the tenant that the path names, or the cell would say nothing about the role
+        let of_tenant = caller.of_tenant(SOME_TENANT);
+        let caller = if rule.asks_for_tenant() {
+            &of_tenant
+        } else {
+            caller
+        };
+        let admits = |caller: &Caller| rule.admits_at(Some(SOME_TENANT), caller);
+        if admits(caller) && rule.asks_for_tenant() {
+            Cell::LetInThere
+        } else if admits(caller) {
             Cell::LetIn
-        } else if !self.complete && rule.admits(&caller.clone().with(permissions_of(rule))) {
+        } else if !self.complete && admits(&caller.clone().with(permissions_of(rule))) {
             Cell::Depends
         } else {
             Cell::NotPermitted
@@ -187,7 +218,7 @@ impl AccessMatrix {
     fn holder_of(&self, role: &str) -> Caller {
         let named = Caller {
             roles: vec![role.to_owned()],
-            permissions: Vec::new(),
+            ..Caller::default()
         };
         let known = self.policy.as_ref().zip(role.parse::<RoleName>().ok());
         let Some((policy, name)) = known.filter(|(policy, _)| policy.role(role).is_some()) else {
@@ -201,6 +232,7 @@ impl AccessMatrix {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            ..Caller::default()
         }
     }
 
@@ -210,6 +242,7 @@ impl AccessMatrix {
             Rule::Public => "everyone".to_owned(),
             Rule::Optional => "everyone, with or without a token".to_owned(),
             Rule::Authenticated => "any token".to_owned(),
+            Rule::ForTenant(rule) => format!("{} in the path's tenant", self.audience(rule)),
             Rule::Permission(name) if self.policy.is_none() => format!("holders of {name}"),
             other => other.to_string(),
         }
@@ -219,13 +252,26 @@ impl AccessMatrix {
 const HEAD: &str = "\
 # Who may call what, derived from the types of the handlers.
 # ok = let in, 401 = not authenticated, 403 = not permitted, ? = depends on the permissions of the role
+";
+
+/// Only where there is something for it to explain.
+const OWN: &str =
+    "# own = let in with a token for the tenant that the path names, 403 with any other\n";
+
+const TAIL: &str = "\
 # Written by the tests: `ROLECALL_BLESS=1 cargo test` writes it again, and a review reads the difference.
 
 ";
 
 impl fmt::Display for AccessMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HEAD)?;
+        let asks = |route: &RouteAccess| route.rule.asks_for_tenant();
+        let own = if self.routes.iter().any(asks) {
+            OWN
+        } else {
+            ""
+        };
+        write!(f, "{HEAD}{own}{TAIL}")?;
         let columns = self.columns();
         for column in &columns {
             write!(f, "{}  ", column.title)?;

@@ -188,7 +188,7 @@ fn fill(
         let challenge = "How to authenticate (RFC 6750 section 3)";
         responses.insert("401".to_owned(), answer(text, challenge));
     }
-    if rule.scope().is_some() {
+    if rule.scope().is_some() || rule.asks_for_tenant() {
         let text = format!("The caller lacks what the operation asks for: {rule}");
         let challenge = "What is lacking: `error=\"insufficient_scope\"` and its `scope`";
         responses.insert("403".to_owned(), answer(&text, challenge));
@@ -222,6 +222,7 @@ fn alternatives(rule: &Rule) -> Vec<Vec<String>> {
             let join = |list: &Vec<String>| more.iter().map(|more| joined(list, more)).collect();
             lists.iter().flat_map::<Vec<_>, _>(join).collect()
         }),
+        Rule::ForTenant(rule) => alternatives(rule),
         other => vec![other.names()],
     }
 }

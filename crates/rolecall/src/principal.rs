@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rolecall_core::{Audience, Policy, Revision, RoleName, SubjectKind, Timestamp};
+use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -56,7 +56,7 @@ impl Principal {
         claims.roles.sort_unstable();
         claims.roles.dedup();
         let permissions = match policy {
-            Some(policy) if !claims.has_scope && !claims.narrowed => derived(policy, &claims.roles),
+            Some(policy) if !claims.has_scope && !claims.narrowed => derived(policy, &claims),
             _ => claims
                 .scope
                 .split(' ')
@@ -253,7 +253,7 @@ impl Principal {
     /// The denial of what `rule` asks for, with a receipt where the guard writes some.
     pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
         Denial::Forbidden {
-            scope: rule.scope(),
+            scope: rule.lacking(self),
             receipt: rule.needs().and_then(|needs| self.receipt(&needs)),
         }
     }
@@ -275,14 +275,22 @@ impl Holder for Principal {
     fn has_permission(&self, permission: &str) -> bool {
         Principal::has_permission(self, permission)
     }
+
+    fn tenant(&self) -> Option<&str> {
+        Principal::tenant(self)
+    }
 }
 
 /// What a policy gives to roles; names that are none hold nothing.
-fn derived(policy: &Policy, roles: &[String]) -> BTreeSet<Box<str>> {
-    let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+fn derived(policy: &Policy, claims: &VerifiedClaims) -> BTreeSet<Box<str>> {
+    let roles = claims.roles.iter().filter_map(|role| role.parse().ok());
+    let roles: Vec<RoleName> = roles.collect();
     let permissions = policy.permissions_of(&roles);
+    // INVARIANT: what is rolecall's own comes from global assignments, and the token does not say which of
+    // its roles are global
+    let counts = |permission: &&Permission| claims.tenant.is_none() || !permission.is_reserved();
+    let permissions = permissions.iter().filter(counts);
     permissions
-        .iter()
         .map(|permission| permission.as_str().into())
         .collect()
 }

@@ -31,12 +31,15 @@ pub enum Rule {
     AnyOf(&'static [Rule]),
     /// All of these; an empty list is satisfied by nobody.
     AllOf(&'static [Rule]),
+    /// This, and that the token is for the tenant that the path's `{tenant}` names.
+    ForTenant(&'static Rule),
 }
 
 /// What a rule asks about a caller.
 pub(crate) trait Holder {
     fn has_role(&self, role: &str) -> bool;
     fn has_permission(&self, permission: &str) -> bool;
+    fn tenant(&self) -> Option<&str>;
 }
 
 impl Rule {
@@ -46,27 +49,60 @@ impl Rule {
         matches!(self, Self::Public | Self::Optional)
     }
 
-    /// Whether a caller with a valid access token is let in.
+    /// Whether the rule looks at the tenant of the path.
+    #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "bounded by the loop; const fn has no iterators"
+    )]
+    pub const fn asks_for_tenant(&self) -> bool {
+        let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
+            return matches!(self, Self::ForTenant(_));
+        };
+        let mut at = 0;
+        while at < rules.len() {
+            if rules[at].asks_for_tenant() {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
+    /// Whether a caller with a valid access token is let in where the path names no tenant.
     pub(crate) fn admits(&self, holder: &impl Holder) -> bool {
+        self.admits_at(None, holder)
+    }
+
+    /// Whether a caller with a valid access token is let in; `tenant` is the one that the path names.
+    pub(crate) fn admits_at(&self, tenant: Option<&str>, holder: &impl Holder) -> bool {
         match self {
             Self::Public | Self::Optional | Self::Authenticated => true,
             Self::Role(role) => holder.has_role(role),
             Self::Permission(permission) => holder.has_permission(permission),
-            Self::AnyOf(rules) => rules.iter().any(|rule| rule.admits(holder)),
+            Self::AnyOf(rules) => rules.iter().any(|rule| rule.admits_at(tenant, holder)),
             // INVARIANT: deny where nothing is asked; an empty conjunction is a mistake, not a welcome
-            Self::AllOf(rules) => !rules.is_empty() && rules.iter().all(|rule| rule.admits(holder)),
+            Self::AllOf(rules) => {
+                !rules.is_empty() && rules.iter().all(|rule| rule.admits_at(tenant, holder))
+            }
+            // INVARIANT: no tenant is nobody's: two that are absent are not the same
+            Self::ForTenant(rule) => {
+                tenant.is_some() && holder.tenant() == tenant && rule.admits_at(tenant, holder)
+            }
         }
     }
 
     /// What a caller lacks, written as a scope: all of an `AllOf`, the first of an `AnyOf`.
     ///
     /// A role is written `role:admin`; no permission has the object `role`, so the two cannot be mistaken.
+    /// Tenants are not among them.
     #[must_use]
     pub fn scope(&self) -> Option<String> {
         match self {
             Self::Public | Self::Optional | Self::Authenticated => None,
             Self::Role(role) => Some(format!("role:{role}")),
             Self::Permission(permission) => Some((*permission).to_owned()),
+            Self::ForTenant(rule) => rule.scope(),
             Self::AnyOf(rules) => rules.first().and_then(Self::scope),
             Self::AllOf(rules) => {
                 let mut tokens: Vec<String> = Vec::new();
@@ -81,6 +117,15 @@ impl Rule {
         }
     }
 
+    /// What `holder` lacks, written as a scope. Who holds what a tenant's rule asks for, and is of another tenant,
+    /// lacks nothing that a scope could name.
+    pub(crate) fn lacking(&self, holder: &impl Holder) -> Option<String> {
+        match self {
+            Self::ForTenant(rule) if rule.admits(holder) => None,
+            _ => self.scope(),
+        }
+    }
+
     /// How deep `AnyOf` and `AllOf` are nested: 0 for a role, 1 for `AnyOf` of roles.
     #[must_use]
     #[expect(
@@ -88,8 +133,10 @@ impl Rule {
         reason = "bounded by the loop; const fn has no iterators"
     )]
     pub const fn depth(&self) -> usize {
-        let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
-            return 0;
+        let rules = match self {
+            Self::AnyOf(rules) | Self::AllOf(rules) => rules,
+            Self::ForTenant(rule) => return rule.depth(),
+            _ => return 0,
         };
         let mut deepest = 0;
         let mut at = 0;
@@ -116,6 +163,7 @@ impl Rule {
                 }
                 names
             }
+            Self::ForTenant(rule) => rule.names(),
             other => other.scope().into_iter().collect(),
         }
     }
@@ -144,6 +192,7 @@ impl fmt::Display for Rule {
                 f.write_str("all of (")?;
                 list(f, rules)
             }
+            Self::ForTenant(rule) => write!(f, "{rule} in the path's tenant"),
         }
     }
 }
@@ -166,6 +215,30 @@ mod tests {
         fn has_permission(&self, permission: &str) -> bool {
             self.0.contains(&permission)
         }
+        fn tenant(&self) -> Option<&str> {
+            self.0.iter().find_map(|name| name.strip_prefix("tenant:"))
+        }
+    }
+
+    #[test]
+    fn a_rule_for_a_tenant_asks_for_the_rule_and_for_that_tenant() {
+        const RULE: Rule = Rule::ForTenant(&A);
+        let admits =
+            |at: Option<&str>, held: &[&'static str]| RULE.admits_at(at, &Set(held.to_vec()));
+        assert!(admits(Some("acme"), &["role:a", "tenant:acme"]));
+        assert!(!admits(Some("other"), &["role:a", "tenant:acme"]));
+        assert!(!admits(Some("acme"), &["tenant:acme"]));
+        assert!(!admits(Some("acme"), &["role:a"]));
+        assert!(
+            !admits(None, &["role:a"]),
+            "none and none are not the same tenant"
+        );
+        assert!(!admits(None, &["role:a", "tenant:acme"]));
+        assert!(!admits(Some("Acme"), &["role:a", "tenant:acme"]));
+        assert!(RULE.asks_for_tenant() && Rule::AnyOf(&[B, RULE]).asks_for_tenant());
+        assert!(!Rule::AnyOf(&[A, B]).asks_for_tenant());
+        assert_eq!(RULE.to_string(), "role:a in the path's tenant");
+        assert_eq!((RULE.scope().as_deref(), RULE.depth()), (Some("role:a"), 0));
     }
 
     #[test]

@@ -38,19 +38,21 @@ impl Guard {
     pub(crate) fn admit_exchanged(
         &self,
         rule: &Rule,
+        tenant: Option<&str>,
         exchanged: Result<Arc<str>, Denial>,
     ) -> Result<Option<Arc<Principal>>, Refusal> {
         let principal = exchanged.and_then(|token| self.verify(&token))?;
-        admitted(rule, principal)
+        admitted(rule, tenant, principal)
     }
 }
 
-/// Lets a caller on whom the rule admits.
+/// Lets a caller on whom the rule admits, where the path names `tenant`.
 pub(super) fn admitted(
     rule: &Rule,
+    tenant: Option<&str>,
     principal: Arc<Principal>,
 ) -> Result<Option<Arc<Principal>>, Refusal> {
-    if rule.admits(&*principal) {
+    if rule.admits_at(tenant, &*principal) {
         return Ok(Some(principal));
     }
     Err(Refusal {

@@ -223,14 +223,20 @@ impl Guard {
                 !R::RULE.admits_anonymous(),
                 "a layer that guards nothing: leave it away"
             );
+            assert!(
+                !R::RULE.asks_for_tenant(),
+                "a layer does not look at the path's tenant: mount `ForTenant<_>` on a `GuardedRouter`"
+            );
         }
         RequireLayer::new(self.clone())
     }
 
-    /// What the router does with a request: `None` where nobody needs to be known.
+    /// What the router does with a request: `None` where nobody needs to be known. `tenant` is the one that the
+    /// path names.
     pub(crate) fn admit(
         &self,
         rule: &Rule,
+        tenant: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Principal>>, Refusal> {
         if matches!(rule, Rule::Public) {
@@ -240,7 +246,7 @@ impl Guard {
             Err(Denial::NotAuthenticated) if rule.admits_anonymous() => return Ok(None),
             other => other?,
         };
-        exchange::admitted(rule, principal)
+        exchange::admitted(rule, tenant, principal)
     }
 
     /// Whether both are clones of one guard.

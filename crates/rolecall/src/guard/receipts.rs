@@ -21,6 +21,7 @@ impl Rule {
             Self::Role(_) | Self::Permission(_) => self.scope().map(Value::String),
             Self::AnyOf(rules) => Some(serde_json::json!({ "any": of(rules) })),
             Self::AllOf(rules) => Some(serde_json::json!({ "all": of(rules) })),
+            Self::ForTenant(rule) => rule.needs(),
             _ => None,
         }
     }

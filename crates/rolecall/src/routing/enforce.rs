@@ -3,13 +3,14 @@
 use std::{
     convert::Infallible,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use axum::{
-    extract::Request,
+    RequestExt as _,
+    extract::{RawPathParams, Request},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
@@ -19,7 +20,7 @@ use tower_service::Service;
 use super::methods::MethodRule;
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
-    extract::Passed,
+    extract::{Passed, tenant_of},
     guard::{Exchanged, Refusal},
 };
 
@@ -65,7 +66,8 @@ impl Gate {
         let Some(rule) = self.rule(request.method()) else {
             return Some(self.method_not_allowed());
         };
-        let admitted = self.guard.admit(rule, request.headers());
+        let tenant = path_tenant(rule, request);
+        let admitted = self.guard.admit(rule, tenant.as_deref(), request.headers());
         self.settle(rule, admitted, request)
     }
 
@@ -78,7 +80,10 @@ impl Gate {
         let Some(rule) = self.rule(request.method()) else {
             return Some(self.method_not_allowed());
         };
-        let admitted = self.guard.admit_exchanged(rule, exchanged);
+        let tenant = path_tenant(rule, request);
+        let admitted = self
+            .guard
+            .admit_exchanged(rule, tenant.as_deref(), exchanged);
         self.settle(rule, admitted, request)
     }
 
@@ -113,6 +118,20 @@ impl Gate {
         Problem::new(status, "method_not_allowed", "Method Not Allowed")
             .with_header(ALLOW, self.allow.clone())
             .into_response()
+    }
+}
+
+/// The tenant that the path names, where the rule asks for it: decoded once, and by the same code that gives it
+/// to the handler, so that the two cannot read it differently.
+fn path_tenant(rule: &Rule, request: &mut Request) -> Option<String> {
+    if !rule.asks_for_tenant() {
+        return None;
+    }
+    // nothing is waited for: the router has left the parameters in the request
+    let params = request.extract_parts::<RawPathParams>();
+    match pin!(params).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(params)) => tenant_of(&params).map(str::to_owned),
+        _ => None,
     }
 }
 

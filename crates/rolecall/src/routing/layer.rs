@@ -101,14 +101,14 @@ where
             let mut inner = std::mem::replace(&mut self.inner, next);
             let (guard, rule) = (self.guard.clone(), self.rule);
             return Gated::Exchanged(Box::pin(async move {
-                let admitted = guard.admit_exchanged(&rule, exchanged.await);
+                let admitted = guard.admit_exchanged(&rule, None, exchanged.await);
                 match Self::settle(&guard, &rule, admitted, &mut request) {
                     Some(answer) => Ok(answer),
                     None => inner.call(request).await,
                 }
             }));
         }
-        let admitted = self.guard.admit(&self.rule, request.headers());
+        let admitted = self.guard.admit(&self.rule, None, request.headers());
         match Self::settle(&self.guard, &self.rule, admitted, &mut request) {
             Some(answer) => Gated::Answer(Some(answer)),
             None => Gated::Inner(Box::pin(self.inner.call(request))),

@@ -7,9 +7,9 @@ use tower_service::Service;
 
 use super::{
     enforce::{EnforceLayer, Gate},
-    methods::GuardedMethods,
+    methods::{GuardedMethods, MethodRule},
 };
-use crate::{Guard, Problem, Rule};
+use crate::{Guard, Problem, Rule, extract::TENANT};
 
 /// A router on which a handler without an access rule does not compile.
 ///
@@ -245,11 +245,13 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// # Panics
     ///
-    /// If two paths conflict, as in axum: `/items/{id}` and `/items/{name}`.
+    /// If two paths conflict, as in axum: `/items/{id}` and `/items/{name}`. And if a handler takes
+    /// [`ForTenant`](crate::ForTenant) on a path that does not name one tenant, in a whole segment `{tenant}`.
     #[track_caller]
     pub fn into_axum(self) -> axum::Router<S> {
         let mut app = axum::Router::new();
         for route in self.routes {
+            route.demand_tenant();
             let gate = Gate::new(route.guard, &route.path, route.methods.rules, false);
             let guarded = route.methods.handlers.layer(EnforceLayer(Arc::new(gate)));
             app = app.route(&route.path, guarded);
@@ -265,6 +267,23 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 }
 
 impl<S> Guarded<S> {
+    /// Prefixes are part of the path only now: what a router is nested under may name the tenant.
+    #[track_caller]
+    fn demand_tenant(&self) {
+        let asks = |known: &&MethodRule| known.rule.asks_for_tenant();
+        let Some(known) = self.methods.rules.iter().find(asks) else {
+            return;
+        };
+        let wanted = format!("{{{TENANT}}}");
+        let segments = self.path.split('/').filter(|segment| *segment == wanted);
+        assert!(
+            segments.count() == 1,
+            "`{} {}` asks for the path's tenant, and the path does not name one: it needs a segment `{wanted}`",
+            known.method,
+            self.path
+        );
+    }
+
     fn access(&self) -> impl Iterator<Item = RouteAccess> {
         self.methods.rules.iter().map(|known| RouteAccess {
             path: self.path.clone(),
@@ -281,6 +300,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     pub(crate) fn probe(&self) -> axum::Router {
         let mut app = axum::Router::new();
         for route in &self.routes {
+            route.demand_tenant();
             let rules = route.methods.rules.clone();
             let gate = Gate::new(route.guard.clone(), &route.path, rules, true);
             let nothing = axum::routing::any(not_found);

@@ -155,6 +155,9 @@ impl TestIssuer {
         for permission in &caller.permissions {
             token = token.permission_named(permission);
         }
+        if let Some(tenant) = &caller.tenant {
+            token = token.tenant(tenant);
+        }
         token.sign()
     }
 

@@ -19,11 +19,12 @@ use tower::ServiceExt as _;
 use super::TestIssuer;
 use crate::{
     AccessMatrix, Caller, Denial, Guard, GuardedRouter, RouteAccess, Rule,
-    matrix::{Cell, permissions_of},
+    matrix::{Cell, SOME_TENANT, permissions_of},
 };
 
 /// What takes the place of a path parameter in a request.
-const PARAMETER: &str = "rolecall-test";
+const PARAMETER: &str = SOME_TENANT;
+const OTHER_TENANT: &str = "rolecall-test-other";
 const NOT_A_TOKEN: &str = "not.a.token";
 
 /// Compares the access matrix of an application with the committed file, and asks its router for every cell.
@@ -146,7 +147,7 @@ impl Ask<'_> {
                 let with = caller.clone().with(permissions_of(&self.route.rule));
                 self.expect(Some(caller), Cell::NotPermitted, &column.title)?;
                 let title = format!("{} with the permissions", column.title);
-                self.expect(Some(&with), Cell::LetIn, &title)?;
+                self.expect(Some(&with), self.let_in(), &title)?;
             } else {
                 self.expect(Some(caller), cell, &column.title)?;
             }
@@ -167,8 +168,9 @@ impl Ask<'_> {
         for set in sets {
             let title = format!("a holder of [{}]", set.join(", "));
             let caller = Caller::default().with(set);
-            let cell = if rule.admits(&caller) {
-                Cell::LetIn
+            let there = caller.of_tenant(SOME_TENANT);
+            let cell = if rule.admits_at(Some(SOME_TENANT), &there) {
+                self.let_in()
             } else {
                 Cell::NotPermitted
             };
@@ -195,11 +197,45 @@ impl Ask<'_> {
         self.compare("OPTIONS", &expected, &(status, challenge(&headers)))
     }
 
+    /// How whoever satisfies the rule is let in.
+    fn let_in(&self) -> Cell {
+        if self.route.rule.asks_for_tenant() {
+            Cell::LetInThere
+        } else {
+            Cell::LetIn
+        }
+    }
+
     fn expect(&self, caller: Option<&Caller>, cell: Cell, title: &str) -> Result<(), String> {
+        let Some(caller) = caller.filter(|_| cell == Cell::LetInThere) else {
+            return self.expect_answer(caller, cell, title);
+        };
+        let there = caller.of_tenant(SOME_TENANT);
+        self.expect_answer(Some(&there), Cell::LetIn, title)?;
+        let title_of = |what: &str| format!("{title} with a token for {what}");
+        let elsewhere = caller.of_tenant(OTHER_TENANT);
+        for (caller, what) in [(&elsewhere, "another tenant"), (caller, "no tenant")] {
+            self.expect_answer(Some(caller), Cell::NotPermitted, &title_of(what))?;
+        }
+        Ok(())
+    }
+
+    fn expect_answer(
+        &self,
+        caller: Option<&Caller>,
+        cell: Cell,
+        title: &str,
+    ) -> Result<(), String> {
         let denial = match cell {
-            Cell::LetIn | Cell::Depends => None,
+            Cell::LetIn | Cell::LetInThere | Cell::Depends => None,
             Cell::NotAuthenticated => Some(Denial::NotAuthenticated),
-            Cell::NotPermitted => Some(Denial::forbidden(&self.route.rule)),
+            Cell::NotPermitted => {
+                let nobody = Caller::default();
+                Some(Denial::Forbidden {
+                    scope: self.route.rule.lacking(caller.unwrap_or(&nobody)),
+                    receipt: None,
+                })
+            }
         };
         let expected = denial.map_or((StatusCode::NO_CONTENT, None), |denial| {
             (denial.status(), denial.challenge())
@@ -292,7 +328,7 @@ mod tests {
     use axum::{extract::Request, middleware::Next, middleware::from_fn, response::IntoResponse};
 
     use super::*;
-    use crate::{Authenticated, routing::get};
+    use crate::{Authenticated, ForTenant, routing::get};
 
     fn matrix(issuer: &TestIssuer) -> AccessMatrix {
         let handler = |_: Authenticated| async {};
@@ -334,6 +370,28 @@ mod tests {
                 next.run(request).await
             }));
         assert!(fault(&issuer, &talkative).unwrap().contains("OPTIONS"));
+    }
+
+    #[test]
+    fn a_router_that_lets_another_tenant_in_is_found_out() {
+        let issuer = TestIssuer::new();
+        let handler = |_: ForTenant<Authenticated>| async {};
+        let router = GuardedRouter::<()>::new(issuer.guard()).route("/{tenant}", get(handler));
+        let mut matrix = AccessMatrix::of(&router);
+        assert_eq!(fault(&issuer, &matrix), None);
+        matrix.probe = matrix
+            .probe
+            .layer(from_fn(|request: Request, next: Next| async {
+                if request.headers().contains_key(AUTHORIZATION) {
+                    return StatusCode::NO_CONTENT.into_response();
+                }
+                next.run(request).await
+            }));
+        let fault = fault(&issuer, &matrix).unwrap();
+        assert!(
+            fault.starts_with("GET /{tenant} for any token with a token for another tenant: "),
+            "{fault}"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod methods;
 mod paths;
 mod remote;
 mod router;
+mod tenants;
 mod wire;
 
 use axum::body::Body;

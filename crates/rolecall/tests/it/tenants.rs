@@ -1,0 +1,312 @@
+//! Routes of a tenant: the token is for the one that the path names, or nothing of the route runs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use axum::{
+    extract::{Path, Request},
+    middleware::{Next, from_fn},
+};
+use http::{HeaderValue, Method};
+use rolecall::{
+    AccessMatrix, AnyOf, Authenticated, ForTenant, GuardedRouter, PolicyBuilder, Require, Rule,
+    openapi,
+    routing::{get, post},
+    testing::TestIssuer,
+};
+
+use crate::{call, may, role};
+
+/// Says what its path names, whatever the token is for.
+async fn show(_: ForTenant<role::User>, Path((tenant, id)): Path<(String, String)>) -> String {
+    format!("{id} of {tenant}")
+}
+async fn own(caller: ForTenant<Authenticated>) -> String {
+    caller.tenant().to_owned()
+}
+async fn edit(_: ForTenant<AnyOf<(role::Admin, may::WriteItems)>>) {}
+async fn leak(_: Request, _: Next) -> &'static str {
+    "leaked by a layer"
+}
+
+fn user_of(issuer: &TestIssuer, tenant: &str) -> Option<HeaderValue> {
+    let token = issuer.token("alice").role::<role::User>();
+    Some(token.tenant(tenant).bearer())
+}
+
+#[tokio::test]
+async fn a_token_of_another_tenant_or_of_none_reaches_nothing() {
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .route("/{tenant}/items/{id}", get(show))
+        .into_axum();
+    let path = "/acme/items/7";
+    let answer = crate::get(&app, path, user_of(&issuer, "acme")).await;
+    assert_eq!(answer.body, "7 of acme");
+    assert_eq!(crate::get(&app, path, None).await.status, 401);
+    for other in ["other", "acme2", "acm", "ACME", "acme ", ""] {
+        let answer = crate::get(&app, path, user_of(&issuer, other)).await;
+        // nothing is lacking that a scope could name, and no tenant is named
+        assert_eq!(
+            (answer.status.as_u16(), answer.challenge()),
+            (403, Some(r#"Bearer error="insufficient_scope""#)),
+            "{other}"
+        );
+        assert!(!answer.body.contains("acme"), "{}", answer.body);
+        assert_eq!(answer.json()["rule"], "role:user in the path's tenant");
+    }
+    let none = crate::get(&app, path, crate::user(&issuer)).await;
+    assert_eq!(none.status, 403);
+    let without_role = issuer.token("bob").tenant("acme").bearer();
+    let answer = crate::get(&app, path, Some(without_role)).await;
+    assert_eq!(
+        answer.challenge(),
+        Some(r#"Bearer error="insufficient_scope", scope="role:user""#)
+    );
+    let head = call(&app, Method::HEAD, path, user_of(&issuer, "other")).await;
+    assert_eq!(head.status, 403);
+}
+
+#[tokio::test]
+async fn the_path_is_decoded_once_and_by_handler_and_rule_alike() {
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .route("/{tenant}/items/{id}", get(show))
+        .into_axum();
+    let acme = || user_of(&issuer, "acme");
+    let answer = crate::get(&app, "/%61cme/items/7", acme()).await;
+    assert_eq!(answer.body, "7 of acme");
+    for trick in [
+        "/%2561cme/items/7",
+        "/acme%2F../items/7",
+        "/acme%00/items/7",
+        "/acme%20/items/7",
+        "/acme%ff/items/7",
+        "/acme;a=b/items/7",
+        "/Acme/items/7",
+        "/other/items/7?tenant=acme",
+        "/other/items/..%2f..%2facme",
+    ] {
+        let answer = crate::get(&app, trick, acme()).await;
+        assert_eq!(answer.status, 403, "{trick}");
+    }
+    // an empty name is none, even to a token that has one
+    for token in [acme(), user_of(&issuer, "")] {
+        let answer = crate::get(&app, "//items/7", token).await;
+        assert!([403, 404].contains(&answer.status.as_u16()), "{answer:?}");
+    }
+    for elsewhere in ["/acme/../other/items/7", "/acme//items/7"] {
+        let answer = crate::get(&app, elsewhere, acme()).await;
+        assert_eq!(answer.status, 404, "{elsewhere}");
+    }
+    // a token for what the encoded name is not
+    let literal = user_of(&issuer, "%61cme");
+    let answer = crate::get(&app, "/%61cme/items/7", literal).await;
+    assert_eq!(answer.status, 403);
+}
+
+#[tokio::test]
+async fn layers_of_the_route_run_only_for_the_tenant() {
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .route("/{tenant}", get(own).layer(from_fn(leak)))
+        .layer(from_fn(leak))
+        .into_axum();
+    let answer = crate::get(&app, "/acme", user_of(&issuer, "other")).await;
+    assert_eq!(answer.status, 403);
+    let answer = crate::get(&app, "/acme", user_of(&issuer, "acme")).await;
+    assert_eq!(answer.body, "leaked by a layer");
+}
+
+#[tokio::test]
+async fn a_prefix_may_name_the_tenant() {
+    let issuer = TestIssuer::new();
+    let router = || GuardedRouter::<()>::new(issuer.guard());
+    let app = router()
+        .nest("/t/{tenant}", router().route("/own", get(own)))
+        .into_axum();
+    // and what that axum router is nested under changes nothing
+    let app = axum::Router::new().nest("/api/{version}", app);
+    let path = "/api/acme/t/acme/own";
+    let answer = crate::get(&app, path, user_of(&issuer, "acme")).await;
+    assert_eq!(answer.body, "acme");
+    let answer = crate::get(&app, "/api/acme/t/other/own", user_of(&issuer, "acme")).await;
+    assert_eq!(answer.status, 403);
+}
+
+#[tokio::test]
+async fn a_path_that_names_two_tenants_is_for_neither() {
+    let issuer = TestIssuer::new();
+    let inner = GuardedRouter::<()>::new(issuer.guard())
+        .route("/x/{tenant}", get(own))
+        .into_axum();
+    let app = axum::Router::new().nest("/t/{tenant}", inner);
+    for tenant in ["acme", "other"] {
+        let answer = crate::get(&app, "/t/acme/x/other", user_of(&issuer, tenant)).await;
+        assert_eq!(answer.status, 403, "{tenant}");
+    }
+    let answer = crate::get(&app, "/t/acme/x/acme", user_of(&issuer, "acme")).await;
+    assert_eq!(answer.body, "acme");
+}
+
+#[test]
+fn a_path_without_the_tenant_is_refused_when_the_router_is_made() {
+    let issuer = TestIssuer::new();
+    for path in [
+        "/items",
+        "/items/{id}",
+        "/tenant/items",
+        "/{*tenant}",
+        "/x/{{tenant}}",
+        "/{tenant}/x/{tenant}",
+    ] {
+        let router = GuardedRouter::<()>::new(issuer.guard()).route(path, post(own).get(me));
+        let made = catch_unwind(AssertUnwindSafe(|| router.into_axum()));
+        let panic = made.expect_err(path);
+        let said = panic.downcast_ref::<String>().unwrap();
+        assert!(
+            said.starts_with(&format!("`POST {path}` asks for the path's tenant")),
+            "{said}"
+        );
+        let router = GuardedRouter::<()>::new(issuer.guard()).route(path, get(own));
+        let matrix = catch_unwind(AssertUnwindSafe(|| AccessMatrix::of(&router)));
+        assert!(matrix.is_err(), "{path}");
+    }
+}
+
+async fn me(_: Authenticated) {}
+
+/// Written by hand, with a rule that only the router can enforce.
+struct ByHand;
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for ByHand {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(
+        _: &mut http::request::Parts,
+        _: &S,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(Self)
+    }
+}
+
+impl rolecall::Access for ByHand {
+    type Rule = ForTenant<role::User>;
+}
+
+#[tokio::test]
+async fn an_own_extractor_that_looks_at_nothing_is_guarded_all_the_same() {
+    async fn by_hand(_: ByHand) -> &'static str {
+        "in"
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .route("/{tenant}", get(by_hand))
+        .into_axum();
+    let status = |token| async { crate::get(&app, "/acme", token).await.status };
+    assert_eq!(status(user_of(&issuer, "other")).await, 403);
+    assert_eq!(status(user_of(&issuer, "acme")).await, 200);
+}
+
+#[tokio::test]
+async fn as_a_later_argument_it_denies_what_it_cannot_see() {
+    async fn later(_: Authenticated, _: ForTenant<Authenticated>) {}
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .route("/", get(later))
+        .route("/{tenant}", get(later))
+        .into_axum();
+    let status = |path, tenant| {
+        let (app, token) = (&app, user_of(&issuer, tenant));
+        async move { crate::get(app, path, token).await.status }
+    };
+    assert_eq!(status("/", "acme").await, 403);
+    assert_eq!(status("/acme", "other").await, 403);
+    assert_eq!(status("/acme", "acme").await, 200);
+}
+
+#[test]
+fn a_policy_gives_nothing_of_rolecalls_own_to_a_token_for_a_tenant() {
+    let issuer = TestIssuer::new();
+    let mut rules = PolicyBuilder::default();
+    for permission in [
+        "items:read",
+        "rolecall.users:write",
+        "rolecall.assignments:write",
+    ] {
+        rules.permission(permission.parse().unwrap());
+        rules.grant("user".parse().unwrap(), permission.parse().unwrap());
+    }
+    issuer.live().set_policy(rules.build().unwrap().into());
+    let token = || {
+        issuer
+            .token("alice")
+            .role::<role::User>()
+            .claims(|claims| claims.scope = None)
+    };
+    let held = |token: &str| {
+        let caller = issuer.guard().verify(token).unwrap();
+        caller.permissions().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&token().tenant("acme").sign()), ["items:read"]);
+    assert_eq!(held(&token().sign()).len(), 3);
+}
+
+#[test]
+fn matrix_and_document_show_it() {
+    let issuer = TestIssuer::new();
+    let router = GuardedRouter::<()>::new(issuer.guard())
+        .route("/{tenant}/items", get(own).post(edit))
+        .route("/me", get(me));
+    let matrix = AccessMatrix::of(&router).roles(role::ALL).to_string();
+    assert!(matrix.contains(
+        "\n# own = let in with a token for the tenant that the path names, 403 with any other\n"
+    ));
+    assert!(
+        matrix.ends_with(
+            "\
+anonymous  any token  admin  user  | route
+401        ok         ok     ok    | GET /me for any token
+401        own        own    own   | GET /{tenant}/items for any token in the path's tenant
+401        403        own    ?     | POST /{tenant}/items for any of (role:admin, items:write) in the path's tenant
+"
+        ),
+        "{matrix}"
+    );
+    let mut document = serde_json::json!({ "openapi": "3.1.0", "paths": {
+        "/{tenant}/items": { "get": {}, "post": {} }, "/me": { "get": {} },
+    } });
+    openapi::secure(&mut document, &router.access_table(), "login").unwrap();
+    let operation = |method: &str| document["paths"]["/{tenant}/items"][method].clone();
+    assert_eq!(
+        operation("get")["x-rolecall-rule"],
+        "authenticated in the path's tenant"
+    );
+    assert!(operation("get")["responses"]["403"].is_object());
+    assert_eq!(
+        operation("post")["security"],
+        serde_json::json!([{ "login": ["role:admin"] }, { "login": ["items:write"] }])
+    );
+    let rules: Vec<Rule> = router
+        .access_table()
+        .iter()
+        .map(|route| route.rule)
+        .collect();
+    assert_eq!(rules[0], Rule::ForTenant(&Rule::Authenticated));
+}
+
+#[tokio::test]
+async fn what_a_principal_is_asked_without_a_path_is_no() {
+    /// A requirement that cannot stand in `Require<_>`.
+    struct There;
+    impl rolecall::Requirement for There {
+        const RULE: Rule = Rule::ForTenant(&Rule::Authenticated);
+    }
+    async fn ask(caller: Require<role::User>) -> String {
+        caller.has::<There>().to_string()
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .route("/{tenant}", get(ask))
+        .into_axum();
+    let answer = crate::get(&app, "/acme", user_of(&issuer, "acme")).await;
+    assert_eq!(answer.body, "false");
+}
