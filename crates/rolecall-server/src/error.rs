@@ -101,6 +101,9 @@ pub(crate) enum ApiError {
     /// The database says that the caller may not, whatever the token says.
     #[error("Operation not permitted")]
     Lacks(Option<Permission>),
+    /// The caller holds the permission in the tenant of the token alone, and acts elsewhere.
+    #[error("Operation not permitted")]
+    OtherTenant(Permission),
     /// A refusal of a known caller, with a receipt by which it can be explained.
     #[error("{error}")]
     Receipted { error: Box<Self>, receipt: String },
@@ -169,6 +172,7 @@ impl ApiError {
             Self::Rule { .. } => (StatusCode::CONFLICT, "rule"),
             Self::Exceeds(_) => (StatusCode::FORBIDDEN, "delegation_limit"),
             Self::Lacks(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::OtherTenant(_) => (StatusCode::FORBIDDEN, "other_tenant"),
             Self::Receipted { error, .. } => error.status_and_code(),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
@@ -191,6 +195,7 @@ impl ApiError {
                     .map_or("", Permission::as_str)
                     .to_owned(),
             ),
+            Self::OtherTenant(permission) => Some(permission.to_string()),
             Self::Receipted { error, .. } => error.lacking_scope(),
             _ => None,
         }
@@ -202,6 +207,10 @@ impl ApiError {
             return self;
         };
         let needs = json!({ "all": scope.split(' ').collect::<Vec<_>>() });
+        let needs = match &self {
+            Self::OtherTenant(_) => json!({ "global": needs }),
+            _ => needs,
+        };
         match principal.receipt(&needs) {
             Some(receipt) => Self::Receipted {
                 error: Box::new(self),
@@ -227,6 +236,11 @@ impl ApiError {
                 .with("rule", json!("delegation_limit"))
                 .with("roles", json!(excess.roles))
                 .with("permissions", json!(excess.permissions))
+                .with("path", json!(excess.path)),
+            Self::OtherTenant(permission) => problem
+                .with("rule", json!("other_tenant"))
+                .with("roles", json!([]))
+                .with("permissions", json!([permission]))
                 .with("path", json!([])),
             Self::Receipted { error, receipt } => {
                 error.members(problem).with("receipt", json!(receipt))

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use rolecall::{Denial, Principal};
-use rolecall_core::{Authority, Permission, Policy, RoleName, SubjectKind};
+use rolecall_core::{Authority, Permission, Policy, RoleName, SubjectKind, TenantName};
 
-use super::{store::Status, subject};
+use super::{
+    store::Status,
+    subject::{self, Subject},
+};
 use crate::{
     app::App,
     error::ApiError,
@@ -57,7 +60,8 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    /// Reads the caller's authority from the database and asks that it includes `permission`.
+    /// Reads the caller's authority from the database and asks that it includes `permission`. What the caller
+    /// holds within a tenant counts for nothing here.
     ///
     /// # Errors
     ///
@@ -68,12 +72,29 @@ impl Rights {
         caller: Caller<'_>,
         permission: &'static str,
     ) -> Result<Self, ApiError> {
-        let rights = Self::read(app, change, caller).await?;
+        Self::demand_in(app, change, caller, None, permission).await
+    }
+
+    /// The same for acting in `tenant`, where what the caller holds there counts beside what they hold
+    /// globally: over the API with a token for that tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`demand`](Self::demand).
+    pub(crate) async fn demand_in(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+        tenant: Option<&TenantName>,
+        permission: &'static str,
+    ) -> Result<Self, ApiError> {
+        let rights = Self::read_in(app, change, caller, tenant).await?;
         let permission: Permission = permission.parse().map_err(ApiError::internal)?;
         match caller {
             Caller::CommandLine { .. } | Caller::System => Ok(rights),
             _ if rights.authority.holds(&permission) => Ok(rights),
-            _ => Err(ApiError::Lacks(Some(permission))),
+            Caller::Token(principal) => Err(lacking(principal, permission)),
+            Caller::As { .. } => Err(ApiError::Lacks(Some(permission))),
         }
     }
 
@@ -83,26 +104,32 @@ impl Rights {
         change: &mut Change<'_>,
         caller: Caller<'_>,
     ) -> Result<Self, ApiError> {
+        Self::read_in(app, change, caller, None).await
+    }
+
+    async fn read_in(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+        tenant: Option<&TenantName>,
+    ) -> Result<Self, ApiError> {
         let policy = app.policy().before(change).await?;
         let authority = match caller {
             Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
-            Caller::As { user_id } => authority_of(change, &policy.1, user_id).await?,
+            Caller::As { user_id } => {
+                let subject = active(change, user_id, tenant).await?;
+                authority_of(&policy.1, &subject, |_| true)
+            }
             Caller::Token(principal) => {
                 if *change.head().era != *principal.era()
                     || is_ended(change.conn(), principal).await?
                 {
                     return Err(ApiError::Denied(Denial::EndedToken));
                 }
-                let whole = authority_of(change, &policy.1, principal.subject()).await?;
-                let roles = principal
-                    .roles()
-                    .filter_map(|role| role.parse().ok())
-                    .collect();
-                let scope = principal
-                    .permissions()
-                    .filter_map(|one| one.parse().ok())
-                    .collect();
-                whole.cut_to(&policy.1, &roles, &scope, &builtin::ANY)
+                // a token for another tenant, or for none, says nothing about this one
+                let tenant = tenant.filter(|tenant| principal.tenant() == Some(tenant.as_str()));
+                let subject = active(change, principal.subject(), tenant).await?;
+                authority_by(&policy.1, &subject, principal)
             }
         };
         Ok(Self {
@@ -120,6 +147,55 @@ impl Rights {
         self.authority
             .covers(&self.policy.1, roles, &self.open)
             .map_err(ApiError::Exceeds)
+    }
+
+    /// The same for what roles give that are assigned in `tenant`.
+    pub(crate) fn cover_in<'r>(
+        &self,
+        tenant: Option<&TenantName>,
+        roles: impl IntoIterator<Item = &'r RoleName>,
+    ) -> Result<(), ApiError> {
+        if tenant.is_none() {
+            return self.cover(roles);
+        }
+        self.authority
+            .covers_in_tenant(&self.policy.1, roles, &self.open)
+            .map_err(ApiError::Exceeds)
+    }
+}
+
+/// Why a caller whose token carries `permission` may be refused all the same: it counts in a tenant only.
+fn lacking(principal: &Principal, permission: Permission) -> ApiError {
+    if principal.tenant().is_some() && principal.has_permission(permission.as_str()) {
+        ApiError::OtherTenant(permission)
+    } else {
+        ApiError::Lacks(Some(permission))
+    }
+}
+
+/// Asks that a token for a tenant, which carries `permission`, may use it to read what is of `tenant`, or of
+/// all tenants: it may have the permission from an assignment in its tenant alone.
+pub(crate) async fn demand_to_read_in(
+    app: &App,
+    principal: &Principal,
+    tenant: Option<&TenantName>,
+    permission: &'static str,
+) -> Result<(), ApiError> {
+    let own = principal.tenant();
+    if own.is_none() || own == tenant.map(TenantName::as_str) {
+        return Ok(());
+    }
+    let now = app.now();
+    let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+    let mut conn = app.store().read().await?;
+    let subject = subject::read(&mut conn, principal.subject(), None, now).await?;
+    let subject = subject.filter(|subject| subject.status == Status::Active);
+    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
+    let policy = subject.policy(app, &mut conn).await?;
+    if authority_by(&policy.1, &subject, principal).holds(&permission) {
+        Ok(())
+    } else {
+        Err(lacking(principal, permission))
     }
 }
 
@@ -149,27 +225,46 @@ pub(crate) async fn holds_now(
 ) -> Result<Option<bool>, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
-    let subject = subject::read(&mut conn, id, now).await?;
+    let subject = subject::read(&mut conn, id, None, now).await?;
     let Some(subject) = subject.filter(|subject| subject.status == Status::Active) else {
         return Ok(None);
     };
     let policy = subject.policy(app, &mut conn).await?;
-    let roles = subject.roles.iter().map(|(role, _)| role);
-    Ok(Some(policy.1.permissions_of(roles).contains(permission)))
+    let permissions = policy.1.permissions_of(subject.global_roles());
+    Ok(Some(permissions.contains(permission)))
 }
 
-async fn authority_of(
+async fn active(
     change: &mut Change<'_>,
-    policy: &Policy,
     id: &str,
-) -> Result<Authority, ApiError> {
+    tenant: Option<&TenantName>,
+) -> Result<Subject, ApiError> {
     let now = change.now();
-    let subject = subject::read(change.conn(), id, now).await?;
+    let subject = subject::read(change.conn(), id, tenant, now).await?;
     let subject = subject.filter(|subject| subject.status == Status::Active);
-    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
-    Ok(Authority::of(
-        policy,
-        subject.roles.iter().map(|(role, _)| role),
-        &builtin::ANY,
-    ))
+    subject.ok_or(ApiError::Denied(Denial::EndedToken))
+}
+
+/// What a subject may hand on, as far as the roles are `carried`.
+fn authority_of(
+    policy: &Policy,
+    subject: &Subject,
+    carried: impl Fn(&RoleName) -> bool,
+) -> Authority {
+    let mut global = policy.closure(subject.global_roles());
+    global.retain(|role| carried(role));
+    let mut local = policy.closure(subject.tenant_roles());
+    // no token for a tenant carries the name of a reserved role that is held there
+    local.retain(|role| role.is_reserved() || carried(role));
+    let local = Authority::in_tenant(policy, &local, &builtin::ANY);
+    Authority::of(policy, &global, &builtin::ANY).and(local)
+}
+
+/// The same, cut to what the token of `principal` carries.
+fn authority_by(policy: &Policy, subject: &Subject, principal: &Principal) -> Authority {
+    let roles = principal.roles().filter_map(|role| role.parse().ok());
+    let roles: BTreeSet<RoleName> = roles.collect();
+    let scope = principal.permissions().filter_map(|one| one.parse().ok());
+    let whole = authority_of(policy, subject, |role| roles.contains(role));
+    whole.cut_to(policy, &roles, &scope.collect(), &builtin::ANY)
 }

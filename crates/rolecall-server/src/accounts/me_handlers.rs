@@ -54,9 +54,7 @@ fn demand_whole(caller: &Principal) -> Result<(), ApiError> {
 
 async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
     let user = service::get(app, caller.subject()).await?;
-    let permissions = caller.permissions().map(str::to_owned).collect();
-    let roles = caller.roles().map(str::to_owned).collect();
-    Ok(Json(MeView::new(user, roles, permissions)))
+    Ok(Json(MeView::new(user, caller)))
 }
 
 /// Show the own account, with the roles and permissions of the token.

@@ -140,7 +140,7 @@ async fn create_in(
             caller,
             Assignee::User(user.id),
             role,
-            "",
+            None,
             &Validity::default(),
         )
         .await?;

@@ -10,12 +10,7 @@ use super::{
     store::{self, Status, User, UserFilter},
 };
 use crate::{
-    app::App,
-    error::ApiError,
-    extract,
-    roles::{assignment_store, assignments},
-    sessions,
-    store::Change,
+    app::App, error::ApiError, extract, roles::assignments, sessions, store::Change,
     usernames::Username,
 };
 
@@ -217,7 +212,5 @@ pub(crate) async fn cover_subject(
     rights: &Rights,
     id: &str,
 ) -> Result<(), ApiError> {
-    let now = change.now();
-    let roles = assignment_store::roles_of(change.conn(), id, now).await?;
-    rights.cover(&roles)
+    assignments::cover_all_of(change, rights, id).await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rolecall_core::{Policy, Revision, RoleName, SubjectKind, Timestamp};
+use rolecall_core::{Policy, Revision, RoleName, SubjectKind, TenantName, Timestamp};
 
 use super::store::Status;
 use crate::{
@@ -13,11 +13,21 @@ use crate::{
 queries! {
     READ_SUBJECT = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
         s.kind, COALESCE(u.username, c.name) AS username, COALESCE(u.disabled, c.public) AS disabled, \
-        COALESCE(u.must_change_password, c.public) AS must_change_password, a.role, a.expires_at \
+        COALESCE(u.must_change_password, c.public) AS must_change_password, a.role, a.tenant, a.expires_at \
         FROM head h CROSS JOIN subjects s LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
-        LEFT JOIN role_assignments a ON a.subject_id = s.id AND a.tenant = '' \
+        LEFT JOIN role_assignments a ON a.subject_id = s.id AND a.tenant IN ('', $3) \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
-        WHERE h.id = 1 AND s.id = $1 ORDER BY a.role";
+        WHERE h.id = 1 AND s.id = $1 ORDER BY a.role, a.tenant";
+}
+
+/// A role that is assigned and counts now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    pub(crate) role: RoleName,
+    /// Whether it is limited to the tenant that was asked about.
+    pub(crate) in_tenant: bool,
+    /// When the assignment ends, if it does.
+    pub(crate) ends: Option<Timestamp>,
 }
 
 /// A user or client as a token or a decision is made from them.
@@ -29,11 +39,27 @@ pub(crate) struct Subject {
     /// The name of a client, for one.
     pub(crate) username: String,
     pub(crate) status: Status,
-    /// Assigned, global, valid now; with the end of the assignment.
-    pub(crate) roles: Vec<(RoleName, Option<Timestamp>)>,
+    /// What is assigned globally and, where a tenant was asked about, in that tenant.
+    pub(crate) assigned: Vec<Assigned>,
 }
 
 impl Subject {
+    /// The roles that are assigned globally.
+    pub(crate) fn global_roles(&self) -> impl Iterator<Item = &RoleName> {
+        self.roles(false)
+    }
+
+    /// The roles that are assigned in the tenant that was asked about.
+    pub(crate) fn tenant_roles(&self) -> impl Iterator<Item = &RoleName> {
+        self.roles(true)
+    }
+
+    fn roles(&self, in_tenant: bool) -> impl Iterator<Item = &RoleName> {
+        let those = self.assigned.iter();
+        let those = those.filter(move |one| one.in_tenant == in_tenant);
+        those.map(|one| &one.role)
+    }
+
     /// The policy by which its roles are read: that of its own head, or a later one.
     pub(crate) async fn policy(
         &self,
@@ -57,25 +83,28 @@ type Row = (
     bool,
     bool,
     Option<String>,
+    Option<String>,
     Option<i64>,
 );
 
-/// Reads what `id` holds at `now`. The clock is read before the statement runs, so a token made from the
+/// Reads what `id` holds at `now`, globally and in `tenant`. The clock is read before the statement runs, so a token made from the
 /// answer cannot be younger than what it says.
 pub(crate) async fn read(
     conn: &mut Conn,
     id: &str,
+    tenant: Option<&TenantName>,
     now: Timestamp,
 ) -> Result<Option<Subject>, StoreError> {
     let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(READ_SUBJECT)
         .bind(id)
         .bind(now.micros())
+        .bind(tenant.map_or("", TenantName::as_str))
         .fetch_all(c)
         .await)?;
     let mut subject: Option<Subject> = None;
     for row in rows {
         let (revision, policy_revision, keys_revision, era, longest_ttl_seconds, ..) = row;
-        let (.., kind, username, disabled, must_change, role, expires_at) = row;
+        let (.., kind, username, disabled, must_change, role, tenant, expires_at) = row;
         let subject = subject.get_or_insert_with(|| Subject {
             id: id.to_owned(),
             kind: if kind == "client" {
@@ -93,12 +122,15 @@ pub(crate) async fn read(
             username,
             // a public client cannot prove who it is, so it never acts for itself
             status: Status::of(disabled, must_change),
-            roles: Vec::new(),
+            assigned: Vec::new(),
         });
         if let Some(role) = role {
-            let role = role.parse().map_err(StoreError::inconsistent)?;
-            let ends = expires_at.map(Timestamp::from_micros);
-            subject.roles.push((role, ends));
+            subject.assigned.push(Assigned {
+                role: role.parse().map_err(StoreError::inconsistent)?,
+                // an empty tenant stands for a global assignment
+                in_tenant: tenant.is_some_and(|tenant| !tenant.is_empty()),
+                ends: expires_at.map(Timestamp::from_micros),
+            });
         }
     }
     Ok(subject)

@@ -1,5 +1,6 @@
 //! How users look in answers.
 
+use rolecall::Principal;
 use rolecall_core::{RoleName, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,6 +61,9 @@ pub(crate) struct MeView {
     roles: Vec<String>,
     /// The permissions of the token.
     permissions: Vec<String>,
+    /// The tenant that the token is for.
+    #[schema(required)]
+    tenant: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -67,8 +71,8 @@ pub(crate) struct MeView {
 }
 
 impl MeView {
-    /// The account `user`, with what the token that asks carries.
-    pub(crate) fn new(user: User, roles: Vec<String>, permissions: Vec<String>) -> Self {
+    /// The account `user`, with what the token of `caller` carries.
+    pub(crate) fn new(user: User, caller: &Principal) -> Self {
         let UserView {
             id,
             username,
@@ -83,8 +87,9 @@ impl MeView {
             username,
             email,
             status,
-            roles,
-            permissions,
+            roles: caller.roles().map(str::to_owned).collect(),
+            permissions: caller.permissions().map(str::to_owned).collect(),
+            tenant: caller.tenant().map(str::to_owned),
             created_at,
             updated_at,
         }

@@ -28,16 +28,16 @@ pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result
         context.caller(),
         Assignee::User(&id),
         &target.role,
-        tenant(target)?,
+        target.tenant.as_ref(),
         &validity,
     )
     .await?;
     said(
         context.json,
         &format!(
-            "`{}` has the role `{}`",
+            "`{}` has the role {}",
             printable(&target.user),
-            target.role
+            named(target)
         ),
     )
 }
@@ -52,25 +52,23 @@ pub(super) async fn unassign(
         context.caller(),
         Assignee::User(&id),
         &target.role,
-        tenant(target)?,
+        target.tenant.as_ref(),
     )
     .await?;
     said(
         context.json,
         &format!(
-            "`{}` no longer has the role `{}`",
+            "`{}` no longer has the role {}",
             printable(&target.user),
-            target.role
+            named(target)
         ),
     )
 }
 
-/// Only global assignments, until tokens can be for a tenant.
-fn tenant(target: &AssignmentOptions) -> Result<&'static str, CliError> {
-    match target.tenant {
-        None => Ok(""),
-        Some(_) => Err(CliError::Refused(
-            "role assignments for a tenant are not supported yet".to_owned(),
-        )),
+/// The role as people are told of it, with the tenant that it is limited to.
+fn named(target: &AssignmentOptions) -> String {
+    match &target.tenant {
+        Some(tenant) => format!("`{}` in tenant `{tenant}`", target.role),
+        None => format!("`{}`", target.role),
     }
 }

@@ -71,8 +71,16 @@ pub(super) fn explain(error: &ApiError) -> String {
             let lacking: Vec<String> = permissions
                 .chain(excess.roles.iter().map(|role| format!("role {role}")))
                 .collect();
+            let path = excess.path.iter().map(ToString::to_string);
+            let path: Vec<String> = path.collect();
+            // of one role, the way is what was asked for
+            let way = if path.len() > 1 {
+                format!(" ({})", path.join(" -> "))
+            } else {
+                String::new()
+            };
             format!(
-                "not permitted (delegation limit): you do not hold {}",
+                "not permitted (delegation limit): you do not hold {}{way}",
                 lacking.join(", ")
             )
         }

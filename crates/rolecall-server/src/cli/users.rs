@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use rolecall_core::RoleAssignment;
 use serde_json::json;
 
 use super::{
@@ -16,10 +17,11 @@ use crate::{
         store::{Status, User},
         views::{UserView, rfc3339},
     },
-    roles::assignments::{self, Assignee},
+    roles::{
+        assignment_handlers::{AssignmentView, place},
+        assignments::{self, Assignee},
+    },
 };
-
-const PAGE: i64 = 200;
 
 pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), CliError> {
     match command {
@@ -127,11 +129,19 @@ fn names(roles: &[rolecall_core::RoleName]) -> String {
 async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let id = context.user_id(name).await?;
     let user = service::get(&context.app, &id).await?;
+    let whose = Assignee::User(&id);
+    let read = async |after: &str, limit| {
+        let after = after.split_once('\n').unwrap_or_default();
+        assignments::list(&context.app, whose, after, None, limit).await
+    };
+    let assigned = pages::all(read, place).await?;
     if context.json {
-        return print_json(&json!(UserView::from(user)));
+        let views = assigned.into_iter();
+        let views: Vec<_> = views.map(|one| AssignmentView::new(whose, one)).collect();
+        let mut shown = json!(UserView::from(user));
+        shown["assignments"] = json!(views);
+        return print_json(&shown);
     }
-    let assigned =
-        assignments::list(&context.app, Assignee::User(&id), ("", ""), "*", PAGE).await?;
     let facts = [
         ("user", user.username),
         ("id", user.id),
@@ -144,21 +154,30 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
         let _ = writeln!(text, "{name:8}{}", printable(&value));
     }
     for one in assigned {
-        let until = one
-            .expires_at
-            .map_or_else(String::new, |end| format!(" until {}", rfc3339(end)));
-        let from = one
-            .valid_from
-            .map_or_else(String::new, |start| format!(" from {}", rfc3339(start)));
-        let by = printable(&one.assigned_by);
-        let _ = writeln!(
-            text,
-            "role    {}{from}{until} (given {} by {by})",
-            one.role,
-            rfc3339(one.assigned_at)
-        );
+        let _ = writeln!(text, "role    {}", described(&one));
     }
     write_out(&text)
+}
+
+/// `editor in tenant acme until 2030-01-01T00:00:00Z (given 2029-.. by cli:root: a project)`.
+fn described(one: &RoleAssignment) -> String {
+    let mut text = one.role.to_string();
+    if let Some(tenant) = &one.tenant {
+        let _ = write!(text, " in tenant {tenant}");
+    }
+    if let Some(start) = one.valid_from {
+        let _ = write!(text, " from {}", rfc3339(start));
+    }
+    if let Some(end) = one.expires_at {
+        let _ = write!(text, " until {}", rfc3339(end));
+    }
+    let (by, given) = (printable(&one.assigned_by), rfc3339(one.assigned_at));
+    let _ = write!(text, " (given {given} by {by}");
+    if let Some(reason) = &one.reason {
+        let _ = write!(text, ": {}", printable(reason));
+    }
+    text.push(')');
+    text
 }
 
 fn show_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {

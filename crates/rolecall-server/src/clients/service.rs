@@ -17,10 +17,7 @@ use crate::{
     error::ApiError,
     ids,
     oauth::scope::Asked,
-    roles::{
-        assignment_store,
-        assignments::{self, Assignee, Validity},
-    },
+    roles::assignments::{self, Assignee, Validity},
     sessions,
     store::Change,
 };
@@ -105,7 +102,7 @@ pub(crate) async fn create(
         change.tell(json!({ "action": "client.created", "client": client.id }));
         let (whose, always) = (Assignee::Client(&client.id), Validity::default());
         for role in roles {
-            assignments::assign_in(change, &rights, caller, whose, role, "", &always).await?;
+            assignments::assign_in(change, &rights, caller, whose, role, None, &always).await?;
         }
         Ok(())
     })
@@ -243,7 +240,5 @@ async fn demand_on(
 
 /// The delegation limit on a client: whoever has its secret acts as it.
 async fn cover(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
-    let now = change.now();
-    let roles = assignment_store::roles_of(change.conn(), id, now).await?;
-    rights.cover(&roles)
+    assignments::cover_all_of(change, rights, id).await
 }

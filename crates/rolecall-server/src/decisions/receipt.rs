@@ -119,7 +119,7 @@ pub(crate) struct Note {
     pub(crate) at: Timestamp,
     /// The revision that the token was made from.
     pub(crate) rev: Revision,
-    /// The tenant that the token was for.
+    /// The tenant that the token was for; none where it was needed outside of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<TenantName>,
     /// Whether the token carried less than its subject held.
@@ -157,12 +157,15 @@ impl Writer {
 impl Receipts for Writer {
     fn receipt(&self, principal: &Principal, needs: &Value) -> Option<String> {
         let app = App::from_parts(self.0.upgrade()?);
+        // what was needed globally is explained without the token's tenant
+        let globally = needs.get("global");
+        let tenant = principal.tenant().filter(|_| globally.is_none());
         let note = Note {
             subject: principal.subject().to_owned(),
-            needs: needs.clone(),
+            needs: globally.unwrap_or(needs).clone(),
             at: app.now(),
             rev: principal.rev(),
-            tenant: principal.tenant().and_then(|tenant| tenant.parse().ok()),
+            tenant: tenant.and_then(|tenant| tenant.parse().ok()),
             narrowed: principal.narrowed(),
         };
         seal(&app, &note)

@@ -2,7 +2,7 @@
 
 use rolecall_core::{
     Authority, Decision, Permission, Policy, Question, Revision, RoleAssignment, RoleName,
-    Shortfall, Standing, SubjectKind, TenantName, Timestamp,
+    Shortfall, Standing, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 use super::{
@@ -138,7 +138,7 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
 
 impl Case {
     async fn read(app: &App, conn: &mut Conn, id: &str) -> Result<Self, ApiError> {
-        let subject = subject::read(conn, id, app.now()).await?;
+        let subject = subject::read(conn, id, None, app.now()).await?;
         let subject = subject.ok_or_else(|| ApiError::unknown("subject", &id))?;
         let policy = subject.policy(app, conn).await?;
         let kind = match subject.kind {
@@ -218,14 +218,18 @@ impl Case {
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
         let policy = &self.policy.1;
         let path_to = |ended: &Ended| match need {
+            Need::Role(role) if ended.tenant.is_some() && role.is_reserved() => None,
+            Need::Permission(permission)
+                if ended.tenant.is_some() && !counts_in_tenant(permission) =>
+            {
+                None
+            }
             Need::Role(role) => policy.path(&ended.role, role),
             Need::Permission(permission) => policy
                 .derivation(&ended.role, permission)
                 .map(|(path, _)| path),
         };
-        let concerns = |ended: &&Ended| {
-            ended.tenant.is_empty() || tenant.is_some_and(|tenant| tenant.as_str() == ended.tenant)
-        };
+        let concerns = |ended: &&Ended| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
         let taken = self.ended.iter().filter(concerns);
         let step = |ended: &Ended| {
             path_to(ended).map(|path| Step::Lost {
@@ -284,9 +288,18 @@ fn may_hand_on(
     write: &Permission,
 ) -> bool {
     let now = app.now();
-    let counts = |given: &&RoleAssignment| given.standing(tenant, now) == Standing::InForce;
-    let roles = held.iter().filter(counts).map(|given| &given.role);
-    let authority = Authority::of(policy, roles, &builtin::ANY);
+    let roles = |in_tenant: bool| {
+        let counts = move |given: &&RoleAssignment| {
+            given.tenant.is_some() == in_tenant && given.standing(tenant, now) == Standing::InForce
+        };
+        held.iter().filter(counts).map(|given| &given.role)
+    };
+    let local = Authority::in_tenant(policy, roles(true), &builtin::ANY);
+    let authority = Authority::of(policy, roles(false), &builtin::ANY).and(local);
     let open = &app.settings().registration_roles;
-    authority.holds(write) && authority.covers(policy, [role], open).is_ok()
+    let covers = match tenant {
+        Some(_) => authority.covers_in_tenant(policy, [role], open),
+        None => authority.covers(policy, [role], open),
+    };
+    authority.holds(write) && covers.is_ok()
 }

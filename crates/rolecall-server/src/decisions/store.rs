@@ -1,6 +1,9 @@
 use rolecall_core::{RoleName, TenantName, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::{
+    roles::assignment_store::{read_tenant, stored},
+    store::{Change, Conn, StoreError, on, queries},
+};
 
 queries! {
     PUT_ENDED = "INSERT INTO ended_assignments (subject_id, role, tenant, ended_at, ended_by) VALUES ($1, $2, $3, $4, $5) \
@@ -18,8 +21,8 @@ queries! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) role: RoleName,
-    /// Empty for a global one.
-    pub(crate) tenant: String,
+    /// None for a global one.
+    pub(crate) tenant: Option<TenantName>,
     pub(crate) at: Timestamp,
     pub(crate) by: String,
 }
@@ -34,7 +37,7 @@ pub(crate) async fn remember_ended(
     on!(conn, |c| sqlx::query(PUT_ENDED)
         .bind(subject)
         .bind(ended.role.as_str())
-        .bind(ended.tenant.as_str())
+        .bind(stored(ended.tenant.as_ref()))
         .bind(ended.at.micros())
         .bind(ended.by.as_str())
         .execute(c)
@@ -48,13 +51,13 @@ pub(crate) async fn forget_ended(
     change: &mut Change<'_>,
     subject: &str,
     role: &RoleName,
-    tenant: &str,
+    tenant: Option<&TenantName>,
 ) -> Result<(), StoreError> {
     let conn = change.conn();
     on!(conn, |c| sqlx::query(FORGET_ENDED)
         .bind(subject)
         .bind(role.as_str())
-        .bind(tenant)
+        .bind(stored(tenant))
         .execute(c)
         .await
         .map(drop))?;
@@ -70,7 +73,7 @@ pub(crate) async fn ended_of(conn: &mut Conn, subject: &str) -> Result<Vec<Ended
     let ended = |(role, tenant, at, by): (String, String, i64, String)| {
         Ok(Ended {
             role: role.parse().map_err(StoreError::inconsistent)?,
-            tenant,
+            tenant: read_tenant(&tenant)?,
             at: Timestamp::from_micros(at),
             by,
         })
@@ -88,7 +91,7 @@ pub(crate) async fn holders(
 ) -> Result<Vec<(String, String)>, StoreError> {
     Ok(on!(conn, |c| sqlx::query_as(HOLDERS)
         .bind(role.as_str())
-        .bind(tenant.map_or("", TenantName::as_str))
+        .bind(stored(tenant))
         .bind(now.micros())
         .bind(false)
         .bind(limit)

@@ -41,7 +41,7 @@ pub(super) async fn for_claims(
     let Some(id) = store::find_imported(&mut conn, &claims.sub).await? else {
         return Ok(None);
     };
-    let Some(subject) = subject::read(&mut conn, &id, now).await? else {
+    let Some(subject) = subject::read(&mut conn, &id, None, now).await? else {
         return Ok(None);
     };
     // asked again after the revision was read: a loss in between has emptied the name, and one after it
@@ -52,11 +52,11 @@ pub(super) async fn for_claims(
     }
     let policy = subject.policy(app, &mut conn).await?;
     drop(conn);
-    let assigned: Vec<&RoleName> = subject.roles.iter().map(|(role, _)| role).collect();
+    let assigned: Vec<&RoleName> = subject.global_roles().collect();
     let roles = policy.1.closure(assigned.iter().copied());
     let permissions = policy.1.permissions_of(assigned);
     let latest = now.plus(LIFETIME.min(app.settings().access_ttl)).seconds();
-    let ends = subject.roles.iter().filter_map(|(_, ends)| *ends);
+    let ends = subject.assigned.iter().filter_map(|one| one.ends);
     let exp = ends
         .map(rolecall_core::Timestamp::seconds)
         .fold(latest.min(claims.exp), i64::min);

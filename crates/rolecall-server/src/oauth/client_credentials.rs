@@ -1,6 +1,6 @@
 //! The client credentials grant (RFC 6749 section 4.4): a client acts for itself.
 
-use rolecall_core::SubjectKind;
+use rolecall_core::{SubjectKind, TenantName};
 
 use super::{
     error::OAuthError,
@@ -15,6 +15,7 @@ pub(crate) struct Request<'a> {
     /// The most that the client may be given.
     pub(crate) ceiling: Option<Asked>,
     pub(crate) scope: Option<Asked>,
+    pub(crate) tenant: Option<TenantName>,
     pub(crate) audience: &'a str,
 }
 
@@ -25,13 +26,15 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
     }
     let now = app.now();
     let mut conn = app.store().read().await?;
-    let subject = subject::read(&mut conn, &request.client.id, now).await?;
+    let tenant = request.tenant.as_ref();
+    let subject = subject::read(&mut conn, &request.client.id, tenant, now).await?;
     let subject = subject.filter(|subject| subject.kind == SubjectKind::Client);
     let subject = subject.ok_or(OAuthError::InvalidClient { basic: false })?;
     let policy = subject.policy(app, &mut conn).await?;
     let holder = Holder {
         policy: &policy.1,
-        assigned: &subject.roles,
+        assigned: &subject.assigned,
+        tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: request.ceiling.as_ref(),
         now,

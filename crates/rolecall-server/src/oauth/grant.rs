@@ -1,5 +1,7 @@
 //! The password grant (RFC 6749 section 4.3), kept for first-party use.
 
+use rolecall_core::TenantName;
+
 use super::{
     client_auth::Asker,
     error::OAuthError,
@@ -37,6 +39,7 @@ pub(crate) struct Request<'a> {
     /// The most that the client may be given.
     pub(crate) ceiling: Option<Asked>,
     pub(crate) scope: Option<Asked>,
+    pub(crate) tenant: Option<TenantName>,
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
     pub(crate) address: &'a str,
@@ -128,12 +131,14 @@ async fn log_in(
     }
     failures::forget(conn, &proven.account).await?;
     let now = app.now();
-    let subject = subject::read(conn, &proven.id, now).await?;
+    let tenant = request.tenant.as_ref();
+    let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
     let policy = subject.policy(app, conn).await?;
     let holder = Holder {
         policy: &policy.1,
-        assigned: &subject.roles,
+        assigned: &subject.assigned,
+        tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: request.ceiling.as_ref(),
         now,
@@ -185,6 +190,7 @@ async fn open_session(
             scope: request.scope.as_ref().map(|asked| asked.text.as_str()),
             granted: (values.len() <= MAX_GRANTED_BYTES).then_some(values.as_str()),
             audience: request.audience,
+            tenant: request.tenant.as_ref().map(TenantName::as_str),
             address: request.address,
             salt: salt.as_deref(),
             opened_at: now,
@@ -254,6 +260,7 @@ mod tests {
                         asker: &Asker::FirstParty,
                         ceiling: None,
                         scope: None,
+                        tenant: None,
                         audience: &app.settings().issuer,
                         address: "",
                     };

@@ -9,6 +9,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::Public;
+use rolecall_core::TenantName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -46,6 +47,8 @@ pub(crate) struct TokenRequest {
     audience: Option<String>,
     /// The same by its RFC 8707 name.
     resource: Option<String>,
+    /// The tenant that the token is for; needs a role assignment there.
+    tenant: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
 }
@@ -59,6 +62,10 @@ pub(crate) struct TokenResponse {
     expires_in: u64,
     /// The permissions that the token carries.
     scope: String,
+    /// The tenant that the token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    tenant: Option<TenantName>,
     /// Gives the next access token, once.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
@@ -98,6 +105,7 @@ pub(crate) async fn issue_token(
         token_type: "bearer",
         expires_in: issued.lifetime.as_secs(),
         scope: issued.scope,
+        tenant: issued.tenant,
         refresh_token: issued.refresh_token,
     };
     Ok((NO_STORE, Json(body)).into_response())

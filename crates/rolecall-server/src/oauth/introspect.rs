@@ -45,6 +45,9 @@ pub(crate) struct IntrospectedToken {
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
     roles: Vec<String>,
+    /// The tenant that the token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
 }
 
 impl IntrospectedToken {
@@ -52,7 +55,7 @@ impl IntrospectedToken {
         let scope = if claims.has_scope {
             claims.scope
         } else {
-            scope_of_roles(app, &claims.roles)
+            scope_of_roles(app, &claims)
         };
         Self {
             token_type: "Bearer",
@@ -74,15 +77,18 @@ impl IntrospectedToken {
             jti: claims.jti,
             sid: claims.sid,
             roles: claims.roles,
+            tenant: claims.tenant,
         }
     }
 }
 
-/// The permissions of a token that was too long to carry them.
-fn scope_of_roles(app: &App, roles: &[String]) -> String {
-    let roles: Vec<_> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+/// The permissions of a token that was too long to carry them, as a guard derives them.
+fn scope_of_roles(app: &App, claims: &VerifiedClaims) -> String {
+    let roles = claims.roles.iter();
+    let roles: Vec<_> = roles.filter_map(|role| role.parse().ok()).collect();
     let permissions = app.policy().latest().map(|policy| {
-        let permissions = policy.1.permissions_of(&roles);
+        let mut permissions = policy.1.permissions_of(&roles);
+        permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
         let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
         names.join(" ")
     });

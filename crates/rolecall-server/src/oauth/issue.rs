@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rolecall::token::SignError;
-use rolecall_core::{AccessClaims, Audience, Timestamp};
+use rolecall_core::{AccessClaims, Audience, TenantName, Timestamp};
 
 use super::{error::OAuthError, scope::Granted};
 use crate::{accounts::subject::Subject, app::App, error::ApiError, ids, keys::ring, store::Conn};
@@ -14,6 +14,7 @@ pub(crate) struct Issued {
     pub(crate) access_token: String,
     pub(crate) lifetime: Duration,
     pub(crate) scope: String,
+    pub(crate) tenant: Option<TenantName>,
     pub(crate) refresh_token: Option<String>,
 }
 
@@ -45,6 +46,7 @@ pub(crate) async fn access_token(
         access_token: sign(app, claims, basis.granted)?,
         lifetime,
         scope: basis.granted.answer.clone(),
+        tenant: basis.granted.tenant.clone(),
         refresh_token: None,
     })
 }
@@ -76,7 +78,7 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
         username: basis.subject.username.clone(),
         roles: granted.roles.iter().map(ToString::to_string).collect(),
         scope: Some(permissions.join(" ")),
-        tenant: None,
+        tenant: granted.tenant.as_ref().map(ToString::to_string),
         narrowed: granted.narrowed,
         rev: basis.subject.head.revision,
         era: basis.subject.head.era.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::{SubjectKind, Timestamp};
+use rolecall_core::{SubjectKind, TenantName, Timestamp};
 
 use super::{
     client_auth::Asker,
@@ -33,6 +33,8 @@ pub(crate) struct Request<'a> {
     pub(crate) ceiling: Option<Asked>,
     /// Narrows this access token and no later one.
     pub(crate) scope: Option<Asked>,
+    /// Must be that of the log-in, if it is named.
+    pub(crate) tenant: Option<TenantName>,
     /// Must be that of the log-in, if it is named.
     pub(crate) audience: Option<&'a str>,
     pub(crate) address: &'a str,
@@ -124,6 +126,12 @@ fn refuse_foreign(
         // the client may no longer have tokens for that audience
         return Err(OAuthError::InvalidGrant);
     }
+    if let Some(asked) = &request.tenant
+        && session.tenant.as_ref() != Some(asked)
+    {
+        let text = format!("the log-in was not for tenant {asked}");
+        return Err(OAuthError::InvalidScope(text));
+    }
     match request.audience {
         Some(asked) if asked != audience => Err(OAuthError::InvalidTarget(
             "the log-in was for another audience",
@@ -170,7 +178,8 @@ async fn go_on(
         return Ok(None);
     }
     let now = app.now();
-    let subject = subject::read(conn, &session.subject_id, now).await?;
+    let tenant = session.tenant.as_ref();
+    let subject = subject::read(conn, &session.subject_id, tenant, now).await?;
     let subject = subject.filter(|subject| {
         subject.kind == SubjectKind::User
             && subject.status == Status::Active
@@ -185,7 +194,8 @@ async fn go_on(
     };
     let holder = Holder {
         policy: &policy.1,
-        assigned: &subject.roles,
+        assigned: &subject.assigned,
+        tenant,
         own_audience: audience == app.settings().issuer,
         ceiling: request.ceiling.as_ref(),
         now,

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rolecall_core::{Permission, Policy, RoleName, Timestamp};
+use rolecall_core::{Permission, Policy, RoleName, TenantName, Timestamp, counts_in_tenant};
 
 use super::error::OAuthError;
+use crate::accounts::subject::Assigned;
 
 /// A role with less left than this is left out of a token rather than making it end at once.
 const SHORTEST_REST: Duration = Duration::from_secs(30);
@@ -61,7 +62,7 @@ impl Asked {
     /// The first value that is not in `held`, and not among the values of `others` either.
     fn first_beyond(&self, held: &Held, others: &[&Self]) -> Option<String> {
         let known_role = |role: &&RoleName| {
-            !held.roles.contains(*role) && !others.iter().any(|other| other.roles.contains(*role))
+            !held.has_role(role) && !others.iter().any(|other| other.roles.contains(*role))
         };
         let known_permission = |permission: &&Permission| {
             !held.permissions.contains(*permission)
@@ -92,6 +93,8 @@ pub(crate) struct Granted {
     pub(crate) narrowed: bool,
     /// The `scope` member of the answer.
     pub(crate) answer: String,
+    /// The tenant that it is for; not where none of the assignments there counts any more.
+    pub(crate) tenant: Option<TenantName>,
     /// The end of the shortest assignment that the token rests on.
     pub(crate) ends_at: Option<Timestamp>,
 }
@@ -110,8 +113,10 @@ impl Granted {
 #[derive(Clone, Copy)]
 pub(crate) struct Holder<'a> {
     pub(crate) policy: &'a Policy,
-    /// The roles assigned, each with the end of its assignment.
-    pub(crate) assigned: &'a [(RoleName, Option<Timestamp>)],
+    /// The roles assigned globally and in `tenant`.
+    pub(crate) assigned: &'a [Assigned],
+    /// The tenant that the token is to be for.
+    pub(crate) tenant: Option<&'a TenantName>,
     /// Whether the token is for rolecall itself.
     pub(crate) own_audience: bool,
     /// The most that tokens through the client may carry.
@@ -123,8 +128,16 @@ pub(crate) struct Holder<'a> {
 ///
 /// # Errors
 ///
-/// `invalid_scope` if something was asked for that the holder does not have.
+/// `invalid_scope` if something was asked for that the holder does not have, a tenant among it.
 pub(crate) fn grant(holder: &Holder<'_>, asked: Option<&Asked>) -> Result<Granted, OAuthError> {
+    if let Some(tenant) = holder.tenant
+        && !holder.is_in_tenant()
+    {
+        // whether there is such a tenant is told to nobody who is not in it
+        return Err(OAuthError::InvalidScope(format!(
+            "you have no role in tenant {tenant}"
+        )));
+    }
     let held = Held::of(holder);
     let Some(asked) = asked else {
         return Ok(held.granted(holder));
@@ -171,7 +184,11 @@ fn refuse_beyond(asked: &Asked, held: &Held, known: &[&Asked]) -> Result<(), OAu
 
 /// Roles, closed under inheritance, and permissions that they give, perhaps narrowed.
 struct Held {
-    roles: BTreeSet<RoleName>,
+    /// What global assignments give.
+    global: BTreeSet<RoleName>,
+    /// What assignments in the tenant give. Reserved roles stand here for what they inherit and permit; the
+    /// token does not carry their names.
+    local: BTreeSet<RoleName>,
     permissions: BTreeSet<Permission>,
     /// The values that the last narrowing named, as far as they are held.
     named: Option<Asked>,
@@ -181,13 +198,19 @@ struct Held {
 
 impl Held {
     fn of(holder: &Holder<'_>) -> Self {
-        let mut roles = holder.policy.closure(lasting(holder).map(|(role, _)| role));
-        // a token for somebody else never carries what is rolecall's own
-        roles.retain(|role| holder.own_audience || !role.is_reserved());
-        let mut permissions = holder.policy.permissions_of(&roles);
+        let roles = |in_tenant: bool| {
+            let those = holder.lasting().filter(|one| one.in_tenant == in_tenant);
+            let mut roles = holder.policy.closure(those.map(|one| &one.role));
+            // a token for somebody else never carries what is rolecall's own
+            roles.retain(|role| holder.own_audience || !role.is_reserved());
+            roles
+        };
+        let (global, local) = (roles(false), roles(true));
+        let mut permissions = given(holder.policy, &global, &local);
         permissions.retain(|permission| holder.own_audience || !permission.is_reserved());
         let whole = Self {
-            roles,
+            global,
+            local,
             permissions,
             named: None,
             roots: None,
@@ -205,18 +228,27 @@ impl Held {
         }
     }
 
+    fn has_role(&self, role: &RoleName) -> bool {
+        self.global.contains(role) || (self.local.contains(role) && !role.is_reserved())
+    }
+
     /// Keeps what is both held and asked for. Roles named become the active ones; permissions alone leave
     /// the roles whole.
     fn narrow(self, policy: &Policy, asked: &Asked) -> Self {
-        let named: BTreeSet<RoleName> = asked.roles.intersection(&self.roles).cloned().collect();
-        let (roles, roots) = if asked.roles.is_empty() {
-            (self.roles, self.roots)
+        let named = asked.roles.iter().filter(|role| self.has_role(role));
+        let named: BTreeSet<RoleName> = named.cloned().collect();
+        let (global, local, roots) = if asked.roles.is_empty() {
+            (self.global, self.local, self.roots)
         } else {
-            let mut roles = policy.closure(&named);
-            roles.retain(|role| self.roles.contains(role));
-            (roles, Some(named.clone()))
+            let active = |held: &BTreeSet<RoleName>| {
+                let mut roles = policy.closure(named.intersection(held));
+                roles.retain(|role| held.contains(role));
+                roles
+            };
+            let (global, local) = (active(&self.global), active(&self.local));
+            (global, local, Some(named.clone()))
         };
-        let mut permissions = policy.permissions_of(&roles);
+        let mut permissions = given(policy, &global, &local);
         permissions.retain(|permission| {
             self.permissions.contains(permission)
                 && (asked.permissions.is_empty() || asked.permissions.contains(permission))
@@ -234,7 +266,8 @@ impl Held {
                 roles: named,
                 permissions: asked.permissions.clone(),
             }),
-            roles,
+            global,
+            local,
             permissions,
             roots,
         }
@@ -242,46 +275,82 @@ impl Held {
 
     fn granted(self, holder: &Holder<'_>) -> Granted {
         let ends_at = match &self.roots {
-            None => lasting(holder).filter_map(|(_, ends)| *ends).min(),
+            None => holder.lasting().filter_map(|one| one.ends).min(),
             Some(roots) => shortest(holder, roots),
         };
         let answer = match &self.named {
             Some(asked) if !asked.text.is_empty() => asked.text.clone(),
             _ => joined(&self.permissions),
         };
+        let local = self.local.into_iter().filter(|role| !role.is_reserved());
         Granted {
             narrowed: self.named.is_some(),
-            roles: self.roles,
+            roles: self.global.into_iter().chain(local).collect(),
             permissions: self.permissions,
             answer,
+            tenant: holder.tenant.filter(|_| holder.is_in_tenant()).cloned(),
             ends_at,
         }
     }
 }
 
-/// The assignments that a token may rest on.
-fn lasting<'a>(
-    holder: &Holder<'a>,
-) -> impl Iterator<Item = &'a (RoleName, Option<Timestamp>)> + use<'a> {
-    let (now, own_audience) = (holder.now, holder.own_audience);
-    holder
-        .assigned
-        .iter()
-        .filter(move |(_, ends)| ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
-        .filter(move |(role, _)| own_audience || !role.is_reserved())
+/// What roles held globally give, and roles held in a tenant.
+fn given(
+    policy: &Policy,
+    global: &BTreeSet<RoleName>,
+    local: &BTreeSet<RoleName>,
+) -> BTreeSet<Permission> {
+    let mut permissions = policy.permissions_of(global);
+    let local = policy.permissions_of(local).into_iter();
+    permissions.extend(local.filter(counts_in_tenant));
+    permissions
 }
 
-/// Each root rests on the longest assignment that gives it; the token ends with the first of those.
+impl<'a> Holder<'a> {
+    /// The assignments that a token may rest on.
+    fn lasting(&self) -> impl Iterator<Item = &'a Assigned> + use<'a> {
+        let (now, own_audience) = (self.now, self.own_audience);
+        self.assigned
+            .iter()
+            .filter(move |one| one.ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
+            .filter(move |one| own_audience || !one.role.is_reserved())
+    }
+
+    /// Whether some assignment in the tenant lets a token be for it.
+    fn is_in_tenant(&self) -> bool {
+        self.lasting().any(|one| one.in_tenant)
+    }
+}
+
+/// Each root rests on the longest assignment that gives it, and the tenant on the longest one in it; the token
+/// ends with the first of those.
 fn shortest(holder: &Holder<'_>, roots: &BTreeSet<RoleName>) -> Option<Timestamp> {
-    let longest_for = |wanted: &RoleName| {
-        let giving = lasting(holder).filter(|(role, _)| holder.policy.path(role, wanted).is_some());
-        giving.map(|(_, ends)| ends.unwrap_or(Timestamp::MAX)).max()
-    };
-    roots
-        .iter()
-        .filter_map(longest_for)
-        .min()
-        .filter(|ends| *ends != Timestamp::MAX)
+    let roots = roots.iter().filter_map(|root| longest_for(holder, root));
+    let in_tenant = holder.lasting().filter(|one| one.in_tenant);
+    let ends = roots.chain(in_tenant.map(end_of).max()).min();
+    ends.filter(|ends| *ends != Timestamp::MAX)
+}
+
+fn longest_for(holder: &Holder<'_>, root: &RoleName) -> Option<Timestamp> {
+    let gives = |one: &&Assigned| holder.policy.path(&one.role, root).is_some();
+    let giving: Vec<&Assigned> = holder.lasting().filter(gives).collect();
+    let globally = giving.iter().filter(|one| !one.in_tenant);
+    let globally = globally.copied().map(end_of).max();
+    // what only a global assignment can give ends with it, even if one in the tenant gives the rest for longer
+    match globally {
+        Some(ends) if is_more_globally(holder.policy, root) => Some(ends),
+        _ => giving.into_iter().map(end_of).max(),
+    }
+}
+
+/// Whether a role gives more where it is assigned globally than within a tenant.
+fn is_more_globally(policy: &Policy, role: &RoleName) -> bool {
+    policy.closure([role]).iter().any(RoleName::is_reserved)
+        || !policy.permissions_of([role]).iter().all(counts_in_tenant)
+}
+
+fn end_of(one: &Assigned) -> Timestamp {
+    one.ends.unwrap_or(Timestamp::MAX)
 }
 
 fn joined(permissions: &BTreeSet<Permission>) -> String {
@@ -317,10 +386,14 @@ mod tests {
         rules.build().unwrap()
     }
 
-    fn holding(roles: &[(&str, Option<i64>)]) -> Vec<(RoleName, Option<Timestamp>)> {
+    fn holding(roles: &[(&str, Option<i64>)]) -> Vec<Assigned> {
         roles
             .iter()
-            .map(|(role, ends)| (role.parse().unwrap(), ends.map(Timestamp::from_seconds)))
+            .map(|(role, ends)| Assigned {
+                role: role.parse().unwrap(),
+                in_tenant: false,
+                ends: ends.map(Timestamp::from_seconds),
+            })
             .collect()
     }
 
@@ -330,10 +403,11 @@ mod tests {
         grant(&holder(&policy, &assigned), asked.as_ref())
     }
 
-    fn holder<'a>(policy: &'a Policy, assigned: &'a [(RoleName, Option<Timestamp>)]) -> Holder<'a> {
+    fn holder<'a>(policy: &'a Policy, assigned: &'a [Assigned]) -> Holder<'a> {
         Holder {
             policy,
             assigned,
+            tenant: None,
             own_audience: true,
             ceiling: None,
             now: NOW,
@@ -533,5 +607,288 @@ mod tests {
         let session = Opened::default();
         let asked = Asked::parse("role:editor").unwrap();
         assert!(regrant(&through, &session, Some(&asked)).is_err());
+    }
+
+    fn in_tenant(role: &str, ends: Option<i64>) -> Assigned {
+        Assigned {
+            role: role.parse().unwrap(),
+            in_tenant: true,
+            ends: ends.map(Timestamp::from_seconds),
+        }
+    }
+
+    /// What a log-in for the tenant `acme` gets.
+    fn granted_there(assigned: &[Assigned], asked: Option<&str>) -> Result<Granted, OAuthError> {
+        let (policy, tenant) = (policy(), "acme".parse().unwrap());
+        let asked = asked.map(|text| Asked::parse(text).unwrap());
+        let holder = Holder {
+            tenant: Some(&tenant),
+            ..holder(&policy, assigned)
+        };
+        grant(&holder, asked.as_ref())
+    }
+
+    #[test]
+    fn a_tenant_is_open_only_to_whoever_has_a_role_in_it_that_counts() {
+        assert!(granted_there(&holding(&[("editor", None)]), None).is_err());
+        assert!(granted_there(&[in_tenant("reader", Some(1029))], None).is_err());
+        let both = [
+            holding(&[("helper", None)]),
+            vec![in_tenant("reader", None)],
+        ]
+        .concat();
+        let token = granted_there(&both, None).unwrap();
+        assert_eq!(token.tenant, Some("acme".parse().unwrap()));
+        assert_eq!(
+            names(&token),
+            (
+                "helper reader".into(),
+                "items:read rolecall.users:read".into()
+            )
+        );
+        // a refresh after it was lost goes on without the tenant
+        let (policy, tenant) = (policy(), "acme".parse().unwrap());
+        let global = holding(&[("helper", None)]);
+        let lost = Holder {
+            tenant: Some(&tenant),
+            ..holder(&policy, &global)
+        };
+        let token = regrant(&lost, &Opened::default(), None).unwrap();
+        assert_eq!((token.tenant, token.narrowed), (None, false));
+    }
+
+    #[test]
+    fn what_is_rolecalls_own_comes_from_no_tenant() {
+        let token = granted_there(&[in_tenant("helper", None)], None).unwrap();
+        assert_eq!(names(&token), ("helper".into(), String::new()));
+        let token = granted_there(&[in_tenant("rolecall.admin", None)], None).unwrap();
+        assert_eq!(names(&token), (String::new(), String::new()));
+        for asked in ["role:rolecall.admin", "rolecall.users:read"] {
+            let all = [in_tenant("rolecall.admin", None), in_tenant("helper", None)];
+            assert!(granted_there(&all, Some(asked)).is_err(), "{asked}");
+        }
+        // held globally by another role, but not asked for
+        let both = [
+            holding(&[("rolecall.admin", None)]),
+            vec![in_tenant("helper", None)],
+        ]
+        .concat();
+        let token = granted_there(&both, Some("role:helper")).unwrap();
+        assert_eq!(names(&token), ("helper".into(), String::new()));
+    }
+
+    #[test]
+    fn a_token_for_a_tenant_ends_with_what_it_rests_on_there() {
+        let ends = |assigned: &[Assigned], asked| {
+            let token = granted_there(assigned, asked).unwrap();
+            token.ends_at.map(Timestamp::seconds)
+        };
+        let global = holding(&[("reader", None)]);
+        let both = [global.clone(), vec![in_tenant("editor", Some(1200))]].concat();
+        assert_eq!(ends(&both, None), Some(1200));
+        // the role is global, but that it is for the tenant rests on the assignment there
+        assert_eq!(ends(&both, Some("role:reader")), Some(1200));
+        let longer = [both, vec![in_tenant("user", Some(1500))]].concat();
+        assert_eq!(ends(&longer, Some("role:reader")), Some(1500));
+        assert_eq!(ends(&longer, Some("role:editor")), Some(1200));
+        // what `helper` gives globally ends with the global assignment
+        let helper = [
+            holding(&[("helper", Some(1100))]),
+            vec![in_tenant("helper", Some(1300))],
+        ];
+        assert_eq!(ends(&helper.concat(), Some("role:helper")), Some(1100));
+        let reader = [
+            holding(&[("reader", Some(1100))]),
+            vec![in_tenant("reader", Some(1300))],
+        ];
+        assert_eq!(ends(&reader.concat(), Some("role:reader")), Some(1300));
+    }
+
+    /// What a token may carry, worked out value by value.
+    mod model {
+        use std::collections::BTreeMap;
+
+        use super::*;
+        use proptest::prelude::*;
+
+        const ROLES: [&str; 5] = ["r0", "r1", "r2", "rolecall.r3", "r4"];
+        const PERMISSIONS: [&str; 4] = [
+            "a:x",
+            "a:y",
+            "rolecall.users:read",
+            "rolecall.assignments:write",
+        ];
+
+        #[derive(Clone, Debug)]
+        struct Rules {
+            grants: BTreeSet<(usize, usize)>,
+            edges: BTreeSet<(usize, usize)>,
+            wildcard: Option<usize>,
+        }
+
+        impl Rules {
+            fn policy(&self) -> Policy {
+                let mut rules = PolicyBuilder::default();
+                for permission in PERMISSIONS {
+                    rules.permission(permission.parse().unwrap());
+                }
+                for role in ROLES {
+                    rules.role(role.parse().unwrap());
+                }
+                let role = |number: usize| ROLES[number].parse::<RoleName>().unwrap();
+                for (holder, held) in &self.grants {
+                    rules.grant(role(*holder), PERMISSIONS[*held].parse().unwrap());
+                }
+                if let Some(holder) = self.wildcard {
+                    rules.grant(role(holder), "a:*".parse().unwrap());
+                }
+                for (senior, junior) in &self.edges {
+                    rules.inherit(role(*senior), role(*junior));
+                }
+                rules.build().unwrap()
+            }
+
+            fn reaches(&self, senior: usize, junior: usize) -> bool {
+                senior == junior
+                    || self
+                        .edges
+                        .iter()
+                        .any(|(from, to)| *from == senior && self.reaches(*to, junior))
+            }
+
+            fn gives(&self, role: usize, permission: usize) -> bool {
+                (0..ROLES.len())
+                    .filter(|below| self.reaches(role, *below))
+                    .any(|below| {
+                        self.grants.contains(&(below, permission))
+                            || (self.wildcard == Some(below)
+                                && PERMISSIONS[permission].starts_with("a:"))
+                    })
+            }
+        }
+
+        /// A role by its number, whether it is held in the tenant, and how many seconds are left.
+        type Given = (usize, bool, Option<i64>);
+
+        fn counts(permission: usize, in_tenant: bool) -> bool {
+            let text = PERMISSIONS[permission];
+            !in_tenant
+                || !text.starts_with("rolecall.")
+                || text.starts_with("rolecall.assignments:")
+        }
+
+        /// Until when a role or permission may be carried, by the assignments and the roles that are active.
+        fn carried(
+            rules: &Rules,
+            given: &[Given],
+            active: Option<&BTreeSet<usize>>,
+        ) -> BTreeMap<String, i64> {
+            let mut until: BTreeMap<String, i64> = BTreeMap::new();
+            let mut carry = |name: String, left: Option<i64>| {
+                let left = left.unwrap_or(i64::MAX);
+                let known = until.entry(name).or_insert(left);
+                *known = left.max(*known);
+            };
+            for (assigned, in_tenant, left) in given {
+                if left.is_some_and(|left| left < 30) {
+                    continue;
+                }
+                let below = (0..ROLES.len()).filter(|role| rules.reaches(*assigned, *role));
+                for active in below.filter(|role| active.is_none_or(|active| active.contains(role)))
+                {
+                    for role in (0..ROLES.len()).filter(|role| rules.reaches(active, *role)) {
+                        if !in_tenant || !ROLES[role].starts_with("rolecall.") {
+                            carry(format!("role:{}", ROLES[role]), *left);
+                        }
+                    }
+                    for permission in 0..PERMISSIONS.len() {
+                        if rules.gives(active, permission) && counts(permission, *in_tenant) {
+                            carry(PERMISSIONS[permission].to_owned(), *left);
+                        }
+                    }
+                }
+            }
+            until
+        }
+
+        fn values(token: &Granted) -> BTreeSet<String> {
+            let roles = token.roles.iter().map(|role| format!("role:{role}"));
+            roles
+                .chain(token.permissions.iter().map(ToString::to_string))
+                .collect()
+        }
+
+        fn assigned(given: &[Given]) -> Vec<Assigned> {
+            let one = |(role, in_tenant, left): &Given| Assigned {
+                role: ROLES[*role].parse().unwrap(),
+                in_tenant: *in_tenant,
+                ends: left.map(|left| Timestamp::from_seconds(NOW.seconds() + left)),
+            };
+            given.iter().map(one).collect()
+        }
+
+        fn rules() -> impl Strategy<Value = Rules> {
+            let pairs = |most| prop::collection::btree_set((0..ROLES.len(), 0..most), 0..8);
+            let wildcard = prop::option::of(0..ROLES.len());
+            (pairs(PERMISSIONS.len()), pairs(ROLES.len()), wildcard).prop_map(
+                |(grants, edges, wildcard)| Rules {
+                    grants,
+                    edges: edges.into_iter().filter(|(from, to)| from < to).collect(),
+                    wildcard,
+                },
+            )
+        }
+
+        fn given() -> impl Strategy<Value = Vec<Given>> {
+            let left = prop::option::of(0i64..200);
+            prop::collection::vec((0..ROLES.len(), any::<bool>(), left), 0..5)
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+            #[test]
+            fn a_token_carries_what_a_simple_model_says_and_no_longer(
+                rules in rules(),
+                given in given(),
+                tenant in any::<bool>(),
+                active in prop::option::of(prop::collection::btree_set(0..ROLES.len(), 1..3)),
+            ) {
+                // without a tenant, what is assigned in one is not read
+                let given: Vec<Given> = given.into_iter().filter(|one| tenant || !one.1).collect();
+                let (policy, assigned, name) = (rules.policy(), assigned(&given), "acme".parse().unwrap());
+                let holder = Holder { tenant: tenant.then_some(&name), ..holder(&policy, &assigned) };
+                let scope = active.as_ref().map(|active| {
+                    let values = active.iter().map(|role| format!("role:{}", ROLES[*role]));
+                    Asked::parse(&values.collect::<Vec<_>>().join(" ")).unwrap()
+                });
+                let whole = carried(&rules, &given, None);
+                let in_tenant = given.iter().any(|(_, local, left)| *local && left.is_none_or(|left| left >= 30));
+                let may = (!tenant || in_tenant) && active.iter().flatten().all(|role| {
+                    whole.contains_key(&format!("role:{}", ROLES[*role]))
+                });
+                let token = grant(&holder, scope.as_ref());
+                prop_assert_eq!(token.is_ok(), may);
+                // a refresh of a session that was opened for the same gives the same or, where that was lost, less
+                let opened = Opened { asked: scope.clone(), granted: None };
+                let again = regrant(&holder, &opened, None).unwrap();
+                let held = active.map(|active| {
+                    let is_held = |role: &usize| whole.contains_key(&format!("role:{}", ROLES[*role]));
+                    active.into_iter().filter(is_held).collect()
+                });
+                let until = carried(&rules, &given, held.as_ref());
+                prop_assert_eq!(again.tenant.is_some(), tenant && in_tenant);
+                for token in token.iter().chain([&again]) {
+                    prop_assert_eq!(&values(token), &until.keys().cloned().collect());
+                    let end = token.ends_at.map_or(i64::MAX, |ends| ends.seconds() - NOW.seconds());
+                    prop_assert!(until.values().all(|left| end <= *left), "{} {:?}", end, until);
+                    if token.tenant.is_some() {
+                        let there = given.iter().filter(|one| one.1).map(|one| one.2.unwrap_or(i64::MAX));
+                        prop_assert!(end <= there.max().unwrap());
+                    }
+                }
+                prop_assert_eq!(token.ok().is_none_or(|token| token == again), true);
+            }
+        }
     }
 }

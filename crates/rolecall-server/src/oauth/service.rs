@@ -1,6 +1,7 @@
 //! Who asks at the token endpoint, and for what.
 
 use http::HeaderMap;
+use rolecall_core::TenantName;
 
 use super::{
     client_auth::{self, Asker},
@@ -38,11 +39,7 @@ async fn by_grant(
     form: &Form,
     address: &str,
 ) -> Result<Issued, OAuthError> {
-    if form.get("tenant").is_some() {
-        return Err(OAuthError::InvalidScope(
-            "tokens for a tenant are not supported yet".to_owned(),
-        ));
-    }
+    let tenant = tenant(form)?;
     let scope = form.get("scope").map(Asked::parse).transpose()?;
     let ceiling = asker.client().and_then(|client| client.scope.as_deref());
     let ceiling = ceiling.and_then(Asked::parse_any);
@@ -55,6 +52,7 @@ async fn by_grant(
                 asker,
                 ceiling,
                 scope,
+                tenant,
                 address,
             };
             grant::by_password(app, &request).await
@@ -66,6 +64,7 @@ async fn by_grant(
                 asker,
                 ceiling,
                 scope,
+                tenant,
                 address,
             };
             refresh::by_token(app, &request).await
@@ -79,6 +78,7 @@ async fn by_grant(
                 audience: audience(app, asker, form)?,
                 ceiling,
                 scope,
+                tenant,
             };
             client_credentials::for_client(app, &request).await
         }
@@ -100,6 +100,11 @@ fn demand_grant(app: &App, asker: &Asker, name: &str) -> Result<GrantType, OAuth
 
 fn required<'a>(form: &'a Form, name: &str, missing: &'static str) -> Result<&'a str, OAuthError> {
     form.get(name).ok_or(OAuthError::InvalidRequest(missing))
+}
+
+fn tenant(form: &Form) -> Result<Option<TenantName>, OAuthError> {
+    let parsed = form.get("tenant").map(str::parse).transpose();
+    parsed.map_err(|_| OAuthError::InvalidScope("tenant is not a name of a tenant".to_owned()))
 }
 
 /// Every caller may ask for the server itself; without a client for the configured audience too, with one

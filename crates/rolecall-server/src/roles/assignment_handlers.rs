@@ -1,39 +1,35 @@
 //! Who has which role.
 
 use axum::{Json, extract::State, http::StatusCode};
-use rolecall::Require;
-use rolecall_core::{RoleName, TenantName, Timestamp};
+use rolecall::{Principal, Require};
+use rolecall_core::{RoleAssignment, RoleName, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    assignment_store::Assignment,
-    assignments::{self, Assignee, Validity},
-    handlers::ListQuery,
-};
+use super::assignments::{self, Assignee, Validity};
 use crate::{
     accounts::{
-        authority::Caller,
+        authority::{Caller, demand_to_read_in},
         views::{Page, rfc3339},
     },
     api::may,
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Body, List, Params, Segment},
+    extract::{Body, Cursor, Limit, List, Params, Segment},
 };
-
-const MAX_REASON: usize = 500;
 
 /// A role assignment.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RoleAssignment)]
 pub(crate) struct AssignmentView {
+    /// Its address, by which it is taken away again.
+    id: String,
     #[schema(value_type = String)]
     role: RoleName,
     /// null for a global one.
-    #[schema(required)]
-    tenant: Option<String>,
+    #[schema(required, value_type = Option<String>)]
+    tenant: Option<TenantName>,
     #[schema(required, format = DateTime)]
     valid_from: Option<String>,
     #[schema(required, format = DateTime)]
@@ -45,17 +41,31 @@ pub(crate) struct AssignmentView {
     assigned_at: String,
 }
 
-impl From<Assignment> for AssignmentView {
-    fn from(assignment: Assignment) -> Self {
+impl AssignmentView {
+    pub(crate) fn new(whose: Assignee<'_>, assignment: RoleAssignment) -> Self {
         Self {
+            id: address(whose, &assignment),
             role: assignment.role,
-            tenant: Some(assignment.tenant).filter(|tenant| !tenant.is_empty()),
+            tenant: assignment.tenant,
             valid_from: assignment.valid_from.map(rfc3339),
             expires_at: assignment.expires_at.map(rfc3339),
             reason: assignment.reason,
             assigned_by: assignment.assigned_by,
             assigned_at: rfc3339(assignment.assigned_at),
         }
+    }
+}
+
+/// Where an assignment is found. Ids and names need no encoding.
+pub(crate) fn address(whose: Assignee<'_>, assignment: &RoleAssignment) -> String {
+    let (kind, id) = match whose {
+        Assignee::User(id) => ("users", id),
+        Assignee::Client(id) => ("clients", id),
+    };
+    let path = format!("/api/{kind}/{id}/roles/{}", assignment.role);
+    match &assignment.tenant {
+        Some(tenant) => format!("{path}?tenant={tenant}"),
+        None => path,
     }
 }
 
@@ -90,18 +100,6 @@ impl AssignmentValidity {
                     .map(|time| Timestamp::from_micros(time.as_microsecond())),
             )
         };
-        if self.reason.as_ref().is_some_and(|text| {
-            text.chars().count() > MAX_REASON || text.chars().any(char::is_control)
-        }) {
-            let msg = format!(
-                "reason is at most {MAX_REASON} characters, none of them a control character"
-            );
-            return Err(ApiError::Invalid(FieldError::body(
-                "reason",
-                "value_error",
-                msg,
-            )));
-        }
         Ok(Validity {
             valid_from: time("valid_from", self.valid_from)?,
             expires_at: time("expires_at", self.expires_at)?,
@@ -111,35 +109,38 @@ impl AssignmentValidity {
 }
 
 /// List a user's role assignments.
-#[utoipa::path(get, path = "/api/users/{id}/roles", tag = "role assignments", params(("id" = String, Path), ListQuery), responses(
+#[utoipa::path(get, path = "/api/users/{id}/roles", tag = "role assignments", params(("id" = String, Path), AssignmentQuery), responses(
     (status = 200, description = "A page of assignments", body = Page<AssignmentView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_role_assignments(
-    _: Require<may::ReadAssignments>,
+    caller: Require<may::ReadAssignments>,
     State(app): State<App>,
     Segment(id): Segment<String>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
-    page(&app, Assignee::User(&id), &query).await
+    page(&app, &caller, Assignee::User(&id), &query).await
 }
 
 async fn page(
     app: &App,
+    caller: &Principal,
     whose: Assignee<'_>,
-    query: &ListQuery,
+    query: &AssignmentQuery,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
-    let limit = query.limit.0;
+    let (limit, tenant) = (query.limit.0, query.tenant.as_ref());
+    demand_to_read_in(app, caller, tenant, assignments::READ).await?;
     let after = query.cursor.after(List::Assignments)?;
     let after = after.split_once('\n').unwrap_or((after, ""));
-    let assignments = assignments::list(app, whose, after, "*", limit + 1).await?;
-    let key = |one: &Assignment| format!("{}\n{}", one.role, one.tenant);
-    Ok(Json(Page::of(
-        List::Assignments,
-        assignments,
-        limit,
-        key,
-        AssignmentView::from,
-    )))
+    let found = assignments::list(app, whose, after, tenant, limit + 1).await?;
+    let view = |one| AssignmentView::new(whose, one);
+    let page = Page::of(List::Assignments, found, limit, place, view);
+    Ok(Json(page))
+}
+
+/// Where an assignment stands in the list.
+pub(crate) fn place(one: &RoleAssignment) -> String {
+    let tenant = one.tenant.as_ref().map_or("", TenantName::as_str);
+    format!("{}\n{tenant}", one.role)
 }
 
 /// Assign a role, or replace the validity of an assignment.
@@ -154,16 +155,9 @@ pub(crate) async fn assign_role(
     Params(query): Params<TenantQuery>,
     Body(validity): Body<AssignmentValidity>,
 ) -> Result<StatusCode, ApiError> {
-    let tenant = query.tenant()?;
-    assignments::assign(
-        &app,
-        Caller::Token(&caller),
-        Assignee::User(&id),
-        &role,
-        tenant,
-        &validity.parse()?,
-    )
-    .await?;
+    let (whose, tenant) = (Assignee::User(&id), query.tenant.as_ref());
+    let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
+    assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -178,23 +172,22 @@ pub(crate) async fn unassign_role(
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let tenant = query.tenant()?;
-    let whose = Assignee::User(&id);
+    let (whose, tenant) = (Assignee::User(&id), query.tenant.as_ref());
     assignments::unassign(&app, Caller::Token(&caller), whose, &role, tenant).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// List a client's role assignments.
-#[utoipa::path(get, path = "/api/clients/{id}/roles", tag = "role assignments", params(("id" = String, Path), ListQuery), responses(
+#[utoipa::path(get, path = "/api/clients/{id}/roles", tag = "role assignments", params(("id" = String, Path), AssignmentQuery), responses(
     (status = 200, description = "A page of assignments", body = Page<AssignmentView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_client_role_assignments(
-    _: Require<may::ReadAssignments>,
+    caller: Require<may::ReadAssignments>,
     State(app): State<App>,
     Segment(id): Segment<String>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
-    page(&app, Assignee::Client(&id), &query).await
+    page(&app, &caller, Assignee::Client(&id), &query).await
 }
 
 /// Assign a role to a client, or replace the validity of an assignment.
@@ -209,7 +202,7 @@ pub(crate) async fn assign_role_to_client(
     Params(query): Params<TenantQuery>,
     Body(validity): Body<AssignmentValidity>,
 ) -> Result<StatusCode, ApiError> {
-    let (whose, tenant) = (Assignee::Client(&id), query.tenant()?);
+    let (whose, tenant) = (Assignee::Client(&id), query.tenant.as_ref());
     let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
     assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -226,7 +219,7 @@ pub(crate) async fn unassign_role_from_client(
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let (whose, tenant) = (Assignee::Client(&id), query.tenant()?);
+    let (whose, tenant) = (Assignee::Client(&id), query.tenant.as_ref());
     assignments::unassign(&app, Caller::Token(&caller), whose, &role, tenant).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -236,21 +229,25 @@ pub(crate) async fn unassign_role_from_client(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TenantQuery {
-    /// Absent for a global assignment. Tenants are not supported yet: a value is refused.
+    /// Absent for a global assignment.
     #[param(value_type = Option<String>)]
     tenant: Option<TenantName>,
 }
 
-impl TenantQuery {
-    /// Only global assignments, until tokens can be for a tenant.
-    fn tenant(&self) -> Result<&'static str, ApiError> {
-        match self.tenant {
-            None => Ok(""),
-            Some(_) => Err(ApiError::Invalid(FieldError::query(
-                "tenant",
-                "not_supported",
-                "role assignments for a tenant are not supported yet",
-            ))),
-        }
-    }
+/// Which page of assignments is asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AssignmentQuery {
+    /// Only those in this tenant; absent for all, the global ones too.
+    #[param(value_type = Option<String>)]
+    tenant: Option<TenantName>,
+    /// 1 to 200.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    cursor: Cursor,
 }

@@ -1,4 +1,4 @@
-use rolecall_core::{RoleAssignment, RoleName, Timestamp};
+use rolecall_core::{RoleAssignment, RoleName, TenantName, Timestamp};
 
 use crate::store::{Change, Conn, StoreError, on, queries};
 
@@ -13,23 +13,22 @@ queries! {
         valid_from = excluded.valid_from, expires_at = excluded.expires_at, reason = excluded.reason, \
         assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at";
     DELETE = "DELETE FROM role_assignments WHERE subject_id = $1 AND role = $2 AND tenant = $3";
-    ROLES_EVER_OF = "SELECT DISTINCT role FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    ROLES_EVER_OF = "SELECT role, tenant FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
     COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
         WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
         AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3 AND u.must_change_password = $3";
 }
 
-/// Who has a role, in which tenant, and how long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Assignment {
-    pub(crate) role: RoleName,
-    /// Empty for a global assignment.
-    pub(crate) tenant: String,
-    pub(crate) valid_from: Option<Timestamp>,
-    pub(crate) expires_at: Option<Timestamp>,
-    pub(crate) reason: Option<String>,
-    pub(crate) assigned_by: String,
-    pub(crate) assigned_at: Timestamp,
+/// How a tenant stands in a row: an empty one for a global assignment.
+pub(crate) fn stored(tenant: Option<&TenantName>) -> &str {
+    tenant.map_or("", TenantName::as_str)
+}
+
+/// The tenant that stands in a row.
+pub(crate) fn read_tenant(stored: &str) -> Result<Option<TenantName>, StoreError> {
+    let named = Some(stored).filter(|tenant| !tenant.is_empty());
+    let tenant = named.map(str::parse).transpose();
+    tenant.map_err(StoreError::inconsistent)
 }
 
 type Row = (
@@ -44,10 +43,10 @@ type Row = (
 
 fn assignment(
     (role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at): Row,
-) -> Result<Assignment, StoreError> {
-    Ok(Assignment {
+) -> Result<RoleAssignment, StoreError> {
+    Ok(RoleAssignment {
         role: role.parse().map_err(StoreError::inconsistent)?,
-        tenant,
+        tenant: read_tenant(&tenant)?,
         valid_from: valid_from.map(Timestamp::from_micros),
         expires_at: expires_at.map(Timestamp::from_micros),
         reason,
@@ -56,14 +55,17 @@ fn assignment(
     })
 }
 
-/// Up to `limit` assignments of a subject after `(role, tenant)`; `tenant` narrows, `*` does not.
+/// Up to `limit` assignments of a subject after `(role, tenant)`, where the tenant of a global one is empty;
+/// those of one tenant, or all.
 pub(crate) async fn list(
     conn: &mut Conn,
     subject: &str,
     after: (&str, &str),
-    tenant: &str,
+    tenant: Option<&TenantName>,
     limit: i64,
-) -> Result<Vec<Assignment>, StoreError> {
+) -> Result<Vec<RoleAssignment>, StoreError> {
+    // no tenant has this name
+    let tenant = tenant.map_or("*", TenantName::as_str);
     let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
         .bind(subject)
         .bind(after.0)
@@ -79,12 +81,12 @@ pub(crate) async fn find(
     conn: &mut Conn,
     subject: &str,
     role: &RoleName,
-    tenant: &str,
-) -> Result<Option<Assignment>, StoreError> {
+    tenant: Option<&TenantName>,
+) -> Result<Option<RoleAssignment>, StoreError> {
     let row: Option<Row> = on!(conn, |c| sqlx::query_as(FIND)
         .bind(subject)
         .bind(role.as_str())
-        .bind(tenant)
+        .bind(stored(tenant))
         .fetch_optional(c)
         .await)?;
     row.map(assignment).transpose()
@@ -95,35 +97,20 @@ pub(crate) async fn all_of(
     conn: &mut Conn,
     subject: &str,
 ) -> Result<Vec<RoleAssignment>, StoreError> {
-    let all = list(conn, subject, ("", ""), "*", i64::MAX).await?;
-    let given = |given: Assignment| {
-        let tenant = Some(given.tenant).filter(|tenant| !tenant.is_empty());
-        Ok(RoleAssignment {
-            role: given.role,
-            tenant: tenant
-                .map(|tenant| tenant.parse().map_err(StoreError::inconsistent))
-                .transpose()?,
-            valid_from: given.valid_from,
-            expires_at: given.expires_at,
-            reason: given.reason,
-            assigned_by: given.assigned_by,
-            assigned_at: given.assigned_at,
-        })
-    };
-    all.into_iter().map(given).collect()
+    list(conn, subject, ("", ""), None, i64::MAX).await
 }
 
 /// Writes an assignment, replacing the validity of one that is there.
 pub(crate) async fn put(
     change: &mut Change<'_>,
     subject: &str,
-    given: &Assignment,
+    given: &RoleAssignment,
 ) -> Result<(), StoreError> {
     let conn = change.conn();
     on!(conn, |c| sqlx::query(UPSERT)
         .bind(subject)
         .bind(given.role.as_str())
-        .bind(given.tenant.as_str())
+        .bind(stored(given.tenant.as_ref()))
         .bind(given.valid_from.map(Timestamp::micros))
         .bind(given.expires_at.map(Timestamp::micros))
         .bind(given.reason.as_deref())
@@ -140,32 +127,36 @@ pub(crate) async fn delete(
     change: &mut Change<'_>,
     subject: &str,
     role: &RoleName,
-    tenant: &str,
+    tenant: Option<&TenantName>,
 ) -> Result<bool, StoreError> {
     let conn = change.conn();
     let rows = on!(conn, |c| sqlx::query(DELETE)
         .bind(subject)
         .bind(role.as_str())
-        .bind(tenant)
+        .bind(stored(tenant))
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }
 
-/// Every role that a subject has or will have, in any tenant: what acting on the subject can lay hands on.
+/// Every role that a subject has or will have, globally or in a tenant: what acting on the subject can lay
+/// hands on.
 pub(crate) async fn roles_of(
     conn: &mut Conn,
     subject: &str,
     now: Timestamp,
-) -> Result<Vec<RoleName>, StoreError> {
-    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ROLES_EVER_OF)
+) -> Result<Vec<(RoleName, Option<TenantName>)>, StoreError> {
+    let rows: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ROLES_EVER_OF)
         .bind(subject)
         .bind(now.micros())
         .fetch_all(c)
         .await)?;
     rows.into_iter()
-        .map(|(role,)| role.parse().map_err(StoreError::inconsistent))
+        .map(|(role, tenant)| {
+            let role = role.parse().map_err(StoreError::inconsistent)?;
+            Ok((role, read_tenant(&tenant)?))
+        })
         .collect()
 }
 

@@ -1,12 +1,9 @@
 //! The rules for role assignments.
 
-use rolecall_core::{FloorKind, RoleName, Timestamp};
+use rolecall_core::{FloorKind, RoleAssignment, RoleName, TenantName, Timestamp};
 use serde_json::json;
 
-use super::{
-    assignment_store::{self, Assignment},
-    builtin, store,
-};
+use super::{assignment_store, builtin, store};
 use crate::{
     accounts::{
         authority::{Caller, Rights},
@@ -22,6 +19,10 @@ use crate::{
 
 /// Who gives and takes roles needs this permission, whatever way they go.
 pub(crate) const WRITE: &str = "rolecall.assignments:write";
+/// And who lists them, this one.
+pub(crate) const READ: &str = "rolecall.assignments:read";
+
+const MAX_REASON: usize = 500;
 
 /// Until when an assignment counts, and why it was given.
 #[derive(Clone, Debug, Default)]
@@ -61,14 +62,14 @@ impl<'a> Assignee<'a> {
     }
 }
 
-/// Up to `limit` assignments of a user or client after `(role, tenant)`.
+/// Up to `limit` assignments of a user or client after `(role, tenant)`: those of one tenant, or all.
 pub(crate) async fn list(
     app: &App,
     whose: Assignee<'_>,
     after: (&str, &str),
-    tenant: &str,
+    tenant: Option<&TenantName>,
     limit: i64,
-) -> Result<Vec<Assignment>, ApiError> {
+) -> Result<Vec<RoleAssignment>, ApiError> {
     let mut conn = app.store().read().await?;
     let now = app.now();
     whose.demand(&mut conn, now).await?;
@@ -81,11 +82,11 @@ pub(crate) async fn assign(
     caller: Caller<'_>,
     whose: Assignee<'_>,
     role: &RoleName,
-    tenant: &str,
+    tenant: Option<&TenantName>,
     validity: &Validity,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::demand_in(app, change, caller, tenant, WRITE).await?;
         assign_in(change, &rights, caller, whose, role, tenant, validity).await
     })
     .await
@@ -98,18 +99,18 @@ pub(crate) async fn assign_in(
     caller: Caller<'_>,
     whose: Assignee<'_>,
     role: &RoleName,
-    tenant: &str,
+    tenant: Option<&TenantName>,
     validity: &Validity,
 ) -> Result<(), ApiError> {
     let (now, user) = (change.now(), whose.id());
     whose.demand(change.conn(), now).await?;
     demand_role(change, whose, role).await?;
-    rights.cover([role])?;
+    rights.cover_in(tenant, [role])?;
     check_validity(validity, now)?;
     let before = assignment_store::find(change.conn(), user, role, tenant).await?;
-    let given = Assignment {
+    let given = RoleAssignment {
         role: role.clone(),
-        tenant: tenant.to_owned(),
+        tenant: tenant.cloned(),
         valid_from: validity.valid_from,
         expires_at: validity.expires_at,
         reason: validity.reason.clone(),
@@ -145,14 +146,14 @@ pub(crate) async fn unassign(
     caller: Caller<'_>,
     whose: Assignee<'_>,
     role: &RoleName,
-    tenant: &str,
+    tenant: Option<&TenantName>,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::demand_in(app, change, caller, tenant, WRITE).await?;
         let (now, user) = (change.now(), whose.id());
         // the role that is taken away need not exist
         whose.demand(change.conn(), now).await?;
-        rights.cover([role])?;
+        rights.cover_in(tenant, [role])?;
         let lasting = lasting_admins(change).await?;
         if !assignment_store::delete(change, user, role, tenant).await? {
             return Ok(());
@@ -160,7 +161,7 @@ pub(crate) async fn unassign(
         keep_an_admin(change, lasting).await?;
         let ended = Ended {
             role: role.clone(),
-            tenant: tenant.to_owned(),
+            tenant: tenant.cloned(),
             at: now,
             by: caller.actor().to_string(),
         };
@@ -172,6 +173,19 @@ pub(crate) async fn unassign(
         Ok(())
     })
     .await
+}
+
+/// The delegation limit on a subject: all that it holds or will hold, in whatever tenant.
+pub(crate) async fn cover_all_of(
+    change: &mut Change<'_>,
+    rights: &Rights,
+    subject: &str,
+) -> Result<(), ApiError> {
+    let now = change.now();
+    for (role, tenant) in assignment_store::roles_of(change.conn(), subject, now).await? {
+        rights.cover_in(tenant.as_ref(), [&role])?;
+    }
+    Ok(())
 }
 
 async fn demand_role(
@@ -189,6 +203,14 @@ async fn demand_role(
 }
 
 fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
+    let reason = validity.reason.as_deref().unwrap_or_default();
+    if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
+        return Err(ApiError::Invalid(FieldError::body(
+            "reason",
+            "value_error",
+            format!("reason is at most {MAX_REASON} characters, none of them a control character"),
+        )));
+    }
     if validity.expires_at.is_some_and(|end| end <= now) {
         return Err(ApiError::Invalid(FieldError::body(
             "expires_at",
@@ -208,16 +230,16 @@ fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn is_same(before: &Assignment, after: &Assignment) -> bool {
+fn is_same(before: &RoleAssignment, after: &RoleAssignment) -> bool {
     before.valid_from == after.valid_from
         && before.expires_at == after.expires_at
         && before.reason == after.reason
 }
 
 /// Whether the same session would get less than before: it ends earlier, or begins later than now.
-fn is_loss(before: &Assignment, after: &Assignment, now: Timestamp) -> bool {
-    let end = |given: &Assignment| given.expires_at.unwrap_or(Timestamp::MAX);
-    let start = |given: &Assignment| {
+fn is_loss(before: &RoleAssignment, after: &RoleAssignment, now: Timestamp) -> bool {
+    let end = |given: &RoleAssignment| given.expires_at.unwrap_or(Timestamp::MAX);
+    let start = |given: &RoleAssignment| {
         given
             .valid_from
             .unwrap_or(Timestamp::from_micros(i64::MIN))
@@ -257,10 +279,10 @@ mod tests {
     use super::*;
     use crate::accounts::service as users;
 
-    fn given(valid_from: Option<i64>, expires_at: Option<i64>) -> Assignment {
-        Assignment {
+    fn given(valid_from: Option<i64>, expires_at: Option<i64>) -> RoleAssignment {
+        RoleAssignment {
             role: "editor".parse().unwrap(),
-            tenant: String::new(),
+            tenant: None,
             valid_from: valid_from.map(Timestamp::from_seconds),
             expires_at: expires_at.map(Timestamp::from_seconds),
             reason: None,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rolecall_core::Timestamp;
+use rolecall_core::{TenantName, Timestamp};
 
 use crate::store::{Change, Conn, StoreError, on, queries};
 
@@ -32,6 +32,7 @@ pub(crate) struct NewSession<'a> {
     pub(crate) scope: Option<&'a str>,
     pub(crate) granted: Option<&'a str>,
     pub(crate) audience: &'a str,
+    pub(crate) tenant: Option<&'a str>,
     pub(crate) address: &'a str,
     /// Without a salt it has no refresh token.
     pub(crate) salt: Option<&'a str>,
@@ -48,7 +49,8 @@ pub(crate) struct Session {
     pub(crate) scope: Option<String>,
     pub(crate) granted: Option<String>,
     pub(crate) audience: Option<String>,
-    pub(crate) tenant: Option<String>,
+    /// The tenant that was asked for; whether it may still be is asked anew for each token.
+    pub(crate) tenant: Option<TenantName>,
     pub(crate) salt: Option<String>,
     pub(crate) generation: i64,
     pub(crate) rotated_at: Timestamp,
@@ -77,7 +79,7 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
         .bind(session.scope)
         .bind(session.granted)
         .bind(session.audience)
-        .bind(None::<&str>)
+        .bind(session.tenant)
         .bind(session.address)
         .bind(session.salt)
         .bind(session.opened_at.micros())
@@ -105,17 +107,18 @@ type Row = (
     String,
 );
 
-fn session(row: Row) -> Session {
+fn session(row: Row) -> Result<Session, StoreError> {
     let (id, subject_id, client_id, scope, granted, audience, tenant, salt, ..) = row;
     let (.., generation, rotated_at, created_at, last_used_at, expires_at, era) = row;
-    Session {
+    let tenant = tenant.map(|tenant| tenant.parse()).transpose();
+    Ok(Session {
         id,
         subject_id,
         client_id,
         scope,
         granted,
         audience,
-        tenant,
+        tenant: tenant.map_err(StoreError::inconsistent)?,
         salt,
         generation,
         rotated_at: Timestamp::from_micros(rotated_at),
@@ -123,7 +126,7 @@ fn session(row: Row) -> Session {
         last_used_at: Timestamp::from_micros(last_used_at),
         expires_at: Timestamp::from_micros(expires_at),
         era,
-    }
+    })
 }
 
 /// A session, with the era of the database.
@@ -132,7 +135,7 @@ pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Session>, S
         .bind(id)
         .fetch_optional(c)
         .await)?;
-    Ok(row.map(session))
+    row.map(session).transpose()
 }
 
 /// Makes the successor of `generation` the one that counts; false if that is no longer the newest. Holds the

@@ -29,7 +29,7 @@ async fn the_account_shows_no_secret(app: TestApp) {
         me.is(200).json,
         json!({
             "id": id, "username": "alice", "email": null, "status": "active",
-            "roles": ["user"], "permissions": [],
+            "roles": ["user"], "permissions": [], "tenant": null,
             "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })
     );

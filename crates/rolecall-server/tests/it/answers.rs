@@ -351,7 +351,17 @@ async fn x053_an_unknown_or_wrong_parameter_is_named(app: TestApp) {
     }
     let path = "/api/audit?kind=everything";
     app.get(path, token).await.invalid(&["query", "kind"]);
-    let path = format!("/api/users/{admin}/roles/user?tenant=acme");
+    // an empty tenant is none, and none would be global
+    for tenant in [
+        "", "=", "=ACME", "=acme/..", "=..", "=%00", "=a%20b", "=acme%0a",
+    ] {
+        let path = format!("/api/users/{admin}/roles/user?tenant{tenant}");
+        app.put(&path, token).await.invalid(&["query", "tenant"]);
+        app.delete(&path, token).await.invalid(&["query", "tenant"]);
+        let path = format!("/api/users/{admin}/roles?tenant{tenant}");
+        app.get(path, token).await.invalid(&["query", "tenant"]);
+    }
+    let path = format!("/api/users/{admin}/roles/user?tenant=acme&tenant=other");
     app.put(path, token).await.invalid(&["query", "tenant"]);
 }
 

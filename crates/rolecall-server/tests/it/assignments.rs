@@ -35,7 +35,7 @@ async fn assigning_is_idempotent_and_replaces_the_validity(app: TestApp) {
     assert_eq!(
         list.is(200).json,
         json!({ "next_cursor": null, "items": [{
-            "role": "editor", "tenant": null, "valid_from": "2030-01-01T00:00:00Z",
+            "id": path, "role": "editor", "tenant": null, "valid_from": "2030-01-01T00:00:00Z",
             "expires_at": "2030-02-01T00:00:00Z", "reason": "a project",
             "assigned_by": format!("user:{id}"), "assigned_at": "2030-01-01T00:00:00Z",
         }] })

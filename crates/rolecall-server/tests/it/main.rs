@@ -38,6 +38,7 @@ mod revocation;
 mod roles;
 mod sessions;
 mod support;
+mod tenants;
 mod throttle;
 mod token;
 mod token_claims;

@@ -24,7 +24,6 @@ on_both![
     a_password_that_must_change_gives_no_token,
     o032_a_scope_beyond_the_subject_is_refused_and_opens_no_session,
     x054_o034_a_malformed_scope_is_refused,
-    a_tenant_is_refused_until_there_are_some,
     x028_a_password_is_never_cut_or_trimmed_or_folded,
 ];
 
@@ -461,12 +460,6 @@ async fn x054_o034_a_malformed_scope_is_refused(app: TestApp) {
         let answer = app.try_login_for("admin", bad).await;
         answer.oauth(400, "invalid_scope");
     }
-}
-
-async fn a_tenant_is_refused_until_there_are_some(app: TestApp) {
-    let answer = send_form(&app, format!("{GOOD}&tenant=acme")).await;
-    answer.oauth(400, "invalid_scope");
-    assert_eq!(app.db.count("sessions").await, 0);
 }
 
 async fn x028_a_password_is_never_cut_or_trimmed_or_folded(app: TestApp) {

@@ -60,6 +60,7 @@ async fn token(app: &App) -> String {
         asker: &crate::oauth::client_auth::Asker::FirstParty,
         ceiling: None,
         scope: None,
+        tenant: None,
         audience: ISSUER,
         address: "192.0.2.1",
     };

@@ -13,7 +13,9 @@ use axum::{Json, Router, body::Body, extract::ConnectInfo};
 use base64::Engine as _;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::BodyExt as _;
-use rolecall::{Clock as _, GuardedRouter, ManualClock, Require, Timestamp, routing::get};
+use rolecall::{
+    Clock as _, ForTenant, GuardedRouter, ManualClock, Require, Timestamp, routing::get,
+};
 use rolecall_server::{Embedded, EmbeddedBuilder, Registration, passwords::Parameters};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -63,6 +65,10 @@ async fn read_items(caller: Require<may::ReadItems>) -> Json<Value> {
 
 async fn edit(_: Require<role::Editor>) {}
 
+async fn read_items_of(caller: ForTenant<may::ReadItems>) -> Json<Value> {
+    Json(json!({ "reader": caller.username(), "tenant": caller.tenant() }))
+}
+
 async fn administrate(_: Require<role::Admin>) {}
 
 /// One process with the application: its guard, its routes, rolecall's routes.
@@ -77,6 +83,7 @@ impl Node {
         let router = GuardedRouter::new(embedded.guard())
             .route("/items/", get(read_items))
             .route("/edit", get(edit))
+            .route("/t/{tenant}/items/", get(read_items_of))
             .route("/admin-only", get(administrate))
             .merge(embedded.routes().unwrap())
             .into_axum();
