@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use rolecall_core::RoleAssignment;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
@@ -126,6 +127,14 @@ fn names(roles: &[rolecall_core::RoleName]) -> String {
         .join(", ")
 }
 
+/// A user as the API shows it, with what is found under `/roles` there.
+#[derive(Serialize)]
+struct UserWithAssignments {
+    #[serde(flatten)]
+    user: UserView,
+    assignments: Vec<AssignmentView>,
+}
+
 async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let id = context.user_id(name).await?;
     let user = service::get(&context.app, &id).await?;
@@ -138,9 +147,10 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     if context.json {
         let views = assigned.into_iter();
         let views: Vec<_> = views.map(|one| AssignmentView::new(whose, one)).collect();
-        let mut shown = json!(UserView::from(user));
-        shown["assignments"] = json!(views);
-        return print_json(&shown);
+        return print_json(&json!(UserWithAssignments {
+            user: user.into(),
+            assignments: views,
+        }));
     }
     let facts = [
         ("user", user.username),

@@ -801,9 +801,9 @@ mod tests {
                             carry(format!("role:{}", ROLES[role]), *left);
                         }
                     }
-                    for permission in 0..PERMISSIONS.len() {
+                    for (permission, name) in PERMISSIONS.iter().enumerate() {
                         if rules.gives(active, permission) && counts(permission, *in_tenant) {
-                            carry(PERMISSIONS[permission].to_owned(), *left);
+                            carry((*name).to_owned(), *left);
                         }
                     }
                 }
