@@ -237,6 +237,10 @@ impl ApiError {
                 .with("roles", json!(excess.roles))
                 .with("permissions", json!(excess.permissions))
                 .with("path", json!(excess.path)),
+            Self::Lacks(Some(permission)) => problem
+                .with("rule", json!(permission))
+                .with("roles", json!([]))
+                .with("path", json!([])),
             Self::OtherTenant(permission) => problem
                 .with("rule", json!("other_tenant"))
                 .with("roles", json!([]))
