@@ -845,6 +845,14 @@ async fn without_a_token_for_it_a_tenant_is_not_administered(app: TestApp) {
             .await
             .forbidden("rolecall.assignments:read");
     }
+    // nor with a token for another that they administer as well
+    app.assign_in(&lead, "lead", "other").await;
+    let other = app.log_in_to("lead", "other").await.access;
+    let refused = app.unchanged(app.put(&here, &other)).await;
+    refused.forbidden("rolecall.assignments:write");
+    let there = format!("/api/users/{bob}/roles/reader?tenant=other");
+    app.put(&there, &other).await.done();
+    app.delete(&there, &other).await.done();
     // a token of before the loss is not enough, on a node that has not heard of it either
     let token = app.log_in_to("lead", "acme").await.access;
     let other = app.second_node().await;
@@ -1034,6 +1042,12 @@ async fn a_token_too_long_for_its_scope_gives_a_tenants_guard_nothing_of_rolecal
     app.get(format_args!("/api/users/{alice}/roles"), &token)
         .await
         .forbidden("rolecall.assignments:read");
+    let role = json!({ "roles": ["rolecall.resource-server"] });
+    let client = app.client("gate", role).await;
+    let ask = app.form_as(&client, "/introspect", &[("token", &token)]);
+    let told = ask.send().await.is(200).text("scope");
+    assert_eq!(told.split(' ').count(), 150);
+    assert!(!told.contains("rolecall."), "{told}");
     // the same held globally is derived for a token without a tenant, and asked for by name with one
     app.assign(&alice, "wide").await;
     app.get("/api/users", &app.login("alice").await)
