@@ -6,8 +6,11 @@
 
 mod assignment;
 mod authority;
+pub mod builtin;
 mod claims;
 mod decision;
+#[cfg(feature = "document")]
+pub mod document;
 mod floors;
 mod names;
 mod policy;

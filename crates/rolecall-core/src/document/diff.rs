@@ -1,0 +1,276 @@
+use serde::Serialize;
+
+use super::{Document, RoleEntry};
+use crate::{Permission, PermissionPattern, RoleName, builtin};
+
+/// One difference between two documents, named as the audit log names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action")]
+pub enum Change {
+    /// A permission is made.
+    #[serde(rename = "permission.created")]
+    PermissionCreated {
+        /// Which.
+        permission: Permission,
+        /// What it is for.
+        description: String,
+    },
+    /// A permission gets another description.
+    #[serde(rename = "permission.updated")]
+    PermissionDescribed {
+        /// Which.
+        permission: Permission,
+        /// What it is for.
+        description: String,
+    },
+    /// A role is made.
+    #[serde(rename = "role.created")]
+    RoleCreated {
+        /// Which.
+        role: RoleName,
+        /// What it is for.
+        description: String,
+    },
+    /// A role gets another description.
+    #[serde(rename = "role.updated")]
+    RoleDescribed {
+        /// Which.
+        role: RoleName,
+        /// What it is for.
+        description: String,
+    },
+    /// A role does not inherit another any more.
+    #[serde(rename = "junior.removed")]
+    JuniorRemoved {
+        /// The senior.
+        role: RoleName,
+        /// Whom it inherited.
+        junior: RoleName,
+    },
+    /// A role does not hold a permission or wildcard itself any more.
+    #[serde(rename = "permission.revoked")]
+    PermissionRevoked {
+        /// Who held it.
+        role: RoleName,
+        /// What it held.
+        permission: PermissionPattern,
+    },
+    /// A role, with all that it held and inherited, is gone.
+    #[serde(rename = "role.deleted")]
+    RoleDeleted {
+        /// Which.
+        role: RoleName,
+    },
+    /// A permission is gone.
+    #[serde(rename = "permission.deleted")]
+    PermissionDeleted {
+        /// Which.
+        permission: Permission,
+    },
+    /// A role holds a permission or wildcard.
+    #[serde(rename = "permission.granted")]
+    PermissionGranted {
+        /// Who holds it.
+        role: RoleName,
+        /// What it holds.
+        permission: PermissionPattern,
+    },
+    /// A role inherits another.
+    #[serde(rename = "junior.added")]
+    JuniorAdded {
+        /// The senior.
+        role: RoleName,
+        /// Whom it inherits.
+        junior: RoleName,
+    },
+    /// A constraint is new or another one.
+    #[serde(rename = "constraint.replaced")]
+    ConstraintReplaced {
+        /// Its name.
+        constraint: String,
+    },
+    /// A constraint is gone.
+    #[serde(rename = "constraint.deleted")]
+    ConstraintDeleted {
+        /// Its name.
+        constraint: String,
+    },
+    /// The tests are others.
+    #[serde(rename = "tests.replaced")]
+    TestsReplaced {
+        /// How many there are now.
+        tests: usize,
+    },
+}
+
+impl Change {
+    /// The role that is changed, if it is one.
+    #[must_use]
+    pub fn role(&self) -> Option<&RoleName> {
+        match self {
+            Self::RoleCreated { role, .. }
+            | Self::RoleDescribed { role, .. }
+            | Self::RoleDeleted { role }
+            | Self::PermissionGranted { role, .. }
+            | Self::PermissionRevoked { role, .. }
+            | Self::JuniorAdded { role, .. }
+            | Self::JuniorRemoved { role, .. } => Some(role),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PermissionCreated { permission, .. } => write!(f, "+ permission {permission}"),
+            Self::PermissionDescribed { permission, .. } => {
+                write!(f, "~ permission {permission}: description")
+            }
+            Self::PermissionDeleted { permission } => write!(f, "- permission {permission}"),
+            Self::RoleCreated { role, .. } => write!(f, "+ role {role}"),
+            Self::RoleDescribed { role, .. } => write!(f, "~ role {role}: description"),
+            Self::RoleDeleted { role } => write!(f, "- role {role}"),
+            Self::PermissionGranted { role, permission } => {
+                write!(f, "+ role {role} holds {permission}")
+            }
+            Self::PermissionRevoked { role, permission } => {
+                write!(f, "- role {role} holds {permission}")
+            }
+            Self::JuniorAdded { role, junior } => write!(f, "+ role {role} inherits {junior}"),
+            Self::JuniorRemoved { role, junior } => write!(f, "- role {role} inherits {junior}"),
+            Self::ConstraintReplaced { constraint } => write!(f, "~ constraint {constraint}"),
+            Self::ConstraintDeleted { constraint } => write!(f, "- constraint {constraint}"),
+            Self::TestsReplaced { tests } => write!(f, "~ tests: {tests} of them"),
+        }
+    }
+}
+
+/// What makes `new` out of `old`, in an order in which it can be done: what is named exists, and nothing is
+/// in the way of what goes.
+///
+/// The role `user` cannot go: where `new` has none, it is emptied. What a deleted role held and inherited
+/// goes with it and is not named.
+#[must_use]
+pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (permission, description) in &new.permissions {
+        let (permission, description) = (permission.clone(), description.clone());
+        match old.permissions.get(&permission) {
+            None => changes.push(Change::PermissionCreated {
+                permission,
+                description,
+            }),
+            Some(before) if *before != description => {
+                changes.push(Change::PermissionDescribed {
+                    permission,
+                    description,
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    let mut added = Vec::new();
+    let empty = RoleEntry::default();
+    for (role, entry) in &new.roles {
+        let before = old.roles.get(role);
+        let description = entry.description.clone();
+        match before {
+            None if !builtin::is_builtin(role) => changes.push(Change::RoleCreated {
+                role: role.clone(),
+                description,
+            }),
+            before if before.unwrap_or(&empty).description != description => {
+                changes.push(Change::RoleDescribed {
+                    role: role.clone(),
+                    description,
+                });
+            }
+            _ => {}
+        }
+        relations(
+            role,
+            before.unwrap_or(&empty),
+            entry,
+            &mut changes,
+            &mut added,
+        );
+    }
+    let gone = old
+        .roles
+        .iter()
+        .filter(|(role, _)| !new.roles.contains_key(*role));
+    for (role, entry) in gone.clone().filter(|(role, _)| builtin::is_builtin(role)) {
+        relations(role, entry, &empty, &mut changes, &mut added);
+    }
+    for (role, _) in gone.filter(|(role, _)| !builtin::is_builtin(role)) {
+        changes.push(Change::RoleDeleted { role: role.clone() });
+    }
+    for permission in old.permissions.keys() {
+        if !new.permissions.contains_key(permission) {
+            changes.push(Change::PermissionDeleted {
+                permission: permission.clone(),
+            });
+        }
+    }
+    changes.append(&mut added);
+    constraints_and_tests(old, new, &mut changes);
+    changes
+}
+
+/// What a role holds and inherits: what goes, and what comes after all that goes.
+fn relations(
+    role: &RoleName,
+    old: &RoleEntry,
+    new: &RoleEntry,
+    gone: &mut Vec<Change>,
+    added: &mut Vec<Change>,
+) {
+    let role = || role.clone();
+    for junior in old.juniors.difference(&new.juniors) {
+        gone.push(Change::JuniorRemoved {
+            role: role(),
+            junior: junior.clone(),
+        });
+    }
+    for permission in old.permissions.difference(&new.permissions) {
+        gone.push(Change::PermissionRevoked {
+            role: role(),
+            permission: permission.clone(),
+        });
+    }
+    for permission in new.permissions.difference(&old.permissions) {
+        added.push(Change::PermissionGranted {
+            role: role(),
+            permission: permission.clone(),
+        });
+    }
+    for junior in new.juniors.difference(&old.juniors) {
+        added.push(Change::JuniorAdded {
+            role: role(),
+            junior: junior.clone(),
+        });
+    }
+}
+
+fn constraints_and_tests(old: &Document, new: &Document, changes: &mut Vec<Change>) {
+    for (name, constraint) in &new.constraints {
+        if old.constraints.get(name) != Some(constraint) {
+            changes.push(Change::ConstraintReplaced {
+                constraint: name.clone(),
+            });
+        }
+    }
+    for name in old.constraints.keys() {
+        if !new.constraints.contains_key(name) {
+            changes.push(Change::ConstraintDeleted {
+                constraint: name.clone(),
+            });
+        }
+    }
+    if old.tests != new.tests {
+        changes.push(Change::TestsReplaced {
+            tests: new.tests.len(),
+        });
+    }
+}

@@ -1,0 +1,222 @@
+use super::*;
+use proptest::{prelude::*, sample::Index};
+
+fn names(prefix: &'static str) -> impl Strategy<Value = String> {
+    (0usize..6, prop::bool::ANY).prop_map(move |(number, dotted)| {
+        format!("{prefix}{}{number}", if dotted { "." } else { "" })
+    })
+}
+
+/// A role before it is known what there is to hold and to inherit: description, grants (as wildcards?), juniors.
+type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>);
+/// A test likewise: about which role or user, at what time, what they can.
+type TestSketch = (Index, Option<String>, Option<i64>, Vec<Index>);
+
+fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSketch>)> {
+    let index = any::<Index>;
+    let held = prop::collection::vec((index(), any::<bool>()), 0..4);
+    let role = ("[ -~]{0,12}", held, prop::collection::vec(index(), 0..3));
+    let user = prop::option::of("[ -~]{1,8}");
+    let at = prop::option::of(0i64..4_000_000_000);
+    let test = (index(), user, at, prop::collection::vec(index(), 0..3));
+    let roles = prop::collection::btree_map(names("r"), role, 0..7);
+    (roles, prop::collection::vec(test, 0..4))
+}
+
+/// Documents that hold together: edges go from lower to higher names, so there are no cycles.
+fn documents() -> impl Strategy<Value = Document> {
+    let permission = (names("o"), 0usize..3);
+    let permission = permission.prop_map(|(object, operation)| format!("{object}:p{operation}"));
+    let permissions = prop::collection::btree_map(permission, "[ -~äöü\"\\\\]{0,20}", 0..8);
+    (permissions, sketches()).prop_map(|(permissions, (roles, tests))| {
+        let permissions = permissions.into_iter();
+        let mut document = Document {
+            permissions: permissions
+                .map(|(name, text)| (name.parse().unwrap(), text))
+                .collect(),
+            ..Document::default()
+        };
+        let names: Vec<RoleName> = roles.keys().map(|name| name.parse().unwrap()).collect();
+        for (at, sketch) in roles.into_values().enumerate() {
+            let entry = role_of(&document, sketch, &names[at + 1..]);
+            document.roles.insert(names[at].clone(), entry);
+        }
+        let tests = tests
+            .into_iter()
+            .filter_map(|sketch| test_of(&document, sketch, &names));
+        document.tests = tests.collect();
+        document
+    })
+}
+
+fn role_of(document: &Document, sketch: RoleSketch, below: &[RoleName]) -> RoleEntry {
+    let known: Vec<&Permission> = document.permissions.keys().collect();
+    let (description, held, juniors) = sketch;
+    let mut entry = RoleEntry {
+        description,
+        ..RoleEntry::default()
+    };
+    for (index, wild) in held.into_iter().filter(|_| !known.is_empty()) {
+        let permission = *index.get(&known);
+        let wildcard = format!("{}:*", permission.object());
+        let text = if wild {
+            wildcard
+        } else {
+            permission.to_string()
+        };
+        entry.permissions.insert(text.parse().unwrap());
+    }
+    let juniors = juniors.iter().filter(|_| !below.is_empty());
+    entry.juniors = juniors.map(|index| index.get(below).clone()).collect();
+    entry
+}
+
+fn test_of(document: &Document, sketch: TestSketch, names: &[RoleName]) -> Option<Expectation> {
+    let known: Vec<&Permission> = document.permissions.keys().collect();
+    let (index, user, at, can) = sketch;
+    let who = match user {
+        Some(user) => Who::User(user),
+        None if names.is_empty() => return None,
+        None => Who::Role(index.get(names).clone()),
+    };
+    let can = can.iter().filter(|_| !known.is_empty());
+    let can: BTreeSet<Permission> = can.map(|index| (*index.get(&known)).clone()).collect();
+    let at = at.filter(|_| matches!(who, Who::User(_)));
+    Some(Expectation {
+        who,
+        tenant: None,
+        at: at.map(Timestamp::from_seconds),
+        can: can.into_iter().collect(),
+        cannot: Vec::new(),
+    })
+}
+
+/// What one difference means for a document, without any of the order that a database would need.
+#[expect(clippy::too_many_lines, reason = "an arm for each kind of change")]
+fn apply(document: &mut Document, change: &Change) {
+    match change {
+        Change::PermissionCreated {
+            permission,
+            description,
+        } => {
+            assert!(
+                document
+                    .permissions
+                    .insert(permission.clone(), description.clone())
+                    .is_none()
+            );
+        }
+        Change::PermissionDescribed {
+            permission,
+            description,
+        } => {
+            assert!(
+                document
+                    .permissions
+                    .insert(permission.clone(), description.clone())
+                    .is_some()
+            );
+        }
+        Change::PermissionDeleted { permission } => {
+            assert!(document.permissions.remove(permission).is_some());
+        }
+        Change::RoleCreated { role, description } => {
+            let entry = RoleEntry {
+                description: description.clone(),
+                ..RoleEntry::default()
+            };
+            assert!(document.roles.insert(role.clone(), entry).is_none());
+        }
+        Change::RoleDescribed { role, description } => {
+            document
+                .roles
+                .get_mut(role)
+                .unwrap()
+                .description
+                .clone_from(description);
+        }
+        Change::RoleDeleted { role } => {
+            assert!(document.roles.remove(role).is_some());
+            for entry in document.roles.values() {
+                assert!(!entry.juniors.contains(role), "its seniors let it go first");
+            }
+        }
+        Change::PermissionGranted { role, permission } => {
+            assert!(
+                document
+                    .roles
+                    .get_mut(role)
+                    .unwrap()
+                    .permissions
+                    .insert(permission.clone())
+            );
+        }
+        Change::PermissionRevoked { role, permission } => {
+            assert!(
+                document
+                    .roles
+                    .get_mut(role)
+                    .unwrap()
+                    .permissions
+                    .remove(permission)
+            );
+        }
+        Change::JuniorAdded { role, junior } => {
+            assert!(document.roles.contains_key(junior));
+            assert!(
+                document
+                    .roles
+                    .get_mut(role)
+                    .unwrap()
+                    .juniors
+                    .insert(junior.clone())
+            );
+        }
+        Change::JuniorRemoved { role, junior } => {
+            assert!(document.roles.get_mut(role).unwrap().juniors.remove(junior));
+        }
+        Change::ConstraintReplaced { .. }
+        | Change::ConstraintDeleted { .. }
+        | Change::TestsReplaced { .. } => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read_as_the_same(document in documents()) {
+        let text = document.to_toml();
+        let read = Document::parse(&text).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
+        prop_assert_eq!(&read.document, &document);
+        prop_assert_eq!(read.document.to_toml(), text);
+        let json = serde_json::to_string(&document).unwrap();
+        let unchecked: Unchecked = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(Document::check(&unchecked).unwrap().document, document);
+    }
+
+    #[test]
+    fn the_differences_make_the_new_out_of_the_old_at_every_step_a_policy(old in documents(), new in documents()) {
+        prop_assert_eq!(diff(&old, &old), []);
+        let mut document = old.clone();
+        let changes = diff(&old, &new);
+        for change in &changes {
+            apply(&mut document, change);
+            prop_assert!(document.policy().is_ok(), "{} leaves no policy", change);
+        }
+        document.tests.clone_from(&new.tests);
+        prop_assert_eq!(&document, &new);
+        // the effects are those that a look at every role finds
+        let (before, after) = (old.policy().unwrap(), new.policy().unwrap());
+        let mut all: BTreeSet<RoleName> = old.roles.keys().chain(new.roles.keys()).cloned().collect();
+        all.extend(before.roles().map(|(role, _)| role.clone()));
+        let looked: Vec<_> = all.into_iter()
+            .map(|role| (role.clone(), RoleEffect::between(&before, &after, [&role])))
+            .filter(|(_, effect)| !effect.is_nothing())
+            .collect();
+        prop_assert_eq!(effects(&before, &after, &changes), looked);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "[\\[\\]\"=.a-z{}\n 0-9:*]{0,200}") {
+        let _ = Document::parse(&text);
+    }
+}
