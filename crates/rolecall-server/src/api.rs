@@ -22,7 +22,7 @@ use crate::{
     error::{ApiError, FieldError},
     feed, forward_auth, health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
-    keys, oauth, roles, sessions,
+    keys, oauth, policy, roles, sessions,
 };
 
 rolecall::permissions! {
@@ -42,6 +42,8 @@ rolecall::permissions! {
         RotateKeys = "rolecall.keys:rotate",
         ReadFeed = "rolecall.feed:read",
         ReadDecisions = "rolecall.decisions:read",
+        ReadPolicy = "rolecall.policy:read",
+        WritePolicy = "rolecall.policy:write",
     }
 }
 
@@ -75,6 +77,12 @@ impl Api {
                 let methods = match known_parameters(path, operation) {
                     Some(known) => methods.layer(from_fn_with_state(known, refuse_unknown)),
                     None => methods,
+                };
+                // a policy is longer than what other bodies hold
+                let methods = if policy::body::PATHS.contains(&path.as_str()) {
+                    methods.layer(DefaultBodyLimit::max(policy::body::MAX_BYTES))
+                } else {
+                    methods
                 };
                 self.router = self.router.route(path, methods);
             }
@@ -240,6 +248,9 @@ fn mounted(guard: Guard) -> Api {
         roles::permission_handlers::delete_permission,
         decisions::handlers::decide,
         decisions::handlers::explain_refusal,
+        policy::handlers::get_policy,
+        policy::handlers::plan_policy,
+        policy::handlers::replace_policy,
         keys::handlers::list_keys,
         keys::handlers::rotate_keys,
         audit::handlers::list_audit_entries,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use rolecall::{Denial, Problem};
-use rolecall_core::{Excess, Permission, RoleName};
+use rolecall_core::{
+    Excess, Permission, RoleName,
+    document::{DocumentError, DocumentErrors, Step},
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -67,6 +70,14 @@ pub(crate) enum ApiError {
     /// A member is wrong.
     #[error("{}", .0.msg)]
     Invalid(FieldError),
+    /// A policy document has faults.
+    #[error("{}", .0.0.first().map(ToString::to_string).unwrap_or_default())]
+    Document(DocumentErrors),
+    /// The policy is another one than the caller thinks.
+    #[error("the policy is another one by now: read it again and compare")]
+    Stale,
+    #[error("say with `If-Match` which policy is to be replaced: the ETag that it was read with")]
+    NoPrecondition,
     /// A body is not what its content type says.
     #[error("{0}")]
     Malformed(String),
@@ -161,6 +172,9 @@ impl ApiError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Document(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale"),
+            Self::NoPrecondition => (StatusCode::PRECONDITION_REQUIRED, "no_precondition"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
             Self::UnsupportedMediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
@@ -226,6 +240,7 @@ impl ApiError {
                 "errors",
                 json!([{ "loc": field.loc, "msg": field.msg, "type": field.kind }]),
             ),
+            Self::Document(errors) => problem.with("errors", faults(errors)),
             Self::Rule {
                 rule, roles, path, ..
             } => problem
@@ -252,6 +267,27 @@ impl ApiError {
             _ => problem,
         }
     }
+}
+
+/// How many faults of a document are told.
+const MAX_FAULTS: usize = 1000;
+
+/// The faults of a document; where it was a text, each says in which line and column.
+fn faults(errors: &DocumentErrors) -> serde_json::Value {
+    let fault = |error: &DocumentError| {
+        let steps = error.path.iter().map(|step| match step {
+            Step::Member(name) => Place::Member(excerpt(name)),
+            Step::Index(index) => Place::Index(*index),
+        });
+        let loc: Vec<Place> = std::iter::once(Place::from("body")).chain(steps).collect();
+        let mut fault = json!({ "loc": loc, "msg": error.to_string(), "type": error.kind });
+        if let (Some(position), Some(members)) = (error.position, fault.as_object_mut()) {
+            members.insert("line".to_owned(), json!(position.line));
+            members.insert("column".to_owned(), json!(position.column));
+        }
+        fault
+    };
+    errors.0.iter().take(MAX_FAULTS).map(fault).collect()
 }
 
 /// Whether the database could not be reached, as opposed to a fault of ours.

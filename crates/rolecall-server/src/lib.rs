@@ -30,6 +30,7 @@ pub mod logging;
 mod metrics;
 mod oauth;
 pub mod passwords;
+mod policy;
 mod recovery;
 mod roles;
 mod sessions;

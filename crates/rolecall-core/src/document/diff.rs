@@ -16,7 +16,7 @@ pub enum Change {
         description: String,
     },
     /// A permission gets another description.
-    #[serde(rename = "permission.updated")]
+    #[serde(rename = "permission.described")]
     PermissionDescribed {
         /// Which.
         permission: Permission,
@@ -32,7 +32,7 @@ pub enum Change {
         description: String,
     },
     /// A role gets another description.
-    #[serde(rename = "role.updated")]
+    #[serde(rename = "role.described")]
     RoleDescribed {
         /// Which.
         role: RoleName,
@@ -95,12 +95,6 @@ pub enum Change {
         /// Its name.
         constraint: String,
     },
-    /// The tests are others.
-    #[serde(rename = "tests.replaced")]
-    TestsReplaced {
-        /// How many there are now.
-        tests: usize,
-    },
 }
 
 impl Change {
@@ -141,13 +135,12 @@ impl std::fmt::Display for Change {
             Self::JuniorRemoved { role, junior } => write!(f, "- role {role} inherits {junior}"),
             Self::ConstraintReplaced { constraint } => write!(f, "~ constraint {constraint}"),
             Self::ConstraintDeleted { constraint } => write!(f, "- constraint {constraint}"),
-            Self::TestsReplaced { tests } => write!(f, "~ tests: {tests} of them"),
         }
     }
 }
 
 /// What makes `new` out of `old`, in an order in which it can be done: what is named exists, and nothing is
-/// in the way of what goes.
+/// in the way of what goes. Tests are no rules and are not compared.
 ///
 /// The role `user` cannot go: where `new` has none, it is emptied. What a deleted role held and inherited
 /// goes with it and is not named.
@@ -214,7 +207,7 @@ pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
         }
     }
     changes.append(&mut added);
-    constraints_and_tests(old, new, &mut changes);
+    constraints(old, new, &mut changes);
     changes
 }
 
@@ -253,7 +246,7 @@ fn relations(
     }
 }
 
-fn constraints_and_tests(old: &Document, new: &Document, changes: &mut Vec<Change>) {
+fn constraints(old: &Document, new: &Document, changes: &mut Vec<Change>) {
     for (name, constraint) in &new.constraints {
         if old.constraints.get(name) != Some(constraint) {
             changes.push(Change::ConstraintReplaced {
@@ -267,10 +260,5 @@ fn constraints_and_tests(old: &Document, new: &Document, changes: &mut Vec<Chang
                 constraint: name.clone(),
             });
         }
-    }
-    if old.tests != new.tests {
-        changes.push(Change::TestsReplaced {
-            tests: new.tests.len(),
-        });
     }
 }

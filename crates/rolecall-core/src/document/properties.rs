@@ -175,9 +175,7 @@ fn apply(document: &mut Document, change: &Change) {
         Change::JuniorRemoved { role, junior } => {
             assert!(document.roles.get_mut(role).unwrap().juniors.remove(junior));
         }
-        Change::ConstraintReplaced { .. }
-        | Change::ConstraintDeleted { .. }
-        | Change::TestsReplaced { .. } => {}
+        Change::ConstraintReplaced { .. } | Change::ConstraintDeleted { .. } => {}
     }
 }
 

@@ -144,8 +144,17 @@ impl Rights {
         &self,
         roles: impl IntoIterator<Item = &'r RoleName>,
     ) -> Result<(), ApiError> {
+        self.cover_under(&self.policy.1, roles)
+    }
+
+    /// The same by what the roles hold under another policy than the one that is in force.
+    pub(crate) fn cover_under<'r>(
+        &self,
+        policy: &Policy,
+        roles: impl IntoIterator<Item = &'r RoleName>,
+    ) -> Result<(), ApiError> {
         self.authority
-            .covers(&self.policy.1, roles, &self.open)
+            .covers(policy, roles, &self.open)
             .map_err(ApiError::Exceeds)
     }
 

@@ -1,27 +1,13 @@
 use std::path::Path;
 
 use rolecall::{AccessMatrix, Authenticated, routing::get, testing::TestIssuer};
-use rolecall_core::{Policy, PolicyBuilder};
+use rolecall_core::Policy;
 
 use super::*;
-use crate::roles::builtin;
 
 /// The policy of a new database.
 fn policy() -> Policy {
-    let mut rules = PolicyBuilder::default();
-    for (name, _) in builtin::PERMISSIONS {
-        rules.permission(name.parse().unwrap());
-        let admin = builtin::ADMIN.parse().unwrap();
-        rules.grant(admin, name.parse().unwrap());
-    }
-    for name in builtin::RESOURCE_SERVER_PERMISSIONS {
-        let role = builtin::RESOURCE_SERVER.parse().unwrap();
-        rules.grant(role, name.parse().unwrap());
-    }
-    for (name, _) in builtin::ROLES {
-        rules.role(name.parse().unwrap());
-    }
-    rules.build().unwrap()
+    rolecall_core::builtin::rules().build().unwrap()
 }
 
 fn matrix_of(router: &GuardedRouter<App>) -> AccessMatrix {

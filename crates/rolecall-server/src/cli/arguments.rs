@@ -42,6 +42,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RoleCommand,
     },
+    /// The whole policy as one document: permissions, roles, whom they inherit, and what is expected.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Give a role to a user.
     Assign(AssignOptions),
     /// Take a role from a user.
@@ -230,6 +235,49 @@ pub(super) enum RoleCommand {
     Disinherit { name: RoleName, junior: RoleName },
     /// Delete a role.
     Delete { name: RoleName },
+}
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Print the policy that is in force, as TOML or with --json as JSON.
+    Export,
+    /// Show what a document would change, and who would gain or lose what; status 2 if anything.
+    Plan {
+        /// The document; `-` for standard input.
+        file: PathBuf,
+    },
+    /// Put a document in force: all of it, or nothing.
+    Apply {
+        /// The document; `-` for standard input.
+        file: PathBuf,
+        /// Only if the policy is still the one with this tag.
+        #[arg(long, value_name = "ETAG")]
+        if_match: Option<String>,
+    },
+    /// Ask a document for what it expects itself, its users as the database knows them; status 1 if it fails.
+    Test {
+        /// The document; `-` for standard input.
+        #[arg(default_value = "policy.toml")]
+        file: PathBuf,
+        /// Ask the policy that is in force, not the document's.
+        #[arg(long)]
+        live: bool,
+    },
+    /// Look for what may not be meant; status 2 if there is something.
+    Lint {
+        /// The document, else the policy that is in force; `-` for standard input.
+        file: Option<PathBuf>,
+    },
+    /// Print Rust: a type for each role and permission.
+    Rust {
+        /// The document, else the policy that is in force; `-` for standard input.
+        file: Option<PathBuf>,
+    },
+    /// Print TypeScript: the names, and a `can()` for a user interface.
+    Typescript {
+        /// The document, else the policy that is in force; `-` for standard input.
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]

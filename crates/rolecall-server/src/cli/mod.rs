@@ -14,6 +14,7 @@ mod import;
 mod keys;
 mod output;
 mod pages;
+mod policy;
 mod prompt;
 mod recovery;
 mod roles;
@@ -109,6 +110,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Role { ref command } => roles::run(&Context::open(&arguments).await?, command)
             .await
             .map(done),
+        Command::Policy { ref command } => policy::run(&arguments, command).await,
         Command::Assign(ref options) => {
             assignments::assign(&Context::open(&arguments).await?, options)
                 .await

@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 
 use super::client_address::ClientAddress;
 use super::cors::{CorsOrigins, cors};
-use crate::{forward_auth, ids::random_token};
+use crate::{forward_auth, ids::random_token, policy};
 
 /// The largest body of a request.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -213,6 +213,11 @@ async fn limit_and_describe(State(max): State<usize>, request: Request, next: Ne
 }
 
 async fn limit(max: usize, request: Request, next: Next) -> Response {
+    // a policy is longer than what other bodies hold
+    let max = match request.uri().path() {
+        path if policy::body::PATHS.contains(&path) => max.max(policy::body::MAX_BYTES),
+        _ => max,
+    };
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)

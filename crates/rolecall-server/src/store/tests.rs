@@ -4,8 +4,8 @@ use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, change, head};
 use crate::{
-    accounts, audit, bootstrap, clean_up, clients, decisions, keys, legacy, recovery, roles,
-    sessions,
+    accounts, audit, bootstrap, clean_up, clients, decisions, keys, legacy, policy, recovery,
+    roles, sessions,
 };
 
 #[path = "../../tests/it/support/postgres.rs"]
@@ -39,6 +39,7 @@ const MODULES: &[Module] = &[
     ("keys/store.rs", keys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
+    ("policy/store.rs", policy::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/store.rs", roles::store::ALL),

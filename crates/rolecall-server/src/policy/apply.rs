@@ -1,0 +1,196 @@
+//! Putting a document in force: one transaction, by the same rules as the single edits.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::{
+    FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+    document::{Change as Edit, Parsed},
+};
+use serde_json::{Value, json};
+
+use super::{
+    plan::{Difference, compare, demand_rules},
+    service, store as own,
+};
+use crate::{
+    accounts::authority::{Caller, Rights},
+    app::App,
+    error::ApiError,
+    roles::store,
+    store::Change,
+};
+
+const WRITE: &str = "rolecall.policy:write";
+
+/// On what policy a document is to be put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// Whatever is there.
+    Any,
+    /// One with one of these tags.
+    Tags(Vec<String>),
+}
+
+/// What was done.
+pub(crate) struct Applied {
+    pub(crate) changes: Vec<Edit>,
+    /// The tag of the policy that is in force now.
+    pub(crate) tag: String,
+}
+
+/// Puts `parsed` in the place of the policy.
+///
+/// # Errors
+///
+/// Nothing was changed then: the policy is another one than `if_match` says, a rule stands against a change,
+/// or the caller does not hold what a role holds that is changed, before or after.
+pub(crate) async fn apply(
+    app: &App,
+    caller: Caller<'_>,
+    parsed: &Parsed,
+    if_match: &IfMatch,
+) -> Result<Applied, ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let policy = &rights.policy.1;
+        let current = service::document_of(policy, change.conn()).await?;
+        if let IfMatch::Tags(tags) = if_match
+            && !tags.contains(&service::tag_of(&current))
+        {
+            return Err(ApiError::Stale);
+        }
+        let difference = compare(policy, &current, parsed)?;
+        demand_rules(app, &difference.changes)?;
+        demand_authority(&rights, &difference)?;
+        for edit in &difference.changes {
+            write(change, edit).await?;
+            raise_floors(change, policy, edit);
+            change.tell(told(edit));
+            if !is_description(edit) {
+                change.policy_changed();
+            }
+        }
+        Ok(Applied {
+            tag: service::tag_of(&difference.wanted),
+            changes: difference.changes,
+        })
+    })
+    .await
+}
+
+/// The delegation limit: who changes a role must hold what it held before, and what it holds afterwards.
+fn demand_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiError> {
+    let policy = &rights.policy.1;
+    let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
+    let mut made = PolicyBuilder::from(&**policy);
+    for edit in &difference.changes {
+        match edit {
+            // as long as a role is empty it gives nothing, by its name neither
+            Edit::RoleCreated { role, .. } => {
+                made.role(role.clone());
+            }
+            Edit::PermissionDeleted { permission }
+            | Edit::PermissionDescribed { permission, .. } => {
+                let pattern = PermissionPattern::from(permission.clone());
+                let covers = rights.authority.covers_pattern(&pattern);
+                covers.map_err(ApiError::Exceeds)?;
+            }
+            Edit::PermissionGranted { role, .. } => {
+                before.insert(role);
+                after.insert(role);
+            }
+            Edit::JuniorAdded { role, junior } => {
+                before.extend([role, junior]);
+                after.insert(role);
+            }
+            other => before.extend(other.role()),
+        }
+    }
+    let made = made.build().map_err(ApiError::internal)?;
+    rights.cover_under(&made, before)?;
+    rights.cover_under(&difference.policy, after)
+}
+
+async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
+    match edit {
+        Edit::PermissionCreated {
+            permission,
+            description,
+        } => {
+            store::insert_permission(change, permission, description).await?;
+        }
+        Edit::PermissionDescribed {
+            permission,
+            description,
+        } => {
+            own::update_permission(change, permission, description).await?;
+        }
+        Edit::PermissionDeleted { permission } => {
+            store::delete_permission(change, permission).await?;
+        }
+        Edit::RoleCreated { role, description } => {
+            store::insert_role(change, role, description).await?;
+        }
+        Edit::RoleDescribed { role, description } => {
+            store::update_role(change, role, description).await?;
+        }
+        Edit::RoleDeleted { role } => {
+            store::delete_role(change, role).await?;
+        }
+        Edit::PermissionGranted { role, permission } => {
+            store::insert_grant(change, role, permission).await?;
+        }
+        Edit::PermissionRevoked { role, permission } => {
+            store::delete_grant(change, role, permission).await?;
+        }
+        Edit::JuniorAdded { role, junior } => {
+            store::insert_junior(change, role, junior).await?;
+        }
+        Edit::JuniorRemoved { role, junior } => {
+            store::delete_junior(change, role, junior).await?;
+        }
+        // `compare` lets none pass
+        Edit::ConstraintReplaced { .. } | Edit::ConstraintDeleted { .. } => {}
+    }
+    Ok(())
+}
+
+/// What is lost, as the single edits say it. `policy` is the one before all changes: what was below a role
+/// then is all that a token can have from it.
+fn raise_floors(change: &mut Change<'_>, policy: &Policy, edit: &Edit) {
+    let mut raise = |role: &RoleName| change.raise_floor(FloorKind::Role, role.as_str());
+    match edit {
+        Edit::PermissionRevoked { role, .. } => raise(role),
+        // the roles below it too: a token may carry one of them alone, activated by way of this role
+        Edit::RoleDeleted { role } => policy.closure([role]).iter().for_each(raise),
+        Edit::JuniorRemoved { role, junior } => {
+            raise(role);
+            policy.closure([junior]).iter().for_each(raise);
+        }
+        // it may be held through a wildcard: those roles lose it
+        Edit::PermissionDeleted { permission } => {
+            let held = |held: &PermissionPattern| held.matches(permission);
+            let holders = policy
+                .roles()
+                .filter(|(_, rules)| rules.permissions.iter().any(held));
+            holders.for_each(|(role, _)| raise(role));
+        }
+        _ => {}
+    }
+}
+
+fn is_description(edit: &Edit) -> bool {
+    matches!(
+        edit,
+        Edit::RoleDescribed { .. } | Edit::PermissionDescribed { .. }
+    )
+}
+
+/// The change as the audit log has it: without descriptions, which are for people.
+fn told(edit: &Edit) -> Value {
+    let mut told = json!(edit);
+    if let Some(members) = told.as_object_mut() {
+        members.remove("description");
+    }
+    told
+}

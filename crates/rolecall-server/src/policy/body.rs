@@ -1,0 +1,109 @@
+//! A document as the body of a request: TOML or JSON.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+};
+use http::{HeaderMap, StatusCode, header};
+use rolecall_core::document::{Document, Parsed, Unchecked};
+
+use crate::{
+    error::ApiError,
+    extract::{is_json, parse_json},
+};
+
+/// The media type of TOML (RFC 9618 registers none other).
+pub(super) const TOML: &str = "application/toml";
+
+/// The largest document that is taken, in bytes.
+pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// The paths whose bodies are documents.
+pub(crate) const PATHS: &[&str] = &["/api/policy", "/api/policy/plan"];
+
+/// A document without faults.
+pub(crate) struct PolicyBody(pub(crate) Parsed);
+
+impl<S: Send + Sync> FromRequest<S> for PolicyBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let media_type = request.headers().get(header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok());
+        let media_type = media_type.unwrap_or_default().to_owned();
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+            _ => ApiError::Malformed("the body could not be read".to_owned()),
+        })?;
+        let parsed = if is_toml(&media_type) {
+            let text = std::str::from_utf8(&body)
+                .map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
+            Document::parse(text)
+        } else if is_json(&media_type) {
+            Document::check(&parse_json::<Unchecked>(&body)?)
+        } else {
+            return Err(ApiError::UnsupportedMediaType(
+                "the body must be application/toml or application/json",
+            ));
+        };
+        parsed.map(Self).map_err(ApiError::Document)
+    }
+}
+
+fn essence(media_type: &str) -> String {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+fn is_toml(media_type: &str) -> bool {
+    essence(media_type) == TOML
+}
+
+/// Whether the client would rather have TOML than JSON: it names it, and JSON not before it.
+pub(super) fn wants_toml(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let ranges = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let (mut toml, mut json) = (0.0, 0.0);
+    for range in ranges {
+        let quality = quality(range);
+        match essence(range).as_str() {
+            TOML => toml = quality,
+            "application/json" => json = quality,
+            _ => {}
+        }
+    }
+    toml > 0.0 && toml >= json
+}
+
+fn quality(range: &str) -> f32 {
+    let mut parameters = range.split(';').skip(1);
+    let quality = parameters.find_map(|one| one.trim().strip_prefix("q="));
+    quality.map_or(1.0, |text| text.parse().unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn toml_is_given_to_who_asks_for_it() {
+        for (accept, expected) in [
+            ("", false),
+            ("*/*", false),
+            ("application/json", false),
+            ("application/toml", true),
+            ("Application/TOML; q=0.5", true),
+            ("application/json, application/toml", true),
+            ("application/json, application/toml;q=0.9", false),
+            ("application/toml;q=0", false),
+            ("application/toml;q=x", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            assert_eq!(wants_toml(&headers), expected, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The policy as one document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, header};
+use rolecall::Require;
+use rolecall_core::{
+    Permission, RoleName,
+    document::{Change, RoleEffect},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    apply::{self, IfMatch},
+    body::{self, PolicyBody},
+    plan::{self, Affected, Plan},
+    service,
+};
+use crate::{
+    accounts::authority::Caller, api::may, app::App, document::ProblemDocument, error::ApiError,
+};
+
+/// How many changes, roles and subjects a plan names; the counts are of all.
+const SHOWN: usize = 200;
+
+/// The policy: the rules of an application, never who holds what.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Policy)]
+#[expect(
+    dead_code,
+    reason = "says in the document what the body is; the core reads it"
+)]
+pub(crate) struct PolicyDocument {
+    /// What can be permitted, and what each permission is for.
+    #[serde(default)]
+    permissions: BTreeMap<String, String>,
+    #[serde(default)]
+    roles: BTreeMap<String, PolicyRole>,
+    /// Not kept yet: refused.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    constraints: Value,
+    /// What is expected; checked for its form and not kept.
+    #[serde(default)]
+    tests: Vec<PolicyTest>,
+}
+
+/// A role of a policy.
+#[derive(Deserialize, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "says in the document what the body is; the core reads it"
+)]
+pub(crate) struct PolicyRole {
+    #[serde(default)]
+    description: String,
+    /// Permissions, and wildcards such as `items:*`.
+    #[serde(default)]
+    permissions: Vec<String>,
+    #[serde(default)]
+    juniors: Vec<String>,
+}
+
+/// An expectation: about one role or one user.
+#[derive(Deserialize, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "says in the document what the body is; the core reads it"
+)]
+pub(crate) struct PolicyTest {
+    role: Option<String>,
+    user: Option<String>,
+    tenant: Option<String>,
+    #[schema(format = DateTime)]
+    at: Option<String>,
+    #[serde(default)]
+    can: Vec<String>,
+    #[serde(default)]
+    cannot: Vec<String>,
+}
+
+/// What somebody or a role gains and loses.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Effect {
+    #[schema(value_type = Vec<String>)]
+    gains: BTreeSet<Permission>,
+    #[schema(value_type = Vec<String>)]
+    loses: BTreeSet<Permission>,
+    #[schema(value_type = Vec<String>)]
+    gains_roles: BTreeSet<RoleName>,
+    #[schema(value_type = Vec<String>)]
+    loses_roles: BTreeSet<RoleName>,
+}
+
+impl From<&RoleEffect> for Effect {
+    fn from(effect: &RoleEffect) -> Self {
+        Self {
+            gains: effect.gains.clone(),
+            loses: effect.loses.clone(),
+            gains_roles: effect.gains_roles.clone(),
+            loses_roles: effect.loses_roles.clone(),
+        }
+    }
+}
+
+/// What changes for a role, with all that it inherits.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RoleChange {
+    #[schema(value_type = String)]
+    role: RoleName,
+    #[serde(flatten)]
+    effect: Effect,
+}
+
+/// What changes for a user or client.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SubjectChange {
+    id: String,
+    kind: String,
+    name: String,
+    /// null where it is so without a tenant.
+    #[schema(required)]
+    tenant: Option<String>,
+    #[serde(flatten)]
+    effect: Effect,
+}
+
+/// How many there are, whatever the lists show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Counts {
+    pub(crate) changes: usize,
+    pub(crate) roles: usize,
+    pub(crate) gaining: usize,
+    pub(crate) losing: usize,
+}
+
+/// What a document would change. The lists show the first 200.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PolicyPlan {
+    counts: Counts,
+    #[schema(value_type = Vec<Object>)]
+    changes: Vec<Change>,
+    roles: Vec<RoleChange>,
+    /// null for a caller who may not read users and their roles.
+    #[schema(required)]
+    subjects: Option<Vec<SubjectChange>>,
+}
+
+impl PolicyPlan {
+    pub(crate) fn of(plan: Plan, shown: usize, with_subjects: bool) -> Self {
+        let counts = counts(&plan);
+        let roles = plan
+            .roles
+            .iter()
+            .take(shown)
+            .map(|(role, effect)| RoleChange {
+                role: role.clone(),
+                effect: effect.into(),
+            });
+        let subject = |one: &Affected| SubjectChange {
+            id: one.id.clone(),
+            kind: one.kind.clone(),
+            name: one.name.clone(),
+            tenant: one.tenant.as_ref().map(ToString::to_string),
+            effect: (&*one.effect).into(),
+        };
+        let subjects = plan.subjects.iter().take(shown).map(subject);
+        Self {
+            counts,
+            roles: roles.collect(),
+            subjects: with_subjects.then(|| subjects.collect()),
+            changes: plan.changes.into_iter().take(shown).collect(),
+        }
+    }
+}
+
+/// How many gain and lose something; who does both counts twice.
+pub(crate) fn counts(plan: &Plan) -> Counts {
+    let count = |which: &dyn Fn(&RoleEffect) -> bool| {
+        let ids = plan.subjects.iter().filter(|one| which(&one.effect));
+        ids.map(|one| one.id.as_str())
+            .collect::<BTreeSet<_>>()
+            .len()
+    };
+    Counts {
+        changes: plan.changes.len(),
+        roles: plan.roles.len(),
+        gaining: count(&|effect| !effect.gains.is_empty() || !effect.gains_roles.is_empty()),
+        losing: count(&|effect| !effect.loses.is_empty() || !effect.loses_roles.is_empty()),
+    }
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PolicyChanges {
+    #[schema(value_type = Vec<Object>)]
+    changes: Vec<Change>,
+}
+
+/// The two forms of a document have tags of their own; either will do for `If-Match`.
+fn with_tag(mut response: Response, tag: &str, form: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{tag}.{form}\"")) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response
+}
+
+/// Show the whole policy.
+///
+/// JSON, or TOML with `Accept: application/toml`. What is rolecall's own is not part of it, nor who has which role.
+#[utoipa::path(get, path = "/api/policy", tag = "policy", responses(
+    (status = 200, description = "The policy", content(
+        (PolicyDocument = "application/json"), (String = "application/toml")),
+        headers(("ETag" = String, description = "For `If-Match`"))),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn get_policy(
+    _: Require<may::ReadPolicy>,
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let shown = service::show(&app).await?;
+    let mut response = if body::wants_toml(&headers) {
+        let media_type = [(header::CONTENT_TYPE, body::TOML)];
+        let response = (media_type, shown.document.to_toml()).into_response();
+        with_tag(response, &shown.tag, "toml")
+    } else {
+        with_tag(Json(&shown.document).into_response(), &shown.tag, "json")
+    };
+    let vary = HeaderValue::from_static("accept");
+    response.headers_mut().append(header::VARY, vary);
+    Ok(response)
+}
+
+/// See what a policy would change.
+///
+/// The differences, and who would gain and lose what. Nothing is written. Who that is, is told to whoever may
+/// read users and role assignments.
+#[utoipa::path(post, path = "/api/policy/plan", tag = "policy",
+    request_body(content((PolicyDocument = "application/json"), (String = "application/toml"))), responses(
+    (status = 200, description = "What would change", body = PolicyPlan,
+        headers(("ETag" = String, description = "Of the policy that it was compared with"))),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn plan_policy(
+    caller: Require<may::ReadPolicy>,
+    State(app): State<App>,
+    PolicyBody(parsed): PolicyBody,
+) -> Result<Response, ApiError> {
+    let plan = plan::plan(&app, &parsed).await?;
+    let tag = plan.tag.clone();
+    let may_see = ["rolecall.assignments:read", "rolecall.users:read"];
+    let may_see = may_see.iter().all(|one| caller.has_permission(one));
+    let plan = PolicyPlan::of(plan, SHOWN, may_see);
+    Ok(with_tag(Json(plan).into_response(), &tag, "json"))
+}
+
+/// Put a policy in the place of the one that is there.
+///
+/// One transaction: all of it, or nothing. Needs `If-Match` with the `ETag` that the policy was read with.
+#[utoipa::path(put, path = "/api/policy", tag = "policy",
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the policy that is to be replaced")),
+    request_body(content((PolicyDocument = "application/json"), (String = "application/toml"))), responses(
+    (status = 200, description = "What was changed", body = PolicyChanges,
+        headers(("ETag" = String, description = "Of the policy that is in force now"))),
+    (status = 412, description = "The policy is another one by now", body = ProblemDocument),
+    (status = 428, description = "`If-Match` is missing", body = ProblemDocument),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn replace_policy(
+    caller: Require<may::WritePolicy>,
+    State(app): State<App>,
+    headers: HeaderMap,
+    PolicyBody(parsed): PolicyBody,
+) -> Result<Response, ApiError> {
+    let if_match = if_match(&headers)?;
+    let applied = apply::apply(&app, Caller::Token(&caller), &parsed, &if_match).await?;
+    let changes = PolicyChanges {
+        changes: applied.changes,
+    };
+    Ok(with_tag(
+        Json(changes).into_response(),
+        &applied.tag,
+        "json",
+    ))
+}
+
+fn if_match(headers: &HeaderMap) -> Result<IfMatch, ApiError> {
+    let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
+    if values.peek().is_none() {
+        return Err(ApiError::NoPrecondition);
+    }
+    let listed = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+    let listed: Vec<&str> = listed.map(str::trim).collect();
+    if listed == ["*"] {
+        return Ok(IfMatch::Any);
+    }
+    Ok(IfMatch::Tags(listed.into_iter().filter_map(tag).collect()))
+}
+
+/// What stands in a strong tag of ours, in either form; a weak one matches nothing (RFC 9110 section 13.1.1).
+pub(crate) fn tag(quoted: &str) -> Option<String> {
+    let tag = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    let tag = tag
+        .strip_suffix(".json")
+        .or_else(|| tag.strip_suffix(".toml"));
+    tag.map(str::to_owned)
+}

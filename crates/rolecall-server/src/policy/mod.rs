@@ -1,0 +1,8 @@
+//! The whole policy as one document: shown, compared, and put in force in one transaction.
+
+pub(crate) mod apply;
+pub(crate) mod body;
+pub(crate) mod handlers;
+pub(crate) mod plan;
+pub(crate) mod service;
+pub(crate) mod store;

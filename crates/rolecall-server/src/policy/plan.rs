@@ -1,0 +1,236 @@
+//! What a document would change, and for whom.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use rolecall_core::{
+    Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, RoleRules, Standing, TenantName,
+    Timestamp, builtin,
+    document::{
+        Change, Document, DocumentError, DocumentErrors, Parsed, RoleEffect, affected_roles, diff,
+        effects,
+    },
+};
+
+use super::{service, store};
+use crate::{app::App, error::ApiError};
+
+/// Two policies and what lies between them.
+pub(super) struct Difference {
+    /// As the database would give it back.
+    pub(super) wanted: Document,
+    pub(super) changes: Vec<Change>,
+    /// The policy after the changes.
+    pub(super) policy: Policy,
+}
+
+/// What would change.
+pub(crate) struct Plan {
+    /// The tag of the policy that is in force.
+    pub(crate) tag: String,
+    pub(crate) changes: Vec<Change>,
+    /// For each role, what it gives in the end.
+    pub(crate) roles: Vec<(RoleName, RoleEffect)>,
+    /// Whoever gains or loses something, by name.
+    pub(crate) subjects: Vec<Affected>,
+}
+
+/// A user or client for whom something changes.
+pub(crate) struct Affected {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// Where that is so; `None` for without a tenant, and so in all.
+    pub(crate) tenant: Option<TenantName>,
+    pub(crate) effect: Arc<RoleEffect>,
+}
+
+/// What `parsed` would change now. Nothing is written.
+pub(crate) async fn plan(app: &App, parsed: &Parsed) -> Result<Plan, ApiError> {
+    let mut conn = app.store().read().await?;
+    let (policy, current) = service::read(app, &mut conn).await?;
+    let difference = compare(&policy, &current, parsed)?;
+    demand_rules(app, &difference.changes)?;
+    let changes = difference.changes;
+    let affected = affected_roles(&policy, &difference.policy, &changes);
+    let holders = store::holders_of(&mut conn, &affected).await?;
+    let mut subjects = Vec::new();
+    let mut between = Between {
+        old: &policy,
+        new: &difference.policy,
+        known: BTreeMap::new(),
+    };
+    for holder in holders.into_values() {
+        between.add(holder, app.now(), &mut subjects);
+    }
+    subjects.sort_by(|a, b| (&a.name, &a.id, &a.tenant).cmp(&(&b.name, &b.id, &b.tenant)));
+    Ok(Plan {
+        tag: service::tag_of(&current),
+        roles: effects(&policy, &difference.policy, &changes),
+        changes,
+        subjects,
+    })
+}
+
+/// What lies between the policy that is in force and the one that is wanted.
+pub(super) fn compare(
+    policy: &Policy,
+    current: &Document,
+    parsed: &Parsed,
+) -> Result<Difference, ApiError> {
+    refuse_constraints(parsed)?;
+    let mut wanted = parsed.document.clone();
+    wanted.tests.clear();
+    for (role, entry) in &current.roles {
+        if builtin::is_builtin(role) && !wanted.roles.contains_key(role) {
+            let emptied = wanted.roles.entry(role.clone()).or_default();
+            emptied.description.clone_from(&entry.description);
+        }
+    }
+    let changes = diff(current, &wanted);
+    let policy = after(policy, &wanted, &changes)?;
+    Ok(Difference {
+        wanted,
+        changes,
+        policy,
+    })
+}
+
+/// Constraints are part of the format and not yet of the database.
+fn refuse_constraints(parsed: &Parsed) -> Result<(), ApiError> {
+    let names = parsed.document.constraints.keys();
+    let errors: Vec<DocumentError> = names
+        .map(|name| {
+            let path = vec!["constraints".into(), name.as_str().into()];
+            DocumentError {
+                position: parsed.places.of(&path),
+                path,
+                kind: "not_supported",
+                message: "constraints are not kept yet: take this one out".to_owned(),
+            }
+        })
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::Document(DocumentErrors(errors)))
+    }
+}
+
+/// The policy with the changes made: what is rolecall's own stays as the database has it.
+fn after(policy: &Policy, wanted: &Document, changes: &[Change]) -> Result<Policy, ApiError> {
+    let mut rules = PolicyBuilder::from(policy);
+    for change in changes {
+        match change {
+            Change::PermissionCreated { permission, .. } => {
+                rules.permission(permission.clone());
+            }
+            Change::PermissionDeleted { permission } => {
+                rules.remove_permission(permission);
+            }
+            Change::RoleDeleted { role } => {
+                rules.remove_role(role);
+            }
+            _ => {}
+        }
+        if let Some((role, entry)) = change
+            .role()
+            .and_then(|role| wanted.roles.get_key_value(role))
+        {
+            let held = RoleRules {
+                permissions: entry.permissions.clone(),
+                juniors: entry.juniors.clone(),
+            };
+            rules.set_role(role.clone(), held);
+        }
+    }
+    rules.build().map_err(ApiError::internal)
+}
+
+/// What stands against a change whoever makes it.
+pub(super) fn demand_rules(app: &App, changes: &[Change]) -> Result<(), ApiError> {
+    for change in changes {
+        if let Change::RoleDeleted { role } = change
+            && app.settings().registration_roles.contains(role)
+        {
+            return Err(ApiError::InUse {
+                kind: "role",
+                name: role.to_string(),
+                by: "`registration.roles` names it".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The roles that count: global ones, and those of one tenant.
+type Roles = (BTreeSet<RoleName>, BTreeSet<RoleName>);
+
+/// What changes for whom; people with the same roles are looked at once.
+struct Between<'p> {
+    old: &'p Policy,
+    new: &'p Policy,
+    known: BTreeMap<Roles, Arc<RoleEffect>>,
+}
+
+impl Between<'_> {
+    fn add(&mut self, holder: store::Holder, now: Timestamp, into: &mut Vec<Affected>) {
+        let global = self.effect(&holder.assignments, None, now);
+        let tenants: BTreeSet<&TenantName> = holder
+            .assignments
+            .iter()
+            .filter_map(|given| given.tenant.as_ref())
+            .collect();
+        let mut found = Vec::new();
+        for tenant in tenants {
+            let effect = self.effect(&holder.assignments, Some(tenant), now);
+            if effect != global {
+                found.push((Some(tenant.clone()), effect));
+            }
+        }
+        found.push((None, global));
+        for (tenant, effect) in found.into_iter().filter(|(_, effect)| !effect.is_nothing()) {
+            into.push(Affected {
+                id: holder.id.clone(),
+                kind: holder.kind.clone(),
+                name: holder.name.clone(),
+                tenant,
+                effect,
+            });
+        }
+    }
+
+    fn effect(
+        &mut self,
+        assignments: &[RoleAssignment],
+        tenant: Option<&TenantName>,
+        now: Timestamp,
+    ) -> Arc<RoleEffect> {
+        let counts = |given: &&RoleAssignment| given.standing(tenant, now) == Standing::InForce;
+        let in_force = assignments.iter().filter(counts);
+        let (global, local): (Vec<_>, Vec<_>) = in_force.partition(|given| given.tenant.is_none());
+        let names =
+            |given: Vec<&RoleAssignment>| given.iter().map(|one| one.role.clone()).collect();
+        let roles: Roles = (names(global), names(local));
+        if let Some(known) = self.known.get(&roles) {
+            return Arc::clone(known);
+        }
+        let (old, new) = (given(self.old, &roles), given(self.new, &roles));
+        let effect = Arc::new(RoleEffect::of((&old.0, &old.1), (&new.0, &new.1)));
+        self.known.insert(roles, Arc::clone(&effect));
+        effect
+    }
+}
+
+/// What roles give; those of a tenant give nothing of rolecall's own that is not for a tenant.
+fn given(policy: &Policy, (global, local): &Roles) -> (BTreeSet<Permission>, BTreeSet<RoleName>) {
+    let mut permissions = policy.permissions_of(global);
+    let mut roles = policy.closure(global);
+    let of_tenant = policy.permissions_of(local).into_iter();
+    permissions.extend(of_tenant.filter(rolecall_core::counts_in_tenant));
+    let of_tenant = policy.closure(local).into_iter();
+    roles.extend(of_tenant.filter(|role| !role.is_reserved()));
+    (permissions, roles)
+}
