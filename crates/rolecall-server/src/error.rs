@@ -171,8 +171,7 @@ impl ApiError {
 
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Self::Document(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::Invalid(_) | Self::Document(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale"),
             Self::NoPrecondition => (StatusCode::PRECONDITION_REQUIRED, "no_precondition"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),

@@ -63,7 +63,7 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed) -> Result<Plan, ApiError> {
         known: BTreeMap::new(),
     };
     for holder in holders.into_values() {
-        between.add(holder, app.now(), &mut subjects);
+        between.add(&holder, app.now(), &mut subjects);
     }
     subjects.sort_by(|a, b| (&a.name, &a.id, &a.tenant).cmp(&(&b.name, &b.id, &b.tenant)));
     Ok(Plan {
@@ -176,7 +176,7 @@ struct Between<'p> {
 }
 
 impl Between<'_> {
-    fn add(&mut self, holder: store::Holder, now: Timestamp, into: &mut Vec<Affected>) {
+    fn add(&mut self, holder: &store::Holder, now: Timestamp, into: &mut Vec<Affected>) {
         let global = self.effect(&holder.assignments, None, now);
         let tenants: BTreeSet<&TenantName> = holder
             .assignments

@@ -29,6 +29,8 @@ mod model;
 mod nodes;
 mod outages;
 mod password_rules;
+mod policy;
+mod policy_line;
 mod queries;
 mod races;
 mod refresh;

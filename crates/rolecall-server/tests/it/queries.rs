@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use http::Method;
 use tracing::{Event, Instrument as _, Subscriber, span};
 use tracing_subscriber::{
     Layer,
@@ -18,6 +19,7 @@ use crate::support::{PASSWORD, TestApp, on_both};
 on_both! {
     issuing_a_token_takes_no_more_queries_with_many_roles,
     a_guarded_request_never_asks_the_database,
+    a_document_asks_as_much_as_it_changes_and_no_more_of_a_large_policy,
 }
 
 /// Counts what the database driver reports, for each span of its own: tests run beside each other, and the
@@ -119,4 +121,43 @@ async fn a_guarded_request_never_asks_the_database(app: TestApp) {
     // the counter counts
     let (_, queries) = queries_of(app.get("/api/me", &token)).await;
     assert!(queries > 0);
+}
+
+/// The least queries that it takes to put one more grant and to take it away again.
+async fn least_of_a_document(app: &TestApp, before: &str, after: &str) -> usize {
+    let admin = app.admin().await;
+    let put = async |document: &str| {
+        let ask = app.request(Method::PUT, "/api/policy").token(admin);
+        let ask = ask.header("if-match", "*");
+        ask.raw("application/toml", document.to_owned())
+            .send()
+            .await
+            .is(200);
+    };
+    put(before).await;
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        let (_, queries) = queries_of(async {
+            put(after).await;
+            put(before).await;
+        })
+        .await;
+        least = least.min(queries);
+    }
+    least
+}
+
+async fn a_document_asks_as_much_as_it_changes_and_no_more_of_a_large_policy(app: TestApp) {
+    let small = "[permissions]\n\"a:b\" = \"\"\n[roles.admin]\n";
+    let with = |policy: &str| format!("{policy}[roles.one]\n");
+    let few = least_of_a_document(&app, small, &with(small)).await;
+    let mut large = small.to_owned();
+    for number in 0..500 {
+        large.push_str(&format!("[roles.r{number}]\npermissions = [\"a:b\"]\n"));
+    }
+    let many = least_of_a_document(&app, &large, &with(&large)).await;
+    // the policy is read anew after each change, by the request or, where that comes first, by the watch
+    let reading = 2 * 6;
+    assert!(many <= few + reading, "{few} {many}");
+    assert!(few > 10, "{few}");
 }

@@ -1,0 +1,291 @@
+//! `rolecall policy`: documents at the command line.
+
+use std::{fs, path::Path, process::Output};
+
+use crate::{
+    command_line::{command, rolecall, run},
+    support::{MASTER_KEY, TestApp, on_both},
+};
+
+on_both![
+    a_plan_says_by_its_status_whether_there_is_something_to_do,
+    every_fault_is_told_with_file_line_and_column,
+    what_was_exported_can_be_applied_and_changes_nothing,
+    what_a_rule_stands_against_leaves_everything_as_it_was,
+    whoever_acts_as_a_user_applies_no_more_than_that_user_holds,
+    expectations_are_asked_of_the_document_and_of_the_database,
+    what_may_not_be_meant_is_found,
+];
+
+const ITEMS: &str = r#"[permissions]
+"items:read" = "see items"
+"items:write" = ""
+
+[roles.admin]
+
+[roles.reader]
+permissions = ["items:read"]
+
+[roles.editor]
+permissions = ["items:*"]
+juniors = ["reader"]
+"#;
+
+/// Runs `rolecall policy` where the document is a file called `policy.toml`.
+async fn policy(app: &TestApp, document: &str, arguments: &[&str]) -> (i32, String, String) {
+    policy_with(
+        app,
+        document,
+        arguments,
+        ("ROLECALL_REGISTRATION__MODE", "open"),
+    )
+    .await
+}
+
+async fn policy_with(
+    app: &TestApp,
+    document: &str,
+    arguments: &[&str],
+    setting: (&str, &str),
+) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.toml"), document).unwrap();
+    let mut command = command(app, MASTER_KEY, &[&["policy"], arguments].concat());
+    command.env(setting.0, setting.1).current_dir(folder.path());
+    let output = tokio::task::spawn_blocking(move || {
+        let output = command.output().unwrap();
+        drop(folder);
+        output
+    });
+    said(&output.await.unwrap())
+}
+
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+async fn a_plan_says_by_its_status_whether_there_is_something_to_do(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    app.user("alice", &["reader"]).await;
+    let revision = app.db.revision().await;
+    let (status, out, _) = policy(&app, ITEMS, &["plan", "policy.toml"]).await;
+    assert_eq!(status, 2, "{out}");
+    assert!(
+        out.starts_with("~ permission items:read: description\n+ permission items:write\n"),
+        "{out}"
+    );
+    assert!(out.contains("+ role editor inherits reader\n"), "{out}");
+    assert!(out.ends_with("0 gain, 0 lose something\n"), "{out}");
+    let (status, out, _) = policy(
+        &app,
+        &ITEMS.replace("[\"items:read\"]", "[]"),
+        &["plan", "policy.toml"],
+    )
+    .await;
+    let loses = |line: &str| line.starts_with("alice ") && line.ends_with(" items:read");
+    assert!(status == 2 && out.lines().any(loses), "{out}");
+    assert_eq!(app.db.revision().await, revision);
+    let (status, out, _) = policy(&app, ITEMS, &["--json", "plan", "policy.toml"]).await;
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (status, &json["counts"]["roles"]),
+        (2, &serde_json::json!(1))
+    );
+    let (status, out, _) = policy(&app, ITEMS, &["apply", "policy.toml"]).await;
+    assert_eq!(status, 0, "{out}");
+    assert!(out.ends_with("5 changes made\n"), "{out}");
+    let (status, out, _) = policy(&app, ITEMS, &["plan", "policy.toml"]).await;
+    assert_eq!((status, out.as_str()), (0, "no change\n"));
+    let (status, _, error) = policy(&app, ITEMS, &["plan", "nothing.toml"]).await;
+    assert!(status == 1 && error.contains("nothing.toml"), "{error}");
+    let (status, _, error) =
+        policy(&app, ITEMS, &["apply", "policy.toml", "--if-match", "x"]).await;
+    assert!(
+        status == 1 && error.contains("the policy is another one by now"),
+        "{error}"
+    );
+}
+
+async fn every_fault_is_told_with_file_line_and_column(app: TestApp) {
+    let revision = app.db.revision().await;
+    let faulty = "[roles.a]\njuniors = [\"ghost\"]\npermissions = [\"x:y\"]\n";
+    let expected = "policy.toml:2:12: there is no role `ghost`: nothing of that name stands under [roles.ghost]\n\
+        policy.toml:3:16: there is no permission `x:y`: nothing of that name stands under [permissions]\n";
+    for arguments in [
+        ["plan", "policy.toml"],
+        ["apply", "policy.toml"],
+        ["test", "policy.toml"],
+        ["lint", "policy.toml"],
+        ["rust", "policy.toml"],
+        ["typescript", "policy.toml"],
+    ] {
+        let (status, out, error) = policy(&app, faulty, &arguments).await;
+        assert_eq!(
+            (status, out.as_str(), error.as_str()),
+            (1, "", expected),
+            "{arguments:?}"
+        );
+    }
+    let constraint =
+        "[roles.a]\n[constraints.x]\nkind = \"static\"\nroles = [\"a\", \"user\"]\nat_most = 1\n";
+    let (status, _, error) = policy(&app, constraint, &["apply", "policy.toml"]).await;
+    assert_eq!(
+        (status, error.as_str()),
+        (
+            1,
+            "policy.toml:2:14: constraints are not kept yet: take this one out\n"
+        )
+    );
+    assert_eq!(app.db.revision().await, revision);
+}
+
+async fn what_was_exported_can_be_applied_and_changes_nothing(app: TestApp) {
+    policy(&app, ITEMS, &["apply", "policy.toml"]).await;
+    let revision = app.db.revision().await;
+    for form in [&["policy", "export"][..], &["policy", "export", "--json"]] {
+        let (_, exported, _) = said(&rolecall(&app, form).await);
+        let (status, out, _) = policy(&app, &exported, &["apply", "policy.toml"]).await;
+        assert_eq!((status, out.as_str()), (0, "no change\n"));
+    }
+    assert_eq!(app.db.revision().await, revision);
+}
+
+async fn what_a_rule_stands_against_leaves_everything_as_it_was(app: TestApp) {
+    app.role("member", &[]).await;
+    let revision = app.db.revision().await;
+    let setting = ("ROLECALL_REGISTRATION__ROLES", "user,member");
+    for what in ["plan", "apply"] {
+        let (status, _, error) = policy_with(&app, ITEMS, &[what, "policy.toml"], setting).await;
+        let expected = "role `member` is still in use: `registration.roles` names it";
+        assert!(status == 1 && error.contains(expected), "{error}");
+    }
+    assert_eq!(app.db.revision().await, revision);
+}
+
+async fn whoever_acts_as_a_user_applies_no_more_than_that_user_holds(app: TestApp) {
+    let manager = format!(
+        "{ITEMS}\n[roles.manager]\npermissions = [\"items:read\", \"rolecall.policy:read\", \"rolecall.policy:write\"]\n"
+    );
+    policy(&app, &manager, &["apply", "policy.toml"]).await;
+    app.user("mary", &["manager"]).await;
+    app.user("alice", &[]).await;
+    let revision = app.db.revision().await;
+    let more = manager.replace(
+        "[\"items:read\", \"rolecall",
+        "[\"items:write\", \"rolecall",
+    );
+    for (user, document, arguments) in [
+        ("alice", &manager, &["plan", "policy.toml"][..]),
+        ("alice", &manager, &["export"]),
+        ("alice", &manager, &["lint"]),
+        ("alice", &more, &["apply", "policy.toml"]),
+        ("mary", &more, &["apply", "policy.toml"]),
+    ] {
+        let (status, out, error) =
+            policy(&app, document, &[&["--as", user], arguments].concat()).await;
+        assert!(
+            status == 1 && out.is_empty() && error.contains("not permitted"),
+            "{arguments:?}: {error}"
+        );
+    }
+    // who has which role is told to whoever may read it
+    let (status, out, _) = policy(&app, &more, &["--as", "mary", "plan", "policy.toml"]).await;
+    assert!(status == 2 && !out.contains("mary"), "{out}");
+    assert_eq!(app.db.revision().await, revision);
+    let less = manager.replace(
+        "[roles.reader]\npermissions = [\"items:read\"]",
+        "[roles.reader]",
+    );
+    let (status, out, error) = policy(&app, &less, &["--as", "mary", "apply", "policy.toml"]).await;
+    assert_eq!(status, 0, "{out}{error}");
+}
+
+async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp) {
+    let tests = "\n[[tests]]\nrole = \"reader\"\ncan = [\"items:read\"]\ncannot = [\"items:write\"]\n\
+        [[tests]]\nuser = \"alice\"\ncan = [\"items:write\"]\n";
+    let document = format!("{ITEMS}{tests}");
+    let (status, out, _) = policy(&app, &document, &["test"]).await;
+    assert_eq!(status, 1, "{out}");
+    assert_eq!(
+        out,
+        "policy.toml:20:8: user `alice` can `items:write`, but there is no such user\n3 expectations, 2 met\n"
+    );
+    policy(&app, ITEMS, &["apply", "policy.toml"]).await;
+    app.user("alice", &["editor"]).await;
+    let (status, out, _) = policy(&app, &document, &["test"]).await;
+    assert_eq!((status, out.as_str()), (0, "3 expectations, 3 met\n"));
+    // the document is asked, unless it is said otherwise
+    let other = document.replace("permissions = [\"items:*\"]\n", "");
+    let (status, out, _) = policy(&app, &other, &["test"]).await;
+    assert_eq!(status, 1);
+    assert!(
+        out.starts_with("policy.toml:19:8: user `alice` can `items:write`, but no role gives it"),
+        "{out}"
+    );
+    let (status, out, _) = policy(&app, &other, &["test", "--live"]).await;
+    assert_eq!(status, 0, "{out}");
+    // an assignment that is over gives nothing any more, and did
+    run(
+        &app,
+        &[
+            "assign",
+            "alice",
+            "editor",
+            "--until",
+            "2100-01-01T00:00:00Z",
+        ],
+    )
+    .await;
+    let (_, _, _) = policy(&app, ITEMS, &["export"]).await;
+    let timed =
+        |at: &str| document.replace("user = \"alice\"", &format!("user = \"alice\"\nat = {at}"));
+    let (status, _, _) = policy(&app, &timed("2099-12-31T23:59:59Z"), &["test"]).await;
+    assert_eq!(status, 0);
+    let (status, out, _) = policy(&app, &timed("2100-01-01T00:00:00Z"), &["test"]).await;
+    assert!(status == 1 && out.contains("is over"), "{out}");
+}
+
+async fn what_may_not_be_meant_is_found(app: TestApp) {
+    let (status, out, _) = policy(&app, ITEMS, &["lint", "policy.toml"]).await;
+    assert_eq!(status, 2);
+    assert_eq!(
+        out,
+        "policy.toml:10:8: all-powerful: role `editor` gives every permission there is\n1 finding\n"
+    );
+    policy(&app, ITEMS, &["apply", "policy.toml"]).await;
+    let (status, out, _) = policy(&app, ITEMS, &["lint"]).await;
+    assert!(
+        status == 2 && out.contains("unreached-role: nobody has role `editor`"),
+        "{out}"
+    );
+    app.user("alice", &["editor"]).await;
+    let (_, out, _) = policy(&app, ITEMS, &["lint"]).await;
+    assert!(!out.contains("unreached-role"), "{out}");
+}
+
+/// What concerns a file alone leaves no database behind.
+#[test]
+fn a_file_is_looked_at_without_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.toml"), ITEMS).unwrap();
+    for arguments in [
+        ["test", "policy.toml"],
+        ["lint", "policy.toml"],
+        ["rust", "policy.toml"],
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
+            .arg("policy")
+            .args(arguments)
+            .env_clear()
+            .current_dir(folder.path())
+            .output();
+        let (status, out, error) = said(&output.unwrap());
+        assert!(status != 1 && !out.is_empty(), "{error}");
+    }
+    assert!(!Path::new(&folder.path().join("rolecall-data")).exists());
+}
