@@ -35,7 +35,7 @@ use crate::{GuardedRouter, RouteAccess, Rule, rule::Holder};
 pub struct AccessMatrix {
     pub(crate) routes: Vec<RouteAccess>,
     roles: Vec<String>,
-    policy: Option<Policy>,
+    pub(crate) policy: Option<Policy>,
     #[cfg(feature = "testing")]
     pub(crate) probe: axum::Router,
 }

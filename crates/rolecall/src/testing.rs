@@ -2,6 +2,9 @@
 
 mod issuer;
 mod matrix;
+mod policy;
 
 pub use issuer::{TestIssuer, TestToken};
 pub use matrix::assert_access_matrix;
+pub use policy::{assert_access_matrix_with, read_policy};
+pub use rolecall_core::document;

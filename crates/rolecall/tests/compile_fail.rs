@@ -9,4 +9,5 @@ fn x013_what_must_not_compile_does_not_and_says_why() {
     cases.compile_fail("tests/compile_fail/axum_*.rs");
     cases.compile_fail("tests/compile_fail/router_*.rs");
     cases.compile_fail("tests/compile_fail/names_*.rs");
+    cases.compile_fail("tests/compile_fail/generated_*.rs");
 }

@@ -14,6 +14,7 @@ mod live;
 mod matrix;
 mod methods;
 mod paths;
+mod policy;
 mod remote;
 mod router;
 mod tenants;

@@ -1,0 +1,74 @@
+//! The policy of an application as a document, in its tests.
+
+use std::{fs, path::Path};
+
+use rolecall_core::document::Document;
+
+use super::TestIssuer;
+use crate::{AccessMatrix, Guard, GuardedRouter};
+
+/// Reads a policy document: what `rolecall policy export` writes, and `rolecall policy apply` puts in force.
+/// Paths are relative to the folder of the package.
+///
+/// # Panics
+///
+/// If the file is missing or has faults; the message says in which line and column.
+#[must_use]
+#[track_caller]
+#[expect(clippy::panic, reason = "an assertion of a test")]
+pub fn read_policy(file: impl AsRef<Path>) -> Document {
+    match read(file.as_ref()) {
+        Ok(document) => document,
+        Err(fault) => panic!("{fault}"),
+    }
+}
+
+fn read(file: &Path) -> Result<Document, String> {
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let parsed = Document::parse(&text).map_err(|errors| format!("{name}:\n{errors}"))?;
+    Ok(parsed.document)
+}
+
+/// Compares the access matrix of an application with the committed file, and asks its router for every cell,
+/// as [`assert_access_matrix`](super::assert_access_matrix) does: by the roles of a policy document, with
+/// all that they hold and inherit.
+///
+/// ```no_run
+/// # fn app(guard: rolecall::Guard) -> rolecall::GuardedRouter { rolecall::GuardedRouter::new(guard) }
+/// #[test]
+/// fn who_may_call_what_is_as_reviewed() {
+///     rolecall::testing::assert_access_matrix_with("access.lock", "policy.toml", app);
+/// }
+/// ```
+///
+/// # Panics
+///
+/// If a file is missing, the document has faults, the matrix is another one, or a cell is not what it says.
+#[track_caller]
+#[expect(clippy::panic, reason = "an assertion of a test")]
+pub fn assert_access_matrix_with<S: Clone + Send + Sync + 'static>(
+    lock_file: impl AsRef<Path>,
+    policy_file: impl AsRef<Path>,
+    app: impl FnOnce(Guard) -> GuardedRouter<S>,
+) {
+    let document = read_policy(policy_file);
+    let issuer = TestIssuer::new();
+    match AccessMatrix::of(&app(issuer.guard())).document(&document) {
+        Ok(matrix) => matrix.assert(lock_file, |caller| issuer.token_of(caller)),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl AccessMatrix {
+    /// Adds a column for each role of a document, and says what it holds and inherits.
+    ///
+    /// # Errors
+    ///
+    /// If the document does not hold together: never for one that was parsed.
+    pub fn document(mut self, document: &Document) -> Result<Self, rolecall_core::PolicyError> {
+        self.policy = Some(document.policy()?);
+        let names: Vec<&str> = document.role_names().collect();
+        Ok(self.roles(&names))
+    }
+}

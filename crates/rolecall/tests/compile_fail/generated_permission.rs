@@ -1,0 +1,8 @@
+use rolecall::Require;
+
+#[path = "../policy/permissions.rs"]
+mod permissions;
+
+async fn read(_: Require<permissions::may::ReadItem>) {}
+
+fn main() {}

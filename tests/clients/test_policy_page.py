@@ -1,0 +1,22 @@
+"""The page about policies: its commands print what it shows, and code made from a policy works."""
+
+import json
+import subprocess
+
+import programs
+import tours
+
+PAGE = "docs/policy.md"
+
+
+def test_the_commands_of_the_page_print_what_it_shows():
+    with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
+        assert tours.prints_what_it_shows(tours.page(PAGE, server.url), server.folder) > 10
+
+
+def test_the_document_of_the_page_is_one(tmp_path):
+    document, = tours.blocks(tours.page(PAGE, ""), "toml")
+    (tmp_path / "policy.toml").write_text(document)
+    done = subprocess.run([programs.rolecall(), "policy", "test"], cwd=tmp_path, text=True,
+                          env=programs.environment(), capture_output=True, timeout=60)
+    assert done.stdout.endswith("3 expectations, 2 met\n"), done.stderr
