@@ -40,8 +40,8 @@ def test_a_policy_whose_putting_in_force_is_killed_is_there_whole_or_not_at_all(
                 [programs.rolecall(), "policy", "apply", files[other]], cwd=server.folder,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 env=programs.environment(**server.settings))
-            # from the first half on, and sometimes after the end
-            time.sleep(random.uniform(0.3, 1.2) * took)
+            # before, while and after it writes
+            time.sleep(random.uniform(0.3, 1.6) * took)
             applying.kill()
             applying.wait()
             found = server.run("policy", "export").stdout

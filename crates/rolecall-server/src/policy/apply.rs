@@ -64,11 +64,11 @@ pub(crate) async fn apply(
         demand_authority(&rights, &difference)?;
         for edit in &difference.changes {
             write(change, edit).await?;
-            raise_floors(change, policy, edit);
             change.tell(told(edit));
-            if !is_description(edit) {
-                change.policy_changed();
-            }
+        }
+        mark(change, &difference.changes);
+        for role in losing(policy, &difference.changes) {
+            change.raise_floor(FloorKind::Role, role.as_str());
         }
         Ok(Applied {
             tag: service::tag_of(&difference.wanted),
@@ -155,35 +155,70 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What is lost, as the single edits say it. `policy` is the one before all changes: what was below a role
-/// then is all that a token can have from it.
-fn raise_floors(change: &mut Change<'_>, policy: &Policy, edit: &Edit) {
-    let mut raise = |role: &RoleName| change.raise_floor(FloorKind::Role, role.as_str());
-    match edit {
-        Edit::PermissionRevoked { role, .. } => raise(role),
-        // the roles below it too: a token may carry one of them alone, activated by way of this role
-        Edit::RoleDeleted { role } => policy.closure([role]).iter().for_each(raise),
-        Edit::JuniorRemoved { role, junior } => {
-            raise(role);
-            policy.closure([junior]).iter().for_each(raise);
+/// The roles of which something is lost, as the single edits say it. `policy` is the one before all changes:
+/// what was below a role then is all that a token can have from it.
+fn losing(policy: &Policy, edits: &[Edit]) -> BTreeSet<RoleName> {
+    let (mut losing, mut with_all_below) = (BTreeSet::new(), BTreeSet::new());
+    let mut objects: BTreeSet<&str> = BTreeSet::new();
+    for edit in edits {
+        match edit {
+            Edit::PermissionRevoked { role, .. } => {
+                losing.insert(role.clone());
+            }
+            // the roles below it too: a token may carry one of them alone, activated by way of this role
+            Edit::RoleDeleted { role } => {
+                with_all_below.insert(role);
+            }
+            Edit::JuniorRemoved { role, junior } => {
+                losing.insert(role.clone());
+                with_all_below.insert(junior);
+            }
+            Edit::PermissionDeleted { permission } => {
+                objects.insert(permission.object());
+            }
+            _ => {}
         }
-        // it may be held through a wildcard: those roles lose it
-        Edit::PermissionDeleted { permission } => {
-            let held = |held: &PermissionPattern| held.matches(permission);
-            let holders = policy
-                .roles()
-                .filter(|(_, rules)| rules.permissions.iter().any(held));
-            holders.for_each(|(role, _)| raise(role));
-        }
-        _ => {}
     }
+    losing.extend(policy.closure(with_all_below));
+    // what is deleted may be held through a wildcard: those roles lose it
+    for (role, rules) in policy.roles() {
+        let mut wildcards = rules
+            .permissions
+            .iter()
+            .filter_map(|held| held.wildcard_object());
+        if wildcards.any(|object| objects.contains(object)) {
+            losing.insert(role.clone());
+        }
+    }
+    losing
 }
 
-fn is_description(edit: &Edit) -> bool {
-    matches!(
-        edit,
-        Edit::RoleDescribed { .. } | Edit::PermissionDescribed { .. }
-    )
+/// With so many changes others read the whole policy anew rather than what changed.
+const MANY: usize = 50;
+
+/// Says what others have to read anew; descriptions are none of it.
+fn mark(change: &mut Change<'_>, edits: &[Edit]) {
+    let is_description = |edit: &&Edit| {
+        matches!(
+            edit,
+            Edit::RoleDescribed { .. } | Edit::PermissionDescribed { .. }
+        )
+    };
+    let edits: Vec<&Edit> = edits.iter().filter(|edit| !is_description(edit)).collect();
+    if edits.len() > MANY {
+        return change.policy_changed();
+    }
+    for edit in edits {
+        match edit {
+            Edit::PermissionCreated { permission, .. } | Edit::PermissionDeleted { permission } => {
+                change.permission_changed(permission);
+            }
+            other => other
+                .role()
+                .into_iter()
+                .for_each(|role| change.role_changed(role)),
+        }
+    }
 }
 
 /// The change as the audit log has it: without descriptions, which are for people.

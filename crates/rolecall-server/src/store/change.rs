@@ -55,6 +55,7 @@ pub(crate) struct Change<'c> {
     now: Timestamp,
     told: Vec<Value>,
     floors: Vec<Floor>,
+    raised: BTreeSet<(&'static str, String)>,
     /// Kinds and names of what is another one in the policy.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
@@ -90,11 +91,7 @@ impl Change<'_> {
 
     /// Refuses the tokens about `key` that were made before this change.
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
-        if self
-            .floors
-            .iter()
-            .any(|floor| floor.kind == kind && floor.key == key)
-        {
+        if !self.raised.insert((kind.as_str(), key.to_owned())) {
             return;
         }
         let lifetime = u64::try_from(self.head.longest_ttl_seconds)
@@ -246,6 +243,7 @@ where
         now,
         told: Vec::new(),
         floors: Vec::new(),
+        raised: BTreeSet::new(),
         policy: BTreeSet::new(),
         keys: false,
     };
