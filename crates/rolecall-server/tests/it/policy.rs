@@ -334,56 +334,60 @@ async fn limited(app: &TestApp) -> String {
     app.login("limited").await
 }
 
+const MANAGER: &str = "[roles.manager]\npermissions = [\n    \"items:read\",";
+
+/// What somebody who is [`limited`] may not change: text of the document, and what is put in its place.
+const BEYOND: &[(&str, &str)] = &[
+    // more for oneself
+    (
+        MANAGER,
+        "[roles.manager]\npermissions = [\n    \"items:read\", \"items:write\",",
+    ),
+    (
+        MANAGER,
+        "[roles.manager]\njuniors = [\"editor\"]\npermissions = [\n    \"items:read\",",
+    ),
+    (
+        MANAGER,
+        "[roles.manager]\njuniors = [\"rolecall.admin\"]\npermissions = [\n    \"items:read\",",
+    ),
+    (
+        MANAGER,
+        "[roles.manager]\njuniors = [\"named\"]\npermissions = [\n    \"items:read\",",
+    ),
+    // roles that hold more: emptied, described, deleted
+    ("permissions = [\"items:*\"]\n", ""),
+    ("description = \"edits\"\n", "description = \"mine\"\n"),
+    ("[roles.named]\n", ""),
+    ("juniors = [\"reader\"]\n", ""),
+    // a permission that only others hold
+    ("\"items:write\" = \"\"\n", ""),
+    ("\"items:write\" = \"\"\n", "\"items:write\" = \"mine\"\n"),
+    // a name that may open something, with a content that is one's own
+    (
+        "[roles.named]\n",
+        "[roles.named]\npermissions = [\"items:read\"]\n",
+    ),
+    (
+        "[roles.named]\n",
+        "[roles.named]\n[roles.boss]\npermissions = [\"items:read\"]\n",
+    ),
+    (
+        "[roles.named]\n",
+        "[roles.named]\n[roles.boss]\njuniors = [\"reader\"]\n",
+    ),
+    // a permission made to be granted
+    (
+        "[roles.reader]\npermissions = [\"items:read\"]",
+        "[roles.reader]\npermissions = [\"items:read\", \"rolecall.assignments:any\"]",
+    ),
+];
+
 async fn nobody_goes_beyond_their_own_by_way_of_a_document(app: TestApp) {
     let token = limited(&app).await;
     let whole = String::from_utf8(read(&app, &token).await.body.to_vec()).unwrap();
     let revision = app.db.revision().await;
-    let manager = "[roles.manager]\npermissions = [\n    \"items:read\",";
-    for (from, to) in [
-        // more for oneself
-        (
-            manager,
-            "[roles.manager]\npermissions = [\n    \"items:read\", \"items:write\",",
-        ),
-        (
-            manager,
-            "[roles.manager]\njuniors = [\"editor\"]\npermissions = [\n    \"items:read\",",
-        ),
-        (
-            manager,
-            "[roles.manager]\njuniors = [\"rolecall.admin\"]\npermissions = [\n    \"items:read\",",
-        ),
-        (
-            manager,
-            "[roles.manager]\njuniors = [\"named\"]\npermissions = [\n    \"items:read\",",
-        ),
-        // roles that hold more: emptied, described, deleted
-        ("permissions = [\"items:*\"]\n", ""),
-        ("description = \"edits\"\n", "description = \"mine\"\n"),
-        ("[roles.named]\n", ""),
-        ("juniors = [\"reader\"]\n", ""),
-        // a permission that only others hold
-        ("\"items:write\" = \"\"\n", ""),
-        ("\"items:write\" = \"\"\n", "\"items:write\" = \"mine\"\n"),
-        // a name that may open something, with a content that is one's own
-        (
-            "[roles.named]\n",
-            "[roles.named]\npermissions = [\"items:read\"]\n",
-        ),
-        (
-            "[roles.named]\n",
-            "[roles.named]\n[roles.boss]\npermissions = [\"items:read\"]\n",
-        ),
-        (
-            "[roles.named]\n",
-            "[roles.named]\n[roles.boss]\njuniors = [\"reader\"]\n",
-        ),
-        // a permission made to be granted
-        (
-            "[roles.reader]\npermissions = [\"items:read\"]",
-            "[roles.reader]\npermissions = [\"items:read\", \"rolecall.assignments:any\"]",
-        ),
-    ] {
+    for (from, to) in BEYOND {
         assert!(whole.contains(from), "{from}\n{whole}");
         let refused = put(&app, &token, &whole.replacen(from, to, 1), "*").await;
         assert_eq!(refused.status, 403, "{to}: {refused:?}");
@@ -432,8 +436,8 @@ async fn a_narrowed_token_puts_no_more_than_it_carries(app: TestApp) {
     // a token alone is never enough to write
     let token = app.login("limited").await;
     let id = app.id_of("limited").await;
-    let taken = format!("DELETE FROM role_assignments WHERE subject_id = '{id}'");
-    app.db.execute(&taken).await;
+    let unassigned = format!("DELETE FROM role_assignments WHERE subject_id = '{id}'");
+    app.db.execute(&unassigned).await;
     put(&app, &token, &more, "*").await.is(403);
 }
 

@@ -1,8 +1,11 @@
 //! Operations that come often take as many queries on large data as on small.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http::Method;
@@ -137,7 +140,7 @@ async fn least_of_a_document(app: &TestApp, before: &str, after: &str) -> usize 
     put(before).await;
     let mut least = usize::MAX;
     for _ in 0..5 {
-        let (_, queries) = queries_of(async {
+        let ((), queries) = queries_of(async {
             put(after).await;
             put(before).await;
         })
@@ -153,7 +156,7 @@ async fn a_document_asks_as_much_as_it_changes_and_no_more_of_a_large_policy(app
     let few = least_of_a_document(&app, small, &with(small)).await;
     let mut large = small.to_owned();
     for number in 0..500 {
-        large.push_str(&format!("[roles.r{number}]\npermissions = [\"a:b\"]\n"));
+        let _ = write!(large, "[roles.r{number}]\npermissions = [\"a:b\"]\n");
     }
     let many = least_of_a_document(&app, &large, &with(&large)).await;
     // the policy is read anew after each change, by the request or, where that comes first, by the watch
