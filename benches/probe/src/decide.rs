@@ -200,7 +200,6 @@ fn assignment(role: RoleName) -> RoleAssignment {
 }
 
 /// How long so many questions took. A wrong answer would make every figure worthless.
-#[expect(clippy::panic, reason = "a measurement of wrong answers is none")]
 fn time(which: &[usize], duration: Duration, ask: impl Fn(usize) -> bool) -> (Duration, u32) {
     let began = Instant::now();
     let mut count = 0;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use axum::body::Body;
+use axum::{Router, body::Body};
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
 use rolecall_server::Embedded;
@@ -13,82 +13,91 @@ use tower::ServiceExt as _;
 use super::{fill, serve::PASSWORD};
 
 const ADMIN: &str = "an-administrator";
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
 
 /// Prints `load` and, once for each edit, `edit`, with milliseconds.
 pub(crate) async fn run(url: &str, users: i64, roles: i64, edits: usize) -> anyhow::Result<()> {
     fill::run(url, users, roles).await?;
-    let open = async || {
-        Embedded::builder(url)
-            .demo_user(ADMIN, PASSWORD, &["rolecall.admin"])
-            .open()
-            .await
-    };
     // the first start makes what every database has
-    drop(open().await?);
+    drop(open(url).await?);
     let began = Instant::now();
-    let embedded = open().await?;
-    println!("load\t{:.2}", began.elapsed().as_secs_f64() * 1e3);
-    let router = embedded.routes()?.into_axum();
-    let ask = async |method: Method, path: String, token: &str, body: Option<(&str, String)>| {
+    let embedded = open(url).await?;
+    println!("load\t{}", milliseconds(began));
+    let mut caller = Caller {
+        router: embedded.routes()?.into_axum(),
+        token: String::new(),
+    };
+    let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
+    let answer = caller.ask(Method::POST, "/token", FORM, form).await?;
+    caller.token = text_at(&answer, "/access_token")?;
+    let users = "/api/users?username=user10";
+    let answer = caller.ask(Method::GET, users, "", String::new()).await?;
+    // `user10` has `role1`
+    let subject = text_at(&answer, "/items/0/id")?;
+    for edit in 0..edits {
+        let permission = format!("object{}:read", edit + 2);
+        let path = format!("/api/roles/role1/permissions/{permission}");
+        let began = Instant::now();
+        caller.ask(Method::PUT, &path, "", String::new()).await?;
+        println!("edit\t{}", milliseconds(began));
+        let question = json!({ "subject": subject, "permission": permission }).to_string();
+        let decided = caller
+            .ask(Method::POST, "/api/decisions", JSON, question)
+            .await?;
+        let allowed = decided.pointer("/allowed").and_then(Value::as_bool);
+        ensure!(allowed == Some(true), "the edit is not in force: {decided}");
+    }
+    Ok(())
+}
+
+async fn open(url: &str) -> anyhow::Result<Embedded> {
+    let builder = Embedded::builder(url).demo_user(ADMIN, PASSWORD, &["rolecall.admin"]);
+    Ok(builder.open().await?)
+}
+
+fn milliseconds(began: Instant) -> String {
+    format!("{:.2}", began.elapsed().as_secs_f64() * 1e3)
+}
+
+fn text_at(answer: &Value, pointer: &str) -> anyhow::Result<String> {
+    let text = answer.pointer(pointer).and_then(Value::as_str);
+    Ok(text
+        .with_context(|| format!("no {pointer} in {answer}"))?
+        .to_owned())
+}
+
+/// Asks the routes without a network in between.
+struct Caller {
+    router: Router,
+    token: String,
+}
+
+impl Caller {
+    /// Sends a request, with a body of the media type `kind` if that is not empty.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: String,
+    ) -> anyhow::Result<Value> {
         let mut request = Request::builder().method(method).uri(path);
-        if !token.is_empty() {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        if !self.token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         }
-        let body = match body {
-            Some((kind, text)) => {
-                request = request.header(header::CONTENT_TYPE, kind);
-                Body::from(text)
-            }
-            None => Body::empty(),
-        };
-        let answer = router.clone().oneshot(request.body(body)?).await?;
+        if !kind.is_empty() {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let request = request.body(Body::from(body))?;
+        let answer = self.router.clone().oneshot(request).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
         ensure!(
             status.is_success(),
-            "{status}: {}",
+            "{path}: {status}: {}",
             String::from_utf8_lossy(&body)
         );
-        Ok::<Value, anyhow::Error>(serde_json::from_slice(&body).unwrap_or_default())
-    };
-    let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
-    let form = ("application/x-www-form-urlencoded", form);
-    let token = ask(Method::POST, "/token".into(), "", Some(form)).await?;
-    let token = token["access_token"]
-        .as_str()
-        .context("no token")?
-        .to_owned();
-    let subject = ask(
-        Method::GET,
-        "/api/users?username=user10".into(),
-        &token,
-        None,
-    )
-    .await?;
-    let subject = subject["items"][0]["id"]
-        .as_str()
-        .context("no user")?
-        .to_owned();
-    for edit in 0..edits {
-        // `user10` has `role1`
-        let permission = format!("object{}:read", edit + 2);
-        let path = format!("/api/roles/role1/permissions/{permission}");
-        let began = Instant::now();
-        ask(Method::PUT, path, &token, None).await?;
-        println!("edit\t{:.2}", began.elapsed().as_secs_f64() * 1e3);
-        let question = json!({ "subject": subject, "permission": permission }).to_string();
-        let question = ("application/json", question);
-        let decided = ask(
-            Method::POST,
-            "/api/decisions".into(),
-            &token,
-            Some(question),
-        )
-        .await?;
-        ensure!(
-            decided["allowed"] == true,
-            "the edit is not in force: {decided}"
-        );
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
-    Ok(())
 }
