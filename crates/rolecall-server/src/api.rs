@@ -243,6 +243,8 @@ fn mounted(guard: Guard) -> Api {
         roles::handlers::revoke_permission,
         roles::handlers::add_junior,
         roles::handlers::remove_junior,
+        roles::review_handlers::list_role_holders,
+        roles::review_handlers::get_role_reach,
         roles::permission_handlers::list_permissions,
         roles::permission_handlers::create_permission,
         roles::permission_handlers::delete_permission,

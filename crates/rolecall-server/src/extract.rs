@@ -288,6 +288,7 @@ pub(crate) enum List {
     Sessions,
     Clients,
     Feed,
+    Holders,
     Keys,
 }
 
@@ -304,6 +305,7 @@ impl List {
             Self::Sessions => "sessions:",
             Self::Clients => "clients:",
             Self::Feed => "feed:",
+            Self::Holders => "holders:",
             Self::Keys => "keys:",
         }
     }

@@ -87,6 +87,15 @@ type Row = (
     Option<i64>,
 );
 
+/// What a subject is, as its row says.
+pub(crate) fn kind_of(stored: &str) -> SubjectKind {
+    if stored == "client" {
+        SubjectKind::Client
+    } else {
+        SubjectKind::User
+    }
+}
+
 /// Reads what `id` holds at `now`, globally and in `tenant`. The clock is read before the statement runs, so a token made from the
 /// answer cannot be younger than what it says.
 pub(crate) async fn read(
@@ -107,11 +116,7 @@ pub(crate) async fn read(
         let (.., kind, username, disabled, must_change, role, tenant, expires_at) = row;
         let subject = subject.get_or_insert_with(|| Subject {
             id: id.to_owned(),
-            kind: if kind == "client" {
-                SubjectKind::Client
-            } else {
-                SubjectKind::User
-            },
+            kind: kind_of(&kind),
             head: Head {
                 revision,
                 policy_revision,

@@ -216,6 +216,13 @@ pub(super) enum RoleCommand {
     List,
     /// Show a role.
     Show { name: RoleName },
+    /// List who has a role.
+    Holders {
+        name: RoleName,
+        /// Those too who have it by way of a role that inherits it.
+        #[arg(long)]
+        inherited: bool,
+    },
     /// Let a role hold permissions; those that do not exist are made.
     Allow {
         name: RoleName,

@@ -1,4 +1,4 @@
-use rolecall_core::RoleName;
+use rolecall_core::{RoleName, Timestamp};
 use serde_json::json;
 
 use super::{
@@ -8,10 +8,16 @@ use super::{
     output::{print_json, print_table, said},
     pages,
 };
-use crate::roles::{
-    handlers::{RoleView, check_description},
-    permissions::{self, refuse_reserved},
-    service::{self, RoleDetails},
+use crate::{
+    accounts::views::rfc3339,
+    roles::{
+        assignment_store::Held,
+        handlers::{RoleView, check_description},
+        permissions::{self, refuse_reserved},
+        review,
+        review_handlers::{self, HolderView, ReachView},
+        service::{self, RoleDetails},
+    },
 };
 
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
@@ -24,6 +30,10 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
         RoleCommand::Show { name } => {
             context.demand("rolecall.roles:read").await?;
             name
+        }
+        RoleCommand::Holders { name, inherited } => {
+            context.demand("rolecall.assignments:read").await?;
+            return holders(context, name, *inherited).await;
         }
         RoleCommand::Add { name, description } => {
             refuse_reserved(name.as_str())?;
@@ -82,27 +92,72 @@ async fn list(context: &Context) -> Result<(), CliError> {
 
 async fn show(context: &Context, name: &RoleName) -> Result<(), CliError> {
     let role = service::get(&context.app, name).await?;
+    let reach = review::reach(&context.app, name).await?;
     if context.json {
-        return print_json(&json!(RoleView::from(role)));
+        let mut shown = json!(RoleView::from(role));
+        if let Some(members) = shown.as_object_mut() {
+            members.insert("reach".to_owned(), json!(ReachView::from(reach)));
+        }
+        return print_json(&shown);
     }
+    let mut cells = row(role);
+    let description = cells.pop().unwrap_or_default();
+    cells.push(joined(&reach.permissions));
+    cells.push(joined(&reach.seniors));
+    cells.push(description);
     print_table(
-        &["role", "holds", "inherits", "description"],
-        vec![row(role)],
+        &[
+            "role",
+            "holds",
+            "inherits",
+            "gives",
+            "inherited by",
+            "description",
+        ],
+        vec![cells],
     )
 }
 
-fn row(details: RoleDetails) -> Vec<String> {
-    fn joined<T: ToString>(items: &[T], separator: &str) -> String {
-        items
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(separator)
+async fn holders(context: &Context, name: &RoleName, inherited: bool) -> Result<(), CliError> {
+    let read = async |place: &str, limit| {
+        let after = review_handlers::after(place);
+        review::holders(&context.app, name, inherited, after, limit).await
+    };
+    let found = pages::all(read, review_handlers::place).await?;
+    if context.json {
+        let views = found.into_iter().map(HolderView::from);
+        return print_json(&views.map(|view| json!(view)).collect());
     }
+    let time = |time: Option<Timestamp>| time.map_or_else(String::new, rfc3339);
+    let cells = |held: Held| {
+        let given = held.assignment;
+        vec![
+            held.name,
+            given.role.to_string(),
+            given
+                .tenant
+                .map_or_else(String::new, |tenant| tenant.to_string()),
+            time(given.valid_from),
+            time(given.expires_at),
+            given.reason.unwrap_or_default(),
+        ]
+    };
+    print_table(
+        &["holder", "role", "tenant", "from", "until", "reason"],
+        found.into_iter().map(cells).collect(),
+    )
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
+    texts.join("\n")
+}
+
+fn row(details: RoleDetails) -> Vec<String> {
     vec![
         details.role.name.to_string(),
-        joined(&details.permissions, "\n"),
-        joined(&details.juniors, "\n"),
+        joined(&details.permissions),
+        joined(&details.juniors),
         details.role.description,
     ]
 }

@@ -1,5 +1,6 @@
-use rolecall_core::{RoleAssignment, RoleName, TenantName, Timestamp};
+use rolecall_core::{RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
 
+use crate::accounts::subject;
 use crate::store::{Change, Conn, StoreError, on, queries};
 
 queries! {
@@ -14,6 +15,12 @@ queries! {
         assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at";
     DELETE = "DELETE FROM role_assignments WHERE subject_id = $1 AND role = $2 AND tenant = $3";
     ROLES_EVER_OF = "SELECT role, tenant FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    ROLES_GIVEN = "SELECT DISTINCT role FROM role_assignments WHERE role >= $1 ORDER BY role";
+    HOLDERS_OF = "SELECT a.subject_id, s.kind, COALESCE(u.username, c.name), a.role, a.tenant, a.valid_from, \
+        a.expires_at, a.reason, a.assigned_by, a.assigned_at FROM role_assignments a JOIN subjects s ON s.id = a.subject_id \
+        LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
+        WHERE a.role = $1 AND (a.subject_id > $2 OR (a.subject_id = $2 AND a.tenant > $3)) \
+        ORDER BY a.subject_id, a.tenant LIMIT $4";
     COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
         WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
         AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3 AND u.must_change_password = $3";
@@ -98,6 +105,65 @@ pub(crate) async fn all_of(
     subject: &str,
 ) -> Result<Vec<RoleAssignment>, StoreError> {
     list(conn, subject, ("", ""), None, i64::MAX).await
+}
+
+/// Whoever has a role, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) subject: String,
+    pub(crate) kind: SubjectKind,
+    /// The user name, or the name of the client.
+    pub(crate) name: String,
+    pub(crate) assignment: RoleAssignment,
+}
+
+/// The roles from `first` on that are assigned to anybody, in the order of their names.
+pub(crate) async fn roles_given(conn: &mut Conn, first: &str) -> Result<Vec<RoleName>, StoreError> {
+    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ROLES_GIVEN)
+        .bind(first)
+        .fetch_all(c)
+        .await)?;
+    let names = rows.into_iter().map(|(role,)| role.parse());
+    names
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::inconsistent)
+}
+
+/// Up to `limit` assignments of `role` after a subject and tenant, where the tenant of a global one is empty.
+pub(crate) async fn holders_of(
+    conn: &mut Conn,
+    role: &RoleName,
+    after: (&str, &str),
+    limit: i64,
+) -> Result<Vec<Held>, StoreError> {
+    type Holder = (
+        String,
+        String,
+        String,
+        String,
+        String,
+        Option<i64>,
+        Option<i64>,
+        Option<String>,
+        String,
+        i64,
+    );
+    let rows: Vec<Holder> = on!(conn, |c| sqlx::query_as(HOLDERS_OF)
+        .bind(role.as_str())
+        .bind(after.0)
+        .bind(after.1)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?;
+    let held = |(subject, kind, name, role, tenant, from, end, reason, by, at): Holder| {
+        Ok(Held {
+            subject,
+            kind: subject::kind_of(&kind),
+            name,
+            assignment: assignment((role, tenant, from, end, reason, by, at))?,
+        })
+    };
+    rows.into_iter().map(held).collect()
 }
 
 /// Writes an assignment, replacing the validity of one that is there.

@@ -8,5 +8,7 @@ pub(crate) mod handlers;
 pub(crate) mod permission_handlers;
 pub(crate) mod permissions;
 pub(crate) mod policy_cache;
+pub(crate) mod review;
+pub(crate) mod review_handlers;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -36,6 +36,7 @@ mod races;
 mod refresh;
 mod registration;
 mod restart;
+mod review;
 mod revocation;
 mod roles;
 mod sessions;

@@ -122,6 +122,8 @@ async fn two_nodes_that_start_at_once_make_one_of_everything(app: TestApp) {
     // as on an empty database: nothing is there any more
     for table in [
         "audit",
+        "policy_changes",
+        "ended_assignments",
         "floors",
         "sessions",
         "role_assignments",
