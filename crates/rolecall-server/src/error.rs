@@ -216,7 +216,9 @@ impl ApiError {
 
     /// Adds the receipt for a refusal of `caller`, if it is one and the guard writes some.
     pub(crate) fn receipted(self, caller: Caller<'_>) -> Self {
-        let (Caller::Token(principal), Some(scope)) = (caller, self.lacking_scope()) else {
+        // where nothing would have been enough there is nothing to explain
+        let scope = self.lacking_scope().filter(|scope| !scope.is_empty());
+        let (Caller::Token(principal), Some(scope)) = (caller, scope) else {
             return self;
         };
         let needs = json!({ "all": scope.split(' ').collect::<Vec<_>>() });

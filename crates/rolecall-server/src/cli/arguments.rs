@@ -122,19 +122,19 @@ pub(super) enum Command {
 /// `explain`.
 #[derive(Args)]
 pub(super) struct ExplainOptions {
-    /// The name of a user.
+    /// The name of a user, or the id of a client.
     #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
     pub(super) user: Option<String>,
     /// A permission, or role:NAME.
     #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
     pub(super) permission: Option<Need>,
-    /// In this tenant.
+    /// In this tenant; without it global assignments alone count.
     #[arg(long, conflicts_with = "receipt")]
     pub(super) tenant: Option<TenantName>,
     /// At this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", conflicts_with = "receipt")]
     pub(super) at: Option<String>,
-    /// The receipt of a refusal, which stands in the body of a 403.
+    /// Explain a refusal instead: the `receipt` that stands in the body of a 403.
     #[arg(long)]
     pub(super) receipt: Option<String>,
 }

@@ -7,10 +7,14 @@ use super::{
     output::{print_json, printable, write_out},
     times::time,
 };
-use crate::decisions::{
-    receipt::Need,
-    service::{self, Answer, Asked},
-    step::{AssignmentStep, Step},
+use crate::{
+    accounts::subject,
+    decisions::{
+        receipt::Need,
+        service::{self, Answer, Asked},
+        step::{AssignmentStep, Step},
+    },
+    error::ApiError,
 };
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
@@ -32,7 +36,7 @@ async fn decision(
 ) -> Result<(), CliError> {
     let at = options.at.as_deref();
     let asked = Asked {
-        subject: &context.user_id(user).await?,
+        subject: &subject_id(context, user).await?,
         need,
         tenant: options.tenant.as_ref(),
         at: at.map(|text| time("--at", text)).transpose()?,
@@ -45,6 +49,7 @@ async fn decision(
             "subject": asked.subject,
             "permission": need.to_string(),
             "tenant": options.tenant,
+            "at": crate::accounts::views::rfc3339(answer.at),
             "policy_revision": answer.policy_revision,
         }));
     }
@@ -55,9 +60,27 @@ async fn decision(
     write_steps(&answer)
 }
 
+/// The id of the user of this name; who has no name is a client, and named by its id.
+async fn subject_id(context: &Context, name: &str) -> Result<String, CliError> {
+    let unknown = match context.user_id(name).await {
+        Err(CliError::Refused(unknown)) => unknown,
+        other => return other,
+    };
+    let app = &context.app;
+    let mut conn = app.store().read().await.map_err(ApiError::from)?;
+    match subject::read(&mut conn, name, None, app.now()).await {
+        Ok(Some(found)) => Ok(found.id),
+        Ok(None) => Err(CliError::Refused(unknown)),
+        Err(error) => Err(ApiError::from(error).into()),
+    }
+}
+
 async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
-    let service::Explained { note, answer } =
-        service::explain_receipt(&context.app, receipt).await?;
+    let service::Explained {
+        note,
+        username,
+        answer,
+    } = service::explain_receipt(&context.app, receipt).await?;
     if context.json {
         return print_json(&json!({
             "allowed": answer.allowed,
@@ -71,13 +94,13 @@ async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
         }));
     }
     let now = if answer.allowed {
-        "may now"
+        "they would be allowed"
     } else {
-        "may not now either"
+        "they still would be"
     };
     write_out(&format!(
-        "{} was refused {} at {}; by what is known now they {now}\n",
-        note.subject,
+        "{} was refused {} at {}; by the roles and assignments of now {now}\n",
+        printable(&username),
         needs(&note.needs),
         crate::accounts::views::rfc3339(note.at),
     ))?;
@@ -120,14 +143,28 @@ fn words(step: &Step) -> (&'static str, String) {
             exists: false,
         } => ("missing", format!("{need}, which does not exist")),
         Step::WouldGive { roles } => ("would do", roles.join(", ")),
-        Step::MayGive { role, users, more } => ("ask", givers(role, users, *more)),
+        Step::MayGive {
+            role,
+            tenant,
+            users,
+            more,
+        } => {
+            let within = tenant.as_ref().map(|tenant| format!(" in {tenant}"));
+            let role = format!("{role}{}", within.unwrap_or_default());
+            ("ask", givers(&role, users, *more))
+        }
         Step::Lost { cause, .. } => ("but", lost(cause, step)),
+        Step::NotListed { lost } => ("and", format!("{lost} more that do not count")),
     }
 }
 
 fn givers(role: &str, users: &[crate::decisions::step::Giver], more: bool) -> String {
     let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
-    let names = if names.is_empty() {
+    let names = if names.is_empty() && more {
+        return format!(
+            "too many give roles to look through all: who may give {role} was not found"
+        );
+    } else if names.is_empty() {
         "nobody but whoever owns the machine".to_owned()
     } else {
         names.join(", ")

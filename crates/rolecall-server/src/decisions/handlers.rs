@@ -147,7 +147,7 @@ pub(crate) async fn explain_refusal(
 
 impl From<service::Explained> for RefusalView {
     fn from(explained: service::Explained) -> Self {
-        let service::Explained { note, answer } = explained;
+        let service::Explained { note, answer, .. } = explained;
         Self {
             allowed: answer.allowed,
             because: answer.because,

@@ -3,7 +3,10 @@
 use std::sync::Weak;
 
 use rolecall::{Principal, Receipts};
-use rolecall_core::{Permission, Revision, RoleName, TenantName, Timestamp};
+use rolecall_core::{
+    Permission, PermissionPattern, RESERVED_PREFIX, Revision, RoleName, TenantName, Timestamp,
+    counts_in_tenant,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,6 +21,8 @@ const MAX_BYTES: usize = 2048;
 pub(crate) enum Need {
     Permission(Permission),
     Role(RoleName),
+    /// What only the delegation limit asks for. Nobody can ask for it in a request.
+    Wildcard(PermissionPattern),
 }
 
 impl std::str::FromStr for Need {
@@ -42,17 +47,34 @@ impl std::fmt::Display for Need {
         match self {
             Self::Permission(permission) => write!(f, "{permission}"),
             Self::Role(role) => write!(f, "role:{role}"),
+            Self::Wildcard(pattern) => write!(f, "{pattern}"),
         }
     }
 }
 
 impl Need {
-    /// The same, as the policy is asked.
-    pub(crate) fn asked(&self) -> rolecall_core::Need<'_> {
+    /// The same, as the policy is asked; `None` for a wildcard, which it is not asked for.
+    pub(crate) fn asked(&self) -> Option<rolecall_core::Need<'_>> {
         match self {
-            Self::Permission(permission) => rolecall_core::Need::Permission(permission),
-            Self::Role(role) => rolecall_core::Need::Role(role),
+            Self::Permission(permission) => Some(rolecall_core::Need::Permission(permission)),
+            Self::Role(role) => Some(rolecall_core::Need::Role(role)),
+            Self::Wildcard(_) => None,
         }
+    }
+
+    /// Whether an assignment in a tenant can give it.
+    pub(crate) fn counts_in_tenant(&self) -> bool {
+        match self {
+            Self::Permission(permission) => counts_in_tenant(permission),
+            Self::Role(role) => !role.is_reserved(),
+            Self::Wildcard(pattern) => !pattern.as_str().starts_with(RESERVED_PREFIX),
+        }
+    }
+
+    /// What a receipt names.
+    fn noted(text: &str) -> Option<Self> {
+        let wildcard = || text.parse().ok().map(Self::Wildcard);
+        text.parse().ok().or_else(wildcard)
     }
 }
 
@@ -68,7 +90,7 @@ impl Needs {
     /// Reads what [`Receipts`] are told; `None` for any other form.
     pub(crate) fn read(value: &Value) -> Option<Self> {
         if let Some(text) = value.as_str() {
-            return text.parse().ok().map(Self::One);
+            return Need::noted(text).map(Self::One);
         }
         let (name, list) = value.as_object()?.iter().next()?;
         let list = list

@@ -1,13 +1,14 @@
 //! Decisions by the database as it is now, and their explanation.
 
 use rolecall_core::{
-    Authority, Decision, Permission, Policy, Question, Revision, RoleAssignment, RoleName,
+    Cause, Decision, Derivation, Policy, Question, Revision, RoleAssignment, RoleName, RoleRules,
     Shortfall, Standing, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 use super::{
+    givers::{Search, may_give},
     receipt::{self, Need, Needs, Note},
-    step::{Giver, Step},
+    step::Step,
     store::{self, Ended},
 };
 use crate::{
@@ -18,18 +19,16 @@ use crate::{
     },
     app::App,
     error::ApiError,
-    roles::{assignment_store, assignments, builtin},
+    roles::assignment_store,
     store::Conn,
 };
 
 /// For how many of the roles that would do the answer says who may give them.
 const ROLES_WITH_GIVERS: usize = 2;
-/// How many who may give a role are listed.
-const GIVERS_NAMED: usize = 10;
-/// How many users are looked at to find those.
-const GIVERS_TRIED: i64 = 50;
-/// By how many roles somebody may have come to give roles, as far as it is looked at.
-const GIVING_ROLES_TRIED: usize = 20;
+/// How many assignments that do not count are listed for one thing that is needed, and how many that were taken away.
+const LOST_NAMED: usize = 10;
+/// How many roles that hold a wildcard are named.
+const WILDCARD_ROLES_NAMED: usize = 5;
 
 /// What is asked.
 pub(crate) struct Asked<'a> {
@@ -71,7 +70,14 @@ pub(crate) async fn decide(app: &App, asked: &Asked<'_>) -> Result<Answer, ApiEr
     let at = asked.at.unwrap_or_else(|| app.now());
     let case = Case::read(app, &mut conn, asked.subject).await?;
     let (met, mut because) = case
-        .explain(app, &mut conn, asked.need, asked.tenant, at)
+        .explain(
+            app,
+            &mut conn,
+            asked.need,
+            asked.tenant,
+            at,
+            &mut Search::new(),
+        )
         .await?;
     let status = case.status_step();
     let allowed = met && status.is_none();
@@ -87,6 +93,8 @@ pub(crate) async fn decide(app: &App, asked: &Asked<'_>) -> Result<Answer, ApiEr
 /// What a receipt tells, and how it would be decided by what is known now.
 pub(crate) struct Explained {
     pub(crate) note: Note,
+    /// The present name of whoever was refused.
+    pub(crate) username: String,
     pub(crate) answer: Answer,
 }
 
@@ -96,7 +104,7 @@ pub(crate) struct Explained {
 ///
 /// 404 for what is no receipt of this server, and where the subject is gone.
 pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained, ApiError> {
-    let unknown = || ApiError::unknown("receipt", &sealed);
+    let unknown = || ApiError::unknown("receipt of this server", &sealed);
     let note = receipt::open(app, sealed).ok_or_else(unknown)?;
     let needs = Needs::read(&note.needs).ok_or_else(unknown)?;
     let mut conn = app.store().read().await?;
@@ -106,9 +114,12 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
     let each = needs.each();
     let several = each.len() > 1;
     let mut held = Vec::new();
+    let mut search = Search::new();
     for need in each {
         let tenant = note.tenant.as_ref();
-        let (met, steps) = case.explain(app, &mut conn, need, tenant, note.at).await?;
+        let (met, steps) = case
+            .explain(app, &mut conn, need, tenant, note.at, &mut search)
+            .await?;
         if several {
             let need = need.to_string();
             because.push(Step::Need { need, met });
@@ -133,7 +144,11 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
         policy_revision: case.policy.0,
         at: note.at,
     };
-    Ok(Explained { note, answer })
+    Ok(Explained {
+        note,
+        username: case.subject.username,
+        answer,
+    })
 }
 
 impl Case {
@@ -169,42 +184,107 @@ impl Case {
         need: &Need,
         tenant: Option<&TenantName>,
         at: Timestamp,
+        search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
+        let policy = &self.policy.1;
+        let Some(asked) = need.asked() else {
+            return self
+                .explain_wildcard(app, conn, need, tenant, at, search)
+                .await;
+        };
         let question = Question {
-            need: need.asked(),
+            need: asked,
             tenant,
             at,
         };
-        match self.policy.1.decide(&self.assignments, &question) {
+        match policy.decide(&self.assignments, &question) {
             Decision::Allowed(by) => Ok((true, Step::of(&self.base, &by))),
-            Decision::Denied(shortfall) => {
-                let mut steps = self.shortfall_steps(need, tenant, &shortfall);
+            Decision::Denied(mut shortfall) => {
+                let mut steps = self.shortfall_steps(need, tenant, &mut shortfall);
                 let named = shortfall.smallest_roles.iter().take(ROLES_WITH_GIVERS);
+                let tenant = tenant.filter(|_| need.counts_in_tenant());
                 for role in named {
-                    steps.push(may_give(app, conn, &self.policy.1, role, tenant).await?);
+                    steps.push(may_give(app, conn, policy, role, tenant, search).await?);
                 }
                 Ok((false, steps))
             }
         }
     }
 
+    /// A wildcard is needed by whoever hands it on: to hold today's permissions of its object is not enough.
+    async fn explain_wildcard(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+        need: &Need,
+        tenant: Option<&TenantName>,
+        at: Timestamp,
+        search: &mut Search,
+    ) -> Result<(bool, Vec<Step>), ApiError> {
+        let policy = &self.policy.1;
+        let text = need.to_string();
+        let holds = |rules: &RoleRules| rules.permissions.iter().any(|held| held.as_str() == text);
+        let holding = policy.roles().filter(|(_, rules)| holds(rules));
+        let roles: Vec<&RoleName> = holding.map(|(role, _)| role).collect();
+        let counts = |given: &&RoleAssignment| {
+            given.standing(tenant, at) == Standing::InForce
+                && (given.tenant.is_none() || need.counts_in_tenant())
+        };
+        for given in self.assignments.iter().filter(counts) {
+            for role in &roles {
+                if let Some(path) = policy.path(&given.role, role) {
+                    let grant = text.parse().map_err(ApiError::internal)?;
+                    let by = Derivation {
+                        assignment: given,
+                        path,
+                        grant: Some(grant),
+                    };
+                    return Ok((true, Step::of(&self.base, &by)));
+                }
+            }
+        }
+        let mut steps = vec![Step::Missing {
+            need: text.clone(),
+            exists: !roles.is_empty(),
+        }];
+        if !roles.is_empty() {
+            let named = roles.iter().take(WILDCARD_ROLES_NAMED);
+            let roles = named.map(ToString::to_string).collect();
+            steps.push(Step::WouldGive { roles });
+        }
+        let tenant = tenant.filter(|_| need.counts_in_tenant());
+        for role in roles.into_iter().take(ROLES_WITH_GIVERS) {
+            steps.push(may_give(app, conn, policy, role, tenant, search).await?);
+        }
+        Ok((false, steps))
+    }
+
     fn shortfall_steps(
         &self,
         need: &Need,
         tenant: Option<&TenantName>,
-        shortfall: &Shortfall<'_>,
+        shortfall: &mut Shortfall<'_>,
     ) -> Vec<Step> {
         let mut steps = vec![Step::Missing {
             need: need.to_string(),
             exists: shortfall.is_known,
         }];
-        steps.extend(
-            shortfall
-                .lost
-                .iter()
-                .map(|lost| Step::lost(&self.base, lost)),
-        );
-        steps.extend(self.unassigned(need, tenant));
+        // what is over last comes first, and what is for other tenants last: there may be thousands
+        let lost = &mut shortfall.lost;
+        lost.sort_by_key(|lost| {
+            let end = lost.by.assignment.expires_at;
+            (rank(lost.cause), std::cmp::Reverse(end))
+        });
+        let listed = lost.iter().take(LOST_NAMED);
+        steps.extend(listed.map(|lost| Step::lost(&self.base, lost)));
+        let mut unassigned = self.unassigned(need, tenant);
+        let left_out =
+            lost.len().saturating_sub(LOST_NAMED) + unassigned.len().saturating_sub(LOST_NAMED);
+        unassigned.truncate(LOST_NAMED);
+        steps.extend(unassigned);
+        if left_out > 0 {
+            steps.push(Step::NotListed { lost: left_out });
+        }
         if !shortfall.smallest_roles.is_empty() {
             let roles = shortfall.smallest_roles.iter().map(ToString::to_string);
             steps.push(Step::WouldGive {
@@ -228,6 +308,7 @@ impl Case {
             Need::Permission(permission) => policy
                 .derivation(&ended.role, permission)
                 .map(|(path, _)| path),
+            Need::Wildcard(_) => None,
         };
         let concerns = |ended: &&Ended| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
         let taken = self.ended.iter().filter(concerns);
@@ -244,62 +325,12 @@ impl Case {
     }
 }
 
-/// Which users may give `role`, globally or in `tenant`: they hold the permission to give roles, and all that
-/// the role holds.
-async fn may_give(
-    app: &App,
-    conn: &mut Conn,
-    policy: &Policy,
-    role: &RoleName,
-    tenant: Option<&TenantName>,
-) -> Result<Step, ApiError> {
-    let now = app.now();
-    let write: Permission = assignments::WRITE.parse().map_err(ApiError::internal)?;
-    let mut users: Vec<Giver> = Vec::new();
-    let mut tried = std::collections::BTreeSet::new();
-    let giving = policy.all_giving(&write);
-    for by in giving.iter().take(GIVING_ROLES_TRIED) {
-        for (id, username) in store::holders(conn, by, tenant, now, GIVERS_TRIED).await? {
-            if users.len() > GIVERS_NAMED || !tried.insert(id.clone()) {
-                continue;
-            }
-            let held = assignment_store::all_of(conn, &id).await?;
-            if may_hand_on(app, policy, &held, (role, tenant), &write) {
-                users.push(Giver { id, username });
-            }
-        }
+/// In which order causes are listed.
+fn rank(cause: Cause) -> u8 {
+    match cause {
+        Cause::Expired => 0,
+        Cause::NotYetValid => 1,
+        Cause::GlobalOnly => 2,
+        Cause::OtherTenant => 3,
     }
-    let more = users.len() > GIVERS_NAMED;
-    users.truncate(GIVERS_NAMED);
-    users.sort_by(|one, other| one.username.cmp(&other.username));
-    Ok(Step::MayGive {
-        role: role.to_string(),
-        users,
-        more,
-    })
-}
-
-/// Whether whoever has `held` may hand `role` on, globally or in one tenant.
-fn may_hand_on(
-    app: &App,
-    policy: &Policy,
-    held: &[RoleAssignment],
-    (role, tenant): (&RoleName, Option<&TenantName>),
-    write: &Permission,
-) -> bool {
-    let now = app.now();
-    let roles = |in_tenant: bool| {
-        let counts = move |given: &&RoleAssignment| {
-            given.tenant.is_some() == in_tenant && given.standing(tenant, now) == Standing::InForce
-        };
-        held.iter().filter(counts).map(|given| &given.role)
-    };
-    let local = Authority::in_tenant(policy, roles(true), &builtin::ANY);
-    let authority = Authority::of(policy, roles(false), &builtin::ANY).and(local);
-    let open = &app.settings().registration_roles;
-    let covers = match tenant {
-        Some(_) => authority.covers_in_tenant(policy, [role], open),
-        None => authority.covers(policy, [role], open),
-    };
-    authority.holds(write) && covers.is_ok()
 }

@@ -41,6 +41,9 @@ pub(crate) enum Step {
     /// Who may give such a role.
     MayGive {
         role: String,
+        /// In which tenant they may; null where only a global assignment counts.
+        #[schema(required)]
+        tenant: Option<String>,
         users: Vec<Giver>,
         /// Whether there are more than are listed.
         more: bool,
@@ -62,6 +65,11 @@ pub(crate) enum Step {
         /// Who took it away, as the audit log names them.
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+    },
+    /// There is more than was listed.
+    NotListed {
+        /// How many more of what was lost.
+        lost: usize,
     },
 }
 

@@ -14,6 +14,7 @@ mod audit;
 mod clients;
 mod command_line;
 mod constraints;
+mod decision_bounds;
 mod decisions;
 mod delegation;
 mod documents;

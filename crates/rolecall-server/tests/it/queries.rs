@@ -51,7 +51,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
 }
 
 /// How many queries `operation` takes.
-async fn queries_of<T>(operation: impl Future<Output = T>) -> (T, usize) {
+pub(crate) async fn queries_of<T>(operation: impl Future<Output = T>) -> (T, usize) {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
         let only = Targets::new()
