@@ -41,6 +41,22 @@ def test_what_does_not_exist_is_named(served):
     assert "`nobody-at-all`" in done.stderr
 
 
+def test_a_mistyped_session_does_not_look_as_if_it_had_been_ended(served):
+    name = api.register(served.url)[0]["username"]
+    done = served.run("session", "end", name, "no-such-session")
+    assert done.returncode != 0 and done.stdout == ""
+    assert "`no-such-session`" in done.stderr
+
+
+def test_a_client_is_explained_by_its_id(served):
+    made = json.loads(served.run(
+        "client", "add", api.fresh(), "--grant", "client_credentials", "--json").stdout)
+    done = served.run("explain", made["client_id"], "role:user")
+    assert done.stdout.startswith(f"{made['client_id']} may not role:user\n"), done.stderr
+    asked = json.loads(served.run("explain", made["client_id"], "role:user", "--json").stdout)
+    assert asked["allowed"] is False and asked["at"].endswith("Z")
+
+
 def test_acting_as_a_user_keeps_to_that_users_limits(served):
     name = api.register(served.url)[0]["username"]
     done = served.run("--as", name, "assign", name, "rolecall.admin")

@@ -23,7 +23,12 @@ pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(
             let (app, caller) = (&context.app, context.caller());
             let name = printable(user);
             if let Some(session) = session {
-                service::end_of(app, caller, &id, session).await?;
+                // a mistyped id must not look as if somebody had been logged out
+                if !service::end_of(app, caller, &id, session).await? {
+                    let session = printable(session);
+                    let text = format!("no session `{session}` of `{name}` that has not ended yet");
+                    return Err(CliError::Refused(text));
+                }
                 said(context.json, &format!("session of `{name}` ended"))
             } else {
                 users::end_sessions(app, caller, &id).await?;

@@ -67,13 +67,13 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     .await
 }
 
-/// Ends one session of a user: for whoever may end the sessions of others.
+/// Ends one session of a user: for whoever may end the sessions of others. Whether there was one to end.
 pub(crate) async fn end_of(
     app: &App,
     caller: Caller<'_>,
     user: &str,
     session: &str,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand(app, change, caller, "rolecall.sessions:revoke").await?;
         let now = change.now();
@@ -86,17 +86,18 @@ pub(crate) async fn end_of(
     .await
 }
 
-/// Ends a session and the tokens of it, and tells so as `action`; nothing if it has ended already.
+/// Ends a session and the tokens of it, and tells so as `action`; nothing and `false` if it has ended already.
 pub(crate) async fn end(
     change: &mut crate::store::Change<'_>,
     action: &str,
     session: &str,
     subject: &str,
-) -> Result<(), ApiError> {
-    if store::end(change, session, subject).await? {
+) -> Result<bool, ApiError> {
+    let ended = store::end(change, session, subject).await?;
+    if ended {
         refuse_tokens(change, action, session, subject);
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn refuse_tokens(
