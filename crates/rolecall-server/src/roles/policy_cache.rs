@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use arc_swap::ArcSwapOption;
 use rolecall_core::{Policy, Revision};
@@ -10,6 +13,8 @@ use crate::store::{Change, Conn, StoreError};
 #[derive(Default)]
 pub(crate) struct PolicyCache {
     newest: ArcSwapOption<(Revision, Arc<Policy>)>,
+    /// How often it was forgotten: what was read before counts no more, whenever it arrives.
+    forgotten: AtomicU64,
 }
 
 impl PolicyCache {
@@ -41,9 +46,10 @@ impl PolicyCache {
         {
             return Ok(cached);
         }
+        let since = self.times_forgotten();
         let known = self.latest().filter(|known| known.0 < revision);
         let policy = read_policy_after(change.conn(), known.as_deref(), revision).await?;
-        Ok(self.keep(revision, policy))
+        Ok(self.keep(since, revision, policy))
     }
 
     /// The newest policy that was read.
@@ -53,7 +59,13 @@ impl PolicyCache {
 
     /// Forgets what was read: after a backup was put back its revisions begin anew below those known here.
     pub(crate) fn forget(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.newest.store(None);
+    }
+
+    /// To be asked before a policy is read that is to be kept.
+    pub(super) fn times_forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
     }
 
     /// The cached policy, if it is not older than `revision`.
@@ -63,12 +75,22 @@ impl PolicyCache {
             .filter(|cached| cached.0 >= revision)
     }
 
-    pub(super) fn keep(&self, revision: Revision, policy: Policy) -> Arc<(Revision, Arc<Policy>)> {
+    /// Keeps a policy that was read after it had been forgotten `since` times, unless a newer one is there.
+    pub(super) fn keep(
+        &self,
+        since: u64,
+        revision: Revision,
+        policy: Policy,
+    ) -> Arc<(Revision, Arc<Policy>)> {
         let read = Arc::new((revision, Arc::new(policy)));
         self.newest.rcu(|old| match old {
             Some(old) if old.0 > read.0 => Some(Arc::clone(old)),
             _ => Some(Arc::clone(&read)),
         });
+        // one of before a backup was put back would pass for the newest until the revisions have caught up
+        if self.times_forgotten() != since {
+            self.newest.store(None);
+        }
         read
     }
 }

@@ -185,6 +185,7 @@ pub(crate) async fn read_consistently(
     conn: &mut Conn,
 ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
     loop {
+        let since = cache.times_forgotten();
         let before = read_head(conn).await?.policy_revision;
         if let Some(cached) = cache.newest(before) {
             return Ok(cached);
@@ -192,7 +193,7 @@ pub(crate) async fn read_consistently(
         let known = cache.latest();
         let policy = read_policy_after(conn, known.as_deref(), before).await;
         if read_head(conn).await?.policy_revision == before {
-            return Ok(cache.keep(before, policy?));
+            return Ok(cache.keep(since, before, policy?));
         }
     }
 }

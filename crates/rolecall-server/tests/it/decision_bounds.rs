@@ -89,9 +89,8 @@ async fn a_receipt_of_many_needs_costs_a_bounded_number_of_queries(app: TestApp)
         app.user(&name, &["giver"]).await;
     }
     // a role for each need, so that each is searched for anew
-    for number in 0..60 {
-        let role = format!("single{number}");
-        app.role(&role, &[&needs[number]]).await;
+    for (number, need) in needs.iter().enumerate() {
+        app.role(&format!("single{number}"), &[need]).await;
     }
     let alice = app.user("alice", &["user"]).await;
     let token = app.login("alice").await;

@@ -140,3 +140,14 @@ async fn a_gap_in_the_changes_has_everything_read() {
     assert_eq!(forgotten.unwrap(), 1);
     agrees(two.app(), "a gap").await;
 }
+
+#[test]
+fn what_was_read_before_the_cache_was_forgotten_is_not_kept_afterwards() {
+    let cache = super::PolicyCache::default();
+    let since = cache.times_forgotten();
+    cache.forget();
+    cache.keep(since, 100, rolecall_core::Policy::default());
+    assert!(cache.latest().is_none());
+    cache.keep(cache.times_forgotten(), 7, rolecall_core::Policy::default());
+    assert_eq!(cache.latest().unwrap().0, 7);
+}
