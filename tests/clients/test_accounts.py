@@ -28,7 +28,7 @@ def test_a_name_is_not_given_twice_in_whatever_case(anyone, bob):
 
 def test_the_own_account_tells_roles_and_permissions(bob, admin):
     me = bob.get("/api/me").json()
-    assert set(me) == USER | {"permissions"}
+    assert set(me) == USER | {"permissions", "tenant"}
     assert (me["id"], me["roles"], me["permissions"]) == (bob.me["id"], ["user"], [])
     assert "rolecall.users:write" in admin.get("/api/me").json()["permissions"]
 

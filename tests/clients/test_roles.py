@@ -207,3 +207,25 @@ def test_the_command_line_takes_a_role_away_within_a_second(served):
     caller.log_in(name, "a long enough pass phrase")
     challenge = 'Bearer error="insufficient_scope", scope="rolecall.users:read"'
     is_problem(caller.get("/api/users"), 403, "Operation not permitted", challenge)
+
+
+def test_a_role_within_a_tenant_counts_in_tokens_for_it_and_in_no_other(admin, bob, role, permission):
+    assert admin.put(f"/api/roles/{role}/permissions/{permission}").status_code == 204
+    tenant, path = api.fresh("tenant"), roles_path(bob, role)
+    api.is_oauth_error(bob.token(bob.me["username"], bob.password, tenant=tenant), 400, "invalid_scope")
+    assert admin.put(f"{path}?tenant={tenant}").status_code == 204
+    listed = admin.get(roles_path(bob), params={"tenant": tenant}).json()["items"]
+    assert [(one["role"], one["tenant"], one["id"]) for one in listed] == [(role, tenant, f"{path}?tenant={tenant}")]
+    there = bob.log_in(bob.me["username"], bob.password, tenant=tenant)
+    assert (there["tenant"], there["scope"]) == (tenant, permission)
+    me = bob.get("/api/me").json()
+    assert (sorted(me["roles"]), me["tenant"]) == (sorted([role, "user"]), tenant)
+    assert admin.delete(listed[0]["id"]).status_code == 204
+    is_problem(bob.get("/api/me"), 401, "Could not validate credentials", api.ENDED)
+    assert again(bob)["tenant"] is None
+
+
+def test_an_empty_tenant_is_not_taken_for_none(admin, bob):
+    for tenant in ("", "ACME", "acme/..", "%00"):
+        refuses(admin.put(f"{roles_path(bob, 'user')}?tenant={tenant}"), ["query", "tenant"])
+        refuses(admin.delete(f"{roles_path(bob, 'user')}?tenant={tenant}"), ["query", "tenant"])
