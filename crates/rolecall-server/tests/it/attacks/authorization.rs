@@ -214,14 +214,13 @@ async fn x043_no_body_of_the_interface_is_left_out() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let json = operation.pointer("/requestBody/content/application~1json");
-            if json.is_some() {
+            // a policy is a document of its own, whose reader says where what it does not know stands
+            if json.is_some() && !path.starts_with("/api/policy") {
                 let path = path.replace("{id}", "ID").replace("{role}", "editor");
                 documented.push(format!("{} {path}", method.to_uppercase()));
             }
         }
     }
-    // documents of the policy are tried apart from the others
-    documented.retain(|line| !line.contains("/api/policy"));
     let mut tried: Vec<String> = bodies().into_iter().map(|(line, ..)| line).collect();
     tried.sort();
     documented.sort();
