@@ -11,6 +11,7 @@ on_both![
     every_fault_of_a_document_is_told_with_line_and_column,
     nothing_is_replaced_that_was_not_read,
     what_a_document_takes_away_ends_tokens_at_once,
+    what_was_reached_by_way_of_what_is_gone_ends_too,
     what_a_document_only_adds_ends_no_token,
     what_is_rolecalls_own_stays_as_it_is,
     nobody_goes_beyond_their_own_by_way_of_a_document,
@@ -281,6 +282,31 @@ async fn what_a_document_takes_away_ends_tokens_at_once(app: TestApp) {
     let token = app.login_for("senior", "role:junior").await;
     given(&app, &all.replace("juniors = [\"junior\"]", "")).await;
     app.get("/api/me", &token).await.ended();
+}
+
+async fn what_was_reached_by_way_of_what_is_gone_ends_too(app: TestApp) {
+    let chain = "[roles.admin]\n[roles.low]\n[roles.middle]\njuniors = [\"low\"]\n";
+    let all = format!(
+        "{chain}[roles.top]\njuniors = [\"middle\"]\n[roles.boss]\njuniors = [\"middle\"]\n"
+    );
+    given(&app, &all).await;
+    app.user("top", &["top"]).await;
+    app.user("boss", &["boss"]).await;
+    // a token may carry a role far below alone
+    let (top, boss) = (
+        app.login_for("top", "role:low").await,
+        app.login_for("boss", "role:low").await,
+    );
+    given(
+        &app,
+        &all.replace("[roles.top]\njuniors = [\"middle\"]", "[roles.top]"),
+    )
+    .await;
+    app.get("/api/me", &top).await.ended();
+    let boss_again = app.login_for("boss", "role:low").await;
+    app.get("/api/me", &boss).await.ended();
+    given(&app, &format!("{chain}[roles.top]\n")).await;
+    app.get("/api/me", &boss_again).await.ended();
 }
 
 async fn what_a_document_only_adds_ends_no_token(app: TestApp) {
