@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Step,
     error::Faults,
-    read::{Mentioned, Read, is_given},
+    read::{Mention, Mentioned, Read, is_given},
 };
 use crate::{Permission, PermissionPattern, PolicyBuilder, PolicyError, RoleName, builtin};
 
@@ -40,7 +39,7 @@ pub(super) fn names(read: &Read, faults: &mut Faults) {
             Mentioned::Pattern(pattern) => fault_of(pattern, &is_permission, &objects),
         };
         if let Some(message) = message {
-            faults.add(&mention.path, "unknown", message);
+            faults.add(&mention.path(), "unknown", message);
         }
     }
 }
@@ -67,10 +66,10 @@ fn unknown(kind: &str, name: &dyn std::fmt::Display, home: &str) -> String {
 
 /// Roles may not inherit each other.
 pub(super) fn cycles(read: &Read, faults: &mut Faults) {
-    let mut edges: BTreeMap<(RoleName, RoleName), &[Step]> = BTreeMap::new();
+    let mut edges: BTreeMap<(RoleName, RoleName), &Mention> = BTreeMap::new();
     for mention in &read.mentions {
         if let Mentioned::Junior(senior, junior) = &mention.what {
-            edges.insert((senior.clone(), junior.clone()), &mention.path);
+            edges.insert((senior.clone(), junior.clone()), mention);
         }
     }
     for _ in 0..MAX_CYCLES {
@@ -91,6 +90,6 @@ pub(super) fn cycles(read: &Read, faults: &mut Faults) {
         };
         let shown: Vec<&str> = path.iter().map(RoleName::as_str).collect();
         let message = format!("roles may not inherit each other: {}", shown.join(" -> "));
-        faults.add(place, "cycle", message);
+        faults.add(&place.path(), "cycle", message);
     }
 }

@@ -48,12 +48,18 @@ impl fmt::Display for DocumentErrors {
 
 impl std::error::Error for DocumentErrors {}
 
+/// No more faults than this are told of one document.
+pub(super) const MAX_FAULTS: usize = 10_000;
+
 /// Collects faults while a document is read.
 #[derive(Default)]
 pub(super) struct Faults(Vec<DocumentError>);
 
 impl Faults {
     pub(super) fn add(&mut self, path: &[Step], kind: &'static str, message: impl Into<String>) {
+        if self.0.len() >= MAX_FAULTS {
+            return;
+        }
         self.0.push(DocumentError {
             path: path.to_vec(),
             position: None,

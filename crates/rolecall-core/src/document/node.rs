@@ -1,5 +1,7 @@
 //! A document before anything is known about it but its form.
 
+use std::collections::BTreeMap;
+
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -7,9 +9,9 @@ use serde::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    DocumentError, DocumentErrors, Places, Step,
-    error::excerpt,
-    place::{Lines, Position},
+    DocumentError, DocumentErrors, Places,
+    error::{MAX_FAULTS, excerpt},
+    place::{Below, Lines, Tree},
 };
 
 /// A value, whatever the format it was written in.
@@ -51,17 +53,15 @@ impl Unchecked {
         if !errors.is_empty() {
             return Err(syntax_errors(text, &lines, &errors));
         }
-        let mut places = Places::default();
-        places.put(Vec::new(), Position { line: 1, column: 1 });
-        let mut path = Vec::new();
-        let node = of_table(table.get_ref(), &lines, &mut path, &mut places);
+        let (node, below) = of_table(table.get_ref());
+        let places = Places::new(lines, Tree { offset: 0, below });
         Ok(Self { node, places })
     }
 }
 
-fn syntax_errors(text: &str, lines: &Lines<'_>, errors: &[toml::de::Error]) -> DocumentErrors {
+fn syntax_errors(text: &str, lines: &Lines, errors: &[toml::de::Error]) -> DocumentErrors {
     let mut found: Vec<DocumentError> = Vec::new();
-    for error in errors {
+    for error in errors.iter().take(MAX_FAULTS) {
         let span = error.span().unwrap_or_default();
         let mut message = error.message().to_owned();
         if let Some(what) = text.get(span.clone()).filter(|what| !what.is_empty()) {
@@ -83,36 +83,24 @@ fn syntax_errors(text: &str, lines: &Lines<'_>, errors: &[toml::de::Error]) -> D
     DocumentErrors(found)
 }
 
-fn of_table(
-    table: &DeTable<'_>,
-    lines: &Lines<'_>,
-    path: &mut Vec<Step>,
-    places: &mut Places,
-) -> Node {
-    let mut members = Vec::new();
+fn of_table(table: &DeTable<'_>) -> (Node, Below) {
+    let (mut members, mut places) = (Vec::new(), BTreeMap::new());
     for (key, value) in table {
-        path.push(Step::from(key.get_ref().as_ref()));
+        let name = key.get_ref().clone().into_owned();
         // a table's place is its name, that of a value the value
         let is_table = matches!(value.get_ref(), DeValue::Table(_));
         let span = if is_table { key.span() } else { value.span() };
-        places.put(path.clone(), lines.position(span.start));
-        let node = of_value(value.get_ref(), lines, path, places);
-        members.push((key.get_ref().clone().into_owned(), node));
-        path.pop();
+        let (node, below) = of_value(value.get_ref());
+        let offset = span.start;
+        places.insert(name.clone(), Tree { offset, below });
+        members.push((name, node));
     }
-    Node::Table {
-        members,
-        doubled: Vec::new(),
-    }
+    let doubled = Vec::new();
+    (Node::Table { members, doubled }, Below::Members(places))
 }
 
-fn of_value(
-    value: &DeValue<'_>,
-    lines: &Lines<'_>,
-    path: &mut Vec<Step>,
-    places: &mut Places,
-) -> Node {
-    match value {
+fn of_value(value: &DeValue<'_>) -> (Node, Below) {
+    let node = match value {
         DeValue::String(text) => Node::Text(text.clone().into_owned()),
         DeValue::Datetime(time) => Node::Time(time.to_string()),
         DeValue::Integer(number) => {
@@ -120,17 +108,18 @@ fn of_value(
         }
         DeValue::Float(_) | DeValue::Boolean(_) => Node::Other,
         DeValue::Array(values) => {
-            let mut nodes = Vec::new();
-            for (at, value) in values.iter().enumerate() {
-                path.push(Step::Index(at));
-                places.put(path.clone(), lines.position(value.span().start));
-                nodes.push(of_value(value.get_ref(), lines, path, places));
-                path.pop();
+            let (mut nodes, mut places) = (Vec::new(), Vec::new());
+            for value in values {
+                let (node, below) = of_value(value.get_ref());
+                let offset = value.span().start;
+                places.push(Tree { offset, below });
+                nodes.push(node);
             }
-            Node::List(nodes)
+            return (Node::List(nodes), Below::Items(places));
         }
-        DeValue::Table(table) => of_table(table, lines, path, places),
-    }
+        DeValue::Table(table) => return of_table(table),
+    };
+    (node, Below::Nothing)
 }
 
 impl<'de> Deserialize<'de> for Unchecked {

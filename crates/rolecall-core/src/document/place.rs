@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 
@@ -44,33 +44,66 @@ pub struct Position {
 
 /// Where the members of a document stand in its text.
 #[derive(Clone, Debug, Default)]
-pub struct Places(BTreeMap<Vec<Step>, Position>);
+pub struct Places(Option<Arc<(Lines, Tree)>>);
+
+/// Offsets in the text, in the form of the document.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) offset: usize,
+    pub(super) below: Below,
+}
+
+#[derive(Debug)]
+pub(super) enum Below {
+    Nothing,
+    Members(BTreeMap<String, Tree>),
+    Items(Vec<Tree>),
+}
+
+impl Tree {
+    fn step(&self, step: &Step) -> Option<&Self> {
+        match (&self.below, step) {
+            (Below::Members(members), Step::Member(name)) => members.get(name),
+            (Below::Items(items), Step::Index(index)) => items.get(*index),
+            _ => None,
+        }
+    }
+}
 
 impl Places {
-    pub(super) fn put(&mut self, path: Vec<Step>, position: Position) {
-        self.0.insert(path, position);
+    pub(super) fn new(lines: Lines, tree: Tree) -> Self {
+        Self(Some(Arc::new((lines, tree))))
     }
 
     /// Where the member at `path` stands, or else the innermost that holds it.
     #[must_use]
     pub fn of(&self, path: &[Step]) -> Option<Position> {
-        (0..=path.len())
-            .rev()
-            .find_map(|length| self.0.get(path.get(..length)?).copied())
+        let (lines, mut tree) = self.0.as_deref().map(|(lines, tree)| (lines, tree))?;
+        for step in path {
+            match tree.step(step) {
+                Some(below) => tree = below,
+                None => break,
+            }
+        }
+        Some(lines.position(tree.offset))
     }
 }
 
+/// In lines longer than this, columns are counted in bytes: to count characters would take a walk each.
+const LONG_LINE: usize = 10_000;
+
 /// Where the lines of a text begin.
-pub(super) struct Lines<'t> {
-    text: &'t str,
+#[derive(Debug)]
+pub(super) struct Lines {
+    text: Box<str>,
     starts: Vec<usize>,
 }
 
-impl<'t> Lines<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
         let after = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
-            text,
+            text: text.into(),
             starts: std::iter::once(0).chain(after).collect(),
         }
     }
@@ -81,9 +114,14 @@ impl<'t> Lines<'t> {
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         // a fault at the end of the text may lie behind it
         let before = self.text.get(start..offset.min(self.text.len()));
+        let before = before.unwrap_or_default();
+        let column = match before.len() {
+            0..LONG_LINE => before.chars().count(),
+            bytes => bytes,
+        };
         Position {
             line,
-            column: before.map_or(0, |before| before.chars().count()) + 1,
+            column: column + 1,
         }
     }
 }

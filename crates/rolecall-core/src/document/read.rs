@@ -1,6 +1,6 @@
 //! From the form to the content: each member read as what it is, each fault noted.
 
-use std::{collections::BTreeSet, fmt::Display, str::FromStr};
+use std::{collections::BTreeSet, fmt::Display, rc::Rc, str::FromStr};
 
 use super::{
     Constraint, ConstraintKind, Document, Expectation, MAX_DESCRIPTION, RoleEntry, Step, Who,
@@ -21,8 +21,17 @@ pub(super) struct Read {
 
 /// A name that must exist, and where it stands.
 pub(super) struct Mention {
-    pub(super) path: Vec<Step>,
+    /// The list that it stands in, or the member itself.
+    home: Rc<[Step]>,
+    index: Option<usize>,
     pub(super) what: Mentioned,
+}
+
+impl Mention {
+    pub(super) fn path(&self) -> Vec<Step> {
+        let index = self.index.map(Step::Index);
+        self.home.iter().cloned().chain(index).collect()
+    }
 }
 
 pub(super) enum Mentioned {
@@ -213,14 +222,17 @@ impl Reader<'_> {
     {
         let mut names = Vec::new();
         let mut seen = BTreeSet::new();
+        let home: Rc<[Step]> = self.path.as_slice().into();
         for (at, node) in self.list(node).iter().enumerate() {
             self.path.push(at.into());
             let text = self.text(node);
             if let Some(name) = text.and_then(|text| self.parsed::<T>(text)) {
                 if seen.insert(name.clone()) {
-                    let path = self.path.clone();
-                    let what = mention(name.clone());
-                    self.read.mentions.push(Mention { path, what });
+                    self.read.mentions.push(Mention {
+                        home: Rc::clone(&home),
+                        index: Some(at),
+                        what: mention(name.clone()),
+                    });
                     names.push(name);
                 } else {
                     let text = excerpt(text.unwrap_or_default());
@@ -387,9 +399,11 @@ impl Reader<'_> {
 
     fn tested_role(&mut self, node: &Node) -> Option<RoleName> {
         let role: RoleName = self.text(node).and_then(|text| self.parsed(text))?;
-        let path = self.path.clone();
-        let what = Mentioned::Role(role.clone());
-        self.read.mentions.push(Mention { path, what });
+        self.read.mentions.push(Mention {
+            home: self.path.as_slice().into(),
+            index: None,
+            what: Mentioned::Role(role.clone()),
+        });
         Some(role)
     }
 

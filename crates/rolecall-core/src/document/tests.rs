@@ -350,3 +350,13 @@ fn names_that_would_be_one_in_code_stay_two() {
         );
     }
 }
+
+#[test]
+fn a_long_line_full_of_faults_takes_no_walk_for_each() {
+    // a hundred thousand of them: were each looked for from the start of the line this would not end
+    let items = "\"x\",".repeat(100_000);
+    let told = Document::parse(&format!("[roles.a]\npermissions = [{items}]")).unwrap_err();
+    assert_eq!(told.0.len(), 10_000);
+    let told = Document::parse(&"=".repeat(100_000)).unwrap_err();
+    assert!(told.0.len() <= 10_000);
+}
