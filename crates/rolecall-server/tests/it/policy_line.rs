@@ -241,13 +241,24 @@ async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp
         ],
     )
     .await;
-    let (_, _, _) = policy(&app, ITEMS, &["export"]).await;
     let timed =
         |at: &str| document.replace("user = \"alice\"", &format!("user = \"alice\"\nat = {at}"));
     let (status, _, _) = policy(&app, &timed("2099-12-31T23:59:59Z"), &["test"]).await;
     assert_eq!(status, 0);
     let (status, out, _) = policy(&app, &timed("2100-01-01T00:00:00Z"), &["test"]).await;
     assert!(status == 1 && out.contains("is over"), "{out}");
+    // in one tenant, and in no other
+    app.user("carol", &[]).await;
+    run(&app, &["assign", "carol", "editor", "--tenant", "acme"]).await;
+    let carol = format!(
+        "{ITEMS}\n[[tests]]\nuser = \"carol\"\ntenant = \"acme\"\ncan = [\"items:write\"]\n\
+         [[tests]]\nuser = \"carol\"\ntenant = \"other\"\ncannot = [\"items:read\"]\n\
+         [[tests]]\nuser = \"carol\"\ncannot = [\"items:read\"]\n"
+    );
+    let (status, out, _) = policy(&app, &carol, &["test"]).await;
+    assert_eq!((status, out.as_str()), (0, "3 expectations, 3 met\n"));
+    let (status, out, _) = policy(&app, &carol.replace("\"other\"", "\"acme\""), &["test"]).await;
+    assert!(status == 1 && out.contains("(in tenant `acme`)"), "{out}");
 }
 
 async fn what_may_not_be_meant_is_found(app: TestApp) {
