@@ -12,9 +12,10 @@ use crate::{
     decisions::{
         receipt::Need,
         service::{self, Answer, Asked},
-        step::{AssignmentStep, Step},
+        step::Step,
     },
     error::ApiError,
+    roles::assignment_handlers::AssignmentView,
 };
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
@@ -173,14 +174,15 @@ fn givers(role: &str, users: &[crate::decisions::step::Giver], more: bool) -> St
     format!("{names}{more} may give {role}")
 }
 
-fn assignment(given: &AssignmentStep) -> String {
-    let mut text = given.role.clone();
+fn assignment(given: &AssignmentView) -> String {
+    let tenant = given.tenant.as_ref().map(ToString::to_string);
+    let mut text = given.role.to_string();
     let mut add = |label: &str, value: &Option<String>| {
         if let Some(value) = value {
             text.extend([" ", label, " ", value]);
         }
     };
-    add("in", &given.tenant);
+    add("in", &tenant);
     add("from", &given.valid_from);
     add("until", &given.expires_at);
     add("for", &given.reason);

@@ -19,7 +19,7 @@ use crate::{
     },
     app::App,
     error::ApiError,
-    roles::assignment_store,
+    roles::{assignment_store, assignments::Assignee},
     store::Conn,
 };
 
@@ -53,8 +53,6 @@ pub(crate) struct Answer {
 /// Whoever a decision is about, read once.
 struct Case {
     subject: Subject,
-    /// Their address in the API.
-    base: String,
     assignments: Vec<RoleAssignment>,
     ended: Vec<Ended>,
     policy: std::sync::Arc<(Revision, std::sync::Arc<Policy>)>,
@@ -156,17 +154,19 @@ impl Case {
         let subject = subject::read(conn, id, None, app.now()).await?;
         let subject = subject.ok_or_else(|| ApiError::unknown("subject", &id))?;
         let policy = subject.policy(app, conn).await?;
-        let kind = match subject.kind {
-            SubjectKind::User => "users",
-            SubjectKind::Client => "clients",
-        };
         Ok(Self {
-            base: format!("/api/{kind}/{id}"),
             assignments: assignment_store::all_of(conn, id).await?,
             ended: store::ended_of(conn, id).await?,
             subject,
             policy,
         })
+    }
+
+    fn whose(&self) -> Assignee<'_> {
+        match self.subject.kind {
+            SubjectKind::User => Assignee::User(&self.subject.id),
+            SubjectKind::Client => Assignee::Client(&self.subject.id),
+        }
     }
 
     fn status_step(&self) -> Option<Step> {
@@ -198,7 +198,7 @@ impl Case {
             at,
         };
         match policy.decide(&self.assignments, &question) {
-            Decision::Allowed(by) => Ok((true, Step::of(&self.base, &by))),
+            Decision::Allowed(by) => Ok((true, Step::of(self.whose(), &by))),
             Decision::Denied(mut shortfall) => {
                 let mut steps = self.shortfall_steps(need, tenant, &mut shortfall);
                 let named = shortfall.smallest_roles.iter().take(ROLES_WITH_GIVERS);
@@ -239,7 +239,7 @@ impl Case {
                         path,
                         grant: Some(grant),
                     };
-                    return Ok((true, Step::of(&self.base, &by)));
+                    return Ok((true, Step::of(self.whose(), &by)));
                 }
             }
         }
@@ -276,7 +276,7 @@ impl Case {
             (rank(lost.cause), std::cmp::Reverse(end))
         });
         let listed = lost.iter().take(LOST_NAMED);
-        steps.extend(listed.map(|lost| Step::lost(&self.base, lost)));
+        steps.extend(listed.map(|lost| Step::lost(self.whose(), lost)));
         let mut unassigned = self.unassigned(need, tenant);
         let left_out =
             lost.len().saturating_sub(LOST_NAMED) + unassigned.len().saturating_sub(LOST_NAMED);

@@ -1,10 +1,13 @@
 //! What an explanation is made of.
 
-use rolecall_core::{Cause, Derivation, Lost, RoleAssignment};
+use rolecall_core::{Cause, Derivation, Lost};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::accounts::views::rfc3339;
+use crate::{
+    accounts::views::rfc3339,
+    roles::{assignment_handlers::AssignmentView, assignments::Assignee},
+};
 
 /// One step of an explanation. Which members there are follows from `kind`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,7 +27,7 @@ pub(crate) enum Step {
         status: String,
     },
     /// The role assignment that it begins with.
-    Assignment(AssignmentStep),
+    Assignment(AssignmentView),
     /// From the assigned role down to the one that holds what is needed: each inherits the next.
     Inheritance { path: Vec<String> },
     /// What the last role holds: the permission, or the wildcard that covers it.
@@ -54,7 +57,7 @@ pub(crate) enum Step {
         cause: &'static str,
         /// The assignment that does not count, if it is there.
         #[serde(skip_serializing_if = "Option::is_none")]
-        assignment: Option<AssignmentStep>,
+        assignment: Option<AssignmentView>,
         /// The way from its role to what is needed.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         path: Vec<String>,
@@ -73,49 +76,11 @@ pub(crate) enum Step {
     },
 }
 
-/// A role assignment, as a step names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct AssignmentStep {
-    /// Its address in this API.
-    pub(crate) id: String,
-    pub(crate) role: String,
-    /// null for a global one.
-    #[schema(required)]
-    pub(crate) tenant: Option<String>,
-    #[schema(required, format = DateTime)]
-    pub(crate) valid_from: Option<String>,
-    #[schema(required, format = DateTime)]
-    pub(crate) expires_at: Option<String>,
-    #[schema(required)]
-    pub(crate) reason: Option<String>,
-    pub(crate) assigned_by: String,
-    #[schema(format = DateTime)]
-    pub(crate) assigned_at: String,
-}
-
 /// Somebody who may give a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Giver {
     pub(crate) id: String,
     pub(crate) username: String,
-}
-
-impl AssignmentStep {
-    /// `base` is the address of whoever has it: `/api/users/{id}` or `/api/clients/{id}`.
-    pub(crate) fn new(base: &str, given: &RoleAssignment) -> Self {
-        let tenant = given.tenant.as_ref().map(ToString::to_string);
-        let query = tenant.as_ref().map(|tenant| format!("?tenant={tenant}"));
-        Self {
-            id: format!("{base}/roles/{}{}", given.role, query.unwrap_or_default()),
-            role: given.role.to_string(),
-            tenant,
-            valid_from: given.valid_from.map(rfc3339),
-            expires_at: given.expires_at.map(rfc3339),
-            reason: given.reason.clone(),
-            assigned_by: given.assigned_by.clone(),
-            assigned_at: rfc3339(given.assigned_at),
-        }
-    }
 }
 
 fn names(path: &[rolecall_core::RoleName]) -> Vec<String> {
@@ -124,8 +89,11 @@ fn names(path: &[rolecall_core::RoleName]) -> Vec<String> {
 
 impl Step {
     /// The steps of a derivation, in the order in which they are taken.
-    pub(crate) fn of(base: &str, by: &Derivation<'_>) -> Vec<Self> {
-        let mut steps = vec![Self::Assignment(AssignmentStep::new(base, by.assignment))];
+    pub(crate) fn of(whose: Assignee<'_>, by: &Derivation<'_>) -> Vec<Self> {
+        let mut steps = vec![Self::Assignment(AssignmentView::new(
+            whose,
+            by.assignment.clone(),
+        ))];
         if by.path.len() > 1 {
             steps.push(Self::Inheritance {
                 path: names(&by.path),
@@ -141,7 +109,7 @@ impl Step {
     }
 
     /// That an assignment does not count.
-    pub(crate) fn lost(base: &str, lost: &Lost<'_>) -> Self {
+    pub(crate) fn lost(whose: Assignee<'_>, lost: &Lost<'_>) -> Self {
         let given = lost.by.assignment;
         let (cause, at) = match lost.cause {
             Cause::Expired => ("expired", given.expires_at),
@@ -151,7 +119,7 @@ impl Step {
         };
         Self::Lost {
             cause,
-            assignment: Some(AssignmentStep::new(base, given)),
+            assignment: Some(AssignmentView::new(whose, given.clone())),
             path: names(&lost.by.path),
             at: at.map(rfc3339),
             by: None,

@@ -20,25 +20,25 @@ use crate::{
 };
 
 /// A role assignment.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RoleAssignment)]
 pub(crate) struct AssignmentView {
     /// Its address, by which it is taken away again.
     id: String,
     #[schema(value_type = String)]
-    role: RoleName,
+    pub(crate) role: RoleName,
     /// null for a global one.
     #[schema(required, value_type = Option<String>)]
-    tenant: Option<TenantName>,
+    pub(crate) tenant: Option<TenantName>,
     #[schema(required, format = DateTime)]
-    valid_from: Option<String>,
+    pub(crate) valid_from: Option<String>,
     #[schema(required, format = DateTime)]
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
     #[schema(required)]
-    reason: Option<String>,
-    assigned_by: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) assigned_by: String,
     #[schema(format = DateTime)]
-    assigned_at: String,
+    pub(crate) assigned_at: String,
 }
 
 impl AssignmentView {
