@@ -2,7 +2,6 @@
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const ALGORITHMS = ["ES256", "EdDSA", "RS256"];
 const CLAIMS = { subject: "sub", client: "client_id", sid: "sid", jti: "jti", role: "roles" };
 const [INVALID, ENDED] = ["The access token is not valid", "The access token has ended; refresh it"];
 const now = () => performance.now() / 1000;
@@ -12,8 +11,8 @@ export class Refused extends Error {
     super(why ?? "stale");
     this.status = why ? 401 : 503;
     this.detail = why ? "Could not validate credentials" : "cannot decide at the moment; try again";
-    this.headers = why ? { "WWW-Authenticate": `Bearer error="invalid_token", error_description="${why}"` }
-      : { "Retry-After": "1" };
+    const challenge = `Bearer error="invalid_token", error_description="${why}"`;
+    this.headers = why ? { "WWW-Authenticate": challenge } : { "Retry-After": "1" };
   }
 }
 
@@ -36,22 +35,20 @@ export class Guard {
     try {
       if (token.length > 16384) throw new Error("too long");
       const { payload } = await jwtVerify(token, (...header) => this.#key(...header), {
-        issuer: this.issuer, audience: this.audience, typ: "at+jwt", algorithms: ALGORITHMS,
+        issuer: this.issuer, audience: this.audience, typ: "at+jwt", algorithms: ["ES256", "EdDSA", "RS256"],
         requiredClaims: ["sub", "client_id", "exp", "jti"], clockTolerance: 30, maxTokenAge: 86400,
       });
       const claims = { roles: [], scope: "", ...payload };
       if (claims.exp <= Date.now() / 1000 || (this.client && this.#hasEnded(claims))) throw new Refused(ENDED);
       return claims;
     } catch (error) {
-      if (error instanceof Refused) throw error;
-      throw new Refused(error.code === "ERR_JWT_EXPIRED" ? ENDED : INVALID);
+      throw error instanceof Refused ? error : new Refused(error.code === "ERR_JWT_EXPIRED" ? ENDED : INVALID);
     }
   }
 
   #hasEnded(claims) {
-    const below = (floor) => floor?.revision > (claims.rev ?? -1);
-    return claims.era !== this.#era || Object.entries(CLAIMS).some(([kind, claim]) =>
-      [claims[claim]].flat().some((name) => below(this.#floors.get(`${kind} ${name}`))));
+    return claims.era !== this.#era || Object.entries(CLAIMS).some(([kind, claim]) => [claims[claim]].flat()
+      .some((name) => this.#floors.get(`${kind} ${name}`)?.revision > (claims.rev ?? -1)));
   }
 
   /** Known keys never wait; an unknown one makes one request, at most every 10 s. */
@@ -65,10 +62,8 @@ export class Guard {
   #loadKeys(interval = 0) {
     if (!this.#loading && now() - this.#keysAsked >= interval) {
       this.#keysAsked = now();
-      this.#loading = this.#ask("/.well-known/jwks.json").then((set) => {
-        this.#keys = createLocalJWKSet(set);
-        return true;
-      })
+      this.#loading = this.#ask("/.well-known/jwks.json")
+        .then((set) => Boolean(this.#keys = createLocalJWKSet(set)))
         .catch((error) => console.warn("the keys cannot be loaded, the last good ones stay:", error.message))
         .finally(() => { this.#loading = undefined; });
     }

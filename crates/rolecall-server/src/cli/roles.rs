@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
         }
         RoleCommand::Show { name } => {
             context.demand("rolecall.roles:read").await?;
-            name
+            return show_whole(context, name).await;
         }
         RoleCommand::Holders { name, inherited } => {
             context.demand("rolecall.assignments:read").await?;
@@ -90,7 +90,20 @@ async fn list(context: &Context) -> Result<(), CliError> {
     )
 }
 
+/// The role as it is after a change.
 async fn show(context: &Context, name: &RoleName) -> Result<(), CliError> {
+    let role = service::get(&context.app, name).await?;
+    if context.json {
+        return print_json(&json!(RoleView::from(role)));
+    }
+    print_table(
+        &["role", "holds", "inherits", "description"],
+        vec![row(role)],
+    )
+}
+
+/// The role with all that it gives, and who inherits it.
+async fn show_whole(context: &Context, name: &RoleName) -> Result<(), CliError> {
     let role = service::get(&context.app, name).await?;
     let reach = review::reach(&context.app, name).await?;
     if context.json {
