@@ -28,7 +28,10 @@ pub(crate) async fn run(url: &str, users: i64, roles: i64, edits: usize) -> anyh
         router: embedded.routes()?.into_axum(),
         token: String::new(),
     };
-    let form = format!("username={ADMIN}&password={}", PASSWORD.replace(' ', "+"));
+    let form = format!(
+        "grant_type=password&username={ADMIN}&password={}",
+        PASSWORD.replace(' ', "+")
+    );
     let answer = caller.ask(Method::POST, "/token", FORM, form).await?;
     caller.token = text_at(&answer, "/access_token")?;
     let users = "/api/users?username=user10";
