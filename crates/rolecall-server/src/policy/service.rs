@@ -11,7 +11,7 @@ use super::store;
 use crate::{
     app::App,
     error::ApiError,
-    roles::store::read_consistently,
+    roles::{assignment_store, store::read_consistently},
     store::{Conn, read_head},
     usernames::Username,
 };
@@ -107,7 +107,9 @@ pub(crate) async fn facts(app: &App, document: &Document) -> Result<Facts, ApiEr
 /// The roles that somebody has, or gets by registering.
 pub(crate) async fn assigned_roles(app: &App) -> Result<BTreeSet<RoleName>, ApiError> {
     let mut conn = app.store().read().await?;
-    let mut roles = store::assigned_roles(&mut conn).await?;
+    // every role's name sorts after the empty text
+    let given = assignment_store::roles_given(&mut conn, "").await?;
+    let mut roles: BTreeSet<RoleName> = given.into_iter().collect();
     roles.extend(app.settings().registration_roles.iter().cloned());
     Ok(roles)
 }

@@ -2,7 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{Permission, RoleAssignment, RoleName, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::{
+    roles::assignment_store::read_tenant,
+    store::{Change, Conn, StoreError, on, queries},
+};
 
 /// How many roles one statement asks about.
 const ROLES: usize = 20;
@@ -11,7 +14,6 @@ queries! {
     ROLE_DESCRIPTIONS = "SELECT name, description FROM roles";
     PERMISSION_DESCRIPTIONS = "SELECT name, description FROM permissions";
     UPDATE_PERMISSION = "UPDATE permissions SET description = $2 WHERE name = $1";
-    ASSIGNED_ROLES = "SELECT DISTINCT role FROM role_assignments";
     HOLDERS_OF = "SELECT s.id, s.kind, COALESCE(u.username, c.name) AS name, a.role, a.tenant, a.valid_from, a.expires_at \
         FROM role_assignments a JOIN subjects s ON s.id = a.subject_id \
         LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
@@ -50,14 +52,6 @@ pub(super) async fn update_permission(
         .await
         .map(drop))?;
     Ok(())
-}
-
-/// Every role that somebody has or will have.
-pub(super) async fn assigned_roles(conn: &mut Conn) -> Result<BTreeSet<RoleName>, StoreError> {
-    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ASSIGNED_ROLES).fetch_all(c).await)?;
-    rows.into_iter()
-        .map(|(role,)| role.parse().map_err(StoreError::inconsistent))
-        .collect()
 }
 
 /// A user or client with all their assignments, whether or not they count now.
@@ -130,12 +124,9 @@ fn collect(holders: &mut BTreeMap<String, Holder>, row: Row) -> Result<(), Store
     let Some(role) = role else {
         return Ok(());
     };
-    let tenant = tenant.filter(|tenant| !tenant.is_empty());
     holder.assignments.push(RoleAssignment {
         role: role.parse().map_err(StoreError::inconsistent)?,
-        tenant: tenant
-            .map(|tenant| tenant.parse().map_err(StoreError::inconsistent))
-            .transpose()?,
+        tenant: read_tenant(&tenant.unwrap_or_default())?,
         valid_from: valid_from.map(Timestamp::from_micros),
         expires_at: expires_at.map(Timestamp::from_micros),
         reason: None,
