@@ -14,6 +14,7 @@ pub mod document;
 mod floors;
 mod names;
 mod policy;
+mod separation;
 mod time;
 
 pub use assignment::{RoleAssignment, Standing, counts_in_tenant};
@@ -22,10 +23,11 @@ pub use claims::{AccessClaims, Audience, SubjectKind};
 pub use decision::{Cause, Decision, Derivation, Lost, Need, Question, Shortfall};
 pub use floors::{Floor, FloorKind, Floors, TokenFacts};
 pub use names::{
-    ParseNameError, ParsePermissionError, Permission, PermissionPattern, RESERVED_PREFIX, RoleName,
-    TenantName, is_name, is_permission,
+    ConstraintName, ParseNameError, ParsePermissionError, Permission, PermissionPattern,
+    RESERVED_PREFIX, RoleName, TenantName, is_name, is_permission,
 };
 pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, RoleRules};
+pub use separation::{Breach, Constraint, ConstraintError, ConstraintKind};
 pub use time::Timestamp;
 
 /// A revision: the number that orders every change of policy, assignment, subject or key.

@@ -10,7 +10,7 @@ const RESERVED_OBJECT: &str = "role";
 
 const MAX_NAME_LENGTH: usize = 64;
 
-/// Whether `text` is a name of a role, tenant, object or operation: `[a-z0-9][a-z0-9._-]{0,63}`.
+/// Whether `text` is a name of a role, tenant, constraint, object or operation: `[a-z0-9][a-z0-9._-]{0,63}`.
 ///
 /// A `const fn`, so that `roles!` can refuse a misspelt name while compiling.
 #[must_use]
@@ -166,6 +166,10 @@ text_type!(
 text_type!(
     /// The name of a tenant: the organisation that a role assignment is limited to.
     TenantName, ParseNameError, is_name
+);
+text_type!(
+    /// The name of a constraint for separation of duties.
+    ConstraintName, ParseNameError, is_name
 );
 text_type!(
     /// One thing a caller may do, written `object:operation`.

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::{Document, RoleEntry};
-use crate::{Permission, PermissionPattern, RoleName, builtin};
+use crate::{Constraint, ConstraintName, Permission, PermissionPattern, RoleName, builtin};
 
 /// One difference between two documents, named as the audit log names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,17 +83,29 @@ pub enum Change {
         /// Whom it inherits.
         junior: RoleName,
     },
-    /// A constraint is new or another one.
+    /// A constraint is made.
+    #[serde(rename = "constraint.created")]
+    ConstraintCreated {
+        /// Its name.
+        constraint: ConstraintName,
+        /// What it says.
+        #[serde(flatten)]
+        rule: Constraint,
+    },
+    /// A constraint says something else.
     #[serde(rename = "constraint.replaced")]
     ConstraintReplaced {
         /// Its name.
-        constraint: String,
+        constraint: ConstraintName,
+        /// What it says.
+        #[serde(flatten)]
+        rule: Constraint,
     },
     /// A constraint is gone.
     #[serde(rename = "constraint.deleted")]
     ConstraintDeleted {
         /// Its name.
-        constraint: String,
+        constraint: ConstraintName,
     },
 }
 
@@ -133,7 +145,12 @@ impl std::fmt::Display for Change {
             }
             Self::JuniorAdded { role, junior } => write!(f, "+ role {role} inherits {junior}"),
             Self::JuniorRemoved { role, junior } => write!(f, "- role {role} inherits {junior}"),
-            Self::ConstraintReplaced { constraint } => write!(f, "~ constraint {constraint}"),
+            Self::ConstraintCreated { constraint, rule } => {
+                write!(f, "+ constraint {constraint}: {rule}")
+            }
+            Self::ConstraintReplaced { constraint, rule } => {
+                write!(f, "~ constraint {constraint}: {rule}")
+            }
             Self::ConstraintDeleted { constraint } => write!(f, "- constraint {constraint}"),
         }
     }
@@ -196,6 +213,8 @@ pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
     for (role, entry) in gone.clone().filter(|(role, _)| builtin::is_builtin(role)) {
         relations(role, entry, &empty, &mut changes, &mut added);
     }
+    // after the roles that are made, before those that go
+    constraints(old, new, &mut changes);
     for (role, _) in gone.filter(|(role, _)| !builtin::is_builtin(role)) {
         changes.push(Change::RoleDeleted { role: role.clone() });
     }
@@ -207,7 +226,6 @@ pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
         }
     }
     changes.append(&mut added);
-    constraints(old, new, &mut changes);
     changes
 }
 
@@ -247,18 +265,21 @@ fn relations(
 }
 
 fn constraints(old: &Document, new: &Document, changes: &mut Vec<Change>) {
-    for (name, constraint) in &new.constraints {
-        if old.constraints.get(name) != Some(constraint) {
-            changes.push(Change::ConstraintReplaced {
-                constraint: name.clone(),
-            });
-        }
-    }
     for name in old.constraints.keys() {
         if !new.constraints.contains_key(name) {
             changes.push(Change::ConstraintDeleted {
                 constraint: name.clone(),
             });
+        }
+    }
+    for (name, rule) in &new.constraints {
+        let (constraint, rule) = (name.clone(), rule.clone());
+        match old.constraints.get(name) {
+            None => changes.push(Change::ConstraintCreated { constraint, rule }),
+            Some(before) if *before != rule => {
+                changes.push(Change::ConstraintReplaced { constraint, rule });
+            }
+            Some(_) => {}
         }
     }
 }

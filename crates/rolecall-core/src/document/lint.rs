@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Document, RoleEntry, Step};
+use super::{Document, RoleEntry, Step, lint_duties};
 use crate::{Permission, PermissionPattern, Policy, RoleName};
 
 /// What kind of thing [`lint`] found.
@@ -18,6 +18,10 @@ pub enum FindingKind {
     EqualRoles,
     /// A role that gives everything.
     AllPowerful,
+    /// A constraint that nobody can break without breaking another.
+    IdleConstraint,
+    /// A role that inherits more than a constraint allows to anybody.
+    BlockedRole,
 }
 
 impl FindingKind {
@@ -31,6 +35,8 @@ impl FindingKind {
             Self::RedundantInheritance => "redundant-inheritance",
             Self::EqualRoles => "equal-roles",
             Self::AllPowerful => "all-powerful",
+            Self::IdleConstraint => "idle-constraint",
+            Self::BlockedRole => "blocked-role",
         }
     }
 }
@@ -68,6 +74,9 @@ pub fn lint(
         linter.unreached_roles(assigned);
     }
     linter.alike();
+    linter
+        .findings
+        .extend(lint_duties::findings(document, policy));
     linter.findings
 }
 

@@ -29,6 +29,7 @@ mod error;
 mod expectations;
 mod generate;
 mod lint;
+mod lint_duties;
 mod node;
 mod place;
 mod read;
@@ -49,8 +50,8 @@ pub use node::Unchecked;
 pub use place::{Places, Position, Step};
 
 use crate::{
-    Permission, PermissionPattern, Policy, PolicyError, RoleName, RoleRules, TenantName, Timestamp,
-    builtin,
+    Constraint, ConstraintName, Permission, PermissionPattern, Policy, PolicyError, RoleName,
+    RoleRules, TenantName, Timestamp, builtin,
 };
 
 /// The longest description, in characters.
@@ -64,7 +65,7 @@ pub struct Document {
     /// The roles.
     pub roles: BTreeMap<RoleName, RoleEntry>,
     /// Roles that may not come together.
-    pub constraints: BTreeMap<String, Constraint>,
+    pub constraints: BTreeMap<ConstraintName, Constraint>,
     /// What is expected of all this.
     pub tests: Vec<Expectation>,
 }
@@ -78,27 +79,6 @@ pub struct RoleEntry {
     pub permissions: BTreeSet<PermissionPattern>,
     /// The roles that it inherits directly.
     pub juniors: BTreeSet<RoleName>,
-}
-
-/// When a [`Constraint`] is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConstraintKind {
-    /// At assignment and inheritance.
-    Static,
-    /// At activation.
-    Dynamic,
-}
-
-/// Separation of duties: at most so many of some roles for one person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Constraint {
-    /// When it is checked.
-    pub kind: ConstraintKind,
-    /// The roles that it is about: two or more.
-    pub roles: BTreeSet<RoleName>,
-    /// How many of them may come together: at least 1, and fewer than there are.
-    pub at_most: u32,
 }
 
 /// Whom an expectation is about.
@@ -185,6 +165,9 @@ impl Document {
                 juniors: entry.juniors.clone(),
             };
             rules.set_role(role.clone(), held);
+        }
+        for (name, constraint) in &self.constraints {
+            rules.constraint(name.clone(), constraint.clone());
         }
         rules.build()
     }

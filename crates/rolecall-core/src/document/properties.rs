@@ -1,4 +1,5 @@
 use super::*;
+use crate::ConstraintKind;
 use proptest::{prelude::*, sample::Index};
 
 fn names(prefix: &'static str) -> impl Strategy<Value = String> {
@@ -28,7 +29,9 @@ fn documents() -> impl Strategy<Value = Document> {
     let permission = (names("o"), 0usize..3);
     let permission = permission.prop_map(|(object, operation)| format!("{object}:p{operation}"));
     let permissions = prop::collection::btree_map(permission, "[ -~äöü\"\\\\]{0,20}", 0..8);
-    (permissions, sketches()).prop_map(|(permissions, (roles, tests))| {
+    let constraint = (names("c"), any::<Index>(), 2usize..4, any::<bool>());
+    let constraints = prop::collection::vec(constraint, 0..3);
+    (permissions, constraints, sketches()).prop_map(|(permissions, constraints, (roles, tests))| {
         let permissions = permissions.into_iter();
         let mut document = Document {
             permissions: permissions
@@ -40,6 +43,20 @@ fn documents() -> impl Strategy<Value = Document> {
         for (at, sketch) in roles.into_values().enumerate() {
             let entry = role_of(&document, sketch, &names[at + 1..]);
             document.roles.insert(names[at].clone(), entry);
+        }
+        for (name, index, size, is_static) in constraints {
+            let start = index.index(names.len().max(1));
+            let roles: BTreeSet<RoleName> = names.iter().skip(start).take(size).cloned().collect();
+            let kind = if is_static {
+                ConstraintKind::Static
+            } else {
+                ConstraintKind::Dynamic
+            };
+            if let Ok(constraint) = Constraint::new(kind, roles, 1) {
+                document
+                    .constraints
+                    .insert(name.parse().unwrap(), constraint);
+            }
         }
         let tests = tests
             .into_iter()
@@ -175,7 +192,25 @@ fn apply(document: &mut Document, change: &Change) {
         Change::JuniorRemoved { role, junior } => {
             assert!(document.roles.get_mut(role).unwrap().juniors.remove(junior));
         }
-        Change::ConstraintReplaced { .. } | Change::ConstraintDeleted { .. } => {}
+        Change::ConstraintCreated { constraint, rule } => {
+            let constraints = &mut document.constraints;
+            assert!(
+                constraints
+                    .insert(constraint.clone(), rule.clone())
+                    .is_none()
+            );
+        }
+        Change::ConstraintReplaced { constraint, rule } => {
+            let constraints = &mut document.constraints;
+            assert!(
+                constraints
+                    .insert(constraint.clone(), rule.clone())
+                    .is_some()
+            );
+        }
+        Change::ConstraintDeleted { constraint } => {
+            assert!(document.constraints.remove(constraint).is_some());
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 use std::{collections::BTreeSet, fmt::Display, rc::Rc, str::FromStr};
 
 use super::{
-    Constraint, ConstraintKind, Document, Expectation, MAX_DESCRIPTION, RoleEntry, Step, Who,
+    Document, Expectation, MAX_DESCRIPTION, RoleEntry, Step, Who,
     error::{Faults, excerpt},
     node::Node,
     times,
 };
-use crate::{Permission, RESERVED_PREFIX, RoleName, TenantName, Timestamp, builtin, is_name};
+use crate::{
+    Constraint, ConstraintKind, ConstraintName, Permission, RESERVED_PREFIX, RoleName, TenantName,
+    Timestamp, builtin,
+};
 
 /// What was read, and the names in it that have to be looked at beside each other.
 #[derive(Default)]
@@ -247,14 +250,12 @@ impl Reader<'_> {
     fn constraints(&mut self, node: &Node) {
         for (name, node) in self.members(node) {
             self.within(name.as_str(), |reader| {
-                if !is_name(name) {
-                    let _ = reader.parsed::<RoleName>(name);
-                }
+                let parsed = reader.parsed::<ConstraintName>(name);
                 if reader.is_own(name)
-                    && let Some(constraint) = reader.constraint(node)
+                    && let (Some(constraint), Some(name)) = (reader.constraint(node), parsed)
                 {
                     let constraints = &mut reader.read.document.constraints;
-                    constraints.insert(name.clone(), constraint);
+                    constraints.insert(name, constraint);
                 }
             });
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{ConstraintKind, Document, Who, times};
+use super::{Document, Who, times};
 
 /// Lists longer than this are written one item a line.
 const MAX_LINE: usize = 100;
@@ -26,12 +26,8 @@ pub(super) fn toml(document: &Document) -> String {
         sections.push(text);
     }
     for (name, constraint) in &document.constraints {
-        let mut text = format!("[constraints.{}]\n", key(name));
-        let kind = match constraint.kind {
-            ConstraintKind::Static => "static",
-            ConstraintKind::Dynamic => "dynamic",
-        };
-        line(&mut text, "kind", &quoted(kind));
+        let mut text = format!("[constraints.{}]\n", key(name.as_str()));
+        line(&mut text, "kind", &quoted(constraint.kind.as_str()));
         list(&mut text, "roles", &constraint.roles);
         line(&mut text, "at_most", &constraint.at_most.to_string());
         sections.push(text);

@@ -4,13 +4,14 @@ use std::{
 };
 
 use super::{Policy, PolicyError, RoleRules, compiled::Compiled};
-use crate::{Permission, PermissionPattern, RoleName};
+use crate::{Constraint, ConstraintError, ConstraintName, Permission, PermissionPattern, RoleName};
 
 /// Collects rules; [`build`](Self::build) checks them and makes a [`Policy`].
 #[derive(Clone, Debug, Default)]
 pub struct PolicyBuilder {
     roles: BTreeMap<RoleName, Arc<RoleRules>>,
     permissions: BTreeSet<Permission>,
+    constraints: Arc<BTreeMap<ConstraintName, Constraint>>,
 }
 
 impl From<&Policy> for PolicyBuilder {
@@ -19,6 +20,7 @@ impl From<&Policy> for PolicyBuilder {
         Self {
             roles: policy.roles.clone(),
             permissions: policy.permissions().cloned().collect(),
+            constraints: Arc::clone(&policy.constraints),
         }
     }
 }
@@ -48,7 +50,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// Takes a role back, and from every role that inherits it directly.
+    /// Takes a role back, and from every role that inherits it directly. A constraint about it makes
+    /// [`build`](Self::build) fail.
     pub fn remove_role(&mut self, role: &RoleName) -> &mut Self {
         self.roles.remove(role);
         for rules in self.roles.values_mut() {
@@ -71,6 +74,18 @@ impl PolicyBuilder {
         self
     }
 
+    /// Declares a constraint for separation of duties, or replaces it.
+    pub fn constraint(&mut self, name: ConstraintName, constraint: Constraint) -> &mut Self {
+        Arc::make_mut(&mut self.constraints).insert(name, constraint);
+        self
+    }
+
+    /// Takes a constraint back.
+    pub fn remove_constraint(&mut self, name: &ConstraintName) -> &mut Self {
+        Arc::make_mut(&mut self.constraints).remove(name);
+        self
+    }
+
     fn rules(&mut self, role: RoleName) -> &mut RoleRules {
         Arc::make_mut(self.roles.entry(role).or_default())
     }
@@ -79,12 +94,36 @@ impl PolicyBuilder {
     ///
     /// # Errors
     ///
-    /// A [`PolicyError`] that names the first role, permission or cycle that does not fit.
+    /// A [`PolicyError`] that names the first role, permission, cycle or constraint that does not fit.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let compiled = Compiled::new(&self.roles, self.permissions)?;
+        check(&self.constraints, &self.roles)?;
         Ok(Policy {
             roles: self.roles,
+            constraints: self.constraints,
             compiled: Arc::new(compiled),
         })
     }
+}
+
+/// Each constraint has numbers that fit, and is about roles that exist.
+fn check(
+    constraints: &BTreeMap<ConstraintName, Constraint>,
+    roles: &BTreeMap<RoleName, Arc<RoleRules>>,
+) -> Result<(), PolicyError> {
+    for (name, constraint) in constraints {
+        let unknown = constraint
+            .roles
+            .iter()
+            .find(|role| !roles.contains_key(*role));
+        let checked = match unknown {
+            Some(role) => Err(ConstraintError::UnknownRole(role.clone())),
+            None => constraint.check(),
+        };
+        checked.map_err(|error| PolicyError::Constraint {
+            constraint: name.clone(),
+            error,
+        })?;
+    }
+    Ok(())
 }

@@ -14,7 +14,7 @@ pub use builder::PolicyBuilder;
 use compiled::Compiled;
 pub use effective::Effective;
 
-use crate::{Permission, PermissionPattern, RoleName};
+use crate::{Constraint, ConstraintError, ConstraintName, Permission, PermissionPattern, RoleName};
 
 /// What is written down about one role: what it holds itself, and which roles it inherits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,14 @@ pub enum PolicyError {
     /// Roles that inherit each other.
     #[error("roles may not inherit each other: {}", .0.iter().map(RoleName::as_str).collect::<Vec<_>>().join(" -> "))]
     Cycle(Vec<RoleName>),
+    /// A constraint that is none.
+    #[error("constraint `{constraint}`: {error}")]
+    Constraint {
+        /// The constraint.
+        constraint: ConstraintName,
+        /// What is wrong with it.
+        error: ConstraintError,
+    },
 }
 
 /// Roles, what they hold and inherit: checked, without cycles, and compiled.
@@ -69,12 +77,15 @@ pub enum PolicyError {
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     roles: BTreeMap<RoleName, Arc<RoleRules>>,
+    constraints: Arc<BTreeMap<ConstraintName, Constraint>>,
     compiled: Arc<Compiled>,
 }
 
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        self.roles == other.roles && self.compiled.permissions() == other.compiled.permissions()
+        self.roles == other.roles
+            && self.constraints == other.constraints
+            && self.compiled.permissions() == other.compiled.permissions()
     }
 }
 
@@ -90,6 +101,17 @@ impl Policy {
     /// All roles, in the order of their names.
     pub fn roles(&self) -> impl Iterator<Item = (&RoleName, &RoleRules)> {
         self.roles.iter().map(|(role, rules)| (role, &**rules))
+    }
+
+    /// The constraints for separation of duties, in the order of their names.
+    pub fn constraints(&self) -> impl Iterator<Item = (&ConstraintName, &Constraint)> {
+        self.constraints.iter()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn constraint(&self, name: &str) -> Option<&Constraint> {
+        self.constraints.get(name)
     }
 
     /// All permissions that exist, in the order of their names.

@@ -150,7 +150,9 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
             store::delete_junior(change, role, junior).await?;
         }
         // `compare` lets none pass
-        Edit::ConstraintReplaced { .. } | Edit::ConstraintDeleted { .. } => {}
+        Edit::ConstraintCreated { .. }
+        | Edit::ConstraintReplaced { .. }
+        | Edit::ConstraintDeleted { .. } => {}
     }
     Ok(())
 }

@@ -1,0 +1,213 @@
+use super::*;
+use crate::PolicyBuilder;
+use proptest::prelude::*;
+
+const ROLES: [&str; 6] = ["a", "b", "c", "d", "e", "rolecall.f"];
+const TENANTS: [&str; 2] = ["acme", "other"];
+
+fn role(number: usize) -> RoleName {
+    ROLES[number].parse().unwrap()
+}
+
+fn set(numbers: &BTreeSet<usize>) -> BTreeSet<RoleName> {
+    numbers.iter().copied().map(role).collect()
+}
+
+fn given(
+    number: usize,
+    tenant: Option<usize>,
+    from: Option<i64>,
+    end: Option<i64>,
+) -> RoleAssignment {
+    RoleAssignment {
+        role: role(number),
+        tenant: tenant.map(|tenant| TENANTS[tenant].parse().unwrap()),
+        valid_from: from.map(Timestamp::from_seconds),
+        expires_at: end.map(Timestamp::from_seconds),
+        reason: None,
+        assigned_by: "system".into(),
+        assigned_at: Timestamp::from_seconds(0),
+    }
+}
+
+fn policy(
+    edges: &BTreeSet<(usize, usize)>,
+    constraints: &[(ConstraintKind, &[usize], u32)],
+) -> Policy {
+    let mut rules = PolicyBuilder::default();
+    for number in 0..ROLES.len() {
+        rules.role(role(number));
+    }
+    for (senior, junior) in edges {
+        rules.inherit(role(*senior), role(*junior));
+    }
+    for (at, (kind, roles, at_most)) in constraints.iter().enumerate() {
+        let members = set(&roles.iter().copied().collect());
+        let constraint = Constraint::new(*kind, members, *at_most).unwrap();
+        rules.constraint(format!("c{at}").parse().unwrap(), constraint);
+    }
+    rules.build().unwrap()
+}
+
+#[test]
+fn a_constraint_that_forbids_nothing_or_everything_is_refused() {
+    let of = |roles: &[usize], most| {
+        let roles = set(&roles.iter().copied().collect());
+        Constraint::new(ConstraintKind::Static, roles, most)
+    };
+    assert_eq!(of(&[0], 1), Err(ConstraintError::TooFewRoles));
+    assert_eq!(of(&[], 0), Err(ConstraintError::TooFewRoles));
+    assert_eq!(of(&[0, 1], 0), Err(ConstraintError::AtMost { roles: 2 }));
+    assert_eq!(of(&[0, 1], 2), Err(ConstraintError::AtMost { roles: 2 }));
+    assert!(of(&[0, 1], 1).is_ok() && of(&[0, 1, 2], 2).is_ok());
+}
+
+#[test]
+fn a_set_keeps_more_roles_than_it_allows_together() {
+    let three = Constraint::new(ConstraintKind::Dynamic, set(&[0, 1, 2].into()), 2).unwrap();
+    assert!(three.clone().without_role(&role(0)).is_err());
+    assert!(three.clone().with_at_most(3).is_err() && three.clone().with_at_most(0).is_err());
+    let two = three
+        .with_at_most(1)
+        .unwrap()
+        .without_role(&role(0))
+        .unwrap();
+    assert_eq!(two.roles, set(&[1, 2].into()));
+    assert!(two.clone().without_role(&role(1)).is_err());
+    assert_eq!(two.with_role(role(4)).roles.len(), 3);
+}
+
+#[test]
+fn a_policy_holds_no_constraint_about_roles_that_are_not_there() {
+    let known = policy(&BTreeSet::new(), &[(ConstraintKind::Static, &[0, 1], 1)]);
+    let mut rules = PolicyBuilder::from(&known);
+    rules.remove_role(&role(1));
+    let refused = rules.clone().build().unwrap_err().to_string();
+    assert_eq!(refused, "constraint `c0`: there is no role `b`");
+    rules.remove_constraint(&"c0".parse().unwrap());
+    let without = rules.build().unwrap();
+    assert_eq!(without.constraints().count(), 0);
+    assert_ne!(without, known);
+    assert_eq!(known.constraint("c0").unwrap().at_most, 1);
+    let mut rules = PolicyBuilder::from(&known);
+    let all = Constraint {
+        at_most: 2,
+        ..known.constraint("c0").unwrap().clone()
+    };
+    rules.constraint("c0".parse().unwrap(), all);
+    let refused = rules.build().unwrap_err().to_string();
+    assert!(
+        refused.contains("less than the number of roles, which is 2"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_breach_names_what_comes_together_and_the_way_to_what_is_inherited() {
+    let edges = BTreeSet::from([(2, 3), (3, 0)]);
+    let policy = policy(&edges, &[(ConstraintKind::Static, &[0, 1], 1)]);
+    let now = Timestamp::from_seconds(0);
+    let both = [given(2, None, None, None), given(1, Some(1), None, None)];
+    let breach = policy.static_breach(&both, now).unwrap();
+    assert_eq!(breach.constraint.as_str(), "c0");
+    assert_eq!(breach.roles, [role(0), role(1)]);
+    assert_eq!(breach.path, [role(2), role(3), role(0)]);
+    assert_eq!(breach.tenant.as_ref().unwrap().as_str(), "other");
+    assert_eq!(
+        breach.to_string(),
+        "constraint `c0` allows at most 1 of a, b"
+    );
+    let direct = [given(0, None, None, None), given(1, None, None, None)];
+    let breach = policy.static_breach(&direct, now).unwrap();
+    assert_eq!((breach.path, breach.tenant), (vec![], None));
+}
+
+#[test]
+fn a_dynamic_constraint_lets_both_be_assigned_and_a_static_one_does_not() {
+    let both = [given(0, None, None, None), given(1, None, None, None)];
+    let now = Timestamp::from_seconds(0);
+    let dynamic = policy(&BTreeSet::new(), &[(ConstraintKind::Dynamic, &[0, 1], 1)]);
+    assert_eq!(dynamic.static_breach(&both, now), None);
+    assert!(dynamic.dynamic_breach(&set(&[0, 1, 2].into())).is_some());
+    assert_eq!(dynamic.dynamic_breach(&set(&[0, 2].into())), None);
+    let fixed = policy(&BTreeSet::new(), &[(ConstraintKind::Static, &[0, 1], 1)]);
+    assert!(fixed.static_breach(&both, now).is_some());
+    assert_eq!(fixed.dynamic_breach(&set(&[0, 1].into())), None);
+}
+
+/// Role, tenant, beginning and end of an assignment.
+type Sketch = (usize, Option<usize>, Option<i64>, Option<i64>);
+
+/// Asks at every moment and in every tenant, with sets and loops.
+fn breaks(
+    edges: &BTreeSet<(usize, usize)>,
+    roles: &BTreeSet<usize>,
+    at_most: u32,
+    assignments: &[Sketch],
+    now: i64,
+) -> bool {
+    fn reaches(edges: &BTreeSet<(usize, usize)>, from: usize, to: usize) -> bool {
+        from == to
+            || edges
+                .iter()
+                .any(|(a, b)| *a == from && reaches(edges, *b, to))
+    }
+    [None, Some(0), Some(1)].into_iter().any(|tenant| {
+        (now..20).any(|moment| {
+            let held = roles.iter().filter(|wanted| {
+                assignments.iter().any(|(number, of, from, end)| {
+                    let own = ROLES[**wanted].starts_with("rolecall.");
+                    reaches(edges, *number, **wanted)
+                        && (of.is_none() || (*of == tenant && !own))
+                        && from.is_none_or(|from| from <= moment)
+                        && end.is_none_or(|end| moment < end)
+                })
+            });
+            held.count() > at_most as usize
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn a_static_constraint_is_broken_exactly_if_some_moment_in_some_tenant_breaks_it(
+        edges in prop::collection::btree_set((0..6usize, 0..6usize), 0..5),
+        roles in prop::collection::btree_set(0..6usize, 2..4),
+        most in 1u32..3,
+        assignments in prop::collection::vec(
+            (0..6usize, prop::option::of(0..2usize), prop::option::of(0i64..12), prop::option::of(0i64..12)), 0..5),
+        now in 0i64..12,
+    ) {
+        let edges: BTreeSet<_> = edges.into_iter().filter(|(a, b)| a < b).collect();
+        let most = most.min(u32::try_from(roles.len()).unwrap() - 1);
+        let members: Vec<usize> = roles.iter().copied().collect();
+        let policy = policy(&edges, &[(ConstraintKind::Static, &members, most)]);
+        let given: Vec<RoleAssignment> =
+            assignments.iter().map(|(role, tenant, from, end)| given(*role, *tenant, *from, *end)).collect();
+        let breach = policy.static_breach(&given, Timestamp::from_seconds(now));
+        prop_assert_eq!(breach.is_some(), breaks(&edges, &roles, most, &assignments, now));
+        if let Some(breach) = breach {
+            prop_assert!(breach.roles.len() > most as usize);
+            prop_assert!(breach.roles.iter().all(|role| set(&roles).contains(role)));
+            for pair in breach.path.windows(2) {
+                prop_assert!(policy.role(pair[0].as_str()).unwrap().juniors.contains(&pair[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_dynamic_constraint_is_broken_exactly_by_too_many_of_its_roles(
+        roles in prop::collection::btree_set(0..6usize, 2..5),
+        most in 1u32..4,
+        active in prop::collection::btree_set(0..6usize, 0..6),
+    ) {
+        let most = most.min(u32::try_from(roles.len()).unwrap() - 1);
+        let members: Vec<usize> = roles.iter().copied().collect();
+        let policy = policy(&BTreeSet::new(), &[(ConstraintKind::Dynamic, &members, most)]);
+        let broken = policy.dynamic_breach(&set(&active));
+        let count = roles.intersection(&active).count();
+        prop_assert_eq!(broken.is_some(), count > most as usize);
+    }
+}
