@@ -38,6 +38,20 @@ pub enum Standing {
 }
 
 impl RoleAssignment {
+    /// One that is global and counts from the beginning of time, without an end.
+    #[must_use]
+    pub fn lasting(role: &RoleName) -> Self {
+        Self {
+            role: role.clone(),
+            tenant: None,
+            valid_from: None,
+            expires_at: None,
+            reason: None,
+            assigned_by: String::new(),
+            assigned_at: Timestamp::default(),
+        }
+    }
+
     /// How it stands at the time `at`, for `tenant` or for none.
     #[must_use]
     pub fn standing(&self, tenant: Option<&TenantName>, at: Timestamp) -> Standing {

@@ -221,6 +221,11 @@ fn mounted(guard: Guard) -> Api {
         accounts::handlers::reset_user,
         accounts::handlers::end_user_sessions,
     );
+    rest(model(api))
+}
+
+/// Roles, permissions and constraints, and who has which role.
+fn model(api: Api) -> Api {
     mount!(api;
         roles::assignment_handlers::list_role_assignments,
         roles::assignment_handlers::assign_role,
@@ -228,12 +233,6 @@ fn mounted(guard: Guard) -> Api {
         roles::assignment_handlers::list_client_role_assignments,
         roles::assignment_handlers::assign_role_to_client,
         roles::assignment_handlers::unassign_role_from_client,
-        clients::handlers::list_clients,
-        clients::handlers::create_client,
-        clients::handlers::get_client,
-        clients::handlers::update_client,
-        clients::handlers::delete_client,
-        clients::handlers::rotate_client_secret,
         roles::handlers::list_roles,
         roles::handlers::create_role,
         roles::handlers::get_role,
@@ -248,6 +247,24 @@ fn mounted(guard: Guard) -> Api {
         roles::permission_handlers::list_permissions,
         roles::permission_handlers::create_permission,
         roles::permission_handlers::delete_permission,
+        roles::constraint_handlers::list_constraints,
+        roles::constraint_handlers::create_constraint,
+        roles::constraint_handlers::get_constraint,
+        roles::constraint_handlers::update_constraint,
+        roles::constraint_handlers::delete_constraint,
+        roles::constraint_handlers::add_constraint_role,
+        roles::constraint_handlers::remove_constraint_role,
+    )
+}
+
+fn rest(api: Api) -> Api {
+    mount!(api;
+        clients::handlers::list_clients,
+        clients::handlers::create_client,
+        clients::handlers::get_client,
+        clients::handlers::update_client,
+        clients::handlers::delete_client,
+        clients::handlers::rotate_client_secret,
         decisions::handlers::decide,
         decisions::handlers::explain_refusal,
         policy::handlers::get_policy,

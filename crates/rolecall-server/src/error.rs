@@ -12,7 +12,12 @@ use rolecall_core::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{accounts::authority::Caller, metrics::Refused, store::StoreError};
+use crate::{
+    accounts::authority::Caller,
+    metrics::Refused,
+    roles::{constraints, separation::Separation},
+    store::StoreError,
+};
 
 /// A member of a body, path or query that cannot be taken, written as `FastAPI` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +111,9 @@ pub(crate) enum ApiError {
         roles: Vec<RoleName>,
         path: Vec<RoleName>,
     },
+    /// Somebody would have, or has active, what a constraint keeps apart.
+    #[error("{0}")]
+    Separation(Box<Separation>),
     /// The delegation limit: the caller holds less than what is acted on.
     #[error("Operation not permitted")]
     Exceeds(Excess),
@@ -182,7 +190,7 @@ impl ApiError {
             Self::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
             Self::AlreadyThere { .. } => (StatusCode::CONFLICT, "already_there"),
             Self::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
-            Self::Rule { .. } => (StatusCode::CONFLICT, "rule"),
+            Self::Rule { .. } | Self::Separation(_) => (StatusCode::CONFLICT, "rule"),
             Self::Exceeds(_) => (StatusCode::FORBIDDEN, "delegation_limit"),
             Self::Lacks(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::OtherTenant(_) => (StatusCode::FORBIDDEN, "other_tenant"),
@@ -248,6 +256,12 @@ impl ApiError {
                 .with("rule", json!(rule))
                 .with("roles", json!(roles))
                 .with("path", json!(path)),
+            Self::Separation(found) => problem
+                .with("rule", json!(constraints::RULE))
+                .with("roles", json!(found.breach.roles))
+                .with("path", json!(found.breach.path))
+                .with("constraint", json!(found.breach.constraint))
+                .with("subjects", json!(found.subjects)),
             Self::Exceeds(excess) => problem
                 .with("rule", json!("delegation_limit"))
                 .with("roles", json!(excess.roles))

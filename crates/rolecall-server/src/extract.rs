@@ -290,6 +290,7 @@ pub(crate) enum List {
     Feed,
     Holders,
     Keys,
+    Constraints,
 }
 
 impl List {
@@ -306,6 +307,7 @@ impl List {
             Self::Clients => "clients:",
             Self::Feed => "feed:",
             Self::Holders => "holders:",
+            Self::Constraints => "constraints:",
             Self::Keys => "keys:",
         }
     }

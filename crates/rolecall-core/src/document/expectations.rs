@@ -33,7 +33,7 @@ pub fn run(document: &Document, policy: &Policy, facts: &Facts, now: Timestamp) 
     let mut failures = Vec::new();
     for (at, test) in document.tests.iter().enumerate() {
         let assignments = match &test.who {
-            Who::Role(role) => Some(vec![alone(role)]),
+            Who::Role(role) => Some(vec![RoleAssignment::lasting(role)]),
             Who::User(user) => facts.get(user).cloned(),
         };
         for (list, permissions, wanted) in
@@ -55,18 +55,6 @@ pub fn run(document: &Document, policy: &Policy, facts: &Facts, now: Timestamp) 
         }
     }
     failures
-}
-
-pub(super) fn alone(role: &RoleName) -> RoleAssignment {
-    RoleAssignment {
-        role: role.clone(),
-        tenant: None,
-        valid_from: None,
-        expires_at: None,
-        reason: None,
-        assigned_by: String::new(),
-        assigned_at: Timestamp::default(),
-    }
 }
 
 fn sentence(test: &Expectation, permission: &Permission, wanted: bool) -> String {

@@ -240,7 +240,7 @@ fn expectations_are_asked_and_failures_are_named_with_the_way() {
     let given = RoleAssignment {
         tenant: Some("acme".parse().unwrap()),
         expires_at: Some(Timestamp::from_seconds(100)),
-        ..expectations::alone(&"top".parse().unwrap())
+        ..RoleAssignment::lasting(&"top".parse().unwrap())
     };
     let facts = Facts::from([("alice".to_owned(), vec![given])]);
     let failures = run(

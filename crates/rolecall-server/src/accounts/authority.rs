@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    roles::builtin,
+    roles::{builtin, constraints},
     store::{Actor, Change, is_ended},
 };
 
@@ -222,6 +222,27 @@ pub(crate) async fn demand_to_read(
         Some(true) => Ok(()),
         Some(false) => Err(ApiError::Lacks(Some(permission))),
         None => Err(ApiError::Denied(Denial::EndedToken)),
+    }
+}
+
+/// Asks that a user may have all their global roles active at once: `--as` takes all of them.
+pub(crate) async fn demand_all_active(app: &App, id: &str) -> Result<(), ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let Some(subject) = subject::read(&mut conn, id, None, now).await? else {
+        return Ok(());
+    };
+    let policy = subject.policy(app, &mut conn).await?;
+    match policy
+        .1
+        .dynamic_breach(&policy.1.closure(subject.global_roles()))
+    {
+        None => Ok(()),
+        Some(breach) => Err(ApiError::rule(
+            constraints::RULE,
+            format!("{breach} to be active at once: log in with one of them instead"),
+            breach.roles,
+        )),
     }
 }
 

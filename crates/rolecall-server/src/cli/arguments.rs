@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use rolecall_core::{PermissionPattern, RoleName, TenantName};
 
-use super::CliError;
+use super::{CliError, constraints::ConstraintCommand};
 use crate::decisions::receipt::Need;
 
 /// Log-in, roles and permissions for your API.
@@ -41,6 +41,11 @@ pub(super) enum Command {
     Role {
         #[command(subcommand)]
         command: RoleCommand,
+    },
+    /// Separation of duties: roles that may not come together.
+    Constraint {
+        #[command(subcommand)]
+        command: ConstraintCommand,
     },
     /// The whole policy as one document: permissions, roles, whom they inherit, and what is expected.
     Policy {

@@ -34,7 +34,11 @@ impl Context {
         let config = load(arguments, &[])?;
         let Opened { app, .. } = start::open(options(&config, None)).await?;
         let actor = match &arguments.act_as {
-            Some(name) => ActorName::User(user_id(&app, name).await?),
+            Some(name) => {
+                let id = user_id(&app, name).await?;
+                authority::demand_all_active(&app, &id).await?;
+                ActorName::User(id)
+            }
             None => ActorName::SystemUser(system_user()),
         };
         Ok(Self {

@@ -5,6 +5,7 @@ mod assignments;
 mod audit;
 mod clients;
 mod config;
+mod constraints;
 mod context;
 mod dev;
 mod doctor;
@@ -104,62 +105,55 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Serve(ref options) => serve::run(&arguments, options).await.map(done),
         Command::Completions { shell } => arguments::completions(shell).map(done),
         Command::Config { ref command } => config::run(&arguments, command).map(done),
-        Command::User { ref command } => users::run(&Context::open(&arguments).await?, command)
-            .await
-            .map(done),
-        Command::Role { ref command } => roles::run(&Context::open(&arguments).await?, command)
-            .await
-            .map(done),
         Command::Policy { ref command } => policy::run(&arguments, command).await,
-        Command::Assign(ref options) => {
-            assignments::assign(&Context::open(&arguments).await?, options)
-                .await
-                .map(done)
-        }
-        Command::Unassign(ref options) => {
-            assignments::unassign(&Context::open(&arguments).await?, options)
-                .await
-                .map(done)
-        }
-        Command::Explain(ref options) => explain::run(&Context::open(&arguments).await?, options)
-            .await
-            .map(done),
-        Command::Client { ref command } => clients::run(&Context::open(&arguments).await?, command)
-            .await
-            .map(done),
-        Command::Key { ref command } => keys::run(&Context::open(&arguments).await?, command)
-            .await
-            .map(done),
-        Command::Session { ref command } => {
-            sessions::run(&Context::open(&arguments).await?, command)
-                .await
-                .map(done)
-        }
-        Command::Import {
-            command: ImportCommand::Users(ref options),
-        } => import::users(&Context::open(&arguments).await?, options).await,
-        Command::Backup { ref file } => {
-            let context = Context::open(&arguments).await?;
-            context.demand_machine()?;
-            recovery::back_up(&context, file).await.map(done)
-        }
         Command::Restore { ref file, force } => {
             recovery::restore(&arguments, file, force).await.map(done)
         }
-        Command::Recover => recovery::recover(&Context::open(&arguments).await?)
-            .await
-            .map(done),
         Command::Health => health::run(&arguments).await.map(done),
         Command::Doctor { list: true } => doctor::list(&arguments).map(done),
         Command::Doctor { list: false } => doctor::run(&arguments).await,
         Command::Migrate { check } => recovery::migrate(&arguments, check).await,
-        Command::Audit { ref command } => {
-            let context = Context::open(&arguments).await?;
+        ref command => on_database(&Context::open(&arguments).await?, command).await,
+    }
+}
+
+/// Commands on the database as it is.
+async fn on_database(context: &Context, command: &Command) -> Result<ExitCode, CliError> {
+    match command {
+        Command::User { command } => users::run(context, command).await?,
+        Command::Role { command } => roles::run(context, command).await?,
+        Command::Constraint { command } => constraints::run(context, command).await?,
+        Command::Assign(options) => assignments::assign(context, options).await?,
+        Command::Unassign(options) => assignments::unassign(context, options).await?,
+        Command::Explain(options) => explain::run(context, options).await?,
+        Command::Client { command } => clients::run(context, command).await?,
+        Command::Key { command } => keys::run(context, command).await?,
+        Command::Session { command } => sessions::run(context, command).await?,
+        Command::Import {
+            command: ImportCommand::Users(options),
+        } => return import::users(context, options).await,
+        Command::Backup { file } => {
+            context.demand_machine()?;
+            recovery::back_up(context, file).await?;
+        }
+        Command::Recover => recovery::recover(context).await?,
+        Command::Audit { command } => {
             context.demand("rolecall.audit:read").await?;
             match command {
-                AuditCommand::List { limit } => audit::list(&context, *limit).await.map(done),
-                AuditCommand::Verify => audit::verify(&context).await,
+                AuditCommand::List { limit } => audit::list(context, *limit).await?,
+                AuditCommand::Verify => return audit::verify(context).await,
             }
         }
+        // `dispatch` runs these without a database of their own
+        Command::Dev(_)
+        | Command::Serve(_)
+        | Command::Completions { .. }
+        | Command::Config { .. }
+        | Command::Policy { .. }
+        | Command::Restore { .. }
+        | Command::Health
+        | Command::Doctor { .. }
+        | Command::Migrate { .. } => {}
     }
+    Ok(ExitCode::SUCCESS)
 }

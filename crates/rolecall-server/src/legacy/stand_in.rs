@@ -55,6 +55,10 @@ pub(super) async fn for_claims(
     let assigned: Vec<&RoleName> = subject.global_roles().collect();
     let roles = policy.1.closure(assigned.iter().copied());
     let permissions = policy.1.permissions_of(assigned);
+    if policy.1.dynamic_breach(&roles).is_some() {
+        // a token of the old application cannot say which of them it is for: its holder logs in and chooses
+        return Ok(None);
+    }
     let latest = now.plus(LIFETIME.min(app.settings().access_ttl)).seconds();
     let ends = subject.assigned.iter().filter_map(|one| one.ends);
     let exp = ends

@@ -3,6 +3,7 @@
 use rolecall_core::{SubjectKind, TenantName};
 
 use super::{
+    activation,
     error::OAuthError,
     issue::{self, Basis, Issued},
     scope::{Asked, Holder, grant},
@@ -40,6 +41,7 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
+    activation::demand_apart(&holder, &granted)?;
     issue::access_token(
         app,
         &mut conn,

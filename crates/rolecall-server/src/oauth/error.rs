@@ -1,15 +1,17 @@
 //! Errors of the OAuth endpoints (RFC 6749 section 5.2), with the `detail` that `FastAPI` clients read.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use rolecall_core::{Breach, ConstraintName, RoleName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::activation;
 use crate::{
     accounts::credentials::LoginError, error::ApiError, metrics::Refused, store::StoreError,
 };
@@ -22,6 +24,17 @@ pub(crate) struct OAuthErrorDocument {
     error_description: String,
     /// The same as `error_description`.
     detail: String,
+    /// The constraint by which roles have to be chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    constraint: Option<ConstraintName>,
+    /// The roles to choose among.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<RoleName>,
+    /// How many of them may be active at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most: Option<u32>,
 }
 
 /// What the token endpoint can refuse.
@@ -38,6 +51,8 @@ pub(crate) enum OAuthError {
     /// A refresh token, or the log-in behind it, is not good or not the client's.
     InvalidGrant,
     InvalidScope(String),
+    /// More roles than a constraint allows would be active at once.
+    ChooseRoles(Box<Breach>),
     InvalidTarget(&'static str),
     /// The tutorial's answer to a wrong user name or password: 401, where RFC 6749 would say 400.
     WrongPassword,
@@ -74,9 +89,13 @@ impl From<StoreError> for OAuthError {
 
 impl OAuthError {
     /// Status, code (RFC 6749 section 5.2) and description.
-    fn parts(&self) -> (StatusCode, &'static str, &str) {
-        match self {
-            Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
+    fn parts(&self) -> (StatusCode, &'static str, Cow<'_, str>) {
+        let (status, error, text) = match self {
+            Self::ChooseRoles(breach) => {
+                let text = activation::choice(breach);
+                return (StatusCode::BAD_REQUEST, "invalid_scope", text.into());
+            }
+            Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", *text),
             Self::InvalidClient { .. } => {
                 let text = "client authentication failed";
                 (StatusCode::UNAUTHORIZED, "invalid_client", text)
@@ -93,8 +112,8 @@ impl OAuthError {
                 let text = "the token is not valid for this client; log in again";
                 (StatusCode::BAD_REQUEST, "invalid_grant", text)
             }
-            Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text),
-            Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", text),
+            Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text.as_str()),
+            Self::InvalidTarget(text) => (StatusCode::BAD_REQUEST, "invalid_target", *text),
             Self::WrongPassword => {
                 let text = "Incorrect username or password";
                 (StatusCode::UNAUTHORIZED, "invalid_grant", text)
@@ -119,7 +138,8 @@ impl OAuthError {
                     text,
                 )
             }
-        }
+        };
+        (status, error, text.into())
     }
 
     /// The header that tells the client what to do next.
@@ -153,11 +173,18 @@ impl IntoResponse for OAuthError {
             Self::Busy => "too_busy",
             _ => error,
         };
-        let description = printable(description);
+        let description = printable(&description);
+        let choose = match &self {
+            Self::ChooseRoles(breach) => Some(breach),
+            _ => None,
+        };
         let body = OAuthErrorDocument {
             error,
             error_description: description.clone(),
             detail: description,
+            constraint: choose.map(|breach| breach.constraint.clone()),
+            roles: choose.map_or_else(Vec::new, |breach| breach.roles.clone()),
+            at_most: choose.map(|breach| breach.at_most),
         };
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(Refused(reason));

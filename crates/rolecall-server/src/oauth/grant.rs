@@ -3,6 +3,7 @@
 use rolecall_core::TenantName;
 
 use super::{
+    activation,
     client_auth::Asker,
     error::OAuthError,
     issue::{self, Basis, Issued},
@@ -144,6 +145,7 @@ async fn log_in(
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
+    activation::demand_apart(&holder, &granted)?;
     let opened = open_session(app, conn, request, &subject, &granted, holder.now).await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
     Ok(opened)

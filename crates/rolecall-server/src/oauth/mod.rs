@@ -1,5 +1,6 @@
 //! The OAuth endpoints: `/token`, `/revoke`, `/introspect`, the metadata and the JWK Set.
 
+pub(crate) mod activation;
 pub(crate) mod basic;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;

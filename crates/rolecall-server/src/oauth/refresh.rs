@@ -5,10 +5,11 @@ use std::time::Duration;
 use rolecall_core::{SubjectKind, TenantName, Timestamp};
 
 use super::{
+    activation::{self, opened},
     client_auth::Asker,
     error::OAuthError,
     issue::{self, Basis, Issued},
-    scope::{Asked, Holder, Opened, regrant},
+    scope::{Asked, Holder, regrant},
 };
 use crate::{
     accounts::{authority::Caller, store::Status, subject},
@@ -188,10 +189,6 @@ async fn go_on(
     let subject = subject.ok_or(OAuthError::InvalidGrant)?;
     let policy = subject.policy(app, conn).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
-    let opened = Opened {
-        asked: session.scope.as_deref().and_then(Asked::parse_any),
-        granted: session.granted.as_deref().and_then(Asked::parse_any),
-    };
     let holder = Holder {
         policy: &policy.1,
         assigned: &subject.assigned,
@@ -200,7 +197,8 @@ async fn go_on(
         ceiling: request.ceiling.as_ref(),
         now,
     };
-    let granted = regrant(&holder, &opened, request.scope.as_ref())?;
+    let granted = regrant(&holder, &opened(session), request.scope.as_ref())?;
+    activation::demand_apart(&holder, &granted)?;
     let mut issued = issue::access_token(
         app,
         conn,

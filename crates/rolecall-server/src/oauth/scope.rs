@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rolecall_core::{Permission, Policy, RoleName, TenantName, Timestamp, counts_in_tenant};
 
-use super::error::OAuthError;
+use super::{activation, error::OAuthError};
 use crate::accounts::subject::Assigned;
 
 /// A role with less left than this is left out of a token rather than making it end at once.
@@ -143,7 +143,9 @@ pub(crate) fn grant(holder: &Holder<'_>, asked: Option<&Asked>) -> Result<Grante
         return Ok(held.granted(holder));
     };
     refuse_beyond(asked, &held, &[])?;
-    Ok(held.narrow(holder.policy, asked).granted(holder))
+    let chosen = Chosen::of(&held, [asked]);
+    let granted = held.narrow(holder.policy, asked).granted(holder);
+    Ok(chosen.settle(holder.policy, granted))
 }
 
 /// What the holder gets at a refresh: what the session asked for, without what was lost since; `requested`
@@ -158,6 +160,7 @@ pub(crate) fn regrant(
     requested: Option<&Asked>,
 ) -> Result<Granted, OAuthError> {
     let mut held = Held::of(holder);
+    let chosen = Chosen::of(&held, session.asked.iter().chain(requested));
     if let Some(asked) = &session.asked {
         held = held.narrow(holder.policy, asked);
     }
@@ -169,7 +172,26 @@ pub(crate) fn regrant(
         refuse_beyond(requested, &held, &known)?;
         held = held.narrow(holder.policy, requested);
     }
-    Ok(held.granted(holder))
+    Ok(chosen.settle(holder.policy, held.granted(holder)))
+}
+
+/// All the roles of a holder who narrowed by roles alone, where no client narrows too.
+struct Chosen(Option<BTreeSet<RoleName>>);
+
+impl Chosen {
+    fn of<'a>(held: &Held, asked: impl IntoIterator<Item = &'a Asked>) -> Self {
+        let by_roles = asked.into_iter().all(|asked| asked.permissions.is_empty());
+        Self((by_roles && held.named.is_none()).then(|| held.roles()))
+    }
+
+    /// Who has as many roles active as constraints allow has not narrowed the token: nobody gets more.
+    fn settle(self, policy: &Policy, mut granted: Granted) -> Granted {
+        if let (true, Some(whole)) = (granted.narrowed, self.0) {
+            granted.narrowed = !activation::is_as_much_as_can_be(policy, &whole, &granted.roles)
+                || policy.dynamic_breach(&whole).is_none();
+        }
+        granted
+    }
 }
 
 /// A value beyond what is held is refused, never dropped in silence.
@@ -228,6 +250,12 @@ impl Held {
         }
     }
 
+    /// The roles that a token carries.
+    fn roles(&self) -> BTreeSet<RoleName> {
+        let local = self.local.iter().filter(|role| !role.is_reserved());
+        self.global.iter().chain(local).cloned().collect()
+    }
+
     fn has_role(&self, role: &RoleName) -> bool {
         self.global.contains(role) || (self.local.contains(role) && !role.is_reserved())
     }
@@ -282,10 +310,9 @@ impl Held {
             Some(asked) if !asked.text.is_empty() => asked.text.clone(),
             _ => joined(&self.permissions),
         };
-        let local = self.local.into_iter().filter(|role| !role.is_reserved());
         Granted {
             narrowed: self.named.is_some(),
-            roles: self.global.into_iter().chain(local).collect(),
+            roles: self.roles(),
             permissions: self.permissions,
             answer,
             tenant: holder.tenant.filter(|_| holder.is_in_tenant()).cloned(),

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::{
-    FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
     document::{Change as Edit, Parsed},
 };
 use serde_json::{Value, json};
 
 use super::{
-    plan::{Difference, compare, demand_rules},
+    plan::{Difference, compare, demand_duties_apart, demand_rules},
     service, store as own,
 };
 use crate::{
     accounts::authority::{Caller, Rights},
     app::App,
     error::ApiError,
-    roles::store,
+    roles::{constraint_store, separation, store},
     store::Change,
 };
 
@@ -66,6 +66,8 @@ pub(crate) async fn apply(
             write(change, edit).await?;
             change.tell(told(edit));
         }
+        let now = change.now();
+        demand_duties_apart(app, change.conn(), now, policy, &difference).await?;
         mark(change, &difference.changes);
         for role in losing(policy, &difference.changes) {
             change.raise_floor(FloorKind::Role, role.as_str());
@@ -103,12 +105,25 @@ fn demand_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiE
                 before.extend([role, junior]);
                 after.insert(role);
             }
+            // weaker or stronger: it is about all that its roles hold
+            Edit::ConstraintCreated { constraint, rule }
+            | Edit::ConstraintReplaced { constraint, rule } => {
+                after.extend(&rule.roles);
+                before.extend(roles_of(policy, constraint));
+            }
+            Edit::ConstraintDeleted { constraint } => before.extend(roles_of(policy, constraint)),
             other => before.extend(other.role()),
         }
     }
     let made = made.build().map_err(ApiError::internal)?;
     rights.cover_under(&made, before)?;
     rights.cover_under(&difference.policy, after)
+}
+
+/// The roles that a constraint is about.
+fn roles_of<'p>(policy: &'p Policy, name: &ConstraintName) -> impl Iterator<Item = &'p RoleName> {
+    let constraint = policy.constraint(name.as_str());
+    constraint.into_iter().flat_map(|one| &one.roles)
 }
 
 async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
@@ -149,10 +164,14 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
         Edit::JuniorRemoved { role, junior } => {
             store::delete_junior(change, role, junior).await?;
         }
-        // `compare` lets none pass
-        Edit::ConstraintCreated { .. }
-        | Edit::ConstraintReplaced { .. }
-        | Edit::ConstraintDeleted { .. } => {}
+        Edit::ConstraintCreated { constraint, rule }
+        | Edit::ConstraintReplaced { constraint, rule } => {
+            constraint_store::put(change, constraint, rule).await?;
+            separation::end_tokens(change, rule);
+        }
+        Edit::ConstraintDeleted { constraint } => {
+            constraint_store::delete(change, constraint).await?;
+        }
     }
     Ok(())
 }
@@ -215,6 +234,9 @@ fn mark(change: &mut Change<'_>, edits: &[Edit]) {
             Edit::PermissionCreated { permission, .. } | Edit::PermissionDeleted { permission } => {
                 change.permission_changed(permission);
             }
+            Edit::ConstraintCreated { .. }
+            | Edit::ConstraintReplaced { .. }
+            | Edit::ConstraintDeleted { .. } => change.policy_changed(),
             other => other
                 .role()
                 .into_iter()

@@ -8,14 +8,16 @@ use std::{
 use rolecall_core::{
     Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, RoleRules, Standing, TenantName,
     Timestamp, builtin,
-    document::{
-        Change, Document, DocumentError, DocumentErrors, Parsed, RoleEffect, affected_roles, diff,
-        effects,
-    },
+    document::{Change, Document, Parsed, RoleEffect, affected_roles, diff, effects},
 };
 
-use super::{service, store};
-use crate::{app::App, error::ApiError};
+use super::service;
+use crate::{
+    app::App,
+    error::ApiError,
+    roles::{constraints, holder_store, separation},
+    store::Conn,
+};
 
 /// Two policies and what lies between them.
 pub(super) struct Difference {
@@ -53,9 +55,10 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed) -> Result<Plan, ApiError> {
     let (policy, current) = service::read(app, &mut conn).await?;
     let difference = compare(&policy, &current, parsed)?;
     demand_rules(app, &difference.changes)?;
+    demand_duties_apart(app, &mut conn, app.now(), &policy, &difference).await?;
     let changes = difference.changes;
     let affected = affected_roles(&policy, &difference.policy, &changes);
-    let holders = store::holders_of(&mut conn, &affected).await?;
+    let holders = holder_store::holders_of(&mut conn, &affected).await?;
     let mut subjects = Vec::new();
     let mut between = Between {
         old: &policy,
@@ -80,7 +83,6 @@ pub(super) fn compare(
     current: &Document,
     parsed: &Parsed,
 ) -> Result<Difference, ApiError> {
-    refuse_constraints(parsed)?;
     let mut wanted = parsed.document.clone();
     wanted.tests.clear();
     for (role, entry) in &current.roles {
@@ -98,27 +100,6 @@ pub(super) fn compare(
     })
 }
 
-/// Constraints are part of the format and not yet of the database.
-fn refuse_constraints(parsed: &Parsed) -> Result<(), ApiError> {
-    let names = parsed.document.constraints.keys();
-    let errors: Vec<DocumentError> = names
-        .map(|name| {
-            let path = vec!["constraints".into(), name.as_str().into()];
-            DocumentError {
-                position: parsed.places.of(&path),
-                path,
-                kind: "not_supported",
-                message: "constraints are not kept yet: take this one out".to_owned(),
-            }
-        })
-        .collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::Document(DocumentErrors(errors)))
-    }
-}
-
 /// The policy with the changes made: what is rolecall's own stays as the database has it.
 fn after(policy: &Policy, wanted: &Document, changes: &[Change]) -> Result<Policy, ApiError> {
     let mut rules = PolicyBuilder::from(policy);
@@ -132,6 +113,13 @@ fn after(policy: &Policy, wanted: &Document, changes: &[Change]) -> Result<Polic
             }
             Change::RoleDeleted { role } => {
                 rules.remove_role(role);
+            }
+            Change::ConstraintCreated { constraint, rule }
+            | Change::ConstraintReplaced { constraint, rule } => {
+                rules.constraint(constraint.clone(), rule.clone());
+            }
+            Change::ConstraintDeleted { constraint } => {
+                rules.remove_constraint(constraint);
             }
             _ => {}
         }
@@ -165,6 +153,34 @@ pub(super) fn demand_rules(app: &App, changes: &[Change]) -> Result<(), ApiError
     Ok(())
 }
 
+/// Refuses the document if somebody breaks a constraint by it: one that is new or another one, or any by what
+/// roles inherit from now on.
+pub(super) async fn demand_duties_apart(
+    app: &App,
+    conn: &mut Conn,
+    now: Timestamp,
+    before: &Policy,
+    difference: &Difference,
+) -> Result<(), ApiError> {
+    let (after, mut seniors) = (&difference.policy, BTreeSet::new());
+    for edit in &difference.changes {
+        match edit {
+            Change::ConstraintCreated { constraint, .. }
+            | Change::ConstraintReplaced { constraint, .. } => {
+                constraints::demand_kept(app, conn, now, (before, after), constraint).await?;
+            }
+            Change::JuniorAdded { role, .. } => {
+                seniors.insert(role.clone());
+            }
+            _ => {}
+        }
+    }
+    if seniors.is_empty() {
+        return Ok(());
+    }
+    separation::keep_all_apart(conn, now, after, &seniors).await
+}
+
 /// The roles that count: global ones, and those of one tenant.
 type Roles = (BTreeSet<RoleName>, BTreeSet<RoleName>);
 
@@ -176,7 +192,7 @@ struct Between<'p> {
 }
 
 impl Between<'_> {
-    fn add(&mut self, holder: &store::Holder, now: Timestamp, into: &mut Vec<Affected>) {
+    fn add(&mut self, holder: &holder_store::Holder, now: Timestamp, into: &mut Vec<Affected>) {
         let global = self.effect(&holder.assignments, None, now);
         let tenants: BTreeSet<&TenantName> = holder
             .assignments

@@ -11,7 +11,7 @@ use super::store;
 use crate::{
     app::App,
     error::ApiError,
-    roles::{assignment_store, store::read_consistently},
+    roles::{assignment_store, holder_store, store::read_consistently},
     store::{Conn, read_head},
     usernames::Username,
 };
@@ -83,6 +83,10 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
         };
         document.roles.insert(role.clone(), entry);
     }
+    let constraints = policy.constraints();
+    document.constraints = constraints
+        .map(|(name, rule)| (name.clone(), rule.clone()))
+        .collect();
     Ok(document)
 }
 
@@ -96,7 +100,7 @@ pub(crate) async fn facts(app: &App, document: &Document) -> Result<Facts, ApiEr
         };
         let known = Username::parse(name);
         if let (false, Ok(stored)) = (facts.contains_key(name), known)
-            && let Some(holder) = store::user(&mut conn, stored.as_str()).await?
+            && let Some(holder) = holder_store::user(&mut conn, stored.as_str()).await?
         {
             facts.insert(name.clone(), holder.assignments);
         }

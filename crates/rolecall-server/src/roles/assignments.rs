@@ -3,7 +3,7 @@
 use rolecall_core::{FloorKind, RoleAssignment, RoleName, TenantName, Timestamp};
 use serde_json::json;
 
-use super::{assignment_store, builtin, store};
+use super::{assignment_store, builtin, separation, store};
 use crate::{
     accounts::{
         authority::{Caller, Rights},
@@ -133,6 +133,7 @@ pub(crate) async fn assign_in(
         change.raise_floor(FloorKind::Subject, user);
     }
     keep_an_admin(change, lasting).await?;
+    separation::keep_apart(change, &rights.policy.1, user).await?;
     change.tell(json!({
         "action": "role.assigned", "subject": user, "role": role, "tenant": tenant,
         "valid_from": given.valid_from.map(rfc3339), "expires_at": given.expires_at.map(rfc3339),

@@ -1,10 +1,12 @@
 //! The rules for roles: making and changing them, what they hold, and whom they inherit.
 
-use rolecall_core::{FloorKind, PermissionPattern, Policy, RoleName};
+use rolecall_core::{
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+};
 use serde_json::json;
 
 use super::{
-    builtin,
+    builtin, separation,
     store::{self, Role},
 };
 use crate::{
@@ -112,6 +114,13 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
                 by: "`registration.roles` names it".into(),
             });
         }
+        if let Some(constraint) = constraint_about(&rights.policy.1, name) {
+            return Err(ApiError::InUse {
+                kind: "role",
+                name: name.to_string(),
+                by: format!("constraint `{constraint}` is about it"),
+            });
+        }
         if store::find_role(change.conn(), name).await?.is_none() {
             return Ok(());
         }
@@ -208,6 +217,11 @@ pub(crate) async fn inherit(
             });
         }
         if store::insert_junior(change, senior, junior).await? {
+            let mut rules = PolicyBuilder::from(&*rights.policy.1);
+            rules.inherit(senior.clone(), junior.clone());
+            let after = rules.build().map_err(ApiError::internal)?;
+            let (now, seniors) = (change.now(), [senior.clone()].into());
+            separation::keep_all_apart(change.conn(), now, &after, &seniors).await?;
             change.tell(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
@@ -236,6 +250,13 @@ pub(crate) async fn disinherit(
         Ok(())
     })
     .await
+}
+
+/// A constraint that is about a role.
+fn constraint_about<'p>(policy: &'p Policy, role: &RoleName) -> Option<&'p ConstraintName> {
+    let mut constraints = policy.constraints();
+    let found = constraints.find(|(_, constraint)| constraint.roles.contains(role));
+    found.map(|(name, _)| name)
 }
 
 async fn required(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiError> {

@@ -4,7 +4,7 @@ use rolecall_core::{
     Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, RoleRules, Timestamp,
 };
 
-use super::policy_cache::PolicyCache;
+use super::{constraint_store, policy_cache::PolicyCache};
 use crate::store::{Change, Conn, StoreError, on, queries, read_head};
 
 queries! {
@@ -57,7 +57,7 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, 
     text.parse().map_err(StoreError::inconsistent)
 }
 
-/// Reads the whole policy: four statements, whatever its size.
+/// Reads the whole policy: five statements, whatever its size.
 pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     let mut rules = PolicyBuilder::default();
     let names: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ALL_PERMISSIONS).fetch_all(c).await)?;
@@ -77,6 +77,9 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
         on!(conn, |c| sqlx::query_as(ALL_JUNIORS).fetch_all(c).await)?;
     for (senior, junior) in juniors {
         rules.inherit(parse(&senior)?, parse(&junior)?);
+    }
+    for (name, constraint) in constraint_store::all(conn).await? {
+        rules.constraint(name, constraint);
     }
     rules.build().map_err(StoreError::inconsistent)
 }

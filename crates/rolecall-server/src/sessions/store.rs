@@ -9,6 +9,9 @@ queries! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)";
     FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.salt, s.generation, s.rotated_at, \
         s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
+    LIVE = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.salt, s.generation, s.rotated_at, \
+        s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s \
+        WHERE h.id = 1 AND s.subject_id = $1 AND s.expires_at > $2 AND (s.salt IS NULL OR s.last_used_at > $3) ORDER BY s.id";
     ROTATE = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used_at = $3, address = $4 \
         WHERE id = $1 AND generation = $2";
     TOUCH = "UPDATE sessions SET last_used_at = $3, address = $4 WHERE id = $1 AND generation = $2";
@@ -136,6 +139,23 @@ pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Session>, S
         .fetch_optional(c)
         .await)?;
     row.map(session).transpose()
+}
+
+/// The sessions of a subject that have not ended; those with a refresh token end when they were not used since
+/// `used_after`.
+pub(crate) async fn live(
+    conn: &mut Conn,
+    subject: &str,
+    now: Timestamp,
+    used_after: Timestamp,
+) -> Result<Vec<Session>, StoreError> {
+    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIVE)
+        .bind(subject)
+        .bind(now.micros())
+        .bind(used_after.micros())
+        .fetch_all(c)
+        .await)?;
+    rows.into_iter().map(session).collect()
 }
 
 /// Makes the successor of `generation` the one that counts; false if that is no longer the newest. Holds the

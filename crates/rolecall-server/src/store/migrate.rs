@@ -52,6 +52,11 @@ const MIGRATIONS: &[Step] = &[
         "policy changes",
         include_str!("../../migrations/0008_policy_changes.sql"),
     ),
+    (
+        9,
+        "constraints",
+        include_str!("../../migrations/0009_constraints.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -42,6 +42,8 @@ const MODULES: &[Module] = &[
     ("policy/store.rs", policy::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
+    ("roles/constraint_store.rs", roles::constraint_store::ALL),
+    ("roles/holder_store.rs", roles::holder_store::ALL),
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),

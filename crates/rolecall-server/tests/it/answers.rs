@@ -42,6 +42,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                     .replace("{junior}", "user")
                     .replace("{permission}", "items:read")
                     .replace("{receipt}", "none")
+                    .replace("{constraint}", "none")
                     .replace("{file}", "init.js");
                 assert!(!filled.contains('{'), "{filled}");
                 operations.push((method, filled, scopes));

@@ -18,6 +18,7 @@ mod decision_bounds;
 mod decisions;
 mod delegation;
 mod documents;
+mod duties;
 mod elsewhere;
 mod feed;
 mod forward_auth;

@@ -130,6 +130,8 @@ async fn two_nodes_that_start_at_once_make_one_of_everything(app: TestApp) {
         "users",
         "subjects",
         "role_permissions",
+        "role_constraint_members",
+        "role_constraints",
         "roles",
         "permissions",
         "signing_keys",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
-use rolecall_core::{Revision, RoleName, Timestamp};
+use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
 use serde_json::json;
 
 use super::{
@@ -153,6 +153,9 @@ async fn look_up_roles(
             .map(|line| Problem::new(line, refusal.as_str()));
         report.problems.extend(told);
     }
+    report
+        .problems
+        .extend(together(&rights.policy.1, users, change.now()));
     if !report.new_roles.is_empty() {
         let rights = Rights::demand(app, change, caller, "rolecall.roles:write").await?;
         // a role without permissions works by its name: to hand on a new one takes nothing that could be held
@@ -161,6 +164,24 @@ async fn look_up_roles(
         }
     }
     Ok(())
+}
+
+/// The lines that give roles together which a constraint keeps apart.
+fn together(policy: &Policy, users: &[New], now: Timestamp) -> Vec<Problem> {
+    let mut known: HashMap<&[RoleName], Option<String>> = HashMap::new();
+    let mut problems = Vec::new();
+    for New { row, .. } in users.iter().filter(|user| !user.row.roles.is_empty()) {
+        let refusal = known.entry(&row.roles).or_insert_with(|| {
+            let given: Vec<RoleAssignment> =
+                row.roles.iter().map(RoleAssignment::lasting).collect();
+            let breach = policy.static_breach(&given, now);
+            breach.map(|breach| breach.to_string())
+        });
+        if let Some(refusal) = refusal {
+            problems.push(Problem::new(row.line, refusal.as_str()));
+        }
+    }
+    problems
 }
 
 /// Finds names that are taken already, those included that differ by case folding alone.

@@ -1,0 +1,222 @@
+//! The rules for constraints: separation of duties (ANSI INCITS 359, SSD and DSD).
+
+use rolecall_core::{
+    Constraint, ConstraintError, ConstraintKind, ConstraintName, Policy, PolicyBuilder,
+    PolicyError, RoleName, Timestamp,
+};
+use serde_json::json;
+
+use super::{constraint_store, permissions::refuse_reserved, separation, store::read_consistently};
+use crate::{
+    accounts::authority::{Caller, Rights},
+    app::App,
+    error::{ApiError, FieldError},
+    store::{Change, Conn},
+};
+
+const WRITE: &str = "rolecall.roles:write";
+/// What a refusal by a constraint is called.
+pub(crate) const RULE: &str = "separation_of_duties";
+
+/// A constraint with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) name: ConstraintName,
+    pub(crate) constraint: Constraint,
+}
+
+/// Up to `limit` constraints after a name (`SsdRoleSets`, `DsdRoleSets`).
+pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Named>, ApiError> {
+    let mut conn = app.store().read().await?;
+    let policy = read_consistently(app.policy(), &mut conn).await?;
+    let limit = usize::try_from(limit).unwrap_or(0);
+    let later = policy.1.constraints();
+    let later = later.filter(|(name, _)| name.as_str() > after);
+    Ok(later.take(limit).map(named).collect())
+}
+
+/// One of them, with its roles and its limit.
+pub(crate) async fn get(app: &App, name: &ConstraintName) -> Result<Named, ApiError> {
+    let mut conn = app.store().read().await?;
+    let policy = read_consistently(app.policy(), &mut conn).await?;
+    let constraint = find(&policy.1, name)?;
+    Ok(named((name, &constraint)))
+}
+
+fn named((name, constraint): (&ConstraintName, &Constraint)) -> Named {
+    Named {
+        name: name.clone(),
+        constraint: constraint.clone(),
+    }
+}
+
+fn find(policy: &Policy, name: &ConstraintName) -> Result<Constraint, ApiError> {
+    let found = policy.constraint(name.as_str()).cloned();
+    found.ok_or_else(|| ApiError::unknown("constraint", name))
+}
+
+/// Makes a constraint (`CreateSsdSet`, `CreateDsdSet`).
+///
+/// # Errors
+///
+/// Beside what stands against every change: a role that does not exist, numbers that do not fit, and whoever
+/// breaks it already.
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    name: &ConstraintName,
+    constraint: &Constraint,
+) -> Result<Named, ApiError> {
+    refuse_reserved(name.as_str())?;
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        if rights.policy.1.constraint(name.as_str()).is_some() {
+            return Err(ApiError::already_there("constraint", name));
+        }
+        put(app, change, &rights, name, constraint).await?;
+        change.tell(told("constraint.created", name, constraint));
+        Ok(named((name, constraint)))
+    })
+    .await
+}
+
+/// What of a constraint is to change.
+#[derive(Clone, Debug)]
+pub(crate) enum Edit {
+    /// `AddSsdRoleMember`, `AddDsdRoleMember`.
+    AddRole(RoleName),
+    /// `DeleteSsdRoleMember`, `DeleteDsdRoleMember`.
+    RemoveRole(RoleName),
+    /// `SetSsdSetCardinality`, `SetDsdSetCardinality`.
+    AtMost(u32),
+}
+
+/// Changes a constraint.
+///
+/// # Errors
+///
+/// As [`create`], and where too few roles would be left.
+pub(crate) async fn edit(
+    app: &App,
+    caller: Caller<'_>,
+    name: &ConstraintName,
+    edit: &Edit,
+) -> Result<Named, ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let before = find(&rights.policy.1, name)?;
+        rights.cover(&before.roles)?;
+        let after = edited(before.clone(), name, edit)?;
+        if let Edit::AddRole(role) = edit {
+            demand_role(&rights.policy.1, role)?;
+        }
+        if after != before {
+            put(app, change, &rights, name, &after).await?;
+            change.tell(told("constraint.replaced", name, &after));
+        }
+        Ok(named((name, &after)))
+    })
+    .await
+}
+
+fn edited(before: Constraint, name: &ConstraintName, edit: &Edit) -> Result<Constraint, ApiError> {
+    match edit {
+        Edit::AddRole(role) => Ok(before.with_role(role.clone())),
+        Edit::RemoveRole(role) if !before.roles.contains(role) => Ok(before),
+        Edit::RemoveRole(role) => before.without_role(role).map_err(|error| {
+            let detail = format!("constraint `{name}`: {error}");
+            ApiError::rule(RULE, detail, vec![role.clone()])
+        }),
+        Edit::AtMost(at_most) => before
+            .with_at_most(*at_most)
+            .map_err(|error| invalid(&error)),
+    }
+}
+
+/// Writes a constraint that is new or another one, if nobody breaks it.
+async fn put(
+    app: &App,
+    change: &mut Change<'_>,
+    rights: &Rights,
+    name: &ConstraintName,
+    constraint: &Constraint,
+) -> Result<(), ApiError> {
+    let before = &rights.policy.1;
+    for role in &constraint.roles {
+        demand_role(before, role)?;
+    }
+    rights.cover(&constraint.roles)?;
+    let mut rules = PolicyBuilder::from(&**before);
+    rules.constraint(name.clone(), constraint.clone());
+    let after = rules.build().map_err(|error| match error {
+        PolicyError::Constraint { error, .. } => invalid(&error),
+        other => ApiError::internal(other),
+    })?;
+    let now = change.now();
+    demand_kept(app, change.conn(), now, (before, &after), name).await?;
+    separation::end_tokens(change, constraint);
+    constraint_store::put(change, name, constraint).await?;
+    change.policy_changed();
+    Ok(())
+}
+
+/// Refuses a change after which somebody breaks the constraint `name` of the policy that is to be.
+pub(crate) async fn demand_kept(
+    app: &App,
+    conn: &mut Conn,
+    now: Timestamp,
+    (before, after): (&Policy, &Policy),
+    name: &ConstraintName,
+) -> Result<(), ApiError> {
+    match after.constraint(name.as_str()) {
+        None => Ok(()),
+        Some(one) if one.kind == ConstraintKind::Static => {
+            separation::keep_all_apart(conn, now, after, &one.roles).await
+        }
+        Some(_) => separation::demand_sessions_apart(app, conn, now, (before, after), name).await,
+    }
+}
+
+/// Deletes a constraint (`DeleteSsdSet`, `DeleteDsdSet`).
+pub(crate) async fn delete(
+    app: &App,
+    caller: Caller<'_>,
+    name: &ConstraintName,
+) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let Some(constraint) = rights.policy.1.constraint(name.as_str()) else {
+            return Ok(());
+        };
+        rights.cover(&constraint.roles)?;
+        constraint_store::delete(change, name).await?;
+        change.tell(json!({ "action": "constraint.deleted", "constraint": name }));
+        change.policy_changed();
+        Ok(())
+    })
+    .await
+}
+
+fn demand_role(policy: &Policy, role: &RoleName) -> Result<(), ApiError> {
+    match policy.role(role.as_str()) {
+        Some(_) => Ok(()),
+        None => Err(ApiError::unknown("role", role)),
+    }
+}
+
+/// Numbers that do not fit are a fault of the body.
+pub(crate) fn invalid(error: &ConstraintError) -> ApiError {
+    let member = match error {
+        ConstraintError::AtMost { .. } => "at_most",
+        ConstraintError::TooFewRoles => "roles",
+        ConstraintError::UnknownRole(role) => return ApiError::unknown("role", role),
+    };
+    ApiError::Invalid(FieldError::body(member, "value_error", error.to_string()))
+}
+
+fn told(action: &str, name: &ConstraintName, constraint: &Constraint) -> serde_json::Value {
+    json!({
+        "action": action, "constraint": name, "kind": constraint.kind, "roles": constraint.roles,
+        "at_most": constraint.at_most,
+    })
+}
