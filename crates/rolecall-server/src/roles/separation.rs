@@ -62,7 +62,13 @@ impl std::fmt::Display for Separation {
             breach.constraint,
             breach.at_most,
             roles.join(", ")
-        )
+        )?;
+        let path: Vec<&str> = breach.path.iter().map(RoleName::as_str).collect();
+        if path.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", path.join(" -> "))
+        }
     }
 }
 
