@@ -123,7 +123,7 @@ impl App {
             .store()
             .change(&self.0.chain, &caller.actor(), now, work)
             .await
-            .map_err(|error| error.receipted(caller))?;
+            .map_err(|error| error.discreet(caller).receipted(caller))?;
         if let Some(changed) = changed {
             self.0.metrics.audit_entries.add_one();
             for floor in &changed.floors {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    accounts::authority::Caller,
+    accounts::authority::{self, Caller},
     metrics::Refused,
     roles::{constraints, separation::Separation},
     store::StoreError,
@@ -219,6 +219,18 @@ impl ApiError {
             Self::OtherTenant(permission) => Some(permission.to_string()),
             Self::Receipted { error, .. } => error.lacking_scope(),
             _ => None,
+        }
+    }
+
+    /// Without the names of people, where `caller` may not see who has which role.
+    pub(crate) fn discreet(self, caller: Caller<'_>) -> Self {
+        match (self, caller) {
+            (Self::Separation(found), Caller::Token(principal))
+                if !authority::may_see_everybody(principal) =>
+            {
+                Self::Separation(Box::new(found.without_names()))
+            }
+            (other, _) => other,
         }
     }
 

@@ -208,6 +208,30 @@ pub(crate) async fn demand_to_read_in(
     }
 }
 
+/// Whether the token carries what is needed to see who has which role, anywhere.
+pub(crate) fn may_see_everybody(principal: &Principal) -> bool {
+    let needed = ["rolecall.assignments:read", "rolecall.users:read"];
+    principal.tenant().is_none() && needed.iter().all(|one| principal.has_permission(one))
+}
+
+/// The same for a token for a tenant too, which may carry one of them from a global role: asks the database.
+pub(crate) async fn may_see_everybody_by_now(
+    app: &App,
+    principal: &Principal,
+) -> Result<bool, ApiError> {
+    for needed in ["rolecall.assignments:read", "rolecall.users:read"] {
+        if !principal.has_permission(needed) {
+            return Ok(false);
+        }
+        match demand_to_read_in(app, principal, None, needed).await {
+            Ok(()) => {}
+            Err(ApiError::Lacks(_) | ApiError::OtherTenant(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
 /// Asks that a caller who is not the router's holds `permission` now: for reading at the command line.
 pub(crate) async fn demand_to_read(
     app: &App,

@@ -24,7 +24,11 @@ use super::{
     service,
 };
 use crate::{
-    accounts::authority::Caller, api::may, app::App, document::ProblemDocument, error::ApiError,
+    accounts::authority::{self, Caller},
+    api::may,
+    app::App,
+    document::ProblemDocument,
+    error::ApiError,
 };
 
 /// How many changes, roles and subjects a plan names; the counts are of all.
@@ -252,10 +256,10 @@ pub(crate) async fn plan_policy(
     State(app): State<App>,
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
-    let plan = plan::plan(&app, &parsed).await?;
+    let may_see = authority::may_see_everybody_by_now(&app, &caller).await?;
+    let plan = plan::plan(&app, &parsed).await;
+    let plan = plan.map_err(|error| error.discreet(Caller::Token(&caller)))?;
     let tag = plan.tag.clone();
-    let may_see = ["rolecall.assignments:read", "rolecall.users:read"];
-    let may_see = may_see.iter().all(|one| caller.has_permission(one));
     let plan = PolicyPlan::of(plan, SHOWN, may_see);
     Ok(with_tag(Json(plan).into_response(), &tag, "json"))
 }

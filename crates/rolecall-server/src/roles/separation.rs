@@ -42,6 +42,15 @@ pub(crate) struct Separation {
     pub(crate) more: bool,
 }
 
+impl Separation {
+    /// The same for a reader who may not know who has which role.
+    pub(crate) fn without_names(mut self) -> Self {
+        self.subjects.clear();
+        self.more = false;
+        self
+    }
+}
+
 impl std::fmt::Display for Separation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let breach = &self.breach;
@@ -53,7 +62,10 @@ impl std::fmt::Display for Separation {
             Some(tenant) => format!("`{}` (in tenant `{tenant}`)", one.name),
             None => format!("`{}`", one.name),
         });
-        let names = names.collect::<Vec<_>>().join(", ");
+        let mut names = names.collect::<Vec<_>>().join(", ");
+        if names.is_empty() {
+            "somebody".clone_into(&mut names);
+        }
         let more = if self.more { " and others" } else { "" };
         let roles: Vec<&str> = breach.roles.iter().map(RoleName::as_str).collect();
         write!(

@@ -30,6 +30,7 @@ on_both![
     roles_that_are_all_one_can_have_active_do_not_narrow,
     a_dynamic_constraint_that_a_session_breaks_is_refused_and_names_whose,
     no_token_from_before_a_dynamic_constraint_goes_on_with_both,
+    a_refusal_names_people_only_to_who_may_see_them,
     the_command_line_keeps_duties_apart,
     the_command_line_changes_a_constraint,
     nobody_acts_with_all_roles_of_somebody_who_has_to_choose,
@@ -701,6 +702,54 @@ async fn no_token_from_before_a_dynamic_constraint_goes_on_with_both(app: TestAp
     app.get("/api/me", &alice.access).await.ended();
     let next = Pair::of(&app.refresh(&alice.refresh).await);
     app.get("/api/me", &next.access).await.is(200);
+}
+
+async fn a_refusal_names_people_only_to_who_may_see_them(app: TestApp) {
+    for role in ["payer", "approver"] {
+        app.role(role, &[]).await;
+    }
+    app.user("alice", &["payer", "approver"]).await;
+    app.role("keeper", &["rolecall.roles:write", "rolecall.policy:read"])
+        .await;
+    app.user("kim", &["keeper"]).await;
+    let id = app.id_of("kim").await;
+    for role in ["payer", "approver"] {
+        let path = format!("/api/users/{id}/roles/{role}?tenant=acme");
+        app.put(path, app.admin().await).await.done();
+    }
+    app.assign(&id, "rolecall.admin").await;
+    let token = app
+        .login_for("kim", "rolecall.roles:write rolecall.assignments:any")
+        .await;
+    let body =
+        json!({ "name": "c", "kind": "static", "roles": ["payer", "approver"], "at_most": 1 });
+    let refused = app.post(PATH, &token, body.clone()).await;
+    refused.breaks("separation_of_duties");
+    assert_eq!(refused.json["subjects"], json!([]));
+    let told = refused.text("detail");
+    assert!(
+        told.contains("somebody would have approver, payer"),
+        "{told}"
+    );
+    let refused = app.post(PATH, app.admin().await, body).await;
+    assert_eq!(
+        refused.json["subjects"].as_array().unwrap().len(),
+        2,
+        "{refused:?}"
+    );
+    // nor by a plan
+    let planner = app.login_for("kim", "rolecall.policy:read").await;
+    let document = "[roles.admin]\n[roles.payer]\n[roles.approver]\n[roles.keeper]\n[constraints.c]\n\
+        kind = \"static\"\nroles = [\"payer\", \"approver\"]\nat_most = 1\n";
+    let ask = app
+        .request(Method::POST, "/api/policy/plan")
+        .token(&planner);
+    let refused = ask
+        .raw("application/toml", document.to_owned())
+        .send()
+        .await;
+    refused.breaks("separation_of_duties");
+    assert_eq!(refused.json["subjects"], json!([]));
 }
 
 /// What a command printed that must succeed.

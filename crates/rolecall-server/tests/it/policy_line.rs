@@ -132,13 +132,13 @@ async fn every_fault_is_told_with_file_line_and_column(app: TestApp) {
         );
     }
     let constraint =
-        "[roles.a]\n[constraints.x]\nkind = \"static\"\nroles = [\"a\", \"user\"]\nat_most = 1\n";
+        "[roles.a]\n[constraints.x]\nkind = \"static\"\nroles = [\"a\", \"user\"]\nat_most = 2\n";
     let (status, _, error) = policy(&app, constraint, &["apply", "policy.toml"]).await;
     assert_eq!(
         (status, error.as_str()),
         (
             1,
-            "policy.toml:2:14: constraints are not kept yet: take this one out\n"
+            "policy.toml:5:11: at_most must be less than the number of roles, which is 2\n"
         )
     );
     assert_eq!(app.db.revision().await, revision);
