@@ -4,6 +4,7 @@
 //! caller passes in. That keeps every rule testable in microseconds and identical wherever it runs,
 //! in the server and in the guard of an application.
 
+mod approval;
 mod assignment;
 mod authority;
 pub mod builtin;
@@ -17,6 +18,7 @@ mod policy;
 mod separation;
 mod time;
 
+pub use approval::Unapproved;
 pub use assignment::{RoleAssignment, Standing, counts_in_tenant};
 pub use authority::{Authority, Excess};
 pub use claims::{AccessClaims, Audience, SubjectKind};

@@ -39,6 +39,14 @@ pub enum Change {
         /// What it is for.
         description: String,
     },
+    /// A second person must confirm that somebody is given a role, or need not any more.
+    #[serde(rename = "role.approval")]
+    RoleApproval {
+        /// Which role.
+        role: RoleName,
+        /// Whether one must.
+        approval: bool,
+    },
     /// A role does not inherit another any more.
     #[serde(rename = "junior.removed")]
     JuniorRemoved {
@@ -116,6 +124,7 @@ impl Change {
         match self {
             Self::RoleCreated { role, .. }
             | Self::RoleDescribed { role, .. }
+            | Self::RoleApproval { role, .. }
             | Self::RoleDeleted { role }
             | Self::PermissionGranted { role, .. }
             | Self::PermissionRevoked { role, .. }
@@ -136,6 +145,11 @@ impl std::fmt::Display for Change {
             Self::PermissionDeleted { permission } => write!(f, "- permission {permission}"),
             Self::RoleCreated { role, .. } => write!(f, "+ role {role}"),
             Self::RoleDescribed { role, .. } => write!(f, "~ role {role}: description"),
+            Self::RoleApproval {
+                role,
+                approval: true,
+            } => write!(f, "+ role {role} needs a second person"),
+            Self::RoleApproval { role, .. } => write!(f, "- role {role} needs a second person"),
             Self::RoleDeleted { role } => write!(f, "- role {role}"),
             Self::PermissionGranted { role, permission } => {
                 write!(f, "+ role {role} holds {permission}")
@@ -229,7 +243,7 @@ pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
     changes
 }
 
-/// What a role holds and inherits: what goes, and what comes after all that goes.
+/// What a role holds and inherits, and whether it is given by two: what goes, and what comes after all that goes.
 fn relations(
     role: &RoleName,
     old: &RoleEntry,
@@ -238,6 +252,12 @@ fn relations(
     added: &mut Vec<Change>,
 ) {
     let role = || role.clone();
+    if old.approval != new.approval {
+        gone.push(Change::RoleApproval {
+            role: role(),
+            approval: new.approval,
+        });
+    }
     for junior in old.juniors.difference(&new.juniors) {
         gone.push(Change::JuniorRemoved {
             role: role(),

@@ -62,7 +62,7 @@ pub fn affected_roles(old: &Policy, new: &Policy, changes: &[Change]) -> BTreeSe
     let mut objects: BTreeSet<&str> = BTreeSet::new();
     for change in changes {
         match change {
-            Change::RoleDescribed { .. } => {}
+            Change::RoleDescribed { .. } | Change::RoleApproval { .. } => {}
             Change::PermissionCreated { permission, .. }
             | Change::PermissionDeleted { permission } => {
                 objects.insert(permission.object());

@@ -79,6 +79,20 @@ pub struct RoleEntry {
     pub permissions: BTreeSet<PermissionPattern>,
     /// The roles that it inherits directly.
     pub juniors: BTreeSet<RoleName>,
+    /// Whether a second person must confirm that somebody is given it.
+    pub approval: bool,
+}
+
+impl RoleEntry {
+    /// The same without its description, as a policy has it.
+    #[must_use]
+    pub fn rules(&self) -> RoleRules {
+        RoleRules {
+            permissions: self.permissions.clone(),
+            juniors: self.juniors.clone(),
+            approval: self.approval,
+        }
+    }
 }
 
 /// Whom an expectation is about.
@@ -160,11 +174,7 @@ impl Document {
             rules.permission(permission.clone());
         }
         for (role, entry) in &self.roles {
-            let held = RoleRules {
-                permissions: entry.permissions.clone(),
-                juniors: entry.juniors.clone(),
-            };
-            rules.set_role(role.clone(), held);
+            rules.set_role(role.clone(), entry.rules());
         }
         for (name, constraint) in &self.constraints {
             rules.constraint(name.clone(), constraint.clone());

@@ -21,6 +21,7 @@ pub(super) enum Node {
     /// A date or time that is no text.
     Time(String),
     Whole(i64),
+    Truth(bool),
     /// What no member takes.
     Other,
     List(Vec<Node>),
@@ -106,7 +107,8 @@ fn of_value(value: &DeValue<'_>) -> (Node, Below) {
         DeValue::Integer(number) => {
             i64::from_str_radix(number.as_str(), number.radix()).map_or(Node::Other, Node::Whole)
         }
-        DeValue::Float(_) | DeValue::Boolean(_) => Node::Other,
+        DeValue::Boolean(truth) => Node::Truth(*truth),
+        DeValue::Float(_) => Node::Other,
         DeValue::Array(values) => {
             let (mut nodes, mut places) = (Vec::new(), Vec::new());
             for value in values {
@@ -162,8 +164,8 @@ impl<'de> Visitor<'de> for Nodes {
         Ok(Node::Other)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_bool<E>(self, truth: bool) -> Result<Node, E> {
+        Ok(Node::Truth(truth))
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {

@@ -8,15 +8,17 @@ fn names(prefix: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// A role before it is known what there is to hold and to inherit: description, grants (as wildcards?), juniors.
-type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>);
+/// A role before it is known what there is to hold and to inherit: description, grants (as wildcards?), juniors,
+/// and whether it is given by two.
+type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>, bool);
 /// A test likewise: about which role or user, at what time, what they can.
 type TestSketch = (Index, Option<String>, Option<i64>, Vec<Index>);
 
 fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSketch>)> {
     let index = any::<Index>;
     let held = prop::collection::vec((index(), any::<bool>()), 0..4);
-    let role = ("[ -~]{0,12}", held, prop::collection::vec(index(), 0..3));
+    let juniors = prop::collection::vec(index(), 0..3);
+    let role = ("[ -~]{0,12}", held, juniors, any::<bool>());
     let user = prop::option::of("[ -~]{1,8}");
     let at = prop::option::of(0i64..4_000_000_000);
     let test = (index(), user, at, prop::collection::vec(index(), 0..3));
@@ -68,9 +70,10 @@ fn documents() -> impl Strategy<Value = Document> {
 
 fn role_of(document: &Document, sketch: RoleSketch, below: &[RoleName]) -> RoleEntry {
     let known: Vec<&Permission> = document.permissions.keys().collect();
-    let (description, held, juniors) = sketch;
+    let (description, held, juniors, approval) = sketch;
     let mut entry = RoleEntry {
         description,
+        approval,
         ..RoleEntry::default()
     };
     for (index, wild) in held.into_iter().filter(|_| !known.is_empty()) {
@@ -151,6 +154,10 @@ fn apply(document: &mut Document, change: &Change) {
                 .unwrap()
                 .description
                 .clone_from(description);
+        }
+        Change::RoleApproval { role, approval } => {
+            let entry = document.roles.get_mut(role).unwrap();
+            assert_ne!(std::mem::replace(&mut entry.approval, *approval), *approval);
         }
         Change::RoleDeleted { role } => {
             assert!(document.roles.remove(role).is_some());

@@ -121,6 +121,14 @@ impl Reader<'_> {
         None
     }
 
+    fn truth(&mut self, node: &Node) -> bool {
+        if let Node::Truth(truth) = node {
+            return *truth;
+        }
+        self.fault("type_error", "`true` or `false` is expected here");
+        false
+    }
+
     fn parsed<T: FromStr<Err: Display>>(&mut self, text: &str) -> Option<T> {
         match text.parse() {
             Ok(parsed) => Some(parsed),
@@ -211,7 +219,8 @@ impl Reader<'_> {
                     };
                     entry.juniors = self.names(node, mention).into_iter().collect();
                 }
-                _ => self.unknown("description, permissions, juniors"),
+                "approval" => entry.approval = self.truth(node),
+                _ => self.unknown("description, permissions, juniors, approval"),
             }
             self.path.pop();
         }

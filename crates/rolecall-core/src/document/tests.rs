@@ -13,6 +13,7 @@ permissions = ["items:read"]
 [roles.editor]
 permissions = ["items:*", "rolecall.users:read"]
 juniors = ["reader", "user"]
+approval = true
 
 [constraints.payments]
 kind = "static"
@@ -46,6 +47,7 @@ fn a_whole_document_is_read_as_what_it_says() {
     let document = Document::parse(WHOLE).unwrap().document;
     assert_eq!(document.permissions.len(), 2);
     assert_eq!(document.roles["editor"].juniors.len(), 2);
+    assert!(document.roles["editor"].approval && !document.roles["reader"].approval);
     assert_eq!(document.constraints["payments"].at_most, 1);
     assert_eq!(document.tests[1].who, Who::User("alice".into()));
     assert_eq!(
@@ -72,7 +74,7 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "[roles.a]\nholds = []",
-        "line 2, column 9: there is no `holds` here; there are: description, permissions, juniors",
+        "line 2, column 9: there is no `holds` here; there are: description, permissions, juniors, approval",
     ),
     (
         "[permissions]\n\"a\" = \"\"",
@@ -115,6 +117,10 @@ const FAULTS: &[(&str, &str)] = &[
     (
         "[roles.a]\ndescription = 3",
         "line 2, column 15: a text is expected here",
+    ),
+    (
+        "[roles.a]\napproval = \"yes\"",
+        "line 2, column 12: `true` or `false` is expected here",
     ),
     (
         "[roles.a]\njuniors = 3",

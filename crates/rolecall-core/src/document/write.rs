@@ -23,6 +23,9 @@ pub(super) fn toml(document: &Document) -> String {
         }
         list(&mut text, "permissions", &role.permissions);
         list(&mut text, "juniors", &role.juniors);
+        if role.approval {
+            line(&mut text, "approval", "true");
+        }
         sections.push(text);
     }
     for (name, constraint) in &document.constraints {

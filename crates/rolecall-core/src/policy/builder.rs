@@ -74,6 +74,12 @@ impl PolicyBuilder {
         self
     }
 
+    /// Says whether a second person must confirm that somebody is given `role`.
+    pub fn approval(&mut self, role: RoleName, needed: bool) -> &mut Self {
+        self.rules(role).approval = needed;
+        self
+    }
+
     /// Declares a constraint for separation of duties, or replaces it.
     pub fn constraint(&mut self, name: ConstraintName, constraint: Constraint) -> &mut Self {
         Arc::make_mut(&mut self.constraints).insert(name, constraint);

@@ -23,6 +23,8 @@ pub struct RoleRules {
     pub permissions: BTreeSet<PermissionPattern>,
     /// The roles that it inherits directly (NIST RBAC: its immediate descendants).
     pub juniors: BTreeSet<RoleName>,
+    /// Whether a second person must confirm that somebody is given it, or a role that inherits it.
+    pub approval: bool,
 }
 
 /// Why a set of rules is not a policy.
@@ -180,6 +182,17 @@ impl Policy {
         let senior = self.compiled.role_id(senior.as_str())?;
         self.compiled
             .way_down(senior, |role| role == junior, |_| true)
+    }
+
+    /// The shortest way from `senior` down to a role that `is_goal`.
+    pub(crate) fn way_to(
+        &self,
+        senior: &RoleName,
+        is_goal: impl Fn(&RoleName) -> bool,
+    ) -> Option<Vec<RoleName>> {
+        let senior = self.compiled.role_id(senior.as_str())?;
+        let is_goal = |role: u32| self.compiled.role_name(role).is_some_and(&is_goal);
+        self.compiled.way_down(senior, is_goal, |_| true)
     }
 
     /// How `role` comes to hold `permission`: the way down to the role that holds it, and what that one

@@ -164,6 +164,8 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
         Edit::JuniorRemoved { role, junior } => {
             store::delete_junior(change, role, junior).await?;
         }
+        // not kept yet
+        Edit::RoleApproval { .. } => {}
         Edit::ConstraintCreated { constraint, rule }
         | Edit::ConstraintReplaced { constraint, rule } => {
             constraint_store::put(change, constraint, rule).await?;

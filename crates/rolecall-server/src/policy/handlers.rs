@@ -70,6 +70,9 @@ pub(crate) struct PolicyRole {
     permissions: Vec<String>,
     #[serde(default)]
     juniors: Vec<String>,
+    /// Whether a second person must confirm that somebody is given it.
+    #[serde(default)]
+    approval: bool,
 }
 
 /// An expectation: about one role or one user.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rolecall_core::{
-    Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, RoleRules, Standing, TenantName,
+    Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, Standing, TenantName,
     Timestamp, builtin,
     document::{Change, Document, Parsed, RoleEffect, affected_roles, diff, effects},
 };
@@ -127,11 +127,7 @@ fn after(policy: &Policy, wanted: &Document, changes: &[Change]) -> Result<Polic
             .role()
             .and_then(|role| wanted.roles.get_key_value(role))
         {
-            let held = RoleRules {
-                permissions: entry.permissions.clone(),
-                juniors: entry.juniors.clone(),
-            };
-            rules.set_role(role.clone(), held);
+            rules.set_role(role.clone(), entry.rules());
         }
     }
     rules.build().map_err(ApiError::internal)

@@ -80,6 +80,7 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
             description: roles.remove(role.as_str()).unwrap_or_default(),
             permissions: rules.permissions.clone(),
             juniors: rules.juniors.clone(),
+            approval: rules.approval,
         };
         document.roles.insert(role.clone(), entry);
     }
