@@ -19,7 +19,7 @@ pub(crate) async fn ensure_role(
     role: &RoleName,
     description: &str,
 ) -> Result<(), ApiError> {
-    match roles::service::create(app, Caller::System, role, description).await {
+    match roles::service::create(app, Caller::System, role, description, false).await {
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
         Err(error) => Err(error),
     }

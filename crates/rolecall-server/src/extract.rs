@@ -291,6 +291,7 @@ pub(crate) enum List {
     Holders,
     Keys,
     Constraints,
+    Requests,
 }
 
 impl List {
@@ -309,6 +310,7 @@ impl List {
             Self::Holders => "holders:",
             Self::Constraints => "constraints:",
             Self::Keys => "keys:",
+            Self::Requests => "requests:",
         }
     }
 }

@@ -56,6 +56,11 @@ pub(super) enum Command {
     Assign(AssignOptions),
     /// Take a role from a user.
     Unassign(AssignmentOptions),
+    /// Assignments that need a second person.
+    Request {
+        #[command(subcommand)]
+        command: RequestCommand,
+    },
     /// Say whether somebody may do something, and why.
     Explain(ExplainOptions),
     /// OAuth clients.
@@ -216,7 +221,12 @@ pub(super) enum RoleCommand {
         name: RoleName,
         #[arg(long, default_value = "")]
         description: String,
+        /// A second person must confirm that somebody is given it.
+        #[arg(long)]
+        approval: bool,
     },
+    /// Say whether a second person must confirm that somebody is given a role, or one that inherits it.
+    Approval { name: RoleName, needed: Switch },
     /// List roles.
     List,
     /// Show a role.
@@ -247,6 +257,31 @@ pub(super) enum RoleCommand {
     Disinherit { name: RoleName, junior: RoleName },
     /// Delete a role.
     Delete { name: RoleName },
+}
+
+/// Whether something is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+#[derive(Subcommand)]
+pub(super) enum RequestCommand {
+    /// List what is asked for and not confirmed.
+    List,
+    /// Give what another person asked for.
+    Confirm {
+        /// The request's id, from `request list`.
+        id: String,
+    },
+    /// Take back what was asked for, or turn it down.
+    End {
+        /// The request's id, from `request list`.
+        id: String,
+    },
 }
 
 #[derive(Subcommand)]

@@ -3,9 +3,10 @@ use super::{
     arguments::{AssignOptions, AssignmentOptions},
     context::Context,
     output::{printable, said},
+    requests,
     times::time,
 };
-use crate::roles::assignments::{self, Assignee, Validity};
+use crate::roles::assignments::{self, Assignee, Outcome, Validity};
 
 pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result<(), CliError> {
     let target = &options.assignment;
@@ -23,7 +24,7 @@ pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result
             .transpose()?,
         reason: options.reason.clone(),
     };
-    assignments::assign(
+    let outcome = assignments::assign(
         &context.app,
         context.caller(),
         Assignee::User(&id),
@@ -32,6 +33,9 @@ pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result
         &validity,
     )
     .await?;
+    if let Outcome::Requested(request) = outcome {
+        return requests::told(context, *request);
+    }
     said(
         context.json,
         &format!(

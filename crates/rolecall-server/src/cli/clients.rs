@@ -9,7 +9,7 @@ use super::{
     arguments::ClientCommand,
     context::Context,
     output::{print_json, print_table, printable, said, write_out},
-    pages,
+    pages, requests,
 };
 use crate::clients::{
     handlers::{ClientView, CreatedClientView},
@@ -82,7 +82,8 @@ async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(
         text.push_str(secret.expose_secret());
         text.push_str("\n\nThe secret is shown this once.\n");
     }
-    write_out(&text)
+    write_out(&text)?;
+    requests::told_all(context, &client.client.id).await
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {

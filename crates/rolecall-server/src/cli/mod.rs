@@ -18,6 +18,7 @@ mod pages;
 mod policy;
 mod prompt;
 mod recovery;
+mod requests;
 mod roles;
 mod serve;
 mod sessions;
@@ -125,6 +126,7 @@ async fn on_database(context: &Context, command: &Command) -> Result<ExitCode, C
         Command::Constraint { command } => constraints::run(context, command).await?,
         Command::Assign(options) => assignments::assign(context, options).await?,
         Command::Unassign(options) => assignments::unassign(context, options).await?,
+        Command::Request { command } => requests::run(context, command).await?,
         Command::Explain(options) => explain::run(context, options).await?,
         Command::Client { command } => clients::run(context, command).await?,
         Command::Key { command } => keys::run(context, command).await?,

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::{
     CliError,
-    arguments::RoleCommand,
+    arguments::{RoleCommand, Switch},
     context::Context,
     output::{print_json, print_table, said},
     pages,
@@ -35,10 +35,19 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
             context.demand("rolecall.assignments:read").await?;
             return holders(context, name, *inherited).await;
         }
-        RoleCommand::Add { name, description } => {
+        RoleCommand::Add {
+            name,
+            description,
+            approval,
+        } => {
             refuse_reserved(name.as_str())?;
             check_description(description)?;
-            service::create(app, caller, name, description).await?;
+            service::create(app, caller, name, description, *approval).await?;
+            name
+        }
+        RoleCommand::Approval { name, needed } => {
+            let needed = *needed == Switch::On;
+            service::update(app, caller, name, None, Some(needed)).await?;
             name
         }
         RoleCommand::Allow { name, permissions } => {
@@ -167,8 +176,12 @@ fn joined<T: ToString>(items: &[T]) -> String {
 }
 
 fn row(details: RoleDetails) -> Vec<String> {
+    let mut name = details.role.name.to_string();
+    if details.approval {
+        name.push_str("\n(by two)");
+    }
     vec![
-        details.role.name.to_string(),
+        name,
         joined(&details.permissions),
         joined(&details.juniors),
         details.role.description,

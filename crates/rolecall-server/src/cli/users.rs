@@ -9,7 +9,7 @@ use super::{
     arguments::UserCommand,
     context::Context,
     output::{print_json, print_table, printable, said, write_out},
-    pages, prompt,
+    pages, prompt, requests,
 };
 use crate::{
     accounts::{
@@ -40,7 +40,8 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
                 roles: roles.clone(),
             };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
-            told(context, &format!("user `{}` made", user.username), &user)
+            told(context, &format!("user `{}` made", user.username), &user)?;
+            requests::told_all(context, &user.id).await
         }
         UserCommand::List { search } => {
             context.demand("rolecall.users:read").await?;

@@ -220,7 +220,7 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
         .unwrap();
     assert_eq!(severity(&config, "audit log").await, Some(Severity::Fault));
     let role = "guest".parse().unwrap();
-    crate::roles::service::create(&app, CALLER, &role, "")
+    crate::roles::service::create(&app, CALLER, &role, "", false)
         .await
         .unwrap();
     let guests = self::config(

@@ -1,7 +1,7 @@
 use crate::extract::{Cursor, List, parse_query};
 use crate::roles::handlers::ListQuery;
 
-const LISTS: [List; 10] = [
+const LISTS: [List; 11] = [
     List::Users,
     List::Roles,
     List::Permissions,
@@ -12,6 +12,7 @@ const LISTS: [List; 10] = [
     List::Clients,
     List::Feed,
     List::Keys,
+    List::Requests,
 ];
 
 /// The first byte says which: a text as cursor, a query, or the key of an item in one of the lists.

@@ -9,7 +9,7 @@ use rolecall_core::{
 use serde_json::{Value, json};
 
 use super::{
-    plan::{Difference, compare, demand_duties_apart, demand_rules},
+    plan::{Difference, compare, demand_approval, demand_duties_apart, demand_rules},
     service, store as own,
 };
 use crate::{
@@ -62,6 +62,8 @@ pub(crate) async fn apply(
         let difference = compare(policy, &current, parsed)?;
         demand_rules(app, &difference.changes)?;
         demand_authority(&rights, &difference)?;
+        let now = change.now();
+        demand_approval(change.conn(), policy, &difference, now).await?;
         for edit in &difference.changes {
             write(change, edit).await?;
             change.tell(told(edit));
@@ -164,8 +166,9 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
         Edit::JuniorRemoved { role, junior } => {
             store::delete_junior(change, role, junior).await?;
         }
-        // not kept yet
-        Edit::RoleApproval { .. } => {}
+        Edit::RoleApproval { role, approval } => {
+            store::set_approval(change, role, *approval).await?;
+        }
         Edit::ConstraintCreated { constraint, rule }
         | Edit::ConstraintReplaced { constraint, rule } => {
             constraint_store::put(change, constraint, rule).await?;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use rolecall_core::{
-    Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, Standing, TenantName,
-    Timestamp, builtin,
+    Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, Standing, TenantName, Timestamp,
+    builtin,
     document::{Change, Document, Parsed, RoleEffect, affected_roles, diff, effects},
 };
 
@@ -15,7 +15,7 @@ use super::service;
 use crate::{
     app::App,
     error::ApiError,
-    roles::{constraints, holder_store, separation},
+    roles::{constraints, holder_store, requests, separation},
     store::Conn,
 };
 
@@ -56,6 +56,7 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed) -> Result<Plan, ApiError> {
     let difference = compare(&policy, &current, parsed)?;
     demand_rules(app, &difference.changes)?;
     demand_duties_apart(app, &mut conn, app.now(), &policy, &difference).await?;
+    demand_approval(&mut conn, &policy, &difference, app.now()).await?;
     let changes = difference.changes;
     let affected = affected_roles(&policy, &difference.policy, &changes);
     let holders = holder_store::holders_of(&mut conn, &affected).await?;
@@ -175,6 +176,20 @@ pub(super) async fn demand_duties_apart(
         return Ok(());
     }
     separation::keep_all_apart(conn, now, after, &seniors).await
+}
+
+/// Nobody comes to hold what needs a second person by what roles inherit from now on.
+pub(super) async fn demand_approval(
+    conn: &mut Conn,
+    policy: &Policy,
+    difference: &Difference,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let edges = difference.changes.iter().filter_map(|change| match change {
+        Change::JuniorAdded { role, junior } => Some((role, junior)),
+        _ => None,
+    });
+    requests::demand_no_way_round(conn, (policy, &difference.policy), edges, now).await
 }
 
 /// The roles that count: global ones, and those of one tenant.

@@ -1,12 +1,15 @@
 //! Who has which role.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::{Principal, Require};
 use rolecall_core::{RoleAssignment, RoleName, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::assignments::{self, Assignee, Validity};
+use super::{
+    assignments::{self, Assignee, Validity},
+    request_handlers::{RequestView, answer},
+};
 use crate::{
     accounts::{
         authority::{Caller, demand_to_read_in},
@@ -144,8 +147,12 @@ pub(crate) fn place(one: &RoleAssignment) -> String {
 }
 
 /// Assign a role, or replace the validity of an assignment.
+///
+/// A role that needs a second person is asked for instead.
 #[utoipa::path(put, path = "/api/users/{id}/roles/{role}", tag = "role assignments",
     params(("id" = String, Path), ("role" = String, Path), TenantQuery), request_body = AssignmentValidity, responses(
+    (status = 202, description = "A second person has to confirm it", body = RequestView,
+        headers(("Location" = String, description = "The request's address"))),
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn assign_role(
@@ -154,11 +161,11 @@ pub(crate) async fn assign_role(
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
     Body(validity): Body<AssignmentValidity>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Response, ApiError> {
     let (whose, tenant) = (Assignee::User(&id), query.tenant.as_ref());
     let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
-    assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let outcome = assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
+    Ok(answer(outcome))
 }
 
 /// Take a role away.
@@ -191,8 +198,12 @@ pub(crate) async fn list_client_role_assignments(
 }
 
 /// Assign a role to a client, or replace the validity of an assignment.
+///
+/// A role that needs a second person is asked for instead.
 #[utoipa::path(put, path = "/api/clients/{id}/roles/{role}", tag = "role assignments",
     params(("id" = String, Path), ("role" = String, Path), TenantQuery), request_body = AssignmentValidity, responses(
+    (status = 202, description = "A second person has to confirm it", body = RequestView,
+        headers(("Location" = String, description = "The request's address"))),
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn assign_role_to_client(
@@ -201,11 +212,11 @@ pub(crate) async fn assign_role_to_client(
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
     Body(validity): Body<AssignmentValidity>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Response, ApiError> {
     let (whose, tenant) = (Assignee::Client(&id), query.tenant.as_ref());
     let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
-    assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let outcome = assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
+    Ok(answer(outcome))
 }
 
 /// Take a role away from a client.
@@ -241,13 +252,13 @@ pub(crate) struct TenantQuery {
 pub(crate) struct AssignmentQuery {
     /// Only those in this tenant; absent for all, the global ones too.
     #[param(value_type = Option<String>)]
-    tenant: Option<TenantName>,
+    pub(super) tenant: Option<TenantName>,
     /// 1 to 200.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
-    limit: Limit,
+    pub(super) limit: Limit,
     /// `next_cursor` of the page before.
     #[serde(default)]
     #[param(value_type = Option<String>)]
-    cursor: Cursor,
+    pub(super) cursor: Cursor,
 }

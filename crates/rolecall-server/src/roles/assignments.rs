@@ -3,7 +3,7 @@
 use rolecall_core::{FloorKind, RoleAssignment, RoleName, TenantName, Timestamp};
 use serde_json::json;
 
-use super::{assignment_store, builtin, separation, store};
+use super::{assignment_store, builtin, request_store::Request, requests, separation, store};
 use crate::{
     accounts::{
         authority::{Caller, Rights},
@@ -41,8 +41,17 @@ pub(crate) enum Assignee<'a> {
     Client(&'a str),
 }
 
+/// What became of an assignment.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// It is in force as it was asked for.
+    Assigned,
+    /// A second person has to confirm it.
+    Requested(Box<Request>),
+}
+
 impl<'a> Assignee<'a> {
-    fn id(self) -> &'a str {
+    pub(super) fn id(self) -> &'a str {
         match self {
             Self::User(id) | Self::Client(id) => id,
         }
@@ -76,7 +85,8 @@ pub(crate) async fn list(
     Ok(assignment_store::list(&mut conn, whose.id(), after, tenant, limit).await?)
 }
 
-/// Gives `role`, or replaces the validity of an assignment that is there.
+/// Gives `role`, or replaces the validity of an assignment that is there; or asks for it, where a second person
+/// must confirm.
 pub(crate) async fn assign(
     app: &App,
     caller: Caller<'_>,
@@ -84,7 +94,7 @@ pub(crate) async fn assign(
     role: &RoleName,
     tenant: Option<&TenantName>,
     validity: &Validity,
-) -> Result<(), ApiError> {
+) -> Result<Outcome, ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::demand_in(app, change, caller, tenant, WRITE).await?;
         assign_in(change, &rights, caller, whose, role, tenant, validity).await
@@ -101,7 +111,7 @@ pub(crate) async fn assign_in(
     role: &RoleName,
     tenant: Option<&TenantName>,
     validity: &Validity,
-) -> Result<(), ApiError> {
+) -> Result<Outcome, ApiError> {
     let (now, user) = (change.now(), whose.id());
     whose.demand(change.conn(), now).await?;
     demand_role(change, whose, role).await?;
@@ -121,23 +131,43 @@ pub(crate) async fn assign_in(
         .as_ref()
         .is_some_and(|before| is_same(before, &given))
     {
-        return Ok(());
+        return Ok(Outcome::Assigned);
     }
+    separation::keep_apart(change, &rights.policy.1, user, &given).await?;
+    if requests::is_needed(&rights.policy.1, before.as_ref(), &given, now) {
+        return requests::ask(change, whose, &given).await;
+    }
+    requests::end_for(change, user, role, tenant).await?;
+    give(change, whose, &given, None).await?;
+    Ok(Outcome::Assigned)
+}
+
+/// Writes an assignment for which everything was asked: also one that somebody requested.
+pub(super) async fn give(
+    change: &mut Change<'_>,
+    whose: Assignee<'_>,
+    given: &RoleAssignment,
+    request: Option<&Request>,
+) -> Result<(), ApiError> {
+    let (now, user) = (change.now(), whose.id());
+    let (role, tenant) = (&given.role, given.tenant.as_ref());
+    let before = assignment_store::find(change.conn(), user, role, tenant).await?;
     let lasting = lasting_admins(change).await?;
-    assignment_store::put(change, user, &given).await?;
+    assignment_store::put(change, user, given).await?;
     ended::forget_ended(change, user, role, tenant).await?;
-    if before
-        .as_ref()
-        .is_some_and(|before| is_loss(before, &given, now))
-    {
+    if before.is_some_and(|before| is_loss(&before, given, now)) {
         change.raise_floor(FloorKind::Subject, user);
     }
     keep_an_admin(change, lasting).await?;
-    separation::keep_apart(change, &rights.policy.1, user).await?;
-    change.tell(json!({
+    let mut told = json!({
         "action": "role.assigned", "subject": user, "role": role, "tenant": tenant,
         "valid_from": given.valid_from.map(rfc3339), "expires_at": given.expires_at.map(rfc3339),
-    }));
+    });
+    if let (Some(request), Some(members)) = (request, told.as_object_mut()) {
+        members.insert("request".to_owned(), json!(request.id));
+        members.insert("requested_by".to_owned(), json!(request.requested_by()));
+    }
+    change.tell(told);
     Ok(())
 }
 
@@ -155,6 +185,7 @@ pub(crate) async fn unassign(
         // the role that is taken away need not exist
         whose.demand(change.conn(), now).await?;
         rights.cover_in(tenant, [role])?;
+        requests::end_for(change, user, role, tenant).await?;
         let lasting = lasting_admins(change).await?;
         if !assignment_store::delete(change, user, role, tenant).await? {
             return Ok(());
@@ -231,22 +262,28 @@ fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn is_same(before: &RoleAssignment, after: &RoleAssignment) -> bool {
+pub(super) fn is_same(before: &RoleAssignment, after: &RoleAssignment) -> bool {
     before.valid_from == after.valid_from
         && before.expires_at == after.expires_at
         && before.reason == after.reason
 }
 
+/// From when on an assignment counts, of the time that is left, and until when.
+fn span(given: &RoleAssignment, now: Timestamp) -> (Timestamp, Timestamp) {
+    let start = given.valid_from.unwrap_or(now).max(now);
+    (start, given.expires_at.unwrap_or(Timestamp::MAX))
+}
+
 /// Whether the same session would get less than before: it ends earlier, or begins later than now.
 fn is_loss(before: &RoleAssignment, after: &RoleAssignment, now: Timestamp) -> bool {
-    let end = |given: &RoleAssignment| given.expires_at.unwrap_or(Timestamp::MAX);
-    let start = |given: &RoleAssignment| {
-        given
-            .valid_from
-            .unwrap_or(Timestamp::from_micros(i64::MIN))
-            .max(now)
-    };
-    end(after) < end(before) || start(after) > start(before)
+    let (before, after) = (span(before, now), span(after, now));
+    after.1 < before.1 || after.0 > before.0
+}
+
+/// Whether it would get more than before at some time.
+pub(super) fn is_gain(before: &RoleAssignment, after: &RoleAssignment, now: Timestamp) -> bool {
+    let (before, after) = (span(before, now), span(after, now));
+    after.1 > before.1 || after.0 < before.0
 }
 
 /// How many lasting holders the role `rolecall.admin` has.

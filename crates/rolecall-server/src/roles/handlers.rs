@@ -38,6 +38,8 @@ pub(crate) struct RoleView {
     /// The roles that it inherits directly.
     #[schema(value_type = Vec<String>)]
     juniors: Vec<RoleName>,
+    /// Whether a second person must confirm that somebody is given it, or a role that inherits it.
+    approval: bool,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -51,6 +53,7 @@ impl From<RoleDetails> for RoleView {
             description: details.role.description,
             permissions: details.permissions,
             juniors: details.juniors,
+            approval: details.approval,
             created_at: rfc3339(details.role.created_at),
             updated_at: rfc3339(details.role.updated_at),
         }
@@ -65,6 +68,9 @@ pub(crate) struct NewRole {
     name: RoleName,
     #[serde(default)]
     description: String,
+    /// Whether a second person must confirm that somebody is given it, or a role that inherits it.
+    #[serde(default)]
+    approval: bool,
 }
 
 /// What of a role is to change.
@@ -73,6 +79,8 @@ pub(crate) struct NewRole {
 pub(crate) struct RoleChanges {
     #[serde(default)]
     description: Option<String>,
+    #[serde(default)]
+    approval: Option<bool>,
 }
 
 /// Which page of a list to show.
@@ -141,6 +149,7 @@ pub(crate) async fn create_role(
         Caller::Token(&caller),
         &wanted.name,
         &wanted.description,
+        wanted.approval,
     )
     .await?;
     Ok(created(
@@ -173,11 +182,9 @@ pub(crate) async fn update_role(
 ) -> Result<Json<RoleView>, ApiError> {
     let description = changes.description.as_deref();
     description.map(check_description).transpose()?;
-    Ok(Json(
-        service::update(&app, Caller::Token(&caller), &role, description)
-            .await?
-            .into(),
-    ))
+    let caller = Caller::Token(&caller);
+    let changed = service::update(&app, caller, &role, description, changes.approval).await?;
+    Ok(Json(changed.into()))
 }
 
 /// Delete a role.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::{
-    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, PolicyBuilder, RoleName,
-    TenantName, Timestamp,
+    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, PolicyBuilder,
+    RoleAssignment, RoleName, TenantName, Timestamp,
 };
 use serde::Serialize;
 
@@ -117,17 +117,21 @@ impl Breaches {
     }
 }
 
-/// Refuses the change if `subject`, as it is now, breaks a static constraint.
+/// Refuses the change if `subject` breaks a static constraint by being `given` a role, beside what it has or in
+/// the place of the same with another validity.
 pub(crate) async fn keep_apart(
     change: &mut Change<'_>,
     policy: &Policy,
     subject: &str,
+    given: &RoleAssignment,
 ) -> Result<(), ApiError> {
     if !has(policy, ConstraintKind::Static) {
         return Ok(());
     }
     let now = change.now();
-    let assignments = assignment_store::all_of(change.conn(), subject).await?;
+    let mut assignments = assignment_store::all_of(change.conn(), subject).await?;
+    assignments.retain(|held| (&held.role, &held.tenant) != (&given.role, &given.tenant));
+    assignments.push(given.clone());
     let Some(breach) = policy.static_breach(&assignments, now) else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ use rolecall_core::{
 use serde_json::json;
 
 use super::{
-    builtin, separation,
+    builtin, requests, separation,
     store::{self, Role},
 };
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct RoleDetails {
     pub(crate) role: Role,
     pub(crate) permissions: Vec<PermissionPattern>,
     pub(crate) juniors: Vec<RoleName>,
+    /// Whether a second person must confirm that somebody is given it.
+    pub(crate) approval: bool,
 }
 
 fn details(role: Role, policy: &Policy) -> RoleDetails {
@@ -32,6 +34,7 @@ fn details(role: Role, policy: &Policy) -> RoleDetails {
         role,
         permissions: rules.permissions.into_iter().collect(),
         juniors: rules.juniors.into_iter().collect(),
+        approval: rules.approval,
     }
 }
 
@@ -60,6 +63,7 @@ pub(crate) async fn create(
     caller: Caller<'_>,
     name: &RoleName,
     description: &str,
+    approval: bool,
 ) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
         Rights::demand(app, change, caller, WRITE).await?;
@@ -67,33 +71,57 @@ pub(crate) async fn create(
             return Err(ApiError::already_there("role", name));
         }
         change.tell(json!({ "action": "role.created", "role": name }));
+        if approval {
+            set_approval(change, name, approval).await?;
+        }
         change.role_changed(name);
         let role = required(change, name).await?;
         Ok(RoleDetails {
             role,
             permissions: Vec::new(),
             juniors: Vec::new(),
+            approval,
         })
     })
     .await
 }
 
-/// Changes the description.
+/// Changes the description, and whether a second person must confirm that somebody is given the role.
 pub(crate) async fn update(
     app: &App,
     caller: Caller<'_>,
     name: &RoleName,
     description: Option<&str>,
+    approval: Option<bool>,
 ) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
         let rights = demand_on(app, change, caller, name).await?;
+        let before = rights.policy.1.role(name.as_str());
+        let before = before.is_some_and(|rules| rules.approval);
+        if let Some(approval) = approval.filter(|approval| *approval != before) {
+            set_approval(change, name, approval).await?;
+        }
         if let Some(description) = description {
             store::update_role(change, name, description).await?;
             change.tell(json!({ "action": "role.described", "role": name }));
         }
-        Ok(details(required(change, name).await?, &rights.policy.1))
+        Ok(RoleDetails {
+            approval: approval.unwrap_or(before),
+            ..details(required(change, name).await?, &rights.policy.1)
+        })
     })
     .await
+}
+
+async fn set_approval(
+    change: &mut Change<'_>,
+    name: &RoleName,
+    approval: bool,
+) -> Result<(), ApiError> {
+    store::set_approval(change, name, approval).await?;
+    change.tell(json!({ "action": "role.approval", "role": name, "approval": approval }));
+    change.role_changed(name);
+    Ok(())
 }
 
 /// Deletes a role with its assignments and its place in the hierarchy.
@@ -221,6 +249,8 @@ pub(crate) async fn inherit(
             rules.inherit(senior.clone(), junior.clone());
             let after = rules.build().map_err(ApiError::internal)?;
             let (now, seniors) = (change.now(), [senior.clone()].into());
+            let (policies, edge) = ((&*rights.policy.1, &after), [(senior, junior)]);
+            requests::demand_no_way_round(change.conn(), policies, edge, now).await?;
             separation::keep_all_apart(change.conn(), now, &after, &seniors).await?;
             change.tell(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);

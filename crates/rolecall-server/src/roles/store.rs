@@ -8,12 +8,13 @@ use super::{constraint_store, policy_cache::PolicyCache};
 use crate::store::{Change, Conn, StoreError, on, queries, read_head};
 
 queries! {
-    ALL_ROLES = "SELECT name FROM roles";
+    ALL_ROLES = "SELECT name, approval FROM roles";
     ALL_PERMISSIONS = "SELECT name FROM permissions";
     ALL_GRANTS = "SELECT role, permission FROM role_permissions UNION ALL SELECT role, object || ':*' FROM role_wildcards";
     ALL_JUNIORS = "SELECT senior, junior FROM role_juniors";
     POLICY_CHANGES = "SELECT revision, kind, name, previous FROM policy_changes WHERE revision > $1 ORDER BY revision, kind, name LIMIT $2";
     ROLE_RULES = "SELECT 'role', name FROM roles WHERE name = $1 \
+        UNION ALL SELECT 'approval', name FROM roles WHERE name = $1 AND approval = TRUE \
         UNION ALL SELECT 'permission', permission FROM role_permissions WHERE role = $1 \
         UNION ALL SELECT 'permission', object || ':*' FROM role_wildcards WHERE role = $1 \
         UNION ALL SELECT 'junior', junior FROM role_juniors WHERE senior = $1";
@@ -23,6 +24,7 @@ queries! {
     LIST_ROLES = "SELECT name, description, created_at, updated_at FROM roles WHERE name > $1 ORDER BY name LIMIT $2";
     INSERT_ROLE = "INSERT INTO roles (name, description, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     UPDATE_ROLE = "UPDATE roles SET description = $2, updated_at = $3 WHERE name = $1";
+    SET_APPROVAL = "UPDATE roles SET approval = $2, updated_at = $3 WHERE name = $1";
     DELETE_ROLE = "DELETE FROM roles WHERE name = $1";
     FIND_PERMISSION = "SELECT name, description, created_at FROM permissions WHERE name = $1";
     LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 ORDER BY name LIMIT $2";
@@ -64,9 +66,9 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     for (name,) in names {
         rules.permission(parse(&name)?);
     }
-    let names: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ALL_ROLES).fetch_all(c).await)?;
-    for (name,) in names {
-        rules.role(parse(&name)?);
+    let names: Vec<(String, bool)> = on!(conn, |c| sqlx::query_as(ALL_ROLES).fetch_all(c).await)?;
+    for (name, approval) in names {
+        rules.approval(parse(&name)?, approval);
     }
     let grants: Vec<(String, String)> =
         on!(conn, |c| sqlx::query_as(ALL_GRANTS).fetch_all(c).await)?;
@@ -176,6 +178,7 @@ async fn read_rules(conn: &mut Conn, role: &RoleName) -> Result<Option<RoleRules
         match kind.as_str() {
             "permission" => drop(rules.permissions.insert(parse(&name)?)),
             "junior" => drop(rules.juniors.insert(parse(&name)?)),
+            "approval" => rules.approval = true,
             _ => {}
         }
     }
@@ -302,6 +305,16 @@ pub(crate) async fn update_role(
 ) -> Result<bool, StoreError> {
     let now = change.now().micros();
     changes_a_row!(change, UPDATE_ROLE, name.as_str(), description, now)
+}
+
+/// Says whether a second person must confirm that somebody is given the role.
+pub(crate) async fn set_approval(
+    change: &mut Change<'_>,
+    name: &RoleName,
+    approval: bool,
+) -> Result<bool, StoreError> {
+    let now = change.now().micros();
+    changes_a_row!(change, SET_APPROVAL, name.as_str(), approval, now)
 }
 
 pub(crate) async fn delete_role(

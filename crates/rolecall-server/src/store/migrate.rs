@@ -57,6 +57,11 @@ const MIGRATIONS: &[Step] = &[
         "constraints",
         include_str!("../../migrations/0009_constraints.sql"),
     ),
+    (
+        10,
+        "approvals",
+        include_str!("../../migrations/0010_approvals.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -44,6 +44,7 @@ const MODULES: &[Module] = &[
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/constraint_store.rs", roles::constraint_store::ALL),
     ("roles/holder_store.rs", roles::holder_store::ALL),
+    ("roles/request_store.rs", roles::request_store::ALL),
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),

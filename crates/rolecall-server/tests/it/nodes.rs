@@ -124,6 +124,7 @@ async fn two_nodes_that_start_at_once_make_one_of_everything(app: TestApp) {
         "audit",
         "policy_changes",
         "ended_assignments",
+        "assignment_requests",
         "floors",
         "sessions",
         "role_assignments",

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     error::ApiError,
     ids,
-    roles::{assignments, builtin, store as roles},
+    roles::{assignments, builtin, requests, store as roles},
     store::{Change, Conn, read_head},
 };
 
@@ -138,6 +138,8 @@ async fn look_up_roles(
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
             format!("role `{role}` is for clients only")
+        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy.1, role) {
+            refusal
         } else if roles::find_role(change.conn(), role).await?.is_some() {
             continue;
         } else if !add_roles {

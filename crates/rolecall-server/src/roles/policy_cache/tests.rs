@@ -32,12 +32,17 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
         5 => "b:*".parse().unwrap(),
         _ => permission(other).into(),
     };
-    match kind % 9 {
-        0 | 1 => service::create(app, caller, &role(one), "").await.map(drop),
+    match kind % 10 {
+        0 | 1 => service::create(app, caller, &role(one), "", other % 2 == 0)
+            .await
+            .map(drop),
         2 => service::delete(app, caller, &role(one)).await,
         3 => service::grant(app, caller, &role(one), &held).await,
         4 => service::revoke(app, caller, &role(one), &held).await,
         5 | 6 => service::inherit(app, caller, &role(one), &role(other)).await,
+        8 => service::update(app, caller, &role(one), None, Some(other % 2 == 0))
+            .await
+            .map(drop),
         7 => service::disinherit(app, caller, &role(one), &role(other)).await,
         _ if one % 3 == 0 => permissions::delete(app, caller, &permission(other)).await,
         _ => permissions::create(app, caller, &permission(other), "")
@@ -120,7 +125,7 @@ async fn a_gap_in_the_changes_has_everything_read() {
     let (one, two) = (node().await, node().await);
     agrees(two.app(), "the start").await;
     for number in 0..4 {
-        service::create(one.app(), Caller::System, &role(number), "")
+        service::create(one.app(), Caller::System, &role(number), "", false)
             .await
             .unwrap();
     }

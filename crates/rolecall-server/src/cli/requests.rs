@@ -1,0 +1,111 @@
+//! Assignments that need a second person: what is asked for, confirming it and ending it.
+
+use std::fmt::Write as _;
+
+use rolecall_core::Timestamp;
+use serde_json::json;
+
+use super::{
+    CliError,
+    arguments::RequestCommand,
+    context::Context,
+    output::{print_json, print_table, printable, said},
+    pages,
+};
+use crate::{
+    accounts::views::rfc3339,
+    roles::{assignments::READ, request_handlers::RequestView, request_store::Request, requests},
+};
+
+pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(), CliError> {
+    let (app, caller) = (&context.app, context.caller());
+    match command {
+        RequestCommand::List => {
+            context.demand(READ).await?;
+            list(context).await
+        }
+        RequestCommand::Confirm { id } => {
+            let request = requests::get(app, id).await?;
+            requests::confirm(app, caller, id).await?;
+            let (name, role) = (printable(&request.name), named(&request));
+            said(context.json, &format!("`{name}` has the role {role}"))
+        }
+        RequestCommand::End { id } => {
+            let request = requests::get(app, id).await?;
+            requests::end(app, caller, id).await?;
+            let (name, role) = (printable(&request.name), named(&request));
+            let text = format!("the role {role} is no longer asked for `{name}`");
+            said(context.json, &text)
+        }
+    }
+}
+
+async fn list(context: &Context) -> Result<(), CliError> {
+    let read =
+        async |after: &str, limit| requests::list(&context.app, after, None, None, limit).await;
+    let found = pages::all(read, |request: &Request| request.id.clone()).await?;
+    if context.json {
+        let views = found.into_iter().map(RequestView::from);
+        return print_json(&views.map(|view| json!(view)).collect());
+    }
+    let time = |time: Option<Timestamp>| time.map_or_else(String::new, rfc3339);
+    let cells = |request: Request| {
+        let asked = request.asked;
+        let tenant = asked.tenant.map(|tenant| tenant.to_string());
+        vec![
+            request.id,
+            request.name,
+            asked.role.to_string(),
+            tenant.unwrap_or_default(),
+            time(asked.valid_from),
+            time(asked.expires_at),
+            asked.reason.unwrap_or_default(),
+            asked.assigned_by,
+            rfc3339(asked.assigned_at),
+        ]
+    };
+    print_table(
+        &[
+            "request", "for", "role", "tenant", "from", "until", "reason", "asked by", "at",
+        ],
+        found.into_iter().map(cells).collect(),
+    )
+}
+
+/// Says that something waits for a second person, and what that person does.
+pub(super) fn told(context: &Context, request: Request) -> Result<(), CliError> {
+    if context.json {
+        return print_json(&json!(RequestView::from(request)));
+    }
+    said(false, &waiting(&request))
+}
+
+/// The same of all that waits for a subject who was just made; a program finds it by `request list`.
+pub(super) async fn told_all(context: &Context, subject: &str) -> Result<(), CliError> {
+    let open = requests::open_for(&context.app, subject).await?;
+    let mut text = String::new();
+    for request in &open {
+        let _ = writeln!(text, "{}", waiting(request));
+    }
+    if context.json || open.is_empty() {
+        return Ok(());
+    }
+    said(false, text.trim_end())
+}
+
+fn waiting(request: &Request) -> String {
+    format!(
+        "the role {} is asked for `{}`: another person confirms it with `rolecall request confirm {}`",
+        named(request),
+        printable(&request.name),
+        request.id
+    )
+}
+
+/// The role as people are told of it, with the tenant that it is limited to.
+fn named(request: &Request) -> String {
+    match &request.asked.tenant {
+        Some(tenant) => format!("`{}` in tenant `{tenant}`", request.asked.role),
+        None => format!("`{}`", request.asked.role),
+    }
+}
