@@ -1,0 +1,399 @@
+//! What is done to the model and to what it is compared with, one line of text each.
+
+use std::{fmt, str::FromStr};
+
+pub(crate) type Name = String;
+
+/// A line of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// `t1 = login ann in acme for role:r1 a:x`: a token with a name, by which others act.
+    LogIn {
+        token: Name,
+        user: Name,
+        tenant: Option<Name>,
+        scope: Vec<Name>,
+    },
+    /// `t2 = refresh t1 for a:x`: of the session of `t1`.
+    Refresh {
+        token: Name,
+        of: Name,
+        scope: Vec<Name>,
+    },
+    /// `revoke t1`: the access token alone.
+    RevokeToken(Name),
+    /// `pass 600`: seconds.
+    Pass(i64),
+    /// `ask ann a:x in acme`: a decision.
+    Ask {
+        user: Name,
+        need: Name,
+        tenant: Option<Name>,
+    },
+    /// `t1: ...`: whoever has the token does something. `root` has a fresh one whenever it needs one.
+    By { token: Name, act: Act },
+}
+
+/// What somebody does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    AddUser {
+        user: Name,
+        roles: Vec<Name>,
+    },
+    DeleteUser(Name),
+    Disable(Name),
+    Enable(Name),
+    EndSessions(Name),
+    LogOut,
+    AddRole(Name),
+    DeleteRole(Name),
+    AddPermission(Name),
+    DeletePermission(Name),
+    Grant {
+        role: Name,
+        pattern: Name,
+    },
+    Revoke {
+        role: Name,
+        pattern: Name,
+    },
+    Inherit {
+        senior: Name,
+        junior: Name,
+    },
+    Disinherit {
+        senior: Name,
+        junior: Name,
+    },
+    /// Times are seconds since the script began.
+    Assign {
+        to: Given,
+        from: Option<i64>,
+        until: Option<i64>,
+    },
+    Unassign(Given),
+    Apply(Document),
+}
+
+/// A role of a user, perhaps in a tenant: the key of an assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) user: Name,
+    pub(crate) role: Name,
+    pub(crate) tenant: Option<Name>,
+}
+
+/// `permissions a:x a:y role r1 a:* > r2 role r2`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Document {
+    pub(crate) permissions: Vec<Name>,
+    pub(crate) roles: Vec<Entry>,
+}
+
+/// A role in a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) role: Name,
+    pub(crate) patterns: Vec<Name>,
+    pub(crate) juniors: Vec<Name>,
+}
+
+/// A word before each of several, or nothing.
+struct Each<'a>(&'a str, &'a [Name]);
+
+impl fmt::Display for Each<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.1.is_empty() {
+            f.write_str(self.0)?;
+        }
+        self.1.iter().try_for_each(|one| write!(f, " {one}"))
+    }
+}
+
+/// A word and a value after it, or nothing.
+struct Maybe<'a, T>(&'a str, &'a Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(value) => write!(f, " {} {value}", self.0),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LogIn {
+                token,
+                user,
+                tenant,
+                scope,
+            } => {
+                let (tenant, scope) = (Maybe("in", tenant), Each(" for", scope));
+                write!(f, "{token} = login {user}{tenant}{scope}")
+            }
+            Self::Refresh { token, of, scope } => {
+                write!(f, "{token} = refresh {of}{}", Each(" for", scope))
+            }
+            Self::RevokeToken(token) => write!(f, "revoke {token}"),
+            Self::Pass(seconds) => write!(f, "pass {seconds}"),
+            Self::Ask { user, need, tenant } => {
+                write!(f, "ask {user} {need}{}", Maybe("in", tenant))
+            }
+            Self::By { token, act } => write!(f, "{token}: {act}"),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddUser { user, roles } => write!(f, "user add {user}{}", Each("", roles)),
+            Self::DeleteUser(user) => write!(f, "user delete {user}"),
+            Self::Disable(user) => write!(f, "user disable {user}"),
+            Self::Enable(user) => write!(f, "user enable {user}"),
+            Self::EndSessions(user) => write!(f, "end-sessions {user}"),
+            Self::LogOut => f.write_str("logout"),
+            Self::AddRole(role) => write!(f, "role add {role}"),
+            Self::DeleteRole(role) => write!(f, "role delete {role}"),
+            Self::AddPermission(name) => write!(f, "permission add {name}"),
+            Self::DeletePermission(name) => write!(f, "permission delete {name}"),
+            Self::Grant { role, pattern } => write!(f, "grant {role} {pattern}"),
+            Self::Revoke { role, pattern } => write!(f, "revoke {role} {pattern}"),
+            Self::Inherit { senior, junior } => write!(f, "inherit {senior} {junior}"),
+            Self::Disinherit { senior, junior } => write!(f, "disinherit {senior} {junior}"),
+            Self::Assign { to, from, until } => {
+                write!(
+                    f,
+                    "assign {to}{}{}",
+                    Maybe("from", from),
+                    Maybe("until", until)
+                )
+            }
+            Self::Unassign(from) => write!(f, "unassign {from}"),
+            Self::Apply(document) => write!(f, "apply{document}"),
+        }
+    }
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.user, self.role, Maybe("in", &self.tenant))
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Each(" permissions", &self.permissions))?;
+        for Entry {
+            role,
+            patterns,
+            juniors,
+        } in &self.roles
+        {
+            let (patterns, juniors) = (Each("", patterns), Each(" >", juniors));
+            write!(f, " role {role}{patterns}{juniors}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The words of a line.
+struct Words<'a>(std::iter::Peekable<std::str::SplitWhitespace<'a>>);
+
+impl Words<'_> {
+    fn next(&mut self) -> Result<Name, String> {
+        let word = self.0.next().ok_or("the line ends too early")?;
+        Ok(word.to_owned())
+    }
+
+    fn number(&mut self) -> Result<i64, String> {
+        let word = self.next()?;
+        word.parse().map_err(|_| format!("{word} is no number"))
+    }
+
+    /// Whether the next word is this one, which is taken then.
+    fn takes(&mut self, word: &str) -> bool {
+        self.0.next_if(|next| *next == word).is_some()
+    }
+
+    fn tenant(&mut self) -> Result<Option<Name>, String> {
+        self.takes("in").then(|| self.next()).transpose()
+    }
+
+    fn time(&mut self, word: &str) -> Result<Option<i64>, String> {
+        self.takes(word).then(|| self.number()).transpose()
+    }
+
+    /// The words up to one of `ends`, or to the end of the line.
+    fn until(&mut self, ends: &[&str]) -> Vec<Name> {
+        let mut found = Vec::new();
+        while let Some(word) = self.0.next_if(|next| !ends.contains(next)) {
+            found.push(word.to_owned());
+        }
+        found
+    }
+
+    fn scope(&mut self) -> Vec<Name> {
+        if self.takes("for") {
+            self.until(&[])
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn given(&mut self) -> Result<Given, String> {
+        Ok(Given {
+            user: self.next()?,
+            role: self.next()?,
+            tenant: self.tenant()?,
+        })
+    }
+
+    fn document(&mut self) -> Result<Document, String> {
+        let mut document = Document::default();
+        if self.takes("permissions") {
+            document.permissions = self.until(&["role"]);
+        }
+        while self.takes("role") {
+            let role = self.next()?;
+            let patterns = self.until(&["role", ">"]);
+            let juniors = if self.takes(">") {
+                self.until(&["role"])
+            } else {
+                Vec::new()
+            };
+            document.roles.push(Entry {
+                role,
+                patterns,
+                juniors,
+            });
+        }
+        Ok(document)
+    }
+
+    fn command(&mut self) -> Result<Command, String> {
+        let first = self.next()?;
+        if let Some(token) = first.strip_suffix(':') {
+            let (token, act) = (token.to_owned(), self.act()?);
+            return Ok(Command::By { token, act });
+        }
+        if self.takes("=") {
+            return self.token(first);
+        }
+        Ok(match first.as_str() {
+            "revoke" => Command::RevokeToken(self.next()?),
+            "pass" => Command::Pass(self.number()?),
+            "ask" => Command::Ask {
+                user: self.next()?,
+                need: self.next()?,
+                tenant: self.tenant()?,
+            },
+            other => return Err(format!("nothing is called {other}")),
+        })
+    }
+
+    fn token(&mut self, token: Name) -> Result<Command, String> {
+        Ok(match self.next()?.as_str() {
+            "login" => Command::LogIn {
+                token,
+                user: self.next()?,
+                tenant: self.tenant()?,
+                scope: self.scope(),
+            },
+            "refresh" => Command::Refresh {
+                token,
+                of: self.next()?,
+                scope: self.scope(),
+            },
+            other => return Err(format!("no token comes from {other}")),
+        })
+    }
+
+    fn act(&mut self) -> Result<Act, String> {
+        let verb = self.next()?;
+        if ["user", "role", "permission"].contains(&verb.as_str()) {
+            let what = self.next()?;
+            return self.act_on(&verb, &what);
+        }
+        Ok(match verb.as_str() {
+            "end-sessions" => Act::EndSessions(self.next()?),
+            "logout" => Act::LogOut,
+            "grant" | "revoke" => {
+                let (role, pattern) = (self.next()?, self.next()?);
+                if verb == "grant" {
+                    Act::Grant { role, pattern }
+                } else {
+                    Act::Revoke { role, pattern }
+                }
+            }
+            "inherit" | "disinherit" => {
+                let (senior, junior) = (self.next()?, self.next()?);
+                if verb == "inherit" {
+                    Act::Inherit { senior, junior }
+                } else {
+                    Act::Disinherit { senior, junior }
+                }
+            }
+            "assign" => Act::Assign {
+                to: self.given()?,
+                from: self.time("from")?,
+                until: self.time("until")?,
+            },
+            "unassign" => Act::Unassign(self.given()?),
+            "apply" => Act::Apply(self.document()?),
+            other => return Err(format!("nobody can {other}")),
+        })
+    }
+
+    fn act_on(&mut self, kind: &str, what: &str) -> Result<Act, String> {
+        let name = self.next()?;
+        Ok(match (kind, what) {
+            ("user", "add") => Act::AddUser {
+                user: name,
+                roles: self.until(&[]),
+            },
+            ("user", "delete") => Act::DeleteUser(name),
+            ("user", "disable") => Act::Disable(name),
+            ("user", "enable") => Act::Enable(name),
+            ("role", "add") => Act::AddRole(name),
+            ("role", "delete") => Act::DeleteRole(name),
+            ("permission", "add") => Act::AddPermission(name),
+            ("permission", "delete") => Act::DeletePermission(name),
+            _ => return Err(format!("nobody can {kind} {what}")),
+        })
+    }
+}
+
+impl FromStr for Command {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let mut words = Words(line.split_whitespace().peekable());
+        let command = words.command()?;
+        match words.0.next() {
+            Some(word) => Err(format!("what is {word} for?")),
+            None => Ok(command),
+        }
+    }
+}
+
+/// The commands of a script; what begins with `#` is for people.
+pub(crate) fn parse(script: &str) -> Result<Vec<Command>, String> {
+    let lines = script.lines().map(str::trim).zip(1..);
+    let commands = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
+    commands
+        .map(|(line, at)| line.parse().map_err(|error| format!("line {at}: {error}")))
+        .collect()
+}
+
+/// The text of a script, which [`parse`] reads.
+pub(crate) fn write(commands: &[Command]) -> String {
+    commands
+        .iter()
+        .map(|command| format!("{command}\n"))
+        .collect()
+}

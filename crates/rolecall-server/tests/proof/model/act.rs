@@ -1,0 +1,415 @@
+//! What each command needs, what stands against it, and what it does.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ADMIN, Answer, Authority, Key, Model, Names, Refusal, Times, Token,
+    held::{covers, is_own, object_of},
+    token::Of,
+};
+use crate::command::{Act, Command, Given, Name};
+
+const GUARDS: &str = "rolecall.resource-server";
+const USERS: &str = "rolecall.users:write";
+const ROLES: &str = "rolecall.roles:write";
+pub(crate) const ASSIGNMENTS: &str = "rolecall.assignments:write";
+const SESSIONS: &str = "rolecall.sessions:revoke";
+const POLICY: &str = "rolecall.policy:write";
+
+type Against = BTreeSet<Refusal>;
+
+impl Model {
+    /// Does what the command says, and says what is right to answer. `None` if it names a token that was
+    /// never given: then there is nothing to do.
+    pub(crate) fn run(&mut self, command: &Command) -> Option<Answer> {
+        Some(match command {
+            Command::Pass(seconds) => {
+                self.now += seconds;
+                Answer::Done(0)
+            }
+            Command::LogIn {
+                token,
+                user,
+                tenant,
+                scope,
+            } => self.log_in(token, user, tenant.as_ref(), scope),
+            Command::Refresh { token, of, scope } => {
+                self.sessions.get(of)?;
+                self.refresh(token, of, scope)
+            }
+            Command::RevokeToken(token) => {
+                self.tokens.get(token)?;
+                self.revoke_token(token)
+            }
+            Command::Ask { user, .. } if self.users.contains_key(user) => Answer::Done(200),
+            Command::Ask { .. } => Refusal::status(404).into(),
+            Command::By { token, act } => {
+                let token = self.tokens.get(token)?.clone();
+                if !self.stands(&token) {
+                    return Some(Refusal::status(401).into());
+                }
+                self.act(&token, act)
+            }
+        })
+    }
+
+    /// Changes something, unless something stands against it. A change that would leave no administrator, if
+    /// there was one, is taken back.
+    fn change(
+        &mut self,
+        against: Against,
+        status: u16,
+        change: impl FnOnce(&mut Self) -> bool,
+    ) -> Answer {
+        if !against.is_empty() {
+            return Answer::Refused(against);
+        }
+        let before = self.clone();
+        self.revision += 1;
+        let changed = change(self);
+        if before.lasting_administrators() > 0 && self.lasting_administrators() == 0 {
+            *self = before;
+            return Refusal::rule(409, "last_administrator").into();
+        }
+        if !changed {
+            *self = before;
+        }
+        Answer::Done(status)
+    }
+
+    /// What the caller may do, if it includes `permission`: by the token, and by the assignments of now.
+    fn demand(
+        &self,
+        token: &Token,
+        permission: &str,
+        tenant: Option<&str>,
+    ) -> Result<Authority, Answer> {
+        if !token.permissions.contains(permission) {
+            return Err(Refusal::status(403).into());
+        }
+        let authority = self.authority(token, tenant);
+        if authority.holds(permission) {
+            return Ok(authority);
+        }
+        // it is held in the token's tenant alone
+        let rule = token.tenant.as_ref().map_or(permission, |_| "other_tenant");
+        Err(Refusal::rule(403, rule).into())
+    }
+
+    fn act(&mut self, token: &Token, act: &Act) -> Answer {
+        let done = match act {
+            Act::AddUser { user, roles } => self.make_user(token, user, roles),
+            Act::DeleteUser(user) => self.delete_user(token, user),
+            Act::Disable(user) => self.set_disabled(token, user, true),
+            Act::Enable(user) => self.set_disabled(token, user, false),
+            Act::EndSessions(user) => self.end_sessions(token, user),
+            Act::LogOut => Ok(self.log_out(token)),
+            Act::AddRole(role) => self.make_role(token, role),
+            Act::DeleteRole(role) => self.delete_role(token, role),
+            Act::AddPermission(name) => self.make_permission(token, name),
+            Act::DeletePermission(name) => self.delete_permission(token, name),
+            Act::Grant { role, pattern } => self.grant(token, role, pattern),
+            Act::Revoke { role, pattern } => self.revoke(token, role, pattern),
+            Act::Inherit { senior, junior } => self.inherit(token, senior, junior),
+            Act::Disinherit { senior, junior } => self.disinherit(token, senior, junior),
+            Act::Assign { to, from, until } => {
+                let times = Times {
+                    from: *from,
+                    until: *until,
+                };
+                self.assign(token, to, times)
+            }
+            Act::Unassign(from) => self.unassign(token, from),
+            Act::Apply(document) => self.apply(token, document, POLICY),
+        };
+        done.unwrap_or_else(|refused| refused)
+    }
+
+    fn make_user(&mut self, token: &Token, user: &Name, roles: &[Name]) -> Result<Answer, Answer> {
+        let authority = self.demand(token, USERS, None)?;
+        let mut against = Against::new();
+        if !roles.is_empty() && !authority.holds(ASSIGNMENTS) {
+            let held_there = token.tenant.is_some() && token.permissions.contains(ASSIGNMENTS);
+            let rule = if held_there {
+                "other_tenant"
+            } else {
+                ASSIGNMENTS
+            };
+            against.insert(Refusal::rule(403, rule));
+        }
+        if self.users.contains_key(user) {
+            against.insert(Refusal::status(409));
+        }
+        for role in roles {
+            against.extend(self.against_giving(&authority, role, None));
+        }
+        Ok(self.change(against, 201, |model| {
+            let id = model.add_user(user);
+            for role in roles {
+                let key = Key {
+                    user: id,
+                    role: role.clone(),
+                    tenant: None,
+                };
+                model.assigned.insert(key, Times::default());
+            }
+            true
+        }))
+    }
+
+    fn delete_user(&mut self, token: &Token, user: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, USERS, None)?;
+        let Some(id) = self.id_of(user) else {
+            return Ok(Answer::Done(204));
+        };
+        let against = self.against_subject(&authority, id);
+        Ok(self.change(against, 204, |model| {
+            model.end_access(id);
+            model.users.remove(user);
+            model.assigned.retain(|key, _| key.user != id);
+            true
+        }))
+    }
+
+    fn set_disabled(
+        &mut self,
+        token: &Token,
+        user: &Name,
+        disabled: bool,
+    ) -> Result<Answer, Answer> {
+        let authority = self.demand(token, USERS, None)?;
+        let Some(id) = self.id_of(user) else {
+            return Ok(Refusal::status(404).into());
+        };
+        let against = self.against_subject(&authority, id);
+        Ok(self.change(against, 200, |model| {
+            let Some(user) = model.users.get_mut(user) else {
+                return false;
+            };
+            let changed = user.disabled != disabled;
+            user.disabled = disabled;
+            if changed && disabled {
+                model.end_access(id);
+            }
+            changed
+        }))
+    }
+
+    fn end_sessions(&mut self, token: &Token, user: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, SESSIONS, None)?;
+        let Some(id) = self.id_of(user) else {
+            return Ok(Refusal::status(404).into());
+        };
+        let against = self.against_subject(&authority, id);
+        Ok(self.change(against, 204, |model| {
+            model.end_access(id);
+            true
+        }))
+    }
+
+    fn log_out(&mut self, token: &Token) -> Answer {
+        self.change(Against::new(), 204, |model| {
+            if let Some(session) = model.sessions.get_mut(&token.session) {
+                session.ended = true;
+            }
+            model.lose(Of::Session(token.session.clone()));
+            true
+        })
+    }
+
+    fn make_role(&mut self, token: &Token, role: &Name) -> Result<Answer, Answer> {
+        self.demand(token, ROLES, None)?;
+        let mut against = Against::new();
+        if is_own(role) {
+            against.insert(Refusal::status(422));
+        }
+        if self.roles.contains(role) {
+            against.insert(Refusal::status(409));
+        }
+        Ok(self.change(against, 201, |model| model.roles.insert(role.clone())))
+    }
+
+    fn delete_role(&mut self, token: &Token, role: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        if super::USER == role || [ADMIN, GUARDS].contains(&role.as_str()) {
+            return Ok(Refusal::rule(409, "builtin_role").into());
+        }
+        if !self.roles.contains(role) {
+            return Ok(Answer::Done(204));
+        }
+        let against = self.against(&authority, [role], false);
+        Ok(self.change(against, 204, |model| {
+            // a token may carry a role below it alone, by way of this one
+            let below = model.below([role]);
+            model.lose_roles(below);
+            model.remove_role(role);
+            true
+        }))
+    }
+
+    /// Takes a role out of every set.
+    pub(super) fn remove_role(&mut self, role: &Name) {
+        self.roles.remove(role);
+        self.grants.retain(|(holder, _)| holder != role);
+        self.juniors
+            .retain(|(senior, junior)| senior != role && junior != role);
+        self.assigned.retain(|key, _| key.role != *role);
+    }
+
+    fn make_permission(&mut self, token: &Token, name: &Name) -> Result<Answer, Answer> {
+        self.demand(token, ROLES, None)?;
+        let mut against = Against::new();
+        if is_own(name) {
+            against.insert(Refusal::status(422));
+        }
+        if self.permissions.contains(name) {
+            against.insert(Refusal::status(409));
+        }
+        let made = |model: &mut Self| model.permissions.insert(name.clone());
+        Ok(self.change(against, 201, made))
+    }
+
+    fn delete_permission(&mut self, token: &Token, name: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        if is_own(name) {
+            return Ok(Refusal::rule(409, "builtin_permission").into());
+        }
+        if !self.permissions.contains(name) {
+            return Ok(Answer::Done(204));
+        }
+        let mut against = Self::against_pattern(&authority, name);
+        if self.grants.iter().any(|(_, pattern)| pattern == name) {
+            against.insert(Refusal::status(409));
+        }
+        Ok(self.change(against, 204, |model| {
+            let holders = model.grants.iter();
+            let holders = holders.filter(|(_, pattern)| covers(pattern, name));
+            let holders: Names = holders.map(|(role, _)| role.clone()).collect();
+            model.lose_roles(holders);
+            if model.is_last_of_its_object(name) {
+                let wildcard = format!("{}:*", object_of(name));
+                model.grants.retain(|(_, pattern)| *pattern != wildcard);
+            }
+            model.permissions.remove(name)
+        }))
+    }
+
+    /// What stands against editing a role; `Err` if it is not there or can never be edited.
+    fn editing(&self, authority: &Authority, role: &Name) -> Result<Against, Answer> {
+        if !self.roles.contains(role) {
+            return Err(Refusal::status(404).into());
+        }
+        if [ADMIN, GUARDS].contains(&role.as_str()) {
+            return Err(Refusal::rule(409, "builtin_role").into());
+        }
+        Ok(self.against(authority, [role], false))
+    }
+
+    fn grant(&mut self, token: &Token, role: &Name, pattern: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        let mut against = self.editing(&authority, role)?;
+        if self.has_any(pattern) {
+            against.extend(Self::against_pattern(&authority, pattern));
+        } else {
+            against.insert(Refusal::status(404));
+        }
+        let held = (role.clone(), pattern.clone());
+        Ok(self.change(against, 204, |model| model.grants.insert(held)))
+    }
+
+    fn revoke(&mut self, token: &Token, role: &Name, pattern: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        let against = self.editing(&authority, role)?;
+        let held = (role.clone(), pattern.clone());
+        Ok(self.change(against, 204, |model| {
+            model.lose(Of::Role(role.clone()));
+            model.grants.remove(&held)
+        }))
+    }
+
+    fn inherit(&mut self, token: &Token, senior: &Name, junior: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        let mut against = self.editing(&authority, senior)?;
+        if !self.roles.contains(junior) {
+            against.insert(Refusal::status(404));
+        }
+        against.extend(self.against(&authority, [junior], false));
+        if self.below([junior]).contains(senior) {
+            against.insert(Refusal::rule(409, "role_hierarchy_cycle"));
+        }
+        let edge = (senior.clone(), junior.clone());
+        Ok(self.change(against, 204, |model| model.juniors.insert(edge)))
+    }
+
+    fn disinherit(&mut self, token: &Token, senior: &Name, junior: &Name) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        let against = self.editing(&authority, senior)?;
+        let edge = (senior.clone(), junior.clone());
+        Ok(self.change(against, 204, |model| {
+            let below = model.below([junior]);
+            model.lose_roles(below.into_iter().chain([senior.clone()]));
+            model.juniors.remove(&edge)
+        }))
+    }
+
+    /// What stands against giving a role to a user.
+    fn against_giving(
+        &self,
+        authority: &Authority,
+        role: &Name,
+        tenant: Option<&Name>,
+    ) -> Against {
+        let mut against = self.against(authority, [role], tenant.is_some());
+        if !self.roles.contains(role) {
+            against.insert(Refusal::status(404));
+        }
+        if role == GUARDS {
+            against.insert(Refusal::rule(409, "clients_only"));
+        }
+        against
+    }
+
+    fn assign(&mut self, token: &Token, to: &Given, times: Times) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ASSIGNMENTS, to.tenant.as_deref())?;
+        let Some(user) = self.id_of(&to.user) else {
+            return Ok(Refusal::status(404).into());
+        };
+        let mut against = self.against_giving(&authority, &to.role, to.tenant.as_ref());
+        let never = times.from >= times.until && times.from.is_some() && times.until.is_some();
+        if times.is_over(self.now) || never {
+            against.insert(Refusal::status(422));
+        }
+        let key = Key {
+            user,
+            role: to.role.clone(),
+            tenant: to.tenant.clone(),
+        };
+        Ok(self.change(against, 204, |model| {
+            let before = model.assigned.insert(key, times);
+            let begin = |times: Times| times.from.unwrap_or(i64::MIN).max(model.now);
+            let end = |times: Times| times.until.unwrap_or(i64::MAX);
+            let loses = |old: Times| end(times) < end(old) || begin(times) > begin(old);
+            if before.is_some_and(loses) {
+                model.lose(Of::Subject(user));
+            }
+            before != Some(times)
+        }))
+    }
+
+    fn unassign(&mut self, token: &Token, from: &Given) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ASSIGNMENTS, from.tenant.as_deref())?;
+        let Some(user) = self.id_of(&from.user) else {
+            return Ok(Refusal::status(404).into());
+        };
+        let against = self.against(&authority, [&from.role], from.tenant.is_some());
+        let key = Key {
+            user,
+            role: from.role.clone(),
+            tenant: from.tenant.clone(),
+        };
+        Ok(self.change(against, 204, |model| {
+            model.lose(Of::Subject(user));
+            model.assigned.remove(&key).is_some()
+        }))
+    }
+}

@@ -1,0 +1,94 @@
+//! What is right to answer.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::command::Name;
+
+/// What is right to answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is done, with this status.
+    Done(u16),
+    /// It must not be done. Where several things stand against it, any of them may be named.
+    Refused(BTreeSet<Refusal>),
+}
+
+/// What stands against a command.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    /// The member `rule` of a problem, or `error` of OAuth.
+    pub(crate) rule: Option<Name>,
+    /// What the rule says is lacking, or is in the way.
+    pub(crate) names: Vec<Name>,
+}
+
+impl Refusal {
+    pub(crate) fn status(status: u16) -> Self {
+        Self {
+            status,
+            rule: None,
+            names: Vec::new(),
+        }
+    }
+
+    pub(crate) fn rule(status: u16, rule: &str) -> Self {
+        Self {
+            rule: Some(rule.to_owned()),
+            ..Self::status(status)
+        }
+    }
+
+    pub(crate) fn naming(status: u16, rule: &str, names: impl IntoIterator<Item = Name>) -> Self {
+        Self {
+            names: names.into_iter().collect(),
+            ..Self::rule(status, rule)
+        }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(BTreeSet::from([refusal]))
+    }
+}
+
+impl Answer {
+    /// Done with this status, if nothing stands against it.
+    pub(crate) fn unless(against: BTreeSet<Refusal>, status: u16) -> Self {
+        if against.is_empty() {
+            Self::Done(status)
+        } else {
+            Self::Refused(against)
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        if let Some(rule) = &self.rule {
+            write!(f, " {rule}")?;
+        }
+        if !self.names.is_empty() {
+            write!(f, " ({})", self.names.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(status) => write!(f, "{status}"),
+            Self::Refused(any) => {
+                let any: Vec<String> = any.iter().map(ToString::to_string).collect();
+                f.write_str(&any.join(" or "))
+            }
+        }
+    }
+}
