@@ -46,7 +46,9 @@ fn moment(seconds: i64) -> Timestamp {
 }
 
 impl Compared for Core {
-    const NAME: &'static str = "core";
+    fn name(&self) -> &'static str {
+        "core"
+    }
 
     async fn begin(&mut self) -> Result<(), String> {
         let rules = builtin::rules();

@@ -16,11 +16,21 @@ mod generate;
 mod model;
 mod numbers;
 mod play;
+mod server;
 mod shrink;
+#[path = "../it/support/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "the tests of the server use the rest"
+)]
+mod support;
 mod truth;
 
 use command::Command;
 use play::{Compared, Counts, play, report};
+use server::{Below, Server};
 
 /// How many sequences are played, and how long they are, unless somebody asks for more.
 const SEQUENCES: u64 = 150;
@@ -32,7 +42,7 @@ async fn prove<C: Compared>(compared: &mut C, seeds: impl Iterator<Item = u64>) 
         let script = generate::generate(seed, LENGTH);
         if let Err(failure) = play(compared, &script).await {
             let (script, failure) = shrink::shrink(compared, &script, failure).await;
-            panic!("seed {seed}\n{}", report(C::NAME, &script, &failure));
+            panic!("seed {seed}\n{}", report(compared.name(), &script, &failure));
         }
     }
     *compared.counts()
@@ -51,4 +61,19 @@ fn a_script_is_not_another_one_once_it_was_written() {
 async fn the_core_never_departs_from_the_model() {
     let counts = prove(&mut core::Core::default(), 0..SEQUENCES).await;
     println!("{counts}");
+}
+
+#[tokio::test]
+async fn the_server_on_sqlite_never_departs_from_the_model() {
+    let mut server = Server::on(Below::Sqlite).await.unwrap();
+    let counts = prove(&mut server, 0..SEQUENCES).await;
+    println!("{counts}");
+}
+
+#[tokio::test]
+async fn the_server_on_postgres_never_departs_from_the_model() {
+    if let Some(mut server) = Server::on(Below::Postgres).await {
+        let counts = prove(&mut server, 0..SEQUENCES).await;
+        println!("{counts}");
+    }
 }

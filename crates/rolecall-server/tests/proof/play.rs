@@ -10,7 +10,7 @@ use crate::{
 /// What is compared with the model.
 pub(crate) trait Compared {
     /// What it is called.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
 
     /// Begins anew: nothing is there but what is rolecall's own, and `root`.
     async fn begin(&mut self) -> Result<(), String>;

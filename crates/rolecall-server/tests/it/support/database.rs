@@ -29,7 +29,11 @@ const TEMPLATE: &str = "rolecall_template";
 impl Database {
     /// A file that goes away with the test.
     pub(crate) fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::sqlite_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in a folder that the test has chosen.
+    pub(crate) fn sqlite_in(folder: tempfile::TempDir) -> Self {
         let path = folder.path().join("rolecall.db");
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(&path)

@@ -85,7 +85,7 @@ impl Model {
         tenant: Option<&str>,
     ) -> Result<Authority, Answer> {
         if !token.permissions.contains(permission) {
-            return Err(Refusal::status(403).into());
+            return Err(Refusal::rule(403, permission).into());
         }
         let authority = self.authority(token, tenant);
         if authority.holds(permission) {

@@ -54,15 +54,6 @@ impl From<Refusal> for Answer {
 }
 
 impl Answer {
-    /// Done with this status, if nothing stands against it.
-    pub(crate) fn unless(against: BTreeSet<Refusal>, status: u16) -> Self {
-        if against.is_empty() {
-            Self::Done(status)
-        } else {
-            Self::Refused(against)
-        }
-    }
-
     pub(crate) fn is_done(&self) -> bool {
         matches!(self, Self::Done(_))
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{
     Answer, Authority, Model, Names, Refusal, Token, USER,
     held::{covers, is_own},
-    token::Of,
 };
 use crate::command::{Document, Name};
 
@@ -17,7 +16,7 @@ impl Model {
         permission: &str,
     ) -> Result<Answer, Answer> {
         if !token.permissions.contains(permission) {
-            return Err(Refusal::status(403).into());
+            return Err(Refusal::rule(403, permission).into());
         }
         let Some(wanted) = self.with(document) else {
             return Ok(Refusal::status(422).into());
@@ -59,6 +58,10 @@ impl Model {
             wanted.juniors.extend(entry.juniors.iter().map(own));
             stay.insert(entry.role.clone());
         }
+        let juniors = document.roles.iter().flat_map(|entry| &entry.juniors);
+        if juniors.into_iter().any(|junior| !stay.contains(junior)) {
+            return None;
+        }
         for gone in self.roles.difference(&stay) {
             wanted.remove_role(gone);
         }
@@ -69,8 +72,7 @@ impl Model {
     fn is_policy(&self, document: &Document) -> bool {
         let mut made = document.roles.iter().map(|entry| &entry.role);
         let own = made.any(|role| is_own(role)) || document.permissions.iter().any(|one| is_own(one));
-        let known = self.grants.iter().all(|(_, pattern)| self.has_any(pattern))
-            && self.juniors.iter().all(|(_, junior)| self.roles.contains(junior));
+        let known = self.grants.iter().all(|(_, pattern)| self.has_any(pattern));
         let round = self
             .juniors
             .iter()
@@ -123,15 +125,5 @@ impl Model {
             lost.extend(holders.map(|(role, _)| role.clone()));
         }
         lost
-    }
-
-    /// Whether a floor about a role lies above everything so far: for those who compare floors themselves.
-    pub(crate) fn roles_lost_at(&self, revision: i64) -> Names {
-        let at = self.floors.iter().filter(|floor| floor.revision == revision);
-        at.filter_map(|floor| match &floor.of {
-            Of::Role(role) => Some(role.clone()),
-            _ => None,
-        })
-        .collect()
     }
 }
