@@ -15,6 +15,7 @@ mod fuzz;
 mod install;
 #[cfg(test)]
 mod oauth;
+mod prove;
 mod report;
 #[cfg(test)]
 mod sources;
@@ -35,6 +36,8 @@ usage: cargo xtask <chore>
             (sections: verify routes peers logins flood scale queries; --write keeps the
             tables in docs/performance.md)
   fuzz      [TARGET].. [--minutes N]: run the fuzz targets, ten minutes each unless told otherwise
+  prove     [--sequences N] [--seed S]: random commands against the model, on the core and on both
+            databases; 10000 sequences unless told otherwise
   assets    fetch the pinned Swagger UI and write the committed files";
 
 fn main() -> ExitCode {
@@ -57,6 +60,10 @@ fn main() -> ExitCode {
         "fuzz" => report.step("fuzz targets", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             fuzz::fuzz(&workspace, &fuzz::Plan::parse(&arguments)?)
+        }),
+        "prove" => report.step("proof", || {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            prove::prove(&workspace, &prove::Plan::parse(&arguments)?)
         }),
         "bench" => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();

@@ -27,53 +27,61 @@ mod shrink;
 )]
 mod support;
 mod truth;
+mod work;
 
-use command::Command;
-use play::{Compared, Counts, play, report};
-use server::{Below, Server};
+use command::{Command, parse};
+use work::{All, Task};
 
-/// How many sequences are played, and how long they are, unless somebody asks for more.
-const SEQUENCES: u64 = 150;
+/// How many commands a sequence has after its preparations.
 const LENGTH: usize = 40;
-
-/// Plays the sequences of these seeds; the first that fails is shrunk and printed.
-async fn prove<C: Compared>(compared: &mut C, seeds: impl Iterator<Item = u64>) -> Counts {
-    for seed in seeds {
-        let script = generate::generate(seed, LENGTH);
-        if let Err(failure) = play(compared, &script).await {
-            let (script, failure) = shrink::shrink(compared, &script, failure).await;
-            panic!("seed {seed}\n{}", report(compared.name(), &script, &failure));
-        }
-    }
-    *compared.counts()
-}
 
 #[test]
 fn a_script_is_not_another_one_once_it_was_written() {
     for seed in 0..200 {
         let script = generate::generate(seed, LENGTH);
-        let read: Vec<Command> = command::parse(&command::write(&script)).unwrap();
+        let read: Vec<Command> = parse(&command::write(&script)).unwrap();
         assert_eq!(read, script);
     }
 }
 
-#[tokio::test]
-async fn the_core_never_departs_from_the_model() {
-    let counts = prove(&mut core::Core::default(), 0..SEQUENCES).await;
-    println!("{counts}");
+/// The scripts that once failed.
+fn regressions() -> Vec<(String, Vec<Command>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proof/regressions");
+    let files = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    let script = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path.display().to_string(), parse(&text).unwrap())
+    };
+    paths.into_iter().map(script).collect()
 }
 
 #[tokio::test]
-async fn the_server_on_sqlite_never_departs_from_the_model() {
-    let mut server = Server::on(Below::Sqlite).await.unwrap();
-    let counts = prove(&mut server, 0..SEQUENCES).await;
-    println!("{counts}");
-}
-
-#[tokio::test]
-async fn the_server_on_postgres_never_departs_from_the_model() {
-    if let Some(mut server) = Server::on(Below::Postgres).await {
-        let counts = prove(&mut server, 0..SEQUENCES).await;
-        println!("{counts}");
+async fn no_script_that_once_failed_fails_again() {
+    let mut all = All::new().await;
+    for (name, script) in regressions() {
+        let played = all.play(&script).await;
+        assert!(played.is_ok(), "{name}\n{}", played.unwrap_err());
     }
+}
+
+/// 50 sequences, or as many as `cargo xtask prove` was asked for.
+#[test]
+fn no_random_sequence_departs_from_the_model() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    let asked = number("XTASK_PROVE_SEQUENCES");
+    let task = Task::new(
+        number("XTASK_PROVE_SEED").unwrap_or(0),
+        asked.unwrap_or(50),
+        asked.is_some(),
+    );
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(|| task.work())).collect();
+        let ended = started.into_iter().map(|worker| worker.join().unwrap());
+        ended.filter_map(Result::err).collect()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    println!("{}", task.sum());
 }

@@ -15,6 +15,9 @@ pub(crate) trait Compared {
     /// Begins anew: nothing is there but what is rolecall's own, and `root`.
     async fn begin(&mut self) -> Result<(), String>;
 
+    /// Is another one from now on, which knows nothing of what was before.
+    async fn renew(&mut self);
+
     /// Does what the model has done, and compares. `before` and `after` are the model.
     async fn run(
         &mut self,

@@ -347,10 +347,14 @@ impl Compared for Server {
         self.clear().await
     }
 
+    async fn renew(&mut self) {
+        self.open().await;
+    }
+
     async fn run(
         &mut self,
         command: &Command,
-        (before, after): (&Model, &Model),
+        (_, after): (&Model, &Model),
         right: &model::Answer,
     ) -> Done {
         match command {
@@ -369,7 +373,6 @@ impl Compared for Server {
                 }
             }
         }
-        let _ = before;
         self.look_at_tokens(after)
     }
 

@@ -1,0 +1,74 @@
+//! Runs the random sequences of `crates/rolecall-server/tests/proof`, as many as are asked for.
+
+use anyhow::{Context as _, bail};
+
+use crate::tools::{Workspace, find_postgres, run};
+
+/// How many sequences, and which.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    sequences: u64,
+    seed: u64,
+}
+
+impl Plan {
+    /// `[--sequences N] [--seed S]`: ten thousand from the first on if nothing is said.
+    pub(crate) fn parse(arguments: &[String]) -> anyhow::Result<Self> {
+        let mut plan = Self {
+            sequences: 10_000,
+            seed: 0,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let number = match argument.as_str() {
+                "--sequences" => &mut plan.sequences,
+                "--seed" => &mut plan.seed,
+                other => bail!("`{other}` is neither --sequences nor --seed"),
+            };
+            let value = arguments.next();
+            let value = value.with_context(|| format!("{argument} needs a number"))?;
+            let parsed = value.parse();
+            *number = parsed.with_context(|| format!("`{value}` is no number"))?;
+        }
+        Ok(plan)
+    }
+}
+
+/// Runs them on the core and on both databases, and prints how far it is.
+pub(crate) fn prove(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+    let mut command = workspace.cargo();
+    command.args(["test", "--release", "-p", "rolecall-server"]);
+    command.args(["--test", "proof", "no_", "--", "--nocapture"]);
+    if let Some(programs) = find_postgres() {
+        command.env("XTASK_POSTGRES_BIN", programs);
+    }
+    command.env("XTASK_NOTHING_LEFT_OUT", "1");
+    command.env("XTASK_PROVE_SEQUENCES", plan.sequences.to_string());
+    command.env("XTASK_PROVE_SEED", plan.seed.to_string());
+    run(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(arguments: &[&str]) -> anyhow::Result<Plan> {
+        let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
+        Plan::parse(&arguments)
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_is_run() {
+        let (sequences, seed) = (5, 7);
+        let asked = plan(&["--sequences", "5", "--seed", "7"]).unwrap();
+        assert_eq!(asked, Plan { sequences, seed });
+        assert_eq!(plan(&[]).unwrap().sequences, 10_000);
+    }
+
+    #[test]
+    fn what_is_no_number_or_no_option_is_refused() {
+        for odd in [&["--sequences"][..], &["--seed", "soon"], &["5"]] {
+            assert!(plan(odd).is_err(), "{odd:?}");
+        }
+    }
+}
