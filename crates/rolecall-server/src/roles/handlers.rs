@@ -183,8 +183,8 @@ pub(crate) async fn update_role(
     let description = changes.description.as_deref();
     description.map(check_description).transpose()?;
     let caller = Caller::Token(&caller);
-    let changed = service::update(&app, caller, &role, description, changes.approval).await?;
-    Ok(Json(changed.into()))
+    let updated = service::update(&app, caller, &role, description, changes.approval).await?;
+    Ok(Json(updated.into()))
 }
 
 /// Delete a role.
