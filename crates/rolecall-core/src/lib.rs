@@ -29,7 +29,7 @@ pub use names::{
     RESERVED_PREFIX, RoleName, TenantName, is_name, is_permission,
 };
 pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, RoleRules};
-pub use separation::{Breach, Constraint, ConstraintError, ConstraintKind};
+pub use separation::{Breach, Constraint, ConstraintError, ConstraintKind, MAX_CONSTRAINTS};
 pub use time::Timestamp;
 
 /// A revision: the number that orders every change of policy, assignment, subject or key.

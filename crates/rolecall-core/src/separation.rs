@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::{ConstraintName, Policy, RoleAssignment, RoleName, Standing, TenantName, Timestamp};
 
+/// The most constraints of one policy: each is asked for every token and every assignment.
+pub const MAX_CONSTRAINTS: usize = 1000;
+
 /// When a [`Constraint`] is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -111,6 +114,14 @@ impl Constraint {
         }
     }
 
+    /// Whether it forbids nothing that `before` does not.
+    #[must_use]
+    pub fn is_no_stricter_than(&self, before: &Self) -> bool {
+        self.kind == before.kind
+            && self.at_most >= before.at_most
+            && self.roles.is_subset(&before.roles)
+    }
+
     /// The same about one role more (`AddSsdRoleMember`, `AddDsdRoleMember`).
     #[must_use]
     pub fn with_role(mut self, role: RoleName) -> Self {
@@ -142,9 +153,9 @@ impl Constraint {
 
     /// Those of its roles that are among `held`, if they are too many.
     fn broken_by(&self, held: &BTreeSet<RoleName>) -> Option<Vec<RoleName>> {
-        let together: Vec<RoleName> = self.roles.intersection(held).cloned().collect();
+        let together = || self.roles.iter().filter(|role| held.contains(*role));
         let allowed = usize::try_from(self.at_most).unwrap_or(usize::MAX);
-        (together.len() > allowed).then_some(together)
+        (together().count() > allowed).then(|| together().cloned().collect())
     }
 }
 
@@ -191,9 +202,19 @@ impl Policy {
             .iter()
             .map(|given| (&given.role, self.closure([&given.role])))
             .collect();
-        for tenant in tenants_of(assignments) {
-            for moment in moments_of(assignments, now) {
-                let counting = assignments
+        let members: BTreeSet<&RoleName> = statics().flat_map(|(_, one)| &one.roles).collect();
+        let concerns = |given: &&RoleAssignment| {
+            let mut reached = reach.get(&given.role).into_iter().flatten();
+            reached.any(|role| members.contains(role))
+        };
+        let concerned: Vec<&RoleAssignment> = assignments.iter().filter(concerns).collect();
+        for tenant in tenants_of(&concerned) {
+            let there = concerned.iter().copied();
+            let there: Vec<&RoleAssignment> = there
+                .filter(|given| given.tenant.is_none() || given.tenant.as_ref() == tenant)
+                .collect();
+            for moment in moments_of(&there, now) {
+                let counting = there
                     .iter()
                     .filter(|given| given.standing(tenant, moment) == Standing::InForce);
                 let held: BTreeSet<RoleName> = counting
@@ -261,13 +282,13 @@ fn breach(name: &ConstraintName, constraint: &Constraint, roles: Vec<RoleName>) 
 }
 
 /// No tenant, and each one that an assignment is limited to.
-fn tenants_of(assignments: &[RoleAssignment]) -> BTreeSet<Option<&TenantName>> {
+fn tenants_of<'a>(assignments: &[&'a RoleAssignment]) -> BTreeSet<Option<&'a TenantName>> {
     let named = assignments.iter().map(|given| given.tenant.as_ref());
     named.chain([None]).collect()
 }
 
 /// Now, and whenever an assignment begins after it: at no other moment does anybody come to hold more.
-fn moments_of(assignments: &[RoleAssignment], now: Timestamp) -> BTreeSet<Timestamp> {
+fn moments_of(assignments: &[&RoleAssignment], now: Timestamp) -> BTreeSet<Timestamp> {
     let starts = assignments.iter().filter_map(|given| given.valid_from);
     starts.filter(|start| *start > now).chain([now]).collect()
 }

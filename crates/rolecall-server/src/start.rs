@@ -56,6 +56,9 @@ pub enum StartError {
         "`registration.roles` names `{0}`, which does not exist: make it with `rolecall role add {0}`"
     )]
     UnknownRegistrationRole(String),
+    /// Whoever registers would be given roles that a constraint keeps apart.
+    #[error("nobody could register with what `registration.roles` names: {0}")]
+    RegistrationRolesApart(String),
     /// The guard cannot be made.
     #[error("the guard cannot be made: {0}")]
     Guard(#[from] GuardError),
@@ -224,7 +227,10 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    match crate::roles::separation::among_those_who_register(app).await? {
+        Some(breach) => Err(StartError::RegistrationRolesApart(breach.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// How the guards of this process treat a state that is too old.

@@ -119,6 +119,9 @@ fn any_combination<'r>(
     if size == 0 {
         return holds(chosen);
     }
+    if roles.len() < size {
+        return false;
+    }
     let Some((first, rest)) = roles.split_first() else {
         return false;
     };
@@ -202,6 +205,25 @@ mod tests {
             found[0].1.contains("nobody can activate role `s`"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn few_combinations_of_very_many_roles_are_found_at_once() {
+        let names: Vec<String> = (0..64).map(|at| format!("r{at}")).collect();
+        let roles: Vec<String> = names
+            .iter()
+            .map(|name| format!("[roles.{name}]\n"))
+            .collect();
+        let list: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let text = format!(
+            "{}[constraints.all]\nkind = \"static\"\nroles = [{}]\nat_most = 63\n\
+            [constraints.two]\nkind = \"static\"\nroles = [\"r0\", \"r1\"]\nat_most = 1\n",
+            roles.concat(),
+            list.join(", ")
+        );
+        let found = found(&text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].1.contains("`all` can never bind"), "{found:?}");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::{
     times,
 };
 use crate::{
-    Constraint, ConstraintKind, ConstraintName, Permission, RESERVED_PREFIX, RoleName, TenantName,
-    Timestamp, builtin,
+    Constraint, ConstraintKind, ConstraintName, MAX_CONSTRAINTS, Permission, RESERVED_PREFIX,
+    RoleName, TenantName, Timestamp, builtin,
 };
 
 /// What was read, and the names in it that have to be looked at beside each other.
@@ -257,7 +257,12 @@ impl Reader<'_> {
     }
 
     fn constraints(&mut self, node: &Node) {
-        for (name, node) in self.members(node) {
+        let members = self.members(node);
+        if members.len() > MAX_CONSTRAINTS {
+            let message = format!("there are more than {MAX_CONSTRAINTS} constraints");
+            return self.fault("value_error", message);
+        }
+        for (name, node) in members {
             self.within(name.as_str(), |reader| {
                 let parsed = reader.parsed::<ConstraintName>(name);
                 if reader.is_own(name)

@@ -198,6 +198,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_no_stricter_is_broken_by_nobody_who_did_not_break_it_before(
+        roles in prop::collection::btree_set(0..6usize, 2..5),
+        others in prop::collection::btree_set(0..6usize, 2..5),
+        most in (1u32..4, 1u32..4),
+        active in prop::collection::btree_set(0..6usize, 0..6),
+    ) {
+        let constraint = |roles: &BTreeSet<usize>, most: u32| {
+            let most = most.min(u32::try_from(roles.len()).unwrap() - 1);
+            Constraint::new(ConstraintKind::Dynamic, set(roles), most).unwrap()
+        };
+        let (before, after) = (constraint(&roles, most.0), constraint(&others, most.1));
+        prop_assert!(before.is_no_stricter_than(&before));
+        if after.is_no_stricter_than(&before) && before.broken_by(&set(&active)).is_none() {
+            prop_assert_eq!(after.broken_by(&set(&active)), None);
+        }
+        let other = Constraint { kind: ConstraintKind::Static, ..before.clone() };
+        prop_assert!(!other.is_no_stricter_than(&before));
+    }
+
+    #[test]
     fn a_dynamic_constraint_is_broken_exactly_by_too_many_of_its_roles(
         roles in prop::collection::btree_set(0..6usize, 2..5),
         most in 1u32..4,

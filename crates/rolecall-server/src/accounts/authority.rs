@@ -118,6 +118,7 @@ impl Rights {
             Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
             Caller::As { user_id } => {
                 let subject = active(change, user_id, tenant).await?;
+                demand_all_at_once(&policy.1, &subject)?;
                 authority_of(&policy.1, &subject, |_| true)
             }
             Caller::Token(principal) => {
@@ -132,6 +133,32 @@ impl Rights {
                 authority_by(&policy.1, &subject, principal)
             }
         };
+        Ok(Self {
+            authority,
+            policy,
+            open: app.settings().registration_roles.clone(),
+        })
+    }
+
+    /// What somebody may do who is not the caller, in `tenant` too, whatever of it they have active now.
+    ///
+    /// # Errors
+    ///
+    /// As [`demand`](Self::demand), for `permission`.
+    pub(crate) async fn demand_of(
+        app: &App,
+        change: &mut Change<'_>,
+        id: &str,
+        tenant: Option<&TenantName>,
+        permission: &'static str,
+    ) -> Result<Self, ApiError> {
+        let policy = app.policy().before(change).await?;
+        let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+        let subject = active(change, id, tenant).await?;
+        let authority = authority_of(&policy.1, &subject, |_| true);
+        if !authority.holds(&permission) {
+            return Err(ApiError::Lacks(Some(permission)));
+        }
         Ok(Self {
             authority,
             policy,
@@ -257,14 +284,19 @@ pub(crate) async fn demand_all_active(app: &App, id: &str) -> Result<(), ApiErro
         return Ok(());
     };
     let policy = subject.policy(app, &mut conn).await?;
-    match policy
-        .1
-        .dynamic_breach(&policy.1.closure(subject.global_roles()))
-    {
+    demand_all_at_once(&policy.1, &subject)
+}
+
+/// The same for what is held globally and in the tenant that is acted in.
+fn demand_all_at_once(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
+    let mut roles = policy.closure(subject.global_roles());
+    let local = policy.closure(subject.tenant_roles()).into_iter();
+    roles.extend(local.filter(|role| !role.is_reserved()));
+    match policy.dynamic_breach(&roles) {
         None => Ok(()),
         Some(breach) => Err(ApiError::rule(
             constraints::RULE,
-            format!("{breach} to be active at once: log in with one of them instead"),
+            format!("{breach} to be active at once: log in and choose, instead of `--as`"),
             breach.roles,
         )),
     }

@@ -77,7 +77,15 @@ pub(crate) async fn register(
         email,
         roles,
     };
-    Ok(create(app, Caller::System, &wanted).await?.0)
+    match create(app, Caller::System, &wanted).await {
+        Ok((user, _)) => Ok(user),
+        // the configuration has changed under the constraint; what that says is not for strangers
+        Err(error @ ApiError::Separation(_)) => {
+            tracing::error!(%error, "registration gives roles that a constraint keeps apart");
+            Err(ApiError::Forbidden("Registration is closed"))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a user; without a password the answer holds a reset code.

@@ -145,12 +145,12 @@ async fn export(arguments: &Arguments) -> Result<ExitCode, Fault> {
 async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     let source = read(file)?;
     let context = open(arguments).await?;
-    let plan = plan::plan(&context.app, &source.parsed).await;
-    let plan = plan.map_err(|error| source.refused(error))?;
-    let is_none = plan.changes.is_empty();
     // with `--as`, who has which role is told to whoever may read it
     let may_see = context.demand("rolecall.assignments:read").await.is_ok()
         && context.demand("rolecall.users:read").await.is_ok();
+    let plan = plan::plan(&context.app, &source.parsed, may_see).await;
+    let plan = plan.map_err(|error| source.refused(error))?;
+    let is_none = plan.changes.is_empty();
     if context.json {
         print_json(&json!(PolicyPlan::of(plan, usize::MAX, may_see)))?;
     } else {

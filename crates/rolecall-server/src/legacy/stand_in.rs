@@ -53,7 +53,8 @@ pub(super) async fn for_claims(
     let policy = subject.policy(app, &mut conn).await?;
     drop(conn);
     let assigned: Vec<&RoleName> = subject.global_roles().collect();
-    let roles = policy.1.closure(assigned.iter().copied());
+    let mut roles = policy.1.closure(assigned.iter().copied());
+    roles.retain(|role| !role.is_reserved());
     let permissions = policy.1.permissions_of(assigned);
     if policy.1.dynamic_breach(&roles).is_some() {
         // a token of the old application cannot say which of them it is for: its holder logs in and chooses
@@ -81,11 +82,7 @@ pub(super) async fn for_claims(
         sid: None,
         auth_time: None,
         username: subject.username,
-        roles: roles
-            .iter()
-            .filter(|role| !role.is_reserved())
-            .map(ToString::to_string)
-            .collect(),
+        roles: roles.iter().map(ToString::to_string).collect(),
         // INVARIANT: always there, for a guard would derive the reserved ones from the roles
         scope: Some(names.join(" ")),
         tenant: None,

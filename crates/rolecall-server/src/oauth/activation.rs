@@ -1,6 +1,6 @@
 //! Which roles are active at once: dynamic separation of duties (ANSI INCITS 359, DSD).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{Breach, Policy, RoleName, TenantName, Timestamp};
 
@@ -9,7 +9,7 @@ use super::{
     scope::{Asked, Granted, Holder, Opened, regrant},
 };
 use crate::{
-    accounts::subject,
+    accounts::subject::{self, Subject},
     app::App,
     clients::store as clients,
     sessions::store::{self as sessions, Session},
@@ -45,6 +45,8 @@ pub(super) fn is_as_much_as_can_be(
     let mut left_out = whole.difference(active);
     left_out.all(|role| {
         let mut more = policy.closure([role]);
+        // what no token of this kind carries is not in the way
+        more.retain(|one| whole.contains(one));
         more.extend(active.iter().cloned());
         policy.dynamic_breach(&more).is_some()
     })
@@ -66,25 +68,36 @@ pub(crate) async fn active_roles(
 ) -> Result<Vec<Active>, StoreError> {
     let used_after = now.minus(app.settings().sessions.idle);
     let mut active = Vec::new();
+    let mut subjects: BTreeMap<Option<TenantName>, Option<Subject>> = BTreeMap::new();
+    let mut ceilings: BTreeMap<String, Option<Asked>> = BTreeMap::new();
     for session in sessions::live(conn, user, now, used_after).await? {
         let tenant = session.tenant.as_ref();
-        let subject = subject::read(conn, user, tenant, now).await?;
-        let Some(subject) = subject else {
+        if !subjects.contains_key(&session.tenant) {
+            let subject = subject::read(conn, user, tenant, now).await?;
+            subjects.insert(session.tenant.clone(), subject);
+        }
+        if !ceilings.contains_key(&session.client_id) {
+            let client = clients::find(conn, &session.client_id).await?;
+            let scope = client.and_then(|client| client.scope);
+            let ceiling = scope.as_deref().and_then(Asked::parse_any);
+            ceilings.insert(session.client_id.clone(), ceiling);
+        }
+        let Some(Some(subject)) = subjects.get(&session.tenant) else {
             continue;
         };
-        let client = clients::find(conn, &session.client_id).await?;
-        let ceiling = client.and_then(|client| client.scope);
-        let ceiling = ceiling.as_deref().and_then(Asked::parse_any);
         let holder = Holder {
             policy,
             assigned: &subject.assigned,
             tenant,
             own_audience: session.audience.as_deref() == Some(app.settings().issuer.as_str()),
-            ceiling: ceiling.as_ref(),
+            ceiling: ceilings.get(&session.client_id).and_then(Option::as_ref),
             now,
         };
-        // one that breaks another constraint gets nothing until its owner chooses
-        if let Ok(granted) = regrant(&holder, &opened(&session), None) {
+        let Ok(granted) = regrant(&holder, &opened(&session), None) else {
+            continue;
+        };
+        // one that would have too much already gets nothing until its owner chooses
+        if policy.dynamic_breach(&granted.roles).is_none() {
             active.push(Active {
                 roles: granted.roles,
                 tenant: granted.tenant,

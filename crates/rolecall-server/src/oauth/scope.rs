@@ -175,20 +175,29 @@ pub(crate) fn regrant(
     Ok(chosen.settle(holder.policy, held.granted(holder)))
 }
 
-/// All the roles of a holder who narrowed by roles alone, where no client narrows too.
-struct Chosen(Option<BTreeSet<RoleName>>);
+/// All that a holder has who narrowed by roles alone, where no client narrows too.
+struct Chosen(Option<Held>);
 
 impl Chosen {
     fn of<'a>(held: &Held, asked: impl IntoIterator<Item = &'a Asked>) -> Self {
         let by_roles = asked.into_iter().all(|asked| asked.permissions.is_empty());
-        Self((by_roles && held.named.is_none()).then(|| held.roles()))
+        Self((by_roles && held.named.is_none()).then(|| held.clone()))
     }
 
-    /// Who has as many roles active as constraints allow has not narrowed the token: nobody gets more.
+    /// Who has as many roles active as constraints allow, and all that these permit, has not narrowed the token.
     fn settle(self, policy: &Policy, mut granted: Granted) -> Granted {
-        if let (true, Some(whole)) = (granted.narrowed, self.0) {
-            granted.narrowed = !activation::is_as_much_as_can_be(policy, &whole, &granted.roles)
-                || policy.dynamic_breach(&whole).is_none();
+        let Some(whole) = self.0.filter(|_| granted.narrowed) else {
+            return granted;
+        };
+        let roles = whole.roles();
+        if policy.dynamic_breach(&roles).is_some()
+            && activation::is_as_much_as_can_be(policy, &roles, &granted.roles)
+        {
+            let same = Asked {
+                roles: granted.roles.clone(),
+                ..Asked::default()
+            };
+            granted.narrowed = whole.narrow(policy, &same).permissions != granted.permissions;
         }
         granted
     }
@@ -205,6 +214,7 @@ fn refuse_beyond(asked: &Asked, held: &Held, known: &[&Asked]) -> Result<(), OAu
 }
 
 /// Roles, closed under inheritance, and permissions that they give, perhaps narrowed.
+#[derive(Clone)]
 struct Held {
     /// What global assignments give.
     global: BTreeSet<RoleName>,

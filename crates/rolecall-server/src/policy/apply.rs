@@ -9,7 +9,7 @@ use rolecall_core::{
 use serde_json::{Value, json};
 
 use super::{
-    plan::{Difference, compare, demand_approval, demand_duties_apart, demand_rules},
+    plan::{Difference, compare, demand_approval, demand_rules},
     service, store as own,
 };
 use crate::{
@@ -69,7 +69,9 @@ pub(crate) async fn apply(
             change.tell(told(edit));
         }
         let now = change.now();
-        demand_duties_apart(app, change.conn(), now, policy, &difference).await?;
+        let policies = (&**policy, &difference.policy);
+        separation::demand_apart(app, change.conn(), now, policies).await?;
+        separation::end_tokens(change, policies.0, policies.1);
         mark(change, &difference.changes);
         for role in losing(policy, &difference.changes) {
             change.raise_floor(FloorKind::Role, role.as_str());
@@ -172,7 +174,6 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
         Edit::ConstraintCreated { constraint, rule }
         | Edit::ConstraintReplaced { constraint, rule } => {
             constraint_store::put(change, constraint, rule).await?;
-            separation::end_tokens(change, rule);
         }
         Edit::ConstraintDeleted { constraint } => {
             constraint_store::delete(change, constraint).await?;

@@ -260,8 +260,7 @@ pub(crate) async fn plan_policy(
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
     let may_see = authority::may_see_everybody_by_now(&app, &caller).await?;
-    let plan = plan::plan(&app, &parsed).await;
-    let plan = plan.map_err(|error| error.discreet(Caller::Token(&caller)))?;
+    let plan = plan::plan(&app, &parsed, may_see).await?;
     let tag = plan.tag.clone();
     let plan = PolicyPlan::of(plan, SHOWN, may_see);
     Ok(with_tag(Json(plan).into_response(), &tag, "json"))

@@ -15,7 +15,7 @@ use super::service;
 use crate::{
     app::App,
     error::ApiError,
-    roles::{constraints, holder_store, requests, separation},
+    roles::{holder_store, requests, separation},
     store::Conn,
 };
 
@@ -50,13 +50,18 @@ pub(crate) struct Affected {
 }
 
 /// What `parsed` would change now. Nothing is written.
-pub(crate) async fn plan(app: &App, parsed: &Parsed) -> Result<Plan, ApiError> {
+///
+/// Whether somebody would break a constraint, or go round a second person, is told only to who `may_see` who has which role.
+pub(crate) async fn plan(app: &App, parsed: &Parsed, may_see: bool) -> Result<Plan, ApiError> {
     let mut conn = app.store().read().await?;
     let (policy, current) = service::read(app, &mut conn).await?;
     let difference = compare(&policy, &current, parsed)?;
     demand_rules(app, &difference.changes)?;
-    demand_duties_apart(app, &mut conn, app.now(), &policy, &difference).await?;
-    demand_approval(&mut conn, &policy, &difference, app.now()).await?;
+    if may_see {
+        demand_approval(&mut conn, &policy, &difference, app.now()).await?;
+        let policies = (&*policy, &difference.policy);
+        separation::demand_apart(app, &mut conn, app.now(), policies).await?;
+    }
     let changes = difference.changes;
     let affected = affected_roles(&policy, &difference.policy, &changes);
     let holders = holder_store::holders_of(&mut conn, &affected).await?;
@@ -148,34 +153,6 @@ pub(super) fn demand_rules(app: &App, changes: &[Change]) -> Result<(), ApiError
         }
     }
     Ok(())
-}
-
-/// Refuses the document if somebody breaks a constraint by it: one that is new or another one, or any by what
-/// roles inherit from now on.
-pub(super) async fn demand_duties_apart(
-    app: &App,
-    conn: &mut Conn,
-    now: Timestamp,
-    before: &Policy,
-    difference: &Difference,
-) -> Result<(), ApiError> {
-    let (after, mut seniors) = (&difference.policy, BTreeSet::new());
-    for edit in &difference.changes {
-        match edit {
-            Change::ConstraintCreated { constraint, .. }
-            | Change::ConstraintReplaced { constraint, .. } => {
-                constraints::demand_kept(app, conn, now, (before, after), constraint).await?;
-            }
-            Change::JuniorAdded { role, .. } => {
-                seniors.insert(role.clone());
-            }
-            _ => {}
-        }
-    }
-    if seniors.is_empty() {
-        return Ok(());
-    }
-    separation::keep_all_apart(conn, now, after, &seniors).await
 }
 
 /// Nobody comes to hold what needs a second person by what roles inherit from now on.

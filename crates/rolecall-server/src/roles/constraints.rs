@@ -1,8 +1,8 @@
 //! The rules for constraints: separation of duties (ANSI INCITS 359, SSD and DSD).
 
 use rolecall_core::{
-    Constraint, ConstraintError, ConstraintKind, ConstraintName, Policy, PolicyBuilder,
-    PolicyError, RoleName, Timestamp,
+    Constraint, ConstraintError, ConstraintName, MAX_CONSTRAINTS, Policy, PolicyBuilder,
+    PolicyError, RoleName,
 };
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
     accounts::authority::{Caller, Rights},
     app::App,
     error::{ApiError, FieldError},
-    store::{Change, Conn},
+    store::Change,
 };
 
 const WRITE: &str = "rolecall.roles:write";
@@ -72,6 +72,10 @@ pub(crate) async fn create(
         let rights = Rights::demand(app, change, caller, WRITE).await?;
         if rights.policy.1.constraint(name.as_str()).is_some() {
             return Err(ApiError::already_there("constraint", name));
+        }
+        if rights.policy.1.constraints().count() >= MAX_CONSTRAINTS {
+            let detail = format!("there are {MAX_CONSTRAINTS} constraints already");
+            return Err(ApiError::rule(RULE, detail, Vec::new()));
         }
         put(app, change, &rights, name, constraint).await?;
         change.tell(told("constraint.created", name, constraint));
@@ -153,28 +157,11 @@ async fn put(
         other => ApiError::internal(other),
     })?;
     let now = change.now();
-    demand_kept(app, change.conn(), now, (before, &after), name).await?;
-    separation::end_tokens(change, constraint);
+    separation::demand_apart(app, change.conn(), now, (before, &after)).await?;
+    separation::end_tokens(change, before, &after);
     constraint_store::put(change, name, constraint).await?;
     change.policy_changed();
     Ok(())
-}
-
-/// Refuses a change after which somebody breaks the constraint `name` of the policy that is to be.
-pub(crate) async fn demand_kept(
-    app: &App,
-    conn: &mut Conn,
-    now: Timestamp,
-    (before, after): (&Policy, &Policy),
-    name: &ConstraintName,
-) -> Result<(), ApiError> {
-    match after.constraint(name.as_str()) {
-        None => Ok(()),
-        Some(one) if one.kind == ConstraintKind::Static => {
-            separation::keep_all_apart(conn, now, after, &one.roles).await
-        }
-        Some(_) => separation::demand_sessions_apart(app, conn, now, (before, after), name).await,
-    }
 }
 
 /// Deletes a constraint (`DeleteSsdSet`, `DeleteDsdSet`).

@@ -203,9 +203,9 @@ async fn demand_requester(
     let Some(user_id) = id else {
         return Ok(());
     };
-    let (asked, requester) = (&request.asked, Caller::As { user_id });
+    let asked = &request.asked;
     let tenant = asked.tenant.as_ref();
-    let checked = match Rights::demand_in(app, change, requester, tenant, WRITE).await {
+    let checked = match Rights::demand_of(app, change, user_id, tenant, WRITE).await {
         Ok(rights) => rights.cover_in(tenant, [&asked.role]),
         Err(refused) => Err(refused),
     };

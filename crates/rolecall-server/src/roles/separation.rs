@@ -1,6 +1,6 @@
 //! Separation of duties: what is refused because somebody would have, or has active, what a constraint keeps apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
     Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, PolicyBuilder,
@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{
     assignment_store,
     holder_store::{self, Holder},
+    store::read_consistently,
 };
 use crate::{
     accounts::store as accounts,
@@ -47,6 +48,8 @@ impl Separation {
     pub(crate) fn without_names(mut self) -> Self {
         self.subjects.clear();
         self.more = false;
+        // it begins with a role that somebody has
+        self.breach.path.clear();
         self
     }
 }
@@ -109,6 +112,10 @@ impl Breaches {
         });
     }
 
+    fn is_full(&self) -> bool {
+        self.0.as_ref().is_some_and(|found| found.more)
+    }
+
     fn refuse(self) -> Result<(), ApiError> {
         match self.0 {
             Some(found) => Err(ApiError::Separation(Box::new(found))),
@@ -150,85 +157,238 @@ async fn name_of(change: &mut Change<'_>, subject: &str) -> Result<String, Store
     Ok(client.map(|client| client.name).unwrap_or_default())
 }
 
-/// Refuses the change if anybody who has one of `roles`, or a role that inherits one, breaks a static constraint
-/// of `policy`, the one that is to be.
-pub(crate) async fn keep_all_apart(
+/// Where two policies differ in what is kept apart.
+struct Difference<'p> {
+    before: &'p Policy,
+    after: &'p Policy,
+    /// Constraints that are new, or forbid what they did not.
+    stricter: Vec<(&'p ConstraintName, &'p Constraint)>,
+    /// Who inherits whom for the first time.
+    edges: Vec<(&'p RoleName, &'p RoleName)>,
+}
+
+impl<'p> Difference<'p> {
+    fn between(before: &'p Policy, after: &'p Policy) -> Self {
+        let stricter = after.constraints().filter(|(name, constraint)| {
+            let known = before.constraint(name.as_str());
+            known.is_none_or(|known| !constraint.is_no_stricter_than(known))
+        });
+        let edges = after.roles().flat_map(|(senior, rules)| {
+            let known = before.role(senior.as_str());
+            let is_new = move |junior: &&RoleName| {
+                known.is_none_or(|known| !known.juniors.contains(*junior))
+            };
+            let juniors = rules.juniors.iter().filter(is_new);
+            juniors.map(move |junior| (senior, junior))
+        });
+        Self {
+            before,
+            after,
+            stricter: stricter.collect(),
+            edges: edges.collect(),
+        }
+    }
+
+    fn stricter(
+        &self,
+        kind: ConstraintKind,
+    ) -> impl Iterator<Item = (&'p ConstraintName, &'p Constraint)> {
+        let stricter = self.stricter.iter().copied();
+        stricter.filter(move |(_, constraint)| constraint.kind == kind)
+    }
+
+    /// The seniors of new edges that lead to a role which a constraint of this kind is about.
+    fn seniors_of(&self, kind: ConstraintKind) -> BTreeSet<RoleName> {
+        let constraints = self.after.constraints().filter(|(_, one)| one.kind == kind);
+        let members: BTreeSet<&RoleName> = constraints.flat_map(|(_, one)| &one.roles).collect();
+        if members.is_empty() {
+            return BTreeSet::new();
+        }
+        let leads = |(_, junior): &&(&RoleName, &RoleName)| {
+            let reached = self.after.closure([*junior]);
+            reached.iter().any(|role| members.contains(role))
+        };
+        let edges = self.edges.iter().filter(leads);
+        edges.map(|(senior, _)| (*senior).clone()).collect()
+    }
+}
+
+/// Refuses a change of the policy by which somebody comes to break a constraint: one that is new or stricter, or any
+/// by what roles inherit from now on.
+///
+/// For a static one that is who has the roles; for a dynamic one, who has a live session with them active.
+pub(crate) async fn demand_apart(
+    app: &App,
     conn: &mut Conn,
     now: Timestamp,
-    policy: &Policy,
-    roles: &BTreeSet<RoleName>,
+    (before, after): (&Policy, &Policy),
 ) -> Result<(), ApiError> {
-    if !has(policy, ConstraintKind::Static) {
+    let difference = Difference::between(before, after);
+    demand_registration(app, &difference, now)?;
+    demand_held_apart(conn, now, &difference).await?;
+    demand_active_apart(app, conn, now, &difference).await
+}
+
+/// What the policy in force keeps apart of what registration gives.
+pub(crate) async fn among_those_who_register(app: &App) -> Result<Option<Breach>, ApiError> {
+    let mut conn = app.store().read().await?;
+    let policy = read_consistently(app.policy(), &mut conn).await?;
+    Ok(breach_of_registration(app, &policy.1, app.now()))
+}
+
+fn breach_of_registration(app: &App, policy: &Policy, now: Timestamp) -> Option<Breach> {
+    let given = app.settings().registration_roles.iter();
+    let given: Vec<RoleAssignment> = given.map(RoleAssignment::lasting).collect();
+    policy.static_breach(&given, now)
+}
+
+/// Whoever registers must be able to get what registration gives.
+fn demand_registration(
+    app: &App,
+    difference: &Difference<'_>,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    match breach_of_registration(app, difference.after, now) {
+        Some(breach) if breach_of_registration(app, difference.before, now).is_none() => {
+            let detail = format!("{breach}, and `registration.roles` gives them to everybody");
+            Err(ApiError::Rule {
+                rule: super::constraints::RULE,
+                detail,
+                roles: breach.roles,
+                path: breach.path,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// So many are looked at before others have their turn.
+const AT_A_TIME: usize = 200;
+
+/// People with the same assignments are looked at once.
+type Same = Vec<(
+    RoleName,
+    Option<TenantName>,
+    Option<Timestamp>,
+    Option<Timestamp>,
+)>;
+
+fn same(assignments: &[RoleAssignment]) -> Same {
+    let mut all: Same = assignments
+        .iter()
+        .map(|one| {
+            let (role, tenant) = (one.role.clone(), one.tenant.clone());
+            (role, tenant, one.valid_from, one.expires_at)
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// Those of `holders` who break a static constraint of `policy`.
+async fn breaking<'h>(
+    policy: &Policy,
+    holders: &'h [Holder],
+    now: Timestamp,
+) -> Vec<(&'h Holder, Breach)> {
+    let mut known: BTreeMap<Same, Option<Breach>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (at, holder) in holders.iter().enumerate() {
+        if at % AT_A_TIME == 0 {
+            tokio::task::yield_now().await;
+        }
+        let breach = known
+            .entry(same(&holder.assignments))
+            .or_insert_with(|| policy.static_breach(&holder.assignments, now));
+        found.extend(breach.clone().map(|breach| (holder, breach)));
+    }
+    found
+}
+
+async fn demand_held_apart(
+    conn: &mut Conn,
+    now: Timestamp,
+    difference: &Difference<'_>,
+) -> Result<(), ApiError> {
+    let mut concerned = difference.seniors_of(ConstraintKind::Static);
+    let stricter = difference.stricter(ConstraintKind::Static);
+    concerned.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
+    let holders = holders(conn, difference.after, &concerned).await?;
+    let mut breaches = Breaches::default();
+    for (holder, breach) in breaking(difference.after, &holders, now).await {
+        breaches.add(breach, &holder.id, &holder.name);
+    }
+    breaches.refuse()
+}
+
+async fn demand_active_apart(
+    app: &App,
+    conn: &mut Conn,
+    now: Timestamp,
+    difference: &Difference<'_>,
+) -> Result<(), ApiError> {
+    let stricter: Vec<_> = difference.stricter(ConstraintKind::Dynamic).collect();
+    if stricter.is_empty() {
         return Ok(());
     }
+    let concerned = stricter.iter().flat_map(|(_, one)| one.roles.clone());
+    let holders = holders(conn, difference.after, &concerned.collect()).await?;
+    // whoever does not have the roles cannot have them active
+    let has = only(difference.after, &stricter, ConstraintKind::Static)?;
+    let asked = only(difference.after, &stricter, ConstraintKind::Dynamic)?;
     let mut breaches = Breaches::default();
-    for holder in holders(conn, policy, roles).await? {
-        if let Some(breach) = policy.static_breach(&holder.assignments, now) {
+    for (holder, _) in breaking(&has, &holders, now).await {
+        if breaches.is_full() {
+            break;
+        }
+        let sessions = activation::active_roles(app, conn, now, difference.before, &holder.id);
+        let mut sessions = sessions.await?.into_iter();
+        let found = sessions.find_map(|active| {
+            let breach = asked.dynamic_breach(&active.roles)?;
+            let tenant = active.tenant;
+            Some(Breach { tenant, ..breach })
+        });
+        if let Some(breach) = found {
             breaches.add(breach, &holder.id, &holder.name);
         }
     }
     breaches.refuse()
 }
 
-/// Refuses the change if a live session has too many roles of the dynamic constraint `name` active, which
-/// `policy` has for the first time.
-pub(crate) async fn demand_sessions_apart(
-    app: &App,
-    conn: &mut Conn,
-    now: Timestamp,
-    (before, policy): (&Policy, &Policy),
-    name: &ConstraintName,
-) -> Result<(), ApiError> {
-    let Some(constraint) = policy.constraint(name.as_str()) else {
-        return Ok(());
-    };
-    let mut breaches = Breaches::default();
-    // whoever does not have the roles cannot have them active
-    let probe = as_static(policy, name, constraint)?;
-    for holder in holders(conn, policy, &constraint.roles).await? {
-        if probe.static_breach(&holder.assignments, now).is_none() {
-            continue;
-        }
-        for active in activation::active_roles(app, conn, now, before, &holder.id).await? {
-            if let Some(breach) = policy.dynamic_breach(&active.roles) {
-                let tenant = active.tenant;
-                breaches.add(Breach { tenant, ..breach }, &holder.id, &holder.name);
-                break;
-            }
-        }
-    }
-    breaches.refuse()
-}
-
-/// Ends the tokens that carry a role of a dynamic constraint that is new or another one: among them may be one
-/// whose log-in was under way and was not seen, or a client's, which has no session. Each is made anew at the next
-/// refresh, and the constraint is asked then.
-pub(crate) fn end_tokens(change: &mut Change<'_>, constraint: &Constraint) {
-    if constraint.kind == ConstraintKind::Dynamic {
-        for role in &constraint.roles {
-            change.raise_floor(FloorKind::Role, role.as_str());
-        }
+/// Ends the tokens that a dynamic constraint concerns which is new or stricter: among them may be one whose log-in
+/// was under way and was not seen, or a client's, which has no session. And those that carry a role which leads to
+/// such roles from now on: a guard may read what they permit from the roles. What is asked for anew is asked again.
+pub(crate) fn end_tokens(change: &mut Change<'_>, before: &Policy, after: &Policy) {
+    let difference = Difference::between(before, after);
+    let mut concerned = difference.seniors_of(ConstraintKind::Dynamic);
+    let stricter = difference.stricter(ConstraintKind::Dynamic);
+    concerned.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
+    for role in &concerned {
+        change.raise_floor(FloorKind::Role, role.as_str());
     }
 }
 
-/// The policy with `constraint` alone, and that one static.
-fn as_static(
+/// The policy with these constraints alone, as if they were of this kind.
+fn only(
     policy: &Policy,
-    name: &ConstraintName,
-    constraint: &Constraint,
+    constraints: &[(&ConstraintName, &Constraint)],
+    kind: ConstraintKind,
 ) -> Result<Policy, ApiError> {
     let mut rules = PolicyBuilder::from(policy);
     for (other, _) in policy.constraints() {
         rules.remove_constraint(other);
     }
-    let constraint = Constraint {
-        kind: ConstraintKind::Static,
-        ..constraint.clone()
-    };
-    rules.constraint(name.clone(), constraint);
+    for (name, constraint) in constraints {
+        let constraint = Constraint {
+            kind,
+            ..(*constraint).clone()
+        };
+        rules.constraint((*name).clone(), constraint);
+    }
     rules.build().map_err(ApiError::internal)
 }
 
+/// Whoever has one of `roles`, or a role that inherits one.
 async fn holders(
     conn: &mut Conn,
     policy: &Policy,

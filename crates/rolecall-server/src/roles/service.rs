@@ -248,10 +248,11 @@ pub(crate) async fn inherit(
             let mut rules = PolicyBuilder::from(&*rights.policy.1);
             rules.inherit(senior.clone(), junior.clone());
             let after = rules.build().map_err(ApiError::internal)?;
-            let (now, seniors) = (change.now(), [senior.clone()].into());
+            let now = change.now();
             let (policies, edge) = ((&*rights.policy.1, &after), [(senior, junior)]);
             requests::demand_no_way_round(change.conn(), policies, edge, now).await?;
-            separation::keep_all_apart(change.conn(), now, &after, &seniors).await?;
+            separation::demand_apart(app, change.conn(), now, policies).await?;
+            separation::end_tokens(change, policies.0, policies.1);
             change.tell(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }

@@ -30,6 +30,9 @@ on_both![
     roles_that_are_all_one_can_have_active_do_not_narrow,
     a_dynamic_constraint_that_a_session_breaks_is_refused_and_names_whose,
     no_token_from_before_a_dynamic_constraint_goes_on_with_both,
+    a_constraint_is_loosened_whatever_is_active,
+    nothing_is_kept_apart_that_registration_gives_together,
+    a_role_that_comes_to_lead_to_a_dynamic_constraint_ends_its_tokens,
     a_refusal_names_people_only_to_who_may_see_them,
     the_command_line_keeps_duties_apart,
     the_command_line_changes_a_constraint,
@@ -737,7 +740,7 @@ async fn a_refusal_names_people_only_to_who_may_see_them(app: TestApp) {
         2,
         "{refused:?}"
     );
-    // nor by a plan
+    // nor does a plan ask who they are
     let planner = app.login_for("kim", "rolecall.policy:read").await;
     let document = "[roles.admin]\n[roles.payer]\n[roles.approver]\n[roles.keeper]\n[constraints.c]\n\
         kind = \"static\"\nroles = [\"payer\", \"approver\"]\nat_most = 1\n";
@@ -748,8 +751,77 @@ async fn a_refusal_names_people_only_to_who_may_see_them(app: TestApp) {
         .raw("application/toml", document.to_owned())
         .send()
         .await;
+    assert_eq!(planned.is(200).json["subjects"], Value::Null);
+}
+
+async fn a_constraint_is_loosened_whatever_is_active(app: TestApp) {
+    let admin = app.admin().await;
+    payments(&app, "dynamic").await;
+    let one = format!("{PATH}/payments");
+    app.put(format_args!("{one}/roles/clerk"), admin)
+        .await
+        .done();
+    let alice = app.user("alice", &["payer"]).await;
+    let carol = app.log_in("alice").await;
+    app.assign(&alice, "approver").await;
+    app.assign(&alice, "clerk").await;
+    app.refresh(&carol.refresh)
+        .await
+        .oauth(400, "invalid_scope");
+    // she has never had more than one of them active
+    app.patch(&one, admin, json!({ "at_most": 2 }))
+        .await
+        .is(200);
+    app.get("/api/me", &carol.access).await.is(200);
+    app.patch(&one, admin, json!({ "at_most": 1 }))
+        .await
+        .is(200);
+    app.delete(format_args!("{one}/roles/clerk"), admin)
+        .await
+        .done();
+    // nor is another constraint in the way of one that she does not break
+    app.role("other", &[]).await;
+    let made = constrain(&app, "zzz", "dynamic", &["clerk", "other"], 1).await;
+    made.is(201);
+}
+
+async fn nothing_is_kept_apart_that_registration_gives_together(app: TestApp) {
+    let admin = app.admin().await;
+    app.role("member", &[]).await;
+    app.role("buyer", &[]).await;
+    app.inherit("user", "buyer").await;
+    let revision = app.db.revision().await;
+    let refused = constrain(&app, "everybody", "static", &["user", "buyer"], 1).await;
     refused.breaks("separation_of_duties");
-    assert_eq!(refused.json["subjects"], json!([]));
+    let told = refused.text("detail");
+    assert!(told.contains("`registration.roles`"), "{told}");
+    assert_eq!(app.db.revision().await, revision);
+    constrain(&app, "members", "static", &["user", "member"], 1)
+        .await
+        .is(201);
+    app.put("/api/roles/buyer/juniors/member", admin)
+        .await
+        .breaks("separation_of_duties");
+    let body = json!({ "username": "alice", "password": PASSWORD });
+    app.post("/register", "", body).await.is(201);
+}
+
+async fn a_role_that_comes_to_lead_to_a_dynamic_constraint_ends_its_tokens(app: TestApp) {
+    payments(&app, "dynamic").await;
+    app.role("senior", &[]).await;
+    app.role("aside", &[]).await;
+    app.user("alice", &["payer", "senior"]).await;
+    let (pair, admin) = (app.log_in("alice").await, app.admin().await);
+    app.put("/api/roles/senior/juniors/clerk", admin)
+        .await
+        .done();
+    app.get("/api/me", &pair.access).await.is(200);
+    // a guard may read what a token permits from its roles
+    app.put("/api/roles/senior/juniors/approver", admin)
+        .await
+        .done();
+    app.get("/api/me", &pair.access).await.ended();
+    choose(&app.refresh(&pair.refresh).await);
 }
 
 /// What a command printed that must succeed.
@@ -853,6 +925,20 @@ async fn nobody_acts_with_all_roles_of_somebody_who_has_to_choose(app: TestApp) 
     .await;
     run(&app, &["assign", "alice", "clerk"]).await;
     let refused = rolecall(&app, &["--as", "alice", "role", "list"]).await;
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && told.contains("constraint `rights`"),
+        "{told}"
+    );
+    // nor by what they have in the tenant that is acted in
+    app.role("giver", &["rolecall.assignments:write"]).await;
+    let bob = app.user("bob", &["payer", "giver"]).await;
+    assign(&app, &bob, "clerk", "?tenant=acme", json!({}))
+        .await
+        .done();
+    run(&app, &["--as", "bob", "assign", "alice", "user"]).await;
+    let give = ["--as", "bob", "assign", "alice", "user", "--tenant", "acme"];
+    let refused = rolecall(&app, &give).await;
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
         !refused.status.success() && told.contains("constraint `rights`"),

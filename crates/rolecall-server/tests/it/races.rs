@@ -18,6 +18,7 @@ races![
     an_assignment_is_never_left_behind_by_its_role,
     x050_the_last_two_administrators_never_take_each_other_away,
     x048_two_edits_from_both_sides_never_make_a_cycle,
+    x051_two_assignments_at_once_never_join_what_is_kept_apart,
     o049_a_refresh_racing_its_revocation_never_leaves_a_live_token,
 ];
 
@@ -272,6 +273,34 @@ async fn x050_the_last_two_administrators_never_take_each_other_away(mut race: R
         } else {
             race.put(role(&ids[1 - left]), &token).await.done();
         }
+    }
+    numbers_are_whole(&race).await;
+    race.was_a_race();
+}
+
+async fn x051_two_assignments_at_once_never_join_what_is_kept_apart(mut race: Race) {
+    race.role("payer", &[]).await;
+    race.role("approver", &[]).await;
+    let admin = race.admin().await.to_owned();
+    let body = json!({ "name": "payments", "kind": "static", "roles": ["payer", "approver"], "at_most": 1 });
+    race.post("/api/constraints", &admin, body).await.is(201);
+    let alice = race.user("alice", &[]).await;
+    let path = |role: &str| format!("/api/users/{alice}/roles/{role}");
+    let held = format!("SELECT COUNT(*) FROM role_assignments WHERE subject_id = '{alice}'");
+    for round in 0..ROUNDS {
+        let (here, there) = race.nodes(round);
+        let give = |node: &Node, role: &str| node.request(Method::PUT, path(role)).token(&admin);
+        let (one, two) = (give(here, "payer"), give(there, "approver"));
+        let (one, two) = race.run(one, two).await;
+        assert_eq!(race.db.number(&held).await, 1, "round {round}");
+        let (first, won, lost) = if one.status == 204 {
+            (First::One, "payer", two)
+        } else {
+            (First::Two, "approver", one)
+        };
+        lost.breaks("separation_of_duties");
+        race.won_by(first);
+        race.delete(path(won), &admin).await.done();
     }
     numbers_are_whole(&race).await;
     race.was_a_race();

@@ -181,7 +181,13 @@ impl fmt::Display for Act {
 
 impl fmt::Display for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{}", self.user, self.role, Maybe("in", &self.tenant))
+        write!(
+            f,
+            "{} {}{}",
+            self.user,
+            self.role,
+            Maybe("in", &self.tenant)
+        )
     }
 }
 

@@ -37,7 +37,9 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, core: &T, model: &T) -> Resu
     if core == model {
         Ok(())
     } else {
-        Err(format!("{what}:\nthe core says {core:?}\nthe model {model:?}"))
+        Err(format!(
+            "{what}:\nthe core says {core:?}\nthe model {model:?}"
+        ))
     }
 }
 
@@ -197,7 +199,11 @@ impl Core {
                 let lost = lost.map(|lost| (cause(lost.cause).to_owned(), way(&lost.by)));
                 let lack = Lack {
                     exists: shortfall.is_known,
-                    would_give: shortfall.smallest_roles.iter().map(ToString::to_string).collect(),
+                    would_give: shortfall
+                        .smallest_roles
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect(),
                     lost: lost.take(10).collect(),
                 };
                 model.check_lack(question, &lack)
@@ -262,8 +268,11 @@ impl Core {
         global.retain(|role| token.roles.contains(role.as_str()));
         local.retain(|role| role.is_reserved() || token.roles.contains(role.as_str()));
         let any: Permission = parse(ANY)?;
-        let whole = Authority::of(&self.policy, &global, &any)
-            .and(Authority::in_tenant(&self.policy, &local, &any));
+        let whole = Authority::of(&self.policy, &global, &any).and(Authority::in_tenant(
+            &self.policy,
+            &local,
+            &any,
+        ));
         let scope = token.permissions.iter().map(|one| parse(one));
         let scope = scope.collect::<Result<BTreeSet<_>, _>>()?;
         Ok(whole.cut_to(&self.policy, &parsed(&token.roles)?, &scope, &any))

@@ -227,7 +227,10 @@ impl Making {
         let (user, tenant) = (self.user(), self.tenant());
         let held = self.model.id_of(&user).map(|id| {
             let counted = self.model.counted_now(id, tenant.as_deref());
-            let roles = counted.roles().into_iter().map(|role| format!("role:{role}"));
+            let roles = counted
+                .roles()
+                .into_iter()
+                .map(|role| format!("role:{role}"));
             let values = roles.chain(self.model.permissions_of(&counted));
             values.collect::<Vec<Name>>()
         });

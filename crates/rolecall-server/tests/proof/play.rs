@@ -112,7 +112,10 @@ async fn step_on<C: Compared>(
 ) -> Result<(), String> {
     if let Command::By { token, .. } = command
         && token == ROOT
-        && !model.tokens.get(ROOT).is_some_and(|token| model.stands(token))
+        && !model
+            .tokens
+            .get(ROOT)
+            .is_some_and(|token| model.stands(token))
     {
         let log_in = Command::LogIn {
             token: ROOT.to_owned(),
@@ -153,7 +156,9 @@ fn keeps_its_promise(model: &Model) -> Result<(), String> {
         if model.stands(token) {
             let lost = model.lost_of(token);
             if !lost.is_empty() {
-                return Err(format!("no floor ends {name}, which still carries {lost:?}"));
+                return Err(format!(
+                    "no floor ends {name}, which still carries {lost:?}"
+                ));
             }
         }
     }
@@ -169,5 +174,8 @@ pub(crate) fn report(name: &str, script: &[Command], failure: &Failure) -> Strin
     } = failure;
     let what: Vec<Name> = what.lines().map(|line| format!("#   {line}\n")).collect();
     let script = write(script);
-    format!("# {name}, line {step}: {command}\n{}{script}", what.concat())
+    format!(
+        "# {name}, line {step}: {command}\n{}{script}",
+        what.concat()
+    )
 }

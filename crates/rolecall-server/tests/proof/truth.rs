@@ -54,7 +54,9 @@ impl Model {
                 && self.gives(&key.role, question.need)
                 && self.cause(question, key, *times).is_none()
         });
-        demand(better.count() == 0, || format!("another lasts longer: {way:?}"))
+        demand(better.count() == 0, || {
+            format!("another lasts longer: {way:?}")
+        })
     }
 
     fn check_steps(&self, question: Question<'_>, way: &Way) -> Truth {
@@ -90,7 +92,9 @@ impl Model {
             [senior, junior] => self.juniors.contains(&(senior.clone(), junior.clone())),
             _ => false,
         });
-        demand(begins && steps, || format!("{path:?} is no way from {from}"))
+        demand(begins && steps, || {
+            format!("{path:?} is no way from {from}")
+        })
     }
 
     fn cause_against(&self, question: Question<'_>, way: &Way) -> Option<&'static str> {

@@ -341,7 +341,12 @@ impl Model {
         Ok(self.change(against, 204, |model| model.juniors.insert(edge)))
     }
 
-    fn disinherit(&mut self, token: &Token, senior: &Name, junior: &Name) -> Result<Answer, Answer> {
+    fn disinherit(
+        &mut self,
+        token: &Token,
+        senior: &Name,
+        junior: &Name,
+    ) -> Result<Answer, Answer> {
         let authority = self.demand(token, ROLES, None)?;
         let against = self.editing(&authority, senior)?;
         let edge = (senior.clone(), junior.clone());
@@ -353,12 +358,7 @@ impl Model {
     }
 
     /// What stands against giving a role to a user.
-    fn against_giving(
-        &self,
-        authority: &Authority,
-        role: &Name,
-        tenant: Option<&Name>,
-    ) -> Against {
+    fn against_giving(&self, authority: &Authority, role: &Name, tenant: Option<&Name>) -> Against {
         let mut against = self.against(authority, [role], tenant.is_some());
         if !self.roles.contains(role) {
             against.insert(Refusal::status(404));

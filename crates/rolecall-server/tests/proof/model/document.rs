@@ -49,8 +49,15 @@ impl Model {
         wanted.permissions.retain(|one| is_own(one));
         wanted.grants.retain(|(role, _)| is_own(role));
         wanted.juniors.retain(|(senior, _)| is_own(senior));
-        wanted.permissions.extend(document.permissions.iter().cloned());
-        let mut stay: Names = self.roles.iter().filter(|role| is_own(role)).cloned().collect();
+        wanted
+            .permissions
+            .extend(document.permissions.iter().cloned());
+        let mut stay: Names = self
+            .roles
+            .iter()
+            .filter(|role| is_own(role))
+            .cloned()
+            .collect();
         stay.insert(USER.to_owned());
         for entry in &document.roles {
             let own = |what: &Name| (entry.role.clone(), what.clone());
@@ -71,7 +78,8 @@ impl Model {
 
     fn is_policy(&self, document: &Document) -> bool {
         let mut made = document.roles.iter().map(|entry| &entry.role);
-        let own = made.any(|role| is_own(role)) || document.permissions.iter().any(|one| is_own(one));
+        let own =
+            made.any(|role| is_own(role)) || document.permissions.iter().any(|one| is_own(one));
         let known = self.grants.iter().all(|(_, pattern)| self.has_any(pattern));
         let round = self
             .juniors

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     ANY, Model, Names, Refusal, Token, USER,
-    held::{covers, counts_locally, is_own, object_of},
+    held::{counts_locally, covers, is_own, object_of},
 };
 use crate::command::Name;
 
@@ -42,7 +42,10 @@ impl Model {
             self.below(roles.iter().filter(active))
         };
         // no token for a tenant carries the name of one of rolecall's own roles that is held there
-        let (global, local) = (carried(&counted.global, false), carried(&counted.local, true));
+        let (global, local) = (
+            carried(&counted.global, false),
+            carried(&counted.local, true),
+        );
         let mut patterns = self.patterns_of(&global);
         let there = self.patterns_of(&local).into_iter();
         patterns.extend(there.filter(|pattern| counts_locally(pattern)));
@@ -140,7 +143,9 @@ impl Model {
             patterns,
         };
         authority.holds("rolecall.assignments:write")
-            && self.lacking(&authority, [role], tenant.is_some()).is_empty()
+            && self
+                .lacking(&authority, [role], tenant.is_some())
+                .is_empty()
     }
 
     /// Whether no permission of an object is left but this one.

@@ -96,7 +96,10 @@ impl Model {
             model.grants.insert(all);
         }
         for permission in builtin::RESOURCE_SERVER_PERMISSIONS {
-            let held = (builtin::RESOURCE_SERVER.to_owned(), (*permission).to_owned());
+            let held = (
+                builtin::RESOURCE_SERVER.to_owned(),
+                (*permission).to_owned(),
+            );
             model.grants.insert(held);
         }
         for (role, _) in builtin::ROLES {
@@ -129,7 +132,10 @@ impl Model {
 
     /// The assignments of a user, those that do not count too.
     pub(crate) fn assignments_of(&self, user: usize) -> impl Iterator<Item = (&Key, Times)> {
-        let all = self.assigned.iter().filter(move |(key, _)| key.user == user);
+        let all = self
+            .assigned
+            .iter()
+            .filter(move |(key, _)| key.user == user);
         all.map(|(key, times)| (key, *times))
     }
 

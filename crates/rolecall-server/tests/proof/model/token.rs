@@ -165,7 +165,10 @@ impl Model {
 
     /// One token is refused from now on.
     pub(crate) fn revoke_token(&mut self, name: &Name) -> Answer {
-        let stands = self.tokens.get(name).is_some_and(|token| self.stands(token));
+        let stands = self
+            .tokens
+            .get(name)
+            .is_some_and(|token| self.stands(token));
         if stands {
             self.revision += 1;
             self.lose(Of::Token(name.clone()));
@@ -198,7 +201,9 @@ impl Model {
     /// What a token may rest on: assignments that count now, and for a while yet.
     fn lasting(&self, user: usize, tenant: Option<&Name>) -> Counted {
         let now = self.now;
-        self.counted(user, tenant.map(Name::as_str), move |times| lasts(times, now))
+        self.counted(user, tenant.map(Name::as_str), move |times| {
+            lasts(times, now)
+        })
     }
 
     /// All that can be asked for.
@@ -260,7 +265,9 @@ impl Model {
                     lasts(times, self.now) && times.counts(at)
                 });
                 let whole = then.roles().is_superset(&counted.roles())
-                    && self.permissions_of(&then).is_superset(&self.permissions_of(&counted));
+                    && self
+                        .permissions_of(&then)
+                        .is_superset(&self.permissions_of(&counted));
                 !whole || (in_tenant && then.local.is_empty())
             };
             ends.into_iter().filter(|at| missing(*at)).min()

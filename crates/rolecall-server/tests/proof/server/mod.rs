@@ -134,7 +134,9 @@ impl Server {
         let page = self.app().get("/api/users?limit=200", &keeper).await;
         let others = page.items("id").into_iter().zip(page.items("username"));
         for (id, _) in others.filter(|(_, name)| name != "admin") {
-            let gone = self.app().request(Method::DELETE, format!("/api/users/{id}"));
+            let gone = self
+                .app()
+                .request(Method::DELETE, format!("/api/users/{id}"));
             self.set_up(gone).await?;
         }
         let empty = self.app().request(Method::PUT, "/api/policy");
@@ -165,12 +167,19 @@ impl Server {
     fn address(&mut self) -> String {
         self.log_ins += 1;
         let number = self.log_ins;
-        format!("10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255)
+        format!(
+            "10.{}.{}.{}",
+            number >> 16 & 255,
+            number >> 8 & 255,
+            number & 255
+        )
     }
 
     fn at(&self, seconds: i64) -> String {
         let micros = self.began.micros() + seconds * 1_000_000;
-        jiff::Timestamp::from_microsecond(micros).unwrap().to_string()
+        jiff::Timestamp::from_microsecond(micros)
+            .unwrap()
+            .to_string()
     }
 
     fn seconds(&self, time: &Value) -> Option<i64> {
@@ -184,13 +193,25 @@ impl Server {
         let claims = claims(&access);
         same("roles", &names(&claims["roles"]), &token.roles)?;
         same("scope", &words(&claims["scope"]), &token.permissions)?;
-        same("tenant", &claims["tenant"].as_str(), &token.tenant.as_deref())?;
-        same("tenant", &answer.json["tenant"].as_str(), &token.tenant.as_deref())?;
+        same(
+            "tenant",
+            &claims["tenant"].as_str(),
+            &token.tenant.as_deref(),
+        )?;
+        same(
+            "tenant",
+            &answer.json["tenant"].as_str(),
+            &token.tenant.as_deref(),
+        )?;
         let narrowed = claims["narrowed"].as_bool().unwrap_or_default();
         same("narrowed", &narrowed, &token.narrowed)?;
         let ends = claims["exp"].as_i64().map(|exp| exp - self.began.seconds());
         same("exp", &ends, &Some(token.ends))?;
-        same("sub", &claims["sub"].as_str(), &self.ids.get(&token.user).map(String::as_str))?;
+        same(
+            "sub",
+            &claims["sub"].as_str(),
+            &self.ids.get(&token.user).map(String::as_str),
+        )?;
         self.tokens.insert(token.name.clone(), access);
         let refresh = answer.text("refresh_token");
         self.refresh_tokens.insert(token.session.clone(), refresh);
@@ -264,7 +285,11 @@ impl Server {
             members.map(|(name, _)| name.clone()).collect()
         };
         let others = |all: &Names| all.iter().filter(|one| !is_own(one)).cloned().collect();
-        same("permissions", &keys(&policy["permissions"]), &others(&model.permissions))?;
+        same(
+            "permissions",
+            &keys(&policy["permissions"]),
+            &others(&model.permissions),
+        )?;
         same("roles", &keys(&policy["roles"]), &others(&model.roles))?;
         for role in others(&model.roles) {
             let entry = &policy["roles"][&role];
