@@ -73,7 +73,31 @@ pub(crate) enum Act {
         until: Option<i64>,
     },
     Unassign(Given),
+    AddConstraint(Constraint),
+    DeleteConstraint(Name),
+    AddMember {
+        constraint: Name,
+        role: Name,
+    },
+    RemoveMember {
+        constraint: Name,
+        role: Name,
+    },
+    Limit {
+        constraint: Name,
+        at_most: usize,
+    },
     Apply(Document),
+}
+
+/// `c1 static 1 r1 r2`: at most one of the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Constraint {
+    pub(crate) name: Name,
+    /// `static` or `dynamic`.
+    pub(crate) kind: Name,
+    pub(crate) at_most: usize,
+    pub(crate) roles: Vec<Name>,
 }
 
 /// A role of a user, perhaps in a tenant: the key of an assignment.
@@ -84,11 +108,12 @@ pub(crate) struct Given {
     pub(crate) tenant: Option<Name>,
 }
 
-/// `permissions a:x a:y role r1 a:* > r2 role r2`
+/// `permissions a:x a:y role r1 a:* > r2 role r2 constraint c1 static 1 r1 r2`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Document {
     pub(crate) permissions: Vec<Name>,
     pub(crate) roles: Vec<Entry>,
+    pub(crate) constraints: Vec<Constraint>,
 }
 
 /// A role in a document.
@@ -174,6 +199,18 @@ impl fmt::Display for Act {
                 )
             }
             Self::Unassign(from) => write!(f, "unassign {from}"),
+            Self::AddConstraint(one) => write!(f, "constraint add {one}"),
+            Self::DeleteConstraint(name) => write!(f, "constraint delete {name}"),
+            Self::AddMember { constraint, role } => {
+                write!(f, "constraint add-role {constraint} {role}")
+            }
+            Self::RemoveMember { constraint, role } => {
+                write!(f, "constraint remove-role {constraint} {role}")
+            }
+            Self::Limit {
+                constraint,
+                at_most,
+            } => write!(f, "constraint limit {constraint} {at_most}"),
             Self::Apply(document) => write!(f, "apply{document}"),
         }
     }
@@ -191,6 +228,13 @@ impl fmt::Display for Given {
     }
 }
 
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, kind, at_most) = (&self.name, &self.kind, self.at_most);
+        write!(f, "{name} {kind} {at_most}{}", Each("", &self.roles))
+    }
+}
+
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Each(" permissions", &self.permissions))?;
@@ -203,7 +247,8 @@ impl fmt::Display for Document {
             let (patterns, juniors) = (Each("", patterns), Each(" >", juniors));
             write!(f, " role {role}{patterns}{juniors}")?;
         }
-        Ok(())
+        let mut constraints = self.constraints.iter();
+        constraints.try_for_each(|one| write!(f, " constraint {one}"))
     }
 }
 
@@ -259,16 +304,31 @@ impl Words<'_> {
         })
     }
 
+    fn constraint(&mut self) -> Result<Constraint, String> {
+        Ok(Constraint {
+            name: self.next()?,
+            kind: self.next()?,
+            at_most: self.count()?,
+            roles: self.until(&["constraint"]),
+        })
+    }
+
+    fn count(&mut self) -> Result<usize, String> {
+        let number = self.number()?;
+        usize::try_from(number).map_err(|_| format!("{number} is no count"))
+    }
+
     fn document(&mut self) -> Result<Document, String> {
+        const PARTS: [&str; 2] = ["role", "constraint"];
         let mut document = Document::default();
         if self.takes("permissions") {
-            document.permissions = self.until(&["role"]);
+            document.permissions = self.until(&PARTS);
         }
         while self.takes("role") {
             let role = self.next()?;
-            let patterns = self.until(&["role", ">"]);
+            let patterns = self.until(&["role", "constraint", ">"]);
             let juniors = if self.takes(">") {
-                self.until(&["role"])
+                self.until(&PARTS)
             } else {
                 Vec::new()
             };
@@ -277,6 +337,9 @@ impl Words<'_> {
                 patterns,
                 juniors,
             });
+        }
+        while self.takes("constraint") {
+            document.constraints.push(self.constraint()?);
         }
         Ok(document)
     }
@@ -321,7 +384,7 @@ impl Words<'_> {
 
     fn act(&mut self) -> Result<Act, String> {
         let verb = self.next()?;
-        if ["user", "role", "permission"].contains(&verb.as_str()) {
+        if ["user", "role", "permission", "constraint"].contains(&verb.as_str()) {
             let what = self.next()?;
             return self.act_on(&verb, &what);
         }
@@ -356,6 +419,9 @@ impl Words<'_> {
     }
 
     fn act_on(&mut self, kind: &str, what: &str) -> Result<Act, String> {
+        if (kind, what) == ("constraint", "add") {
+            return Ok(Act::AddConstraint(self.constraint()?));
+        }
         let name = self.next()?;
         Ok(match (kind, what) {
             ("user", "add") => Act::AddUser {
@@ -369,6 +435,19 @@ impl Words<'_> {
             ("role", "delete") => Act::DeleteRole(name),
             ("permission", "add") => Act::AddPermission(name),
             ("permission", "delete") => Act::DeletePermission(name),
+            ("constraint", "delete") => Act::DeleteConstraint(name),
+            ("constraint", "limit") => Act::Limit {
+                constraint: name,
+                at_most: self.count()?,
+            },
+            ("constraint", "add-role") => Act::AddMember {
+                constraint: name,
+                role: self.next()?,
+            },
+            ("constraint", "remove-role") => Act::RemoveMember {
+                constraint: name,
+                role: self.next()?,
+            },
             _ => return Err(format!("nobody can {kind} {what}")),
         })
     }

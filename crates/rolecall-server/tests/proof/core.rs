@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::{
-    Authority, Cause, Decision, Derivation, Floor as CoreFloor, FloorKind, Floors, Need,
-    Permission, Policy, PolicyBuilder, Question as CoreQuestion, RoleAssignment, RoleName,
-    RoleRules, TenantName, Timestamp, TokenFacts, builtin,
+    Authority, Cause, Constraint, ConstraintKind, Decision, Derivation, Floor as CoreFloor,
+    FloorKind, Floors, Need, Permission, Policy, PolicyBuilder, Question as CoreQuestion,
+    RoleAssignment, RoleName, RoleRules, TenantName, Timestamp, TokenFacts, builtin,
 };
 
 use crate::{
     command::{Act, Command, Name},
-    model::{ANY, Answer, Key, Model, Names, Of, Times, Token, is_own},
+    model::{ANY, Answer, Duty, Key, Model, Names, Of, Times, Token, is_own},
     play::{Compared, Counts},
     truth::{Lack, Question, Way},
 };
@@ -82,6 +82,9 @@ impl Compared for Core {
                 if before.stands(token) {
                     self.limit(before, token, act)?;
                     self.cycle(before, act, answer)?;
+                    if let Act::AddConstraint(one) = act {
+                        self.duties(before, &Duty::of(one))?;
+                    }
                 }
             }
             _ => {}
@@ -118,7 +121,8 @@ impl Core {
         let is_same = before.roles == after.roles
             && before.permissions == after.permissions
             && before.grants == after.grants
-            && before.juniors == after.juniors;
+            && before.juniors == after.juniors
+            && before.constraints == after.constraints;
         if is_same {
             return Ok(());
         }
@@ -138,8 +142,55 @@ impl Core {
                 rules.set_role(parse(role)?, rules_of);
             }
         }
+        let gone = before.constraints.keys();
+        for name in gone.filter(|name| !after.constraints.contains_key(*name)) {
+            rules.remove_constraint(&parse(name)?);
+        }
+        for (name, duty) in &after.constraints {
+            rules.constraint(parse(name)?, constraint(duty)?);
+        }
         self.policy = rules.build().map_err(|error| error.to_string())?;
         self.compare(after)
+    }
+
+    /// What a constraint would forbid if it were there, now and later, assigned and active.
+    fn duties(&self, model: &Model, wanted: &Duty) -> Result<(), String> {
+        if !wanted.is_possible() || !wanted.roles.is_subset(&model.roles) {
+            return Ok(());
+        }
+        let mut rules = PolicyBuilder::from(&self.policy);
+        for (name, _) in self.policy.constraints() {
+            rules.remove_constraint(name);
+        }
+        rules.constraint(parse("c")?, constraint(wanted)?);
+        let policy = rules.build().map_err(|error| error.to_string())?;
+        for user in model.users.values() {
+            let given = model.assignments_of(user.id);
+            let given: Result<Vec<_>, _> =
+                given.map(|(key, times)| assignment(key, times)).collect();
+            let breach = policy.static_breach(&given?, moment(model.now));
+            let right = if wanted.is_static {
+                model.breaches(wanted, user.id)
+            } else {
+                BTreeSet::new()
+            };
+            same("a breach", &breach.is_some(), &!right.is_empty())?;
+            if let Some(breach) = breach {
+                same("roles", &right.contains(&names(&breach.roles)), &true)?;
+                let path: Vec<Name> = breach.path.iter().map(ToString::to_string).collect();
+                if let Some(first) = path.first() {
+                    model.check_path(first, &path)?;
+                }
+            }
+        }
+        for token in model.tokens.values() {
+            let active: Result<BTreeSet<RoleName>, _> =
+                token.roles.iter().map(|role| parse(role)).collect();
+            let breach = policy.dynamic_breach(&active?);
+            let right = wanted.broken_by(&token.roles).filter(|_| !wanted.is_static);
+            same("active", &breach.map(|breach| names(&breach.roles)), &right)?;
+        }
+        Ok(())
     }
 
     fn compare(&self, model: &Model) -> Result<(), String> {
@@ -331,6 +382,18 @@ impl Core {
         }
         Ok(())
     }
+}
+
+fn constraint(duty: &Duty) -> Result<Constraint, String> {
+    let roles = duty.roles.iter().map(|role| parse(role));
+    let kind = if duty.is_static {
+        ConstraintKind::Static
+    } else {
+        ConstraintKind::Dynamic
+    };
+    let at_most = u32::try_from(duty.at_most).map_err(|error| error.to_string())?;
+    Constraint::new(kind, roles.collect::<Result<_, _>>()?, at_most)
+        .map_err(|error| error.to_string())
 }
 
 /// What the model says that a role holds and inherits itself.

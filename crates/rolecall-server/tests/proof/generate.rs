@@ -1,8 +1,8 @@
 //! Long sequences of commands at random: most of them about something that is there.
 
 use crate::{
-    command::{Act, Command, Document, Entry, Given, Name},
-    model::{Model, is_own},
+    command::{Act, Command, Constraint, Document, Entry, Given, Name},
+    model::{Duty, Model, is_own},
     numbers::Numbers,
 };
 
@@ -29,6 +29,7 @@ const OWN: [&str; 8] = [
     "rolecall.users:*",
 ];
 const WILDCARDS: [&str; 2] = ["a:*", "b:*"];
+const CONSTRAINTS: [&str; 3] = ["c1", "c2", "c3"];
 const TENANTS: [&str; 2] = ["acme", "beta"];
 /// Around what the clock decides: the rest of an assignment, the life of a token, that of a session.
 const WHILES: [i64; 14] = [
@@ -100,6 +101,10 @@ impl Making {
                 self.root(Act::Grant { role, pattern });
             }
         }
+        if self.numbers.percent(50) {
+            let constraint = self.constraint("c1".to_owned());
+            self.root(Act::AddConstraint(constraint));
+        }
         for user in USERS.iter().take(3) {
             let (user, roles) = ((*user).to_owned(), Vec::new());
             self.root(Act::AddUser { user, roles });
@@ -160,10 +165,53 @@ impl Making {
             74..79 => Act::AddRole(self.role()),
             79..82 => Act::DeleteRole(self.role()),
             82..84 => Act::AddPermission(self.permission()),
-            84..87 => Act::DeletePermission(self.permission()),
+            84..86 => Act::DeletePermission(self.permission()),
+            86..92 => self.constrain(),
             _ => self.on_user(),
         };
         Command::By { token, act }
+    }
+
+    fn constrain(&mut self) -> Act {
+        let constraint = self.numbers.of(&CONSTRAINTS).to_owned();
+        match self.numbers.below(12) {
+            0..5 => Act::AddConstraint(self.constraint(constraint)),
+            5..7 => Act::DeleteConstraint(constraint),
+            7..9 => {
+                let role = self.role();
+                Act::AddMember { constraint, role }
+            }
+            9 => {
+                let role = self.role();
+                Act::RemoveMember { constraint, role }
+            }
+            _ => Act::Limit {
+                constraint,
+                at_most: self.numbers.below(4),
+            },
+        }
+    }
+
+    fn constraint(&mut self, name: Name) -> Constraint {
+        let mut roles = Vec::new();
+        for _ in 0..2 + self.numbers.below(2) {
+            let role = self.role();
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
+        }
+        let kind = self.numbers.of(&["static", "dynamic"]).to_owned();
+        let at_most = match self.numbers.below(10) {
+            0 => self.numbers.below(4),
+            1..3 => 2,
+            _ => 1,
+        };
+        Constraint {
+            name,
+            kind,
+            at_most,
+            roles,
+        }
     }
 
     fn on_user(&mut self) -> Act {
@@ -391,16 +439,30 @@ impl Making {
             patterns: second(&model.grants, role),
             juniors: second(&model.juniors, role),
         };
+        let constraint = |(name, duty): (&Name, &Duty)| Constraint {
+            name: name.clone(),
+            kind: if duty.is_static { "static" } else { "dynamic" }.to_owned(),
+            at_most: duty.at_most,
+            roles: duty.roles.iter().cloned().collect(),
+        };
         Document {
             permissions: permissions.cloned().collect(),
             roles: roles.map(entry).collect(),
+            constraints: model.constraints.iter().map(constraint).collect(),
         }
     }
 
     fn edit(&mut self, document: &mut Document) {
         let (role, permission, pattern) = (self.role(), self.permission(), self.pattern());
         let at = self.numbers.below(document.roles.len());
-        match self.numbers.below(8) {
+        match self.numbers.below(10) {
+            8 => {
+                let name = self.numbers.of(&CONSTRAINTS).to_owned();
+                document.constraints.retain(|one| one.name != name);
+                let constraint = self.constraint(name);
+                document.constraints.push(constraint);
+            }
+            9 => drop(document.constraints.pop()),
             0 if !document.permissions.contains(&permission) => {
                 document.permissions.push(permission);
             }

@@ -16,7 +16,7 @@ pub(crate) const ASSIGNMENTS: &str = "rolecall.assignments:write";
 const SESSIONS: &str = "rolecall.sessions:revoke";
 const POLICY: &str = "rolecall.policy:write";
 
-type Against = BTreeSet<Refusal>;
+pub(super) type Against = BTreeSet<Refusal>;
 
 impl Model {
     /// Does what the command says, and says what is right to answer. `None` if it names a token that was
@@ -54,8 +54,8 @@ impl Model {
     }
 
     /// Changes something, unless something stands against it. A change that would leave no administrator, if
-    /// there was one, is taken back.
-    fn change(
+    /// there was one, or duties together that are to be apart, is taken back.
+    pub(super) fn change(
         &mut self,
         against: Against,
         status: u16,
@@ -67,9 +67,13 @@ impl Model {
         let before = self.clone();
         self.revision += 1;
         let changed = change(self);
+        let mut against = self.against_duties();
         if before.lasting_administrators() > 0 && self.lasting_administrators() == 0 {
+            against.insert(Refusal::rule(409, "last_administrator"));
+        }
+        if !against.is_empty() {
             *self = before;
-            return Refusal::rule(409, "last_administrator").into();
+            return Answer::Refused(against);
         }
         if !changed {
             *self = before;
@@ -78,7 +82,7 @@ impl Model {
     }
 
     /// What the caller may do, if it includes `permission`: by the token, and by the assignments of now.
-    fn demand(
+    pub(super) fn demand(
         &self,
         token: &Token,
         permission: &str,
@@ -120,6 +124,11 @@ impl Model {
                 self.assign(token, to, times)
             }
             Act::Unassign(from) => self.unassign(token, from),
+            Act::AddConstraint(_)
+            | Act::DeleteConstraint(_)
+            | Act::AddMember { .. }
+            | Act::RemoveMember { .. }
+            | Act::Limit { .. } => self.constrain(token, act, ROLES),
             Act::Apply(document) => self.apply(token, document, POLICY),
         };
         done.unwrap_or_else(|refused| refused)
@@ -237,7 +246,14 @@ impl Model {
         if !self.roles.contains(role) {
             return Ok(Answer::Done(204));
         }
-        let against = self.against(&authority, [role], false);
+        let mut against = self.against(&authority, [role], false);
+        if self
+            .constraints
+            .values()
+            .any(|duty| duty.roles.contains(role))
+        {
+            against.insert(Refusal::status(409));
+        }
         Ok(self.change(against, 204, |model| {
             // a token may carry a role below it alone, by way of this one
             let below = model.below([role]);

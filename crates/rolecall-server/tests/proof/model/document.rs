@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Answer, Authority, Model, Names, Refusal, Token, USER,
+    Answer, Authority, Duty, Model, Names, Refusal, Token, USER,
     held::{covers, is_own},
 };
 use crate::command::{Document, Name};
@@ -25,7 +25,14 @@ impl Model {
         if !authority.holds(permission) {
             return Err(Refusal::rule(403, permission).into());
         }
-        let against = self.against_becoming(&authority, &wanted);
+        let mut against = self.against_becoming(&authority, &wanted);
+        against.extend(wanted.against_duties());
+        let stricter = wanted.constraints.iter().filter(|(name, duty)| {
+            !duty.is_static && duty.is_stricter_than(self.constraints.get(*name))
+        });
+        for (name, duty) in stricter {
+            against.extend(self.against_sessions(name, duty));
+        }
         if !against.is_empty() {
             return Ok(Answer::Refused(against));
         }
@@ -33,12 +40,15 @@ impl Model {
         let same = self.permissions == wanted.permissions
             && self.roles == wanted.roles
             && self.grants == wanted.grants
-            && self.juniors == wanted.juniors;
+            && self.juniors == wanted.juniors
+            && self.constraints == wanted.constraints;
         if !same {
-            let revision = self.revision + 1;
-            *self = wanted;
-            self.revision = revision;
+            let before = std::mem::replace(self, wanted);
+            self.revision = before.revision + 1;
             self.lose_roles(lost);
+            for (name, duty) in self.constraints.clone() {
+                self.lose_activation(&duty, before.constraints.get(&name));
+            }
         }
         Ok(Answer::Done(200))
     }
@@ -73,6 +83,9 @@ impl Model {
             wanted.remove_role(gone);
         }
         wanted.roles = stay;
+        let constraints = document.constraints.iter();
+        let constraints = constraints.map(|one| (one.name.clone(), Duty::of(one)));
+        wanted.constraints = constraints.collect();
         wanted.is_policy(document).then_some(wanted)
     }
 
@@ -85,7 +98,9 @@ impl Model {
             .juniors
             .iter()
             .any(|(senior, junior)| self.below([junior]).contains(senior));
-        !own && known && !round
+        let mut duties = self.constraints.values();
+        let possible = duties.all(|duty| duty.is_possible() && duty.roles.is_subset(&self.roles));
+        !own && known && !round && possible
     }
 
     /// The delegation limit: for each role that is changed, for what it held before and for what it holds
@@ -106,6 +121,14 @@ impl Model {
         let cut = self.juniors.difference(&wanted.juniors);
         before.extend(cut.map(|(senior, _)| senior.clone()));
         before.extend(self.roles.difference(&wanted.roles).cloned());
+        let all = self.constraints.iter().chain(&wanted.constraints);
+        for (name, _) in all {
+            let (old, new) = (self.constraints.get(name), wanted.constraints.get(name));
+            if old != new {
+                before.extend(old.into_iter().flat_map(|duty| duty.roles.clone()));
+                after.extend(new.into_iter().flat_map(|duty| duty.roles.clone()));
+            }
+        }
         // a role that is made is empty before
         let mut made = self.clone();
         made.roles.extend(wanted.roles.iter().cloned());

@@ -4,6 +4,7 @@
 mod act;
 mod answer;
 mod document;
+mod duties;
 mod held;
 mod limit;
 mod token;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rolecall_core::builtin;
 
 pub(crate) use answer::{Answer, Refusal};
+pub(crate) use duties::{Duty, SEPARATION};
 pub(crate) use held::{Counted, covers, is_own};
 pub(crate) use limit::Authority;
 pub(crate) use token::{Floor, Of, Session, Token};
@@ -38,6 +40,7 @@ pub(crate) struct Model {
     /// Senior and junior.
     pub(crate) juniors: BTreeSet<(Name, Name)>,
     pub(crate) assigned: BTreeMap<Key, Times>,
+    pub(crate) constraints: BTreeMap<Name, Duty>,
     pub(crate) floors: Vec<Floor>,
     pub(crate) sessions: BTreeMap<Name, Session>,
     pub(crate) tokens: BTreeMap<Name, Token>,

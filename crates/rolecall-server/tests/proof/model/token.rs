@@ -119,6 +119,10 @@ impl Model {
             return Refusal::rule(400, "invalid_scope").into();
         }
         let carried = self.carried(id, tenant, &[&asked]);
+        if let Some(refused) = self.choose(&carried.roles) {
+            return refused;
+        }
+        let narrowed = self.is_narrowed(&counted, &carried, &[&asked]);
         let session = Session {
             user: id,
             tenant: tenant.cloned(),
@@ -129,7 +133,7 @@ impl Model {
             ended: false,
         };
         self.sessions.insert(token.clone(), session);
-        self.issue(token, token, tenant, carried, !scope.is_empty());
+        self.issue(token, token, tenant, carried, narrowed);
         Answer::Done(200)
     }
 
@@ -139,8 +143,7 @@ impl Model {
         let Some(session) = self.sessions.get(of).cloned() else {
             return refused;
         };
-        let over = self.now >= session.opened + LONGEST || self.now >= session.used + IDLE;
-        if session.ended || over {
+        if !self.lives(&session) {
             return refused;
         }
         let tenant = session.tenant.as_ref();
@@ -154,13 +157,43 @@ impl Model {
             return Refusal::rule(400, "invalid_scope").into();
         }
         let carried = self.carried(session.user, tenant, &[&first, &then]);
+        if let Some(refused) = self.choose(&carried.roles) {
+            return refused;
+        }
         let in_tenant = tenant.filter(|_| !counted.local.is_empty());
-        let narrowed = !session.asked.is_empty() || !scope.is_empty();
+        let narrowed = self.is_narrowed(&counted, &carried, &[&first, &then]);
         self.issue(token, of, in_tenant, carried, narrowed);
         if let Some(session) = self.sessions.get_mut(of) {
             session.used = self.now;
         }
         Answer::Done(200)
+    }
+
+    /// What the next refresh of a session would make active.
+    pub(super) fn active_of(&self, session: &Session) -> Names {
+        let asked: Names = session.asked.iter().cloned().collect();
+        let tenant = session.tenant.as_ref();
+        self.carried(session.user, tenant, &[&asked]).roles
+    }
+
+    /// Whether a session can still be refreshed.
+    pub(super) fn lives(&self, session: &Session) -> bool {
+        let over = self.now >= session.opened + LONGEST || self.now >= session.used + IDLE;
+        !session.ended && !over
+    }
+
+    /// A token is narrowed if something was asked for; not if that was only to choose among roles that may not
+    /// be active at once, and nothing more could be.
+    fn is_narrowed(&self, counted: &Counted, carried: &Carried, asked: &[&Names]) -> bool {
+        let whole = counted.roles();
+        let by_roles = asked.iter().all(|asked| split(asked).1.is_empty());
+        let chosen = by_roles && self.breaks_dynamic(&whole);
+        let could_be_more = whole.difference(&carried.roles).any(|left_out| {
+            let mut more = self.below([left_out]);
+            more.extend(carried.roles.iter().cloned());
+            !self.breaks_dynamic(&more)
+        });
+        asked.iter().any(|asked| !asked.is_empty()) && (!chosen || could_be_more)
     }
 
     /// One token is refused from now on.

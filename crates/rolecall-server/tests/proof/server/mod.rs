@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     command::{Command, Name},
-    model::{self, Model, Names, Refusal, Times, Token, is_own},
+    model::{self, Duty, Model, Names, Refusal, SEPARATION, Times, Token, is_own},
     play::{Compared, Counts},
     support::{Answer, Ask, CHEAP, Database, PASSWORD, TestApp, claims},
     truth::Question,
@@ -291,6 +291,19 @@ impl Server {
             &others(&model.permissions),
         )?;
         same("roles", &keys(&policy["roles"]), &others(&model.roles))?;
+        for (name, duty) in &model.constraints {
+            let entry = &policy["constraints"][name];
+            let kind = entry["kind"] == "static";
+            let at_most = entry["at_most"].as_u64().unwrap_or_default();
+            let found = Duty {
+                is_static: kind,
+                roles: names(&entry["roles"]),
+                at_most: usize::try_from(at_most).unwrap_or_default(),
+            };
+            same(name, &found, duty)?;
+        }
+        let constraints: Names = model.constraints.keys().cloned().collect();
+        same("constraints", &keys(&policy["constraints"]), &constraints)?;
         for role in others(&model.roles) {
             let entry = &policy["roles"][&role];
             let own = |all: &std::collections::BTreeSet<(Name, Name)>| -> Names {
@@ -343,11 +356,31 @@ fn fast_folder() -> tempfile::TempDir {
 fn refusal(answer: &Answer) -> Refusal {
     let json = &answer.json;
     let rule = json["rule"].as_str().or(json["error"].as_str());
-    let mut names = Vec::from_iter(names(&json["permissions"]));
-    names.extend(self::names(&json["roles"]));
-    names.sort();
-    if rule != Some("delegation_limit") {
-        names.clear();
+    let constraint = json["constraint"].as_str().map(str::to_owned);
+    let roles = names(&json["roles"]);
+    let mut names: Vec<Name> = match (rule, constraint) {
+        (Some("delegation_limit"), _) => names(&json["permissions"])
+            .into_iter()
+            .chain(roles)
+            .collect(),
+        (Some("invalid_scope"), Some(constraint)) => {
+            [constraint].into_iter().chain(roles).collect()
+        }
+        (Some(SEPARATION), Some(constraint)) => {
+            let subjects = json["subjects"].as_array().into_iter().flatten();
+            let users: Names = subjects
+                .filter_map(|one| one["name"].as_str().map(str::to_owned))
+                .collect();
+            let about = [constraint]
+                .into_iter()
+                .chain(roles)
+                .chain(["of".to_owned()]);
+            about.chain(users).collect()
+        }
+        _ => Vec::new(),
+    };
+    if rule == Some("delegation_limit") {
+        names.sort();
     }
     Refusal {
         status: answer.status.as_u16(),

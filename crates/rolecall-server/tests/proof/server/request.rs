@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Done, Server};
 use crate::{
-    command::{Act, Command, Document, Given, Name},
+    command::{Act, Command, Constraint, Document, Given, Name},
     model::{Model, USER},
     support::{Answer, Ask, PASSWORD},
 };
@@ -88,10 +88,42 @@ impl Server {
                 self.with(Method::PUT, self.given(to), &body)
             }
             Act::Unassign(from) => self.ask_for(Method::DELETE, self.given(from)),
+            Act::AddConstraint(_)
+            | Act::DeleteConstraint(_)
+            | Act::AddMember { .. }
+            | Act::RemoveMember { .. }
+            | Act::Limit { .. } => self.constrain(act),
             Act::Apply(document) => {
                 let ask = self.with(Method::PUT, "/api/policy", &body_of(document));
                 ask.header("if-match", "*")
             }
+        }
+    }
+
+    fn constrain(&self, act: &Act) -> Ask {
+        let path = |name: &Name| format!("/api/constraints/{name}");
+        match act {
+            Act::AddConstraint(one) => {
+                let mut body = constraint_body(one);
+                body["name"] = json!(one.name);
+                self.with(Method::POST, "/api/constraints", &body)
+            }
+            Act::AddMember { constraint, role } => {
+                self.ask_for(Method::PUT, format!("{}/roles/{role}", path(constraint)))
+            }
+            Act::RemoveMember { constraint, role } => {
+                self.ask_for(Method::DELETE, format!("{}/roles/{role}", path(constraint)))
+            }
+            Act::Limit {
+                constraint,
+                at_most,
+            } => self.with(
+                Method::PATCH,
+                path(constraint),
+                &json!({ "at_most": at_most }),
+            ),
+            Act::DeleteConstraint(name) => self.ask_for(Method::DELETE, path(name)),
+            _ => unreachable!("no constraint"),
         }
     }
 
@@ -166,5 +198,13 @@ fn body_of(document: &Document) -> Value {
         (entry.role.clone(), body)
     });
     let roles: serde_json::Map<String, Value> = roles.collect();
-    json!({ "permissions": permissions, "roles": roles })
+    let constraints = document.constraints.iter();
+    let constraints: serde_json::Map<String, Value> = constraints
+        .map(|one| (one.name.clone(), constraint_body(one)))
+        .collect();
+    json!({ "permissions": permissions, "roles": roles, "constraints": constraints })
+}
+
+fn constraint_body(constraint: &Constraint) -> Value {
+    json!({ "kind": constraint.kind, "roles": constraint.roles, "at_most": constraint.at_most })
 }
