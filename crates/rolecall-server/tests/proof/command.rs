@@ -48,6 +48,11 @@ pub(crate) enum Act {
     LogOut,
     AddRole(Name),
     DeleteRole(Name),
+    /// Whether a second person must confirm that somebody is given the role.
+    Approval {
+        role: Name,
+        on: bool,
+    },
     AddPermission(Name),
     DeletePermission(Name),
     Grant {
@@ -73,6 +78,10 @@ pub(crate) enum Act {
         until: Option<i64>,
     },
     Unassign(Given),
+    /// Gives what somebody else has asked for.
+    Confirm(Given),
+    /// Takes back what was asked for, or turns it down.
+    EndRequest(Given),
     AddConstraint(Constraint),
     DeleteConstraint(Name),
     AddMember {
@@ -108,7 +117,7 @@ pub(crate) struct Given {
     pub(crate) tenant: Option<Name>,
 }
 
-/// `permissions a:x a:y role r1 a:* > r2 role r2 constraint c1 static 1 r1 r2`
+/// `permissions a:x a:y role r1 a:* > r2 role r2! constraint c1 static 1 r1 r2`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Document {
     pub(crate) permissions: Vec<Name>,
@@ -116,12 +125,13 @@ pub(crate) struct Document {
     pub(crate) constraints: Vec<Constraint>,
 }
 
-/// A role in a document.
+/// A role in a document; `!` after its name says that it needs a second person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) role: Name,
     pub(crate) patterns: Vec<Name>,
     pub(crate) juniors: Vec<Name>,
+    pub(crate) approval: bool,
 }
 
 /// A word before each of several, or nothing.
@@ -184,6 +194,9 @@ impl fmt::Display for Act {
             Self::LogOut => f.write_str("logout"),
             Self::AddRole(role) => write!(f, "role add {role}"),
             Self::DeleteRole(role) => write!(f, "role delete {role}"),
+            Self::Approval { role, on } => {
+                write!(f, "role approval {role} {}", if *on { "on" } else { "off" })
+            }
             Self::AddPermission(name) => write!(f, "permission add {name}"),
             Self::DeletePermission(name) => write!(f, "permission delete {name}"),
             Self::Grant { role, pattern } => write!(f, "grant {role} {pattern}"),
@@ -199,6 +212,8 @@ impl fmt::Display for Act {
                 )
             }
             Self::Unassign(from) => write!(f, "unassign {from}"),
+            Self::Confirm(asked) => write!(f, "confirm {asked}"),
+            Self::EndRequest(asked) => write!(f, "end-request {asked}"),
             Self::AddConstraint(one) => write!(f, "constraint add {one}"),
             Self::DeleteConstraint(name) => write!(f, "constraint delete {name}"),
             Self::AddMember { constraint, role } => {
@@ -242,10 +257,12 @@ impl fmt::Display for Document {
             role,
             patterns,
             juniors,
+            approval,
         } in &self.roles
         {
+            let mark = if *approval { "!" } else { "" };
             let (patterns, juniors) = (Each("", patterns), Each(" >", juniors));
-            write!(f, " role {role}{patterns}{juniors}")?;
+            write!(f, " role {role}{mark}{patterns}{juniors}")?;
         }
         let mut constraints = self.constraints.iter();
         constraints.try_for_each(|one| write!(f, " constraint {one}"))
@@ -325,7 +342,9 @@ impl Words<'_> {
             document.permissions = self.until(&PARTS);
         }
         while self.takes("role") {
-            let role = self.next()?;
+            let word = self.next()?;
+            let role = word.trim_end_matches('!').to_owned();
+            let approval = role != word;
             let patterns = self.until(&["role", "constraint", ">"]);
             let juniors = if self.takes(">") {
                 self.until(&PARTS)
@@ -336,6 +355,7 @@ impl Words<'_> {
                 role,
                 patterns,
                 juniors,
+                approval,
             });
         }
         while self.takes("constraint") {
@@ -413,6 +433,8 @@ impl Words<'_> {
                 until: self.time("until")?,
             },
             "unassign" => Act::Unassign(self.given()?),
+            "confirm" => Act::Confirm(self.given()?),
+            "end-request" => Act::EndRequest(self.given()?),
             "apply" => Act::Apply(self.document()?),
             other => return Err(format!("nobody can {other}")),
         })
@@ -433,6 +455,10 @@ impl Words<'_> {
             ("user", "enable") => Act::Enable(name),
             ("role", "add") => Act::AddRole(name),
             ("role", "delete") => Act::DeleteRole(name),
+            ("role", "approval") => Act::Approval {
+                role: name,
+                on: self.next()? == "on",
+            },
             ("permission", "add") => Act::AddPermission(name),
             ("permission", "delete") => Act::DeletePermission(name),
             ("constraint", "delete") => Act::DeleteConstraint(name),

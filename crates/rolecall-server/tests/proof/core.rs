@@ -122,7 +122,8 @@ impl Core {
             && before.permissions == after.permissions
             && before.grants == after.grants
             && before.juniors == after.juniors
-            && before.constraints == after.constraints;
+            && before.constraints == after.constraints
+            && before.approval == after.approval;
         if is_same {
             return Ok(());
         }
@@ -398,7 +399,10 @@ fn constraint(duty: &Duty) -> Result<Constraint, String> {
 
 /// What the model says that a role holds and inherits itself.
 fn rules_of(model: &Model, role: &Name) -> Result<RoleRules, String> {
-    let mut rules = RoleRules::default();
+    let mut rules = RoleRules {
+        approval: model.approval.contains(role),
+        ..RoleRules::default()
+    };
     for (_, pattern) in model.grants.iter().filter(|(holder, _)| holder == role) {
         rules.permissions.insert(parse(pattern)?);
     }

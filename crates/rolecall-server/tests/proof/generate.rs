@@ -101,6 +101,10 @@ impl Making {
                 self.root(Act::Grant { role, pattern });
             }
         }
+        if self.numbers.percent(30) {
+            let (role, on) = ("r3".to_owned(), true);
+            self.root(Act::Approval { role, on });
+        }
         if self.numbers.percent(50) {
             let constraint = self.constraint("c1".to_owned());
             self.root(Act::AddConstraint(constraint));
@@ -138,6 +142,11 @@ impl Making {
     }
 
     fn command(&mut self) -> Command {
+        if !self.model.requests.is_empty() && self.numbers.percent(12) {
+            let token = self.token();
+            let act = self.request();
+            return Command::By { token, act };
+        }
         match self.numbers.below(100) {
             0..13 => self.random_log_in(),
             13..17 => self.refresh(),
@@ -157,19 +166,45 @@ impl Making {
         let act = match self.numbers.below(100) {
             0..24 => self.assign(),
             24..34 => self.unassign(),
-            34..44 => self.grant(),
-            44..52 => self.revoke(),
+            34..43 => self.grant(),
+            43..46 => self.approval(),
+            46..52 => self.revoke(),
             52..62 => self.inherit(),
             62..69 => self.disinherit(),
             69..74 => self.apply(),
             74..79 => Act::AddRole(self.role()),
-            79..82 => Act::DeleteRole(self.role()),
+            79..81 => Act::DeleteRole(self.role()),
+            81 => self.request(),
             82..84 => Act::AddPermission(self.permission()),
             84..86 => Act::DeletePermission(self.permission()),
             86..92 => self.constrain(),
             _ => self.on_user(),
         };
         Command::By { token, act }
+    }
+
+    fn approval(&mut self) -> Act {
+        let (role, on) = (self.role(), self.numbers.percent(70));
+        Act::Approval { role, on }
+    }
+
+    /// Something about what was asked for, mostly by another than who asked.
+    fn request(&mut self) -> Act {
+        let requests = self.model.requests.keys();
+        let asked: Vec<Given> = requests
+            .filter_map(|key| {
+                let mut users = self.model.users.iter();
+                let (user, _) = users.find(|(_, user)| user.id == key.user)?;
+                Some(given(user, &key.role, key.tenant.as_deref()))
+            })
+            .collect();
+        let at = self.numbers.below(asked.len());
+        let one = asked.get(at).cloned().unwrap_or_else(|| self.given_one());
+        if self.numbers.percent(75) {
+            Act::Confirm(one)
+        } else {
+            Act::EndRequest(one)
+        }
     }
 
     fn constrain(&mut self) -> Act {
@@ -438,6 +473,7 @@ impl Making {
             role: role.clone(),
             patterns: second(&model.grants, role),
             juniors: second(&model.juniors, role),
+            approval: model.approval.contains(role),
         };
         let constraint = |(name, duty): (&Name, &Duty)| Constraint {
             name: name.clone(),
@@ -455,7 +491,12 @@ impl Making {
     fn edit(&mut self, document: &mut Document) {
         let (role, permission, pattern) = (self.role(), self.permission(), self.pattern());
         let at = self.numbers.below(document.roles.len());
-        match self.numbers.below(10) {
+        match self.numbers.below(11) {
+            10 => {
+                if let Some(entry) = document.roles.get_mut(at) {
+                    entry.approval = !entry.approval;
+                }
+            }
             8 => {
                 let name = self.numbers.of(&CONSTRAINTS).to_owned();
                 document.constraints.retain(|one| one.name != name);

@@ -124,6 +124,9 @@ impl Model {
                 self.assign(token, to, times)
             }
             Act::Unassign(from) => self.unassign(token, from),
+            Act::Confirm(asked) => self.confirm(token, asked),
+            Act::EndRequest(asked) => self.end_request(token, asked),
+            Act::Approval { role, on } => self.demand_edit(token, role, *on),
             Act::AddConstraint(_)
             | Act::DeleteConstraint(_)
             | Act::AddMember { .. }
@@ -131,7 +134,11 @@ impl Model {
             | Act::Limit { .. } => self.constrain(token, act, ROLES),
             Act::Apply(document) => self.apply(token, document, POLICY),
         };
-        done.unwrap_or_else(|refused| refused)
+        let answer = done.unwrap_or_else(|refused| refused);
+        let needed = ["rolecall.assignments:read", "rolecall.users:read"];
+        let sees =
+            token.tenant.is_none() && needed.iter().all(|one| token.permissions.contains(*one));
+        if sees { answer } else { answer.discreet() }
     }
 
     fn make_user(&mut self, token: &Token, user: &Name, roles: &[Name]) -> Result<Answer, Answer> {
@@ -152,16 +159,20 @@ impl Model {
         for role in roles {
             against.extend(self.against_giving(&authority, role, None));
         }
+        let mut made = self.clone();
+        let id = made.add_user(user);
+        for role in roles {
+            let key = Key {
+                user: id,
+                role: role.clone(),
+                tenant: None,
+            };
+            against.extend(made.give_or_ask(token.user, &key, Times::default()).0);
+        }
         Ok(self.change(against, 201, |model| {
-            let id = model.add_user(user);
-            for role in roles {
-                let key = Key {
-                    user: id,
-                    role: role.clone(),
-                    tenant: None,
-                };
-                model.assigned.insert(key, Times::default());
-            }
+            let revision = model.revision;
+            *model = made;
+            model.revision = revision;
             true
         }))
     }
@@ -176,6 +187,7 @@ impl Model {
             model.end_access(id);
             model.users.remove(user);
             model.assigned.retain(|key, _| key.user != id);
+            model.requests.retain(|key, _| key.user != id);
             true
         }))
     }
@@ -270,6 +282,8 @@ impl Model {
         self.juniors
             .retain(|(senior, junior)| senior != role && junior != role);
         self.assigned.retain(|key, _| key.role != *role);
+        self.requests.retain(|key, _| key.role != *role);
+        self.approval.remove(role);
     }
 
     fn make_permission(&mut self, token: &Token, name: &Name) -> Result<Answer, Answer> {
@@ -321,6 +335,12 @@ impl Model {
         Ok(self.against(authority, [role], false))
     }
 
+    fn demand_edit(&mut self, token: &Token, role: &Name, on: bool) -> Result<Answer, Answer> {
+        let authority = self.demand(token, ROLES, None)?;
+        let against = self.editing(&authority, role)?;
+        Ok(self.set_approval(against, role, on))
+    }
+
     fn grant(&mut self, token: &Token, role: &Name, pattern: &Name) -> Result<Answer, Answer> {
         let authority = self.demand(token, ROLES, None)?;
         let mut against = self.editing(&authority, role)?;
@@ -354,6 +374,10 @@ impl Model {
             against.insert(Refusal::rule(409, "role_hierarchy_cycle"));
         }
         let edge = (senior.clone(), junior.clone());
+        let mut wanted = self.clone();
+        wanted.juniors.insert(edge.clone());
+        against.extend(self.against_ways_round(&wanted));
+        against.extend(wanted.against_duties());
         Ok(self.change(against, 204, |model| model.juniors.insert(edge)))
     }
 
@@ -400,16 +424,27 @@ impl Model {
             role: to.role.clone(),
             tenant: to.tenant.clone(),
         };
-        Ok(self.change(against, 204, |model| {
-            let before = model.assigned.insert(key, times);
-            let begin = |times: Times| times.from.unwrap_or(i64::MIN).max(model.now);
-            let end = |times: Times| times.until.unwrap_or(i64::MAX);
-            let loses = |old: Times| end(times) < end(old) || begin(times) > begin(old);
-            if before.is_some_and(loses) {
-                model.lose(Of::Subject(user));
-            }
-            before != Some(times)
+        if !against.is_empty() {
+            return Ok(Answer::Refused(against));
+        }
+        let mut trial = self.clone();
+        trial.revision += 1;
+        let (against, status) = trial.give_or_ask(token.user, &key, times);
+        Ok(self.change(against, status, |model| {
+            *model = trial;
+            true
         }))
+    }
+
+    /// Writes when an assignment counts: a loss if it ends earlier or begins later than before.
+    pub(super) fn set_times(&mut self, key: &Key, times: Times) {
+        let before = self.assigned.insert(key.clone(), times);
+        let begin = |times: Times| times.from.unwrap_or(i64::MIN).max(self.now);
+        let end = |times: Times| times.until.unwrap_or(i64::MAX);
+        let loses = |old: Times| end(times) < end(old) || begin(times) > begin(old);
+        if before.is_some_and(loses) {
+            self.lose(Of::Subject(key.user));
+        }
     }
 
     fn unassign(&mut self, token: &Token, from: &Given) -> Result<Answer, Answer> {
@@ -424,8 +459,12 @@ impl Model {
             tenant: from.tenant.clone(),
         };
         Ok(self.change(against, 204, |model| {
-            model.lose(Of::Subject(user));
-            model.assigned.remove(&key).is_some()
+            let ended = model.requests.remove(&key).is_some();
+            let held = model.assigned.remove(&key).is_some();
+            if held {
+                model.lose(Of::Subject(user));
+            }
+            held || ended
         }))
     }
 }

@@ -54,6 +54,20 @@ impl From<Refusal> for Answer {
 }
 
 impl Answer {
+    /// The same for somebody who may not see who has which role.
+    pub(super) fn discreet(self) -> Self {
+        let Self::Refused(any) = self else {
+            return self;
+        };
+        let without_people = any.into_iter().map(|mut refusal| {
+            if let Some(at) = refusal.names.iter().position(|name| name == "of") {
+                refusal.names.truncate(at + 1);
+            }
+            refusal
+        });
+        Self::Refused(without_people.collect())
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         matches!(self, Self::Done(_))
     }

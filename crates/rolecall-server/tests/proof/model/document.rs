@@ -27,6 +27,7 @@ impl Model {
         }
         let mut against = self.against_becoming(&authority, &wanted);
         against.extend(wanted.against_duties());
+        against.extend(self.against_ways_round(&wanted));
         let stricter = wanted.constraints.iter().filter(|(name, duty)| {
             !duty.is_static && duty.is_stricter_than(self.constraints.get(*name))
         });
@@ -41,7 +42,8 @@ impl Model {
             && self.roles == wanted.roles
             && self.grants == wanted.grants
             && self.juniors == wanted.juniors
-            && self.constraints == wanted.constraints;
+            && self.constraints == wanted.constraints
+            && self.approval == wanted.approval;
         if !same {
             let before = std::mem::replace(self, wanted);
             self.revision = before.revision + 1;
@@ -83,6 +85,8 @@ impl Model {
             wanted.remove_role(gone);
         }
         wanted.roles = stay;
+        let second = document.roles.iter().filter(|entry| entry.approval);
+        wanted.approval = second.map(|entry| entry.role.clone()).collect();
         let constraints = document.constraints.iter();
         let constraints = constraints.map(|one| (one.name.clone(), Duty::of(one)));
         wanted.constraints = constraints.collect();
@@ -115,6 +119,11 @@ impl Model {
             before.extend([senior.clone(), junior.clone()]);
             after.insert(senior.clone());
         }
+        before.extend(
+            self.approval
+                .symmetric_difference(&wanted.approval)
+                .cloned(),
+        );
         // edges and grants of roles that are gone too
         let ungranted = self.grants.difference(&wanted.grants);
         before.extend(ungranted.map(|(role, _)| role.clone()));

@@ -3,6 +3,7 @@
 
 mod act;
 mod answer;
+mod approval;
 mod document;
 mod duties;
 mod held;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rolecall_core::builtin;
 
 pub(crate) use answer::{Answer, Refusal};
+pub(crate) use approval::Request;
 pub(crate) use duties::{Duty, SEPARATION};
 pub(crate) use held::{Counted, covers, is_own};
 pub(crate) use limit::Authority;
@@ -41,6 +43,9 @@ pub(crate) struct Model {
     pub(crate) juniors: BTreeSet<(Name, Name)>,
     pub(crate) assigned: BTreeMap<Key, Times>,
     pub(crate) constraints: BTreeMap<Name, Duty>,
+    /// The roles that need a second person.
+    pub(crate) approval: Names,
+    pub(crate) requests: BTreeMap<Key, Request>,
     pub(crate) floors: Vec<Floor>,
     pub(crate) sessions: BTreeMap<Name, Session>,
     pub(crate) tokens: BTreeMap<Name, Token>,

@@ -10,7 +10,7 @@ use rolecall::{Clock as _, Denial, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{Command, Name},
+    command::{Act, Command, Name},
     model::{self, Duty, Model, Names, Refusal, SEPARATION, Times, Token, is_own},
     play::{Compared, Counts},
     support::{Answer, Ask, CHEAP, Database, PASSWORD, TestApp, claims},
@@ -40,6 +40,8 @@ pub(crate) struct Server {
     last_ids: BTreeMap<Name, String>,
     tokens: BTreeMap<Name, String>,
     refresh_tokens: BTreeMap<Name, String>,
+    /// By the address of the assignment that was asked for.
+    requests: BTreeMap<String, String>,
     /// The token of somebody who may do everything and is no part of the model.
     keeper: String,
     log_ins: usize,
@@ -82,6 +84,7 @@ impl Server {
             last_ids: BTreeMap::new(),
             tokens: BTreeMap::new(),
             refresh_tokens: BTreeMap::new(),
+            requests: BTreeMap::new(),
             keeper: String::new(),
             log_ins: 0,
             counts: Counts::default(),
@@ -149,6 +152,7 @@ impl Server {
         self.last_ids = BTreeMap::from([("root".to_owned(), root.text("id"))]);
         self.tokens.clear();
         self.refresh_tokens.clear();
+        self.requests.clear();
         self.began = self.app().clock.now();
         Ok(())
     }
@@ -277,6 +281,24 @@ impl Server {
         self.check_explanation(model, question, known.disabled, &answer.json)
     }
 
+    /// The addresses of what was asked for. What is gone keeps its own, to be asked for in vain.
+    async fn look_up_requests(&mut self) -> usize {
+        let keeper = self.keeper().await;
+        let path = "/api/assignment-requests?limit=200";
+        let list = self.app().get(path, &keeper).await;
+        let items = list.json["items"].as_array().cloned().unwrap_or_default();
+        for item in &items {
+            let text = |member: &str| item[member].as_str().unwrap_or_default();
+            let path = format!("/api/users/{}/roles/{}", text("subject"), text("role"));
+            let key = match item["tenant"].as_str() {
+                Some(tenant) => format!("{path}?tenant={tenant}"),
+                None => path,
+            };
+            self.requests.insert(key, text("id").to_owned());
+        }
+        items.len()
+    }
+
     async fn compare_policy(&mut self, model: &Model) -> Done {
         let keeper = self.keeper().await;
         let policy = self.app().get("/api/policy", &keeper).await.json;
@@ -312,6 +334,8 @@ impl Server {
             };
             same(&role, &names(&entry["permissions"]), &own(&model.grants))?;
             same(&role, &names(&entry["juniors"]), &own(&model.juniors))?;
+            let second = entry["approval"].as_bool().unwrap_or_default();
+            same(&role, &second, &model.approval.contains(&role))?;
         }
         Ok(())
     }
@@ -422,6 +446,13 @@ impl Compared for Server {
             }
             Command::Ask { .. } => self.ask(after, command, right).await?,
             _ => {
+                if let Command::By {
+                    act: Act::Confirm(_) | Act::EndRequest(_),
+                    ..
+                } = command
+                {
+                    self.look_up_requests().await;
+                }
                 let answer = self.request(command).send().await;
                 Self::compare(&answer, right)?;
                 if right.is_done() {
@@ -437,6 +468,8 @@ impl Compared for Server {
     async fn end(&mut self, model: &Model) -> Done {
         self.compare_policy(model).await?;
         self.compare_assignments(model).await?;
+        let requests = self.look_up_requests().await;
+        same("requests", &requests, &model.requests.len())?;
         let mut model = model.clone();
         let users: Vec<Name> = model.users.keys().cloned().collect();
         for user in users {

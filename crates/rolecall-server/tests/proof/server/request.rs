@@ -88,6 +88,14 @@ impl Server {
                 self.with(Method::PUT, self.given(to), &body)
             }
             Act::Unassign(from) => self.ask_for(Method::DELETE, self.given(from)),
+            Act::Confirm(asked) => {
+                self.ask_for(Method::POST, format!("{}/confirm", self.asked(asked)))
+            }
+            Act::EndRequest(asked) => self.ask_for(Method::DELETE, self.asked(asked)),
+            Act::Approval { role, on } => {
+                let body = json!({ "approval": on });
+                self.with(Method::PATCH, format!("/api/roles/{role}"), &body)
+            }
             Act::AddConstraint(_)
             | Act::DeleteConstraint(_)
             | Act::AddMember { .. }
@@ -152,6 +160,13 @@ impl Server {
         }
     }
 
+    /// The last request for an assignment.
+    fn asked(&self, asked: &Given) -> String {
+        let id = self.requests.get(&self.given(asked));
+        let id = id.map_or("none", String::as_str);
+        format!("/api/assignment-requests/{id}")
+    }
+
     /// What later commands need of an answer.
     pub(super) fn note(&mut self, command: &Command, model: &Model, answer: &Answer) -> Done {
         match command {
@@ -194,6 +209,7 @@ fn body_of(document: &Document) -> Value {
             "description": described(&entry.role),
             "permissions": entry.patterns,
             "juniors": entry.juniors,
+            "approval": entry.approval,
         });
         (entry.role.clone(), body)
     });
