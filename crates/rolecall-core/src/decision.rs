@@ -446,6 +446,17 @@ mod tests {
     }
 
     #[test]
+    fn a_denial_names_no_role_that_inherits_one_which_gives_as_much() {
+        let mut rules = PolicyBuilder::default();
+        rules.permission(name("a:x"));
+        rules.grant(name("all"), name("a:x"));
+        rules.grant(name("above"), name("a:x"));
+        rules.inherit(name("above"), name("all"));
+        let policy = rules.build().unwrap();
+        assert_eq!(policy.smallest_giving(&name("a:x"), 5), [name("all")]);
+    }
+
+    #[test]
     fn a_role_can_be_needed_by_its_name() {
         let role = name("low");
         let question = Question {

@@ -23,6 +23,8 @@ pub(super) struct Compiled {
     juniors: Vec<Box<[u32]>>,
     seniors: Vec<Vec<u32>>,
     effective: Vec<PermissionSet>,
+    /// How long the longest way down from a role is.
+    heights: Vec<u32>,
     /// Who holds a permission, or a wildcard (by its object), directly: who gives least stands first.
     holders: HashMap<PermissionPattern, Vec<u32>>,
 }
@@ -129,11 +131,17 @@ impl Compiled {
         let held: Vec<&Arc<RoleRules>> = rules.values().collect();
         let mut scratch = Scratch::new(self.permissions.len());
         self.effective = vec![PermissionSet::default(); self.roles.len()];
+        self.heights = vec![0; self.roles.len()];
         for role in order {
+            let mut height = 0;
             for junior in self.juniors_of(*role) {
+                height = height.max(self.height(*junior) + 1);
                 if let Some(set) = self.effective.get(*junior as usize) {
                     scratch.unite(set);
                 }
+            }
+            if let Some(own) = self.heights.get_mut(*role as usize) {
+                *own = height;
             }
             let own = held.get(*role as usize).map(|rules| &rules.permissions);
             for pattern in own.into_iter().flatten() {
@@ -155,7 +163,7 @@ impl Compiled {
             }
         }
         for roles in holders.values_mut() {
-            roles.sort_by_key(|role| (self.effective(*role).map_or(0, PermissionSet::len), *role));
+            roles.sort_by_key(|role| self.size(*role));
         }
         self.holders = holders;
     }
@@ -182,6 +190,17 @@ impl Compiled {
 
     pub(super) fn effective(&self, role: u32) -> Option<&PermissionSet> {
         self.effective.get(role as usize)
+    }
+
+    /// By what roles are compared: how much a role gives, and of those that give as much a senior comes after
+    /// all that it inherits; then the order of their names.
+    pub(super) fn size(&self, role: u32) -> (usize, u32, u32) {
+        let given = self.effective(role).map_or(0, PermissionSet::len);
+        (given, self.height(role), role)
+    }
+
+    fn height(&self, role: u32) -> u32 {
+        self.heights.get(role as usize).copied().unwrap_or(0)
     }
 
     pub(super) fn juniors_of(&self, role: u32) -> &[u32] {

@@ -233,12 +233,8 @@ impl Policy {
     #[must_use]
     pub fn smallest_giving(&self, permission: &Permission, limit: usize) -> Vec<RoleName> {
         let mut holders = self.direct_holders(permission);
-        let size = |role: u32| {
-            self.compiled
-                .effective(role)
-                .map_or(0, set::PermissionSet::len)
-        };
-        holders.sort_by_key(|role| (size(*role), *role));
+        // a senior stands after all that it inherits, also after those that give as much
+        holders.sort_by_key(|role| self.compiled.size(*role));
         holders.dedup();
         let names = holders
             .iter()
