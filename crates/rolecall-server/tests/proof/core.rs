@@ -354,7 +354,7 @@ impl Core {
             let (kind, key) = match &floor.of {
                 Of::Subject(user) => (FloorKind::Subject, user.to_string()),
                 Of::Role(role) => (FloorKind::Role, role.clone()),
-                Of::Session(session) => (FloorKind::Sid, session.clone()),
+                Of::Session(session) => (FloorKind::Sid, session.to_string()),
                 Of::Token(token) => (FloorKind::Jti, token.clone()),
             };
             self.floors.raise(&CoreFloor {
@@ -367,12 +367,12 @@ impl Core {
         self.raised = model.floors.len();
         self.floors.prune(moment(model.now));
         for token in model.tokens.values() {
-            let subject = token.user.to_string();
+            let (subject, session) = (token.user.to_string(), token.session.to_string());
             let facts = TokenFacts {
                 subject: &subject,
                 client: "rolecall",
                 roles: &token.roles,
-                sid: Some(&token.session),
+                sid: Some(&session),
                 jti: &token.name,
                 rev: token.revision,
             };

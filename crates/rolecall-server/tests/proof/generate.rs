@@ -4,6 +4,7 @@ use crate::{
     command::{Act, Command, Constraint, Document, Entry, Given, Name},
     model::{Duty, Model, is_own},
     numbers::Numbers,
+    play::first_log_in,
 };
 
 const USERS: [&str; 5] = ["ann", "ben", "cem", "dan", "root"];
@@ -77,8 +78,9 @@ fn given(user: &str, role: &str, tenant: Option<&str>) -> Given {
 
 impl Making {
     fn push(&mut self, command: Command) {
-        // whoever may do everything has a token at any time, as when the script is played
-        let _ = self.model.log_in(&"root".to_owned(), "root", None, &[]);
+        if let Some(log_in) = first_log_in(&self.model, &command) {
+            self.model.run(&log_in);
+        }
         self.model.run(&command);
         self.script.push(command);
     }
@@ -343,11 +345,12 @@ impl Making {
     }
 
     fn refresh(&mut self) -> Command {
-        let sessions: Vec<Name> = self.model.sessions.keys().cloned().collect();
-        let at = self.numbers.below(sessions.len());
-        let of = sessions.get(at).cloned().unwrap_or_default();
+        let at = self.numbers.below(self.model.sessions.len());
+        let session = self.model.sessions.get(at);
+        let of = session.map(|session| session.name.clone());
+        let of = of.unwrap_or_else(|| "t1".to_owned());
         let scope = if self.numbers.percent(30) {
-            let session = self.model.sessions.get(&of);
+            let session = self.model.sessions.get(at);
             let given = session.map(|session| session.given.iter().cloned().collect::<Vec<_>>());
             self.scope(&given.unwrap_or_default())
         } else {

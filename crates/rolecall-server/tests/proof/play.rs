@@ -110,22 +110,25 @@ async fn step_on<C: Compared>(
     model: &mut Model,
     command: &Command,
 ) -> Result<(), String> {
-    if let Command::By { token, .. } = command
-        && token == ROOT
-        && !model
-            .tokens
-            .get(ROOT)
-            .is_some_and(|token| model.stands(token))
-    {
-        let log_in = Command::LogIn {
-            token: ROOT.to_owned(),
-            user: ROOT.to_owned(),
-            tenant: None,
-            scope: Vec::new(),
-        };
+    if let Some(log_in) = first_log_in(model, command) {
         one(compared, model, &log_in).await?;
     }
     one(compared, model, command).await
+}
+
+/// Whoever may do everything logs in before doing something, unless the last token still stands.
+pub(crate) fn first_log_in(model: &Model, command: &Command) -> Option<Command> {
+    let Command::By { token, .. } = command else {
+        return None;
+    };
+    let last = model.tokens.get(ROOT);
+    let needed = token == ROOT && !last.is_some_and(|token| model.stands(token));
+    needed.then(|| Command::LogIn {
+        token: ROOT.to_owned(),
+        user: ROOT.to_owned(),
+        tenant: None,
+        scope: Vec::new(),
+    })
 }
 
 async fn one<C: Compared>(

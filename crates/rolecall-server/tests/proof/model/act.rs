@@ -34,7 +34,7 @@ impl Model {
                 scope,
             } => self.log_in(token, user, tenant.as_ref(), scope),
             Command::Refresh { token, of, scope } => {
-                self.sessions.get(of)?;
+                self.session_named(of)?;
                 self.refresh(token, of, scope)
             }
             Command::RevokeToken(token) => {
@@ -230,10 +230,8 @@ impl Model {
 
     fn log_out(&mut self, token: &Token) -> Answer {
         self.change(Against::new(), 204, |model| {
-            if let Some(session) = model.sessions.get_mut(&token.session) {
-                session.ended = true;
-            }
-            model.lose(Of::Session(token.session.clone()));
+            model.sessions[token.session].ended = true;
+            model.lose(Of::Session(token.session));
             true
         })
     }

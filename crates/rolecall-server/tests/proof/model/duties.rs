@@ -104,7 +104,7 @@ impl Model {
 
     /// What stands against a dynamic constraint that is new or stricter: sessions in which too much is active.
     pub(super) fn against_sessions(&self, name: &Name, duty: &Duty) -> Against {
-        let live = self.sessions.values().filter(|session| self.lives(session));
+        let live = self.sessions.iter().filter(|session| self.lives(session));
         let breaking: Vec<(Name, Names)> = live
             .filter_map(|session| {
                 let roles = duty.broken_by(&self.active_of(session))?;

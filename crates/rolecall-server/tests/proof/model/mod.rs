@@ -47,7 +47,7 @@ pub(crate) struct Model {
     pub(crate) approval: Names,
     pub(crate) requests: BTreeMap<Key, Request>,
     pub(crate) floors: Vec<Floor>,
-    pub(crate) sessions: BTreeMap<Name, Session>,
+    pub(crate) sessions: Vec<Session>,
     pub(crate) tokens: BTreeMap<Name, Token>,
 }
 

@@ -18,7 +18,8 @@ const LONGEST: i64 = 30 * 86_400;
 pub(crate) struct Token {
     pub(crate) name: Name,
     pub(crate) user: usize,
-    pub(crate) session: Name,
+    /// Which of the model's sessions it is of.
+    pub(crate) session: usize,
     pub(crate) tenant: Option<Name>,
     pub(crate) roles: Names,
     pub(crate) permissions: Names,
@@ -31,6 +32,7 @@ pub(crate) struct Token {
 /// What a log-in opened; it is called as the token of the log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
+    pub(crate) name: Name,
     pub(crate) user: usize,
     pub(crate) tenant: Option<Name>,
     /// What was asked for, if it was less than everything.
@@ -54,7 +56,7 @@ pub(crate) struct Floor {
 pub(crate) enum Of {
     Subject(usize),
     Role(Name),
-    Session(Name),
+    Session(usize),
     Token(Name),
 }
 
@@ -93,7 +95,7 @@ impl Model {
     /// Ends the sessions and tokens of a user.
     pub(super) fn end_access(&mut self, user: usize) {
         self.lose(Of::Subject(user));
-        let theirs = self.sessions.values_mut();
+        let theirs = self.sessions.iter_mut();
         theirs
             .filter(|session| session.user == user)
             .for_each(|session| session.ended = true);
@@ -124,6 +126,7 @@ impl Model {
         }
         let narrowed = self.is_narrowed(&counted, &carried, &[&asked]);
         let session = Session {
+            name: token.clone(),
             user: id,
             tenant: tenant.cloned(),
             asked: scope.to_vec(),
@@ -132,17 +135,26 @@ impl Model {
             used: self.now,
             ended: false,
         };
-        self.sessions.insert(token.clone(), session);
-        self.issue(token, token, tenant, carried, narrowed);
+        self.sessions.push(session);
+        let session = self.sessions.len() - 1;
+        self.issue(token, session, tenant, carried, narrowed);
         Answer::Done(200)
+    }
+
+    /// The session that was opened last under a name.
+    pub(super) fn session_named(&self, name: &str) -> Option<usize> {
+        self.sessions
+            .iter()
+            .rposition(|session| session.name == name)
     }
 
     /// A token of a session that is there: what was asked for at the log-in, as far as it is held now.
     pub(crate) fn refresh(&mut self, token: &Name, of: &Name, scope: &[Name]) -> Answer {
         let refused = Answer::from(Refusal::rule(400, "invalid_grant"));
-        let Some(session) = self.sessions.get(of).cloned() else {
+        let Some(number) = self.session_named(of) else {
             return refused;
         };
+        let session = self.sessions[number].clone();
         if !self.lives(&session) {
             return refused;
         }
@@ -162,10 +174,8 @@ impl Model {
         }
         let in_tenant = tenant.filter(|_| !counted.local.is_empty());
         let narrowed = self.is_narrowed(&counted, &carried, &[&first, &then]);
-        self.issue(token, of, in_tenant, carried, narrowed);
-        if let Some(session) = self.sessions.get_mut(of) {
-            session.used = self.now;
-        }
+        self.issue(token, number, in_tenant, carried, narrowed);
+        self.sessions[number].used = self.now;
         Answer::Done(200)
     }
 
@@ -212,7 +222,7 @@ impl Model {
     fn issue(
         &mut self,
         name: &Name,
-        session: &Name,
+        session: usize,
         tenant: Option<&Name>,
         carried: Carried,
         narrowed: bool,
@@ -220,7 +230,7 @@ impl Model {
         let token = Token {
             name: name.clone(),
             user: self.sessions[session].user,
-            session: session.clone(),
+            session,
             tenant: tenant.cloned(),
             roles: carried.roles,
             permissions: carried.permissions,

@@ -192,7 +192,7 @@ impl Server {
     }
 
     /// What was given: claims, and what the guard makes of them.
-    fn take_token(&mut self, token: &Token, answer: &Answer) -> Done {
+    fn take_token(&mut self, session: &Name, token: &Token, answer: &Answer) -> Done {
         let access = answer.text("access_token");
         let claims = claims(&access);
         same("roles", &names(&claims["roles"]), &token.roles)?;
@@ -218,7 +218,7 @@ impl Server {
         )?;
         self.tokens.insert(token.name.clone(), access);
         let refresh = answer.text("refresh_token");
-        self.refresh_tokens.insert(token.session.clone(), refresh);
+        self.refresh_tokens.insert(session.clone(), refresh);
         Ok(())
     }
 

@@ -170,8 +170,11 @@ impl Server {
     /// What later commands need of an answer.
     pub(super) fn note(&mut self, command: &Command, model: &Model, answer: &Answer) -> Done {
         match command {
-            Command::LogIn { token, .. } | Command::Refresh { token, .. } => {
-                self.take_token(&model.tokens[token], answer)?;
+            Command::LogIn { token, .. } => {
+                self.take_token(token, &model.tokens[token], answer)?;
+            }
+            Command::Refresh { token, of, .. } => {
+                self.take_token(of, &model.tokens[token], answer)?;
             }
             Command::By {
                 act: Act::AddUser { user, .. },
