@@ -376,7 +376,13 @@ impl Model {
         wanted.juniors.insert(edge.clone());
         against.extend(self.against_ways_round(&wanted));
         against.extend(wanted.against_duties());
-        Ok(self.change(against, 204, |model| model.juniors.insert(edge)))
+        against.extend(wanted.against_registration());
+        Ok(self.change(against, 204, |model| {
+            let before = model.clone();
+            let is_new = model.juniors.insert(edge);
+            model.lose_activation(&before);
+            is_new
+        }))
     }
 
     fn disinherit(

@@ -27,12 +27,13 @@ impl Model {
         }
         let mut against = self.against_becoming(&authority, &wanted);
         against.extend(wanted.against_duties());
+        against.extend(wanted.against_registration());
         against.extend(self.against_ways_round(&wanted));
         let stricter = wanted.constraints.iter().filter(|(name, duty)| {
             !duty.is_static && duty.is_stricter_than(self.constraints.get(*name))
         });
         for (name, duty) in stricter {
-            against.extend(self.against_sessions(name, duty));
+            against.extend(self.against_sessions(&wanted, name, duty));
         }
         if !against.is_empty() {
             return Ok(Answer::Refused(against));
@@ -48,9 +49,7 @@ impl Model {
             let before = std::mem::replace(self, wanted);
             self.revision = before.revision + 1;
             self.lose_roles(lost);
-            for (name, duty) in self.constraints.clone() {
-                self.lose_activation(&duty, before.constraints.get(&name));
-            }
+            self.lose_activation(&before);
         }
         Ok(Answer::Done(200))
     }

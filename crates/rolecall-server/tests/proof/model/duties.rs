@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Model, Names, Refusal, Token, act::Against};
+use super::{Answer, Model, Names, Refusal, Token, USER, act::Against};
 use crate::command::{Act, Constraint, Name};
 
 /// How a refusal by a constraint is called.
@@ -103,11 +103,17 @@ impl Model {
     }
 
     /// What stands against a dynamic constraint that is new or stricter: sessions in which too much is active.
-    pub(super) fn against_sessions(&self, name: &Name, duty: &Duty) -> Against {
+    pub(super) fn against_sessions(&self, wanted: &Self, name: &Name, duty: &Duty) -> Against {
         let live = self.sessions.iter().filter(|session| self.lives(session));
+        // whoever cannot have the roles afterwards will not have them active
+        let live = live.filter(|session| !wanted.breaches(duty, session.user).is_empty());
         let breaking: Vec<(Name, Names)> = live
             .filter_map(|session| {
-                let roles = duty.broken_by(&self.active_of(session))?;
+                let active = self.active_of(session);
+                // one that would have too much already gets nothing until its owner chooses
+                let roles = duty
+                    .broken_by(&active)
+                    .filter(|_| !self.breaks_dynamic(&active))?;
                 let mut users = self.users.iter();
                 let user = users.find(|(_, user)| user.id == session.user)?;
                 Some((user.0.clone(), roles))
@@ -169,28 +175,48 @@ impl Model {
                 against.insert(Refusal::status(404));
             }
             if !after.is_static && after.is_stricter_than(before.as_ref()) {
-                against.extend(self.against_sessions(name, after));
+                against.extend(self.against_sessions(self, name, after));
             }
         }
-        let name = name.clone();
+        let mut wanted = self.clone();
+        wanted.constraints.remove(name);
+        wanted
+            .constraints
+            .extend(after.clone().map(|duty| (name.clone(), duty)));
+        against.extend(wanted.against_registration());
+        against.extend(wanted.against_duties());
         Ok(self.change(against, status, |model| {
-            let changed = before != after;
-            match after {
-                Some(duty) => {
-                    model.lose_activation(&duty, before.as_ref());
-                    model.constraints.insert(name, duty);
-                }
-                None => drop(model.constraints.remove(&name)),
-            }
-            changed
+            let old = model.clone();
+            model.constraints = wanted.constraints;
+            model.lose_activation(&old);
+            before != after
         }))
     }
 
-    /// Tokens may be under way that have more active than a stricter constraint allows.
-    pub(super) fn lose_activation(&mut self, duty: &Duty, before: Option<&Duty>) {
-        if !duty.is_static && duty.is_stricter_than(before) {
-            self.lose_roles(duty.roles.clone());
+    /// Tokens may be under way that have more active than a stricter constraint allows, and such as come to lead
+    /// to more by what is inherited from now on.
+    pub(super) fn lose_activation(&mut self, before: &Self) {
+        let dynamic = || self.constraints.iter().filter(|(_, duty)| !duty.is_static);
+        let stricter = dynamic().filter(|(name, duty)| {
+            let known = before.constraints.get(*name);
+            duty.is_stricter_than(known)
+        });
+        let mut lost: Names = stricter.flat_map(|(_, duty)| duty.roles.clone()).collect();
+        let members: Names = dynamic().flat_map(|(_, duty)| duty.roles.clone()).collect();
+        for (senior, junior) in self.juniors.difference(&before.juniors) {
+            if !self.below([junior]).is_disjoint(&members) {
+                lost.insert(senior.clone());
+            }
         }
+        self.lose_roles(lost);
+    }
+
+    /// Whoever registers must be able to get what registration gives.
+    pub(super) fn against_registration(&self) -> Option<Refusal> {
+        let given = self.below([&USER.to_owned()]);
+        let mut statics = self.constraints.values().filter(|duty| duty.is_static);
+        let broken = statics.any(|duty| duty.broken_by(&given).is_some());
+        broken.then(|| Refusal::rule(409, SEPARATION))
     }
 }
 

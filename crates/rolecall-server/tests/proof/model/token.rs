@@ -199,7 +199,11 @@ impl Model {
         let by_roles = asked.iter().all(|asked| split(asked).1.is_empty());
         let chosen = by_roles && self.breaks_dynamic(&whole);
         let could_be_more = whole.difference(&carried.roles).any(|left_out| {
-            let mut more = self.below([left_out]);
+            let mut more: Names = self
+                .below([left_out])
+                .intersection(&whole)
+                .cloned()
+                .collect();
             more.extend(carried.roles.iter().cloned());
             !self.breaks_dynamic(&more)
         });
