@@ -27,7 +27,6 @@ mod keys;
 mod legacy;
 mod loss;
 mod master_key;
-mod model;
 mod nodes;
 mod outages;
 mod password_rules;
