@@ -747,7 +747,7 @@ async fn a_refusal_names_people_only_to_who_may_see_them(app: TestApp) {
     let ask = app
         .request(Method::POST, "/api/policy/plan")
         .token(&planner);
-    let refused = ask
+    let planned = ask
         .raw("application/toml", document.to_owned())
         .send()
         .await;
