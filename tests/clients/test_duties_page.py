@@ -1,10 +1,12 @@
-"""What docs/separation-of-duties.md shows is what the server and the command line answer."""
+"""What the pages on separation of duties and on a second person show is what the command line and the server answer."""
 
 import programs
+import pytest
 import tours
 
 
-def test_the_commands_of_the_page_print_what_it_shows():
+@pytest.mark.parametrize("name", ["separation-of-duties", "approvals"])
+def test_the_commands_of_the_page_print_what_it_shows(name):
     with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
-        page = tours.page("docs/separation-of-duties.md", server.url)
-        assert tours.prints_what_it_shows(page, server.folder) > 10
+        page = tours.page(f"docs/{name}.md", server.url)
+        assert tours.prints_what_it_shows(page, server.folder) > 5

@@ -8,6 +8,7 @@
 
 mod account;
 mod answers;
+mod approvals;
 mod assignments;
 mod attacks;
 mod audit;

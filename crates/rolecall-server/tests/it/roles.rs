@@ -27,7 +27,7 @@ async fn a_role_is_made_once_and_empty(app: TestApp) {
     assert_eq!(
         made.json,
         json!({
-            "name": "editor", "description": "edits items", "permissions": [], "juniors": [],
+            "name": "editor", "description": "edits items", "permissions": [], "juniors": [], "approval": false,
             "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })
     );
