@@ -13,6 +13,7 @@ mod checks;
 mod clients;
 mod fuzz;
 mod install;
+mod mutants;
 #[cfg(test)]
 mod oauth;
 mod prove;
@@ -38,6 +39,8 @@ usage: cargo xtask <chore>
   fuzz      [TARGET].. [--minutes N]: run the fuzz targets, ten minutes each unless told otherwise
   prove     [--sequences N] [--seed S]: random commands against the model, on the core and on both
             databases; 10000 sequences unless told otherwise
+  mutants   [core|guard|services|FILE].. [--jobs N]: weaken the code in one place after another, and
+            list what no test notices and no reason in xtask/mutants.txt excuses
   assets    fetch the pinned Swagger UI and write the committed files";
 
 fn main() -> ExitCode {
@@ -64,6 +67,9 @@ fn main() -> ExitCode {
         "prove" => report.step("proof", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             prove::prove(&workspace, &prove::Plan::parse(&arguments)?)
+        "mutants" => report.step("mutants", || {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            mutants::mutants(&workspace, &mutants::Plan::parse(&arguments)?)
         }),
         "bench" => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();

@@ -1,0 +1,249 @@
+//! Weakens the code in one place after another and asks whether a test notices.
+//!
+//! cargo-mutants makes the mutants and tests them, in a copy of the checkout: a change that stays behind
+//! when it is interrupted stays there.
+
+mod plan;
+mod reasons;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use plan::Group;
+pub(crate) use plan::Plan;
+use reasons::Reasons;
+
+use crate::tools::{Workspace, run, succeeds};
+
+const VERSION: &str = "27.0.0";
+
+/// The exit codes of cargo-mutants that mean it did its work: all caught, some missed, some took too long.
+const DONE: [i32; 3] = [0, 2, 3];
+
+/// What became of the mutants of a group of files.
+#[derive(Debug, Default)]
+struct Outcome {
+    caught: usize,
+    too_long: usize,
+    unviable: usize,
+    missed: Vec<String>,
+}
+
+impl Outcome {
+    fn add(&mut self, other: Self) {
+        self.caught += other.caught;
+        self.too_long += other.too_long;
+        self.unviable += other.unviable;
+        self.missed.extend(other.missed);
+    }
+}
+
+/// Tests every mutant of the plan, and fails if one is left that has no reason, or a reason that has none.
+pub(crate) fn mutants(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+    let program = install(workspace)?;
+    let shards: Vec<Shard> = (0..plan.jobs)
+        .map(|at| Shard::prepare(workspace, &program, at, plan.jobs))
+        .collect::<anyhow::Result<_>>()?;
+    let mut rows = Vec::new();
+    for group in &plan.groups {
+        let mut sum = Outcome::default();
+        let outcomes: Vec<anyhow::Result<Outcome>> = std::thread::scope(|scope| {
+            let at_work: Vec<_> = shards
+                .iter()
+                .map(|shard| scope.spawn(|| shard.test(group)))
+                .collect();
+            at_work
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|_| bail!("a job has panicked")))
+                .collect()
+        });
+        for outcome in outcomes {
+            sum.add(outcome?);
+        }
+        rows.push((group, sum));
+    }
+    print(&rows);
+    let file = workspace.path("xtask/mutants.txt");
+    let text = std::fs::read_to_string(&file).context("cannot read `xtask/mutants.txt`")?;
+    let left = rows.iter().flat_map(|(_, outcome)| &outcome.missed);
+    Reasons::parse(&text)?.judge(left, |file| plan.covers(file))
+}
+
+fn print(rows: &[(&Group, Outcome)]) {
+    println!(
+        "\n| | made | caught | took too long | unviable | left |\n| --- | ---: | ---: | ---: | ---: | ---: |"
+    );
+    for (group, outcome) in rows {
+        let left = outcome.missed.len();
+        let (caught, late, unviable) = (outcome.caught, outcome.too_long, outcome.unviable);
+        let made = caught + late + unviable + left;
+        let name = group.name;
+        println!("| {name} | {made} | {caught} | {late} | {unviable} | {left} |");
+    }
+}
+
+/// A copy of the checkout, with a folder for its build products, and the part of the mutants it tests.
+struct Shard<'a> {
+    program: &'a Path,
+    folder: PathBuf,
+    at: usize,
+    of: usize,
+}
+
+impl<'a> Shard<'a> {
+    /// Copies what git knows or would add. The build products of an earlier run stay: nothing that the
+    /// project depends on is built twice.
+    fn prepare(
+        workspace: &Workspace,
+        program: &'a Path,
+        at: usize,
+        of: usize,
+    ) -> anyhow::Result<Self> {
+        let folder = workspace.target(&format!("mutants/{at}"));
+        let tree = folder.join("tree");
+        if tree.exists() {
+            std::fs::remove_dir_all(&tree)?;
+        }
+        let mut list = workspace.command("git");
+        list.args(["ls-files", "-z", "--cached", "--others"]);
+        let listed = list.arg("--exclude-standard").output()?;
+        for name in String::from_utf8(listed.stdout)?.split_terminator('\0') {
+            let (from, to) = (workspace.path(name), tree.join(name));
+            if from.is_file() {
+                std::fs::create_dir_all(to.parent().unwrap_or(&tree))?;
+                std::fs::copy(from, to).with_context(|| format!("cannot copy `{name}`"))?;
+            }
+        }
+        Ok(Self {
+            program,
+            folder,
+            at,
+            of,
+        })
+    }
+
+    /// The tests that are likely to notice come first; what they miss has to get past all the others.
+    fn test(&self, group: &Group) -> anyhow::Result<Outcome> {
+        let mut sum = Outcome::default();
+        for (stage, tests) in group.stages.iter().enumerate() {
+            let mut command = self.cargo_mutants(group, stage);
+            if stage == 0 {
+                command.args(group.patterns().map(|files| format!("--file={files}")));
+                let shard = format!("{}/{}", self.at, self.of);
+                command.args(["--shard", &shard]);
+            } else {
+                let missed = std::mem::take(&mut sum.missed);
+                if missed.is_empty() {
+                    break;
+                }
+                command.args(missed.iter().map(|name| format!("--re=^{}$", escape(name))));
+            }
+            for package in tests.packages {
+                command.args(["--test-package", package]);
+            }
+            command.arg("--").args(tests.targets);
+            // the first failure is enough
+            command.args(["--", "-Zunstable-options", "--fail-fast"]);
+            command.args(tests.filters);
+            eprintln!(
+                "{}: stage {} of {}",
+                group.name,
+                stage + 1,
+                group.stages.len()
+            );
+            let status = command.status().context("cannot start cargo-mutants")?;
+            if !status.code().is_some_and(|code| DONE.contains(&code)) {
+                bail!("cargo-mutants ended with {status}");
+            }
+            sum.add(self.outcome(group, stage)?);
+        }
+        Ok(sum)
+    }
+
+    fn cargo_mutants(&self, group: &Group, stage: usize) -> Command {
+        let mut command = Command::new(self.program);
+        command.arg("mutants").arg("--in-place").arg("--no-config");
+        command.arg("--dir").arg(self.folder.join("tree"));
+        command.arg("--output").arg(self.output(group, stage));
+        command.args(["--package", group.package]);
+        command.args(["--cap-lints=true", "--minimum-test-timeout=60"]);
+        command.arg("--cargo-arg=--config=profile.dev.debug=0");
+        // that a run ends with its first failure is a feature of nightly test programs; this lets the stable
+        // ones, and only them: the compiler is to be the one that it is
+        command.arg("--cargo-arg=--config=target.'cfg(all())'.runner=['env','RUSTC_BOOTSTRAP=1']");
+        command.env("CARGO_TARGET_DIR", self.folder.join("build"));
+        // on SQLite alone, which has the same rules and answers sooner
+        command.env("XTASK_POSTGRES_BIN", "none");
+        command.env("PROPTEST_MAX_SHRINK_ITERS", "0");
+        command
+    }
+
+    fn output(&self, group: &Group, stage: usize) -> PathBuf {
+        let name = group.name.replace(' ', "-");
+        self.folder.join(format!("{name}-{stage}"))
+    }
+
+    fn outcome(&self, group: &Group, stage: usize) -> anyhow::Result<Outcome> {
+        let folder = self.output(group, stage).join("mutants.out");
+        let lines = |name: &str| -> anyhow::Result<Vec<String>> {
+            let text = std::fs::read_to_string(folder.join(name))
+                .with_context(|| format!("cargo-mutants has not written `{name}`"))?;
+            Ok(text.lines().map(str::to_owned).collect())
+        };
+        Ok(Outcome {
+            caught: lines("caught.txt")?.len(),
+            too_long: lines("timeout.txt")?.len(),
+            unviable: lines("unviable.txt")?.len(),
+            missed: lines("missed.txt")?,
+        })
+    }
+}
+
+/// For a regular expression that matches only this.
+fn escape(name: &str) -> String {
+    let mut escaped = String::new();
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() && letter.is_ascii() && letter != ' ' {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+/// Unoptimised: nearly all of the time goes into compilers and tests.
+fn install(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let program = workspace.target("tools/bin/cargo-mutants");
+    let version = Command::new(&program)
+        .args(["mutants", "--version"])
+        .output();
+    let wanted = format!("cargo-mutants {VERSION}\n");
+    if version.is_ok_and(|output| output.stdout == wanted.as_bytes()) {
+        return Ok(program);
+    }
+    if !succeeds(workspace.command("git").arg("--version")) {
+        bail!("git lists the files to copy, and is not there");
+    }
+    let mut install = workspace.cargo();
+    install.args(["install", "cargo-mutants", "--version", VERSION]);
+    install.args(["--locked", "--debug", "--force"]);
+    install.args(["--config", "profile.dev.debug=0", "--root"]);
+    install.arg(workspace.target("tools")).arg("--target-dir");
+    run(install.arg(workspace.target("tools/build")))?;
+    Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn a_name_is_not_taken_for_a_pattern() {
+        assert_eq!(
+            escape("a.rs:1: replace || with &&"),
+            r"a\.rs\:1\: replace \|\| with \&\&"
+        );
+    }
+}
