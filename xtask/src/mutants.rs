@@ -11,8 +11,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use plan::Group;
 pub(crate) use plan::Plan;
+use plan::{Group, Tests};
 use reasons::Reasons;
 
 use crate::tools::{Workspace, run, succeeds};
@@ -138,12 +138,13 @@ impl<'a> Shard<'a> {
                 if missed.is_empty() {
                     break;
                 }
+                // cargo-mutants would begin with the tests of the package it weakens, not with these
+                self.pass_unchanged(tests)?;
+                command.args(["--baseline=skip", "--timeout=900", "--build-timeout=900"]);
                 command.args(missed.iter().map(|name| format!("--re=^{}$", escape(name))));
             }
-            for package in tests.packages {
-                command.args(["--test-package", package]);
-            }
-            command.arg("--").args(tests.targets);
+            command.args(["--test-package", tests.package, "--"]);
+            command.args(tests.targets);
             // the first failure is enough
             command.args(["--", "-Zunstable-options", "--fail-fast"]);
             command.args(tests.filters);
@@ -162,6 +163,17 @@ impl<'a> Shard<'a> {
         Ok(sum)
     }
 
+    /// A test that fails without a mutant would catch them all.
+    fn pass_unchanged(&self, tests: &Tests) -> anyhow::Result<()> {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(self.folder.join("tree"));
+        command.args(["test", "--quiet", "--config=profile.dev.debug=0"]);
+        command
+            .args(["--package", tests.package])
+            .args(tests.targets);
+        run(self.set_up(&mut command))
+    }
+
     fn cargo_mutants(&self, group: &Group, stage: usize) -> Command {
         let mut command = Command::new(self.program);
         command.arg("mutants").arg("--in-place").arg("--no-config");
@@ -173,11 +185,15 @@ impl<'a> Shard<'a> {
         // that a run ends with its first failure is a feature of nightly test programs; this lets the stable
         // ones, and only them: the compiler is to be the one that it is
         command.arg("--cargo-arg=--config=target.'cfg(all())'.runner=['env','RUSTC_BOOTSTRAP=1']");
+        self.set_up(&mut command);
+        command
+    }
+
+    fn set_up<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env("CARGO_TARGET_DIR", self.folder.join("build"));
         // on SQLite alone, which has the same rules and answers sooner
         command.env("XTASK_POSTGRES_BIN", "none");
-        command.env("PROPTEST_MAX_SHRINK_ITERS", "0");
-        command
+        command.env("PROPTEST_MAX_SHRINK_ITERS", "0")
     }
 
     fn output(&self, group: &Group, stage: usize) -> PathBuf {

@@ -17,7 +17,7 @@ pub(crate) struct Group {
 /// Tests to run on a mutant.
 #[derive(Debug)]
 pub(crate) struct Tests {
-    pub(crate) packages: &'static [&'static str],
+    pub(crate) package: &'static str,
     /// As `cargo test` takes them.
     pub(crate) targets: &'static [&'static str],
     /// Parts of names; none means all.
@@ -96,11 +96,11 @@ fn part(group: &Group, asked: &str) -> Option<Group> {
     })
 }
 
-const SERVER: &[&str] = &["rolecall-server"];
+const SERVER: &str = "rolecall-server";
 
 /// All that the server is tested with in the process.
 const SERVER_ALL: Tests = Tests {
-    packages: SERVER,
+    package: SERVER,
     targets: &["--lib", "--test=it"],
     filters: &[],
 };
@@ -109,7 +109,7 @@ const SERVER_ALL: Tests = Tests {
 macro_rules! server_first {
     ($($filter:literal),+) => {
         &[
-            Tests { packages: SERVER, targets: &["--lib", "--test=it"], filters: &[$($filter),+] },
+            Tests { package: SERVER, targets: &["--lib", "--test=it"], filters: &[$($filter),+] },
             SERVER_ALL,
         ]
     };
@@ -117,7 +117,7 @@ macro_rules! server_first {
 
 const CORE: &[Tests] = &[
     Tests {
-        packages: &["rolecall-core"],
+        package: "rolecall-core",
         targets: &["--lib"],
         filters: &[],
     },
@@ -126,7 +126,7 @@ const CORE: &[Tests] = &[
 
 const GUARD: &[Tests] = &[
     Tests {
-        packages: &["rolecall"],
+        package: "rolecall",
         targets: &["--lib", "--test=log", "--test=token", "--test=it"],
         filters: &[],
     },
@@ -149,7 +149,7 @@ fn groups() -> Vec<Group> {
         let path = |file: &&str| format!("crates/rolecall-server/src/{file}");
         Group {
             name,
-            package: "rolecall-server",
+            package: SERVER,
             files: files.iter().map(path).collect(),
             stages,
         }
