@@ -384,6 +384,31 @@ mod tests {
     }
 
     #[test]
+    fn a_reserved_role_that_works_by_its_name_is_not_handed_on_but_in_a_tenant_where_it_counts_for_nothing()
+     {
+        let mut rules = PolicyBuilder::default();
+        rules.permission("rolecall.users:write".parse().unwrap());
+        rules.grant(
+            role("rolecall.users"),
+            "rolecall.users:write".parse().unwrap(),
+        );
+        rules.role(role("rolecall.named")).role(role("plain"));
+        let (policy, nobody) = (rules.build().unwrap(), BTreeSet::new());
+        let of = |holder: &str| Authority::of(&policy, &[role(holder)], &ANY.parse().unwrap());
+        let named = [&role("rolecall.named")];
+        let excess = of("plain").covers(&policy, named, &nobody).unwrap_err();
+        assert_eq!(excess.roles, [role("rolecall.named")]);
+        assert!(of("rolecall.named").covers(&policy, named, &nobody).is_ok());
+        for counts_for_nothing in ["rolecall.named", "rolecall.users"] {
+            let target = [&role(counts_for_nothing)];
+            let plain = of("plain").covers_in_tenant(&policy, target, &nobody);
+            assert_eq!(plain, Ok(()), "{counts_for_nothing}");
+        }
+        let held = Authority::in_tenant(&policy, &[role("rolecall.named")], &ANY.parse().unwrap());
+        assert!(held.covers(&policy, named, &nobody).is_err());
+    }
+
+    #[test]
     fn a_wildcard_is_not_covered_by_todays_permissions() {
         let excess = covers(&["writer"], "all-items").unwrap_err();
         assert_eq!(excess.permissions, ["items:*".parse().unwrap()]);

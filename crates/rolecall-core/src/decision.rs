@@ -431,6 +431,14 @@ mod tests {
             "high"
         );
         assert_eq!(by(&[lasting("high", None), lasting("low", None)]), "low");
+        // whichever stands first
+        assert_eq!(
+            by(&[lasting("high", None), lasting("low", Some(9))]),
+            "high"
+        );
+        assert_eq!(by(&[lasting("low", None), lasting("high", None)]), "low");
+        assert_eq!(by(&[lasting("low", None), lasting("wide", None)]), "low");
+        assert_eq!(by(&[lasting("wide", None), lasting("low", None)]), "wide");
         assert_eq!(by(&[]), "none");
     }
 

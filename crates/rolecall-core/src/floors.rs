@@ -231,6 +231,7 @@ mod tests {
     fn pruning_keeps_what_still_matters() {
         let mut floors = Floors::default();
         floors.raise(&floor(FloorKind::Subject, "s", 9));
+        assert!(!floors.is_empty());
         floors.prune(Timestamp::from_seconds(99));
         assert_eq!(floors.refuses(&token(1)), Some(FloorKind::Subject));
         floors.prune(Timestamp::from_seconds(100));

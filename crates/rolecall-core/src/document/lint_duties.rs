@@ -196,6 +196,31 @@ mod tests {
     }
 
     #[test]
+    fn of_very_many_combinations_none_is_called_impossible_that_is_not() {
+        let quoted = |roles: std::ops::Range<usize>| {
+            let names: Vec<String> = roles.map(|role| format!("\"r{role}\"")).collect();
+            names.join(", ")
+        };
+        let idle = |shared: usize| {
+            let roles: Vec<String> = (0..40).map(|role| format!("[roles.r{role}]\n")).collect();
+            let roles = roles.concat();
+            let text = format!(
+                "{roles}[constraints.wide]\nkind = \"static\"\nroles = [{}]\nat_most = 20\n\
+                 [constraints.tight]\nkind = \"static\"\nroles = [{}]\nat_most = 5\n",
+                quoted(0..40),
+                quoted(0..shared),
+            );
+            !found(&text).is_empty()
+        };
+        assert!(
+            idle(25),
+            "15 others and 5 of these are the 20 that it allows"
+        );
+        assert!(!idle(24), "16 others and 5 of these are one more");
+        assert!(!idle(20));
+    }
+
+    #[test]
     fn a_role_that_nobody_can_activate_is_found() {
         let text = "[roles.a]\n[roles.s]\njuniors = [\"a\"]\n\
             [constraints.x]\nkind = \"dynamic\"\nroles = [\"a\", \"s\"]\nat_most = 1\n";

@@ -239,7 +239,8 @@ fn expectations_are_asked_and_failures_are_named_with_the_way() {
         "[permissions]\n\"a:r\" = \"\"\n\"a:w\" = \"\"\n[roles.base]\npermissions = [\"a:*\"]\n[roles.top]\njuniors = [\"base\"]\n[roles.none]\n\
          [[tests]]\nrole = \"top\"\ncan = [\"a:r\"]\ncannot = [\"a:w\"]\n[[tests]]\nrole = \"none\"\ncan = [\"a:r\"]\n\
          [[tests]]\nuser = \"alice\"\ntenant = \"acme\"\nat = 1970-01-01T00:01:00Z\ncan = [\"a:w\"]\n\
-         [[tests]]\nuser = \"alice\"\ncan = [\"a:w\"]\n[[tests]]\nuser = \"nobody\"\ncannot = [\"a:w\"]\n",
+         [[tests]]\nuser = \"alice\"\ncan = [\"a:w\"]\n[[tests]]\nuser = \"nobody\"\ncannot = [\"a:w\"]\n\
+         [[tests]]\nrole = \"none\"\ncannot = [\"a:w\"]\n",
     )
     .unwrap();
     let policy = parsed.document.policy().unwrap();
@@ -317,6 +318,22 @@ fn what_may_not_be_meant_is_found_and_nothing_else() {
         "unreached-role",
         "nobody has role `chief` or one that inherits it".to_owned()
     )));
+    let one =
+        Document::parse("[permissions]\n\"a:r\" = \"\"\n[roles.all]\npermissions = [\"a:r\"]")
+            .unwrap();
+    assert_eq!(
+        lint(&one.document, &one.document.policy().unwrap(), None),
+        []
+    );
+    // whoever inherits another and adds nothing is no twin, whichever name comes first
+    for (senior, junior) in [("x", "y"), ("y", "x")] {
+        let text = format!(
+            "[permissions]\n\"a:r\" = \"\"\n\"b:r\" = \"\"\n[roles.{senior}]\njuniors = [\"{junior}\"]\n\
+             [roles.{junior}]\npermissions = [\"a:r\"]\n[roles.b]\npermissions = [\"b:r\"]"
+        );
+        let related = Document::parse(&text).unwrap().document;
+        assert_eq!(lint(&related, &related.policy().unwrap(), None), []);
+    }
     let all = Document::parse("[permissions]\n\"a:r\" = \"\"\n\"b:r\" = \"\"\n[roles.all]\npermissions = [\"a:*\", \"b:*\"]").unwrap();
     let findings = lint(&all.document, &all.document.policy().unwrap(), None);
     assert_eq!(
@@ -328,7 +345,7 @@ fn what_may_not_be_meant_is_found_and_nothing_else() {
 #[test]
 fn names_that_would_be_one_in_code_stay_two() {
     let parsed = Document::parse(
-        "[permissions]\n\"a.b:read\" = \"x */ y\"\n\"a-b:read\" = \"see [this] <b>\"\n[roles.2fa]\n[roles.self]\n[roles.\"a.l.l\"]\n[roles.all]\n",
+        "[permissions]\n\"a.b:read\" = \"x */ y\"\n\"a-b:read\" = \"see [this] <b>\"\n[roles.2fa]\n[roles.self]\n[roles.\"a.l.l\"]\n[roles.\"a_l.l\"]\n[roles.\"a.l-l\"]\n[roles.all]\n",
     )
     .unwrap();
     let rust = rust(&parsed.document);
@@ -337,7 +354,9 @@ fn names_that_would_be_one_in_code_stay_two() {
         "        ReadAB_2 = \"a.b:read\",",
         "        N2fa = \"2fa\",",
         "        Self_2 = \"self\",",
-        "        ALL_2 = \"a.l.l\",",
+        "        ALL_2 = \"a.l-l\",",
+        "        ALL_3 = \"a.l.l\",",
+        "        ALL_4 = \"a_l.l\",",
         "        All = \"all\",",
         "        /// see \\[this\\] \\<b\\>",
     ] {
@@ -355,6 +374,39 @@ fn names_that_would_be_one_in_code_stay_two() {
             "{line}\n{typescript}"
         );
     }
+}
+
+#[test]
+fn a_text_is_refused_from_the_first_character_too_many_and_for_each_that_cannot_be_seen() {
+    let described = |text: &str| format!("[roles.a]\ndescription = \"{text}\"");
+    let fault = "line 2, column 15: a description is at most 500 characters, none of them a control character";
+    Document::parse(&described(&"ä".repeat(500))).unwrap();
+    one_fault(&described(&"ä".repeat(501)), fault);
+    one_fault(&described("bell \\u0007"), fault);
+    let tested =
+        |text: &str| format!("[[tests]]\nuser = \"{text}\"\ncan = [\"rolecall.users:read\"]");
+    Document::parse(&tested(&"ä".repeat(256))).unwrap();
+    for odd in [&"ä".repeat(257), "bell \\u0007", ""] {
+        one_fault(&tested(odd), "line 2, column 8: this is not a user name");
+    }
+}
+
+#[test]
+fn a_constraint_that_allows_none_is_a_fault_of_its_number() {
+    one_fault(
+        "[roles.a]\n[roles.b]\n[constraints.c]\nkind = \"static\"\nroles = [\"a\", \"b\"]\nat_most = 0",
+        "line 6, column 11: at_most is a whole number of at least 1",
+    );
+}
+
+#[test]
+fn a_role_of_rolecall_is_never_made_by_a_document() {
+    let new =
+        Document::parse("[permissions]\n\"a:b\" = \"\"\n[roles.user]\npermissions = [\"a:b\"]")
+            .unwrap();
+    let changes = diff(&Document::default(), &new.document);
+    let shown: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["+ permission a:b", "+ role user holds a:b"]);
 }
 
 #[test]

@@ -107,3 +107,26 @@ fn quoted(text: &str) -> String {
     quoted.push('"');
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_never_written_as_it_is() {
+        assert_eq!(quoted("a\u{7}\"\\\u{7f}"), r#""a\u0007\"\\\u007F""#);
+    }
+
+    #[test]
+    fn a_list_that_is_wider_than_a_line_is_not_written_as_one() {
+        let written = |length: usize| {
+            let mut text = String::new();
+            list(&mut text, "name", ["x".repeat(length)]);
+            text.lines().count()
+        };
+        // name, ` = `, `["`, `"]`
+        let around = 4 + 3 + 2 + 2;
+        assert_eq!(written(MAX_LINE - around), 1);
+        assert_eq!(written(MAX_LINE - around + 1), 3);
+    }
+}

@@ -21,8 +21,43 @@ fn a_diamond_is_no_cycle_and_gives_each_role_once() {
     let policy = policy(&[("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]).unwrap();
     assert_eq!(policy.closure([&role("a")]).len(), 4);
     assert_eq!(policy.seniors(&role("d")).len(), 4);
-    assert_eq!(policy.path(&role("a"), &role("d")).unwrap().len(), 3);
+    // of two ways that are as short, the one whose names come first
+    let way = policy.path(&role("a"), &role("d"));
+    assert_eq!(way, Some(vec![role("a"), role("b"), role("d")]));
     assert_eq!(policy.path(&role("d"), &role("a")), None);
+}
+
+#[test]
+fn policies_that_differ_in_one_part_are_not_the_same() {
+    let build = |change: fn(&mut PolicyBuilder)| {
+        let mut builder = PolicyBuilder::default();
+        builder.role(role("a")).role(role("b"));
+        change(&mut builder);
+        builder.build().unwrap()
+    };
+    let plain = build(|_| {});
+    assert_eq!(plain, build(|_| {}));
+    let parts: [fn(&mut PolicyBuilder); 3] = [
+        |builder| {
+            builder.inherit(role("a"), role("b"));
+        },
+        |builder| {
+            builder.permission("items:read".parse().unwrap());
+        },
+        |builder| {
+            let roles = [role("a"), role("b")].into();
+            let kind = crate::ConstraintKind::Static;
+            let constraint = Constraint {
+                kind,
+                roles,
+                at_most: 1,
+            };
+            builder.constraint("one".parse().unwrap(), constraint);
+        },
+    ];
+    for part in parts {
+        assert_ne!(plain, build(part));
+    }
 }
 
 #[test]

@@ -50,6 +50,13 @@ fn policy(
 }
 
 #[test]
+fn a_constraint_is_shown_with_its_number_its_roles_and_its_kind() {
+    let members = set(&[0, 1, 2].into());
+    let constraint = Constraint::new(ConstraintKind::Dynamic, members, 2).unwrap();
+    assert_eq!(constraint.to_string(), "at most 2 of a, b, c (dynamic)");
+}
+
+#[test]
 fn a_constraint_that_forbids_nothing_or_everything_is_refused() {
     let of = |roles: &[usize], most| {
         let roles = set(&roles.iter().copied().collect());
