@@ -337,6 +337,14 @@ mod tests {
             "documented and not routed: DELETE /gone, OPTIONS /x; routed and not documented: POST /new/{rest}"
         );
         assert_eq!(document, before, "nothing is written by half");
+        // one of the two is enough
+        let get = || route(Method::GET, "/x", ADMIN);
+        for (mut document, routes) in [
+            (json!({ "paths": { "/x": { "get": {} } } }), vec![]),
+            (json!({ "paths": {} }), vec![get()]),
+        ] {
+            assert!(secure(&mut document, &routes, "login").is_err());
+        }
     }
 
     #[test]
@@ -374,6 +382,25 @@ mod tests {
         ] {
             let error = secure(&mut document, &[], "login").unwrap_err();
             assert_eq!(error, DocumentError::Malformed(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_every_problem_has_is_in_its_schema() {
+        let mut document = json!({});
+        secure(&mut document, &[], "login").unwrap();
+        let schema = &document["components"]["schemas"]["Problem"];
+        let body = Problem::new(http::StatusCode::CONFLICT, "x", "y").to_json();
+        for (name, value) in body.as_object().unwrap() {
+            let kind = &schema["properties"][name]["type"];
+            assert_eq!(kind == "integer", value.is_u64(), "{name}");
+            assert_eq!(kind == "string", value.is_string(), "{name}");
+            assert!(
+                schema["required"]
+                    .as_array()
+                    .unwrap()
+                    .contains(&json!(name))
+            );
         }
     }
 

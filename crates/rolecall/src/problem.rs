@@ -115,6 +115,11 @@ mod tests {
             .with("status", 200)
             .with("type", "about:blank")
             .with("role", "x");
+        assert_eq!(problem.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            (problem.code(), problem.detail()),
+            ("unknown_role", "no role `x`")
+        );
         assert_eq!(
             problem.to_json(),
             json!({

@@ -22,6 +22,8 @@ async fn me(caller: Authenticated) -> String {
     caller.username().to_owned()
 }
 async fn greet(caller: Optional) -> String {
+    let kept = caller.clone().into_principal();
+    assert_eq!(kept.as_deref(), caller.principal());
     caller
         .principal()
         .map_or("stranger", |caller| caller.username())

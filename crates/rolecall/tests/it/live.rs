@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use rolecall::{
-    Audience, Clock as _, Denial, Floor, FloorKind, Guard, GuardError, LiveState, ManualClock,
-    OnStale, PolicyBuilder, Timestamp,
+    AccessClaims, Audience, Clock as _, Denial, Floor, FloorKind, Guard, GuardError, LiveState,
+    ManualClock, OnStale, PolicyBuilder, Timestamp,
     testing::TestIssuer,
-    token::{Algorithm, KeySet, SigningKey},
+    token::{Algorithm, KeySet, MAX_TOKEN_BYTES, SigningKey},
 };
 use serde_json::json;
 
@@ -34,6 +34,51 @@ fn a_token_ends_while_it_is_cached() {
     for _ in 0..2 {
         assert_eq!(guard.verify(&token).unwrap_err(), Denial::EndedToken);
     }
+}
+
+#[test]
+fn the_longest_token_there_may_be_is_not_refused_and_a_longer_one_is() {
+    let issuer = TestIssuer::new();
+    let sized = |filler: usize| {
+        let filled = |claims: &mut AccessClaims| claims.scope = Some("s".repeat(filler));
+        issuer.token("alice").claims(filled).sign()
+    };
+    let least = (MAX_TOKEN_BYTES - sized(0).len()) / 4 * 3;
+    let longest = (least - 8..MAX_TOKEN_BYTES)
+        .map(sized)
+        .find(|token| token.len() == MAX_TOKEN_BYTES)
+        .unwrap();
+    assert!(issuer.guard().verify(&longest).is_ok());
+    let longer = longest + "A";
+    assert_eq!(
+        issuer.guard().verify(&longer).unwrap_err(),
+        Denial::InvalidToken
+    );
+}
+
+#[test]
+fn a_principal_says_what_its_token_says_and_is_equal_to_no_other() {
+    let issuer = TestIssuer::new();
+    let guard = issuer.guard();
+    let verified = |claims: fn(&mut AccessClaims)| {
+        guard
+            .verify(&issuer.token("alice").claims(claims).sign())
+            .unwrap()
+    };
+    let plain = verified(|_| {});
+    assert_eq!(plain.issued_at(), issuer.clock().now());
+    assert_eq!(plain.auth_time(), Some(issuer.clock().now()));
+    assert!(plain.other_claims().is_empty());
+    let told = verified(|claims| claims.auth_time = Some(claims.iat - 5));
+    let earlier = Timestamp::from_seconds(issuer.clock().now().seconds() - 5);
+    assert_eq!(told.auth_time(), Some(earlier));
+    assert_ne!(plain, told);
+    let more = issuer.token("alice").sign_with(&json!({ "colour": "red" }));
+    assert_eq!(guard.verify(&more).unwrap().other_claims()["colour"], "red");
+    let token = issuer.token("alice").permission_named("items:read").sign();
+    let narrow = guard.verify(&token).unwrap();
+    assert_ne!(plain, narrow);
+    assert_eq!(narrow, issuer.guard().verify(&token).unwrap());
 }
 
 #[test]
