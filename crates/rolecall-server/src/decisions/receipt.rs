@@ -220,4 +220,24 @@ mod tests {
         let nothing = Needs::read(&json!({ "all": [] })).unwrap();
         assert!(!nothing.met(&|_| true), "nothing asked for lets nobody in");
     }
+
+    #[test]
+    fn in_a_tenant_nothing_of_rolecalls_own_counts_but_to_give_and_take_roles() {
+        let counts = |text: &str| Need::noted(text).unwrap().counts_in_tenant();
+        for counting in [
+            "role:editor",
+            "items:read",
+            "items:*",
+            "rolecall.assignments:write",
+        ] {
+            assert!(counts(counting), "{counting}");
+        }
+        for own in [
+            "role:rolecall.admin",
+            "rolecall.users:read",
+            "rolecall.users:*",
+        ] {
+            assert!(!counts(own), "{own}");
+        }
+    }
 }

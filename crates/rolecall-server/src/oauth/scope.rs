@@ -928,4 +928,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_scope_that_leaves_roles_or_permissions_whole_is_within_none_that_names_some() {
+        let within = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| Asked::parse(text).unwrap());
+            one.is_within(&other)
+        };
+        for (one, other, expected) in [
+            ("items:read", "items:read items:write", true),
+            ("items:read items:write", "items:read", false),
+            ("role:reader", "role:reader role:editor", true),
+            ("role:reader role:editor", "role:reader", false),
+            ("role:reader", "items:read", false),
+            ("items:read", "role:reader", false),
+            ("role:reader items:read", "items:read", true),
+            ("role:editor", "role:reader", false),
+        ] {
+            assert_eq!(within(one, other), expected, "{one} in {other}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ on_both![
     the_list_shows_past_and_future_assignments_and_the_user_only_those_of_now,
     the_list_is_paged_without_gaps,
     only_a_loss_raises_a_floor,
+    nobody_who_is_not_there_or_of_another_kind_has_assignments,
 ];
 
 async fn assigning_is_idempotent_and_replaces_the_validity(app: TestApp) {
@@ -170,4 +171,26 @@ async fn only_a_loss_raises_a_floor(app: TestApp) {
         let expected = if loses { now } else { before };
         assert_eq!(floor().await, expected, "{body}");
     }
+}
+
+async fn nobody_who_is_not_there_or_of_another_kind_has_assignments(app: TestApp) {
+    let admin = app.admin().await;
+    let alice = app.user("alice", &[]).await;
+    let client = app.client("jobs", json!({})).await;
+    let revision = app.db.revision().await;
+    let paths = [
+        "/api/users/nobody".to_owned(),
+        format!("/api/users/{}", client.id),
+        format!("/api/clients/{alice}"),
+    ];
+    for path in paths {
+        app.put(format_args!("{path}/roles/user"), admin)
+            .await
+            .is(404);
+        app.delete(format_args!("{path}/roles/user"), admin)
+            .await
+            .is(404);
+        app.get(format_args!("{path}/roles"), admin).await.is(404);
+    }
+    assert_eq!(app.db.revision().await, revision);
 }

@@ -33,6 +33,9 @@ on_both![
     x046_what_a_user_gets_through_a_client_is_cut_to_the_client,
     a_secret_is_rotated_with_an_overlap,
     a_narrowed_client_loses_it_at_once,
+    what_is_for_an_audience_that_a_client_loses_ends,
+    clients_are_listed_once_each_with_all_their_roles,
+    a_client_may_keep_its_name_and_take_no_others,
     o045_a_deleted_client_takes_its_log_ins_along,
     o084_a_client_asks_only_for_its_own_audiences,
     a_client_writes_with_its_own_permissions_and_is_named_in_the_audit,
@@ -157,11 +160,18 @@ async fn a_client_that_is_not_right_is_refused_by_member(app: TestApp) {
         ("scope", json!("items:*")),
         ("redirect_uris", json!(["javascript:alert(1)"])),
         ("redirect_uris", json!(["http://app.example"])),
+        ("redirect_uris", json!(["com.example.app:/"])),
     ] {
         let mut body = json!({ "name": "app", "grants": ["password"] });
         body[member] = wrong;
         let refused = app.post("/api/clients", admin, body).await;
         refused.invalid(&["body", member]);
+        let said = String::from_utf8_lossy(&refused.body).into_owned();
+        assert_eq!(
+            said.contains("not an audience"),
+            member == "audiences",
+            "{said}"
+        );
     }
     let body = json!({ "name": "app", "grants": ["client_credentials"], "public": true });
     app.post("/api/clients", admin, body)
@@ -618,6 +628,67 @@ async fn a_narrowed_client_loses_it_at_once(app: TestApp) {
         .await
         .is(200);
     app.get("/items/", &other.access).await.is(200);
+}
+
+async fn what_is_for_an_audience_that_a_client_loses_ends(app: TestApp) {
+    app.user("alice", &[]).await;
+    let members = json!({ "audiences": ["https://one.example", "https://two.example"] });
+    let client = app.client("app", members).await;
+    let path = format!("/api/clients/{}", client.id);
+    let one = app.log_in_through(&client, &[]).await;
+    let resource = [("resource", "https://two.example")];
+    let two = app.log_in_through(&client, &resource).await;
+    let own = app.log_in_through(&client, &[("audience", ISSUER)]).await;
+    let left = json!({ "audiences": ["https://one.example"] });
+    app.patch(&path, app.admin().await, left).await.is(200);
+    app.get("/api/me", &own.text("access_token")).await.ended();
+    let refresh = async |answer: &Answer| {
+        let token = answer.text("refresh_token");
+        app.refresh_through(&client, &token).await
+    };
+    refresh(&two).await.oauth(400, "invalid_grant");
+    refresh(&one).await.is(200);
+    let own = refresh(&own).await;
+    let more = json!({ "audiences": ["https://one.example", "https://three.example"] });
+    app.patch(&path, app.admin().await, more).await.is(200);
+    app.get("/api/me", &own.text("access_token")).await.is(200);
+}
+
+async fn clients_are_listed_once_each_with_all_their_roles(app: TestApp) {
+    for role in ["reader", "writer"] {
+        app.role(role, &[]).await;
+    }
+    app.client("one", json!({ "roles": ["reader", "writer"] }))
+        .await;
+    app.client("three", json!({ "roles": ["writer"] })).await;
+    app.client("two", json!({})).await;
+    let list = app.get("/api/clients", app.admin().await).await;
+    let items = list.is(200).json["items"].as_array().unwrap();
+    let mut listed: Vec<_> = items
+        .iter()
+        .map(|one| (one["name"].clone(), one["roles"].clone()))
+        .collect();
+    listed.sort_by_key(|(name, _)| name.to_string());
+    assert_eq!(
+        json!(listed),
+        json!([
+            ["one", ["reader", "writer"]],
+            ["three", ["writer"]],
+            ["two", []]
+        ])
+    );
+}
+
+async fn a_client_may_keep_its_name_and_take_no_others(app: TestApp) {
+    let client = app.client("one", json!({})).await;
+    app.client("two", json!({})).await;
+    let path = format!("/api/clients/{}", client.id);
+    let admin = app.admin().await;
+    for (name, status) in [("one", 200), ("two", 409), ("three", 200)] {
+        app.patch(&path, admin, json!({ "name": name }))
+            .await
+            .is(status);
+    }
 }
 
 async fn o045_a_deleted_client_takes_its_log_ins_along(app: TestApp) {

@@ -12,6 +12,7 @@ on_both![
     what_is_over_or_not_yet_begun_is_named_with_its_time,
     time_decides_when_it_is_asked_about_and_no_sweeper_does,
     what_was_taken_away_is_named_until_it_is_given_again,
+    what_was_taken_away_in_a_tenant_is_named_only_there_and_only_if_it_counted,
     a_subject_that_cannot_act_may_do_nothing,
     a_role_can_be_asked_for_by_its_name,
     a_client_is_decided_for_too,
@@ -177,6 +178,39 @@ async fn what_was_taken_away_is_named_until_it_is_given_again(app: TestApp) {
     let path = "/api/roles/editor/juniors/reader";
     app.delete(path, app.admin().await).await.done();
     assert!(steps(&about(&app, &id, "items:read").await, "lost").is_empty());
+}
+
+async fn what_was_taken_away_in_a_tenant_is_named_only_there_and_only_if_it_counted(app: TestApp) {
+    app.role("reader", &["items:read", "rolecall.users:read"])
+        .await;
+    let id = app.user("alice", &[]).await;
+    for role in ["reader", "rolecall.admin"] {
+        let path = format!("/api/users/{id}/roles/{role}?tenant=acme");
+        app.put(&path, app.admin().await).await.done();
+        app.delete(&path, app.admin().await).await.done();
+    }
+    let named = async |needed: &str, tenant: Option<&str>| {
+        let mut body = json!({ "subject": id, "permission": needed });
+        if let Some(tenant) = tenant {
+            body["tenant"] = json!(tenant);
+        }
+        !steps(&decide(&app, body).await, "lost").is_empty()
+    };
+    for needed in ["items:read", "role:reader"] {
+        assert!(named(needed, Some("acme")).await, "{needed}");
+        assert!(!named(needed, Some("other")).await, "{needed}");
+        assert!(!named(needed, None).await, "{needed}");
+    }
+    for reserved in ["rolecall.users:read", "role:rolecall.admin"] {
+        assert!(!named(reserved, Some("acme")).await, "{reserved}");
+    }
+    // what was held globally counted everywhere, also by such a name
+    let path = format!("/api/users/{id}/roles/rolecall.admin");
+    app.put(&path, app.admin().await).await.done();
+    app.delete(&path, app.admin().await).await.done();
+    for tenant in [None, Some("acme")] {
+        assert!(named("role:rolecall.admin", tenant).await, "{tenant:?}");
+    }
 }
 
 async fn a_subject_that_cannot_act_may_do_nothing(app: TestApp) {
