@@ -404,6 +404,7 @@ mod tests {
             let plain = of("plain").covers_in_tenant(&policy, target, &nobody);
             assert_eq!(plain, Ok(()), "{counts_for_nothing}");
         }
+        assert!(Authority::unlimited().is_unlimited());
         let held = Authority::in_tenant(&policy, &[role("rolecall.named")], &ANY.parse().unwrap());
         assert!(held.covers(&policy, named, &nobody).is_err());
     }

@@ -212,4 +212,15 @@ mod tests {
     fn a_description_holds_only_what_the_rfc_allows() {
         assert_eq!(printable("a\"b\\c\r\n\0é~"), "abc~");
     }
+
+    #[test]
+    fn a_server_that_is_busy_is_not_counted_as_another_refusal() {
+        for (error, reason) in [
+            (OAuthError::Busy, "too_busy"),
+            (OAuthError::InvalidGrant, "invalid_grant"),
+        ] {
+            let response = error.into_response();
+            assert_eq!(response.extensions().get(), Some(&Refused(reason)));
+        }
+    }
 }

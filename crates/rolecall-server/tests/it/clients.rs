@@ -571,6 +571,13 @@ async fn a_secret_is_rotated_with_an_overlap(app: TestApp) {
         secret: rotated.is(200).text("client_secret"),
     };
     assert_ne!(new.secret, old.secret);
+    for (days, status) in [(30, 200), (31, 422)] {
+        let name = format!("for {days}");
+        let client = app.client(&name, json!({})).await;
+        let path = format!("/api/clients/{}/secret", client.id);
+        let body = json!({ "overlap_seconds": days * 24 * 60 * 60 });
+        app.post(&path, app.admin().await, body).await.is(status);
+    }
     app.act_as(&new).await;
     app.act_as(&old).await;
     app.pass(Duration::from_hours(24));
@@ -677,6 +684,18 @@ async fn clients_are_listed_once_each_with_all_their_roles(app: TestApp) {
             ["two", []]
         ])
     );
+    let all = list.items("name");
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    for _ in &all {
+        let path = format!("/api/clients?limit=1{cursor}");
+        let page = app.get(path, app.admin().await).await;
+        seen.extend(page.items("name"));
+        let next = page.json["next_cursor"].as_str();
+        cursor = next.map_or_else(String::new, |next| format!("&cursor={next}"));
+        assert_eq!(cursor.is_empty(), seen.len() == all.len());
+    }
+    assert_eq!(seen, all);
 }
 
 async fn a_client_may_keep_its_name_and_take_no_others(app: TestApp) {
@@ -717,6 +736,8 @@ async fn o045_a_deleted_client_takes_its_log_ins_along(app: TestApp) {
         .await
         .oauth(400, "invalid_grant");
     app.get("/api/me", &first_party.access).await.is(200);
+    let left = "SELECT COUNT(*) FROM sessions WHERE client_id <> 'rolecall'";
+    assert_eq!(app.db.number(left).await, 0);
     assert_eq!(app.db.number("SELECT COUNT(*) FROM role_assignments WHERE subject_id NOT IN (SELECT id FROM subjects)").await, 0);
 }
 
@@ -741,6 +762,11 @@ async fn o084_a_client_asks_only_for_its_own_audiences(app: TestApp) {
             .unwrap()["aud"],
         "https://two.example"
     );
+    let two = "https://two.example";
+    let both = audience(&[("resource", two), ("audience", two)]).await;
+    assert_eq!(both.unwrap()["aud"], two);
+    let differ = [("resource", two), ("audience", "https://one.example")];
+    assert!(audience(&differ).await.is_none());
     let own = audience(&[("audience", ISSUER)]).await.unwrap();
     assert!(
         own["scope"]

@@ -120,6 +120,9 @@ async fn what_is_over_or_not_yet_begun_is_named_with_its_time(app: TestApp) {
     )
     .await;
     give("later", json!({ "valid_from": "2035-01-01T00:00:00Z" })).await;
+    app.role("elsewhere", &["items:read"]).await;
+    let lasting = json!({ "expires_at": "2040-01-01T00:00:00Z" });
+    give("elsewhere?tenant=acme", lasting).await;
     assert_eq!(about(&app, &id, "items:read").await.json["allowed"], true);
     app.pass(Duration::from_mins(10));
     let answer = about(&app, &id, "items:read").await;
@@ -133,6 +136,9 @@ async fn what_is_over_or_not_yet_begun_is_named_with_its_time(app: TestApp) {
         "2035-01-01T00:00:00Z"
     );
     assert_eq!(by_cause("not_yet_valid")["path"], json!(["later"]));
+    // what could be mended first comes first
+    let causes: Vec<&Value> = lost.iter().map(|step| &step["cause"]).collect();
+    assert_eq!(causes, ["expired", "not_yet_valid", "other_tenant"]);
 }
 
 async fn time_decides_when_it_is_asked_about_and_no_sweeper_does(app: TestApp) {

@@ -17,6 +17,7 @@ on_both![
     nobody_goes_beyond_their_own_by_way_of_a_document,
     a_narrowed_token_puts_no_more_than_it_carries,
     a_plan_counts_each_tenant_and_only_what_is_lost_in_the_end,
+    a_plan_counts_who_loses_or_gains_a_role_that_holds_nothing,
     a_plan_names_people_only_to_who_may_see_them,
     a_document_may_be_longer_than_other_bodies,
     bodies_of_other_types_are_refused,
@@ -170,6 +171,7 @@ async fn a_document_is_planned_first_and_then_put_whole(app: TestApp) {
         changes(&done),
         ["permission.described items:read", "role.described editor"]
     );
+    assert_eq!(changes(&plan(&app, admin, &other).await), [""; 0]);
 }
 
 async fn every_fault_of_a_document_is_told_with_line_and_column(app: TestApp) {
@@ -506,6 +508,23 @@ async fn a_plan_counts_each_tenant_and_only_what_is_lost_in_the_end(app: TestApp
     );
     assert_eq!(subjects[0]["loses"], json!(["items:write"]));
     assert_eq!(planned.json["counts"]["losing"], 1);
+}
+
+async fn a_plan_counts_who_loses_or_gains_a_role_that_holds_nothing(app: TestApp) {
+    let names = |juniors: &str| format!("{ITEMS}\n[roles.a]\n{juniors}\n[roles.b]\n");
+    given(&app, &names("juniors = [\"b\"]")).await;
+    let admin = app.admin().await;
+    let alice = app.user("alice", &["a"]).await;
+    let counted = async |document: &str| {
+        let planned = plan(&app, admin, document).await;
+        assert_eq!(planned.is(200).json["subjects"][0]["id"], alice);
+        let counts = &planned.json["counts"];
+        (counts["gaining"].clone(), counts["losing"].clone())
+    };
+    assert_eq!(counted(&names("")).await, (json!(0), json!(1)));
+    given(&app, &names("")).await;
+    let gained = counted(&names("juniors = [\"b\"]")).await;
+    assert_eq!(gained, (json!(1), json!(0)));
 }
 
 async fn a_plan_names_people_only_to_who_may_see_them(app: TestApp) {

@@ -13,6 +13,7 @@ on_both![
     a_cycle_is_refused_with_the_path_named,
     removing_an_edge_keeps_what_another_path_gives,
     what_is_still_in_use_stays,
+    a_wildcard_goes_with_the_last_permission_that_it_covers,
     deleting_a_role_takes_its_relations_along,
     lists_are_paged_without_gaps,
 ];
@@ -245,6 +246,32 @@ async fn what_is_still_in_use_stays(app: TestApp) {
         .is(404);
 }
 
+async fn a_wildcard_goes_with_the_last_permission_that_it_covers(app: TestApp) {
+    let admin = app.admin().await;
+    app.role("other", &["items:read", "items:write", "things:read"])
+        .await;
+    app.delete("/api/roles/other", admin).await.done();
+    app.role("owner", &["items:*"]).await;
+    app.role("holder", &["things:*"]).await;
+    let held = async |role: &str| {
+        let role = app.get(format_args!("/api/roles/{role}"), admin).await;
+        role.texts("permissions")
+    };
+    app.delete("/api/permissions/items:write", admin)
+        .await
+        .done();
+    assert_eq!(held("owner").await, ["items:*"]);
+    app.delete("/api/permissions/items:read", admin)
+        .await
+        .done();
+    assert_eq!(held("owner").await, [""; 0]);
+    assert_eq!(held("holder").await, ["things:*"]);
+    // whoever makes it again gives it to nobody
+    let body = json!({ "name": "items:read" });
+    app.post("/api/permissions", admin, body).await.is(201);
+    assert_eq!(held("owner").await, [""; 0]);
+}
+
 async fn deleting_a_role_takes_its_relations_along(app: TestApp) {
     let admin = app.admin().await;
     app.role("editor", &["items:read", "items:*"]).await;
@@ -283,6 +310,7 @@ async fn lists_are_paged_without_gaps(app: TestApp) {
     for list in [ROLES, "/api/permissions"] {
         let whole = app.get(format_args!("{list}?limit=200"), admin).await;
         let all = whole.items("name");
+        assert!(all.len() >= 7, "{list}: {all:?}");
         let mut seen = Vec::new();
         let mut cursor = String::new();
         while seen.len() <= all.len() {

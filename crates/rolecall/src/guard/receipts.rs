@@ -26,3 +26,28 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_rule_that_names_something_is_refused_without_saying_what() {
+        const ADMIN: Rule = Rule::Role("admin");
+        const READ: Rule = Rule::Permission("items:read");
+        let (any, all) = (
+            Rule::AnyOf(&[ADMIN, READ]),
+            Rule::AllOf(&[READ, Rule::Public]),
+        );
+        assert_eq!(ADMIN.needs(), Some(json!("role:admin")));
+        assert_eq!(
+            any.needs(),
+            Some(json!({ "any": ["role:admin", "items:read"] }))
+        );
+        assert_eq!(all.needs(), Some(json!({ "all": ["items:read"] })));
+        assert_eq!(Rule::ForTenant(&READ).needs(), Some(json!("items:read")));
+        assert_eq!(Rule::Authenticated.needs(), None);
+    }
+}

@@ -54,5 +54,6 @@ mod tests {
         let wait = |_| Backoff::new(Duration::from_secs(1)).next(Duration::from_secs(1));
         let waits: std::collections::HashSet<Duration> = (0..32).map(wait).collect();
         assert!(waits.len() > 1);
+        assert!(waits.iter().any(|wait| *wait < Duration::from_millis(900)));
     }
 }

@@ -56,3 +56,25 @@ impl Failure {
         matches!(self, Self::Status { status, .. } if status.is_client_error())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_being_turned_away_is_a_refusal() {
+        let status = |code: u16| Failure::Status {
+            what: "feed",
+            status: StatusCode::from_u16(code).unwrap(),
+        };
+        assert!(status(401).is_refusal() && status(404).is_refusal());
+        for other in [
+            status(500),
+            status(503),
+            Failure::TimedOut,
+            Failure::TooLong,
+        ] {
+            assert!(!other.is_refusal(), "{other}");
+        }
+    }
+}

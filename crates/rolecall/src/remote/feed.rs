@@ -295,6 +295,8 @@ mod tests {
                 Some(pause) => {
                     assert!(wait.is_zero() && pause <= Duration::from_millis(250));
                     assert!(pause > BREATH);
+                    // the age of what is heard stays below what makes it too old
+                    assert!(pause <= max_staleness / 6);
                 }
                 None => assert!(wait >= Duration::from_secs(1)),
             }

@@ -62,6 +62,11 @@ fn the_matrix_shows_what_a_role_comes_to_by_way_of_others() {
         "{matrix}"
     );
     assert_access_matrix_with("tests/policy/access.lock", FILE, app);
+    let other = |guard| app(guard).route("/more", get(read));
+    let compared = std::panic::catch_unwind(|| {
+        assert_access_matrix_with("tests/policy/access.lock", FILE, other);
+    });
+    assert!(compared.is_err(), "a route that was not reviewed");
 }
 
 #[test]

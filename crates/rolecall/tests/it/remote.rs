@@ -526,6 +526,48 @@ async fn a_feed_is_taken_in_page_by_page_and_counts_when_it_is_whole() {
     assert_eq!(guard.status().cursor.as_deref(), Some("c"));
 }
 
+/// The database may be replaced by another one while a guard reads its first pages.
+#[tokio::test]
+async fn pages_of_another_era_are_not_put_to_those_of_this_one() {
+    let issuer = Issuer::new().await;
+    let (url, keys) = (issuer.url.clone(), issuer.key_set().to_string());
+    let (pages, tokens) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (page, token) = (Arc::clone(&pages), Arc::clone(&tokens));
+    issuer.on(move |path| match path {
+        METADATA => metadata(&url, &format!("{url}{KEYS}")),
+        KEYS => keys.clone().into_response(),
+        "/token" => {
+            token.fetch_add(1, Ordering::SeqCst);
+            r#"{"access_token":"t","expires_in":600}"#.into_response()
+        }
+        _ => {
+            let page = page.fetch_add(1, Ordering::SeqCst);
+            let mut changed = json!({ "more": page < 3, "floors": [{
+                "kind": "jti", "key": page.min(4).to_string(), "revision": 1, "until": "2999-01-01T00:00:00Z"
+            }] });
+            if page < 2 {
+                changed["era"] = json!("another");
+            }
+            feed(&changed).into_response()
+        }
+    });
+    let guard = issuer.builder().client("items", "secret").build().unwrap();
+    eventually("it is whole", async || {
+        guard.verify(&issuer.token()).is_ok()
+    })
+    .await;
+    eventually("more is heard", async || pages.load(Ordering::SeqCst) > 5).await;
+    eventually("pages 2 and 3, and the one after", async || {
+        guard.status().floors == 3
+    })
+    .await;
+    assert_eq!(
+        tokens.load(Ordering::SeqCst),
+        1,
+        "a token is used until it ends"
+    );
+}
+
 /// As an emergency goes: rotated, and what signed until then retired right after. The node that is asked for
 /// keys may be another one than the feed's, and hear of it a quarter of a second later.
 #[tokio::test]
