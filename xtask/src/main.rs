@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         "prove" => report.step("proof", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             prove::prove(&workspace, &prove::Plan::parse(&arguments)?)
+        }),
         "mutants" => report.step("mutants", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             mutants::mutants(&workspace, &mutants::Plan::parse(&arguments)?)
