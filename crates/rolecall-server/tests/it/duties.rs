@@ -747,11 +747,11 @@ async fn a_refusal_names_people_only_to_who_may_see_them(app: TestApp) {
     let ask = app
         .request(Method::POST, "/api/policy/plan")
         .token(&planner);
-    let planned = ask
+    let shown = ask
         .raw("application/toml", document.to_owned())
         .send()
         .await;
-    assert_eq!(planned.is(200).json["subjects"], Value::Null);
+    assert_eq!(shown.is(200).json["subjects"], Value::Null);
 }
 
 async fn a_constraint_is_loosened_whatever_is_active(app: TestApp) {
