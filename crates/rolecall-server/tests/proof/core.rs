@@ -1,19 +1,22 @@
 //! `rolecall-core` compared with the model: policy, decisions, the delegation limit, floors.
 
+mod convert;
+
 use std::collections::BTreeSet;
 
 use rolecall_core::{
-    Authority, Cause, Constraint, ConstraintKind, Decision, Derivation, Floor as CoreFloor,
-    FloorKind, Floors, Need, Permission, Policy, PolicyBuilder, Question as CoreQuestion,
-    RoleAssignment, RoleName, RoleRules, TenantName, Timestamp, TokenFacts, builtin,
+    Authority, Decision, Floor as CoreFloor, FloorKind, Floors, Need, Permission, Policy,
+    PolicyBuilder, Question as CoreQuestion, RoleName, TenantName, TokenFacts, builtin,
 };
 
 use crate::{
     command::{Act, Command, Name},
-    model::{ANY, Answer, Duty, Key, Model, Names, Of, Times, Token, is_own},
+    model::{ANY, Answer, Duty, Model, Names, Of, Token, is_own},
     play::{Compared, Counts},
-    truth::{Lack, Question, Way},
+    truth::{Lack, Question},
 };
+
+use convert::{assignment, cause, constraint, moment, parse, rules_of, way};
 
 /// What the core makes of the same commands.
 #[derive(Default)]
@@ -23,10 +26,6 @@ pub(crate) struct Core {
     /// How many of the model's floors were raised.
     raised: usize,
     counts: Counts,
-}
-
-fn parse<T: std::str::FromStr>(name: &str) -> Result<T, String> {
-    name.parse().map_err(|_| format!("{name} is no such name"))
 }
 
 fn names<'a, T: ToString + 'a>(all: impl IntoIterator<Item = &'a T>) -> Names {
@@ -41,10 +40,6 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, core: &T, model: &T) -> Resu
             "{what}:\nthe core says {core:?}\nthe model {model:?}"
         ))
     }
-}
-
-fn moment(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(seconds)
 }
 
 impl Compared for Core {
@@ -382,67 +377,5 @@ impl Core {
             self.counts.ended += usize::from(!stands);
         }
         Ok(())
-    }
-}
-
-fn constraint(duty: &Duty) -> Result<Constraint, String> {
-    let roles = duty.roles.iter().map(|role| parse(role));
-    let kind = if duty.is_static {
-        ConstraintKind::Static
-    } else {
-        ConstraintKind::Dynamic
-    };
-    let at_most = u32::try_from(duty.at_most).map_err(|error| error.to_string())?;
-    Constraint::new(kind, roles.collect::<Result<_, _>>()?, at_most)
-        .map_err(|error| error.to_string())
-}
-
-/// What the model says that a role holds and inherits itself.
-fn rules_of(model: &Model, role: &Name) -> Result<RoleRules, String> {
-    let mut rules = RoleRules {
-        approval: model.approval.contains(role),
-        ..RoleRules::default()
-    };
-    for (_, pattern) in model.grants.iter().filter(|(holder, _)| holder == role) {
-        rules.permissions.insert(parse(pattern)?);
-    }
-    for (_, junior) in model.juniors.iter().filter(|(senior, _)| senior == role) {
-        rules.juniors.insert(parse(junior)?);
-    }
-    Ok(rules)
-}
-
-fn assignment(key: &Key, times: Times) -> Result<RoleAssignment, String> {
-    Ok(RoleAssignment {
-        role: parse(&key.role)?,
-        tenant: key.tenant.as_deref().map(parse).transpose()?,
-        valid_from: times.from.map(moment),
-        expires_at: times.until.map(moment),
-        reason: None,
-        assigned_by: "system".to_owned(),
-        assigned_at: moment(0),
-    })
-}
-
-fn way(by: &Derivation<'_>) -> Way {
-    let given = by.assignment;
-    Way {
-        role: given.role.to_string(),
-        tenant: given.tenant.as_ref().map(ToString::to_string),
-        times: Times {
-            from: given.valid_from.map(Timestamp::seconds),
-            until: given.expires_at.map(Timestamp::seconds),
-        },
-        path: by.path.iter().map(ToString::to_string).collect(),
-        grant: by.grant.as_ref().map(ToString::to_string),
-    }
-}
-
-fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::NotYetValid => "not_yet_valid",
-        Cause::Expired => "expired",
-        Cause::OtherTenant => "other_tenant",
-        Cause::GlobalOnly => "global_only",
     }
 }

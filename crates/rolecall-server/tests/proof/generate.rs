@@ -1,8 +1,12 @@
 //! Long sequences of commands at random: most of them about something that is there.
 
+mod document;
+mod duties;
+mod sessions;
+
 use crate::{
-    command::{Act, Command, Constraint, Document, Entry, Given, Name},
-    model::{Duty, Model, is_own},
+    command::{Act, Command, Given, Name},
+    model::{Model, is_own},
     numbers::Numbers,
     play::first_log_in,
 };
@@ -153,7 +157,7 @@ impl Making {
             0..13 => self.random_log_in(),
             13..17 => self.refresh(),
             17..19 => Command::RevokeToken(self.token()),
-            19..26 => Command::Pass(WHILES[self.numbers.below(WHILES.len())]),
+            19..26 => self.pass(),
             26..44 => self.ask(),
             _ => self.by(),
         }
@@ -183,72 +187,6 @@ impl Making {
             _ => self.on_user(),
         };
         Command::By { token, act }
-    }
-
-    fn approval(&mut self) -> Act {
-        let (role, on) = (self.role(), self.numbers.percent(70));
-        Act::Approval { role, on }
-    }
-
-    /// Something about what was asked for, mostly by another than who asked.
-    fn request(&mut self) -> Act {
-        let requests = self.model.requests.keys();
-        let asked: Vec<Given> = requests
-            .filter_map(|key| {
-                let mut users = self.model.users.iter();
-                let (user, _) = users.find(|(_, user)| user.id == key.user)?;
-                Some(given(user, &key.role, key.tenant.as_deref()))
-            })
-            .collect();
-        let at = self.numbers.below(asked.len());
-        let one = asked.get(at).cloned().unwrap_or_else(|| self.given_one());
-        if self.numbers.percent(75) {
-            Act::Confirm(one)
-        } else {
-            Act::EndRequest(one)
-        }
-    }
-
-    fn constrain(&mut self) -> Act {
-        let constraint = self.numbers.of(&CONSTRAINTS).to_owned();
-        match self.numbers.below(12) {
-            0..5 => Act::AddConstraint(self.constraint(constraint)),
-            5..7 => Act::DeleteConstraint(constraint),
-            7..9 => {
-                let role = self.role();
-                Act::AddMember { constraint, role }
-            }
-            9 => {
-                let role = self.role();
-                Act::RemoveMember { constraint, role }
-            }
-            _ => Act::Limit {
-                constraint,
-                at_most: self.numbers.below(4),
-            },
-        }
-    }
-
-    fn constraint(&mut self, name: Name) -> Constraint {
-        let mut roles = Vec::new();
-        for _ in 0..2 + self.numbers.below(2) {
-            let role = self.role();
-            if !roles.contains(&role) {
-                roles.push(role);
-            }
-        }
-        let kind = self.numbers.of(&["static", "dynamic"]).to_owned();
-        let at_most = match self.numbers.below(10) {
-            0 => self.numbers.below(4),
-            1..3 => 2,
-            _ => 1,
-        };
-        Constraint {
-            name,
-            kind,
-            at_most,
-            roles,
-        }
     }
 
     fn on_user(&mut self) -> Act {
@@ -308,60 +246,36 @@ impl Making {
         names.get(at).cloned().unwrap_or_else(|| "root".to_owned())
     }
 
-    fn random_log_in(&mut self) -> Command {
-        let (user, tenant) = (self.user(), self.tenant());
-        let held = self.model.id_of(&user).map(|id| {
-            let counted = self.model.counted_now(id, tenant.as_deref());
-            let roles = counted
-                .roles()
-                .into_iter()
-                .map(|role| format!("role:{role}"));
-            let values = roles.chain(self.model.permissions_of(&counted));
-            values.collect::<Vec<Name>>()
-        });
-        let mut command = self.log_in(&user, tenant.as_deref());
-        if let Command::LogIn { scope, .. } = &mut command
-            && self.numbers.percent(40)
-        {
-            *scope = self.scope(&held.unwrap_or_default());
-        }
-        command
+    /// Time passes, mostly to where something begins or ends, or to a second before it.
+    fn pass(&mut self) -> Command {
+        let model = &self.model;
+        let times = model.assigned.values();
+        let turns = times.flat_map(|times| [times.from, times.until]).flatten();
+        let ends = model.tokens.values().map(|token| token.ends);
+        let turns: Vec<i64> = turns.chain(ends).filter(|at| *at > model.now).collect();
+        let other = WHILES[self.numbers.below(WHILES.len())];
+        let at = self.numbers.below(turns.len());
+        Command::Pass(match turns.get(at) {
+            Some(turn) if self.numbers.percent(60) => {
+                turn - self.model.now - i64::from(self.numbers.percent(25))
+            }
+            _ => other,
+        })
     }
 
-    /// One or two scope values, mostly among those `held`.
-    fn scope(&mut self, held: &[Name]) -> Vec<Name> {
-        let mut scope = Vec::new();
-        for _ in 0..=self.numbers.below(2) {
-            let value = match held.get(self.numbers.below(held.len())) {
-                Some(value) if self.numbers.percent(85) => value.clone(),
-                _ if self.numbers.percent(50) => format!("role:{}", self.role()),
-                _ => self.permission(),
-            };
-            if !scope.contains(&value) {
-                scope.push(value);
+    /// A decision, mostly about an assignment that is there.
+    fn ask(&mut self) -> Command {
+        if self.numbers.percent(60) {
+            let Given { user, role, tenant } = self.given_one();
+            let below = self.model.below([&role]);
+            let given = self.model.expand(&self.model.patterns_of(&below));
+            let roles = below.into_iter().map(|role| format!("role:{role}"));
+            let needs: Vec<Name> = roles.chain(given).collect();
+            let at = self.numbers.below(needs.len());
+            if let Some(need) = needs.get(at).cloned() {
+                return Command::Ask { user, need, tenant };
             }
         }
-        scope
-    }
-
-    fn refresh(&mut self) -> Command {
-        let at = self.numbers.below(self.model.sessions.len());
-        let session = self.model.sessions.get(at);
-        let of = session.map(|session| session.name.clone());
-        let of = of.unwrap_or_else(|| "t1".to_owned());
-        let scope = if self.numbers.percent(30) {
-            let session = self.model.sessions.get(at);
-            let given = session.map(|session| session.given.iter().cloned().collect::<Vec<_>>());
-            self.scope(&given.unwrap_or_default())
-        } else {
-            Vec::new()
-        };
-        self.tokens += 1;
-        let token = format!("t{}", self.tokens);
-        Command::Refresh { token, of, scope }
-    }
-
-    fn ask(&mut self) -> Command {
         let need = match self.numbers.below(10) {
             0..6 => self.permission(),
             6 => self.numbers.of(&OWN[..6]).to_owned(),
@@ -453,104 +367,5 @@ impl Making {
         let all = |model: &Model| model.juniors.iter().cloned().collect();
         let (senior, junior) = self.pair(all, Self::role);
         Act::Disinherit { senior, junior }
-    }
-
-    /// The policy that is there with a few changes, or none.
-    fn apply(&mut self) -> Act {
-        let mut document = self.present();
-        for _ in 0..self.numbers.below(4) {
-            self.edit(&mut document);
-        }
-        Act::Apply(document)
-    }
-
-    fn present(&self) -> Document {
-        let model = &self.model;
-        let permissions = model.permissions.iter().filter(|one| !is_own(one));
-        let roles = model.roles.iter().filter(|role| !is_own(role));
-        let second = |all: &std::collections::BTreeSet<(Name, Name)>, role: &Name| {
-            let own = all.iter().filter(|(first, _)| first == role);
-            own.map(|(_, second)| second.clone()).collect()
-        };
-        let entry = |role: &Name| Entry {
-            role: role.clone(),
-            patterns: second(&model.grants, role),
-            juniors: second(&model.juniors, role),
-            approval: model.approval.contains(role),
-        };
-        let constraint = |(name, duty): (&Name, &Duty)| Constraint {
-            name: name.clone(),
-            kind: if duty.is_static { "static" } else { "dynamic" }.to_owned(),
-            at_most: duty.at_most,
-            roles: duty.roles.iter().cloned().collect(),
-        };
-        Document {
-            permissions: permissions.cloned().collect(),
-            roles: roles.map(entry).collect(),
-            constraints: model.constraints.iter().map(constraint).collect(),
-        }
-    }
-
-    fn edit(&mut self, document: &mut Document) {
-        let (role, permission, pattern) = (self.role(), self.permission(), self.pattern());
-        let at = self.numbers.below(document.roles.len());
-        match self.numbers.below(11) {
-            10 => {
-                if let Some(entry) = document.roles.get_mut(at) {
-                    entry.approval = !entry.approval;
-                }
-            }
-            8 => {
-                let name = self.numbers.of(&CONSTRAINTS).to_owned();
-                document.constraints.retain(|one| one.name != name);
-                let constraint = self.constraint(name);
-                document.constraints.push(constraint);
-            }
-            9 => drop(document.constraints.pop()),
-            0 if !document.permissions.contains(&permission) => {
-                document.permissions.push(permission);
-            }
-            1 => {
-                document.permissions.retain(|one| *one != permission);
-                // who leaves it in a role has no policy any more
-                if self.numbers.percent(80) {
-                    let entries = document.roles.iter_mut();
-                    entries.for_each(|entry| entry.patterns.retain(|one| *one != permission));
-                }
-            }
-            2 if !document.roles.iter().any(|entry| entry.role == role) => {
-                let patterns = vec![pattern];
-                document.roles.push(Entry {
-                    role,
-                    patterns,
-                    ..Entry::default()
-                });
-            }
-            3 => {
-                document.roles.retain(|entry| entry.role != role);
-                if self.numbers.percent(80) {
-                    let entries = document.roles.iter_mut();
-                    entries.for_each(|entry| entry.juniors.retain(|one| *one != role));
-                }
-            }
-            step => {
-                if let Some(entry) = document.roles.get_mut(at) {
-                    match step {
-                        4 => toggle(&mut entry.patterns, pattern),
-                        5 => toggle(&mut entry.juniors, role),
-                        6 => entry.patterns.truncate(1),
-                        _ => entry.juniors.clear(),
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn toggle(names: &mut Vec<Name>, name: Name) {
-    if names.contains(&name) {
-        names.retain(|one| *one != name);
-    } else {
-        names.push(name);
     }
 }

@@ -8,6 +8,7 @@ mod document;
 mod duties;
 mod held;
 mod limit;
+mod roles;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -106,14 +106,14 @@ impl Server {
                     lack.lost.push((cause, way));
                 }
                 Some("would_give") => lack.would_give = list(&step["roles"]),
-                Some("may_give") => self.check_givers(model, question, step)?,
+                Some("may_give") => Self::check_givers(model, question, step)?,
                 _ => return Err(format!("no step of a no: {step}")),
             }
         }
         model.check_lack(question, &lack)
     }
 
-    fn check_givers(&self, model: &Model, question: Question<'_>, step: &Value) -> Done {
+    fn check_givers(model: &Model, question: Question<'_>, step: &Value) -> Done {
         let own_assignments = question.need.starts_with("rolecall.assignments:");
         let need = question.need.trim_start_matches("role:");
         let local = !is_own(need) || own_assignments;

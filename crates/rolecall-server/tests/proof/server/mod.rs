@@ -1,7 +1,9 @@
 //! The server compared with the model, over its HTTP API in the process.
 
 mod explained;
+mod refused;
 mod request;
+mod whole;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,11 +13,13 @@ use serde_json::{Value, json};
 
 use crate::{
     command::{Act, Command, Name},
-    model::{self, Duty, Model, Names, Refusal, SEPARATION, Times, Token, is_own},
+    model::{self, Model, Names, Times, Token},
     play::{Compared, Counts},
     support::{Answer, Ask, CHEAP, Database, PASSWORD, TestApp, claims},
     truth::Question,
 };
+
+use refused::refusal;
 
 /// After so many sequences another database is begun.
 const SEQUENCES_A_DATABASE: usize = 200;
@@ -281,88 +285,6 @@ impl Server {
         self.check_explanation(model, question, known.disabled, &answer.json)
     }
 
-    /// The addresses of what was asked for. What is gone keeps its own, to be asked for in vain.
-    async fn look_up_requests(&mut self) -> usize {
-        let keeper = self.keeper().await;
-        let path = "/api/assignment-requests?limit=200";
-        let list = self.app().get(path, &keeper).await;
-        let items = list.json["items"].as_array().cloned().unwrap_or_default();
-        for item in &items {
-            let text = |member: &str| item[member].as_str().unwrap_or_default();
-            let path = format!("/api/users/{}/roles/{}", text("subject"), text("role"));
-            let key = match item["tenant"].as_str() {
-                Some(tenant) => format!("{path}?tenant={tenant}"),
-                None => path,
-            };
-            self.requests.insert(key, text("id").to_owned());
-        }
-        items.len()
-    }
-
-    async fn compare_policy(&mut self, model: &Model) -> Done {
-        let keeper = self.keeper().await;
-        let policy = self.app().get("/api/policy", &keeper).await.json;
-        let keys = |object: &Value| -> Names {
-            let members = object.as_object().into_iter().flatten();
-            members.map(|(name, _)| name.clone()).collect()
-        };
-        let others = |all: &Names| all.iter().filter(|one| !is_own(one)).cloned().collect();
-        same(
-            "permissions",
-            &keys(&policy["permissions"]),
-            &others(&model.permissions),
-        )?;
-        same("roles", &keys(&policy["roles"]), &others(&model.roles))?;
-        for (name, duty) in &model.constraints {
-            let entry = &policy["constraints"][name];
-            let kind = entry["kind"] == "static";
-            let at_most = entry["at_most"].as_u64().unwrap_or_default();
-            let found = Duty {
-                is_static: kind,
-                roles: names(&entry["roles"]),
-                at_most: usize::try_from(at_most).unwrap_or_default(),
-            };
-            same(name, &found, duty)?;
-        }
-        let constraints: Names = model.constraints.keys().cloned().collect();
-        same("constraints", &keys(&policy["constraints"]), &constraints)?;
-        for role in others(&model.roles) {
-            let entry = &policy["roles"][&role];
-            let own = |all: &std::collections::BTreeSet<(Name, Name)>| -> Names {
-                let own = all.iter().filter(|(first, _)| *first == role);
-                own.map(|(_, second)| second.clone()).collect()
-            };
-            same(&role, &names(&entry["permissions"]), &own(&model.grants))?;
-            same(&role, &names(&entry["juniors"]), &own(&model.juniors))?;
-            let second = entry["approval"].as_bool().unwrap_or_default();
-            same(&role, &second, &model.approval.contains(&role))?;
-        }
-        Ok(())
-    }
-
-    async fn compare_assignments(&mut self, model: &Model) -> Done {
-        let keeper = self.keeper().await;
-        for user in model.users.values() {
-            let path = format!("/api/users/{}/roles?limit=200", self.ids[&user.id]);
-            let list = self.app().get(path, &keeper).await;
-            let items = list.json["items"].as_array().cloned().unwrap_or_default();
-            let text = |value: &Value| value.as_str().map(str::to_owned);
-            let found: Vec<_> = items
-                .iter()
-                .map(|item| {
-                    let times = self.times(item);
-                    (text(&item["role"]), text(&item["tenant"]), times)
-                })
-                .collect();
-            let given = model.assignments_of(user.id);
-            let right: Vec<_> = given
-                .map(|(key, times)| (Some(key.role.clone()), key.tenant.clone(), times))
-                .collect();
-            same("assignments", &found, &right)?;
-        }
-        Ok(())
-    }
-
     fn times(&self, assignment: &Value) -> Times {
         Times {
             from: self.seconds(&assignment["valid_from"]),
@@ -374,43 +296,6 @@ impl Server {
 /// A folder in memory, where the machine has one: that what was answered is on disk is not what is proved here.
 fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
-}
-
-/// How the server says no.
-fn refusal(answer: &Answer) -> Refusal {
-    let json = &answer.json;
-    let rule = json["rule"].as_str().or(json["error"].as_str());
-    let constraint = json["constraint"].as_str().map(str::to_owned);
-    let roles = names(&json["roles"]);
-    let mut names: Vec<Name> = match (rule, constraint) {
-        (Some("delegation_limit"), _) => names(&json["permissions"])
-            .into_iter()
-            .chain(roles)
-            .collect(),
-        (Some("invalid_scope"), Some(constraint)) => {
-            [constraint].into_iter().chain(roles).collect()
-        }
-        (Some(SEPARATION), Some(constraint)) => {
-            let subjects = json["subjects"].as_array().into_iter().flatten();
-            let users: Names = subjects
-                .filter_map(|one| one["name"].as_str().map(str::to_owned))
-                .collect();
-            let about = [constraint]
-                .into_iter()
-                .chain(roles)
-                .chain(["of".to_owned()]);
-            about.chain(users).collect()
-        }
-        _ => Vec::new(),
-    };
-    if rule == Some("delegation_limit") {
-        names.sort();
-    }
-    Refusal {
-        status: answer.status.as_u16(),
-        rule: rule.map(str::to_owned),
-        names,
-    }
 }
 
 impl Compared for Server {

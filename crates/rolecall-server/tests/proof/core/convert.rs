@@ -1,0 +1,81 @@
+//! What the model has, as the core has it, and the other way round.
+
+use rolecall_core::{
+    Cause, Constraint, ConstraintKind, Derivation, RoleAssignment, RoleRules, Timestamp,
+};
+
+use crate::{
+    command::Name,
+    model::{Duty, Key, Model, Times},
+    truth::Way,
+};
+
+pub(super) fn parse<T: std::str::FromStr>(name: &str) -> Result<T, String> {
+    name.parse().map_err(|_| format!("{name} is no such name"))
+}
+
+pub(super) fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+pub(super) fn constraint(duty: &Duty) -> Result<Constraint, String> {
+    let roles = duty.roles.iter().map(|role| parse(role));
+    let kind = if duty.is_static {
+        ConstraintKind::Static
+    } else {
+        ConstraintKind::Dynamic
+    };
+    let at_most = u32::try_from(duty.at_most).map_err(|error| error.to_string())?;
+    Constraint::new(kind, roles.collect::<Result<_, _>>()?, at_most)
+        .map_err(|error| error.to_string())
+}
+
+/// What the model says that a role holds and inherits itself.
+pub(super) fn rules_of(model: &Model, role: &Name) -> Result<RoleRules, String> {
+    let mut rules = RoleRules {
+        approval: model.approval.contains(role),
+        ..RoleRules::default()
+    };
+    for (_, pattern) in model.grants.iter().filter(|(holder, _)| holder == role) {
+        rules.permissions.insert(parse(pattern)?);
+    }
+    for (_, junior) in model.juniors.iter().filter(|(senior, _)| senior == role) {
+        rules.juniors.insert(parse(junior)?);
+    }
+    Ok(rules)
+}
+
+pub(super) fn assignment(key: &Key, times: Times) -> Result<RoleAssignment, String> {
+    Ok(RoleAssignment {
+        role: parse(&key.role)?,
+        tenant: key.tenant.as_deref().map(parse).transpose()?,
+        valid_from: times.from.map(moment),
+        expires_at: times.until.map(moment),
+        reason: None,
+        assigned_by: "system".to_owned(),
+        assigned_at: moment(0),
+    })
+}
+
+pub(super) fn way(by: &Derivation<'_>) -> Way {
+    let given = by.assignment;
+    Way {
+        role: given.role.to_string(),
+        tenant: given.tenant.as_ref().map(ToString::to_string),
+        times: Times {
+            from: given.valid_from.map(Timestamp::seconds),
+            until: given.expires_at.map(Timestamp::seconds),
+        },
+        path: by.path.iter().map(ToString::to_string).collect(),
+        grant: by.grant.as_ref().map(ToString::to_string),
+    }
+}
+
+pub(super) fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::NotYetValid => "not_yet_valid",
+        Cause::Expired => "expired",
+        Cause::OtherTenant => "other_tenant",
+        Cause::GlobalOnly => "global_only",
+    }
+}
