@@ -166,6 +166,12 @@ impl Rights {
         })
     }
 
+    /// What the caller may do stays; what roles hold is as `policy` says, which this change has written.
+    pub(crate) fn under(self, policy: Policy) -> Self {
+        let policy = std::sync::Arc::new((self.policy.0, std::sync::Arc::new(policy)));
+        Self { policy, ..self }
+    }
+
     /// The delegation limit: the caller must hold all that `roles` hold.
     pub(crate) fn cover<'r>(
         &self,

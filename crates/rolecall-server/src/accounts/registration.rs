@@ -126,7 +126,8 @@ pub(crate) async fn create(
     Ok((user, reset))
 }
 
-async fn create_in(
+/// The same inside a change that does more.
+pub(crate) async fn create_in(
     change: &mut Change<'_>,
     rights: &Rights,
     caller: Caller<'_>,

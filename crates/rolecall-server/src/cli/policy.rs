@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// The status for "there is something", where 1 is for errors.
-const SOMETHING: u8 = 2;
+pub(super) const SOMETHING: u8 = 2;
 /// How many roles and people are shown; programs get all.
-const SHOWN: usize = 100;
+pub(super) const SHOWN: usize = 100;
 
 /// A document, and what it is called in messages.
 struct Source {
@@ -78,6 +78,9 @@ pub(super) async fn run(
         }
         PolicyCommand::Test { file, live } => test(arguments, file, *live).await,
         PolicyCommand::Lint { file } => lint(arguments, file.as_deref()).await,
+        PolicyCommand::Import(options) => {
+            return super::policy_import::run(arguments, options).await;
+        }
         PolicyCommand::Rust { file } => generate(arguments, file.as_deref(), document::rust).await,
         PolicyCommand::Typescript { file } => {
             generate(arguments, file.as_deref(), document::typescript).await
@@ -163,7 +166,7 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     })
 }
 
-fn show(plan: &Plan, may_see: bool) -> Result<(), CliError> {
+pub(super) fn show(plan: &Plan, may_see: bool) -> Result<(), CliError> {
     if plan.changes.is_empty() {
         return write_out("no change\n");
     }
@@ -208,7 +211,7 @@ fn show(plan: &Plan, may_see: bool) -> Result<(), CliError> {
     ))
 }
 
-fn lines(changes: &[Change]) -> String {
+pub(super) fn lines(changes: &[Change]) -> String {
     let mut text = String::new();
     for change in changes {
         let _ = writeln!(text, "{change}");
@@ -216,7 +219,7 @@ fn lines(changes: &[Change]) -> String {
     text
 }
 
-fn counted(number: usize, what: &str) -> String {
+pub(super) fn counted(number: usize, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")
     } else {

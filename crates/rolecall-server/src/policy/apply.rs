@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{
     ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
-    document::{Change as Edit, Parsed},
+    document::{Change as Edit, Document, Parsed},
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use crate::{
     store::Change,
 };
 
-const WRITE: &str = "rolecall.policy:write";
+pub(super) const WRITE: &str = "rolecall.policy:write";
 
 /// On what policy a document is to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,29 +59,42 @@ pub(crate) async fn apply(
         {
             return Err(ApiError::Stale);
         }
-        let difference = compare(policy, &current, parsed)?;
-        demand_rules(app, &difference.changes)?;
-        demand_authority(&rights, &difference)?;
-        let now = change.now();
-        demand_approval(change.conn(), policy, &difference, now).await?;
-        for edit in &difference.changes {
-            write(change, edit).await?;
-            change.tell(told(edit));
-        }
-        let now = change.now();
-        let policies = (&**policy, &difference.policy);
-        separation::demand_apart(app, change.conn(), now, policies).await?;
-        separation::end_tokens(change, policies.0, policies.1);
-        mark(change, &difference.changes);
-        for role in losing(policy, &difference.changes) {
-            change.raise_floor(FloorKind::Role, role.as_str());
-        }
-        Ok(Applied {
-            tag: service::tag_of(&difference.wanted),
-            changes: difference.changes,
-        })
+        let (applied, _) = put(app, change, &rights, &current, parsed).await?;
+        Ok(applied)
     })
     .await
+}
+
+/// The same in the place of `current`, inside a change that does more; also the policy that is in force then.
+pub(super) async fn put(
+    app: &App,
+    change: &mut Change<'_>,
+    rights: &Rights,
+    current: &Document,
+    parsed: &Parsed,
+) -> Result<(Applied, Policy), ApiError> {
+    let policy = &rights.policy.1;
+    let difference = compare(policy, current, parsed)?;
+    demand_rules(app, &difference.changes)?;
+    demand_authority(rights, &difference)?;
+    let now = change.now();
+    demand_approval(change.conn(), policy, &difference, now).await?;
+    for edit in &difference.changes {
+        write(change, edit).await?;
+        change.tell(told(edit));
+    }
+    let policies = (&**policy, &difference.policy);
+    separation::demand_apart(app, change.conn(), now, policies).await?;
+    separation::end_tokens(change, policies.0, policies.1);
+    mark(change, &difference.changes);
+    for role in losing(policy, &difference.changes) {
+        change.raise_floor(FloorKind::Role, role.as_str());
+    }
+    let applied = Applied {
+        tag: service::tag_of(&difference.wanted),
+        changes: difference.changes,
+    };
+    Ok((applied, difference.policy))
 }
 
 /// The delegation limit: who changes a role must hold what it held before, and what it holds afterwards.

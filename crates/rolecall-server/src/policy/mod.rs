@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod body;
 pub(crate) mod handlers;
+pub(crate) mod import;
 pub(crate) mod plan;
 pub(crate) mod service;
 pub(crate) mod store;

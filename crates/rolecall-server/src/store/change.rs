@@ -89,6 +89,11 @@ impl Change<'_> {
         self.told.push(what);
     }
 
+    /// Takes back all that was done: it was a rehearsal.
+    pub(crate) fn undo(&mut self) {
+        self.told.clear();
+    }
+
     /// Refuses the tokens about `key` that were made before this change.
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
         if !self.raised.insert((kind.as_str(), key.to_owned())) {

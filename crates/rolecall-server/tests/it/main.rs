@@ -32,6 +32,7 @@ mod nodes;
 mod outages;
 mod password_rules;
 mod policy;
+mod policy_import;
 mod policy_line;
 mod queries;
 mod races;

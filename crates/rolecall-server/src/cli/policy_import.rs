@@ -1,0 +1,266 @@
+//! `policy import`: what Casbin or Keycloak know.
+
+use std::{fmt::Write as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{Parsed, Places};
+use serde_json::json;
+
+use super::{
+    CliError,
+    arguments::{Arguments, PolicyImportOptions},
+    context::Context,
+    output::{self, print_json, printable, write_out},
+    policy::{SHOWN, SOMETHING, counted, lines, show},
+};
+use crate::policy::{
+    handlers::PolicyPlan,
+    import::{
+        Imported, Note, Options, Refusal, Source,
+        apply::{self, Given, Outcome, Wanted},
+        casbin,
+    },
+    plan,
+};
+
+/// Longer files are not read.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    wanted: &PolicyImportOptions,
+) -> Result<ExitCode, CliError> {
+    let imported = match read(wanted)? {
+        Ok(imported) => imported,
+        Err(refusal) => return refuse(arguments, &refusal),
+    };
+    let context = Context::open(arguments).await?;
+    let options = Wanted {
+        create_users: wanted.create_users,
+        leave_out: wanted.leave_out,
+        keep: wanted.apply,
+    };
+    let outcome = apply::import(&context.app, context.caller(), &imported, options).await;
+    let outcome = outcome.map_err(|refused| match refused.at {
+        Some(at) => CliError::Refused(format!("{at}: {}", output::explain(&refused.error))),
+        None => refused.error.into(),
+    })?;
+    if let Some(file) = &wanted.document {
+        let written = std::fs::write(file, outcome.document.to_toml());
+        written.map_err(CliError::io(file.display().to_string()))?;
+    }
+    let report = Report {
+        imported: &imported,
+        outcome: &outcome,
+        wanted: options,
+    };
+    if context.json {
+        report.json(&context).await?;
+    } else {
+        report.text(&context).await?;
+    }
+    Ok(report.status())
+}
+
+/// Reads and maps the source.
+fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliError> {
+    let options = Options {
+        prefix: wanted.prefix.clone(),
+        roles: wanted.roles.iter().cloned().collect(),
+    };
+    let Some([model, policy]) = wanted.casbin.as_deref() else {
+        return Err(CliError::Refused("say what is to be imported".to_owned()));
+    };
+    let (names, texts) = (
+        [name_of(model), name_of(policy)],
+        [text_of(model)?, text_of(policy)?],
+    );
+    let [model, policy] = [0, 1].map(|place| Source {
+        name: names.get(place).map_or("", String::as_str),
+        text: texts.get(place).map_or("", String::as_str),
+    });
+    Ok(casbin::read(model, policy, &options))
+}
+
+fn name_of(file: &Path) -> String {
+    printable(&file.display().to_string())
+}
+
+fn text_of(file: &Path) -> Result<String, CliError> {
+    let name = name_of(file);
+    let length = std::fs::metadata(file)
+        .map_err(CliError::io(name.clone()))?
+        .len();
+    if length > MAX_FILE {
+        return Err(CliError::Refused(format!(
+            "{name}: longer than {MAX_FILE} bytes"
+        )));
+    }
+    let bytes = std::fs::read(file).map_err(CliError::io(name.clone()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
+        let lines = before
+            .unwrap_or_default()
+            .split(|byte| *byte == b'\n')
+            .count();
+        CliError::Refused(format!("{name}:{lines}: not valid UTF-8"))
+    })
+}
+
+/// A source that means something else as a whole.
+fn refuse(arguments: &Arguments, refusal: &Refusal) -> Result<ExitCode, CliError> {
+    if arguments.json {
+        print_json(&json!({ "ok": false, "written": false, "refused": as_json(refusal) }))?;
+    } else {
+        for note in refusal {
+            eprintln!("{}: {}", note.at, printable(&note.message));
+        }
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn as_json(notes: &[Note]) -> Vec<serde_json::Value> {
+    let notes = notes.iter();
+    notes
+        .map(|note| json!({ "at": note.at.to_string(), "message": note.message }))
+        .collect()
+}
+
+struct Report<'r> {
+    imported: &'r Imported,
+    outcome: &'r Outcome,
+    wanted: Wanted,
+}
+
+impl Report<'_> {
+    fn unmapped(&self) -> Vec<Note> {
+        let all = self.imported.unmapped.iter().chain(&self.outcome.unmapped);
+        all.cloned().collect()
+    }
+
+    fn is_refused(&self) -> bool {
+        self.wanted.keep && !self.outcome.is_written
+    }
+
+    fn has_something(&self) -> bool {
+        let outcome = self.outcome;
+        !(outcome.changes.is_empty() && outcome.users.is_empty() && outcome.assignments.is_empty())
+    }
+
+    fn status(&self) -> ExitCode {
+        if self.is_refused() {
+            ExitCode::FAILURE
+        } else if !self.wanted.keep && (self.has_something() || !self.unmapped().is_empty()) {
+            ExitCode::from(SOMETHING)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    /// What the policy comes to, compared with the one that is in force.
+    async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
+        let parsed = Parsed {
+            document: self.outcome.document.clone(),
+            places: Places::default(),
+        };
+        Ok(plan::plan(&context.app, &parsed, may_see).await?)
+    }
+
+    async fn json(&self, context: &Context) -> Result<(), CliError> {
+        let assignments =
+            self.outcome.assignments.iter().map(
+                |given| json!({ "user": given.user, "role": given.role, "tenant": given.tenant, "confirmed": !given.is_asked_for }),
+            );
+        let mut report = json!({
+            "ok": !self.is_refused(),
+            "written": self.outcome.is_written,
+            "changes": self.outcome.changes,
+            "users": self.outcome.users,
+            "assignments": assignments.collect::<Vec<_>>(),
+            "unmapped": as_json(&self.unmapped()),
+            "told": as_json(&self.imported.told),
+        });
+        if !self.outcome.is_written
+            && let Some(members) = report.as_object_mut()
+        {
+            let may_see = may_see(context).await;
+            let plan = self.plan(context, may_see).await?;
+            members.insert(
+                "plan".to_owned(),
+                json!(PolicyPlan::of(plan, usize::MAX, may_see)),
+            );
+        }
+        print_json(&report)
+    }
+
+    async fn text(&self, context: &Context) -> Result<(), CliError> {
+        if self.outcome.is_written {
+            write_out(&lines(&self.outcome.changes))?;
+        } else {
+            let may_see = may_see(context).await;
+            show(&self.plan(context, may_see).await?, may_see)?;
+        }
+        let mut text = String::new();
+        let users = self
+            .outcome
+            .users
+            .iter()
+            .map(|user| format!("+ user {user}"));
+        let given = self.outcome.assignments.iter().map(line_of);
+        some_of(&mut text, "", &users.chain(given).collect::<Vec<_>>());
+        let note = |note: &Note| format!("{}: {}", note.at, printable(&note.message));
+        let told: Vec<String> = self.imported.told.iter().map(note).collect();
+        some_of(&mut text, "to be known:", &told);
+        let unmapped: Vec<String> = self.unmapped().iter().map(note).collect();
+        some_of(&mut text, "without a counterpart:", &unmapped);
+        let end = match (self.outcome.is_written, self.is_refused()) {
+            (true, _) => "written",
+            (_, true) => "nothing was written: --leave-out leaves out what has no counterpart",
+            _ => "nothing was written: --apply does it",
+        };
+        let counts = [
+            counted(self.outcome.changes.len(), "change"),
+            counted(self.outcome.users.len(), "new user"),
+            counted(self.outcome.assignments.len(), "new assignment"),
+        ];
+        let _ = writeln!(
+            text,
+            "\n{}; {} without a counterpart; {end}",
+            counts.join(", "),
+            unmapped.len()
+        );
+        write_out(&text)
+    }
+}
+
+fn line_of(given: &Given) -> String {
+    let tenant = given.tenant.as_ref().map(|tenant| format!(" in {tenant}"));
+    let (user, role, tenant) = (&given.user, &given.role, tenant.unwrap_or_default());
+    if given.is_asked_for {
+        format!("+ {user} is to have {role}{tenant}, once another person confirms it")
+    } else {
+        format!("+ {user} has {role}{tenant}")
+    }
+}
+
+/// The first of many lines, under a heading.
+fn some_of(text: &mut String, heading: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    text.push('\n');
+    if !heading.is_empty() {
+        let _ = writeln!(text, "{heading}");
+    }
+    for line in lines.iter().take(SHOWN) {
+        let _ = writeln!(text, "{line}");
+    }
+    if let more @ 1.. = lines.len().saturating_sub(SHOWN) {
+        let _ = writeln!(text, "and {more} more; --json tells all");
+    }
+}
+
+/// With `--as`, who has which role is told to whoever may read it.
+async fn may_see(context: &Context) -> bool {
+    context.demand("rolecall.assignments:read").await.is_ok()
+        && context.demand("rolecall.users:read").await.is_ok()
+}

@@ -1,0 +1,654 @@
+//! Casbin's published examples, by the names that they have there (casbin/casbin, folder `examples`): each that
+//! maps decides every question as a simple reading of its model does, each other is refused with its reason.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rolecall_core::{
+    Decision, Need, Permission, Policy, Question, RoleAssignment, TenantName, Timestamp,
+};
+
+use super::*;
+use crate::policy::import::names::spell;
+
+const RBAC: &str = "[request_definition]\nr = sub, obj, act\n\n[policy_definition]\np = sub, obj, act\n\n\
+    [role_definition]\ng = _, _\n\n[policy_effect]\ne = some(where (p.eft == allow))\n\n\
+    [matchers]\nm = r.obj == p.obj && r.act == p.act && g(r.sub, p.sub)\n";
+const DOMAINS: &str = "[request_definition]\nr = sub, dom, obj, act\n\n[policy_definition]\np = sub, dom, obj, act\n\n\
+    [role_definition]\ng = _, _, _\n\n[policy_effect]\ne = some(where (p.eft == allow))\n\n\
+    [matchers]\nm = r.dom == p.dom && r.obj == p.obj && r.act == p.act && g(r.sub, p.sub, r.dom)\n";
+const RESOURCES: &str = "[request_definition]\nr = sub, obj, act\n\n[policy_definition]\np = sub, obj, act\n\n\
+    [role_definition]\ng = _, _\ng2 = _, _\n\n[policy_effect]\ne = some(where (p.eft == allow))\n\n\
+    [matchers]\nm = r.act == p.act && g(r.sub, p.sub) && g2(r.obj, p.obj)\n";
+const BASIC: &str = "[request_definition]\nr = sub,obj,act\n\n[policy_definition]\np = sub,obj,act\n\n\
+    [policy_effect]\ne = some(where (p.eft == allow))\n\n\
+    [matchers]\nm = r.sub == p.sub && r.obj == p.obj && r.act == p.act";
+
+/// Those that map, all of them: name, model and policy.
+const MAPPED: [(&str, &str, &str); 10] = [
+    (
+        "basic_policy",
+        BASIC,
+        "p,alice,data1,read\np,bob,data2,write",
+    ),
+    (
+        "rbac_policy",
+        RBAC,
+        "p, alice, data1, read\np, bob, data2, write\np, data2_admin, data2, read\np, data2_admin, data2, write\ng, alice, data2_admin\n",
+    ),
+    (
+        "rbac_with_hierarchy_policy",
+        RBAC,
+        "p, alice, data1, read\np, bob, data2, write\np, data1_admin, data1, read\np, data1_admin, data1, write\n\
+         p, data2_admin, data2, read\np, data2_admin, data2, write\n\ng, alice, admin\ng, admin, data1_admin\ng, admin, data2_admin",
+    ),
+    (
+        "rbac_with_resource_roles_policy",
+        RESOURCES,
+        "p, alice, data1, read\np, bob, data2, write\np, data_group_admin, data_group, write\n\n\
+         g, alice, data_group_admin\ng2, data1, data_group\ng2, data2, data_group",
+    ),
+    (
+        "rbac_with_domains_policy",
+        DOMAINS,
+        "p, admin, domain1, data1, read\np, admin, domain1, data1, write\np, admin, domain2, data2, read\n\
+         p, admin, domain2, data2, write\n\ng, alice, admin, domain1\ng, bob, admin, domain2",
+    ),
+    (
+        "rbac_with_domains_policy2",
+        DOMAINS,
+        "p, admin, domain1, data1, read\np, admin, domain1, data1, write\np, admin, domain2, data2, read\n\
+         p, admin, domain2, data2, write\np, user, domain3, data2, read\ng, alice, admin, domain1\n\
+         g, alice, admin, domain2\ng, bob, admin, domain2\ng, bob, user, domain3\n",
+    ),
+    (
+        "rbac_with_hierarchy_with_domains_policy",
+        DOMAINS,
+        "p, role:reader, domain1, data1, read\np, role:writer, domain1, data1, write\n\n\
+         p, alice, domain1, data2, read\np, alice, domain2, data2, read\n\n\
+         g, role:global_admin, role:reader, domain1\ng, role:global_admin, role:writer, domain1\n\n\
+         g, alice, role:global_admin, domain1\n",
+    ),
+    (
+        "rbac_model_in_multi_line",
+        "[request_definition]\nr = sub, obj, act\n\n[policy_definition]\np = sub, obj, act\n\n\
+         [role_definition]\ng = _, _\n\n[policy_effect]\ne = some(where (p.eft == allow))\n\n\
+         [matchers]\nm = r.obj == p.obj && r.act == p.act \\\n  && g(r.sub, p.sub)\n",
+        "p, alice, data1, read\np, data2_admin, data2, read\ng, alice, data2_admin",
+    ),
+    (
+        "comment_model",
+        "[request_definition]\nr = sub, obj, act ; Request definition\n\n[policy_definition]\np = sub, obj, act \n\n\
+         [policy_effect]\ne = some(where (p.eft == allow)) # This is policy effect.\n\n# Matchers\n\
+         [matchers]\nm = r.sub == p.sub && r.obj == p.obj && r.act == p.act  ",
+        "p, alice, data1, read\np, bob, data2, write",
+    ),
+    (
+        "rbac_with_all_the_same_in_two_domains",
+        DOMAINS,
+        "p, admin, d1, data, read\np, admin, d2, data, read\np, lead, d1, data, write\np, lead, d2, data, write\n\
+         g, lead, admin, d1\ng, lead, admin, d2\ng, alice, lead, d1\ng, bob, admin, d2",
+    ),
+];
+
+/// The rules of a policy, read as simply as can be.
+struct Simple {
+    rules: Vec<Vec<String>>,
+    by_domain: bool,
+    resources: bool,
+    roles: bool,
+}
+
+impl Simple {
+    fn of(model: &str, policy: &str) -> Self {
+        let words = |line: &str| line.split(',').map(|word| word.trim().to_owned()).collect();
+        Self {
+            rules: policy
+                .lines()
+                .filter(|line| !line.trim().is_empty())
+                .map(words)
+                .collect(),
+            by_domain: model.contains("r.dom"),
+            resources: model.contains("g2"),
+            roles: model.contains("g(r.sub"),
+        }
+    }
+
+    /// Whether there is a way of at most ten steps of `key`.
+    fn linked(&self, key: &str, from: &str, to: &str, domain: &str, steps: usize) -> bool {
+        from == to
+            || (steps > 0
+                && self.rules.iter().any(|rule| {
+                    rule[0] == key
+                        && rule[1] == from
+                        && (rule.len() == 3 || rule[3] == domain)
+                        && self.linked(key, &rule[2], to, domain, steps - 1)
+                }))
+    }
+
+    fn allows(&self, subject: &str, domain: &str, object: &str, operation: &str) -> bool {
+        self.rules.iter().filter(|rule| rule[0] == "p").any(|rule| {
+            let (of, rest) = if self.by_domain {
+                (rule[2].as_str(), &rule[3..])
+            } else {
+                ("", &rule[2..])
+            };
+            let is_subject = if self.roles {
+                self.linked("g", subject, &rule[1], domain, 10)
+            } else {
+                subject == rule[1]
+            };
+            let is_object = if self.resources {
+                self.linked("g2", object, &rest[0], domain, 10)
+            } else {
+                object == rest[0]
+            };
+            of == domain && is_subject && is_object && rest[1] == operation
+        })
+    }
+
+    /// Everything that stands at a place of rules of a kind.
+    fn all(&self, places: &[(&'static str, usize)]) -> BTreeSet<String> {
+        let of = |(key, place): (&'static str, usize)| {
+            let rules = self.rules.iter().filter(move |rule| rule[0] == key);
+            rules.filter_map(move |rule| rule.get(place).cloned())
+        };
+        places.iter().copied().flat_map(of).collect()
+    }
+
+    fn domains(&self) -> BTreeSet<String> {
+        if self.by_domain {
+            self.all(&[("p", 2), ("g", 3)])
+        } else {
+            BTreeSet::from([String::new()])
+        }
+    }
+
+    /// The objects that some rule is about; one that is itself is none.
+    fn objects(&self) -> BTreeSet<String> {
+        let mut all = self.all(&[("p", 2 + usize::from(self.by_domain))]);
+        let is_group =
+            |rule: &&Vec<String>| self.resources && rule[0] == "g2" && rule[1] != rule[2];
+        all.extend(
+            self.rules
+                .iter()
+                .filter(is_group)
+                .flat_map(|rule| rule[1..3].to_vec()),
+        );
+        all
+    }
+
+    fn questions(&self) -> Vec<[String; 4]> {
+        let shift = usize::from(self.by_domain);
+        let roles = self.all(&[("g", 2)]);
+        let mut found = Vec::new();
+        for user in self.all(&[("p", 1), ("g", 1)]).difference(&roles) {
+            for domain in self.domains() {
+                for object in self.objects() {
+                    for operation in self.all(&[("p", 3 + shift)]) {
+                        found.push([user.clone(), domain.clone(), object.clone(), operation]);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn imported(model: &str, policy: &str) -> Result<Imported, Refusal> {
+    let (model, policy) = (
+        Source {
+            name: "model.conf",
+            text: model,
+        },
+        Source {
+            name: "policy.csv",
+            text: policy,
+        },
+    );
+    read(model, policy, &Options::default())
+}
+
+/// The object as it is called here; none where another one has that name.
+fn object_here(simple: &Simple, object: &str) -> Option<String> {
+    let name = spell(object).ok()?;
+    let all = simple.objects();
+    match name.as_str() {
+        "role" => Some("roles".to_owned()),
+        _ if name != object && all.contains(&name) => None,
+        _ => Some(name),
+    }
+}
+
+/// What rolecall decides by what was imported; names that it does not know are denied.
+fn decides(simple: &Simple, policy: &Policy, imported: &Imported, question: &[String; 4]) -> bool {
+    let [user, domain, object, operation] = question;
+    let person = imported
+        .people
+        .iter()
+        .find(|person| person.username == *user);
+    let given: Vec<RoleAssignment> = person
+        .into_iter()
+        .flat_map(|person| &person.roles)
+        .map(|(role, tenant)| RoleAssignment {
+            role: role.clone(),
+            tenant: tenant.clone(),
+            valid_from: None,
+            expires_at: None,
+            reason: None,
+            assigned_by: "system".into(),
+            assigned_at: Timestamp::from_seconds(0),
+        })
+        .collect();
+    let Some(object) = object_here(simple, object) else {
+        return false;
+    };
+    let permission: Permission = format!("{object}:{operation}").parse().unwrap();
+    let tenant: Option<TenantName> = spell(domain).ok().and_then(|name| name.parse().ok());
+    let question = Question {
+        need: Need::Permission(&permission),
+        tenant: tenant.as_ref(),
+        at: Timestamp::from_seconds(1),
+    };
+    matches!(policy.decide(&given, &question), Decision::Allowed(_))
+}
+
+#[test]
+fn every_published_example_that_maps_decides_as_its_model_says() {
+    for (name, model, policy) in MAPPED {
+        let (simple, imported) = (Simple::of(model, policy), imported(model, policy).unwrap());
+        assert_eq!(imported.unmapped, [], "{name}");
+        let compiled = imported.document.policy().unwrap();
+        let mut allowed = 0;
+        for question in simple.questions() {
+            let [user, domain, object, operation] = &question;
+            let expected = simple.allows(user, domain, object, operation);
+            allowed += usize::from(expected);
+            assert_eq!(
+                decides(&simple, &compiled, &imported, &question),
+                expected,
+                "{name}: {question:?}"
+            );
+        }
+        assert!(allowed > 0, "{name}");
+    }
+}
+
+#[test]
+fn every_published_example_that_means_something_else_is_refused_with_line_and_reason() {
+    let changed = |from: &str, to: &str| RBAC.replace(from, to);
+    let matcher = "r.obj == p.obj && r.act == p.act && g(r.sub, p.sub)";
+    let allow = "some(where (p.eft == allow))";
+    let basic = |matcher: &str| format!("{}m = {matcher}\n", BASIC.split("m = ").next().unwrap());
+    for (name, model, line, reason) in [
+        (
+            "basic_with_root_model",
+            basic("r.sub == p.sub && r.obj == p.obj && r.act == p.act || r.sub == \"root\""),
+            11,
+            "`||` lets somebody in",
+        ),
+        (
+            "basic_without_users_model",
+            BASIC.replace("sub,", "").replace("r.sub == p.sub && ", ""),
+            11,
+            "who asks",
+        ),
+        (
+            "basic_without_resources_model",
+            BASIC.replace(",obj", "").replace("r.obj == p.obj && ", ""),
+            11,
+            "an object and an operation",
+        ),
+        (
+            "keymatch_model",
+            basic("r.sub == p.sub && keyMatch(r.obj, p.obj) && regexMatch(r.act, p.act)"),
+            11,
+            "`keyMatch` matches patterns",
+        ),
+        (
+            "ipmatch_model",
+            basic("ipMatch(r.sub, p.sub) && r.obj == p.obj && r.act == p.act"),
+            11,
+            "matches addresses",
+        ),
+        (
+            "glob_model",
+            basic("r.sub == p.sub && globMatch(r.obj, p.obj) && r.act == p.act"),
+            11,
+            "matches patterns",
+        ),
+        (
+            "abac_model",
+            basic("r.sub == r.obj.Owner"),
+            11,
+            "asks for an attribute",
+        ),
+        (
+            "abac_rule_model",
+            basic("eval(p.sub_rule) && r.obj == p.obj && r.act == p.act"),
+            11,
+            "runs rules",
+        ),
+        (
+            "rbac_model_matcher_using_in_op",
+            changed(
+                matcher,
+                "r.obj == p.obj && r.act == p.act && g(r.sub, p.sub) || r.obj in ('data2', 'data3')",
+            ),
+            14,
+            "`||`",
+        ),
+        (
+            "rbac_with_deny_model",
+            changed("sub, obj, act\n\n[role", "sub, obj, act, eft\n\n[role").replace(
+                allow,
+                "some(where (p.eft == allow)) && !some(where (p.eft == deny))",
+            ),
+            11,
+            "rules that deny",
+        ),
+        (
+            "rbac_with_not_deny_model",
+            changed(allow, "!some(where (p.eft == deny))"),
+            11,
+            "rules that deny",
+        ),
+        (
+            "priority_model",
+            changed(allow, "priority(p.eft) || deny"),
+            11,
+            "the order or priority",
+        ),
+        (
+            "subject_priority_model",
+            changed(allow, "subjectPriority(p.eft) || deny"),
+            11,
+            "the order or priority",
+        ),
+        (
+            "rbac_with_pattern_model",
+            changed("r.act == p.act", "regexMatch(r.act, p.act)"),
+            14,
+            "matches patterns",
+        ),
+        (
+            "rbac_with_multiple_policy_model",
+            changed("p = sub, obj, act", "p = sub, obj, act\np2 = sub, act"),
+            6,
+            "one kind of rules",
+        ),
+        (
+            "rbac_with_domains_conditional_model",
+            DOMAINS.replace("g = _, _, _", "g = _, _, _, (_, _)"),
+            8,
+            "are taken, not",
+        ),
+        (
+            "rbac_with_cross_domain",
+            DOMAINS.replace("r.dom)", "p.sub)"),
+            14,
+            "rules by domain",
+        ),
+        (
+            "rules by domain, roles in all",
+            DOMAINS
+                .replace("g = _, _, _", "g = _, _")
+                .replace(", r.dom)", ")"),
+            14,
+            "roles by domain",
+        ),
+        (
+            "no matcher",
+            RBAC.split("[matchers]").next().unwrap().to_owned(),
+            1,
+            "there is no `m`",
+        ),
+        ("empty", String::new(), 1, "there is no `r`"),
+        ("error_model", "nonsense".to_owned(), 1, "neither a section"),
+    ] {
+        let refused = imported(&model, "p, alice, data1, read").unwrap_err();
+        let said: Vec<String> = refused
+            .iter()
+            .map(|note| format!("{}: {}", note.at, note.message))
+            .collect();
+        let place = format!("model.conf:{line}: ");
+        assert!(
+            said.iter()
+                .any(|note| note.starts_with(&place) && note.contains(reason)),
+            "{name}: {said:?}"
+        );
+    }
+}
+
+fn said(notes: &[Note]) -> Vec<String> {
+    notes
+        .iter()
+        .map(|note| format!("{}: {}", note.at, note.message))
+        .collect()
+}
+
+#[test]
+fn what_does_not_map_is_told_line_by_line_and_nothing_else_is_lost() {
+    let policy = "p, alice, data1, read\np, alice, /book/:id, read\np, bob, *, read\np, bob, data1\n\
+        p2, alice, x, y\ng, alice, admin, domain1\ng2, data1, group\np, bob , data1, read\np, \"bob, data1, read\n\
+        p, Bob, data1, read\np, bob, data1, GET\np, bob, data1, get\np, b\u{430}b, data1, read\ng, rolecall.x, editor\n";
+    let found = imported(RBAC, policy).unwrap();
+    let lines: Vec<String> = said(&found.unmapped);
+    let expected = [
+        (2, "`/book/:id` looks like a pattern"),
+        (3, "`*` looks like a pattern"),
+        (4, "2 values, where `p` has 3"),
+        (5, "the model has no `p2`"),
+        (6, "3 values, where `g` has 2"),
+        (7, "the model has no `g2`"),
+        (8, "`bob ` begins or ends with a space"),
+        (9, "a quotation mark is not closed"),
+        (11, "`GET` would be called `get` here, as `get` is already"),
+        (10, "user `Bob` would be the same here as `bob`"),
+        (13, "looks like another one"),
+    ];
+    for (line, why) in expected {
+        let place = format!("policy.csv:{line}: ");
+        assert!(
+            lines
+                .iter()
+                .any(|said| said.starts_with(&place) && said.contains(why)),
+            "{line}: {lines:#?}"
+        );
+    }
+    let names: Vec<&str> = found
+        .people
+        .iter()
+        .map(|person| person.username.as_str())
+        .collect();
+    assert_eq!(names, ["alice", "bob", "rolecall.x"]);
+}
+
+#[test]
+fn rbac_with_cycle_policy_loses_the_line_that_closes_the_cycle_and_says_the_way() {
+    let policy = "p, alice, data1, read\np, bob, data2, write\np, data2_admin, data2, read\n\
+        p, data2_admin, data2, write\ng, alice, data2_admin\ng, data2_admin, super_admin\ng, super_admin, alice\n";
+    let found = imported(RBAC, policy).unwrap();
+    assert_eq!(
+        said(&found.unmapped),
+        ["policy.csv:7: it closes a cycle: `alice` -> `data2_admin` -> `super_admin` -> `alice`"]
+    );
+    assert!(found.document.policy().is_ok());
+}
+
+#[test]
+fn what_casbin_does_not_look_at_because_it_lies_too_deep_is_not_given_here_either() {
+    let mut policy = "g, alice, r1\n".to_owned();
+    for number in 1..12 {
+        policy.push_str(&format!(
+            "g, r{number}, r{}\np, r{number}, data{number}, read\n",
+            number + 1
+        ));
+    }
+    let (simple, found) = (Simple::of(RBAC, &policy), imported(RBAC, &policy).unwrap());
+    assert_eq!(found.unmapped.len(), 1);
+    let compiled = found.document.policy().unwrap();
+    assert!(
+        simple.allows("alice", "", "data10", "read")
+            && !simple.allows("alice", "", "data11", "read")
+    );
+    for question in simple.questions() {
+        let [user, domain, object, operation] = &question;
+        assert_eq!(
+            decides(&simple, &compiled, &found, &question),
+            simple.allows(user, domain, object, operation),
+            "{question:?}"
+        );
+    }
+}
+
+#[test]
+fn rules_without_allow_are_told_to_give_nothing() {
+    let model = RBAC.replace("p = sub, obj, act", "p = sub, obj, act, eft");
+    let policy = "p, alice, data1, read, allow\np, alice, data2, write, deny\ng, alice, alice\n";
+    let found = imported(&model, policy).unwrap();
+    assert_eq!(found.unmapped, []);
+    assert_eq!(found.document.permissions.len(), 1);
+    assert!(
+        said(&found.told)
+            .iter()
+            .any(|said| said.starts_with("policy.csv:2: its effect is `deny`"))
+    );
+    assert!(
+        said(&found.told)
+            .iter()
+            .any(|said| said.starts_with("policy.csv:3: `alice` is itself"))
+    );
+}
+
+#[test]
+fn constraints_of_a_model_are_told_and_change_no_decision() {
+    let model = RBAC.replace(
+        "[policy_effect]",
+        "[constraint_definition]\nc = sod(\"finance_requester\", \"finance_approver\")\n\n[policy_effect]",
+    );
+    let found = imported(&model, "p, alice, data1, read").unwrap();
+    assert_eq!(said(&found.unmapped).len(), 1);
+    assert!(said(&found.unmapped)[0].starts_with("model.conf:11: `c` in `constraint_definition`"));
+}
+
+#[test]
+fn a_role_is_one_where_it_is_the_same_in_all_domains_and_one_for_each_where_it_differs() {
+    let (_, model, policy) = MAPPED[5];
+    let found = imported(model, policy).unwrap();
+    let roles: Vec<&str> = found.document.role_names().collect();
+    // everybody who registers has `user`
+    assert_eq!(roles, ["admin.domain1", "admin.domain2", "users"]);
+    let (_, model, policy) = MAPPED[9];
+    let roles: Vec<String> = imported(model, policy)
+        .unwrap()
+        .document
+        .role_names()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(roles, ["admin", "lead"]);
+}
+
+#[test]
+fn a_prefix_stands_before_each_role_and_a_name_that_nobody_has_can_be_a_role() {
+    let options = Options {
+        prefix: Some("shop".parse().unwrap()),
+        roles: BTreeSet::from(["editor".to_owned()]),
+    };
+    let (model, policy) = (
+        Source {
+            name: "model.conf",
+            text: RBAC,
+        },
+        Source {
+            name: "policy.csv",
+            text: "p, alice, data1, read\np, editor, data1, write\np, user, data1, x\ng, bob, user",
+        },
+    );
+    let found = read(model, policy, &options).unwrap();
+    let roles: Vec<&str> = found.document.role_names().collect();
+    assert_eq!(roles, ["shop.editor", "shop.user", "shop.user.alice"]);
+    assert_eq!(found.people.len(), 2);
+}
+
+#[test]
+fn files_that_are_too_long_are_refused() {
+    let long = "#".repeat(MAX_MODEL + 1);
+    assert!(imported(&long, "").is_err());
+    let lines = "\n".repeat(500_001);
+    assert!(imported(RBAC, &lines).is_err());
+    let mut wide = String::new();
+    for number in 0..2_000 {
+        wide.push_str(&format!("g2, o{number}, all\np, u{number}, all, read\n"));
+    }
+    let refused = imported(RESOURCES, &wide).unwrap_err();
+    assert!(refused[0].message.contains("more than 1000000 permissions"));
+}
+
+/// Policies over few names, so that they meet: words of a rule, as many as its kind has.
+fn policies(by_domain: bool) -> impl Strategy<Value = String> {
+    let name = |names: &'static [&'static str]| prop::sample::select(names);
+    let subject = || name(&["alice", "bob", "r1", "r2", "r3"]);
+    let object = || name(&["o1", "o2", "all", "O1", "role", "*"]);
+    let domain = move || {
+        name(&["d1", "d2", "D3"]).prop_map(move |domain| {
+            if by_domain {
+                format!(", {domain}")
+            } else {
+                String::new()
+            }
+        })
+    };
+    let allows = (subject(), domain(), object(), name(&["read", "write"])).prop_map(
+        |(subject, domain, object, operation)| {
+            format!("p, {subject}{domain}, {object}, {operation}")
+        },
+    );
+    let has = (subject(), subject(), domain())
+        .prop_map(|(one, other, domain)| format!("g, {one}, {other}{domain}"));
+    let contains = (object(), object()).prop_map(|(one, other)| format!("g2, {one}, {other}"));
+    let line = prop_oneof![3 => allows, 3 => has, 1 => contains];
+    prop::collection::vec(line, 0..14).prop_map(|lines| lines.join("\n"))
+}
+
+/// The lines that were not told to have no counterpart.
+fn taken(policy: &str, found: &Imported) -> String {
+    let left: BTreeSet<String> = found
+        .unmapped
+        .iter()
+        .map(|note| note.at.to_string())
+        .collect();
+    let lines = (1..).zip(policy.lines());
+    let kept = lines.filter(|(line, _)| !left.contains(&format!("policy.csv:{line}")));
+    kept.map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    /// By the lines that are taken it decides as Casbin does; so what is left out gives less, and never more.
+    #[test]
+    fn any_policy_decides_as_the_lines_that_were_taken_say(which in 0..3, plain in policies(false), by_domain in policies(true)) {
+        let (model, policy) = match which {
+            0 => (RBAC.to_owned(), &plain),
+            1 => (RESOURCES.to_owned(), &plain),
+            _ => (DOMAINS.replace("g = _, _, _", "g = _, _, _\ng2 = _, _").replace("r.obj == p.obj", "g2(r.obj, p.obj)"), &by_domain),
+        };
+        let found = imported(&model, policy).unwrap();
+        let compiled = found.document.policy().unwrap();
+        let (all, left) = (Simple::of(&model, policy), Simple::of(&model, &taken(policy, &found)));
+        for question in all.questions() {
+            let [user, domain, object, operation] = &question;
+            let decided = decides(&all, &compiled, &found, &question);
+            prop_assert_eq!(decided, left.allows(user, domain, object, operation), "{:?}: {}", question, policy);
+            prop_assert!(!decided || all.allows(user, domain, object, operation));
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(model in "[a-z._,=\\[\\]()&|#;\\\\ \n]{0,120}", policy in "[pg2, \"alice*:/\n]{0,120}|.{0,60}") {
+        let _ = imported(&model, &policy);
+        let _ = imported(RBAC, &policy);
+        let _ = imported(DOMAINS, &policy);
+    }
+}

@@ -1,0 +1,293 @@
+//! `rolecall policy import`: what another system knows, whole or not at all.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    command_line::{audit_is_whole, command},
+    support::{MASTER_KEY, TestApp, on_both},
+};
+
+on_both![
+    a_dry_run_shows_what_would_be_made_and_writes_nothing,
+    what_was_imported_is_decided_by_the_server_as_the_model_says,
+    what_has_no_counterpart_is_refused_unless_it_is_to_be_left_out,
+    a_role_that_is_there_and_gives_more_is_not_taken_for_that_of_the_source,
+    nobody_imports_more_than_they_may_hand_on,
+    a_rule_that_stands_against_one_assignment_leaves_everything_as_it_was,
+    a_model_that_means_something_else_is_refused_with_file_and_line,
+];
+
+/// As Casbin publishes it: `rbac_with_domains_model.conf`.
+const MODEL: &str = "[request_definition]\nr = sub, dom, obj, act\n\n[policy_definition]\np = sub, dom, obj, act\n\n\
+    [role_definition]\ng = _, _, _\n\n[policy_effect]\ne = some(where (p.eft == allow))\n\n\
+    [matchers]\nm = r.dom == p.dom && r.obj == p.obj && r.act == p.act && g(r.sub, p.sub, r.dom)\n";
+/// And `rbac_with_domains_policy.csv`.
+const POLICY: &str = "p, admin, domain1, data1, read\np, admin, domain1, data1, write\np, admin, domain2, data2, read\n\
+    p, admin, domain2, data2, write\n\ng, alice, admin, domain1\ng, bob, admin, domain2\n";
+/// `rbac_model.conf`.
+const PLAIN: &str = "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n\
+    [role_definition]\ng = _, _\n[policy_effect]\ne = some(where (p.eft == allow))\n\
+    [matchers]\nm = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act\n";
+
+/// Runs `rolecall policy import` in a folder with these files; what it wrote there comes back.
+async fn import(
+    app: &TestApp,
+    files: &[(&str, &str)],
+    arguments: &[&str],
+) -> (i32, String, String, Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut command = command(
+        app,
+        MASTER_KEY,
+        &[&["policy", "import"], arguments].concat(),
+    );
+    command.current_dir(folder.path());
+    let done = tokio::task::spawn_blocking(move || {
+        let output = command.output().unwrap();
+        let written = fs::read_to_string(folder.path().join(Path::new("out.toml"))).ok();
+        (output, written)
+    });
+    let (output, written) = done.await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+        written,
+    )
+}
+
+async fn casbin(
+    app: &TestApp,
+    model: &str,
+    policy: &str,
+    arguments: &[&str],
+) -> (i32, String, String) {
+    let files = [("model.conf", model), ("policy.csv", policy)];
+    let arguments = [&["--casbin", "model.conf", "policy.csv"], arguments].concat();
+    let (status, out, error, _) = import(app, &files, &arguments).await;
+    (status, out, error)
+}
+
+async fn counts(app: &TestApp) -> [i64; 4] {
+    let mut found = [app.db.revision().await, 0, 0, 0];
+    for (place, table) in ["users", "roles", "role_assignments"]
+        .into_iter()
+        .enumerate()
+    {
+        found[place + 1] = app.db.count(table).await;
+    }
+    found
+}
+
+async fn a_dry_run_shows_what_would_be_made_and_writes_nothing(app: TestApp) {
+    let before = counts(&app).await;
+    let files = [("model.conf", MODEL), ("policy.csv", POLICY)];
+    let wanted = [
+        "--casbin",
+        "model.conf",
+        "policy.csv",
+        "--create-users",
+        "-o",
+        "out.toml",
+    ];
+    let (status, out, error, written) = import(&app, &files, &wanted).await;
+    assert_eq!(status, 2, "{out}{error}");
+    for line in [
+        "+ permission data1:read",
+        "+ role admin.domain1 holds data1:write",
+        "+ user alice",
+        "+ alice has admin.domain1 in domain1",
+        "policy.csv:1: role `admin` differs between domains: in `domain1` it is `admin.domain1`",
+        "10 changes, 2 new users, 2 new assignments; 0 without a counterpart; nothing was written: --apply does it",
+    ] {
+        assert!(out.lines().any(|said| said == line), "{line}\n{out}");
+    }
+    assert_eq!(counts(&app).await, before);
+    let (status, out, _) = casbin(&app, MODEL, POLICY, &["--create-users", "--json"]).await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &report["written"]), (2, &Value::Bool(false)));
+    assert_eq!(report["plan"]["changes"], report["changes"]);
+    assert_eq!(counts(&app).await, before);
+    // the document is what `policy export` prints afterwards
+    casbin(&app, MODEL, POLICY, &["--create-users", "--apply"]).await;
+    let mut export = command(&app, MASTER_KEY, &["policy", "export"]);
+    let exported = tokio::task::spawn_blocking(move || export.output().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(written.unwrap(), String::from_utf8_lossy(&exported.stdout));
+}
+
+async fn what_was_imported_is_decided_by_the_server_as_the_model_says(app: TestApp) {
+    app.user("alice", &[]).await;
+    app.user("bob", &[]).await;
+    let (status, out, error) = casbin(&app, MODEL, POLICY, &["--create-users", "--apply"]).await;
+    assert_eq!(status, 0, "{out}{error}");
+    assert!(out.ends_with("0 without a counterpart; written\n"), "{out}");
+    for (user, own) in [("alice", "1"), ("bob", "2")] {
+        for tenant in ["domain1", "domain2", ""] {
+            for object in ["1", "2"] {
+                for operation in ["read", "write"] {
+                    let permission = format!("data{object}:{operation}");
+                    let in_tenant = ["--tenant", tenant];
+                    let flags: &[&str] = if tenant.is_empty() { &[] } else { &in_tenant };
+                    let arguments = [&["--json", "explain", user, &permission], flags].concat();
+                    let mut command = command(&app, MASTER_KEY, &arguments);
+                    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+                    let said: Value =
+                        serde_json::from_slice(&output.await.unwrap().stdout).unwrap();
+                    let expected = object == own && tenant == format!("domain{own}");
+                    assert_eq!(
+                        said["allowed"], expected,
+                        "{user} {tenant} {permission}: {said}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(audit_is_whole(&app).await);
+    let before = counts(&app).await;
+    let (status, out, _) = casbin(&app, MODEL, POLICY, &["--apply"]).await;
+    assert!(
+        status == 0 && out.contains("0 changes, 0 new users, 0 new assignments"),
+        "{out}"
+    );
+    assert_eq!(counts(&app).await, before);
+    let (status, _, _) = casbin(&app, MODEL, POLICY, &[]).await;
+    assert_eq!(status, 0);
+}
+
+async fn what_has_no_counterpart_is_refused_unless_it_is_to_be_left_out(app: TestApp) {
+    app.user("alice", &[]).await;
+    let before = counts(&app).await;
+    let policy = "p, alice, data1, read\np, alice, /book/*, read\np, bob, data1, read\n";
+    let (status, out, _) = casbin(&app, PLAIN, policy, &["--apply"]).await;
+    assert_eq!(status, 1, "{out}");
+    assert!(
+        out.contains("policy.csv:2: `/book/*` looks like a pattern"),
+        "{out}"
+    );
+    assert!(
+        out.contains("policy.csv:3: no user `bob`; --create-users makes them"),
+        "{out}"
+    );
+    assert!(out.ends_with("nothing was written: --leave-out leaves out what has no counterpart\n"));
+    assert_eq!(counts(&app).await, before);
+    let (status, out, _) = casbin(&app, PLAIN, policy, &["--apply", "--leave-out"]).await;
+    assert!(
+        status == 0 && out.ends_with("2 without a counterpart; written\n"),
+        "{out}"
+    );
+    let alice = app.login("alice").await;
+    let me = app.get("/api/me", &alice).await;
+    assert_eq!(
+        me.is(200).json["permissions"],
+        serde_json::json!(["data1:read"])
+    );
+}
+
+async fn a_role_that_is_there_and_gives_more_is_not_taken_for_that_of_the_source(app: TestApp) {
+    app.role("editor", &["items:read"]).await;
+    let before = counts(&app).await;
+    let policy = "p, editor, data1, read\ng, alice, editor\n";
+    let wanted = ["--apply", "--leave-out", "--create-users"];
+    let (status, _, error) = casbin(&app, PLAIN, policy, &wanted).await;
+    assert!(
+        status == 1
+            && error.contains(
+                "role `editor` is there already, with `items:read`: give another --prefix"
+            ),
+        "{error}"
+    );
+    assert_eq!(counts(&app).await, before);
+    let wanted = [&wanted[..], &["--prefix", "shop"]].concat();
+    let (status, out, _) = casbin(&app, PLAIN, policy, &wanted).await;
+    assert!(
+        status == 0 && out.contains("+ alice has shop.editor"),
+        "{out}"
+    );
+}
+
+async fn nobody_imports_more_than_they_may_hand_on(app: TestApp) {
+    app.role(
+        "manager",
+        &[
+            "data1:read",
+            "rolecall.policy:write",
+            "rolecall.assignments:write",
+        ],
+    )
+    .await;
+    app.role("writer", &["rolecall.policy:write"]).await;
+    app.user("mary", &["manager"]).await;
+    app.user("walt", &["writer"]).await;
+    app.user("alice", &[]).await;
+    let before = counts(&app).await;
+    let policy = "p, editor, data1, read\ng, alice, editor\n";
+    for (user, arguments) in [
+        ("alice", &["--apply"][..]),
+        ("walt", &["--apply"]),
+        ("mary", &["--apply"]),
+        ("mary", &[]),
+    ] {
+        let arguments = [arguments, &["--as", user]].concat();
+        let (status, out, error) = casbin(&app, PLAIN, policy, &arguments).await;
+        assert!(
+            status == 1 && error.contains("not permitted"),
+            "{user}: {out}{error}"
+        );
+        assert_eq!(counts(&app).await, before, "{user}");
+    }
+}
+
+async fn a_rule_that_stands_against_one_assignment_leaves_everything_as_it_was(app: TestApp) {
+    for role in ["payer", "approver"] {
+        app.role(role, &[]).await;
+    }
+    app.user("alice", &["payer"]).await;
+    let constraint = [
+        "constraint",
+        "add",
+        "apart",
+        "--static",
+        "--at-most",
+        "1",
+        "payer",
+        "approver",
+    ];
+    crate::command_line::run(&app, &constraint).await;
+    let before = counts(&app).await;
+    let policy = "p, approver, data1, read\ng, bob, approver\ng, alice, approver\n";
+    for arguments in [
+        &["--create-users", "--apply", "--leave-out"][..],
+        &["--create-users"],
+    ] {
+        let (status, out, error) = casbin(&app, PLAIN, policy, arguments).await;
+        assert!(
+            status == 1 && error.contains("policy.csv:3: ") && error.contains("`apart`"),
+            "{out}{error}"
+        );
+        assert_eq!(counts(&app).await, before);
+    }
+}
+
+async fn a_model_that_means_something_else_is_refused_with_file_and_line(app: TestApp) {
+    let before = counts(&app).await;
+    let model = PLAIN.replace("r.obj == p.obj", "keyMatch(r.obj, p.obj)");
+    let (status, out, error) = casbin(&app, &model, "p, alice, data1, read", &["--apply"]).await;
+    assert_eq!((status, out.as_str()), (1, ""));
+    assert!(
+        error.starts_with("model.conf:10: function `keyMatch` matches patterns"),
+        "{error}"
+    );
+    let (status, _, error) = casbin(&app, "\u{0}[", "\u{1}", &["--apply", "--leave-out"]).await;
+    assert!(status == 1 && error.contains("model.conf:1: "), "{error}");
+    let (status, _, error, _) = import(&app, &[], &["--casbin", "no.conf", "no.csv"]).await;
+    assert!(status == 1 && error.contains("no.conf"), "{error}");
+    assert_eq!(counts(&app).await, before);
+}
