@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::tools::{Workspace, run, succeeds};
 
 /// One for each thing that reads hostile input.
-const TARGETS: [&str; 6] = ["token", "form", "json", "cursor", "hash", "basic"];
+const TARGETS: [&str; 7] = ["token", "form", "json", "cursor", "hash", "basic", "import"];
 
 const VERSION: &str = "0.13.2";
 

@@ -6,11 +6,13 @@
 mod basic;
 mod cursor;
 mod form;
+mod import;
 mod json;
 
 pub use basic::run as basic;
 pub use cursor::run as cursor;
 pub use form::run as form;
+pub use import::run as import;
 pub use json::run as json;
 
 /// Stored hashes.
@@ -88,5 +90,10 @@ mod tests {
     #[test]
     fn no_kept_input_breaks_the_basic_header() {
         replay("basic", super::basic);
+    }
+
+    #[test]
+    fn no_kept_input_breaks_the_sources_of_an_import() {
+        replay("import", super::import);
     }
 }

@@ -356,7 +356,7 @@ pub(super) struct PolicyImportOptions {
     #[arg(long, value_name = "NAME")]
     pub(super) prefix: Option<RoleName>,
     /// Casbin: this name is a role, although nobody has it; may be repeated.
-    #[arg(long = "role", value_name = "NAME")]
+    #[arg(long = "role", value_name = "NAME", conflicts_with = "keycloak")]
     pub(super) roles: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::policy::{
     import::{
         Imported, Note, Options, Refusal, Source,
         apply::{self, Given, Outcome, Wanted},
-        casbin,
+        casbin, keycloak,
     },
     plan,
 };
@@ -67,18 +67,28 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliEr
         prefix: wanted.prefix.clone(),
         roles: wanted.roles.iter().cloned().collect(),
     };
-    let Some([model, policy]) = wanted.casbin.as_deref() else {
-        return Err(CliError::Refused("say what is to be imported".to_owned()));
+    if let Some([model, policy]) = wanted.casbin.as_deref() {
+        let names = [name_of(model), name_of(policy)];
+        let [model_name, policy_name] = &names;
+        let (model, policy) = (text_of(model)?, text_of(policy)?);
+        let model = Source {
+            name: model_name,
+            text: &model,
+        };
+        let policy = Source {
+            name: policy_name,
+            text: &policy,
+        };
+        return Ok(casbin::read(model, policy, &options));
+    }
+    let realm = wanted.keycloak.as_deref();
+    let realm = realm.ok_or_else(|| CliError::Refused("say what is to be imported".to_owned()))?;
+    let (name, text) = (name_of(realm), text_of(realm)?);
+    let source = Source {
+        name: &name,
+        text: &text,
     };
-    let (names, texts) = (
-        [name_of(model), name_of(policy)],
-        [text_of(model)?, text_of(policy)?],
-    );
-    let [model, policy] = [0, 1].map(|place| Source {
-        name: names.get(place).map_or("", String::as_str),
-        text: texts.get(place).map_or("", String::as_str),
-    });
-    Ok(casbin::read(model, policy, &options))
+    Ok(keycloak::read(source, &options))
 }
 
 fn name_of(file: &Path) -> String {

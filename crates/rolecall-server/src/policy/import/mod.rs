@@ -7,6 +7,7 @@
 pub(crate) mod apply;
 pub(crate) mod casbin;
 mod graph;
+pub(crate) mod keycloak;
 mod names;
 mod people;
 
@@ -32,6 +33,8 @@ pub(crate) struct At {
 enum Place {
     /// Counted from 1.
     Line(usize),
+    /// A member of a JSON document.
+    Path(String),
     Whole,
 }
 
@@ -39,6 +42,13 @@ impl At {
     fn line(file: &Arc<str>, line: usize) -> Self {
         let file = Arc::clone(file);
         let place = Place::Line(line);
+        Self { file, place }
+    }
+
+    fn path(file: &Arc<str>, path: &str) -> Self {
+        let file = Arc::clone(file);
+        let path = path.chars().flat_map(char::escape_debug).collect();
+        let place = Place::Path(path);
         Self { file, place }
     }
 
@@ -53,6 +63,7 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Line(line) => write!(f, "{}:{line}", self.file),
+            Place::Path(path) => write!(f, "{}: {path}", self.file),
             Place::Whole => f.write_str(&self.file),
         }
     }

@@ -1,0 +1,64 @@
+use std::collections::BTreeSet;
+
+use crate::policy::import::{Imported, Note, Options, Source, casbin, keycloak};
+
+/// The sources of an import: a realm, or a model and a policy with a NUL between them. What comes of them is a
+/// policy, no two users have one name, and whatever is told can be shown.
+///
+/// # Panics
+///
+/// If it is not so.
+pub fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let source = |text| Source {
+        name: "source",
+        text,
+    };
+    let options = Options::default();
+    let read = match text.split_once('\0') {
+        Some((model, policy)) => casbin::read(source(model), source(policy), &options),
+        None => keycloak::read(source(text), &options),
+    };
+    match read {
+        Ok(imported) => check(&imported),
+        Err(notes) => {
+            assert!(!notes.is_empty(), "refused without a reason");
+            notes.iter().for_each(can_be_shown);
+        }
+    }
+}
+
+fn check(imported: &Imported) {
+    let policy = imported.document.policy().expect("a policy");
+    let mut names = BTreeSet::new();
+    for person in &imported.people {
+        assert!(
+            names.insert(&person.username),
+            "`{}` is there twice",
+            person.username
+        );
+        for (role, _) in &person.roles {
+            assert!(policy.role(role.as_str()).is_some(), "no role `{role}`");
+            assert!(!role.is_reserved(), "{role}");
+        }
+    }
+    let permissions = imported.document.permissions.keys();
+    assert!(
+        permissions
+            .into_iter()
+            .all(|permission| !permission.is_reserved())
+    );
+    imported
+        .unmapped
+        .iter()
+        .chain(&imported.told)
+        .for_each(can_be_shown);
+}
+
+fn can_be_shown(note: &Note) {
+    let text = format!("{}: {}", note.at, note.message);
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    assert!(note.message.chars().count() <= 20_000, "{text}");
+}

@@ -1,0 +1,195 @@
+//! Keycloak's password hashes in the forms that are verified here.
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
+use serde::Deserialize;
+
+use super::realm::{Credential, Members};
+use crate::passwords::refusal_of_stored;
+
+#[derive(Deserialize)]
+struct Secret {
+    value: String,
+    #[serde(default)]
+    salt: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Data {
+    hash_iterations: Option<u32>,
+    algorithm: Option<String>,
+    additional_parameters: Option<Members<Vec<String>>>,
+}
+
+/// The hash of a password; the reason says nothing of it.
+///
+/// # Errors
+///
+/// Why nobody could log in by it here.
+pub(super) fn hash_of(credential: &Credential) -> Result<String, String> {
+    if credential.value.is_some() {
+        return Err("it stands there in plain text".to_owned());
+    }
+    let (secret, data) = parts(credential)?;
+    let algorithm = data.algorithm.as_deref().unwrap_or_default();
+    let written = match algorithm {
+        "pbkdf2" => pbkdf2("pbkdf2-sha1", 20, &secret, &data),
+        "pbkdf2-sha256" => pbkdf2(algorithm, 32, &secret, &data),
+        "pbkdf2-sha512" => pbkdf2(algorithm, 64, &secret, &data),
+        "argon2" => argon2(&secret, &data),
+        "bcrypt" => Some(secret.value),
+        _ => return Err("its algorithm is not known here".to_owned()),
+    };
+    let hash = written.ok_or_else(|| "its form is broken".to_owned())?;
+    match refusal_of_stored(&hash) {
+        Some(reason) => Err(reason),
+        None => Ok(hash),
+    }
+}
+
+fn parts(credential: &Credential) -> Result<(Secret, Data), String> {
+    let broken = || "its form is broken".to_owned();
+    if let Some(secret) = &credential.secret {
+        let data = credential.data.as_deref().ok_or_else(broken)?;
+        let secret = serde_json::from_str(secret).map_err(|_| broken())?;
+        return Ok((secret, serde_json::from_str(data).map_err(|_| broken())?));
+    }
+    let secret = Secret {
+        value: credential.hashed_salted_value.clone().ok_or_else(broken)?,
+        salt: credential.salt.clone(),
+    };
+    let data = Data {
+        hash_iterations: credential.hash_iterations,
+        algorithm: credential.algorithm.clone(),
+        additional_parameters: None,
+    };
+    Ok((secret, data))
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Keycloak derived more than the hash function gives at once for years: what is over is made of the password
+/// alone as well, and to leave it out leaves a hash that is valid by itself (RFC 8018 section 5.2).
+fn pbkdf2(id: &str, length: usize, secret: &Secret, data: &Data) -> Option<String> {
+    let iterations = data.hash_iterations?;
+    let (mut output, salt) = (bytes(&secret.value)?, bytes(secret.salt.as_deref()?)?);
+    output.truncate(length);
+    let length = output.len();
+    let [salt, output] = [salt, output].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+    Some(format!("${id}$i={iterations},l={length}${salt}${output}"))
+}
+
+fn argon2(secret: &Secret, data: &Data) -> Option<String> {
+    let parameters = data.additional_parameters.as_ref()?;
+    let parameter = |name: &str| {
+        let found = parameters.0.iter().find(|(one, _)| one == name);
+        found
+            .and_then(|(_, values)| values.first())
+            .map(String::as_str)
+    };
+    let number = |name: &str| parameter(name)?.parse::<u32>().ok();
+    let kind = match parameter("type")? {
+        "id" => "argon2id",
+        "i" => "argon2i",
+        _ => return None,
+    };
+    let version = match parameter("version")? {
+        "1.3" => 19,
+        _ => return None,
+    };
+    let (memory, lanes) = (number("memory")?, number("parallelism")?);
+    let passes = data.hash_iterations?;
+    let (output, salt) = (bytes(&secret.value)?, bytes(secret.salt.as_deref()?)?);
+    let [salt, output] = [salt, output].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+    Some(format!(
+        "${kind}$v={version}$m={memory},t={passes},p={lanes}${salt}${output}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credential(secret: &str, data: &str) -> Credential {
+        Credential {
+            r#type: Some("password".into()),
+            secret: Some(secret.into()),
+            data: Some(data.into()),
+            ..Credential::default()
+        }
+    }
+
+    #[test]
+    fn hashes_by_table() {
+        let salt = STANDARD.encode([7; 16]);
+        for (algorithm, derived, begins) in [
+            ("pbkdf2-sha256", 32, "$pbkdf2-sha256$i=27500,l=32$"),
+            ("pbkdf2-sha256", 64, "$pbkdf2-sha256$i=27500,l=32$"),
+            ("pbkdf2-sha512", 64, "$pbkdf2-sha512$i=27500,l=64$"),
+            ("pbkdf2-sha512", 128, "$pbkdf2-sha512$i=27500,l=64$"),
+            ("pbkdf2", 64, "$pbkdf2-sha1$i=27500,l=20$"),
+        ] {
+            let secret = format!(
+                r#"{{"value":"{}","salt":"{salt}"}}"#,
+                STANDARD.encode(vec![9; derived])
+            );
+            let data = format!(
+                r#"{{"hashIterations":27500,"algorithm":"{algorithm}","additionalParameters":{{}}}}"#
+            );
+            let hash = hash_of(&credential(&secret, &data)).unwrap();
+            assert!(hash.starts_with(begins), "{hash}");
+        }
+        let secret = format!(
+            r#"{{"value":"{}","salt":"{salt}"}}"#,
+            STANDARD.encode([9; 32])
+        );
+        let data = r#"{"hashIterations":5,"algorithm":"argon2","additionalParameters":{"hashLength":["32"],"memory":["7168"],"type":["id"],"version":["1.3"],"parallelism":["1"]}}"#;
+        let hash = hash_of(&credential(&secret, data)).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
+    }
+
+    #[test]
+    fn what_nobody_could_log_in_by_is_refused_and_not_repeated() {
+        for (secret, data, reason) in [
+            ("", "{}", "broken"),
+            (r#"{"value":"canary"}"#, "", "broken"),
+            (
+                r#"{"value":"canary","salt":"x"}"#,
+                r#"{"algorithm":"md5"}"#,
+                "not known",
+            ),
+            (
+                r#"{"value":"Y2FuYXJ5","salt":"x"}"#,
+                r#"{"algorithm":"pbkdf2-sha256","hashIterations":1}"#,
+                "broken",
+            ),
+            (
+                r#"{"value":"Y2FuYXJ5","salt":"Y2FuYXJ5Y2FuYXJ5"}"#,
+                r#"{"algorithm":"pbkdf2-sha256","hashIterations":1}"#,
+                "out of bounds",
+            ),
+            (
+                r#"{"value":"canary"}"#,
+                r#"{"algorithm":"bcrypt"}"#,
+                "not known",
+            ),
+        ] {
+            let refused = hash_of(&credential(secret, data)).unwrap_err();
+            assert!(
+                refused.contains(reason) && !refused.contains("canary"),
+                "{data}: {refused}"
+            );
+        }
+        let plain = Credential {
+            value: Some("canary".into()),
+            ..Credential::default()
+        };
+        assert!(!hash_of(&plain).unwrap_err().contains("canary"));
+        assert!(!format!("{plain:?}").contains("canary"));
+    }
+}
