@@ -216,4 +216,14 @@ mod tests {
         assert!(grants(&asked, false).is_ok());
         assert!(grants(&["implicit".to_owned()], false).is_err());
     }
+
+    #[test]
+    fn a_list_or_an_item_of_it_is_refused_from_the_first_too_many() {
+        let audiences = |items: &[String]| list("audiences", items, is_audience).is_ok();
+        assert!(audiences(&["a".repeat(MAX_ITEM)]));
+        assert!(!audiences(&["a".repeat(MAX_ITEM + 1)]));
+        let many: Vec<String> = (0..=MAX_LIST).map(|item| item.to_string()).collect();
+        assert!(!audiences(&many));
+        assert!(audiences(many.split_last().unwrap().1));
+    }
 }

@@ -243,6 +243,7 @@ fn claim_aud_array_that_holds_ours_is_taken() {
 fn claim_aud_of_a_second_audience_is_taken_only_where_it_was_added() {
     let token = token_with("aud", "https://second.example");
     let verifier = Verifier::new(ISSUER, AUDIENCE).or_audience("https://second.example");
+    assert_eq!(verifier.issuer(), ISSUER);
     let now = Timestamp::from_seconds(NOW);
     assert!(verifier.verify(&only(&HS256), &token, now).is_ok());
     assert!(verify(&only(&HS256), &token).is_err());
