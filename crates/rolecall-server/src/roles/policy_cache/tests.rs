@@ -33,14 +33,14 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
         _ => permission(other).into(),
     };
     match kind % 10 {
-        0 | 1 => service::create(app, caller, &role(one), "", other % 2 == 0)
+        0 | 1 => service::create(app, caller, &role(one), "", other.is_multiple_of(2))
             .await
             .map(drop),
         2 => service::delete(app, caller, &role(one)).await,
         3 => service::grant(app, caller, &role(one), &held).await,
         4 => service::revoke(app, caller, &role(one), &held).await,
         5 | 6 => service::inherit(app, caller, &role(one), &role(other)).await,
-        8 => service::update(app, caller, &role(one), None, Some(other % 2 == 0))
+        8 => service::update(app, caller, &role(one), None, Some(other.is_multiple_of(2)))
             .await
             .map(drop),
         7 => service::disinherit(app, caller, &role(one), &role(other)).await,

@@ -53,25 +53,25 @@ fn later(one: Option<i64>, other: Option<i64>) -> bool {
     one.unwrap_or(i64::MAX) > other.unwrap_or(i64::MAX)
 }
 
-impl Model {
-    fn closure(&self, role: usize, edges: &BTreeSet<Key>) -> BTreeSet<usize> {
-        let mut found = BTreeSet::from([role]);
-        loop {
-            let more: BTreeSet<usize> = edges
-                .iter()
-                .filter(|(senior, _)| found.contains(senior))
-                .map(|(_, junior)| *junior)
-                .collect();
-            let before = found.len();
-            found.extend(more);
-            if found.len() == before {
-                return found;
-            }
+fn closure(role: usize, edges: &BTreeSet<Key>) -> BTreeSet<usize> {
+    let mut found = BTreeSet::from([role]);
+    loop {
+        let more: BTreeSet<usize> = edges
+            .iter()
+            .filter(|(senior, _)| found.contains(senior))
+            .map(|(_, junior)| *junior)
+            .collect();
+        let before = found.len();
+        found.extend(more);
+        if found.len() == before {
+            return found;
         }
     }
+}
 
+impl Model {
     fn needs_two(&self, role: usize) -> bool {
-        let below = self.closure(role, &self.juniors);
+        let below = closure(role, &self.juniors);
         below.iter().any(|role| self.approved.contains(role))
     }
 
@@ -81,7 +81,7 @@ impl Model {
             .assigned
             .iter()
             .filter(|((who, _), (end, _))| *who == subject && end.is_none_or(|end| hour < end));
-        let held = counting.flat_map(|((_, role), _)| self.closure(*role, edges));
+        let held = counting.flat_map(|((_, role), _)| closure(*role, edges));
         held.filter(|role| self.approved.contains(role)).collect()
     }
 
@@ -139,7 +139,7 @@ impl Model {
         if !self.roles.contains(&edge.0) || !self.roles.contains(&edge.1) {
             return 404;
         }
-        if self.closure(edge.1, &self.juniors).contains(&edge.0) {
+        if closure(edge.1, &self.juniors).contains(&edge.0) {
             return 409;
         }
         let mut after = self.juniors.clone();
@@ -207,141 +207,235 @@ fn shown(rows: impl Iterator<Item = (Key, Option<i64>)>) -> BTreeSet<String> {
     rows.map(row).collect()
 }
 
-async fn nobody_has_what_two_people_did_not_give(app: TestApp) {
-    let mut model = Model::default();
-    for person in PEOPLE {
-        app.user(person, &["rolecall.admin"]).await;
-    }
-    let mut ids = Vec::new();
-    for subject in SUBJECTS {
-        ids.push(app.user(subject, &[]).await);
-    }
-    let mut tokens = [app.login("ann").await, app.login("ben").await];
-    let mut seen: Vec<String> = Vec::new();
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let (mut confirmed, mut refused) = (0, 0);
-    for step in 0..STEPS {
-        let by = random(&mut state, 2);
-        let token = tokens[by].clone();
-        let key = (random(&mut state, 2), random(&mut state, 4));
-        let other = random(&mut state, 4);
-        let end = ENDS[random(&mut state, ENDS.len())];
-        let (role, before) = (ROLES[key.1], model.all_held());
-        let path = format!("/api/users/{}/roles/{role}", ids[key.0]);
-        let kind = random(&mut state, 20);
-        let (mut may_gain, what) = (
-            false,
-            format!("step {step}: {kind} {by} {key:?} {other} {end:?}"),
-        );
-        match kind {
-            0 if model.roles.contains(&key.1) => {
-                app.delete(format!("/api/roles/{role}"), &token)
-                    .await
-                    .done();
-                model.delete_role(key.1);
-            }
-            0..=2 => {
-                let approval = other % 2 == 0;
-                let body = json!({ "name": role, "approval": approval });
-                let made = app.post("/api/roles", &token, body).await;
-                if model.roles.insert(key.1) {
-                    made.is(201);
-                    if approval {
-                        model.approved.insert(key.1);
-                    }
-                } else {
-                    made.is(409);
-                }
-            }
-            3 if model.roles.contains(&key.1) => {
-                let approval = other % 3 > 0;
-                let body = json!({ "approval": approval });
-                app.patch(format!("/api/roles/{role}"), &token, body)
-                    .await
-                    .is(200);
-                if approval {
-                    model.approved.insert(key.1);
-                } else {
-                    model.approved.remove(&key.1);
-                }
-                // who has it has it: the mark is for those to come
-                may_gain = true;
-            }
-            4..=5 => {
-                let path = format!("/api/roles/{role}/juniors/{}", ROLES[other]);
-                let answer = app.put(path, &token).await;
-                assert_eq!(answer.status, model.inherit((key.1, other)), "{what}");
-                refused += usize::from(answer.json["rule"] == "approval");
-            }
-            6 if model.roles.contains(&key.1) => {
-                let path = format!("/api/roles/{role}/juniors/{}", ROLES[other]);
-                app.delete(path, &token).await.done();
-                model.juniors.remove(&(key.1, other));
-            }
-            7 => {
-                app.delete(path, &token).await.done();
-                model.assigned.remove(&key);
-                model.asked.remove(&key);
-            }
-            8 if step % 3 == 0 => {
-                app.pass(Duration::from_hours(1));
-                model.now += 1;
-                tokens = [app.login("ann").await, app.login("ben").await];
-            }
-            9 => {
-                if let Some(asked) = model.asked.remove(&key) {
-                    app.delete(format!("{PATH}/{}", asked.id), &token)
-                        .await
-                        .done();
-                }
-            }
-            10..=13 if !seen.is_empty() => {
-                // one that is open, or any that there ever was
-                let open: Vec<String> = model.asked.values().map(|one| one.id.clone()).collect();
-                let from = if open.is_empty() || other == 0 {
-                    &seen
-                } else {
-                    &open
-                };
-                let id = from[random(&mut state, from.len())].clone();
-                let mut asked = model.asked.iter();
-                let about = asked.find(|(_, one)| one.id == id).map(|(key, _)| *key);
-                let answer = app
-                    .post(format!("{PATH}/{id}/confirm"), &token, json!({}))
-                    .await;
-                assert_eq!(answer.status, model.confirm(by, about), "{what}");
-                may_gain = answer.status == 204;
-                confirmed += usize::from(may_gain);
-            }
-            _ => {
-                let body = json!({ "expires_at": end.map(time) });
-                let answer = app.put_json(path, &token, body).await;
-                let (status, fresh) = model.put(by, key, end);
-                assert_eq!(answer.status, status, "{what}: {answer:?}");
-                if status == 202 {
-                    let id = answer.text("id");
-                    assert_eq!(!seen.contains(&id), fresh, "{what}");
-                    seen.push(id.clone());
-                    model.asked.insert(key, Asked { id, by, end });
-                }
-            }
+/// The server and the model, and what was done so far.
+struct World {
+    app: TestApp,
+    model: Model,
+    /// Of the subjects.
+    ids: Vec<String>,
+    /// Of the two people.
+    tokens: [String; 2],
+    /// The ids of all requests that there ever were.
+    seen: Vec<String>,
+    state: u64,
+    confirmed: usize,
+    refused: usize,
+}
+
+/// What one step is about; each kind of step takes of it what it needs.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    kind: usize,
+    by: usize,
+    key: Key,
+    other: usize,
+    end: Option<i64>,
+}
+
+impl World {
+    async fn new(app: TestApp) -> Self {
+        for person in PEOPLE {
+            app.user(person, &["rolecall.admin"]).await;
         }
-        model.check();
-        let gained = &model.all_held() - &before;
-        assert!(may_gain || gained.is_empty(), "{what}: {gained:?}");
-        let assigned = model.assigned.iter().map(|(key, (end, _))| (*key, *end));
-        assert_eq!(
-            rows(&app, "role_assignments").await,
-            shown(assigned),
-            "{what}"
-        );
-        let asked = model.asked.iter().map(|(key, asked)| (*key, asked.end));
-        assert_eq!(
-            rows(&app, "assignment_requests").await,
-            shown(asked),
-            "{what}"
-        );
+        let mut ids = Vec::new();
+        for subject in SUBJECTS {
+            ids.push(app.user(subject, &[]).await);
+        }
+        Self {
+            tokens: [app.login("ann").await, app.login("ben").await],
+            app,
+            model: Model::default(),
+            ids,
+            seen: Vec::new(),
+            state: 0x2545_f491_4f6c_dd1d,
+            confirmed: 0,
+            refused: 0,
+        }
     }
+
+    fn step(&mut self) -> Step {
+        let state = &mut self.state;
+        Step {
+            kind: random(state, 20),
+            by: random(state, 2),
+            key: (random(state, 2), random(state, 4)),
+            other: random(state, 4),
+            end: ENDS[random(state, ENDS.len())],
+        }
+    }
+
+    /// Does it on both; whether somebody may come to hold more by it.
+    async fn act(&mut self, step: Step) -> bool {
+        let there = self.model.roles.contains(&step.key.1);
+        match step.kind {
+            0 if there => self.delete_role(step).await,
+            0..=2 => self.make_role(step).await,
+            3 if there => {
+                self.mark(step).await;
+                // who has it has it: the mark is for those to come
+                return true;
+            }
+            4..=5 => self.inherit(step).await,
+            6 if there => self.disinherit(step).await,
+            7 => self.unassign(step).await,
+            8 if step.other > 1 => self.pass().await,
+            9 => self.end(step).await,
+            10..=13 if !self.seen.is_empty() => return self.confirm(step).await,
+            _ => self.assign(step).await,
+        }
+        false
+    }
+
+    fn role(step: Step) -> String {
+        format!("/api/roles/{}", ROLES[step.key.1])
+    }
+
+    fn assignment(&self, step: Step) -> String {
+        let (id, role) = (&self.ids[step.key.0], ROLES[step.key.1]);
+        format!("/api/users/{id}/roles/{role}")
+    }
+
+    fn edge(step: Step) -> String {
+        format!("{}/juniors/{}", Self::role(step), ROLES[step.other])
+    }
+
+    async fn delete_role(&mut self, step: Step) {
+        let token = &self.tokens[step.by];
+        self.app.delete(Self::role(step), token).await.done();
+        self.model.delete_role(step.key.1);
+    }
+
+    async fn make_role(&mut self, step: Step) {
+        let approval = step.other > 1;
+        let body = json!({ "name": ROLES[step.key.1], "approval": approval });
+        let made = self.app.post("/api/roles", &self.tokens[step.by], body);
+        let made = made.await;
+        if !self.model.roles.insert(step.key.1) {
+            made.is(409);
+            return;
+        }
+        made.is(201);
+        if approval {
+            self.model.approved.insert(step.key.1);
+        }
+    }
+
+    async fn mark(&mut self, step: Step) {
+        let approval = step.other > 0;
+        let body = json!({ "approval": approval });
+        let changed = self
+            .app
+            .patch(Self::role(step), &self.tokens[step.by], body);
+        changed.await.is(200);
+        if approval {
+            self.model.approved.insert(step.key.1);
+        } else {
+            self.model.approved.remove(&step.key.1);
+        }
+    }
+
+    async fn inherit(&mut self, step: Step) {
+        let answer = self.app.put(Self::edge(step), &self.tokens[step.by]).await;
+        let expected = self.model.inherit((step.key.1, step.other));
+        assert_eq!(answer.status, expected, "{step:?}");
+        self.refused += usize::from(answer.json["rule"] == "approval");
+    }
+
+    async fn disinherit(&mut self, step: Step) {
+        let token = &self.tokens[step.by];
+        self.app.delete(Self::edge(step), token).await.done();
+        self.model.juniors.remove(&(step.key.1, step.other));
+    }
+
+    async fn unassign(&mut self, step: Step) {
+        let (path, token) = (self.assignment(step), &self.tokens[step.by]);
+        self.app.delete(path, token).await.done();
+        self.model.assigned.remove(&step.key);
+        self.model.asked.remove(&step.key);
+    }
+
+    async fn pass(&mut self) {
+        self.app.pass(Duration::from_hours(1));
+        self.model.now += 1;
+        self.tokens = [self.app.login("ann").await, self.app.login("ben").await];
+    }
+
+    async fn end(&mut self, step: Step) {
+        if let Some(asked) = self.model.asked.remove(&step.key) {
+            let path = format!("{PATH}/{}", asked.id);
+            let token = &self.tokens[step.by];
+            self.app.delete(path, token).await.done();
+        }
+    }
+
+    /// One that is open, or any that there ever was.
+    async fn confirm(&mut self, step: Step) -> bool {
+        let open: Vec<String> = self
+            .model
+            .asked
+            .values()
+            .map(|one| one.id.clone())
+            .collect();
+        let from = if open.is_empty() || step.other == 0 {
+            &self.seen
+        } else {
+            &open
+        };
+        let id = from[random(&mut self.state, from.len())].clone();
+        let mut asked = self.model.asked.iter();
+        let about = asked.find(|(_, one)| one.id == id).map(|(key, _)| *key);
+        let path = format!("{PATH}/{id}/confirm");
+        let answer = self.app.post(path, &self.tokens[step.by], json!({})).await;
+        assert_eq!(
+            answer.status,
+            self.model.confirm(step.by, about),
+            "{step:?}"
+        );
+        let done = answer.status == 204;
+        self.confirmed += usize::from(done);
+        done
+    }
+
+    async fn assign(&mut self, step: Step) {
+        let (path, token) = (self.assignment(step), &self.tokens[step.by]);
+        let body = json!({ "expires_at": step.end.map(time) });
+        let answer = self.app.put_json(path, token, body).await;
+        let (status, fresh) = self.model.put(step.by, step.key, step.end);
+        assert_eq!(answer.status, status, "{step:?}: {answer:?}");
+        if status == 202 {
+            let id = answer.text("id");
+            assert_eq!(!self.seen.contains(&id), fresh, "{step:?}");
+            self.seen.push(id.clone());
+            let (by, end) = (step.by, step.end);
+            self.model.asked.insert(step.key, Asked { id, by, end });
+        }
+    }
+
+    async fn agree(&self, what: &str) {
+        let model = &self.model;
+        model.check();
+        let assigned = model.assigned.iter().map(|(key, (end, _))| (*key, *end));
+        let found = rows(&self.app, "role_assignments").await;
+        assert_eq!(found, shown(assigned), "{what}");
+        let asked = model.asked.iter().map(|(key, asked)| (*key, asked.end));
+        let found = rows(&self.app, "assignment_requests").await;
+        assert_eq!(found, shown(asked), "{what}");
+    }
+}
+
+async fn nobody_has_what_two_people_did_not_give(app: TestApp) {
+    let mut world = World::new(app).await;
+    for number in 0..STEPS {
+        let step = world.step();
+        let (before, what) = (world.model.all_held(), format!("step {number}: {step:?}"));
+        let may_gain = world.act(step).await;
+        let gained = &world.model.all_held() - &before;
+        assert!(may_gain || gained.is_empty(), "{what}: {gained:?}");
+        world.agree(&what).await;
+    }
+    let World {
+        confirmed, refused, ..
+    } = world;
     assert!(
         confirmed >= 5 && refused >= 2,
         "{confirmed} confirmed, {refused} refused"
