@@ -223,6 +223,7 @@ impl Report<'_> {
         let unmapped: Vec<String> = self.unmapped().iter().map(note).collect();
         some_of(&mut text, "without a counterpart:", &unmapped);
         let end = match (self.outcome.is_written, self.is_refused()) {
+            (true, _) if !self.has_something() => "nothing to do",
             (true, _) => "written",
             (_, true) => "nothing was written: --leave-out leaves out what has no counterpart",
             _ => "nothing was written: --apply does it",
