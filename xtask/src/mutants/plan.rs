@@ -169,7 +169,9 @@ const SERVICES: [Services; 6] = [
             "assignments::",
             "delegation::",
             "tenants::",
-            "review::"
+            "review::",
+            "duties::",
+            "approvals::"
         ),
     ),
     (
