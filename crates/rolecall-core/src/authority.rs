@@ -405,6 +405,10 @@ mod tests {
             assert_eq!(plain, Ok(()), "{counts_for_nothing}");
         }
         assert!(Authority::unlimited().is_unlimited());
+        // whichever of the two lifts the limit
+        assert!(Authority::unlimited().and(of("plain")).is_unlimited());
+        assert!(of("plain").and(Authority::unlimited()).is_unlimited());
+        assert!(!of("plain").and(of("plain")).is_unlimited());
         let held = Authority::in_tenant(&policy, &[role("rolecall.named")], &ANY.parse().unwrap());
         assert!(held.covers(&policy, named, &nobody).is_err());
     }
