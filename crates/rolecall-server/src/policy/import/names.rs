@@ -162,15 +162,15 @@ mod tests {
     #[test]
     fn two_things_never_get_one_name_and_the_one_that_has_it_keeps_it() {
         let mut names = Names::new("operation", None);
-        let named = names.spell_all(["GET", "get", "Get", "POST"]);
-        assert_eq!(named["get"].as_deref(), Ok("get"));
-        assert_eq!(named["POST"].as_deref(), Ok("post"));
-        let refused = named["GET"].clone().unwrap_err();
+        let spelled = names.spell_all(["GET", "get", "Get", "POST"]);
+        assert_eq!(spelled["get"].as_deref(), Ok("get"));
+        assert_eq!(spelled["POST"].as_deref(), Ok("post"));
+        let refused = spelled["GET"].clone().unwrap_err();
         assert_eq!(
             refused,
             "`GET` would be called `get` here, as `get` is already"
         );
-        assert!(named["Get"].is_err());
+        assert!(spelled["Get"].is_err());
     }
 
     proptest! {

@@ -275,6 +275,7 @@ fn every_published_example_that_maps_decides_as_its_model_says() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: an example in each entry")]
 fn every_published_example_that_means_something_else_is_refused_with_line_and_reason() {
     let changed = |from: &str, to: &str| RBAC.replace(from, to);
     let matcher = "r.obj == p.obj && r.act == p.act && g(r.sub, p.sub)";
@@ -480,10 +481,9 @@ fn rbac_with_cycle_policy_loses_the_line_that_closes_the_cycle_and_says_the_way(
 fn what_casbin_does_not_look_at_because_it_lies_too_deep_is_not_given_here_either() {
     let mut policy = "g, alice, r1\n".to_owned();
     for number in 1..12 {
-        policy.push_str(&format!(
-            "g, r{number}, r{}\np, r{number}, data{number}, read\n",
-            number + 1
-        ));
+        let next = number + 1;
+        let lines = format!("g, r{number}, r{next}\np, r{number}, data{number}, read\n");
+        policy.push_str(&lines);
     }
     let (simple, found) = (Simple::of(RBAC, &policy), imported(RBAC, &policy).unwrap());
     assert_eq!(found.unmapped.len(), 1);
@@ -579,7 +579,8 @@ fn files_that_are_too_long_are_refused() {
     assert!(imported(RBAC, &lines).is_err());
     let mut wide = String::new();
     for number in 0..2_000 {
-        wide.push_str(&format!("g2, o{number}, all\np, u{number}, all, read\n"));
+        let lines = format!("g2, o{number}, all\np, u{number}, all, read\n");
+        wide.push_str(&lines);
     }
     let refused = imported(RESOURCES, &wide).unwrap_err();
     assert!(refused[0].message.contains("more than 1000000 permissions"));
