@@ -3,7 +3,10 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use rolecall_core::{PermissionPattern, RoleName, TenantName};
 
-use super::{CliError, constraints::ConstraintCommand};
+use super::{
+    CliError, clients::ClientCommand, constraints::ConstraintCommand,
+    policy_arguments::PolicyCommand, requests::RequestCommand,
+};
 use crate::decisions::receipt::Need;
 
 /// Log-in, roles and permissions for your API.
@@ -268,98 +271,6 @@ pub(super) enum Switch {
     Off,
 }
 
-#[derive(Subcommand)]
-pub(super) enum RequestCommand {
-    /// List what is asked for and not confirmed.
-    List,
-    /// Give what another person asked for.
-    Confirm {
-        /// The request's id, from `request list`.
-        id: String,
-    },
-    /// Take back what was asked for, or turn it down.
-    End {
-        /// The request's id, from `request list`.
-        id: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Print the policy that is in force, as TOML or with --json as JSON.
-    Export,
-    /// Show what a document would change, and who would gain or lose what; status 2 if anything.
-    Plan {
-        /// The document; `-` for standard input.
-        file: PathBuf,
-    },
-    /// Put a document in force: all of it, or nothing.
-    Apply {
-        /// The document; `-` for standard input.
-        file: PathBuf,
-        /// Only if the policy is still the one with this tag.
-        #[arg(long, value_name = "ETAG")]
-        if_match: Option<String>,
-    },
-    /// Ask a document for what it expects itself, its users as the database knows them; status 1 if it fails.
-    Test {
-        /// The document; `-` for standard input.
-        #[arg(default_value = "policy.toml")]
-        file: PathBuf,
-        /// Ask the policy that is in force, not the document's.
-        #[arg(long)]
-        live: bool,
-    },
-    /// Look for what may not be meant; status 2 if there is something.
-    Lint {
-        /// The document, else the policy that is in force; `-` for standard input.
-        file: Option<PathBuf>,
-    },
-    /// Take over the rules of Casbin or Keycloak, with users and who has which role. Without --apply nothing is
-    /// written: it shows what would be made and what has no counterpart; status 2 if there is something.
-    Import(PolicyImportOptions),
-    /// Print Rust: a type for each role and permission.
-    Rust {
-        /// The document, else the policy that is in force; `-` for standard input.
-        file: Option<PathBuf>,
-    },
-    /// Print TypeScript: the names, and a `can()` for a user interface.
-    Typescript {
-        /// The document, else the policy that is in force; `-` for standard input.
-        file: Option<PathBuf>,
-    },
-}
-
-/// `policy import`.
-#[derive(Args)]
-#[command(group(clap::ArgGroup::new("from").required(true)))]
-pub(super) struct PolicyImportOptions {
-    /// A Casbin model and its policy, as CSV.
-    #[arg(long, group = "from", num_args = 2, value_names = ["MODEL", "POLICY"])]
-    pub(super) casbin: Option<Vec<PathBuf>>,
-    /// The export of a Keycloak realm, with its users or without.
-    #[arg(long, group = "from", value_name = "REALM")]
-    pub(super) keycloak: Option<PathBuf>,
-    /// Do it: policy, users and assignments, all or nothing.
-    #[arg(long)]
-    pub(super) apply: bool,
-    /// Leave out what has no counterpart, instead of refusing.
-    #[arg(long)]
-    pub(super) leave_out: bool,
-    /// Make the users who are not there.
-    #[arg(long)]
-    pub(super) create_users: bool,
-    /// Write the policy that comes of it into this file, as `policy export` would print it.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub(super) document: Option<PathBuf>,
-    /// Put this and a dot before the name of each role that comes.
-    #[arg(long, value_name = "NAME")]
-    pub(super) prefix: Option<RoleName>,
-    /// Casbin: this name is a role, although nobody has it; may be repeated.
-    #[arg(long = "role", value_name = "NAME", conflicts_with = "keycloak")]
-    pub(super) roles: Vec<String>,
-}
-
 #[derive(Args)]
 pub(super) struct AssignmentOptions {
     /// The user's name.
@@ -383,47 +294,6 @@ pub(super) struct AssignOptions {
     /// Why it is given.
     #[arg(long)]
     pub(super) reason: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum ClientCommand {
-    /// Make a client; prints its id and, this once, its secret.
-    Add {
-        name: String,
-        /// `password`, `refresh_token` or `client_credentials`; may be repeated.
-        #[arg(long = "grant", value_name = "GRANT")]
-        grants: Vec<String>,
-        /// Whom its tokens may be for; may be repeated. Without any they are for the issuer.
-        #[arg(long = "audience", value_name = "AUDIENCE")]
-        audiences: Vec<String>,
-        /// The most that tokens through it carry, such as `items:read role:editor`.
-        #[arg(long)]
-        scope: Option<String>,
-        /// A role to assign to the client itself; may be repeated.
-        #[arg(long = "role", value_name = "ROLE")]
-        roles: Vec<RoleName>,
-        /// A program that cannot keep a secret: on a telephone, in a browser.
-        #[arg(long)]
-        public: bool,
-        /// Where a log-in may lead back to; may be repeated.
-        #[arg(long = "redirect-uri", value_name = "URI")]
-        redirect_uris: Vec<String>,
-    },
-    /// List clients.
-    List,
-    /// Put a new secret in force and print it this once.
-    RotateSecret {
-        /// The client's name or id.
-        name: String,
-        /// How long the old secret works yet.
-        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(0..=720))]
-        overlap_hours: u64,
-    },
-    /// Delete a client; log-ins through it end.
-    Delete {
-        /// The client's name or id.
-        name: String,
-    },
 }
 
 #[derive(Subcommand)]

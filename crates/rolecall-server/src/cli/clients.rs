@@ -1,12 +1,12 @@
 use std::time::Duration;
 
+use clap::Subcommand;
 use rolecall_core::RoleName;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{
     CliError,
-    arguments::ClientCommand,
     context::Context,
     output::{print_json, print_table, printable, said, write_out},
     pages, requests,
@@ -17,6 +17,47 @@ use crate::clients::{
     service,
     store::Listed,
 };
+
+#[derive(Subcommand)]
+pub(super) enum ClientCommand {
+    /// Make a client; prints its id and, this once, its secret.
+    Add {
+        name: String,
+        /// `password`, `refresh_token` or `client_credentials`; may be repeated.
+        #[arg(long = "grant", value_name = "GRANT")]
+        grants: Vec<String>,
+        /// Whom its tokens may be for; may be repeated. Without any they are for the issuer.
+        #[arg(long = "audience", value_name = "AUDIENCE")]
+        audiences: Vec<String>,
+        /// The most that tokens through it carry, such as `items:read role:editor`.
+        #[arg(long)]
+        scope: Option<String>,
+        /// A role to assign to the client itself; may be repeated.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        /// A program that cannot keep a secret: on a telephone, in a browser.
+        #[arg(long)]
+        public: bool,
+        /// Where a log-in may lead back to; may be repeated.
+        #[arg(long = "redirect-uri", value_name = "URI")]
+        redirect_uris: Vec<String>,
+    },
+    /// List clients.
+    List,
+    /// Put a new secret in force and print it this once.
+    RotateSecret {
+        /// The client's name or id.
+        name: String,
+        /// How long the old secret works yet.
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(0..=720))]
+        overlap_hours: u64,
+    },
+    /// Delete a client; log-ins through it end.
+    Delete {
+        /// The client's name or id.
+        name: String,
+    },
+}
 
 pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<(), CliError> {
     match command {

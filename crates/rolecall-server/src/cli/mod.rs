@@ -16,6 +16,7 @@ mod keys;
 mod output;
 mod pages;
 mod policy;
+mod policy_arguments;
 mod policy_import;
 mod prompt;
 mod recovery;

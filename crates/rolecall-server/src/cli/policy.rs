@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::{
     CliError,
-    arguments::{Arguments, PolicyCommand},
+    arguments::Arguments,
     context::Context,
     output::{print_json, print_table, printable, write_out},
+    policy_arguments::PolicyCommand,
 };
 use crate::{
     error::ApiError,

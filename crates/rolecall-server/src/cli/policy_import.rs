@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::{
     CliError,
-    arguments::{Arguments, PolicyImportOptions},
+    arguments::Arguments,
     context::Context,
     output::{self, print_json, printable, write_out},
     policy::{SHOWN, SOMETHING, counted, lines, show},
+    policy_arguments::PolicyImportOptions,
 };
 use crate::policy::{
     handlers::PolicyPlan,

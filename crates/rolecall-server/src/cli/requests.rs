@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
+use clap::Subcommand;
 use rolecall_core::Timestamp;
 use serde_json::json;
 
 use super::{
     CliError,
-    arguments::RequestCommand,
     context::Context,
     output::{print_json, print_table, printable, said},
     pages,
@@ -16,6 +16,22 @@ use crate::{
     accounts::views::rfc3339,
     roles::{assignments::READ, request_handlers::RequestView, request_store::Request, requests},
 };
+
+#[derive(Subcommand)]
+pub(super) enum RequestCommand {
+    /// List what is asked for and not confirmed.
+    List,
+    /// Give what another person asked for.
+    Confirm {
+        /// The request's id, from `request list`.
+        id: String,
+    },
+    /// Take back what was asked for, or turn it down.
+    End {
+        /// The request's id, from `request list`.
+        id: String,
+    },
+}
 
 pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());

@@ -1,5 +1,7 @@
 //! Separation of duties: what is refused because somebody would have, or has active, what a constraint keeps apart.
 
+mod difference;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
@@ -21,6 +23,7 @@ use crate::{
     oauth::activation,
     store::{Change, Conn, StoreError},
 };
+use difference::Difference;
 
 /// How many subjects a refusal names.
 const MAX_NAMED: usize = 20;
@@ -155,62 +158,6 @@ async fn name_of(change: &mut Change<'_>, subject: &str) -> Result<String, Store
     }
     let client = clients::find(change.conn(), subject).await?;
     Ok(client.map(|client| client.name).unwrap_or_default())
-}
-
-/// Where two policies differ in what is kept apart.
-struct Difference<'p> {
-    before: &'p Policy,
-    after: &'p Policy,
-    /// Constraints that are new, or forbid what they did not.
-    stricter: Vec<(&'p ConstraintName, &'p Constraint)>,
-    /// Who inherits whom for the first time.
-    edges: Vec<(&'p RoleName, &'p RoleName)>,
-}
-
-impl<'p> Difference<'p> {
-    fn between(before: &'p Policy, after: &'p Policy) -> Self {
-        let stricter = after.constraints().filter(|(name, constraint)| {
-            let known = before.constraint(name.as_str());
-            known.is_none_or(|known| !constraint.is_no_stricter_than(known))
-        });
-        let edges = after.roles().flat_map(|(senior, rules)| {
-            let known = before.role(senior.as_str());
-            let is_new = move |junior: &&RoleName| {
-                known.is_none_or(|known| !known.juniors.contains(*junior))
-            };
-            let juniors = rules.juniors.iter().filter(is_new);
-            juniors.map(move |junior| (senior, junior))
-        });
-        Self {
-            before,
-            after,
-            stricter: stricter.collect(),
-            edges: edges.collect(),
-        }
-    }
-
-    fn stricter(
-        &self,
-        kind: ConstraintKind,
-    ) -> impl Iterator<Item = (&'p ConstraintName, &'p Constraint)> {
-        let stricter = self.stricter.iter().copied();
-        stricter.filter(move |(_, constraint)| constraint.kind == kind)
-    }
-
-    /// The seniors of new edges that lead to a role which a constraint of this kind is about.
-    fn seniors_of(&self, kind: ConstraintKind) -> BTreeSet<RoleName> {
-        let constraints = self.after.constraints().filter(|(_, one)| one.kind == kind);
-        let members: BTreeSet<&RoleName> = constraints.flat_map(|(_, one)| &one.roles).collect();
-        if members.is_empty() {
-            return BTreeSet::new();
-        }
-        let leads = |(_, junior): &&(&RoleName, &RoleName)| {
-            let reached = self.after.closure([*junior]);
-            reached.iter().any(|role| members.contains(role))
-        };
-        let edges = self.edges.iter().filter(leads);
-        edges.map(|(senior, _)| (*senior).clone()).collect()
-    }
 }
 
 /// Refuses a change of the policy by which somebody comes to break a constraint: one that is new or stricter, or any

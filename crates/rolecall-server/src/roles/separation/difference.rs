@@ -1,0 +1,59 @@
+use std::collections::BTreeSet;
+
+use rolecall_core::{Constraint, ConstraintKind, ConstraintName, Policy, RoleName};
+
+/// Where two policies differ in what is kept apart.
+pub(super) struct Difference<'p> {
+    pub(super) before: &'p Policy,
+    pub(super) after: &'p Policy,
+    /// Constraints that are new, or forbid what they did not.
+    stricter: Vec<(&'p ConstraintName, &'p Constraint)>,
+    /// Who inherits whom for the first time.
+    edges: Vec<(&'p RoleName, &'p RoleName)>,
+}
+
+impl<'p> Difference<'p> {
+    pub(super) fn between(before: &'p Policy, after: &'p Policy) -> Self {
+        let stricter = after.constraints().filter(|(name, constraint)| {
+            let known = before.constraint(name.as_str());
+            known.is_none_or(|known| !constraint.is_no_stricter_than(known))
+        });
+        let edges = after.roles().flat_map(|(senior, rules)| {
+            let known = before.role(senior.as_str());
+            let is_new = move |junior: &&RoleName| {
+                known.is_none_or(|known| !known.juniors.contains(*junior))
+            };
+            let juniors = rules.juniors.iter().filter(is_new);
+            juniors.map(move |junior| (senior, junior))
+        });
+        Self {
+            before,
+            after,
+            stricter: stricter.collect(),
+            edges: edges.collect(),
+        }
+    }
+
+    pub(super) fn stricter(
+        &self,
+        kind: ConstraintKind,
+    ) -> impl Iterator<Item = (&'p ConstraintName, &'p Constraint)> {
+        let stricter = self.stricter.iter().copied();
+        stricter.filter(move |(_, constraint)| constraint.kind == kind)
+    }
+
+    /// The seniors of new edges that lead to a role which a constraint of this kind is about.
+    pub(super) fn seniors_of(&self, kind: ConstraintKind) -> BTreeSet<RoleName> {
+        let constraints = self.after.constraints().filter(|(_, one)| one.kind == kind);
+        let members: BTreeSet<&RoleName> = constraints.flat_map(|(_, one)| &one.roles).collect();
+        if members.is_empty() {
+            return BTreeSet::new();
+        }
+        let leads = |(_, junior): &&(&RoleName, &RoleName)| {
+            let reached = self.after.closure([*junior]);
+            reached.iter().any(|role| members.contains(role))
+        };
+        let edges = self.edges.iter().filter(leads);
+        edges.map(|(senior, _)| (*senior).clone()).collect()
+    }
+}
