@@ -238,3 +238,34 @@ fn given(policy: &Policy, (global, local): &Roles) -> (BTreeSet<Permission>, BTr
     roles.extend(of_tenant.filter(|role| !role.is_reserved()));
     (permissions, roles)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_role_of_a_tenant_gives_of_rolecalls_own_is_not_counted() {
+        let name = |text: &str| text.parse::<RoleName>().unwrap();
+        let mut rules = builtin::rules();
+        rules.permission("items:read".parse().unwrap());
+        rules.grant(name("boss"), "items:read".parse().unwrap());
+        rules.grant(name("boss"), "rolecall.users:read".parse().unwrap());
+        rules.grant(name("boss"), "rolecall.assignments:read".parse().unwrap());
+        rules.inherit(name("boss"), name("rolecall.resource-server"));
+        rules.inherit(name("boss"), name("user"));
+        let policy = rules.build().unwrap();
+        let texts = |(global, local): (&[&str], &[&str])| {
+            let roles = |names: &[&str]| names.iter().map(|one| name(one)).collect();
+            let (permissions, roles) = given(&policy, &(roles(global), roles(local)));
+            let permissions: Vec<String> = permissions.iter().map(ToString::to_string).collect();
+            let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
+            (permissions.join(" "), roles.join(" "))
+        };
+        let local = texts((&[], &["boss"]));
+        assert_eq!(local.0, "items:read rolecall.assignments:read");
+        assert_eq!(local.1, "boss user");
+        let global = texts((&["boss"], &[]));
+        assert!(global.0.contains("rolecall.users:read"), "{global:?}");
+        assert_eq!(global.1, "boss rolecall.resource-server user");
+    }
+}
