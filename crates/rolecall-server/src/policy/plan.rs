@@ -246,14 +246,14 @@ mod tests {
     #[test]
     fn what_a_role_of_a_tenant_gives_of_rolecalls_own_is_not_counted() {
         let name = |text: &str| text.parse::<RoleName>().unwrap();
-        let mut rules = builtin::rules();
-        rules.permission("items:read".parse().unwrap());
-        rules.grant(name("boss"), "items:read".parse().unwrap());
-        rules.grant(name("boss"), "rolecall.users:read".parse().unwrap());
-        rules.grant(name("boss"), "rolecall.assignments:read".parse().unwrap());
-        rules.inherit(name("boss"), name("rolecall.resource-server"));
-        rules.inherit(name("boss"), name("user"));
-        let policy = rules.build().unwrap();
+        let mut made = builtin::rules();
+        made.permission("items:read".parse().unwrap());
+        made.grant(name("boss"), "items:read".parse().unwrap());
+        made.grant(name("boss"), "rolecall.users:read".parse().unwrap());
+        made.grant(name("boss"), "rolecall.assignments:read".parse().unwrap());
+        made.inherit(name("boss"), name("rolecall.resource-server"));
+        made.inherit(name("boss"), name("user"));
+        let policy = made.build().unwrap();
         let texts = |(global, local): (&[&str], &[&str])| {
             let roles = |names: &[&str]| names.iter().map(|one| name(one)).collect();
             let (permissions, roles) = given(&policy, &(roles(global), roles(local)));
