@@ -1,8 +1,9 @@
 //! Roles that nobody gives alone: a second person confirms.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::{Policy, RoleAssignment, RoleName, Standing, TenantName, Timestamp};
+use crate::{
+    Policy, RoleAssignment, RoleName, TenantName, Timestamp,
+    holding::{Reach, holdings},
+};
 
 /// A role that needs a second person and that somebody would come to hold without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,65 +45,29 @@ impl Policy {
         assignments: &[RoleAssignment],
         now: Timestamp,
     ) -> Option<Unapproved> {
-        let reach = |policy: &Self| -> BTreeMap<RoleName, BTreeSet<RoleName>> {
-            let roles = assignments.iter().map(|given| &given.role);
-            roles
-                .map(|role| (role.clone(), policy.closure([role])))
-                .collect()
-        };
-        let (reached, reached_before) = (reach(self), reach(before));
-        let tenants: BTreeSet<Option<&TenantName>> = assignments
-            .iter()
-            .map(|given| given.tenant.as_ref())
-            .collect();
-        for tenant in tenants {
-            for moment in moments_of(assignments, now) {
-                let counting: Vec<&RoleAssignment> = assignments
-                    .iter()
-                    .filter(|given| given.standing(tenant, moment) == Standing::InForce)
-                    .collect();
-                let old = held(&counting, &reached_before);
-                for role in held(&counting, &reached).difference(&old) {
-                    if self.is_approved(role) {
-                        let mut ways = counting.iter().filter(|given| given.can_give_role(role));
-                        return Some(Unapproved {
-                            role: (*role).clone(),
-                            path: ways
-                                .find_map(|given| self.path(&given.role, role))
-                                .unwrap_or_default(),
-                            tenant: tenant.cloned(),
-                        });
-                    }
-                }
-            }
-        }
-        None
+        let (reach, reach_before) = (Reach::of(self, assignments), Reach::of(before, assignments));
+        holdings(&assignments.iter().collect::<Vec<_>>(), now).find_map(|holding| {
+            let old = reach_before.held(&holding);
+            let held = reach.held(&holding);
+            let mut gained = held.difference(&old);
+            let role = *gained.find(|role| self.is_approved(role))?;
+            let mut ways = holding
+                .counting
+                .iter()
+                .filter(|given| given.can_give_role(role));
+            Some(Unapproved {
+                role: role.clone(),
+                path: ways
+                    .find_map(|given| self.path(&given.role, role))
+                    .unwrap_or_default(),
+                tenant: holding.tenant.cloned(),
+            })
+        })
     }
 
     fn is_approved(&self, role: &RoleName) -> bool {
         self.role(role.as_str()).is_some_and(|rules| rules.approval)
     }
-}
-
-/// What assignments come to that all count, by what each role reaches.
-fn held<'r>(
-    counting: &[&RoleAssignment],
-    reached: &'r BTreeMap<RoleName, BTreeSet<RoleName>>,
-) -> BTreeSet<&'r RoleName> {
-    let held = counting.iter().flat_map(|given| {
-        let reached = reached.get(&given.role).into_iter().flatten();
-        reached.filter(|role| given.can_give_role(role))
-    });
-    held.collect()
-}
-
-/// Now, and every later moment at which somebody comes to hold another set of roles.
-fn moments_of(assignments: &[RoleAssignment], now: Timestamp) -> BTreeSet<Timestamp> {
-    let turns = assignments
-        .iter()
-        .flat_map(|given| [given.valid_from, given.expires_at]);
-    let later = turns.flatten().filter(|moment| *moment > now);
-    later.chain([now]).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod decision;
 #[cfg(feature = "document")]
 pub mod document;
 mod floors;
+mod holding;
 mod names;
 mod policy;
 mod separation;
@@ -29,7 +30,9 @@ pub use names::{
     RESERVED_PREFIX, RoleName, TenantName, is_name, is_permission,
 };
 pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, RoleRules};
-pub use separation::{Breach, Constraint, ConstraintError, ConstraintKind, MAX_CONSTRAINTS};
+pub use separation::{
+    Breach, Constraint, ConstraintError, ConstraintKind, MAX_CONSTRAINTS, first_breach,
+};
 pub use time::Timestamp;
 
 /// A revision: the number that orders every change of policy, assignment, subject or key.

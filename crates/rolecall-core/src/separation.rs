@@ -1,10 +1,13 @@
 //! Separation of duties (ANSI INCITS 359, static and dynamic): roles that may not come together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::{ConstraintName, Policy, RoleAssignment, RoleName, Standing, TenantName, Timestamp};
+use crate::{
+    ConstraintName, Policy, RoleAssignment, RoleName, TenantName, Timestamp,
+    holding::{Reach, holdings},
+};
 
 /// The most constraints of one policy: each is asked for every token and every assignment.
 pub const MAX_CONSTRAINTS: usize = 1000;
@@ -151,9 +154,9 @@ impl Constraint {
         Ok(self)
     }
 
-    /// Those of its roles that are among `held`, if they are too many.
-    fn broken_by(&self, held: &BTreeSet<RoleName>) -> Option<Vec<RoleName>> {
-        let together = || self.roles.iter().filter(|role| held.contains(*role));
+    /// Those of its roles that somebody `has`, if they are too many.
+    pub(crate) fn broken_by(&self, has: impl Fn(&RoleName) -> bool) -> Option<Vec<RoleName>> {
+        let together = || self.roles.iter().filter(|role| has(role));
         let allowed = usize::try_from(self.at_most).unwrap_or(usize::MAX);
         (together().count() > allowed).then(|| together().cloned().collect())
     }
@@ -196,58 +199,46 @@ impl Policy {
     /// conflict with those in another.
     #[must_use]
     pub fn static_breach(&self, assignments: &[RoleAssignment], now: Timestamp) -> Option<Breach> {
-        let statics = || self.constraints_of(ConstraintKind::Static);
-        statics().next()?;
-        let reach: BTreeMap<&RoleName, BTreeSet<RoleName>> = assignments
-            .iter()
-            .map(|given| (&given.role, self.closure([&given.role])))
-            .collect();
-        let members: BTreeSet<&RoleName> = statics().flat_map(|(_, one)| &one.roles).collect();
-        let concerns = |given: &&RoleAssignment| {
-            let mut reached = reach.get(&given.role).into_iter().flatten();
-            reached.any(|role| members.contains(role))
-        };
-        let concerned: Vec<&RoleAssignment> = assignments.iter().filter(concerns).collect();
-        for tenant in tenants_of(&concerned) {
-            let there = concerned.iter().copied();
-            let there: Vec<&RoleAssignment> = there
-                .filter(|given| given.tenant.is_none() || given.tenant.as_ref() == tenant)
-                .collect();
-            for moment in moments_of(&there, now) {
-                let counting = there
-                    .iter()
-                    .filter(|given| given.standing(tenant, moment) == Standing::InForce);
-                let held: BTreeSet<RoleName> = counting
-                    .clone()
-                    .flat_map(|given| {
-                        let reached = reach.get(&given.role).into_iter().flatten();
-                        reached.filter(|role| given.can_give_role(role))
-                    })
-                    .cloned()
-                    .collect();
-                for (name, constraint) in statics() {
-                    if let Some(roles) = constraint.broken_by(&held) {
-                        let assigned: Vec<&RoleName> = counting.map(|given| &given.role).collect();
-                        return Some(Breach {
-                            path: self.way_to_inherited(&assigned, &roles),
-                            tenant: tenant.cloned(),
-                            ..breach(name, constraint, roles)
-                        });
-                    }
-                }
-            }
+        let statics: Vec<_> = self.constraints_of(ConstraintKind::Static).collect();
+        self.breach_of(&statics, assignments, now)
+    }
+
+    /// The same for `constraints` alone, whatever their kind: whoever may not have too many of their roles.
+    #[must_use]
+    pub fn breach_of(
+        &self,
+        constraints: &[(&ConstraintName, &Constraint)],
+        assignments: &[RoleAssignment],
+        now: Timestamp,
+    ) -> Option<Breach> {
+        if constraints.is_empty() {
+            return None;
         }
-        None
+        let reach = Reach::of(self, assignments);
+        let members: BTreeSet<&RoleName> =
+            constraints.iter().flat_map(|(_, one)| &one.roles).collect();
+        let concerned: Vec<&RoleAssignment> = assignments
+            .iter()
+            .filter(|given| reach.meets(&given.role, &members))
+            .collect();
+        holdings(&concerned, now).find_map(|holding| {
+            let held = reach.held(&holding);
+            let breach = first_breach(constraints.iter().copied(), |role| held.contains(role))?;
+            let assigned: Vec<&RoleName> =
+                holding.counting.iter().map(|given| &given.role).collect();
+            Some(Breach {
+                path: self.way_to_inherited(&assigned, &breach.roles),
+                tenant: holding.tenant.cloned(),
+                ..breach
+            })
+        })
     }
 
     /// The first dynamic constraint that these `active` roles break, all that they inherit among them.
     #[must_use]
     pub fn dynamic_breach(&self, active: &BTreeSet<RoleName>) -> Option<Breach> {
-        let mut dynamic = self.constraints_of(ConstraintKind::Dynamic);
-        dynamic.find_map(|(name, constraint)| {
-            let roles = constraint.broken_by(active)?;
-            Some(breach(name, constraint, roles))
-        })
+        let dynamic = self.constraints_of(ConstraintKind::Dynamic);
+        first_breach(dynamic, |role| active.contains(role))
     }
 
     /// The first role among `starts` that one of `roles` is inherited from, and the way down to it; empty
@@ -270,27 +261,21 @@ impl Policy {
     }
 }
 
-fn breach(name: &ConstraintName, constraint: &Constraint, roles: Vec<RoleName>) -> Breach {
-    Breach {
-        constraint: name.clone(),
-        kind: constraint.kind,
-        at_most: constraint.at_most,
-        roles,
-        path: Vec::new(),
-        tenant: None,
-    }
-}
-
-/// No tenant, and each one that an assignment is limited to.
-fn tenants_of<'a>(assignments: &[&'a RoleAssignment]) -> BTreeSet<Option<&'a TenantName>> {
-    let named = assignments.iter().map(|given| given.tenant.as_ref());
-    named.chain([None]).collect()
-}
-
-/// Now, and whenever an assignment begins after it: at no other moment does anybody come to hold more.
-fn moments_of(assignments: &[&RoleAssignment], now: Timestamp) -> BTreeSet<Timestamp> {
-    let starts = assignments.iter().filter_map(|given| given.valid_from);
-    starts.filter(|start| *start > now).chain([now]).collect()
+/// The first of `constraints` that is broken by roles held or active together; without a way and a tenant.
+pub fn first_breach<'c>(
+    constraints: impl IntoIterator<Item = (&'c ConstraintName, &'c Constraint)>,
+    has: impl Fn(&RoleName) -> bool,
+) -> Option<Breach> {
+    constraints.into_iter().find_map(|(name, constraint)| {
+        Some(Breach {
+            roles: constraint.broken_by(&has)?,
+            constraint: name.clone(),
+            kind: constraint.kind,
+            at_most: constraint.at_most,
+            path: Vec::new(),
+            tenant: None,
+        })
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::PolicyBuilder;
+use crate::Standing;
 use proptest::prelude::*;
 
 fn role(name: &str) -> RoleName {

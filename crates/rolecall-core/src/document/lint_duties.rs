@@ -99,8 +99,7 @@ fn allows_fewer(other: &Constraint, constraint: &Constraint) -> bool {
 }
 
 fn breaks(constraint: &Constraint, held: &BTreeSet<RoleName>) -> bool {
-    let together = constraint.roles.intersection(held).count();
-    usize::try_from(constraint.at_most).is_ok_and(|most| together > most)
+    constraint.broken_by(|role| held.contains(role)).is_some()
 }
 
 /// How many ways there are to choose `size` of `of`; a very large number where there are very many.
