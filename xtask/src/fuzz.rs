@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use crate::tools::{Workspace, run, succeeds};
+use crate::tools::{Workspace, number_after, run, succeeds};
 
 /// One for each thing that reads hostile input.
 const TARGETS: [&str; 7] = ["token", "form", "json", "cursor", "hash", "basic", "import"];
@@ -28,10 +28,7 @@ impl Plan {
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             if argument == "--minutes" {
-                let minutes = arguments.next().context("--minutes needs a number")?;
-                plan.minutes = minutes
-                    .parse()
-                    .with_context(|| format!("`{minutes}` is no number of minutes"))?;
+                plan.minutes = number_after(argument, &mut arguments)?;
             } else if TARGETS.contains(&argument.as_str()) {
                 plan.targets.push(argument.clone());
             } else {

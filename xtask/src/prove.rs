@@ -1,8 +1,8 @@
 //! Runs the random sequences of `crates/rolecall-server/tests/proof`, as many as are asked for.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
-use crate::tools::{Workspace, find_postgres, run};
+use crate::tools::{Workspace, find_postgres, number_after, run};
 
 /// How many sequences, and which.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,10 +25,7 @@ impl Plan {
                 "--seed" => &mut plan.seed,
                 other => bail!("`{other}` is neither --sequences nor --seed"),
             };
-            let value = arguments.next();
-            let value = value.with_context(|| format!("{argument} needs a number"))?;
-            let parsed = value.parse();
-            *number = parsed.with_context(|| format!("`{value}` is no number"))?;
+            *number = number_after(argument, &mut arguments)?;
         }
         Ok(plan)
     }

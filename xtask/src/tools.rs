@@ -113,6 +113,20 @@ fn show(command: &Command) -> String {
         .join(" ")
 }
 
+/// The number that follows an option of a chore.
+pub(crate) fn number_after<
+    'a,
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+>(
+    option: &str,
+    rest: &mut impl Iterator<Item = &'a String>,
+) -> anyhow::Result<T> {
+    let value = rest.next();
+    let value = value.with_context(|| format!("{option} needs a number"))?;
+    let number = value.parse();
+    number.with_context(|| format!("`{value}` is no number for {option}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

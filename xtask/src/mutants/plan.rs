@@ -1,6 +1,10 @@
 //! Which files are weakened, and which tests are to notice.
 
-use anyhow::{Context, bail};
+use std::num::NonZeroUsize;
+
+use anyhow::bail;
+
+use crate::tools::number_after;
 
 /// Files whose mutants are tested in the same way.
 #[derive(Clone, Debug)]
@@ -58,12 +62,7 @@ impl Plan {
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             if argument == "--jobs" {
-                let jobs = arguments.next().context("--jobs needs a number")?;
-                plan.jobs = jobs
-                    .parse()
-                    .ok()
-                    .filter(|&jobs| jobs > 0)
-                    .with_context(|| format!("`{jobs}` is no number of jobs"))?;
+                plan.jobs = number_after::<NonZeroUsize>(argument, &mut arguments)?.get();
                 continue;
             }
             let before = plan.groups.len();
