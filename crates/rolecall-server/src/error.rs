@@ -199,7 +199,11 @@ impl ApiError {
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
-            Self::Internal(error) if is_outage(error.as_ref()) => {
+            Self::Internal(error)
+                if error
+                    .downcast_ref::<StoreError>()
+                    .is_some_and(StoreError::is_outage) =>
+            {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -317,35 +321,6 @@ fn faults(errors: &DocumentErrors) -> serde_json::Value {
     errors.0.iter().take(MAX_FAULTS).map(fault).collect()
 }
 
-/// Whether the database could not be reached, as opposed to a fault of ours.
-fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
-    use sqlx::Error as Sql;
-    match error.downcast_ref::<StoreError>() {
-        Some(StoreError::Database(error)) => match error {
-            Sql::Io(_) | Sql::PoolTimedOut | Sql::PoolClosed | Sql::WorkerCrashed | Sql::Tls(_) => {
-                true
-            }
-            Sql::Database(error) => error.code().is_some_and(|code| is_outage_code(&code)),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Whether the code of a database error tells of trouble with the database itself.
-fn is_outage_code(code: &str) -> bool {
-    // five characters are PostgreSQL's: connection trouble, a transaction that must be tried again, out of
-    // resources, shutting down, system error
-    if code.len() == 5 {
-        return ["08", "40", "53", "57", "58"]
-            .iter()
-            .any(|class| code.starts_with(class));
-    }
-    // SQLite's, whose lowest byte is the primary code: busy, locked, read-only, I/O, full, cannot open
-    code.parse::<u32>()
-        .is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
-}
-
 /// What an answer may quote of a hostile text: its start, with control characters escaped.
 pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
@@ -416,27 +391,4 @@ pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_trouble_with_the_database_counts_as_an_outage() {
-        // PostgreSQL: connection lost, too many connections, shutting down, disk failure
-        for code in ["08006", "53300", "57P01", "58030"] {
-            assert!(is_outage_code(code), "{code}");
-        }
-        // SQLite: busy, snapshot too old, locked, I/O error while reading, full, cannot open
-        for code in ["5", "517", "6", "266", "13", "14"] {
-            assert!(is_outage_code(code), "{code}");
-        }
-        // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax
-        for code in [
-            "22021", "23505", "23503", "42601", "1", "19", "2067", "787", "",
-        ] {
-            assert!(!is_outage_code(code), "{code}");
-        }
-    }
 }

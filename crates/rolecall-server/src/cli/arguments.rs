@@ -4,8 +4,12 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use rolecall_core::{PermissionPattern, RoleName, TenantName};
 
 use super::{
-    CliError, clients::ClientCommand, constraints::ConstraintCommand,
-    policy_arguments::PolicyCommand, requests::RequestCommand,
+    CliError,
+    assignments::{AssignOptions, AssignmentOptions},
+    clients::ClientCommand,
+    constraints::ConstraintCommand,
+    policy_arguments::PolicyCommand,
+    requests::RequestCommand,
 };
 use crate::decisions::receipt::Need;
 
@@ -269,31 +273,6 @@ pub(super) enum Switch {
     On,
     /// It is not.
     Off,
-}
-
-#[derive(Args)]
-pub(super) struct AssignmentOptions {
-    /// The user's name.
-    pub(super) user: String,
-    pub(super) role: RoleName,
-    /// The tenant that the assignment is limited to.
-    #[arg(long)]
-    pub(super) tenant: Option<TenantName>,
-}
-
-#[derive(Args)]
-pub(super) struct AssignOptions {
-    #[command(flatten)]
-    pub(super) assignment: AssignmentOptions,
-    /// When the assignment ends (RFC 3339, such as 2030-01-01T00:00:00Z).
-    #[arg(long, value_name = "TIME")]
-    pub(super) until: Option<String>,
-    /// When the assignment begins.
-    #[arg(long, value_name = "TIME")]
-    pub(super) from: Option<String>,
-    /// Why it is given.
-    #[arg(long)]
-    pub(super) reason: Option<String>,
 }
 
 #[derive(Subcommand)]

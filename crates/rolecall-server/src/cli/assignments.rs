@@ -1,12 +1,39 @@
+use clap::Args;
+use rolecall_core::{RoleName, TenantName};
+
 use super::{
     CliError,
-    arguments::{AssignOptions, AssignmentOptions},
     context::Context,
     output::{printable, said},
     requests,
     times::time,
 };
 use crate::roles::assignments::{self, Assignee, Outcome, Validity};
+
+#[derive(Args)]
+pub(super) struct AssignmentOptions {
+    /// The user's name.
+    pub(super) user: String,
+    pub(super) role: RoleName,
+    /// The tenant that the assignment is limited to.
+    #[arg(long)]
+    pub(super) tenant: Option<TenantName>,
+}
+
+#[derive(Args)]
+pub(super) struct AssignOptions {
+    #[command(flatten)]
+    pub(super) assignment: AssignmentOptions,
+    /// When the assignment ends (RFC 3339, such as 2030-01-01T00:00:00Z).
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// When the assignment begins.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Why it is given.
+    #[arg(long)]
+    pub(super) reason: Option<String>,
+}
 
 pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result<(), CliError> {
     let target = &options.assignment;

@@ -1,6 +1,8 @@
-//! How often the database did not answer as it should, in this process.
+//! How often the database did not answer as it should, in this process, and whether it is the database's fault.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::StoreError;
 
 const KINDS: [&str; 4] = ["timeout", "connection", "database", "other"];
 
@@ -38,9 +40,60 @@ fn kind_of(error: &sqlx::Error) -> Option<&'static str> {
     }
 }
 
+impl StoreError {
+    /// Whether the database could not be reached, as opposed to a fault of ours.
+    pub(crate) fn is_outage(&self) -> bool {
+        use sqlx::Error as Sql;
+        match self {
+            Self::Database(error) => match error {
+                Sql::Io(_)
+                | Sql::PoolTimedOut
+                | Sql::PoolClosed
+                | Sql::WorkerCrashed
+                | Sql::Tls(_) => true,
+                Sql::Database(error) => error.code().is_some_and(|code| is_outage_code(&code)),
+                _ => false,
+            },
+            Self::Inconsistent(_) => false,
+        }
+    }
+}
+
+/// Whether the code of a database error tells of trouble with the database itself.
+fn is_outage_code(code: &str) -> bool {
+    // five characters are PostgreSQL's: connection trouble, a transaction that must be tried again, out of
+    // resources, shutting down, system error
+    if code.len() == 5 {
+        return ["08", "40", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class));
+    }
+    // SQLite's, whose lowest byte is the primary code: busy, locked, read-only, I/O, full, cannot open
+    code.parse::<u32>()
+        .is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_trouble_with_the_database_counts_as_an_outage() {
+        // PostgreSQL: connection lost, too many connections, shutting down, disk failure
+        for code in ["08006", "53300", "57P01", "58030"] {
+            assert!(is_outage_code(code), "{code}");
+        }
+        // SQLite: busy, snapshot too old, locked, I/O error while reading, full, cannot open
+        for code in ["5", "517", "6", "266", "13", "14"] {
+            assert!(is_outage_code(code), "{code}");
+        }
+        // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax
+        for code in [
+            "22021", "23505", "23503", "42601", "1", "19", "2067", "787", "",
+        ] {
+            assert!(!is_outage_code(code), "{code}");
+        }
+    }
 
     #[test]
     fn an_answer_that_was_asked_for_is_no_error() {

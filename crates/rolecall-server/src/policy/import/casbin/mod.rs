@@ -7,6 +7,7 @@ mod conf;
 mod domains;
 mod map;
 mod matcher;
+mod meaning;
 mod model;
 mod rules;
 mod write;

@@ -1,12 +1,16 @@
 //! Casbin's published examples, by the names that they have there (casbin/casbin, folder `examples`): each that
 //! maps decides every question as a simple reading of its model does, each other is refused with its reason.
 
+mod simple;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use rolecall_core::{
     Decision, Need, Permission, Policy, Question, RoleAssignment, TenantName, Timestamp,
 };
+
+use simple::Simple;
 
 use super::*;
 use crate::policy::import::names::spell;
@@ -90,110 +94,6 @@ const MAPPED: [(&str, &str, &str); 10] = [
          g, lead, admin, d1\ng, lead, admin, d2\ng, alice, lead, d1\ng, bob, admin, d2",
     ),
 ];
-
-/// The rules of a policy, read as simply as can be.
-struct Simple {
-    rules: Vec<Vec<String>>,
-    by_domain: bool,
-    resources: bool,
-    roles: bool,
-}
-
-impl Simple {
-    fn of(model: &str, policy: &str) -> Self {
-        let words = |line: &str| line.split(',').map(|word| word.trim().to_owned()).collect();
-        Self {
-            rules: policy
-                .lines()
-                .filter(|line| !line.trim().is_empty())
-                .map(words)
-                .collect(),
-            by_domain: model.contains("r.dom"),
-            resources: model.contains("g2"),
-            roles: model.contains("g(r.sub"),
-        }
-    }
-
-    /// Whether there is a way of at most ten steps of `key`.
-    fn linked(&self, key: &str, from: &str, to: &str, domain: &str, steps: usize) -> bool {
-        from == to
-            || (steps > 0
-                && self.rules.iter().any(|rule| {
-                    rule[0] == key
-                        && rule[1] == from
-                        && (rule.len() == 3 || rule[3] == domain)
-                        && self.linked(key, &rule[2], to, domain, steps - 1)
-                }))
-    }
-
-    fn allows(&self, subject: &str, domain: &str, object: &str, operation: &str) -> bool {
-        self.rules.iter().filter(|rule| rule[0] == "p").any(|rule| {
-            let (of, rest) = if self.by_domain {
-                (rule[2].as_str(), &rule[3..])
-            } else {
-                ("", &rule[2..])
-            };
-            let is_subject = if self.roles {
-                self.linked("g", subject, &rule[1], domain, 10)
-            } else {
-                subject == rule[1]
-            };
-            let is_object = if self.resources {
-                self.linked("g2", object, &rest[0], domain, 10)
-            } else {
-                object == rest[0]
-            };
-            of == domain && is_subject && is_object && rest[1] == operation
-        })
-    }
-
-    /// Everything that stands at a place of rules of a kind.
-    fn all(&self, places: &[(&'static str, usize)]) -> BTreeSet<String> {
-        let of = |(key, place): (&'static str, usize)| {
-            let rules = self.rules.iter().filter(move |rule| rule[0] == key);
-            rules.filter_map(move |rule| rule.get(place).cloned())
-        };
-        places.iter().copied().flat_map(of).collect()
-    }
-
-    fn domains(&self) -> BTreeSet<String> {
-        if self.by_domain {
-            self.all(&[("p", 2), ("g", 3)])
-        } else {
-            BTreeSet::from([String::new()])
-        }
-    }
-
-    /// The objects that some rule is about; one that is itself is none.
-    fn objects(&self) -> BTreeSet<String> {
-        let mut all = self.all(&[("p", 2 + usize::from(self.by_domain))]);
-        let is_group =
-            |rule: &&Vec<String>| self.resources && rule[0] == "g2" && rule[1] != rule[2];
-        all.extend(
-            self.rules
-                .iter()
-                .filter(is_group)
-                .flat_map(|rule| rule[1..3].to_vec()),
-        );
-        all
-    }
-
-    fn questions(&self) -> Vec<[String; 4]> {
-        let shift = usize::from(self.by_domain);
-        let roles = self.all(&[("g", 2)]);
-        let mut found = Vec::new();
-        for user in self.all(&[("p", 1), ("g", 1)]).difference(&roles) {
-            for domain in self.domains() {
-                for object in self.objects() {
-                    for operation in self.all(&[("p", 3 + shift)]) {
-                        found.push([user.clone(), domain.clone(), object.clone(), operation]);
-                    }
-                }
-            }
-        }
-        found
-    }
-}
 
 fn imported(model: &str, policy: &str) -> Result<Imported, Refusal> {
     let (model, policy) = (
