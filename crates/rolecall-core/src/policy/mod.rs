@@ -135,6 +135,19 @@ impl Policy {
         self.names(&found)
     }
 
+    /// The roles that whoever has `global` ones, and `local` ones in a tenant, counts as there: of what the local
+    /// ones come to none of rolecall's own, which are global.
+    pub fn closure_in_tenant<'a>(
+        &self,
+        global: impl IntoIterator<Item = &'a RoleName>,
+        local: impl IntoIterator<Item = &'a RoleName>,
+    ) -> BTreeSet<RoleName> {
+        let mut roles = self.closure(global);
+        let local = self.closure(local).into_iter();
+        roles.extend(local.filter(|role| !role.is_reserved()));
+        roles
+    }
+
     /// `role` and every role that inherits it, directly or not.
     #[must_use]
     pub fn seniors(&self, role: &RoleName) -> BTreeSet<RoleName> {

@@ -241,10 +241,13 @@ pub(crate) async fn demand_to_read_in(
     }
 }
 
+/// What is needed to see who has which role, anywhere.
+pub(crate) const SEE_EVERYBODY: [&str; 2] = ["rolecall.assignments:read", "rolecall.users:read"];
+
 /// Whether the token carries what is needed to see who has which role, anywhere.
 pub(crate) fn may_see_everybody(principal: &Principal) -> bool {
-    let needed = ["rolecall.assignments:read", "rolecall.users:read"];
-    principal.tenant().is_none() && needed.iter().all(|one| principal.has_permission(one))
+    let mut needed = SEE_EVERYBODY.iter();
+    principal.tenant().is_none() && needed.all(|one| principal.has_permission(one))
 }
 
 /// The same for a token for a tenant too, which may carry one of them from a global role: asks the database.
@@ -252,7 +255,7 @@ pub(crate) async fn may_see_everybody_by_now(
     app: &App,
     principal: &Principal,
 ) -> Result<bool, ApiError> {
-    for needed in ["rolecall.assignments:read", "rolecall.users:read"] {
+    for needed in SEE_EVERYBODY {
         if !principal.has_permission(needed) {
             return Ok(false);
         }
@@ -295,9 +298,7 @@ pub(crate) async fn demand_all_active(app: &App, id: &str) -> Result<(), ApiErro
 
 /// The same for what is held globally and in the tenant that is acted in.
 fn demand_all_at_once(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
-    let mut roles = policy.closure(subject.global_roles());
-    let local = policy.closure(subject.tenant_roles()).into_iter();
-    roles.extend(local.filter(|role| !role.is_reserved()));
+    let roles = policy.closure_in_tenant(subject.global_roles(), subject.tenant_roles());
     match policy.dynamic_breach(&roles) {
         None => Ok(()),
         Some(breach) => Err(ApiError::rule(

@@ -13,6 +13,7 @@ use super::{
     policy_arguments::PolicyCommand,
 };
 use crate::{
+    accounts::authority::SEE_EVERYBODY,
     error::ApiError,
     extract::parse_json,
     policy::{
@@ -150,8 +151,10 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     let source = read(file)?;
     let context = open(arguments).await?;
     // with `--as`, who has which role is told to whoever may read it
-    let may_see = context.demand("rolecall.assignments:read").await.is_ok()
-        && context.demand("rolecall.users:read").await.is_ok();
+    let mut may_see = true;
+    for needed in SEE_EVERYBODY {
+        may_see &= context.demand(needed).await.is_ok();
+    }
     let plan = plan::plan(&context.app, &source.parsed, may_see).await;
     let plan = plan.map_err(|error| source.refused(error))?;
     let is_none = plan.changes.is_empty();

@@ -9,14 +9,14 @@ use rolecall_core::{
 use serde_json::{Value, json};
 
 use super::{
-    plan::{Difference, compare, demand_approval, demand_rules},
+    plan::{Difference, compare, demand_rules},
     service, store as own,
 };
 use crate::{
     accounts::authority::{Caller, Rights},
     app::App,
     error::ApiError,
-    roles::{constraint_store, separation, store},
+    roles::{constraint_store, requests, separation, store, transition::Transition},
     store::Change,
 };
 
@@ -78,14 +78,15 @@ pub(super) async fn put(
     demand_rules(app, &difference.changes)?;
     demand_authority(rights, &difference)?;
     let now = change.now();
-    demand_approval(change.conn(), policy, &difference, now).await?;
+    let transition = Transition::between(policy, &difference.policy);
+    // before anything is written: what somebody had by a role that goes was theirs
+    requests::demand_no_way_round(change.conn(), now, &transition).await?;
     for edit in &difference.changes {
         write(change, edit).await?;
         change.tell(told(edit));
     }
-    let policies = (&**policy, &difference.policy);
-    separation::demand_apart(app, change.conn(), now, policies).await?;
-    separation::end_tokens(change, policies.0, policies.1);
+    separation::demand_apart(app, change.conn(), now, &transition).await?;
+    separation::end_tokens(change, &transition);
     mark(change, &difference.changes);
     for role in losing(policy, &difference.changes) {
         change.raise_floor(FloorKind::Role, role.as_str());

@@ -15,8 +15,7 @@ use super::service;
 use crate::{
     app::App,
     error::ApiError,
-    roles::{holder_store, requests, separation},
-    store::Conn,
+    roles::{holder_store, requests, separation, transition::Transition},
 };
 
 /// Two policies and what lies between them.
@@ -58,9 +57,9 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed, may_see: bool) -> Result<Pl
     let difference = compare(&policy, &current, parsed)?;
     demand_rules(app, &difference.changes)?;
     if may_see {
-        demand_approval(&mut conn, &policy, &difference, app.now()).await?;
-        let policies = (&*policy, &difference.policy);
-        separation::demand_apart(app, &mut conn, app.now(), policies).await?;
+        let (now, transition) = (app.now(), Transition::between(&policy, &difference.policy));
+        requests::demand_no_way_round(&mut conn, now, &transition).await?;
+        separation::demand_apart(app, &mut conn, now, &transition).await?;
     }
     let changes = difference.changes;
     let affected = affected_roles(&policy, &difference.policy, &changes);
@@ -155,20 +154,6 @@ pub(super) fn demand_rules(app: &App, changes: &[Change]) -> Result<(), ApiError
     Ok(())
 }
 
-/// Nobody comes to hold what needs a second person by what roles inherit from now on.
-pub(super) async fn demand_approval(
-    conn: &mut Conn,
-    policy: &Policy,
-    difference: &Difference,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let edges = difference.changes.iter().filter_map(|change| match change {
-        Change::JuniorAdded { role, junior } => Some((role, junior)),
-        _ => None,
-    });
-    requests::demand_no_way_round(conn, (policy, &difference.policy), edges, now).await
-}
-
 /// The roles that count: global ones, and those of one tenant.
 type Roles = (BTreeSet<RoleName>, BTreeSet<RoleName>);
 
@@ -231,12 +216,9 @@ impl Between<'_> {
 /// What roles give; those of a tenant give nothing of rolecall's own that is not for a tenant.
 fn given(policy: &Policy, (global, local): &Roles) -> (BTreeSet<Permission>, BTreeSet<RoleName>) {
     let mut permissions = policy.permissions_of(global);
-    let mut roles = policy.closure(global);
     let of_tenant = policy.permissions_of(local).into_iter();
     permissions.extend(of_tenant.filter(rolecall_core::counts_in_tenant));
-    let of_tenant = policy.closure(local).into_iter();
-    roles.extend(of_tenant.filter(|role| !role.is_reserved()));
-    (permissions, roles)
+    (permissions, policy.closure_in_tenant(global, local))
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ pub(crate) fn read_tenant(stored: &str) -> Result<Option<TenantName>, StoreError
     tenant.map_err(StoreError::inconsistent)
 }
 
-type Row = (
+/// Role, tenant, beginning, end, reason, by whom and when.
+pub(super) type Row = (
     String,
     String,
     Option<i64>,
@@ -48,7 +49,7 @@ type Row = (
     i64,
 );
 
-fn assignment(
+pub(super) fn assignment(
     (role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at): Row,
 ) -> Result<RoleAssignment, StoreError> {
     Ok(RoleAssignment {

@@ -138,24 +138,25 @@ pub(crate) async fn assign_in(
         return requests::ask(change, whose, &given).await;
     }
     requests::end_for(change, user, role, tenant).await?;
-    give(change, whose, &given, None).await?;
+    give(change, whose, before.as_ref(), &given, None).await?;
     Ok(Outcome::Assigned)
 }
 
-/// Writes an assignment for which everything was asked: also one that somebody requested.
+/// Writes an assignment for which everything was asked, in the place of the one `before`: also one that somebody
+/// requested.
 pub(super) async fn give(
     change: &mut Change<'_>,
     whose: Assignee<'_>,
+    before: Option<&RoleAssignment>,
     given: &RoleAssignment,
     request: Option<&Request>,
 ) -> Result<(), ApiError> {
     let (now, user) = (change.now(), whose.id());
     let (role, tenant) = (&given.role, given.tenant.as_ref());
-    let before = assignment_store::find(change.conn(), user, role, tenant).await?;
     let lasting = lasting_admins(change).await?;
     assignment_store::put(change, user, given).await?;
     ended::forget_ended(change, user, role, tenant).await?;
-    if before.is_some_and(|before| is_loss(&before, given, now)) {
+    if before.is_some_and(|before| is_loss(before, given, now)) {
         change.raise_floor(FloorKind::Subject, user);
     }
     keep_an_admin(change, lasting).await?;

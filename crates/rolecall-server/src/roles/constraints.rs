@@ -6,7 +6,10 @@ use rolecall_core::{
 };
 use serde_json::json;
 
-use super::{constraint_store, permissions::refuse_reserved, separation, store::read_consistently};
+use super::{
+    constraint_store, permissions::refuse_reserved, separation, store::read_consistently,
+    transition::Transition,
+};
 use crate::{
     accounts::authority::{Caller, Rights},
     app::App,
@@ -157,8 +160,9 @@ async fn put(
         other => ApiError::internal(other),
     })?;
     let now = change.now();
-    separation::demand_apart(app, change.conn(), now, (before, &after)).await?;
-    separation::end_tokens(change, before, &after);
+    let transition = Transition::between(before, &after);
+    separation::demand_apart(app, change.conn(), now, &transition).await?;
+    separation::end_tokens(change, &transition);
     constraint_store::put(change, name, constraint).await?;
     change.policy_changed();
     Ok(())

@@ -20,3 +20,4 @@ pub(crate) mod review_handlers;
 pub(crate) mod separation;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod transition;

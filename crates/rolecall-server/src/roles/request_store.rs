@@ -1,6 +1,6 @@
 use rolecall_core::{RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
 
-use super::assignment_store::{read_tenant, stored};
+use super::assignment_store::{assignment, stored};
 use crate::{
     accounts::subject,
     store::{Change, Conn, StoreError, on, queries},
@@ -54,15 +54,7 @@ fn request(row: Row) -> Result<Request, StoreError> {
         subject,
         kind: subject::kind_of(&kind),
         name,
-        asked: RoleAssignment {
-            role: role.parse().map_err(StoreError::inconsistent)?,
-            tenant: read_tenant(&tenant)?,
-            valid_from: valid_from.map(Timestamp::from_micros),
-            expires_at: expires_at.map(Timestamp::from_micros),
-            reason,
-            assigned_by: by,
-            assigned_at: Timestamp::from_micros(at),
-        },
+        asked: assignment((role, tenant, valid_from, expires_at, reason, by, at))?,
     })
 }
 

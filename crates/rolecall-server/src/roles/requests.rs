@@ -4,10 +4,12 @@ use rolecall_core::{Policy, RoleAssignment, RoleName, SubjectKind, TenantName, T
 use serde_json::json;
 
 use super::{
+    assignment_store,
     assignments::{self, Assignee, Outcome, WRITE},
     holder_store::holders_of,
     request_store::{self as store, Request},
     separation,
+    transition::Transition,
 };
 use crate::{
     accounts::{
@@ -79,7 +81,9 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
         };
         separation::keep_apart(change, &rights.policy.1, &request.subject, &given).await?;
         store::delete(change, id).await?;
-        assignments::give(change, request.whose(), &given, Some(&request)).await
+        let whose = request.whose();
+        let before = assignment_store::find(change.conn(), whose.id(), &given.role, tenant).await?;
+        assignments::give(change, whose, before.as_ref(), &given, Some(&request)).await
     })
     .await
 }
@@ -215,16 +219,16 @@ async fn demand_requester(
     })
 }
 
-/// Refuses new edges of the hierarchy, senior and junior, by which somebody would come to hold a role that needs
-/// a second person without one. `old` and `new` are the policy without and with them.
-pub(crate) async fn demand_no_way_round<'r>(
+/// Refuses new edges of the hierarchy by which somebody would come to hold a role that needs a second person
+/// without one.
+pub(crate) async fn demand_no_way_round(
     conn: &mut Conn,
-    (old, new): (&Policy, &Policy),
-    edges: impl IntoIterator<Item = (&'r RoleName, &'r RoleName)>,
     now: Timestamp,
+    transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
+    let (old, new) = (transition.before, transition.after);
     let mut concerned = std::collections::BTreeSet::new();
-    for (senior, junior) in edges {
+    for (senior, junior) in &transition.edges {
         if new.needs_approval(junior).is_some() {
             concerned.extend(new.seniors(senior));
         }

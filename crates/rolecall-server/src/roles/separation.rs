@@ -1,12 +1,10 @@
 //! Separation of duties: what is refused because somebody would have, or has active, what a constraint keeps apart.
 
-mod difference;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
-    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, PolicyBuilder,
-    RoleAssignment, RoleName, TenantName, Timestamp,
+    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, RoleAssignment,
+    RoleName, TenantName, Timestamp, first_breach,
 };
 use serde::Serialize;
 
@@ -14,6 +12,7 @@ use super::{
     assignment_store,
     holder_store::{self, Holder},
     store::read_consistently,
+    transition::Transition,
 };
 use crate::{
     accounts::store as accounts,
@@ -23,7 +22,6 @@ use crate::{
     oauth::activation,
     store::{Change, Conn, StoreError},
 };
-use difference::Difference;
 
 /// How many subjects a refusal names.
 const MAX_NAMED: usize = 20;
@@ -168,12 +166,11 @@ pub(crate) async fn demand_apart(
     app: &App,
     conn: &mut Conn,
     now: Timestamp,
-    (before, after): (&Policy, &Policy),
+    transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
-    let difference = Difference::between(before, after);
-    demand_registration(app, &difference, now)?;
-    demand_held_apart(conn, now, &difference).await?;
-    demand_active_apart(app, conn, now, &difference).await
+    demand_registration(app, transition, now)?;
+    demand_held_apart(conn, now, transition).await?;
+    demand_active_apart(app, conn, now, transition).await
 }
 
 /// What the policy in force keeps apart of what registration gives.
@@ -192,11 +189,11 @@ fn breach_of_registration(app: &App, policy: &Policy, now: Timestamp) -> Option<
 /// Whoever registers must be able to get what registration gives.
 fn demand_registration(
     app: &App,
-    difference: &Difference<'_>,
+    transition: &Transition<'_>,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    match breach_of_registration(app, difference.after, now) {
-        Some(breach) if breach_of_registration(app, difference.before, now).is_none() => {
+    match breach_of_registration(app, transition.after, now) {
+        Some(breach) if breach_of_registration(app, transition.before, now).is_none() => {
             let detail = format!("{breach}, and `registration.roles` gives them to everybody");
             Err(ApiError::Rule {
                 rule: super::constraints::RULE,
@@ -232,9 +229,10 @@ fn same(assignments: &[RoleAssignment]) -> Same {
     all
 }
 
-/// Those of `holders` who break a static constraint of `policy`.
+/// Those of `holders` who have too many roles of one of `constraints` by `policy`.
 async fn breaking<'h>(
     policy: &Policy,
+    constraints: &[(&ConstraintName, &Constraint)],
     holders: &'h [Holder],
     now: Timestamp,
 ) -> Vec<(&'h Holder, Breach)> {
@@ -246,7 +244,7 @@ async fn breaking<'h>(
         }
         let breach = known
             .entry(same(&holder.assignments))
-            .or_insert_with(|| policy.static_breach(&holder.assignments, now));
+            .or_insert_with(|| policy.breach_of(constraints, &holder.assignments, now));
         found.extend(breach.clone().map(|breach| (holder, breach)));
     }
     found
@@ -255,14 +253,18 @@ async fn breaking<'h>(
 async fn demand_held_apart(
     conn: &mut Conn,
     now: Timestamp,
-    difference: &Difference<'_>,
+    transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
-    let mut concerned = difference.seniors_of(ConstraintKind::Static);
-    let stricter = difference.stricter(ConstraintKind::Static);
+    let mut concerned = transition.seniors_of(ConstraintKind::Static);
+    let stricter = transition.stricter(ConstraintKind::Static);
     concerned.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
-    let holders = holders(conn, difference.after, &concerned).await?;
+    let holders = holders(conn, transition.after, &concerned).await?;
     let mut breaches = Breaches::default();
-    for (holder, breach) in breaking(difference.after, &holders, now).await {
+    let statics = transition.after.constraints();
+    let statics: Vec<_> = statics
+        .filter(|(_, one)| one.kind == ConstraintKind::Static)
+        .collect();
+    for (holder, breach) in breaking(transition.after, &statics, &holders, now).await {
         breaches.add(breach, &holder.id, &holder.name);
     }
     breaches.refuse()
@@ -272,26 +274,25 @@ async fn demand_active_apart(
     app: &App,
     conn: &mut Conn,
     now: Timestamp,
-    difference: &Difference<'_>,
+    transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
-    let stricter: Vec<_> = difference.stricter(ConstraintKind::Dynamic).collect();
+    let stricter: Vec<_> = transition.stricter(ConstraintKind::Dynamic).collect();
     if stricter.is_empty() {
         return Ok(());
     }
     let concerned = stricter.iter().flat_map(|(_, one)| one.roles.clone());
-    let holders = holders(conn, difference.after, &concerned.collect()).await?;
-    // whoever does not have the roles cannot have them active
-    let has = only(difference.after, &stricter, ConstraintKind::Static)?;
-    let asked = only(difference.after, &stricter, ConstraintKind::Dynamic)?;
+    let holders = holders(conn, transition.after, &concerned.collect()).await?;
     let mut breaches = Breaches::default();
-    for (holder, _) in breaking(&has, &holders, now).await {
+    // whoever does not have the roles cannot have them active
+    for (holder, _) in breaking(transition.after, &stricter, &holders, now).await {
         if breaches.is_full() {
             break;
         }
-        let sessions = activation::active_roles(app, conn, now, difference.before, &holder.id);
+        let sessions = activation::active_roles(app, conn, now, transition.before, &holder.id);
         let mut sessions = sessions.await?.into_iter();
         let found = sessions.find_map(|active| {
-            let breach = asked.dynamic_breach(&active.roles)?;
+            let breach =
+                first_breach(stricter.iter().copied(), |role| active.roles.contains(role))?;
             let tenant = active.tenant;
             Some(Breach { tenant, ..breach })
         });
@@ -305,34 +306,13 @@ async fn demand_active_apart(
 /// Ends the tokens that a dynamic constraint concerns which is new or stricter: among them may be one whose log-in
 /// was under way and was not seen, or a client's, which has no session. And those that carry a role which leads to
 /// such roles from now on: a guard may read what they permit from the roles. What is asked for anew is asked again.
-pub(crate) fn end_tokens(change: &mut Change<'_>, before: &Policy, after: &Policy) {
-    let difference = Difference::between(before, after);
-    let mut concerned = difference.seniors_of(ConstraintKind::Dynamic);
-    let stricter = difference.stricter(ConstraintKind::Dynamic);
+pub(crate) fn end_tokens(change: &mut Change<'_>, transition: &Transition<'_>) {
+    let mut concerned = transition.seniors_of(ConstraintKind::Dynamic);
+    let stricter = transition.stricter(ConstraintKind::Dynamic);
     concerned.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
     for role in &concerned {
         change.raise_floor(FloorKind::Role, role.as_str());
     }
-}
-
-/// The policy with these constraints alone, as if they were of this kind.
-fn only(
-    policy: &Policy,
-    constraints: &[(&ConstraintName, &Constraint)],
-    kind: ConstraintKind,
-) -> Result<Policy, ApiError> {
-    let mut rules = PolicyBuilder::from(policy);
-    for (other, _) in policy.constraints() {
-        rules.remove_constraint(other);
-    }
-    for (name, constraint) in constraints {
-        let constraint = Constraint {
-            kind,
-            ..(*constraint).clone()
-        };
-        rules.constraint((*name).clone(), constraint);
-    }
-    rules.build().map_err(ApiError::internal)
 }
 
 /// Whoever has one of `roles`, or a role that inherits one.

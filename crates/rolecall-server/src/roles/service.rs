@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     builtin, requests, separation,
     store::{self, Role},
+    transition::Transition,
 };
 use crate::{
     accounts::authority::{Caller, Rights},
@@ -249,10 +250,10 @@ pub(crate) async fn inherit(
             rules.inherit(senior.clone(), junior.clone());
             let after = rules.build().map_err(ApiError::internal)?;
             let now = change.now();
-            let (policies, edge) = ((&*rights.policy.1, &after), [(senior, junior)]);
-            requests::demand_no_way_round(change.conn(), policies, edge, now).await?;
-            separation::demand_apart(app, change.conn(), now, policies).await?;
-            separation::end_tokens(change, policies.0, policies.1);
+            let transition = Transition::between(&rights.policy.1, &after);
+            requests::demand_no_way_round(change.conn(), now, &transition).await?;
+            separation::demand_apart(app, change.conn(), now, &transition).await?;
+            separation::end_tokens(change, &transition);
             change.tell(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }

@@ -2,18 +2,18 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{Constraint, ConstraintKind, ConstraintName, Policy, RoleName};
 
-/// Where two policies differ in what is kept apart.
-pub(super) struct Difference<'p> {
+/// From one policy to the next: what of it can bring roles together, or to somebody, that were not.
+pub(crate) struct Transition<'p> {
     pub(super) before: &'p Policy,
     pub(super) after: &'p Policy,
     /// Constraints that are new, or forbid what they did not.
     stricter: Vec<(&'p ConstraintName, &'p Constraint)>,
-    /// Who inherits whom for the first time.
-    edges: Vec<(&'p RoleName, &'p RoleName)>,
+    /// Who inherits whom for the first time: senior and junior.
+    pub(super) edges: Vec<(&'p RoleName, &'p RoleName)>,
 }
 
-impl<'p> Difference<'p> {
-    pub(super) fn between(before: &'p Policy, after: &'p Policy) -> Self {
+impl<'p> Transition<'p> {
+    pub(crate) fn between(before: &'p Policy, after: &'p Policy) -> Self {
         let stricter = after.constraints().filter(|(name, constraint)| {
             let known = before.constraint(name.as_str());
             known.is_none_or(|known| !constraint.is_no_stricter_than(known))
