@@ -44,6 +44,19 @@ pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
+/// Waits until nobody else opens the database, and has the next ones wait until the file that is returned is
+/// closed. Several may open a new file at once, and to make it a database with a log needs it alone: SQLite
+/// does not wait for that, it refuses.
+pub(super) async fn turn(path: &Path) -> Result<File, OpenError> {
+    let mark = beside(path, ".lock");
+    let file = owner_only().open(&mark).map_err(failed(&mark))?;
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+        .await
+        .map_err(std::io::Error::other)
+        .and_then(|locked| locked)
+        .map_err(failed(&mark))
+}
+
 /// Holds the database for this process alone; `None` if another has it open.
 pub(crate) fn hold_alone(path: &Path) -> Result<Option<File>, OpenError> {
     let mark = beside(path, ".in-use");

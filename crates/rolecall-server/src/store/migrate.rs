@@ -177,7 +177,7 @@ pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError>
     Ok(migrator(MIGRATIONS).run(pool).await?)
 }
 
-/// Two processes may open a new file at once: a lock file beside it lets one go first.
+/// Brings a file up to date, in whose [turn](file::turn) the caller is.
 pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
     sqlite_by(pool, path, MIGRATIONS).await
 }
@@ -187,17 +187,6 @@ async fn sqlite_by(
     path: &Path,
     steps: &'static [Step],
 ) -> Result<(), OpenError> {
-    let lock_path = file::beside(path, ".lock");
-    let failed = |source| OpenError::File {
-        path: lock_path.clone(),
-        source,
-    };
-    let lock = file::owner_only().open(&lock_path).map_err(failed)?;
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
-        .await
-        .map_err(io::Error::other)
-        .and_then(|locked| locked)
-        .map_err(failed)?;
     let migrator = migrator(steps);
     let mut conn = pool.acquire().await?;
     conn.ensure_migrations_table(&migrator.table_name).await?;
@@ -207,9 +196,7 @@ async fn sqlite_by(
     if !applied.is_empty() && applied.len() < steps.len() {
         copy_first(pool, path, applied.len()).await?;
     }
-    migrator.run(pool).await?;
-    drop(lock);
-    Ok(())
+    Ok(migrator.run(pool).await?)
 }
 
 /// Before the schema changes, the file is copied as it was. A copy of an earlier try is replaced: work may

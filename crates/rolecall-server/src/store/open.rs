@@ -177,6 +177,7 @@ impl Store {
     async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
         file::prepare(&path)?;
         let in_use = file::mark_in_use(&path)?;
+        let turn = file::turn(&path).await?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -195,6 +196,7 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
+        drop(turn);
         Ok(Self {
             pools: Pools::Sqlite {
                 read,
