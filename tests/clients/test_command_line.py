@@ -126,3 +126,14 @@ def test_the_documented_file_can_be_used(tmp_path):
     done = subprocess.run([programs.rolecall(), "config", "check"], cwd=tmp_path, text=True,
                           env=programs.environment(), capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_nothing_starts_that_registers_people_with_what_is_kept_apart():
+    with programs.serve() as server:
+        for command in ("role add one", "role add two", "constraint add apart --static one two"):
+            assert server.run(*command.split()).returncode == 0, command
+        server.settings["ROLECALL_REGISTRATION__ROLES"] = "one,two"
+        server.kill()
+        done = server.run("serve")
+        assert done.returncode != 0
+        assert "`registration.roles`" in done.stderr and "`apart`" in done.stderr, done.stderr

@@ -400,6 +400,26 @@ fn a_constraint_that_allows_none_is_a_fault_of_its_number() {
 }
 
 #[test]
+fn as_many_constraints_as_there_may_be_are_read_and_one_more_is_not() {
+    let with = |count: usize| {
+        let constraints = (0..count).map(|number| {
+            format!(
+                "[constraints.c{number}]\nkind = \"static\"\nroles = [\"a\", \"b\"]\nat_most = 1\n"
+            )
+        });
+        format!("[roles.a]\n[roles.b]\n{}", constraints.collect::<String>())
+    };
+    let most = crate::MAX_CONSTRAINTS;
+    let read = Document::parse(&with(most)).unwrap().document;
+    assert_eq!(read.constraints.len(), most);
+    let told = Document::parse(&with(most + 1)).unwrap_err().to_string();
+    assert!(
+        told.ends_with("there are more than 1000 constraints"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_role_of_rolecall_is_never_made_by_a_document() {
     let new =
         Document::parse("[permissions]\n\"a:b\" = \"\"\n[roles.user]\npermissions = [\"a:b\"]")

@@ -121,7 +121,27 @@ on_both![
     one_run_ends_however_much_there_is_to_forget,
     x081_what_has_ended_leaves_the_tables_and_what_has_not_stays,
     a_session_that_is_refreshed_meanwhile_is_not_forgotten,
+    changes_of_the_policy_are_forgotten_after_ten_thousand_revisions,
 ];
+
+async fn changes_of_the_policy_are_forgotten_after_ten_thousand_revisions(nodes: Nodes) {
+    let before = nodes.count("policy_changes").await;
+    // of revisions from -9995 to -9986, by the policy of revision 10
+    nodes
+        .execute("UPDATE head SET revision = 10, policy_revision = 10")
+        .await;
+    let numbers = numbers(10);
+    nodes
+        .execute(&format!(
+            "INSERT INTO policy_changes (revision, kind, name, previous) \
+             SELECT n - 9995, 'role', 'r', n - 9996 FROM ({numbers}) AS numbers"
+        ))
+        .await;
+    assert_eq!(nodes.one().await, Turn::Done(5));
+    assert_eq!(nodes.count("policy_changes").await, before + 5);
+    let kept = "policy_changes WHERE revision BETWEEN -9990 AND -9986";
+    assert_eq!(nodes.count(kept).await, 5);
+}
 
 async fn of_two_nodes_one_forgets_and_the_other_takes_over_when_it_is_gone(nodes: Nodes) {
     nodes.old_events(10).await;

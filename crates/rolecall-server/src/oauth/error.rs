@@ -218,6 +218,12 @@ mod tests {
         for (error, reason) in [
             (OAuthError::Busy, "too_busy"),
             (OAuthError::InvalidGrant, "invalid_grant"),
+            (
+                OAuthError::TooMany {
+                    retry_after: std::time::Duration::ZERO,
+                },
+                "too_many_tries",
+            ),
         ] {
             let response = error.into_response();
             assert_eq!(response.extensions().get(), Some(&Refused(reason)));

@@ -475,6 +475,16 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_of_a_thousand_values_is_read_and_a_longer_one_is_not() {
+        let of = |count: usize| vec!["items:read"; count].join(" ");
+        assert!(Asked::parse(&of(1000)).is_ok());
+        assert!(matches!(
+            Asked::parse(&of(1001)),
+            Err(OAuthError::InvalidScope(_))
+        ));
+    }
+
+    #[test]
     fn permissions_alone_cut_the_scope_and_leave_the_roles() {
         let granted = granted(&[("editor", None)], Some("items:read")).unwrap();
         assert_eq!(

@@ -16,7 +16,10 @@ use crate::{
     accounts::authority::{Caller, Rights},
     app::App,
     error::ApiError,
-    roles::{constraint_store, requests, separation, store, transition::Transition},
+    roles::{
+        constraint_store, requests, separation, service as service_of_roles, store,
+        transition::Transition,
+    },
     store::Change,
 };
 
@@ -168,7 +171,7 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
             store::update_role(change, role, description).await?;
         }
         Edit::RoleDeleted { role } => {
-            store::delete_role(change, role).await?;
+            service_of_roles::remove(change, role).await?;
         }
         Edit::PermissionGranted { role, permission } => {
             store::insert_grant(change, role, permission).await?;

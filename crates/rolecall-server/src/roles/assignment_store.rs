@@ -15,6 +15,7 @@ queries! {
         assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at";
     DELETE = "DELETE FROM role_assignments WHERE subject_id = $1 AND role = $2 AND tenant = $3";
     ROLES_EVER_OF = "SELECT role, tenant FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    IN_TENANTS = "SELECT DISTINCT subject_id FROM role_assignments WHERE role = $1 AND tenant <> ''";
     ROLES_GIVEN = "SELECT DISTINCT role FROM role_assignments WHERE role >= $1 ORDER BY role";
     HOLDERS_OF = "SELECT a.subject_id, s.kind, COALESCE(u.username, c.name), a.role, a.tenant, a.valid_from, \
         a.expires_at, a.reason, a.assigned_by, a.assigned_at FROM role_assignments a JOIN subjects s ON s.id = a.subject_id \
@@ -116,6 +117,18 @@ pub(crate) struct Held {
     /// The user name, or the name of the client.
     pub(crate) name: String,
     pub(crate) assignment: RoleAssignment,
+}
+
+/// The subjects to whom `role` is assigned in some tenant.
+pub(super) async fn in_tenants(
+    conn: &mut Conn,
+    role: &RoleName,
+) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(IN_TENANTS)
+        .bind(role.as_str())
+        .fetch_all(c)
+        .await)?;
+    Ok(rows.into_iter().map(|(subject,)| subject).collect())
 }
 
 /// The roles from `first` on that are assigned to anybody, in the order of their names.

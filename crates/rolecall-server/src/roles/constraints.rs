@@ -114,9 +114,6 @@ pub(crate) async fn edit(
         let before = find(&rights.policy.1, name)?;
         rights.cover(&before.roles)?;
         let after = edited(before.clone(), name, edit)?;
-        if let Edit::AddRole(role) = edit {
-            demand_role(&rights.policy.1, role)?;
-        }
         if after != before {
             put(app, change, &rights, name, &after).await?;
             change.tell(told("constraint.replaced", name, &after));
@@ -129,7 +126,6 @@ pub(crate) async fn edit(
 fn edited(before: Constraint, name: &ConstraintName, edit: &Edit) -> Result<Constraint, ApiError> {
     match edit {
         Edit::AddRole(role) => Ok(before.with_role(role.clone())),
-        Edit::RemoveRole(role) if !before.roles.contains(role) => Ok(before),
         Edit::RemoveRole(role) => before.without_role(role).map_err(|error| {
             let detail = format!("constraint `{name}`: {error}");
             ApiError::rule(RULE, detail, vec![role.clone()])

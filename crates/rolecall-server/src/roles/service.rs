@@ -6,7 +6,7 @@ use rolecall_core::{
 use serde_json::json;
 
 use super::{
-    builtin, requests, separation,
+    assignment_store, builtin, requests, separation,
     store::{self, Role},
     transition::Transition,
 };
@@ -158,7 +158,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
         for senior in rights.policy.1.seniors(name) {
             change.role_changed(&senior);
         }
-        store::delete_role(change, name).await?;
+        remove(change, name).await?;
         // the roles below it too: a token may carry one of them alone, activated by way of this role
         for lost in rights.policy.1.closure([name]) {
             change.raise_floor(FloorKind::Role, lost.as_str());
@@ -168,6 +168,18 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
         Ok(())
     })
     .await
+}
+
+/// Takes a role away with all that relates to it.
+///
+/// A token for a tenant that carries other roles alone names the role nowhere, and yet it may have been the one
+/// by which its subject is in the tenant.
+pub(crate) async fn remove(change: &mut Change<'_>, name: &RoleName) -> Result<(), ApiError> {
+    for subject in assignment_store::in_tenants(change.conn(), name).await? {
+        change.raise_floor(FloorKind::Subject, &subject);
+    }
+    store::delete_role(change, name).await?;
+    Ok(())
 }
 
 /// Lets a role hold a permission or a wildcard; whether it did not before.

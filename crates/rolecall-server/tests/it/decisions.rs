@@ -84,7 +84,9 @@ async fn an_answer_of_no_names_the_smallest_roles_and_who_may_give_them(app: Tes
     app.role("other", &["rolecall.assignments:write"]).await;
     let id = app.user("alice", &[]).await;
     let bob = app.user("bob", &["giver"]).await;
-    app.user("carl", &["other"]).await;
+    let carl = app.user("carl", &["other"]).await;
+    let path = format!("/api/users/{carl}/roles/reader?tenant=acme");
+    app.put(&path, app.admin().await).await.done();
     let answer = about(&app, &id, "items:read").await;
     assert_eq!(answer.json["allowed"], false);
     let missing = json!({ "kind": "missing", "need": "items:read", "exists": true });
@@ -94,14 +96,16 @@ async fn an_answer_of_no_names_the_smallest_roles_and_who_may_give_them(app: Tes
     assert_eq!(*roles, json!(["reader", "giver", "owner"]));
     let givers = steps(&answer, "may_give");
     assert_eq!(givers[0]["role"], "reader");
-    let names: Vec<&str> = givers[0]["users"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|user| user["username"].as_str().unwrap())
-        .collect();
-    // carl may give roles, but does not hold what this one holds
-    assert_eq!(names, ["admin", "bob"]);
+    let names = |giver: &Value| -> Vec<String> {
+        let users = giver["users"].as_array().unwrap().iter();
+        users
+            .map(|user| user["username"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // carl may give roles, but does not hold what this one holds, or not everywhere
+    assert_eq!(names(givers[0]), ["admin", "bob"]);
+    let own = about(&app, &id, "rolecall.users:read").await;
+    assert_eq!(names(steps(&own, "may_give")[0]), ["admin"]);
     assert_eq!(givers[0]["users"][1]["id"], bob);
     assert_eq!(givers[0]["more"], false);
 }
@@ -180,6 +184,16 @@ async fn what_was_taken_away_is_named_until_it_is_given_again(app: TestApp) {
     // it has nothing to do with another permission
     app.role("writer", &["items:write"]).await;
     assert!(steps(&about(&app, &id, "items:write").await, "lost").is_empty());
+    let soon = json!({ "expires_at": "2030-01-01T00:00:30Z" });
+    let path = format!("/api/users/{id}/roles/editor");
+    app.put_json(path, app.admin().await, soon).await.done();
+    app.pass(std::time::Duration::from_secs(30));
+    let answer = about(&app, &id, "items:read").await;
+    let causes: Vec<&Value> = steps(&answer, "lost")
+        .into_iter()
+        .map(|lost| &lost["cause"])
+        .collect();
+    assert_eq!(causes, ["expired"]);
     app.assign(&id, "editor").await;
     let path = "/api/roles/editor/juniors/reader";
     app.delete(path, app.admin().await).await.done();

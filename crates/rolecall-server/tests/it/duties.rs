@@ -29,6 +29,7 @@ on_both![
     a_client_chooses_too,
     roles_that_are_all_one_can_have_active_do_not_narrow,
     a_dynamic_constraint_that_a_session_breaks_is_refused_and_names_whose,
+    what_a_session_has_active_is_what_client_and_audience_leave,
     no_token_from_before_a_dynamic_constraint_goes_on_with_both,
     a_constraint_is_loosened_whatever_is_active,
     nothing_is_kept_apart_that_registration_gives_together,
@@ -568,15 +569,6 @@ async fn a_log_in_chooses_among_what_may_not_be_active_together(app: TestApp) {
     choose(&app.token(&form).await);
 }
 
-async fn refresh_for(app: &TestApp, token: &str, scope: &str) -> Answer {
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", token),
-        ("scope", scope),
-    ];
-    app.token(&form).await
-}
-
 async fn a_refresh_chooses_anew_and_is_not_used_up_by_a_refusal(app: TestApp) {
     payments(&app, "dynamic").await;
     let alice = app.user("alice", &["payer", "clerk"]).await;
@@ -587,11 +579,13 @@ async fn a_refresh_chooses_anew_and_is_not_used_up_by_a_refusal(app: TestApp) {
     }
     // what it has is kept: a gain takes nothing away
     app.get("/api/me", &pair.access).await.is(200);
-    let chosen = refresh_for(&app, &pair.refresh, "role:payer role:clerk").await;
+    let chosen = app
+        .refresh_for(&pair.refresh, "role:payer role:clerk")
+        .await;
     let next = Pair::of(&chosen);
     assert_eq!(claims(&next.access)["roles"], json!(["clerk", "payer"]));
     choose(&app.refresh(&next.refresh).await);
-    let other = refresh_for(&app, &next.refresh, "role:approver").await;
+    let other = app.refresh_for(&next.refresh, "role:approver").await;
     assert_eq!(
         claims(&Pair::of(&other).access)["roles"],
         json!(["approver"])
@@ -642,6 +636,14 @@ async fn roles_that_are_all_one_can_have_active_do_not_narrow(app: TestApp) {
             .await
             .forbidden("");
     }
+    // what a client leaves out of what its users have is left out of all that it could choose
+    let paying = json!({ "scope": "role:payer role:approver" });
+    let paying = app.client("paying", paying).await;
+    let through = app
+        .log_in_through(&paying, &[("scope", "role:payer")])
+        .await;
+    let through = claims(&through.is(200).text("access_token"));
+    assert_eq!(through["narrowed"], true);
     // whom no constraint concerns narrows by whatever they leave out
     app.user("bob", &["payer", "clerk"]).await;
     let token = app.login_for("bob", "role:payer role:clerk").await;
@@ -682,6 +684,23 @@ async fn a_dynamic_constraint_that_a_session_breaks_is_refused_and_names_whose(a
     app.patch(&path, &admin, json!({ "at_most": 1 }))
         .await
         .is(200);
+}
+
+async fn what_a_session_has_active_is_what_client_and_audience_leave(app: TestApp) {
+    payments(&app, "dynamic").await;
+    // no more than its client may have
+    let paying = app.client("paying", json!({ "scope": "role:payer" })).await;
+    app.user("alice", &["payer", "clerk"]).await;
+    app.log_in_through(&paying, &[]).await.is(200);
+    constrain(&app, "more", "dynamic", &["payer", "clerk"], 1)
+        .await
+        .is(201);
+    // and what is rolecall's own where it is for rolecall
+    app.user("bob", &["rolecall.admin", "clerk"]).await;
+    app.log_in("bob").await;
+    let refused = constrain(&app, "own", "dynamic", &["rolecall.admin", "clerk"], 1).await;
+    refused.breaks("separation_of_duties");
+    assert_eq!(refused.json["subjects"][0]["name"], "bob");
 }
 
 async fn no_token_from_before_a_dynamic_constraint_goes_on_with_both(app: TestApp) {

@@ -60,7 +60,7 @@ impl Node {
         self.token(&form).await
     }
 
-    async fn refresh_for(&self, token: &str, scope: &str) -> Answer {
+    pub(crate) async fn refresh_for(&self, token: &str, scope: &str) -> Answer {
         let form = [
             ("grant_type", "refresh_token"),
             ("refresh_token", token),
@@ -97,6 +97,13 @@ async fn o035_a_refresh_token_gives_the_next_one_and_a_new_access_token(app: Tes
     assert_eq!(after["iat"], START.seconds() + 31 * 60);
     let sql = "SELECT MAX(generation) FROM sessions";
     assert_eq!(app.db.number(sql).await, 1, "the same session");
+    // what is rolecall's own is there again too
+    let first = app.log_in("admin").await;
+    let second = Pair::of(&app.refresh(&first.refresh).await);
+    let (before, after) = (claims(&first.access), claims(&second.access));
+    assert_eq!(before["roles"], after["roles"]);
+    assert_eq!(before["scope"], after["scope"]);
+    app.get("/api/users", &second.access).await.is(200);
 }
 
 async fn o036_a_token_used_before_ends_the_session_and_its_access_tokens(app: TestApp) {
@@ -122,6 +129,8 @@ async fn a_lost_answer_is_given_again_within_the_grace_and_audited(app: TestApp)
     app.user("alice", &[]).await;
     let first = app.log_in("alice").await;
     let lost = Pair::of(&app.refresh(&first.refresh).await);
+    let graces = "audit_events WHERE kind = 'refresh_grace'";
+    assert_eq!(app.db.count(graces).await, 0);
     app.pass(GRACE.saturating_sub(Duration::from_secs(1)));
     let again = Pair::of(&app.refresh(&first.refresh).await);
     assert_eq!(again.refresh, lost.refresh, "the same successor");

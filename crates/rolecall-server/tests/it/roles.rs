@@ -6,6 +6,7 @@ use crate::support::{TestApp, on_both};
 
 on_both![
     a_role_is_made_once_and_empty,
+    a_description_is_at_most_500_characters_of_one_line,
     built_in_roles_and_permissions_stay_as_they_are,
     granting_what_does_not_exist_is_refused,
     granting_and_revoking_are_idempotent,
@@ -54,6 +55,27 @@ async fn a_role_is_made_once_and_empty(app: TestApp) {
     let body = json!({ "description": "edits" });
     let changed = app.patch("/api/roles/editor", admin, body).await;
     assert_eq!(changed.is(200).text("description"), "edits");
+}
+
+async fn a_description_is_at_most_500_characters_of_one_line(app: TestApp) {
+    let admin = app.admin().await;
+    app.role("editor", &["items:read"]).await;
+    let revision = app.db.revision().await;
+    for odd in ["line\nbreak", &"ä".repeat(501)] {
+        let body = |name: &str| json!({ "name": name, "description": odd });
+        for answer in [
+            app.post(ROLES, admin, body("other")).await,
+            app.post("/api/permissions", admin, body("items:write"))
+                .await,
+            app.patch("/api/roles/editor", admin, json!({ "description": odd }))
+                .await,
+        ] {
+            answer.invalid(&["body", "description"]);
+        }
+    }
+    assert_eq!(app.db.revision().await, revision);
+    let body = json!({ "description": "ä".repeat(500) });
+    app.patch("/api/roles/editor", admin, body).await.is(200);
 }
 
 async fn built_in_roles_and_permissions_stay_as_they_are(app: TestApp) {

@@ -19,6 +19,7 @@ on_both![
     a_log_in_refused_for_its_tenant_opens_no_session,
     a_client_acts_in_a_tenant_by_its_own_roles,
     losing_a_role_in_a_tenant_ends_the_token_and_the_refresh_goes_on_without_it,
+    the_tenant_goes_with_the_role_that_led_there,
     a_refresh_is_for_the_tenant_of_its_log_in,
     a_token_ends_with_the_role_in_the_tenant,
     an_assignment_that_begins_later_opens_no_tenant_before,
@@ -318,6 +319,36 @@ async fn losing_a_role_in_a_tenant_ends_the_token_and_the_refresh_goes_on_withou
     let fourth = Pair::of(&app.refresh(&third.refresh).await);
     assert_eq!(claims(&fourth.access)["tenant"], "acme");
     app.get("/t/acme/items/", &fourth.access).await.is(200);
+}
+
+async fn the_tenant_goes_with_the_role_that_led_there(app: TestApp) {
+    app.role("reader", &["items:read"]).await;
+    for by_document in [false, true] {
+        app.role("member", &[]).await;
+        let name = if by_document { "alice" } else { "bob" };
+        let id = app.user(name, &["reader"]).await;
+        app.assign_in(&id, "member", "acme").await;
+        // of what is active in this one, nothing is taken away
+        let narrow = app.try_log_in_to(name, "acme", Some("role:reader")).await;
+        let pair = Pair::of(&narrow);
+        app.get("/t/acme/items/", &pair.access).await.is(200);
+        if by_document {
+            let policy = json!({
+                "permissions": { "items:read": "" },
+                "roles": { "reader": { "permissions": ["items:read"] } },
+            });
+            let put = app.request(http::Method::PUT, "/api/policy");
+            let put = put.header("if-match", "*").token(app.admin().await);
+            put.json(&policy).send().await.is(200);
+        } else {
+            let path = "/api/roles/member";
+            app.delete(path, app.admin().await).await.done();
+        }
+        app.get("/t/acme/items/", &pair.access).await.ended();
+        let next = Pair::of(&app.refresh(&pair.refresh).await);
+        assert!(claims(&next.access).get("tenant").is_none());
+        app.get("/t/acme/items/", &next.access).await.forbidden("");
+    }
 }
 
 async fn a_refresh_is_for_the_tenant_of_its_log_in(app: TestApp) {

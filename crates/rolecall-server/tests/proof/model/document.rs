@@ -49,6 +49,8 @@ impl Model {
             let before = std::mem::replace(self, wanted);
             self.revision = before.revision + 1;
             self.lose_roles(lost);
+            let deleted = before.roles.difference(&self.roles).cloned().collect();
+            self.lose_subjects(before.in_tenants_by(&deleted));
             self.lose_activation(&before);
         }
         Ok(Answer::Done(200))

@@ -41,9 +41,17 @@ impl Model {
             // a token may carry a role below it alone, by way of this one
             let below = model.below([role]);
             model.lose_roles(below);
+            model.lose_subjects(model.in_tenants_by(&Names::from([role.clone()])));
             model.remove_role(role);
             true
         }))
+    }
+
+    /// Whoever has one of these roles in a tenant may be there by it alone.
+    pub(super) fn in_tenants_by(&self, roles: &Names) -> Vec<usize> {
+        let given = self.assigned.keys();
+        let there = given.filter(|key| key.tenant.is_some() && roles.contains(&key.role));
+        there.map(|key| key.user).collect()
     }
 
     /// Takes a role out of every set.

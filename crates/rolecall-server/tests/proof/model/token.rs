@@ -86,6 +86,12 @@ impl Model {
         self.floors.push(Floor { of, revision });
     }
 
+    pub(super) fn lose_subjects(&mut self, users: Vec<usize>) {
+        for user in users {
+            self.lose(Of::Subject(user));
+        }
+    }
+
     pub(super) fn lose_roles(&mut self, roles: impl IntoIterator<Item = Name>) {
         for role in roles {
             self.lose(Of::Role(role));
