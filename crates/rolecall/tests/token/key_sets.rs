@@ -164,8 +164,10 @@ fn an_rsa_key_that_is_weak_is_refused() {
     let n = decode(rsa()["n"].as_str().unwrap());
     let weak = |n: &[u8], e: &[u8]| load(&[with(with(rsa(), "n", encode(n)), "e", encode(e))]);
     assert!(weak(&n, &[1, 0, 1]).is_ok());
+    let even = [&n[..255], &[n[255] - 1]].concat();
     for (n, e) in [
-        (&n[..128], &[1, 0, 1][..]),
+        (&even[..], &[1, 0, 1][..]),
+        (&n[..128], &[1, 0, 1]),
         (&n[..255], &[1, 0, 1]),
         (&n, &[1]),
         (&n, &[3]),
@@ -293,7 +295,7 @@ fn a_set_that_is_no_strict_json_is_refused() {
         good.replace("\"EC\"", "7"),
         good.replace("\"EC\"", "null"),
         format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
-        format!("{good}{}", " ".repeat(MAX_JWKS_BYTES)),
+        format!("{good}{}", " ".repeat(MAX_JWKS_BYTES - good.len() + 1)),
     ] {
         let short = odd.chars().take(80).collect::<String>();
         assert!(
@@ -301,6 +303,8 @@ fn a_set_that_is_no_strict_json_is_refused() {
             "{short}"
         );
     }
+    let longest = format!("{good}{}", " ".repeat(MAX_JWKS_BYTES - good.len()));
+    assert!(KeySet::from_jwks(&longest).is_ok());
 }
 
 #[test]
@@ -341,6 +345,8 @@ fn a_member_of_a_wrong_type_or_spelling_is_refused() {
 
 #[test]
 fn a_kid_that_is_empty_or_endless_is_refused() {
+    let longest = "k".repeat(256);
+    assert!(SigningKey::from_secret(Algorithm::Hs256, Some(&longest), SECRET).is_ok());
     for kid in [String::new(), "k".repeat(257)] {
         assert_eq!(
             load(&[with(ec(), "kid", kid.as_str())]).unwrap_err(),
