@@ -1,5 +1,6 @@
 //! Everything that cargo can check.
 
+use crate::failures;
 use crate::install::Tools;
 use crate::report::Report;
 use crate::tools::{self, Workspace};
@@ -38,7 +39,9 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("tests", || {
         let mut test = workspace.cargo();
         test.envs(tools.variables());
-        tools::run(test.args(["test", "--workspace", "--all-features", "--locked"]))
+        test.args(["test", "--workspace", "--all-features", "--locked"]);
+        // one run shows all that is wrong
+        failures::run(test.arg("--no-fail-fast"))
     });
     check_dependencies(report, workspace, tools);
 }

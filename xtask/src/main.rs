@@ -11,6 +11,7 @@ mod attacks;
 mod bench;
 mod checks;
 mod clients;
+mod failures;
 mod fuzz;
 mod install;
 mod mutants;

@@ -3,15 +3,9 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The score of a run: which steps passed, which failed, how long each took.
+/// The score of a run: which steps passed, which failed and why, how long each took.
 pub(crate) struct Report {
-    steps: Vec<(String, Outcome, Duration)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Passed,
-    Failed,
+    steps: Vec<(String, Result<(), String>, Duration)>,
 }
 
 impl Report {
@@ -24,25 +18,24 @@ impl Report {
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> anyhow::Result<()>) {
         eprintln!("\n== {name}");
         let started = Instant::now();
-        let outcome = match work() {
-            Ok(()) => Outcome::Passed,
-            Err(error) => {
-                eprintln!("failed: {name}: {error:#}");
-                Outcome::Failed
-            }
-        };
+        let outcome = work().map_err(|error| format!("{error:#}"));
+        if let Err(why) = &outcome {
+            eprintln!("failed: {name}: {why}");
+        }
         self.steps
             .push((name.to_owned(), outcome, started.elapsed()));
     }
 
-    /// Prints the score, the sum as its last line.
+    /// Prints once more why steps failed, then the score, the sum as its last line.
     pub(crate) fn close(self) -> ExitCode {
+        for (name, outcome, _) in &self.steps {
+            if let Err(why) = outcome {
+                println!("\n== failed: {name}\n{why}");
+            }
+        }
         println!("\n== summary");
         for (name, outcome, took) in &self.steps {
-            let word = match outcome {
-                Outcome::Passed => "passed",
-                Outcome::Failed => "FAILED",
-            };
+            let word = if outcome.is_ok() { "passed" } else { "FAILED" };
             println!("{word}  {:>7.1} s  {name}", took.as_secs_f64());
         }
         let (passed, failed) = self.count();
@@ -58,7 +51,7 @@ impl Report {
         let failed = self
             .steps
             .iter()
-            .filter(|(_, outcome, _)| *outcome == Outcome::Failed)
+            .filter(|(_, outcome, _)| outcome.is_err())
             .count();
         (self.steps.len() - failed, failed)
     }

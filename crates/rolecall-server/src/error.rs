@@ -199,14 +199,26 @@ impl ApiError {
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
-            Self::Internal(error)
-                if error
-                    .downcast_ref::<StoreError>()
-                    .is_some_and(StoreError::is_outage) =>
-            {
+            Self::Internal(_) if self.is_outage() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// Whether the database did not answer, which passes.
+    pub(crate) fn is_outage(&self) -> bool {
+        let Self::Internal(error) = self else {
+            return false;
+        };
+        let error = error.downcast_ref::<StoreError>();
+        error.is_some_and(StoreError::is_outage)
+    }
+
+    /// Writes to the log what the caller is not told.
+    pub(crate) fn log(&self) {
+        if let Self::Internal(source) = self {
+            tracing::error!(error = %chain_of(source.as_ref()), "request failed");
         }
     }
 
@@ -351,9 +363,7 @@ impl IntoResponse for ApiError {
             return denial.into_response();
         }
         let (status, code) = self.status_and_code();
-        if let Self::Internal(source) = &self {
-            tracing::error!(error = %chain_of(source.as_ref()), "request failed");
-        }
+        self.log();
         let detail = match status {
             StatusCode::SERVICE_UNAVAILABLE if matches!(self, Self::Internal(_)) => {
                 "the database does not answer".to_owned()

@@ -61,6 +61,7 @@ pub(crate) enum OAuthError {
         retry_after: Duration,
     },
     Busy,
+    /// An outage is told by its OAuth code, so that a client comes back; all else as the API tells it.
     Failed(ApiError),
 }
 
@@ -131,7 +132,10 @@ impl OAuthError {
                 )
             }
             Self::Busy | Self::Failed(_) => {
-                let text = "too busy";
+                let text = match self {
+                    Self::Busy => "too busy",
+                    _ => "the database does not answer",
+                };
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
                     "temporarily_unavailable",
@@ -156,7 +160,9 @@ impl OAuthError {
                 header::RETRY_AFTER,
                 HeaderValue::from(retry_after.as_secs().max(1)),
             )),
-            Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Busy | Self::Failed(_) => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             _ => None,
         }
     }
@@ -164,13 +170,18 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        if let Self::Failed(error) = self {
+        if let Self::Failed(error) = &self
+            && error.is_outage()
+        {
+            error.log();
+        } else if let Self::Failed(error) = self {
             return error.into_response();
         }
         let (status, error, description) = self.parts();
         let reason = match self {
             Self::TooMany { .. } => "too_many_tries",
             Self::Busy => "too_busy",
+            Self::Failed(_) => "unavailable",
             _ => error,
         };
         let description = printable(&description);
@@ -217,6 +228,14 @@ mod tests {
     fn a_server_that_is_busy_is_not_counted_as_another_refusal() {
         for (error, reason) in [
             (OAuthError::Busy, "too_busy"),
+            (
+                OAuthError::from(StoreError::from(sqlx::Error::PoolTimedOut)),
+                "unavailable",
+            ),
+            (
+                OAuthError::from(StoreError::from(sqlx::Error::RowNotFound)),
+                "internal",
+            ),
             (OAuthError::InvalidGrant, "invalid_grant"),
             (
                 OAuthError::TooMany {

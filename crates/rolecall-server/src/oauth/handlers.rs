@@ -91,7 +91,7 @@ pub(crate) struct PresentedToken {
     (status = 400, description = "The request is wrong (RFC 6749 section 5.2)", body = OAuthErrorDocument),
     (status = 401, description = "Incorrect username or password", body = OAuthErrorDocument),
     (status = "4XX", description = "The request is wrong", body = OAuthErrorDocument),
-    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+    (status = 503, description = "Too busy, or the database does not answer", body = OAuthErrorDocument)))]
 pub(crate) async fn issue_token(
     _: Public,
     State(app): State<App>,
@@ -118,7 +118,7 @@ pub(crate) async fn issue_token(
     request_body(content = PresentedToken, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 200, description = "Revoked"),
     (status = "4XX", description = "The request is wrong", body = OAuthErrorDocument),
-    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+    (status = 503, description = "Too busy, or the database does not answer", body = OAuthErrorDocument)))]
 pub(crate) async fn revoke_token(
     _: Public,
     State(app): State<App>,
@@ -137,7 +137,7 @@ pub(crate) async fn revoke_token(
     request_body(content = PresentedToken, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 200, description = "Whether it is active, and what it says", body = introspect::Introspection),
     (status = "4XX", description = "The request is wrong", body = OAuthErrorDocument),
-    (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
+    (status = 503, description = "Too busy, or the database does not answer", body = OAuthErrorDocument)))]
 pub(crate) async fn introspect_token(
     _: Public,
     State(app): State<App>,

@@ -95,6 +95,7 @@ impl Apart {
         unavailable(&write);
         unavailable(&read);
         unavailable(&log_in);
+        log_in.oauth(503, "temporarily_unavailable");
         unavailable(&register);
         unavailable(&ready);
         self.node.get("/health/live", "").await.is(200);
@@ -273,6 +274,7 @@ async fn a_file_that_another_program_locked_is_a_503_and_nothing_is_done_by_half
     );
     unavailable(&write);
     unavailable(&log_in);
+    log_in.oauth(503, "temporarily_unavailable");
     unavailable(&lose);
     // whoever reads goes on, and what was not taken away is not
     app.get("/items/", &token).await.is(200);
@@ -298,6 +300,7 @@ async fn o100_no_revocation_is_confirmed_while_the_database_is_away() {
         let ask = apart.node.request(Method::POST, "/revoke");
         let answer = in_time(ask.form(&[("token", token)]).send()).await;
         unavailable(&answer);
+        answer.oauth(503, "temporarily_unavailable");
     }
     apart.proxy.restore();
     eventually("the session goes on", async || {

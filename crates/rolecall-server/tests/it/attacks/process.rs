@@ -128,9 +128,13 @@ impl Server {
         rest.split_once('"')?.0.parse().ok()
     }
 
-    /// What it has logged so far.
+    /// The lines it has logged so far. Of one that is being written a reader may see a part, which may end
+    /// within a letter.
     pub(super) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap()
+        let mut bytes = fs::read(self.folder.path().join("log")).unwrap();
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+        bytes.truncate(whole.map_or(0, |end| end + 1));
+        String::from_utf8(bytes).unwrap()
     }
 
     /// Asks it to stop as a supervisor does; `stopped` is the last that it logs.
