@@ -30,8 +30,8 @@ pub const fn is_permission(text: &str) -> bool {
     while colon < bytes.len() && bytes[colon] != b':' {
         colon += 1;
     }
-    colon < bytes.len()
-        && !is_reserved_object(bytes, colon)
+    // without a colon nothing is left for the operation, which is no name
+    !is_reserved_object(bytes, colon)
         && is_name_bytes(bytes, 0, colon)
         && is_name_bytes(bytes, colon + 1, bytes.len())
 }

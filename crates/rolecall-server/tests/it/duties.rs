@@ -22,6 +22,7 @@ on_both![
     nobody_is_made_with_what_a_constraint_keeps_apart,
     a_role_that_a_constraint_is_about_is_not_deleted,
     a_document_brings_no_duties_together,
+    a_document_takes_a_constraint_away_with_what_it_forbade,
     a_document_says_all_there_is_to_a_constraint,
     whoever_changes_a_constraint_holds_what_its_roles_hold,
     a_log_in_chooses_among_what_may_not_be_active_together,
@@ -455,6 +456,21 @@ async fn a_document_brings_no_duties_together(app: TestApp) {
     app.post("/api/me/logout", &token, json!({})).await.done();
     put_document(&app, "/api/policy", &dynamic).await.is(200);
     choose(&app.password_grant("alice", PASSWORD).await);
+}
+
+async fn a_document_takes_a_constraint_away_with_what_it_forbade(app: TestApp) {
+    let free = DOCUMENT.split("[constraints").next().unwrap();
+    let both = free.replace("[\"approver\"]", "[\"approver\", \"payer\"]");
+    let approver = "[roles.approver]\npermissions = [\"payments:make\"]\n";
+    let boss = "[roles.boss]\njuniors = [\"approver\"]\n";
+    for next in [&both, &free.replace(approver, "").replace(boss, "")] {
+        put_document(&app, "/api/policy", DOCUMENT).await.is(200);
+        for path in ["/api/policy/plan", "/api/policy"] {
+            put_document(&app, path, next).await.is(200);
+        }
+        let left = app.get(PATH, app.admin().await).await;
+        assert_eq!(left.items("name"), [""; 0]);
+    }
 }
 
 async fn a_document_says_all_there_is_to_a_constraint(app: TestApp) {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     command_line::{audit_is_whole, command},
@@ -15,6 +15,9 @@ on_both![
     what_has_no_counterpart_is_refused_unless_it_is_to_be_left_out,
     a_role_that_is_there_and_gives_more_is_not_taken_for_that_of_the_source,
     nobody_imports_more_than_they_may_hand_on,
+    who_may_write_policies_alone_imports_those_that_give_nobody_a_role,
+    an_assignment_that_ends_or_has_not_begun_is_made_to_last,
+    each_import_that_changes_something_stands_in_the_audit_log,
     a_rule_that_stands_against_one_assignment_leaves_everything_as_it_was,
     a_model_that_means_something_else_is_refused_with_file_and_line,
     people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_it_gives_them,
@@ -189,10 +192,7 @@ async fn what_has_no_counterpart_is_refused_unless_it_is_to_be_left_out(app: Tes
     );
     let alice = app.login("alice").await;
     let me = app.get("/api/me", &alice).await;
-    assert_eq!(
-        me.is(200).json["permissions"],
-        serde_json::json!(["data1:read"])
-    );
+    assert_eq!(me.is(200).json["permissions"], json!(["data1:read"]));
 }
 
 async fn a_role_that_is_there_and_gives_more_is_not_taken_for_that_of_the_source(app: TestApp) {
@@ -247,6 +247,94 @@ async fn nobody_imports_more_than_they_may_hand_on(app: TestApp) {
         );
         assert_eq!(counts(&app).await, before, "{user}");
     }
+}
+
+async fn who_may_write_policies_alone_imports_those_that_give_nobody_a_role(app: TestApp) {
+    app.role("writer", &["data1:read", "rolecall.policy:write"])
+        .await;
+    app.user("walt", &["writer"]).await;
+    let realm = r#"{ "realm": "x", "roles": { "realm": [{ "name": "editor" }] }, "users": [] }"#;
+    let (status, out, error) = keycloak(&app, realm, &["--apply", "--as", "walt"]).await;
+    assert!(status == 0 && out.contains("+ role editor"), "{out}{error}");
+    // and none that name a user, though they have no role
+    let realm = realm.replace("[] }", r#"[{ "username": "walt", "enabled": true }] }"#);
+    let (status, out, error) = keycloak(&app, &realm, &["--apply", "--as", "walt"]).await;
+    assert!(
+        status == 1 && error.contains("rolecall.assignments:write"),
+        "{out}{error}"
+    );
+}
+
+async fn an_assignment_that_ends_or_has_not_begun_is_made_to_last(app: TestApp) {
+    app.role("editor", &["data1:read"]).await;
+    for (user, times) in [
+        ("lasting", json!({ "valid_from": "2020-01-01T00:00:00Z" })),
+        ("ending", json!({ "expires_at": "2100-01-01T00:00:00Z" })),
+        ("coming", json!({ "valid_from": "2099-01-01T00:00:00Z" })),
+        (
+            "both",
+            json!({ "valid_from": "2020-01-01T00:00:00Z", "expires_at": "2100-01-01T00:00:00Z" }),
+        ),
+    ] {
+        let id = app.user(user, &[]).await;
+        let path = format!("/api/users/{id}/roles/editor");
+        app.put_json(path, app.admin().await, times).await.done();
+    }
+    let policy = "p, editor, data1, read\ng, lasting, editor\ng, ending, editor\n\
+        g, coming, editor\ng, both, editor\n";
+    let (status, out, error) = casbin(&app, PLAIN, policy, &["--apply"]).await;
+    assert!(
+        status == 0 && out.contains("0 changes, 0 new users, 3 new assignments; "),
+        "{out}{error}"
+    );
+    assert!(!out.contains("+ lasting has"), "{out}");
+    let lasting =
+        "SELECT COUNT(*) FROM role_assignments WHERE expires_at IS NULL AND role = 'editor'";
+    assert_eq!(app.db.number(lasting).await, 4);
+}
+
+/// Changes of the policy, new users and new assignments of each import, as the audit log has them.
+async fn imports(app: &TestApp) -> Vec<[u64; 3]> {
+    let page = app.get("/api/audit?limit=200", app.admin().await).await;
+    let entries = page.is(200).json["items"].as_array().unwrap();
+    let changes = entries
+        .iter()
+        .flat_map(|entry| entry["changes"].as_array().unwrap());
+    let imports = changes.filter(|change| change["action"] == "policy.imported");
+    imports
+        .map(|change| {
+            ["changes", "users", "assignments"].map(|member| change[member].as_u64().unwrap())
+        })
+        .collect()
+}
+
+async fn each_import_that_changes_something_stands_in_the_audit_log(app: TestApp) {
+    for user in ["ann", "ben"] {
+        app.user(user, &[]).await;
+    }
+    let roles = r#"{ "realm": "x", "roles": { "realm": [{ "name": "editor" }] }"#;
+    let user = |name: &str, roles: &str| {
+        format!(r#"{{ "username": "{name}", "enabled": true, "realmRoles": [{roles}] }}"#)
+    };
+    for (users, told) in [
+        // a new role alone, an assignment alone, a new user alone, and nothing
+        (String::new(), Some([1, 0, 0])),
+        (user("ann", "\"editor\""), Some([0, 0, 1])),
+        (user("new", ""), Some([0, 1, 0])),
+        (user("ann", "\"editor\""), None),
+        (
+            [user("ben", "\"editor\""), user("other", "")].join(","),
+            Some([0, 1, 1]),
+        ),
+    ] {
+        let before = imports(&app).await;
+        let realm = format!(r#"{roles}, "users": [{users}] }}"#);
+        let (status, out, error) = keycloak(&app, &realm, &["--apply", "--create-users"]).await;
+        assert_eq!(status, 0, "{out}{error}");
+        let expected: Vec<[u64; 3]> = told.into_iter().chain(before).collect();
+        assert_eq!(imports(&app).await, expected, "{realm}");
+    }
+    assert!(audit_is_whole(&app).await);
 }
 
 async fn a_rule_that_stands_against_one_assignment_leaves_everything_as_it_was(app: TestApp) {
@@ -339,7 +427,7 @@ async fn people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_i
     ] {
         let token = app.login(user).await;
         let me = app.get("/api/me", &token).await;
-        assert_eq!(me.is(200).json["roles"], serde_json::json!(roles), "{user}");
+        assert_eq!(me.is(200).json["roles"], json!(roles), "{user}");
     }
     // disabled there, and without a password there
     for user in ["bob", "carol"] {
@@ -371,25 +459,22 @@ async fn whoever_is_there_keeps_what_they_have_and_gets_what_the_realm_gives(app
     assert!(!out.contains("another password"), "{out}");
     let token = app.login("bob").await;
     let me = app.get("/api/me", &token).await;
-    assert_eq!(
-        me.is(200).json["roles"],
-        serde_json::json!(["editor", "own", "reader"])
-    );
+    assert_eq!(me.is(200).json["roles"], json!(["editor", "own", "reader"]));
 }
 
 async fn many_people_of_a_realm_come_in_one_change(app: TestApp) {
     let users: Vec<Value> = (0..1_000)
         .map(|number| {
-            serde_json::json!({
+            json!({
                 "username": format!("user{number}"), "enabled": true, "realmRoles": ["editor"],
                 "groups": [format!("/g{}", number % 20)], "attributes": { "a": ["b"] },
             })
         })
         .collect();
     let groups: Vec<Value> = (0..20)
-        .map(|number| serde_json::json!({ "name": format!("g{number}"), "realmRoles": ["editor"] }))
+        .map(|number| json!({ "name": format!("g{number}"), "realmRoles": ["editor"] }))
         .collect();
-    let realm = serde_json::json!({
+    let realm = json!({
         "realm": "x", "roles": { "realm": [{ "name": "editor" }] }, "groups": groups, "users": users,
     });
     let before = app.db.revision().await;

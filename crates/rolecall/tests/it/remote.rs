@@ -122,10 +122,13 @@ impl Issuer {
     }
 }
 
-fn metadata(issuer: &str, keys: &str) -> Response {
+fn metadata_text(issuer: &str, keys: &str) -> String {
     json!({ "issuer": issuer, "jwks_uri": keys, "token_endpoint": format!("{issuer}/token") })
         .to_string()
-        .into_response()
+}
+
+fn metadata(issuer: &str, keys: &str) -> Response {
+    metadata_text(issuer, keys).into_response()
 }
 
 fn not_found() -> Response {
@@ -524,6 +527,51 @@ async fn a_feed_is_taken_in_page_by_page_and_counts_when_it_is_whole() {
     .await;
     assert_eq!(guard.status().floors, 1);
     assert_eq!(guard.status().cursor.as_deref(), Some("c"));
+}
+
+/// An answer that is as long as may be is read whole, and one more byte is too many.
+#[tokio::test]
+async fn no_answer_of_the_issuer_is_read_beyond_its_bound() {
+    let issuer = Issuer::new().await;
+    let bounds = [
+        (METADATA, 65_536),
+        (KEYS, 262_144),
+        ("/token", 65_536),
+        ("/api/feed", 16_777_216),
+    ];
+    for (bounded, bound) in bounds {
+        for more in [0, 1] {
+            let (url, keys) = (issuer.url.clone(), issuer.key_set().to_string());
+            issuer.on(move |path| {
+                let mut text = match path {
+                    METADATA => metadata_text(&url, &format!("{url}{KEYS}")),
+                    KEYS => keys.clone(),
+                    "/token" => r#"{"access_token":"t"}"#.to_owned(),
+                    "/api/feed" => feed(&json!({})),
+                    _ => return not_found(),
+                };
+                if path == bounded {
+                    text.push_str(&" ".repeat(bound + more - text.len()));
+                }
+                text.into_response()
+            });
+            let guard = issuer.builder().client("items", "secret").build().unwrap();
+            let token = issuer.token();
+            if more == 0 {
+                eventually(bounded, async || guard.verify(&token).is_ok()).await;
+                let status = guard.status();
+                assert_eq!((status.cached_tokens, status.keys), (1, 1));
+                assert!(status.age.is_some());
+                continue;
+            }
+            eventually(bounded, async || {
+                let failure = guard.status().last_failure;
+                failure.is_some_and(|why| why.contains("too long"))
+            })
+            .await;
+            assert_eq!(guard.verify(&token), Err(Denial::Unavailable), "{bounded}");
+        }
+    }
 }
 
 /// The database may be replaced by another one while a guard reads its first pages.

@@ -166,6 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_cycle_the_beginning_is_told() {
+        for (nodes, shown) in [(9, 9), (10, 10), (11, 10)] {
+            let names: Vec<String> = (0..nodes).map(|number| format!("n{number}")).collect();
+            let mut round: Vec<_> = names.windows(2).map(|two| (&*two[0], &*two[1])).collect();
+            round.push((&names[nodes - 1], &names[0]));
+            let mut way = names[..shown].to_vec();
+            way.extend((shown < nodes).then(|| "..".to_owned()));
+            way.push("n0".to_owned());
+            let expected = HashMap::from([(nodes - 1, Cut::Cycle(way))]);
+            assert_eq!(cuts(&edges(&round), None), expected);
+        }
+    }
+
+    #[test]
     fn no_more_edges_follow_each_other_than_may() {
         let names: Vec<String> = (0..8).map(|number| format!("n{number}")).collect();
         let chain: Vec<_> = names.windows(2).map(|two| (&*two[0], &*two[1])).collect();

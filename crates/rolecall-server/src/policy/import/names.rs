@@ -141,6 +141,8 @@ mod tests {
             ("role:reader", "role.reader"),
             ("a b@c", "a-b-c"),
             ("büro", "bu00fcro"),
+            ("a{b", "a-b"),
+            ("a}b", "a-b"),
         ] {
             assert_eq!(spell(from).as_deref(), Ok(to), "{from}");
         }
@@ -171,6 +173,11 @@ mod tests {
             "`GET` would be called `get` here, as `get` is already"
         );
         assert!(spelled["Get"].is_err());
+        assert_eq!(names.give("get", "get".to_owned()).as_deref(), Ok("get"));
+        assert_eq!(
+            names.told("POST", "post"),
+            "operation `POST` is `post` here"
+        );
     }
 
     proptest! {

@@ -46,3 +46,21 @@ impl Usernames {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_that_of_one_user_however_often_they_are_met() {
+        let mut names = Usernames::default();
+        for _ in 0..2 {
+            assert_eq!(names.give("alice").as_deref(), Ok("alice"));
+        }
+        assert_eq!(
+            names.give("Alice").unwrap_err(),
+            "user `Alice` would be the same here as `alice`"
+        );
+        assert_eq!(names.give("alice").as_deref(), Ok("alice"));
+    }
+}

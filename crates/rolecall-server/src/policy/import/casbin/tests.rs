@@ -2,6 +2,7 @@
 //! maps decides every question as a simple reading of its model does, each other is refused with its reason.
 
 mod simple;
+mod telling;
 
 use std::collections::BTreeSet;
 

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod besides;
+
 const REALM: &str = include_str!("../../../../tests/fixtures/keycloak/realm.json");
 
 fn imported(text: &str) -> Result<Imported, Refusal> {
