@@ -95,6 +95,20 @@ async fn a_layer_that_answers_early_does_not_run_before_the_rule() {
 }
 
 #[tokio::test]
+async fn a_layer_wraps_what_nobody_guards_too_if_it_is_there_already() {
+    let issuer = TestIssuer::new();
+    let plain = |path| axum::Router::new().route(path, axum::routing::get(|| async { "plain" }));
+    let app = GuardedRouter::<()>::new(issuer.guard())
+        .merge_public("before", plain("/before"))
+        .layer(from_fn(leak))
+        .merge_public("after", plain("/after"))
+        .into_axum();
+    for (path, body) in [("/before", "leaked by a layer"), ("/after", "plain")] {
+        assert_eq!(crate::get(&app, path, None).await.body, body, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_layer_counts_no_request_that_the_rule_refuses() {
     let issuer = TestIssuer::new();
     let count = Arc::new(AtomicUsize::new(0));

@@ -243,3 +243,25 @@ fn the_jws_layer_hands_out_the_payload_only_as_signed() {
     assert!(only(&HS256).contains(verified.key));
     assert!(!only(&ES256).contains(verified.key));
 }
+
+#[test]
+fn every_reason_has_its_own_word_for_logs() {
+    for (reason, word) in [
+        (Reason::TooLong, "too_long"),
+        (Reason::Form, "form"),
+        (Reason::Encoding, "encoding"),
+        (Reason::Header, "header"),
+        (Reason::Critical, "critical"),
+        (Reason::Algorithm, "algorithm"),
+        (Reason::UnknownKey, "unknown_key"),
+        (Reason::Signature, "signature"),
+        (Reason::Type, "typ"),
+        (Reason::Claims, "claims"),
+        (Reason::Issuer, "issuer"),
+        (Reason::Audience, "audience"),
+        (Reason::NotYetValid, "not_yet_valid"),
+        (Reason::Lifetime, "lifetime"),
+    ] {
+        assert_eq!((reason.as_str(), reason.to_string().as_str()), (word, word));
+    }
+}
