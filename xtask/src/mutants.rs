@@ -146,7 +146,7 @@ impl<'a> Shard<'a> {
                 expected = Some(missed.len());
                 // cargo-mutants would begin with the tests of the package it weakens, not with these
                 self.pass_unchanged(tests)?;
-                command.args(["--baseline=skip", "--timeout=900", "--build-timeout=900"]);
+                command.args(["--baseline=skip", "--timeout=900"]);
                 command.args(missed.iter().map(|name| format!("--re=^{}$", escape(name))));
             }
             command.args(["--test-package", tests.package, "--"]);
@@ -194,6 +194,8 @@ impl<'a> Shard<'a> {
         command.arg("--output").arg(self.output(group, stage));
         command.args(["--package", group.package]);
         command.args(["--cap-lints=true", "--minimum-test-timeout=60"]);
+        // a loop without end in what is evaluated while it is compiled
+        command.arg("--build-timeout=900");
         command.arg("--cargo-arg=--config=profile.dev.debug=0");
         // that a run ends with its first failure is a feature of nightly test programs; this lets the stable
         // ones, and only them: the compiler is to be the one that it is

@@ -164,7 +164,8 @@ fn an_rsa_key_that_is_weak_is_refused() {
     let n = decode(rsa()["n"].as_str().unwrap());
     let weak = |n: &[u8], e: &[u8]| load(&[with(with(rsa(), "n", encode(n)), "e", encode(e))]);
     assert!(weak(&n, &[1, 0, 1]).is_ok());
-    let even = [&n[..255], &[n[255] - 1]].concat();
+    let (last, others) = n.split_last().unwrap();
+    let even = [others, &[last - 1]].concat();
     for (n, e) in [
         (&even[..], &[1, 0, 1][..]),
         (&n[..128], &[1, 0, 1]),
@@ -173,9 +174,10 @@ fn an_rsa_key_that_is_weak_is_refused() {
         (&n, &[3]),
         (&n, &[1, 0, 0]),
     ] {
+        let loaded = weak(n, e).map(|_| ());
         assert!(
-            matches!(weak(n, e), Err(KeyError::Weak(_))),
-            "{} {e:?}",
+            matches!(loaded, Err(KeyError::Weak(_))),
+            "{} {e:?}: {loaded:?}",
             n.len()
         );
     }
