@@ -280,6 +280,9 @@ mod tests {
         assert_eq!(A.depth(), 0);
         assert_eq!(Rule::AnyOf(&[A]).depth(), 1);
         assert_eq!(Rule::AnyOf(&[A, Rule::AllOf(&[A, B])]).depth(), 2);
+        assert_eq!(Rule::AnyOf(&[Rule::AllOf(&[A, B]), A]).depth(), 2);
+        assert_eq!(Rule::ForTenant(&A).depth(), 0);
+        assert_eq!(Rule::ForTenant(&Rule::AnyOf(&[A, B])).depth(), 1);
     }
 
     fn leaf() -> impl Strategy<Value = Rule> {
