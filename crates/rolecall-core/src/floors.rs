@@ -189,6 +189,26 @@ mod tests {
     }
 
     #[test]
+    fn kinds_are_called_as_the_feed_and_the_database_call_them() {
+        let words = ["subject", "client", "role", "sid", "jti"];
+        assert_eq!(FloorKind::ALL.map(FloorKind::as_str), words);
+    }
+
+    #[test]
+    fn each_key_of_each_kind_counts_once() {
+        let mut floors = Floors::default();
+        assert_eq!((floors.len(), floors.is_empty()), (0, true));
+        for (count, kind) in (1..).zip(FloorKind::ALL) {
+            for revision in [5, 4, 6] {
+                floors.raise(&floor(kind, "same", revision));
+            }
+            assert_eq!((floors.len(), floors.is_empty()), (count, false));
+        }
+        floors.raise(&floor(FloorKind::Jti, "other", 1));
+        assert_eq!(floors.len(), 6);
+    }
+
+    #[test]
     fn each_kind_refuses_an_older_token_and_lets_a_younger_pass() {
         for (kind, key) in [
             (FloorKind::Subject, "s"),

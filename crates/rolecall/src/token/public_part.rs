@@ -161,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn the_points_of_low_order_at_the_ends_of_the_field_are_those_of_their_bytes() {
+        for (first, last) in [(0, 0), (1, 0), (0xec, 0x7f), (0xed, 0x7f), (0xee, 0x7f)] {
+            let between = if last == 0 { 0 } else { 0xff };
+            let mut x = vec![first];
+            x.extend([between; 30]);
+            x.push(last);
+            let refused = PublicPart::Edwards { x }.parse(Algorithm::EdDsa);
+            assert!(matches!(refused, Err(KeyError::Weak(_))), "{first:x}");
+        }
+    }
+
+    #[test]
     fn a_point_of_low_order_is_refused_because_one_signature_fits_many_messages() {
         let mut shown = 0;
         for low in LOW_ORDER {
