@@ -137,6 +137,15 @@ mod tests {
     }
 
     #[test]
+    fn an_even_modulus_is_refused() {
+        let mut n = vec![0; 256];
+        n[0] = 0x80;
+        assert!(PRIMES.iter().all(|prime| residue(&n, *prime) != 0));
+        let refused = Err(KeyError::Weak("an RSA modulus with a small factor"));
+        assert_eq!(check(&n, &F4), refused);
+    }
+
+    #[test]
     fn a_modulus_with_a_small_factor_is_refused() {
         let mut even = sound(256);
         even[255] &= 0xfe;
