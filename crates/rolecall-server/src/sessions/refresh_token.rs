@@ -15,7 +15,6 @@ const PREFIX: &str = "rcr_";
 const VERSION: u8 = 1;
 const KEY_ID: usize = 4;
 const MAC: usize = 32;
-const LENGTH: usize = 1 + KEY_ID + 16 + 8 + MAC;
 
 /// What a refresh token says, not yet verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,7 +29,6 @@ impl RefreshToken {
     /// Reads a token as it was sent; `None` for whatever cannot be one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
         let (version, rest) = bytes.split_first()?;
         let (key, rest) = rest.split_first_chunk::<KEY_ID>()?;
         let (session, rest) = rest.split_first_chunk::<16>()?;
@@ -39,6 +37,7 @@ impl RefreshToken {
             key: *key,
             session: Uuid::from_bytes(*session),
             generation: u64::from_be_bytes(*generation),
+            // exactly as long as it is, so that nothing follows
             mac: mac.try_into().ok()?,
         })
     }
@@ -196,6 +195,19 @@ mod tests {
                 .unwrap()
                 .verify(&token, "salt", "era")
         );
+    }
+
+    #[test]
+    fn a_token_of_another_length_is_none() {
+        let text = keys().token(&binding()).unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(&text[PREFIX.len()..]).unwrap();
+        assert_eq!(bytes.len(), 61);
+        for length in (0..61).chain([62, 93, 10_000]) {
+            let mut other = bytes.clone();
+            other.resize(length, 0);
+            let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(other));
+            assert!(RefreshToken::parse(&text).is_none(), "{length}");
+        }
     }
 
     #[test]
