@@ -199,19 +199,17 @@ impl ApiError {
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
-            Self::Internal(_) if self.is_outage() => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-            }
+            _ if self.is_outage() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 
     /// Whether the database did not answer, which passes.
     pub(crate) fn is_outage(&self) -> bool {
-        let Self::Internal(error) = self else {
-            return false;
+        let error = match self {
+            Self::Internal(error) => error.downcast_ref(),
+            _ => None,
         };
-        let error = error.downcast_ref::<StoreError>();
         error.is_some_and(StoreError::is_outage)
     }
 
@@ -312,6 +310,9 @@ impl ApiError {
     }
 }
 
+/// What is told of a database that does not answer.
+pub(crate) const OUTAGE: &str = "the database does not answer";
+
 /// How many faults of a document are told.
 const MAX_FAULTS: usize = 1000;
 
@@ -364,11 +365,10 @@ impl IntoResponse for ApiError {
         }
         let (status, code) = self.status_and_code();
         self.log();
-        let detail = match status {
-            StatusCode::SERVICE_UNAVAILABLE if matches!(self, Self::Internal(_)) => {
-                "the database does not answer".to_owned()
-            }
-            _ => self.to_string(),
+        let detail = if self.is_outage() {
+            OUTAGE.to_owned()
+        } else {
+            self.to_string()
         };
         let mut response = self
             .members(Problem::new(status, code, detail))

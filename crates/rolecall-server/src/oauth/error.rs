@@ -13,7 +13,10 @@ use utoipa::ToSchema;
 
 use super::activation;
 use crate::{
-    accounts::credentials::LoginError, error::ApiError, metrics::Refused, store::StoreError,
+    accounts::credentials::LoginError,
+    error::{ApiError, OUTAGE},
+    metrics::Refused,
+    store::StoreError,
 };
 
 /// How an error of an OAuth endpoint is written.
@@ -134,7 +137,7 @@ impl OAuthError {
             Self::Busy | Self::Failed(_) => {
                 let text = match self {
                     Self::Busy => "too busy",
-                    _ => "the database does not answer",
+                    _ => OUTAGE,
                 };
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
