@@ -157,7 +157,7 @@ async fn prepare_content(change: &mut Change<'_>) -> Result<(), ApiError> {
         new |= roles::insert_grant(change, &role, &permission).await?;
     }
     if new {
-        change.tell(json!({ "action": "builtin.updated" }));
+        change.record(json!({ "action": "builtin.updated" }));
         change.policy_changed();
     }
     Ok(())

@@ -132,7 +132,7 @@ impl Embedded {
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = http::wrap(app, http::LayerOptions::default());
-    http::serve_until_told(listener, app).await;
+    http::serve_until_signal(listener, app).await;
     Ok(())
 }
 

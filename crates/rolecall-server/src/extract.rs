@@ -339,13 +339,13 @@ impl Cursor {
         }
         let key = self.0.strip_prefix(list.mark());
         key.ok_or_else(|| {
-            ApiError::Invalid(FieldError::query("cursor", "value_error", NOT_GIVEN_OUT))
+            ApiError::Invalid(FieldError::query("cursor", "value_error", INVALID_CURSOR))
         })
     }
 }
 
 /// What is said of a cursor that is none.
-pub(crate) const NOT_GIVEN_OUT: &str = "cursor is not one that was given out";
+pub(crate) const INVALID_CURSOR: &str = "cursor is not one that was given out";
 
 impl<'de> serde::Deserialize<'de> for Cursor {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -358,7 +358,7 @@ impl<'de> serde::Deserialize<'de> for Cursor {
         let key =
             key.filter(|key| key.len() <= 200 && !key.chars().any(|c| c.is_control() && c != '\n'));
         key.map(Self)
-            .ok_or_else(|| serde::de::Error::custom(NOT_GIVEN_OUT))
+            .ok_or_else(|| serde::de::Error::custom(INVALID_CURSOR))
     }
 }
 

@@ -109,7 +109,7 @@ pub(crate) struct Opened {
 
 /// Opens the database, brings it into use and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
-    let legacy = known_before(options.legacy.as_ref())?;
+    let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
     let store = Store::open(url).await?;
     let masters = MasterKeys::new(
@@ -176,12 +176,12 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         metrics: Metrics::new(started_at),
         document: OnceLock::new(),
     });
-    let seen = watch::take_in_all(&app).await?;
+    let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
 }
 
 /// The tokens of an application that was there before.
-fn known_before(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
+fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
     let legacy = configured.map(Legacy::new);
     legacy.transpose().map_err(StartError::Legacy)
 }
@@ -227,7 +227,7 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
             Err(error) => return Err(error.into()),
         }
     }
-    match crate::roles::separation::among_those_who_register(app).await? {
+    match crate::roles::separation::registration_violation(app).await? {
         Some(breach) => Err(StartError::RegistrationRolesApart(breach.to_string())),
         None => Ok(()),
     }

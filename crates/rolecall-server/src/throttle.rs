@@ -47,12 +47,12 @@ const GENERATION: usize = 50_000;
 /// ```
 #[must_use]
 pub fn account_delay(failures: u32) -> Duration {
-    growing_delay(failures.saturating_sub(FREE_ACCOUNT_FAILURES))
+    backoff(failures.saturating_sub(FREE_ACCOUNT_FAILURES))
 }
 
 /// Nothing, then a second that doubles each time up to [`LONGEST_DELAY`].
-fn growing_delay(beyond_free: u32) -> Duration {
-    match beyond_free {
+fn backoff(excess: u32) -> Duration {
+    match excess {
         0 => Duration::ZERO,
         count => Duration::from_secs(1 << (count - 1).min(6)).min(LONGEST_DELAY),
     }
@@ -127,7 +127,7 @@ impl Entry {
     }
 
     fn penalty(&self) -> Duration {
-        growing_delay(self.failures.saturating_sub(FREE_ADDRESS_FAILURES))
+        backoff(self.failures.saturating_sub(FREE_ADDRESS_FAILURES))
     }
 }
 

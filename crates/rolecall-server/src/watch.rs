@@ -28,7 +28,7 @@ pub(crate) struct Seen {
 }
 
 /// Reads the whole state: at the start.
-pub(crate) async fn take_in_all(app: &App) -> Result<Seen, ApiError> {
+pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
     let mut conn = app.store().read().await?;
@@ -58,7 +58,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     let head = read_head(&mut conn).await?;
     if *head.era != *parts.live.era() {
         drop(conn);
-        return take_in_all(app).await;
+        return load_all(app).await;
     }
     let mut floors = Vec::new();
     if head.revision != seen.revision {
@@ -159,7 +159,7 @@ async fn do_chores(app: App, node: String) {
         }
     };
     parts.metrics.clean_ups.add_one(outcome);
-    if let Err(error) = keys::service::keep_up(&app).await {
+    if let Err(error) = keys::service::maintain(&app).await {
         tracing::warn!(error = %error::chain_of(&error), "the signing keys are not kept up");
     }
 }
@@ -226,7 +226,7 @@ mod tests {
             })
             .await
             .unwrap();
-        take_in_all(app).await.unwrap();
+        load_all(app).await.unwrap();
         let mut conn = app.store().read().await.unwrap();
         let policy = app.policy().at_least(&mut conn, older).await.unwrap();
         assert!(policy.1.role("taken-back").is_none());

@@ -45,7 +45,7 @@ pub(crate) async fn update_email(
                 },
             )
             .await?;
-            change.tell(json!({ "action": "user.updated", "subject": id }));
+            change.record(json!({ "action": "user.updated", "subject": id }));
         }
         Ok(())
     })
@@ -142,7 +142,7 @@ async fn replace_password(
         failures::forget(change.conn(), &proven.account).await?;
         sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
-        change.tell(json!({ "action": "user.password_changed", "subject": proven.id }));
+        change.record(json!({ "action": "user.password_changed", "subject": proven.id }));
         Ok(true)
     })
     .await

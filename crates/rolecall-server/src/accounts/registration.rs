@@ -141,7 +141,7 @@ pub(crate) async fn create_in(
     {
         return Err(ApiError::already_there("user", &user.username));
     }
-    change.tell(json!({ "action": "user.created", "subject": user.id }));
+    change.record(json!({ "action": "user.created", "subject": user.id }));
     for role in roles {
         assignments::assign_in(
             change,

@@ -104,7 +104,7 @@ pub(crate) async fn update(
         if after.status != Status::Active || after.username != before.username {
             end_access(change, id).await?;
         }
-        change.tell(
+        change.record(
             json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() }),
         );
         required(change, id).await
@@ -126,7 +126,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         store::delete_user(change, id).await?;
         assignments::keep_an_admin(change, lasting).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
-        change.tell(json!({ "action": "user.deleted", "subject": id }));
+        change.record(json!({ "action": "user.deleted", "subject": id }));
         Ok(())
     })
     .await
@@ -140,7 +140,7 @@ pub(crate) async fn reset(app: &App, caller: Caller<'_>, id: &str) -> Result<Res
         store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
-        change.tell(json!({ "action": "user.reset", "subject": id }));
+        change.record(json!({ "action": "user.reset", "subject": id }));
         Ok(())
     })
     .await?;
@@ -161,7 +161,7 @@ pub(crate) async fn set_password(
         store::set_password(change, id, &hash).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
-        change.tell(json!({ "action": "user.password_set", "subject": id }));
+        change.record(json!({ "action": "user.password_set", "subject": id }));
         Ok(())
     })
     .await
@@ -174,7 +174,7 @@ pub(crate) async fn end_sessions(app: &App, caller: Caller<'_>, id: &str) -> Res
         required(change, id).await?;
         cover_subject(change, &rights, id).await?;
         end_access(change, id).await?;
-        change.tell(json!({ "action": "user.sessions_ended", "subject": id }));
+        change.record(json!({ "action": "user.sessions_ended", "subject": id }));
         Ok(())
     })
     .await

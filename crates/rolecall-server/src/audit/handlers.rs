@@ -16,7 +16,7 @@ use crate::{
     app::App,
     document::ProblemDocument,
     error::{ApiError, FieldError},
-    extract::{Cursor, Limit, List, NOT_GIVEN_OUT, Params},
+    extract::{Cursor, INVALID_CURSOR, Limit, List, Params},
 };
 
 /// A change, as the audit log tells it.
@@ -158,5 +158,5 @@ fn revision_of(cursor: &Cursor) -> Result<Option<i64>, ApiError> {
     let key = Some(cursor.after(List::Changes)?).filter(|key| !key.is_empty());
     key.map(str::parse)
         .transpose()
-        .map_err(|_| ApiError::Invalid(FieldError::query("cursor", "value_error", NOT_GIVEN_OUT)))
+        .map_err(|_| ApiError::Invalid(FieldError::query("cursor", "value_error", INVALID_CURSOR)))
 }

@@ -124,7 +124,7 @@ async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(
         text.push_str("\n\nThe secret is shown this once.\n");
     }
     write_out(&text)?;
-    requests::told_all(context, &client.client.id).await
+    requests::print_pending(context, &client.client.id).await
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {

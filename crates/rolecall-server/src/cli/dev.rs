@@ -97,7 +97,7 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
         &database,
         dev.keep.is_some(),
     ))?;
-    http::serve_until_told(listener, http::wrap(app, layers)).await;
+    http::serve_until_signal(listener, http::wrap(app, layers)).await;
     server.app().store().close().await;
     Ok(())
 }

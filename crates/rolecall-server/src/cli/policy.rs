@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The status for "there is something", where 1 is for errors.
-pub(super) const SOMETHING: u8 = 2;
+pub(super) const EXIT_DIFFERENCES: u8 = 2;
 /// How many roles and people are shown; programs get all.
 pub(super) const SHOWN: usize = 100;
 
@@ -166,7 +166,7 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     Ok(if is_none {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(SOMETHING)
+        ExitCode::from(EXIT_DIFFERENCES)
     })
 }
 
@@ -363,7 +363,7 @@ async fn lint(arguments: &Arguments, file: Option<&Path>) -> Result<ExitCode, Fa
     Ok(if findings.is_empty() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(SOMETHING)
+        ExitCode::from(EXIT_DIFFERENCES)
     })
 }
 

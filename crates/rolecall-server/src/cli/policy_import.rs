@@ -10,7 +10,7 @@ use super::{
     arguments::Arguments,
     context::Context,
     output::{self, print_json, printable, write_out},
-    policy::{SHOWN, SOMETHING, counted, lines, show},
+    policy::{EXIT_DIFFERENCES, SHOWN, counted, lines, show},
     policy_arguments::PolicyImportOptions,
 };
 use crate::policy::{
@@ -161,7 +161,7 @@ impl Report<'_> {
         if self.is_refused() {
             ExitCode::FAILURE
         } else if !self.wanted.keep && (self.has_something() || !self.unmapped().is_empty()) {
-            ExitCode::from(SOMETHING)
+            ExitCode::from(EXIT_DIFFERENCES)
         } else {
             ExitCode::SUCCESS
         }

@@ -97,7 +97,7 @@ pub(super) fn told(context: &Context, request: Request) -> Result<(), CliError> 
 }
 
 /// The same of all that waits for a subject who was just made; a program finds it by `request list`.
-pub(super) async fn told_all(context: &Context, subject: &str) -> Result<(), CliError> {
+pub(super) async fn print_pending(context: &Context, subject: &str) -> Result<(), CliError> {
     let open = requests::open_for(&context.app, subject).await?;
     let mut text = String::new();
     for request in &open {

@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
         ..LayerOptions::default()
     };
     match metrics {
-        None => http::serve_until_told(listener, http::wrap(routes.into_axum(), layers)).await,
+        None => http::serve_until_signal(listener, http::wrap(routes.into_axum(), layers)).await,
         Some(metrics) => serve_counted(&server, listener, routes, layers, metrics).await?,
     }
     server.app().store().close().await;
@@ -78,7 +78,7 @@ async fn serve_counted(
     tracing::info!(%address, "metrics at /metrics, for everybody who reaches this address");
     let guard = server.api_guard().clone();
     let told = metrics::serve(metrics, address, server.app().clone(), guard, requests);
-    tokio::join!(http::serve_until_told(listener, app), told);
+    tokio::join!(http::serve_until_signal(listener, app), told);
     Ok(())
 }
 

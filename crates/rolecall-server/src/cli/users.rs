@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
             told(context, &format!("user `{}` made", user.username), &user)?;
-            requests::told_all(context, &user.id).await
+            requests::print_pending(context, &user.id).await
         }
         UserCommand::List { search } => {
             context.demand("rolecall.users:read").await?;

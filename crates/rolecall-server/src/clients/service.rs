@@ -99,7 +99,7 @@ pub(crate) async fn create(
         }
         refuse_taken(change, &client).await?;
         store::insert(change, &client).await?;
-        change.tell(json!({ "action": "client.created", "client": client.id }));
+        change.record(json!({ "action": "client.created", "client": client.id }));
         let (whose, always) = (Assignee::Client(&client.id), Validity::default());
         for role in roles {
             assignments::assign_in(change, &rights, caller, whose, role, None, &always).await?;
@@ -148,7 +148,7 @@ pub(crate) async fn update(
         if is_narrowed(&before, &after) || after.name != before.name {
             change.raise_floor(FloorKind::Client, id);
         }
-        change.tell(json!({ "action": "client.updated", "client": id }));
+        change.record(json!({ "action": "client.updated", "client": id }));
         Ok(())
     })
     .await?;
@@ -192,7 +192,7 @@ pub(crate) async fn rotate_secret(
         let ends_at = change.now().plus(overlap);
         let previous = (!overlap.is_zero()).then_some((previous.as_str(), ends_at));
         store::set_secret(change, id, &hash, previous).await?;
-        change.tell(json!({ "action": "client.secret_rotated", "client": id }));
+        change.record(json!({ "action": "client.secret_rotated", "client": id }));
         Ok(())
     })
     .await?;
@@ -211,7 +211,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         store::delete(change, id).await?;
         change.raise_floor(FloorKind::Client, id);
         change.raise_floor(FloorKind::Subject, id);
-        change.tell(json!({ "action": "client.deleted", "client": id }));
+        change.record(json!({ "action": "client.deleted", "client": id }));
         Ok(())
     })
     .await

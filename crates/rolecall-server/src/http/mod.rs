@@ -8,7 +8,7 @@ pub(crate) mod open_files;
 mod own_names;
 pub mod runtime;
 mod stream;
-mod until_told;
+mod until_signal;
 
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
@@ -16,4 +16,4 @@ pub use layers::{LayerOptions, LoggedSubject, RequestId, wrap};
 pub(crate) use own_names::refuse_other_hosts;
 pub(crate) use runtime::Stopping;
 pub use runtime::{Limits, serve};
-pub use until_told::serve_until_told;
+pub use until_signal::serve_until_signal;

@@ -86,7 +86,7 @@ pub(crate) async fn insert(
         retired_at: None,
     };
     store::insert(change, &stored).await?;
-    change.tell(serde_json::json!({
+    change.record(serde_json::json!({
         "action": "key.created", "kid": stored.kid, "algorithm": stored.algorithm.as_str(), "state": stored.state.as_str(),
     }));
     change.keys_changed();

@@ -86,7 +86,7 @@ pub(crate) async fn rotate(
         }
         let count = reseal(change, &listed, old, new).await?;
         store::set_fingerprint(change, &fingerprint).await?;
-        change.tell(json!({ "action": "master_key.rotated", "sealed": count }));
+        change.record(json!({ "action": "master_key.rotated", "sealed": count }));
         change.keys_changed();
         Ok::<_, ApiError>(count)
     };

@@ -133,7 +133,7 @@ async fn insert_next(
 
 async fn take_out(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
     store::retire(change, kid).await?;
-    change.tell(json!({ "action": "key.retired", "kid": kid }));
+    change.record(json!({ "action": "key.retired", "kid": kid }));
     change.keys_changed();
     Ok(())
 }
@@ -207,7 +207,7 @@ async fn take_turns(
         store::step_down(change, &before.kid, ends_at).await?;
     }
     store::activate(change, &next.kid).await?;
-    change.tell(json!({
+    change.record(json!({
         "action": "key.rotated", "kid": next.kid, "before": before.map(|before| &before.kid), "forced": force,
     }));
     insert_next(change, master, fresh, next.algorithm, now.plus(LEAD)).await?;
@@ -249,7 +249,7 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
 
 /// What time does to keys: they take turns when it is due, and go when their last token has ended. Every node
 /// asks; the first one does it.
-pub(crate) async fn keep_up(app: &App) -> Result<(), ApiError> {
+pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
     let every = app.settings().rotate_every;
     let now = app.now();
     let listed = store::list(&mut app.store().read().await?).await?;

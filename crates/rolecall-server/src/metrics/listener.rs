@@ -34,7 +34,7 @@ pub(crate) async fn serve(
         requests,
     };
     let routes = routes(source, address);
-    http::serve_until_told(listener, http::wrap(routes, LayerOptions::default())).await;
+    http::serve_until_signal(listener, http::wrap(routes, LayerOptions::default())).await;
 }
 
 fn routes(source: Source, address: SocketAddr) -> Router {

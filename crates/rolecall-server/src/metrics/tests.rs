@@ -323,7 +323,7 @@ async fn changes_and_floors_are_counted() {
             .await
             .unwrap();
     });
-    let seen = watch::take_in_all(app.server.app()).await.unwrap();
+    let seen = watch::load_all(app.server.app()).await.unwrap();
     assert!(app.value("rolecall_revision") > revision);
     let floors = app.value("rolecall_floors");
     let (_, me) = app.send(Method::GET, "/api/me", &token, "").await;

@@ -247,7 +247,7 @@ mod tests {
         app.change(crate::accounts::authority::Caller::System, async |change| {
             let id = store::find_alike(change.conn(), "alice").await?.unwrap();
             store::set_password(change, &id, &old).await?;
-            change.tell(serde_json::json!({ "action": "test" }));
+            change.record(serde_json::json!({ "action": "test" }));
             Ok(())
         })
         .await

@@ -41,7 +41,7 @@ pub(crate) async fn revoke(
             }
             Known::Access(claims) => {
                 change.raise_floor(FloorKind::Jti, &claims.jti);
-                change.tell(json!({
+                change.record(json!({
                     "action": "token.revoked", "token": claims.jti, "subject": claims.sub,
                 }));
             }

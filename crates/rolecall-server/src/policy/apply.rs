@@ -83,10 +83,10 @@ pub(super) async fn put(
     let now = change.now();
     let transition = Transition::between(policy, &difference.policy);
     // before anything is written: what somebody had by a role that goes was theirs
-    requests::demand_no_way_round(change.conn(), now, &transition).await?;
+    requests::check_approval_bypass(change.conn(), now, &transition).await?;
     for edit in &difference.changes {
         write(change, edit).await?;
-        change.tell(told(edit));
+        change.record(told(edit));
     }
     separation::demand_apart(app, change.conn(), now, &transition).await?;
     separation::end_tokens(change, &transition);

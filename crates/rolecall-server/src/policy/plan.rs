@@ -58,7 +58,7 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed, may_see: bool) -> Result<Pl
     demand_rules(app, &difference.changes)?;
     if may_see {
         let (now, transition) = (app.now(), Transition::between(&policy, &difference.policy));
-        requests::demand_no_way_round(&mut conn, now, &transition).await?;
+        requests::check_approval_bypass(&mut conn, now, &transition).await?;
         separation::demand_apart(app, &mut conn, now, &transition).await?;
     }
     let changes = difference.changes;

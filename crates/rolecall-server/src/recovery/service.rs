@@ -93,7 +93,7 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
         }
         let sessions = store::renew_era(change, &era).await?;
-        change.tell(json!({ "action": "era.renewed", "sessions": sessions }));
+        change.record(json!({ "action": "era.renewed", "sessions": sessions }));
         change.policy_changed();
         change.keys_changed();
         Ok(sessions)

@@ -168,7 +168,7 @@ pub(super) async fn give(
         members.insert("request".to_owned(), json!(request.id));
         members.insert("requested_by".to_owned(), json!(request.requested_by()));
     }
-    change.tell(told);
+    change.record(told);
     Ok(())
 }
 
@@ -200,7 +200,7 @@ pub(crate) async fn unassign(
         };
         ended::remember_ended(change, user, &ended).await?;
         change.raise_floor(FloorKind::Subject, user);
-        change.tell(
+        change.record(
             json!({ "action": "role.unassigned", "subject": user, "role": role, "tenant": tenant }),
         );
         Ok(())

@@ -81,7 +81,7 @@ pub(crate) async fn create(
             return Err(ApiError::rule(RULE, detail, Vec::new()));
         }
         put(app, change, &rights, name, constraint).await?;
-        change.tell(told("constraint.created", name, constraint));
+        change.record(told("constraint.created", name, constraint));
         Ok(named((name, constraint)))
     })
     .await
@@ -116,7 +116,7 @@ pub(crate) async fn edit(
         let after = edited(before.clone(), name, edit)?;
         if after != before {
             put(app, change, &rights, name, &after).await?;
-            change.tell(told("constraint.replaced", name, &after));
+            change.record(told("constraint.replaced", name, &after));
         }
         Ok(named((name, &after)))
     })
@@ -177,7 +177,7 @@ pub(crate) async fn delete(
         };
         rights.cover(&constraint.roles)?;
         constraint_store::delete(change, name).await?;
-        change.tell(json!({ "action": "constraint.deleted", "constraint": name }));
+        change.record(json!({ "action": "constraint.deleted", "constraint": name }));
         change.policy_changed();
         Ok(())
     })

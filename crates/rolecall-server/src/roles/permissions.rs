@@ -34,7 +34,7 @@ pub(crate) async fn create(
         if !store::insert_permission(change, name, description).await? {
             return Err(ApiError::already_there("permission", name));
         }
-        change.tell(json!({ "action": "permission.created", "permission": name }));
+        change.record(json!({ "action": "permission.created", "permission": name }));
         change.permission_changed(name);
         let created = store::find_permission(change.conn(), name).await?;
         created.ok_or_else(|| ApiError::unknown("permission", name))
@@ -87,7 +87,7 @@ pub(crate) async fn delete(
         }
         store::delete_permission(change, name).await?;
         drop_empty_wildcards(change, policy, name).await?;
-        change.tell(json!({ "action": "permission.deleted", "permission": name }));
+        change.record(json!({ "action": "permission.deleted", "permission": name }));
         change.permission_changed(name);
         Ok(())
     })

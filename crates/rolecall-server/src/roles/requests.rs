@@ -123,7 +123,7 @@ pub(super) async fn end_for(
 
 async fn remove(change: &mut Change<'_>, request: &Request) -> Result<(), ApiError> {
     store::delete(change, &request.id).await?;
-    change.tell(json!({
+    change.record(json!({
         "action": "role.request_ended", "request": request.id, "subject": request.subject,
         "role": request.asked.role, "tenant": request.asked.tenant, "requested_by": request.requested_by(),
     }));
@@ -164,7 +164,7 @@ pub(super) async fn ask(
     }
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     store::insert(change, &id, subject, asked).await?;
-    change.tell(json!({
+    change.record(json!({
         "action": "role.requested", "request": id, "subject": subject, "role": asked.role, "tenant": tenant,
         "valid_from": asked.valid_from.map(rfc3339), "expires_at": asked.expires_at.map(rfc3339),
         "replaces": there.map(|there| there.id),
@@ -221,7 +221,7 @@ async fn demand_requester(
 
 /// Refuses new edges of the hierarchy by which somebody would come to hold a role that needs a second person
 /// without one.
-pub(crate) async fn demand_no_way_round(
+pub(crate) async fn check_approval_bypass(
     conn: &mut Conn,
     now: Timestamp,
     transition: &Transition<'_>,

@@ -174,7 +174,7 @@ pub(crate) async fn demand_apart(
 }
 
 /// What the policy in force keeps apart of what registration gives.
-pub(crate) async fn among_those_who_register(app: &App) -> Result<Option<Breach>, ApiError> {
+pub(crate) async fn registration_violation(app: &App) -> Result<Option<Breach>, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = read_consistently(app.policy(), &mut conn).await?;
     Ok(breach_of_registration(app, &policy.1, app.now()))

@@ -71,7 +71,7 @@ pub(crate) async fn create(
         if !store::insert_role(change, name, description).await? {
             return Err(ApiError::already_there("role", name));
         }
-        change.tell(json!({ "action": "role.created", "role": name }));
+        change.record(json!({ "action": "role.created", "role": name }));
         if approval {
             set_approval(change, name, approval).await?;
         }
@@ -104,7 +104,7 @@ pub(crate) async fn update(
         }
         if let Some(description) = description {
             store::update_role(change, name, description).await?;
-            change.tell(json!({ "action": "role.described", "role": name }));
+            change.record(json!({ "action": "role.described", "role": name }));
         }
         Ok(RoleDetails {
             approval: approval.unwrap_or(before),
@@ -120,7 +120,7 @@ async fn set_approval(
     approval: bool,
 ) -> Result<(), ApiError> {
     store::set_approval(change, name, approval).await?;
-    change.tell(json!({ "action": "role.approval", "role": name, "approval": approval }));
+    change.record(json!({ "action": "role.approval", "role": name, "approval": approval }));
     change.role_changed(name);
     Ok(())
 }
@@ -163,7 +163,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
         for lost in rights.policy.1.closure([name]) {
             change.raise_floor(FloorKind::Role, lost.as_str());
         }
-        change.tell(json!({ "action": "role.deleted", "role": name }));
+        change.record(json!({ "action": "role.deleted", "role": name }));
         change.role_changed(name);
         Ok(())
     })
@@ -199,7 +199,7 @@ pub(crate) async fn grant(
             .covers_pattern(pattern)
             .map_err(ApiError::Exceeds)?;
         if store::insert_grant(change, name, pattern).await? {
-            change.tell(
+            change.record(
                 json!({ "action": "permission.granted", "role": name, "permission": pattern }),
             );
             change.role_changed(name);
@@ -221,7 +221,7 @@ pub(crate) async fn revoke(
         if store::delete_grant(change, name, pattern).await? {
             // the tokens of all that inherit the role carry its name, so one floor reaches them
             change.raise_floor(FloorKind::Role, name.as_str());
-            change.tell(
+            change.record(
                 json!({ "action": "permission.revoked", "role": name, "permission": pattern }),
             );
             change.role_changed(name);
@@ -263,10 +263,10 @@ pub(crate) async fn inherit(
             let after = rules.build().map_err(ApiError::internal)?;
             let now = change.now();
             let transition = Transition::between(&rights.policy.1, &after);
-            requests::demand_no_way_round(change.conn(), now, &transition).await?;
+            requests::check_approval_bypass(change.conn(), now, &transition).await?;
             separation::demand_apart(app, change.conn(), now, &transition).await?;
             separation::end_tokens(change, &transition);
-            change.tell(json!({ "action": "junior.added", "role": senior, "junior": junior }));
+            change.record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
         Ok(())
@@ -288,7 +288,7 @@ pub(crate) async fn disinherit(
                 change.raise_floor(FloorKind::Role, below.as_str());
             }
             change.raise_floor(FloorKind::Role, senior.as_str());
-            change.tell(json!({ "action": "junior.removed", "role": senior, "junior": junior }));
+            change.record(json!({ "action": "junior.removed", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
         Ok(())

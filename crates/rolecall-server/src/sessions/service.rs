@@ -107,7 +107,7 @@ fn refuse_tokens(
     subject: &str,
 ) {
     change.raise_floor(FloorKind::Sid, session);
-    change.tell(json!({ "action": action, "session": session, "subject": subject }));
+    change.record(json!({ "action": action, "session": session, "subject": subject }));
 }
 
 /// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`.

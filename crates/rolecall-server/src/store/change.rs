@@ -53,7 +53,7 @@ pub(crate) struct Change<'c> {
     conn: &'c mut Conn,
     head: Head,
     now: Timestamp,
-    told: Vec<Value>,
+    entries: Vec<Value>,
     floors: Vec<Floor>,
     raised: BTreeSet<(&'static str, String)>,
     /// Kinds and names of what is another one in the policy.
@@ -84,14 +84,14 @@ impl Change<'_> {
         self.now
     }
 
-    /// Tells the audit log what was done. A change that tells nothing changed nothing and is rolled back.
-    pub(crate) fn tell(&mut self, what: Value) {
-        self.told.push(what);
+    /// Adds an entry to the audit log. A change without an entry changed nothing and is rolled back.
+    pub(crate) fn record(&mut self, entry: Value) {
+        self.entries.push(entry);
     }
 
-    /// Takes back all that was done: it was a rehearsal.
-    pub(crate) fn undo(&mut self) {
-        self.told.clear();
+    /// Discards the change: it was a dry run.
+    pub(crate) fn discard(&mut self) {
+        self.entries.clear();
     }
 
     /// Refuses the tokens about `key` that were made before this change.
@@ -183,7 +183,7 @@ impl Change<'_> {
                 revision,
                 self.now,
                 &actor.to_string(),
-                Value::Array(self.told),
+                Value::Array(self.entries),
             )
             .await?;
         Ok(Changed {
@@ -246,14 +246,14 @@ where
         conn,
         head,
         now,
-        told: Vec::new(),
+        entries: Vec::new(),
         floors: Vec::new(),
         raised: BTreeSet::new(),
         policy: BTreeSet::new(),
         keys: false,
     };
     let done = work(&mut change).await?;
-    if change.told.is_empty() {
+    if change.entries.is_empty() {
         return Ok((done, None));
     }
     let changed = change.finish(chain, actor).await?;

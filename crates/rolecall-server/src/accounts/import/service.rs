@@ -224,7 +224,7 @@ async fn write(
 ) -> Result<(), ApiError> {
     for role in &report.new_roles {
         roles::insert_role(change, role, "").await?;
-        change.tell(json!({ "action": "role.created", "role": role }));
+        change.record(json!({ "action": "role.created", "role": role }));
         change.policy_changed();
     }
     let assigned_by = caller.actor().to_string();
@@ -239,7 +239,7 @@ async fn write(
         watch(Step::Written(users.len()));
     }
     // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them
-    change.tell(json!({
+    change.record(json!({
         "action": "users.imported", "users": report.users, "assignments": report.assignments,
         "sha256": report.digest,
     }));

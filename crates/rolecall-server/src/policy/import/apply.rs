@@ -97,7 +97,7 @@ pub(crate) async fn import(
             let is_whole = imported.unmapped.is_empty() && outcome.unmapped.is_empty();
             outcome.is_written = wanted.keep && (is_whole || wanted.leave_out);
             if !outcome.is_written {
-                change.undo();
+                change.discard();
             }
             Ok(outcome)
         })
@@ -142,7 +142,7 @@ impl Work<'_, '_> {
         let (users, given) = (self.outcome.users.len(), self.outcome.assignments.len());
         let changes = self.outcome.changes.len();
         if users + given + changes > 0 {
-            self.change.tell(json!({
+            self.change.record(json!({
                 "action": "policy.imported", "changes": changes, "users": users, "assignments": given,
             }));
         }
@@ -226,7 +226,7 @@ impl Work<'_, '_> {
         if person.disabled {
             made.status = Status::Disabled;
             accounts::update_user(self.change, &made).await?;
-            self.change.tell(json!({
+            self.change.record(json!({
                 "action": "user.updated", "subject": id, "status": made.status.as_str(),
             }));
         }

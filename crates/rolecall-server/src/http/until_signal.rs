@@ -8,17 +8,17 @@ use tokio::net::TcpListener;
 use super::{Limits, open_files, serve};
 
 /// Serves with the usual limits, or as many connections as files may be open, until the process gets SIGINT or SIGTERM; requests under way are finished.
-pub async fn serve_until_told(listener: TcpListener, app: Router) {
+pub async fn serve_until_signal(listener: TcpListener, app: Router) {
     let usual = Limits::default();
     let limits = Limits {
         connections: open_files::connections(usual.connections, open_files::limit()),
         ..usual
     };
-    serve(listener, app, limits, told_to_stop()).await;
+    serve(listener, app, limits, stop_signal()).await;
 }
 
 #[cfg(unix)]
-async fn told_to_stop() {
+async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminated) = signal(SignalKind::terminate()) else {
         return interrupted().await;
@@ -30,7 +30,7 @@ async fn told_to_stop() {
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() {
+async fn stop_signal() {
     interrupted().await;
 }
 
