@@ -116,7 +116,7 @@ def test_a_port_that_is_taken_is_told_before_anything_begins(tmp_path):
         done = subprocess.run([programs.rolecall(), "serve"], cwd=tmp_path, env=settings,
                               text=True, capture_output=True, timeout=60)
     assert done.returncode == 1
-    assert f"{address} is taken by another program" in done.stderr
+    assert f"{address} is used by another program" in done.stderr
     assert "`metrics.listen`" in done.stderr
     assert not (tmp_path / "rolecall-data").exists()
 

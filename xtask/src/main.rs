@@ -11,6 +11,8 @@ mod attacks;
 mod bench;
 mod checks;
 mod clients;
+#[cfg(test)]
+mod embedding;
 mod failures;
 mod fuzz;
 mod install;

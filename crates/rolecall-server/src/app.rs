@@ -19,7 +19,7 @@ use crate::{
     feed::Feed,
     keys::ring::{self, KeyRing},
     legacy::Legacy,
-    metrics::Metrics,
+    metrics::counters::Metrics,
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
     sessions::service::SessionLimits,

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     accounts::authority::{self, Caller},
-    metrics::Refused,
+    metrics::requests::Refused,
     roles::{constraints, separation::Separation},
     store::StoreError,
 };

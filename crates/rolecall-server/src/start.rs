@@ -17,12 +17,13 @@ use tokio::sync::Notify;
 use crate::{
     app::{App, Parts, Settings},
     bootstrap::{self, Start},
+    clients::store::GrantType,
     decisions::receipt::Writer,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
     legacy::{Legacy, LegacyExchange, LegacyTokens},
-    metrics::Metrics,
+    metrics::counters::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     roles::policy_cache::PolicyCache,
     store::{OpenError, Store},
@@ -173,7 +174,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         in_flight: InFlight::default(),
         turns: Turns::default(),
         legacy,
-        metrics: Metrics::new(started_at),
+        metrics: Metrics::new(started_at, &GrantType::NAMES),
         document: OnceLock::new(),
     });
     let seen = watch::load_all(&app).await?;

@@ -15,7 +15,7 @@ use super::activation;
 use crate::{
     accounts::credentials::LoginError,
     error::{ApiError, OUTAGE},
-    metrics::Refused,
+    metrics::requests::Refused,
     store::StoreError,
 };
 

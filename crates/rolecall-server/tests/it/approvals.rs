@@ -964,7 +964,7 @@ async fn the_command_line_asks_confirms_and_ends(app: TestApp) {
     let alice = app.payers().await;
     run(&app, &["role", "add", "auditor", "--approval"]).await;
     let shown = said(&app, &["role", "show", "auditor"]).await;
-    assert!(shown.contains("(by two)"), "{shown}");
+    assert!(shown.contains("(approval)"), "{shown}");
     run(&app, &["role", "approval", "auditor", "off"]).await;
     run(&app, &["assign", "alice", "auditor"]).await;
     run(&app, &["role", "approval", "auditor", "on"]).await;

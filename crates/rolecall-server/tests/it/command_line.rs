@@ -137,7 +137,7 @@ async fn an_audit_log_that_was_altered_or_cut_is_not_called_whole(app: TestApp) 
     let cut = format!("DELETE FROM audit WHERE revision = {newest}");
     app.db.execute(&cut).await;
     let (whole, said) = verify(&app).await;
-    assert!(!whole && said.contains("cut short"), "{said}");
+    assert!(!whole && said.contains("truncated"), "{said}");
 }
 
 async fn whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user(app: TestApp) {
@@ -162,7 +162,7 @@ async fn whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user(app: Tes
         assert!(!output.status.success(), "{refused:?}");
         assert!(output.stdout.is_empty(), "{refused:?}");
         assert!(
-            said.contains("not permitted") || said.contains("not with --as"),
+            said.contains("not permitted") || said.contains("without --as"),
             "{refused:?}: {said}"
         );
     }

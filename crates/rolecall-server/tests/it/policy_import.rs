@@ -111,7 +111,7 @@ async fn a_dry_run_shows_what_would_be_made_and_writes_nothing(app: TestApp) {
         "+ user alice",
         "+ alice has admin.domain1 in domain1",
         "policy.csv:1: role `admin` differs between domains: in `domain1` it is `admin.domain1`",
-        "10 changes, 2 new users, 2 new assignments; 0 without a counterpart; nothing was written: --apply does it",
+        "10 changes, 2 new users, 2 new assignments; 0 without a counterpart; nothing was written; --apply writes it",
     ] {
         assert!(out.lines().any(|said| said == line), "{line}\n{out}");
     }
@@ -183,7 +183,7 @@ async fn what_has_no_counterpart_is_refused_unless_it_is_to_be_left_out(app: Tes
         out.contains("policy.csv:3: no user `bob`; --create-users makes them"),
         "{out}"
     );
-    assert!(out.ends_with("nothing was written: --leave-out leaves out what has no counterpart\n"));
+    assert!(out.ends_with("nothing was written; --leave-out leaves out what has no counterpart\n"));
     assert_eq!(counts(&app).await, before);
     let (status, out, _) = casbin(&app, PLAIN, policy, &["--apply", "--leave-out"]).await;
     assert!(
@@ -485,7 +485,10 @@ async fn many_people_of_a_realm_come_in_one_change(app: TestApp) {
         out.contains("1000 new users, 2000 new assignments; 0 without a counterpart; written"),
         "{out}"
     );
-    assert!(out.contains("and 2900 more; --json tells all"), "{out}");
+    assert!(
+        out.contains("and 2900 more; use --json to see all"),
+        "{out}"
+    );
     assert_eq!(app.db.revision().await, before + 1);
     assert!(audit_is_whole(&app).await);
 }

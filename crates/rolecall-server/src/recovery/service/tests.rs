@@ -120,7 +120,7 @@ async fn a_backup_made_while_users_are_made_is_whole() {
     let app = open(&folder.path().join("rolecall.db")).await;
     let verdict = crate::audit::service::verify(&app).await.unwrap();
     assert!(
-        matches!(verdict, crate::audit::service::Verdict::Whole { .. }),
+        matches!(verdict, crate::audit::service::Verdict::Intact { .. }),
         "{verdict:?}"
     );
 }
