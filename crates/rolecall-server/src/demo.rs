@@ -1,4 +1,4 @@
-//! Users for trying things out: what `dev` and the examples begin with.
+//! Demo users and roles, for `dev` and the examples.
 
 use rolecall_core::{PermissionPattern, RoleName};
 
@@ -13,7 +13,7 @@ use crate::{
     start::StartError,
 };
 
-/// Makes a role, unless it is there.
+/// Creates a role unless it exists.
 pub(crate) async fn ensure_role(
     app: &App,
     role: &RoleName,
@@ -25,7 +25,7 @@ pub(crate) async fn ensure_role(
     }
 }
 
-/// Makes a user and the roles that it names, unless they are there.
+/// Creates a user and its roles unless they exist.
 pub(crate) async fn ensure_user(
     app: &App,
     username: &str,
@@ -55,7 +55,7 @@ pub(crate) async fn ensure_user(
     }
 }
 
-/// Lets a role hold permissions, which are made if need be, and inherit juniors.
+/// Grants permissions to a role, creating missing ones, and makes it inherit `juniors`.
 pub(crate) async fn ensure_contents(
     app: &App,
     role: &RoleName,

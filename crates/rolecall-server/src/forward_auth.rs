@@ -4,7 +4,7 @@
 //! request here and copy the identity headers of the answer into the request that they pass on.
 
 use axum::{
-    extract::{RawQuery, Request},
+    extract::RawQuery,
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -14,14 +14,14 @@ use rolecall_core::{Permission, RoleName, SubjectKind};
 
 use serde_json::json;
 
-use crate::document::ProblemDocument;
+use crate::{document::ProblemDocument, http::PathRule};
 
 /// Where it is mounted.
-pub(crate) const PATH: &str = "/forward-auth";
+const PATH: &str = "/forward-auth";
 
 /// Every header that tells who calls. Each answer carries all of them: one that were left away would
 /// let a header of the same name, which the caller made up, reach the application behind the proxy.
-const HEADERS: [HeaderName; 8] = [
+static HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("x-auth-subject"),
     HeaderName::from_static("x-auth-subject-kind"),
     HeaderName::from_static("x-auth-username"),
@@ -31,6 +31,13 @@ const HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("x-auth-tenant"),
     HeaderName::from_static("x-auth-session"),
 ];
+
+/// The guard answers some requests in the handler's place: those answers need the headers too.
+pub(crate) const PATH_RULE: PathRule = PathRule {
+    path: PATH,
+    max_body_bytes: 0,
+    headers: &HEADERS,
+};
 
 /// What is encoded: everything but RFC 3986's unreserved characters and the colon of a permission.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -122,7 +129,8 @@ pub(crate) async fn authorize_request(
     match lacking(&caller, &query.unwrap_or_default()) {
         Ok(()) => {
             let headers: HeaderMap = HEADERS
-                .into_iter()
+                .iter()
+                .cloned()
                 .zip(identity(&caller))
                 .map(|(name, value)| (name, ascii(&value)))
                 .collect();
@@ -148,14 +156,9 @@ fn ascii(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Whether a request is this question.
-pub(crate) fn is_asked(request: &Request) -> bool {
-    request.uri().path() == PATH
-}
-
-/// Adds the headers, empty, that an answer lacks: the guard gives some in the handler's place.
-pub(crate) fn fill(headers: &mut HeaderMap) {
-    for name in HEADERS {
+/// Adds the missing headers without values, for servers without the layer of [`PATH_RULE`].
+fn fill(headers: &mut HeaderMap) {
+    for name in &HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(""));
     }
 }
@@ -173,15 +176,24 @@ mod tests {
     #[tokio::test]
     async fn an_answer_in_place_of_the_handlers_has_every_header_too() {
         use crate::http::{LayerOptions, wrap};
-        use axum::{Router, body::Body, http::StatusCode, routing::get};
+        use axum::{
+            Router,
+            body::Body,
+            http::{Request, StatusCode},
+            routing::get,
+        };
         use tower::ServiceExt as _;
 
         let turned_away = || async { (StatusCode::UNAUTHORIZED, [("x-auth-client", "own")]) };
         let router = Router::new().route(PATH, get(turned_away));
-        let router = wrap(router, LayerOptions::default());
+        let options = LayerOptions {
+            paths: vec![PATH_RULE],
+            ..LayerOptions::default()
+        };
+        let router = wrap(router, options);
         let request = Request::get("/forward-auth?role=a").body(Body::empty());
         let answer = router.oneshot(request.unwrap()).await.unwrap();
-        for name in HEADERS {
+        for name in &HEADERS {
             let expected = if name == "x-auth-client" { "own" } else { "" };
             assert_eq!(answer.headers()[name], expected);
         }

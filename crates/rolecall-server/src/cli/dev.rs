@@ -20,6 +20,7 @@ use super::{
     serve::{bind, staleness, start_logging},
 };
 use crate::{
+    api,
     app::App,
     configured, demo,
     embedded::Embedded,
@@ -104,7 +105,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
             exact: config.cors.allowed_origins.clone(),
             loopback: true,
         },
-        ..LayerOptions::default()
+        ..api::layer_options()
     };
     write_out(&greeting(
         &server.app().settings().issuer,

@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
             let request = requests::get(app, id).await?;
             requests::end(app, caller, id).await?;
             let (name, role) = (printable(&request.name), role_of(&request));
-            let text = format!("the request for the role {role} for `{name}` is withdrawn");
+            let text = format!("the request for the role {role} for `{name}` is closed");
             print_done(context.json, &text)
         }
     }

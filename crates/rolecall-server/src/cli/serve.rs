@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use super::{context::load, error::CliError, globals::GlobalFlags};
 use crate::{
+    api,
     config::{self, Config},
     configured,
     embedded::Embedded,
@@ -65,7 +66,7 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
             loopback: false,
         },
         trusted_proxies: config.proxy.trusted.clone(),
-        ..LayerOptions::default()
+        ..api::layer_options()
     };
     match metrics {
         None => http::serve_until_signal(listener, http::wrap(routes.into_axum(), layers)).await,

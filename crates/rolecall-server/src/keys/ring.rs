@@ -87,7 +87,7 @@ pub(crate) async fn read(conn: &mut Conn, masters: &MasterKeys) -> Result<Keys, 
         .into_iter()
         .find(|(stored, _)| stored.state == State::Active);
     let (_, key) = signer.ok_or_else(|| StoreError::inconsistent("no key signs"))?;
-    let refresh = masters.led_by(&listed.fingerprint);
+    let refresh = masters.starting_with(&listed.fingerprint);
     Ok(Keys {
         signing: Signing {
             key,

@@ -1,14 +1,13 @@
-//! Tokens of an application that was there before: HS256, with `sub` and `exp` and little else.
+//! Legacy tokens: those of the application that rolecall replaced. They are HS256 tokens with little more than `sub` and
+//! `exp`.
 //!
-//! They are never verified by a guard. Where the user store is at hand, such a token is exchanged for an access
-//! token of this server that lasts a minute, is for the application alone, carries what the user holds now and
-//! nothing of `rolecall.*`, and then passes through the guard like every other: with its floors, its era and
-//! its cache.
+//! Guards never verify them. A server with the user store exchanges a legacy token for an access token of its own, the
+//! stand-in. It is valid for a minute and for the application only, and carries what the user holds now except
+//! `rolecall.*`. It then passes through the guard like any other token, with floors, era and cache.
 //!
-//! INVARIANT: such a token says neither when it was issued nor for whom, and names can change hands. So it
-//! counts only for a user who was imported, under the very name that they were imported with, and until
-//! something is taken from that user for the first time: from then on none of theirs counts, whenever it was
-//! issued (`users.legacy_name`).
+//! INVARIANT: a legacy token does not say when or for whom it was issued, and user names can be reused. So it is accepted
+//! only for an imported user, under the name of the import, and until access is revoked from that user for the first
+//! time. From then on, all legacy tokens of the user are refused (`users.legacy_name`).
 
 mod stand_in;
 pub(crate) mod store;
@@ -33,7 +32,7 @@ pub(crate) use stand_in::stand_in;
 pub(crate) const LEAST_BYTES: usize = 32;
 const CACHED: usize = 10_000;
 
-/// Which tokens of an old application are taken, and how long.
+/// The settings for accepting legacy tokens.
 #[derive(Clone, Debug)]
 pub struct LegacyTokens {
     secret: SecretString,
@@ -43,8 +42,8 @@ pub struct LegacyTokens {
 }
 
 impl LegacyTokens {
-    /// Takes HS256 tokens signed with `secret` until `until`; one that ends later than `max_age` from now, or
-    /// says that it is older, is refused.
+    /// Accepts HS256 tokens signed with `secret`, until `until`. A token that expires later than `max_age` from now, or
+    /// is older than `max_age`, is refused.
     #[must_use]
     pub fn new(secret: &str, until: Timestamp, max_age: Duration) -> Self {
         Self {
@@ -55,7 +54,7 @@ impl LegacyTokens {
         }
     }
 
-    /// Takes a secret of less than 32 bytes: **whoever has one token can guess it, and be any imported user**.
+    /// Accepts a secret of less than 32 bytes: **anyone with one token can guess it and impersonate any imported user**.
     #[must_use]
     pub fn allow_short_secret(mut self) -> Self {
         self.allow_short_secret = true;
@@ -63,23 +62,23 @@ impl LegacyTokens {
     }
 }
 
-/// The same, ready for use.
+/// Verifies legacy tokens and caches their stand-ins.
 pub(crate) struct Legacy {
     keys: KeySet,
     until: Timestamp,
     max_age: Duration,
-    /// What stood in last, by the digest of the token.
+    /// The last stand-in of each token, by the digest of the token.
     stand_ins: Cache<[u8; 32], Arc<str>>,
 }
 
 impl Legacy {
     /// # Errors
     ///
-    /// [`KeyError::ShortSecret`] if the secret is short and that was not allowed by name.
+    /// [`KeyError::ShortSecret`] if the secret is short and that is not allowed explicitly.
     pub(crate) fn new(tokens: &LegacyTokens) -> Result<Self, KeyError> {
         let mut secret = zeroize::Zeroizing::new(tokens.secret.expose_secret().as_bytes().to_vec());
         if tokens.allow_short_secret && !secret.is_empty() && secret.len() < LEAST_BYTES {
-            // RFC 2104 section 2 fills every key up with zeros: the same key, long enough for the check
+            // HMAC pads a key with zeros (RFC 2104 section 2): the same key, but long enough for the check
             secret.resize(LEAST_BYTES, 0);
         }
         let key = VerifyingKey::from_secret(Algorithm::Hs256, None, &secret)?;
@@ -91,21 +90,21 @@ impl Legacy {
         })
     }
 
-    /// Says loudly that such tokens are taken.
+    /// Logs a warning that legacy tokens are accepted.
     pub(crate) fn warn(&self, now: Timestamp) {
         let until = crate::accounts::views::rfc3339(self.until);
         if now >= self.until {
-            tracing::warn!(%until, "`tokens.legacy`: tokens of the old application are no longer taken; remove the section and forget its secret");
+            tracing::warn!(%until, "`tokens.legacy`: legacy tokens are no longer accepted; remove the section and destroy the secret");
         } else {
-            tracing::warn!(%until, "`tokens.legacy`: tokens of the old application are taken; until then whoever knows its secret can be any imported user");
+            tracing::warn!(%until, "`tokens.legacy`: legacy tokens are accepted; anyone who knows their secret can impersonate any imported user");
         }
     }
 }
 
-/// Exchanges tokens for the guard of an application.
+/// Exchanges legacy tokens for the guard of an application.
 pub(crate) struct LegacyExchange {
     app: App,
-    /// The same guard without an exchange: whether what stood in before still counts.
+    /// The same guard without an exchange, which verifies cached stand-ins.
     plain: Guard,
 }
 
@@ -142,7 +141,7 @@ impl Exchange for LegacyExchange {
                 }
                 Ok(None) => Err(Denial::EndedToken),
                 Err(failed) => {
-                    tracing::error!(error = %error::chain_of(&failed), "a token of the old application could not be looked up");
+                    tracing::error!(error = %error::chain_of(&failed), "a legacy token could not be exchanged");
                     Err(Denial::Unavailable)
                 }
             }

@@ -339,7 +339,7 @@ async fn changes_and_floors_are_counted() {
     app.clock.advance(Duration::from_secs(7));
     let age = app.value("rolecall_state_age_seconds");
     assert!((0.0..=7.0).contains(&age), "{age}");
-    watch::take_in(app.server.app(), &seen).await.unwrap();
+    watch::apply_updates(app.server.app(), &seen).await.unwrap();
     assert!(app.value("rolecall_state_age_seconds") < 1.0);
 }
 

@@ -1015,7 +1015,7 @@ async fn the_command_line_asks_confirms_and_ends(app: TestApp) {
     run(&app, &["assign", "alice", "payer"]).await;
     let id = app.open().await.pop().unwrap();
     let told = said(&app, &["request", "end", &id]).await;
-    assert!(told.contains("no longer asked for"), "{told}");
+    assert!(told.contains("is closed"), "{told}");
     assert!(
         !rolecall(&app, &["request", "end", &id])
             .await

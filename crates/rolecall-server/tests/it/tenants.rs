@@ -977,12 +977,12 @@ async fn the_command_line_gives_roles_in_tenants(app: TestApp) {
     let text = String::from_utf8(said.stdout).unwrap();
     assert!(
         text.contains(
-            "editor in tenant acme from 2001-01-01T00:00:00Z until 2099-01-01T00:00:00Z (given "
+            "editor in tenant acme from 2001-01-01T00:00:00Z until 2099-01-01T00:00:00Z (assigned "
         ),
         "{text}"
     );
     assert!(
-        text.contains(": a project)") && text.contains("role    user (given"),
+        text.contains(": a project)") && text.contains("role    user (assigned"),
         "{text}"
     );
     let said = rolecall(&app, &["--json", "user", "show", "alice"]).await;
