@@ -10,6 +10,7 @@ mod asvs;
 mod attacks;
 mod bench;
 mod checks;
+mod circles;
 mod clients;
 mod failures;
 mod fuzz;
@@ -42,6 +43,7 @@ usage: cargo xtask <chore>
             databases; 10000 sequences unless told otherwise
   mutants   [core|guard|services|FILE].. [--jobs N]: weaken the code in one place after another, and
             list what no test notices and no reason in xtask/mutants.txt excuses
+  circles   print the circles between source files, with the names that each file imports
   assets    fetch the pinned Swagger UI and write the committed files";
 
 fn main() -> ExitCode {
@@ -72,6 +74,9 @@ fn main() -> ExitCode {
         "mutants" => report.step("mutants", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             mutants::mutants(&workspace, &mutants::Plan::parse(&arguments)?)
+        }),
+        "circles" => report.step("circles between source files", || {
+            circles::print(&workspace)
         }),
         "bench" => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
