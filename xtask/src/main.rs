@@ -38,7 +38,8 @@ usage: cargo xtask <chore>
   bench     measure, and print tables: bench [SECTION..] [--quick] [--write]
             (sections: verify routes peers logins flood scale queries; --write keeps the
             tables in docs/performance.md)
-  fuzz      [TARGET].. [--minutes N]: run the fuzz targets, ten minutes each unless told otherwise
+  fuzz      [TARGET].. [--minutes N | --pack]: run the fuzz targets, by default for ten minutes each;
+            --pack only packs the files in fuzz/corpus/TARGET/ into fuzz/corpus/TARGET.txt
   prove     [--sequences N] [--seed S]: random commands against the model, on the core and on both
             databases; 10000 sequences unless told otherwise
   mutants   [core|guard|services|FILE].. [--jobs N]: weaken the code in one place after another, and
