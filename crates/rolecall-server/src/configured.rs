@@ -6,10 +6,9 @@ use rolecall::SystemClock;
 use secrecy::ExposeSecret as _;
 
 use crate::{
-    app::Settings,
     config::{Config, PasswordGrant, RegistrationMode},
-    legacy::LegacyTokens,
-    sessions::service::SessionLimits,
+    legacy::old_tokens::LegacyTokens,
+    settings::{SessionLimits, Settings},
     start::Options,
 };
 

@@ -14,7 +14,7 @@ use rolecall_core::{Permission, RoleName, SubjectKind};
 
 use serde_json::json;
 
-use crate::{document::ProblemDocument, http::PathRule};
+use crate::{http::PathRule, web::document::ProblemDocument};
 
 /// Where it is mounted.
 const PATH: &str = "/forward-auth";

@@ -10,7 +10,10 @@ use super::{
     requests::print_request,
     times::parse_time,
 };
-use crate::roles::assignments::{self, Assignee, Outcome, Validity};
+use crate::roles::{
+    assigning::{Assignee, Outcome, Validity},
+    assignments,
+};
 
 #[derive(Args)]
 pub(super) struct AssignmentOptions {

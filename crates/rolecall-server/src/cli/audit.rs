@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use rolecall::PermissionName as _;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,11 +12,12 @@ use super::{
     output::{print_json, print_table, write_out},
 };
 use crate::{
-    accounts::views::rfc3339,
     audit::{
         handlers::EntryView,
         service::{self, Verdict},
     },
+    authority::may,
+    times::rfc3339,
 };
 
 #[derive(Subcommand)]
@@ -31,7 +33,7 @@ pub(super) enum AuditCommand {
 }
 
 pub(super) async fn run(context: &Context, command: &AuditCommand) -> Result<ExitCode, CliError> {
-    context.require("rolecall.audit:read").await?;
+    context.require(may::ReadAudit::NAME).await?;
     match command {
         AuditCommand::List { limit } => {
             list(context, *limit).await?;

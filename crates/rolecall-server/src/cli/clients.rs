@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Subcommand;
+use rolecall::PermissionName as _;
 use rolecall_core::RoleName;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -14,11 +15,14 @@ use super::{
     pages,
     requests::print_pending,
 };
-use crate::clients::{
-    handlers::{ClientView, CreatedClientView},
-    registration::Wanted,
-    service,
-    store::Listed,
+use crate::{
+    authority::may,
+    clients::{
+        handlers::{ClientView, CreatedClientView},
+        registration::Wanted,
+        service,
+        store::Listed,
+    },
 };
 
 #[derive(Subcommand)]
@@ -85,7 +89,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             add(context, &wanted, roles).await
         }
         ClientCommand::List => {
-            context.require("rolecall.clients:read").await?;
+            context.require(may::ReadClients::NAME).await?;
             list(context).await
         }
         ClientCommand::RotateSecret {

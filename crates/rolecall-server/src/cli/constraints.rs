@@ -1,6 +1,7 @@
 //! `constraint`: manages separation of duties.
 
 use clap::{ArgGroup, Args, Subcommand};
+use rolecall::PermissionName as _;
 use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
 use serde_json::json;
 
@@ -10,9 +11,12 @@ use super::{
     output::{print_done, print_json, print_table},
     pages,
 };
-use crate::roles::{
-    constraint_handlers::{ConstraintView, distinct},
-    constraints::{self, Edit, Named},
+use crate::{
+    authority::may,
+    roles::{
+        constraint_handlers::{ConstraintView, distinct},
+        constraints::{self, Edit, Named},
+    },
 };
 
 #[derive(Subcommand)]
@@ -89,11 +93,11 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
         ConstraintCommand::List => {
-            context.require("rolecall.roles:read").await?;
+            context.require(may::ReadRoles::NAME).await?;
             return list(context).await;
         }
         ConstraintCommand::Show { name } => {
-            context.require("rolecall.roles:read").await?;
+            context.require(may::ReadRoles::NAME).await?;
             constraints::get(app, name).await?
         }
         ConstraintCommand::Add(new) => {

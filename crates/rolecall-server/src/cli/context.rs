@@ -2,11 +2,9 @@
 
 use super::{error::CliError, globals::GlobalFlags};
 use crate::{
-    accounts::{
-        authority::{self, Caller},
-        service,
-    },
+    accounts::service,
     app::App,
+    authority::{caller::Caller, reads},
     config::{Config, Sources},
     configured,
     start::{self, Opened},
@@ -33,7 +31,7 @@ impl Context {
         let actor = match &globals.act_as {
             Some(name) => {
                 let id = find_user_id(&app, name).await?;
-                authority::demand_all_active(&app, &id).await?;
+                reads::demand_all_active(&app, &id).await?;
                 Actor::User(id)
             }
             None => Actor::SystemUser(system_user()),
@@ -54,7 +52,7 @@ impl Context {
 
     /// Checks that the caller holds `permission`; without `--as` the caller holds every permission.
     pub(super) async fn require(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(authority::demand_to_read(&self.app, self.caller(), permission).await?)
+        Ok(reads::demand_to_read(&self.app, self.caller(), permission).await?)
     }
 
     /// Refuses `--as`, for commands that concern the whole installation.

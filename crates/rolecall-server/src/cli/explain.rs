@@ -1,6 +1,7 @@
 //! `explain`: why a subject may or may not do something.
 
 use clap::Args;
+use rolecall::PermissionName as _;
 use rolecall_core::TenantName;
 use serde_json::{Value, json};
 
@@ -11,14 +12,15 @@ use super::{
     times::parse_time,
 };
 use crate::{
-    accounts::{subject, views::rfc3339},
+    authority::{may, subject},
     decisions::{
         receipt::Need,
         service::{self, Answer, Asked},
         step::{Giver, Step},
     },
     error::ApiError,
-    roles::assignment_handlers::AssignmentView,
+    roles::views::AssignmentView,
+    times::rfc3339,
 };
 
 #[derive(Args)]
@@ -41,7 +43,7 @@ pub(super) struct ExplainOptions {
 }
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
-    context.require("rolecall.decisions:read").await?;
+    context.require(may::ReadDecisions::NAME).await?;
     match (&options.receipt, &options.user, &options.permission) {
         (Some(receipt), ..) => explain_refusal(context, receipt).await,
         (None, Some(user), Some(permission)) => {

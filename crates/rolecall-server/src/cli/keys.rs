@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use rolecall::PermissionName as _;
 use serde_json::json;
 
 use super::{
@@ -11,13 +12,14 @@ use super::{
     output::{print_done, print_json, print_table, printable, write_out},
 };
 use crate::{
-    accounts::views::rfc3339,
+    authority::may,
     keys::{
         handlers::KeyView,
-        master,
+        rotate_master,
         service::{self, Shown},
     },
     start::StartError,
+    times::rfc3339,
     vault::MasterKey,
 };
 
@@ -53,7 +55,7 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
     let (app, caller) = (&context.app, context.caller());
     match command {
         KeyCommand::List => {
-            context.require("rolecall.keys:read").await?;
+            context.require(may::ReadKeys::NAME).await?;
             list(context).await
         }
         KeyCommand::Rotate { force } => {
@@ -111,7 +113,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 
 async fn rotate_master(context: &Context, file: &Path) -> Result<(), CliError> {
     let new = MasterKey::load(file).map_err(StartError::from)?;
-    let sealed = master::rotate(&context.app, context.caller(), &new).await?;
+    let sealed = rotate_master::rotate(&context.app, context.caller(), &new).await?;
     if context.json {
         return print_json(&json!({ "sealed": sealed }));
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
 
+use rolecall::PermissionName as _;
 use rolecall_core::{
     RoleName, Timestamp,
     document::{self, Document, DocumentErrors, Facts, Parsed, Places, Step, Unchecked, Who},
@@ -18,14 +19,14 @@ use super::{
     policy_import,
 };
 use crate::{
-    accounts::authority::SEE_EVERYBODY,
+    authority::{caller::SEE_EVERYBODY, may},
     error::ApiError,
-    extract::parse_json,
     policy::{
         apply::{self, IfMatch},
         handlers::{PolicyPlan, tag},
         plan, service,
     },
+    web::body::parse_json,
 };
 
 /// A document, and its name in messages.
@@ -130,7 +131,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
 
 async fn open(globals: &GlobalFlags) -> Result<Context, Fault> {
     let context = Context::open(globals).await?;
-    context.require("rolecall.policy:read").await?;
+    context.require(may::ReadPolicy::NAME).await?;
     Ok(context)
 }
 
@@ -211,7 +212,7 @@ async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode
         None
     };
     if let Some(context) = context.as_ref().filter(|_| is_about_users) {
-        context.require("rolecall.assignments:read").await?;
+        context.require(may::ReadAssignments::NAME).await?;
     }
     let mut policy = document.policy().map_err(ApiError::internal)?;
     let (mut facts, mut now) = (Facts::new(), Timestamp::default());

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
+use rolecall::PermissionName as _;
 use rolecall_core::document::{Parsed, Places};
 use serde_json::json;
 
@@ -13,14 +14,17 @@ use super::{
     plan_output::{EXIT_DIFFERENCES, MAX_SHOWN, change_lines, print_plan},
     policy_arguments::PolicyImportOptions,
 };
-use crate::policy::{
-    handlers::PolicyPlan,
-    import::{
-        Imported, Note, Options, Refusal, Source,
-        apply::{self, Given, Outcome, Wanted},
-        casbin, keycloak,
+use crate::{
+    authority::may,
+    policy::{
+        handlers::PolicyPlan,
+        import::{
+            Imported, Note, Options, Refusal, Source,
+            apply::{self, Given, Outcome, Wanted},
+            casbin, keycloak,
+        },
+        plan,
     },
-    plan,
 };
 
 /// The largest file that is read, in bytes.
@@ -274,6 +278,6 @@ fn add_lines(text: &mut String, heading: &str, lines: &[String]) {
 
 /// Whether the output may name users; with `--as` it depends on the user's permissions.
 async fn may_see(context: &Context) -> bool {
-    context.require("rolecall.assignments:read").await.is_ok()
-        && context.require("rolecall.users:read").await.is_ok()
+    context.require(may::ReadAssignments::NAME).await.is_ok()
+        && context.require(may::ReadUsers::NAME).await.is_ok()
 }

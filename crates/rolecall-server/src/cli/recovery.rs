@@ -13,7 +13,7 @@ use super::{
     plan_output::EXIT_DIFFERENCES,
 };
 use crate::{
-    accounts::authority::Caller,
+    authority::caller::Caller,
     configured,
     recovery::service::{self, RecoveryError},
     start::StartError,

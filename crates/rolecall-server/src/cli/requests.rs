@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
+use rolecall::PermissionName as _;
 use rolecall_core::Timestamp;
 use serde_json::json;
 
@@ -13,8 +14,9 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::views::rfc3339,
-    roles::{assignments::READ, request_handlers::RequestView, request_store::Request, requests},
+    authority::may,
+    roles::{request_store::Request, requests, views::RequestView},
+    times::rfc3339,
 };
 
 #[derive(Subcommand)]
@@ -37,7 +39,7 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
     let (app, caller) = (&context.app, context.caller());
     match command {
         RequestCommand::List => {
-            context.require(READ).await?;
+            context.require(may::ReadAssignments::NAME).await?;
             list(context).await
         }
         RequestCommand::Confirm { id } => {

@@ -1,6 +1,7 @@
 //! `role`: manages roles, their permissions and their inheritance.
 
 use clap::{Subcommand, ValueEnum};
+use rolecall::PermissionName as _;
 use rolecall_core::{PermissionPattern, RoleName, Timestamp};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::views::rfc3339,
+    authority::may,
     roles::{
         assignment_store::Held,
         handlers::{RoleView, check_description},
@@ -20,6 +21,7 @@ use crate::{
         review_handlers::{self, HolderView, ReachView},
         service::{self, RoleDetails},
     },
+    times::rfc3339,
 };
 
 #[derive(Subcommand)]
@@ -104,15 +106,15 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
         RoleCommand::List => {
-            context.require("rolecall.roles:read").await?;
+            context.require(may::ReadRoles::NAME).await?;
             return list(context).await;
         }
         RoleCommand::Show { name } => {
-            context.require("rolecall.roles:read").await?;
+            context.require(may::ReadRoles::NAME).await?;
             return show_with_reach(context, name).await;
         }
         RoleCommand::Holders { name, inherited } => {
-            context.require("rolecall.assignments:read").await?;
+            context.require(may::ReadAssignments::NAME).await?;
             return list_holders(context, name, *inherited).await;
         }
         RoleCommand::Add {

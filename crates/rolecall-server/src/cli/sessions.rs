@@ -1,6 +1,7 @@
 //! `session`: lists and ends the sessions of a user.
 
 use clap::Subcommand;
+use rolecall::PermissionName as _;
 use serde_json::json;
 
 use super::{
@@ -10,8 +11,10 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::{service as users, views::rfc3339},
+    accounts::service as users,
+    authority::may,
     sessions::{handlers::SessionView, service, store::Shown},
+    times::rfc3339,
 };
 
 #[derive(Subcommand)]
@@ -33,7 +36,7 @@ pub(super) enum SessionCommand {
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
         SessionCommand::List { user } => {
-            context.require("rolecall.users:read").await?;
+            context.require(may::ReadUsers::NAME).await?;
             list(context, user).await
         }
         SessionCommand::End { user, session } => {

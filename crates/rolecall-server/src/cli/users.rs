@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
+use rolecall::PermissionName as _;
 use rolecall_core::{RoleAssignment, RoleName};
 use serde::Serialize;
 use serde_json::json;
@@ -19,13 +20,12 @@ use crate::{
     accounts::{
         registration::{self, ResetCode, Wanted},
         service::{self, Changes},
-        store::{Status, User},
-        views::{UserView, rfc3339},
+        store::User,
+        views::UserView,
     },
-    roles::{
-        assignment_handlers::{AssignmentView, place},
-        assignments::{self, Assignee},
-    },
+    authority::{may, subject::Status},
+    roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
+    times::rfc3339,
 };
 
 #[derive(Subcommand)]
@@ -105,12 +105,12 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             print_pending(context, &user.id).await
         }
         UserCommand::List { search } => {
-            context.require("rolecall.users:read").await?;
+            context.require(may::ReadUsers::NAME).await?;
             list(context, search).await
         }
         UserCommand::Show { name } => {
-            context.require("rolecall.users:read").await?;
-            context.require("rolecall.assignments:read").await?;
+            context.require(may::ReadUsers::NAME).await?;
+            context.require(may::ReadAssignments::NAME).await?;
             show(context, name).await
         }
         UserCommand::Password {

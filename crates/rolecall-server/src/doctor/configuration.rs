@@ -7,10 +7,10 @@ use secrecy::ExposeSecret as _;
 
 use super::finding::Finding;
 use crate::{
-    accounts::views::rfc3339,
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
-    legacy,
+    legacy::old_tokens::LEAST_BYTES,
     passwords::DEFAULT_MIN_LENGTH,
+    times::rfc3339,
 };
 
 /// The longest time for which legacy tokens should be accepted: a migration takes days, not months.
@@ -121,7 +121,7 @@ fn legacy_tokens(config: &Config, now: Timestamp) -> Finding {
             "`tokens.legacy.until` was {until_text}: remove the section and destroy the secret"
         ));
     } else {
-        if length < legacy::LEAST_BYTES {
+        if length < LEAST_BYTES {
             faults.push(format!(
                 "`tokens.legacy.secret` has only {length} bytes: anyone with one token can guess it and impersonate any imported user; choose an early `until`"
             ));

@@ -119,7 +119,7 @@ async fn newest_change(app: &App) -> Result<Finding, ApiError> {
             "clock",
             format!(
                 "the newest change is dated {}, in the future: this clock or the clock of another node is wrong",
-                crate::accounts::views::rfc3339(entry.at)
+                crate::times::rfc3339(entry.at)
             ),
         ),
         None => Finding::good("clock", "the newest change is not in the future"),

@@ -23,7 +23,7 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
 }
 
 fn clock(now: Timestamp) -> Finding {
-    let shown = crate::accounts::views::rfc3339(now);
+    let shown = crate::times::rfc3339(now);
     if now < TIME_OF_WRITING || now > FAR_FUTURE {
         let text = format!("the clock shows {shown}: set it, or tokens expire at the wrong time");
         return Finding::fault("clock", text);

@@ -4,7 +4,7 @@ use super::{
     finding::{CHECKS, Severity},
     *,
 };
-use crate::{accounts::authority::Caller, app::App, config::Sources, configured, demo, start};
+use crate::{app::App, authority::caller::Caller, config::Sources, configured, demo, start};
 
 const CALLER: Caller<'_> = Caller::CommandLine {
     system_user: "test",
@@ -128,7 +128,7 @@ async fn legacy_tokens_accepted_too_long_are_reported() {
         let until = SystemClock
             .now()
             .plus(std::time::Duration::from_hours(24 * days));
-        crate::accounts::views::rfc3339(until)
+        crate::times::rfc3339(until)
     };
     let (long, short) = ("the secret of the old application", "your-secret-key");
     for (secret, until, expected, text) in [

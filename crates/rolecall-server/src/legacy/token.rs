@@ -6,7 +6,7 @@ use rolecall::token::jws;
 use rolecall_core::Timestamp;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use super::Legacy;
+use super::old_tokens::Legacy;
 
 /// The most by which the clock of the old application may be ahead.
 const LEEWAY: Duration = Duration::from_secs(30);

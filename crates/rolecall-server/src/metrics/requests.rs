@@ -22,6 +22,7 @@ use super::{
     series::{Counter, Family, Histogram},
     text::{Kind, Text},
 };
+use crate::web::problem::Refused;
 
 /// Upper bounds of the buckets in microseconds: a guarded read takes tens of microseconds, a log-in tens of
 /// milliseconds.
@@ -62,10 +63,6 @@ const REASONS: &[&str] = &[
     "too_busy",
     "unavailable",
 ];
-
-/// The error code of a refusal. The code that writes such an answer puts this into its extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused(pub(crate) &'static str);
 
 /// The counters of all mounted routes.
 pub(crate) struct Requests {

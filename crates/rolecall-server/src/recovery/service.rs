@@ -5,15 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rolecall::PermissionName as _;
 use serde_json::json;
 
 use super::store;
 use crate::{
-    accounts::authority::{Caller, Rights},
     app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
-    roles::builtin,
     start::{self, Options, StartError},
     store::{OpenError, file},
 };
@@ -87,7 +87,7 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     app.change(caller, async |change| {
         // it ends the sessions of all users, so that no caller with limits may do it
-        let revoke = "rolecall.sessions:revoke";
+        let revoke = may::RevokeSessions::NAME;
         let rights = Rights::demand(app, change, caller, revoke).await?;
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
