@@ -1,4 +1,4 @@
-//! What every handler and command works with.
+//! The application: the state of one node, which all handlers and commands share.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,10 +23,11 @@ use crate::{
     vault::MasterKeys,
 };
 
-/// The application: the open database and everything that lives beside it. Cheap to clone.
+/// The application: the open database and the state in memory. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
 
+/// The parts of an [`App`].
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) chain: Chain,
@@ -35,9 +36,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: LiveState,
     pub(crate) keys: KeyRing,
-    /// What guards elsewhere are told.
+    /// The revocations for guards in other processes.
     pub(crate) feed: Feed,
-    /// Has the watch look at once, rather than at its next turn.
+    /// Wakes the watch before its next poll.
     pub(crate) look_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
@@ -48,10 +49,10 @@ pub(crate) struct Parts {
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
-    /// Tokens of an application that was there before, where they are taken.
+    /// The verification of legacy tokens, if they are accepted.
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
-    /// The OpenAPI document, written when the routes are mounted.
+    /// The OpenAPI document, which is built when the routes are mounted.
     pub(crate) document: OnceLock<Bytes>,
 }
 
@@ -88,8 +89,8 @@ impl App {
         self.0.clock.now()
     }
 
-    /// Makes a change in the name of `caller`. Before it returns, the guards of this process refuse
-    /// what the change took away; those of other processes follow within their poll.
+    /// Makes a change in the name of `caller`. When it returns, the guards of this process already refuse revoked access;
+    /// guards of other processes follow with their next poll.
     pub(crate) async fn change<T>(
         &self,
         caller: Caller<'_>,
@@ -107,7 +108,7 @@ impl App {
                 self.0.metrics.floors_raised.add_one(floor.kind.as_str());
             }
             self.0.live.raise(&changed.floors);
-            // the watch alone feeds the guards elsewhere: it knows what other processes did in between
+            // only the watch may write the feed: it also loads earlier changes of other processes
             self.0.look_now.notify_one();
             if changed.policy {
                 self.load_policy(&mut self.store().read().await?).await?;
@@ -125,15 +126,15 @@ impl App {
         Ok(done)
     }
 
-    /// Reads the policy and gives it to the guards of this process: by it, tokens that were too long to
-    /// carry their permissions get them from their roles.
+    /// Loads the policy, and passes it to the guards of this process: a token that was too long for its permissions gets
+    /// them from its roles.
     pub(crate) async fn load_policy(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let policy = self.policy().newest(conn).await?;
         self.0.live.set_policy(Arc::clone(&policy.policy));
         Ok(())
     }
 
-    /// Reads the signing keys anew and puts them in use, here and in the guards of this process.
+    /// Reloads the signing keys, here and in the guards of this process.
     pub(crate) async fn reload_keys(&self, conn: &mut Conn) -> Result<(), ApiError> {
         let parts = self.parts();
         parts.keys.reload(&parts.live, &parts.masters, conn).await
@@ -148,7 +149,7 @@ impl App {
             .await
     }
 
-    /// What a user name is counted under: a keyed hash, so that the table of failures holds no names.
+    /// Returns the keyed hash under which login failures of a user name are counted, so that the table contains no names.
     pub(crate) fn account_of(&self, username: &str) -> String {
         use base64::Engine as _;
         let tag = hmac::sign(&self.0.account_key, username.as_bytes());

@@ -1,4 +1,4 @@
-//! rolecall inside an application of your own.
+//! rolecall inside another application.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use crate::{
     watch,
 };
 
-/// Whether people may register themselves.
+/// Whether users can register themselves.
 pub type Registration = RegistrationMode;
 
 /// An authorization server in the same process as the application that it guards.
 ///
-/// It reads no environment and no file but its database and the master key beside it.
+/// It reads no environment variables, and no files except its database and the master key beside it.
 ///
 /// ```
 /// use rolecall::GuardedRouter;
@@ -48,16 +48,16 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the database with everything by default.
+    /// Opens a database with default options.
     ///
     /// # Errors
     ///
-    /// [`StartError`], in words for whoever runs the application.
+    /// [`StartError`], whose message says how to fix it.
     pub async fn open(url: &str) -> Result<Self, StartError> {
         Self::builder(url).open().await
     }
 
-    /// Begins with the defaults, to change some of them.
+    /// Returns a builder with default options.
     pub fn builder(url: &str) -> EmbeddedBuilder {
         EmbeddedBuilder {
             url: url.to_owned(),
@@ -78,17 +78,17 @@ impl Embedded {
         }
     }
 
-    /// The guard for the application's own routes.
+    /// Returns the guard for the application's own routes.
     #[must_use]
     pub fn guard(&self) -> Guard {
         self.guard.clone()
     }
 
-    /// All endpoints of the server, health and documentation included, to merge into the application's router.
+    /// Returns all endpoints of the server, including health and documentation, to merge into the application's router.
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] if the routes and their description disagree: a fault of rolecall.
+    /// [`StartError::Failed`] if the routes and their descriptions disagree, which is a bug of rolecall.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
         let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
         let routes = api
@@ -113,7 +113,7 @@ impl Embedded {
         })
     }
 
-    /// The guard of the server's own API.
+    /// Returns the guard of the server's own API.
     pub(crate) fn api_guard(&self) -> &Guard {
         &self.api_guard
     }
@@ -123,12 +123,12 @@ impl Embedded {
     }
 }
 
-/// Serves an application on `address` as the binary does: with time-outs, a body limit, request ids, safe
-/// headers and a graceful end.
+/// Serves an application on `address` like the program does: with time-outs, a body limit, request ids, security headers
+/// and a graceful shutdown.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened on.
+/// If the address cannot be bound.
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = http::wrap(app, api::layer_options());
@@ -142,7 +142,7 @@ impl Drop for Embedded {
     }
 }
 
-/// What of the defaults of an [`Embedded`] is to be otherwise.
+/// Configures an [`Embedded`] server.
 #[must_use]
 pub struct EmbeddedBuilder {
     url: String,
@@ -163,99 +163,98 @@ pub struct EmbeddedBuilder {
 }
 
 impl EmbeddedBuilder {
-    /// How many sessions one user has at most, 100 by default: beyond that the idlest ends.
+    /// Sets the most sessions of a user, 100 by default. At one more, the session that was idle for the longest time ends.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.sessions.per_user = sessions.max(1);
         self
     }
 
-    /// Takes tokens of the application that was there before, for users who were imported from it: on the
-    /// application's own routes, never at `/api`.
+    /// Accepts tokens of the application that rolecall replaces, for users imported from it: on the application's own
+    /// routes, never at `/api`.
     pub fn legacy_tokens(mut self, tokens: LegacyTokens) -> Self {
         self.legacy = Some(tokens);
         self
     }
 
-    /// The master key, 32 bytes in hex or base64; needed on PostgreSQL. Without one, a file beside a
-    /// SQLite database holds it.
+    /// Sets the master key, 32 bytes in hex or base64. It is required for PostgreSQL; for SQLite, the default is a key in
+    /// a file beside the database.
     pub fn master_key(mut self, key: &str) -> Self {
         self.master_key = Some(key.to_owned());
         self
     }
 
-    /// The master key that [`master_key`](Self::master_key) takes the place of, until it has: the database says
-    /// which of the two it is sealed with.
+    /// Sets the master key that [`master_key`](Self::master_key) replaces. During a rotation, either of them fits the
+    /// database.
     pub fn previous_master_key(mut self, key: &str) -> Self {
         self.previous_master_key = Some(key.to_owned());
         self
     }
 
-    /// How access tokens are signed; ES256 by default. Another one than before takes effect once its key has been
-    /// published for five minutes and a half.
+    /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect once the new key has been
+    /// published for five and a half minutes.
     pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// How long a signing key signs before the next one does: 30 days by default, never by itself if it is zero.
+    /// Sets the interval of key rotation, 30 days by default. Zero turns automatic rotation off.
     pub fn rotate_every(mut self, every: Duration) -> Self {
         self.rotate_every = every;
         self
     }
 
-    /// How long an access token lives: 30 minutes by default, and at most a day.
+    /// Sets the lifetime of access tokens, 30 minutes by default and at most a day.
     pub fn access_ttl(mut self, lifetime: Duration) -> Self {
         self.access_ttl = lifetime.min(Duration::from_hours(24));
         self
     }
 
-    /// How old what the guards know may become while the database does not answer: 30 s by default. Older,
-    /// they answer 503.
+    /// Sets the most that the state of the guards may age while the database does not answer, 30 seconds by default.
+    /// With an older state, guards answer 503.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.staleness.max = age;
         self
     }
 
-    /// What the guards do when what they know is too old: they refuse, unless told otherwise.
+    /// Sets what guards do with a state that is too old; by default they refuse requests.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.staleness.on_stale = on_stale;
         self
     }
 
-    /// What hashing a password costs: for tests that cannot wait. Nobody's password is safe with less than
-    /// the default.
+    /// Sets the cost of password hashing, for fast tests. Passwords are not safe with less than the default.
     #[doc(hidden)]
     pub fn hashing(mut self, parameters: Parameters) -> Self {
         self.hashing = Some(parameters);
         self
     }
 
-    /// The clock: for tests that cannot wait.
+    /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The address under which clients reach the application; it is the issuer of the tokens.
+    /// Sets the URL at which clients reach the application; it is the issuer of tokens.
     pub fn public_url(mut self, url: &str) -> Self {
         url.trim_end_matches('/').clone_into(&mut self.public_url);
         self
     }
 
-    /// Whether people may register themselves; closed by default.
+    /// Sets whether users can register themselves; closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
         self
     }
 
-    /// How many characters a password has at least: 15 by default, and never under 8.
+    /// Sets the minimum length of passwords in characters, 15 by default and at least 8.
     pub fn min_length(mut self, characters: usize) -> Self {
         self.min_length = characters.max(crate::passwords::LOWEST_MIN_LENGTH);
         self
     }
 
-    /// Makes a user for trying things out, with a password that everyone may know, and the roles that it
-    /// names; whoever is there already stays as they are.
+    /// Creates a demo user with a password that may be public, and creates its roles. Existing users and roles are not
+    /// changed.
     pub fn demo_user(mut self, username: &str, password: &str, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         self.demo_users
@@ -267,7 +266,7 @@ impl EmbeddedBuilder {
     ///
     /// # Errors
     ///
-    /// [`StartError`], in words for whoever runs the application.
+    /// [`StartError`], whose message says how to fix it.
     pub async fn open(self) -> Result<Embedded, StartError> {
         let parse = |key: Option<String>| key.as_deref().map(str::parse).transpose();
         let master_key = parse(self.master_key)?;

@@ -1,4 +1,4 @@
-//! From a configuration to an application that is open and watches its database.
+//! Starts the application: opens the database, loads the state, and builds guards.
 
 use std::{
     path::{Path, PathBuf},
@@ -36,7 +36,7 @@ use crate::{
     watch::{self, Seen},
 };
 
-/// Why the server does not start.
+/// An error that prevents the start of the server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -46,37 +46,37 @@ pub enum StartError {
     /// The master key file cannot be used.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
-    /// PostgreSQL is shared by nodes, so a key beside the database would not do.
+    /// PostgreSQL needs a configured master key: nodes share the database, so that there is no folder for a key file.
     #[error(
-        "PostgreSQL needs a master key: make one with `openssl rand -hex 32`, keep it in a file that only rolecall reads, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
+        "PostgreSQL needs a master key: create one with `openssl rand -hex 32`, store it in a file that only rolecall can read, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
     )]
     NoMasterKey,
-    /// The database is sealed with another master key.
+    /// The database is encrypted with another master key.
     #[error(
-        "the master key is not the one that this database is sealed with: put the right one back (`master_key`, `master_key_file`, or the file beside the database)"
+        "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
     /// `registration.roles` names a role that does not exist.
     #[error(
-        "`registration.roles` names `{0}`, which does not exist: make it with `rolecall role add {0}`"
+        "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
     )]
     UnknownRegistrationRole(String),
-    /// Whoever registers would be given roles that a constraint keeps apart.
-    #[error("nobody could register with what `registration.roles` names: {0}")]
+    /// `registration.roles` names roles that violate a constraint.
+    #[error("`registration.roles` violates a constraint, so that nobody could register: {0}")]
     RegistrationRolesApart(String),
-    /// The guard cannot be made.
-    #[error("the guard cannot be made: {0}")]
+    /// The guard cannot be built.
+    #[error("the guard cannot be built: {0}")]
     Guard(#[from] GuardError),
-    /// The secret of the old application is too short.
-    #[error("tokens of the old application: {0}")]
+    /// The secret of legacy tokens is too short.
+    #[error("legacy tokens: {0}")]
     Legacy(KeyError),
-    /// The system gives no threads.
-    #[error("no threads for hashing passwords: {0}")]
+    /// The threads for password hashing cannot be started.
+    #[error("cannot start threads for password hashing: {0}")]
     Threads(#[from] std::io::Error),
-    /// A demo user cannot be made.
-    #[error("user `{0}` cannot be made: {1}")]
+    /// A demo user cannot be created.
+    #[error("user `{0}` cannot be created: {1}")]
     DemoUser(String, String),
-    /// Something failed that should not.
+    /// An internal error.
     #[error("{0}")]
     Failed(String),
 }
@@ -87,32 +87,32 @@ impl From<ApiError> for StartError {
     }
 }
 
-/// Everything that a start needs.
+/// The options of a start.
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
     pub(crate) master_key: Option<MasterKey>,
-    /// Another that the database may still, or already, be sealed with.
+    /// Another key that the database may be encrypted with during a rotation.
     pub(crate) previous_master_key: Option<MasterKey>,
     pub(crate) algorithm: Algorithm,
     pub(crate) secret: Option<SecretString>,
-    /// Whether tokens will be issued.
+    /// Whether this process issues tokens.
     pub(crate) serves: bool,
     pub(crate) legacy: Option<LegacyTokens>,
     pub(crate) settings: Settings,
     pub(crate) scheme: PasswordScheme,
-    /// What hashing costs, where that is not what the scheme recommends.
+    /// The cost of password hashing, if not the recommended one of the scheme.
     pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// An open application, and what its watch has seen so far.
+/// An open application, with the revisions that its watch starts from.
 pub(crate) struct Opened {
     pub(crate) app: App,
     pub(crate) seen: Seen,
 }
 
-/// Opens the database, brings it into use and reads its state.
+/// Opens and prepares the database, and loads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
@@ -139,7 +139,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let ready = match bootstrap::prepare(&start).await {
         Ok(ready) => ready,
         Err(error) => {
-            // whoever puts the fault right must not find the files still open
+            // so that no file stays open while the error is being fixed
             store.close().await;
             return Err(match error {
                 bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
@@ -185,13 +185,13 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     Ok(Opened { app, seen })
 }
 
-/// The tokens of an application that was there before.
+/// Returns the verification of legacy tokens, if they are configured.
 fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
     let legacy = configured.map(Legacy::new);
     legacy.transpose().map_err(StartError::Legacy)
 }
 
-/// The configured key, or one in a file beside a SQLite database.
+/// Returns the configured master key, or the one in the file beside a SQLite database.
 fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, StartError> {
     if let Some(key) = configured {
         return Ok(key);
@@ -205,23 +205,23 @@ fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, Sta
     }
 }
 
-/// The key in the file beside a SQLite database, made if it is not there.
+/// Reads the master key in the file beside a SQLite database; creates it first if it is missing.
 pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError> {
     Ok(MasterKey::load_or_create(&key_file(database))?)
 }
 
-/// Where the key of a SQLite database is, if it is not configured.
+/// Returns the file with the master key of a SQLite database, if the key is not configured.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     database.with_extension("key")
 }
 
-/// The file of a SQLite URL.
+/// Returns the file of a SQLite URL.
 pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("sqlite:")?;
     Some(rest.strip_prefix("//").unwrap_or(rest).into())
 }
 
-/// Refuses to start with a registration that could not give its roles.
+/// Checks that the roles of `registration.roles` exist and violate no constraint.
 pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError> {
     for role in &app.settings().registration_roles {
         match crate::roles::service::get(app, role).await {
@@ -238,7 +238,7 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
     }
 }
 
-/// How the guards of this process treat a state that is too old.
+/// The limits for outdated state in the guards of this process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Staleness {
     pub(crate) max: Duration,
@@ -254,12 +254,12 @@ impl Default for Staleness {
     }
 }
 
-/// The guard of the server's own API, or of an application beside it.
+/// Builds the guard of the server's own API, or of an application in the same process.
 pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<Guard, GuardError> {
     builder(app, audience, staleness).build()
 }
 
-/// The guard of the question that a proxy asks, for itself or for an application: takes either's tokens.
+/// Builds the guard of `/forward-auth`, which accepts tokens for this server and for the application.
 pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let settings = app.settings();
     let both = builder(app, &settings.issuer, staleness).or_audience(&settings.audience);
@@ -271,8 +271,7 @@ pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, Gu
     both.exchange(Arc::new(exchange)).build()
 }
 
-/// The guard of an application beside the server, which takes tokens of the one that was there before too, if
-/// the configuration says so.
+/// Builds the guard of an application in the same process, which also accepts legacy tokens if they are configured.
 pub(crate) fn application_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let audience = &app.settings().audience;
     let plain = guard(app, audience, staleness)?;
@@ -298,7 +297,7 @@ fn builder(app: &App, audience: &str, staleness: Staleness) -> GuardBuilder {
         .on_stale(staleness.on_stale)
 }
 
-/// The one clock of the process.
+/// A guard's handle to the clock of the application.
 struct SharedClock(Arc<dyn Clock>);
 
 impl Clock for SharedClock {
