@@ -14,7 +14,6 @@ use tokio::sync::Notify;
 
 use crate::{
     accounts::authority::Caller,
-    audit::Chain,
     error::ApiError,
     feed::Feed,
     keys::ring::{self, KeyRing},
@@ -23,7 +22,7 @@ use crate::{
     passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
     sessions::service::SessionLimits,
-    store::{Change, Conn, Store, StoreError},
+    store::{Chain, Change, Conn, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };

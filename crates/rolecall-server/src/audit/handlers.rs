@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    service,
-    store::{Entry, Event},
-};
+use super::{service, store::Event};
 use crate::{
     accounts::views::{Page, rfc3339},
     api::may,
@@ -17,6 +14,7 @@ use crate::{
     document::ProblemDocument,
     error::{ApiError, FieldError},
     extract::{Cursor, INVALID_CURSOR, Limit, List, Params},
+    store::Entry,
 };
 
 /// A change, as the audit log tells it.

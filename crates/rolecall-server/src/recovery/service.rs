@@ -186,7 +186,7 @@ fn url_of(path: &Path) -> String {
 
 fn sqlite_file(options: &Options) -> Result<PathBuf, RecoveryError> {
     use secrecy::ExposeSecret as _;
-    start::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
+    file::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
 }
 
 /// Removes a database and everything beside it.

@@ -1,8 +1,10 @@
+//! Separation of duties in the database.
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::{Constraint, ConstraintKind, ConstraintName};
+use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::store::{Change, Columns, Conn, FromRow, StoreError, queries, query, rows};
 
 queries! {
     ALL_CONSTRAINTS = "SELECT c.name, c.kind, c.at_most, m.role FROM role_constraints c \
@@ -14,70 +16,76 @@ queries! {
     DELETE_CONSTRAINT = "DELETE FROM role_constraints WHERE name = $1";
 }
 
-/// Every constraint, by name.
+rows! {
+    /// A constraint, beside one of its roles.
+    struct ConstraintRow {
+        name: ConstraintName,
+        kind: ConstraintKind,
+        at_most: i64,
+        role: RoleName,
+    }
+}
+
+impl FromRow for ConstraintKind {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(match columns.text()? {
+            "static" => Self::Static,
+            _ => Self::Dynamic,
+        })
+    }
+}
+
+/// Returns every constraint, by name.
 pub(super) async fn all(
     conn: &mut Conn,
 ) -> Result<BTreeMap<ConstraintName, Constraint>, StoreError> {
-    let rows: Vec<(String, String, i64, String)> =
-        on!(conn, |c| sqlx::query_as(ALL_CONSTRAINTS).fetch_all(c).await)?;
+    let rows: Vec<ConstraintRow> = query(ALL_CONSTRAINTS).fetch_all(conn).await?;
     let mut constraints: BTreeMap<ConstraintName, Constraint> = BTreeMap::new();
-    for (name, kind, at_most, role) in rows {
-        let name = name.parse().map_err(StoreError::inconsistent)?;
-        let kind = match kind.as_str() {
-            "static" => ConstraintKind::Static,
-            _ => ConstraintKind::Dynamic,
-        };
-        let at_most = u32::try_from(at_most).map_err(StoreError::inconsistent)?;
-        let constraint = constraints.entry(name).or_insert_with(|| Constraint {
-            kind,
+    for row in rows {
+        let at_most = u32::try_from(row.at_most).map_err(StoreError::inconsistent)?;
+        let constraint = constraints.entry(row.name).or_insert_with(|| Constraint {
+            kind: row.kind,
             roles: BTreeSet::new(),
             at_most,
         });
-        let role = role.parse().map_err(StoreError::inconsistent)?;
-        constraint.roles.insert(role);
+        constraint.roles.insert(row.role);
     }
     Ok(constraints)
 }
 
-/// Writes a constraint, in the place of the one of that name if there is one.
+/// Writes a constraint, in place of the one of that name if there is one.
 pub(crate) async fn put(
     change: &mut Change<'_>,
     name: &ConstraintName,
     constraint: &Constraint,
 ) -> Result<(), StoreError> {
     let conn = change.conn();
-    on!(conn, |c| sqlx::query(PUT_CONSTRAINT)
+    query(PUT_CONSTRAINT)
         .bind(name.as_str())
         .bind(constraint.kind.as_str())
         .bind(i64::from(constraint.at_most))
-        .execute(c)
-        .await
-        .map(drop))?;
-    on!(conn, |c| sqlx::query(CLEAR_MEMBERS)
+        .execute(conn)
+        .await?;
+    query(CLEAR_MEMBERS)
         .bind(name.as_str())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(conn)
+        .await?;
     for role in &constraint.roles {
-        on!(conn, |c| sqlx::query(INSERT_MEMBER)
+        query(INSERT_MEMBER)
             .bind(name.as_str())
             .bind(role.as_str())
-            .execute(c)
-            .await
-            .map(drop))?;
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }
 
+/// Deletes a constraint.
 pub(crate) async fn delete(
     change: &mut Change<'_>,
     name: &ConstraintName,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(DELETE_CONSTRAINT)
-        .bind(name.as_str())
-        .execute(c)
-        .await
-        .map(drop))?;
+    let delete = query(DELETE_CONSTRAINT).bind(name.as_str());
+    delete.execute(change.conn()).await?;
     Ok(())
 }

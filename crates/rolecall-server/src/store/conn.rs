@@ -5,7 +5,7 @@ use sqlx::{
     pool::PoolConnection,
 };
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// How long PostgreSQL may take for one statement, and for taking back a connection. The server keeps to
 /// it too, so that a statement that was given up does not run on.
@@ -18,19 +18,24 @@ pub(crate) enum Conn {
     Postgres(Remote),
 }
 
-/// What [`on!`](super::on) matches on.
-pub(crate) enum Split<'c> {
+/// The connection of the database itself.
+pub(super) enum Split<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
 }
 
 impl Conn {
-    pub(crate) fn split(&mut self) -> Split<'_> {
+    pub(super) fn split(&mut self) -> Split<'_> {
         match self {
             Self::Sqlite(conn) => Split::Sqlite(conn),
             Self::SqliteTx(tx) => Split::Sqlite(tx),
             Self::Postgres(remote) => Split::Postgres(&mut remote.conn),
         }
+    }
+
+    /// Returns true if this is a connection to PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
@@ -108,12 +113,12 @@ impl Drop for Remote {
     }
 }
 
-/// What the database answers, if it does in time.
-pub(crate) async fn answered<T>(
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
+/// Waits for an answer over a network, but no longer than [`ANSWER_TIMEOUT`].
+pub(super) async fn answered<T, E: From<sqlx::Error>>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
     }
 }

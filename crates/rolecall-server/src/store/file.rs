@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::OpenError;
+use super::error::OpenError;
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     let path = path.to_owned();
@@ -13,6 +13,12 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
         path: path.clone(),
         source,
     }
+}
+
+/// Returns the path in a SQLite URL; `None` for PostgreSQL.
+pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    Some(rest.strip_prefix("//").unwrap_or(rest).into())
 }
 
 /// Makes the file and its folder.

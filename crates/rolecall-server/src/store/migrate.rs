@@ -6,7 +6,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{OpenError, file};
+use super::{error::OpenError, file};
 
 /// A version of the schema, its name, and the SQL that leads to it.
 type Step = (i64, &'static str, &'static str);
@@ -104,7 +104,7 @@ pub(crate) struct SchemaState {
 pub(crate) async fn look(url: &str) -> Result<SchemaState, OpenError> {
     const VERSION: &str = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM _sqlx_migrations";
     let missing = |error: &sqlx::Error| matches!(error, sqlx::Error::Database(error) if error.message().contains("_sqlx_migrations"));
-    let found: Result<(i64,), sqlx::Error> = if let Some(path) = crate::start::sqlite_path(url) {
+    let found: Result<(i64,), sqlx::Error> = if let Some(path) = file::sqlite_path(url) {
         if !path.exists() {
             return Ok(SchemaState {
                 found: 0,

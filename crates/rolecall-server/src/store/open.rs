@@ -7,9 +7,10 @@ use sqlx::{
 };
 
 use super::{
-    Conn, StoreError,
-    conn::{ANSWER_TIMEOUT, Remote},
+    conn::{ANSWER_TIMEOUT, Conn, Remote},
+    error::{OpenError, StoreError},
     file, migrate,
+    query::query,
 };
 
 /// How long a request waits for a connection before it is told that the database is busy.
@@ -22,38 +23,6 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// A connection that lay idle must answer within this time. Short, so that a pool of connections that all
 /// fell silent is soon another.
 const STILL_THERE_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// Why a database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The URL is of neither kind.
-    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
-    UnknownKind,
-    /// The database file or its folder could not be made.
-    #[error("cannot make the database file `{path}`: {source}")]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The database could not be reached, or its schema could not be brought up to date.
-    #[error("cannot open the database: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The schema could not be brought up to date.
-    #[error("cannot bring the database up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// The database was made by a newer rolecall.
-    #[error(
-        "the database was last used by a newer rolecall (schema {found}, this one knows {known}): install that version again"
-    )]
-    Newer {
-        /// The schema version found.
-        found: i64,
-        /// The newest schema version known.
-        known: i64,
-    },
-}
 
 /// The open database. Cheap to clone.
 #[derive(Clone)]
@@ -282,9 +251,9 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         let answer = async {
             let mut conn = self.read().await?;
-            let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)")
-                .fetch_one(c)
-                .await)?;
+            let _: i64 = query("SELECT CAST(1 AS BIGINT)")
+                .fetch_one(&mut conn)
+                .await?;
             Ok(())
         };
         // whoever asks has little patience, and to them an answer that comes late is none

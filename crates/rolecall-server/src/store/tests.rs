@@ -2,27 +2,11 @@ use std::collections::BTreeSet;
 
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
-use super::{Store, change, head};
+use super::{Store, chain, change, head, testing::postgres};
 use crate::{
     accounts, audit, bootstrap, clean_up, clients, decisions, keys, legacy, policy, recovery,
     roles, sessions,
 };
-
-#[path = "../../tests/it/support/postgres.rs"]
-pub(crate) mod postgres;
-
-/// The URL of a new database on the tests' PostgreSQL server; `None` if there is no PostgreSQL.
-pub(crate) async fn postgres_database(name: &str) -> Option<String> {
-    use sqlx::Connection as _;
-    let mut admin = sqlx::PgConnection::connect(&postgres::url("postgres")?)
-        .await
-        .unwrap();
-    // no longer than PostgreSQL takes names
-    let name: String = format!("test_{name}").chars().take(60).collect();
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::query(create).execute(&mut admin).await.unwrap();
-    postgres::url(&name)
-}
 
 /// A module, and the names and texts of its SQL.
 type Module = (&'static str, &'static [(&'static str, &'static str)]);
@@ -48,6 +32,7 @@ const MODULES: &[Module] = &[
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),
+    ("store/chain.rs", chain::ALL),
     ("store/change.rs", change::ALL),
     ("store/head.rs", head::ALL),
 ];

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     error::ApiError,
     roles::{permissions, service, store},
-    store::{Conn, StoreError, on, tests::postgres_database},
+    store::{Conn, StoreError, query, testing::postgres_database},
 };
 
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -96,7 +96,7 @@ async fn two_nodes_agree_after_every_edit(url: &str) {
     assert!(done > 60, "only {done} edits were made");
     let rows = "SELECT COUNT(*) FROM policy_changes WHERE kind = 'all'";
     let mut conn = one.app().store().read().await.unwrap();
-    let (all,): (i64,) = on!(&mut conn, |c| sqlx::query_as(rows).fetch_one(c).await).unwrap();
+    let all: i64 = query(rows).fetch_one(&mut conn).await.unwrap();
     assert!(all <= 2, "edits say what they touch");
 }
 
@@ -135,10 +135,7 @@ async fn a_gap_in_the_changes_has_everything_read() {
         .app()
         .store()
         .write(async |conn: &mut Conn| {
-            let rows = on!(conn, |c| sqlx::query(forget)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected()))?;
+            let rows = query(forget).execute(conn).await?;
             Ok::<u64, StoreError>(rows)
         })
         .await;

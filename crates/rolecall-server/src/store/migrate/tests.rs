@@ -3,7 +3,7 @@ use std::str::FromStr as _;
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::*;
-use crate::store::tests::postgres;
+use crate::store::testing::postgres;
 
 const FIRST: Step = MIGRATIONS[0];
 /// What the program of before knows.

@@ -1,9 +1,32 @@
+//! The chain of the audit log: each entry has a mark that depends on the one before.
+
 use aws_lc_rs::hmac;
 use rolecall_core::{Revision, Timestamp};
 use serde_json::Value;
 
-use super::store::{self, Entry};
-use crate::store::{Conn, StoreError};
+use super::{
+    conn::Conn,
+    error::StoreError,
+    query::{queries, query},
+    row::rows,
+};
+
+queries! {
+    LAST_MARK = "SELECT mark FROM audit ORDER BY revision DESC LIMIT 1";
+    INSERT = "INSERT INTO audit (revision, at, actor, changes, mark) VALUES ($1, $2, $3, $4, $5)";
+}
+
+rows! {
+    /// An entry of the audit log as it stands in the database.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Entry {
+        pub(crate) revision: Revision,
+        pub(crate) at: Timestamp,
+        pub(crate) actor: String,
+        pub(crate) changes: String,
+        pub(crate) mark: String,
+    }
+}
 
 /// The mark before the first entry.
 const FIRST: &str = "";
@@ -36,9 +59,8 @@ impl Chain {
         actor: &str,
         changes: Value,
     ) -> Result<(), StoreError> {
-        let before = store::last_mark(conn)
-            .await?
-            .unwrap_or_else(|| FIRST.to_owned());
+        let last: Option<String> = query(LAST_MARK).fetch_optional(conn).await?;
+        let before = last.unwrap_or_else(|| FIRST.to_owned());
         let mut entry = Entry {
             revision,
             at,
@@ -47,7 +69,15 @@ impl Chain {
             mark: String::new(),
         };
         entry.mark = self.mark(&before, &entry);
-        store::insert(conn, &entry).await
+        query(INSERT)
+            .bind(entry.revision)
+            .bind(entry.at)
+            .bind(entry.actor.as_str())
+            .bind(entry.changes.as_str())
+            .bind(entry.mark.as_str())
+            .execute(conn)
+            .await?;
+        Ok(())
     }
 
     /// The mark of `entry` after `before`. Each part is preceded by its length, so that no two entries

@@ -1,8 +1,77 @@
-//! How often the database did not answer as it should, in this process, and whether it is the database's fault.
+//! Errors of the database, and how many of each kind this process has seen.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use super::StoreError;
+/// Why the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed or could not be reached.
+    #[error("the database did not answer")]
+    Database(#[source] sqlx::Error),
+    /// A row breaks a rule that the program relies on.
+    #[error("the database holds a row that should not exist: {0}")]
+    Inconsistent(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        count(&error);
+        Self::Database(error)
+    }
+}
+
+impl StoreError {
+    /// Whether a unique constraint refused the row.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// Whether a foreign key refused the row.
+    #[must_use]
+    pub fn is_foreign_key_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_foreign_key_violation())
+    }
+
+    pub(crate) fn inconsistent(what: impl std::fmt::Display) -> Self {
+        Self::Inconsistent(what.to_string())
+    }
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of neither kind.
+    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
+    UnknownKind,
+    /// The database file or its folder could not be made.
+    #[error("cannot make the database file `{path}`: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database could not be reached, or its schema could not be brought up to date.
+    #[error("cannot open the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the database up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database was made by a newer rolecall.
+    #[error(
+        "the database was last used by a newer rolecall (schema {found}, this one knows {known}): install that version again"
+    )]
+    Newer {
+        /// The schema version found.
+        found: i64,
+        /// The newest schema version known.
+        known: i64,
+    },
+}
 
 const KINDS: [&str; 4] = ["timeout", "connection", "database", "other"];
 
