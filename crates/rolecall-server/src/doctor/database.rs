@@ -25,7 +25,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     if file::sqlite_path(url).is_some_and(|path| !path.exists()) {
         return vec![Finding::good("database", "it is made at the first start")];
     }
-    let schema = match migrate::look(url).await {
+    let schema = match migrate::read_version(url).await {
         Ok(schema) => schema,
         Err(error) => {
             let text = format!(

@@ -117,7 +117,7 @@ pub(crate) async fn restore(
         return Err(RecoveryError::WouldReplace(target));
     }
     file::prepare_folder(&target)?;
-    let Some(_alone) = file::hold_alone(&target)? else {
+    let Some(_alone) = file::lock_exclusively(&target)? else {
         return Err(RecoveryError::InUse);
     };
     let beside = file::beside(&target, ".restoring");
@@ -152,7 +152,7 @@ async fn prepare(
         }
         start::master_key_beside(target)?
     };
-    let looked = crate::store::migrate::look(&url_of(beside)).await;
+    let looked = crate::store::migrate::read_version(&url_of(beside)).await;
     if looked.map_or(0, |schema| schema.found) == 0 {
         return Err(RecoveryError::NotOurs(from.to_owned()));
     }

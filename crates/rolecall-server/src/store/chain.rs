@@ -28,16 +28,16 @@ rows! {
     }
 }
 
-/// The mark before the first entry.
+/// The mark that precedes the first entry.
 const FIRST: &str = "";
 
-/// Chains audit entries with HMAC-SHA256 under a key that the database holds only sealed: whoever can
-/// write the database alone can neither change an entry nor leave one out unnoticed.
+/// Chains audit entries with HMAC-SHA256 under a key that the database holds only sealed: an attacker who can write
+/// the database alone can neither change nor remove an entry unnoticed.
 pub(crate) struct Chain {
     key: hmac::Key,
 }
 
-/// Where a chain does not hold.
+/// The first entry that does not follow the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) revision: Revision,
@@ -50,7 +50,7 @@ impl Chain {
         }
     }
 
-    /// Writes the entry of `revision`; the caller holds the head row, so the last entry cannot change.
+    /// Appends the entry of `revision`. The caller has locked the head row, so the last entry cannot change.
     pub(crate) async fn append(
         &self,
         conn: &mut Conn,
@@ -80,8 +80,8 @@ impl Chain {
         Ok(())
     }
 
-    /// The mark of `entry` after `before`. Each part is preceded by its length, so that no two entries
-    /// are written alike.
+    /// Computes the mark of `entry` after `before`. Each part is preceded by its length, so that no two entries have
+    /// the same input.
     fn mark(&self, before: &str, entry: &Entry) -> String {
         let mut context = hmac::Context::with_key(&self.key);
         let (revision, at) = (entry.revision.to_string(), entry.at.micros().to_string());
@@ -100,7 +100,7 @@ impl Chain {
             })
     }
 
-    /// Checks that `entries` follow each other and `before`; gives the mark of the last.
+    /// Checks that `entries` follow each other and the mark `before`, and returns the mark of the last.
     pub(crate) fn verify(
         &self,
         before: Option<String>,

@@ -1,3 +1,5 @@
+//! A connection to the open database, and how PostgreSQL connections return to their pool.
+
 use std::time::Duration;
 
 use sqlx::{
@@ -7,11 +9,11 @@ use sqlx::{
 
 use super::error::StoreError;
 
-/// How long PostgreSQL may take for one statement, and for taking back a connection. The server keeps to
-/// it too, so that a statement that was given up does not run on.
+/// The time limit for one statement on PostgreSQL, and for returning a connection to the pool. The PostgreSQL server
+/// has the same limit, so that it does not continue a statement that this process has given up.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection to whichever database is open, inside a transaction or not.
+/// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {
     Sqlite(PoolConnection<Sqlite>),
     SqliteTx(Transaction<'static, Sqlite>),
@@ -46,8 +48,8 @@ impl Conn {
         }
     }
 
-    /// Undoes the transaction. On PostgreSQL that happens behind the caller, who need not wait for a
-    /// database that may have gone.
+    /// Rolls the transaction back. On PostgreSQL a task does it, so that the caller does not wait for a database that
+    /// may be unreachable.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
         match self {
             Self::SqliteTx(tx) => Ok(tx.rollback().await?),
@@ -60,10 +62,10 @@ impl Conn {
     }
 }
 
-/// A connection over a network, which may fall silent without closing.
+/// A connection to PostgreSQL, which may stop answering without being closed.
 ///
-/// The pool asks each connection that comes back whether it still works, and would wait for the answer
-/// without an end: sixteen that fell silent would be the last it ever gave. So they go back by way of here.
+/// The pool pings each connection that is returned and waits for the answer without a limit, so sixteen dead
+/// connections would block it forever. Dropping a `Remote` returns its connection with a time limit.
 pub(crate) struct Remote {
     conn: PoolConnection<Postgres>,
     in_transaction: bool,
@@ -78,7 +80,7 @@ impl Remote {
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
-        // before it is sent: whoever gives up waiting has begun all the same
+        // set before the statement is sent: after a timeout the transaction may have begun all the same
         self.in_transaction = true;
         answered(self.conn.execute("BEGIN")).await?;
         Ok(self)
@@ -98,17 +100,17 @@ impl Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        // without a runtime the process ends, and with it the connection
+        // without a runtime the process is ending, which closes the connection
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         if self.in_transaction {
-            // nobody knows where it stands: the server undoes what a closed connection had begun
+            // its state is unknown; PostgreSQL rolls back when the connection closes
             self.conn.close_on_drop();
             return;
         }
         let returned = self.conn.return_to_pool();
-        // given up, it closes the connection without a word
+        // after the timeout the future is dropped, which closes the connection
         runtime.spawn(tokio::time::timeout(ANSWER_TIMEOUT, returned));
     }
 }

@@ -1,3 +1,5 @@
+//! Every statement is prepared on both databases.
+
 use std::collections::BTreeSet;
 
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
@@ -8,10 +10,10 @@ use crate::{
     roles, sessions,
 };
 
-/// A module, and the names and texts of its SQL.
+/// A module with the names and texts of its SQL.
 type Module = (&'static str, &'static [(&'static str, &'static str)]);
 
-/// Every SQL text of the server, by the file that holds it.
+/// Every SQL text of the server, by file.
 const MODULES: &[Module] = &[
     ("accounts/failures.rs", accounts::failures::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
@@ -38,7 +40,7 @@ const MODULES: &[Module] = &[
 ];
 
 #[test]
-fn no_module_with_sql_is_left_out() {
+fn every_module_with_sql_is_listed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut with_sql = BTreeSet::new();
     let mut folders = vec![root.clone()];
