@@ -6,14 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    service,
-    store::{Entry, Event},
-};
+use super::{service, store::Event};
 use crate::{
     app::App,
     authority::may,
     error::{ApiError, FieldError},
+    store::Entry,
     times::rfc3339,
     web::{
         document::ProblemDocument,

@@ -319,8 +319,8 @@ impl Case {
                 cause: "unassigned",
                 assignment: None,
                 path: path.iter().map(ToString::to_string).collect(),
-                at: Some(rfc3339(ended.at)),
-                by: Some(ended.by.clone()),
+                at: Some(rfc3339(ended.ended_at)),
+                by: Some(ended.ended_by.clone()),
             })
         };
         taken.filter_map(step).collect()
