@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::keys::KEYS;
 use super::values::show_duration;
 use super::{Config, Origin};
-use crate::accounts::views::rfc3339;
+use crate::times::rfc3339;
 
 /// Printed instead of a secret.
 const HIDDEN: &str = "(hidden)";
