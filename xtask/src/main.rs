@@ -15,6 +15,7 @@ mod clients;
 mod failures;
 mod fuzz;
 mod install;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod oauth;
@@ -42,8 +43,6 @@ usage: cargo xtask <chore>
             --pack only packs the files in fuzz/corpus/TARGET/ into fuzz/corpus/TARGET.txt
   prove     [--sequences N] [--seed S]: random commands against the model, on the core and on both
             databases; 10000 sequences unless told otherwise
-  mutants   [core|guard|services|FILE].. [--jobs N]: weaken the code in one place after another, and
-            list what no test notices and no reason in xtask/mutants.txt excuses
   circles   print the circles between source files, with the names that each file imports
   assets    fetch the pinned Swagger UI and write the committed files";
 
@@ -71,10 +70,6 @@ fn main() -> ExitCode {
         "prove" => report.step("proof", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             prove::prove(&workspace, &prove::Plan::parse(&arguments)?)
-        }),
-        "mutants" => report.step("mutants", || {
-            let arguments: Vec<String> = std::env::args().skip(2).collect();
-            mutants::mutants(&workspace, &mutants::Plan::parse(&arguments)?)
         }),
         "circles" => report.step("circles between source files", || {
             circles::print(&workspace)
