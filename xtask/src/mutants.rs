@@ -21,13 +21,12 @@ fn strings(text: &str) -> Vec<&str> {
 /// Returns the function that a mutant's name is about: the last segment of the path after ` in `, else after
 /// `replace`.
 fn function(name: &str) -> &str {
-    let path = match name.rsplit_once(" in ") {
-        Some((_, path)) => path.trim_end_matches(['$', ')']),
-        None => {
-            let path = name.split_once("replace ").map_or(name, |(_, path)| path);
-            path.split(" -> ").next().unwrap_or(path)
-        }
+    let path = if let Some((_, path)) = name.rsplit_once(" in ") {
+        path.trim_end_matches(['$', ')'])
+    } else {
+        name.split_once("replace ").map_or(name, |(_, path)| path)
     };
+    let path = path.split(" -> ").next().unwrap_or(path);
     let path = path.split(" with ").next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
 }
