@@ -46,3 +46,8 @@ pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use legacy::LegacyTokens;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
+
+/// Compiles the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
