@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     audit::Chain,
+    authority::builtin,
     error::ApiError,
     ids,
     keys::{
@@ -12,7 +13,7 @@ use crate::{
         ring::{self, Keys},
         service::{self, Configured},
     },
-    roles::{builtin, store as roles},
+    roles::store as roles,
     store::{Actor, Change, Conn, Store, StoreError, on, queries, read_head},
     vault::{MasterKey, MasterKeys},
 };

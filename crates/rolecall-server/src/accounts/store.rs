@@ -1,9 +1,9 @@
-use rolecall_core::{RoleName, Timestamp};
-
 use crate::{
+    authority::subject::Status,
     store::{Change, Conn, StoreError, on, queries},
     usernames::folded,
 };
+use rolecall_core::{RoleName, Timestamp};
 
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
@@ -51,45 +51,6 @@ pub(crate) struct User {
     pub(crate) roles: Vec<RoleName>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
-}
-
-/// Whether a user may log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Active,
-    Disabled,
-    PasswordChangeRequired,
-}
-
-impl Status {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-            Self::PasswordChangeRequired => "password_change_required",
-        }
-    }
-
-    pub(crate) const fn of(disabled: bool, must_change_password: bool) -> Self {
-        match (disabled, must_change_password) {
-            (true, _) => Self::Disabled,
-            (false, true) => Self::PasswordChangeRequired,
-            (false, false) => Self::Active,
-        }
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Active, Self::Disabled, Self::PasswordChangeRequired]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| {
-                "status is `active`, `disabled` or `password_change_required`".to_owned()
-            })
-    }
 }
 
 /// What a log-in is checked against.

@@ -9,10 +9,11 @@ use rolecall_core::RoleName;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Origin;
-use super::values;
-use crate::passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
-use crate::vault::MasterKey;
+use super::{Origin, values};
+use crate::{
+    passwords::{DEFAULT_MIN_LENGTH, PasswordScheme},
+    vault::MasterKey,
+};
 
 /// An enum whose variants are written as one of several words in the configuration.
 macro_rules! choices {

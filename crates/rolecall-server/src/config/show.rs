@@ -4,9 +4,8 @@ use std::fmt;
 
 use secrecy::ExposeSecret as _;
 
-use super::values::show_duration;
-use super::{Config, KEYS, Origin};
-use crate::accounts::views::rfc3339;
+use super::{Config, KEYS, Origin, values::show_duration};
+use crate::times::rfc3339;
 
 /// Stands for the value of a secret.
 const HIDDEN: &str = "(hidden)";

@@ -6,8 +6,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::EnvFilter;
 
-use super::values::show_duration;
-use super::{Config, SigningAlgorithm};
+use super::{Config, SigningAlgorithm, values::show_duration};
 use crate::passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 
 /// Guards refuse tokens that live longer.

@@ -1,7 +1,9 @@
 use rolecall_core::{RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
 
-use crate::accounts::subject;
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::{
+    authority::subject,
+    store::{Change, Conn, StoreError, on, queries},
+};
 
 queries! {
     LIST = "SELECT role, tenant, valid_from, expires_at, reason, assigned_by, assigned_at FROM role_assignments \

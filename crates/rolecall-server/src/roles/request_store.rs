@@ -2,7 +2,7 @@ use rolecall_core::{RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp
 
 use super::assignment_store::{assignment, stored};
 use crate::{
-    accounts::subject,
+    authority::subject,
     store::{Change, Conn, StoreError, on, queries},
 };
 

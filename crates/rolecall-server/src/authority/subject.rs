@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use rolecall_core::{Policy, Revision, RoleName, SubjectKind, TenantName, Timestamp};
+use rolecall_core::{RoleName, SubjectKind, TenantName, Timestamp};
 
-use super::store::Status;
-use crate::{
-    app::App,
-    store::{Conn, Head, StoreError, on, queries},
-};
+use super::policy_cache::{PolicyAt, PolicyCache};
+use crate::store::{Conn, Head, StoreError, on, queries};
 
 queries! {
     READ_SUBJECT = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
@@ -18,6 +15,45 @@ queries! {
         LEFT JOIN role_assignments a ON a.subject_id = s.id AND a.tenant IN ('', $3) \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
         WHERE h.id = 1 AND s.id = $1 ORDER BY a.role, a.tenant";
+}
+
+/// Whether a user may log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Active,
+    Disabled,
+    PasswordChangeRequired,
+}
+
+impl Status {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::PasswordChangeRequired => "password_change_required",
+        }
+    }
+
+    pub(crate) const fn of(disabled: bool, must_change_password: bool) -> Self {
+        match (disabled, must_change_password) {
+            (true, _) => Self::Disabled,
+            (false, true) => Self::PasswordChangeRequired,
+            (false, false) => Self::Active,
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Active, Self::Disabled, Self::PasswordChangeRequired]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| {
+                "status is `active`, `disabled` or `password_change_required`".to_owned()
+            })
+    }
 }
 
 /// A role that is assigned and counts now.
@@ -63,11 +99,11 @@ impl Subject {
     /// The policy by which its roles are read: that of its own head, or a later one.
     pub(crate) async fn policy(
         &self,
-        app: &App,
+        cache: &PolicyCache,
         conn: &mut Conn,
-    ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
+    ) -> Result<Arc<PolicyAt>, StoreError> {
         let revision = self.head.policy_revision;
-        app.policy().at_least(conn, revision).await
+        cache.at_least(conn, revision).await
     }
 }
 

@@ -1,12 +1,11 @@
 //! Making an access token (RFC 9068) of what was granted.
 
+use super::{effective::Grant, error::TokenError};
+use crate::{app::App, authority::subject::Subject, error::ApiError, ids, store::Conn};
 use std::time::Duration;
 
 use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, TenantName, Timestamp};
-
-use super::{error::OAuthError, scope::Granted};
-use crate::{accounts::subject::Subject, app::App, error::ApiError, ids, keys::ring, store::Conn};
 
 /// What the token endpoint answers.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(crate) struct Basis<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) client_id: &'a str,
     pub(crate) audience: &'a str,
-    pub(crate) granted: &'a Granted,
+    pub(crate) granted: &'a Grant,
     /// The session, and when its user logged in.
     pub(crate) session: Option<(&'a str, Timestamp)>,
     pub(crate) now: Timestamp,
@@ -38,8 +37,8 @@ pub(crate) async fn access_token(
     app: &App,
     conn: &mut Conn,
     basis: &Basis<'_>,
-) -> Result<Issued, OAuthError> {
-    ring::catch_up(app, conn, &basis.subject.head).await?;
+) -> Result<Issued, TokenError> {
+    app.catch_up_keys(conn, &basis.subject.head).await?;
     let claims = claims(app, basis)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {
@@ -87,7 +86,7 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
 
 /// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
 /// from the roles.
-fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String, OAuthError> {
+fn sign(app: &App, mut claims: AccessClaims, granted: &Grant) -> Result<String, TokenError> {
     let signing = app.parts().keys.signing();
     let longest = app.settings().max_token_bytes;
     // far too long a token is not even signed
@@ -100,7 +99,7 @@ fn sign(app: &App, mut claims: AccessClaims, granted: &Granted) -> Result<String
         return Ok(token);
     }
     let too_long = || {
-        OAuthError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
+        TokenError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
     };
     if granted.narrowed {
         return Err(too_long());

@@ -1,61 +1,27 @@
 //! Who is acting, and what the database says they may do: read anew in the transaction of every write.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall::{Denial, Principal};
-use rolecall_core::{Authority, Permission, Policy, RoleName, SubjectKind, TenantName};
+use rolecall_core::{Authority, Permission, Policy, RoleName, TenantName};
 
 use super::{
-    store::Status,
-    subject::{self, Subject},
+    builtin,
+    caller::Caller,
+    policy_cache::PolicyAt,
+    subject::{self, Status, Subject},
 };
 use crate::{
     app::App,
     error::ApiError,
-    roles::{builtin, constraints},
-    store::{Actor, Change, is_ended},
+    refusals::SEPARATION_OF_DUTIES,
+    store::{Change, is_ended},
 };
-
-/// Who calls a service function that changes something.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Caller<'a> {
-    /// Over the API, with a verified token.
-    Token(&'a Principal),
-    /// At the command line of the machine itself.
-    CommandLine {
-        /// The name of the operating system's user.
-        system_user: &'a str,
-    },
-    /// At the command line, with the limits of a user.
-    As {
-        /// The user's id.
-        user_id: &'a str,
-    },
-    /// rolecall itself, or somebody who registers.
-    System,
-}
-
-impl Caller<'_> {
-    pub(crate) fn actor(&self) -> Actor {
-        match self {
-            Self::Token(principal) => {
-                let id = principal.subject().to_owned();
-                match principal.kind() {
-                    SubjectKind::User => Actor::User(id),
-                    SubjectKind::Client => Actor::Client(id),
-                }
-            }
-            Self::As { user_id } => Actor::User((*user_id).to_owned()),
-            Self::CommandLine { system_user } => Actor::CommandLine((*system_user).to_owned()),
-            Self::System => Actor::System,
-        }
-    }
-}
 
 /// What a caller may do in a change, with the policy that says so.
 pub(crate) struct Rights {
     pub(crate) authority: Authority,
-    pub(crate) policy: std::sync::Arc<(i64, std::sync::Arc<Policy>)>,
+    pub(crate) policy: Arc<PolicyAt>,
     open: BTreeSet<RoleName>,
 }
 
@@ -118,8 +84,8 @@ impl Rights {
             Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
             Caller::As { user_id } => {
                 let subject = active(change, user_id, tenant).await?;
-                demand_all_at_once(&policy.1, &subject)?;
-                authority_of(&policy.1, &subject, |_| true)
+                demand_all_at_once(&policy, &subject)?;
+                authority_of(&policy, &subject, |_| true)
             }
             Caller::Token(principal) => {
                 if *change.head().era != *principal.era()
@@ -130,7 +96,7 @@ impl Rights {
                 // a token for another tenant, or for none, says nothing about this one
                 let tenant = tenant.filter(|tenant| principal.tenant() == Some(tenant.as_str()));
                 let subject = active(change, principal.subject(), tenant).await?;
-                authority_by(&policy.1, &subject, principal)
+                authority_by(&policy, &subject, principal)
             }
         };
         Ok(Self {
@@ -155,7 +121,7 @@ impl Rights {
         let policy = app.policy().before(change).await?;
         let permission: Permission = permission.parse().map_err(ApiError::internal)?;
         let subject = active(change, id, tenant).await?;
-        let authority = authority_of(&policy.1, &subject, |_| true);
+        let authority = authority_of(&policy, &subject, |_| true);
         if !authority.holds(&permission) {
             return Err(ApiError::Lacks(Some(permission)));
         }
@@ -168,7 +134,10 @@ impl Rights {
 
     /// What the caller may do stays; what roles hold is as `policy` says, which this change has written.
     pub(crate) fn under(self, policy: Policy) -> Self {
-        let policy = std::sync::Arc::new((self.policy.0, std::sync::Arc::new(policy)));
+        let policy = Arc::new(PolicyAt {
+            revision: self.policy.revision,
+            policy: Arc::new(policy),
+        });
         Self { policy, ..self }
     }
 
@@ -177,7 +146,7 @@ impl Rights {
         &self,
         roles: impl IntoIterator<Item = &'r RoleName>,
     ) -> Result<(), ApiError> {
-        self.cover_under(&self.policy.1, roles)
+        self.cover_under(&self.policy, roles)
     }
 
     /// The same by what the roles hold under another policy than the one that is in force.
@@ -201,13 +170,13 @@ impl Rights {
             return self.cover(roles);
         }
         self.authority
-            .covers_in_tenant(&self.policy.1, roles, &self.open)
+            .covers_in_tenant(&self.policy, roles, &self.open)
             .map_err(ApiError::Exceeds)
     }
 }
 
 /// Why a caller whose token carries `permission` may be refused all the same: it counts in a tenant only.
-fn lacking(principal: &Principal, permission: Permission) -> ApiError {
+pub(super) fn lacking(principal: &Principal, permission: Permission) -> ApiError {
     if principal.tenant().is_some() && principal.has_permission(permission.as_str()) {
         ApiError::OtherTenant(permission)
     } else {
@@ -215,116 +184,17 @@ fn lacking(principal: &Principal, permission: Permission) -> ApiError {
     }
 }
 
-/// Asks that a token for a tenant, which carries `permission`, may use it to read what is of `tenant`, or of
-/// all tenants: it may have the permission from an assignment in its tenant alone.
-pub(crate) async fn demand_to_read_in(
-    app: &App,
-    principal: &Principal,
-    tenant: Option<&TenantName>,
-    permission: &'static str,
-) -> Result<(), ApiError> {
-    let own = principal.tenant();
-    if own.is_none() || own == tenant.map(TenantName::as_str) {
-        return Ok(());
-    }
-    let now = app.now();
-    let permission: Permission = permission.parse().map_err(ApiError::internal)?;
-    let mut conn = app.store().read().await?;
-    let subject = subject::read(&mut conn, principal.subject(), None, now).await?;
-    let subject = subject.filter(|subject| subject.status == Status::Active);
-    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
-    let policy = subject.policy(app, &mut conn).await?;
-    if authority_by(&policy.1, &subject, principal).holds(&permission) {
-        Ok(())
-    } else {
-        Err(lacking(principal, permission))
-    }
-}
-
-/// What is needed to see who has which role, anywhere.
-pub(crate) const SEE_EVERYBODY: [&str; 2] = ["rolecall.assignments:read", "rolecall.users:read"];
-
-/// Whether the token carries what is needed to see who has which role, anywhere.
-pub(crate) fn may_see_everybody(principal: &Principal) -> bool {
-    let mut needed = SEE_EVERYBODY.iter();
-    principal.tenant().is_none() && needed.all(|one| principal.has_permission(one))
-}
-
-/// The same for a token for a tenant too, which may carry one of them from a global role: asks the database.
-pub(crate) async fn may_see_everybody_by_now(
-    app: &App,
-    principal: &Principal,
-) -> Result<bool, ApiError> {
-    for needed in SEE_EVERYBODY {
-        if !principal.has_permission(needed) {
-            return Ok(false);
-        }
-        match demand_to_read_in(app, principal, None, needed).await {
-            Ok(()) => {}
-            Err(ApiError::Lacks(_) | ApiError::OtherTenant(_)) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
-}
-
-/// Asks that a caller who is not the router's holds `permission` now: for reading at the command line.
-pub(crate) async fn demand_to_read(
-    app: &App,
-    caller: Caller<'_>,
-    permission: &'static str,
-) -> Result<(), ApiError> {
-    let Caller::As { user_id } = caller else {
-        return Ok(());
-    };
-    let permission: Permission = permission.parse().map_err(ApiError::internal)?;
-    match holds_now(app, user_id, &permission).await? {
-        Some(true) => Ok(()),
-        Some(false) => Err(ApiError::Lacks(Some(permission))),
-        None => Err(ApiError::Denied(Denial::EndedToken)),
-    }
-}
-
-/// Asks that a user may have all their global roles active at once: `--as` takes all of them.
-pub(crate) async fn demand_all_active(app: &App, id: &str) -> Result<(), ApiError> {
-    let now = app.now();
-    let mut conn = app.store().read().await?;
-    let Some(subject) = subject::read(&mut conn, id, None, now).await? else {
-        return Ok(());
-    };
-    let policy = subject.policy(app, &mut conn).await?;
-    demand_all_at_once(&policy.1, &subject)
-}
-
 /// The same for what is held globally and in the tenant that is acted in.
-fn demand_all_at_once(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
+pub(super) fn demand_all_at_once(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
     let roles = policy.closure_in_tenant(subject.global_roles(), subject.tenant_roles());
     match policy.dynamic_breach(&roles) {
         None => Ok(()),
         Some(breach) => Err(ApiError::rule(
-            constraints::RULE,
+            SEPARATION_OF_DUTIES,
             format!("{breach} to be active at once: log in and choose, instead of `--as`"),
             breach.roles,
         )),
     }
-}
-
-/// Whether `id` holds `permission` now, by the database; `None` if there is no such subject, or none that is
-/// active.
-pub(crate) async fn holds_now(
-    app: &App,
-    id: &str,
-    permission: &Permission,
-) -> Result<Option<bool>, ApiError> {
-    let now = app.now();
-    let mut conn = app.store().read().await?;
-    let subject = subject::read(&mut conn, id, None, now).await?;
-    let Some(subject) = subject.filter(|subject| subject.status == Status::Active) else {
-        return Ok(None);
-    };
-    let policy = subject.policy(app, &mut conn).await?;
-    let permissions = policy.1.permissions_of(subject.global_roles());
-    Ok(Some(permissions.contains(permission)))
 }
 
 async fn active(
@@ -354,7 +224,7 @@ fn authority_of(
 }
 
 /// The same, cut to what the token of `principal` carries.
-fn authority_by(policy: &Policy, subject: &Subject, principal: &Principal) -> Authority {
+pub(super) fn authority_by(policy: &Policy, subject: &Subject, principal: &Principal) -> Authority {
     let roles = principal.roles().filter_map(|role| role.parse().ok());
     let roles: BTreeSet<RoleName> = roles.collect();
     let scope = principal.permissions().filter_map(|one| one.parse().ok());

@@ -4,8 +4,8 @@ use rolecall_core::{Permission, PermissionPattern, RoleName};
 
 use crate::{
     Embedded,
-    accounts::authority::Caller,
     app::App,
+    authority::caller::Caller,
     error::ApiError,
     roles::{permissions, service, store},
     store::{Conn, StoreError, on, tests::postgres_database},
@@ -54,11 +54,9 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
 /// What the node makes of the changes since, beside what is read from nothing.
 async fn agrees(app: &App, what: &str) {
     let mut conn = app.store().read().await.unwrap();
-    let cached = store::read_consistently(app.policy(), &mut conn)
-        .await
-        .unwrap();
+    let cached = app.policy().newest(&mut conn).await.unwrap();
     let whole = store::read_policy(&mut conn).await.unwrap();
-    assert_eq!(*cached.1, whole, "after {what}");
+    assert_eq!(**cached, whole, "after {what}");
 }
 
 async fn two_nodes_agree_after_every_edit(url: &str) {
@@ -154,5 +152,5 @@ fn what_was_read_before_the_cache_was_forgotten_is_not_kept_afterwards() {
     cache.keep(since, 100, rolecall_core::Policy::default());
     assert!(cache.latest().is_none());
     cache.keep(cache.times_forgotten(), 7, rolecall_core::Policy::default());
-    assert_eq!(cache.latest().unwrap().0, 7);
+    assert_eq!(cache.latest().unwrap().revision, 7);
 }

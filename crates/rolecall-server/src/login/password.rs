@@ -5,13 +5,12 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use rolecall_core::Timestamp;
 
-use super::{
-    failures,
-    store::{self, Credentials, Status},
-};
+use super::failures;
 use crate::{
+    accounts::store::{self, Credentials},
     app::App,
     audit::events,
+    authority::subject::Status,
     error::ApiError,
     ids,
     passwords::{HashError, Password, Verdict},
@@ -41,6 +40,17 @@ impl From<ApiError> for LoginError {
 impl From<StoreError> for LoginError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Failed(error) => error,
+            LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
+            LoginError::Busy => Self::Busy,
+            LoginError::Wrong => Self::Forbidden("Operation not permitted"),
+        }
     }
 }
 

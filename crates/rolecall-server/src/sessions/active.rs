@@ -2,55 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::{Breach, Policy, RoleName, TenantName, Timestamp};
+use rolecall_core::{Policy, RoleName, TenantName, Timestamp};
 
-use super::{
-    error::OAuthError,
-    scope::{Asked, Granted, Holder, Opened, regrant},
-};
+use super::{store as sessions, store::Session};
 use crate::{
-    accounts::subject::{self, Subject},
     app::App,
+    authority::subject::{self, Subject},
     clients::store as clients,
-    sessions::store::{self as sessions, Session},
     store::{Conn, StoreError},
+    tokens::{
+        effective::TokenSubject,
+        grant::{SessionScope, regrant},
+        requested::RequestedScope,
+    },
 };
-
-/// A token that would have too many roles of a constraint active is not made with some of them left out: whoever
-/// asks for it chooses.
-pub(super) fn demand_apart(holder: &Holder<'_>, granted: &Granted) -> Result<(), OAuthError> {
-    match holder.policy.dynamic_breach(&granted.roles) {
-        Some(breach) => Err(OAuthError::ChooseRoles(Box::new(breach))),
-        None => Ok(()),
-    }
-}
-
-/// What to tell whoever has to choose.
-pub(super) fn choice(breach: &Breach) -> String {
-    let roles = breach.roles.iter().map(|role| format!("role:{role}"));
-    let roles = roles.collect::<Vec<_>>().join(", ");
-    format!(
-        "constraint {} allows at most {} of its roles to be active at once: choose among {roles} with scope",
-        breach.constraint, breach.at_most
-    )
-}
-
-/// Whether `active` leaves out of `whole` only what a constraint does not allow beside it: then a token has as
-/// much as its holder can have at once.
-pub(super) fn is_as_much_as_can_be(
-    policy: &Policy,
-    whole: &BTreeSet<RoleName>,
-    active: &BTreeSet<RoleName>,
-) -> bool {
-    let mut left_out = whole.difference(active);
-    left_out.all(|role| {
-        let mut more = policy.closure([role]);
-        // what no token of this kind carries is not in the way
-        more.retain(|one| whole.contains(one));
-        more.extend(active.iter().cloned());
-        policy.dynamic_breach(&more).is_some()
-    })
-}
 
 /// The roles that a session has active, and for which tenant.
 pub(crate) struct Active {
@@ -69,7 +34,7 @@ pub(crate) async fn active_roles(
     let used_after = now.minus(app.settings().sessions.idle);
     let mut active = Vec::new();
     let mut subjects: BTreeMap<Option<TenantName>, Option<Subject>> = BTreeMap::new();
-    let mut ceilings: BTreeMap<String, Option<Asked>> = BTreeMap::new();
+    let mut ceilings: BTreeMap<String, Option<RequestedScope>> = BTreeMap::new();
     for session in sessions::live(conn, user, now, used_after).await? {
         let tenant = session.tenant.as_ref();
         if !subjects.contains_key(&session.tenant) {
@@ -79,13 +44,13 @@ pub(crate) async fn active_roles(
         if !ceilings.contains_key(&session.client_id) {
             let client = clients::find(conn, &session.client_id).await?;
             let scope = client.and_then(|client| client.scope);
-            let ceiling = scope.as_deref().and_then(Asked::parse_any);
+            let ceiling = scope.as_deref().and_then(RequestedScope::parse_any);
             ceilings.insert(session.client_id.clone(), ceiling);
         }
         let Some(Some(subject)) = subjects.get(&session.tenant) else {
             continue;
         };
-        let holder = Holder {
+        let holder = TokenSubject {
             policy,
             assigned: &subject.assigned,
             tenant,
@@ -108,9 +73,12 @@ pub(crate) async fn active_roles(
 }
 
 /// What a session was opened with.
-pub(super) fn opened(session: &Session) -> Opened {
-    Opened {
-        asked: session.scope.as_deref().and_then(Asked::parse_any),
-        granted: session.granted.as_deref().and_then(Asked::parse_any),
+pub(crate) fn opened(session: &Session) -> SessionScope {
+    SessionScope {
+        asked: session.scope.as_deref().and_then(RequestedScope::parse_any),
+        granted: session
+            .granted
+            .as_deref()
+            .and_then(RequestedScope::parse_any),
     }
 }

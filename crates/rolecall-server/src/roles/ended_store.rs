@@ -1,9 +1,7 @@
 use rolecall_core::{RoleName, TenantName, Timestamp};
 
-use crate::{
-    roles::assignment_store::{read_tenant, stored},
-    store::{Change, Conn, StoreError, on, queries},
-};
+use super::assignment_store::{read_tenant, stored};
+use crate::store::{Change, Conn, StoreError, on, queries};
 
 queries! {
     PUT_ENDED = "INSERT INTO ended_assignments (subject_id, role, tenant, ended_at, ended_by) VALUES ($1, $2, $3, $4, $5) \

@@ -1,18 +1,38 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwapOption;
 use rolecall_core::{Policy, Revision};
 
-use super::store::{read_consistently, read_policy_after};
-use crate::store::{Change, Conn, StoreError};
+use crate::{
+    roles::store::read_policy_after,
+    store::{Change, Conn, StoreError, read_head},
+};
+
+/// A policy and the revision at which it was read.
+#[derive(Debug)]
+pub(crate) struct PolicyAt {
+    pub(crate) revision: Revision,
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Deref for PolicyAt {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
+}
 
 /// The policy of the newest revision that this process has read.
 #[derive(Default)]
 pub(crate) struct PolicyCache {
-    newest: ArcSwapOption<(Revision, Arc<Policy>)>,
+    newest: ArcSwapOption<PolicyAt>,
     /// How often it was forgotten: what was read before counts no more, whenever it arrives.
     forgotten: AtomicU64,
 }
@@ -26,10 +46,10 @@ impl PolicyCache {
         &self,
         conn: &mut Conn,
         policy_revision: Revision,
-    ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
-        match self.newest(policy_revision) {
+    ) -> Result<Arc<PolicyAt>, StoreError> {
+        match self.cached(policy_revision) {
             Some(cached) => Ok(cached),
-            None => read_consistently(self, conn).await,
+            None => self.newest(conn).await,
         }
     }
 
@@ -37,23 +57,39 @@ impl PolicyCache {
     pub(crate) async fn before(
         &self,
         change: &mut Change<'_>,
-    ) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
+    ) -> Result<Arc<PolicyAt>, StoreError> {
         let revision = change.head().policy_revision;
         if let Some(cached) = self
             .newest
             .load_full()
-            .filter(|cached| cached.0 == revision)
+            .filter(|cached| cached.revision == revision)
         {
             return Ok(cached);
         }
         let since = self.times_forgotten();
-        let known = self.latest().filter(|known| known.0 < revision);
+        let known = self.latest().filter(|known| known.revision < revision);
         let policy = read_policy_after(change.conn(), known.as_deref(), revision).await?;
         Ok(self.keep(since, revision, policy))
     }
 
+    /// The policy as of one moment, read over a connection that sees other transactions commit.
+    pub(crate) async fn newest(&self, conn: &mut Conn) -> Result<Arc<PolicyAt>, StoreError> {
+        loop {
+            let since = self.times_forgotten();
+            let before = read_head(conn).await?.policy_revision;
+            if let Some(cached) = self.cached(before) {
+                return Ok(cached);
+            }
+            let known = self.latest();
+            let policy = read_policy_after(conn, known.as_deref(), before).await;
+            if read_head(conn).await?.policy_revision == before {
+                return Ok(self.keep(since, before, policy?));
+            }
+        }
+    }
+
     /// The newest policy that was read.
-    pub(crate) fn latest(&self) -> Option<Arc<(Revision, Arc<Policy>)>> {
+    pub(crate) fn latest(&self) -> Option<Arc<PolicyAt>> {
         self.newest.load_full()
     }
 
@@ -64,27 +100,25 @@ impl PolicyCache {
     }
 
     /// To be asked before a policy is read that is to be kept.
-    pub(super) fn times_forgotten(&self) -> u64 {
+    fn times_forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::SeqCst)
     }
 
     /// The cached policy, if it is not older than `revision`.
-    pub(super) fn newest(&self, revision: Revision) -> Option<Arc<(Revision, Arc<Policy>)>> {
+    fn cached(&self, revision: Revision) -> Option<Arc<PolicyAt>> {
         self.newest
             .load_full()
-            .filter(|cached| cached.0 >= revision)
+            .filter(|cached| cached.revision >= revision)
     }
 
     /// Keeps a policy that was read after it had been forgotten `since` times, unless a newer one is there.
-    pub(super) fn keep(
-        &self,
-        since: u64,
-        revision: Revision,
-        policy: Policy,
-    ) -> Arc<(Revision, Arc<Policy>)> {
-        let read = Arc::new((revision, Arc::new(policy)));
+    fn keep(&self, since: u64, revision: Revision, policy: Policy) -> Arc<PolicyAt> {
+        let read = Arc::new(PolicyAt {
+            revision,
+            policy: Arc::new(policy),
+        });
         self.newest.rcu(|old| match old {
-            Some(old) if old.0 > read.0 => Some(Arc::clone(old)),
+            Some(old) if old.revision > read.revision => Some(Arc::clone(old)),
             _ => Some(Arc::clone(&read)),
         });
         // one of before a backup was put back would pass for the newest until the revisions have caught up

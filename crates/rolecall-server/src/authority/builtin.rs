@@ -1,3 +1,5 @@
+use super::may;
+use rolecall::PermissionName as _;
 use std::sync::LazyLock;
 
 use rolecall_core::{Permission, RoleName};
@@ -9,7 +11,7 @@ pub(crate) use rolecall_core::builtin::{
 /// The permission that lifts the delegation limit.
 #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
 pub(crate) static ANY: LazyLock<Permission> =
-    LazyLock::new(|| "rolecall.assignments:any".parse().expect("a permission"));
+    LazyLock::new(|| may::AssignAny::NAME.parse().expect("a permission"));
 
 /// The role [`ADMIN`] as a name.
 #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
