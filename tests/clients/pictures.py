@@ -70,7 +70,7 @@ def main():
         browser = browsers.chromium(Path(folder))
         try:
             show_operations(browser, server.url)
-            save(browser, "docs-page.png", 780)
+            save(browser, "docs-page.png", 704)
             page = Path(folder) / "refusal.html"
             page.write_text(refusal(server))
             browser.get(page.as_uri())
