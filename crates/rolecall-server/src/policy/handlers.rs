@@ -45,7 +45,7 @@ pub(crate) struct PolicyDocument {
     permissions: BTreeMap<String, String>,
     #[serde(default)]
     roles: BTreeMap<String, PolicyRole>,
-    /// Not kept yet: refused.
+    /// Separation of duties: for each name `kind` (`static` or `dynamic`), `roles` and `at_most`.
     #[serde(default)]
     #[schema(value_type = Object)]
     constraints: Value,
