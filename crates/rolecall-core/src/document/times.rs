@@ -1,4 +1,4 @@
-//! Times as RFC 3339 writes them, without a clock and without a library for calendars.
+//! Parses and formats times as in RFC 3339, without a clock or a calendar library.
 
 use serde::{Serialize, Serializer};
 use toml::value::{Date, Datetime, Offset, Time};
@@ -7,7 +7,7 @@ use crate::Timestamp;
 
 const MICROS: i64 = 1_000_000;
 
-/// Reads `2026-12-01T00:00:00Z`; a time without an offset is none.
+/// Parses a time such as `2026-12-01T00:00:00Z`; an offset is required.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let Datetime {
         date: Some(date),
@@ -34,17 +34,18 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     ))
 }
 
-/// Writes a time of the years 0 to 9999, in UTC.
+/// Formats a time in UTC. A time beyond the years 0 to 9999 is written as the last second of the year 9999.
 pub(super) fn format(time: Timestamp) -> String {
     let second = time.micros().div_euclid(MICROS);
     let micros = time.micros().rem_euclid(MICROS);
     let (year, month, day) = civil_from_days(second.div_euclid(86_400));
     let clock = second.rem_euclid(86_400);
-    let written = civil(year, month, day, clock, micros).map(|time| time.to_string());
-    written.unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+    let formatted = datetime(year, month, day, clock, micros).map(|time| time.to_string());
+    formatted.unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
 }
 
-fn civil(year: i64, month: i64, day: i64, clock: i64, micros: i64) -> Option<Datetime> {
+/// Builds a TOML time in UTC; `clock` is in seconds since midnight.
+fn datetime(year: i64, month: i64, day: i64, clock: i64, micros: i64) -> Option<Datetime> {
     let small = |number: i64| u8::try_from(number).ok();
     Some(Datetime {
         date: Some(Date {
@@ -62,7 +63,7 @@ fn civil(year: i64, month: i64, day: i64, clock: i64, micros: i64) -> Option<Dat
     })
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it so")]
+#[expect(clippy::ref_option, reason = "the signature that serde requires")]
 pub(super) fn serialize<S: Serializer>(
     time: &Option<Timestamp>,
     serializer: S,
@@ -70,7 +71,9 @@ pub(super) fn serialize<S: Serializer>(
     time.map(format).serialize(serializer)
 }
 
-/// Days since 1970-01-01 in the Gregorian calendar: eras of 400 years, years that begin in March.
+/// Returns the days since 1970-01-01 in the Gregorian calendar.
+///
+/// It counts in eras of 400 years and in years that begin in March, so that a leap day is the last day of its year.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -96,20 +99,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn times_by_table() {
+    fn times_are_parsed_and_formatted() {
         for (text, seconds) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2030-01-01T00:00:00Z", 1_893_456_000),
             ("2030-01-01T02:00:00+02:00", 1_893_456_000),
             ("2000-02-29 12:00:00Z", 951_825_600),
             ("1969-12-31T23:59:59Z", -1),
-            // 2100 is no leap year, 2400 is one
+            // 2100 is not a leap year, 2400 is one
             ("2100-03-01T00:00:00Z", 4_107_542_400),
             ("2199-12-31T00:00:00Z", 7_258_032_000),
             ("2400-02-29T00:00:00Z", 13_574_563_200),
         ] {
-            let written = format(Timestamp::from_seconds(seconds));
-            assert_eq!(parse(&written), Some(Timestamp::from_seconds(seconds)));
+            let formatted = format(Timestamp::from_seconds(seconds));
+            assert_eq!(parse(&formatted), Some(Timestamp::from_seconds(seconds)));
             assert_eq!(
                 parse(text),
                 Some(Timestamp::from_seconds(seconds)),
@@ -133,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read_as_the_same(micros in -62_000_000_000_000_000i64..253_000_000_000_000_000) {
+        fn a_formatted_time_is_parsed_to_the_same_time(micros in -62_000_000_000_000_000i64..253_000_000_000_000_000) {
             let time = Timestamp::from_micros(micros);
             prop_assert_eq!(parse(&format(time)), Some(time));
         }
