@@ -1,15 +1,15 @@
-//! Reading times as the feed writes them (RFC 3339).
+//! Parses times in the feed (RFC 3339).
 
 use rolecall_core::Timestamp;
 
-/// A time in UTC, such as `2026-11-23T10:00:00.25Z`; digits after the sixth are not looked at.
+/// Parses a time in UTC, such as `2026-11-23T10:00:00.25Z`. Digits beyond microseconds are ignored.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix(['Z', 'z'])?;
     let (date, time) = text.split_once(['T', 't'])?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    // 60: a leap second
+    // a leap second is written as second 60
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
@@ -24,6 +24,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_micros(seconds * 1_000_000 + micros))
 }
 
+/// Splits `text` at `separator` into three numbers with exactly these lengths.
 fn numbers(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; 3];
@@ -37,13 +38,14 @@ fn numbers(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i64; 3]>
     parts.next().is_none().then_some(numbers)
 }
 
-/// Days since 1970-01-01 in the Gregorian calendar: a year begins in March here, so that the leap day is
-/// its last.
+/// Returns the days since 1970-01-01 in the Gregorian calendar.
+///
+/// It counts in years that begin in March, so that a leap day is the last day of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let month = (month + 9) % 12;
-    let leaps = year / 4 - year / 100 + year / 400;
-    year * 365 + leaps + (month * 306 + 5) / 10 + day - 1 - 719_468
+    let leap_days = year / 4 - year / 100 + year / 400;
+    year * 365 + leap_days + (month * 306 + 5) / 10 + day - 1 - 719_468
 }
 
 #[cfg(test)]
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_by_table() {
+    fn times_are_parsed_or_refused() {
         for (text, micros) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2030-01-01T00:00:00Z", 1_893_456_000_000_000),
