@@ -54,7 +54,7 @@ fn require_not_narrowed(caller: &Principal) -> Result<(), ApiError> {
 }
 
 async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
-    let user = service::get(app, caller.subject()).await?;
+    let user = service::get_own(app, caller).await?;
     Ok(Json(MeView::new(user, caller)))
 }
 

@@ -16,7 +16,6 @@ use crate::{
     },
     passwords::{Password, PasswordProblem},
     sessions,
-    throttle::MAX_FAILURES,
 };
 use rolecall::Principal;
 use rolecall_core::FloorKind;
@@ -62,7 +61,7 @@ pub(crate) async fn change_password(
     new: &str,
     address: &str,
 ) -> Result<(), LoginError> {
-    let user = service::get(app, caller.subject()).await?;
+    let user = service::get_own(app, caller).await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
     let proven = match password::prove(app, &user.username, current, address).await {
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
@@ -134,9 +133,7 @@ async fn replace_password(
         let stored = store::find_credentials(change.conn(), &proven.username).await?;
         // guesses that were under way elsewhere count here too: a locked account opens for none of them
         let failed = failures::read(change.conn(), &proven.account).await?;
-        if stored.as_ref() != Some(&proven.credentials)
-            || failed.in_a_row >= i64::from(MAX_FAILURES)
-        {
+        if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
         store::set_password(change, &proven.id, &hash).await?;

@@ -46,7 +46,7 @@ impl ResetCode {
 }
 
 /// What a new user is to be.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct NewAccount<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
@@ -72,7 +72,7 @@ pub(crate) async fn register(
         return Err(ApiError::TooMany { retry_after });
     }
     let roles = app.settings().registration_roles.iter().cloned().collect();
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username,
         password: Some(password),
         email,
@@ -93,7 +93,7 @@ pub(crate) async fn register(
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &NewAccount<'_>,
 ) -> Result<(User, Option<ResetCode>), ApiError> {
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
@@ -244,11 +244,12 @@ mod tests {
         crate::roles::service::grant(app, Caller::System, &clerk, &permission)
             .await
             .unwrap();
-        let found = super::super::service::list(app, "", Some("clerk"), "", 1).await;
+        let found =
+            super::super::service::list(app, Caller::System, "", Some("clerk"), "", 1).await;
         let caller = Caller::As {
             user_id: &found.unwrap().first().unwrap().id.clone(),
         };
-        let mut wanted = Wanted {
+        let mut wanted = NewAccount {
             username: "mole",
             password: None,
             email: None,

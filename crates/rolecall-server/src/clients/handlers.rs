@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    registration::Wanted,
+    registration::ClientRegistration,
     service::{self, Changes},
     store::Listed,
 };
@@ -151,12 +151,18 @@ pub(crate) struct ClientSecretView {
     (status = 200, description = "A page of clients", body = Page<ClientView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_clients(
-    _: Require<may::ReadClients>,
+    caller: Require<may::ReadClients>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<ClientView>>, ApiError> {
     let limit = query.limit.0;
-    let clients = service::list(&app, query.cursor.after(List::Clients)?, limit + 1).await?;
+    let clients = service::list(
+        &app,
+        Caller::Token(&caller),
+        query.cursor.after(List::Clients)?,
+        limit + 1,
+    )
+    .await?;
     let key = |listed: &Listed| listed.client.id.clone();
     Ok(Json(Page::of(
         List::Clients,
@@ -179,7 +185,7 @@ pub(crate) async fn create_client(
     Body(wanted): Body<NewClient>,
 ) -> Result<Response, ApiError> {
     let roles = wanted.roles;
-    let wanted = Wanted {
+    let wanted = ClientRegistration {
         name: wanted.name,
         grants: wanted.grants,
         audiences: wanted.audiences,
@@ -199,11 +205,15 @@ pub(crate) async fn create_client(
     (status = 200, description = "The client", body = ClientView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_client(
-    _: Require<may::ReadClients>,
+    caller: Require<may::ReadClients>,
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<ClientView>, ApiError> {
-    Ok(Json(service::get(&app, &id).await?.into()))
+    Ok(Json(
+        service::get(&app, Caller::Token(&caller), &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Change an OAuth client.

@@ -14,7 +14,7 @@ const MAX_ITEM: usize = 500;
 
 /// A client as somebody asks for it, not yet checked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct ClientRegistration {
     pub(crate) name: String,
     pub(crate) grants: Vec<String>,
     pub(crate) audiences: Vec<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Wanted {
     pub(crate) public: bool,
 }
 
-impl Wanted {
+impl ClientRegistration {
     /// What of `client` is as it was.
     pub(crate) fn of(client: &Client) -> Self {
         Self {

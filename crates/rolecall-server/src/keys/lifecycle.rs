@@ -74,7 +74,7 @@ fn is_impossible(time: Timestamp, now: Timestamp) -> bool {
 
 /// What a configuration asks of the keys.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct KeyTarget {
     pub(crate) algorithm: Algorithm,
     /// Whether a secret is configured, and then whether the active key is that one.
     pub(crate) secret: Option<bool>,
@@ -100,9 +100,9 @@ impl Plan {
 ///
 /// Between asymmetric algorithms the active key signs on until the next one was published long enough. Symmetric
 /// and asymmetric keys never stand in one set, so there the keys of the other kind go at once.
-pub(crate) fn plan(listed: &Listed, wanted: Wanted) -> Plan {
-    let symmetric = wanted.algorithm.is_symmetric();
-    let configured = symmetric && wanted.secret.is_some();
+pub(crate) fn plan(listed: &Listed, target: KeyTarget) -> Plan {
+    let symmetric = target.algorithm.is_symmetric();
+    let configured = symmetric && target.secret.is_some();
     let anew = |retire: Vec<String>| Plan {
         retire,
         make_active: true,
@@ -112,15 +112,15 @@ pub(crate) fn plan(listed: &Listed, wanted: Wanted) -> Plan {
     let Some(active) = listed.one(State::Active) else {
         return anew(all());
     };
-    if !wanted.serves {
+    if !target.serves {
         return Plan::default();
     }
-    let replaced = configured && wanted.secret == Some(false);
+    let replaced = configured && target.secret == Some(false);
     if active.algorithm.is_symmetric() != symmetric || replaced {
         return anew(all());
     }
     let next = listed.one(State::Next);
-    let fits = next.is_some_and(|next| next.algorithm == wanted.algorithm && !configured);
+    let fits = next.is_some_and(|next| next.algorithm == target.algorithm && !configured);
     let unfit = next.filter(|_| !fits);
     Plan {
         retire: unfit.map(|next| next.kid.clone()).into_iter().collect(),

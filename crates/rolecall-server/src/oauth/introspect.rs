@@ -1,7 +1,7 @@
 //! Token introspection (RFC 7662).
 
 use super::{
-    client_auth::{self, Asker},
+    client_auth::{self, RequestingClient},
     error::OAuthError,
     form::Form,
     known_token::{Known, look_up},
@@ -104,8 +104,8 @@ pub(crate) async fn introspect(
     form: &Form,
     address: &str,
 ) -> Result<Introspection, OAuthError> {
-    let asker = client_auth::authenticate(app, headers, form, address).await?;
-    let Asker::Client(client) = asker else {
+    let client = client_auth::authenticate(app, headers, form, address).await?;
+    let RequestingClient::Client(client) = client else {
         return Err(OAuthError::InvalidClient { basic: true });
     };
     demand_permission(app, &client).await?;

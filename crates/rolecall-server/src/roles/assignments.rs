@@ -204,7 +204,9 @@ mod tests {
             .unwrap();
         let (app, caller) = (server.app(), Caller::System);
         let id = async |name| {
-            let found = users::list(app, "", Some(name), "", 1).await.unwrap();
+            let found = users::list(app, Caller::System, "", Some(name), "", 1)
+                .await
+                .unwrap();
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);

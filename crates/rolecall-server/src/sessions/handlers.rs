@@ -64,7 +64,7 @@ pub(crate) async fn list_my_sessions(
     require_user(&caller)?;
     let limit = query.limit.0;
     let after = query.cursor.after(List::Sessions)?;
-    let sessions = service::list(&app, caller.subject(), after, limit + 1).await?;
+    let sessions = service::list_own(&app, &caller, after, limit + 1).await?;
     let current = caller.session();
     Ok(Json(Page::of(
         List::Sessions,
