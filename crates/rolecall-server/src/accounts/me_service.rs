@@ -149,6 +149,7 @@ async fn replace_password(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::throttle::MAX_FAILURES;
 
     const PASSWORD: &str = "a password of alice";
 

@@ -73,11 +73,11 @@ async fn by_grant(
             refresh::by_token(app, &request).await
         }
         GrantType::ClientCredentials => {
-            let client = client
+            let registered = client
                 .registered()
                 .ok_or(OAuthError::InvalidClient { basic: false })?;
             let request = client_credentials::ClientCredentialsGrant {
-                client,
+                client: registered,
                 audience: audience(app, client, form)?,
                 ceiling,
                 scope,
