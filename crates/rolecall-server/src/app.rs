@@ -9,7 +9,6 @@ use rolecall_core::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{
-    audit::Chain,
     authority::{caller::Caller, policy_cache::PolicyCache},
     error::ApiError,
     feed::Feed,
@@ -18,7 +17,7 @@ use crate::{
     metrics::Metrics,
     passwords::{Hasher, PasswordPolicy},
     settings::Settings,
-    store::{Change, Conn, Head, Store, StoreError},
+    store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };

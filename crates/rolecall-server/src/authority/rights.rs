@@ -220,7 +220,7 @@ fn authority_of(
     // no token for a tenant carries the name of a reserved role that is held there
     local.retain(|role| role.is_reserved() || carried(role));
     let local = Authority::in_tenant(policy, &local, &builtin::ANY);
-    Authority::of(policy, &global, &builtin::ANY).and(local)
+    Authority::of(policy, &global, &builtin::ANY).union(local)
 }
 
 /// The same, cut to what the token of `principal` carries.
@@ -229,5 +229,5 @@ pub(super) fn authority_by(policy: &Policy, subject: &Subject, principal: &Princ
     let roles: BTreeSet<RoleName> = roles.collect();
     let scope = principal.permissions().filter_map(|one| one.parse().ok());
     let whole = authority_of(policy, subject, |role| roles.contains(role));
-    whole.cut_to(policy, &roles, &scope.collect(), &builtin::ANY)
+    whole.limit_to_token(policy, &roles, &scope.collect(), &builtin::ANY)
 }

@@ -213,7 +213,7 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
     let forged = "UPDATE audit SET actor = 'user:somebody-else' WHERE revision = 2";
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
-            crate::store::on!(conn, |c| sqlx::query(forged).execute(c).await.map(drop))?;
+            crate::store::query(forged).execute(conn).await?;
             Ok::<_, crate::StoreError>(())
         })
         .await
@@ -247,7 +247,7 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
 async fn execute(app: &App, sql: &'static str) {
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
-            crate::store::on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+            crate::store::query(sql).execute(conn).await?;
             Ok::<_, crate::StoreError>(())
         })
         .await

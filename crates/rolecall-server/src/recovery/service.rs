@@ -116,7 +116,7 @@ pub(crate) async fn restore(
         return Err(RecoveryError::WouldReplace(target));
     }
     file::prepare_folder(&target)?;
-    let Some(_alone) = file::hold_alone(&target)? else {
+    let Some(_alone) = file::lock_exclusively(&target)? else {
         return Err(RecoveryError::InUse);
     };
     let beside = file::beside(&target, ".restoring");
@@ -151,7 +151,7 @@ async fn prepare(
         }
         start::master_key_beside(target)?
     };
-    let looked = crate::store::migrate::look(&url_of(beside)).await;
+    let looked = crate::store::migrate::read_version(&url_of(beside)).await;
     if looked.map_or(0, |schema| schema.found) == 0 {
         return Err(RecoveryError::NotOurs(from.to_owned()));
     }
@@ -185,7 +185,7 @@ fn url_of(path: &Path) -> String {
 
 fn sqlite_file(options: &Options) -> Result<PathBuf, RecoveryError> {
     use secrecy::ExposeSecret as _;
-    start::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
+    file::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
 }
 
 /// Removes a database and everything beside it.

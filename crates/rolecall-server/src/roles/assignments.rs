@@ -114,8 +114,8 @@ pub(crate) async fn unassign(
         let ended = Ended {
             role: role.clone(),
             tenant: tenant.cloned(),
-            at: now,
-            by: caller.actor().to_string(),
+            ended_at: now,
+            ended_by: caller.actor().to_string(),
         };
         ended::remember_ended(change, user, &ended).await?;
         change.raise_floor(FloorKind::Subject, user);

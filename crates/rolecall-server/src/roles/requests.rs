@@ -138,7 +138,7 @@ pub(super) fn is_needed(
     given: &RoleAssignment,
     now: Timestamp,
 ) -> bool {
-    policy.needs_approval(&given.role).is_some()
+    policy.approval_path(&given.role).is_some()
         && before.is_none_or(|before| assigning::is_gain(before, given, now))
 }
 
@@ -231,7 +231,7 @@ pub(crate) async fn check_approval_bypass(
     let (old, new) = (transition.before, transition.after);
     let mut concerned = std::collections::BTreeSet::new();
     for (senior, junior) in &transition.edges {
-        if new.needs_approval(junior).is_some() {
+        if new.approval_path(junior).is_some() {
             concerned.extend(new.seniors(senior));
         }
     }
@@ -241,7 +241,7 @@ pub(crate) async fn check_approval_bypass(
     let holders = holders_of(conn, &concerned).await?;
     let mut gains = holders
         .values()
-        .filter_map(|holder| new.unapproved(old, &holder.assignments, now));
+        .filter_map(|holder| new.unapproved_gain(old, &holder.assignments, now));
     let Some(gain) = gains.next() else {
         return Ok(());
     };
@@ -260,7 +260,7 @@ pub(crate) async fn check_approval_bypass(
 
 /// What an import cannot do: it has nobody to confirm it.
 pub(crate) fn not_in_an_import(policy: &Policy, role: &RoleName) -> Option<String> {
-    policy.needs_approval(role)?;
+    policy.approval_path(role)?;
     Some(format!(
         "role `{role}` needs a second person: assign it after the import"
     ))

@@ -175,7 +175,7 @@ fn together(policy: &Policy, users: &[New], now: Timestamp) -> Vec<Problem> {
     for New { row, .. } in users.iter().filter(|user| !user.row.roles.is_empty()) {
         let refusal = known.entry(&row.roles).or_insert_with(|| {
             let given: Vec<RoleAssignment> =
-                row.roles.iter().map(RoleAssignment::lasting).collect();
+                row.roles.iter().map(RoleAssignment::permanent).collect();
             let breach = policy.static_breach(&given, now);
             breach.map(|breach| breach.to_string())
         });

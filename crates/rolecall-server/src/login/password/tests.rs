@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     Embedded,
     http::{LayerOptions, wrap},
-    store::on,
+    store::query,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,10 +92,9 @@ impl Server {
         let app = self.embedded.app();
         app.store()
             .write(async |conn: &mut Conn| {
-                on!(conn, |c| sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
-                    .execute(c)
-                    .await
-                    .map(drop))?;
+                query(sqlx::AssertSqlSafe(sql.to_owned()))
+                    .execute(conn)
+                    .await?;
                 Ok::<_, StoreError>(())
             })
             .await

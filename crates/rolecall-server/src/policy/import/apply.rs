@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{
     RoleName, TenantName,
-    document::{Change as Edit, Document, Parsed, Places},
+    document::{Document, ParsedDocument, PolicyChange as Edit, Positions},
 };
 use serde_json::json;
 
@@ -127,9 +127,9 @@ impl Work<'_, '_> {
         }
         let current = service::document_of(&rights.policy, self.change.conn()).await?;
         let together = self.together(&current, &imported.document)?;
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: together,
-            places: Places::default(),
+            positions: Positions::default(),
         };
         let (applied, policy) =
             document::put(self.app, self.change, &rights, &current, &parsed).await?;

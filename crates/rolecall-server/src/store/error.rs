@@ -1,21 +1,79 @@
-//! How often the database did not answer as it should, in this process, and whether it is the database's fault.
+//! Errors of the database, and how many of each kind this process has seen.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use super::StoreError;
+/// The error of a statement or a connection.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed or could not be reached.
+    #[error("the database did not answer")]
+    Database(#[source] sqlx::Error),
+    /// A row violates an invariant of the program.
+    #[error("the database holds a row that should not exist: {0}")]
+    Inconsistent(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        count(&error);
+        Self::Database(error)
+    }
+}
+
+impl StoreError {
+    /// Reports a row that violates an invariant.
+    pub(crate) fn inconsistent(what: impl std::fmt::Display) -> Self {
+        Self::Inconsistent(what.to_string())
+    }
+}
+
+/// The error of opening a database.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL has neither scheme.
+    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
+    UnknownKind,
+    /// The database file or its folder could not be created.
+    #[error("cannot create the database file `{path}`: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// The database could not be reached.
+    #[error("cannot open the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be migrated.
+    #[error("cannot migrate the database: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The schema is newer than this version of rolecall.
+    #[error(
+        "the database was last used by a newer rolecall (schema {found}, this version knows {known}): install the newer version again"
+    )]
+    Newer {
+        /// The schema version found.
+        found: i64,
+        /// The newest schema version known.
+        known: i64,
+    },
+}
 
 const KINDS: [&str; 4] = ["timeout", "connection", "database", "other"];
 
-/// Of the process and not of a [`Store`](super::Store): an error does not know which one it comes from.
+/// Counts per process and not per [`Store`](super::Store), because an error does not know its store.
 static COUNTS: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];
 
-/// Each kind with its count since the start of the process.
+/// Returns each kind of error with its count since the start of the process.
 pub(crate) fn counts() -> impl Iterator<Item = (&'static str, u64)> {
     let counts = COUNTS.iter().map(|count| count.load(Ordering::Relaxed));
     KINDS.into_iter().zip(counts)
 }
 
-pub(super) fn count(error: &sqlx::Error) {
+fn count(error: &sqlx::Error) {
     let counter = kind_of(error).and_then(|kind| {
         let place = KINDS.iter().position(|known| *known == kind)?;
         COUNTS.get(place)
@@ -25,7 +83,7 @@ pub(super) fn count(error: &sqlx::Error) {
     }
 }
 
-/// `None` for what callers ask for: a row that is not there, a name that is taken.
+/// Returns the kind of an error; `None` for answers that callers expect: no row, or a name that is taken.
 fn kind_of(error: &sqlx::Error) -> Option<&'static str> {
     use sqlx::{Error, error::ErrorKind};
     match error {
@@ -41,7 +99,7 @@ fn kind_of(error: &sqlx::Error) -> Option<&'static str> {
 }
 
 impl StoreError {
-    /// Whether the database could not be reached, as opposed to a fault of ours.
+    /// Returns true if the database is at fault: unreachable, overloaded or out of resources.
     pub(crate) fn is_outage(&self) -> bool {
         use sqlx::Error as Sql;
         match self {
@@ -59,16 +117,17 @@ impl StoreError {
     }
 }
 
-/// Whether the code of a database error tells of trouble with the database itself.
+/// Returns true if the code of a database error means trouble with the database itself.
 fn is_outage_code(code: &str) -> bool {
-    // five characters are PostgreSQL's: connection trouble, a transaction that must be tried again, out of
-    // resources, shutting down, system error
+    // five characters come from PostgreSQL. The classes: connection exception, transaction rollback, insufficient
+    // resources, operator intervention, system error
     if code.len() == 5 {
         return ["08", "40", "53", "57", "58"]
             .iter()
             .any(|class| code.starts_with(class));
     }
-    // SQLite's, whose lowest byte is the primary code: busy, locked, read-only, I/O, full, cannot open
+    // others come from SQLite, with the primary code in the lowest byte: busy, locked, read-only, I/O error, full,
+    // cannot open
     code.parse::<u32>()
         .is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
 }
@@ -96,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_asked_for_is_no_error() {
+    fn an_expected_answer_is_not_counted() {
         assert_eq!(kind_of(&sqlx::Error::RowNotFound), None);
         assert_eq!(kind_of(&sqlx::Error::PoolTimedOut), Some("timeout"));
         let broken = sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into());

@@ -1,20 +1,43 @@
+//! The chain of the audit log: each entry has a mark that depends on the one before.
+
 use aws_lc_rs::hmac;
 use rolecall_core::{Revision, Timestamp};
 use serde_json::Value;
 
-use super::store::{self, Entry};
-use crate::store::{Conn, StoreError};
+use super::{
+    conn::Conn,
+    error::StoreError,
+    query::{queries, query},
+    row::rows,
+};
 
-/// The mark before the first entry.
+queries! {
+    LAST_MARK = "SELECT mark FROM audit ORDER BY revision DESC LIMIT 1";
+    INSERT = "INSERT INTO audit (revision, at, actor, changes, mark) VALUES ($1, $2, $3, $4, $5)";
+}
+
+rows! {
+    /// An entry of the audit log as it stands in the database.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Entry {
+        pub(crate) revision: Revision,
+        pub(crate) at: Timestamp,
+        pub(crate) actor: String,
+        pub(crate) changes: String,
+        pub(crate) mark: String,
+    }
+}
+
+/// The mark that precedes the first entry.
 const FIRST: &str = "";
 
-/// Chains audit entries with HMAC-SHA256 under a key that the database holds only sealed: whoever can
-/// write the database alone can neither change an entry nor leave one out unnoticed.
+/// Chains audit entries with HMAC-SHA256 under a key that the database holds only sealed: an attacker who can write
+/// the database alone can neither change nor remove an entry unnoticed.
 pub(crate) struct Chain {
     key: hmac::Key,
 }
 
-/// Where a chain does not hold.
+/// The first entry that does not follow the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) revision: Revision,
@@ -27,7 +50,7 @@ impl Chain {
         }
     }
 
-    /// Writes the entry of `revision`; the caller holds the head row, so the last entry cannot change.
+    /// Appends the entry of `revision`. The caller has locked the head row, so the last entry cannot change.
     pub(crate) async fn append(
         &self,
         conn: &mut Conn,
@@ -36,9 +59,8 @@ impl Chain {
         actor: &str,
         changes: Value,
     ) -> Result<(), StoreError> {
-        let before = store::last_mark(conn)
-            .await?
-            .unwrap_or_else(|| FIRST.to_owned());
+        let last: Option<String> = query(LAST_MARK).fetch_optional(conn).await?;
+        let before = last.unwrap_or_else(|| FIRST.to_owned());
         let mut entry = Entry {
             revision,
             at,
@@ -47,11 +69,19 @@ impl Chain {
             mark: String::new(),
         };
         entry.mark = self.mark(&before, &entry);
-        store::insert(conn, &entry).await
+        query(INSERT)
+            .bind(entry.revision)
+            .bind(entry.at)
+            .bind(entry.actor.as_str())
+            .bind(entry.changes.as_str())
+            .bind(entry.mark.as_str())
+            .execute(conn)
+            .await?;
+        Ok(())
     }
 
-    /// The mark of `entry` after `before`. Each part is preceded by its length, so that no two entries
-    /// are written alike.
+    /// Computes the mark of `entry` after `before`. Each part is preceded by its length, so that no two entries have
+    /// the same input.
     fn mark(&self, before: &str, entry: &Entry) -> String {
         let mut context = hmac::Context::with_key(&self.key);
         let (revision, at) = (entry.revision.to_string(), entry.at.micros().to_string());
@@ -70,7 +100,7 @@ impl Chain {
             })
     }
 
-    /// Checks that `entries` follow each other and `before`; gives the mark of the last.
+    /// Checks that `entries` follow each other and the mark `before`, and returns the mark of the last.
     pub(crate) fn verify(
         &self,
         before: Option<String>,
