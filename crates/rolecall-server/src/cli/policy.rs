@@ -6,7 +6,7 @@ use super::{
     policy_arguments::PolicyCommand,
 };
 use crate::{
-    authority::{caller::SEE_EVERYBODY, may},
+    authority::{caller::SEE_ALL_HOLDERS, may},
     error::ApiError,
     policy::{
         apply::{self, IfMatch},
@@ -155,7 +155,7 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     let context = open(arguments).await?;
     // with `--as`, who has which role is told to whoever may read it
     let mut may_see = true;
-    for needed in SEE_EVERYBODY {
+    for needed in SEE_ALL_HOLDERS {
         may_see &= context.demand(needed).await.is_ok();
     }
     let plan = plan::plan(&context.app, &source.parsed, may_see).await;

@@ -52,7 +52,7 @@ pub(crate) async fn apply(
     if_match: &IfMatch,
 ) -> Result<Applied, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WritePolicy::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
         let policy = &rights.policy;
         let current = service::document_of(policy, change.conn()).await?;
         if let IfMatch::Tags(tags) = if_match

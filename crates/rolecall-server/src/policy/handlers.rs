@@ -257,7 +257,7 @@ pub(crate) async fn plan_policy(
     State(app): State<App>,
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
-    let may_see = reads::may_see_everybody_by_now(&app, &caller).await?;
+    let may_see = reads::can_see_all_holders(&app, Caller::Token(&caller)).await?;
     let plan = plan::plan(&app, &parsed, may_see).await?;
     let tag = plan.tag.clone();
     let plan = PolicyPlan::of(plan, SHOWN, may_see);

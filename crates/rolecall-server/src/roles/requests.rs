@@ -66,7 +66,7 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
         let (asked, now) = (&request.asked, change.now());
         let tenant = asked.tenant.as_ref();
         let rights =
-            Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         rights.cover_in(tenant, [&asked.role])?;
         demand_another(caller, &request)?;
         demand_requester(app, change, &request).await?;
@@ -92,15 +92,16 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
 pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let Some(request) = store::find(change.conn(), id).await? else {
-            Rights::read(app, change, caller).await?;
+            Rights::load(app, change, caller).await?;
             return Ok(());
         };
         if caller.actor().to_string() == request.requested_by() {
-            Rights::read(app, change, caller).await?;
+            Rights::load(app, change, caller).await?;
         } else {
             let tenant = request.asked.tenant.as_ref();
             let rights =
-                Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+                Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME)
+                    .await?;
             rights.cover_in(tenant, [&request.asked.role])?;
         }
         remove(change, &request).await
@@ -211,7 +212,7 @@ async fn demand_requester(
     let asked = &request.asked;
     let tenant = asked.tenant.as_ref();
     let checked =
-        match Rights::demand_of(app, change, user_id, tenant, may::WriteAssignments::NAME).await {
+        match Rights::require_of(app, change, user_id, tenant, may::WriteAssignments::NAME).await {
             Ok(rights) => rights.cover_in(tenant, [&asked.role]),
             Err(refused) => Err(refused),
         };

@@ -115,9 +115,9 @@ struct Work<'w, 'c> {
 impl Work<'_, '_> {
     async fn run(&mut self, imported: &Imported) -> Result<(), ApiError> {
         let rights =
-            Rights::demand(self.app, self.change, self.caller, may::WritePolicy::NAME).await?;
+            Rights::require(self.app, self.change, self.caller, may::WritePolicy::NAME).await?;
         if !imported.people.is_empty() {
-            Rights::demand(
+            Rights::require(
                 self.app,
                 self.change,
                 self.caller,
@@ -214,7 +214,7 @@ impl Work<'_, '_> {
         }
         if self.outcome.users.is_empty() {
             let needed = may::WriteUsers::NAME;
-            Rights::demand(self.app, self.change, self.caller, needed).await?;
+            Rights::require(self.app, self.change, self.caller, needed).await?;
         }
         let id = ids::new_id(self.change.now()).map_err(ApiError::internal)?;
         let user = NewUser {
