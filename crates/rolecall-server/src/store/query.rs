@@ -235,3 +235,6 @@ fn first(bound: Result<Bound<'_>, sqlx::Error>) -> Answer<'_, Option<Row>> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests;
