@@ -9,7 +9,7 @@ use super::{
     givers::{Search, may_give},
     receipt::{self, Need, Needs, Note},
     step::Step,
-    store::{self, Ended},
+    store::{self, EndedAssignment},
 };
 use crate::{
     accounts::{
@@ -54,7 +54,7 @@ pub(crate) struct Answer {
 struct Case {
     subject: Subject,
     assignments: Vec<RoleAssignment>,
-    ended: Vec<Ended>,
+    ended: Vec<EndedAssignment>,
     policy: std::sync::Arc<(Revision, std::sync::Arc<Policy>)>,
 }
 
@@ -297,7 +297,7 @@ impl Case {
     /// What was taken away and would have met the need.
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
         let policy = &self.policy.1;
-        let path_to = |ended: &Ended| match need {
+        let path_to = |ended: &EndedAssignment| match need {
             Need::Role(role) if ended.tenant.is_some() && role.is_reserved() => None,
             Need::Permission(permission)
                 if ended.tenant.is_some() && !counts_in_tenant(permission) =>
@@ -310,9 +310,10 @@ impl Case {
                 .map(|(path, _)| path),
             Need::Wildcard(_) => None,
         };
-        let concerns = |ended: &&Ended| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
+        let concerns =
+            |ended: &&EndedAssignment| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
         let taken = self.ended.iter().filter(concerns);
-        let step = |ended: &Ended| {
+        let step = |ended: &EndedAssignment| {
             path_to(ended).map(|path| Step::Lost {
                 cause: "unassigned",
                 assignment: None,

@@ -12,7 +12,7 @@ use crate::{
     },
     app::App,
     clients::store as clients,
-    decisions::store::{self as ended, Ended},
+    decisions::store::{self as ended, EndedAssignment},
     error::{ApiError, FieldError},
     store::{Change, Conn},
 };
@@ -192,7 +192,7 @@ pub(crate) async fn unassign(
             return Ok(());
         }
         keep_an_admin(change, lasting).await?;
-        let ended = Ended {
+        let ended = EndedAssignment {
             role: role.clone(),
             tenant: tenant.cloned(),
             ended_at: now,
