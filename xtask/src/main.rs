@@ -10,6 +10,7 @@ mod asvs;
 mod attacks;
 mod bench;
 mod checks;
+mod circles;
 mod clients;
 mod failures;
 mod fuzz;
@@ -37,11 +38,13 @@ usage: cargo xtask <chore>
   bench     measure, and print tables: bench [SECTION..] [--quick] [--write]
             (sections: verify routes peers logins flood scale queries; --write keeps the
             tables in docs/performance.md)
-  fuzz      [TARGET].. [--minutes N]: run the fuzz targets, ten minutes each unless told otherwise
+  fuzz      [TARGET].. [--minutes N | --pack]: run the fuzz targets, by default for ten minutes each;
+            --pack only packs the files in fuzz/corpus/TARGET/ into fuzz/corpus/TARGET.txt
   prove     [--sequences N] [--seed S]: random commands against the model, on the core and on both
             databases; 10000 sequences unless told otherwise
   mutants   [core|guard|services|FILE].. [--jobs N]: weaken the code in one place after another, and
             list what no test notices and no reason in xtask/mutants.txt excuses
+  circles   print the circles between source files, with the names that each file imports
   assets    fetch the pinned Swagger UI and write the committed files";
 
 fn main() -> ExitCode {
@@ -72,6 +75,9 @@ fn main() -> ExitCode {
         "mutants" => report.step("mutants", || {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             mutants::mutants(&workspace, &mutants::Plan::parse(&arguments)?)
+        }),
+        "circles" => report.step("circles between source files", || {
+            circles::print(&workspace)
         }),
         "bench" => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();

@@ -4,6 +4,7 @@ use rolecall_core::Timestamp;
 use serde_json::json;
 
 use crate::{
+    authority::builtin,
     error::ApiError,
     ids,
     keys::{
@@ -11,7 +12,7 @@ use crate::{
         ring::{self, Keys},
         service::{self, Configured},
     },
-    roles::{builtin, store as roles},
+    roles::store as roles,
     store::{Actor, Chain, Change, Conn, Store, StoreError, queries, query, read_head},
     vault::{MasterKey, MasterKeys},
 };

@@ -15,16 +15,20 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
 use crate::{
-    app::{App, Parts, Settings},
+    app::{App, Parts},
+    authority::policy_cache::PolicyCache,
     bootstrap::{self, Start},
     decisions::receipt::Writer,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
-    legacy::{Legacy, LegacyExchange, LegacyTokens},
+    legacy::{
+        exchange::LegacyExchange,
+        old_tokens::{Legacy, LegacyTokens},
+    },
     metrics::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
-    roles::policy_cache::PolicyCache,
+    settings::Settings,
     store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},

@@ -6,13 +6,14 @@ use rolecall_core::SubjectKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{authority::Caller, me_service, service, views::MeView};
+use super::{me_service, service, views::MeView};
 use crate::{
     app::App,
-    document::ProblemDocument,
+    authority::caller::Caller,
     error::ApiError,
-    extract::{Body, Change},
     http::ClientAddress,
+    patch::Patch,
+    web::{body::Body, document::ProblemDocument},
 };
 
 /// What of the own account is to change.
@@ -22,7 +23,7 @@ pub(crate) struct MyChanges {
     /// null takes the address away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Change<String>,
+    email: Patch<String>,
 }
 
 /// The current password and a new one.
@@ -80,9 +81,9 @@ pub(crate) async fn update_me(
 ) -> Result<Json<MeView>, ApiError> {
     demand_whole(&caller)?;
     let email = match &changes.email {
-        Change::Keep => return show(&app, &caller).await,
-        Change::Clear => None,
-        Change::Set(email) => Some(email.as_str()),
+        Patch::Keep => return show(&app, &caller).await,
+        Patch::Clear => None,
+        Patch::Set(email) => Some(email.as_str()),
     };
     me_service::update_email(&app, Caller::Token(&caller), caller.subject(), email).await?;
     show(&app, &caller).await

@@ -3,7 +3,8 @@
 use rolecall_core::{RoleName, Timestamp};
 
 use crate::{
-    store::{Change, Columns, Conn, FromRow, StoreError, queries, query, rows},
+    authority::subject::Status,
+    store::{Change, Conn, StoreError, queries, query, rows},
     usernames::folded,
 };
 
@@ -53,52 +54,6 @@ pub(crate) struct User {
     pub(crate) roles: Vec<RoleName>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
-}
-
-/// The status of an account: only an active user may log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Active,
-    Disabled,
-    PasswordChangeRequired,
-}
-
-impl Status {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-            Self::PasswordChangeRequired => "password_change_required",
-        }
-    }
-
-    pub(crate) const fn of(disabled: bool, must_change_password: bool) -> Self {
-        match (disabled, must_change_password) {
-            (true, _) => Self::Disabled,
-            (false, true) => Self::PasswordChangeRequired,
-            (false, false) => Self::Active,
-        }
-    }
-}
-
-impl FromRow for Status {
-    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let disabled = columns.named("disabled")?;
-        Ok(Self::of(disabled, columns.named("must_change_password")?))
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Active, Self::Disabled, Self::PasswordChangeRequired]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| {
-                "status is `active`, `disabled` or `password_change_required`".to_owned()
-            })
-    }
 }
 
 /// A user to create.

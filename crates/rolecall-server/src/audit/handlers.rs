@@ -8,13 +8,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{service, store::Event};
 use crate::{
-    accounts::views::{Page, rfc3339},
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::may,
     error::{ApiError, FieldError},
-    extract::{Cursor, INVALID_CURSOR, Limit, List, Params},
     store::Entry,
+    times::rfc3339,
+    web::{
+        document::ProblemDocument,
+        page::{Cursor, INVALID_CURSOR, Limit, List, Page},
+        params::Params,
+    },
 };
 
 /// A change, as the audit log tells it.

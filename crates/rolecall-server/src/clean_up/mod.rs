@@ -6,9 +6,10 @@ use std::time::Duration;
 use rolecall_core::Timestamp;
 
 use crate::{
-    accounts::failures,
     app::App,
-    audit, roles, sessions,
+    audit,
+    login::failures,
+    roles, sessions,
     store::{Conn, StoreError, prune_floors, queries, query},
     throttle::MAX_FAILURES,
 };

@@ -1,10 +1,3 @@
-use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
-
-use rolecall_core::document::{
-    self, Change, Document, DocumentErrors, Facts, Parsed, Places, RoleEffect, Step, Unchecked, Who,
-};
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::Arguments,
@@ -13,16 +6,23 @@ use super::{
     policy_arguments::PolicyCommand,
 };
 use crate::{
-    accounts::authority::SEE_EVERYBODY,
+    authority::{caller::SEE_EVERYBODY, may},
     error::ApiError,
-    extract::parse_json,
     policy::{
         apply::{self, IfMatch},
         handlers::{PolicyPlan, counts, tag},
         plan::{self, Plan},
         service,
     },
+    web::body::parse_json,
 };
+use rolecall::PermissionName as _;
+use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{
+    self, Change, Document, DocumentErrors, Facts, Parsed, Places, RoleEffect, Step, Unchecked, Who,
+};
+use serde_json::json;
 
 /// The status for "there is something", where 1 is for errors.
 pub(super) const EXIT_DIFFERENCES: u8 = 2;
@@ -132,7 +132,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
 
 async fn open(arguments: &Arguments) -> Result<Context, Fault> {
     let context = Context::open(arguments).await?;
-    context.demand("rolecall.policy:read").await?;
+    context.demand(may::ReadPolicy::NAME).await?;
     Ok(context)
 }
 
@@ -273,7 +273,7 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
         None
     };
     if let Some(context) = context.as_ref().filter(|_| is_about_users) {
-        context.demand("rolecall.assignments:read").await?;
+        context.demand(may::ReadAssignments::NAME).await?;
     }
     let mut policy = document.policy().map_err(ApiError::internal)?;
     let (mut facts, mut now) = (Facts::new(), rolecall_core::Timestamp::default());

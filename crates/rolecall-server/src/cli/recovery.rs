@@ -10,7 +10,7 @@ use super::{
     output::{print_json, write_out},
 };
 use crate::{
-    accounts::authority::Caller,
+    authority::caller::Caller,
     recovery::service::{self, RecoveryError},
     store::migrate,
 };

@@ -122,7 +122,7 @@ async fn newest_change(app: &App) -> Result<Finding, ApiError> {
             "clock",
             format!(
                 "the newest change was made at {}, later than now: this clock or that of another node is wrong",
-                crate::accounts::views::rfc3339(entry.at)
+                crate::times::rfc3339(entry.at)
             ),
         ),
         None => Finding::good("clock", "not behind the newest change"),

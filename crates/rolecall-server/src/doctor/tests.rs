@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use super::*;
-use crate::{accounts::authority::Caller, app::App, cli, config::Sources, demo, start};
+use crate::{app::App, authority::caller::Caller, cli, config::Sources, demo, start};
 
 const CALLER: Caller<'_> = Caller::CommandLine {
     system_user: "test",
@@ -122,7 +122,7 @@ async fn old_tokens_are_not_taken_longer_than_meant() {
         let until = SystemClock
             .now()
             .plus(std::time::Duration::from_hours(24 * days));
-        crate::accounts::views::rfc3339(until)
+        crate::times::rfc3339(until)
     };
     let (long, short) = ("the secret of the old application", "your-secret-key");
     for (secret, until, expected, told) in [

@@ -1,5 +1,17 @@
 //! The policy as one document.
 
+use super::{
+    apply::{self, IfMatch},
+    body::{self, PolicyBody},
+    plan::{self, Affected, Plan},
+    service,
+};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, reads},
+    error::ApiError,
+    web::document::ProblemDocument,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
@@ -16,20 +28,6 @@ use rolecall_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-
-use super::{
-    apply::{self, IfMatch},
-    body::{self, PolicyBody},
-    plan::{self, Affected, Plan},
-    service,
-};
-use crate::{
-    accounts::authority::{self, Caller},
-    api::may,
-    app::App,
-    document::ProblemDocument,
-    error::ApiError,
-};
 
 /// How many changes, roles and subjects a plan names; the counts are of all.
 const SHOWN: usize = 200;
@@ -259,7 +257,7 @@ pub(crate) async fn plan_policy(
     State(app): State<App>,
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
-    let may_see = authority::may_see_everybody_by_now(&app, &caller).await?;
+    let may_see = reads::may_see_everybody_by_now(&app, &caller).await?;
     let plan = plan::plan(&app, &parsed, may_see).await?;
     let tag = plan.tag.clone();
     let plan = PolicyPlan::of(plan, SHOWN, may_see);

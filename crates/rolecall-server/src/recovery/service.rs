@@ -1,22 +1,21 @@
 //! The rules for backups: a copy is whole, and no token that it knew lives on after it was put back.
 
+use super::store;
+use crate::{
+    app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
+    error::ApiError,
+    ids,
+    start::{self, Options, StartError},
+    store::{OpenError, file},
+};
+use rolecall::PermissionName as _;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
-
-use super::store;
-use crate::{
-    accounts::authority::{Caller, Rights},
-    app::App,
-    error::ApiError,
-    ids,
-    roles::builtin,
-    start::{self, Options, StartError},
-    store::{OpenError, file},
-};
 
 /// Why a backup is not made or put back.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +86,7 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     app.change(caller, async |change| {
         // it ends what everybody holds: nobody with limits may, whatever way they came
-        let revoke = "rolecall.sessions:revoke";
+        let revoke = may::RevokeSessions::NAME;
         let rights = Rights::demand(app, change, caller, revoke).await?;
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));

@@ -1,13 +1,16 @@
 //! Roles and permissions in the database, and the policy that they make.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use rolecall_core::{
     Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, RoleRules, Timestamp,
 };
 
-use super::{constraint_store, policy_cache::PolicyCache};
-use crate::store::{Change, Conn, Statement, StoreError, parse, queries, query, read_head, rows};
+use super::constraint_store;
+use crate::{
+    authority::policy_cache::PolicyAt,
+    store::{Change, Conn, Statement, StoreError, parse, queries, query, rows},
+};
 
 queries! {
     ALL_ROLES = "SELECT name, approval FROM roles";
@@ -111,13 +114,13 @@ pub(crate) async fn prune_changes(conn: &mut Conn, limit: i64) -> Result<u64, St
 /// Reads the policy at `revision`: what changed since `known`, if that is little enough, or the whole policy.
 pub(crate) async fn read_policy_after(
     conn: &mut Conn,
-    known: Option<&(Revision, Arc<Policy>)>,
+    known: Option<&PolicyAt>,
     revision: Revision,
 ) -> Result<Policy, StoreError> {
     if let Some(known) = known
-        && let Some(altered) = altered_since(conn, known.0, revision).await?
+        && let Some(altered) = altered_since(conn, known.revision, revision).await?
     {
-        return update_policy(conn, &known.1, &altered).await;
+        return update_policy(conn, known, &altered).await;
     }
     read_policy(conn).await
 }
@@ -191,25 +194,6 @@ async fn read_rules(conn: &mut Conn, role: &RoleName) -> Result<Option<RoleRules
         }
     }
     Ok(rules)
-}
-
-/// The policy as one moment knew it, read over a connection that sees other transactions commit.
-pub(crate) async fn read_consistently(
-    cache: &PolicyCache,
-    conn: &mut Conn,
-) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
-    loop {
-        let since = cache.times_forgotten();
-        let before = read_head(conn).await?.policy_revision;
-        if let Some(cached) = cache.newest(before) {
-            return Ok(cached);
-        }
-        let known = cache.latest();
-        let policy = read_policy_after(conn, known.as_deref(), before).await;
-        if read_head(conn).await?.policy_revision == before {
-            return Ok(cache.keep(since, before, policy?));
-        }
-    }
 }
 
 /// Finds a role by name.

@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 
 use super::{service, store::Shown};
 use crate::{
-    accounts::{
-        me_handlers::demand_user,
-        views::{Page, rfc3339},
-    },
+    accounts::me_handlers::demand_user,
     app::App,
-    document::ProblemDocument,
     error::ApiError,
-    extract::{List, Params, Segment},
-    roles::handlers::ListQuery,
+    times::rfc3339,
+    web::{
+        document::ProblemDocument,
+        page::{List, ListQuery, Page},
+        params::{Params, Segment},
+    },
 };
 
 /// A session.

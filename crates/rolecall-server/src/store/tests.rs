@@ -6,8 +6,8 @@ use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{Store, chain, change, head, testing::postgres};
 use crate::{
-    accounts, audit, bootstrap, clean_up, clients, decisions, keys, legacy, policy, recovery,
-    roles, sessions,
+    accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
+    recovery, roles, sessions,
 };
 
 /// A module with the names and texts of its SQL.
@@ -15,13 +15,13 @@ type Module = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every SQL text of the server, by file.
 const MODULES: &[Module] = &[
-    ("accounts/failures.rs", accounts::failures::ALL),
+    ("login/failures.rs", login::failures::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
-    ("accounts/subject.rs", accounts::subject::ALL),
+    ("authority/subject.rs", authority::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
-    ("decisions/store.rs", decisions::store::ALL),
+    ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),

@@ -158,7 +158,7 @@ pub enum KeyError {
         /// The length of the secret, in bytes.
         actual: usize,
     },
-    /// A key that can be broken: RSA under 2048 bits, a factored or ROCA modulus, a point of low order.
+    /// A key that can be broken: RSA under 2048 bits, a modulus with a small factor, a point of low order.
     #[error("the key is too weak: {0}")]
     Weak(&'static str),
     /// The key does not belong to the algorithm, or is no valid key at all.
