@@ -166,6 +166,15 @@ impl ApiError {
         Self::Internal(Box::new(error))
     }
 
+    /// Whether the caller lacks a permission.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Lacks(_) | Self::OtherTenant(_) => true,
+            Self::Receipted { error, .. } => error.is_refusal(),
+            _ => false,
+        }
+    }
+
     /// Whether the database did not answer, which passes.
     pub(crate) fn is_outage(&self) -> bool {
         let error = match self {

@@ -53,3 +53,8 @@ pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use legacy::old_tokens::LegacyTokens;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
+
+/// Compiles the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

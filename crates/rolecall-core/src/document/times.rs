@@ -25,7 +25,7 @@ pub(super) fn format(time: Timestamp) -> String {
         .map_or_else(|_| LATEST.to_owned(), |time| time.to_string())
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it so")]
+#[expect(clippy::ref_option, reason = "the signature that serde requires")]
 pub(super) fn serialize<S: Serializer>(
     time: &Option<Timestamp>,
     serializer: S,
@@ -39,20 +39,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn times_by_table() {
+    fn times_are_parsed_and_formatted() {
         for (text, seconds) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2030-01-01T00:00:00Z", 1_893_456_000),
             ("2030-01-01T02:00:00+02:00", 1_893_456_000),
             ("2000-02-29 12:00:00Z", 951_825_600),
             ("1969-12-31T23:59:59Z", -1),
-            // 2100 is no leap year, 2400 is one
+            // 2100 is not a leap year, 2400 is one
             ("2100-03-01T00:00:00Z", 4_107_542_400),
             ("2199-12-31T00:00:00Z", 7_258_032_000),
             ("2400-02-29T00:00:00Z", 13_574_563_200),
         ] {
-            let written = format(Timestamp::from_seconds(seconds));
-            assert_eq!(parse(&written), Some(Timestamp::from_seconds(seconds)));
+            let formatted = format(Timestamp::from_seconds(seconds));
+            assert_eq!(parse(&formatted), Some(Timestamp::from_seconds(seconds)));
             assert_eq!(
                 parse(text),
                 Some(Timestamp::from_seconds(seconds)),

@@ -36,7 +36,7 @@ pub(crate) async fn update_email(
             .await?
             .ok_or_else(|| ApiError::unknown("user", &id))?;
         // the token may have ended on another node a moment ago
-        Rights::read(app, change, caller).await?;
+        Rights::load(app, change, caller).await?;
         if before.email != email {
             store::update_user(
                 change,

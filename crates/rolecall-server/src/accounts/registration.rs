@@ -117,9 +117,9 @@ pub(crate) async fn create(
     };
     let user = app
         .change(caller, async |change| {
-            let rights = Rights::demand(app, change, caller, may::WriteUsers::NAME).await?;
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
             if !wanted.roles.is_empty() {
-                Rights::demand(app, change, caller, may::WriteAssignments::NAME).await?;
+                Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
             create_in(change, &rights, caller, &user, &wanted.roles).await
         })

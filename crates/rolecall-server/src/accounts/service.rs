@@ -81,7 +81,7 @@ pub(crate) async fn update(
         Patch::Keep | Patch::Clear => None,
     };
     app.change(caller, async |change| {
-        let before = demand_on(app, change, caller, id).await?;
+        let before = require_authority_over(app, change, caller, id).await?;
         let mut after = before.clone();
         if let Some(username) = &username {
             username.as_str().clone_into(&mut after.username);
@@ -118,7 +118,7 @@ pub(crate) async fn update(
 /// Deletes a user with assignments and sessions.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteUsers::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
         let now = change.now();
         let Some(user) = store::find_user(change.conn(), id, now).await? else {
             return Ok(());
@@ -139,7 +139,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
 pub(crate) async fn reset(app: &App, caller: Caller<'_>, id: &str) -> Result<ResetCode, ApiError> {
     let code = ResetCode::new(app.now())?;
     app.change(caller, async |change| {
-        let user = demand_on(app, change, caller, id).await?;
+        let user = require_authority_over(app, change, caller, id).await?;
         store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
@@ -160,7 +160,7 @@ pub(crate) async fn set_password(
     let user = get(app, id).await?;
     let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
     app.change(caller, async |change| {
-        let user = demand_on(app, change, caller, id).await?;
+        let user = require_authority_over(app, change, caller, id).await?;
         store::set_password(change, id, &hash).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
@@ -173,7 +173,7 @@ pub(crate) async fn set_password(
 /// Logs a user out everywhere.
 pub(crate) async fn end_sessions(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::RevokeSessions::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
         required(change, id).await?;
         cover_subject(change, &rights, id).await?;
         end_access(change, id).await?;
@@ -197,13 +197,13 @@ async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
         .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     id: &str,
 ) -> Result<User, ApiError> {
-    let rights = Rights::demand(app, change, caller, may::WriteUsers::NAME).await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let user = required(change, id).await?;
     cover_subject(change, &rights, id).await?;
     Ok(user)

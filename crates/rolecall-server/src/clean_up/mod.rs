@@ -8,8 +8,9 @@ use rolecall_core::Timestamp;
 use crate::{
     app::App,
     audit,
+    authority::policy_store,
     login::failures,
-    roles, sessions,
+    sessions,
     store::{Conn, StoreError, prune_floors, queries, query},
     throttle::MAX_FAILURES,
 };
@@ -101,7 +102,7 @@ async fn batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, Store
                 }
                 Table::PolicyChanges => {
                     line_up(conn).await?;
-                    roles::store::prune_changes(conn, limit).await?
+                    policy_store::prune_changes(conn, limit).await?
                 }
             };
             Ok(Some(rows))

@@ -33,7 +33,7 @@ impl Context {
         let actor = match &arguments.act_as {
             Some(name) => {
                 let id = user_id(&app, name).await?;
-                reads::demand_all_active(&app, &id).await?;
+                reads::check_all_active(&app, &id).await?;
                 ActorName::User(id)
             }
             None => ActorName::SystemUser(system_user()),
@@ -54,7 +54,7 @@ impl Context {
 
     /// Whether whoever acts may read something: with `--as` what that user may, else everything.
     pub(super) async fn demand(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(reads::demand_to_read(&self.app, self.caller(), permission).await?)
+        Ok(reads::require(&self.app, self.caller(), permission).await?)
     }
 
     /// What concerns the whole machine is not done as a user.

@@ -23,7 +23,7 @@ use crate::{
 use rolecall::PermissionName as _;
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
-use rolecall_core::document::{Parsed, Places};
+use rolecall_core::document::{ParsedDocument, Positions};
 use serde_json::json;
 
 /// Longer files are not read.
@@ -172,9 +172,9 @@ impl Report<'_> {
 
     /// What the policy comes to, compared with the one that is in force.
     async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
-            places: Places::default(),
+            positions: Positions::default(),
         };
         Ok(plan::plan(&context.app, &parsed, may_see).await?)
     }

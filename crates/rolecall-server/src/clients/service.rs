@@ -96,9 +96,9 @@ pub(crate) async fn create(
     };
     wanted.apply(&mut client)?;
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteClients::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
         if !roles.is_empty() {
-            Rights::demand(app, change, caller, may::WriteAssignments::NAME).await?;
+            Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
         }
         refuse_taken(change, &client).await?;
         store::insert(change, &client).await?;
@@ -121,7 +121,7 @@ pub(crate) async fn update(
     changes: &Changes,
 ) -> Result<Listed, ApiError> {
     app.change(caller, async |change| {
-        let before = demand_on(app, change, caller, id).await?;
+        let before = require_authority_over(app, change, caller, id).await?;
         let mut wanted = Wanted::of(&before);
         let set = |list: &mut Vec<String>, to: &Option<Vec<String>>| {
             if let Some(to) = to {
@@ -187,7 +187,7 @@ pub(crate) async fn rotate_secret(
     let secret = secret::generate().map_err(ApiError::internal)?;
     let hash = secret::hash(secret.expose_secret());
     app.change(caller, async |change| {
-        let client = demand_on(app, change, caller, id).await?;
+        let client = require_authority_over(app, change, caller, id).await?;
         let Some(previous) = client.secret_hash.filter(|_| !client.public) else {
             let detail = format!("client `{}` is public: it has no secret", client.name);
             return Err(ApiError::rule("public_client", detail, Vec::new()));
@@ -205,7 +205,7 @@ pub(crate) async fn rotate_secret(
 /// Deletes a client with its role assignments; log-ins through it end, and so do its tokens.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteClients::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
         if store::find(change.conn(), id).await?.is_none() {
             return Ok(());
         }
@@ -228,13 +228,13 @@ async fn refuse_taken(change: &mut Change<'_>, client: &Client) -> Result<(), Ap
     }
 }
 
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     id: &str,
 ) -> Result<Client, ApiError> {
-    let rights = Rights::demand(app, change, caller, may::WriteClients::NAME).await?;
+    let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
     let client = store::find(change.conn(), id).await?;
     let client = client.ok_or_else(|| ApiError::unknown("client", &id))?;
     cover(change, &rights, id).await?;

@@ -550,7 +550,6 @@ fn the_issuer_is_configured_or_derived_and_never_guessed() {
     let bound = "127.0.0.1:54321".parse().unwrap();
     let config = load("listen = \"127.0.0.1:0\"").unwrap();
     assert_eq!(config.issuer_at(bound).unwrap(), "http://127.0.0.1:54321");
-    assert_eq!(config.base_url_at(bound), "http://127.0.0.1:54321");
     let fault = fault("listen = \"0.0.0.0:8000\"\ninsecure_http = true");
     assert!(fault.contains("`public_url` is needed"), "{fault}");
 }

@@ -21,8 +21,8 @@ use crate::{
     times::rfc3339,
 };
 use rolecall_core::{
-    Cause, Decision, Derivation, Question, Revision, RoleAssignment, RoleName, RoleRules,
-    Shortfall, Standing, SubjectKind, TenantName, Timestamp, counts_in_tenant,
+    AssignmentStatus, Decision, Derivation, InactiveReason, Question, Revision, RoleAssignment,
+    RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 /// For how many of the roles that would do the answer says who may give them.
@@ -229,7 +229,7 @@ impl Case {
         let holding = policy.roles().filter(|(_, rules)| holds(rules));
         let roles: Vec<&RoleName> = holding.map(|(role, _)| role).collect();
         let counts = |given: &&RoleAssignment| {
-            given.standing(tenant, at) == Standing::InForce
+            given.status(tenant, at) == AssignmentStatus::InForce
                 && (given.tenant.is_none() || need.counts_in_tenant())
         };
         for given in self.assignments.iter().filter(counts) {
@@ -272,10 +272,10 @@ impl Case {
             exists: shortfall.is_known,
         }];
         // what is over last comes first, and what is for other tenants last: there may be thousands
-        let lost = &mut shortfall.lost;
+        let lost = &mut shortfall.inactive;
         lost.sort_by_key(|lost| {
-            let end = lost.by.assignment.expires_at;
-            (rank(lost.cause), std::cmp::Reverse(end))
+            let end = lost.derivation.assignment.expires_at;
+            (rank(lost.reason), std::cmp::Reverse(end))
         });
         let listed = lost.iter().take(LOST_NAMED);
         steps.extend(listed.map(|lost| Step::lost(self.whose(), lost)));
@@ -329,11 +329,11 @@ impl Case {
 }
 
 /// In which order causes are listed.
-fn rank(cause: Cause) -> u8 {
-    match cause {
-        Cause::Expired => 0,
-        Cause::NotYetValid => 1,
-        Cause::GlobalOnly => 2,
-        Cause::OtherTenant => 3,
+fn rank(reason: InactiveReason) -> u8 {
+    match reason {
+        InactiveReason::Expired => 0,
+        InactiveReason::NotYetValid => 1,
+        InactiveReason::GlobalOnly => 2,
+        InactiveReason::OtherTenant => 3,
     }
 }

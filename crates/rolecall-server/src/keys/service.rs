@@ -147,7 +147,7 @@ pub(crate) async fn rotate(
 ) -> Result<StoredKey, ApiError> {
     let mut fresh = fresh_next(app, force).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, may::RotateKeys::NAME).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
         take_turns(change, &listed, master, &mut fresh, force).await
     })
@@ -223,7 +223,7 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
     let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, may::RotateKeys::NAME).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;

@@ -87,7 +87,7 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
     app.change(caller, async |change| {
         // it ends what everybody holds: nobody with limits may, whatever way they came
         let revoke = may::RevokeSessions::NAME;
-        let rights = Rights::demand(app, change, caller, revoke).await?;
+        let rights = Rights::require(app, change, caller, revoke).await?;
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
         }

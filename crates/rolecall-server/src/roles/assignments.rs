@@ -44,7 +44,7 @@ pub(crate) async fn assign(
 ) -> Result<Outcome, ApiError> {
     app.change(caller, async |change| {
         let rights =
-            Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         assign_in(change, &rights, caller, whose, role, tenant, validity).await
     })
     .await
@@ -100,7 +100,7 @@ pub(crate) async fn unassign(
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights =
-            Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         let (now, user) = (change.now(), whose.id());
         // the role that is taken away need not exist
         whose.demand(change.conn(), now).await?;

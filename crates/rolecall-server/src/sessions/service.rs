@@ -32,7 +32,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     let own = caller.session() == Some(session);
     let caller = Caller::Token(caller);
     app.change(caller, async |change| {
-        Rights::read(app, change, caller).await?;
+        Rights::load(app, change, caller).await?;
         // a session that is over may be forgotten while a token of it still lives
         if store::end(change, session, subject).await? || own {
             refuse_tokens(change, "session.ended", session, subject);
@@ -50,7 +50,7 @@ pub(crate) async fn end_of(
     session: &str,
 ) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::RevokeSessions::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
         let now = change.now();
         accounts::find_user(change.conn(), user, now)
             .await?

@@ -18,6 +18,7 @@ const MODULES: &[Module] = &[
     ("login/failures.rs", login::failures::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
+    ("authority/policy_store.rs", authority::policy_store::ALL),
     ("authority/subject.rs", authority::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),

@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_by_table() {
+    fn times_are_parsed_or_refused() {
         for (text, micros) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2030-01-01T00:00:00Z", 1_893_456_000_000_000),

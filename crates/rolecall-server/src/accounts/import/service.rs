@@ -123,7 +123,7 @@ async fn look_up_roles(
     add_roles: bool,
     report: &mut Report,
 ) -> Result<(), ApiError> {
-    let rights = Rights::demand(app, change, caller, may::WriteUsers::NAME).await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
     for New { row, .. } in users {
         for role in &row.roles {
@@ -133,7 +133,7 @@ async fn look_up_roles(
     if named.is_empty() {
         return Ok(());
     }
-    Rights::demand(app, change, caller, may::WriteAssignments::NAME).await?;
+    Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
     rights.cover(named.keys().copied())?;
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
@@ -159,7 +159,7 @@ async fn look_up_roles(
         .problems
         .extend(together(&rights.policy, users, change.now()));
     if !report.new_roles.is_empty() {
-        let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         // a role without permissions works by its name: to hand on a new one takes nothing that could be held
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
@@ -175,7 +175,7 @@ fn together(policy: &Policy, users: &[New], now: Timestamp) -> Vec<Problem> {
     for New { row, .. } in users.iter().filter(|user| !user.row.roles.is_empty()) {
         let refusal = known.entry(&row.roles).or_insert_with(|| {
             let given: Vec<RoleAssignment> =
-                row.roles.iter().map(RoleAssignment::lasting).collect();
+                row.roles.iter().map(RoleAssignment::permanent).collect();
             let breach = policy.static_breach(&given, now);
             breach.map(|breach| breach.to_string())
         });

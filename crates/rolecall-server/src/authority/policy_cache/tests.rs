@@ -5,9 +5,9 @@ use rolecall_core::{Permission, PermissionPattern, RoleName};
 use crate::{
     Embedded,
     app::App,
-    authority::caller::Caller,
+    authority::{caller::Caller, policy_store},
     error::ApiError,
-    roles::{permissions, service, store},
+    roles::{permissions, service},
     store::{Conn, StoreError, query, testing::postgres_database},
 };
 
@@ -55,7 +55,7 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
 async fn agrees(app: &App, what: &str) {
     let mut conn = app.store().read().await.unwrap();
     let cached = app.policy().newest(&mut conn).await.unwrap();
-    let whole = store::read_policy(&mut conn).await.unwrap();
+    let whole = policy_store::read_policy(&mut conn).await.unwrap();
     assert_eq!(**cached, whole, "after {what}");
 }
 

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{
     RoleName, TenantName,
-    document::{Change as Edit, Document, Parsed, Places},
+    document::{Document, ParsedDocument, PolicyChange as Edit, Positions},
 };
 use serde_json::json;
 
@@ -115,9 +115,9 @@ struct Work<'w, 'c> {
 impl Work<'_, '_> {
     async fn run(&mut self, imported: &Imported) -> Result<(), ApiError> {
         let rights =
-            Rights::demand(self.app, self.change, self.caller, may::WritePolicy::NAME).await?;
+            Rights::require(self.app, self.change, self.caller, may::WritePolicy::NAME).await?;
         if !imported.people.is_empty() {
-            Rights::demand(
+            Rights::require(
                 self.app,
                 self.change,
                 self.caller,
@@ -127,9 +127,9 @@ impl Work<'_, '_> {
         }
         let current = service::document_of(&rights.policy, self.change.conn()).await?;
         let together = self.together(&current, &imported.document)?;
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: together,
-            places: Places::default(),
+            positions: Positions::default(),
         };
         let (applied, policy) =
             document::put(self.app, self.change, &rights, &current, &parsed).await?;
@@ -214,7 +214,7 @@ impl Work<'_, '_> {
         }
         if self.outcome.users.is_empty() {
             let needed = may::WriteUsers::NAME;
-            Rights::demand(self.app, self.change, self.caller, needed).await?;
+            Rights::require(self.app, self.change, self.caller, needed).await?;
         }
         let id = ids::new_id(self.change.now()).map_err(ApiError::internal)?;
         let user = NewUser {

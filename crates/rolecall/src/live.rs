@@ -1,4 +1,4 @@
-//! What changes under a running guard.
+//! The state of a guard that changes while the guard runs.
 
 use std::{
     fmt,
@@ -13,13 +13,15 @@ use arc_swap::{ArcSwap, Guard as Loaded};
 use rolecall_core::{Floor, Floors, Policy, Timestamp, TokenFacts};
 use tokio::sync::watch;
 
-use crate::{Clock, Principal, token::KeySet};
+use crate::{
+    Clock,
+    token::{KeySet, VerifiedClaims},
+};
 
-/// What changes under a running guard: keys, floors, era, and when they were last known to be current.
+/// The state of a guard that changes while it runs: keys, floors, era, and the time at which they were last current.
 ///
-/// Cloning is cheap and shares the state. Reading takes no lock. The state counts as fresh when it is
-/// made; whoever feeds it calls [`mark_fresh`](Self::mark_fresh) each time it was found to be current,
-/// or the guard stops trusting it.
+/// Cloning is cheap and shares the state; reading takes no lock. The state is fresh when it is created. Call
+/// [`mark_fresh`](Self::mark_fresh) each time it was found to be current, or the guard stops trusting it.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -36,16 +38,16 @@ use crate::{Clock, Principal, token::KeySet};
 #[derive(Clone)]
 pub struct LiveState(Arc<Shared>);
 
-/// The time at which a state was fresh that never was.
+/// The value of `fresh_at` for a state that was never fresh.
 const NEVER: i64 = i64::MIN / 2;
 
 struct Shared {
     current: ArcSwap<Current>,
-    /// Writers take turns, so that none undoes what another did meanwhile.
+    /// Serializes writers, so that no update is lost.
     writing: Mutex<()>,
-    /// Monotonic microseconds; can lie before the clock's start.
+    /// The monotonic time at which the state was last current, in microseconds; can be before the clock's start.
     fresh_at: AtomicI64,
-    /// Wakes those who wait for something to be lost.
+    /// Notified after every change.
     changed: watch::Sender<()>,
     clock: Arc<dyn Clock>,
 }
@@ -59,21 +61,21 @@ pub(crate) struct Current {
 }
 
 impl LiveState {
-    /// A state without floors, fresh as of now.
+    /// Creates a fresh state without floors.
     #[must_use]
     pub fn new(keys: KeySet, era: &str, clock: Arc<dyn Clock>) -> Self {
-        let state = Self::of(keys, era, clock);
+        let state = Self::never_fresh(keys, era, clock);
         state.mark_fresh();
         state
     }
 
-    /// A state of which nothing is known yet: no key, no era, and too old for every guard.
+    /// Creates an empty state for a guard that has not loaded anything yet; it is stale for every guard.
     #[cfg(feature = "remote")]
     pub(crate) fn unknown(clock: Arc<dyn Clock>) -> Self {
-        Self::of(KeySet::empty(), "", clock)
+        Self::never_fresh(KeySet::empty(), "", clock)
     }
 
-    fn of(keys: KeySet, era: &str, clock: Arc<dyn Clock>) -> Self {
+    fn never_fresh(keys: KeySet, era: &str, clock: Arc<dyn Clock>) -> Self {
         let current = Current {
             keys: Arc::new(keys),
             era: era.into(),
@@ -89,23 +91,23 @@ impl LiveState {
         }))
     }
 
-    /// Told of every change from now on.
+    /// Returns a receiver that is notified of every change from now on.
     pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.0.changed.subscribe()
     }
 
-    /// Replaces the keys; tokens verified by one that is gone are refused from now on.
+    /// Replaces the keys. Tokens whose key is no longer in the set are refused from now on.
     pub fn set_keys(&self, keys: KeySet) {
         let keys = Arc::new(keys);
         self.update(|current| current.keys = keys);
     }
 
-    /// Replaces the policy by which tokens without a `scope` claim get the permissions of their roles.
+    /// Replaces the policy from which permissions are derived for tokens without a `scope` claim.
     pub fn set_policy(&self, policy: Arc<Policy>) {
         self.update(|current| current.policy = Some(policy));
     }
 
-    /// Adds floors: tokens below them are refused from now on.
+    /// Adds floors. Tokens below them are refused from now on.
     pub fn raise(&self, floors: &[Floor]) {
         if floors.is_empty() {
             return;
@@ -117,42 +119,42 @@ impl LiveState {
         });
     }
 
-    /// Replaces era and floors: for the whole state from a feed, and after a database was restored.
+    /// Replaces the era and all floors, with the whole state from a feed or after a database was restored.
     pub fn replace(&self, era: &str, floors: &[Floor]) {
-        let mut fresh = Floors::default();
+        let mut replacement = Floors::default();
         for floor in floors {
-            fresh.raise(floor);
+            replacement.raise(floor);
         }
         self.update(|current| {
             current.era = era.into();
-            current.floors = fresh;
+            current.floors = replacement;
         });
     }
 
-    /// Forgets the floors that no living token lies under at `now`.
+    /// Removes the floors that are no longer needed at `now`.
     pub fn prune(&self, now: Timestamp) {
         self.update(|current| current.floors.prune(now));
     }
 
-    /// How many floors there are.
+    /// Returns the number of floors.
     #[must_use]
     pub fn floor_count(&self) -> usize {
         self.0.current.load().floors.len()
     }
 
-    /// Notes that the state is current as of now.
+    /// Marks the state as current.
     pub fn mark_fresh(&self) {
         self.mark_fresh_with_age(Duration::ZERO);
     }
 
-    /// Notes that the state was current `age` ago: ages add up along the way from the database.
+    /// Marks the state as current `age` ago. Add up the ages of all steps between the database and this state.
     pub fn mark_fresh_with_age(&self, age: Duration) {
         let fresh_at = micros(self.0.clock.monotonic()).saturating_sub(micros(age));
-        // a late answer must not make the state look older than an earlier one proved it to be
+        // a delayed answer must not make the state older than an earlier one has shown
         self.0.fresh_at.fetch_max(fresh_at, Ordering::AcqRel);
     }
 
-    /// How long ago the state was last known to be current.
+    /// Returns the time since the state was last known to be current.
     #[must_use]
     pub fn age(&self) -> Duration {
         let now = micros(self.0.clock.monotonic());
@@ -160,25 +162,25 @@ impl LiveState {
         Duration::from_micros(u64::try_from(age).unwrap_or(0))
     }
 
-    /// Whether the state was ever found to be current.
+    /// Returns true if the state was ever current.
     pub(crate) fn is_known(&self) -> bool {
         self.0.fresh_at.load(Ordering::Acquire) != NEVER
     }
 
-    /// The era: a token of another one has ended.
+    /// Returns the era. Tokens of another era are refused.
     #[must_use]
     pub fn era(&self) -> Arc<str> {
         Arc::clone(&self.0.current.load().era)
     }
 
-    /// The keys.
+    /// Returns the keys.
     #[must_use]
     pub fn keys(&self) -> Arc<KeySet> {
         Arc::clone(&self.0.current.load().keys)
     }
 
     fn update(&self, change: impl FnOnce(&mut Current)) {
-        let _turn = self
+        let _lock = self
             .0
             .writing
             .lock()
@@ -204,30 +206,30 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The state as one request sees it from beginning to end.
+/// A consistent view of the state, for one request.
 pub(crate) enum Snapshot {
     Fixed(Arc<KeySet>),
-    /// Of which only the keys count.
+    /// Only the keys of the state are used.
     #[cfg(feature = "remote")]
     Keys(Loaded<Arc<Current>>),
     Live(Loaded<Arc<Current>>),
 }
 
 impl Snapshot {
-    pub(super) fn fixed(keys: Arc<KeySet>) -> Self {
+    pub(crate) fn fixed(keys: Arc<KeySet>) -> Self {
         Self::Fixed(keys)
     }
 
-    pub(super) fn of(state: &LiveState) -> Self {
+    pub(crate) fn of(state: &LiveState) -> Self {
         Self::Live(state.0.current.load())
     }
 
     #[cfg(feature = "remote")]
-    pub(super) fn keys_of(state: &LiveState) -> Self {
+    pub(crate) fn keys_of(state: &LiveState) -> Self {
         Self::Keys(state.0.current.load())
     }
 
-    pub(super) fn keys(&self) -> &Arc<KeySet> {
+    pub(crate) fn keys(&self) -> &Arc<KeySet> {
         match self {
             Self::Fixed(keys) => keys,
             #[cfg(feature = "remote")]
@@ -236,29 +238,31 @@ impl Snapshot {
         }
     }
 
-    /// The policy for tokens that carry no scope.
-    pub(super) fn policy(&self) -> Option<&Arc<Policy>> {
+    /// Returns the policy for tokens without a `scope`.
+    pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
         match self {
             Self::Live(current) => current.policy.as_ref(),
             _ => None,
         }
     }
 
-    /// Whether the token was ended by something that happened: never so where nothing is heard of it.
-    pub(super) fn has_ended(&self, principal: &Principal) -> bool {
+    /// Returns true if the token is of another era or was issued before a floor.
+    ///
+    /// Always false for fixed keys and for keys without a feed, where no revocations are known.
+    pub(crate) fn has_ended(&self, claims: &VerifiedClaims) -> bool {
         let Self::Live(current) = self else {
             return false;
         };
-        if *current.era != *principal.era() {
+        if *current.era != *claims.era {
             return true;
         }
         let facts = TokenFacts {
-            subject: principal.subject(),
-            client: principal.client_id(),
-            roles: principal.role_names(),
-            sid: principal.session(),
-            jti: principal.token_id(),
-            rev: principal.rev(),
+            subject: &claims.sub,
+            client: &claims.client_id,
+            roles: claims.roles.as_slice(),
+            sid: claims.sid.as_deref(),
+            jti: &claims.jti,
+            rev: claims.rev,
         };
         current.floors.refuses(&facts).is_some()
     }

@@ -2,13 +2,13 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 
-/// A step on the way to a member of a document: its name, or its place in a list, counted from 0.
+/// A step of the path to a member of a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum Step {
-    /// A member of a table.
+    /// The name of a member of a table.
     Member(String),
-    /// A place in a list.
+    /// The index in a list, from 0.
     Index(usize),
 }
 
@@ -33,55 +33,57 @@ impl From<usize> for Step {
     }
 }
 
-/// Where something stands in a text; both are counted from 1, columns in characters.
+/// A position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Position {
-    /// The line.
+    /// The line, from 1.
     pub line: usize,
-    /// The column.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
-/// Where the members of a document stand in its text.
+/// The positions of the members of a document in its text.
 #[derive(Clone, Debug, Default)]
-pub struct Places(Option<Arc<(Lines, Tree)>>);
+pub struct Positions(Option<Arc<(Lines, Tree)>>);
 
-/// Offsets in the text, in the form of the document.
+/// Byte offsets of the members, in the shape of the document.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) offset: usize,
-    pub(super) below: Below,
+    pub(super) children: Children,
 }
 
 #[derive(Debug)]
-pub(super) enum Below {
-    Nothing,
+pub(super) enum Children {
+    None,
     Members(BTreeMap<String, Tree>),
     Items(Vec<Tree>),
 }
 
 impl Tree {
-    fn step(&self, step: &Step) -> Option<&Self> {
-        match (&self.below, step) {
-            (Below::Members(members), Step::Member(name)) => members.get(name),
-            (Below::Items(items), Step::Index(index)) => items.get(*index),
+    fn child(&self, step: &Step) -> Option<&Self> {
+        match (&self.children, step) {
+            (Children::Members(members), Step::Member(name)) => members.get(name),
+            (Children::Items(items), Step::Index(index)) => items.get(*index),
             _ => None,
         }
     }
 }
 
-impl Places {
+impl Positions {
     pub(super) fn new(lines: Lines, tree: Tree) -> Self {
         Self(Some(Arc::new((lines, tree))))
     }
 
-    /// Where the member at `path` stands, or else the innermost that holds it.
+    /// Returns the position of the member at `path`, or else of the innermost member that exists on the path.
+    ///
+    /// Returns `None` if the document was not parsed from a text.
     #[must_use]
-    pub fn of(&self, path: &[Step]) -> Option<Position> {
+    pub fn get(&self, path: &[Step]) -> Option<Position> {
         let (lines, mut tree) = self.0.as_deref().map(|(lines, tree)| (lines, tree))?;
         for step in path {
-            match tree.step(step) {
-                Some(below) => tree = below,
+            match tree.child(step) {
+                Some(child) => tree = child,
                 None => break,
             }
         }
@@ -89,30 +91,33 @@ impl Places {
     }
 }
 
-/// In lines longer than this, columns are counted in bytes: to count characters would take a walk each.
+/// The length in bytes from which on columns are counted in bytes.
+///
+/// Counting characters takes time linear in the length of the line, for every fault in it.
 const LONG_LINE: usize = 10_000;
 
-/// Where the lines of a text begin.
+/// Converts byte offsets in a text to lines and columns.
 #[derive(Debug)]
 pub(super) struct Lines {
     text: Box<str>,
+    /// The offset of the first byte of each line.
     starts: Vec<usize>,
 }
 
 impl Lines {
-    pub(super) fn of(text: &str) -> Self {
-        let after = text.match_indices('\n').map(|(at, _)| at + 1);
+    pub(super) fn new(text: &str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(offset, _)| offset + 1);
         Self {
             text: text.into(),
-            starts: std::iter::once(0).chain(after).collect(),
+            starts: std::iter::once(0).chain(after_breaks).collect(),
         }
     }
 
-    /// Where the byte at `offset` stands.
+    /// Returns the position of the byte at `offset`.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
-        // a fault at the end of the text may lie behind it
+        // a syntax error at the end can have an offset beyond the text
         let before = self.text.get(start..offset.min(self.text.len()));
         let before = before.unwrap_or_default();
         let column = match before.len() {

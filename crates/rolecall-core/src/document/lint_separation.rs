@@ -1,35 +1,38 @@
-//! What may not be meant about separation of duties.
+//! Finds constraints that have no effect, and roles that a constraint makes unusable.
 
 use std::collections::BTreeSet;
 
-use super::{Document, Finding, FindingKind};
+use super::{
+    finding::{Finding, FindingKind},
+    model::Document,
+};
 use crate::{Constraint, ConstraintKind, ConstraintName, Policy, RoleName};
 
-/// With more combinations of a constraint's roles than this, only the numbers are compared.
+/// The largest number of combinations of a constraint's roles that are tried one by one.
 const MAX_COMBINATIONS: usize = 2_000;
 
-/// Constraints that can never bind, and roles that nobody can have or activate because of one.
+/// Returns idle constraints and blocked roles.
 pub(super) fn findings(document: &Document, policy: &Policy) -> Vec<Finding> {
     let idle = document
         .constraints
         .iter()
         .filter_map(|(name, constraint)| {
-            let others = stronger(document, name, constraint);
-            let because = who_forbids(policy, constraint, &others)?;
-            let because: Vec<String> = because.iter().map(|one| format!("`{one}`")).collect();
+            let others = checked_with(document, name, constraint);
+            let implying = implying_constraints(policy, constraint, &others)?;
+            let implying: Vec<String> = implying.iter().map(|one| format!("`{one}`")).collect();
             Some(Finding {
                 kind: FindingKind::IdleConstraint,
                 path: vec!["constraints".into(), name.as_str().into()],
                 message: format!(
-                    "constraint `{name}` can never bind: whoever would break it breaks {} already",
-                    because.join(" or ")
+                    "constraint `{name}` has no effect: violating it would also violate {}",
+                    implying.join(" or ")
                 ),
             })
         });
     idle.chain(blocked_roles(document, policy)).collect()
 }
 
-/// Roles that inherit more than a constraint allows to anybody.
+/// Returns roles that violate a constraint by themselves, through what they inherit.
 fn blocked_roles<'d>(
     document: &'d Document,
     policy: &'d Policy,
@@ -37,16 +40,16 @@ fn blocked_roles<'d>(
     document.roles.keys().filter_map(move |role| {
         let held = policy.closure([role]);
         let mut constraints = document.constraints.iter();
-        let (name, broken) = constraints.find(|(_, one)| breaks(one, &held))?;
-        let verb = match broken.kind {
-            ConstraintKind::Static => "have",
-            ConstraintKind::Dynamic => "activate",
+        let (name, violated) = constraints.find(|(_, one)| is_violated(one, &held))?;
+        let verb = match violated.kind {
+            ConstraintKind::Static => "assigned",
+            ConstraintKind::Dynamic => "activated",
         };
         Some(Finding {
             kind: FindingKind::BlockedRole,
             path: vec!["roles".into(), role.as_str().into()],
             message: format!(
-                "nobody can {verb} role `{role}`: it inherits more than constraint `{name}` allows"
+                "role `{role}` cannot be {verb}: it inherits more roles than constraint `{name}` allows"
             ),
         })
     })
@@ -55,18 +58,24 @@ fn blocked_roles<'d>(
 /// A constraint with its name.
 type Named<'d> = (&'d ConstraintName, &'d Constraint);
 
-/// The constraints that are checked whenever `of` is, without those that say the same and come later.
-fn stronger<'d>(document: &'d Document, name: &ConstraintName, of: &Constraint) -> Vec<Named<'d>> {
-    let counts = |(other, one): &Named<'d>| {
-        // what nobody can have nobody can activate
-        let checked = one.kind == of.kind || one.kind == ConstraintKind::Static;
-        *other != name && checked && (*one != of || *other < name)
+/// Returns the other constraints that are checked whenever `constraint` is.
+///
+/// Of several equal constraints, only those with an earlier name are included, so that one of them is not idle.
+fn checked_with<'d>(
+    document: &'d Document,
+    name: &ConstraintName,
+    constraint: &Constraint,
+) -> Vec<Named<'d>> {
+    let is_checked = |(other_name, other): &Named<'d>| {
+        // roles that cannot be assigned together cannot be activated together either
+        let is_checked = other.kind == constraint.kind || other.kind == ConstraintKind::Static;
+        *other_name != name && is_checked && (*other != constraint || *other_name < name)
     };
-    document.constraints.iter().filter(counts).collect()
+    document.constraints.iter().filter(is_checked).collect()
 }
 
-/// Which of `others` are broken whenever `constraint` is; `None` if it can be broken without them.
-fn who_forbids<'d>(
+/// Returns those of `others` that are violated whenever `constraint` is, or `None` if it can be violated alone.
+fn implying_constraints<'d>(
     policy: &Policy,
     constraint: &Constraint,
     others: &[Named<'d>],
@@ -74,49 +83,55 @@ fn who_forbids<'d>(
     let roles: Vec<&RoleName> = constraint.roles.iter().collect();
     let size = usize::try_from(constraint.at_most).unwrap_or(usize::MAX);
     let size = size.saturating_add(1);
-    if combinations(roles.len(), size) > MAX_COMBINATIONS {
-        let fewer = others
+    if combination_count(roles.len(), size) > MAX_COMBINATIONS {
+        let implying = others
             .iter()
-            .find(|(_, other)| allows_fewer(other, constraint));
-        return fewer.map(|(name, _)| BTreeSet::from([*name]));
+            .find(|(_, other)| implies_by_counting(other, constraint));
+        return implying.map(|(name, _)| BTreeSet::from([*name]));
     }
-    let mut broken = BTreeSet::new();
-    let free = any_combination(&roles, size, &mut Vec::new(), &mut |chosen| {
+    let mut implying = BTreeSet::new();
+    let can_be_violated_alone = any_combination(&roles, size, &mut Vec::new(), &mut |chosen| {
         let held = policy.closure(chosen.iter().copied());
-        let first = others.iter().find(|(_, other)| breaks(other, &held));
-        broken.extend(first.map(|(name, _)| *name));
+        let first = others.iter().find(|(_, other)| is_violated(other, &held));
+        implying.extend(first.map(|(name, _)| *name));
         first.is_none()
     });
-    (!free).then_some(broken)
+    (!can_be_violated_alone).then_some(implying)
 }
 
-/// Whether under `other` alone fewer of the roles of `constraint` can come together than it allows.
-fn allows_fewer(other: &Constraint, constraint: &Constraint) -> bool {
+/// Returns true if `other` alone never allows more of the roles of `constraint` than `constraint` does.
+///
+/// This looks at the numbers of roles only, not at inheritance, so it can miss an implication.
+fn implies_by_counting(other: &Constraint, constraint: &Constraint) -> bool {
     let shared = constraint.roles.intersection(&other.roles).count();
     let free = constraint.roles.len() - shared;
     let most = |one: &Constraint| usize::try_from(one.at_most).unwrap_or(usize::MAX);
     free + shared.min(most(other)) <= most(constraint)
 }
 
-fn breaks(constraint: &Constraint, held: &BTreeSet<RoleName>) -> bool {
-    constraint.broken_by(|role| held.contains(role)).is_some()
+fn is_violated(constraint: &Constraint, held: &BTreeSet<RoleName>) -> bool {
+    constraint
+        .excess_roles(|role| held.contains(role))
+        .is_some()
 }
 
-/// How many ways there are to choose `size` of `of`; a very large number where there are very many.
-fn combinations(of: usize, size: usize) -> usize {
-    let size = size.min(of.saturating_sub(size));
-    (0..size).fold(1usize, |ways, at| ways.saturating_mul(of - at) / (at + 1))
+/// Returns the number of ways to choose `size` out of `total` items, saturating.
+fn combination_count(total: usize, size: usize) -> usize {
+    let size = size.min(total.saturating_sub(size));
+    (0..size).fold(1usize, |count, index| {
+        count.saturating_mul(total - index) / (index + 1)
+    })
 }
 
-/// Whether `holds` for some choice of `size` more of `roles`, beside those chosen.
+/// Returns true if `predicate` holds for `chosen` together with some choice of `size` of `roles`.
 fn any_combination<'r>(
     roles: &[&'r RoleName],
     size: usize,
     chosen: &mut Vec<&'r RoleName>,
-    holds: &mut impl FnMut(&[&'r RoleName]) -> bool,
+    predicate: &mut impl FnMut(&[&'r RoleName]) -> bool,
 ) -> bool {
     if size == 0 {
-        return holds(chosen);
+        return predicate(chosen);
     }
     if roles.len() < size {
         return false;
@@ -125,9 +140,9 @@ fn any_combination<'r>(
         return false;
     };
     chosen.push(first);
-    let with = any_combination(rest, size - 1, chosen, holds);
+    let with_first = any_combination(rest, size - 1, chosen, predicate);
     chosen.pop();
-    with || any_combination(rest, size, chosen, holds)
+    with_first || any_combination(rest, size, chosen, predicate)
 }
 
 #[cfg(test)]
@@ -144,7 +159,7 @@ mod tests {
     const ROLES: &str = "[roles.a]\n[roles.b]\n[roles.c]\n";
 
     #[test]
-    fn a_constraint_that_another_implies_is_found_and_no_other() {
+    fn constraints_that_another_one_implies_are_idle() {
         let idle = |constraints: &str| {
             let found = found(&format!("{ROLES}{constraints}"));
             let idle = found
@@ -168,18 +183,18 @@ mod tests {
         assert_eq!(idle(&(dynamic + &rule("x", "static", ab, 1))), [""; 0]);
         let loose = rule("wide", "static", abc, 2);
         let tight = loose + &rule("x", "static", ab, 1);
-        assert_eq!(idle(&tight), ["wide"], "all three have the two among them");
+        assert_eq!(idle(&tight), ["wide"], "all three include the two");
         let twice = rule("one", "static", ab, 1) + &rule("two", "static", ab, 1);
         assert_eq!(
             idle(&twice),
             ["two"],
-            "one of two that say the same is enough"
+            "of two equal constraints, only one is idle"
         );
     }
 
     #[test]
-    fn inheritance_counts_for_what_can_never_bind_and_for_what_nobody_can_have() {
-        // whoever has `s` has a and b, so s and c would break `x` first
+    fn inheritance_makes_constraints_idle_and_roles_blocked() {
+        // `s` inherits a and b, so s together with c also violates `x`
         let text = "[roles.a]\n[roles.b]\n[roles.c]\n[roles.s]\njuniors = [\"a\", \"b\"]\n\
             [constraints.x]\nkind = \"static\"\nroles = [\"a\", \"b\"]\nat_most = 1\n\
             [constraints.y]\nkind = \"static\"\nroles = [\"s\", \"c\"]\nat_most = 1\n";
@@ -189,13 +204,16 @@ mod tests {
         assert_eq!(kinds, expected, "{found:?}");
         assert_eq!(
             found[0].1,
-            "constraint `y` can never bind: whoever would break it breaks `x` already"
+            "constraint `y` has no effect: violating it would also violate `x`"
         );
-        assert!(found[1].1.contains("nobody can have role `s`"), "{found:?}");
+        assert!(
+            found[1].1.contains("role `s` cannot be assigned"),
+            "{found:?}"
+        );
     }
 
     #[test]
-    fn of_very_many_combinations_none_is_called_impossible_that_is_not() {
+    fn counting_reports_no_constraint_that_has_an_effect() {
         let quoted = |roles: std::ops::Range<usize>| {
             let names: Vec<String> = roles.map(|role| format!("\"r{role}\"")).collect();
             names.join(", ")
@@ -211,28 +229,25 @@ mod tests {
             );
             !found(&text).is_empty()
         };
-        assert!(
-            idle(25),
-            "15 others and 5 of these are the 20 that it allows"
-        );
-        assert!(!idle(24), "16 others and 5 of these are one more");
+        assert!(idle(25), "the other 15 and 5 of these are 20");
+        assert!(!idle(24), "the other 16 and 5 of these are 21");
         assert!(!idle(20));
     }
 
     #[test]
-    fn a_role_that_nobody_can_activate_is_found() {
+    fn a_role_that_cannot_be_activated_is_blocked() {
         let text = "[roles.a]\n[roles.s]\njuniors = [\"a\"]\n\
             [constraints.x]\nkind = \"dynamic\"\nroles = [\"a\", \"s\"]\nat_most = 1\n";
         let found = found(text);
         assert_eq!(found.len(), 1);
         assert!(
-            found[0].1.contains("nobody can activate role `s`"),
+            found[0].1.contains("role `s` cannot be activated"),
             "{found:?}"
         );
     }
 
     #[test]
-    fn few_combinations_of_very_many_roles_are_found_at_once() {
+    fn few_combinations_of_many_roles_are_tried() {
         let names: Vec<String> = (0..64).map(|at| format!("r{at}")).collect();
         let roles: Vec<String> = names
             .iter()
@@ -247,15 +262,15 @@ mod tests {
         );
         let found = found(&text);
         assert_eq!(found.len(), 1);
-        assert!(found[0].1.contains("`all` can never bind"), "{found:?}");
+        assert!(found[0].1.contains("`all` has no effect"), "{found:?}");
     }
 
     #[test]
-    fn many_combinations_are_counted_rather_than_tried() {
-        assert_eq!(combinations(4, 2), 6);
-        assert_eq!(combinations(3, 3), 1);
-        assert_eq!(combinations(3, 4), 1);
-        assert!(combinations(64, 32) > MAX_COMBINATIONS);
+    fn many_combinations_are_counted_instead_of_tried() {
+        assert_eq!(combination_count(4, 2), 6);
+        assert_eq!(combination_count(3, 3), 1);
+        assert_eq!(combination_count(3, 4), 1);
+        assert!(combination_count(64, 32) > MAX_COMBINATIONS);
         let names: Vec<String> = (0..64).map(|at| format!("r{at}")).collect();
         let roles: Vec<String> = names
             .iter()
@@ -272,6 +287,6 @@ mod tests {
         };
         let found = found(&(roles + &rule("tight", 31) + &rule("wide", 32)));
         assert_eq!(found.len(), 1);
-        assert!(found[0].1.contains("`wide` can never bind"), "{found:?}");
+        assert!(found[0].1.contains("`wide` has no effect"), "{found:?}");
     }
 }

@@ -1,22 +1,16 @@
-//! The verified caller.
-
 use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::{
-    Denial, Requirement, Rule,
-    guard::Checks,
-    rule::Holder,
-    token::{KeyFingerprint, VerifiedClaims},
-};
+use super::checks::Checks;
+use crate::{Denial, Requirement, Rule, rule::Holder, token::VerifiedClaims};
 
-/// A verified caller: what its access token says, and nothing that was not signed.
+/// A verified caller: the content of its access token, all of which is signed.
 ///
-/// It comes out of [`Require`](crate::Require), [`Authenticated`](crate::Authenticated) and
-/// [`Optional`](crate::Optional), from [`Guard::verify`](crate::Guard::verify), and middleware finds it as
-/// `Arc<Principal>` in the extensions of a request. Nothing else makes one.
+/// Handlers get it from [`Require`](crate::Require), [`Authenticated`](crate::Authenticated) and
+/// [`Optional`](crate::Optional). Middleware finds it as `Arc<Principal>` in the extensions of a request, and
+/// [`Guard::verify`](crate::Guard::verify) returns it. There is no other way to create one.
 ///
 /// ```
 /// use rolecall::{Require, testing::TestIssuer};
@@ -36,11 +30,11 @@ use crate::{
 pub struct Principal {
     claims: VerifiedClaims,
     permissions: BTreeSet<Box<str>>,
-    /// Of the guard that made it.
+    /// The checks of the guard that verified the token.
     checks: Arc<Checks>,
 }
 
-/// Two are equal if their tokens say the same, whichever guard verified them.
+/// Principals are equal if their tokens have the same content, even if different guards verified them.
 impl PartialEq for Principal {
     fn eq(&self, other: &Self) -> bool {
         self.claims == other.claims && self.permissions == other.permissions
@@ -48,7 +42,8 @@ impl PartialEq for Principal {
 }
 
 impl Principal {
-    pub(crate) fn new(
+    /// Creates a principal; `policy` gives the permissions if the token has no `scope`.
+    pub(super) fn new(
         mut claims: VerifiedClaims,
         policy: Option<&Policy>,
         checks: &Arc<Checks>,
@@ -56,7 +51,9 @@ impl Principal {
         claims.roles.sort_unstable();
         claims.roles.dedup();
         let permissions = match policy {
-            Some(policy) if !claims.has_scope && !claims.narrowed => derived(policy, &claims),
+            Some(policy) if !claims.has_scope && !claims.narrowed => {
+                derive_permissions(policy, &claims)
+            }
             _ => claims
                 .scope
                 .split(' ')
@@ -71,40 +68,36 @@ impl Principal {
         }
     }
 
-    /// The subject's id: `sub`.
+    /// Returns the id of the subject, `sub`.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.claims.sub
     }
 
-    /// Whether the subject is a user or a client.
+    /// Returns the kind of the subject, a user or a client.
     #[must_use]
     pub fn kind(&self) -> SubjectKind {
         self.claims.subject_kind
     }
 
-    /// The user name, or the name of a client; for display, since names can change hands.
+    /// Returns the name of the user or client. Use it only for display, since a name can pass to another subject.
     #[must_use]
     pub fn username(&self) -> &str {
         &self.claims.username
     }
 
-    /// The client that asked for the token; empty if the token does not say.
+    /// Returns the id of the client that requested the token, or an empty text if the token has none.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.claims.client_id
     }
 
-    /// The roles, in the order of their names, inherited ones included.
+    /// Returns the roles, including inherited ones, ordered by name.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.claims.roles.iter().map(String::as_str)
     }
 
-    pub(crate) fn role_names(&self) -> &[String] {
-        &self.claims.roles
-    }
-
-    /// Whether the caller has this role.
+    /// Returns true if the caller has `role`.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
         let found = self
@@ -114,89 +107,89 @@ impl Principal {
         found.is_ok()
     }
 
-    /// The permissions, in the order of their names.
+    /// Returns the permissions, ordered by name.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
         self.permissions.iter().map(|name| &**name)
     }
 
-    /// Whether the caller has this permission; compared whole, wildcards mean nothing here.
+    /// Returns true if the caller has `permission`. Wildcards have no meaning here.
     #[must_use]
     pub fn has_permission(&self, permission: &str) -> bool {
         self.permissions.contains(permission)
     }
 
-    /// The tenant that the token is for.
+    /// Returns the tenant for which the token was issued.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.claims.tenant.as_deref()
     }
 
-    /// The session that the token belongs to: `sid`.
+    /// Returns the id of the session in which the token was issued, `sid`.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
         self.claims.sid.as_deref()
     }
 
-    /// The token's own id, `jti`; empty if it has none.
+    /// Returns the id of the token, `jti`, or an empty text if it has none.
     #[must_use]
     pub fn token_id(&self) -> &str {
         &self.claims.jti
     }
 
-    /// Whether less was asked for at the log-in than the subject holds.
+    /// Returns true if the token was requested with less than the subject holds.
     #[must_use]
     pub fn narrowed(&self) -> bool {
         self.claims.narrowed
     }
 
-    /// The revision that the token was made from.
+    /// Returns the revision from which the token was issued.
     #[must_use]
     pub fn rev(&self) -> Revision {
         self.claims.rev
     }
 
-    /// The era that the token was made in; empty if it does not say.
+    /// Returns the era in which the token was issued, or an empty text if the token has none.
     #[must_use]
     pub fn era(&self) -> &str {
         &self.claims.era
     }
 
-    /// When the token was issued.
+    /// Returns the time at which the token was issued.
     #[must_use]
     pub fn issued_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.claims.iat)
     }
 
-    /// When the token ends.
+    /// Returns the time at which the token expires.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.claims.exp)
     }
 
-    /// When the user last proved who they are, if the token says.
+    /// Returns the time at which the user last authenticated, if the token has it.
     #[must_use]
     pub fn auth_time(&self) -> Option<Timestamp> {
         self.claims.auth_time.map(Timestamp::from_seconds)
     }
 
-    /// Whom the token is for.
+    /// Returns the audience of the token.
     #[must_use]
     pub fn audience(&self) -> &Audience {
         &self.claims.aud
     }
 
-    /// The claims that rolecall gives no meaning to, as the issuer wrote them.
+    /// Returns the claims that have no meaning for rolecall, as the issuer wrote them.
     #[must_use]
     pub fn other_claims(&self) -> &Map<String, Value> {
         &self.claims.other
     }
 
     /// The key that signed the token.
-    pub(crate) fn key(&self) -> KeyFingerprint {
-        self.claims.key
+    pub(super) fn claims(&self) -> &VerifiedClaims {
+        &self.claims
     }
 
-    /// Whether the caller satisfies `R`; for rules on data, such as "the owner or an admin".
+    /// Returns true if the caller satisfies `R`, for rules that depend on data, such as "the owner or an admin".
     ///
     /// ```
     /// use rolecall::Principal;
@@ -212,11 +205,11 @@ impl Principal {
         R::RULE.admits(self)
     }
 
-    /// Resolves when the token has ended: expired, revoked, below a floor, of another era, its key gone,
-    /// or the guard's state too old to tell. For streams that outlive the check at their beginning.
+    /// Resolves when the token is no longer accepted, for responses that last long, such as streams.
     ///
-    /// It may be dropped and asked again at any time. Losses wake it at once; that a clock was set or a
-    /// state became too old, it sees within a second. Needs a tokio runtime with time.
+    /// The token may have expired or been revoked, its key or era may be gone, or the guard's state may be stale. The
+    /// future can be dropped and created again at any time. It resolves immediately after a revocation, and within a
+    /// second after the clock is set or the state becomes stale. It needs a tokio runtime with time enabled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -232,14 +225,14 @@ impl Principal {
     /// }
     /// ```
     pub async fn lost(&self) {
-        self.checks.lost(self).await;
+        self.checks.lost(&self.claims).await;
     }
 
-    /// The same, to be followed by `?` in a handler.
+    /// Returns an error unless the caller satisfies `R`; use it with `?` in a handler.
     ///
     /// # Errors
     ///
-    /// [`Denial::Forbidden`], which names what is lacking.
+    /// [`Denial::Forbidden`], with the scope that the caller needs.
     pub fn require<R: Requirement>(&self) -> Result<(), Denial> {
         if self.has::<R>() {
             Ok(())
@@ -250,20 +243,21 @@ impl Principal {
 }
 
 impl Principal {
-    /// The denial of what `rule` asks for, with a receipt where the guard writes some.
+    /// Creates the denial for a caller who does not satisfy `rule`, with a receipt if the guard issues them.
     pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
         Denial::Forbidden {
-            scope: rule.lacking(self),
+            scope: rule.missing_scope(self),
             receipt: rule.needs().and_then(|needs| self.receipt(&needs)),
         }
     }
 
-    /// A receipt for the refusal of what `needs` says, where the guard writes some. For the authorization
-    /// server, whose own rules refuse too.
+    /// Returns a receipt for the refusal of a caller who lacks `needs`, if the guard issues them.
+    ///
+    /// For the authorization server, which has rules beyond those of routes.
     #[doc(hidden)]
     #[must_use]
     pub fn receipt(&self, needs: &Value) -> Option<String> {
-        self.checks.receipt(self, needs)
+        self.checks.receipt(&self.claims, needs)
     }
 }
 
@@ -281,13 +275,13 @@ impl Holder for Principal {
     }
 }
 
-/// What a policy gives to roles; names that are none hold nothing.
-fn derived(policy: &Policy, claims: &VerifiedClaims) -> BTreeSet<Box<str>> {
+/// Returns the permissions that `policy` gives to the roles of the token; invalid role names are ignored.
+fn derive_permissions(policy: &Policy, claims: &VerifiedClaims) -> BTreeSet<Box<str>> {
     let roles = claims.roles.iter().filter_map(|role| role.parse().ok());
     let roles: Vec<RoleName> = roles.collect();
     let permissions = policy.permissions_of(&roles);
-    // INVARIANT: what is rolecall's own comes from global assignments, and the token does not say which of
-    // its roles are global
+    // INVARIANT: reserved permissions come from global assignments only, and a token for a tenant does not show which
+    // of its roles are global
     let counts = |permission: &&Permission| claims.tenant.is_none() || !permission.is_reserved();
     let permissions = permissions.iter().filter(counts);
     permissions
