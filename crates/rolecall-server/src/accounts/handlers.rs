@@ -26,7 +26,7 @@ use rolecall_core::RoleName;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-/// What is needed to register.
+/// A registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
@@ -59,7 +59,7 @@ pub(crate) struct NewUser {
     roles: Vec<RoleName>,
 }
 
-/// What of a user is to change.
+/// Changes to a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChanges {

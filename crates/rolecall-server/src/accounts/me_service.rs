@@ -1,4 +1,4 @@
-//! What users may do to their own account.
+//! The caller's own account.
 
 use super::{
     registration::{hash_new, parse_email, parse_username},
@@ -120,7 +120,7 @@ fn refuse_unchanged(current: &str, new: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the password was replaced; not if what was proven is no longer what is stored.
+/// Replaces the password. Returns `false` if the stored credentials changed since they were verified.
 async fn replace_password(
     app: &App,
     caller: Caller<'_>,

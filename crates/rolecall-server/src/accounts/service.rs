@@ -21,7 +21,7 @@ use rolecall::Principal;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-/// What of a user is to change; `None` leaves it.
+/// Changes to a user; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) username: Option<String>,
@@ -235,7 +235,7 @@ async fn require_authority_over(
     Ok(user)
 }
 
-/// The delegation limit on a subject: whoever acts on it could act as it.
+/// Applies the delegation limit to a subject: a caller who can act on it could act as it.
 pub(crate) async fn cover_subject(
     change: &mut Change<'_>,
     rights: &Rights,

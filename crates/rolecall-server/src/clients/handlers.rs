@@ -115,7 +115,7 @@ pub(crate) struct NewClient {
     redirect_uris: Vec<String>,
 }
 
-/// What of a client is to change.
+/// Changes to a client.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientChanges {
@@ -129,11 +129,11 @@ pub(crate) struct ClientChanges {
     redirect_uris: Option<Vec<String>>,
 }
 
-/// How a secret is replaced.
+/// The replacement of a client secret.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretRotation {
-    /// How long the old secret works yet: a day if nothing is said, 0 to end it at once, at most 30 days.
+    /// The time in seconds for which the old secret keeps working: a day by default, 0 to end it at once, at most 30 days.
     #[schema(minimum = 0, maximum = 2_592_000)]
     overlap_seconds: Option<u64>,
 }
@@ -218,7 +218,7 @@ pub(crate) async fn get_client(
 
 /// Change an OAuth client.
 ///
-/// What it may do less of ends at once on tokens issued through it.
+/// A change that narrows the client takes effect at once on tokens issued through it.
 #[utoipa::path(patch, path = "/api/clients/{id}", tag = "clients", params(("id" = String, Path)), request_body = ClientChanges, responses(
     (status = 200, description = "The client as changed", body = ClientView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]

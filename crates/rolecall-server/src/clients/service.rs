@@ -27,10 +27,10 @@ use rolecall_core::{FloorKind, RoleName};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-/// A secret that was replaced works this much longer, unless somebody says otherwise.
+/// The time for which a replaced secret keeps working, by default.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(24);
 
-/// What of a client is to change; `None` leaves it.
+/// Changes to a client; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) name: Option<String>,
@@ -172,7 +172,7 @@ pub(crate) async fn update(
     load(app, id).await
 }
 
-/// Whether tokens through the client could carry less than before, or be for fewer.
+/// Returns `true` if tokens through the client could carry less than before, or be for fewer audiences.
 fn is_narrowed(before: &Client, after: &Client) -> bool {
     let scope = match (&before.scope, &after.scope) {
         (_, None) => false,
@@ -255,7 +255,7 @@ async fn require_authority_over(
     Ok(client)
 }
 
-/// The delegation limit on a client: whoever has its secret acts as it.
+/// Applies the delegation limit to a client: a caller who has its secret can act as it.
 async fn cover(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
     assigning::cover_subject(change, rights, id).await
 }

@@ -57,7 +57,7 @@ impl From<Shown> for KeyView {
     }
 }
 
-/// How keys take turns.
+/// Options of a rotation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotation {

@@ -23,16 +23,16 @@ use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
 use rolecall_core::Timestamp;
 use serde_json::{Value, json};
 
-/// How long a retired key is still listed.
+/// The time for which a retired key is still listed.
 const LISTED: Duration = Duration::from_hours(90 * 24);
 
-/// What the configuration says about signing keys.
+/// The configuration of signing keys.
 #[derive(Clone, Copy)]
 pub(crate) struct Configured<'a> {
     pub(crate) algorithm: Algorithm,
     /// The secret of a symmetric algorithm.
     pub(crate) secret: Option<&'a [u8]>,
-    /// Whether tokens will be issued: commands that issue none change no keys that are there.
+    /// Tokens will be issued. Commands that issue none do not change existing keys.
     pub(crate) serves: bool,
 }
 

@@ -22,7 +22,7 @@ use crate::{
 /// Why a log-in does not go on.
 #[derive(Debug)]
 pub(crate) enum LoginError {
-    /// Unknown, disabled, locked or wrong: nobody is told which.
+    /// The user is unknown, disabled or locked, or the password is wrong. The answer is the same for all.
     Wrong,
     TooMany {
         retry_after: Duration,
@@ -58,12 +58,12 @@ impl From<LoginError> for ApiError {
 pub(crate) struct Proven {
     pub(crate) id: String,
     pub(crate) username: String,
-    /// What failures are counted under.
+    /// The key that failures are counted under.
     pub(crate) account: String,
     pub(crate) credentials: Credentials,
     /// The same password hashed with today's parameters, where the stored hash has others.
     pub(crate) rehash: Option<String>,
-    /// Whether a reset code stood in for the password.
+    /// A reset code was used instead of the password.
     pub(crate) by_reset_code: bool,
 }
 
@@ -150,7 +150,7 @@ fn admit(failed: Failures, in_flight: &InFlightGuard, now: Timestamp) -> Result<
     Ok(open)
 }
 
-/// Verifies `password` against `candidate`, with the same work if there is none.
+/// Verifies `password` against `candidate`. Without a candidate it does the same work.
 async fn verify(
     app: &App,
     candidate: Option<Credentials>,
@@ -243,7 +243,7 @@ pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Re
     Ok(())
 }
 
-/// Whether the text is the user's reset code, which has 128 bits and needs no slow hash.
+/// Compares the text with the user's reset code, which has 128 bits and needs no slow hash.
 fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
     let alive = found.reset_expires_at.is_some_and(|end| end > now);
     match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
@@ -255,7 +255,7 @@ fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
     }
 }
 
-/// What of a reset code the database holds.
+/// Returns the hash of a reset code that the database stores.
 pub(crate) fn hash_reset_code(canonical: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD

@@ -16,7 +16,7 @@ use crate::{
 /// The client of a log-in without one.
 pub(crate) const FIRST_PARTY: &str = "rolecall";
 
-/// Who asks at an OAuth endpoint.
+/// The client that sent a request to an OAuth endpoint.
 #[derive(Debug)]
 pub(crate) enum RequestingClient {
     /// No client: rolecall's own log-in.
@@ -41,7 +41,7 @@ impl RequestingClient {
         }
     }
 
-    /// Whether a log-in through it may be refreshed.
+    /// Returns `true` if the client may refresh its tokens.
     pub(crate) fn may_refresh(&self) -> bool {
         self.registered()
             .is_none_or(|client| client.grants.contains(&GrantType::RefreshToken))
@@ -70,7 +70,7 @@ pub(crate) async fn authenticate(
         }
         (Some(basic), Some(id), None) if *id != basic.id => {
             return Err(OAuthError::InvalidRequest(
-                "client_id is another one than that of the Authorization header",
+                "client_id differs from the one in the Authorization header",
             ));
         }
         (Some(basic), _, None) => (basic.id.as_str(), basic.secret.expose_secret(), true),

@@ -24,7 +24,7 @@ use crate::{
 };
 use rolecall_core::TenantName;
 
-/// What is stored of a grant at most; with more, a refresh cannot tell what was lost from what never was.
+/// The longest grant that is stored, in bytes. Beyond it, a refresh cannot distinguish what was lost from what was never granted.
 const MAX_GRANTED_BYTES: usize = 8192;
 
 /// A token request with the password grant.
@@ -59,7 +59,7 @@ pub(crate) async fn by_password(
     issued
 }
 
-/// What a log-in is counted as.
+/// Returns the label under which the metrics count a login.
 fn outcome_of(issued: &Result<Issued, OAuthError>) -> &'static str {
     match issued {
         Ok(_) => "success",

@@ -20,7 +20,7 @@ use rolecall_core::{Audience, Permission, SubjectKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Whether a token is active, and what it says.
+/// The answer to an introspection request (RFC 7662 section 2.2).
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Introspection {
     active: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Introspection {
     token: Option<IntrospectedToken>,
 }
 
-/// What an active token says.
+/// The claims of an active token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IntrospectedToken {
     token_type: &'static str,

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use rolecall_core::{SubjectKind, TenantName, Timestamp};
 
-/// How long the token just replaced still gets its successor: for an answer that was lost, and for two tabs.
+/// The time in which the token just replaced still gets its successor: for a lost answer, and for two tabs.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A token request with the refresh grant.
@@ -44,13 +44,13 @@ pub(crate) struct RefreshGrant<'a> {
     pub(crate) address: &'a str,
 }
 
-/// How a token of the session stands to the newest one.
+/// The position of a refresh token in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Newest,
     /// The newest one's predecessor, replaced a moment ago.
     JustReplaced,
-    /// Used before, or never given: somebody has a copy.
+    /// Used before, or never issued: there is a copy of it.
     Replayed,
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn by_token(app: &App, request: &RefreshGrant<'_>) -> Result<Is
     issued.ok_or(OAuthError::InvalidGrant)
 }
 
-/// What a refresh is counted as.
+/// Returns the label under which the metrics count a refresh.
 fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static str {
     match outcome {
         Ok((Standing::Newest, _)) => "rotated",
@@ -74,7 +74,7 @@ fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static
     }
 }
 
-/// What is issued, by how the token stood: nothing for one that was replayed, whose session has ended now.
+/// Returns the position of the token and what was issued for it. A replayed token gets nothing, and its session ends.
 async fn attempt(
     app: &App,
     request: &RefreshGrant<'_>,
@@ -229,7 +229,7 @@ async fn continue_session(
     Ok(Some(issued))
 }
 
-/// Somebody has a copy of a token that was used: nobody can tell who is who, so the session ends.
+/// Ends the session of a replayed token: its owner and the holder of the copy cannot be distinguished.
 async fn end_replayed(app: &App, session: &Session) -> Result<(), OAuthError> {
     app.change(Caller::System, async |change| {
         let (id, subject) = (&session.id, &session.subject_id);

@@ -1,4 +1,4 @@
-//! Who asks at the token endpoint, and for what.
+//! The token endpoint: authenticates the client and passes the request to its grant.
 
 use http::HeaderMap;
 use rolecall_core::TenantName;
@@ -128,7 +128,7 @@ fn audience<'a>(
     match asked_audience(form)? {
         None => Ok(known.first().copied().unwrap_or(&settings.issuer)),
         Some(wanted) if known.contains(&wanted) => Ok(wanted),
-        Some(_) => Err(OAuthError::InvalidTarget("there is no such audience")),
+        Some(_) => Err(OAuthError::InvalidTarget("the audience is not known")),
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct SessionView {
     /// When it ends at the latest.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// Whether the request came from this one.
+    /// The request itself belongs to this session.
     current: bool,
 }
 

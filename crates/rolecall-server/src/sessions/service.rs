@@ -59,7 +59,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     .await
 }
 
-/// Ends one session of a user: for whoever may end the sessions of others. Whether there was one to end.
+/// Ends one session of another user. Returns `false` if there is no such live session.
 pub(crate) async fn end_of(
     app: &App,
     caller: Caller<'_>,
@@ -78,7 +78,7 @@ pub(crate) async fn end_of(
     .await
 }
 
-/// Ends a session and the tokens of it, and tells so as `action`; nothing and `false` if it has ended already.
+/// Ends a session and its tokens, and records that as `action`. Returns `false` if it had ended already.
 pub(crate) async fn end(
     change: &mut crate::store::Change<'_>,
     action: &str,

@@ -1,4 +1,4 @@
-//! What a token is granted, at sign-in and at a refresh.
+//! The grant of a token, at login and at a refresh.
 
 use super::{
     effective::{EffectiveScope, Grant, TokenSubject},
@@ -8,14 +8,14 @@ use super::{
 use rolecall_core::{Policy, RoleName};
 use std::collections::BTreeSet;
 
-/// What a session was opened with: what it asked for, and what it was granted then.
+/// The scope that a session was opened with: as requested, and as granted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionScope {
     pub(crate) asked: Option<RequestedScope>,
     pub(crate) granted: Option<RequestedScope>,
 }
 
-/// What the holder gets at a log-in, of what was `asked` for.
+/// Returns the grant at login, limited to the requested scope.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(crate) fn grant(
     if let Some(tenant) = holder.tenant
         && !holder.is_in_tenant()
     {
-        // whether there is such a tenant is told to nobody who is not in it
+        // the answer does not show whether the tenant exists
         return Err(TokenError::InvalidScope(format!(
             "you have no role in tenant {tenant}"
         )));
@@ -42,7 +42,7 @@ pub(crate) fn grant(
     Ok(granted)
 }
 
-/// What the holder gets at a refresh: what the session asked for, without what was lost since; `requested`
+/// Returns the grant at a refresh: the scope of the session, without what was lost since. `requested`
 /// narrows this one token.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub(crate) fn regrant(
     Ok(granted)
 }
 
-/// Whether a token carries less than its subject could have at once.
+/// Returns `true` if a token carries less than its subject could have at once.
 ///
 /// A subject that may not have all its roles active together must choose some. A token with as many of them as the
 /// constraints allow, and with all their permissions, is not narrowed. `whole` is the scope before it was narrowed, and
