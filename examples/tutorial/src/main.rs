@@ -43,7 +43,7 @@ mod tests {
     };
 
     #[test]
-    fn who_may_call_what_is_as_committed() {
+    fn the_access_matrix_matches_the_committed_file() {
         assert_access_matrix("access.lock", role::ALL, routes);
     }
 

@@ -1,9 +1,9 @@
-//! Replays the inputs that the fuzz target `token` has kept.
+//! Replays the corpus of the fuzz target `token`.
 
 use std::path::Path;
 
 #[test]
-fn no_kept_input_breaks_the_verifier() {
+fn the_verifier_handles_every_input_of_the_fuzz_corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/token");
     let mut count = 0;
     for input in std::fs::read_dir(folder).unwrap() {
