@@ -1,11 +1,3 @@
-use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
-
-use rolecall_core::document::{
-    self, Document, DocumentErrors, ParsedDocument, PolicyChange, Positions, RoleEffect, Step,
-    TestSubject, UncheckedDocument, UserAssignments,
-};
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::Arguments,
@@ -14,16 +6,24 @@ use super::{
     policy_arguments::PolicyCommand,
 };
 use crate::{
-    accounts::authority::SEE_EVERYBODY,
+    authority::{caller::SEE_ALL_HOLDERS, may},
     error::ApiError,
-    extract::parse_json,
     policy::{
         apply::{self, IfMatch},
         handlers::{PolicyPlan, counts, tag},
         plan::{self, Plan},
         service,
     },
+    web::body::parse_json,
 };
+use rolecall::PermissionName as _;
+use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{
+    self, Document, DocumentErrors, ParsedDocument, PolicyChange, Positions, RoleEffect, Step,
+    TestSubject, UncheckedDocument, UserAssignments,
+};
+use serde_json::json;
 
 /// The status for "there is something", where 1 is for errors.
 pub(super) const EXIT_DIFFERENCES: u8 = 2;
@@ -135,7 +135,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
 
 async fn open(arguments: &Arguments) -> Result<Context, Fault> {
     let context = Context::open(arguments).await?;
-    context.demand("rolecall.policy:read").await?;
+    context.demand(may::ReadPolicy::NAME).await?;
     Ok(context)
 }
 
@@ -155,7 +155,7 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     let context = open(arguments).await?;
     // with `--as`, who has which role is told to whoever may read it
     let mut may_see = true;
-    for needed in SEE_EVERYBODY {
+    for needed in SEE_ALL_HOLDERS {
         may_see &= context.demand(needed).await.is_ok();
     }
     let plan = plan::plan(&context.app, &source.parsed, may_see).await;
@@ -276,7 +276,7 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
         None
     };
     if let Some(context) = context.as_ref().filter(|_| is_about_users) {
-        context.demand("rolecall.assignments:read").await?;
+        context.demand(may::ReadAssignments::NAME).await?;
     }
     let mut policy = document.policy().map_err(ApiError::internal)?;
     let (mut facts, mut now) = (UserAssignments::new(), rolecall_core::Timestamp::default());

@@ -1,20 +1,18 @@
 //! Who may give a role: a search that is bounded, whatever the policy and however many users.
 
+use super::step::{Giver, Step};
+use crate::{
+    app::App,
+    authority::{builtin, may},
+    error::ApiError,
+    roles::{assignment_store, ended_store},
+    store::Conn,
+};
+use rolecall::PermissionName as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
     AssignmentStatus, Authority, Permission, Policy, RoleAssignment, RoleName, TenantName,
-};
-
-use super::{
-    step::{Giver, Step},
-    store,
-};
-use crate::{
-    app::App,
-    error::ApiError,
-    roles::{assignment_store, assignments, builtin},
-    store::Conn,
 };
 
 /// How many who may give a role are listed.
@@ -75,7 +73,9 @@ pub(super) async fn may_give(
     search: &mut Search,
 ) -> Result<Step, ApiError> {
     let now = app.now();
-    let write: Permission = assignments::WRITE.parse().map_err(ApiError::internal)?;
+    let write: Permission = may::WriteAssignments::NAME
+        .parse()
+        .map_err(ApiError::internal)?;
     let mut users: Vec<Giver> = Vec::new();
     let mut tried = BTreeSet::new();
     let mut giving: Vec<RoleName> = policy.roles_giving(&write).into_iter().collect();
@@ -87,7 +87,7 @@ pub(super) async fn may_give(
             more = true;
             break;
         }
-        let found = store::holders(conn, by, tenant, now, GIVERS_TRIED).await?;
+        let found = ended_store::holders(conn, by, tenant, now, GIVERS_TRIED).await?;
         more |= i64::try_from(found.len()).is_ok_and(|found| found == GIVERS_TRIED);
         for (id, username) in found {
             if !tried.insert(id.clone()) {

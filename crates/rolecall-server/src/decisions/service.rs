@@ -1,27 +1,28 @@
 //! Decisions by the database as it is now, and their explanation.
 
-use rolecall_core::{
-    AssignmentStatus, Decision, Derivation, InactiveReason, Policy, Question, Revision,
-    RoleAssignment, RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp,
-    counts_in_tenant,
-};
-
 use super::{
     givers::{Search, may_give},
     receipt::{self, Need, Needs, Note},
     step::Step,
-    store::{self, Ended},
 };
 use crate::{
-    accounts::{
-        store::Status,
-        subject::{self, Subject},
-        views::rfc3339,
-    },
     app::App,
+    authority::{
+        policy_cache::PolicyAt,
+        subject::{self, Status, Subject},
+    },
     error::ApiError,
-    roles::{assignment_store, assignments::Assignee},
+    roles::{
+        assigning::Assignee,
+        assignment_store,
+        ended_store::{self, Ended},
+    },
     store::Conn,
+    times::rfc3339,
+};
+use rolecall_core::{
+    AssignmentStatus, Decision, Derivation, InactiveReason, Question, Revision, RoleAssignment,
+    RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 /// For how many of the roles that would do the answer says who may give them.
@@ -56,7 +57,7 @@ struct Case {
     subject: Subject,
     assignments: Vec<RoleAssignment>,
     ended: Vec<Ended>,
-    policy: std::sync::Arc<(Revision, std::sync::Arc<Policy>)>,
+    policy: std::sync::Arc<PolicyAt>,
 }
 
 /// Decides, and says why.
@@ -84,7 +85,7 @@ pub(crate) async fn decide(app: &App, asked: &Asked<'_>) -> Result<Answer, ApiEr
     Ok(Answer {
         allowed,
         because,
-        policy_revision: case.policy.0,
+        policy_revision: case.policy.revision,
         at,
     })
 }
@@ -140,7 +141,7 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
     let answer = Answer {
         allowed,
         because,
-        policy_revision: case.policy.0,
+        policy_revision: case.policy.revision,
         at: note.at,
     };
     Ok(Explained {
@@ -154,10 +155,10 @@ impl Case {
     async fn read(app: &App, conn: &mut Conn, id: &str) -> Result<Self, ApiError> {
         let subject = subject::read(conn, id, None, app.now()).await?;
         let subject = subject.ok_or_else(|| ApiError::unknown("subject", &id))?;
-        let policy = subject.policy(app, conn).await?;
+        let policy = subject.policy(app.policy(), conn).await?;
         Ok(Self {
             assignments: assignment_store::all_of(conn, id).await?,
-            ended: store::ended_of(conn, id).await?,
+            ended: ended_store::ended_of(conn, id).await?,
             subject,
             policy,
         })
@@ -187,7 +188,7 @@ impl Case {
         at: Timestamp,
         search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
-        let policy = &self.policy.1;
+        let policy = &self.policy;
         let Some(asked) = need.asked() else {
             return self
                 .explain_wildcard(app, conn, need, tenant, at, search)
@@ -222,7 +223,7 @@ impl Case {
         at: Timestamp,
         search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
-        let policy = &self.policy.1;
+        let policy = &self.policy;
         let text = need.to_string();
         let holds = |rules: &RoleRules| rules.permissions.iter().any(|held| held.as_str() == text);
         let holding = policy.roles().filter(|(_, rules)| holds(rules));
@@ -297,7 +298,7 @@ impl Case {
 
     /// What was taken away and would have met the need.
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
-        let policy = &self.policy.1;
+        let policy = &self.policy;
         let path_to = |ended: &Ended| match need {
             Need::Role(role) if ended.tenant.is_some() && role.is_reserved() => None,
             Need::Permission(permission)
@@ -318,8 +319,8 @@ impl Case {
                 cause: "unassigned",
                 assignment: None,
                 path: path.iter().map(ToString::to_string).collect(),
-                at: Some(rfc3339(ended.at)),
-                by: Some(ended.by.clone()),
+                at: Some(rfc3339(ended.ended_at)),
+                by: Some(ended.ended_by.clone()),
             })
         };
         taken.filter_map(step).collect()

@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::views::rfc3339,
-    roles::{assignment_handlers::AssignmentView, assignments::Assignee},
+    roles::{assigning::Assignee, views::AssignmentView},
+    times::rfc3339,
 };
 
 /// One step of an explanation. Which members there are follows from `kind`.

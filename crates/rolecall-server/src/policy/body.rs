@@ -9,7 +9,7 @@ use rolecall_core::document::{Document, ParsedDocument, UncheckedDocument};
 
 use crate::{
     error::ApiError,
-    extract::{is_json, parse_json},
+    web::body::{is_json, parse_json},
 };
 
 /// The media type of TOML (RFC 9618 registers none other).

@@ -11,7 +11,7 @@ use super::store;
 use crate::{
     app::App,
     error::ApiError,
-    roles::{assignment_store, holder_store, store::read_consistently},
+    roles::{assignment_store, holder_store},
     store::{Conn, read_head},
     usernames::Username,
 };
@@ -51,10 +51,10 @@ pub(super) async fn read(
     conn: &mut Conn,
 ) -> Result<(std::sync::Arc<Policy>, Document), ApiError> {
     loop {
-        let policy = read_consistently(app.policy(), conn).await?;
-        let document = document_of(&policy.1, conn).await?;
-        if read_head(conn).await?.policy_revision <= policy.0 {
-            return Ok((std::sync::Arc::clone(&policy.1), document));
+        let policy = app.policy().newest(conn).await?;
+        let document = document_of(&policy, conn).await?;
+        if read_head(conn).await?.policy_revision <= policy.revision {
+            return Ok((std::sync::Arc::clone(&policy.policy), document));
         }
     }
 }

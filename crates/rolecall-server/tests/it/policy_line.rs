@@ -224,7 +224,9 @@ async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp
     let (status, out, _) = policy(&app, &other, &["test"]).await;
     assert_eq!(status, 1);
     assert!(
-        out.starts_with("policy.toml:19:8: user `alice` should have `items:write`, but no role gives it"),
+        out.starts_with(
+            "policy.toml:19:8: user `alice` should have `items:write`, but no role gives it"
+        ),
         "{out}"
     );
     let (status, out, _) = policy(&app, &other, &["test", "--live"]).await;

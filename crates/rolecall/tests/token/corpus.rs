@@ -1,16 +1,17 @@
 //! Replays the corpus of the fuzz target `token`.
 
-use std::path::Path;
+#[path = "../../../../fuzz/unpack.rs"]
+mod unpack;
 
 #[test]
 fn the_verifier_handles_every_input_of_the_fuzz_corpus() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/token");
-    let mut count = 0;
-    for input in std::fs::read_dir(folder).unwrap() {
-        let file = input.unwrap().path();
-        println!("{}", file.display());
-        crate::fuzzed::run(&std::fs::read(&file).unwrap());
-        count += 1;
+    let inputs = unpack::unpack(include_str!("../../../../fuzz/corpus/token.txt")).unwrap();
+    assert!(
+        inputs.len() > 20,
+        "the corpus of the fuzz target is missing"
+    );
+    for input in inputs {
+        println!("{} \"{}\"", input.name, input.bytes.escape_ascii());
+        crate::fuzzed::run(&input.bytes);
     }
-    assert!(count > 20, "the kept inputs are gone");
 }

@@ -1,23 +1,23 @@
 //! Takes users over: all of a file in one change, or nothing.
 
-use std::collections::{BTreeMap, HashMap};
-
-use aws_lc_rs::digest;
-use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
-use serde_json::json;
-
 use super::{
     Options, Problem, Report, Row, check, read,
     store::{self, New, ROWS},
 };
 use crate::{
-    accounts::authority::{Caller, Rights},
     app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
-    roles::{assignments, builtin, requests, store as roles},
+    roles::{requests, store as roles},
     store::{Change, Conn, read_head},
 };
+use rolecall::PermissionName as _;
+use std::collections::{BTreeMap, HashMap};
+
+use aws_lc_rs::digest;
+use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
+use serde_json::json;
 
 /// What is being done, for whoever watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ async fn look_up_roles(
     add_roles: bool,
     report: &mut Report,
 ) -> Result<(), ApiError> {
-    let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
     for New { row, .. } in users {
         for role in &row.roles {
@@ -133,12 +133,12 @@ async fn look_up_roles(
     if named.is_empty() {
         return Ok(());
     }
-    Rights::demand(app, change, caller, assignments::WRITE).await?;
+    Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
     rights.cover(named.keys().copied())?;
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
             format!("role `{role}` is for clients only")
-        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy.1, role) {
+        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy, role) {
             refusal
         } else if roles::find_role(change.conn(), role).await?.is_some() {
             continue;
@@ -157,9 +157,9 @@ async fn look_up_roles(
     }
     report
         .problems
-        .extend(together(&rights.policy.1, users, change.now()));
+        .extend(together(&rights.policy, users, change.now()));
     if !report.new_roles.is_empty() {
-        let rights = Rights::demand(app, change, caller, "rolecall.roles:write").await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         // a role without permissions works by its name: to hand on a new one takes nothing that could be held
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
