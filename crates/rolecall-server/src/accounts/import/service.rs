@@ -19,7 +19,7 @@ use aws_lc_rs::digest;
 use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
 use serde_json::json;
 
-/// What is being done, for whoever watches.
+/// The step that an import is at, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// So many users are about to be checked, compared and, perhaps, written.
@@ -66,7 +66,7 @@ pub(crate) async fn import_users(
         .change(caller, async |change| {
             look_up_roles(app, change, caller, users, options.add_roles, &mut report).await?;
             if change.head().revision != revision + 1 {
-                // somebody changed something in between, perhaps a name
+                // another change came in between, perhaps of a name
                 taken = find_taken(change.conn(), users, &|_| ()).await?;
             }
             report.problems.append(&mut taken);
@@ -207,7 +207,7 @@ async fn find_taken(
         for New { row, .. } in users {
             let there = by_name.get(row.username.as_str());
             if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
-                let message = format!("user `{there}` is already there");
+                let message = format!("user `{there}` already exists");
                 problems.push(Problem::new(row.line, message));
             }
         }
@@ -238,7 +238,7 @@ async fn write(
         store::insert_assignments(change, &given, &assigned_by).await?;
         watch(Step::Written(users.len()));
     }
-    // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them
+    // a hundred thousand ids would make one entry of megabytes: the entry holds the digest of the file instead
     change.record(json!({
         "action": "users.imported", "users": report.users, "assignments": report.assignments,
         "sha256": report.digest,
@@ -276,6 +276,6 @@ mod tests {
         let caller = Caller::CommandLine { system_user: "" };
         let report = import_users(app, caller, &text, options, &meanwhile).await;
         let found = report.unwrap().problems;
-        assert_eq!(found, [Problem::new(3, "user `bob` is already there")]);
+        assert_eq!(found, [Problem::new(3, "user `bob` already exists")]);
     }
 }
