@@ -10,6 +10,7 @@ use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use rolecall::{Clock, LiveState};
 use rolecall_core::{RoleName, Timestamp};
+use rolecall_passwords::{Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
     keys::ring::{self, KeyRing},
     legacy::Legacy,
     metrics::Metrics,
-    passwords::{Hasher, PasswordPolicy},
     roles::{policy_cache::PolicyCache, store::read_consistently},
     sessions::service::SessionLimits,
     store::{Change, Conn, Store, StoreError},

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use rolecall_core::Timestamp;
+use rolecall_passwords::{HashError, Password, Verdict};
 
 use super::{
     failures,
@@ -14,7 +15,6 @@ use crate::{
     audit::events,
     error::ApiError,
     ids,
-    passwords::{HashError, Password, Verdict},
     store::{Conn, StoreError},
     throttle::{MAX_FAILURES, account_delay},
     usernames::Username,

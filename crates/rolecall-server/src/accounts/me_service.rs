@@ -2,6 +2,7 @@
 
 use rolecall::Principal;
 use rolecall_core::FloorKind;
+use rolecall_passwords::{Password, PasswordProblem};
 use serde_json::json;
 
 use super::{
@@ -16,7 +17,6 @@ use crate::{
     app::App,
     error::{ApiError, FieldError},
     ids::canonical_reset_code,
-    passwords::{Password, PasswordProblem},
     sessions,
     throttle::MAX_FAILURES,
 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rolecall_core::{RoleName, Timestamp};
+use rolecall_passwords::{HashError, Password, PasswordProblem};
 use serde_json::json;
 
 use super::{
@@ -14,7 +15,6 @@ use crate::{
     app::App,
     error::{ApiError, FieldError},
     ids,
-    passwords::{HashError, Password},
     roles::assignments::{self, Assignee, Validity},
     store::Change,
     usernames::Username,
@@ -196,7 +196,7 @@ pub(crate) async fn hash_new(
     username: &Username,
 ) -> Result<String, ApiError> {
     let parts = app.parts();
-    let refused = |problem: crate::passwords::PasswordProblem| {
+    let refused = |problem: PasswordProblem| {
         ApiError::Invalid(FieldError::body(
             member,
             problem.code(),

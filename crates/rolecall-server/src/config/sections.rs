@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rolecall_core::RoleName;
+use rolecall_passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::Origin;
 use super::values;
-use crate::passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
 use crate::vault::MasterKey;
 
 /// An enum whose variants are written as one of several words in the configuration.

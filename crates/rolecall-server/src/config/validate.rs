@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::EnvFilter;
 
 use super::values::show_duration;
 use super::{Config, SigningAlgorithm};
-use crate::passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 
 /// Guards refuse tokens that live longer.
 const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);

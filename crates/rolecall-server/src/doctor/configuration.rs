@@ -3,6 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use rolecall_core::Timestamp;
+use rolecall_passwords::DEFAULT_MIN_LENGTH;
 use secrecy::ExposeSecret as _;
 
 use super::Finding;
@@ -10,7 +11,6 @@ use crate::{
     accounts::views::rfc3339,
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
     legacy,
-    passwords::DEFAULT_MIN_LENGTH,
 };
 
 /// Applications change within days: who needs longer forgets to close the door.

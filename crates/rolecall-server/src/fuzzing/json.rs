@@ -1,9 +1,9 @@
+use rolecall_passwords::Password;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 
 use crate::accounts::{handlers as accounts, me_handlers as me};
 use crate::error::ApiError;
 use crate::extract::parse_json;
-use crate::passwords::Password;
 use crate::roles::{
     assignment_handlers as assignments, handlers as roles, permission_handlers as permissions,
 };

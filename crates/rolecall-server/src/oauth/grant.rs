@@ -226,7 +226,7 @@ impl From<LoginError> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passwords::{Hasher, HasherOptions, Parameters, Password, PasswordScheme};
+    use rolecall_passwords::{Hasher, HasherOptions, Parameters, Password, PasswordScheme};
 
     const PASSWORD: &str = "a password of alice";
 

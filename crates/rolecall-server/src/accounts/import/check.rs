@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rolecall_core::RoleName;
+use rolecall_passwords::check_stored_hash;
 
 use super::{Problem, Raw, Row};
-use crate::{accounts::registration::parse_email, error::ApiError, passwords, usernames::Username};
+use crate::{accounts::registration::parse_email, error::ApiError, usernames::Username};
 
 /// Checks each user, and that no two have one name; tells every problem there is.
 pub(super) fn users(
@@ -48,7 +49,9 @@ fn row(user: Raw, without_password: bool) -> Result<Option<Row>, Vec<String>> {
         None if without_password => {}
         None => faults.push("no password hash; --without-password takes such users".to_owned()),
         Some(hash) => faults.extend(
-            passwords::refusal_of_stored(hash).map(|reason| format!("the password hash: {reason}")),
+            check_stored_hash(hash)
+                .err()
+                .map(|reason| format!("the password hash: {reason}")),
         ),
     }
     let mut roles = BTreeSet::new();

@@ -2,13 +2,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
 use rolecall_core::Timestamp;
+use rolecall_passwords::PasswordScheme;
 
 use super::*;
 use crate::{
     app::Settings,
     demo,
     oauth::grant,
-    passwords::PasswordScheme,
     start::{Opened, Staleness},
 };
 

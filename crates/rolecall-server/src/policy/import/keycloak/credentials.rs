@@ -4,10 +4,10 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
+use rolecall_passwords::check_stored_hash;
 use serde::Deserialize;
 
 use super::realm::{Credential, Members};
-use crate::passwords::refusal_of_stored;
 
 #[derive(Deserialize)]
 struct Secret {
@@ -44,9 +44,9 @@ pub(super) fn hash_of(credential: &Credential) -> Result<String, String> {
         _ => return Err("its algorithm is not known here".to_owned()),
     };
     let hash = written.ok_or_else(|| "its form is broken".to_owned())?;
-    match refusal_of_stored(&hash) {
-        Some(reason) => Err(reason),
-        None => Ok(hash),
+    match check_stored_hash(&hash) {
+        Err(reason) => Err(reason.to_string()),
+        Ok(()) => Ok(hash),
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
             (
                 r#"{"value":"canary"}"#,
                 r#"{"algorithm":"bcrypt"}"#,
-                "not known",
+                "not supported",
             ),
         ] {
             let refused = hash_of(&credential(secret, data)).unwrap_err();

@@ -1,9 +1,11 @@
-//! What is taken apart, what is refused, and that neither depends on luck.
+//! Which texts are parsed and which are rejected, and which passwords they match.
 
-use super::super::scheme::{Parameters, PasswordScheme};
+use super::fields::MAX_LENGTH;
 use super::*;
+use crate::scheme::{Parameters, PasswordScheme};
+use crate::tests::foreign;
 
-/// Every hash below but one was made by other software from this password.
+/// The password of every hash below but one; all were made by other software.
 const PASSWORD: &str = "purple tram caf\u{e9}";
 
 fn password(text: &str) -> Password {
@@ -20,16 +22,18 @@ fn text_of(hash: &StoredHash) -> String {
     match hash {
         StoredHash::Argon2(hash) => hash.to_string(),
         StoredHash::Bcrypt(hash) => hash.to_string(),
-        StoredHash::Pbkdf2(_) | StoredHash::Scrypt(_) => panic!("never made"),
+        StoredHash::Pbkdf2(_) | StoredHash::Scrypt(_) => {
+            panic!("new hashes never have this scheme")
+        }
     }
 }
 
-fn refusal(stored: &str) -> Option<Unusable> {
+fn refusal(stored: &str) -> Option<UnusableHash> {
     StoredHash::parse(stored).err()
 }
 
 #[test]
-fn hashes_made_elsewhere_verify_the_right_password_only() {
+fn hashes_of_other_software_match_the_correct_password_only() {
     for stored in [
         "$argon2id$v=19$m=64,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$cbbfd8RbR8tZ9muqZM9ealTT6NHIr672j/ywYElEGCY",
         "$argon2id$v=19$m=64,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$kmdHF2x+FceLIDyb8xbTdmSzYn237ZrdBuac8J9kDzk",
@@ -50,7 +54,7 @@ fn hashes_made_elsewhere_verify_the_right_password_only() {
             "Purple tram caf\u{e9}",
             "purple tram caf\u{e9} ",
         ] {
-            assert!(!matches(stored, wrong), "{stored} takes `{wrong}`");
+            assert!(!matches(stored, wrong), "{stored} matches `{wrong}`");
         }
     }
 }
@@ -65,14 +69,14 @@ fn x029_an_imported_bcrypt_hash_is_cut_at_72_bytes_as_its_origin_did() {
 }
 
 #[test]
-fn an_empty_password_is_just_a_password() {
+fn an_empty_password_matches_its_hash() {
     let stored = "$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq";
     assert!(matches(stored, ""));
     assert!(!matches(stored, " "));
 }
 
 #[test]
-fn bcrypt_never_takes_a_password_with_a_nul_for_its_twin() {
+fn bcrypt_never_confuses_a_password_with_a_nul_with_its_twin() {
     let parameters = Parameters::Bcrypt { cost: 4 };
     let stored = parameters
         .hash(&password("ab"), &mut Memory::default())
@@ -101,27 +105,27 @@ fn x027_absurd_parameters_are_refused_before_anything_is_allocated() {
         let stored = format!(
             "$argon2id$v=19${costs}$MDEyMzQ1Njc4OWFiY2RlZg$cbbfd8RbR8tZ9muqZM9ealTT6NHIr672j/ywYElEGCY"
         );
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{costs}");
+        assert_eq!(refusal(&stored), Some(UnusableHash::OutOfBounds), "{costs}");
     }
     for cost in ["00", "03", "17", "31", "99"] {
         let stored = format!("$2b${cost}$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC");
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{cost}");
+        assert_eq!(refusal(&stored), Some(UnusableHash::OutOfBounds), "{cost}");
     }
 }
 
 #[test]
-fn salts_and_outputs_that_protect_nothing_are_refused() {
+fn salts_and_outputs_that_protect_nothing_are_rejected() {
     for (salt, output) in [
         ("c2FsdA", "cbbfd8RbR8tZ9muqZM9eag"),
         ("MDEyMzQ1Njc", "cbbf"),
     ] {
         let stored = format!("$argon2id$v=19$m=64,t=1,p=1${salt}${output}");
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds));
+        assert_eq!(refusal(&stored), Some(UnusableHash::OutOfBounds));
     }
 }
 
 #[test]
-fn broken_and_unknown_hashes_are_refused() {
+fn malformed_and_unknown_hashes_are_rejected() {
     let bcrypt = "$2b$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC";
     for stored in [
         bcrypt[..59].to_owned(),
@@ -135,7 +139,7 @@ fn broken_and_unknown_hashes_are_refused() {
         "$argon2id$v=19$m=64,t=1$MDEyMzQ1Njc$cbbfd8RbR8tZ9muqZM9eag".to_owned(),
         "$argon2id$".to_owned(),
     ] {
-        assert_eq!(refusal(&stored), Some(Unusable::Broken), "{stored}");
+        assert_eq!(refusal(&stored), Some(UnusableHash::Malformed), "{stored}");
     }
     for stored in [
         "",
@@ -145,12 +149,16 @@ fn broken_and_unknown_hashes_are_refused() {
         "$1$abcdefgh$0123456789abcdefghijkl",
         "5f4dcc3b5aa765d61d8327deb882cf99",
     ] {
-        assert_eq!(refusal(stored), Some(Unusable::UnknownScheme), "{stored}");
+        assert_eq!(
+            refusal(stored),
+            Some(UnusableHash::UnknownScheme),
+            "{stored}"
+        );
     }
 }
 
 #[test]
-fn new_hashes_have_the_documented_form_and_a_salt_of_their_own() {
+fn new_hashes_have_the_documented_form_and_different_salts() {
     let mut memory = Memory::default();
     for (parameters, prefix) in [
         (Parameters::default(), "$argon2id$v=19$m=19456,t=2,p=1$"),
@@ -163,7 +171,7 @@ fn new_hashes_have_the_documented_form_and_a_salt_of_their_own() {
         assert!(matches(&one, PASSWORD) && matches(&other, PASSWORD));
         let read = StoredHash::parse(&one).unwrap();
         assert_eq!(text_of(&read), one);
-        assert!(parameters.made(&read));
+        assert!(parameters.is_current(&read));
     }
     assert_eq!(
         Parameters::of(PasswordScheme::Bcrypt),
@@ -184,14 +192,14 @@ fn a_hash_with_other_costs_or_another_scheme_is_not_current() {
         "$2b$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC",
     ] {
         assert!(
-            !current.made(&StoredHash::parse(stored).unwrap()),
+            !current.is_current(&StoredHash::parse(stored).unwrap()),
             "{stored}"
         );
     }
 }
 
 #[test]
-fn memory_used_before_changes_no_result() {
+fn earlier_use_of_the_memory_changes_no_result() {
     let mut memory = Memory::default();
     let large = Parameters::Argon2id {
         memory_kib: 512,
@@ -214,8 +222,8 @@ fn hex(bytes: usize) -> String {
 }
 
 #[test]
-fn the_phc_form_of_pbkdf2_is_read_with_and_without_its_length() {
-    // the same hash in passlib's form, whose `.` is the `+` of others
+fn the_phc_form_of_pbkdf2_is_parsed_with_and_without_its_length() {
+    // the same hash in passlib's form, in which `.` stands for `+`
     let passlib =
         "$pbkdf2-sha256$1000$mq4jyBFweCoi.6rMJR53LQ$nSvMuTtcOZox8d3fZ4NTyTgRjwnulwvZKQeRBHqrdpQ";
     let (salt, output) = (
@@ -229,11 +237,11 @@ fn the_phc_form_of_pbkdf2_is_read_with_and_without_its_length() {
         assert!(!matches(&phc, " Purple tram lantern"), "{phc}");
     }
     let spelled_otherwise = passlib.replace('.', "+");
-    assert_eq!(refusal(&spelled_otherwise), Some(Unusable::Broken));
+    assert_eq!(refusal(&spelled_otherwise), Some(UnusableHash::Malformed));
 }
 
 #[test]
-fn sha1_is_meant_where_no_hash_function_is_named() {
+fn pbkdf2_without_a_hash_function_means_sha1() {
     let unnamed = "$pbkdf2$1000$v5p5abqxxrPbe/HDwuX7zw$IwqNy0LHsLtGa2rfQqwUDOKd9SI";
     let named = unnamed.replace("pbkdf2", "pbkdf2-sha1");
     assert_eq!(StoredHash::parse(unnamed), StoredHash::parse(&named));
@@ -241,7 +249,7 @@ fn sha1_is_meant_where_no_hash_function_is_named() {
 }
 
 #[test]
-fn absurd_work_for_pbkdf2_and_scrypt_is_refused_before_it_begins() {
+fn absurd_work_for_pbkdf2_and_scrypt_is_rejected_before_it_begins() {
     for stored in [
         format!("{PBKDF2}{OUTPUT_32}").replace("i=1000", "i=10000001"),
         format!("{PBKDF2}{OUTPUT_32}").replace("i=1000", "i=4294967295"),
@@ -249,13 +257,17 @@ fn absurd_work_for_pbkdf2_and_scrypt_is_refused_before_it_begins() {
         format!("$pbkdf2-sha256$10000001$MDEyMzQ1Njc4OWFiY2RlZg${OUTPUT_32}"),
         format!("pbkdf2_sha256$10000001$saltsaltsalt${OUTPUT_32}="),
         format!("pbkdf2:sha256:10000001$saltsaltsalt${}", hex(32)),
-        // more output than the hash function gives costs its iterations again
+        // an output longer than that of the hash function costs all iterations once more
         format!(
             "$pbkdf2-sha256$i=9999999,l=64$MDEyMzQ1Njc4OWFiY2RlZg${}",
             "A".repeat(86)
         ),
     ] {
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{stored}");
+        assert_eq!(
+            refusal(&stored),
+            Some(UnusableHash::OutOfBounds),
+            "{stored}"
+        );
     }
     for (log_n, r, p) in [
         (0, 8, 1),
@@ -276,7 +288,11 @@ fn absurd_work_for_pbkdf2_and_scrypt_is_refused_before_it_begins() {
         (14, 8, u32::MAX),
     ] {
         let stored = format!("$scrypt$ln={log_n},r={r},p={p}$MDEyMzQ1Njc4OWFiY2RlZg${OUTPUT_32}");
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{stored}");
+        assert_eq!(
+            refusal(&stored),
+            Some(UnusableHash::OutOfBounds),
+            "{stored}"
+        );
     }
     for (n, r, p) in [
         (524_288, 8, 1),
@@ -285,12 +301,16 @@ fn absurd_work_for_pbkdf2_and_scrypt_is_refused_before_it_begins() {
         (16384, 8, 4_000_000),
     ] {
         let stored = format!("scrypt:{n}:{r}:{p}$saltsaltsalt${}", hex(64));
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{stored}");
+        assert_eq!(
+            refusal(&stored),
+            Some(UnusableHash::OutOfBounds),
+            "{stored}"
+        );
     }
 }
 
 #[test]
-fn the_costs_that_are_recommended_or_usual_are_within_bounds() {
+fn recommended_and_usual_costs_are_within_bounds() {
     for costs in [
         "ln=18,r=8,p=1",
         "ln=17,r=8,p=1",
@@ -309,11 +329,11 @@ fn the_costs_that_are_recommended_or_usual_are_within_bounds() {
     }
 }
 
-/// The beginning of an output of PBKDF2 or scrypt is itself a shorter output: a column that
-/// was too narrow must not make a hash that more passwords match.
+/// The beginning of a PBKDF2 or scrypt output is itself a valid, shorter output. A column that
+/// was too narrow must not lead to a hash that more passwords match.
 #[test]
-fn an_output_that_was_cut_off_is_no_shorter_hash() {
-    for (form, password, stored) in super::super::tests::foreign::rows() {
+fn a_truncated_output_is_not_a_shorter_hash() {
+    for (form, password, stored) in foreign::rows() {
         for length in 1..stored.len() {
             let cut = &stored[..length];
             if let Ok(hash) = StoredHash::parse(cut) {
@@ -326,8 +346,8 @@ fn an_output_that_was_cut_off_is_no_shorter_hash() {
 }
 
 #[test]
-fn a_password_with_a_nul_at_its_end_is_not_taken_for_the_one_without() {
-    for (form, right, stored) in super::super::tests::foreign::rows() {
+fn a_nul_at_the_end_of_a_password_is_not_ignored() {
+    for (form, right, stored) in foreign::rows() {
         assert!(!matches(&stored, &format!("{right}\0")), "{form}");
         assert!(!matches(&stored, &format!("{right}\0\0")), "{form}");
         assert!(!matches(&stored, &format!("{right}\0{right}")), "{form}");
@@ -335,7 +355,7 @@ fn a_password_with_a_nul_at_its_end_is_not_taken_for_the_one_without() {
 }
 
 #[test]
-fn salts_and_outputs_of_foreign_hashes_that_protect_nothing_are_refused() {
+fn foreign_salts_and_outputs_that_protect_nothing_are_rejected() {
     for stored in [
         format!("$scrypt$ln=8,r=8,p=1$c2FsdA${OUTPUT_32}"),
         format!("$pbkdf2-sha256$i=1000$c2FsdA${OUTPUT_32}"),
@@ -347,12 +367,16 @@ fn salts_and_outputs_of_foreign_hashes_that_protect_nothing_are_refused() {
         format!("scrypt:256:8:1${}${}", "s".repeat(65), hex(64)),
         "$pbkdf2-sha256$i=1000,l=15$MDEyMzQ1Njc4OWFiY2RlZg$IwqNy0LHsLtGa2rfQqwU".to_owned(),
     ] {
-        assert_eq!(refusal(&stored), Some(Unusable::OutOfBounds), "{stored}");
+        assert_eq!(
+            refusal(&stored),
+            Some(UnusableHash::OutOfBounds),
+            "{stored}"
+        );
     }
 }
 
 #[test]
-fn foreign_hashes_in_another_form_than_their_origin_writes_are_broken() {
+fn foreign_hashes_in_a_form_that_their_origin_never_writes_are_rejected() {
     let (h32, h64) = (hex(32), hex(64));
     let b64 = format!("{}==", "A".repeat(86));
     for stored in [
@@ -385,7 +409,7 @@ fn foreign_hashes_in_another_form_than_their_origin_writes_are_broken() {
         "$bcrypt-sha256$v=3,t=2b,r=4$9XS3ct9BwwU/4J3q07wZRu$mqGpwQNUHCYFBLh5mt/O1TF.jpWj/IS"
             .to_owned(),
         "$bcrypt-sha256$2y,4$9XS3ct9BwwU/4J3q07wZRu$mqGpwQNUHCYFBLh5mt/O1TF.jpWj/IS".to_owned(),
-        // stray bits in the salt, which here is a key as it is written
+        // stray bits in the salt, whose text is the key of the HMAC
         "$bcrypt-sha256$v=2,t=2b,r=4$9XS3ct9BwwU/4J3q07wZRv$mqGpwQNUHCYFBLh5mt/O1TF.jpWj/IS"
             .to_owned(),
         "bcrypt$2b$04$abcdefghijklmnopqrstuu/bZTuvg6VD9mN977ZIyrhMDWJLHUgCC".to_owned(),
@@ -393,7 +417,7 @@ fn foreign_hashes_in_another_form_than_their_origin_writes_are_broken() {
         "argon2$".to_owned(),
         "x".repeat(MAX_LENGTH + 1),
     ] {
-        assert_eq!(refusal(&stored), Some(Unusable::Broken), "{stored}");
+        assert_eq!(refusal(&stored), Some(UnusableHash::Malformed), "{stored}");
     }
     for stored in [
         format!("$pbkdf2-md5$1000$MDEyMzQ1Njc4OWFiY2RlZg${OUTPUT_32}"),
@@ -401,12 +425,12 @@ fn foreign_hashes_in_another_form_than_their_origin_writes_are_broken() {
         format!("pbkdf2:md5:1000$saltsaltsalt${h32}"),
         "argon2$argon2d$v=19$m=64,t=2,p=1$MDEyMzQ1Njc$DqfK9/mLcJW8cjqdNa4dlPlPRBsxKSnI".to_owned(),
         "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99".to_owned(),
-        // what Django stores for a user who may not log in
+        // the mark of Django for a user without a usable password
         "!Zb4r9mXo1Vw7".to_owned(),
     ] {
         let unusable = refusal(&stored);
         assert!(unusable.is_some(), "{stored}");
-        assert_ne!(unusable, Some(Unusable::OutOfBounds), "{stored}");
+        assert_ne!(unusable, Some(UnusableHash::OutOfBounds), "{stored}");
     }
 }
 
@@ -415,10 +439,10 @@ mod properties {
 
     use super::*;
 
-    /// A row of the fixtures with one change: a character replaced, removed, inserted or
-    /// doubled, or the end cut off.
+    /// A row of the fixtures with one alteration: a character replaced, removed, inserted or
+    /// doubled, or the end truncated.
     fn mutated() -> impl Strategy<Value = (String, String, String)> {
-        let rows = super::super::super::tests::foreign::rows();
+        let rows = foreign::rows();
         (
             0..rows.len(),
             any::<proptest::sample::Index>(),
@@ -449,12 +473,12 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_stored_text_makes_it_panic(stored in prop_oneof!["\\PC{0,80}", form()]) {
+        fn no_text_makes_the_parser_panic(stored in prop_oneof!["\\PC{0,80}", form()]) {
             let _ = StoredHash::parse(&stored);
         }
 
         #[test]
-        fn a_changed_hash_matches_only_if_it_still_says_the_same((password, stored, changed) in mutated()) {
+        fn an_altered_hash_matches_only_if_it_means_the_same((password, stored, changed) in mutated()) {
             let Ok(hash) = StoredHash::parse(&changed) else { return Ok(()) };
             let same = hash.verify(&self::password(&password), &mut Memory::default()).unwrap();
             prop_assert_eq!(same, StoredHash::parse(&stored).as_ref() == Ok(&hash), "{}", changed);

@@ -1,12 +1,13 @@
-//! The rules for passwords by their ids; `docs/passwords.md` says what each one is and where
-//! the others are tested.
+//! The rules for passwords by their ids. `docs/passwords.md` explains each of them and names
+//! the tests of the others.
 
 use proptest::prelude::*;
 
-use super::super::common;
-use super::super::policy::PasswordPolicy;
-use super::super::{MAX_BYTES, MAX_CODE_POINTS, PasswordProblem, PasswordScheme};
 use super::*;
+use crate::{
+    LOWEST_MIN_LENGTH, MAX_BYTES, MAX_CODE_POINTS, PasswordPolicy, PasswordProblem, PasswordScheme,
+    common,
+};
 
 fn check(min_length: usize, text: &str) -> Result<(), PasswordProblem> {
     let policy = PasswordPolicy {
@@ -16,7 +17,7 @@ fn check(min_length: usize, text: &str) -> Result<(), PasswordProblem> {
     policy.check(&Password::new(text.to_owned())?, "margarete")
 }
 
-/// Field `at` of a modular hash string, counted from the scheme.
+/// Returns field `at` of a modular hash string, counted from the scheme.
 fn field(stored: &str, at: usize) -> &str {
     stored.split('$').nth(at + 1).unwrap()
 }
@@ -38,7 +39,7 @@ fn pw_01_fourteen_code_points_are_refused_where_nothing_else_protects_and_fiftee
     assert!(problem.to_string().contains("at least 15"));
     assert_eq!(check(15, "qwvzkxjmbpltgrh"), Ok(()));
     assert_eq!(PasswordPolicy::default().min_length, 15);
-    assert_eq!(super::super::LOWEST_MIN_LENGTH, 8);
+    assert_eq!(LOWEST_MIN_LENGTH, 8);
 }
 
 #[test]

@@ -1,23 +1,22 @@
-//! The large buffer that Argon2 works in.
+//! The large buffer in which Argon2 works.
 
 use argon2::Block;
 use zeroize::Zeroize as _;
 
-/// Blocks (of 1 KiB) that are always reserved: glibc gives allocations over 32 MiB a
-/// mapping of their own, which goes back to the system when freed. Only touched pages count
-/// as used, so the larger reservation costs nothing.
+/// The smallest reservation, in blocks of 1 KiB. glibc gives allocations over 32 MiB a mapping
+/// of their own, which returns to the system when it is freed. Only touched pages count as
+/// used, so a larger reservation costs nothing.
 const ALWAYS_MAPPED_BLOCKS: usize = 33 * 1024;
 
-/// One thread's working memory: kept while there is work, given back when idle.
+/// The working memory of one thread, kept while there is work and released when idle.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     blocks: Vec<Block>,
 }
 
 impl Memory {
-    /// At least `count` blocks, their content arbitrary; `None` if the system has no memory
-    /// left.
-    pub(super) fn blocks(&mut self, count: usize) -> Option<&mut [Block]> {
+    /// Returns `count` blocks with arbitrary content, or `None` if the system has no memory.
+    pub(crate) fn blocks(&mut self, count: usize) -> Option<&mut [Block]> {
         if self.blocks.capacity() < count {
             self.release();
             let capacity = count.max(ALWAYS_MAPPED_BLOCKS);
@@ -29,23 +28,23 @@ impl Memory {
         self.blocks.get_mut(..count)
     }
 
-    /// Wipes the memory and gives it back.
-    pub(super) fn release(&mut self) {
+    /// Wipes the memory and returns it to the system.
+    pub(crate) fn release(&mut self) {
         for block in &mut self.blocks {
             block.zeroize();
         }
         self.blocks = Vec::new();
     }
 
-    /// Gives back what only an unusually costly hash needed.
-    pub(super) fn release_if_oversized(&mut self) {
+    /// Releases the memory if an unusually costly hash made it grow.
+    pub(crate) fn release_if_oversized(&mut self) {
         if self.blocks.len() > ALWAYS_MAPPED_BLOCKS {
             self.release();
         }
     }
 
-    /// Whether anything is held.
-    pub(super) fn is_empty(&self) -> bool {
+    /// Checks whether no memory is reserved.
+    pub(crate) fn is_empty(&self) -> bool {
         self.blocks.capacity() == 0
     }
 }
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_grows_is_kept_and_is_given_back() {
+    fn memory_grows_is_kept_and_is_released() {
         let mut memory = Memory::default();
         assert!(memory.is_empty());
         assert_eq!(memory.blocks(8).unwrap().len(), 8);
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_oversized_hash_needed_is_not_kept() {
+    fn the_memory_of_an_oversized_hash_is_not_kept() {
         let mut memory = Memory::default();
         memory.blocks(ALWAYS_MAPPED_BLOCKS + 1).unwrap();
         memory.release_if_oversized();
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_amount_is_refused_without_a_crash() {
+    fn an_impossible_amount_does_not_end_the_process() {
         assert!(Memory::default().blocks(usize::MAX / 2).is_none());
     }
 }

@@ -1,12 +1,12 @@
-//! Hashes made by passlib, Django, Werkzeug, bcrypt and argon2-cffi; see the folder's README.
+//! Hashes made by passlib, Django, Werkzeug, bcrypt and argon2-cffi, from `tests/fixtures/hashes`.
 
 use super::*;
 
-const HASHES: &str = include_str!("../../../tests/fixtures/hashes/hashes.tsv");
-const DEFAULTS: &str = include_str!("../../../tests/fixtures/hashes/defaults.tsv");
+const HASHES: &str = include_str!("../../tests/fixtures/hashes/hashes.tsv");
+const DEFAULTS: &str = include_str!("../../tests/fixtures/hashes/defaults.tsv");
 
-/// Form, password and hash of every row at low cost.
-pub(in crate::passwords) fn rows() -> Vec<(String, String, String)> {
+/// Returns form, password and hash of every row of `hashes.tsv`.
+pub(crate) fn rows() -> Vec<(String, String, String)> {
     table(HASHES)
 }
 
@@ -23,16 +23,16 @@ fn table(text: &str) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// Whether the origin itself ignores what comes after 72 bytes.
-fn cuts(form: &str) -> bool {
+/// Checks whether the origin itself ignores everything after 72 bytes.
+fn truncates(form: &str) -> bool {
     form.contains("bcrypt") && !form.contains("sha256")
 }
 
-/// Passwords that somebody might hope to get in with.
-fn almost(form: &str, right: &str) -> Vec<String> {
+/// Returns passwords that resemble the correct one but must not match.
+fn similar(form: &str, right: &str) -> Vec<String> {
     let mut shorter = right.to_owned();
     shorter.pop();
-    let whole = right.len() <= 72 || !cuts(form);
+    let whole = right.len() <= 72 || !truncates(form);
     let mut wrong = vec![
         String::new(),
         "purple tram".to_owned(),
@@ -59,7 +59,7 @@ fn almost(form: &str, right: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_form_is_there_with_three_passwords_one_of_them_over_72_bytes() {
+fn every_form_has_three_passwords_one_of_them_over_72_bytes() {
     let rows = rows();
     assert_eq!(rows.len(), 26 * 3);
     for form in rows.chunks(3) {
@@ -71,27 +71,27 @@ fn every_form_is_there_with_three_passwords_one_of_them_over_72_bytes() {
 }
 
 #[tokio::test]
-async fn a_foreign_hash_takes_the_right_password_only_and_is_renewed() {
+async fn a_foreign_hash_matches_the_correct_password_only_and_is_renewed() {
     let hasher = hasher(CHEAP);
     for (form, right, stored) in rows() {
-        for wrong in almost(&form, &right) {
+        for wrong in similar(&form, &right) {
             let verdict = verify(&hasher, &wrong, &stored).await;
-            assert_eq!(verdict, Verdict::default(), "{form} takes `{wrong}`");
+            assert_eq!(verdict, Verdict::default(), "{form} matches `{wrong}`");
         }
         let verdict = verify(&hasher, &right, &stored).await;
-        assert!(verdict.matches, "{form} refuses `{right}`");
+        assert!(verdict.matches, "{form} does not match `{right}`");
         let renewed = verdict.rehash.unwrap();
         assert!(renewed.starts_with("$argon2id$"), "{form}");
         let current = verify(&hasher, &right, &renewed).await;
         assert!(current.matches && current.rehash.is_none(), "{form}");
-        for wrong in almost("argon2", &right) {
+        for wrong in similar("argon2", &right) {
             assert!(!verify(&hasher, &wrong, &renewed).await.matches, "{form}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_hash_of_one_password_or_salt_does_not_take_another() {
+async fn a_foreign_hash_does_not_match_another_password_of_its_form() {
     let hasher = hasher(CHEAP);
     for form in rows().chunks(3) {
         for (index, (name, _, stored)) in form.iter().enumerate() {
@@ -102,7 +102,7 @@ async fn the_hash_of_one_password_or_salt_does_not_take_another() {
 }
 
 #[tokio::test]
-async fn a_decomposed_password_is_the_same_to_a_foreign_hash() {
+async fn a_decomposed_password_matches_a_foreign_hash() {
     use unicode_normalization::UnicodeNormalization as _;
     let hasher = hasher(CHEAP);
     for (form, right, stored) in rows() {
@@ -115,7 +115,7 @@ async fn a_decomposed_password_is_the_same_to_a_foreign_hash() {
 }
 
 #[tokio::test]
-async fn a_foreign_hash_is_renewed_as_bcrypt_where_that_keeps_the_password_whole() {
+async fn a_foreign_hash_is_renewed_as_bcrypt_only_if_that_keeps_the_whole_password() {
     let hasher = hasher(Parameters::Bcrypt { cost: 5 });
     for (form, right, stored) in rows() {
         let verdict = verify(&hasher, &right, &stored).await;
@@ -134,7 +134,7 @@ async fn a_foreign_hash_is_renewed_as_bcrypt_where_that_keeps_the_password_whole
 }
 
 #[tokio::test]
-async fn hashes_at_the_default_costs_of_their_origin_are_not_too_costly() {
+async fn hashes_at_the_default_costs_of_their_origin_are_accepted() {
     let hasher = hasher(CHEAP);
     for (form, right, stored) in table(DEFAULTS) {
         let verdict = verify(&hasher, &right, &stored).await;
@@ -147,7 +147,7 @@ async fn hashes_at_the_default_costs_of_their_origin_are_not_too_costly() {
 }
 
 #[tokio::test]
-async fn an_absurd_foreign_hash_costs_one_dummy_and_takes_nobody() {
+async fn an_absurd_foreign_hash_costs_one_job_and_matches_no_password() {
     let hasher = hasher(CHEAP);
     for stored in [
         "$scrypt$ln=40,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$IwqNy0LHsLtGa2rfQqwUDOKd9SIAAAAAAAAAAAAAAAA",
@@ -155,9 +155,9 @@ async fn an_absurd_foreign_hash_costs_one_dummy_and_takes_nobody() {
         "bcrypt_sha256$$2b$31$UJqN5Nx7Yf9e.1XpJtXpcuQA1HoBmn/GGAya/QCQ9Ji84c4v4WE06",
         "argon2$argon2id$v=19$m=4194304,t=9,p=1$MDEyMzQ1Njc$cbbfd8RbR8tZ9muqZM9eag",
     ] {
-        let before = hasher.calls();
+        let before = hasher.load().started;
         let verdict = verify(&hasher, "purple tram", stored).await;
         assert_eq!(verdict, Verdict::default(), "{stored}");
-        assert_eq!(hasher.calls(), before + 1);
+        assert_eq!(hasher.load().started, before + 1);
     }
 }

@@ -1,9 +1,16 @@
-//! What the fuzz target `hash` does with its input.
+//! The body of the fuzz target `hash`, which a test runs on the kept inputs.
 
-use super::{Memory, Password, StoredHash};
+use crate::memory::Memory;
+use crate::password::Password;
+use crate::stored::StoredHash;
 
-/// A stored hash is refused, or it is affordable, says what its text says, and survives being printed.
-pub(crate) fn run(data: &[u8]) {
+/// Parses any bytes as a stored hash.
+///
+/// # Panics
+///
+/// Unless the text is rejected, or is an affordable hash with the costs that the text states
+/// that is the same after printing and parsing.
+pub fn hash(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(hash) = StoredHash::parse(&text) else {
         return;
@@ -56,12 +63,31 @@ pub(crate) fn run(data: &[u8]) {
     if let (true, Ok(password)) = (cheap, Password::new("a password".to_owned())) {
         let mut memory = Memory::default();
         let once = hash.verify(&password, &mut memory).ok();
-        assert!(once.is_some(), "what is affordable is computed");
+        assert!(once.is_some(), "an affordable hash is computed");
         assert_eq!(once, hash.verify(&password, &mut memory).ok());
     }
 }
 
-/// What is printed is read as the same hash.
+/// Panics unless the printed text is parsed as the same hash.
 fn assert_printable(hash: &StoredHash, printed: &str) {
     assert_eq!(StoredHash::parse(printed).as_ref(), Ok(hash), "{printed}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn no_kept_input_breaks_the_stored_hashes() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/hash");
+        let mut count = 0;
+        for input in std::fs::read_dir(&folder).unwrap() {
+            let file = input.unwrap().path();
+            // names the input in the output of a failed test
+            println!("{}", file.display());
+            super::hash(&std::fs::read(&file).unwrap());
+            count += 1;
+        }
+        assert!(count > 20, "the kept inputs of `hash` are gone");
+    }
 }

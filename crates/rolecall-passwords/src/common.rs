@@ -1,23 +1,23 @@
-//! The list of common passwords that is embedded in the binary.
+//! The list of common passwords, embedded in the binary.
 
 use std::sync::LazyLock;
 
-/// One password a line, lower case, sorted by bytes; `assets/README.md` says where from.
-const LIST: &str = include_str!("../../assets/common-passwords.txt");
+/// One password a line, lower case, sorted by bytes. `assets/README.md` names its origin.
+const LIST: &str = include_str!("../assets/common-passwords.txt");
 
 static LINES: LazyLock<Vec<&'static str>> = LazyLock::new(|| LIST.lines().collect());
 
-/// Whether `folded` (a whole password in lower case) is common, or is a common password
+/// Checks whether `folded`, a whole password in lower case, is a common password, once or
 /// written twice.
-pub(super) fn is_common(folded: &str) -> bool {
+pub(crate) fn is_common(folded: &str) -> bool {
     contains(folded)
         || folded
             .split_at_checked(folded.len() / 2)
             .is_some_and(|(first, second)| first == second && contains(first))
 }
 
-/// Whether `text` is `part` written one or more times, the last time perhaps cut off.
-pub(super) fn is_repetition(text: &str, part: &str) -> bool {
+/// Checks whether `text` is `part` one or more times in a row; the last one may be incomplete.
+pub(crate) fn is_repetition(text: &str, part: &str) -> bool {
     !part.is_empty()
         && text.len() >= part.len()
         && text.bytes().eq(part.bytes().cycle().take(text.len()))
@@ -27,9 +27,9 @@ fn contains(folded: &str) -> bool {
     LINES.binary_search(&folded).is_ok()
 }
 
-/// The whole list.
+/// Returns the whole list.
 #[cfg(test)]
-pub(super) fn lines() -> &'static [&'static str] {
+pub(crate) fn lines() -> &'static [&'static str] {
     &LINES
 }
 
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_embedded_list_has_the_form_that_the_search_relies_on() {
+    fn the_list_is_sorted_lower_case_and_nfc() {
         assert!(LINES.len() > 15_000);
         assert!(LINES.is_sorted());
         for line in LINES.iter() {
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_of_the_list_passes_once_or_written_twice() {
+    fn no_password_of_the_list_is_accepted_once_or_written_twice() {
         for line in LINES.iter() {
             assert!(is_common(line), "`{line}` passed");
             assert!(is_common(&line.repeat(2)), "`{line}` passed twice");
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_common_password_inside_a_longer_one_is_not_held_against_it() {
+    fn a_longer_password_may_contain_a_common_one() {
         for text in [
             "password of my cat",
             "xpassword",
@@ -67,17 +67,17 @@ mod tests {
             "",
             "a",
         ] {
-            assert!(!is_common(text), "`{text}` refused");
+            assert!(!is_common(text), "`{text}` was rejected");
         }
     }
 
     #[test]
-    fn splitting_inside_a_character_does_not_panic() {
+    fn a_text_whose_middle_is_inside_a_character_does_not_panic() {
         assert!(!is_common("\u{e9}\u{1f600}\u{e9}\u{1f600}\u{e9}\u{1f600}"));
     }
 
     #[test]
-    fn a_repetition_may_be_cut_off_at_the_end() {
+    fn a_repetition_may_be_incomplete_at_the_end() {
         assert!(is_repetition("rolecallrole", "rolecall"));
         assert!(is_repetition("bobbob", "bob"));
         assert!(!is_repetition("bo", "bob"));

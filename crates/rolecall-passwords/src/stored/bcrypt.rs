@@ -1,5 +1,5 @@
-//! bcrypt: the form everybody writes, Django's with its name before it, and the two that
-//! hash the password with SHA-256 first so that bcrypt does not cut it.
+//! bcrypt: the common form, Django's with its name before it, and the two forms that hash the
+//! password with SHA-256 first so that bcrypt does not truncate it.
 
 use std::fmt;
 
@@ -10,12 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::{Password, Unusable, fields};
+use super::error::UnusableHash;
+use super::fields;
+use crate::password::Password;
 
-/// What bcrypt can take in; it ignores everything after.
-pub(in crate::passwords) const MAX_BYTES: usize = 72;
+/// The bytes of a password that bcrypt uses; it ignores all others.
+pub(crate) const MAX_BYTES: usize = 72;
 
-/// bcrypt's own base64. Some old libraries leave stray bits in the last letter of the salt.
+/// bcrypt's own base64. It accepts stray bits in the last letter of a salt, since some old
+/// libraries write them.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
     &BCRYPT,
     GeneralPurposeConfig::new()
@@ -24,22 +27,22 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// What is done to the password before bcrypt sees it.
+/// The step that a password goes through before bcrypt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Preparation {
-    /// Nothing.
+    /// None.
     None,
     /// Django: SHA-256 in hexadecimal.
     Sha256Hex,
     /// passlib before 1.7.3: SHA-256 in base64.
     Sha256Base64,
-    /// passlib: HMAC-SHA256 in base64, keyed by the salt as it is written.
+    /// passlib: HMAC-SHA256 in base64, with the text of the salt as its key.
     HmacBase64,
 }
 
-/// A bcrypt hash within bounds.
+/// A bcrypt hash whose cost is within bounds.
 #[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]
-pub(in crate::passwords) struct BcryptHash {
+pub(crate) struct BcryptHash {
     preparation: Preparation,
     cost: u32,
     salt: [u8; 16],
@@ -47,28 +50,29 @@ pub(in crate::passwords) struct BcryptHash {
 }
 
 impl BcryptHash {
-    /// As new ones are.
-    pub(in crate::passwords) fn current(
+    /// Builds a hash in the form of new ones.
+    pub(crate) fn current(
         cost: u32,
         salt: [u8; 16],
         output: [u8; 23],
-    ) -> Result<Self, Unusable> {
+    ) -> Result<Self, UnusableHash> {
         Self::bounded(Preparation::None, cost, salt, output)
     }
 
-    /// `$2b$`, two digits, `$`, 22 letters of salt, 31 letters of output.
-    pub(super) fn parse(text: &str) -> Result<Self, Unusable> {
+    /// Parses `$2b$`, two digits, `$`, 22 letters of salt, 31 letters of output.
+    pub(super) fn parse(text: &str) -> Result<Self, UnusableHash> {
         Self::parse_crypt(text, Preparation::None)
     }
 
-    /// What follows `bcrypt_sha256$`.
-    pub(super) fn parse_django_sha256(text: &str) -> Result<Self, Unusable> {
+    /// Parses the part after `bcrypt_sha256$`.
+    pub(super) fn parse_django_sha256(text: &str) -> Result<Self, UnusableHash> {
         Self::parse_crypt(text, Preparation::Sha256Hex)
     }
 
-    /// `$bcrypt-sha256$v=2,t=2b,r=12$salt$hash`, or `$bcrypt-sha256$2b,12$salt$hash`.
-    pub(super) fn parse_passlib(text: &str) -> Result<Self, Unusable> {
-        let [_, _, costs, salt_text, output] = fields::split(text).ok_or(Unusable::Broken)?;
+    /// Parses `$bcrypt-sha256$v=2,t=2b,r=12$salt$hash` or `$bcrypt-sha256$2b,12$salt$hash`.
+    pub(super) fn parse_passlib(text: &str) -> Result<Self, UnusableHash> {
+        let [_, _, costs, salt_text, output] =
+            fields::split(text).ok_or(UnusableHash::Malformed)?;
         let (preparation, cost) = match costs.strip_prefix("v=2,t=2b,r=") {
             Some(cost) => (Preparation::HmacBase64, cost),
             None => (
@@ -76,21 +80,21 @@ impl BcryptHash {
                 costs
                     .strip_prefix("2b,")
                     .or_else(|| costs.strip_prefix("2a,"))
-                    .ok_or(Unusable::Broken)?,
+                    .ok_or(UnusableHash::Malformed)?,
             ),
         };
-        let cost = fields::decimal(cost).ok_or(Unusable::Broken)?;
-        let (salt, output) = decode(salt_text, output).ok_or(Unusable::Broken)?;
-        // The text is the key of the HMAC, so it must be the one this salt is written with.
+        let cost = fields::decimal(cost).ok_or(UnusableHash::Malformed)?;
+        let (salt, output) = decode(salt_text, output).ok_or(UnusableHash::Malformed)?;
+        // The text is the key of the HMAC, so only the canonical one is the same hash.
         if BCRYPT_BASE64.encode(salt) != salt_text {
-            return Err(Unusable::Broken);
+            return Err(UnusableHash::Malformed);
         }
         Self::bounded(preparation, cost, salt, output)
     }
 
-    fn parse_crypt(text: &str, preparation: Preparation) -> Result<Self, Unusable> {
+    fn parse_crypt(text: &str, preparation: Preparation) -> Result<Self, UnusableHash> {
         Self::crypt_parts(text)
-            .ok_or(Unusable::Broken)
+            .ok_or(UnusableHash::Malformed)
             .and_then(|(cost, salt, output)| Self::bounded(preparation, cost, salt, output))
     }
 
@@ -110,9 +114,9 @@ impl BcryptHash {
         cost: u32,
         salt: [u8; 16],
         output: [u8; 23],
-    ) -> Result<Self, Unusable> {
+    ) -> Result<Self, UnusableHash> {
         if !(4..=16).contains(&cost) {
-            return Err(Unusable::OutOfBounds);
+            return Err(UnusableHash::OutOfBounds);
         }
         Ok(Self {
             preparation,
@@ -122,9 +126,9 @@ impl BcryptHash {
         })
     }
 
-    /// The logarithm of the rounds, as they will be run.
+    /// Returns the binary logarithm of the rounds.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn costs(&self) -> u32 {
+    pub(crate) fn costs(&self) -> u32 {
         self.cost
     }
 
@@ -132,13 +136,13 @@ impl BcryptHash {
         &self.output
     }
 
-    /// Whether bcrypt could take `password` for another one: it repeats its NUL-terminated
-    /// key, so `a` and `a NUL a` are the same to it.
-    pub(super) fn confuses(&self, password: &Password) -> bool {
+    /// Checks whether another password has the same hash: bcrypt repeats its NUL-terminated
+    /// key, so it cannot distinguish `a` from `a NUL a`.
+    pub(super) fn is_ambiguous(&self, password: &Password) -> bool {
         self.preparation == Preparation::None && password.expose().contains('\0')
     }
 
-    /// Cuts at 72 bytes, as every bcrypt does: an imported hash was made that way.
+    /// Computes the output for the first 72 bytes, from which an imported hash was made too.
     pub(super) fn compute(&self, password: &Password) -> [u8; 23] {
         let bytes = self.prepared(password.expose().as_bytes());
         let mut key = Zeroizing::new([0; MAX_BYTES]);
@@ -167,14 +171,14 @@ impl BcryptHash {
         })
     }
 
-    /// The same salt and cost with the output for `password`.
-    pub(in crate::passwords) fn made_from(mut self, password: &Password) -> Self {
+    /// Returns the hash of `password` with the same salt and cost.
+    pub(crate) fn with_password(mut self, password: &Password) -> Self {
         self.output = self.compute(password);
         self
     }
 
-    /// Whether a new hash with `cost` would be like this one.
-    pub(in crate::passwords) fn is_current(&self, cost: u32) -> bool {
+    /// Checks whether a new hash with `cost` would be like this one.
+    pub(crate) fn is_current(&self, cost: u32) -> bool {
         self.preparation == Preparation::None && self.cost == cost
     }
 }
@@ -185,7 +189,7 @@ fn decode(salt: &str, output: &str) -> Option<([u8; 16], [u8; 23])> {
     Some((salt.try_into().ok()?, output.try_into().ok()?))
 }
 
-/// The form of new hashes, which are not prepared.
+/// Writes the form of new hashes, which have no preparation.
 impl fmt::Display for BcryptHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

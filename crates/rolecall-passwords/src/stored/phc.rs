@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::MAX_LENGTH;
-use super::fields::decimal;
+use super::fields::{MAX_LENGTH, decimal};
 
 /// The parts of a PHC string, with salt and hash decoded.
 #[derive(Debug, Eq, PartialEq)]
@@ -21,7 +20,7 @@ pub(super) struct Phc<'text> {
 }
 
 impl<'text> Phc<'text> {
-    /// Takes a string apart; `None` if it does not have exactly this form.
+    /// Parses a string; `None` if it does not have exactly this form.
     pub(super) fn parse(text: &'text str) -> Option<Self> {
         if text.len() > MAX_LENGTH || !text.is_ascii() {
             return None;
@@ -44,8 +43,8 @@ impl<'text> Phc<'text> {
         })
     }
 
-    /// The values of exactly the parameters `names`, in their order; `None` if one is
-    /// absent or another one is present.
+    /// Returns the values of the parameters `names` in this order; `None` if one is missing or
+    /// the string has another one.
     pub(super) fn parameters<const N: usize>(&self, names: [&str; N]) -> Option<[u32; N]> {
         if self.parameters.len() != N {
             return None;
@@ -58,7 +57,7 @@ impl<'text> Phc<'text> {
     }
 }
 
-/// Writes salt and hash as the PHC format does.
+/// Encodes a salt or an output.
 pub(super) fn encode(bytes: &[u8]) -> String {
     STANDARD_NO_PAD.encode(bytes)
 }
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_string_is_taken_apart() {
+    fn a_string_is_parsed() {
         let phc = Phc::parse("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA").unwrap();
         assert_eq!((phc.id, phc.version), ("argon2id", Some(19)));
         assert_eq!(phc.parameters(["t", "m", "p"]), Some([2, 19456, 1]));
@@ -88,13 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn the_version_may_be_absent() {
+    fn the_version_may_be_missing() {
         let phc = Phc::parse("$argon2i$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA").unwrap();
         assert_eq!(phc.version, None);
     }
 
     #[test]
-    fn other_parameters_than_asked_for_are_not_ignored() {
+    fn unexpected_parameters_are_not_ignored() {
         let phc = Phc::parse("$argon2id$v=19$m=8,t=1,p=1,keyid=1$c2FsdHNhbHQ$aGFzaA").unwrap();
         assert_eq!(phc.parameters(["m", "t", "p"]), None);
         let phc = Phc::parse("$argon2id$v=19$m=8,t=1,x=1$c2FsdHNhbHQ$aGFzaA").unwrap();
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_strings_are_refused() {
+    fn malformed_strings_are_rejected() {
         for text in [
             "",
             "$",
@@ -124,14 +123,14 @@ mod tests {
             "$argon2id$v=x$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA",
             "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFz\u{e9}",
         ] {
-            assert_eq!(Phc::parse(text), None, "`{text}` was taken");
+            assert_eq!(Phc::parse(text), None, "`{text}` was accepted");
         }
         assert_eq!(Phc::parse(&"$argon2id".repeat(100)), None);
     }
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC{0,80}|\\$[a-z0-9$=,/+]{0,80}") {
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,80}|\\$[a-z0-9$=,/+]{0,80}") {
             let _ = Phc::parse(&text);
         }
     }

@@ -1,27 +1,23 @@
-//! Which new passwords are accepted.
+//! The rules for new passwords.
 
 use zeroize::Zeroizing;
 
-use super::common::{is_common, is_repetition};
-use super::{Password, PasswordProblem, PasswordScheme};
+use crate::common::{is_common, is_repetition};
+use crate::limits::DEFAULT_MIN_LENGTH;
+use crate::password::Password;
+use crate::problem::PasswordProblem;
+use crate::scheme::PasswordScheme;
 
-/// Code points a password needs where it is the only factor (NIST SP 800-63B-4
-/// section 3.1.1.2).
-pub const DEFAULT_MIN_LENGTH: usize = 15;
-
-/// No configuration may go below this.
-pub const LOWEST_MIN_LENGTH: usize = 8;
-
-/// The name of this service, which makes a bad password.
+/// The name of the service, which attackers try as a password.
 const SERVICE_NAME: &str = "rolecall";
 
-/// What a *new* password must be. Passwords that exist already are never checked: they are
-/// right or wrong.
+/// The rules for *new* passwords. A password that exists already is only verified.
 ///
-/// There are no composition rules and no expiry, on purpose: they make passwords worse.
+/// There are no composition rules and no expiry, since both lead people to worse passwords
+/// (NIST SP 800-63B-4 section 3.1.1.2).
 ///
 /// ```
-/// use rolecall_server::passwords::{Password, PasswordPolicy, PasswordProblem};
+/// use rolecall_passwords::{Password, PasswordPolicy, PasswordProblem};
 ///
 /// let policy = PasswordPolicy::default();
 /// let password = |text: &str| Password::new(text.to_owned());
@@ -34,9 +30,9 @@ const SERVICE_NAME: &str = "rolecall";
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PasswordPolicy {
-    /// The fewest code points, [`LOWEST_MIN_LENGTH`] or more.
+    /// The fewest code points; at least [`LOWEST_MIN_LENGTH`](crate::LOWEST_MIN_LENGTH).
     pub min_length: usize,
-    /// The scheme new hashes are made with; bcrypt cannot keep every password.
+    /// The scheme of new hashes; bcrypt cannot keep every password.
     pub scheme: PasswordScheme,
 }
 
@@ -50,11 +46,13 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Checks a new password of the user called `username`.
+    /// Checks a new password of the user named `username`.
+    ///
+    /// Any text will do as `username`: only its letters are compared.
     ///
     /// # Errors
     ///
-    /// The first reason that speaks against it.
+    /// The first rule that the password breaks.
     pub fn check(&self, password: &Password, username: &str) -> Result<(), PasswordProblem> {
         let length = password.length();
         if length < self.min_length {
@@ -76,8 +74,8 @@ impl PasswordPolicy {
     }
 }
 
-/// Whether `folded` is `name`, or the part of it before an `@`, as it is or reversed, once
-/// or written several times over.
+/// Checks whether `folded` consists of `name`, or of the part of it before an `@`, forwards or
+/// backwards, once or several times.
 fn is_made_from(folded: &str, name: &str) -> bool {
     let name = name.to_lowercase();
     let local_part = name.split('@').next().unwrap_or_default();
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn fourteen_code_points_are_refused_and_fifteen_accepted_in_any_script() {
+    fn fourteen_code_points_are_rejected_and_fifteen_accepted_in_any_script() {
         for letter in ["q", "\u{e9}", "\u{1f40e}", "\u{65e5}"] {
             let problem = check(15, &letter.repeat(14), "alice").unwrap_err();
             assert_eq!(problem.code(), "password_too_short");
@@ -113,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn no_composition_is_asked_for_and_no_printing_character_refused() {
+    fn no_composition_is_required_and_no_printing_character_rejected() {
         for text in ["correcthorsebat", "839201756473829", "               "] {
             assert_eq!(check(15, text, "alice"), Ok(()), "`{text}`");
         }
@@ -130,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn common_passwords_are_refused_in_any_case_and_written_twice() {
+    fn common_passwords_are_rejected_in_any_case_and_written_twice() {
         for text in [
             "password",
             "PASSWORD",
@@ -149,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_name_and_what_is_made_from_it_are_refused() {
+    fn the_user_name_and_its_variations_are_rejected() {
         for text in [
             "margarete",
             "MargaRete",
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_service_is_refused() {
+    fn the_name_of_the_service_is_rejected() {
         for text in [
             "rolecall",
             "RoleCallRoleCall",
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn bcrypt_refuses_what_it_would_cut_or_confuse() {
+    fn bcrypt_rejects_passwords_that_it_would_truncate_or_confuse() {
         let policy = PasswordPolicy {
             min_length: 15,
             scheme: PasswordScheme::Bcrypt,
@@ -220,12 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn argon2_takes_a_nul_character() {
+    fn argon2_accepts_a_nul_character() {
         assert_eq!(check(15, "purple tram\0lantern", "alice"), Ok(()));
     }
 
     #[test]
-    fn every_message_says_what_to_do_and_follows_the_style() {
+    fn every_message_begins_alike_and_has_no_full_stop() {
         for problem in [
             PasswordProblem::TooShort {
                 length: 3,

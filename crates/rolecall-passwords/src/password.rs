@@ -1,45 +1,40 @@
-//! The text of a password, as it was typed.
+//! A password as it was typed.
 
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
-use super::PasswordProblem;
+use crate::limits::{MAX_BYTES, MAX_CODE_POINTS};
+use crate::problem::PasswordProblem;
 
-/// The most code points a password may have.
-pub const MAX_CODE_POINTS: usize = 256;
-
-/// The most bytes a password may have in UTF-8.
-pub const MAX_BYTES: usize = 1024;
-
-/// More raw bytes than this cannot normalise to [`MAX_BYTES`] in any honest way: refused
-/// before the normalisation, so that no request pays for its length.
+/// Longer texts are rejected before they are normalized, so that their length costs nothing.
+/// No realistic text of this length shrinks to [`MAX_BYTES`].
 const MAX_RAW_BYTES: usize = 4 * MAX_BYTES;
 
-/// A password: the whole text in Unicode NFC, wiped from memory when dropped.
+/// The whole text of a password in Unicode NFC, wiped from memory when dropped.
 ///
-/// NFC makes the same password typed on different systems equal (NIST SP 800-63B-4
-/// section 3.1.1.2); nothing is trimmed, folded or cut.
+/// NFC makes the same password equal when it is typed on different systems (NIST SP 800-63B-4
+/// section 3.1.1.2). Nothing is trimmed, folded or truncated.
 ///
 /// ```
-/// use rolecall_server::passwords::Password;
+/// use rolecall_passwords::Password;
 ///
 /// let typed = Password::new("caf\u{65}\u{301} at noon".to_owned())?;
 /// assert_eq!(typed, Password::new("caf\u{e9} at noon".to_owned())?);
 /// assert_eq!(format!("{typed:?}"), "Password(..)");
-/// # Ok::<(), rolecall_server::passwords::PasswordProblem>(())
+/// # Ok::<(), rolecall_passwords::PasswordProblem>(())
 /// ```
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes the text as it was typed.
+    /// Normalizes the text as it was typed.
     ///
     /// # Errors
     ///
     /// [`PasswordProblem::TooLong`] over [`MAX_CODE_POINTS`] code points or [`MAX_BYTES`]
-    /// bytes, found before any hashing.
+    /// bytes.
     pub fn new(raw: String) -> Result<Self, PasswordProblem> {
         let raw = Zeroizing::new(raw);
         if raw.len() > MAX_RAW_BYTES {
@@ -48,7 +43,8 @@ impl Password {
         let text = if unicode_normalization::is_nfc(&raw) {
             raw
         } else {
-            // Room for every result at once: a growing string would leave copies behind.
+            // NFC grows a text at most threefold (UAX #15). With enough room from the start the
+            // string never moves, which would leave a copy behind in memory.
             let mut text = Zeroizing::new(String::with_capacity(3 * raw.len()));
             text.extend(raw.nfc());
             text
@@ -59,14 +55,14 @@ impl Password {
         Ok(Self(text))
     }
 
-    /// The number of code points, which is what a minimum length counts.
+    /// Returns the number of code points, to which minimum lengths refer.
     #[must_use]
     pub fn length(&self) -> usize {
         self.0.chars().count()
     }
 
-    /// The text. For hashing and for the policy only.
-    pub(super) fn expose(&self) -> &str {
+    /// Returns the text. For hashing and for the policy only.
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -95,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upper_limits_are_exact_and_count_code_points_and_bytes() {
+    fn the_upper_limits_of_code_points_and_bytes_are_exact() {
         assert!(password(&"x".repeat(256)).is_ok());
         assert_eq!(password(&"x".repeat(257)), Err(PasswordProblem::TooLong));
         assert!(password(&"\u{1f600}".repeat(256)).is_ok());
@@ -110,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decomposed_password_at_the_limit_is_not_refused() {
+    fn a_decomposed_password_at_the_limit_is_accepted() {
         let typed = password(&"e\u{301}".repeat(256)).unwrap();
         assert_eq!(typed.length(), 256);
         assert_eq!(typed.expose(), "\u{e9}".repeat(256));

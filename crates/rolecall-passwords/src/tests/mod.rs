@@ -1,11 +1,11 @@
-//! What the module promises as a whole, through its public interface.
+//! The promises of the crate as a whole, tested through its public interface.
 
-pub(in crate::passwords) mod foreign;
+pub(crate) mod foreign;
 mod rules;
 
-use super::{Hasher, HasherOptions, Parameters, Password, Verdict};
+use crate::{Hasher, HasherOptions, Parameters, Password, Verdict};
 
-/// New hashes that cost next to nothing.
+/// Parameters that cost next to nothing.
 const CHEAP: Parameters = Parameters::Argon2id {
     memory_kib: 8,
     passes: 1,

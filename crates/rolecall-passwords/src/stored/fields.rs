@@ -1,9 +1,12 @@
-//! The pieces that hash strings are made of.
+//! The fields of a hash string: splitting and decoding.
 
-/// Longest and shortest salt that is taken: under 8 bytes protects nothing.
+/// Longer texts are rejected before they are parsed.
+pub(super) const MAX_LENGTH: usize = 512;
+
+/// The lengths that a salt may have. Under 8 bytes it protects nothing.
 const SALT_BYTES: std::ops::RangeInclusive<usize> = 8..=64;
 
-/// The `N` fields between `$`, no more and no fewer.
+/// Splits at `$` into exactly `N` fields.
 pub(super) fn split<const N: usize>(text: &str) -> Option<[&str; N]> {
     let mut fields = text.split('$');
     let mut found = [""; N];
@@ -13,7 +16,7 @@ pub(super) fn split<const N: usize>(text: &str) -> Option<[&str; N]> {
     fields.next().is_none().then_some(found)
 }
 
-/// Digits only, no sign, no leading zero.
+/// Parses digits without a sign and without leading zeros.
 pub(super) fn decimal(text: &str) -> Option<u32> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     if !plain || (text.len() > 1 && text.starts_with('0')) {
@@ -22,12 +25,12 @@ pub(super) fn decimal(text: &str) -> Option<u32> {
     text.parse().ok()
 }
 
-/// Whether a salt is long enough to tell two users apart and short enough to be one.
-pub(super) fn is_salt(salt: &[u8]) -> bool {
+/// Checks whether the length of a salt is within bounds.
+pub(super) fn is_valid_salt(salt: &[u8]) -> bool {
     SALT_BYTES.contains(&salt.len())
 }
 
-/// Lower-case hexadecimal, as Werkzeug writes it.
+/// Decodes lower-case hexadecimal, which Werkzeug writes.
 pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) {
         return None;
@@ -46,7 +49,7 @@ pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     )
 }
 
-/// Lower-case hexadecimal.
+/// Encodes lower-case hexadecimal.
 pub(super) fn encode_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| char::from(*DIGITS.get(usize::from(half)).unwrap_or(&b'0'));
@@ -61,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_more_nor_fewer_fields_are_taken() {
+    fn more_or_fewer_fields_are_rejected() {
         assert_eq!(split("a$b$"), Some(["a", "b", ""]));
         assert_eq!(split::<2>("a$b$"), None);
         assert_eq!(split::<4>("a$b$"), None);
@@ -87,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn salts_under_eight_bytes_are_none() {
-        assert!(!is_salt(&[0; 7]) && !is_salt(&[0; 65]));
-        assert!(is_salt(&[0; 8]) && is_salt(&[0; 64]));
+    fn salts_under_8_or_over_64_bytes_are_rejected() {
+        assert!(!is_valid_salt(&[0; 7]) && !is_valid_salt(&[0; 65]));
+        assert!(is_valid_salt(&[0; 8]) && is_valid_salt(&[0; 64]));
     }
 
     proptest::proptest! {
         #[test]
-        fn hexadecimal_comes_back(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
+        fn encoded_hexadecimal_decodes_to_the_same_bytes(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
             proptest::prop_assert_eq!(decode_hex(&encode_hex(&bytes)), Some(bytes));
         }
     }

@@ -1,23 +1,34 @@
-//! The schemes that new hashes are made with. What is only verified is in [`super::stored`].
+//! The schemes of new hashes. Those that are only verified are in [`crate::stored`].
 
 use std::fmt;
 
-use super::memory::Memory;
-use super::stored::{Argon2Hash, BCRYPT_MAX_BYTES, BcryptHash, Failure, StoredHash, Unusable};
-use super::{Password, PasswordProblem};
+use crate::memory::Memory;
+use crate::password::Password;
+use crate::problem::PasswordProblem;
+use crate::stored::{
+    Argon2Hash, BCRYPT_MAX_BYTES, BcryptHash, ComputeError, StoredHash, UnusableHash,
+};
 
-/// How new password hashes are made.
+/// The scheme of new password hashes.
+///
+/// ```
+/// use rolecall_passwords::PasswordScheme;
+///
+/// assert_eq!("bcrypt".parse(), Ok(PasswordScheme::Bcrypt));
+/// assert_eq!(PasswordScheme::default().to_string(), "argon2id");
+/// assert!("md5".parse::<PasswordScheme>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PasswordScheme {
     /// Argon2id (RFC 9106), the default.
     #[default]
     Argon2id,
-    /// bcrypt, for systems that share their table with software that knows nothing else.
+    /// bcrypt, for systems that share their table with software that supports nothing else.
     Bcrypt,
 }
 
 impl PasswordScheme {
-    /// Refuses a password that this scheme could not keep whole.
+    /// Checks that this scheme can keep the whole of `password`.
     ///
     /// # Errors
     ///
@@ -28,7 +39,7 @@ impl PasswordScheme {
             Self::Bcrypt if bytes.len() > BCRYPT_MAX_BYTES => Err(PasswordProblem::Over72Bytes {
                 length: bytes.len(),
             }),
-            // bcrypt repeats its NUL-terminated key, so `a` and `a NUL a` are the same to it.
+            // bcrypt repeats its NUL-terminated key: it cannot distinguish `a` from `a NUL a`.
             Self::Bcrypt if bytes.contains(&0) => Err(PasswordProblem::ContainsNul),
             Self::Argon2id | Self::Bcrypt => Ok(()),
         }
@@ -56,12 +67,20 @@ impl std::str::FromStr for PasswordScheme {
     }
 }
 
-/// No scheme has this name.
+/// A text that is not the name of a [`PasswordScheme`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is not one of `argon2id`, `bcrypt`")]
+#[error("`{0}` is not a password scheme; use `argon2id` or `bcrypt`")]
 pub struct UnknownScheme(String);
 
 /// A scheme with its costs, for new hashes.
+///
+/// ```
+/// use rolecall_passwords::{Parameters, PasswordScheme};
+///
+/// let cheap = Parameters::Argon2id { memory_kib: 8, passes: 1, lanes: 1 }; // in tests
+/// assert_eq!(cheap.scheme(), PasswordScheme::Argon2id);
+/// assert_eq!(Parameters::of(PasswordScheme::Bcrypt), Parameters::Bcrypt { cost: 12 });
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Parameters {
     /// Argon2id.
@@ -70,12 +89,12 @@ pub enum Parameters {
         memory_kib: u32,
         /// Passes over the memory.
         passes: u32,
-        /// Lanes; they are worked through one after the other.
+        /// Lanes, which are computed one after the other.
         lanes: u32,
     },
-    /// bcrypt, with `2^cost` rounds; 4 to 16.
+    /// bcrypt with `2^cost` rounds.
     Bcrypt {
-        /// Binary logarithm of the rounds.
+        /// Binary logarithm of the rounds, 4 to 16.
         cost: u32,
     },
 }
@@ -87,7 +106,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// The recommended costs (OWASP Password Storage Cheat Sheet) of a scheme.
+    /// Returns the costs that the OWASP Password Storage Cheat Sheet recommends for `scheme`.
     #[must_use]
     pub const fn of(scheme: PasswordScheme) -> Self {
         match scheme {
@@ -100,7 +119,7 @@ impl Parameters {
         }
     }
 
-    /// The scheme without its costs.
+    /// Returns the scheme without its costs.
     #[must_use]
     pub const fn scheme(&self) -> PasswordScheme {
         match self {
@@ -110,7 +129,11 @@ impl Parameters {
     }
 
     /// Computes a new hash of `password` with a random salt.
-    pub(super) fn hash(&self, password: &Password, memory: &mut Memory) -> Result<String, Failure> {
+    pub(crate) fn hash(
+        &self,
+        password: &Password,
+        memory: &mut Memory,
+    ) -> Result<String, ComputeError> {
         let salt = random()?;
         match *self {
             Self::Argon2id {
@@ -119,17 +142,17 @@ impl Parameters {
                 lanes,
             } => Ok(
                 Argon2Hash::current([memory_kib, passes, lanes], salt, [0; 32])?
-                    .made_from(password, memory)?
+                    .with_password(password, memory)?
                     .to_string(),
             ),
             Self::Bcrypt { cost } => Ok(BcryptHash::current(cost, salt, [0; 23])?
-                .made_from(password)
+                .with_password(password)
                 .to_string()),
         }
     }
 
-    /// A hash that no password is known for and that costs what a current one costs.
-    pub(super) fn dummy(&self) -> Result<StoredHash, Failure> {
+    /// Returns a random hash that no password matches and that costs as much as a new one.
+    pub(crate) fn dummy(&self) -> Result<StoredHash, ComputeError> {
         let salt = random()?;
         Ok(match *self {
             Self::Argon2id {
@@ -147,8 +170,8 @@ impl Parameters {
         })
     }
 
-    /// Whether a new hash would be of the same kind and cost as `stored`.
-    pub(super) fn made(&self, stored: &StoredHash) -> bool {
+    /// Checks whether `stored` has the scheme and the costs of new hashes.
+    pub(crate) fn is_current(&self, stored: &StoredHash) -> bool {
         match (stored, *self) {
             (
                 StoredHash::Argon2(hash),
@@ -164,15 +187,15 @@ impl Parameters {
     }
 }
 
-/// Costs out of bounds are a mistake of the configuration here.
-impl From<Unusable> for Failure {
-    fn from(_: Unusable) -> Self {
-        Self
+/// Only costs can be unusable here: the salts and outputs have the right length.
+impl From<UnusableHash> for ComputeError {
+    fn from(_: UnusableHash) -> Self {
+        Self::InvalidCosts
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+fn random<const N: usize>() -> Result<[u8; N], ComputeError> {
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure)?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| ComputeError::NoRandomness)?;
     Ok(bytes)
 }
