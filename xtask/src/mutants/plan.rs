@@ -132,7 +132,16 @@ const GUARD: &[Tests] = &[
     SERVER_ALL,
 ];
 
-/// The whole core, the whole guard library, and of the server what decides who may do what.
+const IMPORT: &[Tests] = &[
+    Tests {
+        package: "rolecall-import",
+        targets: &["--lib"],
+        filters: &[],
+    },
+    SERVER_ALL,
+];
+
+/// The whole core, the whole guard library, the whole conversion of imports, and of the server what decides who may do what.
 fn groups() -> Vec<Group> {
     let whole = |name, package, folder: &str, stages| Group {
         name,
@@ -143,6 +152,12 @@ fn groups() -> Vec<Group> {
     let mut groups = vec![
         whole("core", "rolecall-core", "crates/rolecall-core/src/", CORE),
         whole("guard", "rolecall", "crates/rolecall/src/", GUARD),
+        whole(
+            "import",
+            "rolecall-import",
+            "crates/rolecall-import/src/",
+            IMPORT,
+        ),
     ];
     groups.extend(SERVICES.iter().map(|(name, files, stages)| {
         let path = |file: &&str| format!("crates/rolecall-server/src/{file}");

@@ -23,6 +23,7 @@ use crate::{
 /// How long a reset code works.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
 const MAX_EMAIL_LENGTH: usize = 254;
+pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
 
 /// A reset code, shown once.
 #[derive(Clone, Debug)]
@@ -183,7 +184,7 @@ pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
         Err(ApiError::Invalid(FieldError::body(
             "email",
             "email",
-            "that is not an e-mail address",
+            NOT_AN_EMAIL,
         )))
     }
 }

@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
+use rolecall_import::users;
 use serde_json::json;
 
 use super::{
-    Options, Problem, Report, Row, check, read,
+    Options, Problem, Report, Row,
     store::{self, New, ROWS},
 };
 use crate::{
-    accounts::authority::{Caller, Rights},
+    accounts::{
+        authority::{Caller, Rights},
+        import_rules::ImportRules,
+    },
     app::App,
     error::ApiError,
     ids,
@@ -46,10 +50,11 @@ pub(crate) async fn import_users(
     options: Options,
     watch: &dyn Fn(Step),
 ) -> Result<Report, ApiError> {
-    let (raw, mut problems) = read::users(text, options.format, options.ignore_columns);
-    let users = raw.len();
+    let (records, mut problems) = users::parse(text, options.format, options.ignore_columns);
+    let users = records.len();
     watch(Step::Begin(users));
-    let (rows, found) = check::users(raw, options.without_password, || watch(Step::Checked));
+    let checked = || watch(Step::Checked);
+    let (rows, found) = users::check(records, options.without_password, &ImportRules, checked);
     problems.extend(found);
     let mut report = Report {
         users,
