@@ -74,20 +74,20 @@ fn assert_printable(hash: &StoredHash, printed: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
+#[path = "../../../fuzz/unpack.rs"]
+mod unpack;
 
+#[cfg(test)]
+mod tests {
     #[test]
     fn no_kept_input_breaks_the_stored_hashes() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/hash");
-        let mut count = 0;
-        for input in std::fs::read_dir(&folder).unwrap() {
-            let file = input.unwrap().path();
-            // names the input in the output of a failed test
-            println!("{}", file.display());
-            super::hash(&std::fs::read(&file).unwrap());
-            count += 1;
+        let archive = include_str!("../../../fuzz/corpus/hash.txt");
+        let inputs = super::unpack::unpack(archive).unwrap();
+        assert!(inputs.len() > 20, "the kept inputs are gone");
+        for input in inputs {
+            // a test that fails shows the input
+            println!("{} \"{}\"", input.name, input.bytes.escape_ascii());
+            super::hash(&input.bytes);
         }
-        assert!(count > 20, "the kept inputs of `hash` are gone");
     }
 }

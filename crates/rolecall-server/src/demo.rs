@@ -3,11 +3,9 @@
 use rolecall_core::{PermissionPattern, RoleName};
 
 use crate::{
-    accounts::{
-        authority::Caller,
-        registration::{self, Wanted},
-    },
+    accounts::registration::{self, Wanted},
     app::App,
+    authority::caller::Caller,
     error::ApiError,
     roles,
     start::StartError,

@@ -8,13 +8,13 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 
 use crate::{
     api,
-    app::{App, Settings},
+    app::App,
     config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo,
     error::ApiError,
     http, ids,
-    legacy::LegacyTokens,
-    sessions::service::SessionLimits,
+    legacy::old_tokens::LegacyTokens,
+    settings::{SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
     watch,
 };

@@ -13,45 +13,45 @@ pub(super) struct Realm {
     #[serde(rename = "realm")]
     pub(super) name: Option<String>,
     pub(super) roles: Option<Roles>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) groups: Vec<Group>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) users: Vec<User>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) clients: Vec<Client>,
     pub(super) default_role: Option<Named>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) default_roles: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) default_groups: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) scope_mappings: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) client_scope_mappings: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) identity_providers: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) identity_provider_mappers: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) federated_users: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) user_federation_providers: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) organizations: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) required_actions: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) components: Members<Count>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) client_scopes: Vec<ClientScope>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Roles {
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) realm: Vec<Role>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) client: Members<Vec<Role>>,
 }
 
@@ -61,16 +61,16 @@ pub(super) struct Role {
     pub(super) name: String,
     pub(super) description: Option<String>,
     pub(super) composites: Option<Composites>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) attributes: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Composites {
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) realm: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) client: Members<Vec<String>>,
 }
 
@@ -79,13 +79,13 @@ pub(super) struct Composites {
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) path: Option<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) realm_roles: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) client_roles: Members<Vec<String>>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) sub_groups: Vec<Group>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) attributes: Count,
 }
 
@@ -97,19 +97,19 @@ pub(super) struct User {
     pub(super) enabled: Option<bool>,
     pub(super) service_account_client_id: Option<String>,
     pub(super) federation_link: Option<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) credentials: Vec<Credential>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) realm_roles: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) client_roles: Members<Vec<String>>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) groups: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) required_actions: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) federated_identities: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) attributes: Count,
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
@@ -144,18 +144,18 @@ impl fmt::Debug for Credential {
 pub(super) struct Client {
     #[serde(rename = "clientId")]
     pub(super) id: String,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) authorization_settings: Count,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) protocol_mappers: Vec<Mapper>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) default_roles: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ClientScope {
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_default")]
     pub(super) protocol_mappers: Vec<Mapper>,
 }
 
@@ -172,7 +172,7 @@ pub(super) struct Named {
 }
 
 /// Reads `null` like a missing member.
-fn or_none<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())

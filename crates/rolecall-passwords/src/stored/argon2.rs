@@ -30,7 +30,7 @@ impl Argon2Hash {
         salt: [u8; 16],
         output: [u8; 32],
     ) -> Result<Self, UnusableHash> {
-        Self::bounded(
+        Self::within_bounds(
             Algorithm::Argon2id,
             Version::V0x13,
             costs,
@@ -56,7 +56,7 @@ impl Argon2Hash {
         let costs = phc
             .parameters(["m", "t", "p"])
             .ok_or(UnusableHash::Malformed)?;
-        Self::bounded(algorithm, version, costs, phc.salt, phc.hash)
+        Self::within_bounds(algorithm, version, costs, phc.salt, phc.hash)
     }
 
     /// Parses `argon2$argon2id$v=19$m=102400,t=2,p=8$salt$hash`.
@@ -66,7 +66,7 @@ impl Argon2Hash {
 
     /// Rejects costs that a row of the database could use to stop the server, and salts and
     /// outputs that are too short to protect anything.
-    fn bounded(
+    fn within_bounds(
         algorithm: Algorithm,
         version: Version,
         [memory_kib, passes, lanes]: [u32; 3],

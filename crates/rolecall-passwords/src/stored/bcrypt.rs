@@ -56,7 +56,7 @@ impl BcryptHash {
         salt: [u8; 16],
         output: [u8; 23],
     ) -> Result<Self, UnusableHash> {
-        Self::bounded(Preparation::None, cost, salt, output)
+        Self::within_bounds(Preparation::None, cost, salt, output)
     }
 
     /// Parses `$2b$`, two digits, `$`, 22 letters of salt, 31 letters of output.
@@ -89,13 +89,13 @@ impl BcryptHash {
         if BCRYPT_BASE64.encode(salt) != salt_text {
             return Err(UnusableHash::Malformed);
         }
-        Self::bounded(preparation, cost, salt, output)
+        Self::within_bounds(preparation, cost, salt, output)
     }
 
     fn parse_crypt(text: &str, preparation: Preparation) -> Result<Self, UnusableHash> {
         Self::crypt_parts(text)
             .ok_or(UnusableHash::Malformed)
-            .and_then(|(cost, salt, output)| Self::bounded(preparation, cost, salt, output))
+            .and_then(|(cost, salt, output)| Self::within_bounds(preparation, cost, salt, output))
     }
 
     fn crypt_parts(text: &str) -> Option<(u32, [u8; 16], [u8; 23])> {
@@ -109,7 +109,7 @@ impl BcryptHash {
         Some((cost.parse().ok()?, salt, output))
     }
 
-    fn bounded(
+    fn within_bounds(
         preparation: Preparation,
         cost: u32,
         salt: [u8; 16],

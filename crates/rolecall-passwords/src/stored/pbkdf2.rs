@@ -95,7 +95,7 @@ impl Pbkdf2Hash {
         if phc.version.is_some() {
             return Err(UnusableHash::Malformed);
         }
-        Self::bounded(digest, iterations, phc.salt, phc.hash, length)
+        Self::within_bounds(digest, iterations, phc.salt, phc.hash, length)
     }
 
     /// Parses `$pbkdf2-sha256$29000$salt$hash`, whose base64 has `.` instead of `+`.
@@ -106,7 +106,7 @@ impl Pbkdf2Hash {
         let iterations = fields::decimal(iterations).ok_or(UnusableHash::Malformed)?;
         let salt = decode_adapted(salt).ok_or(UnusableHash::Malformed)?;
         let output = decode_adapted(output).ok_or(UnusableHash::Malformed)?;
-        Self::bounded(digest, iterations, salt, output, digest.length())
+        Self::within_bounds(digest, iterations, salt, output, digest.length())
     }
 
     /// Parses `pbkdf2_sha256$1000000$salt$hash`; the salt is the text itself.
@@ -118,7 +118,7 @@ impl Pbkdf2Hash {
         let output = STANDARD
             .decode(output)
             .map_err(|_| UnusableHash::Malformed)?;
-        Self::bounded(digest, iterations, salt.into(), output, digest.length())
+        Self::within_bounds(digest, iterations, salt.into(), output, digest.length())
     }
 
     /// Parses `pbkdf2:sha256:1000000$salt$hash` with the hash in hexadecimal; the salt is the
@@ -132,13 +132,13 @@ impl Pbkdf2Hash {
         let digest = Digest::from_name(name).ok_or(UnusableHash::UnknownScheme)?;
         let iterations = fields::decimal(iterations).ok_or(UnusableHash::Malformed)?;
         let output = fields::decode_hex(output).ok_or(UnusableHash::Malformed)?;
-        Self::bounded(digest, iterations, salt.into(), output, digest.length())
+        Self::within_bounds(digest, iterations, salt.into(), output, digest.length())
     }
 
     /// Rejects costs that are too high, salts and outputs that are too short, and truncated
     /// outputs: the beginning of an output is itself a valid, shorter output, so anything but
     /// the full `length` was truncated.
-    fn bounded(
+    fn within_bounds(
         digest: Digest,
         iterations: u32,
         salt: Vec<u8>,

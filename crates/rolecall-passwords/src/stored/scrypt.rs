@@ -33,7 +33,7 @@ impl ScryptHash {
         if phc.version.is_some() || !matches!(phc.hash.len(), 32 | 64) {
             return Err(UnusableHash::Malformed);
         }
-        Self::bounded(costs, phc.salt, phc.hash)
+        Self::within_bounds(costs, phc.salt, phc.hash)
     }
 
     /// Parses the part after `scrypt$`: `16384$salt$8$5$hash`. The salt is the text itself.
@@ -68,12 +68,12 @@ impl ScryptHash {
         if !n.is_power_of_two() || output.len() != FRAMEWORK_BYTES {
             return Err(UnusableHash::Malformed);
         }
-        Self::bounded([n.ilog2(), r, p], salt.into(), output)
+        Self::within_bounds([n.ilog2(), r, p], salt.into(), output)
     }
 
     /// Rejects costs that a row of the database could use to stop the server, and salts that
     /// are too short to protect anything.
-    fn bounded(
+    fn within_bounds(
         [log_n, r, p]: [u32; 3],
         salt: Vec<u8>,
         output: Vec<u8>,

@@ -1,33 +1,30 @@
 //! Registration and the administration of users.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderName, StatusCode, header},
-    response::{IntoResponse, Response},
+use super::{
+    me_service,
+    registration::{self, Wanted},
+    service::{self, Changes},
+    views::{CreatedUserView, ResetCodeView, UserView},
 };
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, subject::Status},
+    error::ApiError,
+    http::ClientAddress,
+    oauth::error::{OAuthError, OAuthErrorDocument},
+    patch::Patch,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{Cursor, Limit, List, Page, created},
+        params::{Params, Segment},
+    },
+};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::{Public, Require};
 use rolecall_core::RoleName;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-
-use super::{
-    authority::Caller,
-    me_service,
-    registration::{self, Wanted},
-    service::{self, Changes},
-    store::Status,
-    views::{CreatedUserView, Page, ResetCodeView, UserView},
-};
-use crate::{
-    api::may,
-    app::App,
-    document::ProblemDocument,
-    error::ApiError,
-    extract::{Body, Change, Cursor, Limit, List, Params, Segment},
-    http::ClientAddress,
-    oauth::error::{OAuthError, OAuthErrorDocument},
-};
 
 /// What is needed to register.
 #[derive(Deserialize, ToSchema)]
@@ -71,9 +68,9 @@ pub(crate) struct UserChanges {
     /// null takes the address away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Change<String>,
+    email: Patch<String>,
     /// `active`, `disabled` or `password_change_required`.
-    #[serde(default, deserialize_with = "crate::extract::parsed")]
+    #[serde(default, deserialize_with = "crate::web::params::parsed")]
     #[schema(value_type = Option<String>)]
     status: Option<Status>,
 }
@@ -96,12 +93,6 @@ pub(crate) struct UserQuery {
     /// Searches in user names and e-mail addresses.
     #[serde(default)]
     q: String,
-}
-
-/// 201 with the address of what was made.
-pub(crate) fn created(location: &str, body: impl IntoResponse) -> Response {
-    let location: [(HeaderName, String); 1] = [(header::LOCATION, location.to_owned())];
-    (StatusCode::CREATED, location, body).into_response()
 }
 
 /// Register.

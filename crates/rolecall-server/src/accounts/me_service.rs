@@ -1,25 +1,26 @@
 //! What users may do to their own account.
 
-use rolecall::Principal;
-use rolecall_core::FloorKind;
-use rolecall_passwords::{Password, PasswordProblem};
-use serde_json::json;
-
 use super::{
-    authority::{Caller, Rights},
-    credentials::{self, LoginError, Proven},
-    failures,
     registration::{hash_new, parse_email, parse_username},
     service,
     store::{self, User},
 };
 use crate::{
     app::App,
+    authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
     ids::canonical_reset_code,
+    login::{
+        failures,
+        password::{self, LoginError, Proven},
+    },
     sessions,
     throttle::MAX_FAILURES,
 };
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use rolecall_passwords::{Password, PasswordProblem};
+use serde_json::json;
 
 /// Changes the caller's own e-mail address; `None` takes it away.
 pub(crate) async fn update_email(
@@ -35,7 +36,7 @@ pub(crate) async fn update_email(
             .await?
             .ok_or_else(|| ApiError::unknown("user", &id))?;
         // the token may have ended on another node a moment ago
-        Rights::read(app, change, caller).await?;
+        Rights::load(app, change, caller).await?;
         if before.email != email {
             store::update_user(
                 change,
@@ -63,7 +64,7 @@ pub(crate) async fn change_password(
 ) -> Result<(), LoginError> {
     let user = service::get(app, caller.subject()).await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
-    let proven = match credentials::prove(app, &user.username, current, address).await {
+    let proven = match password::prove(app, &user.username, current, address).await {
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
@@ -83,7 +84,7 @@ pub(crate) async fn change_forced(
     new: &str,
     address: &str,
 ) -> Result<(), LoginError> {
-    let proven = credentials::prove(app, username, current, address).await?;
+    let proven = password::prove(app, username, current, address).await?;
     let caller = Caller::As {
         user_id: &proven.id,
     };
@@ -162,12 +163,12 @@ mod tests {
             .await
             .unwrap();
         let app = server.app();
-        let proven = credentials::prove(app, "alice", PASSWORD, "").await;
+        let proven = password::prove(app, "alice", PASSWORD, "").await;
         let Ok(proven) = proven else {
             panic!("the right password")
         };
         for _ in 0..MAX_FAILURES {
-            credentials::count_failure(app, &proven.account, "")
+            password::count_failure(app, &proven.account, "")
                 .await
                 .unwrap();
         }

@@ -1,24 +1,25 @@
 //! New users: by themselves, by an administrator, and for `dev` and the examples.
 
+use super::store::{self, NewUser, User};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, rights::Rights},
+    error::{ApiError, FieldError},
+    ids,
+    login::password::hash_reset_code,
+    roles::{
+        assigning::{Assignee, Validity},
+        assignments,
+    },
+    store::Change,
+    usernames::Username,
+};
+use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use rolecall_core::{RoleName, Timestamp};
 use rolecall_passwords::{HashError, Password, PasswordProblem};
 use serde_json::json;
-
-use super::{
-    authority::{Caller, Rights},
-    credentials::hash_reset_code,
-    store::{self, NewUser, User},
-};
-use crate::{
-    app::App,
-    error::{ApiError, FieldError},
-    ids,
-    roles::assignments::{self, Assignee, Validity},
-    store::Change,
-    usernames::Username,
-};
 
 /// How long a reset code works.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
@@ -117,9 +118,9 @@ pub(crate) async fn create(
     };
     let user = app
         .change(caller, async |change| {
-            let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
             if !wanted.roles.is_empty() {
-                Rights::demand(app, change, caller, assignments::WRITE).await?;
+                Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
             create_in(change, &rights, caller, &user, &wanted.roles).await
         })
@@ -257,7 +258,7 @@ mod tests {
         let refused = create(app, caller, &wanted).await.unwrap_err();
         assert!(matches!(
             refused,
-            ApiError::Lacks(Some(permission)) if permission.as_str() == assignments::WRITE
+            ApiError::Lacks(Some(permission)) if permission.as_str() == may::WriteAssignments::NAME
         ));
         wanted.roles.clear();
         create(app, caller, &wanted).await.unwrap();

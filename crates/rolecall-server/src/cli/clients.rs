@@ -1,22 +1,25 @@
-use std::time::Duration;
-
-use clap::Subcommand;
-use rolecall_core::RoleName;
-use secrecy::ExposeSecret as _;
-use serde_json::json;
-
 use super::{
     CliError,
     context::Context,
     output::{print_json, print_table, printable, said, write_out},
     pages, requests,
 };
-use crate::clients::{
-    handlers::{ClientView, CreatedClientView},
-    registration::Wanted,
-    service,
-    store::Listed,
+use crate::{
+    authority::may,
+    clients::{
+        handlers::{ClientView, CreatedClientView},
+        registration::Wanted,
+        service,
+        store::Listed,
+    },
 };
+use rolecall::PermissionName as _;
+use std::time::Duration;
+
+use clap::Subcommand;
+use rolecall_core::RoleName;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum ClientCommand {
@@ -81,7 +84,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             add(context, &wanted, roles).await
         }
         ClientCommand::List => {
-            context.demand("rolecall.clients:read").await?;
+            context.demand(may::ReadClients::NAME).await?;
             list(context).await
         }
         ClientCommand::RotateSecret {

@@ -1,7 +1,3 @@
-use std::path::Path;
-
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::KeyCommand,
@@ -9,14 +5,19 @@ use super::{
     output::{print_json, print_table, printable, said, write_out},
 };
 use crate::{
-    accounts::views::rfc3339,
+    authority::may,
     keys::{
         handlers::KeyView,
-        master,
+        rotate_master,
         service::{self, Shown},
     },
+    times::rfc3339,
     vault::MasterKey,
 };
+use rolecall::PermissionName as _;
+use std::path::Path;
+
+use serde_json::json;
 
 /// More than there can be.
 const ALL: i64 = 100_000;
@@ -25,7 +26,7 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
     let (app, caller) = (&context.app, context.caller());
     match command {
         KeyCommand::List => {
-            context.demand("rolecall.keys:read").await?;
+            context.demand(may::ReadKeys::NAME).await?;
             list(context).await
         }
         KeyCommand::Rotate { force } => {
@@ -83,7 +84,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 
 async fn rotate_master(context: &Context, file: &Path) -> Result<(), CliError> {
     let new = MasterKey::load(file).map_err(crate::StartError::from)?;
-    let sealed = master::rotate(&context.app, context.caller(), &new).await?;
+    let sealed = rotate_master::rotate(&context.app, context.caller(), &new).await?;
     if context.json {
         return print_json(&json!({ "sealed": sealed }));
     }

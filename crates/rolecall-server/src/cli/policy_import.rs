@@ -1,11 +1,5 @@
 //! `policy import`: what Casbin or Keycloak know.
 
-use std::{fmt::Write as _, path::Path, process::ExitCode};
-
-use rolecall_core::document::{Parsed, Places};
-use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::Arguments,
@@ -16,12 +10,19 @@ use super::{
 };
 use crate::{
     accounts::import_rules::ImportRules,
+    authority::may,
     policy::{
         handlers::PolicyPlan,
         import::{self, Given, Outcome, Wanted},
         plan,
     },
 };
+use rolecall::PermissionName as _;
+use std::{fmt::Write as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{ParsedDocument, Positions};
+use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
+use serde_json::json;
 
 /// Longer files are not read.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
@@ -169,9 +170,9 @@ impl Report<'_> {
 
     /// What the policy comes to, compared with the one that is in force.
     async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
-            places: Places::default(),
+            positions: Positions::default(),
         };
         Ok(plan::plan(&context.app, &parsed, may_see).await?)
     }
@@ -273,6 +274,6 @@ fn some_of(text: &mut String, heading: &str, lines: &[String]) {
 
 /// With `--as`, who has which role is told to whoever may read it.
 async fn may_see(context: &Context) -> bool {
-    context.demand("rolecall.assignments:read").await.is_ok()
-        && context.demand("rolecall.users:read").await.is_ok()
+    context.demand(may::ReadAssignments::NAME).await.is_ok()
+        && context.demand(may::ReadUsers::NAME).await.is_ok()
 }

@@ -1,5 +1,3 @@
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::SessionCommand,
@@ -8,14 +6,18 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::{service as users, views::rfc3339},
+    accounts::service as users,
+    authority::may,
     sessions::{handlers::SessionView, service, store::Shown},
+    times::rfc3339,
 };
+use rolecall::PermissionName as _;
+use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
         SessionCommand::List { user } => {
-            context.demand("rolecall.users:read").await?;
+            context.demand(may::ReadUsers::NAME).await?;
             list(context, user).await
         }
         SessionCommand::End { user, session } => {

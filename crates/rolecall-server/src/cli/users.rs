@@ -1,9 +1,3 @@
-use std::fmt::Write as _;
-
-use rolecall_core::RoleAssignment;
-use serde::Serialize;
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::UserCommand,
@@ -15,14 +9,19 @@ use crate::{
     accounts::{
         registration::{self, ResetCode, Wanted},
         service::{self, Changes},
-        store::{Status, User},
-        views::{UserView, rfc3339},
+        store::User,
+        views::UserView,
     },
-    roles::{
-        assignment_handlers::{AssignmentView, place},
-        assignments::{self, Assignee},
-    },
+    authority::{may, subject::Status},
+    roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
+    times::rfc3339,
 };
+use rolecall::PermissionName as _;
+use std::fmt::Write as _;
+
+use rolecall_core::RoleAssignment;
+use serde::Serialize;
+use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), CliError> {
     match command {
@@ -44,12 +43,12 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             requests::print_pending(context, &user.id).await
         }
         UserCommand::List { search } => {
-            context.demand("rolecall.users:read").await?;
+            context.demand(may::ReadUsers::NAME).await?;
             list(context, search).await
         }
         UserCommand::Show { name } => {
-            context.demand("rolecall.users:read").await?;
-            context.demand("rolecall.assignments:read").await?;
+            context.demand(may::ReadUsers::NAME).await?;
+            context.demand(may::ReadAssignments::NAME).await?;
             show(context, name).await
         }
         UserCommand::Password {

@@ -15,17 +15,17 @@ use super::{
     store::Listed,
 };
 use crate::{
-    accounts::{
-        authority::Caller,
-        handlers::created,
-        views::{Page, rfc3339},
-    },
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::{ApiError, FieldError},
-    extract::{Body, Change, List, Params, Segment},
-    roles::handlers::ListQuery,
+    patch::Patch,
+    times::rfc3339,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page, created},
+        params::{Params, Segment},
+    },
 };
 
 /// The longest that two secrets work side by side.
@@ -125,7 +125,7 @@ pub(crate) struct ClientChanges {
     /// null takes the limit away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    scope: Change<String>,
+    scope: Patch<String>,
     redirect_uris: Option<Vec<String>>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::store::{Client, GrantType};
 use crate::{
     error::{ApiError, FieldError},
-    oauth::scope::Asked,
+    tokens::requested::RequestedScope,
 };
 
 const MAX_NAME: usize = 100;
@@ -86,7 +86,7 @@ fn grants(names: &[String], public: bool) -> Result<BTreeSet<GrantType>, ApiErro
 }
 
 fn scope(text: &str) -> Result<String, ApiError> {
-    match Asked::parse(text) {
+    match RequestedScope::parse(text) {
         Ok(asked) => Ok(asked.text),
         Err(_) => Err(refused(
             "scope",

@@ -1,28 +1,31 @@
 //! The rules for OAuth clients.
 
-use std::time::Duration;
-
-use rolecall_core::{FloorKind, RoleName};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
-
 use super::{
     registration::Wanted,
     secret,
     store::{self, Client, Listed},
 };
 use crate::{
-    accounts::authority::{Caller, Rights},
     app::App,
+    authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
-    oauth::scope::Asked,
-    roles::assignments::{self, Assignee, Validity},
+    patch::Patch,
+    roles::{
+        assigning::{self, Assignee, Validity},
+        assignments,
+    },
     sessions,
     store::Change,
+    tokens::requested::RequestedScope,
 };
+use rolecall::PermissionName as _;
+use std::time::Duration;
 
-const WRITE: &str = "rolecall.clients:write";
+use rolecall_core::{FloorKind, RoleName};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
 /// A secret that was replaced works this much longer, unless somebody says otherwise.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(24);
 
@@ -32,7 +35,7 @@ pub(crate) struct Changes {
     pub(crate) name: Option<String>,
     pub(crate) grants: Option<Vec<String>>,
     pub(crate) audiences: Option<Vec<String>>,
-    pub(crate) scope: crate::extract::Change<String>,
+    pub(crate) scope: Patch<String>,
     pub(crate) redirect_uris: Option<Vec<String>>,
 }
 
@@ -93,9 +96,9 @@ pub(crate) async fn create(
     };
     wanted.apply(&mut client)?;
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
         if !roles.is_empty() {
-            Rights::demand(app, change, caller, assignments::WRITE).await?;
+            Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
         }
         refuse_taken(change, &client).await?;
         store::insert(change, &client).await?;
@@ -118,7 +121,7 @@ pub(crate) async fn update(
     changes: &Changes,
 ) -> Result<Listed, ApiError> {
     app.change(caller, async |change| {
-        let before = demand_on(app, change, caller, id).await?;
+        let before = require_authority_over(app, change, caller, id).await?;
         let mut wanted = Wanted::of(&before);
         let set = |list: &mut Vec<String>, to: &Option<Vec<String>>| {
             if let Some(to) = to {
@@ -132,9 +135,9 @@ pub(crate) async fn update(
             wanted.name.clone_from(name);
         }
         match &changes.scope {
-            crate::extract::Change::Keep => {}
-            crate::extract::Change::Clear => wanted.scope = None,
-            crate::extract::Change::Set(scope) => wanted.scope = Some(scope.clone()),
+            crate::patch::Patch::Keep => {}
+            crate::patch::Patch::Clear => wanted.scope = None,
+            crate::patch::Patch::Set(scope) => wanted.scope = Some(scope.clone()),
         }
         let mut after = before.clone();
         wanted.apply(&mut after)?;
@@ -161,7 +164,7 @@ fn is_narrowed(before: &Client, after: &Client) -> bool {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(before), Some(after)) => {
-            let values = |text: &str| Asked::parse_any(text).unwrap_or_default();
+            let values = |text: &str| RequestedScope::parse_any(text).unwrap_or_default();
             !values(before).is_within(&values(after))
         }
     };
@@ -184,7 +187,7 @@ pub(crate) async fn rotate_secret(
     let secret = secret::generate().map_err(ApiError::internal)?;
     let hash = secret::hash(secret.expose_secret());
     app.change(caller, async |change| {
-        let client = demand_on(app, change, caller, id).await?;
+        let client = require_authority_over(app, change, caller, id).await?;
         let Some(previous) = client.secret_hash.filter(|_| !client.public) else {
             let detail = format!("client `{}` is public: it has no secret", client.name);
             return Err(ApiError::rule("public_client", detail, Vec::new()));
@@ -202,7 +205,7 @@ pub(crate) async fn rotate_secret(
 /// Deletes a client with its role assignments; log-ins through it end, and so do its tokens.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
         if store::find(change.conn(), id).await?.is_none() {
             return Ok(());
         }
@@ -225,13 +228,13 @@ async fn refuse_taken(change: &mut Change<'_>, client: &Client) -> Result<(), Ap
     }
 }
 
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     id: &str,
 ) -> Result<Client, ApiError> {
-    let rights = Rights::demand(app, change, caller, WRITE).await?;
+    let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
     let client = store::find(change.conn(), id).await?;
     let client = client.ok_or_else(|| ApiError::unknown("client", &id))?;
     cover(change, &rights, id).await?;
@@ -240,5 +243,5 @@ async fn demand_on(
 
 /// The delegation limit on a client: whoever has its secret acts as it.
 async fn cover(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
-    assignments::cover_all_of(change, rights, id).await
+    assigning::cover_subject(change, rights, id).await
 }

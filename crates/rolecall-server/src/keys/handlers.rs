@@ -8,16 +8,16 @@ use utoipa::ToSchema;
 
 use super::service::{self, Shown};
 use crate::{
-    accounts::{
-        authority::Caller,
-        views::{Page, rfc3339},
-    },
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::ApiError,
-    extract::{Body, List, Params},
-    roles::handlers::ListQuery,
+    times::rfc3339,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page},
+        params::Params,
+    },
 };
 
 /// A signing key.

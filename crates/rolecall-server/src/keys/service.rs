@@ -1,12 +1,6 @@
 //! The rules for signing keys: one signs, the next is published before it does, and an old one stays until its
 //! last token has ended.
 
-use std::time::Duration;
-
-use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
-use rolecall_core::Timestamp;
-use serde_json::{Value, json};
-
 use super::{
     fresh::{self, Fresh, NewKey},
     lifecycle::{self, LEAD, Obstacle, Plan, Wanted},
@@ -14,17 +8,20 @@ use super::{
     store::{self, Listed, State, StoredKey},
 };
 use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        views::rfc3339,
-    },
     app::App,
+    authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     store::{Change, Conn},
+    times::rfc3339,
     vault::{MasterKey, MasterKeys},
 };
+use rolecall::PermissionName as _;
+use std::time::Duration;
 
-const ROTATE: &str = "rolecall.keys:rotate";
+use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
+use rolecall_core::Timestamp;
+use serde_json::{Value, json};
+
 /// How long a retired key is still listed.
 const LISTED: Duration = Duration::from_hours(90 * 24);
 
@@ -150,7 +147,7 @@ pub(crate) async fn rotate(
 ) -> Result<StoredKey, ApiError> {
     let mut fresh = fresh_next(app, force).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, ROTATE).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
         take_turns(change, &listed, master, &mut fresh, force).await
     })
@@ -226,7 +223,7 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
     let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, ROTATE).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;

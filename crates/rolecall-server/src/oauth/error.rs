@@ -11,12 +11,12 @@ use rolecall_core::{Breach, ConstraintName, RoleName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::activation;
 use crate::{
-    accounts::credentials::LoginError,
-    error::{ApiError, OUTAGE},
-    metrics::Refused,
+    error::ApiError,
+    login::password::LoginError,
     store::StoreError,
+    tokens::error::TokenError,
+    web::problem::{OUTAGE, Refused},
 };
 
 /// How an error of an OAuth endpoint is written.
@@ -79,6 +79,16 @@ impl From<LoginError> for OAuthError {
     }
 }
 
+impl From<TokenError> for OAuthError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::InvalidScope(text) => Self::InvalidScope(text),
+            TokenError::ChooseRoles(breach) => Self::ChooseRoles(breach),
+            TokenError::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
 impl From<ApiError> for OAuthError {
     fn from(error: ApiError) -> Self {
         Self::Failed(error)
@@ -96,7 +106,7 @@ impl OAuthError {
     fn parts(&self) -> (StatusCode, &'static str, Cow<'_, str>) {
         let (status, error, text) = match self {
             Self::ChooseRoles(breach) => {
-                let text = activation::choice(breach);
+                let text = choice(breach);
                 return (StatusCode::BAD_REQUEST, "invalid_scope", text.into());
             }
             Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", *text),
@@ -169,6 +179,16 @@ impl OAuthError {
             _ => None,
         }
     }
+}
+
+/// What to tell whoever has to choose.
+fn choice(breach: &Breach) -> String {
+    let roles = breach.roles.iter().map(|role| format!("role:{role}"));
+    let roles = roles.collect::<Vec<_>>().join(", ");
+    format!(
+        "constraint {} allows at most {} of its roles to be active at once: choose among {roles} with scope",
+        breach.constraint, breach.at_most
+    )
 }
 
 impl IntoResponse for OAuthError {

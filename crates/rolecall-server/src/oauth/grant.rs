@@ -1,33 +1,29 @@
 //! The password grant (RFC 6749 section 4.3), kept for first-party use.
 
-use rolecall_core::TenantName;
-
-use super::{
-    activation,
-    client_auth::Asker,
-    error::OAuthError,
-    issue::{self, Basis, Issued},
-    scope::{Asked, Granted, Holder, grant},
-};
+use super::{client_auth::Asker, error::OAuthError};
 use crate::{
-    accounts::{
-        credentials::{self, LoginError, Proven},
-        failures,
-        store::{self, Status},
-        subject::{self, Subject},
-    },
+    accounts::store,
     app::App,
     audit::events,
+    authority::subject::{self, Status, Subject},
     error::ApiError,
     ids,
-    sessions::{
-        self,
-        refresh_token::Binding,
-        store::{self as session_store, NewSession},
+    login::{
+        failures,
+        password::{self, Proven},
     },
+    sessions::{self, store as session_store, store::NewSession},
     store::Conn,
     throttle::MAX_FAILURES,
+    tokens::{
+        access_token::{self, Basis, Issued},
+        effective::{Grant, TokenSubject},
+        grant::{check_active, grant},
+        refresh_token::Binding,
+        requested::RequestedScope,
+    },
 };
+use rolecall_core::TenantName;
 
 /// What is stored of a grant at most; with more, a refresh cannot tell what was lost from what never was.
 const MAX_GRANTED_BYTES: usize = 8192;
@@ -38,8 +34,8 @@ pub(crate) struct Request<'a> {
     pub(crate) password: &'a str,
     pub(crate) asker: &'a Asker,
     /// The most that the client may be given.
-    pub(crate) ceiling: Option<Asked>,
-    pub(crate) scope: Option<Asked>,
+    pub(crate) ceiling: Option<RequestedScope>,
+    pub(crate) scope: Option<RequestedScope>,
     pub(crate) tenant: Option<TenantName>,
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
@@ -84,7 +80,7 @@ async fn attempt(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError>
     };
     let opened = match opened {
         Err(OAuthError::WrongPassword) => {
-            credentials::count_failure(app, &proven.account, request.address).await?;
+            password::count_failure(app, &proven.account, request.address).await?;
             return Err(OAuthError::WrongPassword);
         }
         other => other?,
@@ -98,8 +94,7 @@ async fn prove_and_open(
     app: &App,
     request: &Request<'_>,
 ) -> Result<(Proven, Result<Opened, OAuthError>), OAuthError> {
-    let proven =
-        credentials::prove(app, request.username, request.password, request.address).await?;
+    let proven = password::prove(app, request.username, request.password, request.address).await?;
     if proven.by_reset_code || proven.credentials.status != Status::Active {
         return Err(OAuthError::PasswordChangeRequired);
     }
@@ -135,9 +130,9 @@ async fn log_in(
     let tenant = request.tenant.as_ref();
     let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
-    let policy = subject.policy(app, conn).await?;
-    let holder = Holder {
-        policy: &policy.1,
+    let policy = subject.policy(app.policy(), conn).await?;
+    let holder = TokenSubject {
+        policy: &policy,
         assigned: &subject.assigned,
         tenant,
         own_audience: request.audience == app.settings().issuer,
@@ -145,7 +140,7 @@ async fn log_in(
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
-    activation::demand_apart(&holder, &granted)?;
+    check_active(&holder, &granted)?;
     let opened = open_session(app, conn, request, &subject, &granted, holder.now).await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
     Ok(opened)
@@ -156,11 +151,11 @@ async fn open_session(
     conn: &mut Conn,
     request: &Request<'_>,
     subject: &Subject,
-    granted: &Granted,
+    granted: &Grant,
     now: rolecall_core::Timestamp,
 ) -> Result<Opened, OAuthError> {
     let id = ids::new_id(now).map_err(ApiError::internal)?;
-    let mut issued = issue::access_token(
+    let mut issued = access_token::access_token(
         app,
         conn,
         &Basis {
@@ -212,17 +207,6 @@ async fn open_session(
     Ok(Opened { issued, surplus })
 }
 
-impl From<LoginError> for ApiError {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Failed(error) => error,
-            LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
-            LoginError::Busy => Self::Busy,
-            LoginError::Wrong => Self::Forbidden("Operation not permitted"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +228,7 @@ mod tests {
         });
         let password = Password::new(PASSWORD.to_owned()).unwrap();
         let old = old.unwrap().hash(password).await.unwrap();
-        app.change(crate::accounts::authority::Caller::System, async |change| {
+        app.change(crate::authority::caller::Caller::System, async |change| {
             let id = store::find_alike(change.conn(), "alice").await?.unwrap();
             store::set_password(change, &id, &old).await?;
             change.record(serde_json::json!({ "action": "test" }));

@@ -43,7 +43,7 @@ pub(crate) struct TokenRequest {
     refresh_token: Option<String>,
     /// Narrows the token: `items:read`, `role:editor`.
     scope: Option<String>,
-    /// Whom the token is for; the server itself or the configured audience.
+    /// The audience of the token: the issuer, one of the client's audiences, or without a client `tokens.audience`.
     audience: Option<String>,
     /// The same by its RFC 8707 name.
     resource: Option<String>,

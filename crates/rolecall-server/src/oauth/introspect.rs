@@ -1,11 +1,5 @@
 //! Token introspection (RFC 7662).
 
-use http::HeaderMap;
-use rolecall::token::VerifiedClaims;
-use rolecall_core::{Audience, Permission, SubjectKind};
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::{
     client_auth::{self, Asker},
     error::OAuthError,
@@ -13,10 +7,18 @@ use super::{
     known_token::{Known, look_up},
 };
 use crate::{
-    accounts::authority::holds_now, app::App, clients::store::Client, error::ApiError, legacy,
+    app::App,
+    authority::{may, reads::holds_now},
+    clients::store::Client,
+    error::ApiError,
+    legacy,
 };
-
-const PERMISSION: &str = "rolecall.tokens:introspect";
+use http::HeaderMap;
+use rolecall::PermissionName as _;
+use rolecall::token::VerifiedClaims;
+use rolecall_core::{Audience, Permission, SubjectKind};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Whether a token is active, and what it says.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -87,7 +89,7 @@ fn scope_of_roles(app: &App, claims: &VerifiedClaims) -> String {
     let roles = claims.roles.iter();
     let roles: Vec<_> = roles.filter_map(|role| role.parse().ok()).collect();
     let permissions = app.policy().latest().map(|policy| {
-        let mut permissions = policy.1.permissions_of(&roles);
+        let mut permissions = policy.permissions_of(&roles);
         permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
         let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
         names.join(" ")
@@ -137,7 +139,9 @@ fn is_for(app: &App, client: &Client, claims: &VerifiedClaims) -> bool {
 
 /// The client shows its secret here, not a token: what it may do is read from the database.
 async fn demand_permission(app: &App, client: &Client) -> Result<(), OAuthError> {
-    let permission: Permission = PERMISSION.parse().map_err(ApiError::internal)?;
+    let permission: Permission = may::IntrospectTokens::NAME
+        .parse()
+        .map_err(ApiError::internal)?;
     if client.public {
         return Err(OAuthError::InvalidClient { basic: true });
     }

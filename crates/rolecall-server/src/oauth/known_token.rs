@@ -6,11 +6,9 @@ use rolecall_core::{Floors, TokenFacts};
 use crate::{
     app::App,
     error::ApiError,
-    sessions::{
-        refresh_token::RefreshToken,
-        store::{self as sessions, Session},
-    },
+    sessions::{store as sessions, store::Session},
     store::{read_floors, read_head},
+    tokens::refresh_token::RefreshToken,
 };
 
 /// A token of this server.

@@ -1,27 +1,30 @@
 //! The refresh grant (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
 
-use std::time::Duration;
-
-use rolecall_core::{SubjectKind, TenantName, Timestamp};
-
-use super::{
-    activation::{self, opened},
-    client_auth::Asker,
-    error::OAuthError,
-    issue::{self, Basis, Issued},
-    scope::{Asked, Holder, regrant},
-};
+use super::{client_auth::Asker, error::OAuthError};
 use crate::{
-    accounts::{authority::Caller, store::Status, subject},
     app::App,
     audit::events,
+    authority::{
+        caller::Caller,
+        subject::{self, Status},
+    },
     sessions::{
-        refresh_token::{Binding, RefreshToken},
+        active::opened,
         service,
         store::{self, Session},
     },
     store::Conn,
+    tokens::{
+        access_token::{self, Basis, Issued},
+        effective::TokenSubject,
+        grant::{check_active, regrant},
+        refresh_token::{Binding, RefreshToken},
+        requested::RequestedScope,
+    },
 };
+use std::time::Duration;
+
+use rolecall_core::{SubjectKind, TenantName, Timestamp};
 
 /// How long the token just replaced still gets its successor: for an answer that was lost, and for two tabs.
 const GRACE: Duration = Duration::from_secs(30);
@@ -31,9 +34,9 @@ pub(crate) struct Request<'a> {
     pub(crate) token: &'a str,
     pub(crate) asker: &'a Asker,
     /// The most that the client may be given.
-    pub(crate) ceiling: Option<Asked>,
+    pub(crate) ceiling: Option<RequestedScope>,
     /// Narrows this access token and no later one.
-    pub(crate) scope: Option<Asked>,
+    pub(crate) scope: Option<RequestedScope>,
     /// Must be that of the log-in, if it is named.
     pub(crate) tenant: Option<TenantName>,
     /// Must be that of the log-in, if it is named.
@@ -187,10 +190,10 @@ async fn go_on(
             && subject.head.era == session.era
     });
     let subject = subject.ok_or(OAuthError::InvalidGrant)?;
-    let policy = subject.policy(app, conn).await?;
+    let policy = subject.policy(app.policy(), conn).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
-    let holder = Holder {
-        policy: &policy.1,
+    let holder = TokenSubject {
+        policy: &policy,
         assigned: &subject.assigned,
         tenant,
         own_audience: audience == app.settings().issuer,
@@ -198,8 +201,8 @@ async fn go_on(
         now,
     };
     let granted = regrant(&holder, &opened(session), request.scope.as_ref())?;
-    activation::demand_apart(&holder, &granted)?;
-    let mut issued = issue::access_token(
+    check_active(&holder, &granted)?;
+    let mut issued = access_token::access_token(
         app,
         conn,
         &Basis {

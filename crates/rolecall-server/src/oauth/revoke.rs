@@ -11,7 +11,7 @@ use super::{
     known_token::{Known, look_up},
 };
 use crate::{
-    accounts::authority::Caller, app::App, clients::store as clients, sessions::service as sessions,
+    app::App, authority::caller::Caller, clients::store as clients, sessions::service as sessions,
 };
 
 /// Revokes the token in the form. What is unknown or has ended already is as good as revoked.

@@ -8,12 +8,13 @@ use super::{
     client_credentials,
     error::OAuthError,
     form::Form,
-    grant,
-    issue::Issued,
-    refresh,
-    scope::Asked,
+    grant, refresh,
 };
-use crate::{app::App, clients::store::GrantType};
+use crate::{
+    app::App,
+    clients::store::GrantType,
+    tokens::{access_token::Issued, requested::RequestedScope},
+};
 
 /// Answers a form at the token endpoint.
 pub(crate) async fn issue(
@@ -40,9 +41,9 @@ async fn by_grant(
     address: &str,
 ) -> Result<Issued, OAuthError> {
     let tenant = tenant(form)?;
-    let scope = form.get("scope").map(Asked::parse).transpose()?;
+    let scope = form.get("scope").map(RequestedScope::parse).transpose()?;
     let ceiling = asker.client().and_then(|client| client.scope.as_deref());
-    let ceiling = ceiling.and_then(Asked::parse_any);
+    let ceiling = ceiling.and_then(RequestedScope::parse_any);
     match grant_type {
         GrantType::Password => {
             let request = grant::Request {

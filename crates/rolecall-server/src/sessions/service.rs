@@ -1,42 +1,17 @@
 //! The rules for sessions.
 
-use std::time::Duration;
-
-use rolecall::Principal;
-use rolecall_core::FloorKind;
-use serde_json::json;
-
 use super::store::{self, Shown};
 use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        store as accounts,
-    },
+    accounts::store as accounts,
     app::App,
+    authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     store::Conn,
 };
-
-/// How long sessions last, and how many a user has.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionLimits {
-    /// A session that was not used for this long has ended.
-    pub(crate) idle: Duration,
-    /// No session lasts longer, however often it is used.
-    pub(crate) lifetime: Duration,
-    /// Beyond this many sessions of one user the idlest ends.
-    pub(crate) per_user: u32,
-}
-
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self {
-            idle: Duration::from_hours(14 * 24),
-            lifetime: Duration::from_hours(30 * 24),
-            per_user: 100,
-        }
-    }
-}
+use rolecall::PermissionName as _;
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use serde_json::json;
 
 /// Up to `limit` sessions of a user after `after`.
 pub(crate) async fn list(
@@ -57,7 +32,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     let own = caller.session() == Some(session);
     let caller = Caller::Token(caller);
     app.change(caller, async |change| {
-        Rights::read(app, change, caller).await?;
+        Rights::load(app, change, caller).await?;
         // a session that is over may be forgotten while a token of it still lives
         if store::end(change, session, subject).await? || own {
             refuse_tokens(change, "session.ended", session, subject);
@@ -75,12 +50,12 @@ pub(crate) async fn end_of(
     session: &str,
 ) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, "rolecall.sessions:revoke").await?;
+        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
         let now = change.now();
         accounts::find_user(change.conn(), user, now)
             .await?
             .ok_or_else(|| ApiError::unknown("user", &user))?;
-        crate::accounts::service::cover_subject(change, &rights, user).await?;
+        crate::roles::assigning::cover_subject(change, &rights, user).await?;
         end(change, "session.ended", session, user).await
     })
     .await

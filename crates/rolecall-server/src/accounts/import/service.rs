@@ -1,27 +1,25 @@
 //! Takes users over: all of a file in one change, or nothing.
 
+use super::{
+    Options, Problem, Report, Row,
+    store::{self, New, ROWS},
+};
+use crate::{
+    accounts::import_rules::ImportRules,
+    app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
+    error::ApiError,
+    ids,
+    roles::{requests, store as roles},
+    store::{Change, Conn, read_head},
+};
+use rolecall::PermissionName as _;
 use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
 use rolecall_import::users;
 use serde_json::json;
-
-use super::{
-    Options, Problem, Report, Row,
-    store::{self, New, ROWS},
-};
-use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        import_rules::ImportRules,
-    },
-    app::App,
-    error::ApiError,
-    ids,
-    roles::{assignments, builtin, requests, store as roles},
-    store::{Change, Conn, read_head},
-};
 
 /// What is being done, for whoever watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +126,7 @@ async fn look_up_roles(
     add_roles: bool,
     report: &mut Report,
 ) -> Result<(), ApiError> {
-    let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
     for New { row, .. } in users {
         for role in &row.roles {
@@ -138,12 +136,12 @@ async fn look_up_roles(
     if named.is_empty() {
         return Ok(());
     }
-    Rights::demand(app, change, caller, assignments::WRITE).await?;
+    Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
     rights.cover(named.keys().copied())?;
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
             format!("role `{role}` is for clients only")
-        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy.1, role) {
+        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy, role) {
             refusal
         } else if roles::find_role(change.conn(), role).await?.is_some() {
             continue;
@@ -162,9 +160,9 @@ async fn look_up_roles(
     }
     report
         .problems
-        .extend(together(&rights.policy.1, users, change.now()));
+        .extend(together(&rights.policy, users, change.now()));
     if !report.new_roles.is_empty() {
-        let rights = Rights::demand(app, change, caller, "rolecall.roles:write").await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         // a role without permissions works by its name: to hand on a new one takes nothing that could be held
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
@@ -180,7 +178,7 @@ fn together(policy: &Policy, users: &[New], now: Timestamp) -> Vec<Problem> {
     for New { row, .. } in users.iter().filter(|user| !user.row.roles.is_empty()) {
         let refusal = known.entry(&row.roles).or_insert_with(|| {
             let given: Vec<RoleAssignment> =
-                row.roles.iter().map(RoleAssignment::lasting).collect();
+                row.roles.iter().map(RoleAssignment::permanent).collect();
             let breach = policy.static_breach(&given, now);
             breach.map(|breach| breach.to_string())
         });

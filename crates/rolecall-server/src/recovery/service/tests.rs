@@ -6,9 +6,9 @@ use rolecall_passwords::PasswordScheme;
 
 use super::*;
 use crate::{
-    app::Settings,
     demo,
     oauth::grant,
+    settings::Settings,
     start::{Opened, Staleness},
 };
 
@@ -35,7 +35,7 @@ fn options(database: &Path) -> Options {
             registration_open: false,
             registration_roles: BTreeSet::new(),
             password_grant: true,
-            sessions: crate::sessions::service::SessionLimits::default(),
+            sessions: crate::settings::SessionLimits::default(),
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),

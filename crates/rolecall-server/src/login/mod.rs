@@ -1,0 +1,4 @@
+//! Proving who somebody is.
+
+pub(crate) mod failures;
+pub(crate) mod password;

@@ -1,0 +1,219 @@
+//! Checking a user name and a password: with the same work and the same answer whatever is wrong.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use rolecall_core::Timestamp;
+use rolecall_passwords::{HashError, Password, Verdict};
+
+use super::failures;
+use crate::{
+    accounts::store::{self, Credentials},
+    app::App,
+    audit::events,
+    authority::subject::Status,
+    error::ApiError,
+    ids,
+    store::{Conn, StoreError},
+    throttle::{MAX_FAILURES, account_delay},
+    usernames::Username,
+};
+
+/// Why a log-in does not go on.
+#[derive(Debug)]
+pub(crate) enum LoginError {
+    /// Unknown, disabled, locked or wrong: nobody is told which.
+    Wrong,
+    TooMany {
+        retry_after: Duration,
+    },
+    Busy,
+    Failed(ApiError),
+}
+
+impl From<ApiError> for LoginError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for LoginError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Failed(error) => error,
+            LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
+            LoginError::Busy => Self::Busy,
+            LoginError::Wrong => Self::Forbidden("Operation not permitted"),
+        }
+    }
+}
+
+/// A user whose password was right a moment ago.
+pub(crate) struct Proven {
+    pub(crate) id: String,
+    pub(crate) username: String,
+    /// What failures are counted under.
+    pub(crate) account: String,
+    pub(crate) credentials: Credentials,
+    /// The same password hashed with today's parameters, where the stored hash has others.
+    pub(crate) rehash: Option<String>,
+    /// Whether a reset code stood in for the password.
+    pub(crate) by_reset_code: bool,
+}
+
+/// Checks `username` and `password`; counts a failure, and answers alike for whatever is wrong.
+pub(crate) async fn prove(
+    app: &App,
+    username: &str,
+    password: &str,
+    address: &str,
+) -> Result<Proven, LoginError> {
+    let parts = app.parts();
+    let canonical = Username::parse(username).ok();
+    let name = canonical.as_ref().map_or(username, Username::as_str);
+    let account = app.account_of(name);
+    refuse_address(app, address)?;
+    // guesses that come all at once wait for the first to fail: the delays hold for them too
+    let turn = parts.turns.wait(&account).await;
+    let _turn = turn.ok_or(LoginError::Busy)?;
+    // parallel guesses: those under way count as if they had failed. Entered before the failures are read
+    // and left after this one is written, so that none is missed
+    let in_flight = parts.in_flight.enter(&account);
+    let mut conn = app.store().read().await?;
+    let failed = failures::read(&mut conn, &account).await?;
+    let found = match &canonical {
+        Some(canonical) => store::find_credentials(&mut conn, canonical.as_str()).await?,
+        None => None,
+    };
+    drop(conn);
+    refuse_account(failed, app.now())?;
+    let failures = u32::try_from(failed.in_a_row).unwrap_or(u32::MAX);
+    let open = in_flight.may_try(failures);
+    if !open && failures < MAX_FAILURES && !account_delay(failures).is_zero() {
+        return Err(LoginError::TooMany {
+            retry_after: Duration::from_secs(1),
+        });
+    }
+    let candidate = found.filter(|found| open && found.status != Status::Disabled);
+    let by_reset_code = candidate
+        .as_ref()
+        .is_some_and(|found| is_reset_code(found, password, app.now()));
+    let stored = candidate
+        .as_ref()
+        .and_then(|found| found.password_hash.clone());
+    let verdict = match Password::new(password.to_owned()) {
+        Ok(password) => parts.hasher.verify(password, stored).await,
+        // too long to be anybody's password: nothing is hashed, whoever it is
+        Err(_) => Ok(Verdict {
+            matches: false,
+            rehash: None,
+        }),
+    };
+    let verdict = verdict.map_err(|error| match error {
+        HashError::Busy => LoginError::Busy,
+        other => LoginError::Failed(ApiError::internal(other)),
+    })?;
+    match candidate {
+        Some(credentials) if verdict.matches || by_reset_code => Ok(Proven {
+            id: credentials.id.clone(),
+            username: name.to_owned(),
+            account,
+            credentials,
+            rehash: verdict.rehash,
+            by_reset_code,
+        }),
+        _ => {
+            count_failure(app, &account, address).await?;
+            Err(LoginError::Wrong)
+        }
+    }
+}
+
+fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
+    let parts = app.parts();
+    match parts
+        .failing_addresses
+        .retry_after(address, parts.clock.monotonic())
+    {
+        Some(retry_after) => Err(LoginError::TooMany { retry_after }),
+        None => Ok(()),
+    }
+}
+
+fn refuse_account(failed: failures::Failures, now: Timestamp) -> Result<(), LoginError> {
+    let delay = account_delay(u32::try_from(failed.in_a_row).unwrap_or(u32::MAX));
+    // a locked account answers as a wrong password does, not with a time to come back at
+    if delay.is_zero() || failed.in_a_row >= i64::from(MAX_FAILURES) {
+        return Ok(());
+    }
+    let ends = failed.last_at.plus(delay);
+    // a clock set back must not stretch the delay
+    match ends.since(now).min(delay) {
+        left if left.is_zero() => Ok(()),
+        left => Err(LoginError::TooMany { retry_after: left }),
+    }
+}
+
+/// Counts one failure of the account and of the address.
+pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Result<(), ApiError> {
+    let parts = app.parts();
+    let beyond_free = parts
+        .failing_addresses
+        .failed(address, parts.clock.monotonic());
+    let now = app.now();
+    let in_a_row = app
+        .store()
+        .write(async |conn: &mut Conn| failures::count(conn, account, now).await)
+        .await?;
+    // one event for the first failure and then ever fewer: a flood of guesses must not flood the log
+    if in_a_row.count_ones() == 1 || in_a_row == i64::from(MAX_FAILURES) {
+        events::record(
+            app,
+            "log_in_failed",
+            None,
+            address,
+            &format!("{in_a_row} in a row"),
+        )
+        .await?;
+    }
+    // one password tried on many names shows in no account: it shows here, as sparsely
+    if beyond_free.is_power_of_two() {
+        events::record(
+            app,
+            "address_slowed",
+            None,
+            address,
+            &format!("{beyond_free} beyond what is free"),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether the text is the user's reset code, which has 128 bits and needs no slow hash.
+fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
+    let alive = found.reset_expires_at.is_some_and(|end| end > now);
+    match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
+        (Some(stored), Some(code)) if alive => bool::from(subtle::ConstantTimeEq::ct_eq(
+            stored.as_bytes(),
+            hash_reset_code(&code).as_bytes(),
+        )),
+        _ => false,
+    }
+}
+
+/// What of a reset code the database holds.
+pub(crate) fn hash_reset_code(canonical: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;
