@@ -21,7 +21,7 @@ use rolecall_core::{RoleName, Timestamp};
 use rolecall_passwords::{HashError, Password, PasswordProblem};
 use serde_json::json;
 
-/// How long a reset code works.
+/// The lifetime of a reset code.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
 const MAX_EMAIL_LENGTH: usize = 254;
 pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
@@ -46,15 +46,15 @@ impl ResetCode {
     }
 }
 
-/// What a new user is to be.
-pub(crate) struct Wanted<'a> {
+/// A user to create, not yet checked.
+pub(crate) struct NewAccount<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) roles: Vec<RoleName>,
 }
 
-/// Registers somebody who is not logged in, with the roles of the configuration.
+/// Registers a user who is not logged in, with the roles that the configuration names.
 pub(crate) async fn register(
     app: &App,
     username: &str,
@@ -73,7 +73,7 @@ pub(crate) async fn register(
         return Err(ApiError::TooMany { retry_after });
     }
     let roles = app.settings().registration_roles.iter().cloned().collect();
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username,
         password: Some(password),
         email,
@@ -81,7 +81,7 @@ pub(crate) async fn register(
     };
     match create(app, Caller::System, &wanted).await {
         Ok((user, _)) => Ok(user),
-        // the configuration has changed under the constraint; what that says is not for strangers
+        // a constraint was added since the start; its details are not for strangers
         Err(error @ ApiError::Separation(_)) => {
             tracing::error!(%error, "registration gives roles that a constraint keeps apart");
             Err(ApiError::Forbidden("Registration is closed"))
@@ -94,7 +94,7 @@ pub(crate) async fn register(
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &NewAccount<'_>,
 ) -> Result<(User, Option<ResetCode>), ApiError> {
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
@@ -172,7 +172,7 @@ pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
     })
 }
 
-/// An address has one `@` with something on both sides; whether it works only a letter could tell.
+/// Checks that an address has one `@` with text on both sides. Only an e-mail could show that it works.
 pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     let fits = text.len() <= MAX_EMAIL_LENGTH
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())
@@ -245,11 +245,12 @@ mod tests {
         crate::roles::service::grant(app, Caller::System, &clerk, &permission)
             .await
             .unwrap();
-        let found = super::super::service::list(app, "", Some("clerk"), "", 1).await;
+        let found =
+            super::super::service::list(app, Caller::System, "", Some("clerk"), "", 1).await;
         let caller = Caller::As {
             user_id: &found.unwrap().first().unwrap().id.clone(),
         };
-        let mut wanted = Wanted {
+        let mut wanted = NewAccount {
             username: "mole",
             password: None,
             email: None,

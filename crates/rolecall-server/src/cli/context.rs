@@ -74,10 +74,8 @@ impl Context {
 }
 
 async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
-    let found = service::list(app, "", Some(name), "", 1).await?;
-    let user = found.into_iter().next();
-    user.map(|user| user.id)
-        .ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    let found = service::find_id(app, name).await?;
+    found.ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
 }
 
 /// Who started the process, as the audit log names them: by what the system knows, not by what the

@@ -272,7 +272,7 @@ pub(crate) async fn plan_policy(
     request_body(content((PolicyDocument = "application/json"), (String = "application/toml"))), responses(
     (status = 200, description = "What was changed", body = PolicyChanges,
         headers(("ETag" = String, description = "Of the policy that is in force now"))),
-    (status = 412, description = "The policy is another one by now", body = ProblemDocument),
+    (status = 412, description = "The policy has changed", body = ProblemDocument),
     (status = 428, description = "`If-Match` is missing", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn replace_policy(

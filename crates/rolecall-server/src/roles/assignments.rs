@@ -3,7 +3,7 @@
 use super::{
     assigning::{Assignee, Outcome, Validity, give, is_same, keep_an_admin, lasting_admins},
     assignment_store, ended_store as ended,
-    ended_store::Ended,
+    ended_store::EndedAssignment,
     requests, separation, store,
 };
 use crate::{
@@ -111,7 +111,7 @@ pub(crate) async fn unassign(
             return Ok(());
         }
         keep_an_admin(change, lasting).await?;
-        let ended = Ended {
+        let ended = EndedAssignment {
             role: role.clone(),
             tenant: tenant.cloned(),
             ended_at: now,
@@ -204,7 +204,9 @@ mod tests {
             .unwrap();
         let (app, caller) = (server.app(), Caller::System);
         let id = async |name| {
-            let found = users::list(app, "", Some(name), "", 1).await.unwrap();
+            let found = users::list(app, Caller::System, "", Some(name), "", 1)
+                .await
+                .unwrap();
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);

@@ -138,18 +138,18 @@ async fn a_name_that_is_taken_is_not_taken_again(app: TestApp) {
         format!("username,hashed_password\nbob,{BCRYPT}\nSTRASSE,{BCRYPT}\nAlice,{BCRYPT}\n");
     let said = refused(&app, "users.csv", &text, &[]).await;
     assert!(
-        said.contains("line 3: user `stra\u{df}e` is already there"),
+        said.contains("line 3: user `stra\u{df}e` already exists"),
         "{said}"
     );
     assert!(
-        said.contains("line 4: user `alice` is already there"),
+        said.contains("line 4: user `alice` already exists"),
         "{said}"
     );
     let text = format!("username,hashed_password\nbob,{BCRYPT}\n");
     imported(&app, "users.csv", &text, &[]).await;
     let again = refused(&app, "users.csv", &text, &[]).await;
     assert!(
-        again.contains("line 2: user `bob` is already there"),
+        again.contains("line 2: user `bob` already exists"),
         "{again}"
     );
 }

@@ -1,4 +1,4 @@
-//! How many hashes a request costs, whatever is wrong with it: what an attacker could measure or make us pay.
+//! The number of hashes that a request costs, whatever is wrong with it: an attacker could measure it or make us pay for it.
 
 use axum::{Router, body::Body};
 use http::{Method, Request, StatusCode};
