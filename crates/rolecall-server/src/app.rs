@@ -6,6 +6,7 @@ use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
+use rolecall_passwords::{Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     keys::ring::KeyRing,
     legacy::old_tokens::Legacy,
     metrics::Metrics,
-    passwords::{Hasher, PasswordPolicy},
     settings::Settings,
     store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},

@@ -3,12 +3,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
 use rolecall_core::Timestamp;
+use rolecall_passwords::PasswordScheme;
 
 use super::*;
 use crate::{
     demo,
     oauth::grant,
-    passwords::PasswordScheme,
     settings::Settings,
     start::{Opened, Staleness},
 };
