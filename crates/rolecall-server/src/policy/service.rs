@@ -83,7 +83,7 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
     Ok(document)
 }
 
-/// TestSubject has which role, of the users that the tests of `document` are about.
+/// Returns the roles of the users that the tests of `document` are about.
 pub(crate) async fn facts(app: &App, document: &Document) -> Result<UserAssignments, ApiError> {
     let mut facts = UserAssignments::new();
     let mut conn = app.store().read().await?;
