@@ -42,7 +42,10 @@ impl Plan {
             } else if TARGETS.contains(&argument.as_str()) {
                 plan.targets.push(argument.clone());
             } else {
-                bail!("no target `{argument}`; there are {}", TARGETS.join(", "));
+                bail!(
+                    "unknown target `{argument}`; the targets are {}",
+                    TARGETS.join(", ")
+                );
             }
         }
         if plan.targets.is_empty() {
@@ -84,7 +87,7 @@ pub(crate) fn fuzz(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// cargo-fuzz asks for flags that only a nightly compiler takes; this variable lets the stable one.
+/// cargo-fuzz uses flags of nightly compilers, which this variable allows for a stable one.
 fn cargo_fuzz(
     workspace: &Workspace,
     program: &Path,

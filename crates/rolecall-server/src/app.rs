@@ -6,19 +6,18 @@ use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
+use rolecall_passwords::{Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
-    audit::Chain,
     authority::{caller::Caller, policy_cache::PolicyCache},
     error::ApiError,
     feed::Feed,
     keys::ring::KeyRing,
     legacy::old_tokens::Legacy,
     metrics::counters::Metrics,
-    passwords::{Hasher, PasswordPolicy},
     settings::Settings,
-    store::{Change, Conn, Head, Store, StoreError},
+    store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };

@@ -15,11 +15,6 @@ pub use form::run as form;
 pub use import::run as import;
 pub use json::run as json;
 
-/// Checks the parser of stored password hashes.
-pub fn hash(data: &[u8]) {
-    crate::passwords::stored::fuzzed::run(data);
-}
-
 /// Asserts that a refusal blames the client, and that its message is short and safe to display.
 fn assert_client_error(error: &crate::error::ApiError) {
     use crate::error::{ApiError, Place};
@@ -61,7 +56,7 @@ mod tests {
         let inputs = super::unpack::unpack(&archive).unwrap();
         assert!(inputs.len() > 20, "the corpus of `{target}` is missing");
         for input in inputs {
-            // a failing test shows its input
+            // a test that fails shows the input
             println!("{} \"{}\"", input.name, input.bytes.escape_ascii());
             run(&input.bytes);
         }
@@ -80,11 +75,6 @@ mod tests {
     #[test]
     fn the_corpus_of_cursors_passes() {
         replay("cursor", super::cursor);
-    }
-
-    #[test]
-    fn the_corpus_of_stored_hashes_passes() {
-        replay("hash", super::hash);
     }
 
     #[test]

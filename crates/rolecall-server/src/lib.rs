@@ -26,7 +26,6 @@ mod demo;
 mod docs;
 #[cfg(feature = "cli")]
 mod doctor;
-
 mod embedded;
 mod error;
 mod feed;
@@ -42,7 +41,6 @@ pub mod logging;
 mod login;
 mod metrics;
 mod oauth;
-pub mod passwords;
 mod patch;
 mod policy;
 #[cfg(feature = "cli")]
@@ -64,5 +62,11 @@ mod web;
 pub use config::SigningAlgorithm;
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use legacy::old_tokens::LegacyTokens;
+pub use rolecall_passwords as passwords;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
+
+/// Compiles the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

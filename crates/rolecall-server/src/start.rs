@@ -11,6 +11,7 @@ use rolecall::{
     Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale,
     token::{Algorithm, KeyError},
 };
+use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
@@ -28,9 +29,8 @@ use crate::{
         old_tokens::{Legacy, LegacyTokens},
     },
     metrics::counters::Metrics,
-    passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     settings::Settings,
-    store::{OpenError, Store},
+    store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
@@ -70,9 +70,9 @@ pub enum StartError {
     /// The secret of legacy tokens is too short.
     #[error("legacy tokens: {0}")]
     Legacy(KeyError),
-    /// The threads for password hashing cannot be started.
-    #[error("cannot start threads for password hashing: {0}")]
-    Threads(#[from] std::io::Error),
+    /// Passwords cannot be hashed.
+    #[error("{0}")]
+    Hasher(#[from] rolecall_passwords::StartError),
     /// A demo user cannot be created.
     #[error("user `{0}` cannot be created: {1}")]
     DemoUser(String, String),
@@ -196,7 +196,7 @@ fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, Sta
     if let Some(key) = configured {
         return Ok(key);
     }
-    match sqlite_path(url) {
+    match file::sqlite_path(url) {
         Some(path) if path.as_os_str() == ":memory:" => {
             MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()))
         }
@@ -213,12 +213,6 @@ pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError
 /// Returns the file with the master key of a SQLite database, if the key is not configured.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     database.with_extension("key")
-}
-
-/// Returns the file of a SQLite URL.
-pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?;
-    Some(rest.strip_prefix("//").unwrap_or(rest).into())
 }
 
 /// Checks that the roles of `registration.roles` exist and violate no constraint.

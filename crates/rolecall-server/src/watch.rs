@@ -123,7 +123,7 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
             }
             Ok(Err(error)) if !failing => {
                 failing = true;
-                tracing::error!(error = %error::chain_of(&error), "revocations could not be read: the database does not answer");
+                tracing::error!(error = %error::chain_of(&error), "revocations could not be read: the database did not answer");
             }
             Err(_) if !failing => {
                 failing = true;
@@ -166,7 +166,7 @@ async fn do_chores(app: App, node: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Conn, StoreError, on};
+    use crate::store::{Conn, StoreError, query};
     use rolecall::{ManualClock, Timestamp};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,7 +219,7 @@ mod tests {
                     "DELETE FROM roles WHERE name = 'taken-back'",
                     "UPDATE head SET revision = revision - 1, policy_revision = policy_revision - 1, era = 'e2'",
                 ] {
-                    on!(conn, |c| sqlx::query(text).execute(c).await.map(drop))?;
+                    query(text).execute(conn).await?;
                 }
                 Ok::<_, StoreError>(())
             })

@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use super::unpack::{Input, unpack};
 use crate::tools::Workspace;
 
-/// How the file of an input without a name of its own begins.
+/// The begin of a file's name if its input has none.
 const UNNAMED: &str = "input-";
 
 pub(super) struct Corpus {
@@ -87,15 +87,13 @@ fn pack(inputs: Vec<Input>) -> String {
     unnamed.retain(|input| !known.contains(input.bytes.as_slice()));
     unnamed.sort();
     unnamed.dedup();
-    named
-        .iter()
-        .chain(&unnamed)
-        .map(|input| {
-            let separator = if input.name.is_empty() { "" } else { " " };
-            let bytes = input.bytes.escape_ascii();
-            format!("{}{separator}\"{bytes}\"\n", input.name)
-        })
-        .collect()
+    let mut archive = String::new();
+    for Input { name, bytes } in named.iter().chain(&unnamed) {
+        let separator = if name.is_empty() { "" } else { " " };
+        let bytes = bytes.escape_ascii();
+        archive.extend([name, separator, &format!("\"{bytes}\"\n")]);
+    }
+    archive
 }
 
 #[cfg(test)]
@@ -137,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_files_are_told_from_hashes() {
+    fn a_name_is_given_unless_it_is_a_hash_or_a_number() {
         assert!(is_given("crash-2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"));
         assert!(!is_given("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"));
         assert!(!is_given("input-0001"));

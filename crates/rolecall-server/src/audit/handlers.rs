@@ -6,14 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    service,
-    store::{Entry, Event},
-};
+use super::{service, store::Event};
 use crate::{
     app::App,
     authority::may,
     error::{ApiError, FieldError},
+    store::Entry,
     times::rfc3339,
     web::{
         document::ProblemDocument,
@@ -29,7 +27,7 @@ pub(crate) struct EntryView {
     revision: i64,
     #[schema(format = DateTime)]
     at: String,
-    /// `user:ID`, `cli:NAME` or `system`.
+    /// `user:ID`, `client:ID`, `cli:NAME` or `system`.
     actor: String,
     #[schema(value_type = Vec<Object>)]
     changes: Value,
@@ -56,7 +54,8 @@ pub(crate) struct EventView {
     id: String,
     #[schema(format = DateTime)]
     at: String,
-    /// `log_in`, `log_in_failed`, or `address_slowed` for an address that failed on many accounts.
+    /// `log_in`, `log_in_failed`, `refresh_grace` for a refresh token that was used again just after its replacement, or
+    /// `address_slowed` for an address that failed on many accounts.
     kind: String,
     #[schema(required)]
     subject: Option<String>,

@@ -1,10 +1,7 @@
 //! The audit log: one entry for each revision, written in the transaction of the change. Each entry has a mark that
 //! depends on the mark before it.
 
-mod chain;
 pub(crate) mod events;
 pub(crate) mod handlers;
 pub(crate) mod service;
 pub(crate) mod store;
-
-pub(crate) use chain::Chain;

@@ -53,7 +53,7 @@ impl Caller<'_> {
 fn discreet(error: ApiError, caller: Caller<'_>) -> ApiError {
     match (error, caller) {
         (ApiError::Separation(found), Caller::Token(principal))
-            if !may_see_everybody(principal) =>
+            if !carries_all_holders(principal) =>
         {
             ApiError::Separation(Box::new(found.without_names()))
         }
@@ -83,10 +83,10 @@ fn receipted(error: ApiError, caller: Caller<'_>) -> ApiError {
 }
 
 /// What is needed to see who has which role, anywhere.
-pub(crate) const SEE_EVERYBODY: [&str; 2] = [may::ReadAssignments::NAME, may::ReadUsers::NAME];
+pub(crate) const SEE_ALL_HOLDERS: [&str; 2] = [may::ReadAssignments::NAME, may::ReadUsers::NAME];
 
 /// Whether the token carries what is needed to see who has which role, anywhere.
-pub(crate) fn may_see_everybody(principal: &Principal) -> bool {
-    let mut needed = SEE_EVERYBODY.iter();
+pub(crate) fn carries_all_holders(principal: &Principal) -> bool {
+    let mut needed = SEE_ALL_HOLDERS.iter();
     principal.tenant().is_none() && needed.all(|one| principal.has_permission(one))
 }

@@ -9,16 +9,20 @@ use std::{
 use arc_swap::ArcSwapOption;
 use rolecall_core::{Policy, Revision};
 
-use crate::{
-    roles::store::read_policy_after,
-    store::{Change, Conn, StoreError, read_head},
-};
+use super::policy_store::read_policy_after;
+use crate::store::{Change, Conn, StoreError, read_head};
 
 /// A policy and the revision at which it was read.
 #[derive(Debug)]
 pub(crate) struct PolicyAt {
     pub(crate) revision: Revision,
     pub(crate) policy: Arc<Policy>,
+}
+
+impl PolicyAt {
+    fn pair(&self) -> (Revision, &Policy) {
+        (self.revision, &self.policy)
+    }
 }
 
 impl Deref for PolicyAt {
@@ -68,7 +72,12 @@ impl PolicyCache {
         }
         let since = self.times_forgotten();
         let known = self.latest().filter(|known| known.revision < revision);
-        let policy = read_policy_after(change.conn(), known.as_deref(), revision).await?;
+        let policy = read_policy_after(
+            change.conn(),
+            known.as_deref().map(PolicyAt::pair),
+            revision,
+        )
+        .await?;
         Ok(self.keep(since, revision, policy))
     }
 
@@ -81,7 +90,8 @@ impl PolicyCache {
                 return Ok(cached);
             }
             let known = self.latest();
-            let policy = read_policy_after(conn, known.as_deref(), before).await;
+            let policy =
+                read_policy_after(conn, known.as_deref().map(PolicyAt::pair), before).await;
             if read_head(conn).await?.policy_revision == before {
                 return Ok(self.keep(since, before, policy?));
             }

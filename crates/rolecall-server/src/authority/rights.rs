@@ -32,13 +32,13 @@ impl Rights {
     /// # Errors
     ///
     /// 401 if the caller's account has gone or is not active, 403 if the permission is not held any more.
-    pub(crate) async fn demand(
+    pub(crate) async fn require(
         app: &App,
         change: &mut Change<'_>,
         caller: Caller<'_>,
         permission: &'static str,
     ) -> Result<Self, ApiError> {
-        Self::demand_in(app, change, caller, None, permission).await
+        Self::require_in(app, change, caller, None, permission).await
     }
 
     /// The same for acting in `tenant`, where what the caller holds there counts beside what they hold
@@ -46,15 +46,15 @@ impl Rights {
     ///
     /// # Errors
     ///
-    /// As [`demand`](Self::demand).
-    pub(crate) async fn demand_in(
+    /// As [`require`](Self::require).
+    pub(crate) async fn require_in(
         app: &App,
         change: &mut Change<'_>,
         caller: Caller<'_>,
         tenant: Option<&TenantName>,
         permission: &'static str,
     ) -> Result<Self, ApiError> {
-        let rights = Self::read_in(app, change, caller, tenant).await?;
+        let rights = Self::load_in(app, change, caller, tenant).await?;
         let permission: Permission = permission.parse().map_err(ApiError::internal)?;
         match caller {
             Caller::CommandLine { .. } | Caller::System => Ok(rights),
@@ -65,15 +65,15 @@ impl Rights {
     }
 
     /// The same without asking for a permission: for what every user may do to themselves.
-    pub(crate) async fn read(
+    pub(crate) async fn load(
         app: &App,
         change: &mut Change<'_>,
         caller: Caller<'_>,
     ) -> Result<Self, ApiError> {
-        Self::read_in(app, change, caller, None).await
+        Self::load_in(app, change, caller, None).await
     }
 
-    async fn read_in(
+    async fn load_in(
         app: &App,
         change: &mut Change<'_>,
         caller: Caller<'_>,
@@ -84,7 +84,7 @@ impl Rights {
             Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
             Caller::As { user_id } => {
                 let subject = active(change, user_id, tenant).await?;
-                demand_all_at_once(&policy, &subject)?;
+                check_active_together(&policy, &subject)?;
                 authority_of(&policy, &subject, |_| true)
             }
             Caller::Token(principal) => {
@@ -110,8 +110,8 @@ impl Rights {
     ///
     /// # Errors
     ///
-    /// As [`demand`](Self::demand), for `permission`.
-    pub(crate) async fn demand_of(
+    /// As [`require`](Self::require), for `permission`.
+    pub(crate) async fn require_of(
         app: &App,
         change: &mut Change<'_>,
         id: &str,
@@ -185,7 +185,7 @@ pub(super) fn lacking(principal: &Principal, permission: Permission) -> ApiError
 }
 
 /// The same for what is held globally and in the tenant that is acted in.
-pub(super) fn demand_all_at_once(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
+pub(super) fn check_active_together(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
     let roles = policy.closure_in_tenant(subject.global_roles(), subject.tenant_roles());
     match policy.dynamic_breach(&roles) {
         None => Ok(()),
@@ -220,7 +220,7 @@ fn authority_of(
     // no token for a tenant carries the name of a reserved role that is held there
     local.retain(|role| role.is_reserved() || carried(role));
     let local = Authority::in_tenant(policy, &local, &builtin::ANY);
-    Authority::of(policy, &global, &builtin::ANY).and(local)
+    Authority::of(policy, &global, &builtin::ANY).union(local)
 }
 
 /// The same, cut to what the token of `principal` carries.
@@ -229,5 +229,5 @@ pub(super) fn authority_by(policy: &Policy, subject: &Subject, principal: &Princ
     let roles: BTreeSet<RoleName> = roles.collect();
     let scope = principal.permissions().filter_map(|one| one.parse().ok());
     let whole = authority_of(policy, subject, |role| roles.contains(role));
-    whole.cut_to(policy, &roles, &scope.collect(), &builtin::ANY)
+    whole.limit_to_token(policy, &roles, &scope.collect(), &builtin::ANY)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rolecall_core::{RoleName, SubjectKind, TenantName, Timestamp};
 
 use super::policy_cache::{PolicyAt, PolicyCache};
-use crate::store::{Conn, Head, StoreError, on, queries};
+use crate::store::{Columns, Conn, FromRow, Head, StoreError, queries, query, rows};
 
 queries! {
     READ_SUBJECT = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
@@ -40,6 +40,13 @@ impl Status {
             (false, true) => Self::PasswordChangeRequired,
             (false, false) => Self::Active,
         }
+    }
+}
+
+impl FromRow for Status {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let disabled = columns.named("disabled")?;
+        Ok(Self::of(disabled, columns.named("must_change_password")?))
     }
 }
 
@@ -107,70 +114,49 @@ impl Subject {
     }
 }
 
-/// The head, what the subject is, and one of its assignments.
-type Row = (
-    i64,
-    i64,
-    i64,
-    String,
-    i64,
-    String,
-    String,
-    bool,
-    bool,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-);
-
-/// What a subject is, as its row says.
-pub(crate) fn kind_of(stored: &str) -> SubjectKind {
-    if stored == "client" {
-        SubjectKind::Client
-    } else {
-        SubjectKind::User
+rows! {
+    /// The head, a subject, and one of its assignments.
+    struct SubjectRow {
+        head: Head,
+        kind: SubjectKind,
+        username: String,
+        // a public client cannot authenticate, so it counts as disabled and never acts for itself
+        status: Status,
+        role: Option<RoleName>,
+        tenant: Option<TenantName>,
+        expires_at: Option<Timestamp>,
     }
 }
 
-/// Reads what `id` holds at `now`, globally and in `tenant`. The clock is read before the statement runs, so a token made from the
-/// answer cannot be younger than what it says.
+/// Reads what `id` holds at `now`, globally and in `tenant`. The caller reads the clock before the statement runs, so
+/// that a token which is made from the answer is never younger than the answer.
 pub(crate) async fn read(
     conn: &mut Conn,
     id: &str,
     tenant: Option<&TenantName>,
     now: Timestamp,
 ) -> Result<Option<Subject>, StoreError> {
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(READ_SUBJECT)
+    let rows: Vec<SubjectRow> = query(READ_SUBJECT)
         .bind(id)
-        .bind(now.micros())
+        .bind(now)
         .bind(tenant.map_or("", TenantName::as_str))
-        .fetch_all(c)
-        .await)?;
+        .fetch_all(conn)
+        .await?;
     let mut subject: Option<Subject> = None;
     for row in rows {
-        let (revision, policy_revision, keys_revision, era, longest_ttl_seconds, ..) = row;
-        let (.., kind, username, disabled, must_change, role, tenant, expires_at) = row;
         let subject = subject.get_or_insert_with(|| Subject {
             id: id.to_owned(),
-            kind: kind_of(&kind),
-            head: Head {
-                revision,
-                policy_revision,
-                keys_revision,
-                era,
-                longest_ttl_seconds,
-            },
-            username,
-            // a public client cannot prove who it is, so it never acts for itself
-            status: Status::of(disabled, must_change),
+            kind: row.kind,
+            head: row.head,
+            username: row.username,
+            status: row.status,
             assigned: Vec::new(),
         });
-        if let Some(role) = role {
+        if let Some(role) = row.role {
             subject.assigned.push(Assigned {
-                role: role.parse().map_err(StoreError::inconsistent)?,
-                // an empty tenant stands for a global assignment
-                in_tenant: tenant.is_some_and(|tenant| !tenant.is_empty()),
-                ends: expires_at.map(Timestamp::from_micros),
+                role,
+                in_tenant: row.tenant.is_some(),
+                ends: row.expires_at,
             });
         }
     }

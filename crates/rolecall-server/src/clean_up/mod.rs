@@ -8,9 +8,10 @@ use rolecall_core::Timestamp;
 use crate::{
     app::App,
     audit,
+    authority::policy_store,
     login::failures,
-    roles, sessions,
-    store::{Conn, StoreError, on, prune_floors, queries},
+    sessions,
+    store::{Conn, StoreError, prune_floors, queries, query},
     throttle::MAX_FAILURES,
 };
 
@@ -102,7 +103,7 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                 }
                 Table::PolicyChanges => {
                     lock_head(conn).await?;
-                    roles::store::prune_changes(conn, limit).await?
+                    policy_store::prune_changes(conn, limit).await?
                 }
             };
             Ok(Some(rows))
@@ -114,21 +115,21 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
 /// in the future was written by a node with a wrong clock, and is ignored.
 async fn take_lease(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool, StoreError> {
     let ends_at = now.plus(LEASE);
-    Ok(on!(conn, |c| sqlx::query(TAKE_LEASE)
+    let rows = query(TAKE_LEASE)
         .bind(LEASE_NAME)
         .bind(node)
-        .bind(ends_at.micros())
-        .bind(now.micros())
-        .bind(ends_at.plus(LEASE).micros())
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected() == 1))?)
+        .bind(ends_at)
+        .bind(now)
+        .bind(ends_at.plus(LEASE))
+        .execute(conn)
+        .await?;
+    Ok(rows == 1)
 }
 
 /// Locks the head row, as every change does: changes write to several of these tables in different orders, and could
 /// deadlock with the clean-up otherwise.
 async fn lock_head(conn: &mut Conn) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(LOCK_HEAD).execute(c).await.map(drop))?;
+    query(LOCK_HEAD).execute(conn).await?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use rolecall::PermissionName as _;
 use rolecall_core::RoleName;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -15,14 +14,11 @@ use super::{
     pages,
     requests::print_pending,
 };
-use crate::{
-    authority::may,
-    clients::{
-        handlers::{ClientView, CreatedClientView},
-        registration::Wanted,
-        service,
-        store::Listed,
-    },
+use crate::clients::{
+    handlers::{ClientView, CreatedClientView},
+    registration::ClientRegistration,
+    service,
+    store::Listed,
 };
 
 #[derive(Subcommand)]
@@ -78,7 +74,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             public,
             redirect_uris,
         } => {
-            let wanted = Wanted {
+            let wanted = ClientRegistration {
                 name: name.clone(),
                 grants: grants.clone(),
                 audiences: audiences.clone(),
@@ -88,10 +84,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             };
             add(context, &wanted, roles).await
         }
-        ClientCommand::List => {
-            context.require(may::ReadClients::NAME).await?;
-            list(context).await
-        }
+        ClientCommand::List => list(context).await,
         ClientCommand::RotateSecret {
             name,
             overlap_hours,
@@ -119,7 +112,11 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
     }
 }
 
-async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(), CliError> {
+async fn add(
+    context: &Context,
+    wanted: &ClientRegistration,
+    roles: &[RoleName],
+) -> Result<(), CliError> {
     let caller = context.caller();
     let (client, secret) = service::create(&context.app, caller, wanted, roles).await?;
     if context.json {
@@ -136,7 +133,9 @@ async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read = async |after: &str, limit| service::list(&context.app, after, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), after, limit).await
+    };
     let clients = pages::read_all(read, |listed: &Listed| listed.client.id.clone()).await?;
     if context.json {
         let views = clients.into_iter().map(ClientView::from);

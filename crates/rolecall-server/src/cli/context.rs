@@ -31,7 +31,7 @@ impl Context {
         let actor = match &globals.act_as {
             Some(name) => {
                 let id = find_user_id(&app, name).await?;
-                reads::demand_all_active(&app, &id).await?;
+                reads::check_all_active(&app, &id).await?;
                 Actor::User(id)
             }
             None => Actor::SystemUser(system_user()),
@@ -52,7 +52,7 @@ impl Context {
 
     /// Checks that the caller holds `permission`; without `--as` the caller holds every permission.
     pub(super) async fn require(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(reads::demand_to_read(&self.app, self.caller(), permission).await?)
+        Ok(reads::require(&self.app, self.caller(), permission).await?)
     }
 
     /// Refuses `--as`, for commands that concern the whole installation.
@@ -72,10 +72,8 @@ impl Context {
 }
 
 async fn find_user_id(app: &App, name: &str) -> Result<String, CliError> {
-    let found = service::list(app, "", Some(name), "", 1).await?;
-    let user = found.into_iter().next();
-    user.map(|user| user.id)
-        .ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    let found = service::find_id(app, name).await?;
+    found.ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
 }
 
 /// Returns the name of the system user who started this process, for the audit log. It is read from the process

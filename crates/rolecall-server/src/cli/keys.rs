@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use rolecall::PermissionName as _;
 use serde_json::json;
 
 use super::{
@@ -12,7 +11,6 @@ use super::{
     output::{print_done, print_json, print_table, printable, write_out},
 };
 use crate::{
-    authority::may,
     keys::{
         handlers::KeyView,
         rotate_master,
@@ -54,10 +52,7 @@ pub(super) enum KeyCommand {
 pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     match command {
-        KeyCommand::List => {
-            context.require(may::ReadKeys::NAME).await?;
-            list(context).await
-        }
+        KeyCommand::List => list(context).await,
         KeyCommand::Rotate { force } => {
             let key = service::rotate(app, caller, *force).await?;
             if context.json {
@@ -81,7 +76,7 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let keys = service::list(&context.app, "", ALL).await?;
+    let keys = service::list(&context.app, context.caller(), "", ALL).await?;
     if context.json {
         let views = keys.into_iter().map(KeyView::from);
         return print_json(&views.map(|view| json!(view)).collect());

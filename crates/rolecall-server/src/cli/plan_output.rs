@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rolecall_core::document::{Change, RoleEffect};
+use rolecall_core::document::{PolicyChange, RoleEffect};
 
 use super::{
     error::CliError,
@@ -44,7 +44,7 @@ pub(super) fn print_plan(plan: &Plan, show_subjects: bool) -> Result<(), CliErro
 }
 
 /// Formats changes, one a line.
-pub(super) fn change_lines(changes: &[Change]) -> String {
+pub(super) fn change_lines(changes: &[PolicyChange]) -> String {
     let mut text = String::new();
     for change in changes {
         let _ = writeln!(text, "{change}");

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, pro
 use rolecall::PermissionName as _;
 use rolecall_core::{
     RoleName, Timestamp,
-    document::{self, Document, DocumentErrors, Facts, Parsed, Places, Step, Unchecked, Who},
+    document::{
+        self, Document, DocumentErrors, ParsedDocument, Positions, Step, TestSubject,
+        UncheckedDocument, UserAssignments,
+    },
 };
 use serde_json::json;
 
@@ -19,7 +22,7 @@ use super::{
     policy_import,
 };
 use crate::{
-    authority::{caller::SEE_EVERYBODY, may},
+    authority::{caller::SEE_ALL_HOLDERS, may},
     error::ApiError,
     policy::{
         apply::{self, IfMatch},
@@ -32,7 +35,7 @@ use crate::{
 /// A document, and its name in messages.
 struct Source {
     name: String,
-    parsed: Parsed,
+    parsed: ParsedDocument,
 }
 
 /// An error that ends a command: any other one, or the faults of the named document.
@@ -57,13 +60,13 @@ impl Source {
     }
 
     fn position(&self, path: &[Step]) -> String {
-        position(&self.name, &self.parsed.places, path)
+        position(&self.name, &self.parsed.positions, path)
     }
 }
 
 /// Formats the position of a path in a document, such as `policy.toml:3:1`.
-fn position(name: &str, places: &Places, path: &[Step]) -> String {
-    match places.of(path) {
+fn position(name: &str, positions: &Positions, path: &[Step]) -> String {
+    match positions.get(path) {
         Some(at) => format!("{name}:{}:{}", at.line, at.column),
         None => name.to_owned(),
     }
@@ -82,9 +85,11 @@ pub(super) async fn run(
         PolicyCommand::Import(options) => {
             return policy_import::run(globals, options).await;
         }
-        PolicyCommand::Rust { file } => generate(globals, file.as_deref(), document::rust).await,
+        PolicyCommand::Rust { file } => {
+            generate(globals, file.as_deref(), document::generate_rust).await
+        }
         PolicyCommand::Typescript { file } => {
-            generate(globals, file.as_deref(), document::typescript).await
+            generate(globals, file.as_deref(), document::generate_typescript).await
         }
     };
     match done {
@@ -118,7 +123,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
     };
     read.map_err(CliError::io(name.clone()))?;
     let parsed = if text.trim_start().starts_with('{') {
-        let unchecked: Unchecked = parse_json(text.as_bytes())?;
+        let unchecked: UncheckedDocument = parse_json(text.as_bytes())?;
         Document::check(&unchecked)
     } else {
         Document::parse(&text)
@@ -151,7 +156,7 @@ async fn plan(globals: &GlobalFlags, file: &Path) -> Result<ExitCode, Fault> {
     let context = open(globals).await?;
     // with `--as`, the plan names users only if the user may read them
     let mut may_see = true;
-    for needed in SEE_EVERYBODY {
+    for needed in SEE_ALL_HOLDERS {
         may_see &= context.require(needed).await.is_ok();
     }
     let plan = plan::plan(&context.app, &source.parsed, may_see).await;
@@ -204,7 +209,7 @@ async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode
     let is_about_users = document
         .tests
         .iter()
-        .any(|test| matches!(test.who, Who::User(_)));
+        .any(|test| matches!(test.subject, TestSubject::User(_)));
     // tests of roles alone need no database
     let context = if live || is_about_users {
         Some(open(globals).await?)
@@ -215,7 +220,7 @@ async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode
         context.require(may::ReadAssignments::NAME).await?;
     }
     let mut policy = document.policy().map_err(ApiError::internal)?;
-    let (mut facts, mut now) = (Facts::new(), Timestamp::default());
+    let (mut facts, mut now) = (UserAssignments::new(), Timestamp::default());
     if let Some(context) = &context {
         facts = service::facts(&context.app, document).await?;
         now = context.app.now();
@@ -224,7 +229,7 @@ async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode
             policy = shown.policy().map_err(ApiError::internal)?;
         }
     }
-    let failures = document::run(document, &policy, &facts, now);
+    let failures = document::run_tests(document, &policy, &facts, now);
     let expected: usize = document
         .tests
         .iter()
@@ -234,7 +239,7 @@ async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode
         let failures: Vec<_> = failures
             .iter()
             .map(|failure| json!({
-                "at": source.position(&failure.path), "expected": failure.expected, "because": failure.because,
+                "at": source.position(&failure.path), "expected": failure.expected, "because": failure.reason,
             }))
             .collect();
         print_json(&json!({ "expected": expected, "failures": failures }))?;
@@ -268,9 +273,9 @@ async fn read_or_export(
         return Ok((read(file)?, None));
     }
     let context = open(globals).await?;
-    let parsed = Parsed {
+    let parsed = ParsedDocument {
         document: service::show(&context.app).await?.document,
-        places: Places::default(),
+        positions: Positions::default(),
     };
     let assigned = service::assigned_roles(&context.app).await?;
     let name = "the current policy".to_owned();

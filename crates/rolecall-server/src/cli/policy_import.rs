@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use rolecall::PermissionName as _;
-use rolecall_core::document::{Parsed, Places};
+use rolecall_core::document::{ParsedDocument, Positions};
+use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
 use serde_json::json;
 
 use super::{
@@ -15,14 +16,11 @@ use super::{
     policy_arguments::PolicyImportOptions,
 };
 use crate::{
+    accounts::import_rules::ImportRules,
     authority::may,
     policy::{
         handlers::PolicyPlan,
-        import::{
-            Imported, Note, Options, Refusal, Source,
-            apply::{self, Given, Outcome, Wanted},
-            casbin, keycloak,
-        },
+        import::{self, Given, Outcome, Wanted},
         plan,
     },
 };
@@ -36,7 +34,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode, CliError> {
     let imported = match read(wanted)? {
         Ok(imported) => imported,
-        Err(refusal) => return print_refusal(globals, &refusal),
+        Err(error) => return print_refusal(globals, &error.reasons),
     };
     let context = Context::open(globals).await?;
     let options = Wanted {
@@ -44,7 +42,7 @@ pub(super) async fn run(
         leave_out: wanted.leave_out,
         keep: wanted.apply,
     };
-    let outcome = apply::import(&context.app, context.caller(), &imported, options).await;
+    let outcome = import::import(&context.app, context.caller(), &imported, options).await;
     let outcome = outcome.map_err(|refused| match refused.at {
         Some(at) => CliError::Refused(format!("{at}: {}", describe(&refused.error))),
         None => refused.error.into(),
@@ -67,8 +65,8 @@ pub(super) async fn run(
 }
 
 /// Reads the source files and maps them to a policy document.
-fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliError> {
-    let options = Options {
+fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, CliError> {
+    let options = ImportOptions {
         prefix: wanted.prefix.clone(),
         roles: wanted.roles.iter().cloned().collect(),
     };
@@ -84,7 +82,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliEr
             name: policy_name,
             text: &policy,
         };
-        return Ok(casbin::read(model, policy, &options));
+        return Ok(casbin::convert(model, policy, &options, &ImportRules));
     }
     let realm = wanted.keycloak.as_deref();
     let realm = realm
@@ -94,7 +92,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliEr
         name: &name,
         text: &text,
     };
-    Ok(keycloak::read(source, &options))
+    Ok(keycloak::convert(source, &options, &ImportRules))
 }
 
 fn display_name(file: &Path) -> String {
@@ -123,11 +121,11 @@ fn read_text(file: &Path) -> Result<String, CliError> {
 }
 
 /// Prints why the source cannot be imported at all.
-fn print_refusal(globals: &GlobalFlags, refusal: &Refusal) -> Result<ExitCode, CliError> {
+fn print_refusal(globals: &GlobalFlags, reasons: &[Note]) -> Result<ExitCode, CliError> {
     if globals.json {
-        print_json(&json!({ "ok": false, "written": false, "refused": notes_json(refusal) }))?;
+        print_json(&json!({ "ok": false, "written": false, "refused": notes_json(reasons) }))?;
     } else {
-        for note in refusal {
+        for note in reasons {
             eprintln!("{}: {}", note.at, printable(&note.message));
         }
     }
@@ -174,9 +172,9 @@ impl Report<'_> {
 
     /// Compares the resulting policy with the current one.
     async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
-            places: Places::default(),
+            positions: Positions::default(),
         };
         Ok(plan::plan(&context.app, &parsed, may_see).await?)
     }
@@ -193,7 +191,7 @@ impl Report<'_> {
             "users": self.outcome.users,
             "assignments": assignments.collect::<Vec<_>>(),
             "unmapped": notes_json(&self.unmapped()),
-            "told": notes_json(&self.imported.told),
+            "told": notes_json(&self.imported.notices),
         });
         if !self.outcome.is_written
             && let Some(members) = report.as_object_mut()
@@ -224,8 +222,8 @@ impl Report<'_> {
         let given = self.outcome.assignments.iter().map(assignment_line);
         add_lines(&mut text, "", &users.chain(given).collect::<Vec<_>>());
         let note = |note: &Note| format!("{}: {}", note.at, printable(&note.message));
-        let told: Vec<String> = self.imported.told.iter().map(note).collect();
-        add_lines(&mut text, "notes:", &told);
+        let notices: Vec<String> = self.imported.notices.iter().map(note).collect();
+        add_lines(&mut text, "notes:", &notices);
         let unmapped: Vec<String> = self.unmapped().iter().map(note).collect();
         add_lines(&mut text, "without a counterpart:", &unmapped);
         let end = match (self.outcome.is_written, self.is_refused()) {

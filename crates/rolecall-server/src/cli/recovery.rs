@@ -76,7 +76,7 @@ fn print_ended(json: bool, ended: u64, text: &str) -> Result<(), CliError> {
 /// Updates the schema, or with `check` only compares it: status 2 if an update is needed.
 pub(super) async fn migrate(globals: &GlobalFlags, check: bool) -> Result<ExitCode, CliError> {
     let config = load(globals, &[])?;
-    let before = migrate::look(config.database.url.expose_secret())
+    let before = migrate::read_version(config.database.url.expose_secret())
         .await
         .map_err(StartError::from)?;
     if check {

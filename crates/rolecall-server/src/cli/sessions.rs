@@ -1,7 +1,6 @@
 //! `session`: lists and ends the sessions of a user.
 
 use clap::Subcommand;
-use rolecall::PermissionName as _;
 use serde_json::json;
 
 use super::{
@@ -12,7 +11,6 @@ use super::{
 };
 use crate::{
     accounts::service as users,
-    authority::may,
     sessions::{handlers::SessionView, service, store::Shown},
     times::rfc3339,
 };
@@ -35,10 +33,7 @@ pub(super) enum SessionCommand {
 
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
-        SessionCommand::List { user } => {
-            context.require(may::ReadUsers::NAME).await?;
-            list(context, user).await
-        }
+        SessionCommand::List { user } => list(context, user).await,
         SessionCommand::End { user, session } => {
             let id = context.user_id(user).await?;
             let (app, caller) = (&context.app, context.caller());
@@ -61,7 +56,9 @@ pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(
 
 async fn list(context: &Context, user: &str) -> Result<(), CliError> {
     let id = context.user_id(user).await?;
-    let read = async |after: &str, limit| service::list(&context.app, &id, after, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), &id, after, limit).await
+    };
     let sessions = pages::read_all(read, |session: &Shown| session.id.clone()).await?;
     if context.json {
         let views = sessions

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        registration::{self, ResetCode, Wanted},
+        registration::{self, NewAccount, ResetCode},
         service::{self, Changes},
         store::User,
         views::UserView,
@@ -94,7 +94,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             password_stdin,
         } => {
             let password = new_password(*password_stdin)?;
-            let wanted = Wanted {
+            let wanted = NewAccount {
                 username: name,
                 password: Some(&password),
                 email: email.as_deref(),
@@ -104,12 +104,8 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             print_user(context, &format!("user `{}` created", user.username), &user)?;
             print_pending(context, &user.id).await
         }
-        UserCommand::List { search } => {
-            context.require(may::ReadUsers::NAME).await?;
-            list(context, search).await
-        }
+        UserCommand::List { search } => list(context, search).await,
         UserCommand::Show { name } => {
-            context.require(may::ReadUsers::NAME).await?;
             context.require(may::ReadAssignments::NAME).await?;
             show(context, name).await
         }
@@ -150,8 +146,9 @@ fn print_user(context: &Context, text: &str, user: &User) -> Result<(), CliError
 }
 
 async fn list(context: &Context, search: &str) -> Result<(), CliError> {
-    let read =
-        async |after: &str, limit| service::list(&context.app, after, None, search, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), after, None, search, limit).await
+    };
     let users = pages::read_all(read, |user: &User| user.id.clone()).await?;
     if context.json {
         let views = users.into_iter().map(UserView::from);
@@ -187,7 +184,7 @@ struct UserWithAssignments {
 
 async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let id = context.user_id(name).await?;
-    let user = service::get(&context.app, &id).await?;
+    let user = service::get(&context.app, context.caller(), &id).await?;
     let assignee = Assignee::User(&id);
     let read = async |after: &str, limit| {
         let after = after.split_once('\n').unwrap_or_default();

@@ -32,13 +32,4 @@ impl Config {
             ))),
         }
     }
-
-    /// Returns the address under which clients reach this server, without a slash at the end:
-    /// `public_url`, else `http://` and `bound`.
-    #[must_use]
-    pub fn base_url_at(&self, bound: SocketAddr) -> String {
-        self.public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{bound}"))
-    }
 }

@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 
 use super::keys::KEYS;
 use super::*;
-use crate::passwords::PasswordScheme;
 use rolecall_core::Timestamp;
+use rolecall_passwords::PasswordScheme;
 
 const SECRET: &str = "canary-0123456789abcdef0123456789abcdef";
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -550,7 +550,6 @@ fn the_issuer_is_configured_or_derived_and_never_guessed() {
     let bound = "127.0.0.1:54321".parse().unwrap();
     let config = load("listen = \"127.0.0.1:0\"").unwrap();
     assert_eq!(config.issuer_at(bound).unwrap(), "http://127.0.0.1:54321");
-    assert_eq!(config.base_url_at(bound), "http://127.0.0.1:54321");
     let fault = fault("listen = \"0.0.0.0:8000\"\ninsecure_http = true");
     assert!(fault.contains("`public_url` is needed"), "{fault}");
 }

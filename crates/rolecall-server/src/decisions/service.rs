@@ -15,14 +15,14 @@ use crate::{
     roles::{
         assigning::Assignee,
         assignment_store,
-        ended_store::{self, Ended},
+        ended_store::{self, EndedAssignment},
     },
     store::Conn,
     times::rfc3339,
 };
 use rolecall_core::{
-    Cause, Decision, Derivation, Question, Revision, RoleAssignment, RoleName, RoleRules,
-    Shortfall, Standing, SubjectKind, TenantName, Timestamp, counts_in_tenant,
+    AssignmentStatus, Decision, Derivation, InactiveReason, Question, Revision, RoleAssignment,
+    RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 /// For how many of the roles that would do the answer says who may give them.
@@ -56,7 +56,7 @@ pub(crate) struct Answer {
 struct Case {
     subject: Subject,
     assignments: Vec<RoleAssignment>,
-    ended: Vec<Ended>,
+    ended: Vec<EndedAssignment>,
     policy: std::sync::Arc<PolicyAt>,
 }
 
@@ -229,7 +229,7 @@ impl Case {
         let holding = policy.roles().filter(|(_, rules)| holds(rules));
         let roles: Vec<&RoleName> = holding.map(|(role, _)| role).collect();
         let counts = |given: &&RoleAssignment| {
-            given.standing(tenant, at) == Standing::InForce
+            given.status(tenant, at) == AssignmentStatus::InForce
                 && (given.tenant.is_none() || need.counts_in_tenant())
         };
         for given in self.assignments.iter().filter(counts) {
@@ -272,10 +272,10 @@ impl Case {
             exists: shortfall.is_known,
         }];
         // what is over last comes first, and what is for other tenants last: there may be thousands
-        let lost = &mut shortfall.lost;
+        let lost = &mut shortfall.inactive;
         lost.sort_by_key(|lost| {
-            let end = lost.by.assignment.expires_at;
-            (rank(lost.cause), std::cmp::Reverse(end))
+            let end = lost.derivation.assignment.expires_at;
+            (rank(lost.reason), std::cmp::Reverse(end))
         });
         let listed = lost.iter().take(LOST_NAMED);
         steps.extend(listed.map(|lost| Step::lost(self.whose(), lost)));
@@ -299,7 +299,7 @@ impl Case {
     /// What was taken away and would have met the need.
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
         let policy = &self.policy;
-        let path_to = |ended: &Ended| match need {
+        let path_to = |ended: &EndedAssignment| match need {
             Need::Role(role) if ended.tenant.is_some() && role.is_reserved() => None,
             Need::Permission(permission)
                 if ended.tenant.is_some() && !counts_in_tenant(permission) =>
@@ -312,15 +312,16 @@ impl Case {
                 .map(|(path, _)| path),
             Need::Wildcard(_) => None,
         };
-        let concerns = |ended: &&Ended| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
+        let concerns =
+            |ended: &&EndedAssignment| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
         let taken = self.ended.iter().filter(concerns);
-        let step = |ended: &Ended| {
+        let step = |ended: &EndedAssignment| {
             path_to(ended).map(|path| Step::Lost {
                 cause: "unassigned",
                 assignment: None,
                 path: path.iter().map(ToString::to_string).collect(),
-                at: Some(rfc3339(ended.at)),
-                by: Some(ended.by.clone()),
+                at: Some(rfc3339(ended.ended_at)),
+                by: Some(ended.ended_by.clone()),
             })
         };
         taken.filter_map(step).collect()
@@ -328,11 +329,11 @@ impl Case {
 }
 
 /// In which order causes are listed.
-fn rank(cause: Cause) -> u8 {
-    match cause {
-        Cause::Expired => 0,
-        Cause::NotYetValid => 1,
-        Cause::GlobalOnly => 2,
-        Cause::OtherTenant => 3,
+fn rank(reason: InactiveReason) -> u8 {
+    match reason {
+        InactiveReason::Expired => 0,
+        InactiveReason::NotYetValid => 1,
+        InactiveReason::GlobalOnly => 2,
+        InactiveReason::OtherTenant => 3,
     }
 }

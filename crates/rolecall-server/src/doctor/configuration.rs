@@ -3,13 +3,13 @@
 use std::{net::IpAddr, time::Duration};
 
 use rolecall_core::Timestamp;
+use rolecall_passwords::DEFAULT_MIN_LENGTH;
 use secrecy::ExposeSecret as _;
 
 use super::finding::Finding;
 use crate::{
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
     legacy::old_tokens::LEAST_BYTES,
-    passwords::DEFAULT_MIN_LENGTH,
     times::rfc3339,
 };
 

@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, chain_of},
     roles::assignments,
     start,
-    store::migrate,
+    store::{file, migrate},
 };
 
 /// How far the newest change may be ahead of this clock; nodes' clocks differ a little.
@@ -22,10 +22,10 @@ const TOLERANCE: Duration = Duration::from_mins(1);
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
-    if start::sqlite_path(url).is_some_and(|path| !path.exists()) {
+    if file::sqlite_path(url).is_some_and(|path| !path.exists()) {
         return vec![Finding::good("database", "created at the first start")];
     }
-    let schema = match migrate::look(url).await {
+    let schema = match migrate::read_version(url).await {
         Ok(schema) => schema,
         Err(error) => {
             let text = format!(

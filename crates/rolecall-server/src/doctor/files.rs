@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         .iter()
         .map(|path| permissions("configuration file", path))
         .collect();
-    let Some(database) = start::sqlite_path(config.database.url.expose_secret()) else {
+    let Some(database) = file::sqlite_path(config.database.url.expose_secret()) else {
         return findings;
     };
     findings.extend([permissions("database file", &database), room(&database)]);
@@ -42,7 +42,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
 /// are read.
 fn files_with_secrets(config: &Config) -> BTreeSet<PathBuf> {
     let url = config.database.url.expose_secret();
-    let may_hold_password = start::sqlite_path(url).is_none();
+    let may_hold_password = file::sqlite_path(url).is_none();
     let secrets = config.show().0.into_iter().filter(|setting| {
         ["master_key", "tokens.secret"].contains(&setting.key)
             || (setting.key == "database.url" && may_hold_password)

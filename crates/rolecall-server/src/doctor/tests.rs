@@ -219,7 +219,7 @@ async fn an_altered_audit_log_and_a_missing_registration_role_are_faults() {
     let forged = "UPDATE audit SET actor = 'user:somebody-else' WHERE revision = 2";
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
-            crate::store::on!(conn, |c| sqlx::query(forged).execute(c).await.map(drop))?;
+            crate::store::query(forged).execute(conn).await?;
             Ok::<_, crate::StoreError>(())
         })
         .await
@@ -253,7 +253,7 @@ async fn an_altered_audit_log_and_a_missing_registration_role_are_faults() {
 async fn execute(app: &App, sql: &'static str) {
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
-            crate::store::on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+            crate::store::query(sql).execute(conn).await?;
             Ok::<_, crate::StoreError>(())
         })
         .await

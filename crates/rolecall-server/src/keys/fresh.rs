@@ -41,7 +41,7 @@ impl Fresh {
         })
     }
 
-    /// Returns a generated key; generates one now only if the keys were changed in the meantime.
+    /// Returns a prepared key. It generates one only if the keys were changed meanwhile.
     fn take(&mut self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
         match self.generated.pop() {
             Some(key) if self.algorithm == algorithm => Ok(key),

@@ -7,11 +7,11 @@ use rolecall_core::Timestamp;
 
 use super::store::{Listed, State, StoredKey};
 
-/// The time for which guards and clients may cache the JWK Set.
+/// The time for which clients may cache the JWK Set.
 pub(crate) const MAX_AGE: Duration = Duration::from_mins(5);
-/// The time for which a key is published before it signs, after which every cached JWK Set contains it.
+/// The time for which a key is published before it signs: every cached copy of the set has it by then.
 pub(crate) const LEAD: Duration = Duration::from_secs(5 * 60 + 30);
-/// The time for which a key is kept after its last token has expired: the leeway of guards, and differing clocks.
+/// The time for which a key is kept after its last token expired: the leeway of guards, and clocks that differ.
 const GRACE: Duration = Duration::from_secs(5 * 60 + 30);
 /// The most keys in use. Each rotation leaves a key until its tokens have expired, and clients limit the size of JWK
 /// Sets.
@@ -72,17 +72,17 @@ fn is_impossible(time: Timestamp, now: Timestamp) -> bool {
     time > now.plus(IMPOSSIBLY_AHEAD)
 }
 
-/// The requirements of a configuration on the keys.
+/// The keys that the configuration asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct KeyTarget {
     pub(crate) algorithm: Algorithm,
-    /// If a secret is configured: whether the active key is that secret.
+    /// `None` without a configured secret; else `true` if the active key is that secret.
     pub(crate) secret: Option<bool>,
     /// Whether the process issues tokens; other commands change no existing keys.
     pub(crate) serves: bool,
 }
 
-/// The changes to the keys that a start makes.
+/// The changes to the keys that a start needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) retire: Vec<String>,
@@ -96,13 +96,13 @@ impl Plan {
     }
 }
 
-/// Plans the changes that make the keys match the configuration.
+/// Returns the changes that a start needs so that the keys are as configured.
 ///
-/// For another asymmetric algorithm, the active key keeps signing until the next key has been published long enough.
-/// Symmetric and asymmetric keys are never in use together, so that keys of the other kind are retired at once.
-pub(crate) fn plan(listed: &Listed, wanted: Wanted) -> Plan {
-    let symmetric = wanted.algorithm.is_symmetric();
-    let configured = symmetric && wanted.secret.is_some();
+/// Between asymmetric algorithms the active key signs on until the next one was published long enough. Symmetric
+/// and asymmetric keys never stand in one set, so there the keys of the other kind go at once.
+pub(crate) fn plan(listed: &Listed, target: KeyTarget) -> Plan {
+    let symmetric = target.algorithm.is_symmetric();
+    let configured = symmetric && target.secret.is_some();
     let replace_all = |retire: Vec<String>| Plan {
         retire,
         make_active: true,
@@ -112,15 +112,15 @@ pub(crate) fn plan(listed: &Listed, wanted: Wanted) -> Plan {
     let Some(active) = listed.one(State::Active) else {
         return replace_all(all());
     };
-    if !wanted.serves {
+    if !target.serves {
         return Plan::default();
     }
-    let replaced = configured && wanted.secret == Some(false);
+    let replaced = configured && target.secret == Some(false);
     if active.algorithm.is_symmetric() != symmetric || replaced {
         return replace_all(all());
     }
     let next = listed.one(State::Next);
-    let fits = next.is_some_and(|next| next.algorithm == wanted.algorithm && !configured);
+    let fits = next.is_some_and(|next| next.algorithm == target.algorithm && !configured);
     let unfit = next.filter(|_| !fits);
     Plan {
         retire: unfit.map(|next| next.kid.clone()).into_iter().collect(),

@@ -1,4 +1,4 @@
-//! Encryption of signing keys and secrets with the master key.
+//! Encryption of stored keys and secrets with the master key.
 
 use zeroize::Zeroizing;
 

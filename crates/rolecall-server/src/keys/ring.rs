@@ -20,7 +20,7 @@ use crate::{
     vault::{MasterKey, MasterKeys},
 };
 
-/// The keys that sign: the active signing key and the keys of refresh tokens.
+/// The keys that sign: the active key, and the keys of refresh tokens.
 pub(crate) struct Signing {
     pub(crate) key: SigningKey,
     pub(crate) refresh: RefreshKeys,
@@ -29,19 +29,19 @@ pub(crate) struct Signing {
 }
 
 impl Signing {
-    /// Whether the keys are at least as new as this head.
+    /// Returns `true` if the keys were read at this head or later.
     fn is_current(&self, head: &Head) -> bool {
         self.era == head.era && self.revision >= head.keys_revision
     }
 }
 
-/// All keys as read: those that sign, and the set of those that verify.
+/// The keys that were read: those that sign, and all that verify.
 pub(crate) struct Keys {
     pub(crate) signing: Signing,
     pub(crate) set: KeySet,
 }
 
-/// The current keys of this process.
+/// The keys that sign in this process.
 pub(crate) struct KeyRing {
     signing: ArcSwap<Signing>,
     /// Held while keys are replaced, so that a slow reader does not undo a newer change.

@@ -3,10 +3,11 @@
 
 use super::{
     fresh::{self, Fresh, NewKey},
-    lifecycle::{self, LEAD, Obstacle, Plan, Wanted},
+    lifecycle::{self, KeyTarget, LEAD, Obstacle, Plan},
     master, ring,
     store::{self, Listed, State, StoredKey},
 };
+use crate::authority::reads;
 use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
@@ -22,7 +23,7 @@ use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
 use rolecall_core::Timestamp;
 use serde_json::{Value, json};
 
-/// The time for which a retired key is listed.
+/// The time for which a retired key is still listed.
 const LISTED_FOR: Duration = Duration::from_hours(90 * 24);
 
 /// The configuration of signing keys.
@@ -31,7 +32,7 @@ pub(crate) struct Configured<'a> {
     pub(crate) algorithm: Algorithm,
     /// The secret of a symmetric algorithm.
     pub(crate) secret: Option<&'a [u8]>,
-    /// Whether this process issues tokens; other commands change no existing keys.
+    /// Tokens will be issued. Commands that issue none do not change existing keys.
     pub(crate) serves: bool,
 }
 
@@ -41,12 +42,12 @@ impl Configured<'_> {
             Some(secret) => Some(self.is_active(listed, master, secret)?),
             None => None,
         };
-        let wanted = Wanted {
+        let target = KeyTarget {
             algorithm: self.algorithm,
             secret,
             serves: self.serves,
         };
-        Ok(lifecycle::plan(listed, wanted))
+        Ok(lifecycle::plan(listed, target))
     }
 
     fn is_active(
@@ -75,8 +76,8 @@ pub(crate) async fn prepare(
     Fresh::generate(configured.algorithm, plan.key_count()).await
 }
 
-/// Makes the keys match the configuration. If a configured secret has changed, the old one is no longer trusted, and the
-/// tokens that it signed are refused.
+/// Sees to it that the keys are as configured. A configured secret is the key: an earlier one was replaced
+/// because it is not trusted any more, so what it signed ends.
 pub(crate) async fn reconcile(
     change: &mut Change<'_>,
     masters: &MasterKeys,
@@ -147,7 +148,7 @@ pub(crate) async fn rotate(
 ) -> Result<StoredKey, ApiError> {
     let mut fresh = generate_next(app, force).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, may::RotateKeys::NAME).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         rotate_now(change, &listed, master, &mut fresh, force).await
     })
@@ -223,7 +224,7 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
     let mut fresh = Fresh::generate(algorithm, usize::from(next.is_some())).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, may::RotateKeys::NAME).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;
@@ -281,8 +282,14 @@ pub(crate) struct Shown {
     pub(crate) public_jwk: Option<Value>,
 }
 
-/// Lists keys, newest first, starting after key `after`. Retired keys are listed for a while.
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Shown>, ApiError> {
+/// Returns up to `limit` keys after the key id `after`, newest first; retired keys are listed for a while.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Shown>, ApiError> {
+    reads::require(app, caller, may::ReadKeys::NAME).await?;
     let since = app.now().minus(LISTED_FOR);
     let listed = store::list_since(&mut app.store().read().await?, since).await?;
     let opened = ring::open_all(&listed, &app.parts().masters)?;

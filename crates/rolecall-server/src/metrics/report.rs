@@ -5,6 +5,7 @@ use rolecall::Guard;
 use super::{
     process::Process,
     requests::Requests,
+    series::Distribution,
     text::{Kind, Text, seconds},
 };
 use crate::{app::App, store};
@@ -52,8 +53,7 @@ fn write_log_ins(app: &App, text: &mut Text) {
 }
 
 fn write_passwords(app: &App, text: &mut Text) {
-    let hasher = &app.parts().hasher;
-    let load = hasher.load();
+    let load = app.parts().hasher.load();
     text.gauge(
         "rolecall_password_hash_threads",
         "Threads that hash passwords.",
@@ -77,7 +77,7 @@ fn write_passwords(app: &App, text: &mut Text) {
     text.counter(
         "rolecall_password_hashes_total",
         "Passwords hashed or verified.",
-        hasher.calls(),
+        load.started,
     );
     text.counter(
         "rolecall_password_hash_refused_total",
@@ -89,7 +89,15 @@ fn write_passwords(app: &App, text: &mut Text) {
         Kind::Histogram,
         "Time that passwords waited to be hashed.",
     );
-    text.distribution(&[], &load.waits);
+    let waits = load.waits;
+    text.distribution(
+        &[],
+        &Distribution {
+            cumulative: waits.cumulative,
+            count: waits.count,
+            sum_micros: waits.sum_micros,
+        },
+    );
 }
 
 fn write_database(app: &App, text: &mut Text) {

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{
     ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
-    document::{Change as Edit, Document, Parsed},
+    document::{Document, ParsedDocument, PolicyChange as Edit},
 };
 use serde_json::{Value, json};
 
@@ -48,11 +48,11 @@ pub(crate) struct Applied {
 pub(crate) async fn apply(
     app: &App,
     caller: Caller<'_>,
-    parsed: &Parsed,
+    parsed: &ParsedDocument,
     if_match: &IfMatch,
 ) -> Result<Applied, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WritePolicy::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
         let policy = &rights.policy;
         let current = service::document_of(policy, change.conn()).await?;
         if let IfMatch::Tags(tags) = if_match
@@ -72,7 +72,7 @@ pub(super) async fn put(
     change: &mut Change<'_>,
     rights: &Rights,
     current: &Document,
-    parsed: &Parsed,
+    parsed: &ParsedDocument,
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
     let difference = compare(policy, current, parsed)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{
     Policy, RoleName,
-    document::{Document, Facts, RoleEntry, Who},
+    document::{Document, RoleEntry, TestSubject, UserAssignments},
 };
 
 use super::store;
@@ -83,12 +83,12 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
     Ok(document)
 }
 
-/// Who has which role, of the users that the tests of `document` are about.
-pub(crate) async fn facts(app: &App, document: &Document) -> Result<Facts, ApiError> {
-    let mut facts = Facts::new();
+/// Returns the roles of the users that the tests of `document` are about.
+pub(crate) async fn facts(app: &App, document: &Document) -> Result<UserAssignments, ApiError> {
+    let mut facts = UserAssignments::new();
     let mut conn = app.store().read().await?;
     for test in &document.tests {
-        let Who::User(name) = &test.who else {
+        let TestSubject::User(name) = &test.subject else {
             continue;
         };
         let known = Username::parse(name);

@@ -88,7 +88,7 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
     app.change(caller, async |change| {
         // it ends the sessions of all users, so that no caller with limits may do it
         let revoke = may::RevokeSessions::NAME;
-        let rights = Rights::demand(app, change, caller, revoke).await?;
+        let rights = Rights::require(app, change, caller, revoke).await?;
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
         }
@@ -117,7 +117,7 @@ pub(crate) async fn restore(
         return Err(RecoveryError::WouldReplace(target));
     }
     file::prepare_folder(&target)?;
-    let Some(_lock) = file::hold_alone(&target)? else {
+    let Some(_lock) = file::lock_exclusively(&target)? else {
         return Err(RecoveryError::InUse);
     };
     let beside = file::beside(&target, ".restoring");
@@ -152,7 +152,7 @@ async fn prepare(
         }
         start::master_key_beside(target)?
     };
-    let schema = crate::store::migrate::look(&url_of(beside)).await;
+    let schema = crate::store::migrate::read_version(&url_of(beside)).await;
     if schema.map_or(0, |schema| schema.found) == 0 {
         return Err(RecoveryError::NotOurs(from.to_owned()));
     }
@@ -186,7 +186,7 @@ fn url_of(path: &Path) -> String {
 
 fn sqlite_file(options: &Options) -> Result<PathBuf, RecoveryError> {
     use secrecy::ExposeSecret as _;
-    start::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
+    file::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
 }
 
 /// Removes a database with the files beside it.

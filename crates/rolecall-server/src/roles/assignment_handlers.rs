@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may, reads::demand_to_read_in},
+    authority::{caller::Caller, may, reads},
     error::ApiError,
     web::{
         body::Body,
@@ -43,7 +43,13 @@ async fn page(
     query: &AssignmentQuery,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let (limit, tenant) = (query.limit.0, query.tenant.as_ref());
-    demand_to_read_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
+    reads::require_in(
+        app,
+        Caller::Token(caller),
+        tenant,
+        may::ReadAssignments::NAME,
+    )
+    .await?;
     let after = query.cursor.after(List::Assignments)?;
     let after = after.split_once('\n').unwrap_or((after, ""));
     let found = assignments::list(app, whose, after, tenant, limit + 1).await?;

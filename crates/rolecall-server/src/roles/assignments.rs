@@ -3,7 +3,7 @@
 use super::{
     assigning::{Assignee, Outcome, Validity, give, is_same, keep_an_admin, lasting_admins},
     assignment_store, ended_store as ended,
-    ended_store::Ended,
+    ended_store::EndedAssignment,
     requests, separation, store,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(crate) async fn assign(
 ) -> Result<Outcome, ApiError> {
     app.change(caller, async |change| {
         let rights =
-            Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         assign_in(change, &rights, caller, whose, role, tenant, validity).await
     })
     .await
@@ -100,7 +100,7 @@ pub(crate) async fn unassign(
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights =
-            Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         let (now, user) = (change.now(), whose.id());
         // the role that is taken away need not exist
         whose.demand(change.conn(), now).await?;
@@ -111,11 +111,11 @@ pub(crate) async fn unassign(
             return Ok(());
         }
         keep_an_admin(change, lasting).await?;
-        let ended = Ended {
+        let ended = EndedAssignment {
             role: role.clone(),
             tenant: tenant.cloned(),
-            at: now,
-            by: caller.actor().to_string(),
+            ended_at: now,
+            ended_by: caller.actor().to_string(),
         };
         ended::remember_ended(change, user, &ended).await?;
         change.raise_floor(FloorKind::Subject, user);
@@ -204,7 +204,9 @@ mod tests {
             .unwrap();
         let (app, caller) = (server.app(), Caller::System);
         let id = async |name| {
-            let found = users::list(app, "", Some(name), "", 1).await.unwrap();
+            let found = users::list(app, Caller::System, "", Some(name), "", 1)
+                .await
+                .unwrap();
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);

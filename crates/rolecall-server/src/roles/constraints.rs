@@ -66,7 +66,7 @@ pub(crate) async fn create(
 ) -> Result<Named, ApiError> {
     refuse_reserved(name.as_str())?;
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if rights.policy.constraint(name.as_str()).is_some() {
             return Err(ApiError::already_there("constraint", name));
         }
@@ -104,7 +104,7 @@ pub(crate) async fn edit(
     edit: &Edit,
 ) -> Result<Named, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let before = find(&rights.policy, name)?;
         rights.cover(&before.roles)?;
         let after = edited(before.clone(), name, edit)?;
@@ -165,7 +165,7 @@ pub(crate) async fn delete(
     name: &ConstraintName,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let Some(constraint) = rights.policy.constraint(name.as_str()) else {
             return Ok(());
         };

@@ -1,7 +1,9 @@
+//! Assignments that ended, and users who could help: what an explained denial refers to.
+
 use rolecall_core::{RoleName, TenantName, Timestamp};
 
-use super::assignment_store::{read_tenant, stored};
-use crate::store::{Change, Conn, StoreError, on, queries};
+use super::assignment_store::stored;
+use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
     PUT_ENDED = "INSERT INTO ended_assignments (subject_id, role, tenant, ended_at, ended_by) VALUES ($1, $2, $3, $4, $5) \
@@ -15,71 +17,60 @@ queries! {
         ORDER BY u.id LIMIT $5";
 }
 
-/// An assignment that was taken away, the last time that it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub(crate) role: RoleName,
-    /// None for a global one.
-    pub(crate) tenant: Option<TenantName>,
-    pub(crate) at: Timestamp,
-    pub(crate) by: String,
+rows! {
+    /// The last time that an assignment was taken away.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct EndedAssignment {
+        pub(crate) role: RoleName,
+        /// `None` for a global assignment.
+        pub(crate) tenant: Option<TenantName>,
+        pub(crate) ended_at: Timestamp,
+        pub(crate) ended_by: String,
+    }
 }
 
-/// Remembers that an assignment was taken away, for whoever asks later why something is not allowed.
+/// Remembers that an assignment was taken away, so that a later denial can be explained by it.
 pub(crate) async fn remember_ended(
     change: &mut Change<'_>,
     subject: &str,
-    ended: &Ended,
+    ended: &EndedAssignment,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(PUT_ENDED)
+    query(PUT_ENDED)
         .bind(subject)
         .bind(ended.role.as_str())
         .bind(stored(ended.tenant.as_ref()))
-        .bind(ended.at.micros())
-        .bind(ended.by.as_str())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .bind(ended.ended_at)
+        .bind(ended.ended_by.as_str())
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// What is given again was not taken away.
+/// Forgets that an assignment was taken away, because it was given again.
 pub(crate) async fn forget_ended(
     change: &mut Change<'_>,
     subject: &str,
     role: &RoleName,
     tenant: Option<&TenantName>,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(FORGET_ENDED)
+    query(FORGET_ENDED)
         .bind(subject)
         .bind(role.as_str())
         .bind(stored(tenant))
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// What was taken from a subject, the latest first.
-pub(crate) async fn ended_of(conn: &mut Conn, subject: &str) -> Result<Vec<Ended>, StoreError> {
-    let rows: Vec<(String, String, i64, String)> = on!(conn, |c| sqlx::query_as(LIST_ENDED)
-        .bind(subject)
-        .fetch_all(c)
-        .await)?;
-    let ended = |(role, tenant, at, by): (String, String, i64, String)| {
-        Ok(Ended {
-            role: role.parse().map_err(StoreError::inconsistent)?,
-            tenant: read_tenant(&tenant)?,
-            at: Timestamp::from_micros(at),
-            by,
-        })
-    };
-    rows.into_iter().map(ended).collect()
+/// Returns up to 200 assignments that were taken from a subject, the latest first.
+pub(crate) async fn ended_of(
+    conn: &mut Conn,
+    subject: &str,
+) -> Result<Vec<EndedAssignment>, StoreError> {
+    query(LIST_ENDED).bind(subject).fetch_all(conn).await
 }
 
-/// Up to `limit` active users, id and name, to whom `role` is assigned now, globally or in `tenant`.
+/// Returns the ids and names of up to `limit` active users who have `role` at `now`, globally or in `tenant`.
 pub(crate) async fn holders(
     conn: &mut Conn,
     role: &RoleName,
@@ -87,12 +78,12 @@ pub(crate) async fn holders(
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(on!(conn, |c| sqlx::query_as(HOLDERS)
+    query(HOLDERS)
         .bind(role.as_str())
         .bind(stored(tenant))
-        .bind(now.micros())
+        .bind(now)
         .bind(false)
         .bind(limit)
-        .fetch_all(c)
-        .await)?)
+        .fetch_all(conn)
+        .await
 }

@@ -28,7 +28,7 @@ pub(crate) async fn create(
 ) -> Result<PermissionRow, ApiError> {
     refuse_reserved(name.as_str())?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if !store::insert_permission(change, name, description).await? {
             return Err(ApiError::already_there("permission", name));
         }
@@ -47,7 +47,7 @@ pub(crate) async fn delete(
     name: &Permission,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if name.is_reserved() {
             return Err(ApiError::rule(
                 "builtin_permission",

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may, reads::demand_to_read_in},
+    authority::{caller::Caller, may, reads},
     error::ApiError,
     web::{
         body::Body,
@@ -36,7 +36,13 @@ pub(crate) async fn list_assignment_requests(
     Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<RequestView>>, ApiError> {
     let (limit, tenant) = (query.limit.0, query.tenant.as_ref());
-    demand_to_read_in(&app, &caller, tenant, may::ReadAssignments::NAME).await?;
+    reads::require_in(
+        &app,
+        Caller::Token(&caller),
+        tenant,
+        may::ReadAssignments::NAME,
+    )
+    .await?;
     let after = query.cursor.after(List::Requests)?;
     let found = requests::list(&app, after, tenant, None, limit + 1).await?;
     let place = |request: &Request| request.id.clone();
@@ -55,7 +61,13 @@ pub(crate) async fn get_assignment_request(
 ) -> Result<Json<RequestView>, ApiError> {
     let request = requests::get(&app, &id).await?;
     let tenant = request.asked.tenant.as_ref();
-    demand_to_read_in(&app, &caller, tenant, may::ReadAssignments::NAME).await?;
+    reads::require_in(
+        &app,
+        Caller::Token(&caller),
+        tenant,
+        may::ReadAssignments::NAME,
+    )
+    .await?;
     Ok(Json(request.into()))
 }
 

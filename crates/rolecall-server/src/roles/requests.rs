@@ -66,7 +66,7 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
         let (asked, now) = (&request.asked, change.now());
         let tenant = asked.tenant.as_ref();
         let rights =
-            Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         rights.cover_in(tenant, [&asked.role])?;
         demand_another(caller, &request)?;
         demand_requester(app, change, &request).await?;
@@ -92,15 +92,16 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
 pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let Some(request) = store::find(change.conn(), id).await? else {
-            Rights::read(app, change, caller).await?;
+            Rights::load(app, change, caller).await?;
             return Ok(());
         };
         if caller.actor().to_string() == request.requested_by() {
-            Rights::read(app, change, caller).await?;
+            Rights::load(app, change, caller).await?;
         } else {
             let tenant = request.asked.tenant.as_ref();
             let rights =
-                Rights::demand_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
+                Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME)
+                    .await?;
             rights.cover_in(tenant, [&request.asked.role])?;
         }
         remove(change, &request).await
@@ -138,7 +139,7 @@ pub(super) fn is_needed(
     given: &RoleAssignment,
     now: Timestamp,
 ) -> bool {
-    policy.needs_approval(&given.role).is_some()
+    policy.approval_path(&given.role).is_some()
         && before.is_none_or(|before| assigning::is_gain(before, given, now))
 }
 
@@ -211,7 +212,7 @@ async fn demand_requester(
     let asked = &request.asked;
     let tenant = asked.tenant.as_ref();
     let checked =
-        match Rights::demand_of(app, change, user_id, tenant, may::WriteAssignments::NAME).await {
+        match Rights::require_of(app, change, user_id, tenant, may::WriteAssignments::NAME).await {
             Ok(rights) => rights.cover_in(tenant, [&asked.role]),
             Err(refused) => Err(refused),
         };
@@ -231,7 +232,7 @@ pub(crate) async fn check_approval_bypass(
     let (old, new) = (transition.before, transition.after);
     let mut concerned = std::collections::BTreeSet::new();
     for (senior, junior) in &transition.edges {
-        if new.needs_approval(junior).is_some() {
+        if new.approval_path(junior).is_some() {
             concerned.extend(new.seniors(senior));
         }
     }
@@ -241,7 +242,7 @@ pub(crate) async fn check_approval_bypass(
     let holders = holders_of(conn, &concerned).await?;
     let mut gains = holders
         .values()
-        .filter_map(|holder| new.unapproved(old, &holder.assignments, now));
+        .filter_map(|holder| new.unapproved_gain(old, &holder.assignments, now));
     let Some(gain) = gains.next() else {
         return Ok(());
     };
@@ -260,7 +261,7 @@ pub(crate) async fn check_approval_bypass(
 
 /// What an import cannot do: it has nobody to confirm it.
 pub(crate) fn not_in_an_import(policy: &Policy, role: &RoleName) -> Option<String> {
-    policy.needs_approval(role)?;
+    policy.approval_path(role)?;
     Some(format!(
         "role `{role}` needs a second person: assign it after the import"
     ))

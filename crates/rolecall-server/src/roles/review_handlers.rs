@@ -1,5 +1,6 @@
 //! Who has a role, and what it gives, over the API.
 
+use crate::authority::caller::Caller;
 use axum::{Json, extract::State};
 use rolecall::PermissionName as _;
 use rolecall::Require;
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{may, reads::demand_to_read_in},
+    authority::{may, reads},
     error::ApiError,
     web::{
         document::ProblemDocument,
@@ -136,7 +137,13 @@ pub(crate) async fn list_role_holders(
     Segment(role): Segment<RoleName>,
     Params(query): Params<HolderQuery>,
 ) -> Result<Json<Page<HolderView>>, ApiError> {
-    demand_to_read_in(&app, &caller, None, may::ReadAssignments::NAME).await?;
+    reads::require_in(
+        &app,
+        Caller::Token(&caller),
+        None,
+        may::ReadAssignments::NAME,
+    )
+    .await?;
     let (limit, after) = (query.limit.0, after(query.cursor.after(List::Holders)?));
     let found = review::holders(&app, &role, query.inherited, after, limit + 1).await?;
     let page = Page::of(List::Holders, found, limit, place, HolderView::from);

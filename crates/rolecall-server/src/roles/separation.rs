@@ -118,7 +118,7 @@ pub(crate) async fn registration_violation(app: &App) -> Result<Option<Breach>, 
 
 fn breach_of_registration(app: &App, policy: &Policy, now: Timestamp) -> Option<Breach> {
     let given = app.settings().registration_roles.iter();
-    let given: Vec<RoleAssignment> = given.map(RoleAssignment::lasting).collect();
+    let given: Vec<RoleAssignment> = given.map(RoleAssignment::permanent).collect();
     policy.static_breach(&given, now)
 }
 

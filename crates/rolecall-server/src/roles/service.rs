@@ -65,7 +65,7 @@ pub(crate) async fn create(
     approval: bool,
 ) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if !store::insert_role(change, name, description).await? {
             return Err(ApiError::already_there("role", name));
         }
@@ -94,7 +94,7 @@ pub(crate) async fn update(
     approval: Option<bool>,
 ) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, name).await?;
+        let rights = require_authority_over(app, change, caller, name).await?;
         let before = rights.policy.role(name.as_str());
         let before = before.is_some_and(|rules| rules.approval);
         if let Some(approval) = approval.filter(|approval| *approval != before) {
@@ -126,7 +126,7 @@ async fn set_approval(
 /// Deletes a role with its assignments and its place in the hierarchy.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if builtin::is_builtin(name) {
             return Err(ApiError::rule(
                 "builtin_role",
@@ -188,7 +188,7 @@ pub(crate) async fn grant(
     pattern: &PermissionPattern,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, name).await?;
+        let rights = require_authority_over(app, change, caller, name).await?;
         if !rights.policy.knows(pattern) {
             return Err(ApiError::unknown("permission", pattern));
         }
@@ -215,7 +215,7 @@ pub(crate) async fn revoke(
     pattern: &PermissionPattern,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        demand_on(app, change, caller, name).await?;
+        require_authority_over(app, change, caller, name).await?;
         if store::delete_grant(change, name, pattern).await? {
             // the tokens of all that inherit the role carry its name, so one floor reaches them
             change.raise_floor(FloorKind::Role, name.as_str());
@@ -237,7 +237,7 @@ pub(crate) async fn inherit(
     junior: &RoleName,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, senior).await?;
+        let rights = require_authority_over(app, change, caller, senior).await?;
         if store::find_role(change.conn(), junior).await?.is_none() {
             return Err(ApiError::unknown("role", junior));
         }
@@ -280,7 +280,7 @@ pub(crate) async fn disinherit(
     junior: &RoleName,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, senior).await?;
+        let rights = require_authority_over(app, change, caller, senior).await?;
         if store::delete_junior(change, senior, junior).await? {
             for below in rights.policy.closure([junior]) {
                 change.raise_floor(FloorKind::Role, below.as_str());
@@ -308,13 +308,13 @@ async fn required(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiE
 }
 
 /// Asks for the permission to write roles, that the role exists and may be edited, and the delegation limit.
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     name: &RoleName,
 ) -> Result<Rights, ApiError> {
-    let rights = Rights::demand(app, change, caller, may::WriteRoles::NAME).await?;
+    let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
     required(change, name).await?;
     if builtin::is_fixed(name) {
         return Err(ApiError::rule(

@@ -44,12 +44,6 @@ pub struct InFlightGuard {
 }
 
 impl InFlightGuard {
-    /// Returns the number of log-ins of the account that were in progress when this one began.
-    #[must_use]
-    pub fn others(&self) -> usize {
-        usize::try_from(self.before).unwrap_or(usize::MAX)
-    }
-
     /// Whether this log-in may verify a password, for an account with `failures` consecutive failures: failures and
     /// log-ins in progress must be below [`MAX_FAILURES`], and once failures cause a delay, only one log-in at a time
     /// may.

@@ -50,7 +50,7 @@ pub(crate) fn write(
     Ok(document)
 }
 
-/// Returns the scopes that the log-in on the page offers.
+/// Returns the scopes that the Authorize dialog of the page offers.
 fn scopes(routes: &[RouteAccess]) -> Scopes {
     let names: BTreeSet<String> = routes.iter().flat_map(|route| route.rule.names()).collect();
     let scopes = names.into_iter().map(|name| (name, String::new()));
@@ -142,11 +142,11 @@ pub(crate) struct ProblemDocument {
     r#type: String,
     title: String,
     status: u16,
-    /// A description of the error.
+    /// The error, in words.
     detail: String,
-    /// The invalid members, in the format of `FastAPI`.
+    /// The faults by member, in the form of `FastAPI`.
     errors: Option<Vec<ProblemField>>,
-    /// The rule that is violated.
+    /// The rule that refused the request.
     rule: Option<String>,
     roles: Option<Vec<String>>,
     permissions: Option<Vec<String>>,

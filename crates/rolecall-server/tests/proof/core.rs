@@ -206,7 +206,7 @@ impl Core {
             same(role, &names(&self.policy.seniors(&name)), &above)?;
         }
         for permission in &model.permissions {
-            let giving = self.policy.all_giving(&parse(permission)?);
+            let giving = self.policy.roles_giving(&parse(permission)?);
             let all = model.roles.iter();
             let all: Names = all
                 .filter(|role| model.gives(role, permission))
@@ -242,8 +242,8 @@ impl Core {
         match decision {
             Decision::Allowed(by) => model.check_way(question, &way(&by)),
             Decision::Denied(shortfall) => {
-                let lost = shortfall.lost.iter();
-                let lost = lost.map(|lost| (cause(lost.cause).to_owned(), way(&lost.by)));
+                let lost = shortfall.inactive.iter();
+                let lost = lost.map(|lost| (cause(lost.reason).to_owned(), way(&lost.derivation)));
                 let lack = Lack {
                     exists: shortfall.is_known,
                     would_give: shortfall
@@ -315,14 +315,14 @@ impl Core {
         global.retain(|role| token.roles.contains(role.as_str()));
         local.retain(|role| role.is_reserved() || token.roles.contains(role.as_str()));
         let any: Permission = parse(ANY)?;
-        let whole = Authority::of(&self.policy, &global, &any).and(Authority::in_tenant(
+        let whole = Authority::of(&self.policy, &global, &any).union(Authority::in_tenant(
             &self.policy,
             &local,
             &any,
         ));
         let scope = token.permissions.iter().map(|one| parse(one));
         let scope = scope.collect::<Result<BTreeSet<_>, _>>()?;
-        Ok(whole.cut_to(&self.policy, &parsed(&token.roles)?, &scope, &any))
+        Ok(whole.limit_to_token(&self.policy, &parsed(&token.roles)?, &scope, &any))
     }
 
     /// A cycle is named by the whole way round.

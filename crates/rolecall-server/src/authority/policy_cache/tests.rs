@@ -5,10 +5,10 @@ use rolecall_core::{Permission, PermissionPattern, RoleName};
 use crate::{
     Embedded,
     app::App,
-    authority::caller::Caller,
+    authority::{caller::Caller, policy_store},
     error::ApiError,
-    roles::{permissions, service, store},
-    store::{Conn, StoreError, on, tests::postgres_database},
+    roles::{permissions, service},
+    store::{Conn, StoreError, query, testing::postgres_database},
 };
 
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -55,7 +55,7 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
 async fn agrees(app: &App, what: &str) {
     let mut conn = app.store().read().await.unwrap();
     let cached = app.policy().newest(&mut conn).await.unwrap();
-    let whole = store::read_policy(&mut conn).await.unwrap();
+    let whole = policy_store::read_policy(&mut conn).await.unwrap();
     assert_eq!(**cached, whole, "after {what}");
 }
 
@@ -94,7 +94,7 @@ async fn two_nodes_agree_after_every_edit(url: &str) {
     assert!(done > 60, "only {done} edits were made");
     let rows = "SELECT COUNT(*) FROM policy_changes WHERE kind = 'all'";
     let mut conn = one.app().store().read().await.unwrap();
-    let (all,): (i64,) = on!(&mut conn, |c| sqlx::query_as(rows).fetch_one(c).await).unwrap();
+    let all: i64 = query(rows).fetch_one(&mut conn).await.unwrap();
     assert!(all <= 2, "edits say what they touch");
 }
 
@@ -133,10 +133,7 @@ async fn a_gap_in_the_changes_has_everything_read() {
         .app()
         .store()
         .write(async |conn: &mut Conn| {
-            let rows = on!(conn, |c| sqlx::query(forget)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected()))?;
+            let rows = query(forget).execute(conn).await?;
             Ok::<u64, StoreError>(rows)
         })
         .await;

@@ -1,7 +1,7 @@
 //! What the model has, as the core has it, and the other way round.
 
 use rolecall_core::{
-    Cause, Constraint, ConstraintKind, Derivation, RoleAssignment, RoleRules, Timestamp,
+    Constraint, ConstraintKind, Derivation, InactiveReason, RoleAssignment, RoleRules, Timestamp,
 };
 
 use crate::{
@@ -71,11 +71,11 @@ pub(super) fn way(by: &Derivation<'_>) -> Way {
     }
 }
 
-pub(super) fn cause(cause: Cause) -> &'static str {
+pub(super) fn cause(cause: InactiveReason) -> &'static str {
     match cause {
-        Cause::NotYetValid => "not_yet_valid",
-        Cause::Expired => "expired",
-        Cause::OtherTenant => "other_tenant",
-        Cause::GlobalOnly => "global_only",
+        InactiveReason::NotYetValid => "not_yet_valid",
+        InactiveReason::Expired => "expired",
+        InactiveReason::OtherTenant => "other_tenant",
+        InactiveReason::GlobalOnly => "global_only",
     }
 }
