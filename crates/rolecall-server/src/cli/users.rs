@@ -48,7 +48,6 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         }
         UserCommand::Show { name } => {
             context.demand(may::ReadUsers::NAME).await?;
-            context.demand(may::ReadAssignments::NAME).await?;
             show(context, name).await
         }
         UserCommand::Password {
@@ -141,7 +140,7 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let whose = Assignee::User(&id);
     let read = async |after: &str, limit| {
         let after = after.split_once('\n').unwrap_or_default();
-        assignments::list(&context.app, whose, after, None, limit).await
+        assignments::list(&context.app, context.caller(), whose, after, None, limit).await
     };
     let assigned = pages::all(read, place).await?;
     if context.json {
