@@ -1,4 +1,3 @@
-use crate::roles::request_store::Request;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
@@ -55,7 +54,7 @@ async fn open(database: &Path) -> App {
 }
 
 async fn token(app: &App) -> String {
-    let request = grant::Request {
+    let request = grant::PasswordGrant {
         username: "alice",
         password: "yourpassword",
         client: &crate::oauth::client_auth::RequestingClient::FirstParty,
