@@ -10,14 +10,12 @@ use super::{
 };
 use crate::{
     accounts::import_rules::ImportRules,
-    authority::may,
     policy::{
         handlers::PolicyPlan,
         import::{self, Given, Outcome, Wanted},
         plan,
     },
 };
-use rolecall::PermissionName as _;
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use rolecall_core::document::{ParsedDocument, Positions};
@@ -169,12 +167,12 @@ impl Report<'_> {
     }
 
     /// What the policy comes to, compared with the one that is in force.
-    async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
+    async fn plan(&self, context: &Context) -> Result<plan::Plan, CliError> {
         let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
             positions: Positions::default(),
         };
-        Ok(plan::plan(&context.app, &parsed, may_see).await?)
+        Ok(plan::plan_import(&context.app, context.caller(), &parsed).await?)
     }
 
     async fn json(&self, context: &Context) -> Result<(), CliError> {
@@ -194,12 +192,8 @@ impl Report<'_> {
         if !self.outcome.is_written
             && let Some(members) = report.as_object_mut()
         {
-            let may_see = may_see(context).await;
-            let plan = self.plan(context, may_see).await?;
-            members.insert(
-                "plan".to_owned(),
-                json!(PolicyPlan::of(plan, usize::MAX, may_see)),
-            );
+            let plan = self.plan(context).await?;
+            members.insert("plan".to_owned(), json!(PolicyPlan::of(plan, usize::MAX)));
         }
         print_json(&report)
     }
@@ -208,8 +202,7 @@ impl Report<'_> {
         if self.outcome.is_written {
             write_out(&lines(&self.outcome.changes))?;
         } else {
-            let may_see = may_see(context).await;
-            show(&self.plan(context, may_see).await?, may_see)?;
+            show(&self.plan(context).await?)?;
         }
         let mut text = String::new();
         let users = self
@@ -270,10 +263,4 @@ fn some_of(text: &mut String, heading: &str, lines: &[String]) {
     if let more @ 1.. = lines.len().saturating_sub(SHOWN) {
         let _ = writeln!(text, "and {more} more; --json tells all");
     }
-}
-
-/// With `--as`, who has which role is told to whoever may read it.
-async fn may_see(context: &Context) -> bool {
-    context.demand(may::ReadAssignments::NAME).await.is_ok()
-        && context.demand(may::ReadUsers::NAME).await.is_ok()
 }
