@@ -66,21 +66,18 @@ fn sources() -> Vec<(PathBuf, String)> {
 #[test]
 fn every_excluded_mutant_is_in_a_function_that_exists() {
     let text = fs::read_to_string(Workspace::find().path(".cargo/mutants.toml")).unwrap();
-    let (before, excluded) = text.split_once("\nexclude_re = [").unwrap();
+    let (_, excluded) = text.split_once("\nexclude_re = [").unwrap();
     let sources = sources();
     let names = strings(excluded);
     assert!(names.len() > 60, "{} names", names.len());
-    for name in names {
-        let is_defined = is_defined(name, &sources);
-        assert!(is_defined, "no such function: change or remove `{name}`");
-    }
-    for glob in strings(before) {
-        let path = glob.trim_end_matches("/**/*.rs");
-        assert!(
-            Workspace::find().path(path).exists(),
-            "no files for `{glob}`"
-        );
-    }
+    let missing: Vec<&str> = names
+        .into_iter()
+        .filter(|name| !is_defined(name, &sources))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no such functions: change or remove {missing:#?}"
+    );
 }
 
 #[test]

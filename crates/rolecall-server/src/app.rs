@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
+use rolecall_passwords::{Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
     keys::ring::KeyRing,
     legacy::old_tokens::Legacy,
     metrics::Metrics,
-    passwords::{Hasher, PasswordPolicy},
     settings::Settings,
     store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},

@@ -73,7 +73,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     drop(conn);
     let work = async |change: &mut Change<'_>| {
         prepare_content(change).await?;
-        service::ensure(change, start.masters, start.keys, fresh).await
+        service::reconcile(change, start.masters, start.keys, fresh).await
     };
     start
         .store

@@ -3,7 +3,7 @@
 use rolecall_core::{PermissionPattern, RoleName};
 
 use crate::{
-    accounts::registration::{self, Wanted},
+    accounts::registration::{self, NewAccount},
     app::App,
     authority::{builtin, caller::Caller},
     error::ApiError,
@@ -44,7 +44,7 @@ pub(crate) async fn ensure_user(
             .map_err(|error| failed(&error))?;
         names.push(role);
     }
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username,
         password: Some(password),
         email: None,

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Clock, Guard, GuardedRouter, OnStale, SystemClock};
 use rolecall_core::RoleName;
+use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 
 use crate::{
     api,
@@ -13,7 +14,6 @@ use crate::{
     error::ApiError,
     http, ids,
     legacy::old_tokens::LegacyTokens,
-    passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
     settings::{SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
     watch,
@@ -249,7 +249,7 @@ impl EmbeddedBuilder {
 
     /// Sets the minimum length of a password in characters: 15 by default, and never below 8.
     pub fn min_length(mut self, characters: usize) -> Self {
-        self.min_length = characters.max(crate::passwords::LOWEST_MIN_LENGTH);
+        self.min_length = characters.max(rolecall_passwords::LOWEST_MIN_LENGTH);
         self
     }
 

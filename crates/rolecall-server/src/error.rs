@@ -11,7 +11,7 @@ use crate::{refusals::Separation, store::StoreError};
 /// A member of a body, path or query that cannot be taken, written as `FastAPI` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FieldError {
-    /// Where it stands: `["body", "username"]`.
+    /// The path of the member: `["body", "username"]`.
     pub(crate) loc: Vec<Place>,
     pub(crate) msg: String,
     pub(crate) kind: &'static str,
@@ -68,11 +68,11 @@ pub(crate) enum ApiError {
     #[error("{}", .0.0.first().map(ToString::to_string).unwrap_or_default())]
     Document(DocumentErrors),
     /// The policy is another one than the caller thinks.
-    #[error("the policy is another one by now: read it again and compare")]
+    #[error("the policy has changed; fetch it again and retry")]
     Stale,
     #[error("say with `If-Match` which policy is to be replaced: the ETag that it was read with")]
     NoPrecondition,
-    /// A body is not what its content type says.
+    /// A body does not match its content type.
     #[error("{0}")]
     Malformed(String),
     #[error("{0}")]
@@ -83,7 +83,7 @@ pub(crate) enum ApiError {
     #[error("no {kind} `{name}`")]
     Unknown { kind: &'static str, name: String },
     /// Something named exists already.
-    #[error("{kind} `{name}` is already there")]
+    #[error("{kind} `{name}` already exists")]
     AlreadyThere { kind: &'static str, name: String },
     /// Something cannot go while others need it.
     #[error("{kind} `{name}` is still in use: {by}")]
@@ -92,7 +92,7 @@ pub(crate) enum ApiError {
         name: String,
         by: String,
     },
-    /// A rule of the model stands against it.
+    /// A rule of the model refuses the request.
     #[error("{detail}")]
     Rule {
         rule: &'static str,
@@ -106,7 +106,7 @@ pub(crate) enum ApiError {
     /// The delegation limit: the caller holds less than what is acted on.
     #[error("Operation not permitted")]
     Exceeds(Excess),
-    /// The database says that the caller may not, whatever the token says.
+    /// The caller lacks the permission by the database, whatever the token carries.
     #[error("Operation not permitted")]
     Lacks(Option<Permission>),
     /// The caller holds the permission in the tenant of the token alone, and acts elsewhere.
@@ -117,7 +117,7 @@ pub(crate) enum ApiError {
     Receipted { error: Box<Self>, receipt: String },
     #[error("{0}")]
     Forbidden(&'static str),
-    /// What the guard itself would answer.
+    /// A denial as the guard itself answers it.
     #[error("denied")]
     Denied(Denial),
     #[error("too many tries")]
@@ -166,7 +166,7 @@ impl ApiError {
         Self::Internal(Box::new(error))
     }
 
-    /// Whether the caller lacks a permission.
+    /// Returns `true` if the caller lacks a permission.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Lacks(_) | Self::OtherTenant(_) => true,
@@ -175,7 +175,7 @@ impl ApiError {
         }
     }
 
-    /// Whether the database did not answer, which passes.
+    /// Returns `true` if the database did not answer, which is temporary.
     pub(crate) fn is_outage(&self) -> bool {
         let error = match self {
             Self::Internal(error) => error.downcast_ref(),
@@ -184,14 +184,14 @@ impl ApiError {
         error.is_some_and(StoreError::is_outage)
     }
 
-    /// Writes to the log what the caller is not told.
+    /// Logs the cause of an internal error, which the answer does not show.
     pub(crate) fn log(&self) {
         if let Self::Internal(source) = self {
             tracing::error!(error = %chain_of(source.as_ref()), "request failed");
         }
     }
 
-    /// What the caller lacks, written as a scope; `None` if that is not why it is refused.
+    /// Returns the missing permissions as a scope; `None` if the error is not about permissions.
     pub(crate) fn lacking_scope(&self) -> Option<String> {
         match self {
             Self::Exceeds(excess) => Some(scope_of(excess)),
@@ -208,7 +208,7 @@ impl ApiError {
     }
 }
 
-/// What an answer may quote of a hostile text: its start, with control characters escaped.
+/// Returns the start of a hostile text, with control characters escaped, so that an answer can quote it.
 pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }

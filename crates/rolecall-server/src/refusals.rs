@@ -20,7 +20,7 @@ pub(crate) struct ViolatingSubject {
 pub(crate) struct Separation {
     pub(crate) breach: Breach,
     pub(crate) subjects: Vec<ViolatingSubject>,
-    /// Whether there are more than are named.
+    /// There are more than are named.
     pub(crate) more: bool,
 }
 
@@ -29,7 +29,7 @@ impl Separation {
     pub(crate) fn without_names(mut self) -> Self {
         self.subjects.clear();
         self.more = false;
-        // it begins with a role that somebody has
+        // the path begins with a role that a user has
         self.breach.path.clear();
         self
     }

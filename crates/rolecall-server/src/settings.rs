@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rolecall_core::RoleName;
 
-/// What the configuration says, as far as the services need it.
+/// The settings that the services read.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
@@ -12,7 +12,7 @@ pub(crate) struct Settings {
     pub(crate) audience: String,
     pub(crate) access_ttl: Duration,
     pub(crate) max_token_bytes: usize,
-    /// How long a signing key signs; none means until somebody rotates.
+    /// The time for which a signing key signs; `None` until it is rotated by hand.
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) exempt_users: BTreeSet<String>,
 }
 
-/// How long sessions last, and how many a user has.
+/// The limits of sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionLimits {
     /// A session that was not used for this long has ended.

@@ -11,6 +11,7 @@ use rolecall::{
     Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale,
     token::{Algorithm, KeyError},
 };
+use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
@@ -27,7 +28,6 @@ use crate::{
         old_tokens::{Legacy, LegacyTokens},
     },
     metrics::Metrics,
-    passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     settings::Settings,
     store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -69,9 +69,9 @@ pub enum StartError {
     /// The secret of the old application is too short.
     #[error("tokens of the old application: {0}")]
     Legacy(KeyError),
-    /// The system refuses to start threads.
-    #[error("no threads for hashing passwords: {0}")]
-    Threads(#[from] std::io::Error),
+    /// Passwords cannot be hashed.
+    #[error("{0}")]
+    Hasher(#[from] rolecall_passwords::StartError),
     /// A demo user cannot be created.
     #[error("user `{0}` cannot be created: {1}")]
     DemoUser(String, String),

@@ -123,11 +123,11 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
             }
             Ok(Err(error)) if !failing => {
                 failing = true;
-                tracing::error!(error = %error::chain_of(&error), "cannot learn what was taken away: the database does not answer");
+                tracing::error!(error = %error::chain_of(&error), "revocations could not be read: the database did not answer");
             }
             Err(_) if !failing => {
                 failing = true;
-                tracing::error!("cannot learn what was taken away: the database hangs");
+                tracing::error!("revocations could not be read: the database timed out");
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::{
     me_service,
-    registration::{self, Wanted},
+    registration::{self, NewAccount},
     service::{self, Changes},
     views::{CreatedUserView, ResetCodeView, UserView},
 };
@@ -26,7 +26,7 @@ use rolecall_core::RoleName;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-/// What is needed to register.
+/// A registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
@@ -59,7 +59,7 @@ pub(crate) struct NewUser {
     roles: Vec<RoleName>,
 }
 
-/// What of a user is to change.
+/// Changes to a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChanges {
@@ -157,13 +157,14 @@ pub(crate) async fn replace_password(
     (status = 200, description = "A page of users", body = Page<UserView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_users(
-    _: Require<may::ReadUsers>,
+    caller: Require<may::ReadUsers>,
     State(app): State<App>,
     Params(query): Params<UserQuery>,
 ) -> Result<Json<Page<UserView>>, ApiError> {
     let limit = query.limit.0;
     let users = service::list(
         &app,
+        Caller::Token(&caller),
         query.cursor.after(List::Users)?,
         query.username.as_deref(),
         &query.q,
@@ -188,7 +189,7 @@ pub(crate) async fn create_user(
     State(app): State<App>,
     Body(wanted): Body<NewUser>,
 ) -> Result<Response, ApiError> {
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username: &wanted.username,
         password: wanted.password.as_deref(),
         email: wanted.email.as_deref(),
@@ -204,11 +205,15 @@ pub(crate) async fn create_user(
     (status = 200, description = "The user", body = UserView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_user(
-    _: Require<may::ReadUsers>,
+    caller: Require<may::ReadUsers>,
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<UserView>, ApiError> {
-    Ok(Json(service::get(&app, &id).await?.into()))
+    Ok(Json(
+        service::get(&app, Caller::Token(&caller), &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Change a user.

@@ -16,7 +16,7 @@ use crate::{
     web::{body::Body, document::ProblemDocument},
 };
 
-/// What of the own account is to change.
+/// Changes to the caller's own account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MyChanges {
@@ -43,7 +43,7 @@ pub(crate) fn require_user(caller: &Principal) -> Result<(), ApiError> {
     }
 }
 
-/// Who gave away a narrowed token did not mean to give away the account.
+/// Refuses a narrowed token: its owner handed it on for less than the whole account.
 fn require_not_narrowed(caller: &Principal) -> Result<(), ApiError> {
     require_user(caller)?;
     if caller.narrowed() {
@@ -54,7 +54,7 @@ fn require_not_narrowed(caller: &Principal) -> Result<(), ApiError> {
 }
 
 async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
-    let user = service::get(app, caller.subject()).await?;
+    let user = service::get_own(app, caller).await?;
     Ok(Json(MeView::new(user, caller)))
 }
 

@@ -1,4 +1,4 @@
-//! What users may do to their own account.
+//! The caller's own account.
 
 use super::{
     registration::{hash_new, parse_email, parse_username},
@@ -14,12 +14,11 @@ use crate::{
         failures,
         password::{self, LoginError, Proven},
     },
-    passwords::{Password, PasswordProblem},
     sessions,
-    throttle::MAX_FAILURES,
 };
 use rolecall::Principal;
 use rolecall_core::FloorKind;
+use rolecall_passwords::{Password, PasswordProblem};
 use serde_json::json;
 
 /// Changes the caller's own e-mail address; `None` takes it away.
@@ -62,7 +61,7 @@ pub(crate) async fn change_password(
     new: &str,
     address: &str,
 ) -> Result<(), LoginError> {
-    let user = service::get(app, caller.subject()).await?;
+    let user = service::get_own(app, caller).await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
     let proven = match password::prove(app, &user.username, current, address).await {
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
@@ -121,7 +120,7 @@ fn refuse_unchanged(current: &str, new: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the password was replaced; not if what was proven is no longer what is stored.
+/// Replaces the password. Returns `false` if the stored credentials changed since they were verified.
 async fn replace_password(
     app: &App,
     caller: Caller<'_>,
@@ -134,9 +133,7 @@ async fn replace_password(
         let stored = store::find_credentials(change.conn(), &proven.username).await?;
         // guesses that were under way elsewhere count here too: a locked account opens for none of them
         let failed = failures::read(change.conn(), &proven.account).await?;
-        if stored.as_ref() != Some(&proven.credentials)
-            || failed.in_a_row >= i64::from(MAX_FAILURES)
-        {
+        if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
         store::set_password(change, &proven.id, &hash).await?;
@@ -152,6 +149,7 @@ async fn replace_password(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::throttle::MAX_FAILURES;
 
     const PASSWORD: &str = "a password of alice";
 

@@ -7,7 +7,6 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     login::password::hash_reset_code,
-    passwords::{HashError, Password},
     roles::{
         assigning::{Assignee, Validity},
         assignments,
@@ -19,11 +18,13 @@ use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use rolecall_core::{RoleName, Timestamp};
+use rolecall_passwords::{HashError, Password, PasswordProblem};
 use serde_json::json;
 
-/// How long a reset code works.
+/// The lifetime of a reset code.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
 const MAX_EMAIL_LENGTH: usize = 254;
+pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
 
 /// A reset code, shown once.
 #[derive(Clone, Debug)]
@@ -45,15 +46,15 @@ impl ResetCode {
     }
 }
 
-/// What a new user is to be.
-pub(crate) struct Wanted<'a> {
+/// A user to create, not yet checked.
+pub(crate) struct NewAccount<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) roles: Vec<RoleName>,
 }
 
-/// Registers somebody who is not logged in, with the roles of the configuration.
+/// Registers a user who is not logged in, with the roles that the configuration names.
 pub(crate) async fn register(
     app: &App,
     username: &str,
@@ -72,7 +73,7 @@ pub(crate) async fn register(
         return Err(ApiError::TooMany { retry_after });
     }
     let roles = app.settings().registration_roles.iter().cloned().collect();
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username,
         password: Some(password),
         email,
@@ -80,7 +81,7 @@ pub(crate) async fn register(
     };
     match create(app, Caller::System, &wanted).await {
         Ok((user, _)) => Ok(user),
-        // the configuration has changed under the constraint; what that says is not for strangers
+        // a constraint was added since the start; its details are not for strangers
         Err(error @ ApiError::Separation(_)) => {
             tracing::error!(%error, "registration gives roles that a constraint keeps apart");
             Err(ApiError::Forbidden("Registration is closed"))
@@ -93,7 +94,7 @@ pub(crate) async fn register(
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &NewAccount<'_>,
 ) -> Result<(User, Option<ResetCode>), ApiError> {
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
@@ -171,7 +172,7 @@ pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
     })
 }
 
-/// An address has one `@` with something on both sides; whether it works only a letter could tell.
+/// Checks that an address has one `@` with text on both sides. Only an e-mail could show that it works.
 pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     let fits = text.len() <= MAX_EMAIL_LENGTH
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())
@@ -184,7 +185,7 @@ pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
         Err(ApiError::Invalid(FieldError::body(
             "email",
             "email",
-            "that is not an e-mail address",
+            NOT_AN_EMAIL,
         )))
     }
 }
@@ -197,7 +198,7 @@ pub(crate) async fn hash_new(
     username: &Username,
 ) -> Result<String, ApiError> {
     let parts = app.parts();
-    let refused = |problem: crate::passwords::PasswordProblem| {
+    let refused = |problem: PasswordProblem| {
         ApiError::Invalid(FieldError::body(
             member,
             problem.code(),
@@ -244,11 +245,12 @@ mod tests {
         crate::roles::service::grant(app, Caller::System, &clerk, &permission)
             .await
             .unwrap();
-        let found = super::super::service::list(app, "", Some("clerk"), "", 1).await;
+        let found =
+            super::super::service::list(app, Caller::System, "", Some("clerk"), "", 1).await;
         let caller = Caller::As {
             user_id: &found.unwrap().first().unwrap().id.clone(),
         };
-        let mut wanted = Wanted {
+        let mut wanted = NewAccount {
             username: "mole",
             password: None,
             email: None,

@@ -4,6 +4,7 @@ use super::{
     registration::{ResetCode, hash_new, parse_email, parse_username},
     store::{self, User, UserFilter},
 };
+use crate::authority::reads;
 use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
@@ -16,10 +17,11 @@ use crate::{
     usernames::Username,
 };
 use rolecall::PermissionName as _;
+use rolecall::Principal;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-/// What of a user is to change; `None` leaves it.
+/// Changes to a user; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) username: Option<String>,
@@ -27,14 +29,16 @@ pub(crate) struct Changes {
     pub(crate) status: Option<Status>,
 }
 
-/// Up to `limit` users after `after`, narrowed by an exact user name or a search text.
+/// Returns up to `limit` users after the id `after`, filtered by an exact user name or a search text.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     after: &str,
     username: Option<&str>,
     search: &str,
     limit: i64,
 ) -> Result<Vec<User>, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
     // a user name is looked up in the form it is stored in; one that cannot be stored finds nobody
     let exact = match username.map(Username::parse) {
         Some(Ok(name)) => name.as_str().to_owned(),
@@ -56,7 +60,29 @@ pub(crate) async fn list(
     .await?)
 }
 
-pub(crate) async fn get(app: &App, id: &str) -> Result<User, ApiError> {
+/// Returns the id of the user with this name, if there is one. It asks for no permission: commands name users, and
+/// services check what may be done with them.
+pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, ApiError> {
+    let Ok(name) = Username::parse(name) else {
+        return Ok(None);
+    };
+    let mut conn = app.store().read().await?;
+    let found = store::find_credentials(&mut conn, name.as_str()).await?;
+    Ok(found.map(|found| found.id))
+}
+
+/// Returns a user.
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<User, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    find(app, id).await
+}
+
+/// Returns the caller's own account.
+pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<User, ApiError> {
+    find(app, caller.subject()).await
+}
+
+async fn find(app: &App, id: &str) -> Result<User, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     store::find_user(&mut conn, id, now)
@@ -157,7 +183,7 @@ pub(crate) async fn set_password(
     id: &str,
     password: &str,
 ) -> Result<(), ApiError> {
-    let user = get(app, id).await?;
+    let user = find(app, id).await?;
     let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
     app.change(caller, async |change| {
         let user = require_authority_over(app, change, caller, id).await?;
@@ -209,7 +235,7 @@ async fn require_authority_over(
     Ok(user)
 }
 
-/// The delegation limit on a subject: whoever acts on it could act as it.
+/// Applies the delegation limit to a subject: a caller who can act on it could act as it.
 pub(crate) async fn cover_subject(
     change: &mut Change<'_>,
     rights: &Rights,

@@ -278,7 +278,7 @@ pub(crate) async fn confirm_password(
     Ok(rows > 0)
 }
 
-/// Deletes a user with assignments and sessions; false if there is none.
+/// Deletes a user with assignments and sessions. Returns `false` if the user does not exist.
 pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let conn = change.conn();
     // in the order in which a log-in locks the rows, or the two could deadlock

@@ -1,4 +1,4 @@
-//! How users look in answers.
+//! Users as answers show them.
 
 use super::{registration::ResetCode, store::User};
 use crate::times::rfc3339;
@@ -115,7 +115,7 @@ impl CreatedUserView {
     }
 }
 
-/// A one-time code that stands in for the password until it is changed.
+/// A one-time code that replaces the password until the user sets a new one.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ResetCode)]
 pub(crate) struct ResetCodeView {

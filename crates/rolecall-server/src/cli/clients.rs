@@ -4,16 +4,12 @@ use super::{
     output::{print_json, print_table, printable, said, write_out},
     pages, requests,
 };
-use crate::{
-    authority::may,
-    clients::{
-        handlers::{ClientView, CreatedClientView},
-        registration::Wanted,
-        service,
-        store::Listed,
-    },
+use crate::clients::{
+    handlers::{ClientView, CreatedClientView},
+    registration::ClientRegistration,
+    service,
+    store::Listed,
 };
-use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -73,7 +69,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             public,
             redirect_uris,
         } => {
-            let wanted = Wanted {
+            let wanted = ClientRegistration {
                 name: name.clone(),
                 grants: grants.clone(),
                 audiences: audiences.clone(),
@@ -83,10 +79,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             };
             add(context, &wanted, roles).await
         }
-        ClientCommand::List => {
-            context.demand(may::ReadClients::NAME).await?;
-            list(context).await
-        }
+        ClientCommand::List => list(context).await,
         ClientCommand::RotateSecret {
             name,
             overlap_hours,
@@ -114,7 +107,11 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
     }
 }
 
-async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(), CliError> {
+async fn add(
+    context: &Context,
+    wanted: &ClientRegistration,
+    roles: &[RoleName],
+) -> Result<(), CliError> {
     let caller = context.caller();
     let (client, secret) = service::create(&context.app, caller, wanted, roles).await?;
     if context.json {
@@ -131,7 +128,9 @@ async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read = async |after: &str, limit| service::list(&context.app, after, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), after, limit).await
+    };
     let clients = pages::all(read, |listed: &Listed| listed.client.id.clone()).await?;
     if context.json {
         let views = clients.into_iter().map(ClientView::from);

@@ -52,11 +52,6 @@ impl Context {
         }
     }
 
-    /// Whether whoever acts may read something: with `--as` what that user may, else everything.
-    pub(super) async fn demand(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(reads::require(&self.app, self.caller(), permission).await?)
-    }
-
     /// What concerns the whole machine is not done as a user.
     pub(super) fn demand_machine(&self) -> Result<(), CliError> {
         match self.actor {
@@ -74,10 +69,8 @@ impl Context {
 }
 
 async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
-    let found = service::list(app, "", Some(name), "", 1).await?;
-    let user = found.into_iter().next();
-    user.map(|user| user.id)
-        .ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    let found = service::find_id(app, name).await?;
+    found.ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
 }
 
 /// Who started the process, as the audit log names them: by what the system knows, not by what the

@@ -5,7 +5,6 @@ use super::{
     output::{print_json, print_table, printable, said, write_out},
 };
 use crate::{
-    authority::may,
     keys::{
         handlers::KeyView,
         rotate_master,
@@ -14,7 +13,6 @@ use crate::{
     times::rfc3339,
     vault::MasterKey,
 };
-use rolecall::PermissionName as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -25,10 +23,7 @@ const ALL: i64 = 100_000;
 pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     match command {
-        KeyCommand::List => {
-            context.demand(may::ReadKeys::NAME).await?;
-            list(context).await
-        }
+        KeyCommand::List => list(context).await,
         KeyCommand::Rotate { force } => {
             let key = service::rotate(app, caller, *force).await?;
             if context.json {
@@ -52,7 +47,7 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let keys = service::list(&context.app, "", ALL).await?;
+    let keys = service::list(&context.app, context.caller(), "", ALL).await?;
     if context.json {
         let views = keys.into_iter().map(KeyView::from);
         return print_json(&views.map(|view| json!(view)).collect());

@@ -7,19 +7,14 @@ use super::{
 };
 use crate::{
     accounts::service as users,
-    authority::may,
     sessions::{handlers::SessionView, service, store::Shown},
     times::rfc3339,
 };
-use rolecall::PermissionName as _;
 use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
-        SessionCommand::List { user } => {
-            context.demand(may::ReadUsers::NAME).await?;
-            list(context, user).await
-        }
+        SessionCommand::List { user } => list(context, user).await,
         SessionCommand::End { user, session } => {
             let id = context.user_id(user).await?;
             let (app, caller) = (&context.app, context.caller());
@@ -42,7 +37,9 @@ pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(
 
 async fn list(context: &Context, user: &str) -> Result<(), CliError> {
     let id = context.user_id(user).await?;
-    let read = async |after: &str, limit| service::list(&context.app, &id, after, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), &id, after, limit).await
+    };
     let sessions = pages::all(read, |session: &Shown| session.id.clone()).await?;
     if context.json {
         let views = sessions

@@ -1,10 +1,11 @@
 //! The rules for OAuth clients.
 
 use super::{
-    registration::Wanted,
+    registration::ClientRegistration,
     secret,
     store::{self, Client, Listed},
 };
+use crate::authority::reads;
 use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
@@ -26,10 +27,10 @@ use rolecall_core::{FloorKind, RoleName};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-/// A secret that was replaced works this much longer, unless somebody says otherwise.
+/// The time for which a replaced secret keeps working, by default.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(24);
 
-/// What of a client is to change; `None` leaves it.
+/// Changes to a client; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) name: Option<String>,
@@ -39,14 +40,26 @@ pub(crate) struct Changes {
     pub(crate) redirect_uris: Option<Vec<String>>,
 }
 
-/// Up to `limit` clients after `after`.
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Listed>, ApiError> {
+/// Returns up to `limit` clients after the id `after`.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Listed>, ApiError> {
+    reads::require(app, caller, may::ReadClients::NAME).await?;
     let now = app.now();
     let mut conn = app.store().read().await?;
     Ok(store::list(&mut conn, after, "", limit, now).await?)
 }
 
-pub(crate) async fn get(app: &App, id: &str) -> Result<Listed, ApiError> {
+/// Returns a client.
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<Listed, ApiError> {
+    reads::require(app, caller, may::ReadClients::NAME).await?;
+    load(app, id).await
+}
+
+async fn load(app: &App, id: &str) -> Result<Listed, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     let found = store::list(&mut conn, "", id, 1, now).await?.pop();
@@ -56,7 +69,8 @@ pub(crate) async fn get(app: &App, id: &str) -> Result<Listed, ApiError> {
         .ok_or_else(|| ApiError::unknown("client", &id))
 }
 
-/// The id of the client with this name, or with this id.
+/// Returns the id of the client with this name, or with this id. It asks for no permission: commands name clients,
+/// and services check what may be done with them.
 pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, ApiError> {
     let mut conn = app.store().read().await?;
     match store::find_by_name(&mut conn, name).await? {
@@ -69,7 +83,7 @@ pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, Api
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
-    wanted: &Wanted,
+    wanted: &ClientRegistration,
     roles: &[RoleName],
 ) -> Result<(Listed, Option<SecretString>), ApiError> {
     let secret = if wanted.public {
@@ -110,7 +124,7 @@ pub(crate) async fn create(
         Ok(())
     })
     .await?;
-    Ok((get(app, &client.id).await?, secret))
+    Ok((load(app, &client.id).await?, secret))
 }
 
 /// Changes a client. What it may do less of ends at once on tokens issued through it.
@@ -122,7 +136,7 @@ pub(crate) async fn update(
 ) -> Result<Listed, ApiError> {
     app.change(caller, async |change| {
         let before = require_authority_over(app, change, caller, id).await?;
-        let mut wanted = Wanted::of(&before);
+        let mut wanted = ClientRegistration::of(&before);
         let set = |list: &mut Vec<String>, to: &Option<Vec<String>>| {
             if let Some(to) = to {
                 list.clone_from(to);
@@ -155,10 +169,10 @@ pub(crate) async fn update(
         Ok(())
     })
     .await?;
-    get(app, id).await
+    load(app, id).await
 }
 
-/// Whether tokens through the client could carry less than before, or be for fewer.
+/// Returns `true` if tokens through the client could carry less than before, or be for fewer audiences.
 fn is_narrowed(before: &Client, after: &Client) -> bool {
     let scope = match (&before.scope, &after.scope) {
         (_, None) => false,
@@ -241,7 +255,7 @@ async fn require_authority_over(
     Ok(client)
 }
 
-/// The delegation limit on a client: whoever has its secret acts as it.
+/// Applies the delegation limit to a client: a caller who has its secret can act as it.
 async fn cover(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
     assigning::cover_subject(change, rights, id).await
 }

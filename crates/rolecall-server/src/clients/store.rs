@@ -296,7 +296,7 @@ pub(crate) async fn set_secret(
     Ok(())
 }
 
-/// Deletes a client with its role assignments; false if there is none.
+/// Deletes a client with its role assignments. Returns `false` if it does not exist.
 pub(crate) async fn delete(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let delete = query(DELETE_SUBJECT).bind(id);
     Ok(delete.execute(change.conn()).await? > 0)

@@ -26,7 +26,7 @@ use crate::{
     roles::{
         assigning::Assignee,
         assignment_store,
-        ended_store::{self, Ended},
+        ended_store::{self, EndedAssignment},
     },
     store::Conn,
     times::rfc3339,
@@ -63,7 +63,7 @@ pub(crate) struct Answer {
 struct Case {
     subject: Subject,
     assignments: Vec<RoleAssignment>,
-    ended: Vec<Ended>,
+    ended: Vec<EndedAssignment>,
     policy: Arc<PolicyAt>,
 }
 
@@ -311,7 +311,7 @@ impl Case {
     /// Returns a step for each removed assignment that would have met the need.
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
         let policy = &self.policy;
-        let path_to = |ended: &Ended| match need {
+        let path_to = |ended: &EndedAssignment| match need {
             Need::Role(role) if ended.tenant.is_some() && role.is_reserved() => None,
             Need::Permission(permission)
                 if ended.tenant.is_some() && !counts_in_tenant(permission) =>
@@ -324,9 +324,10 @@ impl Case {
                 .map(|(path, _)| path),
             Need::Wildcard(_) => None,
         };
-        let concerns = |ended: &&Ended| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
+        let concerns =
+            |ended: &&EndedAssignment| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
         let taken = self.ended.iter().filter(concerns);
-        let step = |ended: &Ended| {
+        let step = |ended: &EndedAssignment| {
             path_to(ended).map(|path| Step::Lost {
                 cause: "unassigned",
                 assignment: None,

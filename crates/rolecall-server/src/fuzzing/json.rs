@@ -1,9 +1,9 @@
+use rolecall_passwords::Password;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 
 use crate::{
     accounts::{handlers as accounts, me_handlers as me},
     error::ApiError,
-    passwords::Password,
     roles::{handlers as roles, names, permission_handlers as permissions, views as assignments},
     usernames::Username,
     web::body::parse_json,

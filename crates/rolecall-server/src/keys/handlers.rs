@@ -57,7 +57,7 @@ impl From<Shown> for KeyView {
     }
 }
 
-/// How keys take turns.
+/// Options of a rotation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotation {
@@ -73,12 +73,18 @@ pub(crate) struct Rotation {
     (status = 200, description = "A page of keys", body = Page<KeyView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_keys(
-    _: Require<may::ReadKeys>,
+    caller: Require<may::ReadKeys>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     let limit = query.limit.0;
-    let keys = service::list(&app, query.cursor.after(List::Keys)?, limit + 1).await?;
+    let keys = service::list(
+        &app,
+        Caller::Token(&caller),
+        query.cursor.after(List::Keys)?,
+        limit + 1,
+    )
+    .await?;
     let place = |shown: &Shown| shown.key.kid.clone();
     Ok(Json(Page::of(
         List::Keys,

@@ -1,4 +1,4 @@
-//! What is sealed with the master key, and how it gets another one.
+//! Encryption of stored keys and secrets with the master key.
 
 use zeroize::Zeroizing;
 

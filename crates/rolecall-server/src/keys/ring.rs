@@ -20,7 +20,7 @@ use crate::{
     vault::{MasterKey, MasterKeys},
 };
 
-/// What signs: the active key, and the keys of refresh tokens.
+/// The keys that sign: the active key, and the keys of refresh tokens.
 pub(crate) struct Signing {
     pub(crate) key: SigningKey,
     pub(crate) refresh: RefreshKeys,
@@ -29,19 +29,19 @@ pub(crate) struct Signing {
 }
 
 impl Signing {
-    /// Whether the keys were read at this head or later.
+    /// Returns `true` if the keys were read at this head or later.
     fn is_current(&self, head: &Head) -> bool {
         self.era == head.era && self.revision >= head.keys_revision
     }
 }
 
-/// What was read: what signs, and all that verify.
+/// The keys that were read: those that sign, and all that verify.
 pub(crate) struct Keys {
     pub(crate) signing: Signing,
     pub(crate) set: KeySet,
 }
 
-/// What signs in this process now.
+/// The keys that sign in this process.
 pub(crate) struct KeyRing {
     signing: ArcSwap<Signing>,
     /// Readers of the database take turns, so that a slow one undoes nothing.

@@ -62,7 +62,7 @@ impl FromRow for Algorithm {
 }
 
 rows! {
-    /// A signing key as it stands in the database.
+    /// A signing key as the database stores it.
     #[derive(Clone)]
     pub(crate) struct StoredKey {
         pub(crate) kid: String,

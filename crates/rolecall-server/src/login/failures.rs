@@ -3,7 +3,10 @@
 
 use rolecall_core::Timestamp;
 
-use crate::store::{Conn, StoreError, queries, query, rows};
+use crate::{
+    store::{Conn, StoreError, queries, query, rows},
+    throttle::MAX_FAILURES,
+};
 
 queries! {
     READ = "SELECT failures AS in_a_row, last_failed_at AS last_at FROM login_failures WHERE account = $1";
@@ -22,6 +25,13 @@ rows! {
     pub(crate) struct Failures {
         pub(crate) in_a_row: i64,
         pub(crate) last_at: Timestamp,
+    }
+}
+
+impl Failures {
+    /// Whether the account is locked: after [`MAX_FAILURES`] in a row, only a reset code or the command line opens it.
+    pub(crate) fn is_locked(self) -> bool {
+        self.in_a_row >= i64::from(MAX_FAILURES)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Proving who somebody is.
+//! Login: verifying a password and limiting guesses.
 
 pub(crate) mod failures;
 pub(crate) mod password;

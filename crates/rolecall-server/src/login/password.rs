@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use rolecall_core::Timestamp;
+use rolecall_passwords::{HashError, Password, Verdict};
 
-use super::failures;
+use super::failures::{self, Failures};
 use crate::{
     accounts::store::{self, Credentials},
     app::App,
@@ -13,16 +14,15 @@ use crate::{
     authority::subject::Status,
     error::ApiError,
     ids,
-    passwords::{HashError, Password, Verdict},
     store::{Conn, StoreError},
-    throttle::{MAX_FAILURES, account_delay},
+    throttle::{InFlightGuard, MAX_FAILURES, account_delay},
     usernames::Username,
 };
 
 /// Why a log-in does not go on.
 #[derive(Debug)]
 pub(crate) enum LoginError {
-    /// Unknown, disabled, locked or wrong: nobody is told which.
+    /// The user is unknown, disabled or locked, or the password is wrong. The answer is the same for all.
     Wrong,
     TooMany {
         retry_after: Duration,
@@ -58,16 +58,21 @@ impl From<LoginError> for ApiError {
 pub(crate) struct Proven {
     pub(crate) id: String,
     pub(crate) username: String,
-    /// What failures are counted under.
+    /// The key that failures are counted under.
     pub(crate) account: String,
     pub(crate) credentials: Credentials,
     /// The same password hashed with today's parameters, where the stored hash has others.
     pub(crate) rehash: Option<String>,
-    /// Whether a reset code stood in for the password.
+    /// A reset code was used instead of the password.
     pub(crate) by_reset_code: bool,
 }
 
-/// Checks `username` and `password`; counts a failure, and answers alike for whatever is wrong.
+/// Checks `username` and `password`. Whatever is wrong, the answer is the same and a failure is counted.
+///
+/// # Errors
+///
+/// [`LoginError::Wrong`] for an unknown, disabled or locked account and for a wrong password,
+/// [`LoginError::TooMany`] and [`LoginError::Busy`] where the caller must wait.
 pub(crate) async fn prove(
     app: &App,
     username: &str,
@@ -79,28 +84,78 @@ pub(crate) async fn prove(
     let name = canonical.as_ref().map_or(username, Username::as_str);
     let account = app.account_of(name);
     refuse_address(app, address)?;
-    // guesses that come all at once wait for the first to fail: the delays hold for them too
+    // guesses that arrive together wait for the first to fail: the delays apply to them too
     let turn = parts.turns.wait(&account).await;
     let _turn = turn.ok_or(LoginError::Busy)?;
-    // parallel guesses: those under way count as if they had failed. Entered before the failures are read
-    // and left after this one is written, so that none is missed
+    // parallel guesses count as failures while they run. Entered before the failures are read and left after this one
+    // is written, so that none is missed
     let in_flight = parts.in_flight.enter(&account);
+    let (failed, found) = look_up(app, &account, canonical.as_ref()).await?;
+    let open = admit(failed, &in_flight, app.now())?;
+    let candidate = found.filter(|found| open && found.status != Status::Disabled);
+    let verdict = verify(app, candidate, password).await?;
+    match verdict {
+        Some(Verified {
+            credentials,
+            rehash,
+            by_reset_code,
+        }) => Ok(Proven {
+            id: credentials.id.clone(),
+            username: name.to_owned(),
+            account,
+            credentials,
+            rehash,
+            by_reset_code,
+        }),
+        None => {
+            count_failure(app, &account, address).await?;
+            Err(LoginError::Wrong)
+        }
+    }
+}
+
+/// Credentials that a password or a reset code matched.
+struct Verified {
+    credentials: Credentials,
+    rehash: Option<String>,
+    by_reset_code: bool,
+}
+
+/// Reads the failures of the account and the credentials of the user, if there is one.
+async fn look_up(
+    app: &App,
+    account: &str,
+    username: Option<&Username>,
+) -> Result<(Failures, Option<Credentials>), StoreError> {
     let mut conn = app.store().read().await?;
-    let failed = failures::read(&mut conn, &account).await?;
-    let found = match &canonical {
-        Some(canonical) => store::find_credentials(&mut conn, canonical.as_str()).await?,
+    let failed = failures::read(&mut conn, account).await?;
+    let found = match username {
+        Some(username) => store::find_credentials(&mut conn, username.as_str()).await?,
         None => None,
     };
-    drop(conn);
-    refuse_account(failed, app.now())?;
+    Ok((failed, found))
+}
+
+/// Returns whether the account is open for this try. A locked account gives no answer of its own: its tries are
+/// verified against nothing.
+fn admit(failed: Failures, in_flight: &InFlightGuard, now: Timestamp) -> Result<bool, LoginError> {
+    refuse_account(failed, now)?;
     let failures = u32::try_from(failed.in_a_row).unwrap_or(u32::MAX);
     let open = in_flight.may_try(failures);
-    if !open && failures < MAX_FAILURES && !account_delay(failures).is_zero() {
+    if !open && !failed.is_locked() && !account_delay(failures).is_zero() {
         return Err(LoginError::TooMany {
             retry_after: Duration::from_secs(1),
         });
     }
-    let candidate = found.filter(|found| open && found.status != Status::Disabled);
+    Ok(open)
+}
+
+/// Verifies `password` against `candidate`. Without a candidate it does the same work.
+async fn verify(
+    app: &App,
+    candidate: Option<Credentials>,
+    password: &str,
+) -> Result<Option<Verified>, LoginError> {
     let by_reset_code = candidate
         .as_ref()
         .is_some_and(|found| is_reset_code(found, password, app.now()));
@@ -108,8 +163,8 @@ pub(crate) async fn prove(
         .as_ref()
         .and_then(|found| found.password_hash.clone());
     let verdict = match Password::new(password.to_owned()) {
-        Ok(password) => parts.hasher.verify(password, stored).await,
-        // too long to be anybody's password: nothing is hashed, whoever it is
+        Ok(password) => app.parts().hasher.verify(password, stored).await,
+        // too long to be anybody's password: nothing is hashed, whoever the user is
         Err(_) => Ok(Verdict {
             matches: false,
             rehash: None,
@@ -119,20 +174,12 @@ pub(crate) async fn prove(
         HashError::Busy => LoginError::Busy,
         other => LoginError::Failed(ApiError::internal(other)),
     })?;
-    match candidate {
-        Some(credentials) if verdict.matches || by_reset_code => Ok(Proven {
-            id: credentials.id.clone(),
-            username: name.to_owned(),
-            account,
-            credentials,
-            rehash: verdict.rehash,
-            by_reset_code,
-        }),
-        _ => {
-            count_failure(app, &account, address).await?;
-            Err(LoginError::Wrong)
-        }
-    }
+    let matched = candidate.filter(|_| verdict.matches || by_reset_code);
+    Ok(matched.map(|credentials| Verified {
+        credentials,
+        rehash: verdict.rehash,
+        by_reset_code,
+    }))
 }
 
 fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
@@ -146,10 +193,10 @@ fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
     }
 }
 
-fn refuse_account(failed: failures::Failures, now: Timestamp) -> Result<(), LoginError> {
+fn refuse_account(failed: Failures, now: Timestamp) -> Result<(), LoginError> {
     let delay = account_delay(u32::try_from(failed.in_a_row).unwrap_or(u32::MAX));
     // a locked account answers as a wrong password does, not with a time to come back at
-    if delay.is_zero() || failed.in_a_row >= i64::from(MAX_FAILURES) {
+    if delay.is_zero() || failed.is_locked() {
         return Ok(());
     }
     let ends = failed.last_at.plus(delay);
@@ -196,7 +243,7 @@ pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Re
     Ok(())
 }
 
-/// Whether the text is the user's reset code, which has 128 bits and needs no slow hash.
+/// Compares the text with the user's reset code, which has 128 bits and needs no slow hash.
 fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
     let alive = found.reset_expires_at.is_some_and(|end| end > now);
     match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
@@ -208,7 +255,7 @@ fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
     }
 }
 
-/// What of a reset code the database holds.
+/// Returns the hash of a reset code that the database stores.
 pub(crate) fn hash_reset_code(canonical: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD

@@ -14,8 +14,8 @@ use crate::{
 };
 use rolecall_core::{SubjectKind, TenantName};
 
-/// What `POST /token` was asked for.
-pub(crate) struct Request<'a> {
+/// A token request with the client credentials grant.
+pub(crate) struct ClientCredentialsGrant<'a> {
     pub(crate) client: &'a Client,
     /// The most that the client may be given.
     pub(crate) ceiling: Option<RequestedScope>,
@@ -25,7 +25,10 @@ pub(crate) struct Request<'a> {
 }
 
 /// Issues an access token with what the client itself holds; no refresh token, it can always ask again.
-pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+pub(crate) async fn for_client(
+    app: &App,
+    request: &ClientCredentialsGrant<'_>,
+) -> Result<Issued, OAuthError> {
     if request.client.public {
         return Err(OAuthError::UnauthorizedClient);
     }

@@ -19,7 +19,7 @@ use crate::{
     web::problem::{OUTAGE, Refused},
 };
 
-/// How an error of an OAuth endpoint is written.
+/// The body of an error of an OAuth endpoint.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OAuthError)]
 pub(crate) struct OAuthErrorDocument {
@@ -35,12 +35,12 @@ pub(crate) struct OAuthErrorDocument {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     roles: Vec<RoleName>,
-    /// How many of them may be active at once.
+    /// The number of them that may be active at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_most: Option<u32>,
 }
 
-/// What the token endpoint can refuse.
+/// The errors of the OAuth endpoints.
 #[derive(Debug)]
 pub(crate) enum OAuthError {
     InvalidRequest(&'static str),
@@ -64,7 +64,7 @@ pub(crate) enum OAuthError {
         retry_after: Duration,
     },
     Busy,
-    /// An outage is told by its OAuth code, so that a client comes back; all else as the API tells it.
+    /// An outage gets an OAuth code, so that the client retries; every other error is answered as the API does.
     Failed(ApiError),
 }
 
@@ -159,7 +159,7 @@ impl OAuthError {
         (status, error, text.into())
     }
 
-    /// The header that tells the client what to do next.
+    /// Returns the header that says what the client can do next.
     fn advice(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::WrongPassword => {
@@ -181,7 +181,7 @@ impl OAuthError {
     }
 }
 
-/// What to tell whoever has to choose.
+/// Describes the choice that the client has to make.
 fn choice(breach: &Breach) -> String {
     let roles = breach.roles.iter().map(|role| format!("role:{role}"));
     let roles = roles.collect::<Vec<_>>().join(", ");

@@ -1,7 +1,7 @@
 //! Token introspection (RFC 7662).
 
 use super::{
-    client_auth::{self, Asker},
+    client_auth::{self, RequestingClient},
     error::OAuthError,
     form::Form,
     known_token::{Known, look_up},
@@ -20,7 +20,7 @@ use rolecall_core::{Audience, Permission, SubjectKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Whether a token is active, and what it says.
+/// The answer to an introspection request (RFC 7662 section 2.2).
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Introspection {
     active: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Introspection {
     token: Option<IntrospectedToken>,
 }
 
-/// What an active token says.
+/// The claims of an active token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IntrospectedToken {
     token_type: &'static str,
@@ -104,8 +104,8 @@ pub(crate) async fn introspect(
     form: &Form,
     address: &str,
 ) -> Result<Introspection, OAuthError> {
-    let asker = client_auth::authenticate(app, headers, form, address).await?;
-    let Asker::Client(client) = asker else {
+    let client = client_auth::authenticate(app, headers, form, address).await?;
+    let RequestingClient::Client(client) = client else {
         return Err(OAuthError::InvalidClient { basic: true });
     };
     demand_permission(app, &client).await?;

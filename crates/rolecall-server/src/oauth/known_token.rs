@@ -1,4 +1,4 @@
-//! What a token that somebody presents is: one of ours, and still alive?
+//! Looking up a token that a client sent: an access token or a refresh token of ours that is still valid.
 
 use rolecall::token::{MAX_TOKEN_BYTES, VerifiedClaims, Verifier, dangerous};
 use rolecall_core::{Floors, TokenFacts};
@@ -38,7 +38,7 @@ async fn live_session(app: &App, token: &RefreshToken) -> Result<Option<Session>
     }))
 }
 
-/// The claims of an access token that the database still stands behind: asked of the database itself, since
+/// Returns the claims of an access token that is still valid by the database itself, since
 /// this node may not have heard yet of what another took away.
 async fn live_claims(app: &App, token: &str) -> Result<Option<VerifiedClaims>, ApiError> {
     let parts = app.parts();

@@ -10,7 +10,7 @@ use super::{
         write_assignment,
     },
     assignment_store,
-    ended_store::{self, Ended},
+    ended_store::{self, EndedAssignment},
     requests, separation, store,
 };
 use crate::{
@@ -109,7 +109,7 @@ pub(crate) async fn unassign(
         let rights =
             Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         let (now, subject) = (change.now(), assignee.id());
-        // the role that is taken away need not exist
+        // the role itself need not exist
         assignee.require_exists(change.conn(), now).await?;
         rights.cover_in(tenant, [role])?;
         requests::end_matching(change, subject, role, tenant).await?;
@@ -118,7 +118,7 @@ pub(crate) async fn unassign(
             return Ok(());
         }
         check_last_admin(change, admins).await?;
-        let ended = Ended {
+        let ended = EndedAssignment {
             role: role.clone(),
             tenant: tenant.cloned(),
             ended_at: now,
@@ -211,7 +211,9 @@ mod tests {
             .unwrap();
         let (app, caller) = (server.app(), Caller::System);
         let id = async |name| {
-            let found = users::list(app, "", Some(name), "", 1).await.unwrap();
+            let found = users::list(app, Caller::System, "", Some(name), "", 1)
+                .await
+                .unwrap();
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);

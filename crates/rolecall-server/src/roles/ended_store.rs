@@ -20,7 +20,7 @@ queries! {
 rows! {
     /// The last time that an assignment was taken away.
     #[derive(Clone, Debug, PartialEq, Eq)]
-    pub(crate) struct Ended {
+    pub(crate) struct EndedAssignment {
         pub(crate) role: RoleName,
         /// `None` for a global assignment.
         pub(crate) tenant: Option<TenantName>,
@@ -33,7 +33,7 @@ rows! {
 pub(crate) async fn put_ended(
     change: &mut Change<'_>,
     subject: &str,
-    ended: &Ended,
+    ended: &EndedAssignment,
 ) -> Result<(), StoreError> {
     query(PUT_ENDED)
         .bind(subject)
@@ -63,7 +63,10 @@ pub(crate) async fn delete_ended(
 }
 
 /// Returns up to 200 assignments that were taken from a subject, the latest first.
-pub(crate) async fn ended_of(conn: &mut Conn, subject: &str) -> Result<Vec<Ended>, StoreError> {
+pub(crate) async fn ended_of(
+    conn: &mut Conn,
+    subject: &str,
+) -> Result<Vec<EndedAssignment>, StoreError> {
     query(LIST_ENDED).bind(subject).fetch_all(conn).await
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Active {
     pub(crate) tenant: Option<TenantName>,
 }
 
-/// What each live session of a user would have at its next refresh by `policy`.
+/// Returns the roles that each live session of a user would have after its next refresh, under `policy`.
 pub(crate) async fn active_roles(
     app: &App,
     conn: &mut Conn,
@@ -72,7 +72,7 @@ pub(crate) async fn active_roles(
     Ok(active)
 }
 
-/// What a session was opened with.
+/// Returns the scope that a session was opened with.
 pub(crate) fn opened(session: &Session) -> SessionScope {
     SessionScope {
         asked: session.scope.as_deref().and_then(RequestedScope::parse_any),

@@ -34,7 +34,7 @@ pub(crate) struct SessionView {
     /// When it ends at the latest.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// Whether the request came from this one.
+    /// The request itself belongs to this session.
     current: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn list_my_sessions(
     require_user(&caller)?;
     let limit = query.limit.0;
     let after = query.cursor.after(List::Sessions)?;
-    let sessions = service::list(&app, caller.subject(), after, limit + 1).await?;
+    let sessions = service::list_own(&app, &caller, after, limit + 1).await?;
     let current = caller.session();
     Ok(Json(Page::of(
         List::Sessions,

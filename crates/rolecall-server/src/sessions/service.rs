@@ -1,6 +1,7 @@
 //! The rules for sessions.
 
 use super::store::{self, Shown};
+use crate::authority::reads;
 use crate::{
     accounts::store as accounts,
     app::App,
@@ -13,13 +14,29 @@ use rolecall::Principal;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-/// Up to `limit` sessions of a user after `after`.
+/// Returns up to `limit` sessions of a user after the id `after`.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     user: &str,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Shown>, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    list_of(app, user, after, limit).await
+}
+
+/// Returns up to `limit` of the caller's own sessions after the id `after`.
+pub(crate) async fn list_own(
+    app: &App,
+    caller: &Principal,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Shown>, ApiError> {
+    list_of(app, caller.subject(), after, limit).await
+}
+
+async fn list_of(app: &App, user: &str, after: &str, limit: i64) -> Result<Vec<Shown>, ApiError> {
     let now = app.now();
     let used_after = now.minus(app.settings().sessions.idle);
     let mut conn = app.store().read().await?;
@@ -42,7 +59,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     .await
 }
 
-/// Ends one session of a user: for whoever may end the sessions of others. Whether there was one to end.
+/// Ends one session of another user. Returns `false` if there is no such live session.
 pub(crate) async fn end_of(
     app: &App,
     caller: Caller<'_>,
@@ -61,7 +78,7 @@ pub(crate) async fn end_of(
     .await
 }
 
-/// Ends a session and the tokens of it, and tells so as `action`; nothing and `false` if it has ended already.
+/// Ends a session and its tokens, and records that as `action`. Returns `false` if it had ended already.
 pub(crate) async fn end(
     change: &mut crate::store::Change<'_>,
     action: &str,

@@ -114,7 +114,7 @@ pub(crate) async fn live(
 }
 
 /// Makes the next generation the current one; false if `generation` is no longer current. Locks the row until the end
-/// of the transaction, so that whoever ends the session at the same time waits, or came first.
+/// of the transaction, so that a change that ends the session at the same time waits, or came first.
 pub(crate) async fn rotate(
     conn: &mut Conn,
     session: &str,
@@ -184,7 +184,7 @@ pub(crate) async fn idlest(
     sessions.fetch_all(conn).await
 }
 
-/// Ends one session of a subject; false if there is none.
+/// Ends one session of a subject. Returns `false` if there is no such live session.
 pub(crate) async fn end(
     change: &mut Change<'_>,
     id: &str,

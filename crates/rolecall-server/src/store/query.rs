@@ -104,7 +104,7 @@ impl<'q> Statement<'q> {
     }
 
     /// Runs the statement and returns the number of rows that it affected.
-    pub(crate) fn execute<'c>(self, conn: &'c mut Conn) -> Answer<'c, u64> {
+    pub(crate) fn execute(self, conn: &mut Conn) -> Answer<'_, u64> {
         let bound = self.bound_to(conn);
         Box::pin(async move {
             Ok(match bound? {
@@ -152,7 +152,7 @@ impl<'q> Statement<'q> {
     }
 
     /// Hands the values over to sqlx, in the form that the database of `conn` takes.
-    fn bound_to<'c>(self, conn: &'c mut Conn) -> Result<Bound<'c>, sqlx::Error> {
+    fn bound_to(self, conn: &mut Conn) -> Result<Bound<'_>, sqlx::Error> {
         Ok(match conn.split() {
             Split::Sqlite(conn) => Bound::Sqlite(bind_all(self.sql, self.values)?, conn),
             Split::Postgres(conn) => Bound::Postgres(bind_all(self.sql, self.values)?, conn),
@@ -235,3 +235,6 @@ fn first(bound: Result<Bound<'_>, sqlx::Error>) -> Answer<'_, Option<Row>> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, TenantName, Timestamp};
 
-/// What the token endpoint answers.
+/// An issued token, as the token endpoint answers it.
 #[derive(Debug)]
 pub(crate) struct Issued {
     pub(crate) access_token: String,

@@ -1,4 +1,4 @@
-//! What a subject holds, narrowed to what a token may carry.
+//! The effective scope: the roles and permissions of a subject, narrowed to what a token may carry.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::authority::subject::Assigned;
 /// A role with less left than this is left out of a token rather than making it end at once.
 const SHORTEST_REST: Duration = Duration::from_secs(30);
 
-/// What a token will carry.
+/// The content of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) roles: BTreeSet<RoleName>,
@@ -25,7 +25,7 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    /// All of it as scope values, the roles too: by this a later refresh tells what was lost from what
+    /// Returns all of it as scope values, the roles too: with it, a later refresh distinguishes what was lost from what
     /// never was.
     pub(crate) fn values(&self) -> String {
         let roles = self.roles.iter().map(|role| format!("role:{role}"));
@@ -34,7 +34,7 @@ impl Grant {
     }
 }
 
-/// Who holds what, and for whom a token is made.
+/// The subject of a token, with its assignments and the limits of the request.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenSubject<'a> {
     pub(crate) policy: &'a Policy,
@@ -42,7 +42,7 @@ pub(crate) struct TokenSubject<'a> {
     pub(crate) assigned: &'a [Assigned],
     /// The tenant that the token is to be for.
     pub(crate) tenant: Option<&'a TenantName>,
-    /// Whether the token is for rolecall itself.
+    /// The token is for rolecall itself.
     pub(crate) own_audience: bool,
     /// The most that tokens through the client may carry.
     pub(crate) ceiling: Option<&'a RequestedScope>,
@@ -59,7 +59,7 @@ impl<'a> TokenSubject<'a> {
             .filter(move |one| own_audience || !one.role.is_reserved())
     }
 
-    /// Whether some assignment in the tenant lets a token be for it.
+    /// Returns `true` if an assignment in the tenant allows a token for it.
     pub(super) fn is_in_tenant(&self) -> bool {
         self.lasting().any(|one| one.in_tenant)
     }
@@ -68,9 +68,9 @@ impl<'a> TokenSubject<'a> {
 /// Roles, closed under inheritance, and permissions that they give, perhaps narrowed.
 #[derive(Clone)]
 pub(super) struct EffectiveScope {
-    /// What global assignments give.
+    /// The roles of global assignments.
     pub(super) global: BTreeSet<RoleName>,
-    /// What assignments in the tenant give. Reserved roles stand here for what they inherit and permit; the
+    /// The roles of assignments in the tenant. Reserved roles are included for what they inherit and permit; the
     /// token does not carry their names.
     pub(super) local: BTreeSet<RoleName>,
     pub(super) permissions: BTreeSet<Permission>,
@@ -85,7 +85,7 @@ impl EffectiveScope {
         let roles = |in_tenant: bool| {
             let those = holder.lasting().filter(|one| one.in_tenant == in_tenant);
             let mut roles = holder.policy.closure(those.map(|one| &one.role));
-            // a token for somebody else never carries what is rolecall's own
+            // a token for another audience never carries rolecall's own roles
             roles.retain(|role| holder.own_audience || !role.is_reserved());
             roles
         };
@@ -103,7 +103,7 @@ impl EffectiveScope {
             None => whole,
             Some(ceiling) => {
                 let held = whole.narrow(holder.policy, ceiling);
-                // what the client may have at most is not what somebody asked for
+                // the ceiling of the client is not a requested scope
                 Self {
                     named: Some(RequestedScope::default()),
                     ..held
@@ -205,7 +205,7 @@ impl EffectiveScope {
     }
 }
 
-/// What roles held globally give, and roles held in a tenant.
+/// Returns the permissions of global roles and of roles in a tenant.
 fn given(
     policy: &Policy,
     global: &BTreeSet<RoleName>,
@@ -238,7 +238,7 @@ fn longest_for(holder: &TokenSubject<'_>, root: &RoleName) -> Option<Timestamp> 
     }
 }
 
-/// Whether a role gives more where it is assigned globally than within a tenant.
+/// Returns `true` if a role gives more when assigned globally than within a tenant.
 fn is_more_globally(policy: &Policy, role: &RoleName) -> bool {
     policy.closure([role]).iter().any(RoleName::is_reserved)
         || !policy.permissions_of([role]).iter().all(counts_in_tenant)

@@ -1,4 +1,4 @@
-//! What a token is granted, at sign-in and at a refresh.
+//! The grant of a token, at login and at a refresh.
 
 use super::{
     effective::{EffectiveScope, Grant, TokenSubject},
@@ -8,14 +8,14 @@ use super::{
 use rolecall_core::{Policy, RoleName};
 use std::collections::BTreeSet;
 
-/// What a session was opened with: what it asked for, and what it was granted then.
+/// The scope that a session was opened with: as requested, and as granted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionScope {
     pub(crate) asked: Option<RequestedScope>,
     pub(crate) granted: Option<RequestedScope>,
 }
 
-/// What the holder gets at a log-in, of what was `asked` for.
+/// Returns the grant at login, limited to the requested scope.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(crate) fn grant(
     if let Some(tenant) = holder.tenant
         && !holder.is_in_tenant()
     {
-        // whether there is such a tenant is told to nobody who is not in it
+        // the answer does not show whether the tenant exists
         return Err(TokenError::InvalidScope(format!(
             "you have no role in tenant {tenant}"
         )));
@@ -37,12 +37,12 @@ pub(crate) fn grant(
         return Ok(held.granted(holder));
     };
     refuse_beyond(asked, &held, &[])?;
-    let chosen = Chosen::of(&held, [asked]);
-    let granted = held.narrow(holder.policy, asked).granted(holder);
-    Ok(chosen.settle(holder.policy, granted))
+    let mut granted = held.clone().narrow(holder.policy, asked).granted(holder);
+    granted.narrowed = is_narrowed(holder.policy, held, std::iter::once(asked), &granted);
+    Ok(granted)
 }
 
-/// What the holder gets at a refresh: what the session asked for, without what was lost since; `requested`
+/// Returns the grant at a refresh: the scope of the session, without what was lost since. `requested`
 /// narrows this one token.
 ///
 /// # Errors
@@ -53,8 +53,8 @@ pub(crate) fn regrant(
     session: &SessionScope,
     requested: Option<&RequestedScope>,
 ) -> Result<Grant, TokenError> {
-    let mut held = EffectiveScope::of(holder);
-    let chosen = Chosen::of(&held, session.asked.iter().chain(requested));
+    let whole = EffectiveScope::of(holder);
+    let mut held = whole.clone();
     if let Some(asked) = &session.asked {
         held = held.narrow(holder.policy, asked);
     }
@@ -66,35 +66,36 @@ pub(crate) fn regrant(
         refuse_beyond(requested, &held, &known)?;
         held = held.narrow(holder.policy, requested);
     }
-    Ok(chosen.settle(holder.policy, held.granted(holder)))
+    let mut granted = held.granted(holder);
+    let requested = session.asked.iter().chain(requested);
+    granted.narrowed = is_narrowed(holder.policy, whole, requested, &granted);
+    Ok(granted)
 }
 
-/// All that a holder has who narrowed by roles alone, where no client narrows too.
-struct Chosen(Option<EffectiveScope>);
-
-impl Chosen {
-    fn of<'a>(held: &EffectiveScope, asked: impl IntoIterator<Item = &'a RequestedScope>) -> Self {
-        let by_roles = asked.into_iter().all(|asked| asked.permissions.is_empty());
-        Self((by_roles && held.named.is_none()).then(|| held.clone()))
+/// Returns `true` if a token carries less than its subject could have at once.
+///
+/// A subject that may not have all its roles active together must choose some. A token with as many of them as the
+/// constraints allow, and with all their permissions, is not narrowed. `whole` is the scope before it was narrowed, and
+/// `requested` the scopes that narrowed it.
+fn is_narrowed<'a>(
+    policy: &Policy,
+    whole: EffectiveScope,
+    mut requested: impl Iterator<Item = &'a RequestedScope>,
+    granted: &Grant,
+) -> bool {
+    let by_roles_alone = whole.named.is_none() && requested.all(|one| one.permissions.is_empty());
+    if !granted.narrowed || !by_roles_alone {
+        return granted.narrowed;
     }
-
-    /// Who has as many roles active as constraints allow, and all that these permit, has not narrowed the token.
-    fn settle(self, policy: &Policy, mut granted: Grant) -> Grant {
-        let Some(whole) = self.0.filter(|_| granted.narrowed) else {
-            return granted;
-        };
-        let roles = whole.roles();
-        if policy.dynamic_breach(&roles).is_some()
-            && is_as_much_as_can_be(policy, &roles, &granted.roles)
-        {
-            let same = RequestedScope {
-                roles: granted.roles.clone(),
-                ..RequestedScope::default()
-            };
-            granted.narrowed = whole.narrow(policy, &same).permissions != granted.permissions;
-        }
-        granted
+    let roles = whole.roles();
+    if policy.dynamic_breach(&roles).is_none() || !is_maximal(policy, &roles, &granted.roles) {
+        return true;
     }
+    let same_roles = RequestedScope {
+        roles: granted.roles.clone(),
+        ..RequestedScope::default()
+    };
+    whole.narrow(policy, &same_roles).permissions != granted.permissions
 }
 
 /// A value beyond what is held is refused, never dropped in silence.
@@ -122,11 +123,7 @@ pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result
 
 /// Whether `active` leaves out of `whole` only what a constraint does not allow beside it: then a token has as
 /// much as its holder can have at once.
-fn is_as_much_as_can_be(
-    policy: &Policy,
-    whole: &BTreeSet<RoleName>,
-    active: &BTreeSet<RoleName>,
-) -> bool {
+fn is_maximal(policy: &Policy, whole: &BTreeSet<RoleName>, active: &BTreeSet<RoleName>) -> bool {
     let mut left_out = whole.difference(active);
     left_out.all(|role| {
         let mut more = policy.closure([role]);

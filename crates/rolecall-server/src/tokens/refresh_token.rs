@@ -16,7 +16,7 @@ const VERSION: u8 = 1;
 const KEY_ID: usize = 4;
 const MAC: usize = 32;
 
-/// What a refresh token says, not yet verified.
+/// A parsed refresh token, not yet verified.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RefreshToken {
     key: [u8; KEY_ID],
@@ -64,7 +64,7 @@ impl RefreshToken {
     }
 }
 
-/// What a token is bound to besides its own words.
+/// The session that a refresh token is bound to.
 #[derive(Clone, Copy)]
 pub(crate) struct Binding<'a> {
     pub(crate) session: &'a str,
@@ -91,7 +91,7 @@ impl RefreshKeys {
         Ok(Self(keys))
     }
 
-    /// The one token of this session and generation; `None` if the session's id is none of ours.
+    /// Returns the only token of this session and generation; `None` if the session id is not one of ours.
     pub(crate) fn token(&self, binding: &Binding<'_>) -> Option<String> {
         let (id, key) = self.0.first()?;
         let session = Uuid::parse_str(binding.session).ok()?;
@@ -107,7 +107,7 @@ impl RefreshKeys {
         Some(token.encode())
     }
 
-    /// Whether the token is one of ours for this session, whatever its generation.
+    /// Returns `true` if the token was issued for this session, in any generation.
     pub(crate) fn verify(&self, token: &RefreshToken, salt: &str, era: &str) -> bool {
         let session = token.session();
         let binding = Binding {
@@ -124,7 +124,7 @@ impl RefreshKeys {
     }
 }
 
-/// What the MAC is over; each part has a fixed length or carries it.
+/// Returns the input of the MAC. Each part has a fixed length or is preceded by it.
 fn message(key: [u8; KEY_ID], session: Uuid, generation: u64, binding: &Binding<'_>) -> Vec<u8> {
     let length = |text: &str| (text.len() as u64).to_be_bytes();
     let parts: [&[u8]; 9] = [

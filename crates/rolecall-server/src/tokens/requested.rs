@@ -46,7 +46,7 @@ impl RequestedScope {
         Some(asked)
     }
 
-    /// Whether everything asked for here is asked for there too. Without roles or without permissions a
+    /// Returns `true` if `other` includes every value of this scope. Without roles or without permissions a
     /// scope leaves these whole.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         let roles = other.roles.is_empty()

@@ -187,7 +187,7 @@ mod tests {
                 panic!("{body} was taken")
             };
             assert_eq!(field.loc, ["body".into(), quoted.into()]);
-            assert_eq!(field.msg, format!("{quoted}: there is no such member"));
+            assert_eq!(field.msg, format!("{quoted}: this member is not known"));
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) fn write(
     Ok(document)
 }
 
-/// What the log-in on the page offers to ask for.
+/// Returns the scopes that the Authorize dialog of the page offers.
 fn scopes(routes: &[RouteAccess]) -> Scopes {
     let names: BTreeSet<String> = routes.iter().flat_map(|route| route.rule.names()).collect();
     let scopes = names.into_iter().map(|name| (name, String::new()));
@@ -142,11 +142,11 @@ pub(crate) struct ProblemDocument {
     r#type: String,
     title: String,
     status: u16,
-    /// What went wrong, in words.
+    /// The error, in words.
     detail: String,
-    /// What is wrong with which member, as `FastAPI` tells it.
+    /// The faults by member, in the form of `FastAPI`.
     errors: Option<Vec<ProblemField>>,
-    /// The rule that stands against it.
+    /// The rule that refused the request.
     rule: Option<String>,
     roles: Option<Vec<String>>,
     permissions: Option<Vec<String>>,

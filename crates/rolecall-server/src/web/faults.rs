@@ -16,7 +16,7 @@ pub(super) fn path_of(path: &serde_path_to_error::Path) -> Vec<Place> {
         .collect()
 }
 
-/// serde says where in the text; a client wants to know which member.
+/// Removes the position that serde adds; a client needs the member instead.
 pub(super) fn without_position(message: &str) -> String {
     message
         .split(" at line ")
@@ -48,8 +48,8 @@ pub(super) fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiEr
     };
     let msg = match kind {
         "missing" => "this member is required".to_owned(),
-        "extra_forbidden" => "there is no such member".to_owned(),
-        "duplicate" => "this member stands here twice".to_owned(),
+        "extra_forbidden" => "this member is not known".to_owned(),
+        "duplicate" => "this member appears twice".to_owned(),
         // serde quotes what it found, which may be a password in the wrong place
         "type_error" => expected(message),
         _ => message
@@ -73,7 +73,7 @@ pub(super) fn invalid(place: &str, mut path: Vec<Place>, message: &str) -> ApiEr
     })
 }
 
-/// What serde says it expected, without what it found and without the names of our types.
+/// Returns what serde expected, without the value it found and without the names of our types.
 fn expected(message: &str) -> String {
     match message.rsplit_once(", expected ") {
         Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),

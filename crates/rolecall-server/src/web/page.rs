@@ -48,7 +48,7 @@ pub(crate) enum List {
 }
 
 impl List {
-    /// What begins the cursors of this list and of no other.
+    /// Returns the prefix of the cursors of this list.
     const fn mark(self) -> &'static str {
         match self {
             Self::Users => "users:",
@@ -69,7 +69,7 @@ impl List {
 }
 
 /// A place in a list: the key of the last item of the page before, so that it stays right while rows come
-/// and go. Opaque to clients; that of one list is none of another.
+/// and go. It is opaque to clients, and valid for its own list only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cursor(String);
 
@@ -97,8 +97,8 @@ impl Cursor {
     }
 }
 
-/// What is said of a cursor that is none.
-pub(crate) const INVALID_CURSOR: &str = "cursor is not one that was given out";
+/// The message for an invalid cursor.
+pub(crate) const INVALID_CURSOR: &str = "cursor is not valid; use `next_cursor` of the page before";
 
 impl<'de> serde::Deserialize<'de> for Cursor {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -10,10 +10,10 @@ use crate::error::{ApiError, FieldError, Place, excerpt};
 /// Query parameters; unknown and doubled ones are refused.
 pub(crate) struct Params<T>(pub(crate) T);
 
-/// What the path names.
+/// A segment of the path.
 pub(crate) struct Segment<T>(pub(crate) T);
 
-/// NUL stands in no name or id, PostgreSQL keeps it in no text, and to SQLite's `LIKE` it ends one.
+/// Refuses NUL characters: no name or id has one, PostgreSQL stores none, and SQLite's `LIKE` stops at one.
 fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
     place: &'static str,
     named: impl IntoIterator<Item = (K, V)>,
@@ -24,7 +24,7 @@ fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
     {
         Some((name, _)) => Err(ApiError::Invalid(FieldError {
             loc: vec![place.into(), Place::Member(excerpt(name.as_ref()))],
-            msg: "a NUL character stands in no value".to_owned(),
+            msg: "NUL characters are not allowed".to_owned(),
             kind: "value_error",
         })),
         None => Ok(()),

@@ -15,13 +15,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) &'static str);
 
-/// What is told of a database that does not answer.
+/// The message while the database does not answer.
 pub(crate) const OUTAGE: &str = "the database does not answer";
 
-/// How many faults of a document are told.
+/// The number of faults of a document that an answer lists.
 const MAX_FAULTS: usize = 1000;
 
-/// The faults of a document; where it was a text, each says in which line and column.
+/// Lists the faults of a document, with line and column if it was a text.
 fn faults(errors: &DocumentErrors) -> serde_json::Value {
     let fault = |error: &DocumentError| {
         let steps = error.path.iter().map(|step| match step {

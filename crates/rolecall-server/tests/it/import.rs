@@ -114,9 +114,9 @@ async fn nothing_is_written_where_one_line_is_wrong(app: TestApp) {
     assert!(!said.contains("canary"), "{said}");
     for line in [
         "line 2: `alice` is the same name as on line 1",
-        "line 3: the password hash: the parameters are out of bounds",
-        "line 4: the password hash: the scheme is not known",
-        "line 5: the password hash: the form is broken",
+        "line 3: the password hash: the costs, the salt or the output are out of bounds",
+        "line 4: the password hash: the scheme is not supported",
+        "line 5: the password hash: the text is malformed or truncated",
         "line 6: no role `nowhere`; --add-roles makes it",
         "5 problems in 6 users; nothing was written",
     ] {
@@ -138,18 +138,18 @@ async fn a_name_that_is_taken_is_not_taken_again(app: TestApp) {
         format!("username,hashed_password\nbob,{BCRYPT}\nSTRASSE,{BCRYPT}\nAlice,{BCRYPT}\n");
     let said = refused(&app, "users.csv", &text, &[]).await;
     assert!(
-        said.contains("line 3: user `stra\u{df}e` is already there"),
+        said.contains("line 3: user `stra\u{df}e` already exists"),
         "{said}"
     );
     assert!(
-        said.contains("line 4: user `alice` is already there"),
+        said.contains("line 4: user `alice` already exists"),
         "{said}"
     );
     let text = format!("username,hashed_password\nbob,{BCRYPT}\n");
     imported(&app, "users.csv", &text, &[]).await;
     let again = refused(&app, "users.csv", &text, &[]).await;
     assert!(
-        again.contains("line 2: user `bob` is already there"),
+        again.contains("line 2: user `bob` already exists"),
         "{again}"
     );
 }

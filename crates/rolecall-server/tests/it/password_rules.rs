@@ -229,7 +229,7 @@ async fn pw_16_the_row_holds_scheme_costs_and_a_salt_of_its_own(app: TestApp) {
 
 /// A few hashes from the fixtures, of other software, with the password they were made from.
 fn foreign() -> Vec<(String, String, String)> {
-    include_str!("../fixtures/hashes/hashes.tsv")
+    include_str!("../../../rolecall-passwords/tests/fixtures/hashes/hashes.tsv")
         .lines()
         .skip(1)
         .map(|line| {

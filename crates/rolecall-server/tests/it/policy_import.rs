@@ -180,7 +180,7 @@ async fn what_has_no_counterpart_is_refused_unless_it_is_to_be_left_out(app: Tes
         "{out}"
     );
     assert!(
-        out.contains("policy.csv:3: no user `bob`; --create-users makes them"),
+        out.contains("policy.csv:3: there is no user `bob`; use --create-users to create them"),
         "{out}"
     );
     assert!(out.ends_with("nothing was written: --leave-out leaves out what has no counterpart\n"));
@@ -204,7 +204,7 @@ async fn a_role_that_is_there_and_gives_more_is_not_taken_for_that_of_the_source
     assert!(
         status == 1
             && error.contains(
-                "role `editor` is there already, with `items:read`: give another --prefix"
+                "role `editor` already exists and grants `items:read`, which the source does not; use another --prefix"
             ),
         "{error}"
     );
@@ -384,7 +384,7 @@ async fn a_model_that_means_something_else_is_refused_with_file_and_line(app: Te
     assert_eq!(counts(&app).await, before);
 }
 
-const REALM: &str = include_str!("../fixtures/keycloak/realm.json");
+const REALM: &str = include_str!("../../../rolecall-import/tests/fixtures/keycloak/realm.json");
 
 async fn keycloak(app: &TestApp, realm: &str, arguments: &[&str]) -> (i32, String, String) {
     let arguments = [&["--keycloak", "realm.json"], arguments].concat();
@@ -453,7 +453,9 @@ async fn whoever_is_there_keeps_what_they_have_and_gets_what_the_realm_gives(app
     let (status, out, error) = keycloak(&app, realm, &["--apply", "--leave-out"]).await;
     assert_eq!(status, 0, "{out}{error}");
     assert!(
-        out.contains("realm.json: users[0]: user `bob` is disabled there and not here"),
+        out.contains(
+            "realm.json: users[0]: user `bob` is disabled in the source, but not in rolecall"
+        ),
         "{out}"
     );
     assert!(!out.contains("another password"), "{out}");
@@ -496,7 +498,7 @@ async fn what_is_no_realm_is_refused_and_none_of_its_secrets_is_repeated(app: Te
         ("[]", "realm.json:1: not the export of one realm"),
         (
             "{\"roles\": {}, \"users\": [\n{\"username\": {\"canary\": 1}}]}",
-            "realm.json:2: a member lacks",
+            "realm.json:2: a member is missing",
         ),
         (
             "{\"roles\": {}, \"users\": [{\"username\": \"canary",

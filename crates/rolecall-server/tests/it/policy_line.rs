@@ -106,7 +106,7 @@ async fn a_plan_says_by_its_status_whether_there_is_something_to_do(app: TestApp
     let (status, _, error) =
         policy(&app, ITEMS, &["apply", "policy.toml", "--if-match", "x"]).await;
     assert!(
-        status == 1 && error.contains("the policy is another one by now"),
+        status == 1 && error.contains("the policy has changed"),
         "{error}"
     );
 }

@@ -36,7 +36,7 @@ async fn a_role_is_made_once_and_empty(app: TestApp) {
     assert_eq!(app.get("/api/roles/editor", admin).await.json, made.json);
     let revision = app.db.revision().await;
     let again = app.post(ROLES, admin, body).await;
-    again.problem(409, "role `editor` is already there");
+    again.problem(409, "role `editor` already exists");
     let missing = "no role `nothing`";
     app.get("/api/roles/nothing", admin)
         .await
@@ -51,7 +51,7 @@ async fn a_role_is_made_once_and_empty(app: TestApp) {
         .is(201);
     assert_eq!(app.db.revision().await, revision + 1);
     let again = app.post("/api/permissions", admin, made).await;
-    again.problem(409, "permission `items:read` is already there");
+    again.problem(409, "permission `items:read` already exists");
     let body = json!({ "description": "edits" });
     let changed = app.patch("/api/roles/editor", admin, body).await;
     assert_eq!(changed.is(200).text("description"), "edits");

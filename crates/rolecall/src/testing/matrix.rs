@@ -37,7 +37,7 @@ const NOT_A_TOKEN: &str = "not.a.token";
 /// rolecall::roles! { mod role { Admin = "admin", User = "user" } }
 ///
 /// #[test]
-/// fn who_may_call_what_is_as_reviewed() {
+/// fn the_access_matrix_matches_the_reviewed_file() {
 ///     rolecall::testing::assert_access_matrix("access.lock", role::ALL, app);
 /// }
 /// ```

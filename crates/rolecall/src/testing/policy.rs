@@ -37,7 +37,7 @@ fn read(file: &Path) -> Result<Document, String> {
 /// ```no_run
 /// # fn app(guard: rolecall::Guard) -> rolecall::GuardedRouter { rolecall::GuardedRouter::new(guard) }
 /// #[test]
-/// fn who_may_call_what_is_as_reviewed() {
+/// fn the_access_matrix_matches_the_reviewed_file() {
 ///     rolecall::testing::assert_access_matrix_with("access.lock", "policy.toml", app);
 /// }
 /// ```

@@ -160,7 +160,7 @@ pub enum KeyError {
         /// The length of the secret, in bytes.
         actual: usize,
     },
-    /// A key that can be broken: RSA under 2048 bits, a modulus with a small factor, a point of low order.
+    /// A key that can be broken: RSA under 2048 bits, an RSA modulus with a small factor, or a point of low order.
     #[error("the key is too weak: {0}")]
     Weak(&'static str),
     /// The key is not a valid key for the algorithm.

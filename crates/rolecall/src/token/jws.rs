@@ -1,7 +1,7 @@
 //! Verifies the form, algorithm and signature of a token (RFC 7515), but not its claims.
 //!
-//! Guards use [`Verifier`](super::Verifier). Use this layer only for payloads that are not claims: its result tells
-//! which key signed the payload, not that the payload is meant for you.
+//! Guards use [`Verifier`](super::Verifier). Use this layer only for payloads that are not claims: it verifies which key
+//! signed the payload, not that the payload is meant for you.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};

@@ -1,10 +1,11 @@
 //! Takes users over: all of a file in one change, or nothing.
 
 use super::{
-    Options, Problem, Report, Row, check, read,
+    Options, Problem, Report, Row,
     store::{self, New, ROWS},
 };
 use crate::{
+    accounts::import_rules::ImportRules,
     app::App,
     authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
@@ -17,9 +18,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
+use rolecall_import::users;
 use serde_json::json;
 
-/// What is being done, for whoever watches.
+/// The step that an import is at, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// So many users are about to be checked, compared and, perhaps, written.
@@ -46,10 +48,11 @@ pub(crate) async fn import_users(
     options: Options,
     watch: &dyn Fn(Step),
 ) -> Result<Report, ApiError> {
-    let (raw, mut problems) = read::users(text, options.format, options.ignore_columns);
-    let users = raw.len();
+    let (records, mut problems) = users::parse(text, options.format, options.ignore_columns);
+    let users = records.len();
     watch(Step::Begin(users));
-    let (rows, found) = check::users(raw, options.without_password, || watch(Step::Checked));
+    let checked = || watch(Step::Checked);
+    let (rows, found) = users::check(records, options.without_password, &ImportRules, checked);
     problems.extend(found);
     let mut report = Report {
         users,
@@ -66,7 +69,7 @@ pub(crate) async fn import_users(
         .change(caller, async |change| {
             look_up_roles(app, change, caller, users, options.add_roles, &mut report).await?;
             if change.head().revision != revision + 1 {
-                // somebody changed something in between, perhaps a name
+                // another change came in between, perhaps of a name
                 taken = find_taken(change.conn(), users, &|_| ()).await?;
             }
             report.problems.append(&mut taken);
@@ -207,7 +210,7 @@ async fn find_taken(
         for New { row, .. } in users {
             let there = by_name.get(row.username.as_str());
             if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
-                let message = format!("user `{there}` is already there");
+                let message = format!("user `{there}` already exists");
                 problems.push(Problem::new(row.line, message));
             }
         }
@@ -238,7 +241,7 @@ async fn write(
         store::insert_assignments(change, &given, &assigned_by).await?;
         watch(Step::Written(users.len()));
     }
-    // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them
+    // a hundred thousand ids would make one entry of megabytes: the entry holds the digest of the file instead
     change.record(json!({
         "action": "users.imported", "users": report.users, "assignments": report.assignments,
         "sha256": report.digest,
@@ -276,6 +279,6 @@ mod tests {
         let caller = Caller::CommandLine { system_user: "" };
         let report = import_users(app, caller, &text, options, &meanwhile).await;
         let found = report.unwrap().problems;
-        assert_eq!(found, [Problem::new(3, "user `bob` is already there")]);
+        assert_eq!(found, [Problem::new(3, "user `bob` already exists")]);
     }
 }

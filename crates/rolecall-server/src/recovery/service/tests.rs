@@ -2,12 +2,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
 use rolecall_core::Timestamp;
+use rolecall_passwords::PasswordScheme;
 
 use super::*;
 use crate::{
     demo,
     oauth::grant,
-    passwords::PasswordScheme,
     settings::Settings,
     start::{Opened, Staleness},
 };
@@ -57,7 +57,7 @@ async fn token(app: &App) -> String {
     let request = grant::Request {
         username: "alice",
         password: "yourpassword",
-        asker: &crate::oauth::client_auth::Asker::FirstParty,
+        client: &crate::oauth::client_auth::RequestingClient::FirstParty,
         ceiling: None,
         scope: None,
         tenant: None,
@@ -202,7 +202,8 @@ async fn nobody_with_limits_ends_what_everybody_holds() {
     demo::ensure_user(&app, "alice", "yourpassword", &["user".to_owned()])
         .await
         .unwrap();
-    let found = crate::accounts::service::list(&app, "", Some("alice"), "", 1).await;
+    let found =
+        crate::accounts::service::list(&app, Caller::System, "", Some("alice"), "", 1).await;
     let found = found.unwrap();
     let user_id = &found.first().unwrap().id;
     let refused = recover(&app, Caller::As { user_id }).await;

@@ -267,7 +267,7 @@ fn in_tenant(role: &str, ends: Option<i64>) -> Assigned {
     }
 }
 
-/// What a log-in for the tenant `acme` gets.
+/// Returns the grant of a login for the tenant `acme`.
 fn granted_there(assigned: &[Assigned], asked: Option<&str>) -> Result<Grant, TokenError> {
     let (policy, tenant) = (policy(), "acme".parse().unwrap());
     let asked = asked.map(|text| RequestedScope::parse(text).unwrap());
@@ -354,7 +354,7 @@ fn a_token_for_a_tenant_ends_with_what_it_rests_on_there() {
     assert_eq!(ends(&reader.concat(), Some("role:reader")), Some(1300));
 }
 
-/// What a token may carry, worked out value by value.
+/// A second implementation of the grant, value by value.
 mod model {
     use std::collections::BTreeMap;
 
