@@ -54,7 +54,7 @@ async fn open(database: &Path) -> App {
 }
 
 async fn token(app: &App) -> String {
-    let request = grant::Request {
+    let request = grant::PasswordGrant {
         username: "alice",
         password: "yourpassword",
         client: &crate::oauth::client_auth::RequestingClient::FirstParty,
