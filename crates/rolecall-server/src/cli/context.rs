@@ -52,11 +52,6 @@ impl Context {
         }
     }
 
-    /// Whether whoever acts may read something: with `--as` what that user may, else everything.
-    pub(super) async fn demand(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(reads::require(&self.app, self.caller(), permission).await?)
-    }
-
     /// What concerns the whole machine is not done as a user.
     pub(super) fn demand_machine(&self) -> Result<(), CliError> {
         match self.actor {

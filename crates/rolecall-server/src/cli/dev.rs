@@ -291,7 +291,8 @@ mod tests {
             seed.sow(server.app()).await
         };
         let built_in = "[[roles]]\nname = \"rolecall.admin\"\n[[roles]]\nname = \"editor\"\n\
-            permissions = [\"items:read\"]\n[[users]]\nname = \"root\"\nroles = [\"rolecall.admin\", \"editor\"]\n";
+            permissions = [\"items:read\"]\n[[users]]\nname = \"root\"\n\
+            password = \"a password of root\"\nroles = [\"rolecall.admin\", \"editor\"]\n";
         sow(built_in).await.unwrap();
         let revision = async || {
             let mut conn = server.app().store().read().await.unwrap();
@@ -300,7 +301,7 @@ mod tests {
         let before = revision().await;
         for text in [
             "[[roles]]\nname = \"rolecall.anything\"\n",
-            "[[users]]\nname = \"other\"\nroles = [\"rolecall.anything\"]\n",
+            "[[users]]\nname = \"other\"\npassword = \"a password of other\"\nroles = [\"rolecall.anything\"]\n",
         ] {
             let refused = sow(text).await.unwrap_err().to_string();
             assert!(

@@ -9,10 +9,11 @@ use crate::{
     error::ApiError,
     roles::{
         assignment_store::SubjectAssignment,
+        details::RoleDetails,
         handlers::RoleView,
         review,
         review_handlers::{self, HolderView, ReachView},
-        service::{self, RoleDetails},
+        service,
     },
     times::rfc3339,
 };
