@@ -1,4 +1,4 @@
-//! All endpoints of the server; one registration mounts, guards and documents an endpoint.
+//! Every endpoint of the server. One registration mounts, guards and documents each of them.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::{
     web::document,
 };
 
-/// Routes with their descriptions.
+/// Routes with their OpenAPI document.
 pub(crate) struct Api {
     router: GuardedRouter<App>,
     paths: utoipa::openapi::Paths,
@@ -34,7 +34,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Returns an API without routes; those mounted later are behind `guard`.
+    /// Returns an API without routes. The routes that it mounts are behind `guard`.
     fn behind(guard: Guard) -> Self {
         Self {
             router: GuardedRouter::new(guard),
@@ -57,7 +57,7 @@ impl Api {
                     Some(known) => methods.layer(from_fn_with_state(known, refuse_unknown)),
                     None => methods,
                 };
-                // policy documents are longer than other bodies
+                // a policy may be longer than other bodies
                 let methods = if policy::body::PATHS.contains(&path.as_str()) {
                     methods.layer(DefaultBodyLimit::max(policy::body::MAX_BYTES))
                 } else {
@@ -71,11 +71,11 @@ impl Api {
         self
     }
 
-    /// Returns the routes with their state, and builds the document for `/openapi.json`.
+    /// Returns the routes with their state, and stores their document for `/openapi.json`.
     ///
     /// # Errors
     ///
-    /// If document and routes disagree; a test checks that they agree.
+    /// If the document and the routes disagree, which a test rules out.
     pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
         let document = document::write(&self.paths, &self.schemas, &self.router.access_table())?;
         let _ = app.parts().document.set(document.to_string().into());
@@ -114,8 +114,8 @@ fn operations_of(item: &PathItem) -> Vec<(HttpMethod, &Operation)> {
         .collect()
 }
 
-/// Returns the documented query parameters of an operation. Others are refused, so that a misspelled parameter is not
-/// ignored. Returns `None` for endpoints that ignore unknown parameters.
+/// Returns the query parameters that an operation documents. Others are refused, so that a misspelt one is not ignored.
+/// `None` if the operation does not check its query.
 fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> {
     let strict = path.starts_with("/api/") || path == "/register" || path == "/password";
     let parameters = operation.parameters.iter().flatten();
@@ -131,7 +131,7 @@ fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> 
     })
 }
 
-/// Adds the subject of the request to the log line.
+/// Adds the subject of the request to its log line.
 async fn note_subject(request: Request, next: Next) -> Response {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
     let mut response = next.run(request).await;
@@ -151,7 +151,7 @@ async fn refuse_unknown(
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if !known.iter().any(|known| *known == name) {
             let name: String = name.chars().take(80).collect();
-            let msg = format!("unknown parameter `{}`", name.escape_debug());
+            let msg = format!("there is no parameter `{}`", name.escape_debug());
             return Err(ApiError::Invalid(FieldError::query(
                 &name,
                 "extra_forbidden",
@@ -180,19 +180,18 @@ macro_rules! mount {
     ($api:expr; $($handler:path),+ $(,)?) => { $api$(.mount(routes!($handler), &$handler))+ };
 }
 
-/// Returns the whole API behind `guard`. Only `/forward-auth` is behind `forward_auth`, which also accepts tokens for
-/// applications.
+/// Returns the whole API behind `guard`, except `/forward-auth`, which is behind `forward_auth` and accepts the tokens of
+/// applications too.
 pub(crate) fn api(guard: Guard, forward_auth: Guard) -> Api {
-    let for_proxies = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
-    let mut api = all_routes(guard);
-    api.router = api.router.merge(for_proxies.router);
-    api.paths.merge(for_proxies.paths);
-    api.schemas.extend(for_proxies.schemas);
+    let proxied = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
+    let mut api = public_routes(guard);
+    api.router = api.router.merge(proxied.router);
+    api.paths.merge(proxied.paths);
+    api.schemas.extend(proxied.schemas);
     api
 }
 
-/// Mounts all endpoints but `/forward-auth`.
-fn all_routes(guard: Guard) -> Api {
+fn public_routes(guard: Guard) -> Api {
     let api = mount!(Api::behind(guard);
         oauth::handlers::issue_token,
         oauth::handlers::revoke_token,
@@ -218,7 +217,7 @@ fn all_routes(guard: Guard) -> Api {
     admin_routes(role_routes(api))
 }
 
-/// Mounts roles, permissions, constraints and role assignments.
+/// Mounts the routes of roles, permissions, constraints and role assignments.
 fn role_routes(api: Api) -> Api {
     mount!(api;
         roles::assignment_handlers::list_role_assignments,
@@ -255,7 +254,6 @@ fn role_routes(api: Api) -> Api {
     )
 }
 
-/// Mounts clients, decisions, policy, keys, audit, feed, health and documentation.
 fn admin_routes(api: Api) -> Api {
     mount!(api;
         clients::handlers::list_clients,

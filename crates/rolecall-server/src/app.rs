@@ -1,9 +1,10 @@
-//! The application: the state of one node, which all handlers and commands share.
+//! The state of one node, which every handler and command works with.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
 use rolecall_passwords::{Hasher, PasswordPolicy};
@@ -22,11 +23,10 @@ use crate::{
     vault::MasterKeys,
 };
 
-/// The application: the open database and the state in memory. Cheap to clone.
+/// The application: the open database and everything that lives beside it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
 
-/// The parts of an [`App`].
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) chain: Chain,
@@ -35,9 +35,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: LiveState,
     pub(crate) keys: KeyRing,
-    /// The revocations for guards in other processes.
+    /// The changes that guards in other processes receive.
     pub(crate) feed: Feed,
-    /// Wakes the watch before its next poll.
+    /// Wakes the watch before its next turn.
     pub(crate) look_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
@@ -48,10 +48,10 @@ pub(crate) struct Parts {
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
-    /// The verification of legacy tokens, if they are accepted.
+    /// Tokens of the previous application, if they are accepted.
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
-    /// The OpenAPI document, which is built when the routes are mounted.
+    /// The OpenAPI document, written when the routes are mounted.
     pub(crate) document: OnceLock<Bytes>,
 }
 
@@ -64,7 +64,7 @@ impl App {
         Self(parts)
     }
 
-    pub(crate) fn downgrade(&self) -> std::sync::Weak<Parts> {
+    pub(crate) fn downgrade(&self) -> Weak<Parts> {
         Arc::downgrade(&self.0)
     }
 
@@ -88,8 +88,8 @@ impl App {
         self.0.clock.now()
     }
 
-    /// Makes a change in the name of `caller`. When it returns, the guards of this process already refuse revoked access;
-    /// guards of other processes follow with their next poll.
+    /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change
+    /// revoked; those of other processes follow with their next poll.
     pub(crate) async fn change<T>(
         &self,
         caller: Caller<'_>,
@@ -107,7 +107,7 @@ impl App {
                 self.0.metrics.floors_raised.add_one(floor.kind.as_str());
             }
             self.0.live.raise(&changed.floors);
-            // only the watch may write the feed: it also loads earlier changes of other processes
+            // only the watch feeds guards in other processes: it also knows the changes of other nodes
             self.0.look_now.notify_one();
             if changed.policy {
                 self.load_policy(&mut self.store().read().await?).await?;
@@ -125,15 +125,15 @@ impl App {
         Ok(done)
     }
 
-    /// Loads the policy, and passes it to the guards of this process: a token that was too long for its permissions gets
-    /// them from its roles.
+    /// Reads the policy and passes it to the guards of this process. They derive permissions from the roles of a token
+    /// that would be too long with its permissions.
     pub(crate) async fn load_policy(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let policy = self.policy().newest(conn).await?;
         self.0.live.set_policy(Arc::clone(&policy.policy));
         Ok(())
     }
 
-    /// Reloads the signing keys, here and in the guards of this process.
+    /// Reads the signing keys again and uses them, here and in the guards of this process.
     pub(crate) async fn reload_keys(&self, conn: &mut Conn) -> Result<(), ApiError> {
         let parts = self.parts();
         parts.keys.reload(&parts.live, &parts.masters, conn).await
@@ -148,11 +148,10 @@ impl App {
             .await
     }
 
-    /// Returns the keyed hash under which login failures of a user name are counted, so that the table contains no names.
+    /// Returns the key under which failures of a user name are counted: a keyed hash, so that the table holds no names.
     pub(crate) fn account_of(&self, username: &str) -> String {
-        use base64::Engine as _;
         let tag = hmac::sign(&self.0.account_key, username.as_bytes());
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(tag.as_ref())
+        URL_SAFE_NO_PAD.encode(tag.as_ref())
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {

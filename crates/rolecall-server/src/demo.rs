@@ -5,7 +5,7 @@ use rolecall_core::{PermissionPattern, RoleName};
 use crate::{
     accounts::registration::{self, NewAccount},
     app::App,
-    authority::caller::Caller,
+    authority::{builtin, caller::Caller},
     error::ApiError,
     roles,
     start::StartError,
@@ -17,6 +17,9 @@ pub(crate) async fn ensure_role(
     role: &RoleName,
     description: &str,
 ) -> Result<(), ApiError> {
+    if builtin::is_builtin(role) {
+        return Ok(());
+    }
     match roles::service::create(app, Caller::System, role, description, false).await {
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
         Err(error) => Err(error),
@@ -61,8 +64,7 @@ pub(crate) async fn ensure_contents(
     juniors: &[RoleName],
 ) -> Result<(), ApiError> {
     for pattern in permissions {
-        roles::permissions::ensure(app, Caller::System, pattern).await?;
-        roles::service::grant(app, Caller::System, role, pattern).await?;
+        roles::service::grant_new(app, Caller::System, role, pattern).await?;
     }
     for junior in juniors {
         roles::service::inherit(app, Caller::System, role, junior).await?;

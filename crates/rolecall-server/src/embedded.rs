@@ -1,4 +1,4 @@
-//! rolecall inside another application.
+//! rolecall inside your own application.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use crate::{
     watch,
 };
 
-/// Whether users can register themselves.
+/// Open or closed registration.
 pub type Registration = RegistrationMode;
 
 /// An authorization server in the same process as the application that it guards.
 ///
-/// It reads no environment variables, and no files except its database and the master key beside it.
+/// It reads no environment variable, and no file except its database and the master key beside it.
 ///
 /// ```
 /// use rolecall::GuardedRouter;
@@ -48,16 +48,16 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens a database with default options.
+    /// Opens the database with the default options.
     ///
     /// # Errors
     ///
-    /// [`StartError`], whose message says how to fix it.
+    /// [`StartError`], with a message for the operator.
     pub async fn open(url: &str) -> Result<Self, StartError> {
         Self::builder(url).open().await
     }
 
-    /// Returns a builder with default options.
+    /// Returns a builder with the default options.
     pub fn builder(url: &str) -> EmbeddedBuilder {
         EmbeddedBuilder {
             url: url.to_owned(),
@@ -88,7 +88,7 @@ impl Embedded {
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] if the routes and their descriptions disagree, which is a bug of rolecall.
+    /// [`StartError::Failed`] if the routes and their OpenAPI document disagree, which is a bug of rolecall.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
         let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
         let routes = api
@@ -123,12 +123,12 @@ impl Embedded {
     }
 }
 
-/// Serves an application on `address` like the program does: with time-outs, a body limit, request ids, security headers
+/// Serves an application on `address` as the program does: with timeouts, a body limit, request ids, security headers
 /// and a graceful shutdown.
 ///
 /// # Errors
 ///
-/// If the address cannot be bound.
+/// If it cannot listen on the address.
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = http::wrap(app, api::layer_options());
@@ -142,7 +142,7 @@ impl Drop for Embedded {
     }
 }
 
-/// Configures an [`Embedded`] server.
+/// The options of an [`Embedded`] server.
 #[must_use]
 pub struct EmbeddedBuilder {
     url: String,
@@ -163,98 +163,98 @@ pub struct EmbeddedBuilder {
 }
 
 impl EmbeddedBuilder {
-    /// Sets the most sessions of a user, 100 by default. At one more, the session that was idle for the longest time ends.
+    /// Sets the most sessions that one user may have, 100 by default. Beyond that, the idlest session ends.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.sessions.per_user = sessions.max(1);
         self
     }
 
-    /// Accepts tokens of the application that rolecall replaces, for users imported from it: on the application's own
-    /// routes, never at `/api`.
+    /// Accepts tokens of the previous application, for users who were imported from it: on the application's own routes,
+    /// never at `/api`.
     pub fn legacy_tokens(mut self, tokens: LegacyTokens) -> Self {
         self.legacy = Some(tokens);
         self
     }
 
-    /// Sets the master key, 32 bytes in hex or base64. It is required for PostgreSQL; for SQLite, the default is a key in
-    /// a file beside the database.
+    /// Sets the master key, 32 bytes in hex or base64. PostgreSQL needs one; by default, a file beside a SQLite database
+    /// holds it.
     pub fn master_key(mut self, key: &str) -> Self {
         self.master_key = Some(key.to_owned());
         self
     }
 
-    /// Sets the master key that [`master_key`](Self::master_key) replaces. During a rotation, either of them fits the
-    /// database.
+    /// Sets the master key that [`master_key`](Self::master_key) replaces, for the time of the rotation: the database
+    /// knows which of the two it is sealed with.
     pub fn previous_master_key(mut self, key: &str) -> Self {
         self.previous_master_key = Some(key.to_owned());
         self
     }
 
-    /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect once the new key has been
+    /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect after the new key has been
     /// published for five and a half minutes.
     pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// Sets the interval of key rotation, 30 days by default. Zero turns automatic rotation off.
+    /// Sets the time after which the signing key is rotated, 30 days by default. Zero turns automatic rotation off.
     pub fn rotate_every(mut self, every: Duration) -> Self {
         self.rotate_every = every;
         self
     }
 
-    /// Sets the lifetime of access tokens, 30 minutes by default and at most a day.
+    /// Sets the lifetime of access tokens: 30 minutes by default, and at most a day.
     pub fn access_ttl(mut self, lifetime: Duration) -> Self {
         self.access_ttl = lifetime.min(Duration::from_hours(24));
         self
     }
 
-    /// Sets the most that the state of the guards may age while the database does not answer, 30 seconds by default.
-    /// With an older state, guards answer 503.
+    /// Sets the greatest age of the guards' state while the database does not answer, 30 s by default. Beyond it, they
+    /// answer 503.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.staleness.max = age;
         self
     }
 
-    /// Sets what guards do with a state that is too old; by default they refuse requests.
+    /// Sets what the guards do when their state is too old: they refuse by default.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.staleness.on_stale = on_stale;
         self
     }
 
-    /// Sets the cost of password hashing, for fast tests. Passwords are not safe with less than the default.
+    /// Sets the cost of hashing a password, for fast tests. No password is safe with less than the default.
     #[doc(hidden)]
     pub fn hashing(mut self, parameters: Parameters) -> Self {
         self.hashing = Some(parameters);
         self
     }
 
-    /// Sets the clock, for tests.
+    /// Sets the clock, for tests that control the time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Sets the URL at which clients reach the application; it is the issuer of tokens.
+    /// Sets the URL under which clients reach the application. It is the issuer of the tokens.
     pub fn public_url(mut self, url: &str) -> Self {
         url.trim_end_matches('/').clone_into(&mut self.public_url);
         self
     }
 
-    /// Sets whether users can register themselves; closed by default.
+    /// Opens or closes registration, which is closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
         self
     }
 
-    /// Sets the minimum length of passwords in characters, 15 by default and at least 8.
+    /// Sets the minimum length of a password in characters: 15 by default, and never below 8.
     pub fn min_length(mut self, characters: usize) -> Self {
         self.min_length = characters.max(rolecall_passwords::LOWEST_MIN_LENGTH);
         self
     }
 
-    /// Creates a demo user with a password that may be public, and creates its roles. Existing users and roles are not
-    /// changed.
+    /// Adds a demo user, with a password that need not be secret. Roles that do not exist are created, except reserved
+    /// ones, which begin with `rolecall.`. An existing user stays as it is.
     pub fn demo_user(mut self, username: &str, password: &str, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         self.demo_users
@@ -266,7 +266,7 @@ impl EmbeddedBuilder {
     ///
     /// # Errors
     ///
-    /// [`StartError`], whose message says how to fix it.
+    /// [`StartError`], with a message for the operator.
     pub async fn open(self) -> Result<Embedded, StartError> {
         let parse = |key: Option<String>| key.as_deref().map(str::parse).transpose();
         let master_key = parse(self.master_key)?;
@@ -309,5 +309,26 @@ impl EmbeddedBuilder {
         }
         start::check_registration_roles(&opened.app).await?;
         Embedded::from_opened(opened, self.staleness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_demo_user_may_have_built_in_roles_and_creates_no_reserved_ones() {
+        let open = async |roles: &[&str]| {
+            let builder = Embedded::builder("sqlite::memory:");
+            let builder = builder.demo_user("root", "a password of root", roles);
+            builder.open().await
+        };
+        open(&["rolecall.admin", "editor"]).await.unwrap();
+        let refused = open(&["rolecall.admin", "rolecall.anything"]).await;
+        let refused = refused.err().unwrap().to_string();
+        assert!(
+            refused.contains("`root`") && refused.contains("`rolecall.anything` is reserved"),
+            "{refused}"
+        );
     }
 }

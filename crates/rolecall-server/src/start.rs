@@ -1,4 +1,4 @@
-//! Starts the application: opens the database, loads the state, and builds guards.
+//! From a configuration to an application that is open and watches its database.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,10 +17,10 @@ use tokio::sync::Notify;
 
 use crate::{
     app::{App, Parts},
-    authority::policy_cache::PolicyCache,
+    authority::{caller::Caller, policy_cache::PolicyCache},
     bootstrap::{self, Start},
     clients::store::GrantType,
-    decisions::receipt::Writer,
+    decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
@@ -36,7 +36,7 @@ use crate::{
     watch::{self, Seen},
 };
 
-/// An error that prevents the start of the server.
+/// The reason why the server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -46,12 +46,12 @@ pub enum StartError {
     /// The master key file cannot be used.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
-    /// PostgreSQL needs a configured master key: nodes share the database, so that there is no folder for a key file.
+    /// Nodes share a PostgreSQL database, so there is no place for a key file beside it.
     #[error(
         "PostgreSQL needs a master key: create one with `openssl rand -hex 32`, store it in a file that only rolecall can read, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
     )]
     NoMasterKey,
-    /// The database is encrypted with another master key.
+    /// The database is sealed with another master key.
     #[error(
         "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
     )]
@@ -61,13 +61,13 @@ pub enum StartError {
         "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
     )]
     UnknownRegistrationRole(String),
-    /// `registration.roles` names roles that violate a constraint.
+    /// New users would get roles that break a constraint.
     #[error("`registration.roles` violates a constraint, so that nobody could register: {0}")]
     RegistrationRolesApart(String),
-    /// The guard cannot be built.
-    #[error("the guard cannot be built: {0}")]
+    /// The guard cannot be created.
+    #[error("the guard cannot be created: {0}")]
     Guard(#[from] GuardError),
-    /// The secret of legacy tokens is too short.
+    /// The secret of the old application is too short.
     #[error("legacy tokens: {0}")]
     Legacy(KeyError),
     /// Passwords cannot be hashed.
@@ -76,7 +76,7 @@ pub enum StartError {
     /// A demo user cannot be created.
     #[error("user `{0}` cannot be created: {1}")]
     DemoUser(String, String),
-    /// An internal error.
+    /// An unexpected failure.
     #[error("{0}")]
     Failed(String),
 }
@@ -91,28 +91,28 @@ impl From<ApiError> for StartError {
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
     pub(crate) master_key: Option<MasterKey>,
-    /// Another key that the database may be encrypted with during a rotation.
+    /// The master key before the last rotation, which the database may still be sealed with.
     pub(crate) previous_master_key: Option<MasterKey>,
     pub(crate) algorithm: Algorithm,
     pub(crate) secret: Option<SecretString>,
-    /// Whether this process issues tokens.
+    /// True if tokens will be issued.
     pub(crate) serves: bool,
     pub(crate) legacy: Option<LegacyTokens>,
     pub(crate) settings: Settings,
     pub(crate) scheme: PasswordScheme,
-    /// The cost of password hashing, if not the recommended one of the scheme.
+    /// The cost of hashing, if it differs from the scheme's default.
     pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// An open application, with the revisions that its watch starts from.
+/// An open application, and the state that its watch has seen so far.
 pub(crate) struct Opened {
     pub(crate) app: App,
     pub(crate) seen: Seen,
 }
 
-/// Opens and prepares the database, and loads its state.
+/// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
@@ -139,7 +139,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let ready = match bootstrap::prepare(&start).await {
         Ok(ready) => ready,
         Err(error) => {
-            // so that no file stays open while the error is being fixed
+            // close the files, so that the fault can be fixed
             store.close().await;
             return Err(match error {
                 bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
@@ -185,7 +185,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     Ok(Opened { app, seen })
 }
 
-/// Returns the verification of legacy tokens, if they are configured.
+/// Returns the keys for tokens of the previous application.
 fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
     let legacy = configured.map(Legacy::new);
     legacy.transpose().map_err(StartError::Legacy)
@@ -205,20 +205,20 @@ fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, Sta
     }
 }
 
-/// Reads the master key in the file beside a SQLite database; creates it first if it is missing.
+/// Returns the key in the file beside a SQLite database, and creates it if it does not exist.
 pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError> {
     Ok(MasterKey::load_or_create(&key_file(database))?)
 }
 
-/// Returns the file with the master key of a SQLite database, if the key is not configured.
+/// Returns the path of the key file of a SQLite database.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     database.with_extension("key")
 }
 
-/// Checks that the roles of `registration.roles` exist and violate no constraint.
+/// Checks that registration can assign its roles.
 pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError> {
     for role in &app.settings().registration_roles {
-        match crate::roles::service::get(app, role).await {
+        match crate::roles::service::get(app, Caller::System, role).await {
             Ok(_) => {}
             Err(ApiError::Unknown { .. }) => {
                 return Err(StartError::UnknownRegistrationRole(role.to_string()));
@@ -232,7 +232,7 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
     }
 }
 
-/// The limits for outdated state in the guards of this process.
+/// The limit on the age of a guard's state, and the behavior beyond it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Staleness {
     pub(crate) max: Duration,
@@ -248,12 +248,12 @@ impl Default for Staleness {
     }
 }
 
-/// Builds the guard of the server's own API, or of an application in the same process.
+/// Builds the guard of the server's own API, or of an application that embeds the server.
 pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<Guard, GuardError> {
     builder(app, audience, staleness).build()
 }
 
-/// Builds the guard of `/forward-auth`, which accepts tokens for this server and for the application.
+/// Builds the guard of `/forward-auth`, which accepts tokens for the server and for the application.
 pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let settings = app.settings();
     let both = builder(app, &settings.issuer, staleness).or_audience(&settings.audience);
@@ -265,7 +265,8 @@ pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, Gu
     both.exchange(Arc::new(exchange)).build()
 }
 
-/// Builds the guard of an application in the same process, which also accepts legacy tokens if they are configured.
+/// Builds the guard of an application that embeds the server. It also accepts tokens of the previous application, if
+/// that is configured.
 pub(crate) fn application_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let audience = &app.settings().audience;
     let plain = guard(app, audience, staleness)?;
@@ -286,12 +287,12 @@ fn builder(app: &App, audience: &str, staleness: Staleness) -> GuardBuilder {
         .issuer(&app.settings().issuer)
         .audience(audience)
         .clock(SharedClock(Arc::clone(&parts.clock)))
-        .receipts(Arc::new(Writer::new(app)))
+        .receipts(Arc::new(ReceiptWriter::new(app)))
         .max_staleness(staleness.max)
         .on_stale(staleness.on_stale)
 }
 
-/// A guard's handle to the clock of the application.
+/// The clock of the process, as the guard takes it.
 struct SharedClock(Arc<dyn Clock>);
 
 impl Clock for SharedClock {

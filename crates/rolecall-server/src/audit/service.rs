@@ -1,10 +1,12 @@
 //! Reads and verifies the audit log.
 
+use rolecall::PermissionName as _;
 use rolecall_core::Revision;
 
 use super::store::{self, Event};
 use crate::{
     app::App,
+    authority::{caller::Caller, may, reads},
     error::ApiError,
     store::{Entry, read_head},
 };
@@ -15,9 +17,11 @@ const BATCH: i64 = 1000;
 /// Returns up to `limit` entries before revision `before`, newest first.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     before: Option<Revision>,
     limit: i64,
 ) -> Result<Vec<Entry>, ApiError> {
+    reads::require(app, caller, may::ReadAudit::NAME).await?;
     let mut conn = app.store().read().await?;
     Ok(store::list_before(&mut conn, before.unwrap_or(Revision::MAX), limit).await?)
 }
@@ -25,9 +29,11 @@ pub(crate) async fn list(
 /// Returns up to `limit` events before the event with id `before`, newest first.
 pub(crate) async fn list_events(
     app: &App,
+    caller: Caller<'_>,
     before: &str,
     limit: i64,
 ) -> Result<Vec<Event>, ApiError> {
+    reads::require(app, caller, may::ReadAudit::NAME).await?;
     let mut conn = app.store().read().await?;
     // ids are hexadecimal, so `g` sorts after every id
     let before = if before.is_empty() { "g" } else { before };
@@ -46,7 +52,8 @@ pub(crate) enum Verdict {
 }
 
 /// Verifies every entry of the log.
-pub(crate) async fn verify(app: &App) -> Result<Verdict, ApiError> {
+pub(crate) async fn verify(app: &App, caller: Caller<'_>) -> Result<Verdict, ApiError> {
+    reads::require(app, caller, may::ReadAudit::NAME).await?;
     let mut conn = app.store().read().await?;
     // read first, so that an entry written in the meantime does not count as missing
     let head = read_head(&mut conn).await?.revision;

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use rolecall::PermissionName as _;
 use serde_json::{Value, json};
 
 use super::{
@@ -16,7 +15,6 @@ use crate::{
         handlers::EntryView,
         service::{self, Verdict},
     },
-    authority::may,
     times::rfc3339,
 };
 
@@ -33,7 +31,6 @@ pub(super) enum AuditCommand {
 }
 
 pub(super) async fn run(context: &Context, command: &AuditCommand) -> Result<ExitCode, CliError> {
-    context.require(may::ReadAudit::NAME).await?;
     match command {
         AuditCommand::List { limit } => {
             list(context, *limit).await?;
@@ -44,7 +41,7 @@ pub(super) async fn run(context: &Context, command: &AuditCommand) -> Result<Exi
 }
 
 async fn list(context: &Context, limit: i64) -> Result<(), CliError> {
-    let entries = service::list(&context.app, None, limit).await?;
+    let entries = service::list(&context.app, context.caller(), None, limit).await?;
     if context.json {
         let views = entries.into_iter().map(EntryView::from);
         return print_json(&views.map(|entry| json!(entry)).collect());
@@ -79,7 +76,7 @@ fn change_line(change: &Value) -> String {
 }
 
 async fn verify(context: &Context) -> Result<ExitCode, CliError> {
-    let verdict = service::verify(&context.app).await?;
+    let verdict = service::verify(&context.app, context.caller()).await?;
     let is_intact = matches!(verdict, Verdict::Intact { .. });
     let (text, details) = match verdict {
         Verdict::Intact { entries } => (

@@ -1,8 +1,7 @@
 //! `constraint`: manages separation of duties.
 
 use clap::{ArgGroup, Args, Subcommand};
-use rolecall::PermissionName as _;
-use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
+use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
 use serde_json::json;
 
 use super::{
@@ -12,10 +11,10 @@ use super::{
     pages,
 };
 use crate::{
-    authority::may,
+    error::ApiError,
     roles::{
-        constraint_handlers::{ConstraintView, distinct},
-        constraints::{self, Edit, Named},
+        constraint_handlers::ConstraintView,
+        constraints::{self, ConstraintEdit, NamedConstraint},
     },
 };
 
@@ -78,43 +77,37 @@ pub(super) struct NewConstraint {
 }
 
 impl NewConstraint {
-    fn to_constraint(&self) -> Result<Constraint, CliError> {
-        let kind = if self.is_dynamic {
+    fn kind(&self) -> ConstraintKind {
+        if self.is_dynamic {
             ConstraintKind::Dynamic
         } else {
             ConstraintKind::Static
-        };
-        let constraint = Constraint::new(kind, distinct(&self.roles)?, self.at_most);
-        constraint.map_err(|error| CliError::Refused(error.to_string()))
+        }
     }
 }
 
 pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
-        ConstraintCommand::List => {
-            context.require(may::ReadRoles::NAME).await?;
-            return list(context).await;
-        }
-        ConstraintCommand::Show { name } => {
-            context.require(may::ReadRoles::NAME).await?;
-            constraints::get(app, name).await?
-        }
+        ConstraintCommand::List => return list(context).await,
+        ConstraintCommand::Show { name } => constraints::get(app, caller, name).await?,
         ConstraintCommand::Add(new) => {
-            constraints::create(app, caller, &new.name, &new.to_constraint()?).await?
+            let (kind, roles) = (new.kind(), &new.roles);
+            constraints::create(app, caller, &new.name, kind, roles, new.at_most).await?
         }
         ConstraintCommand::AddRole { name, role } => {
-            constraints::edit(app, caller, name, &Edit::AddRole(role.clone())).await?
+            constraints::edit(app, caller, name, &ConstraintEdit::AddRole(role.clone())).await?
         }
         ConstraintCommand::RemoveRole { name, role } => {
-            constraints::edit(app, caller, name, &Edit::RemoveRole(role.clone())).await?
+            constraints::edit(app, caller, name, &ConstraintEdit::RemoveRole(role.clone())).await?
         }
         ConstraintCommand::Limit { name, at_most } => {
-            constraints::edit(app, caller, name, &Edit::AtMost(*at_most)).await?
+            constraints::edit(app, caller, name, &ConstraintEdit::AtMost(*at_most)).await?
         }
         ConstraintCommand::Delete { name } => {
-            constraints::get(app, name).await?;
-            constraints::delete(app, caller, name).await?;
+            if !constraints::delete(app, caller, name).await? {
+                return Err(ApiError::unknown("constraint", name).into());
+            }
             return print_done(context.json, &format!("constraint `{name}` deleted"));
         }
     };
@@ -122,8 +115,9 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read = async |after: &str, limit| constraints::list(&context.app, after, limit).await;
-    let found = pages::read_all(read, |one: &Named| one.name.to_string()).await?;
+    let (app, caller) = (&context.app, context.caller());
+    let read = async |after: &str, limit| constraints::list(app, caller, after, limit).await;
+    let found = pages::read_all(read, |one: &NamedConstraint| one.name.to_string()).await?;
     if context.json {
         let views = found.into_iter().map(ConstraintView::from);
         return print_json(&views.map(|view| json!(view)).collect());
@@ -131,7 +125,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
     print_table(HEADER, found.into_iter().map(row).collect())
 }
 
-fn show(context: &Context, constraint: Named) -> Result<(), CliError> {
+fn show(context: &Context, constraint: NamedConstraint) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(ConstraintView::from(constraint)));
     }
@@ -140,7 +134,7 @@ fn show(context: &Context, constraint: Named) -> Result<(), CliError> {
 
 const HEADER: &[&str] = &["constraint", "kind", "at most", "of the roles"];
 
-fn row(Named { name, constraint }: Named) -> Vec<String> {
+fn row(NamedConstraint { name, constraint }: NamedConstraint) -> Vec<String> {
     let roles: Vec<&str> = constraint.roles.iter().map(RoleName::as_str).collect();
     vec![
         name.to_string(),

@@ -50,11 +50,6 @@ impl Context {
         }
     }
 
-    /// Checks that the caller holds `permission`; without `--as` the caller holds every permission.
-    pub(super) async fn require(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(reads::require(&self.app, self.caller(), permission).await?)
-    }
-
     /// Refuses `--as`, for commands that concern the whole installation.
     pub(super) fn require_no_user(&self) -> Result<(), CliError> {
         match self.actor {

@@ -1,7 +1,6 @@
 //! `explain`: why a subject may or may not do something.
 
 use clap::Args;
-use rolecall::PermissionName as _;
 use rolecall_core::TenantName;
 use serde_json::{Value, json};
 
@@ -12,10 +11,10 @@ use super::{
     times::parse_time,
 };
 use crate::{
-    authority::{may, subject},
+    authority::subject,
     decisions::{
         receipt::Need,
-        service::{self, Answer, Asked},
+        service::{self, Answer, Question},
         step::{Giver, Step},
     },
     error::ApiError,
@@ -43,7 +42,6 @@ pub(super) struct ExplainOptions {
 }
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
-    context.require(may::ReadDecisions::NAME).await?;
     match (&options.receipt, &options.user, &options.permission) {
         (Some(receipt), ..) => explain_refusal(context, receipt).await,
         (None, Some(user), Some(permission)) => {
@@ -62,18 +60,18 @@ async fn explain_decision(
     need: &Need,
 ) -> Result<(), CliError> {
     let at = options.at.as_deref();
-    let asked = Asked {
+    let question = Question {
         subject: &find_subject(context, user).await?,
         need,
         tenant: options.tenant.as_ref(),
         at: at.map(|text| parse_time("--at", text)).transpose()?,
     };
-    let answer = service::decide(&context.app, &asked).await?;
+    let answer = service::decide(&context.app, context.caller(), &question).await?;
     if context.json {
         return print_json(&json!({
             "allowed": answer.allowed,
             "because": answer.because,
-            "subject": asked.subject,
+            "subject": question.subject,
             "permission": need.to_string(),
             "tenant": options.tenant,
             "at": rfc3339(answer.at),
@@ -103,11 +101,11 @@ async fn find_subject(context: &Context, name: &str) -> Result<String, CliError>
 }
 
 async fn explain_refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
-    let service::Explained {
+    let service::ExplainedRefusal {
         note,
         username,
         answer,
-    } = service::explain_receipt(&context.app, receipt).await?;
+    } = service::explain_receipt(&context.app, context.caller(), receipt).await?;
     if context.json {
         return print_json(&json!({
             "allowed": answer.allowed,

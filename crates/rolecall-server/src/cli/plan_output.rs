@@ -10,7 +10,7 @@ use super::{
 };
 use crate::policy::{
     handlers::counts,
-    plan::{Affected, Plan},
+    plan::{AffectedSubject, Plan},
 };
 
 /// Exit status for "there are differences"; 1 stands for an error.
@@ -19,9 +19,9 @@ pub(super) const EXIT_DIFFERENCES: u8 = 2;
 /// How many roles, subjects or notes are printed; `--json` prints all.
 pub(super) const MAX_SHOWN: usize = 100;
 
-/// Prints the changes of a plan, and which roles and users gain or lose something. Users are left out unless
-/// `show_subjects`.
-pub(super) fn print_plan(plan: &Plan, show_subjects: bool) -> Result<(), CliError> {
+/// Prints the changes of a plan, and which roles and users gain or lose something; the users only if the caller may
+/// read them.
+pub(super) fn print_plan(plan: &Plan) -> Result<(), CliError> {
     if plan.changes.is_empty() {
         return write_out("no change\n");
     }
@@ -29,7 +29,7 @@ pub(super) fn print_plan(plan: &Plan, show_subjects: bool) -> Result<(), CliErro
     let roles = plan.roles.iter().take(MAX_SHOWN);
     let rows = roles.map(|(role, effect)| effect_row(role.to_string(), effect));
     print_effects("role", rows.collect())?;
-    let subjects = plan.subjects.iter().filter(|_| show_subjects);
+    let subjects = plan.subjects.iter().filter(|_| plan.can_see_holders);
     let rows = subjects
         .take(MAX_SHOWN)
         .map(|subject| effect_row(subject_name(subject), &subject.effect));
@@ -73,7 +73,7 @@ fn effect_row(name: String, effect: &RoleEffect) -> Vec<String> {
     vec![name, gains, loses]
 }
 
-fn subject_name(subject: &Affected) -> String {
+fn subject_name(subject: &AffectedSubject) -> String {
     let kind = if subject.kind == "client" {
         "client "
     } else {

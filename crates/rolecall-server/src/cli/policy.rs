@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
 
-use rolecall::PermissionName as _;
 use rolecall_core::{
     RoleName, Timestamp,
     document::{
@@ -22,7 +21,6 @@ use super::{
     policy_import,
 };
 use crate::{
-    authority::{caller::SEE_ALL_HOLDERS, may},
     error::ApiError,
     policy::{
         apply::{self, IfMatch},
@@ -134,15 +132,11 @@ fn read(file: &Path) -> Result<Source, Fault> {
     }
 }
 
-async fn open(globals: &GlobalFlags) -> Result<Context, Fault> {
-    let context = Context::open(globals).await?;
-    context.require(may::ReadPolicy::NAME).await?;
-    Ok(context)
-}
-
 async fn export(globals: &GlobalFlags) -> Result<ExitCode, Fault> {
-    let context = open(globals).await?;
-    let document = service::show(&context.app).await?.document;
+    let context = Context::open(globals).await?;
+    let document = service::show(&context.app, context.caller())
+        .await?
+        .document;
     if context.json {
         print_json(&json!(document))?;
     } else {
@@ -153,19 +147,14 @@ async fn export(globals: &GlobalFlags) -> Result<ExitCode, Fault> {
 
 async fn plan(globals: &GlobalFlags, file: &Path) -> Result<ExitCode, Fault> {
     let source = read(file)?;
-    let context = open(globals).await?;
-    // with `--as`, the plan names users only if the user may read them
-    let mut may_see = true;
-    for needed in SEE_ALL_HOLDERS {
-        may_see &= context.require(needed).await.is_ok();
-    }
-    let plan = plan::plan(&context.app, &source.parsed, may_see).await;
+    let context = Context::open(globals).await?;
+    let plan = plan::plan(&context.app, context.caller(), &source.parsed).await;
     let plan = plan.map_err(|error| source.fault(error))?;
     let is_none = plan.changes.is_empty();
     if context.json {
-        print_json(&json!(PolicyPlan::of(plan, usize::MAX, may_see)))?;
+        print_json(&json!(PolicyPlan::of(plan, usize::MAX)))?;
     } else {
-        print_plan(&plan, may_see)?;
+        print_plan(&plan)?;
     }
     Ok(if is_none {
         ExitCode::SUCCESS
@@ -212,20 +201,19 @@ async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode
         .any(|test| matches!(test.subject, TestSubject::User(_)));
     // tests of roles alone need no database
     let context = if live || is_about_users {
-        Some(open(globals).await?)
+        Some(Context::open(globals).await?)
     } else {
         None
     };
-    if let Some(context) = context.as_ref().filter(|_| is_about_users) {
-        context.require(may::ReadAssignments::NAME).await?;
-    }
     let mut policy = document.policy().map_err(ApiError::internal)?;
     let (mut facts, mut now) = (UserAssignments::new(), Timestamp::default());
     if let Some(context) = &context {
-        facts = service::facts(&context.app, document).await?;
+        facts = service::test_assignments(&context.app, context.caller(), document).await?;
         now = context.app.now();
         if live {
-            let shown = service::show(&context.app).await?.document;
+            let shown = service::show(&context.app, context.caller())
+                .await?
+                .document;
             policy = shown.policy().map_err(ApiError::internal)?;
         }
     }
@@ -272,12 +260,14 @@ async fn read_or_export(
     if let Some(file) = file {
         return Ok((read(file)?, None));
     }
-    let context = open(globals).await?;
+    let context = Context::open(globals).await?;
     let parsed = ParsedDocument {
-        document: service::show(&context.app).await?.document,
+        document: service::show(&context.app, context.caller())
+            .await?
+            .document,
         positions: Positions::default(),
     };
-    let assigned = service::assigned_roles(&context.app).await?;
+    let assigned = service::assigned_roles(&context.app, context.caller()).await?;
     let name = "the current policy".to_owned();
     Ok((Source { name, parsed }, Some(assigned)))
 }

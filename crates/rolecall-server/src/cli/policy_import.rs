@@ -2,7 +2,6 @@
 
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
-use rolecall::PermissionName as _;
 use rolecall_core::document::{ParsedDocument, Positions};
 use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
 use serde_json::json;
@@ -17,7 +16,6 @@ use super::{
 };
 use crate::{
     accounts::import_rules::ImportRules,
-    authority::may,
     policy::{
         handlers::PolicyPlan,
         import::{self, Given, Outcome, Wanted},
@@ -171,12 +169,12 @@ impl Report<'_> {
     }
 
     /// Compares the resulting policy with the current one.
-    async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
+    async fn plan(&self, context: &Context) -> Result<plan::Plan, CliError> {
         let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
             positions: Positions::default(),
         };
-        Ok(plan::plan(&context.app, &parsed, may_see).await?)
+        Ok(plan::plan_import(&context.app, context.caller(), &parsed).await?)
     }
 
     async fn print_json(&self, context: &Context) -> Result<(), CliError> {
@@ -196,12 +194,8 @@ impl Report<'_> {
         if !self.outcome.is_written
             && let Some(members) = report.as_object_mut()
         {
-            let may_see = may_see(context).await;
-            let plan = self.plan(context, may_see).await?;
-            members.insert(
-                "plan".to_owned(),
-                json!(PolicyPlan::of(plan, usize::MAX, may_see)),
-            );
+            let plan = self.plan(context).await?;
+            members.insert("plan".to_owned(), json!(PolicyPlan::of(plan, usize::MAX)));
         }
         print_json(&report)
     }
@@ -210,8 +204,7 @@ impl Report<'_> {
         if self.outcome.is_written {
             write_out(&change_lines(&self.outcome.changes))?;
         } else {
-            let may_see = may_see(context).await;
-            print_plan(&self.plan(context, may_see).await?, may_see)?;
+            print_plan(&self.plan(context).await?)?;
         }
         let mut text = String::new();
         let users = self
@@ -272,10 +265,4 @@ fn add_lines(text: &mut String, heading: &str, lines: &[String]) {
     if let more @ 1.. = lines.len().saturating_sub(MAX_SHOWN) {
         let _ = writeln!(text, "and {more} more; use --json to see all");
     }
-}
-
-/// Whether the output may name users; with `--as` it depends on the user's permissions.
-async fn may_see(context: &Context) -> bool {
-    context.require(may::ReadAssignments::NAME).await.is_ok()
-        && context.require(may::ReadUsers::NAME).await.is_ok()
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use rolecall::PermissionName as _;
 use rolecall_core::Timestamp;
 use serde_json::json;
 
@@ -14,8 +13,8 @@ use super::{
     pages,
 };
 use crate::{
-    authority::may,
-    roles::{request_store::Request, requests, views::RequestView},
+    error::ApiError,
+    roles::{request_store::AssignmentRequest, requests, views::RequestView},
     times::rfc3339,
 };
 
@@ -38,19 +37,15 @@ pub(super) enum RequestCommand {
 pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     match command {
-        RequestCommand::List => {
-            context.require(may::ReadAssignments::NAME).await?;
-            list(context).await
-        }
+        RequestCommand::List => list(context).await,
         RequestCommand::Confirm { id } => {
-            let request = requests::get(app, id).await?;
-            requests::confirm(app, caller, id).await?;
+            let request = requests::confirm(app, caller, id).await?;
             let (name, role) = (printable(&request.name), role_of(&request));
             print_done(context.json, &format!("`{name}` has the role {role}"))
         }
         RequestCommand::End { id } => {
-            let request = requests::get(app, id).await?;
-            requests::end(app, caller, id).await?;
+            let ended = requests::end(app, caller, id).await?;
+            let request = ended.ok_or_else(|| ApiError::unknown("request", id))?;
             let (name, role) = (printable(&request.name), role_of(&request));
             let text = format!("the request for the role {role} for `{name}` is closed");
             print_done(context.json, &text)
@@ -59,16 +54,16 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read =
-        async |after: &str, limit| requests::list(&context.app, after, None, None, limit).await;
-    let found = pages::read_all(read, |request: &Request| request.id.clone()).await?;
+    let (app, caller) = (&context.app, context.caller());
+    let read = async |after: &str, limit| requests::list(app, caller, after, None, limit).await;
+    let found = pages::read_all(read, |request: &AssignmentRequest| request.id.clone()).await?;
     if context.json {
         let views = found.into_iter().map(RequestView::from);
         return print_json(&views.map(|view| json!(view)).collect());
     }
     let time = |time: Option<Timestamp>| time.map_or_else(String::new, rfc3339);
-    let cells = |request: Request| {
-        let asked = request.asked;
+    let cells = |request: AssignmentRequest| {
+        let asked = request.assignment;
         let tenant = asked.tenant.map(|tenant| tenant.to_string());
         vec![
             request.id,
@@ -99,7 +94,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 /// Prints a request that was just made, with the command that confirms it.
-pub(super) fn print_request(context: &Context, request: Request) -> Result<(), CliError> {
+pub(super) fn print_request(context: &Context, request: AssignmentRequest) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(RequestView::from(request)));
     }
@@ -109,7 +104,7 @@ pub(super) fn print_request(context: &Context, request: Request) -> Result<(), C
 /// Prints the open requests of a subject that was just created. With `--json` it prints nothing, since the output
 /// is the created user or client; `request list` lists the requests.
 pub(super) async fn print_pending(context: &Context, subject: &str) -> Result<(), CliError> {
-    let open = requests::open_for(&context.app, subject).await?;
+    let open = requests::list_own(&context.app, context.caller(), subject).await?;
     let mut text = String::new();
     for request in &open {
         let _ = writeln!(text, "{}", next_step(request));
@@ -120,7 +115,7 @@ pub(super) async fn print_pending(context: &Context, subject: &str) -> Result<()
     print_done(false, text.trim_end())
 }
 
-fn next_step(request: &Request) -> String {
+fn next_step(request: &AssignmentRequest) -> String {
     format!(
         "the role {} for `{}` needs approval: another person confirms it with `rolecall request confirm {}`",
         role_of(request),
@@ -129,6 +124,6 @@ fn next_step(request: &Request) -> String {
     )
 }
 
-fn role_of(request: &Request) -> String {
-    role_in_tenant(&request.asked.role, request.asked.tenant.as_ref())
+fn role_of(request: &AssignmentRequest) -> String {
+    role_in_tenant(&request.assignment.role, request.assignment.tenant.as_ref())
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use rolecall::PermissionName as _;
 use rolecall_core::{RoleAssignment, RoleName};
 use serde::Serialize;
 use serde_json::json;
@@ -23,7 +22,7 @@ use crate::{
         store::User,
         views::UserView,
     },
-    authority::{may, subject::Status},
+    authority::subject::Status,
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
@@ -105,10 +104,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             print_pending(context, &user.id).await
         }
         UserCommand::List { search } => list(context, search).await,
-        UserCommand::Show { name } => {
-            context.require(may::ReadAssignments::NAME).await?;
-            show(context, name).await
-        }
+        UserCommand::Show { name } => show(context, name).await,
         UserCommand::Password {
             name,
             password_stdin,
@@ -188,7 +184,7 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let assignee = Assignee::User(&id);
     let read = async |after: &str, limit| {
         let after = after.split_once('\n').unwrap_or_default();
-        assignments::list(&context.app, assignee, after, None, limit).await
+        assignments::list(&context.app, context.caller(), assignee, after, None, limit).await
     };
     let assignments = pages::read_all(read, place).await?;
     if context.json {

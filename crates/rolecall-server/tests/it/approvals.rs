@@ -245,7 +245,7 @@ async fn whoever_asked_must_still_be_one_who_may_give_it(app: TestApp) {
     let (ben, admin) = (app.login("ben").await, app.admin().await);
     let ann_id = app.id_of("ann").await;
     let id = app.ask(&app.login("ann").await, &alice).await;
-    let why = "whoever asked may not give it any more";
+    let why = "the requester may no longer assign it";
     let status = async |status: &str| {
         let path = format!("/api/users/{ann_id}");
         let body = json!({ "status": status });
@@ -394,7 +394,12 @@ async fn what_is_over_is_not_confirmed(app: TestApp) {
     let asked = app.put_json(payer(&alice), &ann, body).await;
     let id = asked.is(202).text("id");
     app.pass(Duration::from_mins(10));
-    refused(&app, app.confirm(&ben, &id), "is over by now").await;
+    refused(
+        &app,
+        app.confirm(&ben, &id),
+        "the requested time has passed",
+    )
+    .await;
     assert_eq!(app.assigned(&alice).await, [""; 0]);
     // it stands in nobody's way
     let id = app.ask(&ben, &alice).await;
@@ -434,7 +439,7 @@ async fn what_somebody_else_asked_for_is_not_replaced(app: TestApp) {
     let alice = app.payers().await;
     let (ann, ben) = (app.login("ann").await, app.login("ben").await);
     let id = app.ask(&ann, &alice).await;
-    let why = "somebody else has asked for it already";
+    let why = "another person has requested it already";
     refused(&app, app.put(payer(&alice), &ben), why).await;
     let body = json!({ "reason": "mine" });
     refused(&app, app.put_json(payer(&alice), &ben, body), why).await;

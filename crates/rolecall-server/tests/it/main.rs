@@ -38,6 +38,7 @@ mod queries;
 mod races;
 mod refresh;
 mod registration;
+mod reserved_names;
 mod restart;
 mod review;
 mod revocation;

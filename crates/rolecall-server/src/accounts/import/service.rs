@@ -141,7 +141,7 @@ async fn look_up_roles(
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
             format!("role `{role}` is for clients only")
-        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy, role) {
+        } else if let Some(refusal) = requests::import_refusal(&rights.policy, role) {
             refusal
         } else if roles::find_role(change.conn(), role).await?.is_some() {
             continue;

@@ -118,7 +118,9 @@ async fn a_backup_during_changes_is_complete() {
     drop(app);
     restored(folder.path(), &backup, true).await.unwrap();
     let app = open(&folder.path().join("rolecall.db")).await;
-    let verdict = crate::audit::service::verify(&app).await.unwrap();
+    let verdict = crate::audit::service::verify(&app, crate::authority::caller::Caller::System)
+        .await
+        .unwrap();
     assert!(
         matches!(verdict, crate::audit::service::Verdict::Intact { .. }),
         "{verdict:?}"
