@@ -46,7 +46,7 @@ const NOT_A_TOKEN: &str = "not.a.token";
 ///
 /// # Panics
 ///
-/// If the file is missing or different, or the router does not behave as the matrix says.
+/// If the file is missing or different, or the router does not behave as the matrix shows.
 #[track_caller]
 pub fn assert_access_matrix<S: Clone + Send + Sync + 'static>(
     lock_file: impl AsRef<Path>,
@@ -67,7 +67,7 @@ impl AccessMatrix {
     ///
     /// # Panics
     ///
-    /// If the file is missing or different, or the router does not behave as the matrix says.
+    /// If the file is missing or different, or the router does not behave as the matrix shows.
     #[track_caller]
     #[expect(clippy::panic, reason = "an assertion of a test")]
     pub fn assert(&self, lock_file: impl AsRef<Path>, token: impl Fn(&Caller) -> String) {

@@ -147,7 +147,8 @@ impl From<Reason> for TokenError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text is not a valid JWK or JWK Set: not JSON, too large, or with a duplicate member or one of the wrong type.
+    /// The text is not a valid JWK or JWK Set: not JSON, too large, or with a duplicate member or one of the wrong
+    /// type.
     #[error("malformed JWK or JWK Set: {0}")]
     Malformed(&'static str),
     /// An HMAC secret is shorter than the hash (RFC 7518 section 3.2).

@@ -178,8 +178,8 @@ async fn pages_of_different_eras_are_not_mixed() {
     );
 }
 
-/// In an emergency, keys are rotated and the old key is retired immediately afterwards. The node that answers the request
-/// for keys can be another one than that of the feed, and learn of it a quarter of a second later.
+/// In an emergency, keys are rotated and the old key is retired immediately afterwards. The node that answers the
+/// request for keys can be another one than that of the feed, and learn of it a quarter of a second later.
 #[tokio::test]
 async fn a_key_retired_right_after_a_rotation_is_refused_within_a_second() {
     let issuer = Issuer::new().await;
