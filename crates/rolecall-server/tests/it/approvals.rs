@@ -487,7 +487,7 @@ async fn no_role_inherits_one_past_the_second_person(app: TestApp) {
     app.inherit("top", "middle").await;
     app.assign(&alice, "top").await;
     let edge = |senior: &str, junior: &str| format!("/api/roles/{senior}/juniors/{junior}");
-    let why = "would come to have it without one";
+    let why = "would have it without one";
     let revision = app.db.revision().await;
     let answer = app.put(edge("middle", "payer"), admin).await;
     assert!(answer.breaks("approval").text("detail").contains(why));
@@ -551,7 +551,7 @@ async fn no_document_gives_one_past_the_second_person(app: TestApp) {
     let before = "[roles.admin]\n[roles.user]\n[roles.payer]\napproval = true\n[roles.middle]\n[roles.top]\n";
     put_policy(&app, admin, before).await.is(200);
     let alice = app.user("alice", &["top"]).await;
-    let why = "would come to have it without one";
+    let why = "would have it without one";
     let inherits = |below: &str, top: &str| {
         format!("[roles.admin]\n[roles.user]\n{below}[roles.top]\njuniors = [{top}]\n")
     };
