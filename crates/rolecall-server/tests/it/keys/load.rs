@@ -1,0 +1,123 @@
+//! Rotation while two nodes issue and verify.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use rolecall::Clock as _;
+use serde_json::json;
+use tokio::sync::RwLock;
+
+use super::{LEAD, kid, published, rotate};
+use crate::{
+    clients::Credentials,
+    support::{Node, TestApp, claims, eventually, on_both},
+};
+
+on_both![x085_o112_rotation_under_load_refuses_no_good_token_and_signs_with_no_unpublished_key,];
+
+/// A verifier elsewhere, which asks for the set no oftener than its `max-age` says.
+struct Elsewhere {
+    set: BTreeSet<String>,
+    fetched_at: rolecall::Timestamp,
+}
+
+/// Two nodes that issue and verify as fast as they can.
+struct Load<'a> {
+    app: &'a TestApp,
+    other: RwLock<Node>,
+    worker: Credentials,
+    elsewhere: RwLock<Elsewhere>,
+    issued: RwLock<Vec<String>>,
+    done: AtomicBool,
+}
+
+impl Load<'_> {
+    async fn check(&self, token: &str) {
+        let other = self.other.read().await;
+        self.app.get("/items/", token).await.is(200);
+        other.get("/items/", token).await.is(200);
+        let mut elsewhere = self.elsewhere.write().await;
+        let now = self.app.clock.now();
+        if now >= elsewhere.fetched_at.plus(Duration::from_mins(5)) {
+            elsewhere.fetched_at = now;
+            elsewhere.set = published(&other).await;
+        }
+        let known = elsewhere.set.contains(&kid(token));
+        assert!(known, "signed by an unpublished key");
+    }
+
+    async fn run(&self, here: bool) {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &self.worker.id),
+            ("client_secret", &self.worker.secret),
+        ];
+        while !self.done.load(Ordering::Relaxed) {
+            let answer = if here {
+                self.app.token(&form).await
+            } else {
+                self.other.read().await.token(&form).await
+            };
+            let token = answer.is(200).text("access_token");
+            self.check(&token).await;
+            self.issued.write().await.push(token);
+        }
+    }
+
+    async fn rotate(&self, rounds: usize) {
+        let mut kids = BTreeSet::new();
+        for round in 0..rounds {
+            let before = self.issued.read().await.len();
+            let rotated = rotate(self.app, json!({})).await;
+            kids.insert(rotated.is(200).text("kid"));
+            if round == rounds / 2 {
+                let mut other = self.other.write().await;
+                *other = self.app.second_node().await;
+            }
+            eventually("both publish the same, and issued some more", async || {
+                published(self.app).await == published(&*self.other.read().await).await
+                    && self.issued.read().await.len() > before + 4
+            })
+            .await;
+            self.app.pass(LEAD);
+            self.check_those_of_before().await;
+        }
+        self.done.store(true, Ordering::Relaxed);
+        assert_eq!(kids.len(), rounds);
+    }
+
+    /// What was issued before is as good as ever, as long as it lasts.
+    async fn check_those_of_before(&self) {
+        let now = self.app.clock.now().seconds();
+        let mut good = self.issued.read().await.clone();
+        good.retain(|token| claims(token)["exp"].as_i64().unwrap() > now);
+        for token in good.iter().step_by(good.len().div_ceil(12).max(1)) {
+            self.check(token).await;
+        }
+    }
+}
+
+async fn x085_o112_rotation_under_load_refuses_no_good_token_and_signs_with_no_unpublished_key(
+    app: TestApp,
+) {
+    const ROUNDS: usize = 6;
+    app.role("reader", &["items:read"]).await;
+    let load = Load {
+        worker: app.client("worker", json!({ "roles": ["reader"] })).await,
+        other: RwLock::new(app.second_node().await),
+        elsewhere: RwLock::new(Elsewhere {
+            set: published(&app).await,
+            fetched_at: app.clock.now(),
+        }),
+        issued: RwLock::default(),
+        done: AtomicBool::new(false),
+        app: &app,
+    };
+    tokio::join!(load.run(true), load.run(false), load.rotate(ROUNDS));
+    let issued = load.issued.into_inner();
+    let signed: BTreeSet<String> = issued.iter().map(|token| kid(token)).collect();
+    assert!(signed.len() >= ROUNDS, "{signed:?}");
+}
