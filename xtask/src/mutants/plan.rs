@@ -194,7 +194,7 @@ const SERVICES: [Services; 6] = [
     (
         "services policy",
         &["policy/"],
-        server_first!("policy::", "policy_line::"),
+        server_first!("policy::", "policy_command_line::"),
     ),
     (
         "services oauth",

@@ -1,4 +1,4 @@
-//! Roles that nobody gives alone: asked for by one, confirmed by another.
+//! Roles that need approval: one person requests them for a subject, another confirms.
 
 mod bypass;
 mod confirming;
@@ -10,82 +10,71 @@ mod reporting;
 
 use std::time::Duration;
 
-use http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Node, TestApp};
+use crate::support::{Node, Response, TestApp};
 
 const HOUR: Duration = Duration::from_hours(1);
 const PATH: &str = "/api/assignment-requests";
 
 impl TestApp {
-    /// `payer`, which a second person must confirm, and `ann` and `ben`, who may give it; gives the id of `alice`.
-    async fn payers(&self) -> String {
-        self.role("payer", &["payments:make"]).await;
+    /// Creates `payer`, which needs approval, and `ann` and `ben`, who may assign it; returns the id of `alice`.
+    async fn create_payers(&self) -> String {
+        self.create_role("payer", &["payments:make"]).await;
         let giver = [
             "payments:make",
             "rolecall.assignments:read",
             "rolecall.assignments:write",
         ];
-        self.role("giver", &giver).await;
-        self.user("ann", &["giver"]).await;
-        self.user("ben", &["giver"]).await;
-        self.approval("payer", true).await;
-        self.user("alice", &[]).await
+        self.create_role("giver", &giver).await;
+        self.create_user("ann", &["giver"]).await;
+        self.create_user("ben", &["giver"]).await;
+        self.set_approval("payer", true).await;
+        self.create_user("alice", &[]).await
     }
 
-    async fn approval(&self, role: &str, approval: bool) {
+    async fn set_approval(&self, role: &str, approval: bool) {
         let body = json!({ "approval": approval });
         let path = format!("/api/roles/{role}");
         let changed = self.patch(path, self.admin().await, body).await;
         assert_eq!(changed.is(200).json["approval"], approval);
     }
 
-    /// The roles that are assigned to a user.
-    async fn assigned(&self, id: &str) -> Vec<String> {
+    /// The roles assigned to a user.
+    async fn assigned_roles(&self, id: &str) -> Vec<String> {
         let path = format!("/api/users/{id}/roles");
         self.get(path, self.admin().await).await.items("role")
     }
 
-    /// What nobody has confirmed.
-    async fn open(&self) -> Vec<String> {
+    /// The ids of all pending requests.
+    async fn pending_requests(&self) -> Vec<String> {
         self.get(PATH, self.admin().await).await.items("id")
     }
 }
 
 impl Node {
-    /// Asks for `payer`; gives the id of the request.
-    async fn ask(&self, token: &str, id: &str) -> String {
-        let asked = self.put(payer(id), token).await;
-        asked.is(202).text("id")
+    /// Requests `payer`; returns the id of the request.
+    async fn request_payer(&self, token: &str, id: &str) -> String {
+        let requested = self.put(payer(id), token).await;
+        requested.is(202).text("id")
     }
 
-    async fn confirm(&self, token: &str, request: &str) -> Answer {
+    async fn confirm(&self, token: &str, request: &str) -> Response {
         self.post(format!("{PATH}/{request}/confirm"), token, json!({}))
             .await
     }
 }
 
+/// The path that assigns `payer`.
 fn payer(id: &str) -> String {
     format!("/api/users/{id}/roles/payer")
 }
 
-/// A refusal by the rule, which changes nothing.
-async fn refused(app: &TestApp, answer: impl Future<Output = Answer>, why: &str) {
+/// Expects a refusal by the rule `approval` with this reason, which changes nothing.
+async fn expect_refusal(app: &TestApp, response: impl Future<Output = Response>, reason: &str) {
     let revision = app.db.revision().await;
-    let answer = answer.await;
-    let detail = answer.breaks("approval").text("detail");
-    assert!(detail.contains(why), "{detail}");
+    let response = response.await;
+    let detail = response.violates("approval").text("detail");
+    assert!(detail.contains(reason), "{detail}");
     assert_eq!(app.db.revision().await, revision);
-}
-
-async fn put_policy(app: &TestApp, token: &str, text: &str) -> Answer {
-    let ask = app.request(Method::PUT, "/api/policy").token(token);
-    let ask = ask.header("if-match", "*");
-    ask.raw("application/toml", text.to_owned()).send().await
-}
-
-async fn plan_policy(app: &TestApp, token: &str, text: &str) -> Answer {
-    let ask = app.request(Method::POST, "/api/policy/plan").token(token);
-    ask.raw("application/toml", text.to_owned()).send().await
 }

@@ -6,27 +6,27 @@ use super::PATH;
 use crate::support::{First, Node, ROUNDS, Race, races};
 
 races![
-    of_two_who_confirm_at_once_one_does,
-    what_is_ended_while_it_is_confirmed_is_one_of_the_two,
+    of_two_simultaneous_confirmations_one_succeeds,
+    a_request_is_either_confirmed_or_withdrawn_never_both,
 ];
 
-async fn of_two_who_confirm_at_once_one_does(mut race: Race) {
-    let alice = race.payers().await;
-    race.user("cora", &["giver"]).await;
+async fn of_two_simultaneous_confirmations_one_succeeds(mut race: Race) {
+    let alice = race.create_payers().await;
+    race.create_user("cora", &["giver"]).await;
     for round in 0..ROUNDS / 4 {
         let (here, there) = race.nodes(round);
-        let ann = here.login("ann").await;
-        let id = here.ask(&ann, &alice).await;
+        let ann = here.log_in("ann").await;
+        let id = here.request_payer(&ann, &alice).await;
         let confirm = |node: &Node, token: &str| {
-            let ask = node.request(Method::POST, format!("{PATH}/{id}/confirm"));
-            ask.token(token)
+            let request = node.request(Method::POST, format!("{PATH}/{id}/confirm"));
+            request.token(token)
         };
-        let one = confirm(here, &here.login("ben").await);
-        let two = confirm(there, &there.login("cora").await);
+        let one = confirm(here, &here.log_in("ben").await);
+        let two = confirm(there, &there.log_in("cora").await);
         let revision = race.db.revision().await;
         let (one, two) = race.run(one, two).await;
         let mut statuses = [one.status.as_u16(), two.status.as_u16()];
-        race.won_by(if statuses[0] == 204 {
+        race.record_winner(if statuses[0] == 204 {
             First::One
         } else {
             First::Two
@@ -36,33 +36,33 @@ async fn of_two_who_confirm_at_once_one_does(mut race: Race) {
         assert_eq!(race.db.revision().await, revision + 1);
         race.unassign(&alice, "payer").await;
     }
-    race.was_a_race();
+    race.assert_both_won();
 }
 
-async fn what_is_ended_while_it_is_confirmed_is_one_of_the_two(mut race: Race) {
-    let alice = race.payers().await;
+async fn a_request_is_either_confirmed_or_withdrawn_never_both(mut race: Race) {
+    let alice = race.create_payers().await;
     for round in 0..ROUNDS / 4 {
         let (here, there) = race.nodes(round);
-        let ann = here.login("ann").await;
-        let id = here.ask(&ann, &alice).await;
+        let ann = here.log_in("ann").await;
+        let id = here.request_payer(&ann, &alice).await;
         let confirm = here.request(Method::POST, format!("{PATH}/{id}/confirm"));
-        let confirm = confirm.token(&here.login("ben").await);
+        let confirm = confirm.token(&here.log_in("ben").await);
         let end = there
             .request(Method::DELETE, format!("{PATH}/{id}"))
             .token(&ann);
         let (confirmed, ended) = race.run(confirm, end).await;
-        ended.done();
-        let given = race.assigned(&alice).await;
+        ended.no_content();
+        let assigned = race.assigned_roles(&alice).await;
         if confirmed.status == 204 {
-            assert_eq!(given, ["payer"], "round {round}");
-            race.won_by(First::One);
+            assert_eq!(assigned, ["payer"], "round {round}");
+            race.record_winner(First::One);
             race.unassign(&alice, "payer").await;
         } else {
             confirmed.is(404);
-            assert_eq!(given, [""; 0], "round {round}");
-            race.won_by(First::Two);
+            assert_eq!(assigned, [""; 0], "round {round}");
+            race.record_winner(First::Two);
         }
-        assert_eq!(race.open().await, [""; 0]);
+        assert_eq!(race.pending_requests().await, [""; 0]);
     }
-    race.was_a_race();
+    race.assert_both_won();
 }

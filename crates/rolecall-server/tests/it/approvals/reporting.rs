@@ -3,92 +3,82 @@
 use serde_json::{Value, json};
 
 use super::{PATH, payer};
-use crate::{
-    command_line::{audit_is_whole, rolecall, run},
-    support::{TestApp, on_both},
-};
+use crate::support::{TestApp, audit_is_whole, on_both, run, run_failing};
 
 on_both![
-    every_step_is_told_in_the_audit_log,
-    the_command_line_asks_confirms_and_ends,
+    every_step_is_in_the_audit_log,
+    the_command_line_requests_confirms_and_withdraws,
 ];
 
-/// The changes of the newest entry of the audit log.
-async fn newest(app: &TestApp) -> Value {
-    let path = "/api/audit?limit=1";
-    let entries = app.get(path, app.admin().await).await;
-    entries.json["items"][0]["changes"].clone()
+/// The changes in the newest entry of the audit log.
+async fn newest_changes(app: &TestApp) -> Value {
+    app.newest_entry().await["changes"].clone()
 }
 
-async fn every_step_is_told_in_the_audit_log(app: TestApp) {
-    let alice = app.payers().await;
-    let told = newest(&app).await;
-    assert_eq!(told[0]["action"], "user.created");
-    let (ann, ben) = (app.login("ann").await, app.login("ben").await);
-    let first = app.ask(&ann, &alice).await;
+async fn every_step_is_in_the_audit_log(app: TestApp) {
+    let alice = app.create_payers().await;
+    let changes = newest_changes(&app).await;
+    assert_eq!(changes[0]["action"], "user.created");
+    let (ann, ben) = (app.log_in("ann").await, app.log_in("ben").await);
+    let first = app.request_payer(&ann, &alice).await;
     assert_eq!(
-        newest(&app).await,
+        newest_changes(&app).await,
         json!([{
             "action": "role.requested", "request": first, "subject": alice, "role": "payer", "tenant": null,
             "valid_from": null, "expires_at": null, "replaces": null,
         }])
     );
-    let asked = app
+    let requested = app
         .put_json(payer(&alice), &ann, json!({ "reason": "x" }))
         .await;
-    let second = asked.is(202).text("id");
-    assert_eq!(newest(&app).await[0]["replaces"], json!(first));
+    let second = requested.is(202).text("id");
+    assert_eq!(newest_changes(&app).await[0]["replaces"], json!(first));
     let by = format!("user:{}", app.id_of("ann").await);
-    app.delete(format!("{PATH}/{second}"), &ben).await.done();
+    app.delete(format!("{PATH}/{second}"), &ben)
+        .await
+        .no_content();
     assert_eq!(
-        newest(&app).await,
+        newest_changes(&app).await,
         json!([{
             "action": "role.request_ended", "request": second, "subject": alice, "role": "payer", "tenant": null,
             "requested_by": by,
         }])
     );
-    let third = app.ask(&ann, &alice).await;
-    app.confirm(&ben, &third).await.done();
+    let third = app.request_payer(&ann, &alice).await;
+    app.confirm(&ben, &third).await.no_content();
     assert_eq!(
-        newest(&app).await,
+        newest_changes(&app).await,
         json!([{
             "action": "role.assigned", "subject": alice, "role": "payer", "tenant": null, "valid_from": null,
             "expires_at": null, "request": third, "requested_by": by,
         }])
     );
-    app.approval("payer", false).await;
+    app.set_approval("payer", false).await;
     let approval = json!([{ "action": "role.approval", "role": "payer", "approval": false }]);
-    assert_eq!(newest(&app).await, approval);
+    assert_eq!(newest_changes(&app).await, approval);
     assert!(audit_is_whole(&app).await);
 }
 
-async fn said(app: &TestApp, arguments: &[&str]) -> String {
-    let output = rolecall(app, arguments).await;
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-async fn the_command_line_asks_confirms_and_ends(app: TestApp) {
-    let alice = app.payers().await;
+async fn the_command_line_requests_confirms_and_withdraws(app: TestApp) {
+    let alice = app.create_payers().await;
     run(&app, &["role", "add", "auditor", "--approval"]).await;
-    let shown = said(&app, &["role", "show", "auditor"]).await;
+    let shown = run(&app, &["role", "show", "auditor"]).await;
     assert!(shown.contains("(by two)"), "{shown}");
     run(&app, &["role", "approval", "auditor", "off"]).await;
     run(&app, &["assign", "alice", "auditor"]).await;
     run(&app, &["role", "approval", "auditor", "on"]).await;
-    let told = said(&app, &["assign", "alice", "payer", "--reason", "a project"]).await;
-    let id = app.open().await.pop().unwrap();
-    let how = format!("another person confirms it with `rolecall request confirm {id}`");
-    assert!(told.contains(&how), "{told}");
-    let list = said(&app, &["request", "list"]).await;
+    let printed = run(&app, &["assign", "alice", "payer", "--reason", "a project"]).await;
+    let id = app.pending_requests().await.pop().unwrap();
+    let hint = format!("another person confirms it with `rolecall request confirm {id}`");
+    assert!(printed.contains(&hint), "{printed}");
+    let list = run(&app, &["request", "list"]).await;
     for part in [id.as_str(), "alice", "payer", "a project", "cli:"] {
         assert!(list.contains(part), "{list}");
     }
     let listed: Value =
-        serde_json::from_str(&said(&app, &["--json", "request", "list"]).await).unwrap();
+        serde_json::from_str(&run(&app, &["--json", "request", "list"]).await).unwrap();
     assert_eq!(listed[0]["id"], json!(id));
-    let asked = said(
+    let requested = run(
         &app,
         &[
             "--json",
@@ -100,9 +90,9 @@ async fn the_command_line_asks_confirms_and_ends(app: TestApp) {
         ],
     )
     .await;
-    let asked: Value = serde_json::from_str(&asked).unwrap();
-    assert_eq!(asked["id"], json!(id));
-    // whoever may not read them sees none, and whoever may not give it confirms and ends none
+    let requested: Value = serde_json::from_str(&requested).unwrap();
+    assert_eq!(requested["id"], json!(id));
+    // a user without the permissions can neither list, confirm nor withdraw requests
     let revision = app.db.revision().await;
     for command in [["list", ""].as_slice(), &["confirm", &id], &["end", &id]] {
         let arguments: Vec<&str> = ["--as", "alice", "request"]
@@ -111,25 +101,20 @@ async fn the_command_line_asks_confirms_and_ends(app: TestApp) {
             .copied()
             .filter(|one| !one.is_empty())
             .collect();
-        assert!(
-            !rolecall(&app, &arguments).await.status.success(),
-            "{arguments:?}"
-        );
+        run_failing(&app, &arguments).await;
     }
     assert_eq!(app.db.revision().await, revision);
-    let told = said(&app, &["--as", "ben", "request", "confirm", &id]).await;
-    assert!(told.contains("`alice` has the role `payer`"), "{told}");
-    assert_eq!(app.assigned(&alice).await, ["auditor", "payer"]);
+    let printed = run(&app, &["--as", "ben", "request", "confirm", &id]).await;
+    assert!(
+        printed.contains("`alice` has the role `payer`"),
+        "{printed}"
+    );
+    assert_eq!(app.assigned_roles(&alice).await, ["auditor", "payer"]);
     run(&app, &["unassign", "alice", "payer"]).await;
     run(&app, &["assign", "alice", "payer"]).await;
-    let id = app.open().await.pop().unwrap();
-    let told = said(&app, &["request", "end", &id]).await;
-    assert!(told.contains("no longer asked for"), "{told}");
-    assert!(
-        !rolecall(&app, &["request", "end", &id])
-            .await
-            .status
-            .success()
-    );
-    assert_eq!(app.open().await, [""; 0]);
+    let id = app.pending_requests().await.pop().unwrap();
+    let printed = run(&app, &["request", "end", &id]).await;
+    assert!(printed.contains("no longer asked for"), "{printed}");
+    run_failing(&app, &["request", "end", &id]).await;
+    assert_eq!(app.pending_requests().await, [""; 0]);
 }

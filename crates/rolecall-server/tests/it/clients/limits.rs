@@ -1,20 +1,22 @@
-//! How much a token from a client may permit.
+//! Limits on the tokens issued to a client.
 
 use serde_json::json;
 
-use crate::support::{Answer, ISSUER, TestApp, claims, on_both};
+use crate::support::{ISSUER, Response, TestApp, claims, on_both};
 
 on_both![
     o054_a_client_gets_nothing_beyond_its_own_roles,
-    x046_what_a_user_gets_through_a_client_is_cut_to_the_client,
-    a_narrowed_client_loses_it_at_once,
-    what_is_for_an_audience_that_a_client_loses_ends,
-    o084_a_client_asks_only_for_its_own_audiences,
+    x046_a_user_gets_no_more_through_a_client_than_the_client_may_have,
+    narrowing_a_client_takes_effect_at_once,
+    tokens_for_an_audience_a_client_loses_are_revoked,
+    o084_a_client_requests_only_its_own_audiences,
 ];
 
 async fn o054_a_client_gets_nothing_beyond_its_own_roles(app: TestApp) {
-    app.role("reader", &["items:read"]).await;
-    let client = app.client("worker", json!({ "roles": ["reader"] })).await;
+    app.create_role("reader", &["items:read"]).await;
+    let client = app
+        .create_client("worker", json!({ "roles": ["reader"] }))
+        .await;
     let token = app.try_act_as(&client, &[]).await;
     assert_eq!(token.is(200).text("scope"), "items:read");
     app.get("/items/", &token.text("access_token"))
@@ -22,20 +24,24 @@ async fn o054_a_client_gets_nothing_beyond_its_own_roles(app: TestApp) {
         .is(200);
     for beyond in ["items:write", "role:admin", "rolecall.users:read"] {
         let refused = app.try_act_as(&client, &[("scope", beyond)]).await;
-        refused.oauth(400, "invalid_scope");
+        refused.oauth_error(400, "invalid_scope");
     }
     let path = format!("/api/clients/{}/roles/reader", client.id);
-    app.delete(path, app.admin().await).await.done();
+    app.delete(path, app.admin().await).await.no_content();
     app.get("/items/", &token.text("access_token"))
         .await
-        .ended();
+        .ended_token();
     assert_eq!(app.try_act_as(&client, &[]).await.is(200).text("scope"), "");
 }
 
-async fn x046_what_a_user_gets_through_a_client_is_cut_to_the_client(app: TestApp) {
-    app.role("editor", &["items:read", "items:write"]).await;
-    app.user("alice", &["editor", "rolecall.admin"]).await;
-    let client = app.client("app", json!({ "scope": "items:read" })).await;
+async fn x046_a_user_gets_no_more_through_a_client_than_the_client_may_have(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["editor", "rolecall.admin"])
+        .await;
+    let client = app
+        .create_client("app", json!({ "scope": "items:read" }))
+        .await;
     let token = app.log_in_through(&client, &[]).await;
     assert_eq!(token.is(200).text("scope"), "items:read");
     let access = token.text("access_token");
@@ -43,17 +49,17 @@ async fn x046_what_a_user_gets_through_a_client_is_cut_to_the_client(app: TestAp
     app.get("/api/users", &access)
         .await
         .forbidden("rolecall.users:read");
-    let made = app
+    let created = app
         .post("/api/roles", &access, json!({ "name": "mine" }))
         .await;
-    made.forbidden("rolecall.roles:write");
+    created.forbidden("rolecall.roles:write");
     for beyond in [
         "items:write",
         "rolecall.users:read",
         "items:read items:write",
     ] {
         let refused = app.log_in_through(&client, &[("scope", beyond)]).await;
-        refused.oauth(400, "invalid_scope");
+        refused.oauth_error(400, "invalid_scope");
     }
     let next = app
         .refresh_through(&client, &token.text("refresh_token"))
@@ -61,12 +67,13 @@ async fn x046_what_a_user_gets_through_a_client_is_cut_to_the_client(app: TestAp
     assert_eq!(next.is(200).text("scope"), "items:read");
 }
 
-async fn a_narrowed_client_loses_it_at_once(app: TestApp) {
-    app.role("editor", &["items:read", "items:write"]).await;
-    app.user("alice", &["editor"]).await;
-    let client = app.client("app", json!({})).await;
+async fn narrowing_a_client_takes_effect_at_once(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["editor"]).await;
+    let client = app.create_client("app", json!({})).await;
     let path = format!("/api/clients/{}", client.id);
-    let other = app.log_in("alice").await;
+    let other = app.open_session("alice").await;
     let mut token = app.log_in_through(&client, &[]).await;
     let wider = json!({ "redirect_uris": ["https://app.example/cb"] });
     app.patch(&path, app.admin().await, wider).await.is(200);
@@ -81,7 +88,7 @@ async fn a_narrowed_client_loses_it_at_once(app: TestApp) {
         app.patch(&path, app.admin().await, narrower).await.is(200);
         app.get("/items/", &token.text("access_token"))
             .await
-            .ended();
+            .ended_token();
         token = app
             .refresh_through(&client, &token.text("refresh_token"))
             .await;
@@ -98,10 +105,10 @@ async fn a_narrowed_client_loses_it_at_once(app: TestApp) {
     app.get("/items/", &other.access).await.is(200);
 }
 
-async fn what_is_for_an_audience_that_a_client_loses_ends(app: TestApp) {
-    app.user("alice", &[]).await;
+async fn tokens_for_an_audience_a_client_loses_are_revoked(app: TestApp) {
+    app.create_user("alice", &[]).await;
     let members = json!({ "audiences": ["https://one.example", "https://two.example"] });
-    let client = app.client("app", members).await;
+    let client = app.create_client("app", members).await;
     let path = format!("/api/clients/{}", client.id);
     let one = app.log_in_through(&client, &[]).await;
     let resource = [("resource", "https://two.example")];
@@ -109,12 +116,14 @@ async fn what_is_for_an_audience_that_a_client_loses_ends(app: TestApp) {
     let own = app.log_in_through(&client, &[("audience", ISSUER)]).await;
     let left = json!({ "audiences": ["https://one.example"] });
     app.patch(&path, app.admin().await, left).await.is(200);
-    app.get("/api/me", &own.text("access_token")).await.ended();
-    let refresh = async |answer: &Answer| {
-        let token = answer.text("refresh_token");
+    app.get("/api/me", &own.text("access_token"))
+        .await
+        .ended_token();
+    let refresh = async |response: &Response| {
+        let token = response.text("refresh_token");
         app.refresh_through(&client, &token).await
     };
-    refresh(&two).await.oauth(400, "invalid_grant");
+    refresh(&two).await.oauth_error(400, "invalid_grant");
     refresh(&one).await.is(200);
     let own = refresh(&own).await;
     let more = json!({ "audiences": ["https://one.example", "https://three.example"] });
@@ -122,17 +131,18 @@ async fn what_is_for_an_audience_that_a_client_loses_ends(app: TestApp) {
     app.get("/api/me", &own.text("access_token")).await.is(200);
 }
 
-async fn o084_a_client_asks_only_for_its_own_audiences(app: TestApp) {
-    app.role("reader", &["items:read"]).await;
-    app.user("alice", &["reader", "rolecall.admin"]).await;
+async fn o084_a_client_requests_only_its_own_audiences(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader", "rolecall.admin"])
+        .await;
     let members = json!({ "audiences": ["https://one.example", "https://two.example"] });
-    let client = app.client("app", members).await;
+    let client = app.create_client("app", members).await;
     let audience = async |form: &[(&str, &str)]| {
-        let answer = app.log_in_through(&client, form).await;
-        answer
+        let response = app.log_in_through(&client, form).await;
+        response
             .status
             .is_success()
-            .then(|| claims(&answer.text("access_token")))
+            .then(|| claims(&response.text("access_token")))
     };
     let first = audience(&[]).await.unwrap();
     assert_eq!(first["aud"], "https://one.example");

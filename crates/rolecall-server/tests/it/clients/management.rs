@@ -1,31 +1,33 @@
-//! Clients as a resource: creating, changing, listing and deleting them.
+//! Creating, changing, listing and deleting clients.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::Credentials;
-use crate::support::{TestApp, on_both};
+use crate::support::{Credentials, TestApp, on_both};
 
 on_both![
     a_secret_is_shown_once_and_stored_as_a_hash,
-    a_client_that_is_not_right_is_refused_by_member,
-    o024_no_confidential_client_is_without_a_secret,
-    a_secret_is_rotated_with_an_overlap,
-    clients_are_listed_once_each_with_all_their_roles,
-    a_client_may_keep_its_name_and_take_no_others,
-    o045_a_deleted_client_takes_its_log_ins_along,
-    a_client_writes_with_its_own_permissions_and_is_named_in_the_audit,
-    acting_on_a_client_needs_all_that_it_holds,
+    an_invalid_client_is_refused_by_member,
+    o024_every_confidential_client_has_a_secret,
+    the_old_secret_works_until_the_overlap_ends,
+    each_client_is_listed_once_with_all_its_roles,
+    a_client_can_keep_its_name_but_not_take_anothers,
+    o045_deleting_a_client_ends_its_sessions,
+    a_client_writes_with_its_own_permissions_and_is_named_in_the_audit_log,
+    changing_a_client_requires_everything_it_holds,
 ];
 
 async fn a_secret_is_shown_once_and_stored_as_a_hash(app: TestApp) {
     let admin = app.admin().await;
     let body = json!({ "name": "Billing", "grants": ["client_credentials"], "audiences": ["https://billing.example"], "scope": "items:read", "redirect_uris": ["https://billing.example/cb"] });
-    let made = app.post("/api/clients", admin, body).await;
-    let (id, secret) = (made.is(201).text("client_id"), made.text("client_secret"));
+    let created = app.post("/api/clients", admin, body).await;
+    let (id, secret) = (
+        created.is(201).text("client_id"),
+        created.text("client_secret"),
+    );
     assert_eq!(
-        made.header("location"),
+        created.header("location"),
         Some(format!("/api/clients/{id}").as_str())
     );
     let shown = app.get(format_args!("/api/clients/{id}"), admin).await;
@@ -44,12 +46,12 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash(app: TestApp) {
     let stored = app.db.texts("SELECT secret_hash FROM clients").await;
     assert!(!stored.concat().contains(&secret) && stored.len() == 1);
     let public = app
-        .client("phone", json!({ "grants": ["password"], "public": true }))
+        .create_client("phone", json!({ "grants": ["password"], "public": true }))
         .await;
     assert_eq!(public.secret, "");
 }
 
-async fn a_client_that_is_not_right_is_refused_by_member(app: TestApp) {
+async fn an_invalid_client_is_refused_by_member(app: TestApp) {
     let admin = app.admin().await;
     for (member, wrong) in [
         ("name", json!("")),
@@ -69,11 +71,11 @@ async fn a_client_that_is_not_right_is_refused_by_member(app: TestApp) {
         body[member] = wrong;
         let refused = app.post("/api/clients", admin, body).await;
         refused.invalid(&["body", member]);
-        let said = String::from_utf8_lossy(&refused.body).into_owned();
+        let body_text = String::from_utf8_lossy(&refused.body).into_owned();
         assert_eq!(
-            said.contains("not an audience"),
+            body_text.contains("not an audience"),
             member == "audiences",
-            "{said}"
+            "{body_text}"
         );
     }
     let body = json!({ "name": "app", "grants": ["client_credentials"], "public": true });
@@ -84,7 +86,7 @@ async fn a_client_that_is_not_right_is_refused_by_member(app: TestApp) {
     app.post("/api/clients", admin, body)
         .await
         .invalid(&["body", "client_id"]);
-    app.client("app", json!({})).await;
+    app.create_client("app", json!({})).await;
     let again = app
         .post(
             "/api/clients",
@@ -97,56 +99,55 @@ async fn a_client_that_is_not_right_is_refused_by_member(app: TestApp) {
     app.patch("/api/clients/nothing", admin, json!({}))
         .await
         .is(404);
-    app.delete("/api/clients/nothing", admin).await.done();
+    app.delete("/api/clients/nothing", admin).await.no_content();
     assert_eq!(app.db.count("clients").await, 1);
 }
 
-async fn a_secret_is_rotated_with_an_overlap(app: TestApp) {
-    let old = app.client("worker", json!({})).await;
+async fn the_old_secret_works_until_the_overlap_ends(app: TestApp) {
+    let old = app.create_client("worker", json!({})).await;
     let path = format!("/api/clients/{}/secret", old.id);
     let rotated = app.post(&path, app.admin().await, json!({})).await;
-    let new = Credentials {
-        id: old.id.clone(),
-        secret: rotated.is(200).text("client_secret"),
-    };
+    let new = Credentials::new(&old.id, &rotated.is(200).text("client_secret"));
     assert_ne!(new.secret, old.secret);
     for (days, status) in [(30, 200), (31, 422)] {
         let name = format!("for {days}");
-        let client = app.client(&name, json!({})).await;
+        let client = app.create_client(&name, json!({})).await;
         let path = format!("/api/clients/{}/secret", client.id);
         let body = json!({ "overlap_seconds": days * 24 * 60 * 60 });
         app.post(&path, app.admin().await, body).await.is(status);
     }
     app.act_as(&new).await;
     app.act_as(&old).await;
-    app.pass(Duration::from_hours(24));
+    app.pass_time(Duration::from_hours(24));
     app.act_as(&new).await;
-    app.try_act_as(&old, &[]).await.oauth(401, "invalid_client");
+    app.try_act_as(&old, &[])
+        .await
+        .oauth_error(401, "invalid_client");
     let at_once = json!({ "overlap_seconds": 0 });
-    let rotated = app.post(&path, &app.login("admin").await, at_once).await;
-    app.try_act_as(&new, &[]).await.oauth(401, "invalid_client");
-    let newest = Credentials {
-        id: old.id,
-        secret: rotated.is(200).text("client_secret"),
-    };
+    let rotated = app.post(&path, &app.log_in("admin").await, at_once).await;
+    app.try_act_as(&new, &[])
+        .await
+        .oauth_error(401, "invalid_client");
+    let newest = Credentials::new(&old.id, &rotated.is(200).text("client_secret"));
     app.act_as(&newest).await;
     let body = json!({ "name": "phone", "public": true, "grants": [] });
-    let admin = app.login("admin").await;
+    let admin = app.log_in("admin").await;
     let public = app.post("/api/clients", &admin, body).await;
     let path = format!("/api/clients/{}/secret", public.is(201).text("client_id"));
     app.post(path, &admin, json!({}))
         .await
-        .breaks("public_client");
+        .violates("public_client");
 }
 
-async fn clients_are_listed_once_each_with_all_their_roles(app: TestApp) {
+async fn each_client_is_listed_once_with_all_its_roles(app: TestApp) {
     for role in ["reader", "writer"] {
-        app.role(role, &[]).await;
+        app.create_role(role, &[]).await;
     }
-    app.client("one", json!({ "roles": ["reader", "writer"] }))
+    app.create_client("one", json!({ "roles": ["reader", "writer"] }))
         .await;
-    app.client("three", json!({ "roles": ["writer"] })).await;
-    app.client("two", json!({})).await;
+    app.create_client("three", json!({ "roles": ["writer"] }))
+        .await;
+    app.create_client("two", json!({})).await;
     let list = app.get("/api/clients", app.admin().await).await;
     let items = list.is(200).json["items"].as_array().unwrap();
     let mut listed: Vec<_> = items
@@ -163,22 +164,15 @@ async fn clients_are_listed_once_each_with_all_their_roles(app: TestApp) {
         ])
     );
     let all = list.items("name");
-    let mut seen = Vec::new();
-    let mut cursor = String::new();
-    for _ in &all {
-        let path = format!("/api/clients?limit=1{cursor}");
-        let page = app.get(path, app.admin().await).await;
-        seen.extend(page.items("name"));
-        let next = page.json["next_cursor"].as_str();
-        cursor = next.map_or_else(String::new, |next| format!("&cursor={next}"));
-        assert_eq!(cursor.is_empty(), seen.len() == all.len());
-    }
+    let pages = app.pages("/api/clients?limit=1", app.admin().await).await;
+    assert_eq!(pages.len(), all.len());
+    let seen: Vec<String> = pages.iter().flat_map(|page| page.items("name")).collect();
     assert_eq!(seen, all);
 }
 
-async fn a_client_may_keep_its_name_and_take_no_others(app: TestApp) {
-    let client = app.client("one", json!({})).await;
-    app.client("two", json!({})).await;
+async fn a_client_can_keep_its_name_but_not_take_anothers(app: TestApp) {
+    let client = app.create_client("one", json!({})).await;
+    app.create_client("two", json!({})).await;
     let path = format!("/api/clients/{}", client.id);
     let admin = app.admin().await;
     for (name, status) in [("one", 200), ("two", 409), ("three", 200)] {
@@ -188,41 +182,43 @@ async fn a_client_may_keep_its_name_and_take_no_others(app: TestApp) {
     }
 }
 
-async fn o045_a_deleted_client_takes_its_log_ins_along(app: TestApp) {
-    app.user("alice", &[]).await;
-    let client = app.client("app", json!({ "roles": ["user"] })).await;
+async fn o045_deleting_a_client_ends_its_sessions(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let client = app.create_client("app", json!({ "roles": ["user"] })).await;
     let (own, log_in) = (
         app.act_as(&client).await,
         app.log_in_through(&client, &[]).await,
     );
-    let first_party = app.log_in("alice").await;
+    let first_party = app.open_session("alice").await;
     app.delete(
         format_args!("/api/clients/{}", client.id),
         app.admin().await,
     )
     .await
-    .done();
+    .no_content();
     app.get("/api/me", &log_in.text("access_token"))
         .await
-        .ended();
-    app.get("/api/users", &own).await.ended();
+        .ended_token();
+    app.get("/api/users", &own).await.ended_token();
     let refused = app
         .refresh_through(&client, &log_in.text("refresh_token"))
         .await;
-    refused.oauth(401, "invalid_client");
+    refused.oauth_error(401, "invalid_client");
     app.refresh(&log_in.text("refresh_token"))
         .await
-        .oauth(400, "invalid_grant");
+        .oauth_error(400, "invalid_grant");
     app.get("/api/me", &first_party.access).await.is(200);
     let left = "SELECT COUNT(*) FROM sessions WHERE client_id <> 'rolecall'";
     assert_eq!(app.db.number(left).await, 0);
     assert_eq!(app.db.number("SELECT COUNT(*) FROM role_assignments WHERE subject_id NOT IN (SELECT id FROM subjects)").await, 0);
 }
 
-async fn a_client_writes_with_its_own_permissions_and_is_named_in_the_audit(app: TestApp) {
-    app.role("clerk", &["rolecall.roles:write", "rolecall.roles:read"])
+async fn a_client_writes_with_its_own_permissions_and_is_named_in_the_audit_log(app: TestApp) {
+    app.create_role("clerk", &["rolecall.roles:write", "rolecall.roles:read"])
         .await;
-    let client = app.client("importer", json!({ "roles": ["clerk"] })).await;
+    let client = app
+        .create_client("importer", json!({ "roles": ["clerk"] }))
+        .await;
     let token = app.act_as(&client).await;
     app.post("/api/roles", &token, json!({ "name": "made-by-a-client" }))
         .await
@@ -235,14 +231,14 @@ async fn a_client_writes_with_its_own_permissions_and_is_named_in_the_audit(app:
         app.admin().await,
     )
     .await
-    .done();
+    .no_content();
     app.post("/api/roles", &token, json!({ "name": "another" }))
         .await
-        .ended();
+        .ended_token();
 }
 
-async fn acting_on_a_client_needs_all_that_it_holds(app: TestApp) {
-    app.role(
+async fn changing_a_client_requires_everything_it_holds(app: TestApp) {
+    app.create_role(
         "clerk",
         &[
             "rolecall.clients:write",
@@ -251,10 +247,12 @@ async fn acting_on_a_client_needs_all_that_it_holds(app: TestApp) {
         ],
     )
     .await;
-    app.role("reader", &["items:read"]).await;
-    app.user("alice", &["clerk"]).await;
-    let token = app.login("alice").await;
-    let strong = app.client("strong", json!({ "roles": ["reader"] })).await;
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["clerk"]).await;
+    let token = app.log_in("alice").await;
+    let strong = app
+        .create_client("strong", json!({ "roles": ["reader"] }))
+        .await;
     let path = format!("/api/clients/{}", strong.id);
     app.patch(&path, &token, json!({ "name": "mine" }))
         .await
@@ -265,7 +263,7 @@ async fn acting_on_a_client_needs_all_that_it_holds(app: TestApp) {
     app.delete(&path, &token).await.forbidden("items:read");
     app.put(format_args!("{path}/roles/clerk"), &token)
         .await
-        .done();
+        .no_content();
     app.put(format_args!("{path}/roles/reader"), &token)
         .await
         .forbidden("items:read");
@@ -275,18 +273,18 @@ async fn acting_on_a_client_needs_all_that_it_holds(app: TestApp) {
         .forbidden("items:read");
     let body = json!({ "name": "worker", "grants": ["client_credentials"], "roles": ["clerk"] });
     app.post("/api/clients", &token, body).await.is(201);
-    app.role("half", &["rolecall.clients:write"]).await;
-    app.user("bob", &["half"]).await;
+    app.create_role("half", &["rolecall.clients:write"]).await;
+    app.create_user("bob", &["half"]).await;
     let body = json!({ "name": "other", "grants": [], "roles": ["half"] });
     let refused = app
-        .post("/api/clients", &app.login("bob").await, body)
+        .post("/api/clients", &app.log_in("bob").await, body)
         .await;
     refused.forbidden("rolecall.assignments:write");
 }
 
-async fn o024_no_confidential_client_is_without_a_secret(app: TestApp) {
+async fn o024_every_confidential_client_has_a_secret(app: TestApp) {
     for (name, members) in [("one", json!({})), ("two", json!({ "public": false }))] {
-        let client = app.client(name, members).await;
+        let client = app.create_client(name, members).await;
         // 256 bits in base64url
         assert!(client.secret.len() >= 43, "{}", client.secret);
     }

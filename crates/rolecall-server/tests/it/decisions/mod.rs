@@ -1,30 +1,42 @@
-//! Decisions that explain themselves: each step is looked at by itself.
+//! Decisions and the explanation of each step.
 
 mod reasons;
 mod receipts;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
-async fn decide(app: &TestApp, body: Value) -> Answer {
-    let answer = app.post("/api/decisions", app.admin().await, body).await;
-    answer.is(200);
-    answer
+/// A decision.
+async fn decide(app: &TestApp, body: Value) -> Response {
+    let response = app.post("/api/decisions", app.admin().await, body).await;
+    response.is(200);
+    response
 }
 
-async fn about(app: &TestApp, id: &str, permission: &str) -> Answer {
+/// The decision on one permission of a subject.
+pub(crate) async fn decide_permission(app: &TestApp, id: &str, permission: &str) -> Response {
     decide(app, json!({ "subject": id, "permission": permission })).await
 }
 
-fn steps<'a>(answer: &'a Answer, kind: &str) -> Vec<&'a Value> {
-    let all = answer.json["because"].as_array().unwrap();
+/// The steps of one kind.
+pub(crate) fn steps<'a>(response: &'a Response, kind: &str) -> Vec<&'a Value> {
+    let all = response.json["because"].as_array().unwrap();
     all.iter().filter(|step| step["kind"] == kind).collect()
 }
 
-fn kinds(answer: &Answer) -> Vec<&str> {
-    let all = answer.json["because"].as_array().unwrap();
+/// The kinds of all steps, in order.
+fn kinds(response: &Response) -> Vec<&str> {
+    let all = response.json["because"].as_array().unwrap();
     all.iter()
         .map(|step| step["kind"].as_str().unwrap())
         .collect()
+}
+
+/// The decision behind the receipt of a refusal.
+pub(crate) async fn explain(app: &TestApp, refused: &Response) -> Response {
+    let path = format!("/api/decisions/{}", refused.text("receipt"));
+    let response = app.get(path, app.admin().await).await;
+    response.is(200);
+    response
 }

@@ -3,13 +3,13 @@
 use http::Method;
 use serde_json::json;
 
-use super::{PATH, apart, assign, choose};
-use crate::support::{Answer, PASSWORD, TestApp, on_both};
+use super::{PATH, assign, expect_choice, expect_conflict};
+use crate::support::{PASSWORD, Response, TestApp, on_both};
 
 on_both![
-    a_document_brings_no_duties_together,
-    a_document_takes_a_constraint_away_with_what_it_forbade,
-    a_document_says_all_there_is_to_a_constraint,
+    a_document_cannot_create_a_conflict,
+    one_document_can_remove_a_constraint_and_do_what_it_forbade,
+    a_document_defines_a_constraint_completely,
 ];
 
 const DOCUMENT: &str = r#"
@@ -33,50 +33,54 @@ roles = ["approver", "payer"]
 at_most = 1
 "#;
 
-async fn put_document(app: &TestApp, path: &str, text: &str) -> Answer {
-    let method = if path == "/api/policy" {
-        Method::PUT
+/// Sends a document to `/api/policy` or `/api/policy/plan`.
+async fn put_document(app: &TestApp, path: &str, document: &str) -> Response {
+    let admin = app.admin().await;
+    if path == "/api/policy" {
+        app.put_policy(admin, document, "*").await
     } else {
-        Method::POST
-    };
-    let ask = app.request(method, path).token(app.admin().await);
-    let ask = ask.header("if-match", "*");
-    ask.raw("application/toml", text.to_owned()).send().await
+        app.plan_policy(admin, document).await
+    }
 }
 
-async fn a_document_brings_no_duties_together(app: TestApp) {
+async fn a_document_cannot_create_a_conflict(app: TestApp) {
     let without = DOCUMENT.split("[constraints").next().unwrap();
     put_document(&app, "/api/policy", without).await.is(200);
-    let alice = app.user("alice", &["boss", "payer"]).await;
+    let alice = app.create_user("alice", &["boss", "payer"]).await;
     let revision = app.db.revision().await;
     for path in ["/api/policy/plan", "/api/policy"] {
         let refused = put_document(&app, path, DOCUMENT).await;
-        assert_eq!(apart(&refused, "alice").texts("path"), ["boss", "approver"]);
+        assert_eq!(
+            expect_conflict(&refused, "alice").texts("path"),
+            ["boss", "approver"]
+        );
     }
     assert_eq!(app.db.revision().await, revision);
-    // by what a role inherits from now on
+    // through a role that the document lets another inherit
     let flat = DOCUMENT.replace("juniors = [\"approver\"]", "");
     put_document(&app, "/api/policy", &flat).await.is(200);
     let revision = app.db.revision().await;
     for path in ["/api/policy/plan", "/api/policy"] {
-        apart(&put_document(&app, path, DOCUMENT).await, "alice");
+        expect_conflict(&put_document(&app, path, DOCUMENT).await, "alice");
     }
     assert_eq!(app.db.revision().await, revision);
     app.unassign(&alice, "payer").await;
     put_document(&app, "/api/policy", DOCUMENT).await.is(200);
-    apart(&assign(&app, &alice, "payer", "", json!({})).await, "alice");
-    // a session that has both active stands against a dynamic one
+    expect_conflict(&assign(&app, &alice, "payer", "", json!({})).await, "alice");
+    // a dynamic constraint is refused while a session has both roles active
     let dynamic = DOCUMENT.replace("\"static\"", "\"dynamic\"");
     put_document(&app, "/api/policy", without).await.is(200);
     app.assign(&alice, "payer").await;
-    let token = app.login("alice").await;
-    apart(&put_document(&app, "/api/policy", &dynamic).await, "alice");
-    app.post("/api/me/logout", &token, json!({})).await.done();
+    let token = app.log_in("alice").await;
+    expect_conflict(&put_document(&app, "/api/policy", &dynamic).await, "alice");
+    app.post("/api/me/logout", &token, json!({}))
+        .await
+        .no_content();
     put_document(&app, "/api/policy", &dynamic).await.is(200);
-    choose(&app.password_grant("alice", PASSWORD).await);
+    expect_choice(&app.password_grant("alice", PASSWORD).await);
 }
 
-async fn a_document_takes_a_constraint_away_with_what_it_forbade(app: TestApp) {
+async fn one_document_can_remove_a_constraint_and_do_what_it_forbade(app: TestApp) {
     let free = DOCUMENT.split("[constraints").next().unwrap();
     let both = free.replace("[\"approver\"]", "[\"approver\", \"payer\"]");
     let approver = "[roles.approver]\npermissions = [\"payments:make\"]\n";
@@ -91,11 +95,11 @@ async fn a_document_takes_a_constraint_away_with_what_it_forbade(app: TestApp) {
     }
 }
 
-async fn a_document_says_all_there_is_to_a_constraint(app: TestApp) {
+async fn a_document_defines_a_constraint_completely(app: TestApp) {
     let admin = app.admin().await;
-    let made = put_document(&app, "/api/policy", DOCUMENT).await;
-    let made = &made.is(200).json["changes"];
-    let constraint = made
+    let created = put_document(&app, "/api/policy", DOCUMENT).await;
+    let created = &created.is(200).json["changes"];
+    let constraint = created
         .as_array()
         .unwrap()
         .iter()
@@ -105,8 +109,8 @@ async fn a_document_says_all_there_is_to_a_constraint(app: TestApp) {
         &json!({ "action": "constraint.created", "constraint": "payments", "kind": "static",
             "roles": ["approver", "payer"], "at_most": 1 })
     );
-    let ask = app.request(Method::GET, "/api/policy").token(admin);
-    let text = ask.header("accept", "application/toml").send().await;
+    let request = app.request(Method::GET, "/api/policy").token(admin);
+    let text = request.header("accept", "application/toml").send().await;
     let text = String::from_utf8(text.is(200).body.to_vec()).unwrap();
     assert!(text.contains("[constraints.payments]"), "{text}");
     let wider = DOCUMENT.replace(
@@ -116,7 +120,7 @@ async fn a_document_says_all_there_is_to_a_constraint(app: TestApp) {
     put_document(&app, "/api/policy", &wider).await.is(200);
     let one = app.get(format_args!("{PATH}/payments"), admin).await;
     assert_eq!(one.texts("roles"), ["approver", "boss", "payer"]);
-    // a role that goes, and the constraint that was about it, in one document
+    // one document can remove a role together with its place in the constraint
     let without = DOCUMENT.replace("[roles.boss]\njuniors = [\"approver\"]\n", "");
     put_document(&app, "/api/policy", &without).await.is(200);
     let one = app.get(format_args!("{PATH}/payments"), admin).await;

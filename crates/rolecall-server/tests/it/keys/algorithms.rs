@@ -5,48 +5,50 @@ use std::{collections::BTreeSet, time::Duration};
 use rolecall_server::SigningAlgorithm;
 use serde_json::{Value, json};
 
-use super::{LEAD, keys_of, kid, patiently, published, rotate};
-use crate::support::{Database, TestApp, eventually, on_both, part};
+use super::{LEAD, keys_of, kid, published, rotate, until_available};
+use crate::support::{Database, ISSUER, TestApp, eventually, on_both, part};
 
 on_both![
-    o081_another_algorithm_signs_once_its_key_was_published_and_tokens_of_before_stay_good,
-    secrets_and_key_pairs_never_share_a_set,
+    o081_a_new_algorithm_signs_once_its_key_is_published_and_older_tokens_stay_valid,
+    shared_secrets_and_key_pairs_are_never_in_one_set,
 ];
 
-fn walk(value: &Value, found: &mut BTreeSet<String>) {
+/// Collects the names of all members at any depth.
+fn member_names(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
                 found.insert(name.clone());
-                walk(value, found);
+                member_names(value, found);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| member_names(item, found)),
         _ => {}
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_answer_holds_a_private_half() {
+async fn no_response_contains_a_private_key() {
     for algorithm in [
         SigningAlgorithm::Es256,
         SigningAlgorithm::EdDsa,
         SigningAlgorithm::Rs256,
         SigningAlgorithm::Hs256,
     ] {
-        let app = TestApp::on(Database::sqlite(), |builder| builder.algorithm(algorithm)).await;
-        let admin = app.login("admin").await;
+        let app =
+            TestApp::configured(Database::sqlite(), |builder| builder.algorithm(algorithm)).await;
+        let admin = app.log_in("admin").await;
         let rotated = app.post("/api/keys/rotate", &admin, json!({})).await;
         let listed = app.get("/api/keys", &admin).await;
         let set = app.get("/.well-known/jwks.json", "").await;
         assert_eq!(listed.items("kid").len(), 3);
-        for answer in [&rotated, &listed, &set] {
+        for response in [&rotated, &listed, &set] {
             let mut members = BTreeSet::new();
-            walk(&answer.is(200).json, &mut members);
+            member_names(&response.is(200).json, &mut members);
             for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "sealed"] {
                 assert!(
                     !members.contains(private),
-                    "{algorithm}: `{private}` in {answer:?}"
+                    "{algorithm}: `{private}` in {response:?}"
                 );
             }
         }
@@ -62,13 +64,13 @@ async fn no_answer_holds_a_private_half() {
                 (&json!(algorithm.to_string()), &json!("sig"))
             );
         }
-        verified_by_others(&app, &admin, &algorithm.to_string()).await;
+        verify_independently(&app, &admin, &algorithm.to_string()).await;
     }
 }
 
-/// jsonwebtoken as second opinion, with nothing but the published set.
-async fn verified_by_others(app: &TestApp, token: &str, algorithm: &str) {
-    use jsonwebtoken as other;
+/// Verifies a token with the crate `jsonwebtoken` and the published set.
+async fn verify_independently(app: &TestApp, token: &str, algorithm: &str) {
+    use jsonwebtoken::{DecodingKey, Validation, decode, jwk::JwkSet};
     assert_eq!(part(token, 0)["alg"], algorithm);
     assert_eq!(part(token, 0)["typ"], "at+jwt");
     app.get("/api/me", token).await.is(200);
@@ -76,67 +78,67 @@ async fn verified_by_others(app: &TestApp, token: &str, algorithm: &str) {
         return;
     }
     let set = app.get("/.well-known/jwks.json", "").await.json;
-    let set: other::jwk::JwkSet = serde_json::from_value(set).unwrap();
-    let key = other::DecodingKey::from_jwk(set.find(&kid(token)).unwrap()).unwrap();
-    let mut validation = other::Validation::new(algorithm.parse().unwrap());
-    validation.set_audience(&[crate::support::ISSUER]);
-    validation.set_issuer(&[crate::support::ISSUER]);
-    let decoded = other::decode::<Value>(token, &key, &validation).unwrap();
+    let set: JwkSet = serde_json::from_value(set).unwrap();
+    let key = DecodingKey::from_jwk(set.find(&kid(token)).unwrap()).unwrap();
+    let mut validation = Validation::new(algorithm.parse().unwrap());
+    validation.set_audience(&[ISSUER]);
+    validation.set_issuer(&[ISSUER]);
+    let decoded = decode::<Value>(token, &key, &validation).unwrap();
     assert_eq!(decoded.claims["username"], "admin");
     let cut = &token[..token.len() - 8];
-    assert!(other::decode::<Value>(cut, &key, &validation).is_err());
+    assert!(decode::<Value>(cut, &key, &validation).is_err());
 }
 
-async fn o081_another_algorithm_signs_once_its_key_was_published_and_tokens_of_before_stay_good(
+async fn o081_a_new_algorithm_signs_once_its_key_is_published_and_older_tokens_stay_valid(
     app: TestApp,
 ) {
-    let old = app.login("admin").await;
+    let old = app.log_in("admin").await;
     let other = app
         .node(|builder| builder.algorithm(SigningAlgorithm::EdDsa))
         .await;
     let next = keys_of(&other, "next").await.pop().unwrap();
-    // published, and not signing before everybody has it
+    // published, but not signing before every verifier can have it
     assert!(published(&other).await.contains(&next));
     let alg = |token: &str| part(token, 0)["alg"].as_str().unwrap().to_owned();
-    assert_eq!(alg(&other.login("admin").await), "ES256");
-    app.pass(LEAD);
+    assert_eq!(alg(&other.log_in("admin").await), "ES256");
+    app.pass_time(LEAD);
     app.clock.advance(Duration::from_mins(1));
     for node in [&*app, &other] {
         eventually("the new algorithm signs", async || {
-            alg(&node.login("admin").await) == "EdDSA"
+            alg(&node.log_in("admin").await) == "EdDSA"
         })
         .await;
     }
-    let new = other.login("admin").await;
+    let new = other.log_in("admin").await;
     assert_eq!(kid(&new), next);
     for node in [&*app, &other] {
         for token in [&old, &new] {
-            patiently(async || node.get("/api/me", token).await)
+            until_available(async || node.get("/api/me", token).await)
                 .await
                 .is(200);
         }
     }
-    // it stays: what comes next is of the same kind
+    // the next keys are of the same algorithm
     assert!(!rotate(&other, json!({})).await.status.is_server_error());
-    app.pass(LEAD);
+    app.pass_time(LEAD);
     rotate(&app, json!({})).await.is(200);
-    assert_eq!(alg(&app.login("admin").await), "EdDSA");
+    assert_eq!(alg(&app.log_in("admin").await), "EdDSA");
 }
 
-async fn secrets_and_key_pairs_never_share_a_set(app: TestApp) {
-    let old = app.login("admin").await;
+async fn shared_secrets_and_key_pairs_are_never_in_one_set(app: TestApp) {
+    let old = app.log_in("admin").await;
     let other = app
         .node(|builder| builder.algorithm(SigningAlgorithm::Hs256))
         .await;
     assert_eq!(published(&other).await.len(), 0);
-    other.get("/api/me", &old).await.not_valid();
-    let new = other.login("admin").await;
+    other.get("/api/me", &old).await.invalid_token();
+    let new = other.log_in("admin").await;
     other.get("/api/me", &new).await.is(200);
-    eventually("the other node follows", async || {
+    eventually("the other node switches too", async || {
         app.get("/api/me", &new).await.status == 200
     })
     .await;
-    app.get("/api/me", &old).await.not_valid();
+    app.get("/api/me", &old).await.invalid_token();
     rotate(&other, json!({})).await.is(200);
     other.get("/api/me", &new).await.is(200);
     assert_eq!(published(&other).await.len(), 0);

@@ -11,25 +11,22 @@ use serde_json::json;
 use tokio::sync::RwLock;
 
 use super::{LEAD, kid, published, rotate};
-use crate::{
-    clients::Credentials,
-    support::{Node, TestApp, claims, eventually, on_both},
-};
+use crate::support::{Credentials, Node, TestApp, claims, eventually, on_both};
 
-on_both![x085_o112_rotation_under_load_refuses_no_good_token_and_signs_with_no_unpublished_key,];
+on_both![x085_o112_rotation_under_load_refuses_no_valid_token_and_signs_with_no_unpublished_key];
 
-/// A verifier elsewhere, which asks for the set no oftener than its `max-age` says.
-struct Elsewhere {
+/// A remote verifier, which fetches the set no more often than its `max-age` permits.
+struct RemoteVerifier {
     set: BTreeSet<String>,
     fetched_at: rolecall::Timestamp,
 }
 
-/// Two nodes that issue and verify as fast as they can.
+/// Two nodes that issue and verify tokens as fast as they can.
 struct Load<'a> {
     app: &'a TestApp,
     other: RwLock<Node>,
     worker: Credentials,
-    elsewhere: RwLock<Elsewhere>,
+    verifier: RwLock<RemoteVerifier>,
     issued: RwLock<Vec<String>>,
     done: AtomicBool,
 }
@@ -39,13 +36,13 @@ impl Load<'_> {
         let other = self.other.read().await;
         self.app.get("/items/", token).await.is(200);
         other.get("/items/", token).await.is(200);
-        let mut elsewhere = self.elsewhere.write().await;
+        let mut verifier = self.verifier.write().await;
         let now = self.app.clock.now();
-        if now >= elsewhere.fetched_at.plus(Duration::from_mins(5)) {
-            elsewhere.fetched_at = now;
-            elsewhere.set = published(&other).await;
+        if now >= verifier.fetched_at.plus(Duration::from_mins(5)) {
+            verifier.fetched_at = now;
+            verifier.set = published(&other).await;
         }
-        let known = elsewhere.set.contains(&kid(token));
+        let known = verifier.set.contains(&kid(token));
         assert!(known, "signed by an unpublished key");
     }
 
@@ -56,12 +53,12 @@ impl Load<'_> {
             ("client_secret", &self.worker.secret),
         ];
         while !self.done.load(Ordering::Relaxed) {
-            let answer = if here {
+            let response = if here {
                 self.app.token(&form).await
             } else {
                 self.other.read().await.token(&form).await
             };
-            let token = answer.is(200).text("access_token");
+            let token = response.is(200).text("access_token");
             self.check(&token).await;
             self.issued.write().await.push(token);
         }
@@ -77,38 +74,46 @@ impl Load<'_> {
                 let mut other = self.other.write().await;
                 *other = self.app.second_node().await;
             }
-            eventually("both publish the same, and issued some more", async || {
-                published(self.app).await == published(&*self.other.read().await).await
-                    && self.issued.read().await.len() > before + 4
-            })
+            eventually(
+                "both publish the same keys and issue more tokens",
+                async || {
+                    published(self.app).await == published(&*self.other.read().await).await
+                        && self.issued.read().await.len() > before + 4
+                },
+            )
             .await;
-            self.app.pass(LEAD);
-            self.check_those_of_before().await;
+            self.app.pass_time(LEAD);
+            self.check_older_tokens().await;
         }
         self.done.store(true, Ordering::Relaxed);
         assert_eq!(kids.len(), rounds);
     }
 
-    /// What was issued before is as good as ever, as long as it lasts.
-    async fn check_those_of_before(&self) {
+    /// Checks that unexpired tokens issued before a rotation are still valid.
+    async fn check_older_tokens(&self) {
         let now = self.app.clock.now().seconds();
-        let mut good = self.issued.read().await.clone();
-        good.retain(|token| claims(token)["exp"].as_i64().unwrap() > now);
-        for token in good.iter().step_by(good.len().div_ceil(12).max(1)) {
+        let mut unexpired = self.issued.read().await.clone();
+        unexpired.retain(|token| claims(token)["exp"].as_i64().unwrap() > now);
+        for token in unexpired
+            .iter()
+            .step_by(unexpired.len().div_ceil(12).max(1))
+        {
             self.check(token).await;
         }
     }
 }
 
-async fn x085_o112_rotation_under_load_refuses_no_good_token_and_signs_with_no_unpublished_key(
+async fn x085_o112_rotation_under_load_refuses_no_valid_token_and_signs_with_no_unpublished_key(
     app: TestApp,
 ) {
     const ROUNDS: usize = 6;
-    app.role("reader", &["items:read"]).await;
+    app.create_role("reader", &["items:read"]).await;
     let load = Load {
-        worker: app.client("worker", json!({ "roles": ["reader"] })).await,
+        worker: app
+            .create_client("worker", json!({ "roles": ["reader"] }))
+            .await,
         other: RwLock::new(app.second_node().await),
-        elsewhere: RwLock::new(Elsewhere {
+        verifier: RwLock::new(RemoteVerifier {
             set: published(&app).await,
             fetched_at: app.clock.now(),
         }),

@@ -1,4 +1,4 @@
-//! Which old tokens are accepted.
+//! Accepting and refusing old tokens.
 
 use std::time::Duration;
 
@@ -6,44 +6,46 @@ use aws_lc_rs::hmac;
 use rolecall_server::LegacyTokens;
 use serde_json::{Value, json};
 
-use super::{DAY, MAX_AGE, SECRET, hs256, now, old, signed, taken_over};
+use super::{DAY, MAX_AGE, SECRET, hs256, import_users, now, old_token, signed};
 use crate::support::{PASSWORD, START, TestApp, on_both};
 
 on_both![
-    an_imported_user_stays_logged_in_until_the_old_token_ends,
-    what_is_no_token_of_the_old_application_is_refused,
-    what_an_old_token_says_of_roles_gives_nothing,
+    an_imported_user_stays_logged_in_until_the_old_token_expires,
+    anything_but_a_valid_old_token_is_refused,
+    roles_in_an_old_token_are_ignored,
 ];
 
-async fn an_imported_user_stays_logged_in_until_the_old_token_ends(app: TestApp) {
-    let node = taken_over(&app, &[("alice", "editor"), ("bob", "user")]).await;
-    let (alice, bob) = (old(&app, "alice"), old(&app, "bob"));
+async fn an_imported_user_stays_logged_in_until_the_old_token_expires(app: TestApp) {
+    let node = import_users(&app, &[("alice", "editor"), ("bob", "user")]).await;
+    let (alice, bob) = (old_token(&app, "alice"), old_token(&app, "bob"));
     for _ in 0..3 {
-        let answer = node.get("/items/", &alice).await;
-        assert_eq!(answer.is(200).text("reader"), "alice");
+        let response = node.get("/items/", &alice).await;
+        assert_eq!(response.is(200).text("reader"), "alice");
     }
     node.get("/items/", &bob).await.forbidden("items:read");
-    // who does not take them knows nothing of them
-    app.get("/items/", &alice).await.not_valid();
-    app.pass(Duration::from_secs(90));
+    // a node without this setting does not accept them
+    app.get("/items/", &alice).await.invalid_token();
+    app.pass_time(Duration::from_secs(90));
     node.get("/items/", &alice).await.is(200);
-    // a log-in is no loss: the other device stays
-    node.login("alice").await;
+    // a login revokes nothing: the other device stays logged in
+    node.log_in("alice").await;
     node.get("/items/", &alice).await.is(200);
-    app.pass(Duration::from_secs(1_700 - 90 - 1));
+    app.pass_time(Duration::from_secs(1_700 - 90 - 1));
     node.get("/items/", &alice).await.is(200);
-    app.pass(Duration::from_secs(1));
-    node.get("/items/", &alice).await.ended();
-    let next = old(&app, "alice");
+    app.pass_time(Duration::from_secs(1));
+    node.get("/items/", &alice).await.ended_token();
+    let next = old_token(&app, "alice");
     node.get("/items/", &next).await.is(200);
-    app.pass(DAY);
-    node.get("/items/", &old(&app, "alice")).await.ended();
+    app.pass_time(DAY);
+    node.get("/items/", &old_token(&app, "alice"))
+        .await
+        .ended_token();
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]
-async fn what_is_no_token_of_the_old_application_is_refused(app: TestApp) {
-    let node = taken_over(&app, &[("Alice", "editor"), ("erin", "editor")]).await;
-    app.user("carol", &["editor"]).await;
+async fn anything_but_a_valid_old_token_is_refused(app: TestApp) {
+    let node = import_users(&app, &[("Alice", "editor"), ("erin", "editor")]).await;
+    app.create_user("carol", &["editor"]).await;
     let now = now(&app);
     let good = json!({ "sub": "Alice", "exp": now + 60 });
     node.get("/items/", &hs256(&good)).await.is(200);
@@ -79,8 +81,8 @@ async fn what_is_no_token_of_the_old_application_is_refused(app: TestApp) {
             ),
         ),
         ("nobody", with("sub", json!("nobody"))),
-        ("somebody else's spelling", with("sub", json!("alice"))),
-        ("who was not imported", with("sub", json!("carol"))),
+        ("another spelling", with("sub", json!("alice"))),
+        ("a user who was not imported", with("sub", json!("carol"))),
         (
             "the administrator, not imported",
             with("sub", json!("admin")),
@@ -88,12 +90,12 @@ async fn what_is_no_token_of_the_old_application_is_refused(app: TestApp) {
         ("no name", with("sub", json!(""))),
         ("a NUL", with("sub", json!("Alice\0"))),
         ("a number", with("sub", json!(7))),
-        ("no end", hs256(&json!({ "sub": "Alice" }))),
-        ("an end in words", with("exp", json!("tomorrow"))),
+        ("no expiry", hs256(&json!({ "sub": "Alice" }))),
+        ("an expiry in words", with("exp", json!("tomorrow"))),
         ("a fraction", with("exp", json!(1.5e12))),
-        ("too long yet", with("exp", json!(now + 1_801))),
-        ("for ever", with("exp", json!(i64::MAX))),
-        ("over", with("exp", json!(now))),
+        ("a lifetime too long", with("exp", json!(now + 1_801))),
+        ("forever", with("exp", json!(i64::MAX))),
+        ("expired", with("exp", json!(now))),
         ("too old", with("iat", json!(now - 1_801))),
         ("from the future", with("iat", json!(now + 31))),
         ("not yet", with("nbf", json!(now + 31))),
@@ -107,8 +109,8 @@ async fn what_is_no_token_of_the_old_application_is_refused(app: TestApp) {
         .await
         .is(200);
     node.get("/items/", &with("nbf", json!(now))).await.is(200);
-    // a token that the server itself made is still one, and what looks like one is none
-    node.get("/items/", &node.login("alice").await)
+    // the server's own tokens still work, and a forged one does not
+    node.get("/items/", &node.log_in("alice").await)
         .await
         .is(200);
     let forged = json!({ "iss": "http://127.0.0.1:8000", "aud": "http://127.0.0.1:8000", "sub": "Alice",
@@ -116,8 +118,8 @@ async fn what_is_no_token_of_the_old_application_is_refused(app: TestApp) {
     assert_eq!(node.get("/items/", &hs256(&forged)).await.status, 401);
 }
 
-async fn what_an_old_token_says_of_roles_gives_nothing(app: TestApp) {
-    let node = taken_over(&app, &[("bob", "user")]).await;
+async fn roles_in_an_old_token_are_ignored(app: TestApp) {
+    let node = import_users(&app, &[("bob", "user")]).await;
     let claims = json!({ "sub": "bob", "exp": now(&app) + 60, "roles": ["editor", "admin", "rolecall.admin"],
         "role": "admin", "scope": "items:read rolecall.users:read", "scopes": ["items:read"], "rev": i64::MAX });
     node.get("/items/", &hs256(&claims))
@@ -128,15 +130,15 @@ async fn what_an_old_token_says_of_roles_gives_nothing(app: TestApp) {
 }
 
 #[tokio::test]
-async fn a_short_secret_is_taken_by_name_only() {
+async fn a_short_secret_must_be_allowed_explicitly() {
     let app = TestApp::sqlite().await;
-    drop(taken_over(&app, &[("alice", "editor")]).await);
+    drop(import_users(&app, &[("alice", "editor")]).await);
     let short = || LegacyTokens::new("your-secret-key", START.plus(DAY), MAX_AGE);
     let refused = app.builder().legacy_tokens(short()).open().await;
-    let said = refused.err().unwrap().to_string();
+    let error = refused.err().unwrap().to_string();
     assert!(
-        said.contains("old application") && !said.contains("your-secret"),
-        "{said}"
+        error.contains("old application") && !error.contains("your-secret"),
+        "{error}"
     );
     let empty = LegacyTokens::new("", START.plus(DAY), MAX_AGE).allow_short_secret();
     assert!(app.builder().legacy_tokens(empty).open().await.is_err());

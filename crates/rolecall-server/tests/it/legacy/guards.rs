@@ -8,46 +8,34 @@ use rolecall::Require;
 use serde_json::json;
 use tower::ServiceExt as _;
 
-use super::{DAY, now, old, signed, taken_over};
-use crate::support::{Node, TestApp, eventually, may, on_both, role};
+use super::{DAY, import_users, now, old_token, signed};
+use crate::support::{Credentials, Node, TestApp, eventually, may, on_both, role};
 
 on_both![
     an_old_token_never_reaches_rolecalls_own_api,
-    introspection_knows_old_tokens,
-    a_plain_router_behind_a_layer_takes_old_tokens_and_no_others,
-    a_proxy_that_asks_is_told_who_an_old_token_means,
+    introspection_describes_old_tokens,
+    a_plain_router_behind_a_layer_accepts_old_tokens,
+    forward_auth_identifies_the_user_of_an_old_token,
 ];
 
 async fn an_old_token_never_reaches_rolecalls_own_api(app: TestApp) {
-    app.role("boss", &["rolecall.users:read", "items:write"])
+    app.create_role("boss", &["rolecall.users:read", "items:write"])
         .await;
-    let node = taken_over(&app, &[("root", "rolecall.admin"), ("boss", "boss")]).await;
+    let node = import_users(&app, &[("root", "rolecall.admin"), ("boss", "boss")]).await;
     for name in ["root", "boss"] {
-        let token = old(&app, name);
+        let token = old_token(&app, name);
         node.get("/items/", &token).await.is(403);
         for path in ["/api/me", "/api/users", "/api/me/sessions", "/api/roles"] {
-            node.get(path, &token).await.not_valid();
+            node.get(path, &token).await.invalid_token();
         }
     }
-    let client = app.client("items", json!({})).await;
-    let id = client.id.clone();
-    app.put(
-        format_args!("/api/clients/{id}/roles/rolecall.resource-server"),
-        app.admin().await,
-    )
-    .await
-    .done();
+    let client = app.create_resource_server("items").await;
     for (name, scope, roles) in [
         ("root", "", json!([])),
         ("boss", "items:write", json!(["boss"])),
     ] {
-        let token = old(&app, name);
-        let seen = node
-            .request(Method::POST, "/introspect")
-            .header("authorization", &client.basic())
-            .form(&[("token", &token)])
-            .send()
-            .await;
+        let token = old_token(&app, name);
+        let seen = node.introspect(&client, &token).await;
         seen.is(200);
         assert_eq!(seen.json["active"], true);
         assert_eq!(
@@ -57,7 +45,7 @@ async fn an_old_token_never_reaches_rolecalls_own_api(app: TestApp) {
     }
 }
 
-/// As an application has it that came to rolecall step by step: a router of axum's own.
+/// An axum router, as in an application that moves to rolecall step by step.
 fn plain_router(node: &Node) -> axum::Router {
     let name = async |caller: Require<may::ReadItems>| caller.username().to_owned();
     let edit = async |_: Require<role::Editor>| ();
@@ -72,26 +60,29 @@ fn plain_router(node: &Node) -> axum::Router {
         )
 }
 
-/// Status and body of an answer of a plain router.
-async fn ask(router: &axum::Router, path: &str, token: &str) -> (u16, String) {
+/// Sends a token to a plain router; returns status and body.
+async fn get_with(router: &axum::Router, path: &str, token: &str) -> (u16, String) {
     let request = Request::get(path).header("authorization", format!("Bearer {token}"));
     let request = request.body(Body::empty()).unwrap();
-    let answer = router.clone().oneshot(request).await.unwrap();
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-async fn a_plain_router_behind_a_layer_takes_old_tokens_and_no_others(app: TestApp) {
-    let node = taken_over(&app, &[("Alice", "editor"), ("bob", "user")]).await;
-    app.user("carol", &["editor"]).await;
+async fn a_plain_router_behind_a_layer_accepts_old_tokens(app: TestApp) {
+    let node = import_users(&app, &[("Alice", "editor"), ("bob", "user")]).await;
+    app.create_user("carol", &["editor"]).await;
     let router = plain_router(&node);
-    let (alice, bob) = (old(&app, "Alice"), old(&app, "bob"));
+    let (alice, bob) = (old_token(&app, "Alice"), old_token(&app, "bob"));
     for _ in 0..2 {
-        assert_eq!(ask(&router, "/items/", &alice).await, (200, "alice".into()));
+        assert_eq!(
+            get_with(&router, "/items/", &alice).await,
+            (200, "alice".into())
+        );
     }
-    assert_eq!(ask(&router, "/edit", &alice).await.0, 200);
-    let (status, body) = ask(&router, "/items/", &bob).await;
+    assert_eq!(get_with(&router, "/edit", &alice).await.0, 200);
+    let (status, body) = get_with(&router, "/items/", &bob).await;
     assert!(
         status == 403 && body.contains("Operation not permitted"),
         "{status} {body}"
@@ -101,32 +92,42 @@ async fn a_plain_router_behind_a_layer_takes_old_tokens_and_no_others(app: TestA
     let forged = signed(&header, &claims, hmac::HMAC_SHA256, &[7; 32]);
     for token in [
         forged,
-        old(&app, "alice"),
-        old(&app, "carol"),
+        old_token(&app, "alice"),
+        old_token(&app, "carol"),
         "a.b.c".into(),
     ] {
-        assert_eq!(ask(&router, "/items/", &token).await.0, 401, "{token}");
+        assert_eq!(get_with(&router, "/items/", &token).await.0, 401, "{token}");
     }
-    // our own go on beside them, and who does not take old ones knows nothing of them
+    // the server's own tokens work beside them, and a node without this setting accepts no old ones
     assert_eq!(
-        ask(&router, "/items/", &app.login("carol").await).await.0,
+        get_with(&router, "/items/", &app.log_in("carol").await)
+            .await
+            .0,
         200
     );
-    assert_eq!(ask(&plain_router(&app), "/items/", &alice).await.0, 401);
+    assert_eq!(
+        get_with(&plain_router(&app), "/items/", &alice).await.0,
+        401
+    );
     app.unassign(&app.id_of("alice").await, "editor").await;
-    eventually("the old token ends", async || {
-        ask(&router, "/edit", &alice).await.0 == 401
+    eventually("the old token is revoked", async || {
+        get_with(&router, "/edit", &alice).await.0 == 401
     })
     .await;
-    app.pass(DAY);
-    assert_eq!(ask(&router, "/items/", &old(&app, "bob")).await.0, 401);
+    app.pass_time(DAY);
+    assert_eq!(
+        get_with(&router, "/items/", &old_token(&app, "bob"))
+            .await
+            .0,
+        401
+    );
 }
 
-async fn a_proxy_that_asks_is_told_who_an_old_token_means(app: TestApp) {
-    app.role("boss", &["rolecall.users:read"]).await;
-    let node = taken_over(&app, &[("alice", "editor"), ("boss", "boss")]).await;
-    let token = old(&app, "alice");
-    let answer = node
+async fn forward_auth_identifies_the_user_of_an_old_token(app: TestApp) {
+    app.create_role("boss", &["rolecall.users:read"]).await;
+    let node = import_users(&app, &[("alice", "editor"), ("boss", "boss")]).await;
+    let token = old_token(&app, "alice");
+    let response = node
         .request(
             Method::GET,
             "/forward-auth?role=editor&permission=items:read",
@@ -135,12 +136,12 @@ async fn a_proxy_that_asks_is_told_who_an_old_token_means(app: TestApp) {
         .header("x-auth-username", "root")
         .send()
         .await;
-    answer.is(200);
-    let told = |name: &str| answer.header(name).unwrap();
-    assert_eq!(told("x-auth-subject"), app.id_of("alice").await);
+    response.is(200);
+    let shown = |name: &str| response.header(name).unwrap();
+    assert_eq!(shown("x-auth-subject"), app.id_of("alice").await);
     assert_eq!(
         ["username", "roles", "permissions", "client", "session"]
-            .map(|name| told(&format!("x-auth-{name}"))),
+            .map(|name| shown(&format!("x-auth-{name}"))),
         ["alice", "editor", "items:read", "rolecall", ""]
     );
     node.get("/forward-auth?role=admin", &token)
@@ -149,7 +150,7 @@ async fn a_proxy_that_asks_is_told_who_an_old_token_means(app: TestApp) {
     let own = node
         .get(
             "/forward-auth?permission=rolecall.users:read",
-            &old(&app, "boss"),
+            &old_token(&app, "boss"),
         )
         .await;
     assert_eq!(
@@ -157,70 +158,41 @@ async fn a_proxy_that_asks_is_told_who_an_old_token_means(app: TestApp) {
             .header("x-auth-username"),
         Some("")
     );
-    // where they are not taken, and for who was not imported, it is nobody
-    app.get("/forward-auth", &token).await.not_valid();
+    // a node without this setting, and a user who was not imported
+    app.get("/forward-auth", &token).await.invalid_token();
     assert_eq!(
-        node.get("/forward-auth", &old(&app, "admin")).await.status,
+        node.get("/forward-auth", &old_token(&app, "admin"))
+            .await
+            .status,
         401
     );
     app.unassign(&app.id_of("alice").await, "editor").await;
-    eventually("the old token ends", async || {
+    eventually("the old token is revoked", async || {
         node.get("/forward-auth", &token).await.status == 401
     })
     .await;
 }
 
-async fn introspection_knows_old_tokens(app: TestApp) {
-    let node = taken_over(&app, &[("alice", "editor")]).await;
-    let server = app.client("items", json!({})).await;
-    let id = server.id.clone();
-    app.put(
-        format_args!("/api/clients/{id}/roles/rolecall.resource-server"),
-        app.admin().await,
-    )
-    .await
-    .done();
-    let other = app
-        .client("other", json!({ "audiences": ["https://other.example"] }))
-        .await;
-    let id = other.id.clone();
-    app.put(
-        format_args!("/api/clients/{id}/roles/rolecall.resource-server"),
-        app.admin().await,
-    )
-    .await
-    .done();
-    let ask = async |node: &Node, basic: String, token: &str| {
-        let ask = node
-            .request(Method::POST, "/introspect")
-            .header("authorization", &basic);
-        ask.form(&[("token", token)])
-            .send()
-            .await
-            .is(200)
-            .json
-            .clone()
+async fn introspection_describes_old_tokens(app: TestApp) {
+    let node = import_users(&app, &[("alice", "editor")]).await;
+    let server = app.create_resource_server("items").await;
+    let members =
+        json!({ "audiences": ["https://other.example"], "roles": ["rolecall.resource-server"] });
+    let other = app.create_client("other", members).await;
+    let token = old_token(&app, "alice");
+    let introspect = async |node: &Node, client: &Credentials| {
+        node.introspect(client, &token).await.is(200).json.clone()
     };
-    let token = old(&app, "alice");
-    let seen = ask(&node, server.basic(), &token).await;
+    let seen = introspect(&node, &server).await;
     assert_eq!(seen["active"], true, "{seen}");
     assert_eq!(
         (&seen["username"], &seen["roles"]),
         (&json!("alice"), &json!(["editor"]))
     );
     assert_eq!(seen["scope"], "items:read");
-    // not for a service of another application, nor where they are not taken, nor after a loss
-    assert_eq!(
-        ask(&node, other.basic(), &token).await,
-        json!({ "active": false })
-    );
-    assert_eq!(
-        ask(&app, server.basic(), &token).await,
-        json!({ "active": false })
-    );
+    // not for a service of another application, nor on a node without this setting, nor after a loss
+    assert_eq!(introspect(&node, &other).await, json!({ "active": false }));
+    assert_eq!(introspect(&app, &server).await, json!({ "active": false }));
     app.unassign(&app.id_of("alice").await, "editor").await;
-    assert_eq!(
-        ask(&node, server.basic(), &token).await,
-        json!({ "active": false })
-    );
+    assert_eq!(introspect(&node, &server).await, json!({ "active": false }));
 }

@@ -1,28 +1,25 @@
-//! What ends an old token.
+//! Losses that revoke old tokens.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{old, taken_over};
-use crate::{
-    command_line::rolecall,
-    support::{TestApp, eventually, on_both},
-};
+use super::{import_users, old_token};
+use crate::support::{TestApp, eventually, on_both, rolecall};
 
 on_both![
-    a_loss_ends_every_old_token_of_that_user,
-    a_name_that_changed_hands_brings_no_old_token_back,
-    recover_ends_old_tokens_too,
-    a_role_that_lost_a_permission_shows_in_old_tokens,
+    a_loss_revokes_every_old_token_of_that_user,
+    an_old_token_never_works_for_a_reused_name,
+    recover_revokes_old_tokens_too,
+    a_permission_removed_from_a_role_is_gone_from_old_tokens_too,
 ];
 
-async fn a_loss_ends_every_old_token_of_that_user(app: TestApp) {
+async fn a_loss_revokes_every_old_token_of_that_user(app: TestApp) {
     let names = ["unassigned", "disabled", "changed", "logged-out", "renamed"];
     let users: Vec<(&str, &str)> = names.iter().map(|name| (*name, "editor")).collect();
-    let node = taken_over(&app, &[&users[..], &[("other", "editor")]].concat()).await;
+    let node = import_users(&app, &[&users[..], &[("other", "editor")]].concat()).await;
     for name in names.into_iter().chain(["other"]) {
-        node.get("/items/", &old(&app, name)).await.is(200);
+        node.get("/items/", &old_token(&app, name)).await.is(200);
     }
     let admin = app.admin().await;
     for name in names {
@@ -55,76 +52,82 @@ async fn a_loss_ends_every_old_token_of_that_user(app: TestApp) {
                     .is(200);
             }
         }
-        let token = old(&app, name);
+        let token = old_token(&app, name);
         if name != "logged-out" {
             eventually(name, async || {
                 node.get("/items/", &token).await.status == 401
             })
             .await;
-            // nor one that the old application would make now: it knows of no loss
-            app.pass(Duration::from_secs(61));
+            // nor does a token that the old application would issue now, since it knows of no loss
+            app.pass_time(Duration::from_secs(61));
             assert_eq!(
-                node.get("/items/", &old(&app, name)).await.status,
+                node.get("/items/", &old_token(&app, name)).await.status,
                 401,
                 "{name}"
             );
         }
     }
-    node.get("/items/", &old(&app, "other")).await.is(200);
+    node.get("/items/", &old_token(&app, "other")).await.is(200);
 }
 
-async fn a_name_that_changed_hands_brings_no_old_token_back(app: TestApp) {
-    let node = taken_over(&app, &[("gone", "editor"), ("left", "editor")]).await;
+async fn an_old_token_never_works_for_a_reused_name(app: TestApp) {
+    let node = import_users(&app, &[("gone", "editor"), ("left", "editor")]).await;
     let admin = app.admin().await;
     let (gone, left) = (app.id_of("gone").await, app.id_of("left").await);
     app.delete(format_args!("/api/users/{gone}"), admin)
         .await
-        .done();
+        .no_content();
     let body = json!({ "username": "elsewhere" });
     app.patch(format_args!("/api/users/{left}"), admin, body)
         .await
         .is(200);
-    app.user("gone", &["editor"]).await;
-    app.user("left", &["editor"]).await;
+    app.create_user("gone", &["editor"]).await;
+    app.create_user("left", &["editor"]).await;
     for name in ["gone", "left", "elsewhere"] {
         assert_eq!(
-            node.get("/items/", &old(&app, name)).await.status,
+            node.get("/items/", &old_token(&app, name)).await.status,
             401,
             "{name}"
         );
     }
-    // the same person under the old name again is not known to be the same
+    // the server cannot know that it is the same person under the old name
     let body = json!({ "username": "third" });
     app.patch(format_args!("/api/users/{left}"), admin, body)
         .await
         .is(200);
-    assert_eq!(node.get("/items/", &old(&app, "left")).await.status, 401);
+    assert_eq!(
+        node.get("/items/", &old_token(&app, "left")).await.status,
+        401
+    );
 }
 
-async fn recover_ends_old_tokens_too(app: TestApp) {
-    let node = taken_over(&app, &[("alice", "editor")]).await;
-    let token = old(&app, "alice");
+async fn recover_revokes_old_tokens_too(app: TestApp) {
+    let node = import_users(&app, &[("alice", "editor")]).await;
+    let token = old_token(&app, "alice");
     node.get("/items/", &token).await.is(200);
     let output = rolecall(&app, &["recover"]).await;
     assert!(output.status.success(), "{output:?}");
-    eventually("the old token ends", async || {
+    eventually("the old token is revoked", async || {
         node.get("/items/", &token).await.status == 401
     })
     .await;
-    assert_eq!(node.get("/items/", &old(&app, "alice")).await.status, 401);
+    assert_eq!(
+        node.get("/items/", &old_token(&app, "alice")).await.status,
+        401
+    );
 }
 
-async fn a_role_that_lost_a_permission_shows_in_old_tokens(app: TestApp) {
-    let node = taken_over(&app, &[("alice", "editor")]).await;
-    let token = old(&app, "alice");
+async fn a_permission_removed_from_a_role_is_gone_from_old_tokens_too(app: TestApp) {
+    let node = import_users(&app, &[("alice", "editor")]).await;
+    let token = old_token(&app, "alice");
     node.get("/items/", &token).await.is(200);
     app.delete(
         "/api/roles/editor/permissions/items:read",
         app.admin().await,
     )
     .await
-    .done();
-    eventually("the permission goes", async || {
+    .no_content();
+    eventually("the permission is gone", async || {
         node.get("/items/", &token).await.status == 403
     })
     .await;

@@ -1,4 +1,4 @@
-//! Tokens of the application that was there before: whoever was imported stays logged in, and nobody else is.
+//! Tokens of the old application: imported users stay logged in, and nobody else is.
 
 mod accepted;
 mod guards;
@@ -18,12 +18,10 @@ use crate::{
 };
 
 const SECRET: &[u8] = b"the secret of the old application";
-
 const MAX_AGE: Duration = Duration::from_mins(30);
-
 const DAY: Duration = Duration::from_hours(24);
 
-fn tokens() -> LegacyTokens {
+fn legacy_tokens() -> LegacyTokens {
     LegacyTokens::new(
         std::str::from_utf8(SECRET).unwrap(),
         START.plus(DAY),
@@ -48,19 +46,20 @@ fn now(app: &TestApp) -> i64 {
     app.clock.now().seconds()
 }
 
-/// What the tutorial's application would have given `name` a moment ago.
-fn old(app: &TestApp, name: &str) -> String {
+/// A token that the old application, the tutorial's, could have issued to `name` a moment ago.
+fn old_token(app: &TestApp, name: &str) -> String {
     hs256(&json!({ "sub": name, "exp": now(app) + 1_700 }))
 }
 
-/// A node that takes old tokens, with these users imported: `(name, role)`.
-async fn taken_over(app: &TestApp, users: &[(&str, &str)]) -> Node {
-    app.role("editor", &["items:read"]).await;
+/// Imports users, each with a role, and opens a node that accepts old tokens.
+async fn import_users(app: &TestApp, users: &[(&str, &str)]) -> Node {
+    app.create_role("editor", &["items:read"]).await;
     let mut text = "username,hashed_password,role\n".to_owned();
     for (name, role) in users {
         writeln!(text, "{name},{BCRYPT},{role}").unwrap();
     }
     let output = import(app, "users.csv", &text, &["--add-roles"]).await;
     assert!(output.status.success(), "{output:?}");
-    app.node(|builder| builder.legacy_tokens(tokens())).await
+    app.node(|builder| builder.legacy_tokens(legacy_tokens()))
+        .await
 }

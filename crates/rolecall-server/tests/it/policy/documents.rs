@@ -3,29 +3,29 @@
 use http::Method;
 use serde_json::json;
 
-use super::{ITEMS, PLAN, POLICY, TOML, changes, given, plan, put, read};
-use crate::support::{Answer, Node, Race, TestApp, on_both, races};
+use super::{ITEMS, PLAN, POLICY, TOML, changes, read_policy, set_policy};
+use crate::support::{First, Node, Race, Response, TestApp, on_both, races};
 
 on_both![
-    what_was_read_can_be_put_back_and_changes_nothing,
-    a_document_is_planned_first_and_then_put_whole,
-    every_fault_of_a_document_is_told_with_line_and_column,
-    nothing_is_replaced_that_was_not_read,
+    replacing_the_policy_with_itself_changes_nothing,
+    a_document_does_exactly_what_its_plan_shows,
+    every_error_in_a_document_has_line_and_column,
+    replacing_the_policy_requires_its_current_etag,
     a_document_may_be_longer_than_other_bodies,
     bodies_of_other_types_are_refused,
-    the_audit_log_tells_each_change,
+    each_change_is_in_the_audit_log,
 ];
-races![one_of_two_documents_for_the_same_policy_is_refused,];
+races![of_two_simultaneous_documents_one_is_refused];
 
-async fn what_was_read_can_be_put_back_and_changes_nothing(app: TestApp) {
+async fn replacing_the_policy_with_itself_changes_nothing(app: TestApp) {
     let admin = app.admin().await;
-    app.role("reader", &["items:read", "rolecall.users:read"])
+    app.create_role("reader", &["items:read", "rolecall.users:read"])
         .await;
-    app.role("editor", &["items:*"]).await;
+    app.create_role("editor", &["items:*"]).await;
     app.inherit("editor", "reader").await;
     app.inherit("editor", "rolecall.resource-server").await;
     let revision = app.db.revision().await;
-    let toml = read(&app, admin).await;
+    let toml = read_policy(&app, admin).await;
     assert_eq!(toml.is(200).header("content-type"), Some(TOML));
     assert_eq!(toml.header("vary"), Some("accept"));
     let text = String::from_utf8(toml.body.to_vec()).unwrap();
@@ -38,29 +38,29 @@ async fn what_was_read_can_be_put_back_and_changes_nothing(app: TestApp) {
         json.is(200).json["roles"]["editor"]["permissions"],
         json!(["items:*"])
     );
-    // two forms, two tags, and either will do
+    // the two formats have two tags, and either is accepted
     let (of_toml, of_json) = (toml.header("etag").unwrap(), json.header("etag").unwrap());
     assert_ne!(of_toml, of_json);
     for tag in [of_toml, of_json, &format!("\"x\", {of_json}"), "*"] {
-        let done = put(&app, admin, &text, tag).await;
+        let done = app.put_policy(admin, &text, tag).await;
         assert_eq!(changes(&done), [""; 0]);
         assert_eq!(done.header("etag"), Some(of_json));
     }
-    let ask = app
+    let request = app
         .request(Method::PUT, POLICY)
         .token(admin)
         .header("if-match", of_json);
-    assert_eq!(changes(&ask.json(&json.json).send().await), [""; 0]);
-    assert_eq!(changes(&plan(&app, admin, &text).await), [""; 0]);
+    assert_eq!(changes(&request.json(&json.json).send().await), [""; 0]);
+    assert_eq!(changes(&app.plan_policy(admin, &text).await), [""; 0]);
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn a_document_is_planned_first_and_then_put_whole(app: TestApp) {
+async fn a_document_does_exactly_what_its_plan_shows(app: TestApp) {
     let admin = app.admin().await;
-    app.role("reader", &["old:thing"]).await;
-    let alice = app.user("alice", &["reader"]).await;
-    let (revision, before) = (app.db.revision().await, read(&app, admin).await);
-    let planned = plan(&app, admin, ITEMS).await;
+    app.create_role("reader", &["old:thing"]).await;
+    let alice = app.create_user("alice", &["reader"]).await;
+    let (revision, before) = (app.db.revision().await, read_policy(&app, admin).await);
+    let planned = app.plan_policy(admin, ITEMS).await;
     let expected = [
         "permission.created items:read",
         "permission.created items:write",
@@ -86,41 +86,43 @@ async fn a_document_is_planned_first_and_then_put_whole(app: TestApp) {
             "gains": ["items:read"], "loses": ["old:thing"], "gains_roles": [], "loses_roles": [] }])
     );
     assert_eq!(app.db.revision().await, revision, "a plan writes nothing");
-    let done = put(&app, admin, ITEMS, planned.header("etag").unwrap()).await;
+    let done = app
+        .put_policy(admin, ITEMS, planned.header("etag").unwrap())
+        .await;
     assert_eq!(changes(&done), expected);
     assert_eq!(app.db.revision().await, revision + 1);
-    let after = read(&app, admin).await;
+    let after = read_policy(&app, admin).await;
     assert_ne!(after.body, before.body);
-    let tag = |answer: &Answer| answer.header("etag").unwrap().replace(".toml", ".json");
+    let tag = |response: &Response| response.header("etag").unwrap().replace(".toml", ".json");
     assert_eq!(done.header("etag"), Some(tag(&after).as_str()));
     let editor = app.get("/api/roles/editor", admin).await;
     assert_eq!(editor.text("description"), "edits");
-    let me = app.get("/api/me", &app.login("alice").await).await;
+    let me = app.get("/api/me", &app.log_in("alice").await).await;
     assert_eq!(me.texts("permissions"), ["items:read"]);
-    assert_eq!(changes(&plan(&app, admin, ITEMS).await), [""; 0]);
-    // a description is a change of its own and takes nothing away
+    assert_eq!(changes(&app.plan_policy(admin, ITEMS).await), [""; 0]);
+    // a new description is a change, but removes nothing
     let other = ITEMS
         .replace("\"edits\"", "\"edits items\"")
         .replace("\"see items\"", "\"\"");
-    let done = put(&app, admin, &other, "*").await;
+    let done = app.put_policy(admin, &other, "*").await;
     assert_eq!(
         changes(&done),
         ["permission.described items:read", "role.described editor"]
     );
-    assert_eq!(changes(&plan(&app, admin, &other).await), [""; 0]);
+    assert_eq!(changes(&app.plan_policy(admin, &other).await), [""; 0]);
 }
 
-async fn every_fault_of_a_document_is_told_with_line_and_column(app: TestApp) {
+async fn every_error_in_a_document_has_line_and_column(app: TestApp) {
     let admin = app.admin().await;
     let revision = app.db.revision().await;
     let faulty = "[permissions]\n\"items\" = \"\"\n\n[roles.a]\npermissions = [\"x:y\"]\njuniors = [\"b\"]\n\
         [roles.b]\njuniors = [\"a\"]\n[roles.\"rolecall.c\"]\n";
-    for answer in [
-        plan(&app, admin, faulty).await,
-        put(&app, admin, faulty, "*").await,
+    for response in [
+        app.plan_policy(admin, faulty).await,
+        app.put_policy(admin, faulty, "*").await,
     ] {
-        answer.invalid(&["body", "permissions", "items"]);
-        let errors = answer.json["errors"].as_array().unwrap();
+        response.invalid(&["body", "permissions", "items"]);
+        let errors = response.json["errors"].as_array().unwrap();
         let places: Vec<_> = errors
             .iter()
             .map(|error| (&error["line"], &error["column"], &error["type"]))
@@ -144,31 +146,41 @@ async fn every_fault_of_a_document_is_told_with_line_and_column(app: TestApp) {
         );
     }
     let json = json!({ "roles": { "a": { "juniors": ["b"], "extra": 1 } } });
-    let answer = app.post(PLAN, admin, json).await;
-    answer.invalid(&["body", "roles", "a", "extra"]);
+    let response = app.post(PLAN, admin, json).await;
+    response.invalid(&["body", "roles", "a", "extra"]);
     let constraint =
         "[roles.a]\n[constraints.x]\nkind = \"static\"\nroles = [\"a\", \"user\"]\nat_most = 2\n";
-    let answer = put(&app, admin, constraint, "*").await;
-    answer.invalid(&["body", "constraints", "x", "at_most"]);
-    assert_eq!(answer.json["errors"][0]["line"], 5);
+    let response = app.put_policy(admin, constraint, "*").await;
+    response.invalid(&["body", "constraints", "x", "at_most"]);
+    assert_eq!(response.json["errors"][0]["line"], 5);
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn nothing_is_replaced_that_was_not_read(app: TestApp) {
+async fn replacing_the_policy_requires_its_current_etag(app: TestApp) {
     let admin = app.admin().await;
-    let tag = read(&app, admin).await.header("etag").unwrap().to_owned();
-    let ask = app.request(Method::PUT, POLICY).token(admin);
-    ask.raw(TOML, ITEMS).send().await.is(428);
-    app.role("extra", &[]).await;
+    let tag = read_policy(&app, admin)
+        .await
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    let request = app.request(Method::PUT, POLICY).token(admin);
+    request.raw(TOML, ITEMS).send().await.is(428);
+    app.create_role("extra", &[]).await;
     let revision = app.db.revision().await;
     for stale in [tag.as_str(), "\"x\"", "", "x", "\"x\", \"y\""] {
-        put(&app, admin, ITEMS, stale).await.is(412);
+        app.put_policy(admin, ITEMS, stale).await.is(412);
     }
-    // a weak tag matches nothing, also where it is the right one
-    let now = read(&app, admin).await.header("etag").unwrap().to_owned();
-    put(&app, admin, ITEMS, &format!("W/{now}")).await.is(412);
+    // a weak tag matches nothing, even the current one
+    let now = read_policy(&app, admin)
+        .await
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    app.put_policy(admin, ITEMS, &format!("W/{now}"))
+        .await
+        .is(412);
     assert_eq!(app.db.revision().await, revision);
-    put(&app, admin, ITEMS, &now).await.is(200);
+    app.put_policy(admin, ITEMS, &now).await.is(200);
 }
 
 async fn a_document_may_be_longer_than_other_bodies(app: TestApp) {
@@ -191,17 +203,17 @@ async fn a_document_may_be_longer_than_other_bodies(app: TestApp) {
         );
     }
     assert!(long.len() > 128 * 1024);
-    given(&app, &long).await;
+    set_policy(&app, &long).await;
     let admin = app.admin().await;
-    assert_eq!(changes(&plan(&app, admin, &long).await), [""; 0]);
+    assert_eq!(changes(&app.plan_policy(admin, &long).await), [""; 0]);
     let none = app.db.number("SELECT COUNT(*) FROM role_juniors").await;
     assert_eq!(none, 1999);
-    let planned = plan(&app, admin, "[roles.admin]").await;
+    let planned = app.plan_policy(admin, "[roles.admin]").await;
     assert_eq!(planned.json["counts"]["changes"], 2001);
     assert_eq!(planned.json["changes"].as_array().unwrap().len(), 200);
     let longest = " ".repeat(4_194_304);
-    plan(&app, admin, &longest).await.is(200);
-    plan(&app, admin, &(longest + " ")).await.is(413);
+    app.plan_policy(admin, &longest).await.is(200);
+    app.plan_policy(admin, &(longest + " ")).await.is(413);
 }
 
 async fn bodies_of_other_types_are_refused(app: TestApp) {
@@ -216,57 +228,61 @@ async fn bodies_of_other_types_are_refused(app: TestApp) {
         ("application/toml; charset=utf-8", ITEMS.as_bytes(), 200),
         ("application/vnd.rolecall+json", b"{}", 200),
     ] {
-        let ask = app.request(Method::POST, PLAN).token(admin);
-        let answer = ask.raw(media_type, body.to_vec()).send().await;
-        assert_eq!(answer.status, status, "{media_type}: {answer:?}");
+        let request = app.request(Method::POST, PLAN).token(admin);
+        let response = request.raw(media_type, body.to_vec()).send().await;
+        assert_eq!(response.status, status, "{media_type}: {response:?}");
     }
     app.get(format_args!("{POLICY}?form=toml"), admin)
         .await
         .invalid(&["query", "form"]);
 }
 
-async fn the_audit_log_tells_each_change(app: TestApp) {
-    given(&app, ITEMS).await;
-    let entry = app.get("/api/audit?limit=1", app.admin().await).await;
-    let entry = &entry.json["items"][0];
+async fn each_change_is_in_the_audit_log(app: TestApp) {
+    set_policy(&app, ITEMS).await;
+    let entry = app.newest_entry().await;
     assert_eq!(entry["revision"], app.db.revision().await);
-    let told = entry["changes"].as_array().unwrap();
+    let changes = entry["changes"].as_array().unwrap();
     assert!(
-        told.contains(&json!({ "action": "role.created", "role": "editor" })),
-        "{told:?}"
+        changes.contains(&json!({ "action": "role.created", "role": "editor" })),
+        "{changes:?}"
     );
     assert!(
-        told.contains(&json!({ "action": "junior.added", "role": "editor", "junior": "reader" }))
+        changes
+            .contains(&json!({ "action": "junior.added", "role": "editor", "junior": "reader" }))
     );
-    assert_eq!(told.len(), 7, "{told:?}");
+    assert_eq!(changes.len(), 7, "{changes:?}");
 }
 
-async fn one_of_two_documents_for_the_same_policy_is_refused(mut race: Race) {
-    let token = race.login("admin").await;
+async fn of_two_simultaneous_documents_one_is_refused(mut race: Race) {
+    let token = race.log_in("admin").await;
     let text = |name: &str, round: usize| format!("[roles.admin]\n[roles.{name}-{round}]\n");
     for round in 0..60 {
-        let tag = read(&race, &token).await.header("etag").unwrap().to_owned();
-        let ask = |node: &Node, text: String| {
-            let ask = node.request(Method::PUT, POLICY).token(&token);
-            ask.header("if-match", &tag).raw(TOML, text)
+        let tag = read_policy(&race, &token)
+            .await
+            .header("etag")
+            .unwrap()
+            .to_owned();
+        let request = |node: &Node, text: String| {
+            let request = node.request(Method::PUT, POLICY).token(&token);
+            request.header("if-match", &tag).raw(TOML, text)
         };
-        let one = ask(&race, text("one", round));
-        let two = ask(race.other(), text("two", round));
+        let one = request(&race, text("one", round));
+        let two = request(race.other_node(), text("two", round));
         let (one, two) = race.run(one, two).await;
         let statuses = (one.status.as_u16(), two.status.as_u16());
         assert!(
             [(200, 412), (412, 200)].contains(&statuses),
             "{one:?} {two:?}"
         );
-        race.won_by(if statuses.0 == 200 {
-            crate::support::First::One
+        race.record_winner(if statuses.0 == 200 {
+            First::One
         } else {
-            crate::support::First::Two
+            First::Two
         });
-        let now = read(&race, &token).await;
+        let now = read_policy(&race, &token).await;
         let kept = String::from_utf8(now.body.to_vec()).unwrap();
         assert_eq!(kept.contains("one-"), statuses.0 == 200, "{kept}");
         assert_eq!(kept.contains("two-"), statuses.1 == 200, "{kept}");
     }
-    race.was_a_race();
+    race.assert_both_won();
 }

@@ -8,12 +8,10 @@ mod plans;
 use http::Method;
 use serde_json::Value;
 
-use crate::support::{Answer, Node, TestApp};
+use crate::support::{Node, Response, TestApp};
 
 const POLICY: &str = "/api/policy";
-
 const PLAN: &str = "/api/policy/plan";
-
 const TOML: &str = "application/toml";
 
 const ITEMS: &str = r#"
@@ -32,35 +30,26 @@ permissions = ["items:*"]
 juniors = ["reader"]
 "#;
 
-async fn read(app: &Node, token: &str) -> Answer {
-    let ask = app.request(Method::GET, POLICY).token(token);
-    ask.header("accept", TOML).send().await
+/// Reads the policy as TOML.
+async fn read_policy(app: &Node, token: &str) -> Response {
+    let request = app.request(Method::GET, POLICY).token(token);
+    request.header("accept", TOML).send().await
 }
 
-async fn plan(app: &Node, token: &str, document: &str) -> Answer {
-    let ask = app.request(Method::POST, PLAN).token(token);
-    ask.raw(TOML, document.to_owned()).send().await
+/// Replaces the policy as an administrator.
+async fn set_policy(app: &TestApp, document: &str) {
+    let admin = app.admin().await;
+    app.put_policy(admin, document, "*").await.is(200);
 }
 
-async fn put(app: &Node, token: &str, document: &str, if_match: &str) -> Answer {
-    let ask = app.request(Method::PUT, POLICY).token(token);
-    let ask = ask.header("if-match", if_match);
-    ask.raw(TOML, document.to_owned()).send().await
-}
-
-/// Puts a document in force.
-async fn given(app: &TestApp, document: &str) {
-    put(app, app.admin().await, document, "*").await.is(200);
-}
-
-/// What was changed, or would be, each on one line.
-fn changes(answer: &Answer) -> Vec<String> {
+/// The changes, made or planned, as one line each.
+fn changes(response: &Response) -> Vec<String> {
     let line = |change: &Value| {
         let texts = ["action", "permission", "role", "junior"];
         let texts = texts.iter().filter_map(|name| change[*name].as_str());
         texts.collect::<Vec<_>>().join(" ")
     };
-    answer.is(200).json["changes"]
+    response.is(200).json["changes"]
         .as_array()
         .unwrap()
         .iter()

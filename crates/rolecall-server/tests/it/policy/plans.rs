@@ -1,24 +1,24 @@
-//! What a plan counts and names.
+//! The counts and names in a plan.
 
 use serde_json::{Value, json};
 
-use super::{ITEMS, POLICY, given, plan, put};
-use crate::support::{PASSWORD, TestApp, on_both};
+use super::{ITEMS, POLICY, set_policy};
+use crate::support::{TestApp, on_both};
 
 on_both![
-    a_plan_counts_each_tenant_and_only_what_is_lost_in_the_end,
-    a_plan_counts_who_loses_or_gains_a_role_that_holds_nothing,
-    a_plan_names_people_only_to_who_may_see_them,
+    a_plan_counts_net_losses_in_each_tenant,
+    a_plan_counts_gains_and_losses_of_empty_roles,
+    a_plan_names_people_only_to_those_who_may_see_them,
 ];
 
-async fn a_plan_counts_each_tenant_and_only_what_is_lost_in_the_end(app: TestApp) {
-    given(
+async fn a_plan_counts_net_losses_in_each_tenant(app: TestApp) {
+    set_policy(
         &app,
         &format!("{ITEMS}\n[roles.writer]\npermissions = [\"items:write\"]\n"),
     )
     .await;
     let admin = app.admin().await;
-    // one who loses in one tenant only, one who keeps it by another role, one whose assignment is over
+    // a loss in one tenant, a permission kept through another role, and an expired assignment
     for (name, role, tenant, end) in [
         ("in-acme", "editor", "acme", "NULL"),
         ("twice", "editor", "", "NULL"),
@@ -32,17 +32,17 @@ async fn a_plan_counts_each_tenant_and_only_what_is_lost_in_the_end(app: TestApp
             .pop()
         {
             Some(id) => id,
-            None => app.user(name, &[]).await,
+            None => app.create_user(name, &[]).await,
         };
-        let given = format!(
+        let insert = format!(
             "INSERT INTO role_assignments (subject_id, role, tenant, expires_at, assigned_by, assigned_at) \
              VALUES ('{id}', '{role}', '{tenant}', {end}, 'test', 0)"
         );
-        app.db.execute(&given).await;
+        app.db.execute(&insert).await;
     }
     let less = format!("{ITEMS}\n[roles.writer]\npermissions = [\"items:write\"]\n");
     let less = less.replace("permissions = [\"items:*\"]", "");
-    let planned = plan(&app, admin, &less).await;
+    let planned = app.plan_policy(admin, &less).await;
     let subjects = planned.is(200).json["subjects"].as_array().unwrap();
     assert_eq!(subjects.len(), 1, "{subjects:?}");
     assert_eq!(
@@ -53,57 +53,48 @@ async fn a_plan_counts_each_tenant_and_only_what_is_lost_in_the_end(app: TestApp
     assert_eq!(planned.json["counts"]["losing"], 1);
 }
 
-async fn a_plan_counts_who_loses_or_gains_a_role_that_holds_nothing(app: TestApp) {
+async fn a_plan_counts_gains_and_losses_of_empty_roles(app: TestApp) {
     let names = |juniors: &str| format!("{ITEMS}\n[roles.a]\n{juniors}\n[roles.b]\n");
-    given(&app, &names("juniors = [\"b\"]")).await;
+    set_policy(&app, &names("juniors = [\"b\"]")).await;
     let admin = app.admin().await;
-    let alice = app.user("alice", &["a"]).await;
+    let alice = app.create_user("alice", &["a"]).await;
     let counted = async |document: &str| {
-        let planned = plan(&app, admin, document).await;
+        let planned = app.plan_policy(admin, document).await;
         assert_eq!(planned.is(200).json["subjects"][0]["id"], alice);
         let counts = &planned.json["counts"];
         (counts["gaining"].clone(), counts["losing"].clone())
     };
     assert_eq!(counted(&names("")).await, (json!(0), json!(1)));
-    given(&app, &names("")).await;
+    set_policy(&app, &names("")).await;
     let gained = counted(&names("juniors = [\"b\"]")).await;
     assert_eq!(gained, (json!(1), json!(0)));
 }
 
-async fn a_plan_names_people_only_to_who_may_see_them(app: TestApp) {
-    app.role("planner", &["rolecall.policy:read"]).await;
-    app.user("paula", &["planner"]).await;
-    let paula = app.login("paula").await;
-    let planned = plan(&app, &paula, ITEMS).await;
+async fn a_plan_names_people_only_to_those_who_may_see_them(app: TestApp) {
+    app.create_role("planner", &["rolecall.policy:read"]).await;
+    app.create_user("paula", &["planner"]).await;
+    let paula = app.log_in("paula").await;
+    let planned = app.plan_policy(&paula, ITEMS).await;
     assert_eq!(planned.is(200).json["subjects"], Value::Null);
     assert_eq!(planned.json["counts"]["losing"], 1, "{planned:?}");
-    put(&app, &paula, ITEMS, "*")
+    app.put_policy(&paula, ITEMS, "*")
         .await
         .forbidden("rolecall.policy:write");
     app.get(POLICY, "").await.not_authenticated();
-    // who may read assignments in one tenant alone sees who gains and loses in none
-    app.role("steward", &["rolecall.assignments:read"]).await;
-    app.role("reading", &["rolecall.users:read"]).await;
+    // reading the assignments of one tenant is not enough to see who gains and loses
+    app.create_role("steward", &["rolecall.assignments:read"])
+        .await;
+    app.create_role("reading", &["rolecall.users:read"]).await;
     let id = app.id_of("paula").await;
     app.assign(&id, "reading").await;
-    let path = format!("/api/users/{id}/roles/steward");
-    let admin = app.admin().await;
-    app.put(format_args!("{path}?tenant=acme"), admin)
-        .await
-        .done();
-    let form = [
-        ("grant_type", "password"),
-        ("username", "paula"),
-        ("password", PASSWORD),
-        ("tenant", "acme"),
-    ];
-    let of_tenant = app.token(&form).await.is(200).text("access_token");
-    app.get("/api/users", &of_tenant).await.is(200);
-    let planned = plan(&app, &of_tenant, ITEMS).await;
+    app.assign_in(&id, "steward", "acme").await;
+    let tenant_token = app.log_in_to("paula", "acme").await.access;
+    app.get("/api/users", &tenant_token).await.is(200);
+    let planned = app.plan_policy(&tenant_token, ITEMS).await;
     assert_eq!(planned.is(200).json["subjects"], Value::Null);
-    app.put(&path, admin).await.done();
-    let of_tenant = app.token(&form).await.is(200).text("access_token");
-    let planned = plan(&app, &of_tenant, ITEMS).await;
+    app.assign(&id, "steward").await;
+    let tenant_token = app.log_in_to("paula", "acme").await.access;
+    let planned = app.plan_policy(&tenant_token, ITEMS).await;
     assert_eq!(
         planned.is(200).json["subjects"].as_array().unwrap().len(),
         1

@@ -2,26 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::{counts, import, keycloak};
-use crate::{
-    command_line::audit_is_whole,
-    support::{PASSWORD, TestApp, on_both},
-};
+use super::{counts, import, import_keycloak};
+use crate::support::{PASSWORD, TestApp, audit_is_whole, on_both};
 
 on_both![
-    people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_it_gives_them,
-    whoever_is_there_keeps_what_they_have_and_gets_what_the_realm_gives,
-    many_people_of_a_realm_come_in_one_change,
-    what_is_no_realm_is_refused_and_none_of_its_secrets_is_repeated,
+    realm_users_log_in_with_their_passwords_and_have_their_realm_roles,
+    an_existing_user_keeps_their_roles_and_gains_the_realms,
+    many_realm_users_are_imported_in_one_revision,
+    an_invalid_realm_is_refused_without_echoing_its_secrets,
 ];
 
 const REALM: &str = include_str!("../../fixtures/keycloak/realm.json");
 
-async fn people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_it_gives_them(
-    app: TestApp,
-) {
+async fn realm_users_log_in_with_their_passwords_and_have_their_realm_roles(app: TestApp) {
     let before = counts(&app).await;
-    let (status, out, error) = keycloak(&app, REALM, &["--create-users", "--apply"]).await;
+    let (status, out, error) = import_keycloak(&app, REALM, &["--create-users", "--apply"]).await;
     assert!(
         status == 1 && out.contains("realm.json: users[4]: the service account"),
         "{out}{error}"
@@ -29,7 +24,7 @@ async fn people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_i
     assert!(!out.contains("secretData") && !out.contains("hashIterations"));
     assert_eq!(counts(&app).await, before);
     let all = ["--create-users", "--apply", "--leave-out"];
-    let (status, out, error) = keycloak(&app, REALM, &all).await;
+    let (status, out, error) = import_keycloak(&app, REALM, &all).await;
     assert!(
         status == 0 && out.contains("4 new users, 10 new assignments; 3 without"),
         "{out}{error}"
@@ -50,11 +45,11 @@ async fn people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_i
         ),
         ("dave", &["employee", "group.staff"]),
     ] {
-        let token = app.login(user).await;
+        let token = app.log_in(user).await;
         let me = app.get("/api/me", &token).await;
         assert_eq!(me.is(200).json["roles"], json!(roles), "{user}");
     }
-    // disabled there, and without a password there
+    // disabled in the realm, or without a password there
     for user in ["bob", "carol"] {
         app.password_grant(user, PASSWORD).await.wrong_password();
     }
@@ -62,7 +57,7 @@ async fn people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_i
     assert_eq!(app.db.number(disabled).await, 1);
     assert!(audit_is_whole(&app).await);
     let before = counts(&app).await;
-    let (status, out, _) = keycloak(&app, REALM, &all).await;
+    let (status, out, _) = import_keycloak(&app, REALM, &all).await;
     assert!(
         status == 0 && out.contains("0 changes, 0 new users, 0 new assignments; "),
         "{out}"
@@ -70,24 +65,24 @@ async fn people_of_a_realm_log_in_with_their_passwords_and_have_the_roles_that_i
     assert_eq!(counts(&app).await, before);
 }
 
-async fn whoever_is_there_keeps_what_they_have_and_gets_what_the_realm_gives(app: TestApp) {
-    app.role("own", &["items:read"]).await;
-    app.user("bob", &["own"]).await;
+async fn an_existing_user_keeps_their_roles_and_gains_the_realms(app: TestApp) {
+    app.create_role("own", &["items:read"]).await;
+    app.create_user("bob", &["own"]).await;
     let realm = r#"{ "realm": "x", "roles": { "realm": [{ "name": "editor", "composites": { "realm": ["reader"] } }, { "name": "reader" }] },
         "users": [{ "username": "bob", "enabled": false, "realmRoles": ["editor"], "credentials": [{ "type": "password", "value": "another password" }] }] }"#;
-    let (status, out, error) = keycloak(&app, realm, &["--apply", "--leave-out"]).await;
+    let (status, out, error) = import_keycloak(&app, realm, &["--apply", "--leave-out"]).await;
     assert_eq!(status, 0, "{out}{error}");
     assert!(
         out.contains("realm.json: users[0]: user `bob` is disabled there and not here"),
         "{out}"
     );
     assert!(!out.contains("another password"), "{out}");
-    let token = app.login("bob").await;
+    let token = app.log_in("bob").await;
     let me = app.get("/api/me", &token).await;
     assert_eq!(me.is(200).json["roles"], json!(["editor", "own", "reader"]));
 }
 
-async fn many_people_of_a_realm_come_in_one_change(app: TestApp) {
+async fn many_realm_users_are_imported_in_one_revision(app: TestApp) {
     let users: Vec<Value> = (0..1_000)
         .map(|number| {
             json!({
@@ -104,7 +99,7 @@ async fn many_people_of_a_realm_come_in_one_change(app: TestApp) {
     });
     let before = app.db.revision().await;
     let (status, out, error) =
-        keycloak(&app, &realm.to_string(), &["--create-users", "--apply"]).await;
+        import_keycloak(&app, &realm.to_string(), &["--create-users", "--apply"]).await;
     assert_eq!(status, 0, "{error}");
     assert!(
         out.contains("1000 new users, 2000 new assignments; 0 without a counterpart; written"),
@@ -115,7 +110,7 @@ async fn many_people_of_a_realm_come_in_one_change(app: TestApp) {
     assert!(audit_is_whole(&app).await);
 }
 
-async fn what_is_no_realm_is_refused_and_none_of_its_secrets_is_repeated(app: TestApp) {
+async fn an_invalid_realm_is_refused_without_echoing_its_secrets(app: TestApp) {
     let before = counts(&app).await;
     for (text, expected) in [
         ("[]", "realm.json:1: not the export of one realm"),
@@ -128,7 +123,7 @@ async fn what_is_no_realm_is_refused_and_none_of_its_secrets_is_repeated(app: Te
             "realm.json:1: not valid JSON",
         ),
     ] {
-        let (status, out, error) = keycloak(&app, text, &["--apply", "--leave-out"]).await;
+        let (status, out, error) = import_keycloak(&app, text, &["--apply", "--leave-out"]).await;
         assert_eq!((status, out.as_str()), (1, ""), "{text}");
         assert!(
             error.starts_with(expected) && !error.contains("canary"),

@@ -1,22 +1,20 @@
-//! `rolecall policy import`: what another system knows, whole or not at all.
+//! `rolecall policy import`: policies of other systems, completely or not at all.
 
 mod casbin;
 mod keycloak;
 mod rules;
 
-use std::{fs, path::Path};
+use std::fs;
 
-use crate::{
-    command_line::command,
-    support::{MASTER_KEY, TestApp},
-};
+use crate::support::{MASTER_KEY, TestApp, command, output_of};
 
-/// `rbac_model.conf`.
+/// `rbac_model.conf`, as Casbin publishes it.
 const PLAIN: &str = "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n\
     [role_definition]\ng = _, _\n[policy_effect]\ne = some(where (p.eft == allow))\n\
     [matchers]\nm = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act\n";
 
-/// Runs `rolecall policy import` in a folder with these files; what it wrote there comes back.
+/// Runs `rolecall policy import` in a folder with these files; returns status, standard output, standard error, and
+/// the file `out.toml` if it was written.
 async fn import(
     app: &TestApp,
     files: &[(&str, &str)],
@@ -32,12 +30,8 @@ async fn import(
         &[&["policy", "import"], arguments].concat(),
     );
     command.current_dir(folder.path());
-    let done = tokio::task::spawn_blocking(move || {
-        let output = command.output().unwrap();
-        let written = fs::read_to_string(folder.path().join(Path::new("out.toml"))).ok();
-        (output, written)
-    });
-    let (output, written) = done.await.unwrap();
+    let output = output_of(command).await;
+    let written = fs::read_to_string(folder.path().join("out.toml")).ok();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         output.status.code().unwrap(),
@@ -47,7 +41,8 @@ async fn import(
     )
 }
 
-async fn casbin(
+/// Imports a Casbin model and policy.
+async fn import_casbin(
     app: &TestApp,
     model: &str,
     policy: &str,
@@ -59,6 +54,7 @@ async fn casbin(
     (status, out, error)
 }
 
+/// The revision and the number of users, roles and assignments.
 async fn counts(app: &TestApp) -> [i64; 4] {
     let mut found = [app.db.revision().await, 0, 0, 0];
     for (place, table) in ["users", "roles", "role_assignments"]
@@ -70,7 +66,8 @@ async fn counts(app: &TestApp) -> [i64; 4] {
     found
 }
 
-async fn keycloak(app: &TestApp, realm: &str, arguments: &[&str]) -> (i32, String, String) {
+/// Imports a Keycloak realm.
+async fn import_keycloak(app: &TestApp, realm: &str, arguments: &[&str]) -> (i32, String, String) {
     let arguments = [&["--keycloak", "realm.json"], arguments].concat();
     let (status, out, error, _) = import(app, &[("realm.json", realm)], &arguments).await;
     (status, out, error)

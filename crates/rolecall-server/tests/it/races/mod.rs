@@ -1,13 +1,13 @@
-//! Two at once: what must never both happen, however close they come.
+//! Requests that race each other, and outcomes that no timing may produce.
 
 mod once;
 mod rules;
 mod tokens;
 
-use crate::{command_line::audit_is_whole, support::TestApp};
+use crate::support::{TestApp, audit_is_whole};
 
-/// What is common to all races: no revision without its entry, and none twice.
-async fn numbers_are_whole(app: &TestApp) {
+/// Checks after every race that each revision has exactly one audit entry.
+async fn assert_audit_complete(app: &TestApp) {
     let revision = app.db.revision().await;
     assert_eq!(app.db.count("audit").await, revision);
     let newest = app.db.number("SELECT MAX(revision) FROM audit").await;

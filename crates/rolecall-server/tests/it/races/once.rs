@@ -1,4 +1,4 @@
-//! What succeeds only once.
+//! Requests of which only one may succeed.
 
 use serde_json::json;
 
@@ -6,11 +6,11 @@ use crate::support::{PASSWORD, TestApp, on_both};
 
 on_both![
     one_name_is_never_registered_twice,
-    one_assignment_made_twice_is_one,
+    the_same_assignment_made_twice_is_one,
     a_reset_code_is_never_used_twice,
 ];
 
-/// For what has nothing of the order in which things are read.
+/// Few rounds suffice where the order of reads does not matter.
 const FEW: usize = 20;
 
 async fn one_name_is_never_registered_twice(app: TestApp) {
@@ -30,21 +30,21 @@ async fn one_name_is_never_registered_twice(app: TestApp) {
     assert_eq!(app.db.count("subjects").await, app.db.count("users").await);
 }
 
-async fn one_assignment_made_twice_is_one(app: TestApp) {
+async fn the_same_assignment_made_twice_is_one(app: TestApp) {
     let other = app.second_node().await;
-    app.role("editor", &[]).await;
-    let alice = app.user("alice", &[]).await;
+    app.create_role("editor", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let admin = app.admin().await;
     let path = format!("/api/users/{alice}/roles/editor");
     for _ in 0..FEW {
         let before = app.db.revision().await;
         let (one, two) = tokio::join!(app.put(&path, admin), other.put(&path, admin));
-        one.done();
-        two.done();
+        one.no_content();
+        two.no_content();
         assert_eq!(app.db.revision().await, before + 1);
         let (one, two) = tokio::join!(app.delete(&path, admin), other.delete(&path, admin));
-        one.done();
-        two.done();
+        one.no_content();
+        two.no_content();
         assert_eq!(app.db.revision().await, before + 2);
     }
     assert_eq!(app.db.count("audit").await, app.db.revision().await);
@@ -52,7 +52,7 @@ async fn one_assignment_made_twice_is_one(app: TestApp) {
 
 async fn a_reset_code_is_never_used_twice(app: TestApp) {
     let other = app.second_node().await;
-    let alice = app.user("alice", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let admin = app.admin().await;
     for round in 0..FEW {
         let path = format!("/api/users/{alice}/reset");
@@ -65,6 +65,6 @@ async fn a_reset_code_is_never_used_twice(app: TestApp) {
         let mut statuses = [one.status.as_u16(), two.status.as_u16()];
         statuses.sort_unstable();
         assert_eq!(statuses, [204, 401], "round {round}: {one:?} {two:?}");
-        app.forgive().await;
+        app.clear_failures().await;
     }
 }

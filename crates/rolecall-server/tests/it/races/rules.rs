@@ -3,20 +3,20 @@
 use http::Method;
 use serde_json::json;
 
-use super::numbers_are_whole;
+use super::assert_audit_complete;
 use crate::support::{First, Node, ROUNDS, Race, races};
 
 races![
-    two_assignments_at_once_lose_neither_a_row_nor_a_number,
-    an_assignment_is_never_left_behind_by_its_role,
-    x050_the_last_two_administrators_never_take_each_other_away,
-    x048_two_edits_from_both_sides_never_make_a_cycle,
-    x051_two_assignments_at_once_never_join_what_is_kept_apart,
+    two_simultaneous_assignments_lose_neither_a_row_nor_a_revision,
+    an_assignment_never_outlives_its_role,
+    x050_the_last_two_administrators_never_remove_each_other,
+    x048_two_simultaneous_edits_never_create_a_cycle,
+    x051_two_simultaneous_assignments_never_violate_a_constraint,
 ];
 
-async fn two_assignments_at_once_lose_neither_a_row_nor_a_number(mut race: Race) {
-    race.role("editor", &[]).await;
-    let alice = race.user("alice", &[]).await;
+async fn two_simultaneous_assignments_lose_neither_a_row_nor_a_revision(mut race: Race) {
+    race.create_role("editor", &[]).await;
+    let alice = race.create_user("alice", &[]).await;
     let admin = race.admin().await.to_owned();
     let path = format!("/api/users/{alice}/roles/editor");
     for round in 0..ROUNDS {
@@ -26,120 +26,126 @@ async fn two_assignments_at_once_lose_neither_a_row_nor_a_number(mut race: Race)
             format!("2030-02-01T00:{:02}:{:02}Z", seconds / 60, seconds % 60)
         };
         let assign = |node: &Node, ends: String| {
-            let ask = node.request(Method::PUT, &path).token(&admin);
-            ask.json(&json!({ "expires_at": ends }))
+            let request = node.request(Method::PUT, &path).token(&admin);
+            request.json(&json!({ "expires_at": ends }))
         };
         let (here, there) = race.nodes(round);
         let (one, two) = (assign(here, ends(0)), assign(there, ends(1)));
         let (one, two) = race.run(one, two).await;
-        one.done();
-        two.done();
+        one.no_content();
+        two.no_content();
         assert_eq!(race.db.revision().await, before + 2);
-        let given = race.get(format!("/api/users/{alice}/roles"), &admin).await;
-        let given = given.json["items"].as_array().unwrap().clone();
-        assert_eq!(given.len(), 1, "round {round}: {given:?}");
-        let kept = given[0]["expires_at"].as_str().unwrap().to_owned();
+        let assignments = race.get(format!("/api/users/{alice}/roles"), &admin).await;
+        let assignments = assignments.json["items"].as_array().unwrap().clone();
+        assert_eq!(assignments.len(), 1, "round {round}: {assignments:?}");
+        let kept = assignments[0]["expires_at"].as_str().unwrap().to_owned();
         assert!([ends(0), ends(1)].contains(&kept), "round {round}: {kept}");
-        // the row is the one that the newest entry tells of
+        // the row is the one in the newest audit entry
         let newest = "SELECT changes FROM audit WHERE revision = (SELECT revision FROM head)";
-        let told = race.db.texts(newest).await;
-        assert!(told[0].contains(&kept), "round {round}: {kept}: {told:?}");
-        race.won_by(if kept == ends(1) {
+        let changes = race.db.texts(newest).await;
+        assert!(
+            changes[0].contains(&kept),
+            "round {round}: {kept}: {changes:?}"
+        );
+        race.record_winner(if kept == ends(1) {
             First::One
         } else {
             First::Two
         });
     }
-    numbers_are_whole(&race).await;
-    race.was_a_race();
+    assert_audit_complete(&race).await;
+    race.assert_both_won();
 }
 
-async fn an_assignment_is_never_left_behind_by_its_role(mut race: Race) {
-    let alice = race.user("alice", &[]).await;
+async fn an_assignment_never_outlives_its_role(mut race: Race) {
+    let alice = race.create_user("alice", &[]).await;
     let admin = race.admin().await.to_owned();
     let path = format!("/api/users/{alice}/roles/passing");
     for round in 0..ROUNDS {
-        race.role("passing", &[]).await;
+        race.create_role("passing", &[]).await;
         let before = race.db.revision().await;
         let (here, there) = race.nodes(round);
         let assign = here.request(Method::PUT, &path).token(&admin);
         let delete = there.request(Method::DELETE, "/api/roles/passing");
         let (assigned, deleted) = race.run(assign, delete.token(&admin)).await;
-        deleted.done();
+        deleted.no_content();
         let left = "SELECT COUNT(*) FROM role_assignments WHERE role = 'passing'";
         assert_eq!(race.db.number(left).await, 0, "round {round}");
         let made = if assigned.status == 204 {
-            race.won_by(First::One);
+            race.record_winner(First::One);
             2
         } else {
             assigned.is(404);
-            race.won_by(First::Two);
+            race.record_winner(First::Two);
             1
         };
         assert_eq!(race.db.revision().await, before + made, "round {round}");
     }
-    numbers_are_whole(&race).await;
-    race.was_a_race();
+    assert_audit_complete(&race).await;
+    race.assert_both_won();
 }
 
-async fn x050_the_last_two_administrators_never_take_each_other_away(mut race: Race) {
+async fn x050_the_last_two_administrators_never_remove_each_other(mut race: Race) {
     let ids = [
         race.id_of("admin").await,
-        race.user("bob", &["rolecall.admin"]).await,
+        race.create_user("bob", &["rolecall.admin"]).await,
     ];
     let names = ["admin", "bob"];
     let role = |id: &str| format!("/api/users/{id}/roles/rolecall.admin");
     for round in 0..ROUNDS {
-        // the other's role, the other's account, and last each their own role
+        // first the other's role, then the other's account, last their own role
         let kind = round * 3 / ROUNDS;
         let (here, there) = race.nodes(round);
-        let tokens = [here.login("admin").await, there.login("bob").await];
-        let take = |node: &Node, who: usize| {
-            let (token, id) = (&tokens[who], &ids[if kind == 2 { who } else { 1 - who }]);
+        let tokens = [here.log_in("admin").await, there.log_in("bob").await];
+        let remove = |node: &Node, index: usize| {
+            let (token, id) = (
+                &tokens[index],
+                &ids[if kind == 2 { index } else { 1 - index }],
+            );
             if kind == 1 {
-                let ask = node.request(Method::PATCH, format!("/api/users/{id}"));
-                return ask.token(token).json(&json!({ "status": "disabled" }));
+                let request = node.request(Method::PATCH, format!("/api/users/{id}"));
+                return request.token(token).json(&json!({ "status": "disabled" }));
             }
             node.request(Method::DELETE, role(id)).token(token)
         };
-        let (one, two) = (take(here, 0), take(there, 1));
+        let (one, two) = (remove(here, 0), remove(there, 1));
         let (one, two) = race.run(one, two).await;
         let sql = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
             WHERE role = 'rolecall.admin' AND NOT u.disabled";
         let left = race.db.number(sql).await;
         assert_eq!(left, 1, "round {round}: {one:?} {two:?}");
-        let won = [&one, &two].map(|answer| answer.status.is_success());
+        let won = [&one, &two].map(|response| response.status.is_success());
         assert_ne!(won[0], won[1], "round {round}: {one:?} {two:?}");
         let winner = usize::from(won[1]);
-        race.won_by([First::One, First::Two][winner]);
-        // whoever is left gives it back
+        race.record_winner([First::One, First::Two][winner]);
+        // the remaining administrator restores the other
         let left = if kind == 2 { 1 - winner } else { winner };
-        let token = race.login(names[left]).await;
+        let token = race.log_in(names[left]).await;
         if kind == 1 {
             let path = format!("/api/users/{}", ids[1 - left]);
             let body = json!({ "status": "active" });
             race.patch(path, &token, body).await.is(200);
         } else {
-            race.put(role(&ids[1 - left]), &token).await.done();
+            race.put(role(&ids[1 - left]), &token).await.no_content();
         }
     }
-    numbers_are_whole(&race).await;
-    race.was_a_race();
+    assert_audit_complete(&race).await;
+    race.assert_both_won();
 }
 
-async fn x051_two_assignments_at_once_never_join_what_is_kept_apart(mut race: Race) {
-    race.role("payer", &[]).await;
-    race.role("approver", &[]).await;
+async fn x051_two_simultaneous_assignments_never_violate_a_constraint(mut race: Race) {
+    race.create_role("payer", &[]).await;
+    race.create_role("approver", &[]).await;
     let admin = race.admin().await.to_owned();
     let body = json!({ "name": "payments", "kind": "static", "roles": ["payer", "approver"], "at_most": 1 });
     race.post("/api/constraints", &admin, body).await.is(201);
-    let alice = race.user("alice", &[]).await;
+    let alice = race.create_user("alice", &[]).await;
     let path = |role: &str| format!("/api/users/{alice}/roles/{role}");
     let held = format!("SELECT COUNT(*) FROM role_assignments WHERE subject_id = '{alice}'");
     for round in 0..ROUNDS {
         let (here, there) = race.nodes(round);
-        let give = |node: &Node, role: &str| node.request(Method::PUT, path(role)).token(&admin);
-        let (one, two) = (give(here, "payer"), give(there, "approver"));
+        let assign = |node: &Node, role: &str| node.request(Method::PUT, path(role)).token(&admin);
+        let (one, two) = (assign(here, "payer"), assign(there, "approver"));
         let (one, two) = race.run(one, two).await;
         assert_eq!(race.db.number(&held).await, 1, "round {round}");
         let (first, won, lost) = if one.status == 204 {
@@ -147,17 +153,17 @@ async fn x051_two_assignments_at_once_never_join_what_is_kept_apart(mut race: Ra
         } else {
             (First::Two, "approver", one)
         };
-        lost.breaks("separation_of_duties");
-        race.won_by(first);
-        race.delete(path(won), &admin).await.done();
+        lost.violates("separation_of_duties");
+        race.record_winner(first);
+        race.delete(path(won), &admin).await.no_content();
     }
-    numbers_are_whole(&race).await;
-    race.was_a_race();
+    assert_audit_complete(&race).await;
+    race.assert_both_won();
 }
 
-async fn x048_two_edits_from_both_sides_never_make_a_cycle(mut race: Race) {
+async fn x048_two_simultaneous_edits_never_create_a_cycle(mut race: Race) {
     for role in ["a", "b", "c"] {
-        race.role(role, &[]).await;
+        race.create_role(role, &[]).await;
     }
     let admin = race.admin().await.to_owned();
     let cycles = "WITH RECURSIVE reach (senior, junior) AS ( \
@@ -166,7 +172,7 @@ async fn x048_two_edits_from_both_sides_never_make_a_cycle(mut race: Race) {
         SELECT COUNT(*) FROM reach WHERE senior = junior";
     let edge = |(senior, junior): (&str, &str)| format!("/api/roles/{senior}/juniors/{junior}");
     for round in 0..ROUNDS {
-        // alone they make a cycle, or with a third role between them
+        // the two edges make a cycle directly, or through a third role
         let (one, two) = if round < ROUNDS / 2 {
             (("a", "b"), ("b", "a"))
         } else {
@@ -185,14 +191,14 @@ async fn x048_two_edits_from_both_sides_never_make_a_cycle(mut race: Race) {
         let (won, lost) = if first.status == 204 {
             (First::One, &second)
         } else {
-            second.done();
+            second.no_content();
             (First::Two, &first)
         };
-        lost.breaks("role_hierarchy_cycle");
-        race.won_by(won);
+        lost.violates("role_hierarchy_cycle");
+        race.record_winner(won);
         let made = if won == First::One { one } else { two };
-        race.delete(edge(made), &admin).await.done();
+        race.delete(edge(made), &admin).await.no_content();
     }
-    numbers_are_whole(&race).await;
-    race.was_a_race();
+    assert_audit_complete(&race).await;
+    race.assert_both_won();
 }

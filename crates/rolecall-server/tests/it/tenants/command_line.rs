@@ -2,20 +2,17 @@
 
 use serde_json::Value;
 
-use crate::{
-    command_line::{rolecall, run},
-    support::{TestApp, on_both},
-};
+use crate::support::{TestApp, on_both, rolecall, run, run_failing};
 
 on_both![
-    the_command_line_gives_roles_in_tenants,
-    as_a_tenants_administrator_the_command_line_goes_no_further,
+    the_command_line_assigns_roles_in_tenants,
+    acting_as_a_tenant_administrator_permits_no_more_on_the_command_line,
 ];
 
-async fn the_command_line_gives_roles_in_tenants(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["user"]).await;
-    let give = ["assign", "alice", "editor", "--tenant", "acme"];
+async fn the_command_line_assigns_roles_in_tenants(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
+    let assign = ["assign", "alice", "editor", "--tenant", "acme"];
     let times = [
         "--from",
         "2001-01-01T00:00:00Z",
@@ -24,7 +21,7 @@ async fn the_command_line_gives_roles_in_tenants(app: TestApp) {
         "--reason",
         "a project",
     ];
-    run(&app, &[&give[..], &times[..]].concat()).await;
+    run(&app, &[&assign[..], &times[..]].concat()).await;
     let list = app
         .get(
             format_args!("/api/users/{alice}/roles?tenant=acme"),
@@ -32,8 +29,7 @@ async fn the_command_line_gives_roles_in_tenants(app: TestApp) {
         )
         .await;
     assert_eq!(list.items("reason"), ["a project"]);
-    let said = rolecall(&app, &["user", "show", "alice"]).await;
-    let text = String::from_utf8(said.stdout).unwrap();
+    let text = run(&app, &["user", "show", "alice"]).await;
     assert!(
         text.contains(
             "editor in tenant acme from 2001-01-01T00:00:00Z until 2099-01-01T00:00:00Z (given "
@@ -44,39 +40,37 @@ async fn the_command_line_gives_roles_in_tenants(app: TestApp) {
         text.contains(": a project)") && text.contains("role    user (given"),
         "{text}"
     );
-    let said = rolecall(&app, &["--json", "user", "show", "alice"]).await;
-    let shown: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let shown = run(&app, &["--json", "user", "show", "alice"]).await;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(
         shown["assignments"][0]["id"],
         format!("/api/users/{alice}/roles/editor?tenant=acme")
     );
     for wrong in ["", "ACME", "acme/.."] {
-        let refused = rolecall(&app, &["assign", "alice", "editor", "--tenant", wrong]).await;
-        assert!(!refused.status.success(), "{wrong:?}");
+        run_failing(&app, &["assign", "alice", "editor", "--tenant", wrong]).await;
     }
     let reason = "x".repeat(501);
-    let refused = rolecall(&app, &["assign", "alice", "editor", "--reason", &reason]).await;
-    assert!(!refused.status.success());
-    // the global one is another
+    run_failing(&app, &["assign", "alice", "editor", "--reason", &reason]).await;
+    // the global assignment is another one
     run(&app, &["unassign", "alice", "editor"]).await;
     assert_eq!(app.db.count("role_assignments").await, 4);
     run(&app, &["unassign", "alice", "editor", "--tenant", "acme"]).await;
     assert_eq!(app.db.count("role_assignments").await, 3);
 }
 
-async fn as_a_tenants_administrator_the_command_line_goes_no_further(app: TestApp) {
-    app.lead().await;
-    let bob = app.user("bob", &[]).await;
-    let give = async |more: &[&str]| {
+async fn acting_as_a_tenant_administrator_permits_no_more_on_the_command_line(app: TestApp) {
+    app.create_lead().await;
+    let bob = app.create_user("bob", &[]).await;
+    let assign = async |more: &[&str]| {
         let base = ["--as", "lead", "assign", "bob"];
-        let said = rolecall(&app, &[&base[..], more].concat()).await;
+        let output = rolecall(&app, &[&base[..], more].concat()).await;
         (
-            said.status.success(),
-            String::from_utf8(said.stderr).unwrap(),
+            output.status.success(),
+            String::from_utf8(output.stderr).unwrap(),
         )
     };
     assert_eq!(
-        give(&["reader", "--tenant", "acme"]).await,
+        assign(&["reader", "--tenant", "acme"]).await,
         (true, String::new())
     );
     let sql = format!("SELECT COUNT(*) FROM role_assignments WHERE subject_id = '{bob}'");
@@ -85,10 +79,10 @@ async fn as_a_tenants_administrator_the_command_line_goes_no_further(app: TestAp
         &["reader", "--tenant", "other"],
         &["rolecall.admin", "--tenant", "acme"],
     ] {
-        let (done, said) = give(refused).await;
+        let (done, stderr) = assign(refused).await;
         assert!(
-            !done && said.contains("not permitted"),
-            "{refused:?}: {said}"
+            !done && stderr.contains("not permitted"),
+            "{refused:?}: {stderr}"
         );
         assert_eq!(app.db.number(&sql).await, 1);
     }
@@ -97,7 +91,6 @@ async fn as_a_tenants_administrator_the_command_line_goes_no_further(app: TestAp
         &["user", "list"],
         &["role", "add", "mine"],
     ] {
-        let said = rolecall(&app, &[&["--as", "lead"], refused].concat()).await;
-        assert!(!said.status.success(), "{refused:?}");
+        run_failing(&app, &[&["--as", "lead"], refused].concat()).await;
     }
 }

@@ -1,28 +1,30 @@
-//! What an administrator of a tenant cannot reach.
+//! Limits of an administrator of a tenant.
 
 use serde_json::json;
 
 use crate::support::{PASSWORD, TestApp, on_both};
 
 on_both![
-    x044_the_limit_that_is_lifted_in_a_tenant_stands_everywhere_else,
-    a_tenants_administrator_reaches_no_user_client_role_or_key,
-    who_makes_users_gives_them_no_role_by_what_they_hold_in_a_tenant,
-    x050_an_administrator_in_a_tenant_is_not_the_last_one,
-    whoever_acts_on_a_user_must_hold_what_they_hold_in_every_tenant,
+    x044_lifting_the_delegation_limit_in_a_tenant_lifts_it_nowhere_else,
+    a_tenant_administrator_cannot_touch_users_clients_roles_or_keys,
+    tenant_permissions_do_not_permit_roles_for_new_users,
+    x050_a_tenant_administrator_does_not_replace_the_last_administrator,
+    changing_a_user_requires_what_they_hold_in_every_tenant,
 ];
 
-async fn x044_the_limit_that_is_lifted_in_a_tenant_stands_everywhere_else(app: TestApp) {
-    app.role("boss", &["secrets:read"]).await;
-    let chief = app.user("chief", &["user"]).await;
+async fn x044_lifting_the_delegation_limit_in_a_tenant_lifts_it_nowhere_else(app: TestApp) {
+    app.create_role("boss", &["secrets:read"]).await;
+    let chief = app.create_user("chief", &["user"]).await;
     app.assign_in(&chief, "rolecall.admin", "acme").await;
-    let bob = app.user("bob", &["boss"]).await;
+    let bob = app.create_user("bob", &["boss"]).await;
     let token = app.log_in_to("chief", "acme").await.access;
     let at = |role: &str, query: &str| format!("/api/users/{bob}/roles/{role}{query}");
-    app.put(at("boss", "?tenant=acme"), &token).await.done();
+    app.put(at("boss", "?tenant=acme"), &token)
+        .await
+        .no_content();
     app.put(at("rolecall.admin", "?tenant=acme"), &token)
         .await
-        .done();
+        .no_content();
     for (role, query) in [
         ("boss", ""),
         ("boss", "?tenant=other"),
@@ -35,8 +37,9 @@ async fn x044_the_limit_that_is_lifted_in_a_tenant_stands_everywhere_else(app: T
             .await
             .is(403);
     }
-    // whoever may give roles globally, but with limits, does not lift them by way of the tenant
-    app.role("giver", &["rolecall.assignments:write"]).await;
+    // assigning globally within the delegation limit does not lift the limit through the tenant
+    app.create_role("giver", &["rolecall.assignments:write"])
+        .await;
     app.assign(&chief, "giver").await;
     let token = app.log_in_to("chief", "acme").await.access;
     let refused = app.unchanged(app.put(at("boss", ""), &token)).await;
@@ -45,11 +48,13 @@ async fn x044_the_limit_that_is_lifted_in_a_tenant_stands_everywhere_else(app: T
         .unchanged(app.put(at("boss", "?tenant=other"), &token))
         .await;
     refused.forbidden("secrets:read");
-    app.put(at("user", ""), &token).await.done();
-    app.put(at("user", "?tenant=other"), &token).await.done();
+    app.put(at("user", ""), &token).await.no_content();
+    app.put(at("user", "?tenant=other"), &token)
+        .await
+        .no_content();
 }
 
-async fn a_tenants_administrator_reaches_no_user_client_role_or_key(app: TestApp) {
+async fn a_tenant_administrator_cannot_touch_users_clients_roles_or_keys(app: TestApp) {
     let all = [
         "rolecall.assignments:any",
         "rolecall.assignments:read",
@@ -61,17 +66,17 @@ async fn a_tenants_administrator_reaches_no_user_client_role_or_key(app: TestApp
         "rolecall.users:read",
         "rolecall.users:write",
     ];
-    app.role("everything", &all).await;
-    let chief = app.user("chief", &["user"]).await;
+    app.create_role("everything", &all).await;
+    let chief = app.create_user("chief", &["user"]).await;
     app.assign_in(&chief, "everything", "acme").await;
     app.assign_in(&chief, "rolecall.admin", "acme").await;
-    let bob = app.user("bob", &["user"]).await;
+    let bob = app.create_user("bob", &["user"]).await;
     let token = app.log_in_to("chief", "acme").await.access;
     app.unchanged(async {
         app.get("/api/users", &token).await.is(403);
         for query in ["", "?tenant=acme"] {
             let user = format!("/api/users/{bob}{query}");
-            for answer in [
+            for response in [
                 app.get(&user, &token).await,
                 app.patch(&user, &token, json!({ "status": "disabled" }))
                     .await,
@@ -98,7 +103,7 @@ async fn a_tenants_administrator_reaches_no_user_client_role_or_key(app: TestApp
                 )
                 .await,
             ] {
-                answer.is(403);
+                response.is(403);
             }
             for roles in [json!([]), json!(["user"]), json!(["everything"])] {
                 let body = json!({ "username": "mole", "password": PASSWORD, "roles": roles });
@@ -116,10 +121,10 @@ async fn a_tenants_administrator_reaches_no_user_client_role_or_key(app: TestApp
     .await;
 }
 
-async fn who_makes_users_gives_them_no_role_by_what_they_hold_in_a_tenant(app: TestApp) {
-    app.role("clerk", &["rolecall.users:write", "rolecall.clients:write"])
+async fn tenant_permissions_do_not_permit_roles_for_new_users(app: TestApp) {
+    app.create_role("clerk", &["rolecall.users:write", "rolecall.clients:write"])
         .await;
-    let chief = app.user("chief", &["clerk"]).await;
+    let chief = app.create_user("chief", &["clerk"]).await;
     app.assign_in(&chief, "rolecall.admin", "acme").await;
     let token = app.log_in_to("chief", "acme").await.access;
     let body = json!({ "username": "mole", "password": PASSWORD, "roles": ["user"] });
@@ -133,31 +138,33 @@ async fn who_makes_users_gives_them_no_role_by_what_they_hold_in_a_tenant(app: T
     app.post("/api/users", &token, body).await.is(201);
 }
 
-async fn x050_an_administrator_in_a_tenant_is_not_the_last_one(app: TestApp) {
+async fn x050_a_tenant_administrator_does_not_replace_the_last_administrator(app: TestApp) {
     let (admin, id) = (app.admin().await, app.id_of("admin").await);
-    let bob = app.user("bob", &["user"]).await;
+    let bob = app.create_user("bob", &["user"]).await;
     app.assign_in(&bob, "rolecall.admin", "acme").await;
     app.assign_in(&id, "rolecall.admin", "acme").await;
     let role = format!("/api/users/{id}/roles/rolecall.admin");
-    app.delete(&role, admin).await.breaks("last_administrator");
+    app.delete(&role, admin)
+        .await
+        .violates("last_administrator");
     app.delete(format_args!("/api/users/{id}"), admin)
         .await
-        .breaks("last_administrator");
+        .violates("last_administrator");
     app.delete(format_args!("{role}?tenant=acme"), admin)
         .await
-        .done();
-    app.get("/api/users", &app.login("admin").await)
+        .no_content();
+    app.get("/api/users", &app.log_in("admin").await)
         .await
         .is(200);
 }
 
-async fn whoever_acts_on_a_user_must_hold_what_they_hold_in_every_tenant(app: TestApp) {
-    app.role("clerk", &["rolecall.users:write", "rolecall.users:read"])
+async fn changing_a_user_requires_what_they_hold_in_every_tenant(app: TestApp) {
+    app.create_role("clerk", &["rolecall.users:write", "rolecall.users:read"])
         .await;
-    app.role("boss", &["secrets:read"]).await;
-    app.user("clerk", &["clerk"]).await;
-    let bob = app.user("bob", &[]).await;
-    let token = app.login("clerk").await;
+    app.create_role("boss", &["secrets:read"]).await;
+    app.create_user("clerk", &["clerk"]).await;
+    let bob = app.create_user("bob", &[]).await;
+    let token = app.log_in("clerk").await;
     let reset = format!("/api/users/{bob}/reset");
     app.assign_in(&bob, "boss", "acme").await;
     let refused = app.unchanged(app.post(&reset, &token, json!({}))).await;

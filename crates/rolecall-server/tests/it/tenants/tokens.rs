@@ -3,61 +3,61 @@
 use serde_json::{Value, json};
 
 use super::roles;
-use crate::support::{PASSWORD, TestApp, claims, on_both};
+use crate::support::{PASSWORD, TestApp, WRONG, claims, on_both};
 
 on_both![
-    a_token_for_a_tenant_carries_the_global_roles_and_those_of_it,
-    a_tenant_in_which_one_has_no_role_is_refused_whether_it_exists_or_not,
-    a_log_in_refused_for_its_tenant_opens_no_session,
-    a_client_acts_in_a_tenant_by_its_own_roles,
-    a_role_that_was_asked_for_in_a_tenant_is_the_active_one,
-    for_another_audience_the_tenant_stands_beside_the_applications_roles,
-    rolecalls_own_permissions_come_from_no_tenant,
-    a_route_of_a_tenant_lets_in_only_tokens_for_it,
-    introspection_forward_auth_and_the_own_account_tell_the_tenant,
-    a_token_too_long_for_its_scope_gives_a_tenants_guard_nothing_of_rolecalls_own,
+    a_token_for_a_tenant_carries_global_roles_and_those_of_the_tenant,
+    a_tenant_without_a_role_is_refused_whether_it_exists_or_not,
+    a_login_refused_for_its_tenant_opens_no_session,
+    a_client_acts_in_a_tenant_with_its_own_roles,
+    a_role_requested_in_a_tenant_is_the_active_one,
+    a_token_for_another_audience_has_the_tenant_and_the_applications_roles,
+    builtin_permissions_come_from_no_tenant,
+    a_tenant_route_accepts_only_tokens_for_that_tenant,
+    introspection_forward_auth_and_the_own_account_show_the_tenant,
+    a_tenant_token_too_long_for_its_scope_carries_no_builtin_permissions,
 ];
 
-async fn a_token_for_a_tenant_carries_the_global_roles_and_those_of_it(app: TestApp) {
-    app.role("editor", &["items:write"]).await;
-    app.role("reader", &["items:read"]).await;
+async fn a_token_for_a_tenant_carries_global_roles_and_those_of_the_tenant(app: TestApp) {
+    app.create_role("editor", &["items:write"]).await;
+    app.create_role("reader", &["items:read"]).await;
     app.inherit("editor", "reader").await;
-    app.role("auditor", &["books:read"]).await;
-    let alice = app.user("alice", &["user"]).await;
+    app.create_role("auditor", &["books:read"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
     app.assign_in(&alice, "editor", "acme").await;
     app.assign_in(&alice, "auditor", "other").await;
-    let answer = app.try_log_in_to("alice", "acme", None).await;
-    assert_eq!(answer.is(200).json["tenant"], "acme");
-    let token = answer.text("access_token");
+    let response = app.try_log_in_to("alice", "acme", None).await;
+    assert_eq!(response.is(200).json["tenant"], "acme");
+    let token = response.text("access_token");
     assert_eq!(claims(&token)["tenant"], "acme");
     assert_eq!(roles(&token), json!(["editor", "reader", "user"]));
     assert_eq!(claims(&token)["scope"], "items:read items:write");
     app.get("/items/", &token).await.is(200);
-    // without a tenant only what is global counts, and no tenant is told
-    let answer = app.password_grant("alice", PASSWORD).await;
-    assert!(answer.is(200).json.get("tenant").is_none());
-    let token = answer.text("access_token");
+    // without a tenant only global roles count, and the response names no tenant
+    let response = app.password_grant("alice", PASSWORD).await;
+    assert!(response.is(200).json.get("tenant").is_none());
+    let token = response.text("access_token");
     assert!(claims(&token).get("tenant").is_none());
     assert_eq!(roles(&token), json!(["user"]));
     assert_eq!(claims(&token)["scope"], "");
-    let answer = app.try_log_in_to("alice", "", None).await;
+    let response = app.try_log_in_to("alice", "", None).await;
     assert!(
-        answer.is(200).json.get("tenant").is_none(),
+        response.is(200).json.get("tenant").is_none(),
         "RFC 6749: empty means absent"
     );
 }
 
-async fn a_tenant_in_which_one_has_no_role_is_refused_whether_it_exists_or_not(app: TestApp) {
-    let alice = app.user("alice", &["user"]).await;
-    let bob = app.user("bob", &[]).await;
+async fn a_tenant_without_a_role_is_refused_whether_it_exists_or_not(app: TestApp) {
+    let alice = app.create_user("alice", &["user"]).await;
+    let bob = app.create_user("bob", &[]).await;
     app.assign_in(&bob, "user", "acme").await;
     app.assign_in(&alice, "user", "gone").await;
     app.unassign_in(&alice, "user", "gone").await;
     for tenant in ["acme", "nowhere", "gone"] {
-        let answer = app.try_log_in_to("alice", tenant, None).await;
-        answer.oauth(400, "invalid_scope");
+        let response = app.try_log_in_to("alice", tenant, None).await;
+        response.oauth_error(400, "invalid_scope");
         assert_eq!(
-            answer.json["detail"],
+            response.json["detail"],
             format!("you have no role in tenant {tenant}")
         );
     }
@@ -70,66 +70,66 @@ async fn a_tenant_in_which_one_has_no_role_is_refused_whether_it_exists_or_not(a
         "acme\0",
         "acme\u{301}",
     ] {
-        let answer = app.try_log_in_to("bob", wrong, None).await;
-        answer.oauth(400, "invalid_scope");
-        assert_eq!(answer.json["detail"], "tenant is not a name of a tenant");
+        let response = app.try_log_in_to("bob", wrong, None).await;
+        response.oauth_error(400, "invalid_scope");
+        assert_eq!(response.json["detail"], "tenant is not a name of a tenant");
     }
-    // whoever has the wrong password learns of no tenant
+    // with a wrong password the response reveals nothing about the tenant
     let form = [
         ("grant_type", "password"),
         ("username", "bob"),
-        ("password", "wrong horse battery staple"),
+        ("password", WRONG),
         ("tenant", "acme"),
     ];
     app.token(&form).await.wrong_password();
 }
 
-async fn a_log_in_refused_for_its_tenant_opens_no_session(app: TestApp) {
-    app.user("alice", &["user"]).await;
+async fn a_login_refused_for_its_tenant_opens_no_session(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
     let before = (app.db.count("sessions").await, app.db.revision().await);
     app.try_log_in_to("alice", "acme", None)
         .await
-        .oauth(400, "invalid_scope");
+        .oauth_error(400, "invalid_scope");
     assert_eq!(
         (app.db.count("sessions").await, app.db.revision().await),
         before
     );
 }
 
-async fn a_client_acts_in_a_tenant_by_its_own_roles(app: TestApp) {
-    app.role("reader", &["items:read"]).await;
-    let client = app.client("worker", json!({})).await;
+async fn a_client_acts_in_a_tenant_with_its_own_roles(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    let client = app.create_client("worker", json!({})).await;
     let refused = app.try_act_as(&client, &[("tenant", "acme")]).await;
-    refused.oauth(400, "invalid_scope");
+    refused.oauth_error(400, "invalid_scope");
     let path = format!("/api/clients/{}/roles/reader?tenant=acme", client.id);
-    app.put(&path, app.admin().await).await.done();
-    let answer = app.try_act_as(&client, &[("tenant", "acme")]).await;
-    assert_eq!(answer.is(200).json["tenant"], "acme");
-    let token = answer.text("access_token");
+    app.put(&path, app.admin().await).await.no_content();
+    let response = app.try_act_as(&client, &[("tenant", "acme")]).await;
+    assert_eq!(response.is(200).json["tenant"], "acme");
+    let token = response.text("access_token");
     assert_eq!(
         (&claims(&token)["tenant"], roles(&token)),
         (&json!("acme"), json!(["reader"]))
     );
     app.get("/t/acme/items/", &token).await.is(200);
     assert_eq!(roles(&app.act_as(&client).await), json!([]));
-    app.delete(&path, app.admin().await).await.done();
-    app.get("/t/acme/items/", &token).await.ended();
-    // a user's log-in through it is for the user's tenants, not for the client's
-    app.put(&path, app.admin().await).await.done();
-    app.user("alice", &["user"]).await;
-    let answer = app.log_in_through(&client, &[("tenant", "acme")]).await;
-    answer.oauth(400, "invalid_scope");
+    app.delete(&path, app.admin().await).await.no_content();
+    app.get("/t/acme/items/", &token).await.ended_token();
+    // a login through the client is for the user's tenants, not for the client's
+    app.put(&path, app.admin().await).await.no_content();
+    app.create_user("alice", &["user"]).await;
+    let response = app.log_in_through(&client, &[("tenant", "acme")]).await;
+    response.oauth_error(400, "invalid_scope");
 }
 
-async fn a_role_that_was_asked_for_in_a_tenant_is_the_active_one(app: TestApp) {
-    app.role("reader", &["items:read"]).await;
-    app.role("editor", &["items:*"]).await;
+async fn a_role_requested_in_a_tenant_is_the_active_one(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_role("editor", &["items:*"]).await;
     app.inherit("editor", "reader").await;
-    let alice = app.user("alice", &["user"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
     app.assign_in(&alice, "editor", "acme").await;
     let scoped = async |scope: &str| {
-        let answer = app.try_log_in_to("alice", "acme", Some(scope)).await;
-        answer.is(200).text("access_token")
+        let response = app.try_log_in_to("alice", "acme", Some(scope)).await;
+        response.is(200).text("access_token")
     };
     let token = scoped("role:reader").await;
     assert_eq!(
@@ -139,17 +139,19 @@ async fn a_role_that_was_asked_for_in_a_tenant_is_the_active_one(app: TestApp) {
     let token = scoped("role:editor").await;
     assert_eq!(roles(&token), json!(["editor", "reader"]));
     assert_eq!(claims(&token)["scope"], "items:read");
-    app.try_login_for("alice", "role:editor")
+    app.try_log_in_with_scope("alice", "role:editor")
         .await
-        .oauth(400, "invalid_scope");
+        .oauth_error(400, "invalid_scope");
     let refused = app.try_log_in_to("alice", "acme", Some("role:admin")).await;
-    refused.oauth(400, "invalid_scope");
+    refused.oauth_error(400, "invalid_scope");
 }
 
-async fn for_another_audience_the_tenant_stands_beside_the_applications_roles(app: TestApp) {
-    app.lead().await;
+async fn a_token_for_another_audience_has_the_tenant_and_the_applications_roles(app: TestApp) {
+    app.create_lead().await;
     let audience = "https://items.example";
-    let client = app.client("spa", json!({ "audiences": [audience] })).await;
+    let client = app
+        .create_client("spa", json!({ "audiences": [audience] }))
+        .await;
     let form = [
         ("grant_type", "password"),
         ("username", "lead"),
@@ -157,28 +159,28 @@ async fn for_another_audience_the_tenant_stands_beside_the_applications_roles(ap
         ("tenant", "acme"),
         ("audience", audience),
     ];
-    let answer = app.form_as(&client, "/token", &form).send().await;
-    let token = answer.is(200).text("access_token");
+    let response = app.form_as(&client, "/token", &form).send().await;
+    let token = response.is(200).text("access_token");
     assert_eq!(claims(&token)["aud"], audience);
     assert_eq!(claims(&token)["tenant"], "acme");
     assert_eq!(roles(&token), json!(["lead", "user"]));
     assert_eq!(
         claims(&token)["scope"],
         "items:read",
-        "nothing of rolecall's own"
+        "no built-in permissions"
     );
-    let bob = app.user("bob", &[]).await;
+    let bob = app.create_user("bob", &[]).await;
     let path = format!("/api/users/{bob}/roles/reader?tenant=acme");
-    app.put(path, &token).await.not_valid();
+    app.put(path, &token).await.invalid_token();
 }
 
-async fn rolecalls_own_permissions_come_from_no_tenant(app: TestApp) {
-    app.role(
+async fn builtin_permissions_come_from_no_tenant(app: TestApp) {
+    app.create_role(
         "helper",
         &["items:read", "rolecall.users:read", "rolecall.users:write"],
     )
     .await;
-    let alice = app.user("alice", &["user"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
     app.assign_in(&alice, "helper", "acme").await;
     app.assign_in(&alice, "rolecall.admin", "acme").await;
     let token = app.log_in_to("alice", "acme").await.access;
@@ -190,27 +192,30 @@ async fn rolecalls_own_permissions_come_from_no_tenant(app: TestApp) {
     app.get("/api/users", &token)
         .await
         .forbidden("rolecall.users:read");
-    for asked in ["rolecall.users:read", "role:rolecall.admin"] {
-        let refused = app.try_log_in_to("alice", "acme", Some(asked)).await;
-        refused.oauth(400, "invalid_scope");
+    for requested in ["rolecall.users:read", "role:rolecall.admin"] {
+        let refused = app.try_log_in_to("alice", "acme", Some(requested)).await;
+        refused.oauth_error(400, "invalid_scope");
     }
-    // what is held globally counts in the tenant too
+    // global roles count in the tenant too
     app.assign(&alice, "helper").await;
     let token = app.log_in_to("alice", "acme").await.access;
     app.get("/api/users", &token).await.is(200);
 }
 
-async fn a_route_of_a_tenant_lets_in_only_tokens_for_it(app: TestApp) {
-    app.role("reader", &["items:read"]).await;
-    let alice = app.user("alice", &["reader"]).await;
+async fn a_tenant_route_accepts_only_tokens_for_that_tenant(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    let alice = app.create_user("alice", &["reader"]).await;
     for tenant in ["acme", "other"] {
         app.assign_in(&alice, "user", tenant).await;
     }
     let acme = app.log_in_to("alice", "acme").await.access;
-    let answer = app.get("/t/acme/items/", &acme).await;
-    assert_eq!(answer.json, json!({ "reader": "alice", "tenant": "acme" }));
+    let response = app.get("/t/acme/items/", &acme).await;
+    assert_eq!(
+        response.json,
+        json!({ "reader": "alice", "tenant": "acme" })
+    );
     app.get("/t/other/items/", &acme).await.forbidden("");
-    app.get("/t/acme/items/", &app.login("alice").await)
+    app.get("/t/acme/items/", &app.log_in("alice").await)
         .await
         .forbidden("");
     app.get("/t/acme/items/", app.admin().await)
@@ -220,43 +225,40 @@ async fn a_route_of_a_tenant_lets_in_only_tokens_for_it(app: TestApp) {
         .await
         .forbidden("");
     app.get("/t/%61cme/items/", &acme).await.is(200);
-    // where the tenant is not asked for, the token is as good as another
+    // a route without a tenant accepts the token too
     app.get("/items/", &acme).await.is(200);
 }
 
-async fn introspection_forward_auth_and_the_own_account_tell_the_tenant(app: TestApp) {
-    let alice = app.user("alice", &["user"]).await;
+async fn introspection_forward_auth_and_the_own_account_show_the_tenant(app: TestApp) {
+    let alice = app.create_user("alice", &["user"]).await;
     app.assign_in(&alice, "user", "acme").await;
-    let (there, nowhere) = (
+    let (with_tenant, without_tenant) = (
         app.log_in_to("alice", "acme").await.access,
-        app.login("alice").await,
+        app.log_in("alice").await,
     );
-    let roles = json!({ "roles": ["rolecall.resource-server"] });
-    let client = app.client("gate", roles).await;
-    let introspect = async |token: &str| {
-        let ask = app.form_as(&client, "/introspect", &[("token", token)]);
-        ask.send().await.is(200).json.clone()
-    };
-    assert_eq!(introspect(&there).await["tenant"], "acme");
-    assert!(introspect(&nowhere).await.get("tenant").is_none());
-    assert_eq!(app.get("/api/me", &there).await.json["tenant"], "acme");
+    let client = app.create_resource_server("gate").await;
+    let introspect = async |token: &str| app.introspect(&client, token).await.is(200).json.clone();
+    assert_eq!(introspect(&with_tenant).await["tenant"], "acme");
+    assert!(introspect(&without_tenant).await.get("tenant").is_none());
     assert_eq!(
-        app.get("/api/me", &nowhere).await.json["tenant"],
+        app.get("/api/me", &with_tenant).await.json["tenant"],
+        "acme"
+    );
+    assert_eq!(
+        app.get("/api/me", &without_tenant).await.json["tenant"],
         Value::Null
     );
     let header = async |token: &str| {
-        let answer = app.get("/forward-auth", token).await;
-        answer.is(200).header("x-auth-tenant").unwrap().to_owned()
+        let response = app.get("/forward-auth", token).await;
+        response.is(200).header("x-auth-tenant").unwrap().to_owned()
     };
-    assert_eq!(header(&there).await, "acme");
-    assert_eq!(header(&nowhere).await, "");
+    assert_eq!(header(&with_tenant).await, "acme");
+    assert_eq!(header(&without_tenant).await, "");
 }
 
-async fn a_token_too_long_for_its_scope_gives_a_tenants_guard_nothing_of_rolecalls_own(
-    app: TestApp,
-) {
+async fn a_tenant_token_too_long_for_its_scope_carries_no_builtin_permissions(app: TestApp) {
     let admin = app.admin().await;
-    app.role(
+    app.create_role(
         "wide",
         &["rolecall.users:read", "rolecall.assignments:read"],
     )
@@ -268,9 +270,9 @@ async fn a_token_too_long_for_its_scope_gives_a_tenants_guard_nothing_of_rolecal
             .is(201);
         app.put(format_args!("/api/roles/wide/permissions/{name}"), admin)
             .await
-            .done();
+            .no_content();
     }
-    let alice = app.user("alice", &["user"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
     app.assign_in(&alice, "wide", "acme").await;
     let token = app.log_in_to("alice", "acme").await.access;
     assert!(claims(&token).get("scope").is_none());
@@ -282,15 +284,13 @@ async fn a_token_too_long_for_its_scope_gives_a_tenants_guard_nothing_of_rolecal
     app.get(format_args!("/api/users/{alice}/roles"), &token)
         .await
         .forbidden("rolecall.assignments:read");
-    let role = json!({ "roles": ["rolecall.resource-server"] });
-    let client = app.client("gate", role).await;
-    let ask = app.form_as(&client, "/introspect", &[("token", &token)]);
-    let told = ask.send().await.is(200).text("scope");
-    assert_eq!(told.split(' ').count(), 150);
-    assert!(!told.contains("rolecall."), "{told}");
-    // the same held globally is derived for a token without a tenant, and asked for by name with one
+    let client = app.create_resource_server("gate").await;
+    let scope = app.introspect(&client, &token).await.is(200).text("scope");
+    assert_eq!(scope.split(' ').count(), 150);
+    assert!(!scope.contains("rolecall."), "{scope}");
+    // a global assignment counts for a token without a tenant, and for one with a tenant if requested by name
     app.assign(&alice, "wide").await;
-    app.get("/api/users", &app.login("alice").await)
+    app.get("/api/users", &app.log_in("alice").await)
         .await
         .is(200);
     let token = app.log_in_to("alice", "acme").await.access;

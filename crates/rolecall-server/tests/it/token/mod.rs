@@ -1,15 +1,16 @@
-//! `POST /token`: the requirements of RFC 6749 as far as the password grant meets them.
+//! `POST /token`: the requirements of RFC 6749 on the password grant.
 
 mod refusals;
 mod requests;
 
 use http::Method;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
-async fn send_form(app: &TestApp, body: impl Into<axum::body::Body>) -> Answer {
-    let ask = app.request(Method::POST, "/token");
-    ask.raw("application/x-www-form-urlencoded", body)
+async fn send_form(app: &TestApp, body: impl Into<axum::body::Body>) -> Response {
+    let request = app.request(Method::POST, "/token");
+    request
+        .raw("application/x-www-form-urlencoded", body)
         .send()
         .await
 }

@@ -1,4 +1,4 @@
-//! The form of a request and of its answer.
+//! The form of requests and responses.
 
 use http::Method;
 
@@ -6,59 +6,59 @@ use super::{GOOD, send_form};
 use crate::support::{PASSWORD, TestApp, WRONG, claims, on_both};
 
 on_both![
-    o009_a_good_request_is_answered_as_the_tutorial_answers_it,
-    o001_no_other_method_gets_a_token,
-    o002_parameters_in_the_query_are_not_read,
-    o003_a_body_that_is_no_form_gets_no_token,
-    o029_a_user_name_or_password_that_is_missing_is_refused,
-    o010_no_answer_of_the_token_endpoint_may_be_kept,
-    o004_o005_a_grant_type_that_is_missing_or_unknown_is_refused,
-    o006_a_parameter_sent_twice_is_refused,
-    o007_o008_an_unknown_or_empty_parameter_changes_nothing,
+    o009_a_valid_request_gets_the_tutorials_response,
+    o001_only_post_gets_a_token,
+    o002_parameters_in_the_query_are_ignored,
+    o003_a_body_that_is_not_a_form_gets_no_token,
+    o029_a_missing_username_or_password_is_refused,
+    o010_no_response_of_the_token_endpoint_may_be_cached,
+    o004_o005_a_missing_or_unknown_grant_type_is_refused,
+    o006_a_repeated_parameter_is_refused,
+    o007_o008_an_unknown_or_empty_parameter_is_ignored,
     o011_a_hostile_value_is_never_echoed,
-    o013_a_user_name_and_password_beyond_ascii_are_read_as_utf_8,
-    o014_no_two_tokens_are_alike,
+    o013_usernames_and_passwords_are_read_as_utf_8,
+    o014_no_two_tokens_are_equal,
 ];
 
-async fn o009_a_good_request_is_answered_as_the_tutorial_answers_it(app: TestApp) {
-    let answer = send_form(&app, GOOD).await;
-    answer.is(200);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("pragma"), Some("no-cache"));
-    assert_eq!(answer.json["token_type"], "bearer");
-    let token = answer.text("access_token");
+async fn o009_a_valid_request_gets_the_tutorials_response(app: TestApp) {
+    let response = send_form(&app, GOOD).await;
+    response.is(200);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("pragma"), Some("no-cache"));
+    assert_eq!(response.json["token_type"], "bearer");
+    let token = response.text("access_token");
     let claims = claims(&token);
-    let lives = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
-    assert_eq!(answer.json["expires_in"], lives);
-    assert_eq!(lives, 1800);
-    assert_eq!(answer.text("scope"), claims["scope"].as_str().unwrap());
+    let lifetime = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    assert_eq!(response.json["expires_in"], lifetime);
+    assert_eq!(lifetime, 1800);
+    assert_eq!(response.text("scope"), claims["scope"].as_str().unwrap());
     app.get("/api/me", &token).await.is(200);
     assert_eq!(app.db.count("sessions").await, 1);
 }
 
-async fn o001_no_other_method_gets_a_token(app: TestApp) {
+async fn o001_only_post_gets_a_token(app: TestApp) {
     for method in [
         "GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
     ] {
         let path = format!("/token?{GOOD}");
-        let ask = app.request(method.parse().unwrap(), path);
-        let answer = ask.form(&[("grant_type", "password")]).send().await;
-        answer.is(405);
-        assert_eq!(answer.header("allow"), Some("POST"), "{method}");
-        assert_eq!(answer.json["access_token"], serde_json::Value::Null);
+        let request = app.request(method.parse().unwrap(), path);
+        let response = request.form(&[("grant_type", "password")]).send().await;
+        response.is(405);
+        assert_eq!(response.header("allow"), Some("POST"), "{method}");
+        assert_eq!(response.json["access_token"], serde_json::Value::Null);
     }
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn o002_parameters_in_the_query_are_not_read(app: TestApp) {
-    let ask = app.request(Method::POST, format_args!("/token?{GOOD}"));
-    let answer = ask
+async fn o002_parameters_in_the_query_are_ignored(app: TestApp) {
+    let request = app.request(Method::POST, format_args!("/token?{GOOD}"));
+    let response = request
         .raw("application/x-www-form-urlencoded", "")
         .send()
         .await;
-    answer.oauth(400, "invalid_request");
-    let ask = app.request(
+    response.oauth_error(400, "invalid_request");
+    let request = app.request(
         Method::POST,
         format_args!("/token?{GOOD}&password=something+else"),
     );
@@ -67,11 +67,11 @@ async fn o002_parameters_in_the_query_are_not_read(app: TestApp) {
         ("username", "admin"),
         ("password", WRONG),
     ];
-    ask.form(&wrong).send().await.wrong_password();
+    request.form(&wrong).send().await.wrong_password();
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn o003_a_body_that_is_no_form_gets_no_token(app: TestApp) {
+async fn o003_a_body_that_is_not_a_form_gets_no_token(app: TestApp) {
     let json = format!(r#"{{"grant_type":"password","username":"admin","password":"{PASSWORD}"}}"#);
     let multipart =
         "--x\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--x--\r\n";
@@ -81,23 +81,24 @@ async fn o003_a_body_that_is_no_form_gets_no_token(app: TestApp) {
         ("multipart/form-data; boundary=x", multipart),
         ("", GOOD),
     ] {
-        let ask = app.request(Method::POST, "/token");
-        let answer = ask.raw(content_type, body.to_owned()).send().await;
-        answer.oauth(400, "invalid_request");
+        let request = app.request(Method::POST, "/token");
+        let response = request.raw(content_type, body.to_owned()).send().await;
+        response.oauth_error(400, "invalid_request");
     }
-    // parameters of the media type change nothing
-    let ask = app.request(Method::POST, "/token");
-    ask.raw("Application/X-WWW-Form-Urlencoded; charset=UTF-8", GOOD)
+    // parameters of the media type are ignored
+    let request = app.request(Method::POST, "/token");
+    request
+        .raw("Application/X-WWW-Form-Urlencoded; charset=UTF-8", GOOD)
         .send()
         .await
         .is(200);
 }
 
-async fn o004_o005_a_grant_type_that_is_missing_or_unknown_is_refused(app: TestApp) {
+async fn o004_o005_a_missing_or_unknown_grant_type_is_refused(app: TestApp) {
     let rest = "username=admin&password=correct+horse+battery+staple";
     for missing in ["", "grant_type", "grant_type="] {
-        let answer = send_form(&app, format!("{missing}&{rest}")).await;
-        answer.oauth(400, "invalid_request");
+        let response = send_form(&app, format!("{missing}&{rest}")).await;
+        response.oauth_error(400, "invalid_request");
     }
     for unknown in [
         "foo",
@@ -108,13 +109,13 @@ async fn o004_o005_a_grant_type_that_is_missing_or_unknown_is_refused(app: TestA
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "refresh token",
     ] {
-        let answer = send_form(&app, format!("grant_type={unknown}&{rest}")).await;
-        answer.oauth(400, "unsupported_grant_type");
-        assert_eq!(answer.header("www-authenticate"), None);
+        let response = send_form(&app, format!("grant_type={unknown}&{rest}")).await;
+        response.oauth_error(400, "unsupported_grant_type");
+        assert_eq!(response.header("www-authenticate"), None);
     }
 }
 
-async fn o029_a_user_name_or_password_that_is_missing_is_refused(app: TestApp) {
+async fn o029_a_missing_username_or_password_is_refused(app: TestApp) {
     for missing in [
         "username=&password=x",
         "username&password=x",
@@ -123,13 +124,13 @@ async fn o029_a_user_name_or_password_that_is_missing_is_refused(app: TestApp) {
         "username=admin",
         "",
     ] {
-        let answer = send_form(&app, format!("grant_type=password&{missing}")).await;
-        answer.oauth(400, "invalid_request");
+        let response = send_form(&app, format!("grant_type=password&{missing}")).await;
+        response.oauth_error(400, "invalid_request");
     }
     assert_eq!(app.db.count("login_failures").await, 0);
 }
 
-async fn o010_no_answer_of_the_token_endpoint_may_be_kept(app: TestApp) {
+async fn o010_no_response_of_the_token_endpoint_may_be_cached(app: TestApp) {
     let wrong = "grant_type=password&username=admin&password=wrong";
     for (status, body) in [
         (200, GOOD),
@@ -138,9 +139,12 @@ async fn o010_no_answer_of_the_token_endpoint_may_be_kept(app: TestApp) {
         (401, "grant_type=client_credentials"),
         (401, wrong),
     ] {
-        let answer = send_form(&app, body).await;
-        assert_eq!(answer.is(status).header("cache-control"), Some("no-store"));
-        assert_eq!(answer.header("pragma"), Some("no-cache"), "{body}");
+        let response = send_form(&app, body).await;
+        assert_eq!(
+            response.is(status).header("cache-control"),
+            Some("no-store")
+        );
+        assert_eq!(response.header("pragma"), Some("no-cache"), "{body}");
     }
     let mut slowed = send_form(&app, wrong).await;
     for _ in 0..10 {
@@ -148,12 +152,15 @@ async fn o010_no_answer_of_the_token_endpoint_may_be_kept(app: TestApp) {
     }
     let too_large = send_form(&app, vec![b'x'; 4 << 20]).await;
     let wrong_method = app.get("/token", "").await;
-    for (status, answer) in [(429, slowed), (413, too_large), (405, wrong_method)] {
-        assert_eq!(answer.is(status).header("cache-control"), Some("no-store"));
+    for (status, response) in [(429, slowed), (413, too_large), (405, wrong_method)] {
+        assert_eq!(
+            response.is(status).header("cache-control"),
+            Some("no-store")
+        );
     }
 }
 
-async fn o006_a_parameter_sent_twice_is_refused(app: TestApp) {
+async fn o006_a_repeated_parameter_is_refused(app: TestApp) {
     for again in [
         "grant_type=password",
         "username=admin",
@@ -165,13 +172,13 @@ async fn o006_a_parameter_sent_twice_is_refused(app: TestApp) {
         "audience=a&audience=a",
         "refresh_token=a&refresh_token=b",
     ] {
-        let answer = send_form(&app, format!("{GOOD}&{again}")).await;
-        answer.oauth(400, "invalid_request");
+        let response = send_form(&app, format!("{GOOD}&{again}")).await;
+        response.oauth_error(400, "invalid_request");
     }
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn o007_o008_an_unknown_or_empty_parameter_changes_nothing(app: TestApp) {
+async fn o007_o008_an_unknown_or_empty_parameter_is_ignored(app: TestApp) {
     let fields = "&f=x".repeat(5_000);
     for more in [
         "&foo=bar",
@@ -184,8 +191,8 @@ async fn o007_o008_an_unknown_or_empty_parameter_changes_nothing(app: TestApp) {
         "&username[]=x&password.a=y",
         fields.as_str(),
     ] {
-        let answer = send_form(&app, format!("{GOOD}{more}")).await;
-        assert_eq!(answer.status, 200, "{}", &more[..more.len().min(40)]);
+        let response = send_form(&app, format!("{GOOD}{more}")).await;
+        assert_eq!(response.status, 200, "{}", &more[..more.len().min(40)]);
     }
 }
 
@@ -211,24 +218,24 @@ async fn o011_a_hostile_value_is_never_echoed(app: TestApp) {
             ];
             form.retain(|(other, _)| *other != name);
             form.push((name, value));
-            let answer = app
+            let response = app
                 .request(Method::POST, "/token")
-                .from(&format!("192.0.2.{at}"))
+                .peer(&format!("192.0.2.{at}"))
                 .form(&form)
                 .send()
                 .await;
-            assert!(answer.status.is_client_error(), "{answer:?}");
-            app.forgive().await;
-            let error = answer.text("error");
-            answer.oauth(answer.status.as_u16(), &error);
-            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            assert!(response.status.is_client_error(), "{response:?}");
+            app.clear_failures().await;
+            let error = response.text("error");
+            response.oauth_error(response.status.as_u16(), &error);
+            let body = String::from_utf8_lossy(&response.body).into_owned();
             assert!(!body.contains("canary") && !body.contains("xxxx"), "{body}");
-            assert!(!answer.headers.contains_key("set-cookie"));
+            assert!(!response.headers.contains_key("set-cookie"));
         }
     }
 }
 
-async fn o013_a_user_name_and_password_beyond_ascii_are_read_as_utf_8(app: TestApp) {
+async fn o013_usernames_and_passwords_are_read_as_utf_8(app: TestApp) {
     let password = "a+b c%d ü & = 🦀 long";
     let body = serde_json::json!({ "username": "jürgen", "password": password });
     app.post("/register", "", body).await.is(201);
@@ -239,27 +246,27 @@ async fn o013_a_user_name_and_password_beyond_ascii_are_read_as_utf_8(app: TestA
         .await
         .is(200);
     for bad in ["username=%ff&password=x", "username=admin&password=%c3%28"] {
-        let answer = send_form(&app, format!("grant_type=password&{bad}")).await;
-        answer.oauth(400, "invalid_request");
+        let response = send_form(&app, format!("grant_type=password&{bad}")).await;
+        response.oauth_error(400, "invalid_request");
     }
 }
 
-async fn o014_no_two_tokens_are_alike(app: TestApp) {
+async fn o014_no_two_tokens_are_equal(app: TestApp) {
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..5 {
-        let claims = claims(&app.login("admin").await);
+        let claims = claims(&app.log_in("admin").await);
         let jti = claims["jti"].as_str().unwrap().to_owned();
         // 160 bits in base64url
         assert!(jti.len() >= 27, "{jti}");
         assert!(seen.insert(jti));
         assert!(seen.insert(claims["sid"].as_str().unwrap().to_owned()));
     }
-    let worker = app.client("worker", serde_json::json!({})).await;
+    let worker = app.create_client("worker", serde_json::json!({})).await;
     for _ in 0..1_000 {
         let claims = claims(&app.act_as(&worker).await);
         assert!(seen.insert(claims["jti"].as_str().unwrap().to_owned()));
     }
-    let mut refresh = app.log_in("admin").await.refresh;
+    let mut refresh = app.open_session("admin").await.refresh;
     for _ in 0..100 {
         refresh = app.refresh(&refresh).await.is(200).text("refresh_token");
         assert!(seen.insert(refresh.clone()));

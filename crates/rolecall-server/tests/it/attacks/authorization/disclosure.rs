@@ -1,24 +1,24 @@
-//! What a response reveals to someone who is logged in.
+//! Responses reveal nothing that an authenticated user may not see.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, TestApp, on_both};
+use crate::support::{PASSWORD, Response, TestApp, on_both};
 
 on_both![
-    x042_ids_of_others_answer_like_ids_of_nobody,
-    x052_no_answer_holds_a_field_that_is_not_for_its_reader,
+    x042_other_peoples_ids_get_the_same_response_as_unknown_ids,
+    x052_no_response_contains_a_field_its_reader_must_not_see,
 ];
 
-async fn x042_ids_of_others_answer_like_ids_of_nobody(app: TestApp) {
+async fn x042_other_peoples_ids_get_the_same_response_as_unknown_ids(app: TestApp) {
     let admin = app.admin().await;
-    let bob = app.user("bob", &["user"]).await;
-    let gone = app.user("gone", &["user"]).await;
+    let bob = app.create_user("bob", &["user"]).await;
+    let gone = app.create_user("gone", &["user"]).await;
     app.delete(format_args!("/api/users/{gone}"), admin)
         .await
-        .done();
-    app.user("alice", &["user"]).await;
-    let alice = app.login("alice").await;
+        .no_content();
+    app.create_user("alice", &["user"]).await;
+    let alice = app.log_in("alice").await;
     let admin_id = app.id_of("admin").await;
     let (_, random) = bob.split_at(8);
     let near = format!(
@@ -40,41 +40,42 @@ async fn x042_ids_of_others_answer_like_ids_of_nobody(app: TestApp) {
         (Method::PUT, "/api/users/ID/roles/user", Some(&roles)),
         (Method::DELETE, "/api/users/ID/roles/user", None),
     ] {
-        let mut answers: Vec<Answer> = Vec::new();
+        let mut responses: Vec<Response> = Vec::new();
         for id in [&bob, &admin_id, &gone, &near, "1", "0", "me", "%2e%2e", "*"] {
-            let ask = app
+            let request = app
                 .request(method.clone(), path.replace("ID", id))
                 .token(&alice);
-            let ask = match body {
-                Some(body) => ask.json(body),
-                None => ask,
+            let request = match body {
+                Some(body) => request.json(body),
+                None => request,
             };
-            let mut answer = ask.send().await;
-            assert_eq!(answer.status, 403, "{method} {path} {id}");
-            // receipts are sealed, each anew: of them only the length could tell something
-            let length = answer.text("receipt").len();
-            answer.json["receipt"] = length.into();
-            answer.body = answer.json.to_string().into();
-            answers.push(answer);
+            let mut response = request.send().await;
+            assert_eq!(response.status, 403, "{method} {path} {id}");
+            // each receipt is sealed anew, so only its length could reveal something
+            let length = response.text("receipt").len();
+            response.json["receipt"] = length.into();
+            response.body = response.json.to_string().into();
+            responses.push(response);
         }
         assert!(
-            answers.windows(2).all(|two| two[0] == two[1]),
-            "{method} {path}: {answers:?}"
+            responses.windows(2).all(|two| two[0] == two[1]),
+            "{method} {path}: {responses:?}"
         );
     }
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
-    // whoever may look is told that a deleted user is as unknown as one that never was
+    // to an administrator, a deleted user is as unknown as one that never existed
     let (deleted, never) = (
         app.get(format_args!("/api/users/{gone}"), admin).await,
         app.get(format_args!("/api/users/{near}"), admin).await,
     );
-    let text =
-        |answer: &Answer, id: &str| String::from_utf8_lossy(&answer.is(404).body).replace(id, "ID");
+    let text = |response: &Response, id: &str| {
+        String::from_utf8_lossy(&response.is(404).body).replace(id, "ID")
+    };
     assert_eq!(text(&deleted, &gone), text(&never, &near));
 }
 
-/// What the endpoints answer that take a body, whether they do what they were asked for or not.
-async fn writes(app: &TestApp, alice: &str, own: &str) -> Vec<Answer> {
+/// Responses of the endpoints that take a body, both successes and refusals.
+async fn write_responses(app: &TestApp, alice: &str, own: &str) -> Vec<Response> {
     let admin = app.admin().await;
     vec![
         app.password_grant("alice", PASSWORD).await,
@@ -115,18 +116,18 @@ async fn writes(app: &TestApp, alice: &str, own: &str) -> Vec<Answer> {
     ]
 }
 
-async fn x052_no_answer_holds_a_field_that_is_not_for_its_reader(app: TestApp) {
+async fn x052_no_response_contains_a_field_its_reader_must_not_see(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor", "user"]).await;
-    let own = app.login("alice").await;
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor", "user"]).await;
+    let own = app.log_in("alice").await;
     app.password_grant("alice", "x").await.wrong_password();
     let hashes = app.db.texts("SELECT password_hash FROM users").await;
     let sealed = app
         .db
         .texts("SELECT sealed FROM secrets UNION ALL SELECT sealed FROM signing_keys")
         .await;
-    let mut answers = writes(&app, &alice, &own).await;
+    let mut responses = write_responses(&app, &alice, &own).await;
     let document = app.get("/openapi.json", "").await.json;
     for (path, item) in document["paths"].as_object().unwrap() {
         if item.get("get").is_none() {
@@ -137,12 +138,18 @@ async fn x052_no_answer_holds_a_field_that_is_not_for_its_reader(app: TestApp) {
             .replace("{role}", "editor")
             .replace("{file}", "init.js");
         for token in ["", &own, admin] {
-            answers.push(app.get(&path, token).await);
+            responses.push(app.get(&path, token).await);
         }
     }
-    assert!(answers.iter().filter(|answer| answer.status == 200).count() > 20);
-    for answer in &answers {
-        let text = String::from_utf8_lossy(&answer.body);
+    assert!(
+        responses
+            .iter()
+            .filter(|response| response.status == 200)
+            .count()
+            > 20
+    );
+    for response in &responses {
+        let text = String::from_utf8_lossy(&response.body);
         for secret in hashes
             .iter()
             .chain(&sealed)
@@ -151,24 +158,24 @@ async fn x052_no_answer_holds_a_field_that_is_not_for_its_reader(app: TestApp) {
         {
             assert!(!text.contains(secret), "{text}");
         }
-        no_secret_member(&answer.json);
+        assert_no_secret_member(&response.json);
     }
-    // only a user's own answers and those for administrators name mail addresses
-    let own = app.login("alice").await;
+    // only the user and administrators see mail addresses
+    let own = app.log_in("alice").await;
     for path in ["/api/users", &format!("/api/users/{alice}"), "/api/audit"] {
-        let answer = app.get(path, &own).await;
+        let response = app.get(path, &own).await;
         assert!(
-            !String::from_utf8_lossy(&answer.body).contains("mail.example"),
+            !String::from_utf8_lossy(&response.body).contains("mail.example"),
             "{path}"
         );
     }
 }
 
-/// No member, however deep, is called like something that is kept.
-fn no_secret_member(value: &Value) {
+/// Fails if a member at any depth has the name of a stored secret.
+fn assert_no_secret_member(value: &Value) {
     match value {
         Value::Object(members) => {
-            // the document describes the members of requests
+            // the OpenAPI document describes the members of requests
             if members.contains_key("openapi") {
                 return;
             }
@@ -184,10 +191,10 @@ fn no_secret_member(value: &Value) {
                 ] {
                     assert_ne!(name, secret, "{value}");
                 }
-                no_secret_member(value);
+                assert_no_secret_member(value);
             }
         }
-        Value::Array(items) => items.iter().for_each(no_secret_member),
+        Value::Array(items) => items.iter().for_each(assert_no_secret_member),
         _ => {}
     }
 }

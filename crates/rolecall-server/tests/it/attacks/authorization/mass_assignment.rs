@@ -1,12 +1,12 @@
-//! Members that a body must not have.
+//! Members that no body of the API has.
 
 use serde_json::{Value, json};
 
 use crate::support::{PASSWORD, TestApp, on_both};
 
-on_both![x043_no_member_that_was_not_asked_for_sets_anything,];
+on_both![x043_unexpected_members_are_refused];
 
-/// What no body of ours has, at any depth.
+/// Members that no body of the API has, at any depth.
 const FOREIGN: &[&str] = &[
     "role",
     "is_admin",
@@ -35,7 +35,7 @@ const FOREIGN: &[&str] = &[
     "",
 ];
 
-/// Every body that there is, with members that fit: `ID` is a user's.
+/// A valid body for every operation that takes one; `ID` stands for the id of a user.
 const BODIES: &str = r#"
 POST /register nobody {"username": "bob", "password": "PASSWORD"}
 POST /password nobody {"username": "alice", "current_password": "PASSWORD", "new_password": "another horse battery"}
@@ -58,22 +58,22 @@ POST /api/constraints admin {"name": "another", "kind": "static", "roles": ["edi
 PATCH /api/constraints/payments admin {"at_most": 1}
 "#;
 
-async fn x043_no_member_that_was_not_asked_for_sets_anything(app: TestApp) {
+async fn x043_unexpected_members_are_refused(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &[]).await;
-    let alice = app.user("alice", &[]).await;
-    let own = app.login("alice").await;
-    let (sub, revision) = (app.db.count("subjects").await, app.db.revision().await);
-    let send = async |line: &str, who: &str, body: &Value| {
+    app.create_role("editor", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
+    let own = app.log_in("alice").await;
+    let (subjects, revision) = (app.db.count("subjects").await, app.db.revision().await);
+    let send = async |line: &str, caller: &str, body: &Value| {
         let (method, path) = line.split_once(' ').unwrap();
-        let ask = app.request(method.parse().unwrap(), path.replace("ID", &alice));
+        let request = app.request(method.parse().unwrap(), path.replace("ID", &alice));
         let tokens = [("nobody", ""), ("own", own.as_str()), ("admin", admin)];
-        let (_, token) = tokens.iter().find(|(name, _)| *name == who).unwrap();
-        ask.token(token).json(body).send().await
+        let (_, token) = tokens.iter().find(|(name, _)| *name == caller).unwrap();
+        request.token(token).json(body).send().await
     };
-    for (line, who, body) in bodies() {
+    for (line, caller, body) in bodies() {
         for foreign in FOREIGN {
-            // a client has a scope, a constraint has a kind and roles, and nobody else
+            // only a client has a scope, and only a constraint a kind and roles
             let is_own = match *foreign {
                 "scope" => line.contains("/api/clients"),
                 "kind" | "roles" => line.contains("/api/constraints"),
@@ -90,31 +90,31 @@ async fn x043_no_member_that_was_not_asked_for_sets_anything(app: TestApp) {
             ] {
                 let mut more = body.clone();
                 more[*foreign] = value;
-                let answer = send(&line, &who, &more).await;
-                answer.invalid(&["body", foreign]);
+                let response = send(&line, &caller, &more).await;
+                response.invalid(&["body", foreign]);
             }
         }
-        // wrapped, listed, or as a list of the members' values
+        // wrapped, in a list, or as a list of the values
         let values = body.as_object().unwrap().values().cloned().collect();
         for wrong in [json!({ "user": body }), json!([body]), Value::Array(values)] {
-            let answer = send(&line, &who, &wrong).await;
-            assert_eq!(answer.status, 422, "{line} {wrong}");
+            let response = send(&line, &caller, &wrong).await;
+            assert_eq!(response.status, 422, "{line} {wrong}");
         }
-        // in the query it is no member either
+        // a query parameter is no member either
         let line = format!("{line}?is_admin=true&roles=rolecall.admin");
-        let answer = send(&line, &who, &json!({ "is_admin": true })).await;
-        assert_eq!(answer.status, 422, "{line}");
+        let response = send(&line, &caller, &json!({ "is_admin": true })).await;
+        assert_eq!(response.status, 422, "{line}");
     }
-    // a document of the policy has its own reader
+    // policy documents have a parser of their own
     for foreign in FOREIGN
         .iter()
         .filter(|name| !["permissions", "roles"].contains(name))
     {
         let body = json!({ *foreign: ["rolecall.admin"] });
-        let answer = send("POST /api/policy/plan", "admin", &body).await;
-        assert_eq!(answer.status, 422, "{body}");
+        let response = send("POST /api/policy/plan", "admin", &body).await;
+        assert_eq!(response.status, 422, "{body}");
     }
-    // a text in the place of a list, an object in that of a text
+    // a string instead of a list, an object instead of a string
     for body in [
         json!({ "username": "bob", "roles": "rolecall.admin" }),
         json!({ "username": "bob", "roles": { "0": "rolecall.admin" } }),
@@ -122,35 +122,35 @@ async fn x043_no_member_that_was_not_asked_for_sets_anything(app: TestApp) {
         json!({ "username": ["bob"] }),
         json!({ "username": { "$ne": null } }),
     ] {
-        let answer = send("POST /api/users", "admin", &body).await;
-        assert_eq!(answer.status, 422, "{body}");
+        let response = send("POST /api/users", "admin", &body).await;
+        assert_eq!(response.status, 422, "{body}");
     }
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
-    assert_eq!(app.db.count("subjects").await, sub);
+    assert_eq!(app.db.count("subjects").await, subjects);
 }
 
-/// Method and path, who asks, and the body.
+/// Method and path, the caller, and the body.
 fn bodies() -> Vec<(String, String, Value)> {
     let lines = BODIES.trim().lines().map(|line| {
-        let [method, path, who, body] = line.splitn(4, ' ').collect::<Vec<_>>()[..] else {
+        let [method, path, caller, body] = line.splitn(4, ' ').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };
         let body = serde_json::from_str(&body.replace("PASSWORD", PASSWORD)).unwrap();
-        (format!("{method} {path}"), who.to_owned(), body)
+        (format!("{method} {path}"), caller.to_owned(), body)
     });
     lines.collect()
 }
 
-/// A body that is added to the interface must be added above.
+/// A new operation with a body must be added to [`BODIES`].
 #[tokio::test]
-async fn x043_no_body_of_the_interface_is_left_out() {
+async fn x043_every_request_body_is_covered() {
     let app = TestApp::sqlite().await;
     let document = app.get("/openapi.json", "").await.json;
     let mut documented = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let json = operation.pointer("/requestBody/content/application~1json");
-            // a policy is a document of its own, whose reader says where what it does not know stands
+            // a policy document has a parser of its own, which reports unknown members with their place
             if json.is_some() && !path.starts_with("/api/policy") {
                 let path = path.replace("{id}", "ID").replace("{role}", "editor");
                 let path = path.replace("{constraint}", "payments");
@@ -158,8 +158,8 @@ async fn x043_no_body_of_the_interface_is_left_out() {
             }
         }
     }
-    let mut tried: Vec<String> = bodies().into_iter().map(|(line, ..)| line).collect();
-    tried.sort();
+    let mut covered: Vec<String> = bodies().into_iter().map(|(line, ..)| line).collect();
+    covered.sort();
     documented.sort();
-    assert_eq!(tried, documented);
+    assert_eq!(covered, documented);
 }

@@ -1,4 +1,4 @@
-//! What a user who is known may not do.
+//! Attacks by an authenticated user.
 
 mod disclosure;
 mod mass_assignment;

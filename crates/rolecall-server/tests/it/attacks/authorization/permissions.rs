@@ -7,14 +7,14 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp, on_both};
 
 on_both![
-    x049_a_deep_hierarchy_and_very_many_roles_are_answered_in_bounded_time,
-    x054_a_permission_is_compared_letter_by_letter,
+    x049_a_deep_hierarchy_of_very_many_roles_takes_bounded_time,
+    x054_permissions_are_compared_exactly,
 ];
 
 const DEPTH: usize = 10_000;
 
-/// Written past the API: one request a role would take longer than all that is measured here.
-async fn many_roles(app: &TestApp) {
+/// Writes a chain of roles into the database: creating them over the API would take longer than the test itself.
+async fn insert_role_chain(app: &TestApp) {
     let mut statements = Vec::new();
     let (mut roles, mut juniors) = (Vec::new(), Vec::new());
     for number in 0..DEPTH {
@@ -42,46 +42,46 @@ async fn many_roles(app: &TestApp) {
     }
 }
 
-async fn x049_a_deep_hierarchy_and_very_many_roles_are_answered_in_bounded_time(app: TestApp) {
-    let alice = app.user("alice", &[]).await;
+async fn x049_a_deep_hierarchy_of_very_many_roles_takes_bounded_time(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
     let admin = app.admin().await;
-    many_roles(&app).await;
-    let began = Instant::now();
-    // all of it by one assignment
+    insert_role_chain(&app).await;
+    let started = Instant::now();
+    // one assignment gives all of them
     app.put(format_args!("/api/users/{alice}/roles/deep0"), admin)
         .await
-        .done();
-    // a token of all these roles would be too long: it is refused, and narrowed it is made
+        .no_content();
+    // a token with all these roles would be too long, so it must be narrowed
     app.password_grant("alice", PASSWORD)
         .await
-        .oauth(400, "invalid_scope");
+        .oauth_error(400, "invalid_scope");
     let token = app
-        .login_for("alice", &format!("role:deep{}", DEPTH - 1))
+        .log_in_with_scope("alice", &format!("role:deep{}", DEPTH - 1))
         .await;
     assert!(token.len() < 4096, "{}", token.len());
     app.get("/api/me", &token).await.is(200);
-    // one end of the chain to the other, which would close it
+    // an edge that would close the chain
     let path = format!("/api/roles/deep{}/juniors/deep0", DEPTH - 1);
     let refused = app.put(path, admin).await;
     refused.is(409);
     assert!(
         refused.body.len() < 1 << 20,
-        "an answer of {} bytes",
+        "a response of {} bytes",
         refused.body.len()
     );
-    // what is asked for cannot be endless either
+    // a very long scope is refused as well
     let all: Vec<String> = (0..DEPTH / 5)
         .map(|number| format!("role:deep{number}"))
         .collect();
-    app.try_login_for("alice", &all.join(" "))
+    app.try_log_in_with_scope("alice", &all.join(" "))
         .await
-        .oauth(400, "invalid_scope");
-    app.login("admin").await;
-    let took = began.elapsed();
+        .oauth_error(400, "invalid_scope");
+    app.log_in("admin").await;
+    let took = started.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
-/// What is nobody's permission, however it is compared.
+/// Strings that must match no permission, however they are compared.
 const TRICKS: &[&str] = &[
     "*",
     "*:*",
@@ -114,11 +114,11 @@ const TRICKS: &[&str] = &[
     "items:read/../write",
 ];
 
-async fn x054_a_permission_is_compared_letter_by_letter(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    app.user("alice", &["editor"]).await;
+async fn x054_permissions_are_compared_exactly(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_user("alice", &["editor"]).await;
     let admin = app.admin().await;
-    let token = app.login("alice").await;
+    let token = app.log_in("alice").await;
     let revision = app.db.revision().await;
     for trick in TRICKS {
         let encoded: String = form_urlencoded::byte_serialize(trick.as_bytes())
@@ -130,33 +130,33 @@ async fn x054_a_permission_is_compared_letter_by_letter(app: TestApp) {
             [404, 409, 422].contains(&granted.status.as_u16()),
             "{trick}: {granted:?}"
         );
-        let made = app
+        let created = app
             .post("/api/permissions", admin, json!({ "name": trick }))
             .await;
-        assert_eq!(made.status, 422, "{trick}");
-        let asked = app.try_login_for("alice", trick).await;
-        // an active role is asked for in this way, and is no permission
+        assert_eq!(created.status, 422, "{trick}");
+        let requested = app.try_log_in_with_scope("alice", trick).await;
+        // this requests an active role, not a permission
         if *trick == "role:editor" {
-            assert_eq!(asked.is(200).text("scope"), "role:editor");
+            assert_eq!(requested.is(200).text("scope"), "role:editor");
         } else {
-            assert_eq!(asked.status, 400, "{trick}: {asked:?}");
+            assert_eq!(requested.status, 400, "{trick}: {requested:?}");
         }
     }
     assert_eq!(app.db.revision().await, revision, "nothing was granted");
     app.get("/items/", &token).await.is(200);
-    // what begins or ends alike is another permission
+    // similar names are other permissions
     for near in ["items:rea", "items:read2", "items2:read", "item:read"] {
         app.post("/api/permissions", admin, json!({ "name": near }))
             .await
             .is(201);
     }
-    app.role(
+    app.create_role(
         "near",
         &["items:rea", "items:read2", "items2:read", "item:read"],
     )
     .await;
-    app.user("bob", &["near"]).await;
-    app.get("/items/", &app.login("bob").await)
+    app.create_user("bob", &["near"]).await;
+    app.get("/items/", &app.log_in("bob").await)
         .await
         .forbidden("items:read");
 }

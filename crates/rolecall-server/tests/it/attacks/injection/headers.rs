@@ -4,9 +4,9 @@ use http::Method;
 
 use crate::support::{ISSUER, PASSWORD, TestApp, claims, on_both};
 
-on_both![x070_headers_of_a_stranger_change_nothing,];
+on_both![x070_forged_proxy_headers_change_nothing];
 
-/// What only a proxy or a gateway may say, each said by a stranger.
+/// Headers that only a proxy or a gateway may set.
 const PROXIES: &[(&str, &str)] = &[
     ("host", "evil.example"),
     ("x-forwarded-host", "evil.example"),
@@ -32,15 +32,15 @@ const PROXIES: &[(&str, &str)] = &[
     ("x-client-cert", "admin"),
 ];
 
-async fn x070_headers_of_a_stranger_change_nothing(app: TestApp) {
-    let alice = app.user("alice", &["user"]).await;
-    let token = app.login("alice").await;
+async fn x070_forged_proxy_headers_change_nothing(app: TestApp) {
+    let alice = app.create_user("alice", &["user"]).await;
+    let token = app.log_in("alice").await;
     let with = async |method: Method, path: &str, token: &str| {
-        let mut ask = app.request(method, path).from("203.0.113.9").token(token);
+        let mut request = app.request(method, path).peer("203.0.113.9").token(token);
         for (name, value) in PROXIES {
-            ask = ask.header(name, value);
+            request = request.header(name, value);
         }
-        ask.send().await
+        request.send().await
     };
     with(Method::GET, "/api/users", "")
         .await
@@ -54,19 +54,19 @@ async fn x070_headers_of_a_stranger_change_nothing(app: TestApp) {
     let metadata = with(Method::GET, "/.well-known/oauth-authorization-server", "").await;
     assert_eq!(metadata.text("issuer"), ISSUER);
     for path in ["/docs", "/openapi.json", "/nothing"] {
-        let answer = with(Method::GET, path, "").await;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let response = with(Method::GET, path, "").await;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
         assert!(!text.contains("evil"), "{path}");
         assert!(
-            answer
+            response
                 .headers
                 .values()
                 .all(|value| !value.as_bytes().windows(4).any(|part| part == b"evil"))
         );
     }
-    // the address of the session is that of the connection
-    let ask = app.request(Method::POST, "/token").from("203.0.113.9");
-    let ask = ask
+    // the session records the address of the connection
+    let request = app.request(Method::POST, "/token").peer("203.0.113.9");
+    let request = request
         .header("x-forwarded-for", "127.0.0.1")
         .header("x-real-ip", "127.0.0.1");
     let form = [
@@ -74,7 +74,12 @@ async fn x070_headers_of_a_stranger_change_nothing(app: TestApp) {
         ("username", "alice"),
         ("password", PASSWORD),
     ];
-    let token = ask.form(&form).send().await.is(200).text("access_token");
+    let token = request
+        .form(&form)
+        .send()
+        .await
+        .is(200)
+        .text("access_token");
     let claims = claims(&token);
     assert_eq!(claims["iss"], ISSUER);
     let sql = format!(

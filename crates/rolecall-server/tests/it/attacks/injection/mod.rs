@@ -1,4 +1,4 @@
-//! Injection and parsing: what is data stays data.
+//! Injection and parsing: data stays data.
 
 mod headers;
 mod parsing;

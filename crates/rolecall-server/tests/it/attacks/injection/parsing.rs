@@ -1,4 +1,4 @@
-//! Bodies, paths and numbers that parsers read differently.
+//! Bodies, paths and numbers that parsers interpret differently.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use crate::support::{PASSWORD, TestApp, claims, on_both};
 
 on_both![
-    x073_json_that_is_read_differently_elsewhere_is_refused,
-    x074_a_form_with_odd_names_sets_nothing,
-    x075_no_path_leads_out_of_the_assets,
-    x076_numbers_at_the_edge_neither_panic_nor_live_for_ever,
-    x076_a_limit_that_no_number_type_holds_is_refused,
+    x073_ambiguous_json_is_refused,
+    x074_odd_form_field_names_set_nothing,
+    x075_no_path_escapes_the_assets,
+    x076_extreme_numbers_cause_neither_a_panic_nor_an_endless_lifetime,
+    x076_an_out_of_range_limit_is_refused,
 ];
 
-async fn x073_json_that_is_read_differently_elsewhere_is_refused(app: TestApp) {
+async fn x073_ambiguous_json_is_refused(app: TestApp) {
     let admin = app.admin().await;
     let revision = app.db.revision().await;
     let send = async |body: Vec<u8>| {
-        let ask = app.request(Method::POST, "/api/roles").token(admin);
-        ask.raw("application/json", body).send().await
+        let request = app.request(Method::POST, "/api/roles").token(admin);
+        request.raw("application/json", body).send().await
     };
     let deep = |open: &str, close: &str| {
         format!(
@@ -56,7 +56,7 @@ async fn x073_json_that_is_read_differently_elsewhere_is_refused(app: TestApp) {
         (b"{\"name\":\"a\",\"n\\u0061me\":\"b\"}".to_vec(), &[422]),
         (b"{\"name\":\"a\",\"\":\"b\"}".to_vec(), &[422]),
         (b"{\"name\":\"a\",\"__proto__\":{}}".to_vec(), &[422]),
-        // a list in the order of the members is no other way to write an object
+        // a list of the values is not an object
         (b"[\"a\",\"b\"]".to_vec(), &[422]),
         (b" \n[\"a\",null]".to_vec(), &[422]),
         (b"\"a\"".to_vec(), &[422]),
@@ -65,28 +65,29 @@ async fn x073_json_that_is_read_differently_elsewhere_is_refused(app: TestApp) {
         (b" ".to_vec(), &[400]),
     ] {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-        let answer = send(body).await;
+        let response = send(body).await;
         assert!(
-            statuses.contains(&answer.status.as_u16()),
-            "{shown}: {answer:?}"
+            statuses.contains(&response.status.as_u16()),
+            "{shown}: {response:?}"
         );
         assert_eq!(
-            answer.header("content-type"),
+            response.header("content-type"),
             Some("application/problem+json"),
             "{shown}"
         );
     }
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
-    // an escaped name is the name
+    // an escaped member name is the same name
     send(b"{\"n\\u0061me\":\"ed\\u0069tor\"}".to_vec())
         .await
         .is(201);
 }
 
-async fn x074_a_form_with_odd_names_sets_nothing(app: TestApp) {
+async fn x074_odd_form_field_names_set_nothing(app: TestApp) {
     let send = async |body: String| {
-        let ask = app.request(Method::POST, "/token");
-        ask.raw("application/x-www-form-urlencoded", body)
+        let request = app.request(Method::POST, "/token");
+        request
+            .raw("application/x-www-form-urlencoded", body)
             .send()
             .await
     };
@@ -100,16 +101,16 @@ async fn x074_a_form_with_odd_names_sets_nothing(app: TestApp) {
         "grant_type=password&username=admin&password=%ff%fe",
         "grant_type=password&username=admin&password=correct%2+horse",
     ] {
-        let answer = send(body.to_owned()).await;
+        let response = send(body.to_owned()).await;
         assert!(
-            [400, 401].contains(&answer.status.as_u16()),
-            "{body}: {answer:?}"
+            [400, 401].contains(&response.status.as_u16()),
+            "{body}: {response:?}"
         );
     }
-    app.forgive().await;
+    app.clear_failures().await;
     for tail in ["%00", "%20", "+", "%0a"] {
         send(format!("{good}{tail}")).await.wrong_password();
-        app.forgive().await;
+        app.clear_failures().await;
     }
     send(format!("{good}{}", "&x[]=1".repeat(9_000)))
         .await
@@ -119,7 +120,7 @@ async fn x074_a_form_with_odd_names_sets_nothing(app: TestApp) {
     assert!(sessions <= 2, "{sessions}");
 }
 
-async fn x075_no_path_leads_out_of_the_assets(app: TestApp) {
+async fn x075_no_path_escapes_the_assets(app: TestApp) {
     let admin = app.admin().await;
     for path in [
         "/docs/../Cargo.toml",
@@ -137,12 +138,12 @@ async fn x075_no_path_leads_out_of_the_assets(app: TestApp) {
         "/api/users/../roles",
         "/api/roles/..%2f..%2fusers",
     ] {
-        let answer = app.get(path, admin).await;
+        let response = app.get(path, admin).await;
         assert!(
-            [400, 404, 422].contains(&answer.status.as_u16()),
-            "{path}: {answer:?}"
+            [400, 404, 422].contains(&response.status.as_u16()),
+            "{path}: {response:?}"
         );
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let text = String::from_utf8_lossy(&response.body).into_owned();
         assert!(
             !text.contains("root:") && !text.contains("[package]"),
             "{path}"
@@ -150,9 +151,9 @@ async fn x075_no_path_leads_out_of_the_assets(app: TestApp) {
     }
 }
 
-async fn x076_numbers_at_the_edge_neither_panic_nor_live_for_ever(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &[]).await;
+async fn x076_extreme_numbers_cause_neither_a_panic_nor_an_endless_lifetime(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &[]).await;
     let admin = app.admin().await;
     let path = format!("/api/users/{alice}/roles/editor");
     for member in ["valid_from", "expires_at"] {
@@ -173,8 +174,8 @@ async fn x076_numbers_at_the_edge_neither_panic_nor_live_for_ever(app: TestApp) 
             json!("2030-01-01T00:00:00"),
             json!("infinity"),
         ] {
-            let answer = app.put_json(&path, admin, json!({ member: wrong })).await;
-            answer.invalid(&["body", member]);
+            let response = app.put_json(&path, admin, json!({ member: wrong })).await;
+            response.invalid(&["body", member]);
         }
     }
     for (from, to) in [
@@ -182,17 +183,20 @@ async fn x076_numbers_at_the_edge_neither_panic_nor_live_for_ever(app: TestApp) 
         ("0001-01-01T00:00:00Z", "9999-12-30T22:00:00+02:00"),
     ] {
         let body = json!({ "valid_from": from, "expires_at": to });
-        let answer = app.put_json(&path, admin, body).await;
-        assert!([204, 422].contains(&answer.status.as_u16()), "{answer:?}");
-        if answer.status == 204 {
-            let claims = claims(&app.login("alice").await);
+        let response = app.put_json(&path, admin, body).await;
+        assert!(
+            [204, 422].contains(&response.status.as_u16()),
+            "{response:?}"
+        );
+        if response.status == 204 {
+            let claims = claims(&app.log_in("alice").await);
             assert_eq!(
                 claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
                 1800
             );
         }
     }
-    // no lifetime that a token is asked for is one
+    // a token request cannot choose the lifetime
     for (name, value) in [
         ("expires_in", "9999999999"),
         ("lifetime", "1e309"),
@@ -208,7 +212,7 @@ async fn x076_numbers_at_the_edge_neither_panic_nor_live_for_ever(app: TestApp) 
     }
 }
 
-async fn x076_a_limit_that_no_number_type_holds_is_refused(app: TestApp) {
+async fn x076_an_out_of_range_limit_is_refused(app: TestApp) {
     let admin = app.admin().await;
     let admin_id = app.id_of("admin").await;
     for list in [
@@ -225,8 +229,8 @@ async fn x076_a_limit_that_no_number_type_holds_is_refused(app: TestApp) {
             "+1%20",
             "%D9%A1",
         ] {
-            let answer = app.get(format_args!("{list}?limit={limit}"), admin).await;
-            answer.invalid(&["query", "limit"]);
+            let response = app.get(format_args!("{list}?limit={limit}"), admin).await;
+            response.invalid(&["query", "limit"]);
         }
     }
 }

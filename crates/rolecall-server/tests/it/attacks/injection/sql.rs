@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, TestApp, WRONG, on_both};
+use crate::support::{Response, TestApp, WRONG, on_both};
 
-on_both![x067_no_text_reaches_the_database_as_sql,];
+on_both![x067_no_input_reaches_the_database_as_sql];
 
-/// In the manner of scanners: quotes, comments, unions, stacked statements, waits, functions of either database.
+/// Strings as scanners send them: quotes, comments, unions, stacked statements, delays, functions of either database.
 const STATEMENTS: &[&str] = &[
     "'",
     "\"",
@@ -53,11 +53,14 @@ const STATEMENTS: &[&str] = &[
     "\u{ff07} OR 1=1",
 ];
 
-/// The answer is one of a server that took the text as a text.
+/// Fails if the response suggests that the text reached the database as SQL.
 #[track_caller]
-fn is_harmless(what: &str, text: &str, answer: &Answer) {
-    assert!(answer.status.as_u16() < 500, "{what} {text}: {answer:?}");
-    let body = String::from_utf8_lossy(&answer.body).to_lowercase();
+fn assert_harmless(what: &str, text: &str, response: &Response) {
+    assert!(
+        response.status.as_u16() < 500,
+        "{what} {text}: {response:?}"
+    );
+    let body = String::from_utf8_lossy(&response.body).to_lowercase();
     for word in [
         "sqlite",
         "postgres",
@@ -80,17 +83,17 @@ fn encoded(text: &str) -> String {
 async fn in_queries(app: &TestApp, text: &str) {
     let admin = app.admin().await;
     let encoded = encoded(text);
-    // where a search may find only what holds the text
+    // a search finds only what contains the text
     for list in ["/api/users", "/api/roles", "/api/permissions", "/api/audit"] {
         for name in [
             "q", "username", "cursor", "limit", "kind", "sort", "order", "filter",
         ] {
-            let answer = app
+            let response = app
                 .get(format_args!("{list}?{name}={encoded}"), admin)
                 .await;
-            is_harmless(list, text, &answer);
+            assert_harmless(list, text, &response);
             if list == "/api/users" && ["q", "username"].contains(&name) {
-                assert_eq!(answer.json["items"], json!([]), "{text}");
+                assert_eq!(response.json["items"], json!([]), "{text}");
             }
         }
     }
@@ -110,16 +113,16 @@ async fn in_paths(app: &TestApp, alice: &str, text: &str) {
         format!("/api/permissions/{encoded}"),
     ] {
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
-            let answer = app.request(method.clone(), &path).token(admin).send().await;
-            // to take away what is not there is done, and any name is that of a tenant
+            let response = app.request(method.clone(), &path).token(admin).send().await;
+            // deleting what does not exist succeeds, and any name can be a tenant
             let is_tenant = path.contains("?tenant=") && rolecall::is_name(text);
             if method != Method::DELETE && !is_tenant {
                 assert!(
-                    answer.status.is_client_error(),
-                    "{method} {path}: {answer:?}"
+                    response.status.is_client_error(),
+                    "{method} {path}: {response:?}"
                 );
             }
-            is_harmless(&path, text, &answer);
+            assert_harmless(&path, text, &response);
         }
     }
 }
@@ -141,11 +144,11 @@ async fn in_forms(app: &TestApp, text: &str) {
         ];
         form.retain(|(other, _)| *other != name);
         form.push((name, text));
-        let ask = app.request(Method::POST, "/token").form(&form);
-        let answer = ask.send().await;
-        assert_ne!(answer.status, 200, "{name} {text}");
-        is_harmless(name, text, &answer);
-        app.forgive().await;
+        let request = app.request(Method::POST, "/token").form(&form);
+        let response = request.send().await;
+        assert_ne!(response.status, 200, "{name} {text}");
+        assert_harmless(name, text, &response);
+        app.clear_failures().await;
     }
 }
 
@@ -166,21 +169,20 @@ async fn in_bodies(app: &TestApp, text: &str) {
         ),
     ] {
         let (method, path) = line.split_once(' ').unwrap();
-        let ask = app
+        let request = app
             .request(method.parse().unwrap(), path)
             .token(admin)
             .json(&body);
-        is_harmless(line, text, &ask.send().await);
+        assert_harmless(line, text, &request.send().await);
     }
 }
 
-async fn is_kept(app: &TestApp, alice: &str, text: &str) {
+async fn assert_stored_verbatim(app: &TestApp, alice: &str, text: &str) {
     let admin = app.admin().await;
-    // where the text may be kept, it is kept as it is
     let path = format!("/api/users/{alice}/roles/editor");
     app.put_json(&path, admin, json!({ "reason": text }))
         .await
-        .done();
+        .no_content();
     let seen = app
         .get(format_args!("/api/users/{alice}/roles"), admin)
         .await;
@@ -195,25 +197,25 @@ async fn is_kept(app: &TestApp, alice: &str, text: &str) {
     );
 }
 
-async fn x067_no_text_reaches_the_database_as_sql(app: TestApp) {
+async fn x067_no_input_reaches_the_database_as_sql(app: TestApp) {
     const STORED: &str =
         "SELECT password_hash FROM users WHERE username IN ('admin', 'alice') ORDER BY id";
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
     let hashes = app.db.texts(STORED).await;
     for text in STATEMENTS {
         in_queries(&app, text).await;
         in_paths(&app, &alice, text).await;
         in_forms(&app, text).await;
         in_bodies(&app, text).await;
-        is_kept(&app, &alice, text).await;
+        assert_stored_verbatim(&app, &alice, text).await;
     }
-    // a password of such a text is just a password
+    // such a text is a password like any other
     let strange = "'; DROP TABLE users; --";
     let body = json!({ "username": "strange", "password": strange });
     app.post("/register", "", body).await.is(201);
     app.password_grant("strange", strange).await.is(200);
-    app.login("alice").await;
+    app.log_in("alice").await;
     assert_eq!(hashes.len(), 2);
     assert_eq!(app.db.texts(STORED).await, hashes);
 }

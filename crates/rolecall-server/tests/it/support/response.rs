@@ -1,32 +1,32 @@
-//! What the server answered, and what a test may expect of it.
+//! A response of the server, and the checks that tests make on it.
 
 use axum::body::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-/// An answer, read whole.
+/// A response with its whole body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// The body, null if it is not JSON.
+    /// The body, or null if it is not JSON.
     pub(crate) json: Value,
 }
 
 /// The challenge for a token that was never valid.
-pub(crate) const NOT_VALID: &str =
+const INVALID_TOKEN: &str =
     r#"Bearer error="invalid_token", error_description="The access token is not valid""#;
-/// The challenge for a token that was valid.
-pub(crate) const ENDED: &str =
+/// The challenge for a token that was valid once.
+const ENDED_TOKEN: &str =
     r#"Bearer error="invalid_token", error_description="The access token has ended; refresh it""#;
 
-impl Answer {
-    /// The value of a header, if it stands there once.
+impl Response {
+    /// The value of a header; fails if there is more than one.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next().map(|value| value.to_str().unwrap());
-        assert_eq!(values.next(), None, "`{name}` stands there twice");
+        assert_eq!(values.next(), None, "two `{name}` headers");
         first
     }
 
@@ -36,22 +36,22 @@ impl Answer {
         self
     }
 
-    /// A text member of the body.
+    /// A string member of the body.
     #[track_caller]
     pub(crate) fn text(&self, member: &str) -> String {
         let value = self.json.get(member).and_then(Value::as_str);
         value
-            .unwrap_or_else(|| panic!("no text `{member}` in {self:?}"))
+            .unwrap_or_else(|| panic!("no string `{member}` in {self:?}"))
             .to_owned()
     }
 
-    /// The texts of a list in the body.
+    /// A member of the body that is a list of strings.
     #[track_caller]
     pub(crate) fn texts(&self, member: &str) -> Vec<String> {
         texts(&self.json[member])
     }
 
-    /// The `member` of each item of a page.
+    /// A string member of each item of a page.
     #[track_caller]
     pub(crate) fn items(&self, member: &str) -> Vec<String> {
         self.is(200);
@@ -60,23 +60,23 @@ impl Answer {
         items.iter().map(text).collect()
     }
 
-    /// 204 without a body.
+    /// Expects 204 without a body.
     #[track_caller]
-    pub(crate) fn done(&self) -> &Self {
+    pub(crate) fn no_content(&self) -> &Self {
         self.is(204);
         assert!(self.body.is_empty(), "{self:?}");
         self
     }
 
-    /// A problem (RFC 9457) with this status and detail, and no challenge.
+    /// Expects a problem (RFC 9457) with this status and detail, and no challenge.
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, detail: &str) -> &Self {
-        self.refusal(status, detail);
+        self.expect_problem(status, detail);
         assert_eq!(self.header("www-authenticate"), None, "{self:?}");
         self
     }
 
-    /// A problem whose member `loc` is wrong.
+    /// Expects a 422 whose first error is at `loc`.
     #[track_caller]
     pub(crate) fn invalid(&self, loc: &[&str]) -> &Self {
         self.is(422);
@@ -95,9 +95,9 @@ impl Answer {
         self
     }
 
-    /// A refusal by a rule of the model: 409 that names it.
+    /// Expects a 409 that names the violated rule.
     #[track_caller]
-    pub(crate) fn breaks(&self, rule: &str) -> &Self {
+    pub(crate) fn violates(&self, rule: &str) -> &Self {
         self.is(409);
         assert_eq!(self.json["rule"], rule, "{self:?}");
         assert!(
@@ -108,10 +108,10 @@ impl Answer {
         self
     }
 
-    /// 403 for a caller who is known; `scope` is what would be needed, empty if nothing would do.
+    /// Expects a 403 that names the scope needed; empty if no scope would help.
     #[track_caller]
     pub(crate) fn forbidden(&self, scope: &str) -> &Self {
-        self.refusal(403, "Operation not permitted");
+        self.expect_problem(403, "Operation not permitted");
         let expected = if scope.is_empty() {
             r#"Bearer error="insufficient_scope""#.to_owned()
         } else {
@@ -121,33 +121,33 @@ impl Answer {
         self
     }
 
-    /// 401 without a token.
+    /// Expects the 401 for a request without a token.
     #[track_caller]
     pub(crate) fn not_authenticated(&self) -> &Self {
-        self.refusal(401, "Not authenticated");
+        self.expect_problem(401, "Not authenticated");
         assert_eq!(self.header("www-authenticate"), Some("Bearer"));
         self
     }
 
-    /// 401 for a token that never was valid.
+    /// Expects the 401 for a token that was never valid.
     #[track_caller]
-    pub(crate) fn not_valid(&self) -> &Self {
-        self.refusal(401, "Could not validate credentials");
-        assert_eq!(self.header("www-authenticate"), Some(NOT_VALID));
+    pub(crate) fn invalid_token(&self) -> &Self {
+        self.expect_problem(401, "Could not validate credentials");
+        assert_eq!(self.header("www-authenticate"), Some(INVALID_TOKEN));
         self
     }
 
-    /// 401 for a token that was valid.
+    /// Expects the 401 for a token that was valid once.
     #[track_caller]
-    pub(crate) fn ended(&self) -> &Self {
-        self.refusal(401, "Could not validate credentials");
-        assert_eq!(self.header("www-authenticate"), Some(ENDED));
+    pub(crate) fn ended_token(&self) -> &Self {
+        self.expect_problem(401, "Could not validate credentials");
+        assert_eq!(self.header("www-authenticate"), Some(ENDED_TOKEN));
         self
     }
 
-    /// An error of an OAuth endpoint (RFC 6749 section 5.2).
+    /// Expects an OAuth error (RFC 6749 section 5.2).
     #[track_caller]
-    pub(crate) fn oauth(&self, status: u16, error: &str) -> &Self {
+    pub(crate) fn oauth_error(&self, status: u16, error: &str) -> &Self {
         self.is(status);
         assert_eq!(self.json["error"], error, "{self:?}");
         assert_eq!(self.json["error_description"], self.json["detail"]);
@@ -163,17 +163,17 @@ impl Answer {
         self
     }
 
-    /// The tutorial's answer to a wrong user name or password.
+    /// Expects the tutorial's response to a wrong username or password.
     #[track_caller]
     pub(crate) fn wrong_password(&self) -> &Self {
-        self.oauth(401, "invalid_grant");
+        self.oauth_error(401, "invalid_grant");
         assert_eq!(self.json["detail"], "Incorrect username or password");
         assert_eq!(self.header("www-authenticate"), Some("Bearer"));
         self
     }
 
     #[track_caller]
-    fn refusal(&self, status: u16, detail: &str) {
+    fn expect_problem(&self, status: u16, detail: &str) {
         self.is(status);
         assert_eq!(
             self.header("content-type"),

@@ -1,12 +1,12 @@
-//! An explanation as the server gives it, step by step.
+//! Checks the explanation of a decision, step by step.
 
 use serde_json::Value;
 
-use super::{Done, Server, same};
+use super::{Check, Server, expect_equal};
 use crate::{
     command::Name,
+    explanation::{DenialReasons, GrantPath, Question},
     model::{Model, is_own},
-    truth::{Lack, Question, Way},
 };
 
 fn text(value: &Value) -> Option<Name> {
@@ -28,53 +28,53 @@ impl Server {
         model: &Model,
         question: Question<'_>,
         disabled: bool,
-        answer: &Value,
-    ) -> Done {
+        response: &Value,
+    ) -> Check {
         let held = model.holds(question.user, question.need, question.tenant);
-        let allowed = answer["allowed"].as_bool();
-        same("allowed", &allowed, &Some(held && !disabled))?;
-        let steps = answer["because"].as_array().cloned().unwrap_or_default();
+        let allowed = response["allowed"].as_bool();
+        expect_equal("allowed", &allowed, &Some(held && !disabled))?;
+        let steps = response["because"].as_array().cloned().unwrap_or_default();
         let is = |step: &Value, kind: &str| step["kind"] == kind;
         let status = steps.iter().any(|step| is(step, "status"));
-        same("the status is told", &status, &disabled)?;
+        expect_equal("the status is named", &status, &disabled)?;
         let steps: Vec<Value> = steps
             .into_iter()
             .filter(|step| !is(step, "status"))
             .collect();
         if held {
-            let way = self.way_of(&steps)?;
-            model.check_way(question, &way)
+            let grant_path = self.grant_path(&steps)?;
+            model.check_allowed(question, &grant_path)
         } else {
-            self.check_lack(model, question, &steps)
+            self.check_denied(model, question, &steps)
         }
     }
 
-    /// The steps of a yes: an assignment, the way down if there is one, and the grant if one is needed.
-    fn way_of(&self, steps: &[Value]) -> Result<Way, String> {
+    /// The path in an allowed decision: an assignment, the inheritance if there is one, and the grant if needed.
+    fn grant_path(&self, steps: &[Value]) -> Result<GrantPath, String> {
         let Some((first, rest)) = steps.split_first() else {
-            return Err("nothing is explained".to_owned());
+            return Err("there is no explanation".to_owned());
         };
         if first["kind"] != "assignment" {
-            return Err(format!("it begins with {first}"));
+            return Err(format!("the first step is {first}"));
         }
-        let mut way = self.begun_by(first)?;
+        let mut grant_path = self.path_start(first)?;
         for step in rest {
             match step["kind"].as_str() {
-                Some("inheritance") => way.path = list(&step["path"]),
+                Some("inheritance") => grant_path.path = list(&step["path"]),
                 Some("grant") => {
                     let holder = text(&step["role"]);
-                    same("the holder", &holder, &way.path.last().cloned())?;
-                    way.grant = text(&step["permission"]);
+                    expect_equal("the holder", &holder, &grant_path.path.last().cloned())?;
+                    grant_path.grant = text(&step["permission"]);
                 }
-                _ => return Err(format!("no step of a yes: {step}")),
+                _ => return Err(format!("unexpected step of an allowed decision: {step}")),
             }
         }
-        Ok(way)
+        Ok(grant_path)
     }
 
-    fn begun_by(&self, assignment: &Value) -> Result<Way, String> {
+    fn path_start(&self, assignment: &Value) -> Result<GrantPath, String> {
         let role = text(&assignment["role"]).ok_or("no role is named")?;
-        Ok(Way {
+        Ok(GrantPath {
             tenant: text(&assignment["tenant"]),
             times: self.times(assignment),
             path: vec![role.clone()],
@@ -83,13 +83,13 @@ impl Server {
         })
     }
 
-    fn check_lack(&self, model: &Model, question: Question<'_>, steps: &[Value]) -> Done {
-        let mut lack = Lack::default();
+    fn check_denied(&self, model: &Model, question: Question<'_>, steps: &[Value]) -> Check {
+        let mut denial = DenialReasons::default();
         for step in steps {
             match step["kind"].as_str() {
                 Some("missing") => {
-                    same("need", &step["need"].as_str(), &Some(question.need))?;
-                    lack.exists = step["exists"].as_bool().unwrap_or_default();
+                    expect_equal("need", &step["need"].as_str(), &Some(question.need))?;
+                    denial.exists = step["exists"].as_bool().unwrap_or_default();
                 }
                 Some("lost") if step["cause"] == "unassigned" => {
                     let path = list(&step["path"]);
@@ -97,31 +97,35 @@ impl Server {
                     model.check_path(&first, &path)?;
                 }
                 Some("lost") => {
-                    let mut way = self.begun_by(&step["assignment"])?;
+                    let mut grant_path = self.path_start(&step["assignment"])?;
                     let path = list(&step["path"]);
                     if !path.is_empty() {
-                        way.path = path;
+                        grant_path.path = path;
                     }
                     let cause = text(&step["cause"]).unwrap_or_default();
-                    lack.lost.push((cause, way));
+                    denial.lost.push((cause, grant_path));
                 }
-                Some("would_give") => lack.would_give = list(&step["roles"]),
-                Some("may_give") => Self::check_givers(model, question, step)?,
-                _ => return Err(format!("no step of a no: {step}")),
+                Some("would_give") => denial.sufficient_roles = list(&step["roles"]),
+                Some("may_give") => Self::check_assigners(model, question, step)?,
+                _ => return Err(format!("unexpected step of a denial: {step}")),
             }
         }
-        model.check_lack(question, &lack)
+        model.check_denied(question, &denial)
     }
 
-    fn check_givers(model: &Model, question: Question<'_>, step: &Value) -> Done {
+    fn check_assigners(model: &Model, question: Question<'_>, step: &Value) -> Check {
         let own_assignments = question.need.starts_with("rolecall.assignments:");
         let need = question.need.trim_start_matches("role:");
         let local = !is_own(need) || own_assignments;
         let tenant = question.tenant.filter(|_| local);
-        same("tenant", &step["tenant"].as_str(), &tenant)?;
+        expect_equal("tenant", &step["tenant"].as_str(), &tenant)?;
         let role = text(&step["role"]).unwrap_or_default();
         let users = step["users"].as_array().into_iter().flatten();
         let named: Vec<Name> = users.filter_map(|user| text(&user["username"])).collect();
-        same("who may give it", &named, &model.givers(&role, tenant))
+        expect_equal(
+            "users who may assign it",
+            &named,
+            &model.possible_assigners(&role, tenant),
+        )
     }
 }

@@ -1,19 +1,20 @@
-//! Everything that is there, compared at the end of a script.
+//! Compares the whole state at the end of a script.
 
 use serde_json::Value;
 
-use super::{Done, Server, names, same};
+use super::{Check, Server, expect_equal, names};
 use crate::{
     command::Name,
     model::{Duty, Model, Names, is_own},
 };
 
 impl Server {
-    /// The addresses of what was asked for. What is gone keeps its own, to be asked for in vain.
+    /// Looks up the ids of all pending requests; returns their number. Ids of settled requests are kept, so that
+    /// scripts can use them in vain.
     pub(super) async fn look_up_requests(&mut self) -> usize {
-        let keeper = self.keeper().await;
+        let admin_token = self.admin_token().await;
         let path = "/api/assignment-requests?limit=200";
-        let list = self.app().get(path, &keeper).await;
+        let list = self.app().get(path, &admin_token).await;
         let items = list.json["items"].as_array().cloned().unwrap_or_default();
         for item in &items {
             let text = |member: &str| item[member].as_str().unwrap_or_default();
@@ -27,20 +28,20 @@ impl Server {
         items.len()
     }
 
-    pub(super) async fn compare_policy(&mut self, model: &Model) -> Done {
-        let keeper = self.keeper().await;
-        let policy = self.app().get("/api/policy", &keeper).await.json;
+    pub(super) async fn compare_policy(&mut self, model: &Model) -> Check {
+        let admin_token = self.admin_token().await;
+        let policy = self.app().get("/api/policy", &admin_token).await.json;
         let keys = |object: &Value| -> Names {
             let members = object.as_object().into_iter().flatten();
             members.map(|(name, _)| name.clone()).collect()
         };
         let others = |all: &Names| all.iter().filter(|one| !is_own(one)).cloned().collect();
-        same(
+        expect_equal(
             "permissions",
             &keys(&policy["permissions"]),
             &others(&model.permissions),
         )?;
-        same("roles", &keys(&policy["roles"]), &others(&model.roles))?;
+        expect_equal("roles", &keys(&policy["roles"]), &others(&model.roles))?;
         for (name, duty) in &model.constraints {
             let entry = &policy["constraints"][name];
             let kind = entry["kind"] == "static";
@@ -50,29 +51,29 @@ impl Server {
                 roles: names(&entry["roles"]),
                 at_most: usize::try_from(at_most).unwrap_or_default(),
             };
-            same(name, &found, duty)?;
+            expect_equal(name, &found, duty)?;
         }
         let constraints: Names = model.constraints.keys().cloned().collect();
-        same("constraints", &keys(&policy["constraints"]), &constraints)?;
+        expect_equal("constraints", &keys(&policy["constraints"]), &constraints)?;
         for role in others(&model.roles) {
             let entry = &policy["roles"][&role];
             let own = |all: &std::collections::BTreeSet<(Name, Name)>| -> Names {
                 let own = all.iter().filter(|(first, _)| *first == role);
                 own.map(|(_, second)| second.clone()).collect()
             };
-            same(&role, &names(&entry["permissions"]), &own(&model.grants))?;
-            same(&role, &names(&entry["juniors"]), &own(&model.juniors))?;
+            expect_equal(&role, &names(&entry["permissions"]), &own(&model.grants))?;
+            expect_equal(&role, &names(&entry["juniors"]), &own(&model.juniors))?;
             let second = entry["approval"].as_bool().unwrap_or_default();
-            same(&role, &second, &model.approval.contains(&role))?;
+            expect_equal(&role, &second, &model.approval.contains(&role))?;
         }
         Ok(())
     }
 
-    pub(super) async fn compare_assignments(&mut self, model: &Model) -> Done {
-        let keeper = self.keeper().await;
+    pub(super) async fn compare_assignments(&mut self, model: &Model) -> Check {
+        let admin_token = self.admin_token().await;
         for user in model.users.values() {
             let path = format!("/api/users/{}/roles?limit=200", self.ids[&user.id]);
-            let list = self.app().get(path, &keeper).await;
+            let list = self.app().get(path, &admin_token).await;
             let items = list.json["items"].as_array().cloned().unwrap_or_default();
             let text = |value: &Value| value.as_str().map(str::to_owned);
             let found: Vec<_> = items
@@ -83,10 +84,10 @@ impl Server {
                 })
                 .collect();
             let given = model.assignments_of(user.id);
-            let right: Vec<_> = given
+            let expected: Vec<_> = given
                 .map(|(key, times)| (Some(key.role.clone()), key.tenant.clone(), times))
                 .collect();
-            same("assignments", &found, &right)?;
+            expect_equal("assignments", &found, &expected)?;
         }
         Ok(())
     }

@@ -2,17 +2,18 @@
 
 use http::Method;
 
-use crate::support::{Ask, TestApp, WRONG, on_both};
+use crate::support::{RequestBuilder, TestApp, WRONG, on_both};
 
 on_both![
     x073_a_body_that_is_not_json_is_refused,
-    an_unknown_or_wrong_member_is_named,
-    x053_an_unknown_or_wrong_parameter_is_named,
-    x075_a_hostile_path_is_an_answer_and_not_a_failure,
-    an_absent_body_counts_as_an_empty_one,
+    an_unknown_or_invalid_member_is_named,
+    x053_an_unknown_or_invalid_parameter_is_named,
+    x075_a_hostile_path_is_a_client_error,
+    a_missing_body_counts_as_an_empty_one,
 ];
 
-fn post<'a>(app: &'a TestApp, token: &'a str) -> impl Fn(&str, &str) -> Ask + 'a {
+/// Builds a request that creates a role with any content type and body.
+fn post_role<'a>(app: &'a TestApp, token: &'a str) -> impl Fn(&str, &str) -> RequestBuilder + 'a {
     move |content_type, body| {
         app.request(Method::POST, "/api/roles")
             .token(token)
@@ -23,7 +24,7 @@ fn post<'a>(app: &'a TestApp, token: &'a str) -> impl Fn(&str, &str) -> Ask + 'a
 async fn x073_a_body_that_is_not_json_is_refused(app: TestApp) {
     let token = app.admin().await;
     let revision = app.db.revision().await;
-    let ask = post(&app, token);
+    let request = post_role(&app, token);
     let deep = format!("{{\"name\":{}", "[".repeat(50_000));
     for bad in [
         "{",
@@ -35,13 +36,13 @@ async fn x073_a_body_that_is_not_json_is_refused(app: TestApp) {
         "{\"name\":\"\\ud800\"}",
         deep.as_str(),
     ] {
-        let answer = ask("application/json", bad).send().await;
-        assert_eq!(answer.status, 400, "{}", &bad[..bad.len().min(40)]);
+        let response = request("application/json", bad).send().await;
+        assert_eq!(response.status, 400, "{}", &bad[..bad.len().min(40)]);
         assert_eq!(
-            answer.header("content-type"),
+            response.header("content-type"),
             Some("application/problem+json")
         );
-        assert!(answer.text("detail").contains("not JSON"), "{answer:?}");
+        assert!(response.text("detail").contains("not JSON"), "{response:?}");
     }
     for kind in [
         "text/plain",
@@ -50,20 +51,20 @@ async fn x073_a_body_that_is_not_json_is_refused(app: TestApp) {
         "application/xml",
         "",
     ] {
-        let answer = ask(kind, r#"{"name":"editor"}"#).send().await;
-        assert_eq!(answer.status, 415, "{kind}");
-        assert_eq!(answer.json["status"], 415);
+        let response = request(kind, r#"{"name":"editor"}"#).send().await;
+        assert_eq!(response.status, 415, "{kind}");
+        assert_eq!(response.json["status"], 415);
     }
     let huge = format!(
         r#"{{"name":"editor","description":"{}"}}"#,
         "x".repeat(3 << 20)
     );
-    let answer = ask("application/json", &huge).send().await;
-    assert_eq!(answer.is(413).json["status"], 413);
+    let response = request("application/json", &huge).send().await;
+    assert_eq!(response.is(413).json["status"], 413);
     assert_eq!(app.db.revision().await, revision);
 }
 
-/// Method, path, the member at fault, and the body.
+/// Method, path, the invalid member, and the body.
 const WRONG_BODIES: &str = r#"
 POST /api/roles name {}
 POST /api/roles x {"name": "a", "x": 1}
@@ -102,30 +103,30 @@ PATCH /api/me roles {"roles": []}
 PUT /api/me/password current_password {"new_password": "wrong horse battery staple"}
 "#;
 
-async fn an_unknown_or_wrong_member_is_named(app: TestApp) {
+async fn an_unknown_or_invalid_member_is_named(app: TestApp) {
     let token = app.admin().await;
-    let alice = app.user("alice", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let revision = app.db.revision().await;
     for line in WRONG_BODIES.trim().lines() {
         let [method, path, member, body] = line.splitn(4, ' ').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };
         let path = path.replace("ALICE", &alice);
-        let ask = app.request(method.parse().unwrap(), path).token(token);
-        let ask = ask.raw("application/json", body.to_owned());
-        let answer = ask.send().await;
-        assert_eq!(answer.status, 422, "{line}: {answer:?}");
-        answer.invalid(&["body", member]);
-        assert!(!String::from_utf8_lossy(&answer.body).contains(WRONG));
+        let request = app.request(method.parse().unwrap(), path).token(token);
+        let request = request.raw("application/json", body.to_owned());
+        let response = request.send().await;
+        assert_eq!(response.status, 422, "{line}: {response:?}");
+        response.invalid(&["body", member]);
+        assert!(!String::from_utf8_lossy(&response.body).contains(WRONG));
     }
-    let twice = post(&app, token)("application/json", r#"{"name":"a","name":"b"}"#);
+    let twice = post_role(&app, token)("application/json", r#"{"name":"a","name":"b"}"#);
     twice.send().await.invalid(&["body", "name"]);
-    let list = post(&app, token)("application/json", "[]");
+    let list = post_role(&app, token)("application/json", "[]");
     list.send().await.invalid(&["body"]);
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
 }
 
-async fn x053_an_unknown_or_wrong_parameter_is_named(app: TestApp) {
+async fn x053_an_unknown_or_invalid_parameter_is_named(app: TestApp) {
     let token = app.admin().await;
     let admin = app.id_of("admin").await;
     let assignments = format!("/api/users/{admin}/roles");
@@ -150,9 +151,9 @@ async fn x053_an_unknown_or_wrong_parameter_is_named(app: TestApp) {
             ("sort=name", "sort"),
             ("Limit=1", "Limit"),
         ] {
-            let answer = app.get(format_args!("{list}?{query}"), token).await;
-            assert_eq!(answer.status, 422, "{list}?{query}");
-            answer.invalid(&["query", name]);
+            let response = app.get(format_args!("{list}?{query}"), token).await;
+            assert_eq!(response.status, 422, "{list}?{query}");
+            response.invalid(&["query", name]);
         }
         app.get(format_args!("{list}?limit=1"), token).await.is(200);
         app.get(format_args!("{list}?limit=200"), token)
@@ -161,7 +162,7 @@ async fn x053_an_unknown_or_wrong_parameter_is_named(app: TestApp) {
     }
     let path = "/api/audit?kind=everything";
     app.get(path, token).await.invalid(&["query", "kind"]);
-    // an empty tenant is none, and none would be global
+    // an empty tenant must not count as none, which would be global
     for tenant in [
         "", "=", "=ACME", "=acme/..", "=..", "=%00", "=a%20b", "=acme%0a",
     ] {
@@ -175,7 +176,7 @@ async fn x053_an_unknown_or_wrong_parameter_is_named(app: TestApp) {
     app.put(path, token).await.invalid(&["query", "tenant"]);
 }
 
-async fn x075_a_hostile_path_is_an_answer_and_not_a_failure(app: TestApp) {
+async fn x075_a_hostile_path_is_a_client_error(app: TestApp) {
     let token = app.admin().await;
     let long = "x".repeat(5_000);
     for segment in [
@@ -197,28 +198,28 @@ async fn x075_a_hostile_path_is_an_answer_and_not_a_failure(app: TestApp) {
             format!("/api/roles/{segment}"),
             format!("/docs/{segment}"),
         ] {
-            let answer = app.get(&path, token).await;
+            let response = app.get(&path, token).await;
             assert!(
-                [400, 404, 422].contains(&answer.status.as_u16()),
-                "{path}: {answer:?}"
+                [400, 404, 422].contains(&response.status.as_u16()),
+                "{path}: {response:?}"
             );
             assert_eq!(
-                answer.header("content-type"),
+                response.header("content-type"),
                 Some("application/problem+json"),
                 "{path}"
             );
-            assert!(!answer.headers.contains_key("set-cookie"));
+            assert!(!response.headers.contains_key("set-cookie"));
         }
     }
 }
 
-async fn an_absent_body_counts_as_an_empty_one(app: TestApp) {
+async fn a_missing_body_counts_as_an_empty_one(app: TestApp) {
     let token = app.admin().await;
-    let alice = app.user("alice", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let path = format!("/api/users/{alice}/roles/user");
-    app.put(&path, token).await.done();
-    let ask = app.request(Method::PATCH, "/api/me").token(token);
-    ask.send().await.is(200);
-    let ask = app.request(Method::POST, "/api/roles").token(token);
-    ask.send().await.invalid(&["body", "name"]);
+    app.put(&path, token).await.no_content();
+    let request = app.request(Method::PATCH, "/api/me").token(token);
+    request.send().await.is(200);
+    let request = app.request(Method::POST, "/api/roles").token(token);
+    request.send().await.invalid(&["body", "name"]);
 }

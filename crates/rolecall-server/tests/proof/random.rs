@@ -1,8 +1,8 @@
-//! Numbers that look random and are the same in each run (splitmix64).
+//! A pseudorandom generator with the same numbers in every run (splitmix64).
 
-pub(crate) struct Numbers(u64);
+pub(crate) struct Random(u64);
 
-impl Numbers {
+impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -20,7 +20,7 @@ impl Numbers {
         usize::try_from(self.next() % limit).unwrap()
     }
 
-    /// True in so many of a hundred cases.
+    /// Returns true with this probability in percent.
     pub(crate) fn percent(&mut self, of_hundred: usize) -> bool {
         self.below(100) < of_hundred
     }

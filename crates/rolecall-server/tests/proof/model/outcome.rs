@@ -1,25 +1,25 @@
-//! What is right to answer.
+//! The correct outcome of a command.
 
 use std::{collections::BTreeSet, fmt};
 
 use crate::command::Name;
 
-/// What is right to answer to a command.
+/// The correct outcome of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// It is done, with this status.
+pub(crate) enum Outcome {
+    /// Success, with this status.
     Done(u16),
-    /// It must not be done. Where several things stand against it, any of them may be named.
+    /// A refusal. If there are several reasons, the implementation may name any of them.
     Refused(BTreeSet<Refusal>),
 }
 
-/// What stands against a command.
+/// A reason to refuse a command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     /// The member `rule` of a problem, or `error` of OAuth.
     pub(crate) rule: Option<Name>,
-    /// What the rule says is lacking, or is in the way.
+    /// The names that the rule reports: what is lacking, or what conflicts.
     pub(crate) names: Vec<Name>,
 }
 
@@ -47,15 +47,15 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Answer {
+impl From<Refusal> for Outcome {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(BTreeSet::from([refusal]))
     }
 }
 
-impl Answer {
-    /// The same for somebody who may not see who has which role.
-    pub(super) fn discreet(self) -> Self {
+impl Outcome {
+    /// The outcome without the names of users, for a caller who may not see assignments.
+    pub(super) fn without_names(self) -> Self {
         let Self::Refused(any) = self else {
             return self;
         };
@@ -86,7 +86,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done(status) => write!(f, "{status}"),

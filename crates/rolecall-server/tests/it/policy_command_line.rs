@@ -1,20 +1,17 @@
-//! `rolecall policy`: documents at the command line.
+//! `rolecall policy`: policy documents on the command line.
 
 use std::{fs, path::Path, process::Output};
 
-use crate::{
-    command_line::{command, rolecall, run},
-    support::{MASTER_KEY, TestApp, on_both},
-};
+use crate::support::{MASTER_KEY, TestApp, command, on_both, output_of, rolecall, run};
 
 on_both![
-    a_plan_says_by_its_status_whether_there_is_something_to_do,
-    every_fault_is_told_with_file_line_and_column,
-    what_was_exported_can_be_applied_and_changes_nothing,
-    what_a_rule_stands_against_leaves_everything_as_it_was,
-    whoever_acts_as_a_user_applies_no_more_than_that_user_holds,
-    expectations_are_asked_of_the_document_and_of_the_database,
-    what_may_not_be_meant_is_found,
+    the_exit_status_of_a_plan_shows_whether_there_are_changes,
+    every_error_has_file_line_and_column,
+    applying_an_export_changes_nothing,
+    a_document_that_breaks_a_rule_changes_nothing,
+    acting_as_a_user_applies_no_more_than_that_user_holds,
+    expectations_are_checked_against_the_document_and_the_database,
+    lint_finds_probable_mistakes,
 ];
 
 const ITEMS: &str = r#"[permissions]
@@ -31,7 +28,8 @@ permissions = ["items:*"]
 juniors = ["reader"]
 "#;
 
-/// Runs `rolecall policy` where the document is a file called `policy.toml`.
+/// Runs `rolecall policy` in a folder with the document as `policy.toml`; returns status, standard output and
+/// standard error.
 async fn policy(app: &TestApp, document: &str, arguments: &[&str]) -> (i32, String, String) {
     policy_with(
         app,
@@ -52,15 +50,10 @@ async fn policy_with(
     fs::write(folder.path().join("policy.toml"), document).unwrap();
     let mut command = command(app, MASTER_KEY, &[&["policy"], arguments].concat());
     command.env(setting.0, setting.1).current_dir(folder.path());
-    let output = tokio::task::spawn_blocking(move || {
-        let output = command.output().unwrap();
-        drop(folder);
-        output
-    });
-    said(&output.await.unwrap())
+    parts(&output_of(command).await)
 }
 
-fn said(output: &Output) -> (i32, String, String) {
+fn parts(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         output.status.code().unwrap(),
@@ -69,9 +62,9 @@ fn said(output: &Output) -> (i32, String, String) {
     )
 }
 
-async fn a_plan_says_by_its_status_whether_there_is_something_to_do(app: TestApp) {
-    app.role("reader", &["items:read"]).await;
-    app.user("alice", &["reader"]).await;
+async fn the_exit_status_of_a_plan_shows_whether_there_are_changes(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader"]).await;
     let revision = app.db.revision().await;
     let (status, out, _) = policy(&app, ITEMS, &["plan", "policy.toml"]).await;
     assert_eq!(status, 2, "{out}");
@@ -111,7 +104,7 @@ async fn a_plan_says_by_its_status_whether_there_is_something_to_do(app: TestApp
     );
 }
 
-async fn every_fault_is_told_with_file_line_and_column(app: TestApp) {
+async fn every_error_has_file_line_and_column(app: TestApp) {
     let revision = app.db.revision().await;
     let faulty = "[roles.a]\njuniors = [\"ghost\"]\npermissions = [\"x:y\"]\n";
     let expected = "policy.toml:2:12: there is no role `ghost`: nothing of that name stands under [roles.ghost]\n\
@@ -144,19 +137,19 @@ async fn every_fault_is_told_with_file_line_and_column(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn what_was_exported_can_be_applied_and_changes_nothing(app: TestApp) {
+async fn applying_an_export_changes_nothing(app: TestApp) {
     policy(&app, ITEMS, &["apply", "policy.toml"]).await;
     let revision = app.db.revision().await;
     for form in [&["policy", "export"][..], &["policy", "export", "--json"]] {
-        let (_, exported, _) = said(&rolecall(&app, form).await);
+        let (_, exported, _) = parts(&rolecall(&app, form).await);
         let (status, out, _) = policy(&app, &exported, &["apply", "policy.toml"]).await;
         assert_eq!((status, out.as_str()), (0, "no change\n"));
     }
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn what_a_rule_stands_against_leaves_everything_as_it_was(app: TestApp) {
-    app.role("member", &[]).await;
+async fn a_document_that_breaks_a_rule_changes_nothing(app: TestApp) {
+    app.create_role("member", &[]).await;
     let revision = app.db.revision().await;
     let setting = ("ROLECALL_REGISTRATION__ROLES", "user,member");
     for what in ["plan", "apply"] {
@@ -167,13 +160,13 @@ async fn what_a_rule_stands_against_leaves_everything_as_it_was(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn whoever_acts_as_a_user_applies_no_more_than_that_user_holds(app: TestApp) {
+async fn acting_as_a_user_applies_no_more_than_that_user_holds(app: TestApp) {
     let manager = format!(
         "{ITEMS}\n[roles.manager]\npermissions = [\"items:read\", \"rolecall.policy:read\", \"rolecall.policy:write\"]\n"
     );
     policy(&app, &manager, &["apply", "policy.toml"]).await;
-    app.user("mary", &["manager"]).await;
-    app.user("alice", &[]).await;
+    app.create_user("mary", &["manager"]).await;
+    app.create_user("alice", &[]).await;
     let revision = app.db.revision().await;
     let more = manager.replace(
         "[\"items:read\", \"rolecall",
@@ -193,7 +186,7 @@ async fn whoever_acts_as_a_user_applies_no_more_than_that_user_holds(app: TestAp
             "{arguments:?}: {error}"
         );
     }
-    // who has which role is told to whoever may read it
+    // names are shown only to those who may read assignments
     let (status, out, _) = policy(&app, &more, &["--as", "mary", "plan", "policy.toml"]).await;
     assert!(status == 2 && !out.contains("mary"), "{out}");
     assert_eq!(app.db.revision().await, revision);
@@ -205,7 +198,7 @@ async fn whoever_acts_as_a_user_applies_no_more_than_that_user_holds(app: TestAp
     assert_eq!(status, 0, "{out}{error}");
 }
 
-async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp) {
+async fn expectations_are_checked_against_the_document_and_the_database(app: TestApp) {
     let tests = "\n[[tests]]\nrole = \"reader\"\ncan = [\"items:read\"]\ncannot = [\"items:write\"]\n\
         [[tests]]\nuser = \"alice\"\ncan = [\"items:write\"]\n";
     let document = format!("{ITEMS}{tests}");
@@ -216,10 +209,10 @@ async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp
         "policy.toml:20:8: user `alice` can `items:write`, but there is no such user\n3 expectations, 2 met\n"
     );
     policy(&app, ITEMS, &["apply", "policy.toml"]).await;
-    app.user("alice", &["editor"]).await;
+    app.create_user("alice", &["editor"]).await;
     let (status, out, _) = policy(&app, &document, &["test"]).await;
     assert_eq!((status, out.as_str()), (0, "3 expectations, 3 met\n"));
-    // the document is asked, unless it is said otherwise
+    // the document is checked, unless `--live` is given
     let other = document.replace("permissions = [\"items:*\"]\n", "");
     let (status, out, _) = policy(&app, &other, &["test"]).await;
     assert_eq!(status, 1);
@@ -229,7 +222,7 @@ async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp
     );
     let (status, out, _) = policy(&app, &other, &["test", "--live"]).await;
     assert_eq!(status, 0, "{out}");
-    // an assignment that is over gives nothing any more, and did
+    // an expired assignment gives nothing, but did before
     run(
         &app,
         &[
@@ -247,8 +240,8 @@ async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp
     assert_eq!(status, 0);
     let (status, out, _) = policy(&app, &timed("2100-01-01T00:00:00Z"), &["test"]).await;
     assert!(status == 1 && out.contains("is over"), "{out}");
-    // in one tenant, and in no other
-    app.user("carol", &[]).await;
+    // in one tenant only
+    app.create_user("carol", &[]).await;
     run(&app, &["assign", "carol", "editor", "--tenant", "acme"]).await;
     let carol = format!(
         "{ITEMS}\n[[tests]]\nuser = \"carol\"\ntenant = \"acme\"\ncan = [\"items:write\"]\n\
@@ -261,7 +254,7 @@ async fn expectations_are_asked_of_the_document_and_of_the_database(app: TestApp
     assert!(status == 1 && out.contains("(in tenant `acme`)"), "{out}");
 }
 
-async fn what_may_not_be_meant_is_found(app: TestApp) {
+async fn lint_finds_probable_mistakes(app: TestApp) {
     let (status, out, _) = policy(&app, ITEMS, &["lint", "policy.toml"]).await;
     assert_eq!(status, 2);
     assert_eq!(
@@ -274,14 +267,14 @@ async fn what_may_not_be_meant_is_found(app: TestApp) {
         status == 2 && out.contains("unreached-role: nobody has role `editor`"),
         "{out}"
     );
-    app.user("alice", &["editor"]).await;
+    app.create_user("alice", &["editor"]).await;
     let (_, out, _) = policy(&app, ITEMS, &["lint"]).await;
     assert!(!out.contains("unreached-role"), "{out}");
 }
 
-/// What concerns a file alone leaves no database behind.
+/// Commands that only read a file create no database.
 #[test]
-fn a_file_is_looked_at_without_a_database() {
+fn checking_a_file_needs_no_database() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("policy.toml"), ITEMS).unwrap();
     for arguments in [
@@ -295,7 +288,7 @@ fn a_file_is_looked_at_without_a_database() {
             .env_clear()
             .current_dir(folder.path())
             .output();
-        let (status, out, error) = said(&output.unwrap());
+        let (status, out, error) = parts(&output.unwrap());
         assert!(status != 1 && !out.is_empty(), "{error}");
     }
     assert!(!Path::new(&folder.path().join("rolecall-data")).exists());

@@ -1,19 +1,21 @@
 //! Credentials and routes.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::Value;
 
 use crate::support::{TestApp, on_both};
 
 on_both![
-    x041_no_operation_lets_anyone_in_whom_its_document_keeps_out,
-    o087_a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended,
+    x041_every_operation_enforces_the_access_its_document_declares,
+    o087_invalid_and_expired_tokens_get_different_challenges,
     two_credentials_are_refused,
-    a_token_anywhere_but_in_the_header_counts_for_nothing,
+    a_token_is_accepted_only_in_the_authorization_header,
     an_unknown_path_or_method_reaches_no_handler,
 ];
 
-/// Every operation of the document: method, path with parameters filled in, scope declared.
+/// The operations of the OpenAPI document: method, path with its parameters filled in, and declared scope.
 fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -47,7 +49,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
     operations
 }
 
-/// Open on purpose; every other operation asks for a token.
+/// Operations that are meant to be open; every other one requires a token.
 const PUBLIC: &[&str] = &[
     "POST /token",
     "POST /revoke",
@@ -63,9 +65,9 @@ const PUBLIC: &[&str] = &[
     "GET /openapi.json",
 ];
 
-async fn x041_no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestApp) {
-    app.user("alice", &["user"]).await;
-    let alice = app.login("alice").await;
+async fn x041_every_operation_enforces_the_access_its_document_declares(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
+    let alice = app.log_in("alice").await;
     let revision = app.db.revision().await;
     let document = app.get("/openapi.json", "").await.json;
     let mut public = Vec::new();
@@ -74,18 +76,18 @@ async fn x041_no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestA
             public.push(format!("{method} {path}"));
             continue;
         };
-        let ask = |token: &str| app.request(method.clone(), &path).token(token).send();
-        ask("").await.not_authenticated();
-        ask("not.a.token").await.not_valid();
+        let request = |token: &str| app.request(method.clone(), &path).token(token).send();
+        request("").await.not_authenticated();
+        request("not.a.token").await.invalid_token();
         if path == "/api/me/logout" {
-            // it would end the session that the others are asked with
+            // it would end the session of the token used for the others
             continue;
         }
         if scope.is_empty() {
-            // open to any user: a handler may find fault, the guard does not
-            assert_ne!(ask(&alice).await.status, 401, "{method} {path}");
+            // open to any user: the handler may refuse, but not the guard
+            assert_ne!(request(&alice).await.status, 401, "{method} {path}");
         } else {
-            ask(&alice).await.forbidden(&scope);
+            request(&alice).await.forbidden(&scope);
         }
     }
     public.sort();
@@ -95,7 +97,7 @@ async fn x041_no_operation_lets_anyone_in_whom_its_document_keeps_out(app: TestA
     assert_eq!(app.db.revision().await, revision, "nothing was changed");
 }
 
-async fn o087_a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended(app: TestApp) {
+async fn o087_invalid_and_expired_tokens_get_different_challenges(app: TestApp) {
     let token = app.admin().await;
     let (head, rest) = token.split_once('.').unwrap();
     let (claims, signature) = rest.split_once('.').unwrap();
@@ -110,45 +112,46 @@ async fn o087_a_token_that_is_not_valid_is_told_apart_from_one_that_has_ended(ap
         "x".repeat(20_000),
         "a.b.c".to_owned(),
     ] {
-        app.get("/api/me", &bad).await.not_valid();
-        app.get("/items/", &bad).await.not_valid();
+        app.get("/api/me", &bad).await.invalid_token();
+        app.get("/items/", &bad).await.invalid_token();
     }
-    app.pass(std::time::Duration::from_secs(1799));
+    app.pass_time(Duration::from_secs(1799));
     app.get("/api/me", token).await.is(200);
-    app.pass(std::time::Duration::from_secs(1));
-    app.get("/api/me", token).await.ended();
-    app.get("/items/", token).await.ended();
+    app.pass_time(Duration::from_secs(1));
+    app.get("/api/me", token).await.ended_token();
+    app.get("/items/", token).await.ended_token();
 }
 
 async fn two_credentials_are_refused(app: TestApp) {
     let token = app.admin().await;
     let twice = |path: &str| app.request(Method::GET, path).token(token).token(token);
     let challenge = Some(r#"Bearer error="invalid_request""#);
-    for answer in [twice("/api/me").send().await, twice("/items/").send().await] {
-        assert_eq!(answer.is(400).json["detail"], "Send one credential");
-        assert_eq!(answer.header("www-authenticate"), challenge);
+    for response in [twice("/api/me").send().await, twice("/items/").send().await] {
+        assert_eq!(response.is(400).json["detail"], "Send one credential");
+        assert_eq!(response.header("www-authenticate"), challenge);
     }
 }
 
-async fn a_token_anywhere_but_in_the_header_counts_for_nothing(app: TestApp) {
+async fn a_token_is_accepted_only_in_the_authorization_header(app: TestApp) {
     let token = app.admin().await;
     let path = format!("/api/me?access_token={token}");
     app.get(path, "").await.not_authenticated();
-    let ask = app.request(Method::GET, "/api/me");
+    let request = app.request(Method::GET, "/api/me");
     let cookie = format!("access_token={token}");
-    ask.header("cookie", &cookie)
+    request
+        .header("cookie", &cookie)
         .send()
         .await
         .not_authenticated();
     for scheme in ["Basic", "Token", "JWT"] {
-        let ask = app.request(Method::GET, "/api/me");
+        let request = app.request(Method::GET, "/api/me");
         let value = format!("{scheme} {token}");
-        let answer = ask.header("authorization", &value).send().await;
-        assert_eq!(answer.status, 401, "{scheme}");
+        let response = request.header("authorization", &value).send().await;
+        assert_eq!(response.status, 401, "{scheme}");
     }
-    let ask = app.request(Method::GET, "/api/me");
+    let request = app.request(Method::GET, "/api/me");
     let value = format!("bEARER {token}");
-    ask.header("authorization", &value).send().await.is(200);
+    request.header("authorization", &value).send().await.is(200);
 }
 
 async fn an_unknown_path_or_method_reaches_no_handler(app: TestApp) {
@@ -167,8 +170,8 @@ async fn an_unknown_path_or_method_reaches_no_handler(app: TestApp) {
         "/admin",
         "/metrics",
     ] {
-        let answer = app.get(path, token).await;
-        assert_eq!(answer.status, 404, "{path}");
+        let response = app.get(path, token).await;
+        assert_eq!(response.status, 404, "{path}");
     }
     for (method, path, allow) in [
         ("POST", "/api/me", "GET,HEAD,PATCH"),
@@ -178,11 +181,11 @@ async fn an_unknown_path_or_method_reaches_no_handler(app: TestApp) {
         ("GET", "/register", "POST"),
         ("POST", "/docs", "GET,HEAD"),
     ] {
-        let ask = app.request(method.parse().unwrap(), path).token(token);
-        let ask = ask.header("x-http-method-override", "GET");
-        let answer = ask.send().await;
-        assert_eq!(answer.status, 405, "{method} {path}");
-        let mut allowed: Vec<&str> = answer
+        let request = app.request(method.parse().unwrap(), path).token(token);
+        let request = request.header("x-http-method-override", "GET");
+        let response = request.send().await;
+        assert_eq!(response.status, 405, "{method} {path}");
+        let mut allowed: Vec<&str> = response
             .header("allow")
             .unwrap()
             .split(',')

@@ -1,15 +1,15 @@
-//! How the server says no.
+//! Refusals of the server.
 
 use super::names;
 use crate::{
     command::Name,
     model::{Names, Refusal, SEPARATION},
-    support::Answer,
+    support::Response,
 };
 
-/// How the server says no.
-pub(super) fn refusal(answer: &Answer) -> Refusal {
-    let json = &answer.json;
+/// The status, the rule and the names of a refusal.
+pub(super) fn refusal_of(response: &Response) -> Refusal {
+    let json = &response.json;
     let rule = json["rule"].as_str().or(json["error"].as_str());
     let constraint = json["constraint"].as_str().map(str::to_owned);
     let roles = names(&json["roles"]);
@@ -38,7 +38,7 @@ pub(super) fn refusal(answer: &Answer) -> Refusal {
         names.sort();
     }
     Refusal {
-        status: answer.status.as_u16(),
+        status: response.status.as_u16(),
         rule: rule.map(str::to_owned),
         names,
     }
