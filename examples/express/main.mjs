@@ -1,4 +1,4 @@
-// The tutorial's application: `/items/` for the role `admin`, `/users/` for the role `user`.
+// The tutorial's application: `/items/` requires the role `admin`, `/users/` the role `user`.
 import express from "express";
 import { Guard, Refused } from "./rolecall-auth.mjs";
 
@@ -12,7 +12,7 @@ function refuse(res, status, detail, headers) {
   res.status(status).set(headers).json({ detail });
 }
 
-/** Puts the caller's claims into `req.user`: `sub`, `username`, `roles`, `scope` and the others. */
+/** Sets `req.user` to the caller's claims: `sub`, `username`, `roles`, `scope` and the others. */
 async function getCurrentUser(req, res, next) {
   const [, token] = /^bearer +([^ ]+) *$/i.exec(req.get("authorization") ?? "") ?? [];
   if (!token) return refuse(res, 401, "Not authenticated", { "WWW-Authenticate": "Bearer" });
@@ -25,13 +25,14 @@ async function getCurrentUser(req, res, next) {
   next();
 }
 
-const allow = (...roles) => [getCurrentUser, (req, res, next) => {
+/** Requires one of the roles. */
+const requireRole = (...roles) => [getCurrentUser, (req, res, next) => {
   if (roles.some((role) => req.user.roles.includes(role))) return next();
   const challenge = `Bearer error="insufficient_scope", scope="role:${roles[0]}"`;
   refuse(res, 403, "Operation not permitted", { "WWW-Authenticate": challenge });
 }];
 
 const app = express();
-app.get("/items/", allow("admin"), (req, res) => res.json([{ item_id: "Foo", owner: req.user.username }]));
-app.get("/users/", allow("user"), (req, res) => res.json([{ username: req.user.username }]));
-app.listen(Number(PORT), "127.0.0.1", () => console.log(`http://127.0.0.1:${PORT}`));
+app.get("/items/", requireRole("admin"), (req, res) => res.json([{ item_id: "Foo", owner: req.user.username }]));
+app.get("/users/", requireRole("user"), (req, res) => res.json([{ username: req.user.username }]));
+app.listen(Number(PORT), "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${PORT}`));

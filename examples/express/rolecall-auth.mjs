@@ -1,102 +1,102 @@
-// Verifies rolecall's access tokens (RFC 9068), and refuses those that have ended, within a second.
+// Verifies rolecall's access tokens (RFC 9068), and refuses revoked ones within a second.
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const CLAIMS = { subject: "sub", client: "client_id", sid: "sid", jti: "jti", role: "roles" };
 const [INVALID, ENDED] = ["The access token is not valid", "The access token has ended; refresh it"];
 const now = () => performance.now() / 1000;
-/** What to answer with; 503 where nobody can tell at the moment. */
+/** The answer to send instead: 401 for a bad token, 503 while no decision is possible. */
 export class Refused extends Error {
-  constructor(why) {
-    super(why ?? "stale");
-    this.status = why ? 401 : 503;
-    this.detail = why ? "Could not validate credentials" : "cannot decide at the moment; try again";
-    const challenge = `Bearer error="invalid_token", error_description="${why}"`;
-    this.headers = why ? { "WWW-Authenticate": challenge } : { "Retry-After": "1" };
+  constructor(reason) {
+    super(reason ?? "stale");
+    this.status = reason ? 401 : 503;
+    this.detail = reason ? "Could not validate credentials" : "cannot decide at the moment; try again";
+    const challenge = `Bearer error="invalid_token", error_description="${reason}"`;
+    this.headers = reason ? { "WWW-Authenticate": challenge } : { "Retry-After": "1" };
   }
 }
 
-/** Knows the issuer's keys, and, as a client that may read the feed, also what was taken away. */
+/** Holds the issuer's keys and, with a client that may read the feed, the revocations. */
 export class Guard {
-  #keys; #loading; #keysAsked = -Infinity; #keysRevision;
-  #era; #floors = new Map(); #freshAt = -Infinity; #cursor = ""; #coming = { floors: new Map() };
+  #keys; #loading; #keysRequestedAt = -Infinity; #keysRevision;
+  #era; #floors = new Map(); #freshAt = -Infinity; #cursor = ""; #pending = { floors: new Map() };
 
   constructor({ issuer, audience, clientId, clientSecret, maxStaleness = 30 }) {
     Object.assign(this, { issuer, audience: audience || issuer, maxStaleness });
     if (clientId) {
       this.client = [clientId, clientSecret].map(encodeURIComponent).join(":");
-      this.#follow();
+      this.#followFeed();
     }
   }
 
-  /** The claims of `token`; throws `Refused` with the status, text and headers to answer with. */
+  /** Returns the claims of `token`, or throws `Refused` with the status, detail and headers of the answer. */
   async verify(token) {
     if (this.client && now() - this.#freshAt > this.maxStaleness) throw new Refused();
     try {
       if (token.length > 16384) throw new Error("too long");
-      const { payload } = await jwtVerify(token, (...header) => this.#key(...header), {
+      const { payload } = await jwtVerify(token, (...header) => this.#findKey(...header), {
         issuer: this.issuer, audience: this.audience, typ: "at+jwt", algorithms: ["ES256", "EdDSA", "RS256"],
         requiredClaims: ["sub", "client_id", "exp", "jti"], clockTolerance: 30, maxTokenAge: 86400,
       });
       const claims = { roles: [], scope: "", ...payload };
-      if (claims.exp <= Date.now() / 1000 || (this.client && this.#hasEnded(claims))) throw new Refused(ENDED);
+      if (claims.exp <= Date.now() / 1000 || (this.client && this.#isRevoked(claims))) throw new Refused(ENDED);
       return claims;
     } catch (error) {
       throw error instanceof Refused ? error : new Refused(error.code === "ERR_JWT_EXPIRED" ? ENDED : INVALID);
     }
   }
 
-  #hasEnded(claims) {
+  #isRevoked(claims) {
     return claims.era !== this.#era || Object.entries(CLAIMS).some(([kind, claim]) => [claims[claim]].flat()
       .some((name) => this.#floors.get(`${kind} ${name}`)?.revision > (claims.rev ?? -1)));
   }
 
-  /** Known keys never wait; an unknown one makes one request, at most every 10 s. */
-  async #key(header, token) {
+  /** Known keys never wait; an unknown one triggers a reload, at most every 10 s. */
+  async #findKey(header, token) {
     if (!this.#keys) await this.#loadKeys(1);
-    else if (now() - this.#keysAsked > 300) this.#loadKeys(300);
+    else if (now() - this.#keysRequestedAt > 300) this.#loadKeys(300);
     if (!this.#keys) throw new Refused();
     return this.#keys(header, token).catch(() => this.#loadKeys(10)?.then(() => this.#keys(header, token)));
   }
 
   #loadKeys(interval = 0) {
-    if (!this.#loading && now() - this.#keysAsked >= interval) {
-      this.#keysAsked = now();
-      this.#loading = this.#ask("/.well-known/jwks.json")
+    if (!this.#loading && now() - this.#keysRequestedAt >= interval) {
+      this.#keysRequestedAt = now();
+      this.#loading = this.#request("/.well-known/jwks.json")
         .then((set) => Boolean(this.#keys = createLocalJWKSet(set)))
-        .catch((error) => console.warn("the keys cannot be loaded, the last good ones stay:", error.message))
+        .catch((error) => console.warn("cannot load the keys, keeping the last good ones:", error.message))
         .finally(() => { this.#loading = undefined; });
     }
     return this.#loading;
   }
 
-  /** Reads the feed for as long as the process lives, each time from where it was. */
-  async #follow() {
+  /** Polls the feed for as long as the process runs, continuing after the last cursor. */
+  async #followFeed() {
     const form = new URLSearchParams({ grant_type: "client_credentials", audience: this.issuer });
     for (let token, pause = 100; ;) {
       try {
-        token ??= (await this.#ask("/token", { authorization: `Basic ${btoa(this.client)}` }, form)).access_token;
+        token ??= (await this.#request("/token", { authorization: `Basic ${btoa(this.client)}` }, form)).access_token;
         const [sentAt, longest] = [now(), this.maxStaleness / 6];
-        const isOld = sentAt - this.#freshAt > 3 * longest; // soon fresh again, though there be nothing new
+        const isOld = sentAt - this.#freshAt > 3 * longest; // then any answer within a second makes it fresh
         const wait = isOld ? 1 : Math.max(1, Math.min(10, Math.floor(longest)));
         const path = `/api/feed?${new URLSearchParams({ after: this.#cursor, wait })}`;
-        await this.#take(await this.#ask(path, { authorization: `Bearer ${token}` }, undefined, wait + 5), sentAt);
+        await this.#apply(await this.#request(path, { authorization: `Bearer ${token}` }, undefined, wait + 5), sentAt);
         pause = 100;
       } catch (error) {
-        console.warn("the feed cannot be read:", error.message);
+        console.warn("cannot read the feed:", error.message);
         token = undefined;
         await sleep(pause = Math.min(pause * 2, 1000));
       }
     }
   }
 
-  async #take(answer, sentAt) {
-    const whole = answer.era !== this.#era;
-    if (this.#coming.era !== answer.era) this.#coming = { era: answer.era, floors: new Map() };
-    const floors = whole ? this.#coming.floors : this.#floors;
+  async #apply(answer, sentAt) {
+    const isNewEra = answer.era !== this.#era;
+    if (this.#pending.era !== answer.era) this.#pending = { era: answer.era, floors: new Map() };
+    const floors = isNewEra ? this.#pending.floors : this.#floors;
     for (const { kind, key, revision, until } of answer.floors) {
-      // a kind that is not known: better an error than a loss unheard
-      if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`floor of ${kind}`);
+      // fail on an unknown kind rather than miss a revocation
+      if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`unknown floor: ${kind}`);
       if (!(floors.get(`${kind} ${key}`)?.revision >= revision)) floors.set(`${kind} ${key}`, { revision, until });
     }
     this.#cursor = answer.cursor;
@@ -106,11 +106,11 @@ export class Guard {
     this.#freshAt = Math.max(this.#freshAt, sentAt - answer.age_ms / 1000);
     if (answer.keys_revision !== this.#keysRevision && await this.#loadKeys()) {
       this.#keysRevision = answer.keys_revision;
-      setTimeout(() => this.#loadKeys(), 400); // perhaps another node answered, which hears of it later
+      setTimeout(() => this.#loadKeys(), 400); // another node may have answered that lags behind
     }
   }
 
-  async #ask(path, headers = {}, body = undefined, seconds = 5) {
+  async #request(path, headers = {}, body = undefined, seconds = 5) {
     const answer = await fetch(this.issuer + path, {
       method: body ? "POST" : "GET", headers, body, redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
     });

@@ -112,11 +112,16 @@ def rust(server, client=None, **more):
 
 
 def fastapi(server, client=None, **more):
+    return uvicorn("main:app", EXAMPLES / "fastapi", server.folder, server, client, **more)
+
+
+def uvicorn(application, folder, log_folder, server, client=None, **more):
+    """A FastAPI application in `folder`, such as `main:app`."""
     port = programs.free_port()
     python = programs.program("XTASK_PYTHON", "python3")
-    command = [python, "-m", "uvicorn", "main:app", "--port", str(port), "--log-level", "warning"]
-    log = server.folder / f"fastapi-{port}.log"
-    return Service(command, EXAMPLES / "fastapi", log, port, **settings(server, client, **more))
+    command = [python, "-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"]
+    log = log_folder / f"fastapi-{port}.log"
+    return Service(command, folder, log, port, **settings(server, client, **more))
 
 
 def express(server, client=None, **more):

@@ -1,4 +1,4 @@
-"""What docs/clients.md shows works as it stands: commands, and a program for each library."""
+"""docs/clients.md: its program for each library works. `test_pages.py` runs its commands."""
 
 import subprocess
 
@@ -25,11 +25,6 @@ def shop(server):
         "name": "shop of the programs", "grants": ["password", "refresh_token"],
         "audiences": [server.url, "https://stock.example"]}).json()
     return {"CLIENT_ID": made["client_id"], "CLIENT_SECRET": made["client_secret"]}
-
-
-def test_the_commands_print_what_the_page_shows():
-    with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
-        assert tours.prints_what_it_shows(tours.page(PAGE, server.url), server.folder) > 10
 
 
 def program(server, language, library):

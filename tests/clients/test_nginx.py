@@ -167,7 +167,7 @@ def test_the_commands_of_the_readme_print_what_it_shows(tmp_path):
         text = (CONF.parent / "README.md").read_text()
         for written, there in (("http://127.0.0.1:8000", issuer.url), ("http://127.0.0.1:8080", site.url)):
             text = text.replace(written, there)
-        commands = text.split("In a fourth:")[1]
+        commands = text.split("In a fourth, ")[1]
         assert tours.prints_what_it_shows(commands, tmp_path) == 4
 
 

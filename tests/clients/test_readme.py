@@ -1,60 +1,41 @@
-"""What the README shows to programs in other languages works as it stands."""
+"""The README's command starts what it promises, its FastAPI program works, and links lead somewhere."""
 
-import json
 import re
-import subprocess
+import shlex
+import shutil
 
-import jwt
-import pytest
-
+import api
 import programs
+import services
 import tours
 
-NODE = programs.ROOT / "tests" / "clients" / "node"
+
+def page(url=tours.WRITTEN):
+    return tours.page("README.md", url)
 
 
-def block(language, url):
-    """The one block of this language, with the address of the server under test."""
-    (found,) = tours.blocks(tours.page("README.md", url), language)
-    assert url in found
-    return found
+def test_the_first_command_starts_a_server_with_the_page_and_the_users_that_the_readme_names():
+    first = tours.blocks(page(), "console")[0].splitlines()[0]
+    run, arguments = first.split(" -- ")
+    assert run == "$ cargo run --release"
+    username, password = re.search(r"as `(\w+)` with the password `(\w+)`", page()).groups()
+    with programs.Server([programs.rolecall(), *shlex.split(arguments, comments=True)]) as server:
+        caller = api.logged_in(server.url, username, password)
+        assert "<title>" in caller.get("/docs").text
+        refused = api.is_problem(caller.get("/items/"), 403, "Operation not permitted",
+                                 'Bearer error="insufficient_scope", scope="role:admin"')
+        assert refused["receipt"]
 
 
-def spoiled(token):
-    return token[:-6] + ("AAAAAA" if token[-6:] != "AAAAAA" else "BBBBBB")
-
-
-def test_the_python_program_verifies_a_token_and_refuses_a_spoiled_one(admin, bob):
-    names = {}
-    exec(block("python", bob.url), names)
-    assert names["verify"](bob.access_token)["sub"] == bob.me["id"]
-    assert names["may_read_items"](admin.access_token) is True
-    assert names["may_read_items"](bob.access_token) is False
-    with pytest.raises(jwt.InvalidTokenError):
-        names["verify"](spoiled(bob.access_token))
-
-
-def test_the_node_program_verifies_a_token_and_refuses_a_spoiled_one(bob):
-    node = programs.program("XTASK_NODE", "node")
-    if not (NODE / "node_modules" / "jose").exists():
-        programs.left_out("node packages are not installed")
-    script = block("js", bob.url) + "console.log(JSON.stringify(await verify(process.argv[1])));"
-
-    def run(token):
-        return subprocess.run(
-            [node, "--input-type=module", "--eval", script, token],
-            cwd=NODE, capture_output=True, text=True, timeout=60)
-
-    held = run(bob.access_token)
-    assert held.returncode == 0, held.stderr
-    assert json.loads(held.stdout)["sub"] == bob.me["id"]
-    assert run(spoiled(bob.access_token)).returncode != 0
-
-
-def test_the_tour_prints_what_the_readme_shows():
-    with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
-        tour = tours.page("README.md", server.url).split("\n## Five minutes\n")[1].split("\n## ")[0]
-        assert tours.prints_what_it_shows(tour, server.folder) > 20
+def test_the_fastapi_program_guards_its_route(admin, alice, tmp_path):
+    (program,) = tours.blocks(page(), "python")
+    for file in ("rolecall_auth.py", "rolecall_fastapi.py"):
+        shutil.copy(services.EXAMPLES / "fastapi" / file, tmp_path)
+    (tmp_path / "readme.py").write_text(program)
+    with services.uvicorn("readme:app", tmp_path, tmp_path, admin) as service:
+        assert service.get("/items/", admin.access_token).json() == [{"item_id": "Foo", "owner": "admin"}]
+        assert service.get("/items/", alice.access_token).status_code == 403
+        assert service.get("/items/").status_code == 401
 
 
 def test_links_within_the_project_lead_somewhere():
@@ -62,6 +43,17 @@ def test_links_within_the_project_lead_somewhere():
              if not {"target", "node_modules"} & set(page.relative_to(programs.ROOT).parts)]
     assert len(pages) > 10
     for page in pages:
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page}: {target}"
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text):
+            if "://" in target:
+                continue
+            linked = page.parent / target if target else page
+            assert linked.exists(), f"{page}: {target}"
+            assert not anchor or anchor in anchors(linked), f"{page}: {target}#{anchor}"
+
+
+def anchors(page):
+    """The anchors that the headings of a page get."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}

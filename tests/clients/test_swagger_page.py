@@ -5,30 +5,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as until
-from selenium.webdriver.support.ui import WebDriverWait
 
-from programs import OUTPUT, PASSWORD, program
+import browsers
+from programs import OUTPUT
 
 ME = '//*[contains(@class, "opblock-get")][.//*[@data-path="/api/me"]]'
 
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = program("XTASK_CHROMIUM", "chromium")
-    for flag in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--no-first-run", "--window-size=1280,1600", f"--user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = webdriver.Chrome(
-        options=options, service=Service(program("XTASK_CHROMEDRIVER", "chromedriver")))
+    driver = browsers.chromium(tmp_path)
     yield driver
     driver.quit()
 
@@ -42,25 +30,12 @@ def requested(browser):
 
 
 def test_the_page_logs_in_and_calls_a_route(dev, browser):
-    wait = WebDriverWait(browser, 30)
-
-    def click(xpath):
-        element = wait.until(until.element_to_be_clickable((By.XPATH, xpath)))
-        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
     browser.get(f"{dev.url}/docs")
     assert browser.current_url == f"{dev.url}/docs"
-    click('//*[contains(@class, "auth-wrapper")]//button[contains(@class, "authorize")]')
-    wait.until(until.visibility_of_element_located((By.ID, "oauth_username"))).send_keys("admin")
-    browser.find_element(By.ID, "oauth_password").send_keys(PASSWORD)
-    click('//*[contains(@class, "auth-btn-wrapper")]//button[contains(@class, "authorize")]')
-    wait.until(until.presence_of_element_located((By.XPATH, '//button[text()="Logout"]')))
-    click('//*[contains(@class, "modal-ux-header")]//button')
-    click(f'{ME}//button[contains(@class, "opblock-summary-control")]')
-    click(f'{ME}//button[contains(@class, "try-out__btn")]')
-    click(f'{ME}//button[contains(@class, "execute")]')
-    status = wait.until(until.visibility_of_element_located(
+    browsers.authorize(browser, "admin")
+    for button in ("opblock-summary-control", "try-out__btn", "execute"):
+        browsers.click(browser, f'{ME}//button[contains(@class, "{button}")]')
+    status = browsers.wait_for(browser, until.visibility_of_element_located(
         (By.XPATH, f'{ME}//*[contains(@class, "live-responses-table")]//tbody//td')))
     OUTPUT.mkdir(parents=True, exist_ok=True)
     browser.save_screenshot(str(OUTPUT / "swagger.png"))

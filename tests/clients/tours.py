@@ -30,8 +30,11 @@ def steps(text):
 
 
 def pattern(shown):
-    """Output as a page shows it: `...` stands for anything, and spaces may be fewer or more."""
-    words = [re.escape(word).replace(r"\.\.\.", ".*") for word in shown.split()]
+    """Output as a page shows it: `...` stands for anything in a line, alone in a line for any lines; the amount of
+    white space does not matter."""
+    any_lines = r"(?s:.*)"
+    words = [any_lines if line.strip() == "..." else re.escape(word).replace(r"\.\.\.", ".*")
+             for line in shown.splitlines() for word in line.split()]
     return re.compile(r"\s+".join(words))
 
 

@@ -1,4 +1,4 @@
-//! Renews the Swagger UI files that the server carries.
+//! Updates the Swagger UI files in the server.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,19 +7,18 @@ use anyhow::Context;
 
 use crate::tools::{Workspace, run};
 
-/// The release that is committed; raise it here, then run `cargo xtask assets`.
+/// The committed release. To update it, change it here and run `cargo xtask assets`.
 const VERSION: &str = "5.35.0";
 
 const FOLDER: &str = "crates/rolecall-server/assets/swagger-ui";
 
-/// Fetches the pinned release, keeps the two files that the page loads and their licences, and
-/// compresses them once for all, so that serving them costs nothing.
-pub(crate) fn renew(workspace: &Workspace) -> anyhow::Result<()> {
+/// Downloads the pinned release, compresses the two files that the page loads, and copies their licenses.
+pub(crate) fn update(workspace: &Workspace) -> anyhow::Result<()> {
     let scratch = workspace.target("swagger-ui");
     let folder = workspace.path(FOLDER);
     for made in [&scratch, &folder] {
         std::fs::create_dir_all(made)
-            .with_context(|| format!("cannot make `{}`", made.display()))?;
+            .with_context(|| format!("cannot create `{}`", made.display()))?;
     }
     let mut pack = workspace.command("npm");
     pack.arg("pack").arg(format!("swagger-ui-dist@{VERSION}"));
@@ -40,8 +39,8 @@ pub(crate) fn renew(workspace: &Workspace) -> anyhow::Result<()> {
     std::fs::write(folder.join("VERSION"), format!("{VERSION}\n")).context("cannot write VERSION")
 }
 
-/// Compresses without name and time, so that the same input gives the same bytes. The line that
-/// names a source map goes: there is none to be fetched.
+/// Compresses without name and time, so that the same input gives the same bytes. Removes the line that
+/// names a source map, since the server has none.
 fn compress(source: &Path, destination: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(source)
         .with_context(|| format!("cannot read `{}`", source.display()))?;
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_source_map_is_named_in_what_is_served() {
+    fn the_served_files_name_no_source_map() {
         let text = "code();\n//# sourceMappingURL=a.js.map\n";
         assert_eq!(without_source_map(text), "code();\n");
         let text = "a{}\n/*# sourceMappingURL=a.css.map*/\n";
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_only_mentions_a_source_map_is_kept() {
+    fn code_that_mentions_a_source_map_is_kept() {
         let text = "code(\"//# sourceMappingURL=\");\n";
         assert_eq!(without_source_map(text), text);
     }

@@ -1,10 +1,10 @@
-//! Holds `docs/asvs.md` true: every requirement once, every test and file that it names there.
+//! Checks `docs/asvs.md`: each requirement is there once, and the tests and files that it names exist.
 
 use std::collections::BTreeSet;
 
 use crate::{sources::functions, tools::Workspace};
 
-/// A requirement and how it is answered.
+/// A requirement and its status.
 struct Row {
     id: String,
     answer: String,
@@ -14,7 +14,7 @@ fn page() -> String {
     std::fs::read_to_string(Workspace::find().path("docs/asvs.md")).unwrap()
 }
 
-/// The cells of the lines that are rows of a table about requirements.
+/// Returns the cells of each row of a table.
 fn cells(page: &str) -> impl Iterator<Item = Vec<&str>> {
     page.lines()
         .filter(|line| line.starts_with("| "))
@@ -49,7 +49,7 @@ fn quoted(page: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn no_requirement_stands_twice_or_without_an_answer() {
+fn every_requirement_has_one_row_and_a_valid_status() {
     let page = page();
     let rows = applying(&page);
     let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -74,7 +74,7 @@ fn no_requirement_stands_twice_or_without_an_answer() {
 }
 
 #[test]
-fn no_test_or_file_is_named_that_is_not_there() {
+fn every_named_test_and_file_exists() {
     let workspace = Workspace::find();
     let functions = functions();
     let page = page();
@@ -95,12 +95,12 @@ fn no_test_or_file_is_named_that_is_not_there() {
     assert!(tests > 100, "only {tests} tests are named");
 }
 
-/// The list of all requirements is not part of the project; where it lies beside it, nothing may be missing.
+/// The list of all requirements is not part of the project. If it is beside it, all must be in the page.
 #[test]
-fn no_requirement_of_levels_1_and_2_is_left_out() {
+fn every_requirement_of_levels_1_and_2_has_a_row() {
     let list = Workspace::find().path("../shared/security/asvs.tsv");
     let Ok(list) = std::fs::read_to_string(list) else {
-        eprintln!("the list of requirements is not there: completeness was not checked");
+        eprintln!("skipped: the list of requirements is missing");
         return;
     };
     let page = page();
@@ -113,7 +113,7 @@ fn no_requirement_of_levels_1_and_2_is_left_out() {
             continue;
         };
         let id = id.trim_start_matches('V').to_owned();
-        // there are tenants here
+        // rolecall has tenants
         if applies.starts_with("no") && !applies.contains("applies with tenants") {
             not_there.insert(id);
         } else {

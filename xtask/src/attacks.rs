@@ -1,9 +1,9 @@
-//! Holds `docs/attacks.md` true: a row for every attack, and every test that it names there.
+//! Checks `docs/attacks.md`: each attack has a row, and the tests that it names exist.
 
 use crate::{sources::functions, tools::Workspace};
 
 #[test]
-fn every_attack_has_a_row_and_every_test_that_the_table_names_exists() {
+fn every_attack_has_a_row_and_every_named_test_exists() {
     let table = std::fs::read_to_string(Workspace::find().path("docs/attacks.md")).unwrap();
     let functions = functions();
     let mut rows = Vec::new();
@@ -14,18 +14,18 @@ fn every_attack_has_a_row_and_every_test_that_the_table_names_exists() {
         for name in &named {
             assert!(
                 functions.contains(*name),
-                "{id} names `{name}`, which is not there"
+                "{id} names `{name}`, which does not exist"
             );
         }
         assert!(
             !named.is_empty() || !gap.is_empty(),
             "{id} has neither a test nor a reason"
         );
-        // the test that is meant for it has its number in its name
+        // a test of an attack has its number in its name
         let numbered = named.iter().any(|name| name.contains(&id.to_lowercase()));
         assert!(
             numbered || named.is_empty(),
-            "no test of {id} has its number: {named:?}"
+            "no test of {id} has its number in its name: {named:?}"
         );
         rows.push(id.to_owned());
     }
@@ -37,7 +37,7 @@ fn every_attack_has_a_row_and_every_test_that_the_table_names_exists() {
         .map(|number| format!("X{number:03}"))
         .collect();
     assert_eq!(rows, expected);
-    // and no test of an attack is missing from the table
+    // no test of an attack is missing from the table
     for name in functions.iter().filter(|name| {
         let name = name.strip_prefix("test_").unwrap_or(name);
         let number = name.strip_prefix('x').and_then(|rest| rest.get(..3));

@@ -1,11 +1,11 @@
-//! Everything that cargo can check.
+//! The checks that cargo runs.
 
 use crate::failures;
 use crate::install::Tools;
 use crate::report::Report;
 use crate::tools::{self, Workspace};
 
-/// Formatting, lints, documentation, tests and licences.
+/// Checks formatting, lints and documentation, runs the tests, and checks the dependencies.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("format", || {
         tools::run(workspace.cargo().args(["fmt", "--all", "--check"]))
@@ -40,24 +40,24 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         let mut test = workspace.cargo();
         test.envs(tools.variables());
         test.args(["test", "--workspace", "--all-features", "--locked"]);
-        // one run shows all that is wrong
         failures::run(test.arg("--no-fail-fast"))
     });
     check_dependencies(report, workspace, tools);
 }
 
-/// Licences, bans and sources, as `deny.toml` says. Advisories need a database from elsewhere: not here.
+/// Checks licenses, bans and sources by `deny.toml`. Advisories need a database from the network and are
+/// checked before a release.
 fn check_dependencies(report: &mut Report, workspace: &Workspace, tools: &Tools) {
-    report.step("licences, bans and sources of dependencies", || {
+    report.step("licenses, bans and sources of dependencies", || {
         let mut deny = workspace.command(tools.cargo_deny());
         deny.args(["--workspace", "--all-features", "--locked", "check"]);
-        // duplicates are warnings, and not worth a page in every run
+        // warnings about duplicates would fill a page in every run
         deny.args(["--hide-inclusion-graph", "--allow", "duplicate"]);
         tools::run(deny.args(["bans", "licenses", "sources"]))
     });
 }
 
-/// Whoever only verifies tokens must not build a client for HTTP and TLS.
+/// A program that only verifies tokens must not have to build an HTTP client with TLS.
 fn no_http_client(workspace: &Workspace) -> anyhow::Result<()> {
     let mut tree = workspace.cargo();
     tree.args(["tree", "--package", "rolecall", "--edges", "normal"]);
@@ -65,13 +65,16 @@ fn no_http_client(workspace: &Workspace) -> anyhow::Result<()> {
     let tree = String::from_utf8_lossy(&tree.stdout);
     anyhow::ensure!(
         tree.contains("rolecall-core "),
-        "`cargo tree` shows nothing"
+        "`cargo tree` does not show the dependencies of `rolecall`"
     );
     for client in ["hyper", "hyper-util", "hyper-rustls", "reqwest", "rustls"] {
         let found = tree
             .lines()
             .any(|line| line.split(' ').next() == Some(client));
-        anyhow::ensure!(!found, "the default features pull `{client}`");
+        anyhow::ensure!(
+            !found,
+            "the default features of `rolecall` depend on `{client}`"
+        );
     }
     Ok(())
 }

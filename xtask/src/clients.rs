@@ -1,4 +1,4 @@
-//! Runs the clients of `tests/clients` against freshly built programs.
+//! Runs the tests of `tests/clients` against newly built programs.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::install::Tools;
 use crate::report::Report;
 use crate::tools::{self, Workspace};
 
-/// Builds the server and the examples, then lets the clients at them.
+/// Builds the server and the examples, then runs the tests.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("build: server and examples", || {
         let mut build = workspace.cargo();
@@ -19,7 +19,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         pytest.args(["-m", "pytest", "-ra", "-p", "no:cacheprovider"]);
         pytest.envs(tools.variables());
         pytest.envs(programs(workspace));
-        // what this run was to install is there, so nothing may be left out
+        // all programs are installed, so that a skipped test is a failure
         pytest.env("XTASK_NOTHING_LEFT_OUT", "1");
         pytest.env("PYTHONDONTWRITEBYTECODE", "1");
         tools::run(pytest.arg(workspace.path("tests/clients")))

@@ -1,38 +1,51 @@
 //! Runs the fuzz targets of `fuzz/`.
 
+mod corpus;
+#[path = "../../fuzz/unpack.rs"]
+mod unpack;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use corpus::Corpus;
+
 use crate::tools::{Workspace, number_after, run, succeeds};
 
-/// One for each thing that reads hostile input.
+/// One for each parser of input from outside.
 const TARGETS: [&str; 7] = ["token", "form", "json", "cursor", "hash", "basic", "import"];
 
 const VERSION: &str = "0.13.2";
 
-/// What to run and for how long.
+/// The targets to run and the time for each.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     targets: Vec<String>,
     minutes: u64,
+    only_pack: bool,
 }
 
 impl Plan {
-    /// `[TARGET].. [--minutes N]`; all of them for ten minutes each if nothing is said.
+    /// Reads `[TARGET].. [--minutes N | --pack]`; the default is ten minutes for each target.
     pub(crate) fn parse(arguments: &[String]) -> anyhow::Result<Self> {
         let mut plan = Self {
             targets: Vec::new(),
             minutes: 10,
+            only_pack: false,
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             if argument == "--minutes" {
                 plan.minutes = number_after(argument, &mut arguments)?;
+            } else if argument == "--pack" {
+                plan.only_pack = true;
             } else if TARGETS.contains(&argument.as_str()) {
                 plan.targets.push(argument.clone());
             } else {
-                bail!("no target `{argument}`; there are {}", TARGETS.join(", "));
+                bail!(
+                    "unknown target `{argument}`; the targets are {}",
+                    TARGETS.join(", ")
+                );
             }
         }
         if plan.targets.is_empty() {
@@ -42,10 +55,21 @@ impl Plan {
     }
 }
 
-/// Runs each target, then keeps of its inputs the fewest that reach the same code.
+/// Runs each target on its kept inputs, then keeps the fewest that reach the same code, and those with a
+/// name. A run that fails leaves its inputs in the folder, for the next one.
 pub(crate) fn fuzz(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+    if plan.only_pack {
+        for target in &plan.targets {
+            let corpus = Corpus::of(workspace, target);
+            corpus.unpack()?;
+            corpus.pack(corpus.read()?)?;
+        }
+        return Ok(());
+    }
     let program = install(workspace)?;
     for target in &plan.targets {
+        let corpus = Corpus::of(workspace, target);
+        corpus.unpack()?;
         let options = [
             format!("-max_total_time={}", plan.minutes * 60),
             format!("-dict=fuzz/dictionaries/{target}.txt"),
@@ -54,12 +78,16 @@ pub(crate) fn fuzz(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
         ];
         let mut command = cargo_fuzz(workspace, &program, "run", target);
         run(command.arg("--").args(options))?;
+        let mut kept = corpus.read()?;
+        kept.retain(|input| !input.name.is_empty());
         run(&mut cargo_fuzz(workspace, &program, "cmin", target))?;
+        kept.extend(corpus.read()?);
+        corpus.pack(kept)?;
     }
     Ok(())
 }
 
-/// cargo-fuzz asks for flags that only a nightly compiler takes; this variable lets the stable one.
+/// cargo-fuzz uses flags of nightly compilers, which this variable allows for a stable one.
 fn cargo_fuzz(
     workspace: &Workspace,
     program: &Path,
@@ -92,22 +120,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_named_means_everything_for_ten_minutes() {
+    fn the_default_is_every_target_for_ten_minutes() {
         let all = plan(&[]).unwrap();
         assert_eq!((all.targets.len(), all.minutes), (7, 10));
+        assert!(!all.only_pack && plan(&["--pack"]).unwrap().only_pack);
         let one = plan(&["form", "--minutes", "1"]).unwrap();
         assert_eq!((one.targets, one.minutes), (vec!["form".to_owned()], 1));
     }
 
     #[test]
-    fn what_is_no_target_or_no_number_is_refused() {
+    fn unknown_targets_and_bad_numbers_are_refused() {
         for odd in [&["xml"][..], &["--minutes"], &["--minutes", "soon"]] {
             assert!(plan(odd).is_err(), "{odd:?}");
         }
     }
 
     #[test]
-    fn no_target_is_without_its_file_and_dictionary() {
+    fn every_target_has_its_source_and_dictionary() {
         for target in TARGETS {
             for file in [
                 format!("fuzz_targets/{target}.rs"),

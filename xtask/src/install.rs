@@ -1,4 +1,4 @@
-//! Installs what the tests need and this machine lacks.
+//! Installs the programs that the tests need.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use anyhow::{Context, bail};
 use crate::report::Report;
 use crate::tools::{Workspace, find_postgres, find_program, run, succeeds};
 
-/// Where the programs are that tests use. Tests learn it from variables that begin with `XTASK_`
-/// (`ROLECALL_*` are keys of the server's configuration, which refuses those it does not know).
+/// The paths of the programs that tests use. Tests read them from variables that begin with `XTASK_`, since
+/// the server refuses unknown variables that begin with `ROLECALL_`.
 pub(crate) struct Tools {
     python: PathBuf,
     cargo_deny: PathBuf,
 }
 
-/// Its lints and its form of configuration differ between versions.
+/// Pinned, since checks and configuration differ between versions.
 const CARGO_DENY: &str = "0.20.2";
 
 impl Tools {
@@ -25,12 +25,12 @@ impl Tools {
         &self.python
     }
 
-    /// The `cargo-deny` of the folder for build products.
+    /// The `cargo-deny` in the target folder.
     pub(crate) fn cargo_deny(&self) -> &Path {
         &self.cargo_deny
     }
 
-    /// The variables by which tests find programs, for those that are there.
+    /// Returns the variables with the paths of the programs that are installed.
     pub(crate) fn variables(&self) -> Vec<(&'static str, PathBuf)> {
         let mut found: Vec<(&'static str, PathBuf)> = [
             (
@@ -55,17 +55,17 @@ impl Tools {
     }
 }
 
-/// Installs everything, a step for each kind of thing.
+/// Installs everything, with a step for each kind of package.
 pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     let python = workspace.target("test-venv/bin/python");
-    report.step("install: packages of the system", || {
+    report.step("install: system packages", || {
         install_packages(missing_packages(&PROGRAMS))
     });
-    report.step("install: python packages", || {
+    report.step("install: Python packages", || {
         let wanted = workspace.path("tests/clients/requirements.txt");
         install_python(workspace, &wanted, &workspace.target("test-venv"))
     });
-    report.step("install: node packages", || {
+    report.step("install: Node packages", || {
         install_node(workspace, &workspace.path("tests/clients/node"))
     });
     let cargo_deny = workspace.target("tools/bin/cargo-deny");
@@ -75,8 +75,8 @@ pub(crate) fn install(report: &mut Report, workspace: &Workspace) -> Tools {
     Tools { python, cargo_deny }
 }
 
-/// Installs what `cargo xtask bench` runs beside the project's own programs; gives the Python of the peers, who
-/// are installed only where they are measured.
+/// Installs the programs that `cargo xtask bench` needs, and with `peers` the servers that are measured for
+/// comparison. Returns their Python.
 pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::Result<PathBuf> {
     install_packages(missing_packages(&BENCH_PROGRAMS))?;
     let venv = workspace.target("bench-venv");
@@ -88,7 +88,7 @@ pub(crate) fn install_for_bench(workspace: &Workspace, peers: bool) -> anyhow::R
     Ok(venv.join("bin/python"))
 }
 
-/// Programs that tests start, and the Debian package that brings each.
+/// The programs that tests start, each with its Debian package.
 const PROGRAMS: [Program; 8] = [
     (&["chromium", "google-chrome"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
@@ -100,13 +100,13 @@ const PROGRAMS: [Program; 8] = [
     (&["systemd-analyze"], "systemd"),
 ];
 
-/// The same for measurements.
+/// The programs that measurements start.
 const BENCH_PROGRAMS: [Program; 3] = [(&["wrk"], "wrk"), (&["node"], "nodejs"), (&["npm"], "npm")];
 
-/// Names of a program, and the package.
+/// The names of a program, and its package.
 type Program = (&'static [&'static str], &'static str);
 
-/// The packages that bring those of `programs` that are not there, Python and PostgreSQL.
+/// Returns the packages of the missing ones among `programs`, Python and PostgreSQL.
 fn missing_packages(programs: &[Program]) -> BTreeSet<&'static str> {
     let mut missing: BTreeSet<&str> = programs
         .iter()
@@ -124,13 +124,13 @@ fn missing_packages(programs: &[Program]) -> BTreeSet<&'static str> {
 
 fn install_packages(missing: BTreeSet<&str>) -> anyhow::Result<()> {
     if missing.is_empty() {
-        eprintln!("nothing is missing");
+        eprintln!("already installed");
         return Ok(());
     }
     let list: Vec<&str> = missing.into_iter().collect();
-    let by_hand = format!("apt-get install {}", list.join(" "));
+    let command = format!("apt-get install {}", list.join(" "));
     if find_program(&["apt-get"]).is_none() {
-        bail!("this is no Debian; install what `{by_hand}` would bring");
+        bail!("`apt-get` was not found; install the programs that `{command}` would install");
     }
     let apt_get = || {
         if is_root() {
@@ -144,10 +144,10 @@ fn install_packages(missing: BTreeSet<&str>) -> anyhow::Result<()> {
         })
     };
     let Some(mut update) = apt_get() else {
-        bail!("neither root nor sudo without a password; run `{by_hand}`");
+        bail!("installing packages needs root or sudo without a password; run `{command}`");
     };
     run(update.arg("update"))?;
-    let mut install = apt_get().context("sudo has stopped working")?;
+    let mut install = apt_get().context("sudo needs a password again")?;
     install.env("DEBIAN_FRONTEND", "noninteractive");
     install.args(["install", "--yes", "--no-install-recommends"]);
     run(install.args(list))
@@ -164,7 +164,7 @@ fn install_python(workspace: &Workspace, wanted: &Path, folder: &Path) -> anyhow
     let stamp = folder.join("installed.txt");
     let python = folder.join("bin/python");
     if is_current(wanted, &stamp) && succeeds(Command::new(&python).arg("--version")) {
-        eprintln!("nothing is missing");
+        eprintln!("already installed");
         return Ok(());
     }
     let mut venv = workspace.command("python3");
@@ -176,12 +176,12 @@ fn install_python(workspace: &Workspace, wanted: &Path, folder: &Path) -> anyhow
     mark_current(wanted, &stamp)
 }
 
-/// Unoptimised: it is built in a third of the time, and runs for a second or two.
+/// Installs without optimization, which takes a third of the time; it runs for a second or two.
 fn install_cargo_deny(workspace: &Workspace, program: &Path) -> anyhow::Result<()> {
     let version = Command::new(program).arg("--version").output();
     let wanted = format!("cargo-deny {CARGO_DENY}\n");
     if version.is_ok_and(|output| output.stdout == wanted.as_bytes()) {
-        eprintln!("nothing is missing");
+        eprintln!("already installed");
         return Ok(());
     }
     let mut install = workspace.cargo();
@@ -201,7 +201,7 @@ fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
     let wanted = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.installed.json");
     if is_current(&wanted, &stamp) {
-        eprintln!("nothing is missing");
+        eprintln!("already installed");
         return Ok(());
     }
     let mut npm = workspace.command("npm");
@@ -210,7 +210,7 @@ fn install_node(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
     mark_current(&wanted, &stamp)
 }
 
-/// Whether the list of packages is still the one that was installed last.
+/// Returns whether the list of packages is the one that was installed last.
 fn is_current(wanted: &Path, stamp: &Path) -> bool {
     match (std::fs::read(wanted), std::fs::read(stamp)) {
         (Ok(wanted), Ok(installed)) => wanted == installed,
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_list_is_not_taken_for_installed() {
+    fn a_missing_list_does_not_count_as_installed() {
         assert!(!is_current(Path::new("/no/such"), Path::new("/no/such")));
     }
 }

@@ -1,12 +1,12 @@
-//! Holds `docs/oauth.md` true: a row for every requirement, with the tests that bear its number or a reason why
-//! it does not apply.
+//! Checks `docs/oauth.md`: each requirement has a row, with the tests that have its number in their names or
+//! a reason why it does not apply.
 
 use crate::{sources::functions, tools::Workspace};
 
-/// How many requirements there are.
+/// The number of requirements.
 const REQUIREMENTS: usize = 112;
 
-/// The requirements that a test's name cites: `o015_..`, `x054_o034_..`.
+/// Returns the requirements that the name of a test cites, such as `o015_..` or `x054_o034_..`.
 fn cited(name: &str) -> impl Iterator<Item = String> {
     name.split('_')
         .filter(|word| {
@@ -28,7 +28,7 @@ fn every_requirement_has_a_row_with_its_tests_or_a_reason() {
         for name in &named {
             assert!(
                 functions.contains(*name),
-                "{id} names `{name}`, which is not there"
+                "{id} names `{name}`, which does not exist"
             );
         }
         let is_cited = named
@@ -50,7 +50,7 @@ fn every_requirement_has_a_row_with_its_tests_or_a_reason() {
         .map(|number| format!("O{number:03}"))
         .collect();
     assert_eq!(ids, expected);
-    // and no test that cites a requirement is missing from its row
+    // no test that cites a requirement is missing from its row
     for name in &functions {
         for id in cited(name) {
             let row = rows.iter().find(|(row, _)| *row == id);

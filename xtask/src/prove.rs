@@ -1,10 +1,10 @@
-//! Runs the random sequences of `crates/rolecall-server/tests/proof`, as many as are asked for.
+//! Runs the random sequences of `crates/rolecall-server/tests/proof`.
 
 use anyhow::bail;
 
 use crate::tools::{Workspace, find_postgres, number_after, run};
 
-/// How many sequences, and which.
+/// The number of sequences, and the seed of the first.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     sequences: u64,
@@ -12,7 +12,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `[--sequences N] [--seed S]`: ten thousand from the first on if nothing is said.
+    /// Reads `[--sequences N] [--seed S]`; the default is ten thousand from seed 0.
     pub(crate) fn parse(arguments: &[String]) -> anyhow::Result<Self> {
         let mut plan = Self {
             sequences: 10_000,
@@ -23,7 +23,7 @@ impl Plan {
             let number = match argument.as_str() {
                 "--sequences" => &mut plan.sequences,
                 "--seed" => &mut plan.seed,
-                other => bail!("`{other}` is neither --sequences nor --seed"),
+                other => bail!("unknown option `{other}`; the options are --sequences and --seed"),
             };
             *number = number_after(argument, &mut arguments)?;
         }
@@ -31,7 +31,7 @@ impl Plan {
     }
 }
 
-/// Runs them on the core and on both databases, and prints how far it is.
+/// Runs the sequences on the core and on both databases, and prints the progress.
 pub(crate) fn prove(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
     let mut command = workspace.cargo();
     command.args(["test", "--release", "-p", "rolecall-server"]);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_what_is_run() {
+    fn options_replace_the_defaults() {
         let (sequences, seed) = (5, 7);
         let asked = plan(&["--sequences", "5", "--seed", "7"]).unwrap();
         assert_eq!(asked, Plan { sequences, seed });
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_no_option_is_refused() {
+    fn unknown_options_and_bad_numbers_are_refused() {
         for odd in [&["--sequences"][..], &["--seed", "soon"], &["5"]] {
             assert!(plan(odd).is_err(), "{odd:?}");
         }

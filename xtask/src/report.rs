@@ -1,9 +1,9 @@
-//! Runs steps one after the other and keeps the score.
+//! Runs steps one after the other and reports their results.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The score of a run: which steps passed, which failed and why, how long each took.
+/// The results of the steps of a run: passed or failed with the reason, and the time it took.
 pub(crate) struct Report {
     steps: Vec<(String, Result<(), String>, Duration)>,
 }
@@ -13,24 +13,23 @@ impl Report {
         Self { steps: Vec::new() }
     }
 
-    /// Runs one step under a headline. A failure is remembered and the run goes on, so that one run
-    /// shows all that is wrong.
+    /// Runs a step under a headline. The run continues after a failure, so that it shows all of them.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> anyhow::Result<()>) {
         eprintln!("\n== {name}");
         let started = Instant::now();
         let outcome = work().map_err(|error| format!("{error:#}"));
-        if let Err(why) = &outcome {
-            eprintln!("failed: {name}: {why}");
+        if let Err(error) = &outcome {
+            eprintln!("failed: {name}: {error}");
         }
         self.steps
             .push((name.to_owned(), outcome, started.elapsed()));
     }
 
-    /// Prints once more why steps failed, then the score, the sum as its last line.
-    pub(crate) fn close(self) -> ExitCode {
+    /// Prints the errors again, then the result of each step, then the totals.
+    pub(crate) fn finish(self) -> ExitCode {
         for (name, outcome, _) in &self.steps {
-            if let Err(why) = outcome {
-                println!("\n== failed: {name}\n{why}");
+            if let Err(error) = outcome {
+                println!("\n== failed: {name}\n{error}");
             }
         }
         println!("\n== summary");
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_step_does_not_hide_the_later_ones() {
+    fn the_steps_after_a_failed_one_run() {
         let mut report = Report::new();
         let mut reached = false;
         report.step("first", || bail!("broken"));
@@ -74,18 +73,18 @@ mod tests {
         });
         assert!(reached);
         assert_eq!(report.count(), (1, 1));
-        assert_eq!(report.close(), ExitCode::FAILURE);
+        assert_eq!(report.finish(), ExitCode::FAILURE);
     }
 
     #[test]
-    fn a_run_without_any_step_is_not_a_success() {
-        assert_eq!(Report::new().close(), ExitCode::FAILURE);
+    fn a_run_without_steps_is_no_success() {
+        assert_eq!(Report::new().finish(), ExitCode::FAILURE);
     }
 
     #[test]
-    fn a_run_whose_steps_all_passed_is_a_success() {
+    fn a_run_of_passed_steps_is_a_success() {
         let mut report = Report::new();
         report.step("only", || Ok(()));
-        assert_eq!(report.close(), ExitCode::SUCCESS);
+        assert_eq!(report.finish(), ExitCode::SUCCESS);
     }
 }

@@ -1,10 +1,10 @@
-//! What the sources of the project hold, for pages that name tests.
+//! Finds the functions in the sources, for documents that name tests.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use crate::tools::Workspace;
 
-/// The names of all functions in the folders that hold tests.
+/// Returns the names of all functions in the folders with tests.
 pub(crate) fn functions() -> BTreeSet<String> {
     let workspace = Workspace::find();
     let mut names = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Where things are, and how other programs are run.
+//! Finds the folders of the checkout, and runs other programs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,33 +12,33 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The checkout that this program was built from, or the current folder if it has moved.
+    /// Returns the checkout that this program was built from, or the current folder if that one has moved.
     pub(crate) fn find() -> Self {
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = built.canonicalize().unwrap_or_else(|_| PathBuf::from("."));
         Self { root }
     }
 
-    /// A path inside the checkout.
+    /// Returns a path inside the checkout.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// A path inside the folder for build products, wherever cargo was told to put them.
+    /// Returns a path inside the target folder, which `CARGO_TARGET_DIR` may name.
     pub(crate) fn target(&self, relative: &str) -> PathBuf {
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| self.root.join("target"), |dir| self.root.join(dir));
         target.join(relative)
     }
 
-    /// A command that runs in the root of the checkout and reads nothing.
+    /// Returns a command that runs in the root of the checkout, without input.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).stdin(Stdio::null());
         command
     }
 
-    /// The cargo that started this program.
+    /// Returns the cargo that started this program.
     pub(crate) fn cargo(&self) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = self.command(cargo);
@@ -47,7 +47,7 @@ impl Workspace {
     }
 }
 
-/// Runs `command` with its output shown.
+/// Runs a command with its output shown.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = show(command);
     eprintln!("$ {shown}");
@@ -60,7 +60,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether `command` runs and succeeds; says nothing.
+/// Returns whether a command succeeds, without showing its output.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -70,11 +70,11 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The first of `names` that is an executable file in `PATH` or in the folders for administrators.
+/// Returns the first of `names` that is an executable file in `PATH`, `/usr/sbin` or `/sbin`.
 pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    // nginx lives where the PATH of an ordinary user does not reach
+    // nginx is there, which is not in the PATH of an ordinary user
     folders.extend(["/usr/sbin".into(), "/sbin".into()]);
     names.iter().find_map(|name| {
         folders
@@ -84,7 +84,7 @@ pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     })
 }
 
-/// The folder with the newest PostgreSQL's `initdb` and `postgres`.
+/// Returns the folder with `initdb` and `postgres` of the newest PostgreSQL.
 pub(crate) fn find_postgres() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let mut found: Vec<(u32, PathBuf)> = versions
@@ -105,7 +105,7 @@ fn is_executable(file: &Path) -> bool {
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// The command as one would type it, for a log.
+/// Returns the command as a line of a shell, for a log.
 pub(crate) fn show(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -114,7 +114,7 @@ pub(crate) fn show(command: &Command) -> String {
         .join(" ")
 }
 
-/// The number that follows an option of a chore.
+/// Reads the number that follows an option.
 pub(crate) fn number_after<
     'a,
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
@@ -125,7 +125,7 @@ pub(crate) fn number_after<
     let value = rest.next();
     let value = value.with_context(|| format!("{option} needs a number"))?;
     let number = value.parse();
-    number.with_context(|| format!("`{value}` is no number for {option}"))
+    number.with_context(|| format!("{option}: `{value}` is not a valid number"))
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_that_fails_is_not_taken_for_one_that_ran() {
+    fn a_failed_command_is_an_error() {
         let error = run(&mut Command::new("false")).unwrap_err().to_string();
         assert!(error.contains("`false` ended with"), "{error}");
         assert!(!succeeds(&mut Command::new("false")));
@@ -141,21 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_named() {
+    fn the_error_names_a_missing_program() {
         let mut command = Command::new("no-such-program-anywhere");
         let error = run(&mut command).unwrap_err().to_string();
         assert_eq!(error, "cannot start `no-such-program-anywhere`");
     }
 
     #[test]
-    fn the_first_program_that_exists_is_found() {
+    fn the_first_installed_program_is_found() {
         let found = find_program(&["no-such-program-anywhere", "sh"]).unwrap();
         assert_eq!(found.file_name().unwrap(), "sh");
         assert_eq!(find_program(&["no-such-program-anywhere"]), None);
     }
 
     #[test]
-    fn the_root_is_the_folder_of_the_workspace_manifest() {
+    fn the_root_has_the_manifest_of_the_workspace() {
         let manifest = Workspace::find().path("Cargo.toml");
         let text = std::fs::read_to_string(manifest).unwrap();
         assert!(text.starts_with("[workspace]"));

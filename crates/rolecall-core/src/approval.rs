@@ -1,24 +1,26 @@
-//! Roles that nobody gives alone: a second person confirms.
+//! Roles that need approval: a second person confirms before a subject gets them.
 
 use crate::{
     Policy, RoleAssignment, RoleName, TenantName, Timestamp,
-    holding::{Reach, holdings},
+    concurrent::{Closures, concurrent_assignments},
 };
 
-/// A role that needs a second person and that somebody would come to hold without one.
+/// A role that needs approval and that a subject would gain without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unapproved {
-    /// The role.
+pub struct UnapprovedRole {
+    /// The role that needs approval.
     pub role: RoleName,
-    /// From a role that is assigned down to it.
+    /// The path from an assigned role down to `role`, both included.
     pub path: Vec<RoleName>,
-    /// In which tenant; `None` for without one, and so in all.
+    /// The tenant in which the subject would hold the role; `None` if globally, and so in every tenant.
     pub tenant: Option<TenantName>,
 }
 
 impl Policy {
-    /// Whether a second person must confirm that somebody is given `role`: because of itself, or of a role that
-    /// it inherits. The way down to the nearest such role, both included.
+    /// Returns the path from `role` down to the nearest role that needs approval, both included.
+    ///
+    /// A role needs approval if it is marked so or inherits a role that is. Returns `None` if a single person may
+    /// assign `role`.
     ///
     /// ```
     /// use rolecall_core::PolicyBuilder;
@@ -26,46 +28,49 @@ impl Policy {
     /// let mut rules = PolicyBuilder::default();
     /// rules.approval("payer".parse()?, true).inherit("boss".parse()?, "payer".parse()?).role("clerk".parse()?);
     /// let policy = rules.build()?;
-    /// assert_eq!(policy.needs_approval(&"boss".parse()?).unwrap().len(), 2);
-    /// assert!(policy.needs_approval(&"clerk".parse()?).is_none());
+    /// assert_eq!(policy.approval_path(&"boss".parse()?).unwrap().len(), 2);
+    /// assert!(policy.approval_path(&"clerk".parse()?).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn needs_approval(&self, role: &RoleName) -> Option<Vec<RoleName>> {
-        self.way_to(role, |role| self.is_approved(role))
+    pub fn approval_path(&self, role: &RoleName) -> Option<Vec<RoleName>> {
+        self.path_to(role, |role| self.requires_approval(role))
     }
 
-    /// A role that needs a second person and that whoever has `assignments` would hold under this policy at
-    /// `now` or at any moment after it, while under `before` they would not: globally, or in one tenant with what
-    /// is held globally.
+    /// Returns a role that needs approval and that a subject with `assignments` gains by the change from the policy
+    /// `before` to this one, at `now` or later.
+    ///
+    /// Inherited roles count, in each tenant together with the roles that are held globally.
     #[must_use]
-    pub fn unapproved(
+    pub fn unapproved_gain(
         &self,
         before: &Self,
         assignments: &[RoleAssignment],
         now: Timestamp,
-    ) -> Option<Unapproved> {
-        let (reach, reach_before) = (Reach::of(self, assignments), Reach::of(before, assignments));
-        holdings(&assignments.iter().collect::<Vec<_>>(), now).find_map(|holding| {
-            let old = reach_before.held(&holding);
-            let held = reach.held(&holding);
-            let mut gained = held.difference(&old);
-            let role = *gained.find(|role| self.is_approved(role))?;
-            let mut ways = holding
-                .counting
+    ) -> Option<UnapprovedRole> {
+        let closures = Closures::new(self, assignments);
+        let closures_before = Closures::new(before, assignments);
+        let all: Vec<&RoleAssignment> = assignments.iter().collect();
+        concurrent_assignments(&all, now).find_map(|concurrent| {
+            let held_before = closures_before.held_roles(&concurrent);
+            let held = closures.held_roles(&concurrent);
+            let mut gained = held.difference(&held_before);
+            let role = *gained.find(|role| self.requires_approval(role))?;
+            let mut sources = concurrent
+                .assignments
                 .iter()
-                .filter(|given| given.can_give_role(role));
-            Some(Unapproved {
+                .filter(|assignment| assignment.can_give_role(role));
+            Some(UnapprovedRole {
                 role: role.clone(),
-                path: ways
-                    .find_map(|given| self.path(&given.role, role))
+                path: sources
+                    .find_map(|assignment| self.path(&assignment.role, role))
                     .unwrap_or_default(),
-                tenant: holding.tenant.cloned(),
+                tenant: concurrent.tenant.cloned(),
             })
         })
     }
 
-    fn is_approved(&self, role: &RoleName) -> bool {
+    fn requires_approval(&self, role: &RoleName) -> bool {
         self.role(role.as_str()).is_some_and(|rules| rules.approval)
     }
 }

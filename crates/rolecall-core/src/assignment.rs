@@ -1,46 +1,49 @@
+//! Role assignments: which role a subject has, in which tenant, from when and until when.
+
 use crate::{Permission, PermissionPattern, RoleName, TenantName, Timestamp};
 
-/// The object whose permissions count from an assignment within a tenant too, for that tenant.
+/// The one object of rolecall's own whose permissions also count when they come from a tenant.
 const ASSIGNMENTS: &str = "rolecall.assignments";
 
-/// That a subject has a role (NIST RBAC: an element of UA), perhaps in one tenant and for some time only.
+/// An assignment of a role to a subject (user assignment, UA, in NIST RBAC).
 ///
-/// The subject is known from where the assignment stands; role and tenant are its key beside it.
+/// It can be limited to a tenant and to a period. The subject is not part of it: assignments are always kept with the
+/// subject to which they belong, where role and tenant identify them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleAssignment {
-    /// The role that is given.
+    /// The role that is assigned.
     pub role: RoleName,
-    /// The tenant that it is limited to; `None` for a global assignment, which counts in every tenant.
+    /// The tenant to which the assignment is limited; `None` for a global one, which counts in every tenant.
     pub tenant: Option<TenantName>,
-    /// When it begins to count; `None` for at once.
+    /// The first moment at which the assignment is in force; `None` if it always was.
     pub valid_from: Option<Timestamp>,
-    /// When it stops to count: from this moment on it gives nothing. `None` for never.
+    /// The first moment at which the assignment is no longer in force; `None` if it never expires.
     pub expires_at: Option<Timestamp>,
-    /// Why it was given, in the giver's words.
+    /// The reason that the assigner gave.
     pub reason: Option<String>,
-    /// Who gave it, as the audit log names them.
+    /// The actor who assigned the role, named as in the audit log.
     pub assigned_by: String,
-    /// When it was given, or last changed.
+    /// The time at which the role was assigned, or the assignment last changed.
     pub assigned_at: Timestamp,
 }
 
-/// Whether an assignment counts for a question, and if not, why.
+/// The status of an assignment in a tenant at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It counts.
+pub enum AssignmentStatus {
+    /// The assignment counts.
     InForce,
-    /// It begins later.
+    /// The assignment begins later.
     NotYetValid,
-    /// It is over.
+    /// The assignment has expired.
     Expired,
-    /// It is limited to a tenant that was not asked about.
+    /// The assignment is limited to another tenant.
     OtherTenant,
 }
 
 impl RoleAssignment {
-    /// One that is global and counts from the beginning of time, without an end.
+    /// Creates a global assignment of `role` that has no beginning and never expires.
     #[must_use]
-    pub fn lasting(role: &RoleName) -> Self {
+    pub fn permanent(role: &RoleName) -> Self {
         Self {
             role: role.clone(),
             tenant: None,
@@ -52,54 +55,70 @@ impl RoleAssignment {
         }
     }
 
-    /// How it stands at the time `at`, for `tenant` or for none.
+    /// Returns the status of the assignment in `tenant`, or outside any tenant, at the moment `at`.
+    ///
+    /// ```
+    /// use rolecall_core::{AssignmentStatus, RoleAssignment, Timestamp};
+    ///
+    /// let mut assignment = RoleAssignment::permanent(&"editor".parse()?);
+    /// assignment.expires_at = Some(Timestamp::from_seconds(100));
+    /// assert_eq!(assignment.status(None, Timestamp::from_seconds(99)), AssignmentStatus::InForce);
+    /// assert_eq!(assignment.status(None, Timestamp::from_seconds(100)), AssignmentStatus::Expired);
+    /// # Ok::<(), rolecall_core::ParseNameError>(())
+    /// ```
     #[must_use]
-    pub fn standing(&self, tenant: Option<&TenantName>, at: Timestamp) -> Standing {
+    pub fn status(&self, tenant: Option<&TenantName>, at: Timestamp) -> AssignmentStatus {
         if self.tenant.is_some() && self.tenant.as_ref() != tenant {
-            Standing::OtherTenant
+            AssignmentStatus::OtherTenant
         } else if self.valid_from.is_some_and(|from| at < from) {
-            Standing::NotYetValid
+            AssignmentStatus::NotYetValid
         } else if self.expires_at.is_some_and(|end| at >= end) {
-            Standing::Expired
+            AssignmentStatus::Expired
         } else {
-            Standing::InForce
+            AssignmentStatus::InForce
         }
     }
 
-    /// Whether an assignment limited so can give `permission`: rolecall's own come from global ones alone,
-    /// but those to give and take roles may come from a tenant, for that tenant.
+    /// Returns true if the assignment can give `permission` to its subject.
+    ///
+    /// A global assignment can give every permission, one within a tenant only those that
+    /// [count in a tenant](counts_in_tenant).
     #[must_use]
     pub fn can_give(&self, permission: &Permission) -> bool {
         self.tenant.is_none() || counts_in_tenant(permission)
     }
 
-    /// Whether it can make its holder count as one of `role`: rolecall's own roles are global.
+    /// Returns true if the assignment can give `role` to its subject, by assignment or inheritance.
+    ///
+    /// rolecall's own roles are always global, so an assignment within a tenant never gives one.
     #[must_use]
     pub fn can_give_role(&self, role: &RoleName) -> bool {
         self.tenant.is_none() || !role.is_reserved()
     }
 }
 
-/// Whether `permission` counts when it comes from an assignment that is limited to a tenant.
+/// Returns true if `permission` counts when it comes from an assignment within a tenant.
+///
+/// An application's permissions do. Of rolecall's own, only `rolecall.assignments:*` do, for that tenant.
 #[must_use]
 pub fn counts_in_tenant(permission: &Permission) -> bool {
     !permission.is_reserved() || permission.object() == ASSIGNMENTS
 }
 
-/// The same for what a role holds: a permission, or every operation of an object.
+/// Returns true if the permissions that `pattern` covers [count in a tenant](counts_in_tenant).
 pub(crate) fn pattern_counts_in_tenant(pattern: &PermissionPattern) -> bool {
-    let of_assignments = || {
+    let is_about_assignments = || {
         let rest = pattern.as_str().strip_prefix(ASSIGNMENTS);
         rest.is_some_and(|rest| rest.starts_with(':'))
     };
-    !pattern.is_reserved() || of_assignments()
+    !pattern.is_reserved() || is_about_assignments()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn given(tenant: Option<&str>, from: Option<i64>, end: Option<i64>) -> RoleAssignment {
+    fn assignment(tenant: Option<&str>, from: Option<i64>, end: Option<i64>) -> RoleAssignment {
         RoleAssignment {
             role: "editor".parse().unwrap(),
             tenant: tenant.map(|tenant| tenant.parse().unwrap()),
@@ -112,32 +131,34 @@ mod tests {
     }
 
     #[test]
-    fn an_assignment_counts_from_its_first_moment_and_no_longer_at_its_last() {
+    fn an_assignment_is_in_force_from_its_start_until_just_before_its_end() {
         let at = |seconds| {
-            given(None, Some(10), Some(20)).standing(None, Timestamp::from_seconds(seconds))
+            assignment(None, Some(10), Some(20)).status(None, Timestamp::from_seconds(seconds))
         };
-        assert_eq!(at(9), Standing::NotYetValid);
-        assert_eq!(at(10), Standing::InForce);
-        assert_eq!(at(19), Standing::InForce);
-        assert_eq!(at(20), Standing::Expired);
+        assert_eq!(at(9), AssignmentStatus::NotYetValid);
+        assert_eq!(at(10), AssignmentStatus::InForce);
+        assert_eq!(at(19), AssignmentStatus::InForce);
+        assert_eq!(at(20), AssignmentStatus::Expired);
     }
 
     #[test]
-    fn a_global_assignment_counts_everywhere_and_one_of_a_tenant_only_there() {
+    fn global_assignments_count_everywhere_and_those_of_a_tenant_only_there() {
+        use AssignmentStatus::{InForce, OtherTenant};
         let acme = "acme".parse().unwrap();
         let now = Timestamp::from_seconds(0);
-        let standing = |of: Option<&str>, asked| given(of, None, None).standing(asked, now);
-        assert_eq!(standing(None, None), Standing::InForce);
-        assert_eq!(standing(None, Some(&acme)), Standing::InForce);
-        assert_eq!(standing(Some("acme"), Some(&acme)), Standing::InForce);
-        assert_eq!(standing(Some("acme"), None), Standing::OtherTenant);
-        assert_eq!(standing(Some("other"), Some(&acme)), Standing::OtherTenant);
+        let status = |of: Option<&str>, tenant| assignment(of, None, None).status(tenant, now);
+        assert_eq!(status(None, None), InForce);
+        assert_eq!(status(None, Some(&acme)), InForce);
+        assert_eq!(status(Some("acme"), Some(&acme)), InForce);
+        assert_eq!(status(Some("acme"), None), OtherTenant);
+        assert_eq!(status(Some("other"), Some(&acme)), OtherTenant);
     }
 
     #[test]
-    fn rolecalls_own_permissions_are_global_but_those_to_give_roles() {
-        let (local, global) = (given(Some("acme"), None, None), given(None, None, None));
-        let can = |given: &RoleAssignment, name: &str| given.can_give(&name.parse().unwrap());
+    fn a_tenant_gives_no_reserved_permissions_except_those_for_assignments() {
+        let local = assignment(Some("acme"), None, None);
+        let global = assignment(None, None, None);
+        let can = |by: &RoleAssignment, name: &str| by.can_give(&name.parse().unwrap());
         assert!(can(&local, "items:read") && can(&global, "rolecall.users:write"));
         assert!(can(&local, "rolecall.assignments:write"));
         assert!(!can(&local, "rolecall.users:write"));
@@ -147,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_counts_in_a_tenant_if_the_permissions_do_that_it_covers() {
+    fn a_pattern_counts_in_a_tenant_if_its_permissions_do() {
         for (pattern, counts) in [
             ("items:*", true),
             ("items:read", true),

@@ -1,15 +1,34 @@
+//! The delegation limit: a caller can give to others only what the caller holds.
+
 use std::collections::BTreeSet;
 
 use crate::{
     Permission, PermissionPattern, Policy, RoleName, assignment::pattern_counts_in_tenant,
 };
 
-/// What somebody may hand on: all that they hold themselves (the delegation limit).
+/// The permissions and roles that a caller may give to others: all that the caller holds (the delegation limit).
 ///
-/// The limit is ours (ANSI INCITS 359 has no administrative model); it follows ARBAC97's idea that one
-/// grants at most what one administers. A role that holds no permission itself works by its name alone, so
-/// it must be held itself before it can be handed on, unless it is among the `open` roles that everyone
-/// gets by registering.
+/// ANSI INCITS 359 has no administrative model. The limit follows the idea of ARBAC97 that administrators grant at most
+/// what they administer. An application may check a role that holds no permission by its name, so the caller must have
+/// such a role itself to give it to others. The exception are the `open` roles, which everyone gets by registering.
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use rolecall_core::{Authority, PolicyBuilder};
+///
+/// let mut rules = PolicyBuilder::default();
+/// rules.permission("items:read".parse()?).permission("items:write".parse()?);
+/// rules.grant("reader".parse()?, "items:read".parse()?).grant("editor".parse()?, "items:*".parse()?);
+/// let policy = rules.build()?;
+///
+/// let unlimited_by = "rolecall.assignments:any".parse()?;
+/// let reader = Authority::of(&policy, [&"reader".parse()?], &unlimited_by);
+/// let open = BTreeSet::new();
+/// assert!(reader.covers(&policy, [&"reader".parse()?], &open).is_ok());
+/// let excess = reader.covers(&policy, [&"editor".parse()?], &open).unwrap_err();
+/// assert_eq!(excess.permissions, ["items:*".parse()?]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
     patterns: BTreeSet<PermissionPattern>,
@@ -17,37 +36,38 @@ pub struct Authority {
     unlimited: bool,
 }
 
-/// What is lacking to act on something.
+/// The permissions and roles of a target that exceed the caller's [`Authority`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Excess {
-    /// Permissions that the thing acted on holds and the caller does not.
+    /// Permissions that the target holds and the caller does not.
     pub permissions: Vec<PermissionPattern>,
-    /// Roles without permissions of their own that it holds and the caller does not.
+    /// Roles without permissions of their own that the target holds and the caller does not.
     pub roles: Vec<RoleName>,
-    /// From a role that was to be acted on to the one that holds the first of these, both included.
+    /// The path from a target role down to the role that holds the first item of `permissions`, or else is the first of
+    /// `roles`, both included.
     pub path: Vec<RoleName>,
 }
 
-/// Where what a role gives is to count.
+/// Where the target holds its roles, which decides how much of them counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    Everywhere,
-    /// In one tenant, where rolecall's own does not count but for giving and taking roles.
+    Global,
+    /// Reserved roles and permissions do not count, except for the permissions on assignments.
     Tenant,
 }
 
 impl Extent {
-    fn has(self, pattern: &PermissionPattern) -> bool {
-        self == Self::Everywhere || pattern_counts_in_tenant(pattern)
+    fn counts(self, pattern: &PermissionPattern) -> bool {
+        self == Self::Global || pattern_counts_in_tenant(pattern)
     }
 
-    fn has_role(self, role: &RoleName) -> bool {
-        self == Self::Everywhere || !role.is_reserved()
+    fn counts_role(self, role: &RoleName) -> bool {
+        self == Self::Global || !role.is_reserved()
     }
 }
 
 impl Authority {
-    /// Everything: the command line on the machine itself, and rolecall at its first start.
+    /// Returns the authority over everything, for the local command line and for rolecall itself at its first start.
     #[must_use]
     pub fn unlimited() -> Self {
         Self {
@@ -56,15 +76,15 @@ impl Authority {
         }
     }
 
-    /// What the holder of `roles` may hand on; `any` is the permission that lifts the limit.
+    /// Returns the authority of a caller with global `roles`; the permission `unlimited_by` lifts the limit.
     pub fn of<'a>(
         policy: &Policy,
         roles: impl IntoIterator<Item = &'a RoleName>,
-        any: &Permission,
+        unlimited_by: &Permission,
     ) -> Self {
         let roles = policy.closure(roles);
         let patterns = policy.patterns_of(&roles);
-        let unlimited = patterns.iter().any(|pattern| pattern.matches(any));
+        let unlimited = patterns.iter().any(|pattern| pattern.matches(unlimited_by));
         Self {
             patterns,
             roles,
@@ -72,20 +92,22 @@ impl Authority {
         }
     }
 
-    /// What the holder of `roles` within a tenant may hand on there: of rolecall's own permissions only those
-    /// to give and take roles, and of its own roles none (see [`counts_in_tenant`](crate::counts_in_tenant)).
+    /// Returns the authority within a tenant of a caller with `roles` there.
+    ///
+    /// It includes no reserved roles, and of the reserved permissions only those that
+    /// [count in a tenant](crate::counts_in_tenant).
     pub fn in_tenant<'a>(
         policy: &Policy,
         roles: impl IntoIterator<Item = &'a RoleName>,
-        any: &Permission,
+        unlimited_by: &Permission,
     ) -> Self {
         let Self {
             mut patterns,
             mut roles,
             unlimited,
-        } = Self::of(policy, roles, any);
-        patterns.retain(|pattern| Extent::Tenant.has(pattern));
-        roles.retain(|role| Extent::Tenant.has_role(role));
+        } = Self::of(policy, roles, unlimited_by);
+        patterns.retain(|pattern| Extent::Tenant.counts(pattern));
+        roles.retain(|role| Extent::Tenant.counts_role(role));
         Self {
             patterns,
             roles,
@@ -93,27 +115,28 @@ impl Authority {
         }
     }
 
-    /// Both together: what is held globally and what is held in the tenant that is acted in.
+    /// Combines two authorities, such as the global one with the one in a tenant.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    pub fn union(mut self, other: Self) -> Self {
         self.patterns.extend(other.patterns);
         self.roles.extend(other.roles);
         self.unlimited |= other.unlimited;
         self
     }
 
-    /// Cuts the authority to what a token carries: a token narrowed on purpose hands on no more.
+    /// Limits the authority to the `roles` and `scope` of the caller's token.
     ///
-    /// A wildcard stays only if the token carries every permission of its object.
+    /// A token that was narrowed on purpose cannot give away more than it carries. A wildcard stays only if the token
+    /// carries every permission of its object.
     #[must_use]
-    pub fn cut_to(
+    pub fn limit_to_token(
         self,
         policy: &Policy,
         roles: &BTreeSet<RoleName>,
         scope: &BTreeSet<Permission>,
-        any: &Permission,
+        unlimited_by: &Permission,
     ) -> Self {
-        let unlimited = self.unlimited && scope.contains(any);
+        let unlimited = self.unlimited && scope.contains(unlimited_by);
         let carried = |pattern: &PermissionPattern| match pattern.as_permission() {
             Some(permission) => scope.contains(&permission),
             None => policy
@@ -139,13 +162,13 @@ impl Authority {
         }
     }
 
-    /// Whether the limit is lifted.
+    /// Returns true if the delegation limit does not apply.
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
         self.unlimited
     }
 
-    /// Whether `permission` is held. Being unlimited is not holding everything.
+    /// Returns true if the caller holds `permission`. An unlimited authority does not hold every permission.
     #[must_use]
     pub fn holds(&self, permission: &Permission) -> bool {
         self.patterns
@@ -153,35 +176,39 @@ impl Authority {
             .any(|pattern| pattern.matches(permission))
     }
 
-    /// Whether all that `roles` hold and inherit may be acted on.
+    /// Checks that the caller holds all that the target `roles` hold and inherit.
+    ///
+    /// `open` are the roles that everyone may have.
     ///
     /// # Errors
     ///
-    /// The [`Excess`]: what is lacking.
+    /// The [`Excess`]: what the target holds and the caller does not.
     pub fn covers<'a>(
         &self,
         policy: &Policy,
         roles: impl IntoIterator<Item = &'a RoleName>,
         open: &BTreeSet<RoleName>,
     ) -> Result<(), Excess> {
-        self.covers_what_counts(policy, roles, open, Extent::Everywhere)
+        self.covers_within(policy, roles, open, Extent::Global)
     }
 
-    /// The same for roles that are held within a tenant: of what they hold, that weighs which counts there.
+    /// Checks the same as [`covers`](Self::covers) for target roles that are held within a tenant.
+    ///
+    /// Only those of their permissions that [count in a tenant](crate::counts_in_tenant) are needed.
     ///
     /// # Errors
     ///
-    /// The [`Excess`]: what is lacking.
+    /// The [`Excess`]: what the target holds and the caller does not.
     pub fn covers_in_tenant<'a>(
         &self,
         policy: &Policy,
         roles: impl IntoIterator<Item = &'a RoleName>,
         open: &BTreeSet<RoleName>,
     ) -> Result<(), Excess> {
-        self.covers_what_counts(policy, roles, open, Extent::Tenant)
+        self.covers_within(policy, roles, open, Extent::Tenant)
     }
 
-    fn covers_what_counts<'a>(
+    fn covers_within<'a>(
         &self,
         policy: &Policy,
         roles: impl IntoIterator<Item = &'a RoleName>,
@@ -193,26 +220,27 @@ impl Authority {
         }
         let targets: Vec<&RoleName> = roles.into_iter().collect();
         let closure = policy.closure(targets.iter().copied());
-        let works_by_its_name = |role: &&RoleName| {
-            extent.has_role(role)
+        // such a role may be checked by its name, so the name itself is what it gives
+        let has_no_permissions = |role: &&RoleName| {
+            extent.counts_role(role)
                 && policy
                     .role(role.as_str())
-                    .is_some_and(|rules| !rules.permissions.iter().any(|one| extent.has(one)))
+                    .is_some_and(|rules| !rules.permissions.iter().any(|one| extent.counts(one)))
         };
-        let lacking_roles = closure
+        let missing_roles = closure
             .iter()
-            .filter(works_by_its_name)
+            .filter(has_no_permissions)
             .filter(|role| !self.roles.contains(*role) && !open.contains(*role));
         let mut needed = policy.patterns_of(&closure);
-        needed.retain(|pattern| extent.has(pattern));
-        self.settle(needed, lacking_roles.cloned().collect())
+        needed.retain(|pattern| extent.counts(pattern));
+        self.check_patterns(needed, missing_roles.cloned().collect())
             .map_err(|excess| Excess {
-                path: way_to(policy, &targets, &closure, &excess),
+                path: path_to_excess(policy, &targets, &closure, &excess),
                 ..excess
             })
     }
 
-    /// Whether `pattern` may be handed on.
+    /// Checks that the caller holds `pattern`.
     ///
     /// # Errors
     ///
@@ -221,274 +249,57 @@ impl Authority {
         if self.unlimited {
             return Ok(());
         }
-        self.settle([pattern.clone()], Vec::new())
+        self.check_patterns([pattern.clone()], Vec::new())
     }
 
-    fn settle(
+    /// Checks that the caller holds all `needed` patterns; `missing_roles` become part of the error.
+    fn check_patterns(
         &self,
         needed: impl IntoIterator<Item = PermissionPattern>,
-        roles: Vec<RoleName>,
+        missing_roles: Vec<RoleName>,
     ) -> Result<(), Excess> {
-        let held = |needed: &PermissionPattern| match needed.as_permission() {
+        let is_held = |needed: &PermissionPattern| match needed.as_permission() {
             Some(permission) => self.holds(&permission),
-            // who holds today's permissions of an object does not hold tomorrow's
+            // a wildcard also covers permissions that are created later, so holding all of today's is not enough
             None => self.patterns.contains(needed.as_str()),
         };
         let permissions: Vec<_> = needed
             .into_iter()
-            .filter(|pattern| !held(pattern))
+            .filter(|pattern| !is_held(pattern))
             .collect();
-        if permissions.is_empty() && roles.is_empty() {
+        if permissions.is_empty() && missing_roles.is_empty() {
             Ok(())
         } else {
             Err(Excess {
                 permissions,
-                roles,
+                roles: missing_roles,
                 path: Vec::new(),
             })
         }
     }
 }
 
-/// From one of `targets` down to a role of their `closure` that holds the first thing that is lacking.
-fn way_to(
+/// Returns the shortest path from one of `targets` down to a role of their `closure` that holds, or is, the first
+/// item of `excess`.
+fn path_to_excess(
     policy: &Policy,
     targets: &[&RoleName],
     closure: &BTreeSet<RoleName>,
     excess: &Excess,
 ) -> Vec<RoleName> {
-    let holds = |role: &&RoleName| match excess.permissions.first() {
+    let holds_first = |role: &&RoleName| match excess.permissions.first() {
         Some(first) => {
             let rules = policy.role(role.as_str());
             rules.is_some_and(|rules| rules.permissions.contains(first))
         }
         None => excess.roles.first() == Some(*role),
     };
-    let ways = closure.iter().filter(holds).flat_map(|holder| {
-        let ways = targets.iter();
-        ways.filter_map(move |target| policy.path(target, holder))
+    let paths = closure.iter().filter(holds_first).flat_map(|holder| {
+        let targets = targets.iter();
+        targets.filter_map(move |target| policy.path(target, holder))
     });
-    ways.min_by_key(Vec::len).unwrap_or_default()
+    paths.min_by_key(Vec::len).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::PolicyBuilder;
-
-    const ANY: &str = "rolecall.assignments:any";
-
-    fn role(name: &str) -> RoleName {
-        name.parse().unwrap()
-    }
-
-    fn policy() -> Policy {
-        let mut rules = PolicyBuilder::default();
-        for permission in ["items:read", "items:write", ANY] {
-            rules.permission(permission.parse().unwrap());
-        }
-        rules.grant(role("reader"), "items:read".parse().unwrap());
-        rules
-            .grant(role("writer"), "items:write".parse().unwrap())
-            .inherit(role("writer"), role("reader"));
-        rules.grant(role("all-items"), "items:*".parse().unwrap());
-        rules.grant(role("owner"), ANY.parse().unwrap());
-        rules
-            .role(role("named"))
-            .role(role("user"))
-            .inherit(role("boss"), role("named"));
-        rules.inherit(role("chief"), role("reader"));
-        rules.build().unwrap()
-    }
-
-    fn authority(roles: &[&str]) -> Authority {
-        let roles: Vec<_> = roles.iter().map(|name| role(name)).collect();
-        Authority::of(&policy(), &roles, &ANY.parse().unwrap())
-    }
-
-    fn covers(holder: &[&str], target: &str) -> Result<(), Excess> {
-        authority(holder).covers(&policy(), [&role(target)], &BTreeSet::from([role("user")]))
-    }
-
-    #[test]
-    fn one_hands_on_what_one_holds_by_whatever_role() {
-        assert!(covers(&["writer"], "reader").is_ok());
-        assert!(covers(&["all-items"], "writer").is_ok());
-        let excess = covers(&["reader"], "writer").unwrap_err();
-        assert_eq!(excess.permissions, ["items:write".parse().unwrap()]);
-    }
-
-    #[test]
-    fn a_refusal_names_the_way_to_what_is_lacking() {
-        let way = |holder: &[&str], target| covers(holder, target).unwrap_err().path;
-        assert_eq!(way(&[], "reader"), [role("reader")]);
-        assert_eq!(way(&["writer"], "all-items"), [role("all-items")]);
-        assert_eq!(way(&["boss"], "chief"), [role("chief"), role("reader")]);
-        assert_eq!(way(&["reader"], "chief"), [role("chief")]);
-        assert_eq!(way(&[], "boss"), [role("boss")]);
-        let two = authority(&["named"]).covers(
-            &policy(),
-            [&role("named"), &role("chief")],
-            &BTreeSet::new(),
-        );
-        assert_eq!(two.unwrap_err().path, [role("chief"), role("reader")]);
-    }
-
-    #[test]
-    fn what_is_held_in_a_tenant_reaches_no_further_than_what_counts_there() {
-        let mut rules = PolicyBuilder::default();
-        let own = ["users:write", "assignments:any", "assignments:write"];
-        for permission in own.map(|name| format!("rolecall.{name}")) {
-            rules.permission(permission.parse().unwrap());
-        }
-        rules.permission("items:read".parse().unwrap());
-        let mut grant = |to: &str, what: &str| {
-            rules.grant(role(to), what.parse().unwrap());
-        };
-        grant("rolecall.admin", "rolecall.users:write");
-        grant("rolecall.admin", ANY);
-        grant("helper", "rolecall.users:write");
-        grant("helper", "items:read");
-        grant("giver", "rolecall.assignments:write");
-        grant("named", "rolecall.users:write");
-        let policy = rules.build().unwrap();
-        let (any, open) = (ANY.parse().unwrap(), BTreeSet::new());
-        let local = |name: &str| Authority::in_tenant(&policy, [&role(name)], &any);
-        let global = |name: &str| Authority::of(&policy, [&role(name)], &any);
-        let users = "rolecall.users:write".parse().unwrap();
-        assert!(!local("helper").holds(&users) && global("helper").holds(&users));
-        assert!(local("giver").holds(&"rolecall.assignments:write".parse().unwrap()));
-        assert!(!local("rolecall.admin").holds(&users) && local("rolecall.admin").is_unlimited());
-        // within the tenant `helper` gives `items:read`, and whoever holds that may give it there
-        let both = global("giver").and(local("helper"));
-        assert!(
-            both.covers_in_tenant(&policy, [&role("helper")], &open)
-                .is_ok()
-        );
-        assert!(both.covers(&policy, [&role("helper")], &open).is_err());
-        // what holds nothing that counts there works by its name, and must be held itself
-        let named = both.covers_in_tenant(&policy, [&role("named")], &open);
-        assert_eq!(named.unwrap_err().roles, [role("named")]);
-        assert!(
-            local("named")
-                .covers_in_tenant(&policy, [&role("named")], &open)
-                .is_ok()
-        );
-        // a reserved role gives its name to nobody there
-        let admin = both.covers_in_tenant(&policy, [&role("rolecall.admin")], &open);
-        let excess = admin.unwrap_err();
-        assert_eq!(
-            (excess.permissions, excess.roles),
-            (vec![any.clone().into()], vec![])
-        );
-    }
-
-    #[test]
-    fn a_reserved_role_that_works_by_its_name_is_not_handed_on_but_in_a_tenant_where_it_counts_for_nothing()
-     {
-        let mut rules = PolicyBuilder::default();
-        rules.permission("rolecall.users:write".parse().unwrap());
-        rules.grant(
-            role("rolecall.users"),
-            "rolecall.users:write".parse().unwrap(),
-        );
-        rules.role(role("rolecall.named")).role(role("plain"));
-        let (policy, nobody) = (rules.build().unwrap(), BTreeSet::new());
-        let of = |holder: &str| Authority::of(&policy, &[role(holder)], &ANY.parse().unwrap());
-        let named = [&role("rolecall.named")];
-        let excess = of("plain").covers(&policy, named, &nobody).unwrap_err();
-        assert_eq!(excess.roles, [role("rolecall.named")]);
-        assert!(of("rolecall.named").covers(&policy, named, &nobody).is_ok());
-        for counts_for_nothing in ["rolecall.named", "rolecall.users"] {
-            let target = [&role(counts_for_nothing)];
-            let plain = of("plain").covers_in_tenant(&policy, target, &nobody);
-            assert_eq!(plain, Ok(()), "{counts_for_nothing}");
-        }
-        assert!(Authority::unlimited().is_unlimited());
-        // whichever of the two lifts the limit
-        assert!(Authority::unlimited().and(of("plain")).is_unlimited());
-        assert!(of("plain").and(Authority::unlimited()).is_unlimited());
-        assert!(!of("plain").and(of("plain")).is_unlimited());
-        let held = Authority::in_tenant(&policy, &[role("rolecall.named")], &ANY.parse().unwrap());
-        assert!(held.covers(&policy, named, &nobody).is_err());
-    }
-
-    #[test]
-    fn a_wildcard_is_not_covered_by_todays_permissions() {
-        let excess = covers(&["writer"], "all-items").unwrap_err();
-        assert_eq!(excess.permissions, ["items:*".parse().unwrap()]);
-        assert!(covers(&["all-items"], "all-items").is_ok());
-    }
-
-    #[test]
-    fn a_role_that_works_by_its_name_must_be_held_itself() {
-        assert_eq!(
-            covers(&["writer"], "named").unwrap_err().roles,
-            [role("named")]
-        );
-        assert_eq!(
-            covers(&["named"], "boss").unwrap_err().roles,
-            [role("boss")]
-        );
-        assert_eq!(
-            covers(&["reader"], "chief").unwrap_err().roles,
-            [role("chief")],
-            "what it inherits does not make its name harmless"
-        );
-        assert!(covers(&["boss"], "named").is_ok());
-        assert!(
-            covers(&[], "user").is_ok(),
-            "open to everyone who registers"
-        );
-    }
-
-    #[test]
-    fn the_lifting_permission_lifts_and_a_narrowed_token_lowers_again() {
-        assert!(covers(&["owner"], "all-items").is_ok());
-        let any = ANY.parse().unwrap();
-        let cut = authority(&["owner"]).cut_to(
-            &policy(),
-            &BTreeSet::from([role("owner")]),
-            &BTreeSet::new(),
-            &any,
-        );
-        assert!(!cut.is_unlimited());
-        assert!(
-            cut.covers(&policy(), [&role("reader")], &BTreeSet::new())
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn a_cut_wildcard_keeps_the_permissions_that_the_token_carries() {
-        let any = ANY.parse().unwrap();
-        let cut = |scope: &[&str]| {
-            let scope = scope
-                .iter()
-                .map(|permission| permission.parse().unwrap())
-                .collect();
-            authority(&["all-items"]).cut_to(&policy(), &BTreeSet::new(), &scope, &any)
-        };
-        assert!(
-            cut(&["items:read"])
-                .covers_pattern(&"items:read".parse().unwrap())
-                .is_ok()
-        );
-        assert!(
-            cut(&["items:read"])
-                .covers_pattern(&"items:*".parse().unwrap())
-                .is_err()
-        );
-        assert!(
-            cut(&["items:read", "items:write"])
-                .covers_pattern(&"items:*".parse().unwrap())
-                .is_ok()
-        );
-        assert!(
-            cut(&["items:read", ANY])
-                .covers_pattern(&ANY.parse::<Permission>().unwrap().into())
-                .is_err(),
-            "a token adds nothing"
-        );
-    }
-}
+mod tests;

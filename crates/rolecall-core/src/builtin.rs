@@ -1,60 +1,54 @@
-//! rolecall's own permissions and roles, which are there without anybody naming them.
+//! The permissions and roles that exist in every database: rolecall's own, and the role `user`.
 
 use crate::{Permission, PermissionPattern, PolicyBuilder, RoleName};
 
-/// rolecall's own permissions, and what each allows.
+/// rolecall's own permissions, each with its description.
 pub const PERMISSIONS: &[(&str, &str)] = &[
     (
         "rolecall.assignments:any",
         "act on any role, assignment, user or client, whatever it holds",
     ),
-    ("rolecall.assignments:read", "see who has which role"),
-    ("rolecall.assignments:write", "give and take roles"),
+    ("rolecall.assignments:read", "see role assignments"),
+    ("rolecall.assignments:write", "assign and unassign roles"),
     ("rolecall.audit:read", "read the audit log"),
     ("rolecall.clients:read", "see OAuth clients"),
     (
         "rolecall.clients:write",
-        "make, change and delete OAuth clients",
+        "create, change and delete OAuth clients",
     ),
-    ("rolecall.decisions:read", "have decisions explained"),
+    (
+        "rolecall.decisions:read",
+        "ask for decisions and their explanation",
+    ),
     (
         "rolecall.feed:read",
-        "follow what was lost, as a guard in another process does",
+        "read the feed of revocations, as guards in other processes do",
     ),
-    (
-        "rolecall.keys:read",
-        "see the public halves of the signing keys",
-    ),
+    ("rolecall.keys:read", "see the public signing keys"),
     ("rolecall.keys:rotate", "rotate the signing keys"),
     ("rolecall.policy:read", "read the whole policy"),
     ("rolecall.policy:write", "replace the whole policy"),
     ("rolecall.roles:read", "see roles and permissions"),
     (
         "rolecall.roles:write",
-        "make, change and delete roles and permissions",
+        "create, change and delete roles and permissions",
     ),
     ("rolecall.sessions:revoke", "end the sessions of others"),
-    (
-        "rolecall.tokens:introspect",
-        "ask whether a token is active",
-    ),
+    ("rolecall.tokens:introspect", "introspect tokens"),
     ("rolecall.users:read", "see users"),
-    ("rolecall.users:write", "make, change and delete users"),
+    ("rolecall.users:write", "create, change and delete users"),
 ];
 
-/// The owner of the accounts: holds every permission of rolecall's own, and cannot be edited.
+/// The role of administrators: it holds all of rolecall's own permissions and cannot be edited.
 pub const ADMIN: &str = "rolecall.admin";
-/// For guards in other processes; cannot be edited.
+/// The role of clients that are guards in other processes; it cannot be edited.
 pub const RESOURCE_SERVER: &str = "rolecall.resource-server";
-/// Given at registration; otherwise an ordinary role.
+/// The role that users get when they register; it can be edited but not deleted.
 pub const USER: &str = "user";
 
-/// The roles that exist from the start, and whom each is for.
+/// The roles that exist from the start, each with its description.
 pub const ROLES: &[(&str, &str)] = &[
-    (
-        ADMIN,
-        "owns the accounts: every permission of rolecall's own",
-    ),
+    (ADMIN, "administers rolecall: holds all of its permissions"),
     (
         RESOURCE_SERVER,
         "for guards in other processes: introspection and the feed",
@@ -62,23 +56,31 @@ pub const ROLES: &[(&str, &str)] = &[
     (USER, "everyone who registers"),
 ];
 
-/// What [`RESOURCE_SERVER`] holds.
+/// The permissions of the role [`RESOURCE_SERVER`].
 pub const RESOURCE_SERVER_PERMISSIONS: &[&str] =
     &["rolecall.feed:read", "rolecall.tokens:introspect"];
 
-/// Whether a role is one of those that cannot be edited or deleted.
+/// Returns true if `role` can be neither edited nor deleted.
 #[must_use]
 pub fn is_fixed(role: &RoleName) -> bool {
     role.as_str() == ADMIN || role.as_str() == RESOURCE_SERVER
 }
 
-/// Whether a role cannot be deleted.
+/// Returns true if `role` exists in every database and cannot be deleted.
 #[must_use]
 pub fn is_builtin(role: &RoleName) -> bool {
     ROLES.iter().any(|(name, _)| *name == role.as_str())
 }
 
-/// Rules that hold rolecall's own permissions and roles and nothing else.
+/// Returns a builder with the permissions and roles of this module, to which an application's are added.
+///
+/// ```
+/// use rolecall_core::builtin;
+///
+/// let policy = builtin::rules().build()?;
+/// assert!(policy.effective([&"rolecall.admin".parse()?]).allows("rolecall.users:write"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn rules() -> PolicyBuilder {
     let mut rules = PolicyBuilder::default();
@@ -114,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_parses_and_is_reserved_and_is_among_the_rules() {
+    fn builtin_names_are_valid_reserved_and_part_of_the_rules() {
         let policy = rules().build().unwrap();
         for (name, _) in PERMISSIONS {
             assert!(name.parse::<Permission>().unwrap().is_reserved(), "{name}");
@@ -125,9 +127,9 @@ mod tests {
         let admin: RoleName = ADMIN.parse().unwrap();
         assert!(is_fixed(&admin) && is_builtin(&admin));
         assert_eq!(policy.effective([&admin]).len(), PERMISSIONS.len());
-        let guards: RoleName = RESOURCE_SERVER.parse().unwrap();
+        let resource_server: RoleName = RESOURCE_SERVER.parse().unwrap();
         assert_eq!(
-            policy.effective([&guards]).len(),
+            policy.effective([&resource_server]).len(),
             RESOURCE_SERVER_PERMISSIONS.len()
         );
     }

@@ -1,14 +1,16 @@
+//! The claims of an access token.
+
 use serde::{Deserialize, Serialize};
 
 use crate::Revision;
 
-/// Whether a subject is a person with a password or an OAuth client.
+/// The kind of a subject: a user or an OAuth client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKind {
-    /// A person.
+    /// A person who logs in.
     User,
-    /// An OAuth client that acts for itself.
+    /// An OAuth client that acts on its own behalf.
     Client,
 }
 
@@ -23,7 +25,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Whether `audience` is among them, compared byte for byte.
+    /// Returns true if `audience` is one of the audiences, compared byte for byte.
     #[must_use]
     pub fn contains(&self, audience: &str) -> bool {
         match self {
@@ -33,51 +35,51 @@ impl Audience {
     }
 }
 
-/// The claims of an access token as rolecall issues it (RFC 9068 section 2.2).
+/// The claims of an access token that rolecall issues (RFC 9068 section 2.2).
 ///
-/// `roles` and `scope` are written empty too: a flat check in any language is then right.
+/// `roles` and `scope` are written even when they are empty, so that a simple check in any language works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
-    /// The issuer.
+    /// The issuer: the URL of the authorization server.
     pub iss: String,
-    /// The subject's id: never reused, and never the same for a user and a client.
+    /// The id of the subject. It is never reused, and no user shares one with a client.
     pub sub: String,
-    /// What kind of subject `sub` is.
+    /// The kind of the subject.
     pub subject_kind: SubjectKind,
-    /// The audience.
+    /// The audience: the API for which the token is meant.
     pub aud: Audience,
-    /// The client that asked for the token; `rolecall` where there was none.
+    /// The id of the client that requested the token; `rolecall` if the user logged in without a client.
     pub client_id: String,
-    /// When the token was issued, in seconds since the epoch.
+    /// The time of issue, in seconds since the epoch.
     pub iat: i64,
-    /// When the token ends, in seconds since the epoch.
+    /// The expiry time, in seconds since the epoch.
     pub exp: i64,
-    /// The token's own id.
+    /// The unique id of the token.
     pub jti: String,
-    /// The session that the token belongs to.
+    /// The id of the session in which the token was issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// When the user last proved who they are, in seconds since the epoch.
+    /// The time at which the user last authenticated, in seconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
     /// The user name, or the name of the client.
     pub username: String,
-    /// The active roles and all that they inherit.
+    /// The active roles, including inherited ones.
     pub roles: Vec<String>,
-    /// The permissions that they give, separated by spaces (RFC 8693 section 4.2).
+    /// The permissions of these roles, separated by spaces (RFC 8693 section 4.2).
     ///
-    /// `None` where the token would have become too long: guards with a policy derive them from `roles`.
+    /// `None` if the list would have made the token too long. A guard with a policy derives it from `roles`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The tenant that the token is for.
+    /// The tenant for which the token was issued, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Whether less was asked for than the subject holds.
+    /// True if the token was requested with less than the subject holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub narrowed: bool,
-    /// The revision that the token was made from.
+    /// The revision of the database from which the token was issued.
     pub rev: Revision,
-    /// The era of the database that the token was made from.
+    /// The era of the database from which the token was issued.
     pub era: String,
 }
 
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_roles_and_scope_are_written_and_absent_members_are_not() {
+    fn empty_roles_and_scope_are_serialized_but_absent_claims_are_not() {
         let json = serde_json::to_value(claims()).unwrap();
         assert_eq!(json["roles"], serde_json::json!([]));
         assert_eq!(json["scope"], "");
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_is_compared_whole() {
+    fn audiences_match_only_exactly() {
         let many = Audience::Many(vec!["https://a.test".into(), "b".into()]);
         assert!(many.contains("b") && many.contains("https://a.test"));
         assert!(

@@ -1,27 +1,33 @@
+//! Floors: how a guard refuses tokens that were issued before something was taken away.
+//!
+//! Every token carries the revision (`rev`) from which it was issued. When a role is unassigned, a session ends or a
+//! client loses a scope, the server writes a [`Floor`]: tokens with that role, session or client and a lower `rev`
+//! are refused from then on.
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Revision, Timestamp};
 
-/// What a floor is about.
+/// The claim that a floor compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FloorKind {
-    /// Every token of a subject (`sub`).
+    /// All tokens of a subject (`sub`).
     Subject,
-    /// Every token that a client asked for (`client_id`).
+    /// All tokens that a client requested (`client_id`).
     Client,
-    /// Every token that carries a role (`roles`).
+    /// All tokens that carry a role (`roles`).
     Role,
-    /// Every token of a session (`sid`).
+    /// All tokens of a session (`sid`).
     Sid,
-    /// One token (`jti`).
+    /// A single token (`jti`).
     Jti,
 }
 
 impl FloorKind {
-    /// All kinds, in the order in which they are written.
+    /// All kinds, in the order of their declaration.
     pub const ALL: [Self; 5] = [
         Self::Subject,
         Self::Client,
@@ -30,7 +36,7 @@ impl FloorKind {
         Self::Jti,
     ];
 
-    /// The name of the kind in the feed and in the database.
+    /// Returns the name of the kind in the feed and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,20 +53,20 @@ impl FloorKind {
     }
 }
 
-/// The mark that a loss leaves: tokens about `key` made before `revision` are refused.
+/// The lowest revision that tokens of a subject, client, role, session or id must have to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Floor {
-    /// What `key` names.
+    /// The claim with which `key` is compared.
     pub kind: FloorKind,
-    /// The subject, client, role, session or token.
+    /// The subject, client, role, session or token id.
     pub key: String,
-    /// Tokens with a `rev` below this are refused.
+    /// Tokens with a lower `rev` are refused.
     pub revision: Revision,
-    /// When the last token that the floor concerns has ended, so that it can be forgotten.
+    /// The time at which every token below the floor has expired, so that the floor can be forgotten.
     pub until: Timestamp,
 }
 
-/// What the check needs to know of a token.
+/// The claims of a token that [`Floors::refuses`] compares.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenFacts<'a, R> {
     /// `sub`
@@ -77,7 +83,7 @@ pub struct TokenFacts<'a, R> {
     pub rev: Revision,
 }
 
-/// The floors in force: what was lost during the last token lifetime.
+/// The floors in force, which cover everything that was taken away during the last token lifetime.
 ///
 /// ```
 /// use rolecall_core::{Floor, FloorKind, Floors, Timestamp, TokenFacts};
@@ -95,11 +101,11 @@ pub struct Floors {
 }
 
 impl Floors {
-    /// Adds a floor; a lower one about the same thing is replaced, a higher one stays.
+    /// Adds a floor. If there is one with the same kind and key, the higher revision and the later end hold.
     pub fn raise(&mut self, floor: &Floor) {
         self.highest = self.highest.max(floor.revision);
-        if let Some(of_kind) = self.by_kind.get_mut(floor.kind.index()) {
-            let entry = of_kind
+        if let Some(by_key) = self.by_kind.get_mut(floor.kind.index()) {
+            let entry = by_key
                 .entry(floor.key.as_str().into())
                 .or_insert((floor.revision, floor.until));
             entry.0 = entry.0.max(floor.revision);
@@ -107,58 +113,60 @@ impl Floors {
         }
     }
 
-    /// Forgets the floors that no living token lies under.
+    /// Removes the floors that are no longer needed at `now`, because every token below them has expired.
     pub fn prune(&mut self, now: Timestamp) {
-        for of_kind in &mut self.by_kind {
-            of_kind.retain(|_, (_, until)| *until > now);
+        for by_key in &mut self.by_kind {
+            by_key.retain(|_, (_, until)| *until > now);
         }
     }
 
-    /// How many floors there are.
+    /// Returns the number of floors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_kind.iter().map(HashMap::len).sum()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no floors.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_kind.iter().all(HashMap::is_empty)
     }
 
-    /// The kind of a floor that lies above the token; `None` if the token stands.
+    /// Returns the kind of a floor that is higher than the token's `rev`, or `None` if the token is accepted.
+    ///
+    /// The cost is one comparison for most tokens, and otherwise one hash look-up for each claim and role.
     pub fn refuses<'a, R, N>(&self, token: &TokenFacts<'a, R>) -> Option<FloorKind>
     where
         R: IntoIterator<Item = N> + Clone,
         N: AsRef<str> + 'a,
     {
-        // most tokens are younger than the last loss of anything: one comparison settles it
+        // most tokens are newer than every floor, so this comparison is usually enough
         if token.rev >= self.highest {
             return None;
         }
-        let above = |kind: FloorKind, key: &str| {
+        let is_below = |kind: FloorKind, key: &str| {
             self.by_kind
                 .get(kind.index())
-                .and_then(|of_kind| of_kind.get(key))
-                .is_some_and(|(revision, _)| *revision > token.rev)
+                .and_then(|by_key| by_key.get(key))
+                .is_some_and(|(revision, _)| token.rev < *revision)
         };
-        if above(FloorKind::Subject, token.subject) {
+        if is_below(FloorKind::Subject, token.subject) {
             return Some(FloorKind::Subject);
         }
-        if above(FloorKind::Client, token.client) {
+        if is_below(FloorKind::Client, token.client) {
             return Some(FloorKind::Client);
         }
-        if token.sid.is_some_and(|sid| above(FloorKind::Sid, sid)) {
+        if token.sid.is_some_and(|sid| is_below(FloorKind::Sid, sid)) {
             return Some(FloorKind::Sid);
         }
-        if above(FloorKind::Jti, token.jti) {
+        if is_below(FloorKind::Jti, token.jti) {
             return Some(FloorKind::Jti);
         }
         token
             .roles
             .clone()
             .into_iter()
-            .any(|role| above(FloorKind::Role, role.as_ref()))
+            .any(|role| is_below(FloorKind::Role, role.as_ref()))
             .then_some(FloorKind::Role)
     }
 }
@@ -189,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_called_as_the_feed_and_the_database_call_them() {
-        let words = ["subject", "client", "role", "sid", "jti"];
-        assert_eq!(FloorKind::ALL.map(FloorKind::as_str), words);
+    fn kinds_have_the_names_used_by_feed_and_database() {
+        let names = ["subject", "client", "role", "sid", "jti"];
+        assert_eq!(FloorKind::ALL.map(FloorKind::as_str), names);
     }
 
     #[test]
-    fn each_key_of_each_kind_counts_once() {
+    fn len_counts_each_kind_and_key_once() {
         let mut floors = Floors::default();
         assert_eq!((floors.len(), floors.is_empty()), (0, true));
         for (count, kind) in (1..).zip(FloorKind::ALL) {
@@ -209,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_refuses_an_older_token_and_lets_a_younger_pass() {
+    fn each_kind_refuses_older_tokens_and_accepts_newer_ones() {
         for (kind, key) in [
             (FloorKind::Subject, "s"),
             (FloorKind::Client, "c"),
@@ -225,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_one_kind_says_nothing_about_another() {
+    fn a_floor_applies_only_to_its_own_kind() {
         let mut floors = Floors::default();
         for kind in [
             FloorKind::Client,
@@ -239,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_floor_does_not_lower_a_higher_one() {
+    fn raising_never_lowers_a_floor() {
         let mut floors = Floors::default();
         floors.raise(&floor(FloorKind::Subject, "s", 9));
         floors.raise(&floor(FloorKind::Subject, "s", 3));
@@ -248,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_what_still_matters() {
+    fn pruning_keeps_floors_until_their_end() {
         let mut floors = Floors::default();
         floors.raise(&floor(FloorKind::Subject, "s", 9));
         assert!(!floors.is_empty());
@@ -260,9 +268,9 @@ mod tests {
     }
 
     proptest! {
-        /// The model: a list of floors, searched from end to end.
+        /// The model is a list of floors with a linear search.
         #[test]
-        fn agrees_with_a_list_searched_whole(
+        fn refuses_agrees_with_a_linear_search(
             raised in proptest::collection::vec((0usize..5, 0u8..4, 0i64..20), 0..30),
             subject in 0u8..4, client in 0u8..4, roles in proptest::collection::vec(0u8..4, 0..4),
             sid in proptest::option::of(0u8..4), jti in 0u8..4, rev in 0i64..20,
@@ -270,14 +278,14 @@ mod tests {
             let name = |n: u8| format!("k{n}");
             let mut floors = Floors::default();
             let list: Vec<Floor> = raised.iter().map(|(kind, key, revision)| floor(FloorKind::ALL[*kind], &name(*key), *revision)).collect();
-            for one in &list { floors.raise(one); }
+            for floor in &list { floors.raise(floor); }
             let role_names: Vec<String> = roles.iter().map(|r| name(*r)).collect();
-            let expected = list.iter().any(|one| one.revision > rev && match one.kind {
-                FloorKind::Subject => one.key == name(subject),
-                FloorKind::Client => one.key == name(client),
-                FloorKind::Role => role_names.contains(&one.key),
-                FloorKind::Sid => sid.map(name).as_deref() == Some(&one.key),
-                FloorKind::Jti => one.key == name(jti),
+            let expected = list.iter().any(|floor| floor.revision > rev && match floor.kind {
+                FloorKind::Subject => floor.key == name(subject),
+                FloorKind::Client => floor.key == name(client),
+                FloorKind::Role => role_names.contains(&floor.key),
+                FloorKind::Sid => sid.map(name).as_deref() == Some(&floor.key),
+                FloorKind::Jti => floor.key == name(jti),
             });
             let (subject, client, sid, jti) = (name(subject), name(client), sid.map(name), name(jti));
             let facts = TokenFacts { subject: &subject, client: &client, roles: role_names.as_slice(), sid: sid.as_deref(), jti: &jti, rev };

@@ -1,24 +1,39 @@
+//! Names of roles, tenants, constraints and permissions: their grammar, and a type for each.
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Names that begin so belong to rolecall itself; an application cannot make new ones.
+/// The prefix of rolecall's own names, which an application cannot create.
 pub const RESERVED_PREFIX: &str = "rolecall.";
 
-/// The object that no permission may have: in a scope, `role:admin` stands for the role `admin`.
+/// The object that no permission may have, because `role:admin` in a scope means the role `admin`.
 const RESERVED_OBJECT: &str = "role";
 
+/// In bytes, which are characters here: names are ASCII.
 const MAX_NAME_LENGTH: usize = 64;
 
-/// Whether `text` is a name of a role, tenant, constraint, object or operation: `[a-z0-9][a-z0-9._-]{0,63}`.
+/// Returns true if `text` is a valid name of a role, tenant, constraint, object or operation.
 ///
-/// A `const fn`, so that `roles!` can refuse a misspelt name while compiling.
+/// The grammar is `[a-z0-9][a-z0-9._-]{0,63}`. This is a `const fn`, so that `roles!` refuses a misspelt name at
+/// compile time.
+///
+/// ```
+/// assert!(rolecall_core::is_name("content.editor"));
+/// assert!(!rolecall_core::is_name("Content editor"));
+/// ```
 #[must_use]
 pub const fn is_name(text: &str) -> bool {
     is_name_bytes(text.as_bytes(), 0, text.len())
 }
 
-/// Whether `text` is a permission: two names joined by a colon, the first not `role`.
+/// Returns true if `text` is a valid permission: two names joined by a colon, the first of them not `role`.
+///
+/// ```
+/// assert!(rolecall_core::is_permission("items:read"));
+/// assert!(!rolecall_core::is_permission("items:*"), "that is a pattern");
+/// assert!(!rolecall_core::is_permission("role:admin"));
+/// ```
 #[must_use]
 #[expect(
     clippy::indexing_slicing,
@@ -30,7 +45,7 @@ pub const fn is_permission(text: &str) -> bool {
     while colon < bytes.len() && bytes[colon] != b':' {
         colon += 1;
     }
-    // without a colon nothing is left for the operation, which is no name
+    // without a colon, the operation is empty, and an empty text is not a name
     !is_reserved_object(bytes, colon)
         && is_name_bytes(bytes, 0, colon)
         && is_name_bytes(bytes, colon + 1, bytes.len())
@@ -44,52 +59,52 @@ const fn is_name_bytes(bytes: &[u8], start: usize, end: usize) -> bool {
     if end <= start || end - start > MAX_NAME_LENGTH || !bytes[start].is_ascii_alphanumeric() {
         return false;
     }
-    let mut at = start;
-    while at < end {
-        let legal = matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        if !legal {
+    let mut index = start;
+    while index < end {
+        let is_allowed = matches!(bytes[index], b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        if !is_allowed {
             return false;
         }
-        at += 1;
+        index += 1;
     }
     true
 }
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "the length was compared; const fn has no slices"
+    reason = "bounded by the length compared above; const fn cannot compare slices"
 )]
 const fn is_reserved_object(bytes: &[u8], length: usize) -> bool {
     let reserved = RESERVED_OBJECT.as_bytes();
     if length != reserved.len() {
         return false;
     }
-    let mut at = 0;
-    while at < length {
-        if bytes[at] != reserved[at] {
+    let mut index = 0;
+    while index < length {
+        if bytes[index] != reserved[index] {
             return false;
         }
-        at += 1;
+        index += 1;
     }
     true
 }
 
-/// Why a text is not a name.
+/// The error for a text that is not a valid name; it quotes the start of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a name: use 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit"
 )]
 pub struct ParseNameError(String);
 
-/// Why a text is not a permission.
+/// The error for a text that is not a valid permission or pattern; it quotes the start of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a permission: write `object:operation`, each 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the object not `role`"
 )]
 pub struct ParsePermissionError(String);
 
-/// What an error may quote of a hostile text: its start, with control characters escaped.
-fn excerpt(text: &str) -> String {
+/// Returns the first 80 characters of `text` with control characters escaped, safe to quote in an error.
+pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
@@ -100,13 +115,13 @@ macro_rules! text_type {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The name as it is written.
+            /// Returns the text as it is written.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Whether the name is one of rolecall's own.
+            /// Returns true for rolecall's own names, which begin with [`RESERVED_PREFIX`].
             #[must_use]
             pub fn is_reserved(&self) -> bool {
                 self.0.starts_with(RESERVED_PREFIX)
@@ -164,15 +179,15 @@ text_type!(
     RoleName, ParseNameError, is_name
 );
 text_type!(
-    /// The name of a tenant: the organisation that a role assignment is limited to.
+    /// The name of a tenant, such as a customer organization, to which a role assignment can be limited.
     TenantName, ParseNameError, is_name
 );
 text_type!(
-    /// The name of a constraint for separation of duties.
+    /// The name of a separation-of-duty [`Constraint`](crate::Constraint).
     ConstraintName, ParseNameError, is_name
 );
 text_type!(
-    /// One thing a caller may do, written `object:operation`.
+    /// One operation on one kind of object that a role can permit, written `object:operation`.
     ///
     /// ```
     /// let permission: rolecall_core::Permission = "rolecall.assignments:write".parse()?;
@@ -183,7 +198,9 @@ text_type!(
     Permission, ParsePermissionError, is_permission
 );
 text_type!(
-    /// What a role may hold: a [`Permission`], or every operation of an object, written `items:*`.
+    /// A [`Permission`], or a wildcard for every operation of an object, written `items:*`.
+    ///
+    /// Roles hold patterns. Checks ask for permissions, never for a wildcard.
     ///
     /// ```
     /// let pattern: rolecall_core::PermissionPattern = "items:*".parse()?;
@@ -202,13 +219,13 @@ fn is_pattern(text: &str) -> bool {
 }
 
 impl Permission {
-    /// What is acted upon: the part before the colon.
+    /// Returns the object: the part before the colon.
     #[must_use]
     pub fn object(&self) -> &str {
         self.0.split_once(':').map_or("", |(object, _)| object)
     }
 
-    /// What is done to it: the part after the colon.
+    /// Returns the operation: the part after the colon.
     #[must_use]
     pub fn operation(&self) -> &str {
         self.0
@@ -218,19 +235,19 @@ impl Permission {
 }
 
 impl PermissionPattern {
-    /// The object of a wildcard; `None` for a single permission.
+    /// Returns the object of a wildcard, or `None` for a single permission.
     #[must_use]
     pub fn wildcard_object(&self) -> Option<&str> {
         self.0.strip_suffix(":*")
     }
 
-    /// The one permission that this pattern is; `None` for a wildcard.
+    /// Returns the single permission that this pattern is, or `None` for a wildcard.
     #[must_use]
     pub fn as_permission(&self) -> Option<Permission> {
         self.0.parse().ok()
     }
 
-    /// Whether the pattern covers `permission`.
+    /// Returns true if the pattern covers `permission`.
     #[must_use]
     pub fn matches(&self, permission: &Permission) -> bool {
         match self.wildcard_object() {
@@ -252,7 +269,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_by_table() {
+    fn role_names_are_parsed_or_refused() {
         let long = "a".repeat(64);
         let too_long = "a".repeat(65);
         for good in [
@@ -286,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_by_table() {
+    fn permissions_are_parsed_or_refused() {
         for good in ["items:read", "a:b", "role.x:read", "roles:read"] {
             assert!(good.parse::<Permission>().is_ok(), "{good}");
         }
@@ -311,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_allow_a_wildcard_only_as_the_whole_operation() {
+    fn a_wildcard_must_be_the_whole_operation() {
         assert!("items:*".parse::<PermissionPattern>().is_ok());
         for bad in ["*:*", "*", "items:r*", "items:**", "it*ms:read", "role:*"] {
             assert!(bad.parse::<PermissionPattern>().is_err(), "{bad:?}");
@@ -319,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_quotes_a_hostile_text_escaped_and_cut() {
+    fn errors_quote_text_escaped_and_shortened() {
         let error = format!("{}\r\n\u{1b}[31m", "x".repeat(70))
             .parse::<RoleName>()
             .unwrap_err();
@@ -335,15 +352,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_const_check_agrees_with_the_written_grammar(text in "[a-zA-Z0-9._:* -]{0,70}") {
+        fn is_name_follows_the_documented_grammar(text in "[a-zA-Z0-9._:* -]{0,70}") {
             let mut chars = text.chars();
-            let first_fits = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-            let rest_fits = chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
-            prop_assert_eq!(is_name(&text), first_fits && rest_fits && text.len() <= 64);
+            let first_is_allowed = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            let rest_is_allowed = chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
+            prop_assert_eq!(is_name(&text), first_is_allowed && rest_is_allowed && text.len() <= 64);
         }
 
         #[test]
-        fn a_permission_comes_back_from_its_parts(object in "[a-z0-9][a-z0-9._-]{0,20}", operation in "[a-z0-9][a-z0-9._-]{0,20}") {
+        fn a_permission_splits_into_object_and_operation(object in "[a-z0-9][a-z0-9._-]{0,20}", operation in "[a-z0-9][a-z0-9._-]{0,20}") {
             prop_assume!(object != "role");
             let permission: Permission = format!("{object}:{operation}").parse().unwrap();
             prop_assert_eq!(permission.object(), object);

@@ -1,10 +1,12 @@
+//! Points in time. This crate reads no clock: callers pass the time in.
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A point in time: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A point in time, in microseconds since 1970-01-01T00:00:00Z without leap seconds.
 ///
-/// Arithmetic saturates, so that no input can overflow a time into the past.
+/// Arithmetic saturates, so that no input can overflow into the past.
 ///
 /// ```
 /// use rolecall_core::Timestamp;
@@ -20,53 +22,53 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The latest time that can be written; stands for "never ends".
+    /// The latest time that can be represented; it stands for "never".
     pub const MAX: Self = Self(i64::MAX);
 
-    /// From microseconds since the epoch.
+    /// Creates a time from microseconds since the epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// From seconds since the epoch (an RFC 7519 `NumericDate`).
+    /// Creates a time from seconds since the epoch (a `NumericDate`, RFC 7519 section 2).
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000))
     }
 
-    /// Microseconds since the epoch.
+    /// Returns the microseconds since the epoch.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since the epoch, rounded down.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// This time and `duration` more.
+    /// Returns the time that is `duration` later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(micros_of(duration)))
+        Self(self.0.saturating_add(saturating_micros(duration)))
     }
 
-    /// This time less `duration`.
+    /// Returns the time that is `duration` earlier.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(micros_of(duration)))
+        Self(self.0.saturating_sub(saturating_micros(duration)))
     }
 
-    /// How long it is from `earlier` to this time; zero if `earlier` is later.
+    /// Returns the duration from `earlier` to this time, or zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 
-fn micros_of(duration: Duration) -> i64 {
+fn saturating_micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arithmetic_saturates_at_both_ends() {
+    fn arithmetic_saturates() {
         let day = Duration::from_hours(24);
         assert_eq!(Timestamp::MAX.plus(day), Timestamp::MAX);
         assert_eq!(
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_round_down_before_the_epoch_too() {
+    fn seconds_are_rounded_down_even_before_the_epoch() {
         assert_eq!(Timestamp::from_micros(-1).seconds(), -1);
         assert_eq!(Timestamp::from_micros(1_999_999).seconds(), 1);
     }

@@ -18,34 +18,13 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 use crate::{
     accounts,
     app::App,
-    audit, clients, decisions, docs, document,
+    audit, clients, decisions, docs,
     error::{ApiError, FieldError},
     feed, forward_auth, health,
     http::{LoggedSubject, layers::MAX_BODY_BYTES},
     keys, oauth, policy, roles, sessions,
+    web::document,
 };
-
-rolecall::permissions! {
-    /// rolecall's own permissions, as the guards of its endpoints name them.
-    pub(crate) mod may {
-        ReadUsers = "rolecall.users:read",
-        WriteUsers = "rolecall.users:write",
-        RevokeSessions = "rolecall.sessions:revoke",
-        ReadAssignments = "rolecall.assignments:read",
-        WriteAssignments = "rolecall.assignments:write",
-        ReadRoles = "rolecall.roles:read",
-        WriteRoles = "rolecall.roles:write",
-        ReadAudit = "rolecall.audit:read",
-        ReadClients = "rolecall.clients:read",
-        WriteClients = "rolecall.clients:write",
-        ReadKeys = "rolecall.keys:read",
-        RotateKeys = "rolecall.keys:rotate",
-        ReadFeed = "rolecall.feed:read",
-        ReadDecisions = "rolecall.decisions:read",
-        ReadPolicy = "rolecall.policy:read",
-        WritePolicy = "rolecall.policy:write",
-    }
-}
 
 /// Routes and their description, side by side.
 pub(crate) struct Api {

@@ -1,50 +1,26 @@
 //! What every handler and command works with.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use rolecall::{Clock, LiveState};
-use rolecall_core::{RoleName, Timestamp};
+use rolecall_core::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{
-    accounts::authority::Caller,
-    audit::Chain,
+    authority::{caller::Caller, policy_cache::PolicyCache},
     error::ApiError,
     feed::Feed,
-    keys::ring::{self, KeyRing},
-    legacy::Legacy,
+    keys::ring::KeyRing,
+    legacy::old_tokens::Legacy,
     metrics::Metrics,
     passwords::{Hasher, PasswordPolicy},
-    roles::{policy_cache::PolicyCache, store::read_consistently},
-    sessions::service::SessionLimits,
-    store::{Change, Conn, Store, StoreError},
+    settings::Settings,
+    store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };
-
-/// What the configuration says, as far as the services need it.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) issuer: String,
-    /// The audience of tokens for which none was asked.
-    pub(crate) audience: String,
-    pub(crate) access_ttl: Duration,
-    pub(crate) max_token_bytes: usize,
-    /// How long a signing key signs; none means until somebody rotates.
-    pub(crate) rotate_every: Option<Duration>,
-    pub(crate) registration_open: bool,
-    pub(crate) registration_roles: BTreeSet<RoleName>,
-    pub(crate) password_grant: bool,
-    pub(crate) sessions: SessionLimits,
-    /// Names of demo users, whose password the list of common ones may hold.
-    pub(crate) exempt_users: BTreeSet<String>,
-}
 
 /// The application: the open database and everything that lives beside it. Cheap to clone.
 #[derive(Clone)]
@@ -123,7 +99,7 @@ impl App {
             .store()
             .change(&self.0.chain, &caller.actor(), now, work)
             .await
-            .map_err(|error| error.discreet(caller).receipted(caller))?;
+            .map_err(|error| caller.refusal(error))?;
         if let Some(changed) = changed {
             self.0.metrics.audit_entries.add_one();
             for floor in &changed.floors {
@@ -136,7 +112,7 @@ impl App {
                 self.load_policy(&mut self.store().read().await?).await?;
             }
             if changed.keys {
-                ring::load(self, &mut self.store().read().await?).await?;
+                self.reload_keys(&mut self.store().read().await?).await?;
             }
             tracing::info!(
                 revision = changed.revision,
@@ -151,9 +127,24 @@ impl App {
     /// Reads the policy and gives it to the guards of this process: by it, tokens that were too long to
     /// carry their permissions get them from their roles.
     pub(crate) async fn load_policy(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let policy = read_consistently(self.policy(), conn).await?;
-        self.0.live.set_policy(Arc::clone(&policy.1));
+        let policy = self.policy().newest(conn).await?;
+        self.0.live.set_policy(Arc::clone(&policy.policy));
         Ok(())
+    }
+
+    /// Reads the signing keys anew and puts them in use, here and in the guards of this process.
+    pub(crate) async fn reload_keys(&self, conn: &mut Conn) -> Result<(), ApiError> {
+        let parts = self.parts();
+        parts.keys.reload(&parts.live, &parts.masters, conn).await
+    }
+
+    /// Reloads the signing keys unless they are those of `head`.
+    pub(crate) async fn catch_up_keys(&self, conn: &mut Conn, head: &Head) -> Result<(), ApiError> {
+        let parts = self.parts();
+        parts
+            .keys
+            .catch_up(&parts.live, &parts.masters, conn, head)
+            .await
     }
 
     /// What a user name is counted under: a keyed hash, so that the table of failures holds no names.

@@ -4,7 +4,7 @@ use rolecall_core::Timestamp;
 use serde_json::json;
 
 use crate::{
-    audit::Chain,
+    authority::builtin,
     error::ApiError,
     ids,
     keys::{
@@ -12,8 +12,8 @@ use crate::{
         ring::{self, Keys},
         service::{self, Configured},
     },
-    roles::{builtin, store as roles},
-    store::{Actor, Change, Conn, Store, StoreError, on, queries, read_head},
+    roles::store as roles,
+    store::{Actor, Chain, Change, Conn, Store, StoreError, queries, query, read_head},
     vault::{MasterKey, MasterKeys},
 };
 
@@ -73,7 +73,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     drop(conn);
     let work = async |change: &mut Change<'_>| {
         prepare_content(change).await?;
-        service::ensure(change, start.masters, start.keys, fresh).await
+        service::reconcile(change, start.masters, start.keys, fresh).await
     };
     start
         .store
@@ -97,31 +97,39 @@ async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, Boo
     let fingerprint = start.masters.present_fingerprint();
     let ttl = i64::try_from(start.access_ttl.as_secs()).unwrap_or(i64::MAX);
     let era = ids::random_token(128).map_err(ApiError::internal)?;
-    on!(conn, |c| sqlx::query(INSERT_HEAD)
-        .bind(era.as_str())
-        .bind(ttl)
-        .bind(fingerprint)
-        .execute(c)
-        .await
-        .map(drop))
-    .map_err(StoreError::from)?;
-    let (known,): (String,) = on!(conn, |c| sqlx::query_as(READ_FINGERPRINT)
-        .fetch_one(c)
-        .await)
-    .map_err(StoreError::from)?;
+    insert_head(conn, &era, ttl, fingerprint).await?;
+    let known = read_fingerprint(conn).await?;
     let master = start.masters.find(&known);
     let master = master.ok_or(BootstrapError::WrongMasterKey)?;
-    on!(conn, |c| sqlx::query(RAISE_LONGEST_TTL)
-        .bind(ttl)
-        .execute(c)
-        .await
-        .map(drop))
-    .map_err(StoreError::from)?;
+    raise_longest_ttl(conn, ttl).await?;
     let audit = secret(conn, master, "audit").await?;
     Ok((audit, secret(conn, master, "login-failures").await?))
 }
 
-/// A random secret that lives sealed in the database, made when it is first asked for.
+/// Writes the head row, unless it exists.
+async fn insert_head(
+    conn: &mut Conn,
+    era: &str,
+    ttl: i64,
+    fingerprint: &str,
+) -> Result<(), StoreError> {
+    let head = query(INSERT_HEAD).bind(era).bind(ttl).bind(fingerprint);
+    head.execute(conn).await?;
+    Ok(())
+}
+
+/// Returns the fingerprint of the master key that the database is sealed with.
+async fn read_fingerprint(conn: &mut Conn) -> Result<String, StoreError> {
+    query(READ_FINGERPRINT).fetch_one(conn).await
+}
+
+/// Notes how long an access token may live, if that is longer than ever before.
+async fn raise_longest_ttl(conn: &mut Conn, ttl: i64) -> Result<(), StoreError> {
+    query(RAISE_LONGEST_TTL).bind(ttl).execute(conn).await?;
+    Ok(())
+}
+
+/// Returns a random secret that the database keeps sealed; it is made when it is first needed.
 async fn secret(
     conn: &mut Conn,
     master: &MasterKey,

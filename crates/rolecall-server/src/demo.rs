@@ -3,11 +3,9 @@
 use rolecall_core::{PermissionPattern, RoleName};
 
 use crate::{
-    accounts::{
-        authority::Caller,
-        registration::{self, Wanted},
-    },
+    accounts::registration::{self, NewAccount},
     app::App,
+    authority::caller::Caller,
     error::ApiError,
     roles,
     start::StartError,
@@ -43,7 +41,7 @@ pub(crate) async fn ensure_user(
             .map_err(|error| failed(&error))?;
         names.push(role);
     }
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username,
         password: Some(password),
         email: None,

@@ -7,14 +7,14 @@ use rolecall_core::RoleName;
 
 use crate::{
     api,
-    app::{App, Settings},
+    app::App,
     config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo,
     error::ApiError,
     http, ids,
-    legacy::LegacyTokens,
+    legacy::old_tokens::LegacyTokens,
     passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
-    sessions::service::SessionLimits,
+    settings::{SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
     watch,
 };

@@ -14,7 +14,7 @@ use rolecall_core::{Permission, RoleName, SubjectKind};
 
 use serde_json::json;
 
-use crate::document::ProblemDocument;
+use crate::web::document::ProblemDocument;
 
 /// Where it is mounted.
 pub(crate) const PATH: &str = "/forward-auth";

@@ -48,23 +48,23 @@ fn assert_fair(error: &crate::error::ApiError) {
 }
 
 #[cfg(test)]
+#[path = "../../../fuzz/unpack.rs"]
+mod unpack;
+
+#[cfg(test)]
 mod tests {
     use std::path::Path;
 
     fn replay(target: &str, run: fn(&[u8])) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-        let folder = folder.join(target);
-        let inputs = std::fs::read_dir(&folder)
-            .unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));
-        let mut count = 0;
+        let archive = std::fs::read_to_string(folder.join(target).with_extension("txt")).unwrap();
+        let inputs = super::unpack::unpack(&archive).unwrap();
+        assert!(inputs.len() > 20, "the kept inputs of `{target}` are gone");
         for input in inputs {
-            let file = input.unwrap().path();
-            // the test's name and this line tell which input it was
-            println!("{}", file.display());
-            run(&std::fs::read(&file).unwrap());
-            count += 1;
+            // a test that fails shows the input
+            println!("{} \"{}\"", input.name, input.bytes.escape_ascii());
+            run(&input.bytes);
         }
-        assert!(count > 20, "the kept inputs of `{target}` are gone");
     }
 
     #[test]

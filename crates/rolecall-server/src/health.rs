@@ -5,7 +5,7 @@ use rolecall::Public;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{app::App, document::ProblemDocument, error::ApiError};
+use crate::{app::App, error::ApiError, web::document::ProblemDocument};
 
 /// How the server is.
 #[derive(Serialize, ToSchema)]

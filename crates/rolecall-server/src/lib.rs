@@ -4,6 +4,7 @@ mod accounts;
 mod api;
 mod app;
 mod audit;
+mod authority;
 mod bootstrap;
 mod clean_up;
 pub mod cli;
@@ -13,10 +14,9 @@ mod decisions;
 mod demo;
 mod docs;
 mod doctor;
-mod document;
+
 mod embedded;
 mod error;
-mod extract;
 mod feed;
 mod forward_auth;
 #[cfg(any(test, fuzzing))]
@@ -27,22 +27,34 @@ pub mod ids;
 mod keys;
 mod legacy;
 pub mod logging;
+mod login;
 mod metrics;
 mod oauth;
 pub mod passwords;
+mod patch;
 mod policy;
 mod recovery;
+mod refusals;
 mod roles;
 mod sessions;
+mod settings;
 mod start;
 mod store;
 pub mod throttle;
+mod times;
+mod tokens;
 pub mod usernames;
 pub mod vault;
 mod watch;
+mod web;
 
 pub use config::SigningAlgorithm;
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
-pub use legacy::LegacyTokens;
+pub use legacy::old_tokens::LegacyTokens;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
+
+/// Compiles the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -15,17 +15,21 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
 use crate::{
-    app::{App, Parts, Settings},
+    app::{App, Parts},
+    authority::policy_cache::PolicyCache,
     bootstrap::{self, Start},
     decisions::receipt::Writer,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
-    legacy::{Legacy, LegacyExchange, LegacyTokens},
+    legacy::{
+        exchange::LegacyExchange,
+        old_tokens::{Legacy, LegacyTokens},
+    },
     metrics::Metrics,
     passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
-    roles::policy_cache::PolicyCache,
-    store::{OpenError, Store},
+    settings::Settings,
+    store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
@@ -191,7 +195,7 @@ fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, Sta
     if let Some(key) = configured {
         return Ok(key);
     }
-    match sqlite_path(url) {
+    match file::sqlite_path(url) {
         Some(path) if path.as_os_str() == ":memory:" => {
             MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()))
         }
@@ -208,12 +212,6 @@ pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError
 /// Where the key of a SQLite database is, if it is not configured.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     database.with_extension("key")
-}
-
-/// The file of a SQLite URL.
-pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?;
-    Some(rest.strip_prefix("//").unwrap_or(rest).into())
 }
 
 /// Refuses to start with a registration that could not give its roles.

@@ -305,12 +305,6 @@ pub struct InFlightGuard {
 }
 
 impl InFlightGuard {
-    /// How many log-ins of the account were being worked on when this one began.
-    #[must_use]
-    pub fn others(&self) -> usize {
-        usize::try_from(self.before).unwrap_or(usize::MAX)
-    }
-
     /// Whether this try is still within the limit, if the account has `failures` in a row:
     /// never more than [`MAX_FAILURES`] with those on the way, and one at a time once
     /// failures cost a delay.

@@ -9,9 +9,8 @@ use tokio::task::JoinHandle;
 use crate::{
     app::{App, Parts},
     clean_up::{self, Turn},
-    error,
-    error::ApiError,
-    keys::{self, ring},
+    error::{self, ApiError},
+    keys,
     store::{read_floors, read_head},
 };
 
@@ -37,7 +36,7 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     app.policy().forget();
     app.load_policy(&mut conn).await?;
     parts.live.replace(&head.era, &floors);
-    ring::load(app, &mut conn).await?;
+    app.reload_keys(&mut conn).await?;
     drop(conn);
     parts.feed.replace(&head, floors);
     parts
@@ -69,7 +68,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     if head.policy_revision != seen.policy_revision {
         app.load_policy(&mut conn).await?;
     }
-    ring::catch_up(app, &mut conn, &head).await?;
+    app.catch_up_keys(&mut conn, &head).await?;
     drop(conn);
     // last: whoever hears of it finds the policy and the keys that belong to it
     parts.feed.raise(&head, &floors);
@@ -124,11 +123,11 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
             }
             Ok(Err(error)) if !failing => {
                 failing = true;
-                tracing::error!(error = %error::chain_of(&error), "cannot learn what was taken away: the database does not answer");
+                tracing::error!(error = %error::chain_of(&error), "revocations could not be read: the database did not answer");
             }
             Err(_) if !failing => {
                 failing = true;
-                tracing::error!("cannot learn what was taken away: the database hangs");
+                tracing::error!("revocations could not be read: the database timed out");
             }
             _ => {}
         }
@@ -167,7 +166,7 @@ async fn do_chores(app: App, node: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Conn, StoreError, on};
+    use crate::store::{Conn, StoreError, query};
     use rolecall::{ManualClock, Timestamp};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,7 +219,7 @@ mod tests {
                     "DELETE FROM roles WHERE name = 'taken-back'",
                     "UPDATE head SET revision = revision - 1, policy_revision = policy_revision - 1, era = 'e2'",
                 ] {
-                    on!(conn, |c| sqlx::query(text).execute(c).await.map(drop))?;
+                    query(text).execute(conn).await?;
                 }
                 Ok::<_, StoreError>(())
             })
@@ -229,6 +228,6 @@ mod tests {
         load_all(app).await.unwrap();
         let mut conn = app.store().read().await.unwrap();
         let policy = app.policy().at_least(&mut conn, older).await.unwrap();
-        assert!(policy.1.role("taken-back").is_none());
+        assert!(policy.role("taken-back").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Where the time comes from: a parameter, so that a test can stop it.
+//! The source of time, which tests can replace.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,12 +7,12 @@ use std::{
 
 use rolecall_core::Timestamp;
 
-/// Tells the time.
+/// A source of time.
 pub trait Clock: Send + Sync + 'static {
-    /// The time of day, for claims such as `exp`.
+    /// Returns the time of day, for claims such as `exp`.
     fn now(&self) -> Timestamp;
 
-    /// How long it is since some fixed start; never goes back, whatever happens to the time of day.
+    /// Returns the time since some fixed start. It never decreases, even if the time of day is set back.
     fn monotonic(&self) -> Duration;
 }
 
@@ -26,7 +26,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// The clock of the machine.
+/// The system clock.
 ///
 /// ```
 /// use rolecall::{Clock, SystemClock};
@@ -39,11 +39,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place where the time of day is read"
+        reason = "the only place where the time of day is read"
     )]
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        // a machine that believes to live before 1970 trusts no token: every `iat` is in its future
+        // before 1970 every `iat` is in the future, so that no token is accepted
         Timestamp::default().plus(since.unwrap_or_default())
     }
 
@@ -53,7 +53,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved; its clones show the same time.
+/// A clock for tests, which stands still until it is moved. Clones share the time.
 ///
 /// ```
 /// use rolecall::{Clock, ManualClock, Timestamp};
@@ -68,13 +68,13 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<Mutex<(Timestamp, Duration)>>);
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new((now, Duration::ZERO))))
     }
 
-    /// Sets the time of day, forwards or back; the monotonic time stays.
+    /// Sets the time of day, forward or back, without changing the monotonic time.
     pub fn set(&self, now: Timestamp) {
         self.with(|times| times.0 = now);
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn setting_the_time_of_day_back_does_not_move_the_monotonic_time() {
+    fn setting_the_time_of_day_does_not_change_the_monotonic_time() {
         let clock = ManualClock::at(Timestamp::from_seconds(100));
         clock.advance(Duration::from_secs(10));
         clock.set(Timestamp::from_seconds(1));
@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_shows_the_same_time() {
+    fn clones_share_the_time() {
         let clock = ManualClock::at(Timestamp::from_seconds(100));
         clock.clone().advance(Duration::from_secs(1));
         assert_eq!(clock.now(), Timestamp::from_seconds(101));
     }
 
     #[test]
-    fn the_monotonic_time_of_the_machine_neither_goes_back_nor_stands_still() {
+    fn the_monotonic_time_of_the_system_clock_increases() {
         let before = SystemClock.monotonic();
         assert!(SystemClock.monotonic() >= before);
         assert!((0..10_000_000).any(|_| SystemClock.monotonic() > before));

@@ -1,4 +1,4 @@
-//! Why a request was turned away.
+//! The reasons for which a request is refused, and the responses for them.
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -8,11 +8,10 @@ use http::{
 
 use crate::{Problem, Rule};
 
-/// Why a request was turned away; as a response it is what RFC 6750 section 3 asks for.
+/// The reason why a request was refused. As a response it follows RFC 6750 section 3.
 ///
-/// The response carries the denial in its extensions, for layers that count refusals.
-///
-/// Whoever cannot be identified is 401, whoever may not is 403, whatever broke is 5xx.
+/// A caller who cannot be identified gets 401, one who is not permitted gets 403, and a fault of the guard is 5xx. The
+/// response has the denial in its extensions, for layers that count refusals.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -24,36 +23,36 @@ use crate::{Problem, Rule};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// There is no access token in the request.
+    /// The request has no access token.
     #[error("not authenticated")]
     NotAuthenticated,
-    /// The access token is not valid: its form, signature, issuer, audience or another claim.
+    /// The form, signature, issuer, audience or another claim of the access token is not valid.
     #[error("the access token is not valid")]
     InvalidToken,
-    /// The access token was valid: it has expired, was revoked, or lies below a floor.
+    /// The access token is no longer valid: it has expired, was revoked, or was issued before a floor.
     #[error("the access token has ended")]
     EndedToken,
-    /// The request carries more than one credential.
+    /// The request has more than one credential.
     #[error("two credentials in one request")]
     TwoCredentials,
-    /// The caller is known and may not.
+    /// The caller is identified but not permitted.
     #[error("operation not permitted")]
     Forbidden {
-        /// What would be needed, as in a scope: `role:admin` for a role, `items:read` for a permission.
+        /// The scope that the caller needs: `role:admin` for a role, `items:read` for a permission.
         scope: Option<String>,
-        /// A sealed note by which an administrator can have the refusal explained, where the guard writes some.
+        /// A sealed receipt with which an administrator can get an explanation, if the guard issues receipts.
         receipt: Option<String>,
     },
-    /// The guard does not know enough to decide: its keys are not loaded, or its state is too old.
+    /// The guard cannot decide, because its keys are not loaded or its state is too old.
     #[error("the guard's state is not available")]
     Unavailable,
-    /// A guarded handler was reached without any guard: a mistake of the application.
+    /// A guarded handler was called without a guard, which is a mistake in the application.
     #[error("a guarded handler was mounted without a guard")]
     Unguarded,
 }
 
 impl Denial {
-    /// The denial of a known caller who does not satisfy `rule`.
+    /// Creates the denial for an identified caller who does not satisfy `rule`.
     #[must_use]
     pub fn forbidden(rule: &Rule) -> Self {
         Self::Forbidden {
@@ -62,7 +61,7 @@ impl Denial {
         }
     }
 
-    /// The status of the answer.
+    /// Returns the status of the response.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -76,7 +75,7 @@ impl Denial {
         }
     }
 
-    /// The code that ends the problem's `type`, and names the outcome in the log.
+    /// Returns the code for the problem's `type` and for the log.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -90,12 +89,12 @@ impl Denial {
         }
     }
 
-    /// The challenge (RFC 6750 section 3); `None` for what is not the caller's doing.
+    /// Returns the challenge for the header `WWW-Authenticate` (RFC 6750 section 3), or `None` for a fault of the guard.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let fixed = HeaderValue::from_static;
         match self {
-            // section 3.1: without any credential the answer should not tell of an error
+            // section 3.1: the challenge has no error code if the request has no credentials
             Self::NotAuthenticated => Some(fixed("Bearer")),
             Self::InvalidToken => Some(fixed(
                 r#"Bearer error="invalid_token", error_description="The access token is not valid""#,
@@ -109,7 +108,7 @@ impl Denial {
         }
     }
 
-    /// The answer, to which more members can be added.
+    /// Converts the denial to a problem, to which members can be added.
     #[must_use]
     pub fn into_problem(self) -> Problem {
         let detail = match &self {
@@ -140,7 +139,7 @@ impl Denial {
 
 fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
     const BARE: HeaderValue = HeaderValue::from_static(r#"Bearer error="insufficient_scope""#);
-    // a scope made of names needs no quoting; one that a caller made up must not end the quotes
+    // a valid scope needs no escaping; an invalid one could end the quoted string
     let Some(scope) = scope.filter(|scope| is_scope(scope)) else {
         return BARE;
     };
@@ -148,7 +147,7 @@ fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
     HeaderValue::try_from(challenge).unwrap_or(BARE)
 }
 
-/// RFC 6749 section 3.3: `scope-token *( SP scope-token )`.
+/// Returns true for `scope-token *( SP scope-token )` (RFC 6749 section 3.3).
 fn is_scope(scope: &str) -> bool {
     let is_token = |token: &str| {
         !token.is_empty()
@@ -182,9 +181,8 @@ mod tests {
         (response.status().as_u16(), challenge, detail)
     }
 
-    /// The table of answers, to the letter.
     #[test]
-    fn every_denial_has_the_status_the_challenge_and_the_detail_of_the_contract() {
+    fn every_denial_has_its_documented_status_challenge_and_detail() {
         let forbidden = |scope: Option<&str>| Denial::Forbidden {
             scope: scope.map(str::to_owned),
             receipt: None,
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_state_that_is_not_available_asks_to_try_again() {
+    fn only_unavailable_has_retry_after() {
         let response = Denial::Unavailable.into_response();
         assert_eq!(response.headers()["retry-after"], "1");
         let response = Denial::Unguarded.into_response();
@@ -253,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_cannot_end_its_quotes_or_its_line() {
-        for hostile in [
+    fn an_invalid_scope_is_left_out_of_the_challenge() {
+        for invalid in [
             "a\"b",
             "a\\b",
             "a\r\nx: y",
@@ -265,13 +263,13 @@ mod tests {
             "a\0",
         ] {
             let (_, challenge, _) = answer(&Denial::Forbidden {
-                scope: Some(hostile.to_owned()),
+                scope: Some(invalid.to_owned()),
                 receipt: None,
             });
             assert_eq!(
                 challenge.as_deref(),
                 Some(r#"Bearer error="insufficient_scope""#),
-                "{hostile:?}"
+                "{invalid:?}"
             );
         }
     }

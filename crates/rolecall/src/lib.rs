@@ -4,10 +4,10 @@ mod clock;
 mod denial;
 mod extract;
 mod guard;
+mod live;
 mod matrix;
 #[cfg(feature = "openapi")]
 pub mod openapi;
-mod principal;
 mod problem;
 #[cfg(feature = "remote")]
 mod remote;
@@ -23,11 +23,11 @@ pub use denial::Denial;
 pub use extract::{
     Access, AccessRule, Authenticated, ForTenant, GuardedArgs, Optional, Public, Require,
 };
-pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, LiveState, OnStale};
+pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, OnStale, Principal};
 #[doc(hidden)]
 pub use guard::{Exchange, Exchanged, Receipts};
+pub use live::LiveState;
 pub use matrix::{AccessMatrix, Caller};
-pub use principal::Principal;
 pub use problem::Problem;
 pub use requirement::{
     AllOf, AnyOf, Clause, PermissionName, Requirement, Role, Term, are_distinct,

@@ -1,4 +1,4 @@
-//! Every route by every role: who may call what.
+//! The access matrix: which role may call which route.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -7,11 +7,10 @@ use rolecall_core::{Policy, RoleName};
 
 use crate::{GuardedRouter, RouteAccess, Rule, rule::Holder};
 
-/// Every route by every role: who may call what.
+/// The access matrix of a router: which role may call which route.
 ///
-/// It is derived from the types of the handlers, so it cannot be wrong about them. Its text is what
-/// `access.lock` holds; `assert_access_matrix` of the feature `testing` compares the two, and asks the
-/// router for every cell.
+/// It is derived from the types of the handlers. Its text is the content of `access.lock`, which `assert_access_matrix`
+/// (feature `testing`) compares with the router, and for which it requests every cell.
 ///
 /// ```
 /// use rolecall::{AccessMatrix, Authenticated, GuardedRouter, Require, routing::get};
@@ -40,15 +39,15 @@ pub struct AccessMatrix {
     pub(crate) probe: axum::Router,
 }
 
-/// Somebody who calls: a column of the matrix, or one made up for a single cell.
+/// An imaginary caller, for a column or a single cell of the matrix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Caller {
-    /// The roles, inherited ones included.
+    /// The roles, including inherited ones.
     pub roles: Vec<String>,
     /// The permissions.
     pub permissions: Vec<String>,
-    /// The tenant that the token is for.
+    /// The tenant for which the caller's token is issued.
     pub tenant: Option<String>,
 }
 
@@ -67,16 +66,16 @@ impl Holder for Caller {
 }
 
 impl Caller {
-    /// The same with a token for `tenant`.
+    /// Returns the same caller with a token for `tenant`.
     #[must_use]
-    pub(crate) fn of_tenant(&self, tenant: &str) -> Self {
+    pub(crate) fn in_tenant(&self, tenant: &str) -> Self {
         Self {
             tenant: Some(tenant.to_owned()),
             ..self.clone()
         }
     }
 
-    /// Adds what the names of a scope stand for: `role:admin`, `items:read`.
+    /// Adds roles and permissions that are written as in a scope: `role:admin`, `items:read`.
     pub(crate) fn with(mut self, names: impl IntoIterator<Item = String>) -> Self {
         for name in names {
             match name.strip_prefix("role:") {
@@ -88,34 +87,35 @@ impl Caller {
     }
 }
 
-/// Stands for whichever tenant a path names, and is what the test puts there.
+/// The tenant that is used for paths that name one.
 pub(crate) const SOME_TENANT: &str = "rolecall-test";
 
-/// A kind of caller.
+/// A column of the matrix.
 pub(crate) struct Column {
     pub(crate) title: String,
     /// `None` for a request without a token.
     pub(crate) caller: Option<Caller>,
-    /// Whether the caller's permissions are all there are; otherwise more may come with the role.
+    /// False if the role may also give permissions that are not known.
     pub(crate) complete: bool,
 }
 
-/// What a kind of caller gets.
+/// The result for a route and a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
-    LetIn,
-    /// Let in with a token for the tenant that the path names.
-    LetInThere,
+    Admitted,
+    /// Admitted with a token for the tenant that the path names.
+    AdmittedInTenant,
     NotAuthenticated,
     NotPermitted,
+    /// Depends on the permissions of the role.
     Depends,
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::LetIn => "ok",
-            Self::LetInThere => "own",
+            Self::Admitted => "ok",
+            Self::AdmittedInTenant => "own",
             Self::NotAuthenticated => "401",
             Self::NotPermitted => "403",
             Self::Depends => "?",
@@ -127,23 +127,23 @@ impl Column {
     pub(crate) fn cell(&self, rule: &Rule) -> Cell {
         let Some(caller) = &self.caller else {
             return if rule.admits_anonymous() {
-                Cell::LetIn
+                Cell::Admitted
             } else {
                 Cell::NotAuthenticated
             };
         };
-        // of the tenant that the path names, or the cell would say nothing about the role
-        let of_tenant = caller.of_tenant(SOME_TENANT);
-        let caller = if rule.asks_for_tenant() {
-            &of_tenant
+        // without a token for the tenant of the path, no role would be admitted
+        let in_tenant = caller.in_tenant(SOME_TENANT);
+        let caller = if rule.needs_tenant() {
+            &in_tenant
         } else {
             caller
         };
-        let admits = |caller: &Caller| rule.admits_at(Some(SOME_TENANT), caller);
-        if admits(caller) && rule.asks_for_tenant() {
-            Cell::LetInThere
+        let admits = |caller: &Caller| rule.admits_in(Some(SOME_TENANT), caller);
+        if admits(caller) && rule.needs_tenant() {
+            Cell::AdmittedInTenant
         } else if admits(caller) {
-            Cell::LetIn
+            Cell::Admitted
         } else if !self.complete && admits(&caller.clone().with(permissions_of(rule))) {
             Cell::Depends
         } else {
@@ -152,18 +152,18 @@ impl Column {
     }
 }
 
-/// The permissions that a rule mentions.
+/// Returns the permissions that a rule mentions.
 pub(crate) fn permissions_of(rule: &Rule) -> impl Iterator<Item = String> {
     let names = rule.names().into_iter();
     names.filter(|name| !name.starts_with("role:"))
 }
 
 impl AccessMatrix {
-    /// The matrix of a router, so far without roles.
+    /// Creates the matrix of a router, without columns for roles.
     #[must_use]
     pub fn of<S: Clone + Send + Sync + 'static>(router: &GuardedRouter<S>) -> Self {
         let mut table = router.access_table();
-        // the order of the source is not what a review should read
+        // sorted, so that moving code does not change the file
         let key = |route: &RouteAccess| {
             let method = route.method.as_ref().map(Method::to_string);
             (method.is_none(), route.path.clone(), method)
@@ -189,7 +189,7 @@ impl AccessMatrix {
         self
     }
 
-    /// Says what each role holds and inherits, and adds a column for each role that the policy has.
+    /// Uses `policy` for the permissions and juniors of each role, and adds a column for each of its roles.
     #[must_use]
     pub fn policy(mut self, policy: &Policy) -> Self {
         let names: Vec<&str> = policy.roles().map(|(role, _)| role.as_str()).collect();
@@ -197,6 +197,7 @@ impl AccessMatrix {
         self.roles(&names)
     }
 
+    /// Returns the columns: no token, any token, and each role.
     pub(crate) fn columns(&self) -> Vec<Column> {
         let fixed = |title: &str, caller| Column {
             title: title.to_owned(),
@@ -209,20 +210,21 @@ impl AccessMatrix {
         ];
         columns.extend(self.roles.iter().map(|role| Column {
             title: role.clone(),
-            caller: Some(self.holder_of(role)),
+            caller: Some(self.caller_with(role)),
             complete: self.policy.is_some(),
         }));
         columns
     }
 
-    fn holder_of(&self, role: &str) -> Caller {
-        let named = Caller {
+    /// Returns a caller with `role` and all that the policy gives to it.
+    fn caller_with(&self, role: &str) -> Caller {
+        let role_only = Caller {
             roles: vec![role.to_owned()],
             ..Caller::default()
         };
         let known = self.policy.as_ref().zip(role.parse::<RoleName>().ok());
         let Some((policy, name)) = known.filter(|(policy, _)| policy.role(role).is_some()) else {
-            return named;
+            return role_only;
         };
         let texts = |names: BTreeSet<_>| names.iter().map(ToString::to_string).collect();
         Caller {
@@ -236,7 +238,7 @@ impl AccessMatrix {
         }
     }
 
-    /// What the rule asks for, as a reader wants to hear it.
+    /// Describes in words who is admitted.
     fn audience(&self, rule: &Rule) -> String {
         match rule {
             Rule::Public => "everyone".to_owned(),
@@ -254,7 +256,7 @@ const HEAD: &str = "\
 # ok = let in, 401 = not authenticated, 403 = not permitted, ? = depends on the permissions of the role
 ";
 
-/// Only where there is something for it to explain.
+/// Part of the legend only if a rule needs a tenant.
 const OWN: &str =
     "# own = let in with a token for the tenant that the path names, 403 with any other\n";
 
@@ -265,8 +267,8 @@ const TAIL: &str = "\
 
 impl fmt::Display for AccessMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let asks = |route: &RouteAccess| route.rule.asks_for_tenant();
-        let own = if self.routes.iter().any(asks) {
+        let needs_tenant = |route: &RouteAccess| route.rule.needs_tenant();
+        let own = if self.routes.iter().any(needs_tenant) {
             OWN
         } else {
             ""
@@ -278,7 +280,7 @@ impl fmt::Display for AccessMatrix {
         }
         writeln!(f, "| route")?;
         for route in &self.routes {
-            // the widths follow from the titles alone: a new route never moves another one's line
+            // widths depend only on the titles, so that a new route does not change other lines
             for column in &columns {
                 let width = column.title.chars().count() + 2;
                 write!(f, "{:width$}", column.cell(&route.rule))?;

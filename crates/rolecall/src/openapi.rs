@@ -1,7 +1,7 @@
-//! Fills what the guards' types say into an `OpenAPI` document.
+//! Adds the access rules of a router to an `OpenAPI` document.
 //!
-//! It works on the JSON of any generator. Security, the 401 and the 403 answers are written here and not
-//! by hand, so that document and guard cannot drift apart.
+//! This works with the JSON of any generator. Because security requirements and the 401 and 403 responses come from the
+//! rules, document and guards cannot differ.
 
 use std::collections::BTreeSet;
 
@@ -10,49 +10,47 @@ use serde_json::{Map, Value, json};
 
 use crate::{Problem, RouteAccess, Rule};
 
-/// Why a document and a router do not describe the same API.
+/// The error if a document and a router do not describe the same API.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// It is no `OpenAPI` document: a member has the wrong type.
+    /// The text is not an `OpenAPI` document: a member has the wrong type.
     #[error("not an OpenAPI document: `{0}` is not an object")]
     Malformed(String),
-    /// The two do not name the same operations, each written `GET /items/`.
+    /// The document and the router do not have the same operations, which are written as `GET /items/`.
     #[error("{}", disagreement(unrouted, undocumented))]
     Disagreement {
-        /// Operations of the document that the router does not have.
+        /// Operations of the document without a route.
         unrouted: Vec<String>,
-        /// Routes that the document does not have.
+        /// Routes that are not in the document.
         undocumented: Vec<String>,
     },
 }
 
 fn disagreement(unrouted: &[String], undocumented: &[String]) -> String {
-    let part = |what: &str, operations: &[String]| {
+    let part = |title: &str, operations: &[String]| {
         let list = operations.join(", ");
-        (!operations.is_empty()).then(|| format!("{what}: {list}"))
+        (!operations.is_empty()).then(|| format!("{title}: {list}"))
     };
     let parts = [
-        part("documented and not routed", unrouted),
-        part("routed and not documented", undocumented),
+        part("documented but not routed", unrouted),
+        part("routed but not documented", undocumented),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// Writes into every operation of `document` what its route asks for.
+/// Adds the access rule of its route to every operation of `document`.
 ///
-/// `routes` is [`GuardedRouter::access_table`](crate::GuardedRouter::access_table), `scheme` the name of the
-/// security scheme in the document. Each operation gets `security` (empty for a public one; roles are
-/// written `role:admin`), the 401 and 403 answers, and `x-rolecall-rule`; the document gets the schema
-/// `Problem` unless it has one. Nothing is written if an error is returned.
-///
-/// Requirements that are alternatives stand side by side: a role of an [`AnyOf`](crate::AnyOf) each in an
-/// object of its own.
+/// `routes` is [`GuardedRouter::access_table`](crate::GuardedRouter::access_table), and `scheme` is the name of the
+/// security scheme in the document. Each operation gets `security` (empty if it is public; roles are written
+/// `role:admin`), the 401 and 403 responses, and `x-rolecall-rule`. The document gets the schema `Problem`, unless it has
+/// one. The alternatives of an [`AnyOf`](crate::AnyOf) become separate security requirement objects.
 ///
 /// # Errors
 ///
-/// [`DocumentError::Disagreement`] names every documented operation that is not routed and every route
-/// that is not documented; what `merge_public` added is left out of it, since its routes are not known.
+/// [`DocumentError::Disagreement`] with every documented operation without a route and every route that is not
+/// documented, except for those that `merge_public` added, which are not known. [`DocumentError::Malformed`] if a member
+/// of the document has the wrong type. The document is unchanged after an error.
 ///
 /// ```
 /// use rolecall::{GuardedRouter, Require, openapi, routing::get};
@@ -84,7 +82,7 @@ pub fn secure(
         let paths = object(&mut secured, "paths")?;
         let item = object_in(paths, &path)?;
         let operation = object_in(item, member)?;
-        fill(operation, &route.rule, scheme)?;
+        secure_operation(operation, &route.rule, scheme)?;
     }
     let components = object(&mut secured, "components")?;
     let schemas = object_in(components, "schemas")?;
@@ -107,11 +105,12 @@ fn operation_member(method: &Method) -> Option<&'static str> {
     found.map(|(_, member)| *member)
 }
 
-/// axum writes a wildcard `{*path}`; `OpenAPI` knows only `{path}`.
+/// Converts a path of axum, which writes wildcards as `{*path}`, to a path of `OpenAPI`.
 fn document_path(path: &str) -> String {
     path.replace("{*", "{")
 }
 
+/// Checks that the document and the router have the same operations.
 fn compare(document: &Value, routes: &[RouteAccess]) -> Result<(), DocumentError> {
     let mounted: BTreeSet<(String, &str)> = routes
         .iter()
@@ -134,7 +133,7 @@ fn compare(document: &Value, routes: &[RouteAccess]) -> Result<(), DocumentError
 }
 
 fn operations(document: &Value) -> Result<BTreeSet<(String, &str)>, DocumentError> {
-    let malformed = |what: &str| DocumentError::Malformed(what.to_owned());
+    let malformed = |member: &str| DocumentError::Malformed(member.to_owned());
     let document = document
         .as_object()
         .ok_or_else(|| malformed("the document"))?;
@@ -144,7 +143,7 @@ fn operations(document: &Value) -> Result<BTreeSet<(String, &str)>, DocumentErro
     };
     for (path, item) in paths.as_object().ok_or_else(|| malformed("paths"))? {
         let item = item.as_object().ok_or_else(|| malformed(path))?;
-        // `options` and `trace` too: the guarded router never has them
+        // this includes `options` and `trace`, which the guarded router never has
         let members = item.keys().filter(|member| is_method(member));
         found.extend(members.map(|member| (path.clone(), member.as_str())));
     }
@@ -155,6 +154,7 @@ fn is_method(member: &str) -> bool {
     matches!(member, "options" | "trace") || METHODS.iter().any(|(_, known)| *known == member)
 }
 
+/// Returns the object `member` of `value`, which is added if it is missing.
 fn object<'a>(
     value: &'a mut Value,
     member: &str,
@@ -175,7 +175,8 @@ fn object_in<'a>(
         .ok_or_else(|| DocumentError::Malformed(member.to_owned()))
 }
 
-fn fill(
+/// Writes the rule into one operation.
+fn secure_operation(
     operation: &mut Map<String, Value>,
     rule: &Rule,
     scheme: &str,
@@ -185,18 +186,19 @@ fn fill(
     let responses = object_in(operation, "responses")?;
     if !matches!(rule, Rule::Public) {
         let text = "The access token is missing, not valid, or has ended";
-        let challenge = "How to authenticate (RFC 6750 section 3)";
-        responses.insert("401".to_owned(), answer(text, challenge));
+        let challenge = "The challenge (RFC 6750 section 3)";
+        responses.insert("401".to_owned(), response(text, challenge));
     }
-    if rule.scope().is_some() || rule.asks_for_tenant() {
-        let text = format!("The caller lacks what the operation asks for: {rule}");
-        let challenge = "What is lacking: `error=\"insufficient_scope\"` and its `scope`";
-        responses.insert("403".to_owned(), answer(&text, challenge));
+    if rule.scope().is_some() || rule.needs_tenant() {
+        let text = format!("The caller does not satisfy the access rule: {rule}");
+        let challenge =
+            "The challenge: `error=\"insufficient_scope\"` and the `scope` that is needed";
+        responses.insert("403".to_owned(), response(&text, challenge));
     }
     Ok(())
 }
 
-/// The security requirement objects: alternatives side by side, each with all that it asks for.
+/// Returns the security requirement objects, one for each alternative with all the scopes that it needs.
 fn security(rule: &Rule, scheme: &str) -> Value {
     let requirement = |scopes: Vec<String>| json!({ scheme: scopes });
     match rule {
@@ -204,7 +206,7 @@ fn security(rule: &Rule, scheme: &str) -> Value {
         Rule::Optional => json!([{}, requirement(Vec::new())]),
         other => {
             let mut lists = alternatives(other);
-            // no requirement at all would read as open; a rule that nobody satisfies is not
+            // an empty list would mean that the operation is public, but this rule admits no caller
             if lists.is_empty() {
                 lists.push(Vec::new());
             }
@@ -213,26 +215,27 @@ fn security(rule: &Rule, scheme: &str) -> Value {
     }
 }
 
-/// The rule as alternatives of lists, which is how `OpenAPI` writes it.
+/// Converts the rule to disjunctive normal form: alternatives, each a list of scopes that are all needed.
 fn alternatives(rule: &Rule) -> Vec<Vec<String>> {
     match rule {
         Rule::AnyOf(rules) => rules.iter().flat_map(alternatives).collect(),
         Rule::AllOf(rules) => rules.iter().fold(vec![Vec::new()], |lists, rule| {
-            let more = alternatives(rule);
-            let join = |list: &Vec<String>| more.iter().map(|more| joined(list, more)).collect();
-            lists.iter().flat_map::<Vec<_>, _>(join).collect()
+            let others = alternatives(rule);
+            let combine =
+                |list: &Vec<String>| others.iter().map(|other| union(list, other)).collect();
+            lists.iter().flat_map::<Vec<_>, _>(combine).collect()
         }),
         Rule::ForTenant(rule) => alternatives(rule),
         other => vec![other.names()],
     }
 }
 
-fn joined(list: &[String], more: &[String]) -> Vec<String> {
-    let new = more.iter().filter(|name| !list.contains(name));
+fn union(list: &[String], other: &[String]) -> Vec<String> {
+    let new = other.iter().filter(|name| !list.contains(name));
     list.iter().chain(new).cloned().collect()
 }
 
-fn answer(description: &str, challenge: &str) -> Value {
+fn response(description: &str, challenge: &str) -> Value {
     json!({
         "description": description,
         "headers": { "WWW-Authenticate": { "description": challenge, "schema": { "type": "string" } } },
@@ -245,173 +248,16 @@ fn problem_schema() -> Value {
         |kind: &str, description: &str| json!({ "type": kind, "description": description });
     json!({
         "type": "object",
-        "description": "What went wrong (RFC 9457)",
+        "description": "An error (RFC 9457)",
         "required": ["type", "title", "status", "detail"],
         "properties": {
-            "type": member("string", "The kind of problem: `urn:rolecall:problem:` and a code"),
-            "title": member("string", "The kind of problem in words"),
+            "type": member("string", "The type of problem: `urn:rolecall:problem:` and a code"),
+            "title": member("string", "The type of problem in words"),
             "status": member("integer", "The HTTP status"),
-            "detail": member("string", "What happened this time"),
+            "detail": member("string", "An explanation of this occurrence"),
         },
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ADMIN: Rule = Rule::Role("admin");
-    const EDITOR: Rule = Rule::Role("editor");
-    const READ: Rule = Rule::Permission("items:read");
-
-    fn route(method: Method, path: &str, rule: Rule) -> RouteAccess {
-        RouteAccess {
-            path: path.to_owned(),
-            method: Some(method),
-            rule,
-            handler: "handler".to_owned(),
-        }
-    }
-
-    fn secured(rule: Rule) -> Value {
-        let mut document = json!({ "paths": { "/x": { "get": { "responses": { "200": {} } } } } });
-        secure(&mut document, &[route(Method::GET, "/x", rule)], "login").unwrap();
-        document["paths"]["/x"]["get"].clone()
-    }
-
-    #[test]
-    fn a_public_operation_is_open_even_where_the_document_asks_for_a_token_by_default() {
-        let operation = secured(Rule::Public);
-        assert_eq!(operation["security"], json!([]));
-        assert_eq!(operation["responses"], json!({ "200": {} }));
-        assert_eq!(operation["x-rolecall-rule"], "public");
-    }
-
-    #[test]
-    fn an_optional_token_is_one_alternative_and_a_bad_one_is_401() {
-        let operation = secured(Rule::Optional);
-        assert_eq!(operation["security"], json!([{}, { "login": [] }]));
-        assert!(operation["responses"]["401"].is_object());
-        assert!(operation["responses"].get("403").is_none());
-    }
-
-    #[test]
-    fn any_token_can_be_refused_with_401_and_never_with_403() {
-        let operation = secured(Rule::Authenticated);
-        assert_eq!(operation["security"], json!([{ "login": [] }]));
-        assert!(operation["responses"].get("403").is_none());
-    }
-
-    #[test]
-    fn alternatives_stand_side_by_side_and_conditions_together() {
-        let requirements = |rule: Rule| secured(rule)["security"].clone();
-        assert_eq!(
-            requirements(Rule::AnyOf(&[ADMIN, Rule::AllOf(&[EDITOR, READ])])),
-            json!([{ "login": ["role:admin"] }, { "login": ["role:editor", "items:read"] }])
-        );
-        assert_eq!(
-            requirements(Rule::AllOf(&[READ, Rule::AnyOf(&[ADMIN, EDITOR])])),
-            json!([{ "login": ["items:read", "role:admin"] }, { "login": ["items:read", "role:editor"] }])
-        );
-    }
-
-    #[test]
-    fn a_rule_that_nobody_satisfies_does_not_read_as_open() {
-        let operation = secured(Rule::AnyOf(&[]));
-        assert_eq!(operation["security"], json!([{ "login": [] }]));
-    }
-
-    #[test]
-    fn what_the_document_does_not_know_and_the_router_does_not_have_is_named() {
-        let mut document = json!({ "paths": {
-            "/x": { "get": {}, "options": {}, "parameters": [], "summary": "x" }, "/gone": { "delete": {} },
-        } });
-        let before = document.clone();
-        let routes = [
-            route(Method::GET, "/x", ADMIN),
-            route(Method::POST, "/new/{*rest}", ADMIN),
-        ];
-        let error = secure(&mut document, &routes, "login").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "documented and not routed: DELETE /gone, OPTIONS /x; routed and not documented: POST /new/{rest}"
-        );
-        assert_eq!(document, before, "nothing is written by half");
-        // one of the two is enough
-        let get = || route(Method::GET, "/x", ADMIN);
-        for (mut document, routes) in [
-            (json!({ "paths": { "/x": { "get": {} } } }), vec![]),
-            (json!({ "paths": {} }), vec![get()]),
-        ] {
-            assert!(secure(&mut document, &routes, "login").is_err());
-        }
-    }
-
-    #[test]
-    fn a_plain_router_merged_on_purpose_need_not_be_documented() {
-        let mut document = json!({ "paths": {} });
-        let open = RouteAccess {
-            path: "/".to_owned(),
-            method: None,
-            rule: Rule::Public,
-            handler: "docs".to_owned(),
-        };
-        assert_eq!(secure(&mut document, &[open], "login"), Ok(()));
-    }
-
-    #[test]
-    fn hand_written_security_does_not_survive() {
-        let mut document = json!({ "paths": { "/x": { "get": {
-            "security": [], "responses": { "403": { "description": "never" } },
-        } } } });
-        secure(&mut document, &[route(Method::GET, "/x", READ)], "login").unwrap();
-        let operation = &document["paths"]["/x"]["get"];
-        assert_eq!(operation["security"], json!([{ "login": ["items:read"] }]));
-        assert_eq!(
-            operation["responses"]["403"]["description"],
-            "The caller lacks what the operation asks for: items:read"
-        );
-    }
-
-    #[test]
-    fn what_is_no_document_is_refused_by_name() {
-        for (mut document, name) in [
-            (json!([]), "the document"),
-            (json!({ "paths": [] }), "paths"),
-            (json!({ "paths": { "/x": 1 } }), "/x"),
-        ] {
-            let error = secure(&mut document, &[], "login").unwrap_err();
-            assert_eq!(error, DocumentError::Malformed(name.to_owned()));
-        }
-    }
-
-    #[test]
-    fn what_every_problem_has_is_in_its_schema() {
-        let mut document = json!({});
-        secure(&mut document, &[], "login").unwrap();
-        let schema = &document["components"]["schemas"]["Problem"];
-        let body = Problem::new(http::StatusCode::CONFLICT, "x", "y").to_json();
-        for (name, value) in body.as_object().unwrap() {
-            let kind = &schema["properties"][name]["type"];
-            assert_eq!(kind == "integer", value.is_u64(), "{name}");
-            assert_eq!(kind == "string", value.is_string(), "{name}");
-            assert!(
-                schema["required"]
-                    .as_array()
-                    .unwrap()
-                    .contains(&json!(name))
-            );
-        }
-    }
-
-    #[test]
-    fn a_problem_schema_of_the_application_stays() {
-        let mut document =
-            json!({ "components": { "schemas": { "Problem": { "title": "mine" } } } });
-        secure(&mut document, &[], "login").unwrap();
-        assert_eq!(
-            document["components"]["schemas"]["Problem"]["title"],
-            "mine"
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Error responses as `application/problem+json` (RFC 9457).
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -7,7 +7,7 @@ use http::{
 };
 use serde_json::{Map, Value, json};
 
-/// An error answer as RFC 9457 writes it.
+/// An error response as defined by RFC 9457.
 ///
 /// ```
 /// use http::StatusCode;
@@ -27,10 +27,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The media type of the body.
+    /// The media type of the response body.
     pub const MEDIA_TYPE: &'static str = "application/problem+json";
 
-    /// A problem of the kind `code`, which ends its `type`; `detail` says what happened this time.
+    /// Creates a problem of type `urn:rolecall:problem:{code}`; `detail` explains this occurrence to a person.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
@@ -42,39 +42,39 @@ impl Problem {
         }
     }
 
-    /// Adds an extension member (RFC 9457 section 3.2); `type`, `title`, `status` and `detail` stay as they are.
+    /// Adds an extension member (RFC 9457 section 3.2). `type`, `title`, `status` and `detail` cannot be replaced.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a response header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// The status of the answer.
+    /// Returns the status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The code that ends the `type`.
+    /// Returns the code at the end of `type`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// What happened, for a person.
+    /// Returns the explanation for a person.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The body.
+    /// Returns the response body.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut body = self.members.clone();
@@ -98,7 +98,7 @@ impl IntoResponse for Problem {
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(Self::MEDIA_TYPE));
-        // an answer about one caller's credentials must not be given to the next by a cache
+        // a cache must not give the answer for one caller's credentials to another caller
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(self.headers);
         response
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_extension_member_does_not_replace_what_the_rfc_defines() {
+    fn extension_members_do_not_replace_standard_members() {
         let problem = Problem::new(StatusCode::NOT_FOUND, "unknown_role", "no role `x`")
             .with("status", 200)
             .with("type", "about:blank")
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_problem_json_and_not_stored() {
+    fn the_response_is_problem_json_and_must_not_be_cached() {
         let response = Problem::new(StatusCode::CONFLICT, "x", "y")
             .with_header(http::header::RETRY_AFTER, HeaderValue::from_static("1"))
             .into_response();

@@ -1,24 +1,24 @@
-//! Rules as types: roles, permissions, and their combinations.
+//! Access rules as types: roles, permissions, and their combinations.
 
 use std::marker::PhantomData;
 
 use crate::Rule;
 
-/// A role as a type; [`roles!`](crate::roles) writes the implementations.
+/// A role as a type, implemented by [`roles!`](crate::roles).
 pub trait Role: Requirement {
     /// The name of the role.
     const NAME: &'static str;
 }
 
-/// A permission as a type; [`permissions!`](crate::permissions) writes the implementations.
+/// A permission as a type, implemented by [`permissions!`](crate::permissions).
 pub trait PermissionName: Requirement {
     /// The name of the permission, `object:operation`.
     const NAME: &'static str;
 }
 
-/// What can stand in [`Require<_>`](crate::Require): a role, a permission, [`AnyOf`] or [`AllOf`].
+/// A type parameter for [`Require<_>`](crate::Require): a role, a permission, [`AnyOf`] or [`AllOf`].
 ///
-/// One written by hand cannot open a route that reads as closed:
+/// An implementation of your own cannot make a route public that looks guarded:
 ///
 /// ```compile_fail,E0080
 /// use rolecall::{AccessRule, Require, Requirement, Rule};
@@ -30,29 +30,29 @@ pub trait PermissionName: Requirement {
 /// const _: Rule = <Require<Open> as AccessRule>::RULE;
 /// ```
 pub trait Requirement: Send + Sync + 'static {
-    /// The same as a value.
+    /// The requirement as a value.
     const RULE: Rule;
 }
 
-/// What can stand in an [`AnyOf`] or [`AllOf`] that itself stands in one: a role or a permission.
+/// A type that a nested [`AnyOf`] or [`AllOf`] can contain: a role or a permission.
 #[diagnostic::on_unimplemented(
     message = "`AnyOf` and `AllOf` nest at most 2 deep, and hold only roles and permissions"
 )]
 pub trait Term: Clause {}
 
-/// What can stand in an [`AnyOf`] or [`AllOf`]: a role, a permission, or one of those two made of [`Term`]s.
+/// A type that [`AnyOf`] and [`AllOf`] can contain: a role, a permission, or one of these two made of [`Term`]s.
 #[diagnostic::on_unimplemented(
     message = "`AnyOf` and `AllOf` nest at most 2 deep, and hold only roles and permissions"
 )]
 pub trait Clause: Requirement {}
 
-/// At least one of a tuple of up to 8: `AnyOf<(role::Admin, may::ReadItems)>`.
+/// Needs at least one of a tuple of up to 8 roles and permissions: `AnyOf<(role::Admin, may::ReadItems)>`.
 pub struct AnyOf<T>(PhantomData<fn() -> T>);
 
-/// All of a tuple of up to 8: `AllOf<(role::Editor, may::WriteItems)>`.
+/// Needs all of a tuple of up to 8 roles and permissions: `AllOf<(role::Editor, may::WriteItems)>`.
 pub struct AllOf<T>(PhantomData<fn() -> T>);
 
-/// The rules of a tuple.
+/// The rules of the elements of a tuple.
 trait Rules {
     const RULES: &'static [Rule];
 }
@@ -86,7 +86,7 @@ tuples! {
     A, B, C, D, E, F, G, H;
 }
 
-/// Whether no two of `names` are the same.
+/// Returns true if all `names` are different.
 #[doc(hidden)]
 #[must_use]
 #[expect(
@@ -110,29 +110,29 @@ pub const fn are_distinct(names: &[&str]) -> bool {
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "the lengths were compared; const fn has no iterators"
+    reason = "bounded by the lengths compared above; const fn has no iterators"
 )]
 const fn are_equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let mut at = 0;
-    while at < a.len() {
-        if a[at] != b[at] {
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
             return false;
         }
-        at += 1;
+        index += 1;
     }
     true
 }
 
-/// Writes a module of roles: a type for each, to be used in [`Require<_>`](crate::Require), and `ALL`, their names.
+/// Declares a module with a type for each role, for use in [`Require<_>`](crate::Require), and their names in `ALL`.
 ///
-/// A misspelt or doubled name does not compile.
+/// An invalid or duplicate name is a compile error.
 ///
 /// ```
 /// rolecall::roles! {
-///     /// What people are here.
+///     /// The roles of this application.
 ///     pub mod role { Admin = "admin", User = "user" }
 /// }
 ///
@@ -149,9 +149,9 @@ macro_rules! roles {
     };
 }
 
-/// Writes a module of permissions: a type for each, to be used in [`Require<_>`](crate::Require), and `ALL`, their names.
+/// Declares a module with a type for each permission, for use in [`Require<_>`](crate::Require), and their names in `ALL`.
 ///
-/// A name that is not `object:operation`, or that stands twice, does not compile.
+/// An invalid or duplicate name is a compile error.
 ///
 /// ```
 /// rolecall::permissions! { pub mod may { ReadItems = "items:read", WriteItems = "items:write" } }
@@ -176,7 +176,7 @@ macro_rules! __names {
         #[doc = "\n\nTypes for access rules, each with its name."]
         $vis mod $module {
             $(
-                #[doc = concat!("Stands for ", $what, " `", $name, "`.")]
+                #[doc = concat!("Represents ", $what, " `", $name, "`.")]
                 $(#[$doc])*
                 #[derive(Clone, Copy, Debug)]
                 pub struct $type;
@@ -193,10 +193,10 @@ macro_rules! __names {
                 impl $crate::Clause for $type {}
             )+
 
-            /// The names of all that stand here, in their order.
+            /// All names of this module, in the order of their declaration.
             pub const ALL: &[&str] = &[$($name),+];
 
-            const _: () = assert!($crate::are_distinct(ALL), "a name stands here twice");
+            const _: () = assert!($crate::are_distinct(ALL), "a name is declared twice");
         }
     };
 }
@@ -217,16 +217,16 @@ mod tests {
     use super::*;
 
     crate::roles! {
-        #[expect(unreachable_pub, reason = "the macro writes `pub` for whoever makes the module public")]
+        #[expect(unreachable_pub, reason = "the macro writes `pub` in case the module is public")]
         mod role { Admin = "admin", User = "user" }
     }
     crate::permissions! {
-        #[expect(unreachable_pub, reason = "the macro writes `pub` for whoever makes the module public")]
+        #[expect(unreachable_pub, reason = "the macro writes `pub` in case the module is public")]
         mod may { Read = "items:read" }
     }
 
     #[test]
-    fn types_become_the_rules_that_they_name() {
+    fn types_have_the_rules_that_they_name() {
         assert_eq!(role::Admin::RULE, Rule::Role("admin"));
         assert_eq!(may::Read::RULE, Rule::Permission("items:read"));
         assert_eq!(
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_whole() {
+    fn are_distinct_finds_duplicates() {
         assert!(are_distinct(&["a", "b", "ab", ""]));
         assert!(!are_distinct(&["a", "b", "a"]));
         assert!(are_distinct(&[]));

@@ -1,11 +1,11 @@
-//! What a route asks of its caller, as a value.
+//! Access rules as values.
 
 use std::fmt;
 
-/// What a route asks of its caller.
+/// The access rule of a route: the permission or role that a caller needs.
 ///
-/// It is a constant that the type of the handler's first argument carries; the router enforces it, and
-/// the access matrix, the `OpenAPI` document and the log show it.
+/// The type of a handler's first argument carries it as a constant. The router enforces it, and the access matrix, the
+/// `OpenAPI` document and the log show it.
 ///
 /// ```
 /// use rolecall::Rule;
@@ -17,25 +17,25 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// Nothing: the route is open on purpose, and no credential is looked at.
+    /// Open on purpose: credentials are ignored.
     Public,
-    /// Nothing, but who comes with an access token is identified; a bad one is refused.
+    /// Open, but a caller with an access token is identified, and an invalid token is refused.
     Optional,
-    /// Any valid access token.
+    /// Needs a valid access token.
     Authenticated,
-    /// The role of this name.
+    /// Needs the role with this name.
     Role(&'static str),
-    /// The permission of this name, `object:operation`.
+    /// Needs the permission with this name, `object:operation`.
     Permission(&'static str),
-    /// At least one of these; none of an empty list.
+    /// Needs at least one of these. An empty list admits no caller.
     AnyOf(&'static [Rule]),
-    /// All of these; an empty list is satisfied by nobody.
+    /// Needs all of these. An empty list admits no caller.
     AllOf(&'static [Rule]),
-    /// This, and that the token is for the tenant that the path's `{tenant}` names.
+    /// Needs this rule, and a token for the tenant that the path's `{tenant}` names.
     ForTenant(&'static Rule),
 }
 
-/// What a rule asks about a caller.
+/// A caller, as far as rules need to know it.
 pub(crate) trait Holder {
     fn has_role(&self, role: &str) -> bool;
     fn has_permission(&self, permission: &str) -> bool;
@@ -43,59 +43,59 @@ pub(crate) trait Holder {
 }
 
 impl Rule {
-    /// Whether a caller without an access token is let in.
+    /// Returns true if callers without an access token are admitted.
     #[must_use]
     pub const fn admits_anonymous(&self) -> bool {
         matches!(self, Self::Public | Self::Optional)
     }
 
-    /// Whether the rule looks at the tenant of the path.
+    /// Returns true if the rule compares the tenant of the path.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
         reason = "bounded by the loop; const fn has no iterators"
     )]
-    pub const fn asks_for_tenant(&self) -> bool {
+    pub const fn needs_tenant(&self) -> bool {
         let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
             return matches!(self, Self::ForTenant(_));
         };
-        let mut at = 0;
-        while at < rules.len() {
-            if rules[at].asks_for_tenant() {
+        let mut index = 0;
+        while index < rules.len() {
+            if rules[index].needs_tenant() {
                 return true;
             }
-            at += 1;
+            index += 1;
         }
         false
     }
 
-    /// Whether a caller with a valid access token is let in where the path names no tenant.
+    /// Returns true if a caller with a valid access token is admitted on a path that names no tenant.
     pub(crate) fn admits(&self, holder: &impl Holder) -> bool {
-        self.admits_at(None, holder)
+        self.admits_in(None, holder)
     }
 
-    /// Whether a caller with a valid access token is let in; `tenant` is the one that the path names.
-    pub(crate) fn admits_at(&self, tenant: Option<&str>, holder: &impl Holder) -> bool {
+    /// Returns true if a caller with a valid access token is admitted on a path that names `tenant`.
+    pub(crate) fn admits_in(&self, tenant: Option<&str>, holder: &impl Holder) -> bool {
         match self {
             Self::Public | Self::Optional | Self::Authenticated => true,
             Self::Role(role) => holder.has_role(role),
             Self::Permission(permission) => holder.has_permission(permission),
-            Self::AnyOf(rules) => rules.iter().any(|rule| rule.admits_at(tenant, holder)),
-            // INVARIANT: deny where nothing is asked; an empty conjunction is a mistake, not a welcome
+            Self::AnyOf(rules) => rules.iter().any(|rule| rule.admits_in(tenant, holder)),
+            // INVARIANT: an empty list is a mistake and must not admit everyone
             Self::AllOf(rules) => {
-                !rules.is_empty() && rules.iter().all(|rule| rule.admits_at(tenant, holder))
+                !rules.is_empty() && rules.iter().all(|rule| rule.admits_in(tenant, holder))
             }
-            // INVARIANT: no tenant is nobody's: two that are absent are not the same
+            // INVARIANT: a path and a token without tenants do not match
             Self::ForTenant(rule) => {
-                tenant.is_some() && holder.tenant() == tenant && rule.admits_at(tenant, holder)
+                tenant.is_some() && holder.tenant() == tenant && rule.admits_in(tenant, holder)
             }
         }
     }
 
-    /// What a caller lacks, written as a scope: all of an `AllOf`, the first of an `AnyOf`.
+    /// Returns the roles and permissions that the rule needs, as a scope: all of an `AllOf`, the first of an `AnyOf`.
     ///
-    /// A role is written `role:admin`; no permission has the object `role`, so the two cannot be mistaken.
-    /// Tenants are not among them.
+    /// A role is written `role:admin`, which cannot be confused with a permission, since no permission has the object
+    /// `role`. Tenants are not part of the scope.
     #[must_use]
     pub fn scope(&self) -> Option<String> {
         match self {
@@ -117,16 +117,15 @@ impl Rule {
         }
     }
 
-    /// What `holder` lacks, written as a scope. Who holds what a tenant's rule asks for, and is of another tenant,
-    /// lacks nothing that a scope could name.
-    pub(crate) fn lacking(&self, holder: &impl Holder) -> Option<String> {
+    /// Returns the scope that the refused caller `holder` needs, or `None` if only the tenant of the token is wrong.
+    pub(crate) fn missing_scope(&self, holder: &impl Holder) -> Option<String> {
         match self {
             Self::ForTenant(rule) if rule.admits(holder) => None,
             _ => self.scope(),
         }
     }
 
-    /// How deep `AnyOf` and `AllOf` are nested: 0 for a role, 1 for `AnyOf` of roles.
+    /// Returns the nesting depth of `AnyOf` and `AllOf`: 0 for a role, 1 for `AnyOf` of roles.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
@@ -139,18 +138,18 @@ impl Rule {
             _ => return 0,
         };
         let mut deepest = 0;
-        let mut at = 0;
-        while at < rules.len() {
-            let depth = rules[at].depth();
+        let mut index = 0;
+        while index < rules.len() {
+            let depth = rules[index].depth();
             if depth > deepest {
                 deepest = depth;
             }
-            at += 1;
+            index += 1;
         }
         deepest + 1
     }
 
-    /// The names of the roles and permissions that the rule mentions, in its order, each as in a scope.
+    /// Returns all roles and permissions that the rule mentions, in order, each written as in a scope.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         match self {
@@ -172,8 +171,8 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, rules: &[Rule]| {
-            for (at, rule) in rules.iter().enumerate() {
-                let comma = if at == 0 { "" } else { ", " };
+            for (index, rule) in rules.iter().enumerate() {
+                let comma = if index == 0 { "" } else { ", " };
                 write!(f, "{comma}{rule}")?;
             }
             f.write_str(")")
@@ -221,28 +220,29 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_a_tenant_asks_for_the_rule_and_for_that_tenant() {
+    fn for_tenant_needs_the_inner_rule_and_a_token_for_the_tenant() {
         const RULE: Rule = Rule::ForTenant(&A);
-        let admits =
-            |at: Option<&str>, held: &[&'static str]| RULE.admits_at(at, &Set(held.to_vec()));
+        let admits = |tenant: Option<&str>, held: &[&'static str]| {
+            RULE.admits_in(tenant, &Set(held.to_vec()))
+        };
         assert!(admits(Some("acme"), &["role:a", "tenant:acme"]));
         assert!(!admits(Some("other"), &["role:a", "tenant:acme"]));
         assert!(!admits(Some("acme"), &["tenant:acme"]));
         assert!(!admits(Some("acme"), &["role:a"]));
         assert!(
             !admits(None, &["role:a"]),
-            "none and none are not the same tenant"
+            "a path and a token without tenants do not match"
         );
         assert!(!admits(None, &["role:a", "tenant:acme"]));
         assert!(!admits(Some("Acme"), &["role:a", "tenant:acme"]));
-        assert!(RULE.asks_for_tenant() && Rule::AnyOf(&[B, RULE]).asks_for_tenant());
-        assert!(!Rule::AnyOf(&[A, B]).asks_for_tenant());
+        assert!(RULE.needs_tenant() && Rule::AnyOf(&[B, RULE]).needs_tenant());
+        assert!(!Rule::AnyOf(&[A, B]).needs_tenant());
         assert_eq!(RULE.to_string(), "role:a in the path's tenant");
         assert_eq!((RULE.scope().as_deref(), RULE.depth()), (Some("role:a"), 0));
     }
 
     #[test]
-    fn the_scope_of_a_refusal_names_all_of_an_all_of_and_the_first_of_an_any_of() {
+    fn the_scope_has_all_of_an_all_of_and_the_first_of_an_any_of() {
         let scope = |rule: Rule| rule.scope();
         assert_eq!(scope(Rule::AllOf(&[A, B])).unwrap(), "role:a b:b");
         assert_eq!(scope(Rule::AnyOf(&[A, B])).unwrap(), "role:a");
@@ -257,26 +257,26 @@ mod tests {
         assert_eq!(
             scope(Rule::AllOf(&[A, Rule::AllOf(&[A, B])])).unwrap(),
             "role:a b:b",
-            "named once"
+            "without duplicates"
         );
         assert_eq!(scope(Rule::Authenticated), None);
     }
 
     #[test]
-    fn an_empty_list_lets_nobody_in() {
+    fn an_empty_list_admits_no_caller() {
         let everything = Set(vec!["role:a", "b:b", "role:c"]);
         assert!(!Rule::AnyOf(&[]).admits(&everything));
         assert!(!Rule::AllOf(&[]).admits(&everything));
     }
 
     #[test]
-    fn a_role_does_not_pass_for_a_permission_nor_the_reverse() {
+    fn roles_and_permissions_are_not_confused() {
         assert!(!Rule::Role("b:b").admits(&Set(vec!["b:b"])));
         assert!(!Rule::Permission("a").admits(&Set(vec!["role:a"])));
     }
 
     #[test]
-    fn depth_counts_the_lists() {
+    fn depth_counts_nested_lists() {
         assert_eq!(A.depth(), 0);
         assert_eq!(Rule::AnyOf(&[A]).depth(), 1);
         assert_eq!(Rule::AnyOf(&[A, Rule::AllOf(&[A, B])]).depth(), 2);
@@ -302,7 +302,7 @@ mod tests {
         })
     }
 
-    /// The model: count, do not short-cut.
+    /// Evaluates a rule by counting, without short-circuits.
     fn model(rule: &Rule, held: &[&str]) -> bool {
         match rule {
             Rule::Role(name) => held.contains(&format!("role:{name}").as_str()),
@@ -327,7 +327,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_of_and_all_of_decide_as_a_simple_model(
+        fn rules_agree_with_the_model(
             rule in rules(),
             held in prop::sample::subsequence(vec!["role:a", "b:b", "role:c", "d:d"], 0..=4),
         ) {
@@ -335,7 +335,7 @@ mod tests {
         }
 
         #[test]
-        fn holding_more_never_turns_a_yes_into_a_no(
+        fn holding_more_never_loses_access(
             rule in rules(),
             held in prop::sample::subsequence(vec!["role:a", "b:b", "role:c", "d:d"], 0..=4),
             more in prop::sample::subsequence(vec!["role:a", "b:b", "role:c", "d:d"], 0..=4),
@@ -345,8 +345,8 @@ mod tests {
         }
 
         #[test]
-        fn who_holds_the_scope_that_a_refusal_names_is_let_in(rule in rules()) {
-            // an empty list inside can never be satisfied, so only rules that someone satisfies count
+        fn a_caller_with_the_scope_of_the_rule_is_admitted(rule in rules()) {
+            // a rule with an empty list cannot be satisfied
             let everything = vec!["role:a", "b:b", "role:c", "d:d"];
             prop_assume!(!has_empty(&rule));
             let scope = rule.scope().unwrap();

@@ -1,4 +1,4 @@
-//! For the tests of an application: an issuer in memory, and the access matrix as a file.
+//! Tools for the tests of an application: an issuer in memory, and a test of the access matrix.
 
 mod issuer;
 mod matrix;

@@ -1,4 +1,4 @@
-"""Writes the users of `DATABASE` as CSV, for `rolecall import users`."""
+"""Exports the users in `DATABASE` as CSV for `rolecall import users`."""
 
 import csv
 import os

@@ -1,6 +1,6 @@
-"""An application as the tutorials teach it: users in its own table, bcrypt, HS256 tokens with `sub` and `exp`.
+"""An application as the tutorials teach it: its own table of users, bcrypt, HS256 tokens with `sub` and `exp`.
 
-It is here to be left behind: docs/from-fastapi.md shows how.
+docs/from-fastapi.md shows how to move it to rolecall.
 """
 
 import os

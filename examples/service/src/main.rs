@@ -1,9 +1,9 @@
-//! An API in a process of its own: it follows an issuer elsewhere, and refuses within a second what was
-//! lost there.
+//! An API in a process of its own. It follows a rolecall server and refuses tokens within a second of their
+//! revocation there.
 //!
-//! Reads `ISSUER`, `AUDIENCE` (the issuer itself if it is not set), `CLIENT_ID` and `CLIENT_SECRET` (without
-//! them it loads keys only), `MAX_STALENESS` (seconds, 30 if it is not set), and `LISTEN` (`127.0.0.1:0` by
-//! default, a free port). Prints its address.
+//! Environment: `ISSUER`; `AUDIENCE` (default: the issuer); `CLIENT_ID` and `CLIENT_SECRET` (without them only keys
+//! are loaded, and tokens are valid until they expire); `MAX_STALENESS` in seconds (default: 30); `LISTEN` (default:
+//! `127.0.0.1:0`, a free port). Prints the address on which it listens.
 
 use std::{env, time::Duration};
 
@@ -19,13 +19,14 @@ async fn read_items(caller: Require<may::ReadItems>) -> Json<Value> {
     Json(json!([{ "item_id": "Foo", "reader": caller.username() }]))
 }
 
-async fn administrate(_: Require<role::Admin>) {}
+async fn manage(_: Require<role::Admin>) {}
 
 async fn read_me(caller: Authenticated) -> Json<Value> {
     Json(json!({ "id": caller.subject(), "roles": caller.roles().collect::<Vec<_>>() }))
 }
 
-fn guard() -> Result<Guard, Box<dyn std::error::Error>> {
+/// Builds the guard from the environment.
+fn build_guard() -> Result<Guard, Box<dyn std::error::Error>> {
     let issuer = env::var("ISSUER")?;
     let audience = env::var("AUDIENCE").unwrap_or_else(|_| issuer.clone());
     let builder = Guard::builder().issuer(&issuer).audience(&audience);
@@ -42,10 +43,10 @@ fn guard() -> Result<Guard, Box<dyn std::error::Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let guard = guard()?;
-    let status = guard.clone();
-    let show_status = async move |_: Public| {
-        let status = status.status();
+    let guard = build_guard()?;
+    let observed = guard.clone();
+    let read_status = async move |_: Public| {
+        let status = observed.status();
         Json(json!({
             "keys": status.keys,
             "floors": status.floors,
@@ -57,9 +58,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let app: axum::Router = GuardedRouter::new(guard)
         .route("/items/", get(read_items))
-        .route("/admin", get(administrate))
+        .route("/admin", get(manage))
         .route("/me", get(read_me))
-        .route("/status", get(show_status))
+        .route("/status", get(read_status))
         .into_axum();
     let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:0".to_owned());
     let listener = TcpListener::bind(listen).await?;

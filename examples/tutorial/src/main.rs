@@ -1,4 +1,4 @@
-//! The tutorial's application: log-in, `/items/` for the role `admin`, `/users/` for the role `user`.
+//! The tutorial's application: login, `/items/` for the role `admin`, `/users/` for the role `user`.
 
 use axum::Json;
 use rolecall::{GuardedRouter, Require, routing::get};
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .open()
         .await?;
     let app = routes(login.guard()).merge(login.routes()?).into_axum();
-    println!("The tutorial listens on http://127.0.0.1:8000 (try http://127.0.0.1:8000/docs)");
+    println!("Listening on http://127.0.0.1:8000 (open http://127.0.0.1:8000/docs)");
     Ok(rolecall_server::serve("127.0.0.1:8000", app).await?)
 }
 
@@ -43,12 +43,12 @@ mod tests {
     };
 
     #[test]
-    fn who_may_call_what_is_as_committed() {
+    fn the_access_matrix_matches_access_lock() {
         assert_access_matrix("access.lock", role::ALL, routes);
     }
 
     #[test]
-    fn a_route_whose_guard_was_removed_changes_the_file() {
+    fn removing_a_guard_changes_the_access_matrix() {
         async fn read_items(_: Public) {}
         let weakened: GuardedRouter = GuardedRouter::new(TestIssuer::new().guard())
             .route("/items/", get(read_items))

@@ -1,75 +1,106 @@
-//! What can be seen only with the whole document in hand: names that do not exist, and cycles.
+//! Checks that need the whole document: that referenced names exist, and that the hierarchy has no cycles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use super::{
     error::Faults,
-    read::{Mention, Mentioned, Read, is_given},
+    read::{ReadDocument, Reference, Target},
 };
-use crate::{Permission, PermissionPattern, PolicyBuilder, PolicyError, RoleName, builtin};
+use crate::{
+    Permission, PermissionPattern, PolicyBuilder, PolicyError, RESERVED_PREFIX, RoleName, builtin,
+};
 
-/// More cycles than this are not told: each takes a walk through all roles.
+/// The largest number of cycles that are reported; finding one takes a walk through all roles.
 const MAX_CYCLES: usize = 20;
 
-/// Every name that is mentioned must exist.
-pub(super) fn names(read: &Read, faults: &mut Faults) {
-    let own: BTreeSet<&str> = builtin::PERMISSIONS.iter().map(|(name, _)| *name).collect();
-    let objects: BTreeSet<&str> = read
-        .document
-        .permissions
-        .keys()
-        .map(Permission::object)
-        .chain(own.iter().filter_map(|name| Some(name.split_once(':')?.0)))
-        .collect();
-    let is_permission = |name: &str| {
-        read.document.permissions.contains_key(name)
-            || own.contains(name)
-            || read.faulty.contains(name)
-    };
-    for mention in &read.mentions {
-        let message = match &mention.what {
-            Mentioned::Role(role) | Mentioned::Junior(_, role) => {
-                let known = read.document.roles.contains_key(role)
-                    || is_given(role)
-                    || read.faulty.contains(role.as_str());
-                (!known).then(|| unknown("role", role, &format!("[roles.{role}]")))
-            }
-            Mentioned::Permission(permission) => (!is_permission(permission.as_str()))
-                .then(|| unknown("permission", permission, "[permissions]")),
-            Mentioned::Pattern(pattern) => fault_of(pattern, &is_permission, &objects),
-        };
-        if let Some(message) = message {
-            faults.add(&mention.path(), "unknown", message);
+/// The names that a document defines or rolecall provides.
+struct KnownNames<'d> {
+    read: &'d ReadDocument,
+    builtin_permissions: BTreeSet<&'static str>,
+    /// The objects of all permissions.
+    objects: BTreeSet<&'d str>,
+}
+
+impl<'d> KnownNames<'d> {
+    fn new(read: &'d ReadDocument) -> Self {
+        let builtin_permissions: BTreeSet<&'static str> =
+            builtin::PERMISSIONS.iter().map(|(name, _)| *name).collect();
+        let builtin_objects = builtin_permissions
+            .iter()
+            .filter_map(|name| Some(name.split_once(':')?.0));
+        let own_objects = read.document.permissions.keys().map(Permission::object);
+        Self {
+            read,
+            objects: own_objects.chain(builtin_objects).collect(),
+            builtin_permissions,
+        }
+    }
+
+    fn has_role(&self, role: &RoleName) -> bool {
+        self.read.document.roles.contains_key(role)
+            || builtin::is_builtin(role)
+            || self.read.faulty.contains(role.as_str())
+    }
+
+    fn has_permission(&self, name: &str) -> bool {
+        self.read.document.permissions.contains_key(name)
+            || self.builtin_permissions.contains(name)
+            || self.read.faulty.contains(name)
+    }
+
+    /// Returns the message for a target that does not exist, or `None` if it exists.
+    fn fault(&self, target: &Target) -> Option<String> {
+        match target {
+            Target::Role(role) | Target::Junior { junior: role, .. } => (!self.has_role(role))
+                .then(|| does_not_exist("role", role, &format!("[roles.{role}]"))),
+            Target::Permission(permission) => self.permission_fault(permission.as_str()),
+            Target::Pattern(pattern) => self.pattern_fault(pattern),
+        }
+    }
+
+    fn permission_fault(&self, permission: &str) -> Option<String> {
+        (!self.has_permission(permission))
+            .then(|| does_not_exist("permission", permission, "[permissions]"))
+    }
+
+    fn pattern_fault(&self, pattern: &PermissionPattern) -> Option<String> {
+        match pattern.wildcard_object() {
+            Some(object) => (!self.objects.contains(object))
+                .then(|| format!("`{pattern}` covers no permission: none begins with `{object}:`")),
+            None => self.permission_fault(pattern.as_str()),
         }
     }
 }
 
-fn fault_of(
-    pattern: &PermissionPattern,
-    is_permission: &dyn Fn(&str) -> bool,
-    objects: &BTreeSet<&str>,
-) -> Option<String> {
-    match pattern.wildcard_object() {
-        Some(object) => (!objects.contains(object)).then(|| {
-            format!(
-                "`{pattern}` covers nothing: there is no permission that begins with `{object}:`"
-            )
-        }),
-        None => (!is_permission(pattern.as_str()))
-            .then(|| unknown("permission", pattern, "[permissions]")),
+/// Reports every referenced name that does not exist.
+pub(super) fn check_references(read: &ReadDocument, faults: &mut Faults) {
+    let known = KnownNames::new(read);
+    for reference in &read.references {
+        if let Some(message) = known.fault(&reference.target) {
+            faults.add(&reference.path(), "unknown", message);
+        }
     }
 }
 
-fn unknown(kind: &str, name: &dyn std::fmt::Display, home: &str) -> String {
-    format!("there is no {kind} `{name}`: nothing of that name stands under {home}")
+/// Returns a message that also says where to define the name, unless the name is reserved.
+fn does_not_exist(kind: &str, name: impl Display, table: &str) -> String {
+    let name = name.to_string();
+    if name.starts_with(RESERVED_PREFIX) {
+        format!("{kind} `{name}` does not exist")
+    } else {
+        format!("{kind} `{name}` does not exist; define it under {table}")
+    }
 }
 
-/// Roles may not inherit each other.
-pub(super) fn cycles(read: &Read, faults: &mut Faults) {
-    let mut edges: BTreeMap<(RoleName, RoleName), &Mention> = BTreeMap::new();
-    for mention in &read.mentions {
-        if let Mentioned::Junior(senior, junior) = &mention.what {
-            edges.insert((senior.clone(), junior.clone()), mention);
+/// Reports roles that inherit each other, one fault for each of up to [`MAX_CYCLES`] cycles.
+pub(super) fn check_cycles(read: &ReadDocument, faults: &mut Faults) {
+    let mut edges: BTreeMap<(RoleName, RoleName), &Reference> = BTreeMap::new();
+    for reference in &read.references {
+        if let Target::Junior { senior, junior } = &reference.target {
+            edges.insert((senior.clone(), junior.clone()), reference);
         }
     }
     for _ in 0..MAX_CYCLES {
@@ -81,15 +112,15 @@ pub(super) fn cycles(read: &Read, faults: &mut Faults) {
         let Err(PolicyError::Cycle(path)) = rules.build() else {
             return;
         };
-        // without one of its edges the cycle is none: the others are looked for without it
+        // removing the edge that closes this cycle makes the next round find another one
         let (Some(end), Some(start)) = (path.last(), path.iter().rev().nth(1)) else {
             return;
         };
-        let Some(place) = edges.remove(&(start.clone(), end.clone())) else {
+        let Some(reference) = edges.remove(&(start.clone(), end.clone())) else {
             return;
         };
         let shown: Vec<&str> = path.iter().map(RoleName::as_str).collect();
         let message = format!("roles may not inherit each other: {}", shown.join(" -> "));
-        faults.add(&place.path(), "cycle", message);
+        faults.add(&reference.path(), "cycle", message);
     }
 }

@@ -1,124 +1,124 @@
 use serde::Serialize;
 
-use super::{Document, RoleEntry};
+use super::model::{Document, RoleEntry};
 use crate::{Constraint, ConstraintName, Permission, PermissionPattern, RoleName, builtin};
 
-/// One difference between two documents, named as the audit log names it.
+/// One change of a policy. The serialized `action` is the name of the event in the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "action")]
-pub enum Change {
-    /// A permission is made.
+pub enum PolicyChange {
+    /// A permission is created.
     #[serde(rename = "permission.created")]
     PermissionCreated {
-        /// Which.
+        /// The permission.
         permission: Permission,
-        /// What it is for.
+        /// Its description.
         description: String,
     },
-    /// A permission gets another description.
+    /// The description of a permission changes.
     #[serde(rename = "permission.described")]
     PermissionDescribed {
-        /// Which.
+        /// The permission.
         permission: Permission,
-        /// What it is for.
+        /// Its new description.
         description: String,
     },
-    /// A role is made.
+    /// A role is created.
     #[serde(rename = "role.created")]
     RoleCreated {
-        /// Which.
+        /// The role.
         role: RoleName,
-        /// What it is for.
+        /// Its description.
         description: String,
     },
-    /// A role gets another description.
+    /// The description of a role changes.
     #[serde(rename = "role.described")]
     RoleDescribed {
-        /// Which.
+        /// The role.
         role: RoleName,
-        /// What it is for.
+        /// Its new description.
         description: String,
     },
-    /// A second person must confirm that somebody is given a role, or need not any more.
+    /// A role comes to need approval by a second person, or no longer needs it.
     #[serde(rename = "role.approval")]
     RoleApproval {
-        /// Which role.
+        /// The role.
         role: RoleName,
-        /// Whether one must.
+        /// True if it needs approval from now on.
         approval: bool,
     },
-    /// A role does not inherit another any more.
+    /// A role no longer inherits another one.
     #[serde(rename = "junior.removed")]
     JuniorRemoved {
-        /// The senior.
+        /// The senior role.
         role: RoleName,
-        /// Whom it inherited.
+        /// The junior role.
         junior: RoleName,
     },
-    /// A role does not hold a permission or wildcard itself any more.
+    /// A role no longer holds a permission or wildcard itself.
     #[serde(rename = "permission.revoked")]
     PermissionRevoked {
-        /// Who held it.
+        /// The role.
         role: RoleName,
-        /// What it held.
+        /// The permission or wildcard.
         permission: PermissionPattern,
     },
-    /// A role, with all that it held and inherited, is gone.
+    /// A role is deleted, with all that it holds and inherits.
     #[serde(rename = "role.deleted")]
     RoleDeleted {
-        /// Which.
+        /// The role.
         role: RoleName,
     },
-    /// A permission is gone.
+    /// A permission is deleted.
     #[serde(rename = "permission.deleted")]
     PermissionDeleted {
-        /// Which.
+        /// The permission.
         permission: Permission,
     },
-    /// A role holds a permission or wildcard.
+    /// A role is granted a permission or wildcard.
     #[serde(rename = "permission.granted")]
     PermissionGranted {
-        /// Who holds it.
+        /// The role.
         role: RoleName,
-        /// What it holds.
+        /// The permission or wildcard.
         permission: PermissionPattern,
     },
-    /// A role inherits another.
+    /// A role comes to inherit another one.
     #[serde(rename = "junior.added")]
     JuniorAdded {
-        /// The senior.
+        /// The senior role.
         role: RoleName,
-        /// Whom it inherits.
+        /// The junior role.
         junior: RoleName,
     },
-    /// A constraint is made.
+    /// A constraint is created.
     #[serde(rename = "constraint.created")]
     ConstraintCreated {
-        /// Its name.
+        /// The name of the constraint.
         constraint: ConstraintName,
-        /// What it says.
+        /// The constraint.
         #[serde(flatten)]
         rule: Constraint,
     },
-    /// A constraint says something else.
+    /// A constraint is replaced.
     #[serde(rename = "constraint.replaced")]
     ConstraintReplaced {
-        /// Its name.
+        /// The name of the constraint.
         constraint: ConstraintName,
-        /// What it says.
+        /// The new constraint.
         #[serde(flatten)]
         rule: Constraint,
     },
-    /// A constraint is gone.
+    /// A constraint is deleted.
     #[serde(rename = "constraint.deleted")]
     ConstraintDeleted {
-        /// Its name.
+        /// The name of the constraint.
         constraint: ConstraintName,
     },
 }
 
-impl Change {
-    /// The role that is changed, if it is one.
+impl PolicyChange {
+    /// Returns the role that changes, or `None` if the change concerns a permission or constraint.
     #[must_use]
     pub fn role(&self) -> Option<&RoleName> {
         match self {
@@ -135,7 +135,7 @@ impl Change {
     }
 }
 
-impl std::fmt::Display for Change {
+impl std::fmt::Display for PolicyChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::PermissionCreated { permission, .. } => write!(f, "+ permission {permission}"),
@@ -148,8 +148,8 @@ impl std::fmt::Display for Change {
             Self::RoleApproval {
                 role,
                 approval: true,
-            } => write!(f, "+ role {role} needs a second person"),
-            Self::RoleApproval { role, .. } => write!(f, "- role {role} needs a second person"),
+            } => write!(f, "+ role {role} needs approval"),
+            Self::RoleApproval { role, .. } => write!(f, "- role {role} needs approval"),
             Self::RoleDeleted { role } => write!(f, "- role {role}"),
             Self::PermissionGranted { role, permission } => {
                 write!(f, "+ role {role} holds {permission}")
@@ -170,23 +170,82 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// What makes `new` out of `old`, in an order in which it can be done: what is named exists, and nothing is
-/// in the way of what goes. Tests are no rules and are not compared.
+/// Returns the changes that turn `old` into `new`, in an order in which they can be applied one by one.
 ///
-/// The role `user` cannot go: where `new` has none, it is emptied. What a deleted role held and inherited
-/// goes with it and is not named.
+/// In this order every change names only what exists, and nothing is deleted that is still in use. Tests are not
+/// compared. The role `user` cannot be deleted, so it is emptied if `new` does not have it. The permissions and juniors
+/// of a deleted role go with it and are not listed.
+///
+/// ```
+/// use rolecall_core::document::{Document, diff};
+///
+/// let old = Document::parse("[permissions]\n\"items:read\" = \"\"\n[roles.reader]").unwrap().document;
+/// let new = Document::parse("[permissions]\n\"items:read\" = \"\"\n[roles.reader]\npermissions = [\"items:*\"]");
+/// let changes = diff(&old, &new.unwrap().document);
+/// assert_eq!(changes[0].to_string(), "+ role reader holds items:*");
+/// ```
 #[must_use]
-pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
+pub fn diff(old: &Document, new: &Document) -> Vec<PolicyChange> {
+    let mut changes = new_permissions(old, new);
+    // what roles gain comes last, after everything that they lose
+    let mut gains = Vec::new();
+    let empty = RoleEntry::default();
+    for (role, entry) in &new.roles {
+        let before = old.roles.get(role);
+        let description = entry.description.clone();
+        match before {
+            None if !builtin::is_builtin(role) => changes.push(PolicyChange::RoleCreated {
+                role: role.clone(),
+                description,
+            }),
+            before if before.unwrap_or(&empty).description != description => {
+                changes.push(PolicyChange::RoleDescribed {
+                    role: role.clone(),
+                    description,
+                });
+            }
+            _ => {}
+        }
+        let before = before.unwrap_or(&empty);
+        compare_rules(role, before, entry, &mut changes, &mut gains);
+    }
+    let removed = old
+        .roles
+        .iter()
+        .filter(|(role, _)| !new.roles.contains_key(*role));
+    let (builtin, deleted): (Vec<_>, Vec<_>) =
+        removed.partition(|(role, _)| builtin::is_builtin(role));
+    for (role, entry) in builtin {
+        compare_rules(role, entry, &empty, &mut changes, &mut gains);
+    }
+    // constraints need the created roles, and must change before roles are deleted
+    compare_constraints(old, new, &mut changes);
+    for (role, _) in deleted {
+        changes.push(PolicyChange::RoleDeleted { role: role.clone() });
+    }
+    for permission in old.permissions.keys() {
+        if !new.permissions.contains_key(permission) {
+            changes.push(PolicyChange::PermissionDeleted {
+                permission: permission.clone(),
+            });
+        }
+    }
+    changes.append(&mut gains);
+    changes
+}
+
+/// Returns the permissions that are created or get another description.
+fn new_permissions(old: &Document, new: &Document) -> Vec<PolicyChange> {
     let mut changes = Vec::new();
     for (permission, description) in &new.permissions {
         let (permission, description) = (permission.clone(), description.clone());
         match old.permissions.get(&permission) {
-            None => changes.push(Change::PermissionCreated {
+            None => changes.push(PolicyChange::PermissionCreated {
                 permission,
                 description,
             }),
             Some(before) if *before != description => {
-                changes.push(Change::PermissionDescribed {
+                changes.push(PolicyChange::PermissionDescribed {
                     permission,
                     description,
                 });
@@ -194,100 +253,55 @@ pub fn diff(old: &Document, new: &Document) -> Vec<Change> {
             Some(_) => {}
         }
     }
-    let mut added = Vec::new();
-    let empty = RoleEntry::default();
-    for (role, entry) in &new.roles {
-        let before = old.roles.get(role);
-        let description = entry.description.clone();
-        match before {
-            None if !builtin::is_builtin(role) => changes.push(Change::RoleCreated {
-                role: role.clone(),
-                description,
-            }),
-            before if before.unwrap_or(&empty).description != description => {
-                changes.push(Change::RoleDescribed {
-                    role: role.clone(),
-                    description,
-                });
-            }
-            _ => {}
-        }
-        relations(
-            role,
-            before.unwrap_or(&empty),
-            entry,
-            &mut changes,
-            &mut added,
-        );
-    }
-    let gone = old
-        .roles
-        .iter()
-        .filter(|(role, _)| !new.roles.contains_key(*role));
-    for (role, entry) in gone.clone().filter(|(role, _)| builtin::is_builtin(role)) {
-        relations(role, entry, &empty, &mut changes, &mut added);
-    }
-    // after the roles that are made, before those that go
-    constraints(old, new, &mut changes);
-    for (role, _) in gone.filter(|(role, _)| !builtin::is_builtin(role)) {
-        changes.push(Change::RoleDeleted { role: role.clone() });
-    }
-    for permission in old.permissions.keys() {
-        if !new.permissions.contains_key(permission) {
-            changes.push(Change::PermissionDeleted {
-                permission: permission.clone(),
-            });
-        }
-    }
-    changes.append(&mut added);
     changes
 }
 
-/// What a role holds and inherits, and whether it is given by two: what goes, and what comes after all that goes.
-fn relations(
+/// Adds the permissions and juniors that a role loses, and its approval, to `losses`, and those that it gains to
+/// `gains`.
+fn compare_rules(
     role: &RoleName,
     old: &RoleEntry,
     new: &RoleEntry,
-    gone: &mut Vec<Change>,
-    added: &mut Vec<Change>,
+    losses: &mut Vec<PolicyChange>,
+    gains: &mut Vec<PolicyChange>,
 ) {
     let role = || role.clone();
     if old.approval != new.approval {
-        gone.push(Change::RoleApproval {
+        losses.push(PolicyChange::RoleApproval {
             role: role(),
             approval: new.approval,
         });
     }
     for junior in old.juniors.difference(&new.juniors) {
-        gone.push(Change::JuniorRemoved {
+        losses.push(PolicyChange::JuniorRemoved {
             role: role(),
             junior: junior.clone(),
         });
     }
     for permission in old.permissions.difference(&new.permissions) {
-        gone.push(Change::PermissionRevoked {
+        losses.push(PolicyChange::PermissionRevoked {
             role: role(),
             permission: permission.clone(),
         });
     }
     for permission in new.permissions.difference(&old.permissions) {
-        added.push(Change::PermissionGranted {
+        gains.push(PolicyChange::PermissionGranted {
             role: role(),
             permission: permission.clone(),
         });
     }
     for junior in new.juniors.difference(&old.juniors) {
-        added.push(Change::JuniorAdded {
+        gains.push(PolicyChange::JuniorAdded {
             role: role(),
             junior: junior.clone(),
         });
     }
 }
 
-fn constraints(old: &Document, new: &Document, changes: &mut Vec<Change>) {
+fn compare_constraints(old: &Document, new: &Document, changes: &mut Vec<PolicyChange>) {
     for name in old.constraints.keys() {
         if !new.constraints.contains_key(name) {
-            changes.push(Change::ConstraintDeleted {
+            changes.push(PolicyChange::ConstraintDeleted {
                 constraint: name.clone(),
             });
         }
@@ -295,9 +309,9 @@ fn constraints(old: &Document, new: &Document, changes: &mut Vec<Change>) {
     for (name, rule) in &new.constraints {
         let (constraint, rule) = (name.clone(), rule.clone());
         match old.constraints.get(name) {
-            None => changes.push(Change::ConstraintCreated { constraint, rule }),
+            None => changes.push(PolicyChange::ConstraintCreated { constraint, rule }),
             Some(before) if *before != rule => {
-                changes.push(Change::ConstraintReplaced { constraint, rule });
+                changes.push(PolicyChange::ConstraintReplaced { constraint, rule });
             }
             Some(_) => {}
         }

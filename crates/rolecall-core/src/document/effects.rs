@@ -2,24 +2,24 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::Change;
+use super::diff::PolicyChange;
 use crate::{Permission, Policy, RoleName};
 
-/// How what a role gives changes, counting all that it inherits.
+/// The permissions and roles that a role or subject gains and loses by a change, including inherited ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RoleEffect {
-    /// Permissions that it gives from now on.
+    /// Permissions that are gained.
     pub gains: BTreeSet<Permission>,
-    /// Permissions that it does not give any more.
+    /// Permissions that are lost.
     pub loses: BTreeSet<Permission>,
-    /// Roles that it counts as from now on.
+    /// Roles that are gained.
     pub gains_roles: BTreeSet<RoleName>,
-    /// Roles that it does not count as any more.
+    /// Roles that are lost.
     pub loses_roles: BTreeSet<RoleName>,
 }
 
 impl RoleEffect {
-    /// Between two policies, for whoever has these roles.
+    /// Returns the effect of the change from policy `old` to policy `new` on a subject with `roles`.
     pub fn between<'r>(
         old: &Policy,
         new: &Policy,
@@ -34,7 +34,7 @@ impl RoleEffect {
         )
     }
 
-    /// Between what was given, permissions and roles, and what is.
+    /// Returns the difference between two sets of permissions and roles.
     #[must_use]
     pub fn of(
         old: (&BTreeSet<Permission>, &BTreeSet<RoleName>),
@@ -48,56 +48,60 @@ impl RoleEffect {
         }
     }
 
-    /// Whether nothing changes.
+    /// Returns true if nothing is gained or lost.
     #[must_use]
-    pub fn is_nothing(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// The roles for which something may change: those that are touched, and all that inherit one of them.
+/// Returns the roles that `changes` can affect: the changed roles, and all roles that inherit one of them.
 #[must_use]
-pub fn affected_roles(old: &Policy, new: &Policy, changes: &[Change]) -> BTreeSet<RoleName> {
-    let mut touched: BTreeSet<RoleName> = BTreeSet::new();
+pub fn affected_roles(old: &Policy, new: &Policy, changes: &[PolicyChange]) -> BTreeSet<RoleName> {
+    let mut direct: BTreeSet<RoleName> = BTreeSet::new();
     let mut objects: BTreeSet<&str> = BTreeSet::new();
     for change in changes {
         match change {
-            Change::RoleDescribed { .. } | Change::RoleApproval { .. } => {}
-            Change::PermissionCreated { permission, .. }
-            | Change::PermissionDeleted { permission } => {
+            PolicyChange::RoleDescribed { .. } | PolicyChange::RoleApproval { .. } => {}
+            PolicyChange::PermissionCreated { permission, .. }
+            | PolicyChange::PermissionDeleted { permission } => {
                 objects.insert(permission.object());
             }
-            other => touched.extend(other.role().cloned()),
+            other => direct.extend(other.role().cloned()),
         }
     }
     for (role, rules) in old.roles().chain(new.roles()) {
-        // a wildcard covers what is made, and no more what goes
+        // a wildcard covers permissions that are created, and no longer covers those that are deleted
         let mut wildcards = rules
             .permissions
             .iter()
-            .filter_map(|held| held.wildcard_object());
+            .filter_map(|pattern| pattern.wildcard_object());
         if wildcards.any(|object| objects.contains(object)) {
-            touched.insert(role.clone());
+            direct.insert(role.clone());
         }
     }
     let mut affected = BTreeSet::new();
-    for role in &touched {
+    for role in &direct {
         affected.extend(old.seniors(role));
         affected.extend(new.seniors(role));
     }
-    affected.extend(touched);
+    affected.extend(direct);
     affected
 }
 
-/// What changes for each role, counting all that it inherits; roles for which nothing changes are left out.
+/// Returns the roles that gain or lose something through `changes`, each with its effect, ordered by name.
 #[must_use]
-pub fn effects(old: &Policy, new: &Policy, changes: &[Change]) -> Vec<(RoleName, RoleEffect)> {
+pub fn role_effects(
+    old: &Policy,
+    new: &Policy,
+    changes: &[PolicyChange],
+) -> Vec<(RoleName, RoleEffect)> {
     affected_roles(old, new, changes)
         .into_iter()
         .map(|role| {
             let effect = RoleEffect::between(old, new, [&role]);
             (role, effect)
         })
-        .filter(|(_, effect)| !effect.is_nothing())
+        .filter(|(_, effect)| !effect.is_empty())
         .collect()
 }

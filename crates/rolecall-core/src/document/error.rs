@@ -1,18 +1,18 @@
 use std::fmt;
 
-use super::{Places, Position, Step};
+use super::position::{Position, Positions, Step};
 
-/// One fault of a document.
+/// A fault of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentError {
-    /// Which member it is about; empty for the whole text.
+    /// The path of the member that is wrong; empty for a syntax error.
     pub path: Vec<Step>,
-    /// Where it stands, if the format says so.
+    /// The position in the text, if the document was parsed from TOML.
     pub position: Option<Position>,
-    /// A word for programs: `syntax`, `type_error`, `missing`, `extra_forbidden`, `duplicate`, `unknown`,
-    /// `reserved`, `cycle`, `value_error`.
+    /// The kind of the fault, for programs: `syntax`, `type_error`, `missing`, `extra_forbidden`, `duplicate`,
+    /// `unknown`, `reserved`, `cycle` or `value_error`.
     pub kind: &'static str,
-    /// What is wrong.
+    /// A sentence for people.
     pub message: String,
 }
 
@@ -21,8 +21,8 @@ impl fmt::Display for DocumentError {
         if let Some(Position { line, column }) = self.position {
             return write!(f, "line {line}, column {column}: {}", self.message);
         }
-        for (at, step) in self.path.iter().enumerate() {
-            write!(f, "{}{step}", if at == 0 { "" } else { " > " })?;
+        for (index, step) in self.path.iter().enumerate() {
+            write!(f, "{}{step}", if index == 0 { "" } else { " > " })?;
         }
         write!(
             f,
@@ -33,14 +33,14 @@ impl fmt::Display for DocumentError {
     }
 }
 
-/// Every fault of a document, in the order of the text: at least one.
+/// All faults of a document, in the order of the text; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentErrors(pub Vec<DocumentError>);
 
 impl fmt::Display for DocumentErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, error) in self.0.iter().enumerate() {
-            write!(f, "{}{error}", if at == 0 { "" } else { "\n" })?;
+        for (index, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if index == 0 { "" } else { "\n" })?;
         }
         Ok(())
     }
@@ -48,7 +48,7 @@ impl fmt::Display for DocumentErrors {
 
 impl std::error::Error for DocumentErrors {}
 
-/// No more faults than this are told of one document.
+/// The largest number of faults that are reported for one document.
 pub(super) const MAX_FAULTS: usize = 10_000;
 
 /// Collects faults while a document is read.
@@ -56,6 +56,7 @@ pub(super) const MAX_FAULTS: usize = 10_000;
 pub(super) struct Faults(Vec<DocumentError>);
 
 impl Faults {
+    /// Adds a fault, unless there are [`MAX_FAULTS`] already.
     pub(super) fn add(&mut self, path: &[Step], kind: &'static str, message: impl Into<String>) {
         if self.0.len() >= MAX_FAULTS {
             return;
@@ -68,20 +69,15 @@ impl Faults {
         });
     }
 
-    /// The same as an error, each fault with its place; or nothing.
-    pub(super) fn finish(mut self, places: &Places) -> Result<(), DocumentErrors> {
+    /// Returns the faults with their positions as an error, or `Ok` if there are none.
+    pub(super) fn into_result(mut self, positions: &Positions) -> Result<(), DocumentErrors> {
         if self.0.is_empty() {
             return Ok(());
         }
         for fault in &mut self.0 {
-            fault.position = places.of(&fault.path);
+            fault.position = positions.get(&fault.path);
         }
         self.0.sort_by_key(|fault| fault.position);
         Err(DocumentErrors(self.0))
     }
-}
-
-/// What an error may quote of a hostile text: its start, with control characters escaped.
-pub(super) fn excerpt(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }

@@ -1,31 +1,32 @@
-//! Code made from a document, so that a misspelt name in a guard does not compile.
+//! Generates code from a document, so that a misspelt name in a guard does not compile.
 
 use std::{
     collections::BTreeSet,
     fmt::{self, Write as _},
 };
 
-use super::Document;
+use super::model::Document;
 
-/// How a name is written in the code.
+/// The capitalization of identifiers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
     /// `ReadItems`
-    Upper,
+    UpperCamel,
     /// `readItems`
-    Lower,
+    LowerCamel,
 }
 
+/// A role or permission, with its identifier in the generated code.
 struct Entry<'d> {
     identifier: String,
     name: &'d str,
     description: &'d str,
 }
 
-/// Names that the code has for something else.
-const TAKEN: &[&str] = &["ALL", "Self"];
+/// Identifiers that the generated code needs for something else.
+const RESERVED: &[&str] = &["ALL", "Self"];
 
-fn roles(document: &Document, case: Case) -> Vec<Entry<'_>> {
+fn role_entries(document: &Document, case: Case) -> Vec<Entry<'_>> {
     let words = |name: &str| name.to_owned();
     let roles = document.roles.iter();
     entries(
@@ -35,8 +36,8 @@ fn roles(document: &Document, case: Case) -> Vec<Entry<'_>> {
     )
 }
 
-fn permissions(document: &Document, case: Case) -> Vec<Entry<'_>> {
-    // what is done to what: `items:read` is `ReadItems`
+fn permission_entries(document: &Document, case: Case) -> Vec<Entry<'_>> {
+    // the operation comes first: `items:read` becomes `ReadItems`
     let words = |name: &str| {
         let (object, operation) = name.split_once(':').unwrap_or((name, ""));
         format!("{operation}.{object}")
@@ -49,20 +50,22 @@ fn permissions(document: &Document, case: Case) -> Vec<Entry<'_>> {
     )
 }
 
+/// Returns an entry with a distinct identifier for each name and description; `words` prepares a name for
+/// [`to_identifier`].
 fn entries<'d>(
-    named: impl Iterator<Item = (&'d str, &'d str)>,
+    names: impl Iterator<Item = (&'d str, &'d str)>,
     case: Case,
     words: impl Fn(&str) -> String,
 ) -> Vec<Entry<'d>> {
-    let mut taken: BTreeSet<String> = TAKEN.iter().map(|name| (*name).to_owned()).collect();
+    let mut used: BTreeSet<String> = RESERVED.iter().map(|name| (*name).to_owned()).collect();
     let mut entries = Vec::new();
-    for (name, description) in named {
-        let plain = identifier(&words(name), case);
-        // names that differ only in their dots would be one
-        let mut identifier = plain.clone();
+    for (name, description) in names {
+        let base = to_identifier(&words(name), case);
+        // names that differ only in punctuation, such as `a.b` and `a-b`, get a number
+        let mut identifier = base.clone();
         let mut number = 2;
-        while !taken.insert(identifier.clone()) {
-            identifier = format!("{plain}_{number}");
+        while !used.insert(identifier.clone()) {
+            identifier = format!("{base}_{number}");
             number += 1;
         }
         entries.push(Entry {
@@ -74,13 +77,13 @@ fn entries<'d>(
     entries
 }
 
-/// `a.b-c` as `ABC` or `aBC`; one that would begin with a digit gets an `N` before it.
-fn identifier(words: &str, case: Case) -> String {
+/// Converts `a.b-c` to `ABC` or `aBC`. An identifier that would begin with a digit is prefixed with `N` or `n`.
+fn to_identifier(words: &str, case: Case) -> String {
     let mut identifier = String::new();
     for word in words.split(|c: char| !c.is_ascii_alphanumeric()) {
         let mut letters = word.chars();
         if let Some(first) = letters.next() {
-            if identifier.is_empty() && case == Case::Lower {
+            if identifier.is_empty() && case == Case::LowerCamel {
                 identifier.push(first);
             } else {
                 identifier.push(first.to_ascii_uppercase());
@@ -89,31 +92,30 @@ fn identifier(words: &str, case: Case) -> String {
         }
     }
     if identifier.starts_with(|c: char| c.is_ascii_digit()) {
-        identifier.insert(0, if case == Case::Upper { 'N' } else { 'n' });
+        identifier.insert(0, if case == Case::UpperCamel { 'N' } else { 'n' });
     }
     identifier
 }
 
-/// A module of roles and one of permissions, for `Require<role::Editor>` and `Require<may::ReadItems>`.
+/// Generates Rust code with a type for each role and permission, for `Require<role::Editor>` and
+/// `Require<may::ReadItems>`.
 ///
 /// ```
-/// # use rolecall_core::document::{Document, rust};
+/// use rolecall_core::document::{Document, generate_rust};
+///
 /// let parsed = Document::parse("[permissions]\n\"items:read\" = \"see items\"").unwrap();
-/// assert!(rust(&parsed.document).contains("ReadItems = \"items:read\""));
+/// assert!(generate_rust(&parsed.document).contains("ReadItems = \"items:read\""));
 /// ```
 #[must_use]
-pub fn rust(document: &Document) -> String {
+pub fn generate_rust(document: &Document) -> String {
     let mut text = String::from(
-        "// Written by `rolecall policy rust`: change the policy and write it again.\n",
+        "// Generated by `rolecall policy rust`. Do not edit: change the policy and generate it again.\n",
     );
+    let roles = role_entries(document, Case::UpperCamel);
+    let permissions = permission_entries(document, Case::UpperCamel);
     for (kind, doc, module, entries) in [
-        ("roles", "The roles.", "role", roles(document, Case::Upper)),
-        (
-            "permissions",
-            "The permissions.",
-            "may",
-            permissions(document, Case::Upper),
-        ),
+        ("roles", "The roles.", "role", roles),
+        ("permissions", "The permissions.", "may", permissions),
     ] {
         if entries.is_empty() {
             continue;
@@ -133,7 +135,7 @@ pub fn rust(document: &Document) -> String {
     text
 }
 
-/// A description in which rustdoc sees no links and no HTML.
+/// A description that is escaped for rustdoc, so that it cannot contain links or HTML.
 struct RustDoc<'d>(&'d str);
 
 impl fmt::Display for RustDoc<'_> {
@@ -149,43 +151,42 @@ impl fmt::Display for RustDoc<'_> {
 }
 
 const TYPESCRIPT: &str = r"
-/** Somebody who is logged in: the answer of `/api/me`, or the claims of a token. */
-export interface Holder {
+/** A logged-in user: the answer of `/api/me`, or the claims of an access token. */
+export interface User {
   readonly roles?: readonly string[];
   readonly permissions?: readonly string[];
   readonly scope?: string;
 }
 
-/** Whether to show what needs a permission. The API decides: this only spares people a refusal. */
-export function can(user: Holder | null | undefined, permission: Permission): boolean {
+/** Returns true if the user has a permission. Use it to hide what the API would refuse; the API still decides. */
+export function can(user: User | null | undefined, permission: Permission): boolean {
   const held = user?.permissions ?? user?.scope?.split(' ') ?? [];
   return held.includes(permission);
 }
 
-/** Whether somebody has a role, or one that inherits it. */
-export function is(user: Holder | null | undefined, role: Role): boolean {
+/** Returns true if the user has a role, or one that inherits it. */
+export function is(user: User | null | undefined, role: Role): boolean {
   return user?.roles?.includes(role) ?? false;
 }
 ";
 
-/// The names as constants and types, and `can()` for a user interface.
+/// Generates TypeScript code with constants and types for the names, and functions `can()` and `is()` for a user
+/// interface.
 #[must_use]
-pub fn typescript(document: &Document) -> String {
+pub fn generate_typescript(document: &Document) -> String {
     let mut text = String::from(
-        "// Written by `rolecall policy typescript`: change the policy and write it again.\n",
+        "// Generated by `rolecall policy typescript`. Do not edit: change the policy and generate it again.\n",
     );
+    let permissions = permission_entries(document, Case::LowerCamel);
+    let roles = role_entries(document, Case::LowerCamel);
     for (constant, kind, entries) in [
-        (
-            "permissions",
-            "Permission",
-            permissions(document, Case::Lower),
-        ),
-        ("roles", "Role", roles(document, Case::Lower)),
+        ("permissions", "Permission", permissions),
+        ("roles", "Role", roles),
     ] {
         let _ = writeln!(text, "\nexport const {constant} = {{");
         for entry in entries {
             if !entry.description.is_empty() {
-                // nothing in a description may end the comment
+                // a description must not end the comment
                 let _ = writeln!(text, "  /** {} */", entry.description.replace("*/", "* /"));
             }
             let _ = writeln!(text, "  {}: '{}',", entry.identifier, entry.name);

@@ -1,59 +1,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Document, RoleEntry, Step, lint_duties};
+use super::{
+    finding::{Finding, FindingKind},
+    lint_separation,
+    model::{Document, RoleEntry},
+    position::Step,
+};
 use crate::{Permission, PermissionPattern, Policy, RoleName};
 
-/// What kind of thing [`lint`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FindingKind {
-    /// A permission that no role gives.
-    UnusedPermission,
-    /// A role that nobody has, and that nobody's role inherits.
-    UnreachedRole,
-    /// A grant that a wildcard of the same role or a junior gives already.
-    RedundantGrant,
-    /// A junior that another junior inherits already.
-    RedundantInheritance,
-    /// Roles that give the same.
-    EqualRoles,
-    /// A role that gives everything.
-    AllPowerful,
-    /// A constraint that nobody can break without breaking another.
-    IdleConstraint,
-    /// A role that inherits more than a constraint allows to anybody.
-    BlockedRole,
-}
-
-impl FindingKind {
-    /// The same as a word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UnusedPermission => "unused-permission",
-            Self::UnreachedRole => "unreached-role",
-            Self::RedundantGrant => "redundant-grant",
-            Self::RedundantInheritance => "redundant-inheritance",
-            Self::EqualRoles => "equal-roles",
-            Self::AllPowerful => "all-powerful",
-            Self::IdleConstraint => "idle-constraint",
-            Self::BlockedRole => "blocked-role",
-        }
-    }
-}
-
-/// Something that is no fault and may yet be none of what was meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What kind.
-    pub kind: FindingKind,
-    /// What it is about.
-    pub path: Vec<Step>,
-    /// What was found.
-    pub message: String,
-}
-
-/// Looks for what may not be meant. `assigned` are the roles that somebody has: where they are not known,
-/// nothing is said about roles that nobody reaches.
+/// Returns what is valid in `document` but probably not intended.
+///
+/// `assigned` are the roles that are assigned to some subject. If they are not known, unreached roles are not reported.
+///
+/// ```
+/// use rolecall_core::document::{Document, lint};
+///
+/// let document = Document::parse("[permissions]\n\"items:read\" = \"\"").unwrap().document;
+/// let findings = lint(&document, &document.policy()?, None);
+/// assert_eq!(findings[0].message, "no role holds permission `items:read`");
+/// # Ok::<(), rolecall_core::PolicyError>(())
+/// ```
 #[must_use]
 pub fn lint(
     document: &Document,
@@ -65,18 +31,18 @@ pub fn lint(
         policy,
         findings: Vec::new(),
     };
-    linter.unused_permissions();
+    linter.find_unused_permissions();
     for (role, entry) in &document.roles {
-        linter.redundant_grants(role, entry);
-        linter.redundant_inheritance(role, entry);
+        linter.find_redundant_grants(role, entry);
+        linter.find_redundant_inheritance(role, entry);
     }
     if let Some(assigned) = assigned {
-        linter.unreached_roles(assigned);
+        linter.find_unreached_roles(assigned);
     }
-    linter.alike();
+    linter.compare_roles();
     linter
         .findings
-        .extend(lint_duties::findings(document, policy));
+        .extend(lint_separation::findings(document, policy));
     linter.findings
 }
 
@@ -87,7 +53,7 @@ struct Linter<'d> {
 }
 
 impl Linter<'_> {
-    fn find(&mut self, kind: FindingKind, path: Vec<Step>, message: String) {
+    fn add(&mut self, kind: FindingKind, path: Vec<Step>, message: String) {
         self.findings.push(Finding {
             kind,
             path,
@@ -95,47 +61,47 @@ impl Linter<'_> {
         });
     }
 
-    fn unused_permissions(&mut self) {
-        let held: BTreeSet<&PermissionPattern> = self
+    fn find_unused_permissions(&mut self) {
+        let held: BTreeSet<&str> = self
             .document
             .roles
             .values()
             .flat_map(|entry| &entry.permissions)
+            .map(PermissionPattern::as_str)
             .collect();
         for permission in self.document.permissions.keys() {
             let wildcard = format!("{}:*", permission.object());
-            if !held
-                .iter()
-                .any(|held| held.as_str() == permission.as_str() || held.as_str() == wildcard)
-            {
+            if !held.contains(permission.as_str()) && !held.contains(wildcard.as_str()) {
                 let path = vec!["permissions".into(), permission.as_str().into()];
                 let message = format!("no role holds permission `{permission}`");
-                self.find(FindingKind::UnusedPermission, path, message);
+                self.add(FindingKind::UnusedPermission, path, message);
             }
         }
     }
 
-    fn redundant_grants(&mut self, role: &RoleName, entry: &RoleEntry) {
-        let below = self.policy.effective(&entry.juniors);
-        let patterns = self.policy.patterns_of(&entry.juniors);
+    fn find_redundant_grants(&mut self, role: &RoleName, entry: &RoleEntry) {
+        let inherited = self.policy.effective(&entry.juniors);
+        let inherited_patterns = self.policy.patterns_of(&entry.juniors);
         for pattern in &entry.permissions {
-            let already = match pattern.as_permission() {
-                Some(permission) if below.allows(permission.as_str()) => {
+            let source = match pattern.as_permission() {
+                Some(permission) if inherited.allows(permission.as_str()) => {
                     Some(self.junior_giving(entry, &permission))
                 }
                 Some(permission) => {
                     let wildcard = format!("{}:*", permission.object());
-                    let has = entry.permissions.contains(wildcard.as_str());
-                    has.then(|| format!("`{wildcard}`, which the role holds too"))
+                    let has_wildcard = entry.permissions.contains(wildcard.as_str());
+                    has_wildcard.then(|| format!("`{wildcard}`, which the role also holds,"))
                 }
-                // who inherits today's permissions of an object does not inherit tomorrow's
-                None => patterns.contains(pattern).then(|| "a junior".to_owned()),
+                // a wildcard also covers permissions that are created later, so only the same wildcard replaces it
+                None => inherited_patterns
+                    .contains(pattern)
+                    .then(|| "a junior".to_owned()),
             };
-            if let Some(already) = already {
+            if let Some(source) = source {
                 let path = vec!["roles".into(), role.as_str().into(), "permissions".into()];
                 let message =
-                    format!("role `{role}` need not hold `{pattern}`: it is given by {already}");
-                self.find(FindingKind::RedundantGrant, path, message);
+                    format!("role `{role}` need not hold `{pattern}`: {source} already gives it");
+                self.add(FindingKind::RedundantGrant, path, message);
             }
         }
     }
@@ -146,23 +112,23 @@ impl Linter<'_> {
         giving.map_or_else(String::new, |junior| format!("junior `{junior}`"))
     }
 
-    fn redundant_inheritance(&mut self, role: &RoleName, entry: &RoleEntry) {
+    fn find_redundant_inheritance(&mut self, role: &RoleName, entry: &RoleEntry) {
         for junior in &entry.juniors {
             let mut others = entry.juniors.iter().filter(|other| *other != junior);
-            let way = others.find_map(|other| self.policy.path(other, junior));
-            if let Some(way) = way {
-                let way: Vec<&str> = way.iter().map(RoleName::as_str).collect();
+            let path = others.find_map(|other| self.policy.path(other, junior));
+            if let Some(path) = path {
+                let names: Vec<&str> = path.iter().map(RoleName::as_str).collect();
                 let path = vec!["roles".into(), role.as_str().into(), "juniors".into()];
                 let message = format!(
-                    "role `{role}` need not inherit `{junior}`: it does by {role} -> {}",
-                    way.join(" -> ")
+                    "role `{role}` need not inherit `{junior}` directly: it already does through {role} -> {}",
+                    names.join(" -> ")
                 );
-                self.find(FindingKind::RedundantInheritance, path, message);
+                self.add(FindingKind::RedundantInheritance, path, message);
             }
         }
     }
 
-    fn unreached_roles(&mut self, assigned: &BTreeSet<RoleName>) {
+    fn find_unreached_roles(&mut self, assigned: &BTreeSet<RoleName>) {
         let reached = self.policy.closure(assigned);
         for role in self
             .document
@@ -171,49 +137,52 @@ impl Linter<'_> {
             .filter(|role| !reached.contains(*role))
         {
             let path = vec!["roles".into(), role.as_str().into()];
-            let message = format!("nobody has role `{role}` or one that inherits it");
-            self.find(FindingKind::UnreachedRole, path, message);
+            let message =
+                format!("role `{role}` is not assigned, and neither is a role that inherits it");
+            self.add(FindingKind::UnreachedRole, path, message);
         }
     }
 
-    fn alike(&mut self) {
-        let mut by_content: BTreeMap<Vec<String>, Vec<&RoleName>> = BTreeMap::new();
-        let all = self.document.permissions.len();
-        let mut powerful = Vec::new();
+    /// Finds roles that give every permission, and roles that give the same permissions.
+    fn compare_roles(&mut self) {
+        let mut by_permissions: BTreeMap<Vec<String>, Vec<&RoleName>> = BTreeMap::new();
+        let permission_count = self.document.permissions.len();
+        let mut all_powerful = Vec::new();
         for role in self.document.roles.keys() {
-            let given = self.policy.effective([role]);
-            let own = given
+            let effective = self.policy.effective([role]);
+            let own = effective
                 .permissions()
                 .filter(|permission| !permission.is_reserved());
-            if all > 1 && own.count() == all {
-                powerful.push(role.clone());
+            if permission_count > 1 && own.count() == permission_count {
+                all_powerful.push(role.clone());
             }
-            if !given.is_empty() {
-                let content = given.permissions().map(ToString::to_string).collect();
-                by_content.entry(content).or_default().push(role);
+            if !effective.is_empty() {
+                let permissions = effective.permissions().map(ToString::to_string).collect();
+                by_permissions.entry(permissions).or_default().push(role);
             }
         }
-        for role in powerful {
+        for role in all_powerful {
             let path = vec!["roles".into(), role.as_str().into()];
-            let message = format!("role `{role}` gives every permission there is");
-            self.find(FindingKind::AllPowerful, path, message);
+            let message = format!("role `{role}` gives every permission");
+            self.add(FindingKind::AllPowerful, path, message);
         }
-        for roles in by_content.into_values() {
-            let Some((first, others)) = roles.split_first() else {
-                continue;
-            };
-            let related = |other: &&&RoleName| {
-                self.policy.path(first, other).is_some() || self.policy.path(other, first).is_some()
-            };
-            let equal: Vec<&RoleName> = others
-                .iter()
-                .filter(|other| !related(other))
-                .copied()
-                .collect();
-            for role in equal {
+        for roles in by_permissions.into_values() {
+            self.add_equal_roles(&roles);
+        }
+    }
+
+    /// Reports `roles`, which give the same permissions, unless one inherits the other.
+    fn add_equal_roles(&mut self, roles: &[&RoleName]) {
+        let Some((first, others)) = roles.split_first() else {
+            return;
+        };
+        for role in others {
+            let is_related =
+                self.policy.path(first, role).is_some() || self.policy.path(role, first).is_some();
+            if !is_related {
                 let path = vec!["roles".into(), role.as_str().into()];
-                let message = format!("roles `{first}` and `{role}` give the same");
-                self.find(FindingKind::EqualRoles, path, message);
+                let message = format!("roles `{first}` and `{role}` give the same permissions");
+                self.add(FindingKind::EqualRoles, path, message);
             }
         }
     }

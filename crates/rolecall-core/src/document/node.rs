@@ -1,4 +1,4 @@
-//! A document before anything is known about it but its form.
+//! A document whose form is known but whose content has not been checked.
 
 use std::collections::BTreeMap;
 
@@ -9,54 +9,58 @@ use serde::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    DocumentError, DocumentErrors, Places,
-    error::{MAX_FAULTS, excerpt},
-    place::{Below, Lines, Tree},
+    error::{DocumentError, DocumentErrors, MAX_FAULTS},
+    position::{Children, Lines, Positions, Tree},
 };
+use crate::names::excerpt;
 
-/// A value, whatever the format it was written in.
+/// A value from TOML or any format that serde reads.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
-    Text(String),
-    /// A date or time that is no text.
-    Time(String),
-    Whole(i64),
-    Truth(bool),
-    /// What no member takes.
-    Other,
+    String(String),
+    /// A TOML date or time, as it is written.
+    Datetime(String),
+    Integer(i64),
+    Boolean(bool),
+    /// A value of a type that no member accepts, such as a float.
+    Unsupported,
     List(Vec<Node>),
     Table {
         members: Vec<(String, Node)>,
-        /// Names that stood there more than once.
-        doubled: Vec<String>,
+        /// Names that occur more than once; `members` has the first value of each.
+        duplicates: Vec<String>,
     },
 }
 
-/// A document that was read and not yet checked: what [`Document::check`](super::Document::check) takes.
+/// A document that was read but not checked, the input of [`Document::check`](super::Document::check).
 #[derive(Clone, Debug)]
-pub struct Unchecked {
+pub struct UncheckedDocument {
     node: Node,
-    places: Places,
+    positions: Positions,
 }
 
-impl Unchecked {
+impl UncheckedDocument {
     pub(super) fn node(&self) -> &Node {
         &self.node
     }
 
-    pub(super) fn places(&self) -> Places {
-        self.places.clone()
+    pub(super) fn positions(&self) -> Positions {
+        self.positions.clone()
     }
 
     pub(super) fn from_toml(text: &str) -> Result<Self, DocumentErrors> {
-        let lines = Lines::of(text);
+        let lines = Lines::new(text);
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             return Err(syntax_errors(text, &lines, &errors));
         }
-        let (node, below) = of_table(table.get_ref());
-        let places = Places::new(lines, Tree { offset: 0, below });
-        Ok(Self { node, places })
+        let (node, children) = from_table(table.get_ref());
+        let root = Tree {
+            offset: 0,
+            children,
+        };
+        let positions = Positions::new(lines, root);
+        Ok(Self { node, positions })
     }
 }
 
@@ -65,11 +69,11 @@ fn syntax_errors(text: &str, lines: &Lines, errors: &[toml::de::Error]) -> Docum
     for error in errors.iter().take(MAX_FAULTS) {
         let span = error.span().unwrap_or_default();
         let mut message = error.message().to_owned();
-        if let Some(what) = text.get(span.clone()).filter(|what| !what.is_empty()) {
+        if let Some(quoted) = text.get(span.clone()).filter(|quoted| !quoted.is_empty()) {
             if message == "duplicate key" {
-                message = format!("`{}` stands here twice", excerpt(what.trim_matches('"')));
+                message = format!("`{}` is defined twice", excerpt(quoted.trim_matches('"')));
             } else {
-                message = format!("{message} (at `{}`)", excerpt(what));
+                message = format!("{message} (at `{}`)", excerpt(quoted));
             }
         }
         found.push(DocumentError {
@@ -84,64 +88,66 @@ fn syntax_errors(text: &str, lines: &Lines, errors: &[toml::de::Error]) -> Docum
     DocumentErrors(found)
 }
 
-fn of_table(table: &DeTable<'_>) -> (Node, Below) {
-    let (mut members, mut places) = (Vec::new(), BTreeMap::new());
+fn from_table(table: &DeTable<'_>) -> (Node, Children) {
+    let (mut members, mut trees) = (Vec::new(), BTreeMap::new());
     for (key, value) in table {
         let name = key.get_ref().clone().into_owned();
-        // a table's place is its name, that of a value the value
+        // the span of a table is not useful, since its members can be anywhere in the text
         let is_table = matches!(value.get_ref(), DeValue::Table(_));
         let span = if is_table { key.span() } else { value.span() };
-        let (node, below) = of_value(value.get_ref());
+        let (node, children) = from_value(value.get_ref());
         let offset = span.start;
-        places.insert(name.clone(), Tree { offset, below });
+        trees.insert(name.clone(), Tree { offset, children });
         members.push((name, node));
     }
-    let doubled = Vec::new();
-    (Node::Table { members, doubled }, Below::Members(places))
+    let node = Node::Table {
+        members,
+        duplicates: Vec::new(),
+    };
+    (node, Children::Members(trees))
 }
 
-fn of_value(value: &DeValue<'_>) -> (Node, Below) {
+fn from_value(value: &DeValue<'_>) -> (Node, Children) {
     let node = match value {
-        DeValue::String(text) => Node::Text(text.clone().into_owned()),
-        DeValue::Datetime(time) => Node::Time(time.to_string()),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map_or(Node::Other, Node::Whole)
-        }
-        DeValue::Boolean(truth) => Node::Truth(*truth),
-        DeValue::Float(_) => Node::Other,
+        DeValue::String(text) => Node::String(text.clone().into_owned()),
+        DeValue::Datetime(time) => Node::Datetime(time.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Node::Unsupported, Node::Integer),
+        DeValue::Boolean(boolean) => Node::Boolean(*boolean),
+        DeValue::Float(_) => Node::Unsupported,
         DeValue::Array(values) => {
-            let (mut nodes, mut places) = (Vec::new(), Vec::new());
+            let (mut nodes, mut trees) = (Vec::new(), Vec::new());
             for value in values {
-                let (node, below) = of_value(value.get_ref());
+                let (node, children) = from_value(value.get_ref());
                 let offset = value.span().start;
-                places.push(Tree { offset, below });
+                trees.push(Tree { offset, children });
                 nodes.push(node);
             }
-            return (Node::List(nodes), Below::Items(places));
+            return (Node::List(nodes), Children::Items(trees));
         }
-        DeValue::Table(table) => return of_table(table),
+        DeValue::Table(table) => return from_table(table),
     };
-    (node, Below::Nothing)
+    (node, Children::None)
 }
 
-impl<'de> Deserialize<'de> for Unchecked {
+impl<'de> Deserialize<'de> for UncheckedDocument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self {
             node: Node::deserialize(deserializer)?,
-            places: Places::default(),
+            positions: Positions::default(),
         })
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Nodes)
+        deserializer.deserialize_any(NodeVisitor)
     }
 }
 
-struct Nodes;
+struct NodeVisitor;
 
-impl<'de> Visitor<'de> for Nodes {
+impl<'de> Visitor<'de> for NodeVisitor {
     type Value = Node;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -149,27 +155,27 @@ impl<'de> Visitor<'de> for Nodes {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
+        Ok(Node::String(text.to_owned()))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Whole(number))
+        Ok(Node::Integer(number))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(i64::try_from(number).map_or(Node::Other, Node::Whole))
+        Ok(i64::try_from(number).map_or(Node::Unsupported, Node::Integer))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Other)
+        Ok(Node::Unsupported)
     }
 
-    fn visit_bool<E>(self, truth: bool) -> Result<Node, E> {
-        Ok(Node::Truth(truth))
+    fn visit_bool<E>(self, boolean: bool) -> Result<Node, E> {
+        Ok(Node::Boolean(boolean))
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Other)
+        Ok(Node::Unsupported)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
@@ -182,15 +188,18 @@ impl<'de> Visitor<'de> for Nodes {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut members: Vec<(String, Node)> = Vec::new();
-        let mut known = std::collections::BTreeSet::new();
-        let mut doubled = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        let mut duplicates = Vec::new();
         while let Some((name, node)) = map.next_entry::<String, Node>()? {
-            if known.insert(name.clone()) {
+            if seen.insert(name.clone()) {
                 members.push((name, node));
             } else {
-                doubled.push(name);
+                duplicates.push(name);
             }
         }
-        Ok(Node::Table { members, doubled })
+        Ok(Node::Table {
+            members,
+            duplicates,
+        })
     }
 }

@@ -1,5 +1,7 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
-use crate::ConstraintKind;
+use crate::{Constraint, ConstraintKind, Permission, RoleName, Timestamp};
 use proptest::{prelude::*, sample::Index};
 
 fn names(prefix: &'static str) -> impl Strategy<Value = String> {
@@ -8,10 +10,10 @@ fn names(prefix: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// A role before it is known what there is to hold and to inherit: description, grants (as wildcards?), juniors,
-/// and whether it is given by two.
+/// A role: description, grants (true for the wildcard of the permission's object), juniors, and approval. Indices stand
+/// for permissions and roles that are generated beside it.
 type RoleSketch = (String, Vec<(Index, bool)>, Vec<Index>, bool);
-/// A test likewise: about which role or user, at what time, what they can.
+/// A test: role, user (instead of the role), time and expected permissions.
 type TestSketch = (Index, Option<String>, Option<i64>, Vec<Index>);
 
 fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSketch>)> {
@@ -26,7 +28,7 @@ fn sketches() -> impl Strategy<Value = (BTreeMap<String, RoleSketch>, Vec<TestSk
     (roles, prop::collection::vec(test, 0..4))
 }
 
-/// Documents that hold together: edges go from lower to higher names, so there are no cycles.
+/// Valid documents; roles inherit only roles with higher names, so there are no cycles.
 fn documents() -> impl Strategy<Value = Document> {
     let permission = (names("o"), 0usize..3);
     let permission = permission.prop_map(|(object, operation)| format!("{object}:p{operation}"));
@@ -94,16 +96,16 @@ fn role_of(document: &Document, sketch: RoleSketch, below: &[RoleName]) -> RoleE
 fn test_of(document: &Document, sketch: TestSketch, names: &[RoleName]) -> Option<Expectation> {
     let known: Vec<&Permission> = document.permissions.keys().collect();
     let (index, user, at, can) = sketch;
-    let who = match user {
-        Some(user) => Who::User(user),
+    let subject = match user {
+        Some(user) => TestSubject::User(user),
         None if names.is_empty() => return None,
-        None => Who::Role(index.get(names).clone()),
+        None => TestSubject::Role(index.get(names).clone()),
     };
     let can = can.iter().filter(|_| !known.is_empty());
     let can: BTreeSet<Permission> = can.map(|index| (*index.get(&known)).clone()).collect();
-    let at = at.filter(|_| matches!(who, Who::User(_)));
+    let at = at.filter(|_| matches!(subject, TestSubject::User(_)));
     Some(Expectation {
-        who,
+        subject,
         tenant: None,
         at: at.map(Timestamp::from_seconds),
         can: can.into_iter().collect(),
@@ -111,11 +113,11 @@ fn test_of(document: &Document, sketch: TestSketch, names: &[RoleName]) -> Optio
     })
 }
 
-/// What one difference means for a document, without any of the order that a database would need.
-#[expect(clippy::too_many_lines, reason = "an arm for each kind of change")]
-fn apply(document: &mut Document, change: &Change) {
+/// Applies one change to a document, and asserts that it can be applied at this point.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of change")]
+fn apply(document: &mut Document, change: &PolicyChange) {
     match change {
-        Change::PermissionCreated {
+        PolicyChange::PermissionCreated {
             permission,
             description,
         } => {
@@ -126,7 +128,7 @@ fn apply(document: &mut Document, change: &Change) {
                     .is_none()
             );
         }
-        Change::PermissionDescribed {
+        PolicyChange::PermissionDescribed {
             permission,
             description,
         } => {
@@ -137,17 +139,17 @@ fn apply(document: &mut Document, change: &Change) {
                     .is_some()
             );
         }
-        Change::PermissionDeleted { permission } => {
+        PolicyChange::PermissionDeleted { permission } => {
             assert!(document.permissions.remove(permission).is_some());
         }
-        Change::RoleCreated { role, description } => {
+        PolicyChange::RoleCreated { role, description } => {
             let entry = RoleEntry {
                 description: description.clone(),
                 ..RoleEntry::default()
             };
             assert!(document.roles.insert(role.clone(), entry).is_none());
         }
-        Change::RoleDescribed { role, description } => {
+        PolicyChange::RoleDescribed { role, description } => {
             document
                 .roles
                 .get_mut(role)
@@ -155,17 +157,20 @@ fn apply(document: &mut Document, change: &Change) {
                 .description
                 .clone_from(description);
         }
-        Change::RoleApproval { role, approval } => {
+        PolicyChange::RoleApproval { role, approval } => {
             let entry = document.roles.get_mut(role).unwrap();
             assert_ne!(std::mem::replace(&mut entry.approval, *approval), *approval);
         }
-        Change::RoleDeleted { role } => {
+        PolicyChange::RoleDeleted { role } => {
             assert!(document.roles.remove(role).is_some());
             for entry in document.roles.values() {
-                assert!(!entry.juniors.contains(role), "its seniors let it go first");
+                assert!(
+                    !entry.juniors.contains(role),
+                    "it must first be removed from its seniors"
+                );
             }
         }
-        Change::PermissionGranted { role, permission } => {
+        PolicyChange::PermissionGranted { role, permission } => {
             assert!(
                 document
                     .roles
@@ -175,7 +180,7 @@ fn apply(document: &mut Document, change: &Change) {
                     .insert(permission.clone())
             );
         }
-        Change::PermissionRevoked { role, permission } => {
+        PolicyChange::PermissionRevoked { role, permission } => {
             assert!(
                 document
                     .roles
@@ -185,7 +190,7 @@ fn apply(document: &mut Document, change: &Change) {
                     .remove(permission)
             );
         }
-        Change::JuniorAdded { role, junior } => {
+        PolicyChange::JuniorAdded { role, junior } => {
             assert!(document.roles.contains_key(junior));
             assert!(
                 document
@@ -196,10 +201,10 @@ fn apply(document: &mut Document, change: &Change) {
                     .insert(junior.clone())
             );
         }
-        Change::JuniorRemoved { role, junior } => {
+        PolicyChange::JuniorRemoved { role, junior } => {
             assert!(document.roles.get_mut(role).unwrap().juniors.remove(junior));
         }
-        Change::ConstraintCreated { constraint, rule } => {
+        PolicyChange::ConstraintCreated { constraint, rule } => {
             let constraints = &mut document.constraints;
             assert!(
                 constraints
@@ -207,7 +212,7 @@ fn apply(document: &mut Document, change: &Change) {
                     .is_none()
             );
         }
-        Change::ConstraintReplaced { constraint, rule } => {
+        PolicyChange::ConstraintReplaced { constraint, rule } => {
             let constraints = &mut document.constraints;
             assert!(
                 constraints
@@ -215,7 +220,7 @@ fn apply(document: &mut Document, change: &Change) {
                     .is_some()
             );
         }
-        Change::ConstraintDeleted { constraint } => {
+        PolicyChange::ConstraintDeleted { constraint } => {
             assert!(document.constraints.remove(constraint).is_some());
         }
     }
@@ -223,40 +228,40 @@ fn apply(document: &mut Document, change: &Change) {
 
 proptest! {
     #[test]
-    fn what_was_written_is_read_as_the_same(document in documents()) {
+    fn a_written_document_is_parsed_to_the_same_document(document in documents()) {
         let text = document.to_toml();
         let read = Document::parse(&text).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
         prop_assert_eq!(&read.document, &document);
         prop_assert_eq!(read.document.to_toml(), text);
         let json = serde_json::to_string(&document).unwrap();
-        let unchecked: Unchecked = serde_json::from_str(&json).unwrap();
+        let unchecked: UncheckedDocument = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(Document::check(&unchecked).unwrap().document, document);
     }
 
     #[test]
-    fn the_differences_make_the_new_out_of_the_old_at_every_step_a_policy(old in documents(), new in documents()) {
+    fn applying_a_diff_gives_the_new_document_with_a_valid_policy_at_every_step(old in documents(), new in documents()) {
         prop_assert_eq!(diff(&old, &old), []);
         let mut document = old.clone();
         let changes = diff(&old, &new);
         for change in &changes {
             apply(&mut document, change);
-            prop_assert!(document.policy().is_ok(), "{} leaves no policy", change);
+            prop_assert!(document.policy().is_ok(), "the policy is not valid after {}", change);
         }
         document.tests.clone_from(&new.tests);
         prop_assert_eq!(&document, &new);
-        // the effects are those that a look at every role finds
+        // the effects are those found by comparing every role
         let (before, after) = (old.policy().unwrap(), new.policy().unwrap());
         let mut all: BTreeSet<RoleName> = old.roles.keys().chain(new.roles.keys()).cloned().collect();
         all.extend(before.roles().map(|(role, _)| role.clone()));
-        let looked: Vec<_> = all.into_iter()
+        let expected: Vec<_> = all.into_iter()
             .map(|role| (role.clone(), RoleEffect::between(&before, &after, [&role])))
-            .filter(|(_, effect)| !effect.is_nothing())
+            .filter(|(_, effect)| !effect.is_empty())
             .collect();
-        prop_assert_eq!(effects(&before, &after, &changes), looked);
+        prop_assert_eq!(role_effects(&before, &after, &changes), expected);
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "[\\[\\]\"=.a-z{}\n 0-9:*]{0,200}") {
+    fn no_text_makes_parsing_panic(text in "[\\[\\]\"=.a-z{}\n 0-9:*]{0,200}") {
         let _ = Document::parse(&text);
     }
 }

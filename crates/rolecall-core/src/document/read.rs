@@ -1,60 +1,72 @@
-//! From the form to the content: each member read as what it is, each fault noted.
+//! Reads a [`Node`] as a [`Document`]: checks the type and form of each member and collects faults.
+//!
+//! Names that refer to something else in the document are collected as [`Reference`]s, since they can only be checked
+//! once everything has been read.
 
 mod constraints;
 
 use std::{collections::BTreeSet, fmt::Display, rc::Rc, str::FromStr};
 
 use super::{
-    Document, Expectation, MAX_DESCRIPTION, RoleEntry, Step, Who,
-    error::{Faults, excerpt},
+    error::Faults,
+    model::{Document, Expectation, MAX_DESCRIPTION, RoleEntry, TestSubject},
     node::Node,
+    position::Step,
     times,
 };
-use crate::{Permission, RESERVED_PREFIX, RoleName, TenantName, Timestamp, builtin};
+use crate::{
+    Permission, PermissionPattern, RESERVED_PREFIX, RoleName, TenantName, Timestamp, names::excerpt,
+};
 
-/// What was read, and the names in it that have to be looked at beside each other.
+/// The maximum length of a user name in a test, in characters.
+const MAX_USER_NAME: usize = 256;
+
+/// A document whose references have not been checked.
 #[derive(Default)]
-pub(super) struct Read {
+pub(super) struct ReadDocument {
     pub(super) document: Document,
-    /// Roles and permissions whose own entry is faulty: naming them is no second fault.
+    /// Roles and permissions whose own entry has a fault, so that references to them are not reported as well.
     pub(super) faulty: BTreeSet<String>,
-    pub(super) mentions: Vec<Mention>,
+    pub(super) references: Vec<Reference>,
 }
 
-/// A name that must exist, and where it stands.
-pub(super) struct Mention {
-    /// The list that it stands in, or the member itself.
-    home: Rc<[Step]>,
+/// A name that must exist, and the path of the member in which it occurs.
+pub(super) struct Reference {
+    /// The path of the list that contains the name, or of the name itself.
+    parent: Rc<[Step]>,
+    /// The index in that list.
     index: Option<usize>,
-    pub(super) what: Mentioned,
+    pub(super) target: Target,
 }
 
-impl Mention {
+impl Reference {
     pub(super) fn path(&self) -> Vec<Step> {
         let index = self.index.map(Step::Index);
-        self.home.iter().cloned().chain(index).collect()
+        self.parent.iter().cloned().chain(index).collect()
     }
 }
 
-pub(super) enum Mentioned {
+/// The role or permission to which a [`Reference`] refers.
+pub(super) enum Target {
     Role(RoleName),
-    /// A junior of the first.
-    Junior(RoleName, RoleName),
-    Pattern(crate::PermissionPattern),
+    Junior { senior: RoleName, junior: RoleName },
+    Pattern(PermissionPattern),
     Permission(Permission),
 }
 
 struct Reader<'f> {
     faults: &'f mut Faults,
+    /// The path of the member that is being read.
     path: Vec<Step>,
-    read: Read,
+    read: ReadDocument,
 }
 
-pub(super) fn document(node: &Node, faults: &mut Faults) -> Read {
+/// Reads a document; every fault is added to `faults`, and the faulty member is left out.
+pub(super) fn read_document(node: &Node, faults: &mut Faults) -> ReadDocument {
     let mut reader = Reader {
         faults,
         path: Vec::new(),
-        read: Read::default(),
+        read: ReadDocument::default(),
     };
     for (name, node) in reader.members(node) {
         reader.path.push(name.as_str().into());
@@ -63,7 +75,7 @@ pub(super) fn document(node: &Node, faults: &mut Faults) -> Read {
             "roles" => reader.roles(node),
             "constraints" => reader.constraints(node),
             "tests" => reader.tests(node),
-            _ => reader.unknown("permissions, roles, constraints, tests"),
+            _ => reader.unknown_member("permissions, roles, constraints, tests"),
         }
         reader.path.pop();
     }
@@ -75,10 +87,11 @@ impl Reader<'_> {
         self.faults.add(&self.path, kind, message);
     }
 
-    fn unknown(&mut self, known: &str) {
+    /// Reports the member at the current path as unknown; `known` lists the names that are allowed there.
+    fn unknown_member(&mut self, known: &str) {
         let name = self.path.last().map(|step| excerpt(&step.to_string()));
         let message = format!(
-            "there is no `{}` here; there are: {known}",
+            "unknown key `{}`; expected one of: {known}",
             name.unwrap_or_default()
         );
         self.fault("extra_forbidden", message);
@@ -87,18 +100,22 @@ impl Reader<'_> {
     /// Runs `work` with one more step on the path.
     fn within<T>(&mut self, step: impl Into<Step>, work: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step.into());
-        let done = work(self);
+        let result = work(self);
         self.path.pop();
-        done
+        result
     }
 
     fn members<'n>(&mut self, node: &'n Node) -> &'n [(String, Node)] {
-        let Node::Table { members, doubled } = node else {
-            self.fault("type_error", "a table is expected here");
+        let Node::Table {
+            members,
+            duplicates,
+        } = node
+        else {
+            self.fault("type_error", "expected a table");
             return &[];
         };
-        for name in doubled {
-            let message = format!("`{}` stands here twice", excerpt(name));
+        for name in duplicates {
+            let message = format!("`{}` is defined twice", excerpt(name));
             self.within(name.as_str(), |reader| reader.fault("duplicate", message));
         }
         members
@@ -108,29 +125,29 @@ impl Reader<'_> {
         if let Node::List(nodes) = node {
             return nodes;
         }
-        self.fault("type_error", "a list is expected here");
+        self.fault("type_error", "expected a list");
         &[]
     }
 
-    fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
-        if let Node::Text(text) = node {
+    fn string<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+        if let Node::String(text) = node {
             return Some(text);
         }
-        self.fault("type_error", "a text is expected here");
+        self.fault("type_error", "expected a string");
         None
     }
 
-    fn truth(&mut self, node: &Node) -> bool {
-        if let Node::Truth(truth) = node {
-            return *truth;
+    fn boolean(&mut self, node: &Node) -> bool {
+        if let Node::Boolean(boolean) = node {
+            return *boolean;
         }
-        self.fault("type_error", "`true` or `false` is expected here");
+        self.fault("type_error", "expected `true` or `false`");
         false
     }
 
-    fn parsed<T: FromStr<Err: Display>>(&mut self, text: &str) -> Option<T> {
+    fn parse<T: FromStr<Err: Display>>(&mut self, text: &str) -> Option<T> {
         match text.parse() {
-            Ok(parsed) => Some(parsed),
+            Ok(value) => Some(value),
             Err(error) => {
                 self.fault("value_error", error.to_string());
                 None
@@ -139,35 +156,43 @@ impl Reader<'_> {
     }
 
     fn description(&mut self, node: &Node) -> String {
-        let text = self.text(node).unwrap_or_default();
+        let text = self.string(node).unwrap_or_default();
         if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
             let message = format!(
-                "a description is at most {MAX_DESCRIPTION} characters, none of them a control character"
+                "a description must have at most {MAX_DESCRIPTION} characters and no control characters"
             );
             self.fault("value_error", message);
         }
         text.to_owned()
     }
 
-    /// A name that the document makes must not be one of rolecall's own.
-    fn is_own(&mut self, name: &str) -> bool {
-        let own = !name.starts_with(RESERVED_PREFIX);
-        if !own {
+    /// Returns true if a document may define `name`, and reports a fault if it is reserved.
+    fn is_definable(&mut self, name: &str) -> bool {
+        let is_definable = !name.starts_with(RESERVED_PREFIX);
+        if !is_definable {
             let message = format!(
-                "`{}` is not made here: names that begin with `{RESERVED_PREFIX}` are rolecall's own",
+                "`{}` cannot be defined here: names that begin with `{RESERVED_PREFIX}` are reserved",
                 excerpt(name)
             );
             self.fault("reserved", message);
         }
-        own
+        is_definable
+    }
+
+    /// Parses a name that the document defines.
+    fn defined_name<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        if self.is_definable(name) {
+            self.parse(name)
+        } else {
+            None
+        }
     }
 
     fn permissions(&mut self, node: &Node) {
         for (name, node) in self.members(node) {
             self.within(name.as_str(), |reader| {
                 let description = reader.description(node);
-                let permission = reader.is_own(name).then(|| reader.parsed(name)).flatten();
-                match permission {
+                match reader.defined_name(name) {
                     Some(permission) => {
                         reader
                             .read
@@ -186,8 +211,7 @@ impl Reader<'_> {
     fn roles(&mut self, node: &Node) {
         for (name, node) in self.members(node) {
             self.within(name.as_str(), |reader| {
-                let role: Option<RoleName> =
-                    reader.is_own(name).then(|| reader.parsed(name)).flatten();
+                let role: Option<RoleName> = reader.defined_name(name);
                 let entry = reader.role(role.as_ref(), node);
                 match role {
                     Some(role) => {
@@ -208,46 +232,49 @@ impl Reader<'_> {
             match name.as_str() {
                 "description" => entry.description = self.description(node),
                 "permissions" => {
-                    let held = self.names(node, Mentioned::Pattern);
-                    entry.permissions = held.into_iter().collect();
+                    let patterns = self.references(node, Target::Pattern);
+                    entry.permissions = patterns.into_iter().collect();
                 }
                 "juniors" => {
-                    let mention = |junior: RoleName| match role {
-                        Some(role) => Mentioned::Junior(role.clone(), junior),
-                        None => Mentioned::Role(junior),
+                    let target = |junior: RoleName| match role {
+                        Some(senior) => Target::Junior {
+                            senior: senior.clone(),
+                            junior,
+                        },
+                        None => Target::Role(junior),
                     };
-                    entry.juniors = self.names(node, mention).into_iter().collect();
+                    entry.juniors = self.references(node, target).into_iter().collect();
                 }
-                "approval" => entry.approval = self.truth(node),
-                _ => self.unknown("description, permissions, juniors, approval"),
+                "approval" => entry.approval = self.boolean(node),
+                _ => self.unknown_member("description, permissions, juniors, approval"),
             }
             self.path.pop();
         }
         entry
     }
 
-    /// A list of names that exist, each once.
-    fn names<T>(&mut self, node: &Node, mention: impl Fn(T) -> Mentioned) -> Vec<T>
+    /// Reads a list of distinct names and records a reference for each; `target` says what the name refers to.
+    fn references<T>(&mut self, node: &Node, target: impl Fn(T) -> Target) -> Vec<T>
     where
         T: FromStr<Err: Display> + Clone + Ord,
     {
         let mut names = Vec::new();
         let mut seen = BTreeSet::new();
-        let home: Rc<[Step]> = self.path.as_slice().into();
-        for (at, node) in self.list(node).iter().enumerate() {
-            self.path.push(at.into());
-            let text = self.text(node);
-            if let Some(name) = text.and_then(|text| self.parsed::<T>(text)) {
+        let parent: Rc<[Step]> = self.path.as_slice().into();
+        for (index, node) in self.list(node).iter().enumerate() {
+            self.path.push(index.into());
+            let text = self.string(node);
+            if let Some(name) = text.and_then(|text| self.parse::<T>(text)) {
                 if seen.insert(name.clone()) {
-                    self.read.mentions.push(Mention {
-                        home: Rc::clone(&home),
-                        index: Some(at),
-                        what: mention(name.clone()),
+                    self.read.references.push(Reference {
+                        parent: Rc::clone(&parent),
+                        index: Some(index),
+                        target: target(name.clone()),
                     });
                     names.push(name);
                 } else {
                     let text = excerpt(text.unwrap_or_default());
-                    self.fault("duplicate", format!("`{text}` stands in this list twice"));
+                    self.fault("duplicate", format!("`{text}` is in this list twice"));
                 }
             }
             self.path.pop();
@@ -256,8 +283,8 @@ impl Reader<'_> {
     }
 
     fn tests(&mut self, node: &Node) {
-        for (at, node) in self.list(node).iter().enumerate() {
-            if let Some(test) = self.within(at, |reader| reader.test(node)) {
+        for (index, node) in self.list(node).iter().enumerate() {
+            if let Some(test) = self.within(index, |reader| reader.test(node)) {
                 self.read.document.tests.push(test);
             }
         }
@@ -265,54 +292,52 @@ impl Reader<'_> {
 
     fn test(&mut self, node: &Node) -> Option<Expectation> {
         let members = self.members(node);
-        let (mut role, mut user, mut named) = (None, None, 0);
+        let (mut role, mut user, mut subjects) = (None, None, 0);
         let (mut tenant, mut at, mut can, mut cannot) = (None, None, Vec::new(), Vec::new());
         for (name, node) in members {
             self.path.push(name.as_str().into());
             match name.as_str() {
                 "role" => {
-                    named += 1;
+                    subjects += 1;
                     role = self.tested_role(node);
                 }
                 "user" => {
-                    named += 1;
+                    subjects += 1;
                     user = self.tested_user(node);
                 }
                 "tenant" => {
-                    let text = self.text(node);
-                    tenant = text.and_then(|text| self.parsed::<TenantName>(text));
+                    let text = self.string(node);
+                    tenant = text.and_then(|text| self.parse::<TenantName>(text));
                 }
                 "at" => at = self.time(node),
-                "can" => can = self.names(node, Mentioned::Permission),
-                "cannot" => cannot = self.names(node, Mentioned::Permission),
-                _ => self.unknown("role, user, tenant, at, can, cannot"),
+                "can" => can = self.references(node, Target::Permission),
+                "cannot" => cannot = self.references(node, Target::Permission),
+                _ => self.unknown_member("role, user, tenant, at, can, cannot"),
             }
             self.path.pop();
         }
-        if named != 1 {
-            self.fault("missing", "a test is about one `role` or one `user`");
+        if subjects != 1 {
+            self.fault("missing", "a test needs either `role` or `user`");
         }
         let has = |name: &str| members.iter().any(|(member, _)| member == name);
         if !has("can") && !has("cannot") {
-            self.fault(
-                "missing",
-                "a test expects something: `can`, `cannot` or both",
-            );
+            self.fault("missing", "a test needs `can`, `cannot` or both");
         }
         for name in ["tenant", "at"] {
             if has("role") && has(name) {
-                let message =
-                    format!("`{name}` goes with `user`: a role alone is asked for as such");
+                let message = format!("`{name}` is only allowed with `user`");
                 self.within(name, |reader| reader.fault("value_error", message));
             }
         }
         if let Some(both) = can.iter().find(|one| cannot.contains(one)) {
-            let message = format!("`{both}` stands in `can` and in `cannot`");
+            let message = format!("`{both}` is in both `can` and `cannot`");
             self.within("cannot", |reader| reader.fault("value_error", message));
         }
-        let who = role.map(Who::Role).or(user.map(Who::User))?;
+        let subject = role
+            .map(TestSubject::Role)
+            .or(user.map(TestSubject::User))?;
         Some(Expectation {
-            who,
+            subject,
             tenant,
             at,
             can,
@@ -321,19 +346,23 @@ impl Reader<'_> {
     }
 
     fn tested_role(&mut self, node: &Node) -> Option<RoleName> {
-        let role: RoleName = self.text(node).and_then(|text| self.parsed(text))?;
-        self.read.mentions.push(Mention {
-            home: self.path.as_slice().into(),
+        let role: RoleName = self.string(node).and_then(|text| self.parse(text))?;
+        self.read.references.push(Reference {
+            parent: self.path.as_slice().into(),
             index: None,
-            what: Mentioned::Role(role.clone()),
+            target: Target::Role(role.clone()),
         });
         Some(role)
     }
 
     fn tested_user(&mut self, node: &Node) -> Option<String> {
-        let user = self.text(node)?;
-        if user.is_empty() || user.chars().count() > 256 || user.chars().any(char::is_control) {
-            self.fault("value_error", "this is not a user name");
+        let user = self.string(node)?;
+        let length = user.chars().count();
+        if !(1..=MAX_USER_NAME).contains(&length) || user.chars().any(char::is_control) {
+            let message = format!(
+                "a user name must have 1 to {MAX_USER_NAME} characters and no control characters"
+            );
+            self.fault("value_error", message);
             return None;
         }
         Some(user.to_owned())
@@ -341,20 +370,15 @@ impl Reader<'_> {
 
     fn time(&mut self, node: &Node) -> Option<Timestamp> {
         let time = match node {
-            Node::Text(text) | Node::Time(text) => times::parse(text),
+            Node::String(text) | Node::Datetime(text) => times::parse(text),
             _ => None,
         };
         if time.is_none() {
             self.fault(
                 "value_error",
-                "a time is written with its offset, such as 2026-12-01T00:00:00Z",
+                "expected a time with an offset, such as 2026-12-01T00:00:00Z",
             );
         }
         time
     }
-}
-
-/// Whether `role` is there without being named in a document.
-pub(super) fn is_given(role: &RoleName) -> bool {
-    builtin::is_builtin(role)
 }

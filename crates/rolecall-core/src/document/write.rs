@@ -1,79 +1,100 @@
-//! The document in its canonical form.
+//! Writes a document as TOML in its canonical form.
 
 use std::fmt::{Display, Write as _};
 
-use super::{Document, Who, times};
+use super::{
+    model::{Document, Expectation, RoleEntry, TestSubject},
+    times,
+};
+use crate::Constraint;
 
-/// Lists longer than this are written one item a line.
+/// The maximum width of a list on one line, in characters; a longer list gets one line for each item.
 const MAX_LINE: usize = 100;
 
-pub(super) fn toml(document: &Document) -> String {
-    let mut sections = Vec::new();
-    if !document.permissions.is_empty() {
-        let mut text = "[permissions]\n".to_owned();
-        for (name, description) in &document.permissions {
-            line(&mut text, &key(name.as_str()), &quoted(description));
+impl Document {
+    /// Returns the document in TOML.
+    ///
+    /// Equal documents give equal texts, and [`parse`](Self::parse) returns the same document again.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut sections = Vec::new();
+        if !self.permissions.is_empty() {
+            let mut text = "[permissions]\n".to_owned();
+            for (name, description) in &self.permissions {
+                write_value(&mut text, &key(name.as_str()), &quoted(description));
+            }
+            sections.push(text);
         }
-        sections.push(text);
+        let roles = self.roles.iter();
+        sections.extend(roles.map(|(name, role)| role_section(name.as_str(), role)));
+        let constraints = self.constraints.iter();
+        sections.extend(constraints.map(|(name, one)| constraint_section(name.as_str(), one)));
+        sections.extend(self.tests.iter().map(test_section));
+        sections.join("\n")
     }
-    for (name, role) in &document.roles {
-        let mut text = format!("[roles.{}]\n", key(name.as_str()));
-        if !role.description.is_empty() {
-            line(&mut text, "description", &quoted(&role.description));
-        }
-        list(&mut text, "permissions", &role.permissions);
-        list(&mut text, "juniors", &role.juniors);
-        if role.approval {
-            line(&mut text, "approval", "true");
-        }
-        sections.push(text);
-    }
-    for (name, constraint) in &document.constraints {
-        let mut text = format!("[constraints.{}]\n", key(name.as_str()));
-        line(&mut text, "kind", &quoted(constraint.kind.as_str()));
-        list(&mut text, "roles", &constraint.roles);
-        line(&mut text, "at_most", &constraint.at_most.to_string());
-        sections.push(text);
-    }
-    for test in &document.tests {
-        let mut text = "[[tests]]\n".to_owned();
-        match &test.who {
-            Who::Role(role) => line(&mut text, "role", &quoted(role.as_str())),
-            Who::User(user) => line(&mut text, "user", &quoted(user)),
-        }
-        if let Some(tenant) = &test.tenant {
-            line(&mut text, "tenant", &quoted(tenant.as_str()));
-        }
-        if let Some(at) = test.at {
-            line(&mut text, "at", &times::format(at));
-        }
-        list(&mut text, "can", &test.can);
-        // a test without either would be none
-        if !test.cannot.is_empty() || test.can.is_empty() {
-            line_of_list(&mut text, "cannot", &test.cannot);
-        }
-        sections.push(text);
-    }
-    sections.join("\n")
 }
 
-fn line(text: &mut String, name: &str, value: &str) {
+fn role_section(name: &str, role: &RoleEntry) -> String {
+    let mut text = format!("[roles.{}]\n", key(name));
+    if !role.description.is_empty() {
+        write_value(&mut text, "description", &quoted(&role.description));
+    }
+    write_nonempty_list(&mut text, "permissions", &role.permissions);
+    write_nonempty_list(&mut text, "juniors", &role.juniors);
+    if role.approval {
+        write_value(&mut text, "approval", "true");
+    }
+    text
+}
+
+fn constraint_section(name: &str, constraint: &Constraint) -> String {
+    let mut text = format!("[constraints.{}]\n", key(name));
+    write_value(&mut text, "kind", &quoted(constraint.kind.as_str()));
+    write_nonempty_list(&mut text, "roles", &constraint.roles);
+    write_value(&mut text, "at_most", &constraint.at_most.to_string());
+    text
+}
+
+fn test_section(expectation: &Expectation) -> String {
+    let mut text = "[[tests]]\n".to_owned();
+    match &expectation.subject {
+        TestSubject::Role(role) => write_value(&mut text, "role", &quoted(role.as_str())),
+        TestSubject::User(user) => write_value(&mut text, "user", &quoted(user)),
+    }
+    if let Some(tenant) = &expectation.tenant {
+        write_value(&mut text, "tenant", &quoted(tenant.as_str()));
+    }
+    if let Some(at) = expectation.at {
+        write_value(&mut text, "at", &times::format(at));
+    }
+    write_nonempty_list(&mut text, "can", &expectation.can);
+    // a test without either list is not valid
+    if !expectation.cannot.is_empty() || expectation.can.is_empty() {
+        write_list(&mut text, "cannot", &expectation.cannot);
+    }
+    text
+}
+
+fn write_value(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "{name} = {value}");
 }
 
-/// A list, unless it is empty.
-fn list<T: Display>(text: &mut String, name: &str, items: impl IntoIterator<Item = T>) {
+fn write_nonempty_list<T: Display>(
+    text: &mut String,
+    name: &str,
+    items: impl IntoIterator<Item = T>,
+) {
     let items: Vec<T> = items.into_iter().collect();
     if !items.is_empty() {
-        line_of_list(text, name, &items);
+        write_list(text, name, &items);
     }
 }
 
-fn line_of_list<T: Display>(text: &mut String, name: &str, items: &[T]) {
+fn write_list<T: Display>(text: &mut String, name: &str, items: &[T]) {
     let items: Vec<String> = items.iter().map(|item| quoted(&item.to_string())).collect();
-    let whole = format!("[{}]", items.join(", "));
-    if name.len() + 3 + whole.chars().count() <= MAX_LINE {
-        return line(text, name, &whole);
+    let list = format!("[{}]", items.join(", "));
+    if name.len() + " = ".len() + list.chars().count() <= MAX_LINE {
+        return write_value(text, name, &list);
     }
     let _ = writeln!(text, "{name} = [");
     for item in &items {
@@ -82,6 +103,7 @@ fn line_of_list<T: Display>(text: &mut String, name: &str, items: &[T]) {
     text.push_str("]\n");
 }
 
+/// Returns `name` as a TOML key, quoted if necessary.
 fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(bare) {
@@ -91,7 +113,7 @@ fn key(name: &str) -> String {
     }
 }
 
-/// A basic string.
+/// Returns `text` as a TOML basic string.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -113,20 +135,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_is_never_written_as_it_is() {
+    fn control_characters_are_escaped() {
         assert_eq!(quoted("a\u{7}\"\\\u{7f}"), r#""a\u0007\"\\\u007F""#);
     }
 
     #[test]
-    fn a_list_that_is_wider_than_a_line_is_not_written_as_one() {
-        let written = |length: usize| {
+    fn a_list_wider_than_a_line_gets_one_line_for_each_item() {
+        let lines = |length: usize| {
             let mut text = String::new();
-            list(&mut text, "name", ["x".repeat(length)]);
+            write_nonempty_list(&mut text, "name", ["x".repeat(length)]);
             text.lines().count()
         };
-        // name, ` = `, `["`, `"]`
-        let around = 4 + 3 + 2 + 2;
-        assert_eq!(written(MAX_LINE - around), 1);
-        assert_eq!(written(MAX_LINE - around + 1), 3);
+        let overhead = "name".len() + " = ".len() + "[\"".len() + "\"]".len();
+        assert_eq!(lines(MAX_LINE - overhead), 1);
+        assert_eq!(lines(MAX_LINE - overhead + 1), 3);
     }
 }

@@ -3,10 +3,27 @@ use std::{
     sync::Arc,
 };
 
-use super::{Policy, PolicyError, RoleRules, compiled::Compiled};
+use super::{
+    compiled::Compiled,
+    model::Policy,
+    rules::{PolicyError, RoleRules},
+};
 use crate::{Constraint, ConstraintError, ConstraintName, Permission, PermissionPattern, RoleName};
 
-/// Collects rules; [`build`](Self::build) checks them and makes a [`Policy`].
+/// Collects rules, which [`build`](Self::build) checks and compiles to a [`Policy`].
+///
+/// ```
+/// use rolecall_core::PolicyBuilder;
+///
+/// let mut rules = PolicyBuilder::default();
+/// rules.permission("items:read".parse()?).grant("reader".parse()?, "items:read".parse()?);
+/// let policy = rules.build()?;
+///
+/// let mut changed = PolicyBuilder::from(&policy);
+/// changed.inherit("editor".parse()?, "reader".parse()?);
+/// assert!(changed.build()?.effective([&"editor".parse()?]).allows("items:read"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct PolicyBuilder {
     roles: BTreeMap<RoleName, Arc<RoleRules>>,
@@ -15,7 +32,7 @@ pub struct PolicyBuilder {
 }
 
 impl From<&Policy> for PolicyBuilder {
-    /// Begins with the rules of `policy`: names and rules are shared, not copied.
+    /// Starts from the rules of `policy`, whose names and rules are shared, not copied.
     fn from(policy: &Policy) -> Self {
         Self {
             roles: policy.roles.clone(),
@@ -26,32 +43,31 @@ impl From<&Policy> for PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// Declares a permission.
+    /// Adds a permission.
     pub fn permission(&mut self, permission: Permission) -> &mut Self {
         self.permissions.insert(permission);
         self
     }
 
-    /// Takes a permission back. Roles that hold it by name make [`build`](Self::build) fail.
+    /// Removes a permission. [`build`](Self::build) fails if a role still holds it by name.
     pub fn remove_permission(&mut self, permission: &Permission) -> &mut Self {
         self.permissions.remove(permission);
         self
     }
 
-    /// Declares a role, if it is not yet declared.
+    /// Adds a role, unless it exists.
     pub fn role(&mut self, role: RoleName) -> &mut Self {
         self.roles.entry(role).or_default();
         self
     }
 
-    /// Replaces all that is written down about a role, or declares it.
+    /// Adds a role with `rules`, or replaces its rules.
     pub fn set_role(&mut self, role: RoleName, rules: RoleRules) -> &mut Self {
         self.roles.insert(role, Arc::new(rules));
         self
     }
 
-    /// Takes a role back, and from every role that inherits it directly. A constraint about it makes
-    /// [`build`](Self::build) fail.
+    /// Removes a role, also from the roles that inherit it. [`build`](Self::build) fails if a constraint still names it.
     pub fn remove_role(&mut self, role: &RoleName) -> &mut Self {
         self.roles.remove(role);
         for rules in self.roles.values_mut() {
@@ -62,31 +78,31 @@ impl PolicyBuilder {
         self
     }
 
-    /// Lets `role` hold `permission`.
+    /// Grants `permission` to `role`, which is added if necessary.
     pub fn grant(&mut self, role: RoleName, permission: PermissionPattern) -> &mut Self {
         self.rules(role).permissions.insert(permission);
         self
     }
 
-    /// Lets `senior` inherit `junior`.
+    /// Makes `senior` inherit `junior`. `senior` is added if necessary, `junior` is not.
     pub fn inherit(&mut self, senior: RoleName, junior: RoleName) -> &mut Self {
         self.rules(senior).juniors.insert(junior);
         self
     }
 
-    /// Says whether a second person must confirm that somebody is given `role`.
-    pub fn approval(&mut self, role: RoleName, needed: bool) -> &mut Self {
-        self.rules(role).approval = needed;
+    /// Sets whether a second person must confirm assignments of `role`, which is added if necessary.
+    pub fn approval(&mut self, role: RoleName, required: bool) -> &mut Self {
+        self.rules(role).approval = required;
         self
     }
 
-    /// Declares a constraint for separation of duties, or replaces it.
+    /// Adds or replaces a constraint.
     pub fn constraint(&mut self, name: ConstraintName, constraint: Constraint) -> &mut Self {
         Arc::make_mut(&mut self.constraints).insert(name, constraint);
         self
     }
 
-    /// Takes a constraint back.
+    /// Removes a constraint.
     pub fn remove_constraint(&mut self, name: &ConstraintName) -> &mut Self {
         Arc::make_mut(&mut self.constraints).remove(name);
         self
@@ -100,10 +116,10 @@ impl PolicyBuilder {
     ///
     /// # Errors
     ///
-    /// A [`PolicyError`] that names the first role, permission, cycle or constraint that does not fit.
+    /// A [`PolicyError`] that names the first unknown role or permission, cycle or faulty constraint.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let compiled = Compiled::new(&self.roles, self.permissions)?;
-        check(&self.constraints, &self.roles)?;
+        check_constraints(&self.constraints, &self.roles)?;
         Ok(Policy {
             roles: self.roles,
             constraints: self.constraints,
@@ -112,8 +128,8 @@ impl PolicyBuilder {
     }
 }
 
-/// Each constraint has numbers that fit, and is about roles that exist.
-fn check(
+/// Checks that each constraint is valid and names only roles that exist.
+fn check_constraints(
     constraints: &BTreeMap<ConstraintName, Constraint>,
     roles: &BTreeMap<RoleName, Arc<RoleRules>>,
 ) -> Result<(), PolicyError> {
@@ -122,11 +138,11 @@ fn check(
             .roles
             .iter()
             .find(|role| !roles.contains_key(*role));
-        let checked = match unknown {
+        let result = match unknown {
             Some(role) => Err(ConstraintError::UnknownRole(role.clone())),
             None => constraint.check(),
         };
-        checked.map_err(|error| PolicyError::Constraint {
+        result.map_err(|error| PolicyError::Constraint {
             constraint: name.clone(),
             error,
         })?;

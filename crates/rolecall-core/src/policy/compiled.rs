@@ -1,5 +1,6 @@
-//! What a policy becomes when it is read: numbers instead of names, and for each role the set of all that it
-//! gives. Made once a revision, never changed afterwards.
+//! The compiled form of a policy: ids instead of names, and for each role the set of permissions that it gives.
+//!
+//! It is computed once a revision and never changes afterwards.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -8,12 +9,14 @@ use std::{
 };
 
 use super::{
-    PolicyError, RoleRules,
+    rules::{PolicyError, RoleRules},
     set::{PermissionSet, Scratch},
 };
 use crate::{Permission, PermissionPattern, RoleName};
 
-/// A number for each role and permission, in the order of their names, and what follows from the rules.
+/// Roles and permissions by id, in the order of their names, and all that is derived from the rules.
+///
+/// Vectors are indexed by role id unless their type is another one.
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
     permissions: Vec<Permission>,
@@ -22,15 +25,20 @@ pub(super) struct Compiled {
     role_ids: HashMap<RoleName, u32>,
     juniors: Vec<Box<[u32]>>,
     seniors: Vec<Vec<u32>>,
+    /// The permissions that a role gives, including inherited ones.
     effective: Vec<PermissionSet>,
-    /// How long the longest way down from a role is.
+    /// The length of the longest path down from a role.
     heights: Vec<u32>,
-    /// Who holds a permission, or a wildcard (by its object), directly: who gives least stands first.
+    /// The roles that hold a pattern themselves, sorted by [`size`](Self::size).
     holders: HashMap<PermissionPattern, Vec<u32>>,
 }
 
 impl Compiled {
-    /// Checks the rules and works out what each role gives.
+    /// Checks the rules and computes the permissions of each role.
+    ///
+    /// # Errors
+    ///
+    /// A [`PolicyError`] that names an unknown junior or permission, or a cycle.
     pub(super) fn new(
         rules: &BTreeMap<RoleName, Arc<RoleRules>>,
         permissions: BTreeSet<Permission>,
@@ -43,15 +51,18 @@ impl Compiled {
             role_ids: rules.keys().cloned().zip(0..).collect(),
             ..Self::default()
         };
-        compiled.link(rules)?;
+        compiled.link_roles(rules)?;
         let order = compiled.juniors_first()?;
-        compiled.gather(rules, &order);
+        compiled.compute_permissions(rules, &order);
         compiled.index_holders(rules);
         Ok(compiled)
     }
 
-    /// Sets the edges of the hierarchy, and asks that all that is named exists.
-    fn link(&mut self, rules: &BTreeMap<RoleName, Arc<RoleRules>>) -> Result<(), PolicyError> {
+    /// Builds the edges of the hierarchy and checks that every name in the rules exists.
+    fn link_roles(
+        &mut self,
+        rules: &BTreeMap<RoleName, Arc<RoleRules>>,
+    ) -> Result<(), PolicyError> {
         self.seniors = vec![Vec::new(); self.roles.len()];
         for ((role, rules), id) in rules.iter().zip(0u32..) {
             let juniors = rules.juniors.iter().map(|junior| {
@@ -78,46 +89,49 @@ impl Compiled {
         Ok(())
     }
 
-    /// The roles in an order in which each comes after all that it inherits.
+    /// Returns the roles in topological order, juniors before seniors (Kahn's algorithm).
     fn juniors_first(&self) -> Result<Vec<u32>, PolicyError> {
-        let mut left: Vec<usize> = self.juniors.iter().map(|juniors| juniors.len()).collect();
-        let free = (0u32..).zip(&left).filter(|(_, left)| **left == 0);
-        let mut order: Vec<u32> = free.map(|(role, _)| role).collect();
-        let mut at = 0;
-        while let Some(role) = order.get(at) {
+        // for each role, the number of its juniors that are not yet in the order
+        let mut missing: Vec<usize> = self.juniors.iter().map(|juniors| juniors.len()).collect();
+        let ready = (0u32..).zip(&missing).filter(|(_, count)| **count == 0);
+        let mut order: Vec<u32> = ready.map(|(role, _)| role).collect();
+        let mut next = 0;
+        while let Some(role) = order.get(next) {
             for senior in self.seniors_of(*role) {
-                if let Some(left) = left.get_mut(*senior as usize) {
-                    *left -= 1;
-                    if *left == 0 {
+                if let Some(count) = missing.get_mut(*senior as usize) {
+                    *count -= 1;
+                    if *count == 0 {
                         order.push(*senior);
                     }
                 }
             }
-            at += 1;
+            next += 1;
         }
         if order.len() == self.roles.len() {
             return Ok(order);
         }
-        let stuck = (0u32..).zip(&left).filter(|(_, left)| **left > 0);
+        let blocked = (0u32..).zip(&missing).filter(|(_, count)| **count > 0);
         Err(PolicyError::Cycle(
-            self.cycle_among(&stuck.map(|(role, _)| role).collect()),
+            self.find_cycle(&blocked.map(|(role, _)| role).collect()),
         ))
     }
 
-    /// Every role that is `stuck` has a junior that is stuck too: walking down must come round.
-    fn cycle_among(&self, stuck: &BTreeSet<u32>) -> Vec<RoleName> {
-        let mut walk: Vec<u32> = stuck.first().copied().into_iter().collect();
+    /// Returns a cycle among the `blocked` roles, each of which has a blocked junior.
+    ///
+    /// Walking from junior to junior must therefore return to a role that was visited before.
+    fn find_cycle(&self, blocked: &BTreeSet<u32>) -> Vec<RoleName> {
+        let mut walk: Vec<u32> = blocked.first().copied().into_iter().collect();
         while let Some(last) = walk.last() {
             let Some(next) = self
                 .juniors_of(*last)
                 .iter()
-                .find(|junior| stuck.contains(junior))
+                .find(|junior| blocked.contains(junior))
             else {
                 break;
             };
-            if let Some(start) = walk.iter().position(|seen| seen == next) {
-                let round = walk.iter().skip(start).chain([next]);
-                return round
+            if let Some(start) = walk.iter().position(|visited| visited == next) {
+                let cycle = walk.iter().skip(start).chain([next]);
+                return cycle
                     .filter_map(|role| self.role_name(*role))
                     .cloned()
                     .collect();
@@ -127,8 +141,9 @@ impl Compiled {
         Vec::new()
     }
 
-    fn gather(&mut self, rules: &BTreeMap<RoleName, Arc<RoleRules>>, order: &[u32]) {
-        let held: Vec<&Arc<RoleRules>> = rules.values().collect();
+    /// Computes the permissions and the height of each role; `order` has juniors before seniors.
+    fn compute_permissions(&mut self, rules: &BTreeMap<RoleName, Arc<RoleRules>>, order: &[u32]) {
+        let rules: Vec<&Arc<RoleRules>> = rules.values().collect();
         let mut scratch = Scratch::new(self.permissions.len());
         self.effective = vec![PermissionSet::default(); self.roles.len()];
         self.heights = vec![0; self.roles.len()];
@@ -137,13 +152,13 @@ impl Compiled {
             for junior in self.juniors_of(*role) {
                 height = height.max(self.height(*junior) + 1);
                 if let Some(set) = self.effective.get(*junior as usize) {
-                    scratch.unite(set);
+                    scratch.extend(set);
                 }
             }
-            if let Some(own) = self.heights.get_mut(*role as usize) {
-                *own = height;
+            if let Some(entry) = self.heights.get_mut(*role as usize) {
+                *entry = height;
             }
-            let own = held.get(*role as usize).map(|rules| &rules.permissions);
+            let own = rules.get(*role as usize).map(|rules| &rules.permissions);
             for pattern in own.into_iter().flatten() {
                 for id in self.ids_of(pattern) {
                     scratch.insert(id);
@@ -192,11 +207,11 @@ impl Compiled {
         self.effective.get(role as usize)
     }
 
-    /// By what roles are compared: how much a role gives, and of those that give as much a senior comes after
-    /// all that it inherits; then the order of their names.
+    /// Returns a key that sorts roles by the number of permissions they give, then juniors before seniors, then by
+    /// name.
     pub(super) fn size(&self, role: u32) -> (usize, u32, u32) {
-        let given = self.effective(role).map_or(0, PermissionSet::len);
-        (given, self.height(role), role)
+        let permissions = self.effective(role).map_or(0, PermissionSet::len);
+        (permissions, self.height(role), role)
     }
 
     fn height(&self, role: u32) -> u32 {
@@ -213,13 +228,13 @@ impl Compiled {
         self.seniors.get(role as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// Who holds exactly `pattern`, who gives least first.
+    /// Returns the roles that hold exactly `pattern` themselves, sorted by [`size`](Self::size).
     pub(super) fn holders_of(&self, pattern: &PermissionPattern) -> &[u32] {
         self.holders.get(pattern).map_or(&[], Vec::as_slice)
     }
 
-    /// `starts` and all that is reached from them by `next`, in the order in which it is found.
-    pub(super) fn reached<'c>(
+    /// Returns `starts` and all roles that can be reached from them by `next`, in breadth-first order.
+    pub(super) fn reachable<'c>(
         &'c self,
         starts: impl IntoIterator<Item = u32>,
         next: impl Fn(u32) -> &'c [u32],
@@ -238,28 +253,30 @@ impl Compiled {
         found
     }
 
-    /// The shortest way down from `senior` to a role that `is_goal`, both included; of several the one whose
-    /// names come first.
-    pub(super) fn way_down(
+    /// Returns the shortest path from `senior` down to a role for which `is_goal` is true, both included.
+    ///
+    /// The path leads only through roles for which `may_pass` is true. Of several paths of the same length, the one
+    /// whose names come first is returned.
+    pub(super) fn shortest_path(
         &self,
         senior: u32,
         is_goal: impl Fn(u32) -> bool,
         may_pass: impl Fn(u32) -> bool,
     ) -> Option<Vec<RoleName>> {
-        let mut from: HashMap<u32, u32> = HashMap::new();
+        let mut previous: HashMap<u32, u32> = HashMap::new();
         let mut open = VecDeque::from([senior]);
         while let Some(role) = open.pop_front() {
             if is_goal(role) {
                 let mut path = vec![role];
-                while let Some(at) = path.last().filter(|at| **at != senior) {
-                    path.push(*from.get(at)?);
+                while let Some(last) = path.last().filter(|last| **last != senior) {
+                    path.push(*previous.get(last)?);
                 }
                 let names = path.iter().rev().map(|role| self.role_name(*role).cloned());
                 return names.collect();
             }
             for next in self.juniors_of(role) {
-                if *next != senior && may_pass(*next) && !from.contains_key(next) {
-                    from.insert(*next, role);
+                if *next != senior && may_pass(*next) && !previous.contains_key(next) {
+                    previous.insert(*next, role);
                     open.push_back(*next);
                 }
             }
@@ -271,25 +288,25 @@ impl Compiled {
         !self.ids_of(pattern).is_empty()
     }
 
-    /// The permissions that `pattern` covers: all operations of an object, for a wildcard.
+    /// Returns the ids of the permissions that `pattern` covers.
     pub(super) fn ids_of(&self, pattern: &PermissionPattern) -> Range<u32> {
         let Some(object) = pattern.wildcard_object() else {
             return self
                 .permission_id(pattern.as_str())
                 .map_or(0..0, |id| id..id + 1);
         };
-        // they all begin with `object:`, so they stand beside each other
+        // permissions of one object share a prefix, so they are adjacent in the sorted list
         let prefix = format!("{object}:");
         let start = self
             .permissions
             .partition_point(|known| known.as_str() < prefix.as_str());
         let rest = self.permissions.get(start..).unwrap_or_default();
         let length = rest.partition_point(|known| known.object() == object);
-        let id = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let id = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
         id(start)..id(start + length)
     }
 
-    /// A set in which those of several roles can be united.
+    /// Returns an empty set of the right size for the permissions of this policy.
     pub(super) fn scratch(&self) -> Scratch {
         Scratch::new(self.permissions.len())
     }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use super::{compiled::Compiled, set::PermissionSet};
 use crate::Permission;
 
-/// What some roles give together, under one policy: ready to be asked many times.
+/// The combined permissions of some roles, returned by [`Policy::effective`](crate::Policy::effective).
 ///
-/// A question costs one look-up of the permission's name and one in a set of numbers, whatever the size of
-/// the policy and however many roles there were. Made by [`Policy::effective`](crate::Policy::effective).
+/// A query costs two look-ups, one of the permission's name and one in a set of numbers, no matter how large the policy
+/// is and how many roles there were.
 #[derive(Clone, Debug, Default)]
 pub struct Effective {
     compiled: Arc<Compiled>,
@@ -18,7 +18,7 @@ impl Effective {
         Self { compiled, set }
     }
 
-    /// Whether `permission` is given. A name that the policy does not know is not.
+    /// Returns true if the roles give `permission`; false for a permission that does not exist.
     #[must_use]
     pub fn allows(&self, permission: &str) -> bool {
         self.compiled
@@ -26,19 +26,19 @@ impl Effective {
             .is_some_and(|id| self.set.contains(id))
     }
 
-    /// All that is given, in the order of the names.
+    /// Returns the permissions, ordered by name.
     pub fn permissions(&self) -> impl Iterator<Item = &Permission> {
         let ids = self.set.ids().into_iter();
         ids.filter_map(|id| self.compiled.permission(id))
     }
 
-    /// How many permissions are given.
+    /// Returns the number of permissions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.set.len()
     }
 
-    /// Whether nothing is given.
+    /// Returns true if the roles give no permission.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.set.len() == 0

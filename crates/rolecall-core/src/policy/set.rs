@@ -1,9 +1,11 @@
-//! Sets of permissions, each permission by its number in the policy.
+//! Sets of permission ids. A policy numbers its permissions in the order of their names.
 
-/// Which permissions are held: as sorted numbers where they are few, as bits where that takes less room.
+/// A set of permission ids, in whichever form takes less memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PermissionSet {
+    /// Sorted ids.
     Few(Box<[u32]>),
+    /// One bit for each permission of the policy.
     Many(Box<[u64]>),
 }
 
@@ -16,7 +18,7 @@ impl Default for PermissionSet {
 }
 
 impl PermissionSet {
-    /// Whether the permission number `id` is in the set.
+    /// Returns true if the set contains `id`.
     pub(super) fn contains(&self, id: u32) -> bool {
         match self {
             Self::Few(ids) => ids.binary_search(&id).is_ok(),
@@ -26,7 +28,7 @@ impl PermissionSet {
         }
     }
 
-    /// How many permissions it holds.
+    /// Returns the number of ids.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Few(ids) => ids.len(),
@@ -34,47 +36,49 @@ impl PermissionSet {
         }
     }
 
-    /// The numbers, ascending.
+    /// Returns the ids in ascending order.
     pub(super) fn ids(&self) -> Vec<u32> {
         match self {
             Self::Few(ids) => ids.to_vec(),
-            Self::Many(words) => bits_of(words).collect(),
+            Self::Many(words) => ids_of_bits(words).collect(),
         }
     }
 }
 
-/// Where sets are united: one bit for each permission of the policy.
+/// A bit set in which the union of several [`PermissionSet`]s is computed.
 pub(super) struct Scratch(Vec<u64>);
 
 impl Scratch {
-    /// Empty, for a policy of `permissions` permissions.
+    /// Creates an empty set for a policy with `permissions` permissions.
     pub(super) fn new(permissions: usize) -> Self {
         Self(vec![0; permissions.div_ceil(BITS as usize)])
     }
 
+    /// Adds one id; an id beyond the number of permissions is ignored.
     pub(super) fn insert(&mut self, id: u32) {
         if let Some(word) = self.0.get_mut((id / BITS) as usize) {
             *word |= 1 << (id % BITS);
         }
     }
 
-    pub(super) fn unite(&mut self, set: &PermissionSet) {
+    /// Adds all ids of `set`.
+    pub(super) fn extend(&mut self, set: &PermissionSet) {
         match set {
             PermissionSet::Few(ids) => ids.iter().for_each(|id| self.insert(*id)),
             PermissionSet::Many(words) => {
-                for (mine, theirs) in self.0.iter_mut().zip(words) {
-                    *mine |= theirs;
+                for (own, other) in self.0.iter_mut().zip(words) {
+                    *own |= other;
                 }
             }
         }
     }
 
-    /// What was collected; the scratch is empty again.
+    /// Returns the collected ids and empties this set, so that it can be used again without an allocation.
     pub(super) fn take(&mut self) -> PermissionSet {
         let count: usize = self.0.iter().map(|word| word.count_ones() as usize).sum();
         let few = count * size_of::<u32>() <= self.0.len() * size_of::<u64>();
         let set = if few {
-            PermissionSet::Few(bits_of(&self.0).collect())
+            PermissionSet::Few(ids_of_bits(&self.0).collect())
         } else {
             PermissionSet::Many(self.0.clone().into())
         };
@@ -83,14 +87,15 @@ impl Scratch {
     }
 }
 
-fn bits_of(words: &[u64]) -> impl Iterator<Item = u32> {
-    (0u32..).zip(words).flat_map(|(at, word)| {
-        let mut left = *word;
+fn ids_of_bits(words: &[u64]) -> impl Iterator<Item = u32> {
+    (0u32..).zip(words).flat_map(|(index, word)| {
+        let mut remaining = *word;
         std::iter::from_fn(move || {
-            (left != 0).then(|| {
-                let bit = left.trailing_zeros();
-                left &= left - 1;
-                at * BITS + bit
+            (remaining != 0).then(|| {
+                let bit = remaining.trailing_zeros();
+                // clears the lowest bit
+                remaining &= remaining - 1;
+                index * BITS + bit
             })
         })
     })
@@ -112,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_is_what_a_plain_set_is(
+        fn sets_behave_like_a_btree_set(
             universe in 1usize..300,
             a in prop::collection::btree_set(0u32..300, 0..200),
             b in prop::collection::btree_set(0u32..300, 0..20),
@@ -122,16 +127,16 @@ mod tests {
             };
             let (a, b) = (within(a), within(b));
             let mut scratch = Scratch::new(universe);
-            scratch.unite(&set_of(&a, universe));
-            scratch.unite(&set_of(&b, universe));
-            let united = scratch.take();
+            scratch.extend(&set_of(&a, universe));
+            scratch.extend(&set_of(&b, universe));
+            let union = scratch.take();
             let model: BTreeSet<u32> = a.union(&b).copied().collect();
-            prop_assert_eq!(united.ids(), model.iter().copied().collect::<Vec<_>>());
-            prop_assert_eq!(united.len(), model.len());
+            prop_assert_eq!(union.ids(), model.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(union.len(), model.len());
             for id in 0..400 {
-                prop_assert_eq!(united.contains(id), model.contains(&id));
+                prop_assert_eq!(union.contains(id), model.contains(&id));
             }
-            prop_assert_eq!(scratch.take().len(), 0, "nothing is left over");
+            prop_assert_eq!(scratch.take().len(), 0, "the scratch is empty again");
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Constraint, Permission, RoleName};
 use proptest::prelude::*;
 
 fn role(name: &str) -> RoleName {
@@ -17,18 +18,18 @@ fn policy(edges: &[(&str, &str)]) -> Result<Policy, PolicyError> {
 }
 
 #[test]
-fn a_diamond_is_no_cycle_and_gives_each_role_once() {
+fn a_diamond_is_not_a_cycle() {
     let policy = policy(&[("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]).unwrap();
     assert_eq!(policy.closure([&role("a")]).len(), 4);
     assert_eq!(policy.seniors(&role("d")).len(), 4);
-    // of two ways that are as short, the one whose names come first
-    let way = policy.path(&role("a"), &role("d"));
-    assert_eq!(way, Some(vec![role("a"), role("b"), role("d")]));
+    // of two paths of the same length, the one whose names come first
+    let path = policy.path(&role("a"), &role("d"));
+    assert_eq!(path, Some(vec![role("a"), role("b"), role("d")]));
     assert_eq!(policy.path(&role("d"), &role("a")), None);
 }
 
 #[test]
-fn policies_that_differ_in_one_part_are_not_the_same() {
+fn policies_that_differ_in_one_part_are_not_equal() {
     let build = |change: fn(&mut PolicyBuilder)| {
         let mut builder = PolicyBuilder::default();
         builder.role(role("a")).role(role("b"));
@@ -61,7 +62,7 @@ fn policies_that_differ_in_one_part_are_not_the_same() {
 }
 
 #[test]
-fn a_cycle_is_named_whole() {
+fn the_error_for_a_cycle_names_every_role_in_it() {
     let error = policy(&[("a", "b"), ("b", "c"), ("c", "b")]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -75,7 +76,7 @@ fn a_cycle_is_named_whole() {
 }
 
 #[test]
-fn the_cycle_that_an_edge_would_close_is_named_before_it_is_made() {
+fn cycle_with_returns_the_cycle_that_an_inheritance_would_create() {
     let policy = policy(&[("a", "b"), ("b", "c")]).unwrap();
     let names = |path: Vec<RoleName>| path.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
@@ -96,7 +97,7 @@ fn the_cycle_that_an_edge_would_close_is_named_before_it_is_made() {
 }
 
 #[test]
-fn unknown_names_are_refused_by_name() {
+fn errors_name_unknown_roles_and_permissions() {
     let mut builder = PolicyBuilder::default();
     builder.inherit(role("a"), role("ghost"));
     assert!(builder.build().unwrap_err().to_string().contains("`ghost`"));
@@ -151,9 +152,9 @@ fn x049_a_chain_of_ten_thousand_roles_is_walked_without_recursion() {
 }
 
 proptest! {
-    /// The model: reachability by repeated squaring of the relation.
+    /// The model computes reachability with the Floyd-Warshall algorithm.
     #[test]
-    fn closure_and_cycles_agree_with_a_relation_closed_by_loops(edges in proptest::collection::btree_set((0usize..6, 0usize..6), 0..14)) {
+    fn closures_and_cycles_agree_with_floyd_warshall(edges in proptest::collection::btree_set((0usize..6, 0usize..6), 0..14)) {
         let names: Vec<String> = (0..6).map(|n| format!("r{n}")).collect();
         let mut reach = [[false; 6]; 6];
         for (a, b) in &edges { reach[*a][*b] = true; }

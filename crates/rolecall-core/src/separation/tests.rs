@@ -13,7 +13,7 @@ fn set(numbers: &BTreeSet<usize>) -> BTreeSet<RoleName> {
     numbers.iter().copied().map(role).collect()
 }
 
-fn given(
+fn assignment(
     number: usize,
     tenant: Option<usize>,
     from: Option<i64>,
@@ -50,42 +50,7 @@ fn policy(
 }
 
 #[test]
-fn a_constraint_is_shown_with_its_number_its_roles_and_its_kind() {
-    let members = set(&[0, 1, 2].into());
-    let constraint = Constraint::new(ConstraintKind::Dynamic, members, 2).unwrap();
-    assert_eq!(constraint.to_string(), "at most 2 of a, b, c (dynamic)");
-}
-
-#[test]
-fn a_constraint_that_forbids_nothing_or_everything_is_refused() {
-    let of = |roles: &[usize], most| {
-        let roles = set(&roles.iter().copied().collect());
-        Constraint::new(ConstraintKind::Static, roles, most)
-    };
-    assert_eq!(of(&[0], 1), Err(ConstraintError::TooFewRoles));
-    assert_eq!(of(&[], 0), Err(ConstraintError::TooFewRoles));
-    assert_eq!(of(&[0, 1], 0), Err(ConstraintError::AtMost { roles: 2 }));
-    assert_eq!(of(&[0, 1], 2), Err(ConstraintError::AtMost { roles: 2 }));
-    assert!(of(&[0, 1], 1).is_ok() && of(&[0, 1, 2], 2).is_ok());
-}
-
-#[test]
-fn a_set_keeps_more_roles_than_it_allows_together() {
-    let three = Constraint::new(ConstraintKind::Dynamic, set(&[0, 1, 2].into()), 2).unwrap();
-    assert!(three.clone().without_role(&role(0)).is_err());
-    assert!(three.clone().with_at_most(3).is_err() && three.clone().with_at_most(0).is_err());
-    let two = three
-        .with_at_most(1)
-        .unwrap()
-        .without_role(&role(0))
-        .unwrap();
-    assert_eq!(two.roles, set(&[1, 2].into()));
-    assert!(two.clone().without_role(&role(1)).is_err());
-    assert_eq!(two.with_role(role(4)).roles.len(), 3);
-}
-
-#[test]
-fn a_policy_holds_no_constraint_about_roles_that_are_not_there() {
+fn a_policy_refuses_invalid_constraints() {
     let known = policy(&BTreeSet::new(), &[(ConstraintKind::Static, &[0, 1], 1)]);
     let mut rules = PolicyBuilder::from(&known);
     rules.remove_role(&role(1));
@@ -110,11 +75,14 @@ fn a_policy_holds_no_constraint_about_roles_that_are_not_there() {
 }
 
 #[test]
-fn a_breach_names_what_comes_together_and_the_way_to_what_is_inherited() {
+fn a_breach_has_the_roles_the_tenant_and_the_path_to_an_inherited_role() {
     let edges = BTreeSet::from([(2, 3), (3, 0)]);
     let policy = policy(&edges, &[(ConstraintKind::Static, &[0, 1], 1)]);
     let now = Timestamp::from_seconds(0);
-    let both = [given(2, None, None, None), given(1, Some(1), None, None)];
+    let both = [
+        assignment(2, None, None, None),
+        assignment(1, Some(1), None, None),
+    ];
     let breach = policy.static_breach(&both, now).unwrap();
     assert_eq!(breach.constraint.as_str(), "c0");
     assert_eq!(breach.roles, [role(0), role(1)]);
@@ -124,14 +92,20 @@ fn a_breach_names_what_comes_together_and_the_way_to_what_is_inherited() {
         breach.to_string(),
         "constraint `c0` allows at most 1 of a, b"
     );
-    let direct = [given(0, None, None, None), given(1, None, None, None)];
+    let direct = [
+        assignment(0, None, None, None),
+        assignment(1, None, None, None),
+    ];
     let breach = policy.static_breach(&direct, now).unwrap();
     assert_eq!((breach.path, breach.tenant), (vec![], None));
 }
 
 #[test]
-fn a_dynamic_constraint_lets_both_be_assigned_and_a_static_one_does_not() {
-    let both = [given(0, None, None, None), given(1, None, None, None)];
+fn static_constraints_limit_assignments_and_dynamic_ones_active_roles() {
+    let both = [
+        assignment(0, None, None, None),
+        assignment(1, None, None, None),
+    ];
     let now = Timestamp::from_seconds(0);
     let dynamic = policy(&BTreeSet::new(), &[(ConstraintKind::Dynamic, &[0, 1], 1)]);
     assert_eq!(dynamic.static_breach(&both, now), None);
@@ -142,11 +116,11 @@ fn a_dynamic_constraint_lets_both_be_assigned_and_a_static_one_does_not() {
     assert_eq!(fixed.dynamic_breach(&set(&[0, 1].into())), None);
 }
 
-/// Role, tenant, beginning and end of an assignment.
+/// Role, tenant, start and end of an assignment.
 type Sketch = (usize, Option<usize>, Option<i64>, Option<i64>);
 
-/// Asks at every moment and in every tenant, with sets and loops.
-fn breaks(
+/// Returns whether `roles` are violated at any second in any tenant, by trying all of them.
+fn is_violated(
     edges: &BTreeSet<(usize, usize)>,
     roles: &BTreeSet<usize>,
     at_most: u32,
@@ -161,11 +135,11 @@ fn breaks(
     }
     [None, Some(0), Some(1)].into_iter().any(|tenant| {
         (now..20).any(|moment| {
-            let held = roles.iter().filter(|wanted| {
+            let held = roles.iter().filter(|role| {
                 assignments.iter().any(|(number, of, from, end)| {
-                    let own = ROLES[**wanted].starts_with("rolecall.");
-                    reaches(edges, *number, **wanted)
-                        && (of.is_none() || (*of == tenant && !own))
+                    let is_reserved = ROLES[**role].starts_with("rolecall.");
+                    reaches(edges, *number, **role)
+                        && (of.is_none() || (*of == tenant && !is_reserved))
                         && from.is_none_or(|from| from <= moment)
                         && end.is_none_or(|end| moment < end)
                 })
@@ -179,7 +153,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn a_static_constraint_is_broken_exactly_if_some_moment_in_some_tenant_breaks_it(
+    fn static_breaches_agree_with_a_search_of_every_moment_and_tenant(
         edges in prop::collection::btree_set((0..6usize, 0..6usize), 0..5),
         roles in prop::collection::btree_set(0..6usize, 2..4),
         most in 1u32..3,
@@ -191,10 +165,11 @@ proptest! {
         let most = most.min(u32::try_from(roles.len()).unwrap() - 1);
         let members: Vec<usize> = roles.iter().copied().collect();
         let policy = policy(&edges, &[(ConstraintKind::Static, &members, most)]);
-        let given: Vec<RoleAssignment> =
-            assignments.iter().map(|(role, tenant, from, end)| given(*role, *tenant, *from, *end)).collect();
-        let breach = policy.static_breach(&given, Timestamp::from_seconds(now));
-        prop_assert_eq!(breach.is_some(), breaks(&edges, &roles, most, &assignments, now));
+        let sketches = assignments;
+        let assignments: Vec<RoleAssignment> =
+            sketches.iter().map(|(role, tenant, from, end)| assignment(*role, *tenant, *from, *end)).collect();
+        let breach = policy.static_breach(&assignments, Timestamp::from_seconds(now));
+        prop_assert_eq!(breach.is_some(), is_violated(&edges, &roles, most, &sketches, now));
         if let Some(breach) = breach {
             prop_assert!(breach.roles.len() > most as usize);
             prop_assert!(breach.roles.iter().all(|role| set(&roles).contains(role)));
@@ -205,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_stricter_is_broken_by_nobody_who_did_not_break_it_before(
+    fn a_constraint_that_is_no_stricter_causes_no_new_breach(
         roles in prop::collection::btree_set(0..6usize, 2..5),
         others in prop::collection::btree_set(0..6usize, 2..5),
         most in (1u32..4, 1u32..4),
@@ -219,15 +194,15 @@ proptest! {
         let active = set(&active);
         let has = |role: &RoleName| active.contains(role);
         prop_assert!(before.is_no_stricter_than(&before));
-        if after.is_no_stricter_than(&before) && before.broken_by(has).is_none() {
-            prop_assert_eq!(after.broken_by(has), None);
+        if after.is_no_stricter_than(&before) && before.excess_roles(has).is_none() {
+            prop_assert_eq!(after.excess_roles(has), None);
         }
         let other = Constraint { kind: ConstraintKind::Static, ..before.clone() };
         prop_assert!(!other.is_no_stricter_than(&before));
     }
 
     #[test]
-    fn a_dynamic_constraint_is_broken_exactly_by_too_many_of_its_roles(
+    fn a_dynamic_constraint_is_violated_by_more_than_at_most_of_its_roles(
         roles in prop::collection::btree_set(0..6usize, 2..5),
         most in 1u32..4,
         active in prop::collection::btree_set(0..6usize, 0..6),
@@ -235,8 +210,8 @@ proptest! {
         let most = most.min(u32::try_from(roles.len()).unwrap() - 1);
         let members: Vec<usize> = roles.iter().copied().collect();
         let policy = policy(&BTreeSet::new(), &[(ConstraintKind::Dynamic, &members, most)]);
-        let broken = policy.dynamic_breach(&set(&active));
+        let breach = policy.dynamic_breach(&set(&active));
         let count = roles.intersection(&active).count();
-        prop_assert_eq!(broken.is_some(), count > most as usize);
+        prop_assert_eq!(breach.is_some(), count > most as usize);
     }
 }

@@ -1,35 +1,32 @@
 //! Registration and the administration of users.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderName, StatusCode, header},
-    response::{IntoResponse, Response},
+use super::{
+    me_service,
+    registration::{self, NewAccount},
+    service::{self, Changes},
+    views::{CreatedUserView, ResetCodeView, UserView},
 };
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, subject::Status},
+    error::ApiError,
+    http::ClientAddress,
+    oauth::error::{OAuthError, OAuthErrorDocument},
+    patch::Patch,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{Cursor, Limit, List, Page, created},
+        params::{Params, Segment},
+    },
+};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::{Public, Require};
 use rolecall_core::RoleName;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    authority::Caller,
-    me_service,
-    registration::{self, Wanted},
-    service::{self, Changes},
-    store::Status,
-    views::{CreatedUserView, Page, ResetCodeView, UserView},
-};
-use crate::{
-    api::may,
-    app::App,
-    document::ProblemDocument,
-    error::ApiError,
-    extract::{Body, Change, Cursor, Limit, List, Params, Segment},
-    http::ClientAddress,
-    oauth::error::{OAuthError, OAuthErrorDocument},
-};
-
-/// What is needed to register.
+/// A registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
@@ -62,7 +59,7 @@ pub(crate) struct NewUser {
     roles: Vec<RoleName>,
 }
 
-/// What of a user is to change.
+/// Changes to a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChanges {
@@ -71,9 +68,9 @@ pub(crate) struct UserChanges {
     /// null takes the address away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Change<String>,
+    email: Patch<String>,
     /// `active`, `disabled` or `password_change_required`.
-    #[serde(default, deserialize_with = "crate::extract::parsed")]
+    #[serde(default, deserialize_with = "crate::web::params::parsed")]
     #[schema(value_type = Option<String>)]
     status: Option<Status>,
 }
@@ -96,12 +93,6 @@ pub(crate) struct UserQuery {
     /// Searches in user names and e-mail addresses.
     #[serde(default)]
     q: String,
-}
-
-/// 201 with the address of what was made.
-pub(crate) fn created(location: &str, body: impl IntoResponse) -> Response {
-    let location: [(HeaderName, String); 1] = [(header::LOCATION, location.to_owned())];
-    (StatusCode::CREATED, location, body).into_response()
 }
 
 /// Register.
@@ -166,13 +157,14 @@ pub(crate) async fn replace_password(
     (status = 200, description = "A page of users", body = Page<UserView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_users(
-    _: Require<may::ReadUsers>,
+    caller: Require<may::ReadUsers>,
     State(app): State<App>,
     Params(query): Params<UserQuery>,
 ) -> Result<Json<Page<UserView>>, ApiError> {
     let limit = query.limit.0;
     let users = service::list(
         &app,
+        Caller::Token(&caller),
         query.cursor.after(List::Users)?,
         query.username.as_deref(),
         &query.q,
@@ -197,7 +189,7 @@ pub(crate) async fn create_user(
     State(app): State<App>,
     Body(wanted): Body<NewUser>,
 ) -> Result<Response, ApiError> {
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username: &wanted.username,
         password: wanted.password.as_deref(),
         email: wanted.email.as_deref(),
@@ -213,11 +205,15 @@ pub(crate) async fn create_user(
     (status = 200, description = "The user", body = UserView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_user(
-    _: Require<may::ReadUsers>,
+    caller: Require<may::ReadUsers>,
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<UserView>, ApiError> {
-    Ok(Json(service::get(&app, &id).await?.into()))
+    Ok(Json(
+        service::get(&app, Caller::Token(&caller), &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Change a user.

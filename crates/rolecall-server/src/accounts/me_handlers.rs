@@ -6,23 +6,24 @@ use rolecall_core::SubjectKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{authority::Caller, me_service, service, views::MeView};
+use super::{me_service, service, views::MeView};
 use crate::{
     app::App,
-    document::ProblemDocument,
+    authority::caller::Caller,
     error::ApiError,
-    extract::{Body, Change},
     http::ClientAddress,
+    patch::Patch,
+    web::{body::Body, document::ProblemDocument},
 };
 
-/// What of the own account is to change.
+/// Changes to the caller's own account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MyChanges {
     /// null takes the address away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Change<String>,
+    email: Patch<String>,
 }
 
 /// The current password and a new one.
@@ -34,7 +35,7 @@ pub(crate) struct PasswordChange {
 }
 
 /// Clients have no account.
-pub(crate) fn demand_user(caller: &Principal) -> Result<(), ApiError> {
+pub(crate) fn require_user(caller: &Principal) -> Result<(), ApiError> {
     if caller.kind() == SubjectKind::User {
         Ok(())
     } else {
@@ -42,9 +43,9 @@ pub(crate) fn demand_user(caller: &Principal) -> Result<(), ApiError> {
     }
 }
 
-/// Who gave away a narrowed token did not mean to give away the account.
-fn demand_whole(caller: &Principal) -> Result<(), ApiError> {
-    demand_user(caller)?;
+/// Refuses a narrowed token: its owner handed it on for less than the whole account.
+fn require_not_narrowed(caller: &Principal) -> Result<(), ApiError> {
+    require_user(caller)?;
     if caller.narrowed() {
         Err(ApiError::Lacks(None))
     } else {
@@ -53,7 +54,7 @@ fn demand_whole(caller: &Principal) -> Result<(), ApiError> {
 }
 
 async fn show(app: &App, caller: &Principal) -> Result<Json<MeView>, ApiError> {
-    let user = service::get(app, caller.subject()).await?;
+    let user = service::get_own(app, caller).await?;
     Ok(Json(MeView::new(user, caller)))
 }
 
@@ -65,7 +66,7 @@ pub(crate) async fn get_me(
     caller: Authenticated,
     State(app): State<App>,
 ) -> Result<Json<MeView>, ApiError> {
-    demand_user(&caller)?;
+    require_user(&caller)?;
     show(&app, &caller).await
 }
 
@@ -78,11 +79,11 @@ pub(crate) async fn update_me(
     State(app): State<App>,
     Body(changes): Body<MyChanges>,
 ) -> Result<Json<MeView>, ApiError> {
-    demand_whole(&caller)?;
+    require_not_narrowed(&caller)?;
     let email = match &changes.email {
-        Change::Keep => return show(&app, &caller).await,
-        Change::Clear => None,
-        Change::Set(email) => Some(email.as_str()),
+        Patch::Keep => return show(&app, &caller).await,
+        Patch::Clear => None,
+        Patch::Set(email) => Some(email.as_str()),
     };
     me_service::update_email(&app, Caller::Token(&caller), caller.subject(), email).await?;
     show(&app, &caller).await
@@ -101,7 +102,7 @@ pub(crate) async fn change_my_password(
     address: ClientAddress,
     Body(wanted): Body<PasswordChange>,
 ) -> Result<StatusCode, ApiError> {
-    demand_whole(&caller)?;
+    require_not_narrowed(&caller)?;
     let (current, new) = (&wanted.current_password, &wanted.new_password);
     me_service::change_password(&app, &caller, current, new, address.as_str()).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,25 +1,25 @@
-//! What users may do to their own account.
-
-use rolecall::Principal;
-use rolecall_core::FloorKind;
-use serde_json::json;
+//! The caller's own account.
 
 use super::{
-    authority::{Caller, Rights},
-    credentials::{self, LoginError, Proven},
-    failures,
     registration::{hash_new, parse_email, parse_username},
     service,
     store::{self, User},
 };
 use crate::{
     app::App,
+    authority::{caller::Caller, rights::Rights},
     error::{ApiError, FieldError},
     ids::canonical_reset_code,
+    login::{
+        failures,
+        password::{self, LoginError, Proven},
+    },
     passwords::{Password, PasswordProblem},
     sessions,
-    throttle::MAX_FAILURES,
 };
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use serde_json::json;
 
 /// Changes the caller's own e-mail address; `None` takes it away.
 pub(crate) async fn update_email(
@@ -35,7 +35,7 @@ pub(crate) async fn update_email(
             .await?
             .ok_or_else(|| ApiError::unknown("user", &id))?;
         // the token may have ended on another node a moment ago
-        Rights::read(app, change, caller).await?;
+        Rights::load(app, change, caller).await?;
         if before.email != email {
             store::update_user(
                 change,
@@ -61,9 +61,9 @@ pub(crate) async fn change_password(
     new: &str,
     address: &str,
 ) -> Result<(), LoginError> {
-    let user = service::get(app, caller.subject()).await?;
+    let user = service::get_own(app, caller).await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
-    let proven = match credentials::prove(app, &user.username, current, address).await {
+    let proven = match password::prove(app, &user.username, current, address).await {
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
@@ -83,7 +83,7 @@ pub(crate) async fn change_forced(
     new: &str,
     address: &str,
 ) -> Result<(), LoginError> {
-    let proven = credentials::prove(app, username, current, address).await?;
+    let proven = password::prove(app, username, current, address).await?;
     let caller = Caller::As {
         user_id: &proven.id,
     };
@@ -120,7 +120,7 @@ fn refuse_unchanged(current: &str, new: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the password was replaced; not if what was proven is no longer what is stored.
+/// Replaces the password. Returns `false` if the stored credentials changed since they were verified.
 async fn replace_password(
     app: &App,
     caller: Caller<'_>,
@@ -133,9 +133,7 @@ async fn replace_password(
         let stored = store::find_credentials(change.conn(), &proven.username).await?;
         // guesses that were under way elsewhere count here too: a locked account opens for none of them
         let failed = failures::read(change.conn(), &proven.account).await?;
-        if stored.as_ref() != Some(&proven.credentials)
-            || failed.in_a_row >= i64::from(MAX_FAILURES)
-        {
+        if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
         store::set_password(change, &proven.id, &hash).await?;
@@ -151,6 +149,7 @@ async fn replace_password(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::throttle::MAX_FAILURES;
 
     const PASSWORD: &str = "a password of alice";
 
@@ -162,12 +161,12 @@ mod tests {
             .await
             .unwrap();
         let app = server.app();
-        let proven = credentials::prove(app, "alice", PASSWORD, "").await;
+        let proven = password::prove(app, "alice", PASSWORD, "").await;
         let Ok(proven) = proven else {
             panic!("the right password")
         };
         for _ in 0..MAX_FAILURES {
-            credentials::count_failure(app, &proven.account, "")
+            password::count_failure(app, &proven.account, "")
                 .await
                 .unwrap();
         }

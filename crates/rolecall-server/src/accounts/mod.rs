@@ -1,8 +1,5 @@
 //! Users: registration, own account, administration, passwords and reset codes.
 
-pub(crate) mod authority;
-pub(crate) mod credentials;
-pub(crate) mod failures;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod me_handlers;
@@ -10,5 +7,4 @@ pub(crate) mod me_service;
 pub(crate) mod registration;
 pub(crate) mod service;
 pub(crate) mod store;
-pub(crate) mod subject;
 pub(crate) mod views;

@@ -1,26 +1,27 @@
 //! New users: by themselves, by an administrator, and for `dev` and the examples.
 
+use super::store::{self, NewUser, User};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, rights::Rights},
+    error::{ApiError, FieldError},
+    ids,
+    login::password::hash_reset_code,
+    passwords::{HashError, Password},
+    roles::{
+        assigning::{Assignee, Validity},
+        assignments,
+    },
+    store::Change,
+    usernames::Username,
+};
+use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use rolecall_core::{RoleName, Timestamp};
 use serde_json::json;
 
-use super::{
-    authority::{Caller, Rights},
-    credentials::hash_reset_code,
-    store::{self, NewUser, User},
-};
-use crate::{
-    app::App,
-    error::{ApiError, FieldError},
-    ids,
-    passwords::{HashError, Password},
-    roles::assignments::{self, Assignee, Validity},
-    store::Change,
-    usernames::Username,
-};
-
-/// How long a reset code works.
+/// The lifetime of a reset code.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
 const MAX_EMAIL_LENGTH: usize = 254;
 
@@ -44,15 +45,15 @@ impl ResetCode {
     }
 }
 
-/// What a new user is to be.
-pub(crate) struct Wanted<'a> {
+/// A user to create, not yet checked.
+pub(crate) struct NewAccount<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) roles: Vec<RoleName>,
 }
 
-/// Registers somebody who is not logged in, with the roles of the configuration.
+/// Registers a user who is not logged in, with the roles that the configuration names.
 pub(crate) async fn register(
     app: &App,
     username: &str,
@@ -71,7 +72,7 @@ pub(crate) async fn register(
         return Err(ApiError::TooMany { retry_after });
     }
     let roles = app.settings().registration_roles.iter().cloned().collect();
-    let wanted = Wanted {
+    let wanted = NewAccount {
         username,
         password: Some(password),
         email,
@@ -79,7 +80,7 @@ pub(crate) async fn register(
     };
     match create(app, Caller::System, &wanted).await {
         Ok((user, _)) => Ok(user),
-        // the configuration has changed under the constraint; what that says is not for strangers
+        // a constraint was added since the start; its details are not for strangers
         Err(error @ ApiError::Separation(_)) => {
             tracing::error!(%error, "registration gives roles that a constraint keeps apart");
             Err(ApiError::Forbidden("Registration is closed"))
@@ -92,7 +93,7 @@ pub(crate) async fn register(
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &NewAccount<'_>,
 ) -> Result<(User, Option<ResetCode>), ApiError> {
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
@@ -116,9 +117,9 @@ pub(crate) async fn create(
     };
     let user = app
         .change(caller, async |change| {
-            let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
             if !wanted.roles.is_empty() {
-                Rights::demand(app, change, caller, assignments::WRITE).await?;
+                Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
             create_in(change, &rights, caller, &user, &wanted.roles).await
         })
@@ -170,7 +171,7 @@ pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
     })
 }
 
-/// An address has one `@` with something on both sides; whether it works only a letter could tell.
+/// Checks that an address has one `@` with text on both sides. Only an e-mail could show that it works.
 pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     let fits = text.len() <= MAX_EMAIL_LENGTH
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())
@@ -243,11 +244,12 @@ mod tests {
         crate::roles::service::grant(app, Caller::System, &clerk, &permission)
             .await
             .unwrap();
-        let found = super::super::service::list(app, "", Some("clerk"), "", 1).await;
+        let found =
+            super::super::service::list(app, Caller::System, "", Some("clerk"), "", 1).await;
         let caller = Caller::As {
             user_id: &found.unwrap().first().unwrap().id.clone(),
         };
-        let mut wanted = Wanted {
+        let mut wanted = NewAccount {
             username: "mole",
             password: None,
             email: None,
@@ -256,7 +258,7 @@ mod tests {
         let refused = create(app, caller, &wanted).await.unwrap_err();
         assert!(matches!(
             refused,
-            ApiError::Lacks(Some(permission)) if permission.as_str() == assignments::WRITE
+            ApiError::Lacks(Some(permission)) if permission.as_str() == may::WriteAssignments::NAME
         ));
         wanted.roles.clear();
         create(app, caller, &wanted).await.unwrap();

@@ -1,37 +1,44 @@
 //! The rules for users as an administrator sees them.
 
+use super::{
+    registration::{ResetCode, hash_new, parse_email, parse_username},
+    store::{self, User, UserFilter},
+};
+use crate::authority::reads;
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, rights::Rights, subject::Status},
+    error::ApiError,
+    login::failures,
+    patch::Patch,
+    roles::assigning,
+    sessions,
+    store::Change,
+    usernames::Username,
+};
+use rolecall::PermissionName as _;
+use rolecall::Principal;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-use super::{
-    authority::{Caller, Rights},
-    failures,
-    registration::{ResetCode, hash_new, parse_email, parse_username},
-    store::{self, Status, User, UserFilter},
-};
-use crate::{
-    app::App, error::ApiError, extract, roles::assignments, sessions, store::Change,
-    usernames::Username,
-};
-
-const WRITE: &str = "rolecall.users:write";
-
-/// What of a user is to change; `None` leaves it.
+/// Changes to a user; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) username: Option<String>,
-    pub(crate) email: extract::Change<String>,
+    pub(crate) email: Patch<String>,
     pub(crate) status: Option<Status>,
 }
 
-/// Up to `limit` users after `after`, narrowed by an exact user name or a search text.
+/// Returns up to `limit` users after the id `after`, filtered by an exact user name or a search text.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     after: &str,
     username: Option<&str>,
     search: &str,
     limit: i64,
 ) -> Result<Vec<User>, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
     // a user name is looked up in the form it is stored in; one that cannot be stored finds nobody
     let exact = match username.map(Username::parse) {
         Some(Ok(name)) => name.as_str().to_owned(),
@@ -53,7 +60,29 @@ pub(crate) async fn list(
     .await?)
 }
 
-pub(crate) async fn get(app: &App, id: &str) -> Result<User, ApiError> {
+/// Returns the id of the user with this name, if there is one. It asks for no permission: commands name users, and
+/// services check what may be done with them.
+pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, ApiError> {
+    let Ok(name) = Username::parse(name) else {
+        return Ok(None);
+    };
+    let mut conn = app.store().read().await?;
+    let found = store::find_credentials(&mut conn, name.as_str()).await?;
+    Ok(found.map(|found| found.id))
+}
+
+/// Returns a user.
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<User, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    find(app, id).await
+}
+
+/// Returns the caller's own account.
+pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<User, ApiError> {
+    find(app, caller.subject()).await
+}
+
+async fn find(app: &App, id: &str) -> Result<User, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     store::find_user(&mut conn, id, now)
@@ -74,16 +103,16 @@ pub(crate) async fn update(
         .map(parse_username)
         .transpose()?;
     let email = match &changes.email {
-        extract::Change::Set(email) => Some(parse_email(email)?),
-        extract::Change::Keep | extract::Change::Clear => None,
+        Patch::Set(email) => Some(parse_email(email)?),
+        Patch::Keep | Patch::Clear => None,
     };
     app.change(caller, async |change| {
-        let before = demand_on(app, change, caller, id).await?;
+        let before = require_authority_over(app, change, caller, id).await?;
         let mut after = before.clone();
         if let Some(username) = &username {
             username.as_str().clone_into(&mut after.username);
         }
-        if changes.email != extract::Change::Keep {
+        if changes.email != Patch::Keep {
             after.email.clone_from(&email);
         }
         after.status = changes.status.unwrap_or(after.status);
@@ -97,9 +126,9 @@ pub(crate) async fn update(
         {
             return Err(ApiError::already_there("user", &after.username));
         }
-        let lasting = assignments::lasting_admins(change).await?;
+        let lasting = assigning::lasting_admins(change).await?;
         store::update_user(change, &after).await?;
-        assignments::keep_an_admin(change, lasting).await?;
+        assigning::keep_an_admin(change, lasting).await?;
         // a new name too: guards and applications know callers by it
         if after.status != Status::Active || after.username != before.username {
             end_access(change, id).await?;
@@ -115,16 +144,16 @@ pub(crate) async fn update(
 /// Deletes a user with assignments and sessions.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
         let now = change.now();
         let Some(user) = store::find_user(change.conn(), id, now).await? else {
             return Ok(());
         };
         cover_subject(change, &rights, id).await?;
-        let lasting = assignments::lasting_admins(change).await?;
+        let lasting = assigning::lasting_admins(change).await?;
         end_access(change, id).await?;
         store::delete_user(change, id).await?;
-        assignments::keep_an_admin(change, lasting).await?;
+        assigning::keep_an_admin(change, lasting).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         change.record(json!({ "action": "user.deleted", "subject": id }));
         Ok(())
@@ -136,7 +165,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
 pub(crate) async fn reset(app: &App, caller: Caller<'_>, id: &str) -> Result<ResetCode, ApiError> {
     let code = ResetCode::new(app.now())?;
     app.change(caller, async |change| {
-        let user = demand_on(app, change, caller, id).await?;
+        let user = require_authority_over(app, change, caller, id).await?;
         store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
@@ -154,10 +183,10 @@ pub(crate) async fn set_password(
     id: &str,
     password: &str,
 ) -> Result<(), ApiError> {
-    let user = get(app, id).await?;
+    let user = find(app, id).await?;
     let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
     app.change(caller, async |change| {
-        let user = demand_on(app, change, caller, id).await?;
+        let user = require_authority_over(app, change, caller, id).await?;
         store::set_password(change, id, &hash).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
@@ -170,7 +199,7 @@ pub(crate) async fn set_password(
 /// Logs a user out everywhere.
 pub(crate) async fn end_sessions(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, "rolecall.sessions:revoke").await?;
+        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
         required(change, id).await?;
         cover_subject(change, &rights, id).await?;
         end_access(change, id).await?;
@@ -194,23 +223,23 @@ async fn required(change: &mut Change<'_>, id: &str) -> Result<User, ApiError> {
         .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     id: &str,
 ) -> Result<User, ApiError> {
-    let rights = Rights::demand(app, change, caller, WRITE).await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let user = required(change, id).await?;
     cover_subject(change, &rights, id).await?;
     Ok(user)
 }
 
-/// The delegation limit on a subject: whoever acts on it could act as it.
+/// Applies the delegation limit to a subject: a caller who can act on it could act as it.
 pub(crate) async fn cover_subject(
     change: &mut Change<'_>,
     rights: &Rights,
     id: &str,
 ) -> Result<(), ApiError> {
-    assignments::cover_all_of(change, rights, id).await
+    assigning::cover_subject(change, rights, id).await
 }

@@ -1,7 +1,10 @@
+//! Users in the database.
+
 use rolecall_core::{RoleName, Timestamp};
 
 use crate::{
-    store::{Change, Conn, StoreError, on, queries},
+    authority::subject::Status,
+    store::{Change, Conn, StoreError, queries, query, rows},
     usernames::folded,
 };
 
@@ -40,69 +43,20 @@ queries! {
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
 }
 
-/// A user as the API shows them.
+/// A user as the API returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) username: String,
     pub(crate) email: Option<String>,
     pub(crate) status: Status,
-    /// Assigned, global, valid now.
+    /// The global roles that are valid now.
     pub(crate) roles: Vec<RoleName>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
 
-/// Whether a user may log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Active,
-    Disabled,
-    PasswordChangeRequired,
-}
-
-impl Status {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-            Self::PasswordChangeRequired => "password_change_required",
-        }
-    }
-
-    pub(crate) const fn of(disabled: bool, must_change_password: bool) -> Self {
-        match (disabled, must_change_password) {
-            (true, _) => Self::Disabled,
-            (false, true) => Self::PasswordChangeRequired,
-            (false, false) => Self::Active,
-        }
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Active, Self::Disabled, Self::PasswordChangeRequired]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| {
-                "status is `active`, `disabled` or `password_change_required`".to_owned()
-            })
-    }
-}
-
-/// What a log-in is checked against.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    pub(crate) id: String,
-    pub(crate) status: Status,
-    pub(crate) password_hash: Option<String>,
-    pub(crate) reset_code_hash: Option<String>,
-    pub(crate) reset_expires_at: Option<Timestamp>,
-}
-
-/// What a new user begins with.
+/// A user to create.
 pub(crate) struct NewUser<'a> {
     pub(crate) id: &'a str,
     pub(crate) username: &'a str,
@@ -112,54 +66,60 @@ pub(crate) struct NewUser<'a> {
     pub(crate) reset_expires_at: Option<Timestamp>,
 }
 
-type UserRow = (
-    String,
-    String,
-    Option<String>,
-    bool,
-    bool,
-    i64,
-    i64,
-    Option<String>,
-);
+rows! {
+    /// A user, beside one of their roles.
+    struct UserRow {
+        id: String,
+        username: String,
+        email: Option<String>,
+        status: Status,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+        role: Option<RoleName>,
+    }
 
-/// Folds the rows of a user and their roles, which stand next to each other, into one user.
-fn fold(rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
+    /// The hashes that a log-in is checked against.
+    #[derive(Clone, PartialEq, Eq)]
+    pub(crate) struct Credentials {
+        pub(crate) id: String,
+        pub(crate) status: Status,
+        pub(crate) password_hash: Option<String>,
+        pub(crate) reset_code_hash: Option<String>,
+        pub(crate) reset_expires_at: Option<Timestamp>,
+    }
+}
+
+/// Gathers the rows of each user, which stand side by side.
+fn collect(rows: Vec<UserRow>) -> Vec<User> {
     let mut users: Vec<User> = Vec::new();
-    for (id, username, email, disabled, must_change, created_at, updated_at, role) in rows {
-        let role = role
-            .map(|role| role.parse::<RoleName>().map_err(StoreError::inconsistent))
-            .transpose()?;
-        if users.last().is_none_or(|last| last.id != id) {
-            let status = Status::of(disabled, must_change);
-            let (created_at, updated_at) = (
-                Timestamp::from_micros(created_at),
-                Timestamp::from_micros(updated_at),
-            );
+    for row in rows {
+        if users.last().is_none_or(|last| last.id != row.id) {
             users.push(User {
-                id,
-                username,
-                email,
-                status,
+                id: row.id,
+                username: row.username,
+                email: row.email,
+                status: row.status,
                 roles: Vec::new(),
-                created_at,
-                updated_at,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
             });
         }
         if let Some(user) = users.last_mut() {
-            user.roles.extend(role);
+            user.roles.extend(row.role);
         }
     }
-    Ok(users)
+    users
 }
 
-/// What a list of users is narrowed by; empty texts narrow nothing.
+/// Filters a list of users; empty texts filter nothing.
 pub(crate) struct UserFilter<'a> {
+    /// The id after which the page begins.
     pub(crate) after: &'a str,
     pub(crate) username: &'a str,
     pub(crate) search: &'a str,
 }
 
+/// Returns up to `limit` users by id, each with the global roles that are valid at `now`.
 pub(crate) async fn list_users(
     conn: &mut Conn,
     filter: &UserFilter<'_>,
@@ -171,17 +131,16 @@ pub(crate) async fn list_users(
     } else {
         format!("%{}%", escape_like(filter.search))
     };
-    fold(on!(conn, |c| sqlx::query_as(LIST_USERS)
+    let users = query(LIST_USERS)
         .bind(filter.after)
         .bind(filter.username)
-        .bind(pattern.as_str())
+        .bind(pattern)
         .bind(limit)
-        .bind(now.micros())
-        .fetch_all(c)
-        .await)?)
+        .bind(now);
+    Ok(collect(users.fetch_all(conn).await?))
 }
 
-/// `%`, `_` and the escape itself stand for themselves.
+/// Escapes `%`, `_` and the escape character itself, so that a search finds them literally.
 fn escape_like(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.to_lowercase().chars() {
@@ -193,97 +152,64 @@ fn escape_like(text: &str) -> String {
     escaped
 }
 
+/// Finds a user by id, with the global roles that are valid at `now`.
 pub(crate) async fn find_user(
     conn: &mut Conn,
     id: &str,
     now: Timestamp,
 ) -> Result<Option<User>, StoreError> {
-    let rows = on!(conn, |c| sqlx::query_as(FIND_USER)
-        .bind(id)
-        .bind(now.micros())
-        .fetch_all(c)
-        .await)?;
-    Ok(fold(rows)?.pop())
+    let rows = query(FIND_USER).bind(id).bind(now).fetch_all(conn).await?;
+    Ok(collect(rows).pop())
 }
 
-/// The id of the user whose name is this one or differs from it by case folding alone.
+/// Returns the id of the user whose name is `username`, compared without regard to case.
 pub(crate) async fn find_alike(
     conn: &mut Conn,
     username: &str,
 ) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_ALIKE)
-        .bind(folded(username))
-        .fetch_optional(c)
-        .await)?;
-    Ok(row.map(|(id,)| id))
+    let id = query(FIND_ALIKE).bind(folded(username));
+    id.fetch_optional(conn).await
 }
 
-type CredentialsRow = (
-    String,
-    bool,
-    bool,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-);
-
+/// Finds the credentials of the user with exactly this name.
 pub(crate) async fn find_credentials(
     conn: &mut Conn,
     username: &str,
 ) -> Result<Option<Credentials>, StoreError> {
-    let row: Option<CredentialsRow> = on!(conn, |c| sqlx::query_as(FIND_CREDENTIALS)
-        .bind(username)
-        .fetch_optional(c)
-        .await)?;
-    Ok(row.map(
-        |(id, disabled, must_change, password_hash, reset_code_hash, reset_expires_at)| {
-            Credentials {
-                id,
-                status: Status::of(disabled, must_change),
-                password_hash,
-                reset_code_hash,
-                reset_expires_at: reset_expires_at.map(Timestamp::from_micros),
-            }
-        },
-    ))
+    let credentials = query(FIND_CREDENTIALS).bind(username);
+    credentials.fetch_optional(conn).await
 }
 
-/// Whether the user name was free.
+/// Creates a user; false if the user name is taken.
 pub(crate) async fn insert_user(
     change: &mut Change<'_>,
     user: &NewUser<'_>,
 ) -> Result<bool, StoreError> {
     let now = change.now();
-    let must_change = user.password_hash.is_none();
+    let must_change_password = user.password_hash.is_none();
     let conn = change.conn();
-    on!(conn, |c| sqlx::query(INSERT_SUBJECT)
-        .bind(user.id)
-        .execute(c)
-        .await
-        .map(drop))?;
-    let rows = on!(conn, |c| sqlx::query(INSERT_USER)
+    query(INSERT_SUBJECT).bind(user.id).execute(conn).await?;
+    let rows = query(INSERT_USER)
         .bind(user.id)
         .bind(user.username)
         .bind(user.email)
         .bind(false)
-        .bind(must_change)
+        .bind(must_change_password)
         .bind(user.password_hash)
         .bind(user.reset_code_hash)
-        .bind(user.reset_expires_at.map(Timestamp::micros))
-        .bind(now.micros())
+        .bind(user.reset_expires_at)
+        .bind(now)
         .bind(folded(user.username))
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?;
+        .execute(conn)
+        .await?;
     Ok(rows > 0)
 }
 
-/// Writes user name, e-mail and status. A password that must be changed must still be changed after the user
-/// was disabled and enabled again.
+/// Writes user name, e-mail and status. A user who must change the password still must after being disabled and
+/// enabled again.
 pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<(), StoreError> {
-    let now = change.now().micros();
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(UPDATE_USER)
+    let now = change.now();
+    query(UPDATE_USER)
         .bind(user.id.as_str())
         .bind(user.username.as_str())
         .bind(user.email.as_deref())
@@ -291,87 +217,73 @@ pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<
         .bind(user.status == Status::PasswordChangeRequired)
         .bind(now)
         .bind(folded(&user.username))
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// Sets a password hash; a reset code dies with it.
+/// Sets the hash of a password and discards the reset code.
 pub(crate) async fn set_password(
     change: &mut Change<'_>,
     id: &str,
     hash: &str,
 ) -> Result<(), StoreError> {
-    let now = change.now().micros();
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(SET_PASSWORD)
+    let now = change.now();
+    query(SET_PASSWORD)
         .bind(id)
         .bind(hash)
         .bind(false)
         .bind(now)
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// Takes the password away and sets a reset code's hash.
+/// Discards the password and sets the hash of a reset code.
 pub(crate) async fn set_reset_code(
     change: &mut Change<'_>,
     id: &str,
     hash: &str,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let now = change.now().micros();
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(SET_RESET_CODE)
+    let now = change.now();
+    query(SET_RESET_CODE)
         .bind(id)
         .bind(hash)
-        .bind(expires_at.micros())
+        .bind(expires_at)
         .bind(now)
         .bind(true)
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// Whether `hash` is still the user's and the user may log in; `rehash` replaces it. Takes nothing away.
+/// Returns true if `hash` is still the user's and the user may log in; `rehash` replaces it. Takes nothing away.
 ///
-/// The row is written even if it stays as it is: on PostgreSQL that makes a password change wait until
-/// the session that rests on the old password is there to be ended.
+/// Writes the row even if it stays as it is: on PostgreSQL that makes a password change wait until the session that
+/// was opened with the old password exists, so that the change ends it.
 pub(crate) async fn confirm_password(
     conn: &mut Conn,
     id: &str,
     hash: &str,
     rehash: Option<&str>,
 ) -> Result<bool, StoreError> {
-    let rows = on!(conn, |c| sqlx::query(CONFIRM_PASSWORD)
+    let rows = query(CONFIRM_PASSWORD)
         .bind(id)
         .bind(hash)
         .bind(rehash.unwrap_or(hash))
         .bind(false)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?;
+        .execute(conn)
+        .await?;
     Ok(rows > 0)
 }
 
-/// Deletes a user with assignments and sessions. Whether there was one.
+/// Deletes a user with assignments and sessions. Returns `false` if the user does not exist.
 pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let conn = change.conn();
-    // in the order in which a log-in locks the rows, so that the two cannot wait for each other
-    on!(conn, |c| sqlx::query(DELETE_USER)
-        .bind(id)
-        .execute(c)
-        .await
-        .map(drop))?;
-    let rows = on!(conn, |c| sqlx::query(DELETE_SUBJECT)
-        .bind(id)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?;
+    // in the order in which a log-in locks the rows, or the two could deadlock
+    query(DELETE_USER).bind(id).execute(conn).await?;
+    let rows = query(DELETE_SUBJECT).bind(id).execute(conn).await?;
     Ok(rows > 0)
 }
 
@@ -385,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_read_as_it_is_written() {
+    fn a_status_parses_from_its_own_text() {
         for status in [
             Status::Active,
             Status::Disabled,

@@ -1,18 +1,11 @@
-//! How users look in answers.
-
-use rolecall::Principal;
-use rolecall_core::{RoleName, Timestamp};
-use serde::Serialize;
-use utoipa::ToSchema;
+//! Users as answers show them.
 
 use super::{registration::ResetCode, store::User};
-use crate::extract::{Cursor, List};
-
-/// A time as RFC 3339 writes it, in UTC.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(time.micros())
-        .map_or_else(|_| String::new(), |time| time.to_string())
-}
+use crate::times::rfc3339;
+use rolecall::Principal;
+use rolecall_core::RoleName;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,7 +115,7 @@ impl CreatedUserView {
     }
 }
 
-/// A one-time code that stands in for the password until it is changed.
+/// A one-time code that replaces the password until the user sets a new one.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ResetCode)]
 pub(crate) struct ResetCodeView {
@@ -137,61 +130,5 @@ impl From<ResetCode> for ResetCodeView {
             reset_code: reset.code,
             expires_at: rfc3339(reset.expires_at),
         }
-    }
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Page<T> {
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins; null on the last.
-    #[schema(required)]
-    pub(crate) next_cursor: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// Shapes `rows` of `list`, read with one more than `limit`, into a page; `key` names the place of a row.
-    pub(crate) fn of<R>(
-        list: List,
-        mut rows: Vec<R>,
-        limit: i64,
-        key: impl Fn(&R) -> String,
-        view: impl Fn(R) -> T,
-    ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(0);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| Cursor::encode(list, &key(row)));
-        Self {
-            items: rows.into_iter().map(view).collect(),
-            next_cursor,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_has_a_cursor_only_if_more_follows() {
-        let page = |rows: Vec<i32>| Page::of(List::Users, rows, 2, ToString::to_string, |row| row);
-        assert_eq!(page(vec![1, 2]).next_cursor, None);
-        let first = page(vec![1, 2, 3]);
-        assert_eq!(
-            (first.items, first.next_cursor),
-            (vec![1, 2], Some(Cursor::encode(List::Users, "2")))
-        );
-    }
-
-    #[test]
-    fn times_are_written_in_utc() {
-        assert_eq!(
-            rfc3339(Timestamp::from_micros(1_700_000_000_500_000)),
-            "2023-11-14T22:13:20.5Z"
-        );
     }
 }

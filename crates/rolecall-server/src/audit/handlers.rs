@@ -6,17 +6,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    service,
-    store::{Entry, Event},
-};
+use super::{service, store::Event};
 use crate::{
-    accounts::views::{Page, rfc3339},
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::may,
     error::{ApiError, FieldError},
-    extract::{Cursor, INVALID_CURSOR, Limit, List, Params},
+    store::Entry,
+    times::rfc3339,
+    web::{
+        document::ProblemDocument,
+        page::{Cursor, INVALID_CURSOR, Limit, List, Page},
+        params::Params,
+    },
 };
 
 /// A change, as the audit log tells it.
@@ -26,7 +27,7 @@ pub(crate) struct EntryView {
     revision: i64,
     #[schema(format = DateTime)]
     at: String,
-    /// `user:ID`, `cli:NAME` or `system`.
+    /// `user:ID`, `client:ID`, `cli:NAME` or `system`.
     actor: String,
     #[schema(value_type = Vec<Object>)]
     changes: Value,
@@ -53,7 +54,8 @@ pub(crate) struct EventView {
     id: String,
     #[schema(format = DateTime)]
     at: String,
-    /// `log_in`, `log_in_failed`, or `address_slowed` when one address failed on many accounts.
+    /// `log_in`, `log_in_failed`, `refresh_grace` when a refresh token that was just replaced is used again, or
+    /// `address_slowed` when one address failed on many accounts.
     kind: String,
     #[schema(required)]
     subject: Option<String>,

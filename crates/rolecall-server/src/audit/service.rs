@@ -2,8 +2,12 @@
 
 use rolecall_core::Revision;
 
-use super::store::{self, Entry, Event};
-use crate::{app::App, error::ApiError, store::read_head};
+use super::store::{self, Event};
+use crate::{
+    app::App,
+    error::ApiError,
+    store::{Entry, read_head},
+};
 
 /// How many entries are checked at a time.
 const BATCH: i64 = 1000;

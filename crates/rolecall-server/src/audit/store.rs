@@ -1,10 +1,10 @@
+//! The audit log in the database; its entries are written by the [`Chain`](crate::store::Chain).
+
 use rolecall_core::{Revision, Timestamp};
 
-use crate::store::{Conn, StoreError, on, queries};
+use crate::store::{Conn, Entry, StoreError, queries, query, rows};
 
 queries! {
-    LAST_MARK = "SELECT mark FROM audit ORDER BY revision DESC LIMIT 1";
-    INSERT = "INSERT INTO audit (revision, at, actor, changes, mark) VALUES ($1, $2, $3, $4, $5)";
     LIST_AFTER = "SELECT revision, at, actor, changes, mark FROM audit WHERE revision > $1 ORDER BY revision LIMIT $2";
     LIST_BEFORE = "SELECT revision, at, actor, changes, mark FROM audit WHERE revision < $1 ORDER BY revision DESC LIMIT $2";
     INSERT_EVENT = "INSERT INTO audit_events (id, at, kind, subject_id, address, detail) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -12,132 +12,75 @@ queries! {
     PRUNE_EVENTS = "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE at < $1 LIMIT $2)";
 }
 
-/// An entry as it stands in the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) revision: Revision,
-    pub(crate) at: Timestamp,
-    pub(crate) actor: String,
-    pub(crate) changes: String,
-    pub(crate) mark: String,
+rows! {
+    /// Something that happened without changing anything: a log-in or a refusal.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Event {
+        pub(crate) id: String,
+        pub(crate) at: Timestamp,
+        pub(crate) kind: String,
+        pub(crate) subject_id: Option<String>,
+        pub(crate) address: String,
+        pub(crate) detail: String,
+    }
 }
 
-/// Something that happened and changed nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) id: String,
-    pub(crate) at: Timestamp,
-    pub(crate) kind: String,
-    pub(crate) subject_id: Option<String>,
-    pub(crate) address: String,
-    pub(crate) detail: String,
-}
-
-pub(super) async fn last_mark(conn: &mut Conn) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(LAST_MARK).fetch_optional(c).await)?;
-    Ok(row.map(|(mark,)| mark))
-}
-
-pub(super) async fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(INSERT)
-        .bind(entry.revision)
-        .bind(entry.at.micros())
-        .bind(entry.actor.as_str())
-        .bind(entry.changes.as_str())
-        .bind(entry.mark.as_str())
-        .execute(c)
-        .await
-        .map(drop))?;
-    Ok(())
-}
-
-type EntryRow = (i64, i64, String, String, String);
-
-fn entries(rows: Vec<EntryRow>) -> Vec<Entry> {
-    let entry = |(revision, at, actor, changes, mark)| Entry {
-        revision,
-        at: Timestamp::from_micros(at),
-        actor,
-        changes,
-        mark,
-    };
-    rows.into_iter().map(entry).collect()
-}
-
-/// Up to `limit` entries after `revision`, oldest first.
+/// Returns up to `limit` entries after `revision`, oldest first.
 pub(super) async fn list_after(
     conn: &mut Conn,
     revision: Revision,
     limit: i64,
 ) -> Result<Vec<Entry>, StoreError> {
-    Ok(entries(on!(conn, |c| sqlx::query_as(LIST_AFTER)
-        .bind(revision)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?))
+    let entries = query(LIST_AFTER).bind(revision).bind(limit);
+    entries.fetch_all(conn).await
 }
 
-/// Up to `limit` entries before `revision`, newest first.
+/// Returns up to `limit` entries before `revision`, newest first.
 pub(super) async fn list_before(
     conn: &mut Conn,
     revision: Revision,
     limit: i64,
 ) -> Result<Vec<Entry>, StoreError> {
-    Ok(entries(on!(conn, |c| sqlx::query_as(LIST_BEFORE)
-        .bind(revision)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?))
+    let entries = query(LIST_BEFORE).bind(revision).bind(limit);
+    entries.fetch_all(conn).await
 }
 
+/// Writes an event.
 pub(super) async fn insert_event(conn: &mut Conn, event: &Event) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(INSERT_EVENT)
+    query(INSERT_EVENT)
         .bind(event.id.as_str())
-        .bind(event.at.micros())
+        .bind(event.at)
         .bind(event.kind.as_str())
         .bind(event.subject_id.as_deref())
         .bind(event.address.as_str())
         .bind(event.detail.as_str())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-type EventRow = (String, i64, String, Option<String>, String, String);
-
-/// Up to `limit` events before `id`, newest first.
+/// Returns up to `limit` events before `id`, newest first.
 pub(super) async fn list_events(
     conn: &mut Conn,
     id: &str,
     limit: i64,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows: Vec<EventRow> = on!(conn, |c| sqlx::query_as(LIST_EVENTS)
+    query(LIST_EVENTS)
         .bind(id)
         .bind(limit)
-        .fetch_all(c)
-        .await)?;
-    let event = |(id, at, kind, subject_id, address, detail)| Event {
-        id,
-        at: Timestamp::from_micros(at),
-        kind,
-        subject_id,
-        address,
-        detail,
-    };
-    Ok(rows.into_iter().map(event).collect())
+        .fetch_all(conn)
+        .await
 }
 
-/// Forgets up to `limit` events of before; how many.
+/// Deletes up to `limit` events from before `before`, and returns their number.
 pub(crate) async fn prune_events(
     conn: &mut Conn,
     before: Timestamp,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(PRUNE_EVENTS)
-        .bind(before.micros())
+    query(PRUNE_EVENTS)
+        .bind(before)
         .bind(limit)
-        .execute(c)
+        .execute(conn)
         .await
-        .map(|done| done.rows_affected()))?)
 }

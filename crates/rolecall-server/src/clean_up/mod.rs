@@ -6,10 +6,12 @@ use std::time::Duration;
 use rolecall_core::Timestamp;
 
 use crate::{
-    accounts::failures,
     app::App,
-    audit, roles, sessions,
-    store::{Conn, StoreError, on, prune_floors, queries},
+    audit,
+    authority::policy_store,
+    login::failures,
+    sessions,
+    store::{Conn, StoreError, prune_floors, queries, query},
     throttle::MAX_FAILURES,
 };
 
@@ -100,7 +102,7 @@ async fn batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, Store
                 }
                 Table::PolicyChanges => {
                     line_up(conn).await?;
-                    roles::store::prune_changes(conn, limit).await?
+                    policy_store::prune_changes(conn, limit).await?
                 }
             };
             Ok(Some(rows))
@@ -112,21 +114,21 @@ async fn batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, Store
 /// absurdly late was written by a clock that was wrong.
 async fn hold(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool, StoreError> {
     let ends_at = now.plus(LEASE);
-    Ok(on!(conn, |c| sqlx::query(HOLD)
+    let rows = query(HOLD)
         .bind(NAME)
         .bind(node)
-        .bind(ends_at.micros())
-        .bind(now.micros())
-        .bind(ends_at.plus(LEASE).micros())
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected() == 1))?)
+        .bind(ends_at)
+        .bind(now)
+        .bind(ends_at.plus(LEASE))
+        .execute(conn)
+        .await?;
+    Ok(rows == 1)
 }
 
 /// Waits for its place among the changes, without being one: they touch several of these rows too, and each
 /// in an order of its own.
 async fn line_up(conn: &mut Conn) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(LINE_UP).execute(c).await.map(drop))?;
+    query(LINE_UP).execute(conn).await?;
     Ok(())
 }
 

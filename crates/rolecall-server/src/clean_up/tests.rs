@@ -1,7 +1,7 @@
 use rolecall::{Clock as _, ManualClock};
 
 use super::*;
-use crate::{Embedded, store::tests::postgres_database};
+use crate::{Embedded, store::testing::postgres_database};
 
 const ROWS: i64 = 20_000;
 /// Whoever waits for a row that another transaction holds.
@@ -62,7 +62,7 @@ impl Nodes {
             .store()
             .write(async |conn: &mut Conn| {
                 let sql = sqlx::AssertSqlSafe(sql.to_owned());
-                on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+                query(sql).execute(conn).await?;
                 Ok::<_, StoreError>(())
             })
             .await
@@ -72,8 +72,7 @@ impl Nodes {
     async fn count(&self, table: &str) -> i64 {
         let mut conn = self.one.app().store().read().await.unwrap();
         let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
-        let rows: (i64,) = on!(&mut conn, |c| sqlx::query_as(sql).fetch_one(c).await).unwrap();
-        rows.0
+        query(sql).fetch_one(&mut conn).await.unwrap()
     }
 
     /// Makes events that are long over.

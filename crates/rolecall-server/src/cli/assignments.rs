@@ -8,7 +8,10 @@ use super::{
     requests,
     times::time,
 };
-use crate::roles::assignments::{self, Assignee, Outcome, Validity};
+use crate::roles::{
+    assigning::{Assignee, Outcome, Validity},
+    assignments,
+};
 
 #[derive(Args)]
 pub(super) struct AssignmentOptions {

@@ -8,11 +8,11 @@ use super::{
     output::{print_json, print_table, write_out},
 };
 use crate::{
-    accounts::views::rfc3339,
     audit::{
         handlers::EntryView,
         service::{self, Verdict},
     },
+    times::rfc3339,
 };
 
 pub(super) async fn list(context: &Context, limit: i64) -> Result<(), CliError> {

@@ -1,10 +1,3 @@
-use std::time::Duration;
-
-use clap::Subcommand;
-use rolecall_core::RoleName;
-use secrecy::ExposeSecret as _;
-use serde_json::json;
-
 use super::{
     CliError,
     context::Context,
@@ -13,10 +6,16 @@ use super::{
 };
 use crate::clients::{
     handlers::{ClientView, CreatedClientView},
-    registration::Wanted,
+    registration::ClientRegistration,
     service,
     store::Listed,
 };
+use std::time::Duration;
+
+use clap::Subcommand;
+use rolecall_core::RoleName;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum ClientCommand {
@@ -70,7 +69,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             public,
             redirect_uris,
         } => {
-            let wanted = Wanted {
+            let wanted = ClientRegistration {
                 name: name.clone(),
                 grants: grants.clone(),
                 audiences: audiences.clone(),
@@ -80,10 +79,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
             };
             add(context, &wanted, roles).await
         }
-        ClientCommand::List => {
-            context.demand("rolecall.clients:read").await?;
-            list(context).await
-        }
+        ClientCommand::List => list(context).await,
         ClientCommand::RotateSecret {
             name,
             overlap_hours,
@@ -111,7 +107,11 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
     }
 }
 
-async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(), CliError> {
+async fn add(
+    context: &Context,
+    wanted: &ClientRegistration,
+    roles: &[RoleName],
+) -> Result<(), CliError> {
     let caller = context.caller();
     let (client, secret) = service::create(&context.app, caller, wanted, roles).await?;
     if context.json {
@@ -128,7 +128,9 @@ async fn add(context: &Context, wanted: &Wanted, roles: &[RoleName]) -> Result<(
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read = async |after: &str, limit| service::list(&context.app, after, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), after, limit).await
+    };
     let clients = pages::all(read, |listed: &Listed| listed.client.id.clone()).await?;
     if context.json {
         let views = clients.into_iter().map(ClientView::from);

@@ -1,17 +1,20 @@
-use clap::{ArgGroup, Args, Subcommand};
-use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
-use serde_json::json;
-
 use super::{
     CliError,
     context::Context,
     output::{print_json, print_table, said},
     pages,
 };
-use crate::roles::{
-    constraint_handlers::{ConstraintView, distinct},
-    constraints::{self, Edit, Named},
+use crate::{
+    authority::may,
+    roles::{
+        constraint_handlers::{ConstraintView, distinct},
+        constraints::{self, Edit, Named},
+    },
 };
+use clap::{ArgGroup, Args, Subcommand};
+use rolecall::PermissionName as _;
+use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
+use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum ConstraintCommand {
@@ -71,11 +74,11 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
     let (app, caller) = (&context.app, context.caller());
     let made = match command {
         ConstraintCommand::List => {
-            context.demand("rolecall.roles:read").await?;
+            context.demand(may::ReadRoles::NAME).await?;
             return list(context).await;
         }
         ConstraintCommand::Show { name } => {
-            context.demand("rolecall.roles:read").await?;
+            context.demand(may::ReadRoles::NAME).await?;
             constraints::get(app, name).await?
         }
         ConstraintCommand::Add(new) => {

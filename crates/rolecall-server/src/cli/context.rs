@@ -1,20 +1,17 @@
+use super::{CliError, arguments::Arguments};
+use crate::{
+    accounts::service,
+    app::App,
+    authority::{caller::Caller, reads},
+    config::{Config, PasswordGrant, RegistrationMode, Sources},
+    legacy::old_tokens::LegacyTokens,
+    settings::{SessionLimits, Settings},
+    start::{self, Opened, Options},
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall::SystemClock;
 use secrecy::ExposeSecret as _;
-
-use super::{CliError, arguments::Arguments};
-use crate::{
-    accounts::{
-        authority::{self, Caller},
-        service,
-    },
-    app::{App, Settings},
-    config::{Config, PasswordGrant, RegistrationMode, Sources},
-    legacy::LegacyTokens,
-    sessions::service::SessionLimits,
-    start::{self, Opened, Options},
-};
 
 /// The open database, and who acts on it.
 pub(super) struct Context {
@@ -36,7 +33,7 @@ impl Context {
         let actor = match &arguments.act_as {
             Some(name) => {
                 let id = user_id(&app, name).await?;
-                authority::demand_all_active(&app, &id).await?;
+                reads::check_all_active(&app, &id).await?;
                 ActorName::User(id)
             }
             None => ActorName::SystemUser(system_user()),
@@ -57,7 +54,7 @@ impl Context {
 
     /// Whether whoever acts may read something: with `--as` what that user may, else everything.
     pub(super) async fn demand(&self, permission: &'static str) -> Result<(), CliError> {
-        Ok(authority::demand_to_read(&self.app, self.caller(), permission).await?)
+        Ok(reads::require(&self.app, self.caller(), permission).await?)
     }
 
     /// What concerns the whole machine is not done as a user.
@@ -77,10 +74,8 @@ impl Context {
 }
 
 async fn user_id(app: &App, name: &str) -> Result<String, CliError> {
-    let found = service::list(app, "", Some(name), "", 1).await?;
-    let user = found.into_iter().next();
-    user.map(|user| user.id)
-        .ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    let found = service::find_id(app, name).await?;
+    found.ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
 }
 
 /// Who started the process, as the audit log names them: by what the system knows, not by what the

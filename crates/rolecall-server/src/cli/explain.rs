@@ -1,5 +1,3 @@
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::ExplainOptions,
@@ -8,18 +6,20 @@ use super::{
     times::time,
 };
 use crate::{
-    accounts::subject,
+    authority::{may, subject},
     decisions::{
         receipt::Need,
         service::{self, Answer, Asked},
         step::Step,
     },
     error::ApiError,
-    roles::assignment_handlers::AssignmentView,
+    roles::views::AssignmentView,
 };
+use rolecall::PermissionName as _;
+use serde_json::json;
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
-    context.demand("rolecall.decisions:read").await?;
+    context.demand(may::ReadDecisions::NAME).await?;
     match (&options.receipt, &options.user, &options.permission) {
         (Some(receipt), ..) => refusal(context, receipt).await,
         (None, Some(user), Some(permission)) => decision(context, options, user, permission).await,
@@ -50,7 +50,7 @@ async fn decision(
             "subject": asked.subject,
             "permission": need.to_string(),
             "tenant": options.tenant,
-            "at": crate::accounts::views::rfc3339(answer.at),
+            "at": crate::times::rfc3339(answer.at),
             "policy_revision": answer.policy_revision,
         }));
     }
@@ -89,7 +89,7 @@ async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
             "subject": note.subject,
             "rule": note.needs,
             "tenant": note.tenant,
-            "at": crate::accounts::views::rfc3339(note.at),
+            "at": crate::times::rfc3339(note.at),
             "revision": note.rev,
             "policy_revision": answer.policy_revision,
         }));
@@ -103,7 +103,7 @@ async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
         "{} was refused {} at {}; by the roles and assignments of now {now}\n",
         printable(&username),
         needs(&note.needs),
-        crate::accounts::views::rfc3339(note.at),
+        crate::times::rfc3339(note.at),
     ))?;
     write_steps(&answer)
 }

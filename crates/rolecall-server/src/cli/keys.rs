@@ -1,7 +1,3 @@
-use std::path::Path;
-
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::KeyCommand,
@@ -9,14 +5,17 @@ use super::{
     output::{print_json, print_table, printable, said, write_out},
 };
 use crate::{
-    accounts::views::rfc3339,
     keys::{
         handlers::KeyView,
-        master,
+        rotate_master,
         service::{self, Shown},
     },
+    times::rfc3339,
     vault::MasterKey,
 };
+use std::path::Path;
+
+use serde_json::json;
 
 /// More than there can be.
 const ALL: i64 = 100_000;
@@ -24,10 +23,7 @@ const ALL: i64 = 100_000;
 pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     match command {
-        KeyCommand::List => {
-            context.demand("rolecall.keys:read").await?;
-            list(context).await
-        }
+        KeyCommand::List => list(context).await,
         KeyCommand::Rotate { force } => {
             let key = service::rotate(app, caller, *force).await?;
             if context.json {
@@ -51,7 +47,7 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let keys = service::list(&context.app, "", ALL).await?;
+    let keys = service::list(&context.app, context.caller(), "", ALL).await?;
     if context.json {
         let views = keys.into_iter().map(KeyView::from);
         return print_json(&views.map(|view| json!(view)).collect());
@@ -83,7 +79,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 
 async fn rotate_master(context: &Context, file: &Path) -> Result<(), CliError> {
     let new = MasterKey::load(file).map_err(crate::StartError::from)?;
-    let sealed = master::rotate(&context.app, context.caller(), &new).await?;
+    let sealed = rotate_master::rotate(&context.app, context.caller(), &new).await?;
     if context.json {
         return print_json(&json!({ "sealed": sealed }));
     }

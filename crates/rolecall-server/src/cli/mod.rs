@@ -27,12 +27,15 @@ mod sessions;
 mod times;
 mod users;
 
+use self::{
+    arguments::{Arguments, AuditCommand, Command, ImportCommand},
+    context::Context,
+};
+use crate::authority::may;
+use rolecall::PermissionName as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-
-use self::arguments::{Arguments, AuditCommand, Command, ImportCommand};
-use self::context::Context;
 
 /// Why a command ends with status 1: a sentence for whoever typed it.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +145,7 @@ async fn on_database(context: &Context, command: &Command) -> Result<ExitCode, C
         }
         Command::Recover => recovery::recover(context).await?,
         Command::Audit { command } => {
-            context.demand("rolecall.audit:read").await?;
+            context.demand(may::ReadAudit::NAME).await?;
             match command {
                 AuditCommand::List { limit } => audit::list(context, *limit).await?,
                 AuditCommand::Verify => return audit::verify(context).await,

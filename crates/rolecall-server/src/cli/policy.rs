@@ -1,10 +1,3 @@
-use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
-
-use rolecall_core::document::{
-    self, Change, Document, DocumentErrors, Facts, Parsed, Places, RoleEffect, Step, Unchecked, Who,
-};
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::Arguments,
@@ -13,16 +6,24 @@ use super::{
     policy_arguments::PolicyCommand,
 };
 use crate::{
-    accounts::authority::SEE_EVERYBODY,
+    authority::{caller::SEE_ALL_HOLDERS, may},
     error::ApiError,
-    extract::parse_json,
     policy::{
         apply::{self, IfMatch},
         handlers::{PolicyPlan, counts, tag},
         plan::{self, Plan},
         service,
     },
+    web::body::parse_json,
 };
+use rolecall::PermissionName as _;
+use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{
+    self, Document, DocumentErrors, ParsedDocument, PolicyChange, Positions, RoleEffect, Step,
+    TestSubject, UncheckedDocument, UserAssignments,
+};
+use serde_json::json;
 
 /// The status for "there is something", where 1 is for errors.
 pub(super) const EXIT_DIFFERENCES: u8 = 2;
@@ -32,7 +33,7 @@ pub(super) const SHOWN: usize = 100;
 /// A document, and what it is called in messages.
 struct Source {
     name: String,
-    parsed: Parsed,
+    parsed: ParsedDocument,
 }
 
 /// Why a command ends: for its own reasons, or because of the document.
@@ -57,12 +58,12 @@ impl Source {
     }
 
     fn place(&self, path: &[Step]) -> String {
-        place(&self.name, &self.parsed.places, path)
+        place(&self.name, &self.parsed.positions, path)
     }
 }
 
-fn place(name: &str, places: &Places, path: &[Step]) -> String {
-    match places.of(path) {
+fn place(name: &str, positions: &Positions, path: &[Step]) -> String {
+    match positions.get(path) {
         Some(at) => format!("{name}:{}:{}", at.line, at.column),
         None => name.to_owned(),
     }
@@ -83,9 +84,11 @@ pub(super) async fn run(
         PolicyCommand::Import(options) => {
             return super::policy_import::run(arguments, options).await;
         }
-        PolicyCommand::Rust { file } => generate(arguments, file.as_deref(), document::rust).await,
+        PolicyCommand::Rust { file } => {
+            generate(arguments, file.as_deref(), document::generate_rust).await
+        }
         PolicyCommand::Typescript { file } => {
-            generate(arguments, file.as_deref(), document::typescript).await
+            generate(arguments, file.as_deref(), document::generate_typescript).await
         }
     };
     match done {
@@ -119,7 +122,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
     };
     read.map_err(CliError::io(name.clone()))?;
     let parsed = if text.trim_start().starts_with('{') {
-        let unchecked: Unchecked = parse_json(text.as_bytes())?;
+        let unchecked: UncheckedDocument = parse_json(text.as_bytes())?;
         Document::check(&unchecked)
     } else {
         Document::parse(&text)
@@ -132,7 +135,7 @@ fn read(file: &Path) -> Result<Source, Fault> {
 
 async fn open(arguments: &Arguments) -> Result<Context, Fault> {
     let context = Context::open(arguments).await?;
-    context.demand("rolecall.policy:read").await?;
+    context.demand(may::ReadPolicy::NAME).await?;
     Ok(context)
 }
 
@@ -152,7 +155,7 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     let context = open(arguments).await?;
     // with `--as`, who has which role is told to whoever may read it
     let mut may_see = true;
-    for needed in SEE_EVERYBODY {
+    for needed in SEE_ALL_HOLDERS {
         may_see &= context.demand(needed).await.is_ok();
     }
     let plan = plan::plan(&context.app, &source.parsed, may_see).await;
@@ -215,7 +218,7 @@ pub(super) fn show(plan: &Plan, may_see: bool) -> Result<(), CliError> {
     ))
 }
 
-pub(super) fn lines(changes: &[Change]) -> String {
+pub(super) fn lines(changes: &[PolicyChange]) -> String {
     let mut text = String::new();
     for change in changes {
         let _ = writeln!(text, "{change}");
@@ -265,7 +268,7 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
     let is_about_users = document
         .tests
         .iter()
-        .any(|test| matches!(test.who, Who::User(_)));
+        .any(|test| matches!(test.subject, TestSubject::User(_)));
     // what is about roles alone needs no database
     let context = if live || is_about_users {
         Some(open(arguments).await?)
@@ -273,10 +276,10 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
         None
     };
     if let Some(context) = context.as_ref().filter(|_| is_about_users) {
-        context.demand("rolecall.assignments:read").await?;
+        context.demand(may::ReadAssignments::NAME).await?;
     }
     let mut policy = document.policy().map_err(ApiError::internal)?;
-    let (mut facts, mut now) = (Facts::new(), rolecall_core::Timestamp::default());
+    let (mut facts, mut now) = (UserAssignments::new(), rolecall_core::Timestamp::default());
     if let Some(context) = &context {
         facts = service::facts(&context.app, document).await?;
         now = context.app.now();
@@ -285,7 +288,7 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
             policy = shown.policy().map_err(ApiError::internal)?;
         }
     }
-    let failures = document::run(document, &policy, &facts, now);
+    let failures = document::run_tests(document, &policy, &facts, now);
     let expected: usize = document
         .tests
         .iter()
@@ -295,7 +298,7 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
         let failures: Vec<_> = failures
             .iter()
             .map(|failure| json!({
-                "at": source.place(&failure.path), "expected": failure.expected, "because": failure.because,
+                "at": source.place(&failure.path), "expected": failure.expected, "because": failure.reason,
             }))
             .collect();
         print_json(&json!({ "expected": expected, "failures": failures }))?;
@@ -329,9 +332,9 @@ async fn read_or_show(
         return Ok((read(file)?, None));
     }
     let context = open(arguments).await?;
-    let parsed = Parsed {
+    let parsed = ParsedDocument {
         document: service::show(&context.app).await?.document,
-        places: Places::default(),
+        positions: Positions::default(),
     };
     let assigned = service::assigned_roles(&context.app).await?;
     let name = "the policy in force".to_owned();

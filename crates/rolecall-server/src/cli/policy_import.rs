@@ -1,10 +1,5 @@
 //! `policy import`: what Casbin or Keycloak know.
 
-use std::{fmt::Write as _, path::Path, process::ExitCode};
-
-use rolecall_core::document::{Parsed, Places};
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::Arguments,
@@ -13,15 +8,23 @@ use super::{
     policy::{EXIT_DIFFERENCES, SHOWN, counted, lines, show},
     policy_arguments::PolicyImportOptions,
 };
-use crate::policy::{
-    handlers::PolicyPlan,
-    import::{
-        Imported, Note, Options, Refusal, Source,
-        apply::{self, Given, Outcome, Wanted},
-        casbin, keycloak,
+use crate::{
+    authority::may,
+    policy::{
+        handlers::PolicyPlan,
+        import::{
+            Imported, Note, Options, Refusal, Source,
+            apply::{self, Given, Outcome, Wanted},
+            casbin, keycloak,
+        },
+        plan,
     },
-    plan,
 };
+use rolecall::PermissionName as _;
+use std::{fmt::Write as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{ParsedDocument, Positions};
+use serde_json::json;
 
 /// Longer files are not read.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
@@ -169,9 +172,9 @@ impl Report<'_> {
 
     /// What the policy comes to, compared with the one that is in force.
     async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
-            places: Places::default(),
+            positions: Positions::default(),
         };
         Ok(plan::plan(&context.app, &parsed, may_see).await?)
     }
@@ -273,6 +276,6 @@ fn some_of(text: &mut String, heading: &str, lines: &[String]) {
 
 /// With `--as`, who has which role is told to whoever may read it.
 async fn may_see(context: &Context) -> bool {
-    context.demand("rolecall.assignments:read").await.is_ok()
-        && context.demand("rolecall.users:read").await.is_ok()
+    context.demand(may::ReadAssignments::NAME).await.is_ok()
+        && context.demand(may::ReadUsers::NAME).await.is_ok()
 }

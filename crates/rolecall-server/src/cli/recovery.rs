@@ -10,7 +10,7 @@ use super::{
     output::{print_json, write_out},
 };
 use crate::{
-    accounts::authority::Caller,
+    authority::caller::Caller,
     recovery::service::{self, RecoveryError},
     store::migrate,
 };
@@ -70,7 +70,7 @@ fn say(json: bool, ended: u64, text: &str) -> Result<(), CliError> {
 /// Status 0 if there is nothing to do, 2 if there is.
 pub(super) async fn migrate(arguments: &Arguments, check: bool) -> Result<ExitCode, CliError> {
     let config = load(arguments, &[])?;
-    let before = migrate::look(config.database.url.expose_secret())
+    let before = migrate::read_version(config.database.url.expose_secret())
         .await
         .map_err(crate::StartError::from)?;
     if check {

@@ -1,11 +1,5 @@
 //! Assignments that need a second person: what is asked for, confirming it and ending it.
 
-use std::fmt::Write as _;
-
-use clap::Subcommand;
-use rolecall_core::Timestamp;
-use serde_json::json;
-
 use super::{
     CliError,
     context::Context,
@@ -13,9 +7,16 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::views::rfc3339,
-    roles::{assignments::READ, request_handlers::RequestView, request_store::Request, requests},
+    authority::may,
+    roles::{request_store::Request, requests, views::RequestView},
+    times::rfc3339,
 };
+use rolecall::PermissionName as _;
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use rolecall_core::Timestamp;
+use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum RequestCommand {
@@ -37,7 +38,7 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
     let (app, caller) = (&context.app, context.caller());
     match command {
         RequestCommand::List => {
-            context.demand(READ).await?;
+            context.demand(may::ReadAssignments::NAME).await?;
             list(context).await
         }
         RequestCommand::Confirm { id } => {

@@ -1,6 +1,3 @@
-use rolecall_core::{RoleName, Timestamp};
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::{RoleCommand, Switch},
@@ -9,7 +6,7 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::views::rfc3339,
+    authority::may,
     roles::{
         assignment_store::Held,
         handlers::{RoleView, check_description},
@@ -18,21 +15,25 @@ use crate::{
         review_handlers::{self, HolderView, ReachView},
         service::{self, RoleDetails},
     },
+    times::rfc3339,
 };
+use rolecall::PermissionName as _;
+use rolecall_core::{RoleName, Timestamp};
+use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
         RoleCommand::List => {
-            context.demand("rolecall.roles:read").await?;
+            context.demand(may::ReadRoles::NAME).await?;
             return list(context).await;
         }
         RoleCommand::Show { name } => {
-            context.demand("rolecall.roles:read").await?;
+            context.demand(may::ReadRoles::NAME).await?;
             return show_whole(context, name).await;
         }
         RoleCommand::Holders { name, inherited } => {
-            context.demand("rolecall.assignments:read").await?;
+            context.demand(may::ReadAssignments::NAME).await?;
             return holders(context, name, *inherited).await;
         }
         RoleCommand::Add {

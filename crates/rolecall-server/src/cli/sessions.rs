@@ -1,5 +1,3 @@
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::SessionCommand,
@@ -8,16 +6,15 @@ use super::{
     pages,
 };
 use crate::{
-    accounts::{service as users, views::rfc3339},
+    accounts::service as users,
     sessions::{handlers::SessionView, service, store::Shown},
+    times::rfc3339,
 };
+use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
-        SessionCommand::List { user } => {
-            context.demand("rolecall.users:read").await?;
-            list(context, user).await
-        }
+        SessionCommand::List { user } => list(context, user).await,
         SessionCommand::End { user, session } => {
             let id = context.user_id(user).await?;
             let (app, caller) = (&context.app, context.caller());
@@ -40,7 +37,9 @@ pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(
 
 async fn list(context: &Context, user: &str) -> Result<(), CliError> {
     let id = context.user_id(user).await?;
-    let read = async |after: &str, limit| service::list(&context.app, &id, after, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), &id, after, limit).await
+    };
     let sessions = pages::all(read, |session: &Shown| session.id.clone()).await?;
     if context.json {
         let views = sessions

@@ -1,9 +1,3 @@
-use std::fmt::Write as _;
-
-use rolecall_core::RoleAssignment;
-use serde::Serialize;
-use serde_json::json;
-
 use super::{
     CliError,
     arguments::UserCommand,
@@ -13,16 +7,21 @@ use super::{
 };
 use crate::{
     accounts::{
-        registration::{self, ResetCode, Wanted},
+        registration::{self, NewAccount, ResetCode},
         service::{self, Changes},
-        store::{Status, User},
-        views::{UserView, rfc3339},
+        store::User,
+        views::UserView,
     },
-    roles::{
-        assignment_handlers::{AssignmentView, place},
-        assignments::{self, Assignee},
-    },
+    authority::{may, subject::Status},
+    roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
+    times::rfc3339,
 };
+use rolecall::PermissionName as _;
+use std::fmt::Write as _;
+
+use rolecall_core::RoleAssignment;
+use serde::Serialize;
+use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), CliError> {
     match command {
@@ -33,7 +32,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             password_stdin,
         } => {
             let password = prompt::new_password(*password_stdin)?;
-            let wanted = Wanted {
+            let wanted = NewAccount {
                 username: name,
                 password: Some(&password),
                 email: email.as_deref(),
@@ -43,13 +42,9 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             told(context, &format!("user `{}` made", user.username), &user)?;
             requests::print_pending(context, &user.id).await
         }
-        UserCommand::List { search } => {
-            context.demand("rolecall.users:read").await?;
-            list(context, search).await
-        }
+        UserCommand::List { search } => list(context, search).await,
         UserCommand::Show { name } => {
-            context.demand("rolecall.users:read").await?;
-            context.demand("rolecall.assignments:read").await?;
+            context.demand(may::ReadAssignments::NAME).await?;
             show(context, name).await
         }
         UserCommand::Password {
@@ -93,8 +88,9 @@ fn told(context: &Context, text: &str, user: &User) -> Result<(), CliError> {
 }
 
 async fn list(context: &Context, search: &str) -> Result<(), CliError> {
-    let read =
-        async |after: &str, limit| service::list(&context.app, after, None, search, limit).await;
+    let read = async |after: &str, limit| {
+        service::list(&context.app, context.caller(), after, None, search, limit).await
+    };
     let users = pages::all(read, |user: &User| user.id.clone()).await?;
     if context.json {
         return print_json(
@@ -138,7 +134,7 @@ struct UserWithAssignments {
 
 async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let id = context.user_id(name).await?;
-    let user = service::get(&context.app, &id).await?;
+    let user = service::get(&context.app, context.caller(), &id).await?;
     let whose = Assignee::User(&id);
     let read = async |after: &str, limit| {
         let after = after.split_once('\n').unwrap_or_default();

@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    registration::Wanted,
+    registration::ClientRegistration,
     service::{self, Changes},
     store::Listed,
 };
 use crate::{
-    accounts::{
-        authority::Caller,
-        handlers::created,
-        views::{Page, rfc3339},
-    },
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::{ApiError, FieldError},
-    extract::{Body, Change, List, Params, Segment},
-    roles::handlers::ListQuery,
+    patch::Patch,
+    times::rfc3339,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page, created},
+        params::{Params, Segment},
+    },
 };
 
 /// The longest that two secrets work side by side.
@@ -115,7 +115,7 @@ pub(crate) struct NewClient {
     redirect_uris: Vec<String>,
 }
 
-/// What of a client is to change.
+/// Changes to a client.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientChanges {
@@ -125,15 +125,15 @@ pub(crate) struct ClientChanges {
     /// null takes the limit away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    scope: Change<String>,
+    scope: Patch<String>,
     redirect_uris: Option<Vec<String>>,
 }
 
-/// How a secret is replaced.
+/// The replacement of a client secret.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretRotation {
-    /// How long the old secret works yet: a day if nothing is said, 0 to end it at once, at most 30 days.
+    /// The time in seconds for which the old secret keeps working: a day by default, 0 to end it at once, at most 30 days.
     #[schema(minimum = 0, maximum = 2_592_000)]
     overlap_seconds: Option<u64>,
 }
@@ -151,12 +151,18 @@ pub(crate) struct ClientSecretView {
     (status = 200, description = "A page of clients", body = Page<ClientView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_clients(
-    _: Require<may::ReadClients>,
+    caller: Require<may::ReadClients>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<ClientView>>, ApiError> {
     let limit = query.limit.0;
-    let clients = service::list(&app, query.cursor.after(List::Clients)?, limit + 1).await?;
+    let clients = service::list(
+        &app,
+        Caller::Token(&caller),
+        query.cursor.after(List::Clients)?,
+        limit + 1,
+    )
+    .await?;
     let key = |listed: &Listed| listed.client.id.clone();
     Ok(Json(Page::of(
         List::Clients,
@@ -179,7 +185,7 @@ pub(crate) async fn create_client(
     Body(wanted): Body<NewClient>,
 ) -> Result<Response, ApiError> {
     let roles = wanted.roles;
-    let wanted = Wanted {
+    let wanted = ClientRegistration {
         name: wanted.name,
         grants: wanted.grants,
         audiences: wanted.audiences,
@@ -199,16 +205,20 @@ pub(crate) async fn create_client(
     (status = 200, description = "The client", body = ClientView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_client(
-    _: Require<may::ReadClients>,
+    caller: Require<may::ReadClients>,
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<ClientView>, ApiError> {
-    Ok(Json(service::get(&app, &id).await?.into()))
+    Ok(Json(
+        service::get(&app, Caller::Token(&caller), &id)
+            .await?
+            .into(),
+    ))
 }
 
 /// Change an OAuth client.
 ///
-/// What it may do less of ends at once on tokens issued through it.
+/// A change that narrows the client takes effect at once on tokens issued through it.
 #[utoipa::path(patch, path = "/api/clients/{id}", tag = "clients", params(("id" = String, Path)), request_body = ClientChanges, responses(
     (status = 200, description = "The client as changed", body = ClientView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]

@@ -1,20 +1,20 @@
-//! What a client may be: the rules for what its administrator asks for.
+//! The rules for what an administrator registers as a client.
 
 use std::collections::BTreeSet;
 
 use super::store::{Client, GrantType};
 use crate::{
     error::{ApiError, FieldError},
-    oauth::scope::Asked,
+    tokens::requested::RequestedScope,
 };
 
 const MAX_NAME: usize = 100;
 const MAX_LIST: usize = 20;
 const MAX_ITEM: usize = 500;
 
-/// A client as somebody asks for it, not yet checked.
+/// A client to register, not yet checked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct ClientRegistration {
     pub(crate) name: String,
     pub(crate) grants: Vec<String>,
     pub(crate) audiences: Vec<String>,
@@ -23,8 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) public: bool,
 }
 
-impl Wanted {
-    /// What of `client` is as it was.
+impl ClientRegistration {
+    /// Returns the registration of an existing client.
     pub(crate) fn of(client: &Client) -> Self {
         Self {
             name: client.name.clone(),
@@ -52,7 +52,7 @@ fn refused(member: &str, msg: impl Into<String>) -> ApiError {
     ApiError::Invalid(FieldError::body(member, "value_error", msg))
 }
 
-/// A name is shown to people and stands in tokens as `username`.
+/// Checks a name, which is shown to people and is the `username` in tokens.
 fn name(text: &str) -> Result<String, ApiError> {
     let fits = !text.is_empty()
         && text.trim() == text
@@ -86,7 +86,7 @@ fn grants(names: &[String], public: bool) -> Result<BTreeSet<GrantType>, ApiErro
 }
 
 fn scope(text: &str) -> Result<String, ApiError> {
-    match Asked::parse(text) {
+    match RequestedScope::parse(text) {
         Ok(asked) => Ok(asked.text),
         Err(_) => Err(refused(
             "scope",

@@ -14,12 +14,12 @@ pub(crate) fn generate() -> Result<SecretString, NoRandomness> {
     Ok(format!("{PREFIX}{}", ids::random_token(256)?).into())
 }
 
-/// What of a secret the database holds.
+/// Returns the hash of a secret that the database stores.
 pub(crate) fn hash(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.as_bytes()))
 }
 
-/// Whether a secret is one of those stored. Each is compared, in constant time.
+/// Returns `true` if a secret is one of those stored. It compares with each, in constant time.
 pub(crate) fn is_one_of<'a>(secret: &str, stored: impl IntoIterator<Item = &'a str>) -> bool {
     let hash = hash(secret);
     let same = |stored: &str| subtle::ConstantTimeEq::ct_eq(stored.as_bytes(), hash.as_bytes());

@@ -1,49 +1,65 @@
 //! The rules for OAuth clients.
 
+use super::{
+    registration::ClientRegistration,
+    secret,
+    store::{self, Client, Listed},
+};
+use crate::authority::reads;
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, rights::Rights},
+    error::ApiError,
+    ids,
+    patch::Patch,
+    roles::{
+        assigning::{self, Assignee, Validity},
+        assignments,
+    },
+    sessions,
+    store::Change,
+    tokens::requested::RequestedScope,
+};
+use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use rolecall_core::{FloorKind, RoleName};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{
-    registration::Wanted,
-    secret,
-    store::{self, Client, Listed},
-};
-use crate::{
-    accounts::authority::{Caller, Rights},
-    app::App,
-    error::ApiError,
-    ids,
-    oauth::scope::Asked,
-    roles::assignments::{self, Assignee, Validity},
-    sessions,
-    store::Change,
-};
-
-const WRITE: &str = "rolecall.clients:write";
-/// A secret that was replaced works this much longer, unless somebody says otherwise.
+/// The time for which a replaced secret keeps working, by default.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(24);
 
-/// What of a client is to change; `None` leaves it.
+/// Changes to a client; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) name: Option<String>,
     pub(crate) grants: Option<Vec<String>>,
     pub(crate) audiences: Option<Vec<String>>,
-    pub(crate) scope: crate::extract::Change<String>,
+    pub(crate) scope: Patch<String>,
     pub(crate) redirect_uris: Option<Vec<String>>,
 }
 
-/// Up to `limit` clients after `after`.
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Listed>, ApiError> {
+/// Returns up to `limit` clients after the id `after`.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Listed>, ApiError> {
+    reads::require(app, caller, may::ReadClients::NAME).await?;
     let now = app.now();
     let mut conn = app.store().read().await?;
     Ok(store::list(&mut conn, after, "", limit, now).await?)
 }
 
-pub(crate) async fn get(app: &App, id: &str) -> Result<Listed, ApiError> {
+/// Returns a client.
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<Listed, ApiError> {
+    reads::require(app, caller, may::ReadClients::NAME).await?;
+    load(app, id).await
+}
+
+async fn load(app: &App, id: &str) -> Result<Listed, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     let found = store::list(&mut conn, "", id, 1, now).await?.pop();
@@ -53,7 +69,8 @@ pub(crate) async fn get(app: &App, id: &str) -> Result<Listed, ApiError> {
         .ok_or_else(|| ApiError::unknown("client", &id))
 }
 
-/// The id of the client with this name, or with this id.
+/// Returns the id of the client with this name, or with this id. It asks for no permission: commands name clients,
+/// and services check what may be done with them.
 pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, ApiError> {
     let mut conn = app.store().read().await?;
     match store::find_by_name(&mut conn, name).await? {
@@ -66,7 +83,7 @@ pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, Api
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
-    wanted: &Wanted,
+    wanted: &ClientRegistration,
     roles: &[RoleName],
 ) -> Result<(Listed, Option<SecretString>), ApiError> {
     let secret = if wanted.public {
@@ -93,9 +110,9 @@ pub(crate) async fn create(
     };
     wanted.apply(&mut client)?;
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
         if !roles.is_empty() {
-            Rights::demand(app, change, caller, assignments::WRITE).await?;
+            Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
         }
         refuse_taken(change, &client).await?;
         store::insert(change, &client).await?;
@@ -107,7 +124,7 @@ pub(crate) async fn create(
         Ok(())
     })
     .await?;
-    Ok((get(app, &client.id).await?, secret))
+    Ok((load(app, &client.id).await?, secret))
 }
 
 /// Changes a client. What it may do less of ends at once on tokens issued through it.
@@ -118,8 +135,8 @@ pub(crate) async fn update(
     changes: &Changes,
 ) -> Result<Listed, ApiError> {
     app.change(caller, async |change| {
-        let before = demand_on(app, change, caller, id).await?;
-        let mut wanted = Wanted::of(&before);
+        let before = require_authority_over(app, change, caller, id).await?;
+        let mut wanted = ClientRegistration::of(&before);
         let set = |list: &mut Vec<String>, to: &Option<Vec<String>>| {
             if let Some(to) = to {
                 list.clone_from(to);
@@ -132,9 +149,9 @@ pub(crate) async fn update(
             wanted.name.clone_from(name);
         }
         match &changes.scope {
-            crate::extract::Change::Keep => {}
-            crate::extract::Change::Clear => wanted.scope = None,
-            crate::extract::Change::Set(scope) => wanted.scope = Some(scope.clone()),
+            crate::patch::Patch::Keep => {}
+            crate::patch::Patch::Clear => wanted.scope = None,
+            crate::patch::Patch::Set(scope) => wanted.scope = Some(scope.clone()),
         }
         let mut after = before.clone();
         wanted.apply(&mut after)?;
@@ -152,16 +169,16 @@ pub(crate) async fn update(
         Ok(())
     })
     .await?;
-    get(app, id).await
+    load(app, id).await
 }
 
-/// Whether tokens through the client could carry less than before, or be for fewer.
+/// Returns `true` if tokens through the client could carry less than before, or be for fewer audiences.
 fn is_narrowed(before: &Client, after: &Client) -> bool {
     let scope = match (&before.scope, &after.scope) {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(before), Some(after)) => {
-            let values = |text: &str| Asked::parse_any(text).unwrap_or_default();
+            let values = |text: &str| RequestedScope::parse_any(text).unwrap_or_default();
             !values(before).is_within(&values(after))
         }
     };
@@ -184,7 +201,7 @@ pub(crate) async fn rotate_secret(
     let secret = secret::generate().map_err(ApiError::internal)?;
     let hash = secret::hash(secret.expose_secret());
     app.change(caller, async |change| {
-        let client = demand_on(app, change, caller, id).await?;
+        let client = require_authority_over(app, change, caller, id).await?;
         let Some(previous) = client.secret_hash.filter(|_| !client.public) else {
             let detail = format!("client `{}` is public: it has no secret", client.name);
             return Err(ApiError::rule("public_client", detail, Vec::new()));
@@ -202,7 +219,7 @@ pub(crate) async fn rotate_secret(
 /// Deletes a client with its role assignments; log-ins through it end, and so do its tokens.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
         if store::find(change.conn(), id).await?.is_none() {
             return Ok(());
         }
@@ -225,20 +242,20 @@ async fn refuse_taken(change: &mut Change<'_>, client: &Client) -> Result<(), Ap
     }
 }
 
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     id: &str,
 ) -> Result<Client, ApiError> {
-    let rights = Rights::demand(app, change, caller, WRITE).await?;
+    let rights = Rights::require(app, change, caller, may::WriteClients::NAME).await?;
     let client = store::find(change.conn(), id).await?;
     let client = client.ok_or_else(|| ApiError::unknown("client", &id))?;
     cover(change, &rights, id).await?;
     Ok(client)
 }
 
-/// The delegation limit on a client: whoever has its secret acts as it.
+/// Applies the delegation limit to a client: a caller who has its secret can act as it.
 async fn cover(change: &mut Change<'_>, rights: &Rights, id: &str) -> Result<(), ApiError> {
-    assignments::cover_all_of(change, rights, id).await
+    assigning::cover_subject(change, rights, id).await
 }

@@ -1,15 +1,17 @@
+//! OAuth clients in the database.
+
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use rolecall_core::{RoleName, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::store::{Change, Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
 
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'client')";
     INSERT = "INSERT INTO clients (id, name, public, grants, audiences, scope, redirect_uris, secret_hash, created_at, updated_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
     FIND = "SELECT id, name, public, grants, audiences, scope, redirect_uris, secret_hash, previous_secret_hash, \
-        previous_secret_ends_at, created_at, updated_at, CAST(NULL AS TEXT) AS role FROM clients WHERE id = $1";
+        previous_secret_ends_at, created_at, updated_at FROM clients WHERE id = $1";
     FIND_BY_NAME = "SELECT id FROM clients WHERE name = $1";
     LIST = "SELECT c.id, c.name, c.public, c.grants, c.audiences, c.scope, c.redirect_uris, c.secret_hash, \
         c.previous_secret_hash, c.previous_secret_ends_at, c.created_at, c.updated_at, a.role \
@@ -26,7 +28,7 @@ queries! {
     GRANTS = "SELECT DISTINCT grants FROM clients";
 }
 
-/// How a client gets tokens.
+/// A grant: the way in which a client gets tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GrantType {
     /// RFC 6749 section 4.4.
@@ -40,14 +42,14 @@ pub(crate) enum GrantType {
 impl GrantType {
     pub(crate) const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
 
-    /// The names of all.
+    /// The names of all grants.
     pub(crate) const NAMES: [&'static str; 3] = [
         Self::ClientCredentials.as_str(),
         Self::Password.as_str(),
         Self::RefreshToken.as_str(),
     ];
 
-    /// As `grant_type` names it.
+    /// Returns the value of `grant_type`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
@@ -63,7 +65,7 @@ impl fmt::Display for GrantType {
     }
 }
 
-/// There is no such grant.
+/// The error for a text that names no grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not one of `password`, `refresh_token`, `client_credentials`")]
 pub(crate) struct UnknownGrant;
@@ -85,19 +87,19 @@ pub(crate) struct Client {
     /// A public client has no secret: it cannot keep one.
     pub(crate) public: bool,
     pub(crate) grants: BTreeSet<GrantType>,
-    /// Whom its tokens may be for; empty for rolecall itself.
+    /// The audiences that its tokens may have; empty for rolecall itself.
     pub(crate) audiences: Vec<String>,
-    /// The most that tokens through it may carry.
+    /// The scope that no token of this client exceeds.
     pub(crate) scope: Option<String>,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) secret_hash: Option<String>,
-    /// The secret before, and until when it works.
+    /// The hash of the secret before, and the end of its validity.
     pub(crate) previous_secret: Option<(String, Timestamp)>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
 
-/// A client with the roles assigned to it, global and valid now.
+/// A client with the global roles that are valid now.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) client: Client,
@@ -105,7 +107,7 @@ pub(crate) struct Listed {
 }
 
 impl Client {
-    /// The hashes of the secrets that work at `now`.
+    /// Returns the hashes of the secrets that are valid at `now`.
     pub(crate) fn secrets_at(&self, now: Timestamp) -> impl Iterator<Item = &str> {
         let previous = self.previous_secret.as_ref();
         let previous = previous.filter(|(_, ends)| *ends > now);
@@ -116,48 +118,66 @@ impl Client {
     }
 }
 
-/// A client and one of its roles.
-type Row = (
-    String,
-    String,
-    bool,
-    String,
-    String,
-    Option<String>,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-    i64,
-    i64,
-    Option<String>,
-);
+rows! {
+    struct ClientRow {
+        id: String,
+        name: String,
+        public: bool,
+        grants: Grants,
+        audiences: Texts,
+        scope: Option<String>,
+        redirect_uris: Texts,
+        secret_hash: Option<String>,
+        previous_secret_hash: Option<String>,
+        previous_secret_ends_at: Option<Timestamp>,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+    }
 
-fn client(row: Row) -> Result<(Client, Option<String>), StoreError> {
-    let (id, name, public, grants, audiences, scope, redirect_uris, secret_hash, ..) = row;
-    let (.., previous_hash, previous_ends_at, created_at, updated_at, role) = row;
-    let list = |text: &str| serde_json::from_str(text).map_err(StoreError::inconsistent);
-    let client = Client {
-        id,
-        name,
-        public,
-        grants: grants_of(&grants)?,
-        audiences: list(&audiences)?,
-        scope,
-        redirect_uris: list(&redirect_uris)?,
-        secret_hash,
-        previous_secret: previous_hash.zip(previous_ends_at.map(Timestamp::from_micros)),
-        created_at: Timestamp::from_micros(created_at),
-        updated_at: Timestamp::from_micros(updated_at),
-    };
-    Ok((client, role))
+    /// A client, beside one of its roles.
+    struct ListRow {
+        client: Client,
+        role: Option<RoleName>,
+    }
 }
 
-fn grants_of(text: &str) -> Result<BTreeSet<GrantType>, StoreError> {
-    let grants = text.split_ascii_whitespace().map(str::parse);
-    grants
-        .collect::<Result<_, _>>()
-        .map_err(StoreError::inconsistent)
+/// Grants in one column, separated by spaces.
+struct Grants(BTreeSet<GrantType>);
+
+impl FromRow for Grants {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let grants = columns.text()?.split_ascii_whitespace().map(parse);
+        grants.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A JSON array of texts in one column.
+struct Texts(Vec<String>);
+
+impl FromRow for Texts {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let texts = serde_json::from_str(columns.text()?);
+        texts.map(Self).map_err(StoreError::inconsistent)
+    }
+}
+
+impl FromRow for Client {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let row = ClientRow::from_row(columns)?;
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            public: row.public,
+            grants: row.grants.0,
+            audiences: row.audiences.0,
+            scope: row.scope,
+            redirect_uris: row.redirect_uris.0,
+            secret_hash: row.secret_hash,
+            previous_secret: row.previous_secret_hash.zip(row.previous_secret_ends_at),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
 }
 
 fn joined(grants: &BTreeSet<GrantType>) -> String {
@@ -169,26 +189,20 @@ fn json(list: &[String]) -> String {
     serde_json::Value::from(list).to_string()
 }
 
+/// Finds a client by id.
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>, StoreError> {
-    let row: Option<Row> = on!(conn, |c| sqlx::query_as(FIND)
-        .bind(id)
-        .fetch_optional(c)
-        .await)?;
-    Ok(row.map(client).transpose()?.map(|(client, _)| client))
+    query(FIND).bind(id).fetch_optional(conn).await
 }
 
+/// Returns the id of the client with this name.
 pub(crate) async fn find_by_name(
     conn: &mut Conn,
     name: &str,
 ) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(FIND_BY_NAME)
-        .bind(name)
-        .fetch_optional(c)
-        .await)?;
-    Ok(row.map(|(id,)| id))
+    query(FIND_BY_NAME).bind(name).fetch_optional(conn).await
 }
 
-/// Up to `limit` clients after the id `after`; only `id`, if it is not empty.
+/// Returns up to `limit` clients after the id `after`; only the client `id`, unless that is empty.
 pub(crate) async fn list(
     conn: &mut Conn,
     after: &str,
@@ -196,16 +210,15 @@ pub(crate) async fn list(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Listed>, StoreError> {
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
+    let rows: Vec<ListRow> = query(LIST)
         .bind(after)
         .bind(id)
         .bind(limit)
-        .bind(now.micros())
-        .fetch_all(c)
-        .await)?;
+        .bind(now)
+        .fetch_all(conn)
+        .await?;
     let mut clients: Vec<Listed> = Vec::new();
-    for row in rows {
-        let (client, role) = client(row)?;
+    for ListRow { client, role } in rows {
         if clients
             .last()
             .is_none_or(|last| last.client.id != client.id)
@@ -215,33 +228,25 @@ pub(crate) async fn list(
                 roles: Vec::new(),
             });
         }
-        if let (Some(last), Some(role)) = (clients.last_mut(), role) {
-            last.roles
-                .push(role.parse().map_err(StoreError::inconsistent)?);
+        if let Some(last) = clients.last_mut() {
+            last.roles.extend(role);
         }
     }
     Ok(clients)
 }
 
-/// The grants that some client has.
+/// Returns the grants that at least one client has.
 pub(crate) async fn grants_in_use(conn: &mut Conn) -> Result<BTreeSet<GrantType>, StoreError> {
-    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(GRANTS).fetch_all(c).await)?;
-    let mut all = BTreeSet::new();
-    for (grants,) in rows {
-        all.extend(grants_of(&grants)?);
-    }
-    Ok(all)
+    let all: Vec<Grants> = query(GRANTS).fetch_all(conn).await?;
+    Ok(all.into_iter().flat_map(|grants| grants.0).collect())
 }
 
-/// Makes a client.
+/// Creates a client.
 pub(crate) async fn insert(change: &mut Change<'_>, client: &Client) -> Result<(), StoreError> {
     let conn = change.conn();
-    on!(conn, |c| sqlx::query(INSERT_SUBJECT)
-        .bind(client.id.as_str())
-        .execute(c)
-        .await
-        .map(drop))?;
-    on!(conn, |c| sqlx::query(INSERT)
+    let subject = query(INSERT_SUBJECT).bind(client.id.as_str());
+    subject.execute(conn).await?;
+    query(INSERT)
         .bind(client.id.as_str())
         .bind(client.name.as_str())
         .bind(client.public)
@@ -250,32 +255,29 @@ pub(crate) async fn insert(change: &mut Change<'_>, client: &Client) -> Result<(
         .bind(client.scope.as_deref())
         .bind(json(&client.redirect_uris))
         .bind(client.secret_hash.as_deref())
-        .bind(client.created_at.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .bind(client.created_at)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// Writes everything but the secrets.
 pub(crate) async fn update(change: &mut Change<'_>, client: &Client) -> Result<(), StoreError> {
     let now = change.now();
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(UPDATE)
+    query(UPDATE)
         .bind(client.id.as_str())
         .bind(client.name.as_str())
         .bind(joined(&client.grants))
         .bind(json(&client.audiences))
         .bind(client.scope.as_deref())
         .bind(json(&client.redirect_uris))
-        .bind(now.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .bind(now)
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// Puts a new secret in force; the `previous` one works until its end.
+/// Sets a new secret; the `previous` one stays valid until its end.
 pub(crate) async fn set_secret(
     change: &mut Change<'_>,
     id: &str,
@@ -283,25 +285,19 @@ pub(crate) async fn set_secret(
     previous: Option<(&str, Timestamp)>,
 ) -> Result<(), StoreError> {
     let now = change.now();
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(SET_SECRET)
+    query(SET_SECRET)
         .bind(id)
         .bind(hash)
         .bind(previous.map(|(hash, _)| hash))
-        .bind(previous.map(|(_, ends)| ends.micros()))
-        .bind(now.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .bind(previous.map(|(_, ends)| ends))
+        .bind(now)
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
-/// Deletes a client with its role assignments; whether there was one.
+/// Deletes a client with its role assignments. Returns `false` if it does not exist.
 pub(crate) async fn delete(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
-    let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(DELETE_SUBJECT)
-        .bind(id)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected() > 0))?)
+    let delete = query(DELETE_SUBJECT).bind(id);
+    Ok(delete.execute(change.conn()).await? > 0)
 }

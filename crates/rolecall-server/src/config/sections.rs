@@ -1,4 +1,4 @@
-//! The keys, one struct for each section.
+//! The sections of the configuration.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,12 +9,13 @@ use rolecall_core::RoleName;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Origin;
-use super::values;
-use crate::passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
-use crate::vault::MasterKey;
+use super::{Origin, values};
+use crate::{
+    passwords::{DEFAULT_MIN_LENGTH, PasswordScheme},
+    vault::MasterKey,
+};
 
-/// An enum whose variants are written as one of several words in the configuration.
+/// Defines an enum whose variants are words in the configuration.
 macro_rules! choices {
     (
         $(#[$about:meta])*
@@ -56,39 +57,40 @@ pub struct Config {
     #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
     /// The address under which clients reach this server, without a slash at the end. It is
-    /// the issuer of the tokens unless `tokens.issuer` says otherwise.
+    /// the issuer of the tokens unless `tokens.issuer` is set.
     pub public_url: Option<String>,
-    /// Accept that passwords and tokens cross a network unencrypted.
+    /// Accepts that passwords and tokens cross a network unencrypted.
+    #[serde(deserialize_with = "values::switch")]
     pub insecure_http: bool,
-    /// 32 bytes in hex or base64, which signing keys are encrypted with in the database.
+    /// 32 bytes in hex or base64 that encrypt the signing keys in the database.
     #[serde(deserialize_with = "values::master_key")]
     pub master_key: Option<MasterKey>,
-    /// The master key that `master_key` takes the place of, while some of the data is of before.
+    /// The master key that `master_key` replaces, while some data is still encrypted with it.
     #[serde(deserialize_with = "values::master_key")]
     pub master_key_previous: Option<MasterKey>,
-    /// Where the data is kept.
+    /// The database.
     pub database: Database,
-    /// Who may open an account.
+    /// Registration of new users.
     pub registration: Registration,
-    /// What the token endpoint offers.
+    /// The token endpoint.
     pub oauth: OAuth,
     /// The access tokens.
     pub tokens: Tokens,
-    /// What a log-in opens.
+    /// The sessions that log-ins open.
     pub sessions: Sessions,
     /// New passwords.
     pub passwords: Passwords,
-    /// Which web pages of other origins may call this server.
+    /// Web pages of other origins that may call this server.
     pub cors: Cors,
     /// Proxies in front of this server.
     pub proxy: Proxy,
-    /// What Prometheus is told.
+    /// Metrics for Prometheus.
     pub metrics: Metrics,
     /// The guard of this server's own API.
     pub guard: Guard,
     /// The log.
     pub log: Log,
-    /// Where each value that is not a default came from.
+    /// The source of each value that is not a default.
     #[serde(skip)]
     pub(super) origins: BTreeMap<String, Origin>,
 }
@@ -141,7 +143,7 @@ pub struct Registration {
     /// `closed` or `open`.
     #[serde(deserialize_with = "values::parsed")]
     pub mode: RegistrationMode,
-    /// Roles that whoever registers is given.
+    /// Roles that a user gets by registering.
     #[serde(deserialize_with = "values::list")]
     pub roles: Vec<RoleName>,
 }
@@ -156,12 +158,12 @@ impl Default for Registration {
 }
 
 choices! {
-    /// Who may open an account.
+    /// Decides who can create an account.
     pub enum RegistrationMode {
-        /// Only administrators make accounts.
+        /// Only administrators create accounts.
         #[default]
         Closed = "closed",
-        /// Anybody.
+        /// Everybody can register.
         Open = "open",
     }
 }
@@ -176,12 +178,12 @@ pub struct OAuth {
 }
 
 choices! {
-    /// Who may log in with user name and password at the token endpoint.
+    /// Decides which clients can use the password grant at the token endpoint.
     pub enum PasswordGrant {
-        /// Callers without a client, and clients to which the grant was given.
+        /// Requests without a client, and clients that have the grant.
         #[default]
         FirstParty = "first_party",
-        /// Nobody.
+        /// None.
         Off = "off",
     }
 }
@@ -190,10 +192,11 @@ choices! {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Passwords {
-    /// `argon2id` or `bcrypt`, for new hashes.
+    /// The scheme of new hashes: `argon2id` or `bcrypt`.
     #[serde(deserialize_with = "values::parsed")]
     pub scheme: PasswordScheme,
-    /// Code points that a new password needs.
+    /// The least number of code points in a new password.
+    #[serde(deserialize_with = "values::number")]
     pub min_length: usize,
 }
 
@@ -219,7 +222,7 @@ pub struct Cors {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Proxy {
-    /// Networks or addresses whose `X-Forwarded-For` is believed.
+    /// Networks or addresses whose `X-Forwarded-For` header is trusted.
     #[serde(deserialize_with = "values::networks")]
     pub trusted: Vec<IpNet>,
 }
@@ -228,7 +231,7 @@ pub struct Proxy {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// Address and port of the listener that Prometheus asks, if it may. Whoever reaches it can read.
+    /// Address and port of the listener for Prometheus. It needs no authentication.
     #[serde(deserialize_with = "values::optional_address")]
     pub listen: Option<SocketAddr>,
 }
@@ -237,7 +240,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
-    /// How old what is known of revocations may be, such as `30s`.
+    /// The longest time without fresh revocations, such as `30s`.
     #[serde(deserialize_with = "values::duration")]
     pub max_staleness: Duration,
     /// `refuse` or `accept`.
@@ -255,12 +258,12 @@ impl Default for Guard {
 }
 
 choices! {
-    /// What the guard does when what it knows is older than `guard.max_staleness`.
+    /// The guard's choice when its revocations are older than `guard.max_staleness`.
     pub enum OnStale {
         /// Answers 503.
         #[default]
         Refuse = "refuse",
-        /// Goes on, perhaps with tokens that were taken away.
+        /// Accepts tokens, perhaps revoked ones.
         Accept = "accept",
     }
 }
@@ -286,14 +289,14 @@ impl Default for Log {
 }
 
 choices! {
-    /// How log lines look.
+    /// The format of log lines.
     pub enum LogFormat {
         /// Text on a terminal, JSON elsewhere.
         #[default]
         Auto = "auto",
         /// Text.
         Text = "text",
-        /// One JSON object a line.
+        /// One JSON object for each line.
         Json = "json",
     }
 }

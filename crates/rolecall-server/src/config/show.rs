@@ -1,28 +1,29 @@
-//! The effective configuration, to look at.
+//! Prints the effective configuration.
 
 use std::fmt;
 
 use secrecy::ExposeSecret as _;
 
+use super::keys::KEYS;
 use super::values::show_duration;
-use super::{Config, KEYS, Origin};
-use crate::accounts::views::rfc3339;
+use super::{Config, Origin};
+use crate::times::rfc3339;
 
-/// Stands for the value of a secret.
+/// Printed instead of a secret.
 const HIDDEN: &str = "(hidden)";
 
-/// One key with its effective value.
+/// A key with its effective value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Setting {
     /// The dotted key.
     pub key: &'static str,
-    /// As it would be written in the file; empty if there is none; secrets are hidden.
+    /// The value as a file would have it: empty if it is not set, hidden if it is a secret.
     pub value: String,
-    /// Where the value came from.
+    /// The source of the value.
     pub origin: Origin,
 }
 
-/// All settings; printed as a file that could be read back, but for the secrets.
+/// All settings. They are printed as a configuration file, with the secrets hidden.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings(pub Vec<Setting>);
 
@@ -50,21 +51,25 @@ impl fmt::Display for Settings {
     }
 }
 
-pub(super) fn settings(config: &Config) -> Settings {
-    let shown = KEYS
-        .iter()
-        .filter_map(|key| {
-            Some(Setting {
-                key,
-                value: value(config, key)?,
-                origin: config.origins.get(*key).cloned().unwrap_or(Origin::Default),
+impl Config {
+    /// Returns all effective values with their sources; secrets are hidden.
+    #[must_use]
+    pub fn show(&self) -> Settings {
+        let shown = KEYS
+            .iter()
+            .filter_map(|key| {
+                Some(Setting {
+                    key,
+                    value: value(self, key)?,
+                    origin: self.origins.get(*key).cloned().unwrap_or(Origin::Default),
+                })
             })
-        })
-        .collect();
-    Settings(shown)
+            .collect();
+        Settings(shown)
+    }
 }
 
-/// `None` for what is no key.
+/// Returns nothing for an unknown key.
 fn value(config: &Config, key: &str) -> Option<String> {
     let tokens = &config.tokens;
     Some(match key {
@@ -106,7 +111,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
 }
 
 fn quoted(value: impl fmt::Display) -> String {
-    // JSON strings are TOML strings.
+    // a JSON string is a TOML string
     serde_json::Value::String(value.to_string()).to_string()
 }
 
@@ -127,7 +132,7 @@ fn list(items: &[impl fmt::Display]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// A path is worth seeing; the address of a server may hold a password.
+/// Shows the path of a SQLite database, but not the address of a server, which may hold a password.
 fn database_url(url: &str) -> String {
     match url.split_once(':') {
         Some(("sqlite", _)) => quoted(url),

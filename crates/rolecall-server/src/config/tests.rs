@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
+use super::keys::KEYS;
 use super::*;
 use crate::passwords::PasswordScheme;
 use rolecall_core::Timestamp;
@@ -20,7 +21,7 @@ fn load(text: &str) -> Result<Config, String> {
     Config::load(&file(text)).map_err(|error| error.to_string())
 }
 
-/// The one fault of a file.
+/// Returns the only fault of a file.
 fn fault(text: &str) -> String {
     let error = Config::load(&file(text)).unwrap_err();
     assert_eq!(error.faults().len(), 1, "{error}");
@@ -37,7 +38,7 @@ fn env(variables: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 #[test]
-fn without_any_source_the_documented_defaults_hold() {
+fn without_sources_the_documented_defaults_apply() {
     let config = Config::load(&Sources::default()).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
     assert_eq!(config.issuer().unwrap(), "http://127.0.0.1:8000");
@@ -159,13 +160,40 @@ fn every_key_can_be_set_in_the_environment() {
 }
 
 #[test]
+fn switches_and_numbers_may_be_texts_or_not() {
+    for yes in ["true", "\"true\"", "\"YES\"", "1"] {
+        assert!(
+            load(&format!("insecure_http = {yes}"))
+                .unwrap()
+                .insecure_http
+        );
+    }
+    for no in ["false", "\"off\"", "0"] {
+        assert!(
+            !load(&format!("insecure_http = {no}"))
+                .unwrap()
+                .insecure_http
+        );
+    }
+    let config = load("[tokens]\nmax_bytes = \"2048\"\nlegacy.until = 2030-01-31").unwrap_err();
+    assert!(
+        config.starts_with("`tokens.legacy.secret` is missing"),
+        "{config}"
+    );
+    assert_eq!(
+        fault("[passwords]\nmin_length = 1.5"),
+        "`passwords.min_length`: `1.5` is not a whole number, or it is out of range"
+    );
+}
+
+#[test]
 fn an_empty_list_can_be_set_in_the_environment() {
     let config = env(&[("ROLECALL_REGISTRATION__ROLES", "")]).unwrap();
     assert!(config.registration.roles.is_empty());
 }
 
 #[test]
-fn flags_win_over_the_environment_over_the_file_over_defaults() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let file =
         file("listen = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n[tokens]\naccess_ttl = \"1m\"");
     let with_env = file
@@ -186,7 +214,7 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
 }
 
 #[test]
-fn a_list_from_a_higher_source_replaces_and_never_adds() {
+fn a_list_from_a_higher_source_replaces_the_lower_one() {
     let sources = file("[registration]\nroles = [\"user\", \"reader\"]")
         .with_env("ROLECALL_REGISTRATION__ROLES", "guest");
     let config = Config::load(&sources).unwrap();
@@ -194,7 +222,7 @@ fn a_list_from_a_higher_source_replaces_and_never_adds() {
 }
 
 #[test]
-fn no_unknown_key_is_ignored_wherever_it_stands() {
+fn an_unknown_key_is_refused_in_every_source() {
     assert_eq!(
         fault("[tokens]\nacces_ttl = 5"),
         "unknown key `tokens.acces_ttl` (file rolecall.toml); did you mean `tokens.access_ttl`?"
@@ -222,29 +250,29 @@ fn no_unknown_key_is_ignored_wherever_it_stands() {
 }
 
 #[test]
-fn all_unknown_keys_are_told_at_once() {
+fn all_unknown_keys_are_reported_at_once() {
     let error = Config::load(&file("a = 1\nb = 2\n[log]\nc = 3")).unwrap_err();
     assert_eq!(error.faults().len(), 3);
 }
 
 #[test]
-fn tokens_of_an_old_application_are_not_taken_by_half_a_configuration() {
+fn an_incomplete_legacy_section_is_refused() {
     const LONG: &str = "secret = \"0123456789abcdef0123456789abcdef\"";
     const REST: &str = "until = \"2030-01-31\"\nmax_age = \"30m\"";
     let legacy = |text: &str| fault(&format!("[tokens.legacy]\n{text}"));
-    for (text, told) in [
-        (REST, "`tokens.legacy.secret` is lacking"),
+    for (text, message) in [
+        (REST, "`tokens.legacy.secret` is missing"),
         (
             "allow_short_secret = true",
-            "`tokens.legacy.secret` is lacking",
+            "`tokens.legacy.secret` is missing",
         ),
         (
             &format!("{LONG}\nmax_age = \"30m\""),
-            "`tokens.legacy.until` is lacking",
+            "`tokens.legacy.until` is missing",
         ),
         (
             &format!("{LONG}\nuntil = \"2030-01-31\""),
-            "`tokens.legacy.max_age` is lacking",
+            "`tokens.legacy.max_age` is missing",
         ),
         (&format!("secret = \"short\"\n{REST}"), "has 5 bytes"),
         (
@@ -262,10 +290,10 @@ fn tokens_of_an_old_application_are_not_taken_by_half_a_configuration() {
         (&format!("{LONG}\nalgorithm = \"HS512\"\n{REST}"), "`HS512`"),
         (
             &format!("{LONG}\n{REST}\n[tokens]\nalgorithm = \"HS256\"\n{LONG}"),
-            "must not be `tokens.legacy.secret`",
+            "must not be the same as `tokens.legacy.secret`",
         ),
     ] {
-        assert!(legacy(text).contains(told), "{text}: {}", legacy(text));
+        assert!(legacy(text).contains(message), "{text}: {}", legacy(text));
     }
     for text in ["[tokens]\nlegacy = []", "[[tokens.legacy]]\nsecret = \"x\""] {
         assert!(fault(text).contains("tokens.legacy"), "{text}");
@@ -282,7 +310,7 @@ fn tokens_of_an_old_application_are_not_taken_by_half_a_configuration() {
 }
 
 #[test]
-fn metrics_are_off_and_never_where_the_api_listens() {
+fn metrics_are_off_by_default_and_need_a_port_of_their_own() {
     assert_eq!(Config::load(&file("")).unwrap().metrics.listen, None);
     let on = "[metrics]\nlisten = \"127.0.0.1:9100\"";
     let shown = Config::load(&file(on)).unwrap().show().to_string();
@@ -300,7 +328,7 @@ fn metrics_are_off_and_never_where_the_api_listens() {
 }
 
 #[test]
-fn values_of_a_wrong_form_name_their_key() {
+fn the_error_for_a_malformed_value_names_its_key() {
     for (text, key) in [
         ("listen = \"somewhere\"", "listen"),
         ("listen = 8000", "listen"),
@@ -406,7 +434,7 @@ fn assert_bound(good: &str, bad: &str, key: &str) {
 }
 
 #[test]
-fn values_that_would_undo_a_protection_are_refused() {
+fn values_that_would_disable_a_protection_are_refused() {
     for (good, bad, key) in [
         (
             "[guard]\nmax_staleness = \"1s\"",
@@ -465,7 +493,7 @@ fn origins_for_cors_are_exact_or_refused() {
 }
 
 #[test]
-fn nothing_reachable_from_other_machines_starts_unencrypted_unless_told_so() {
+fn a_server_that_others_can_reach_needs_tls_or_insecure_http() {
     for text in [
         "listen = \"0.0.0.0:8000\"",
         "listen = \"[::]:8000\"",
@@ -508,7 +536,7 @@ fn public_urls_that_cannot_be_an_issuer_are_refused() {
 }
 
 #[test]
-fn the_issuer_is_told_or_derived_and_never_guessed() {
+fn the_issuer_is_configured_or_derived_and_never_guessed() {
     let issuer = |text: &str| load(text).unwrap().issuer().unwrap();
     assert_eq!(
         issuer("public_url = \"https://a.example\"\n[tokens]\nissuer = \"https://b.example\""),
@@ -522,13 +550,12 @@ fn the_issuer_is_told_or_derived_and_never_guessed() {
     let bound = "127.0.0.1:54321".parse().unwrap();
     let config = load("listen = \"127.0.0.1:0\"").unwrap();
     assert_eq!(config.issuer_at(bound).unwrap(), "http://127.0.0.1:54321");
-    assert_eq!(config.base_url_at(bound), "http://127.0.0.1:54321");
     let fault = fault("listen = \"0.0.0.0:8000\"\ninsecure_http = true");
     assert!(fault.contains("`public_url` is needed"), "{fault}");
 }
 
 #[test]
-fn a_short_or_idle_shared_secret_is_refused() {
+fn a_short_or_unused_shared_secret_is_refused() {
     let short =
         fault("[tokens]\nalgorithm = \"HS256\"\nsecret = \"0123456789012345678901234567890\"");
     assert!(
@@ -552,7 +579,7 @@ fn secret_file(folder: &Path, content: &str, mode: u32) -> String {
 }
 
 #[test]
-fn every_secret_can_stand_in_a_file_of_its_own() {
+fn every_secret_can_be_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = secret_file(folder.path(), &format!("{SECRET}\r\n"), 0o640);
     let config = load(&format!(
@@ -589,7 +616,7 @@ fn a_secret_and_its_file_together_are_refused() {
 }
 
 #[test]
-fn a_secret_file_that_everybody_can_read_or_that_is_empty_or_missing_is_refused() {
+fn a_secret_file_that_is_world_readable_empty_or_missing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = secret_file(folder.path(), KEY, 0o644);
     assert!(fault(&format!("master_key_file = \"{path}\"")).contains("chmod o="));
@@ -599,7 +626,7 @@ fn a_secret_file_that_everybody_can_read_or_that_is_empty_or_missing_is_refused(
 }
 
 #[test]
-fn no_output_ever_holds_a_secret() {
+fn no_output_contains_a_secret() {
     let text = format!(
         "master_key = \"{KEY}\"\n[database]\nurl = \"postgres://u:{SECRET}@db/x\"\n[tokens]\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\""
     );
@@ -622,6 +649,11 @@ fn no_output_ever_holds_a_secret() {
         format!("master_key = \"{SECRET}\""),
         format!("[database]\nurl = \"{SECRET}\""),
         format!("[database]\nurl_file = [\"{SECRET}\"]"),
+        format!("[tokens]\nsecret = {{ a = \"{SECRET}\" }}"),
+        format!("[[tokens]]\nsecret = \"{SECRET}\""),
+        format!("[tokens]\nsecret = '{SECRET}' '{SECRET}'"),
+        format!("[tokens]\nsecret = \"\\{SECRET}\""),
+        format!("[tokens\nsecret = \"{SECRET}\""),
     ] {
         let error = load(&broken).unwrap_err();
         assert!(!error.contains("canary"), "{broken}: {error}");
@@ -629,16 +661,16 @@ fn no_output_ever_holds_a_secret() {
 }
 
 #[test]
-fn broken_toml_is_told_with_its_line() {
+fn an_error_in_the_toml_names_its_line() {
     let fault = fault("listen = \"127.0.0.1:1\"\n[tokens\n");
     assert!(
-        fault.contains("rolecall.toml") && fault.contains("line 2"),
+        fault.starts_with("`rolecall.toml`: line 2 is not TOML: "),
         "{fault}"
     );
 }
 
 #[test]
-fn what_is_shown_says_where_it_came_from_and_can_be_read_back() {
+fn shown_settings_have_their_origin_and_can_be_read_back() {
     let sources = file("[tokens]\naccess_ttl = 900\n[registration]\nmode = \"open\"")
         .with_env("ROLECALL_LOG__LEVEL", "debug")
         .with_flag("listen", "127.0.0.1:9000");
@@ -671,7 +703,7 @@ fn every_key_is_shown() {
 }
 
 #[test]
-fn the_file_is_the_one_named_or_the_one_in_the_folder() {
+fn the_named_file_is_read_or_else_the_one_in_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let level = |flag: Option<&Path>, env: &[(&str, &str)]| {
         let env = env
@@ -712,7 +744,7 @@ fn the_file_is_the_one_named_or_the_one_in_the_folder() {
 
 proptest::proptest! {
     #[test]
-    fn no_file_and_no_variable_makes_it_panic(text in "\\PC{0,60}|[a-z_.\\[\\]=\" 0-9\n]{0,60}", name in "[A-Z_0-9\\[\\].]{0,20}") {
+    fn no_file_and_no_variable_causes_a_panic(text in "\\PC{0,60}|[a-z_.\\[\\]=\" 0-9\n]{0,60}", name in "[A-Z_0-9\\[\\].]{0,20}") {
         let _ = Config::load(&file(&text));
         let _ = Config::load(&Sources::default().with_env(format!("ROLECALL_{name}"), text));
     }

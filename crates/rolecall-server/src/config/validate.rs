@@ -1,4 +1,4 @@
-//! What must hold between and within the values.
+//! Checks the values, each alone and together.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,40 +6,30 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::EnvFilter;
 
-use super::values::show_duration;
-use super::{Config, SigningAlgorithm};
+use super::{Config, SigningAlgorithm, values::show_duration};
 use crate::passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 
-/// Guards refuse tokens that live longer.
+/// Guards refuse tokens with a longer lifetime.
 const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
 
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
 const MIN_ROTATION: Duration = Duration::from_hours(1);
 const MAX_ROTATION: Duration = Duration::from_hours(400 * 24);
-/// Whatever lasts longer is no session that anybody still has.
+/// The longest lifetime that a session of the old application may plausibly have.
 const MAX_LEGACY_AGE: Duration = Duration::from_hours(90 * 24);
 
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
 
-impl Config {
-    /// Brings values that may be written in several ways to one form.
-    pub(super) fn normalize(&mut self) {
-        if let Some(url) = &mut self.public_url {
-            url.truncate(url.trim_end_matches('/').len());
-        }
-    }
-}
-
-/// One line for each fault; none if the configuration can be used.
+/// Returns one line for each fault, none if the configuration is valid.
 pub(super) fn faults(config: &Config) -> Vec<String> {
     [
         addresses(config),
         tokens(config),
         sessions(config),
         legacy(config),
-        rest(config),
+        others(config),
     ]
     .concat()
 }
@@ -64,13 +54,8 @@ fn addresses(config: &Config) -> Vec<String> {
             config.listen
         ));
     } else if config.tokens.issuer.is_none() {
-        faults.extend(
-            config
-                .issuer()
-                .err()
-                .into_iter()
-                .flat_map(|error| error.faults),
-        );
+        let error = config.issuer().err();
+        faults.extend(error.iter().flat_map(|error| error.faults().to_vec()));
     }
     if config
         .metrics
@@ -78,21 +63,21 @@ fn addresses(config: &Config) -> Vec<String> {
         .is_some_and(|metrics| overlap(metrics, config.listen))
     {
         faults.push(format!(
-            "`metrics.listen`: {} is where the API listens; choose another port, which nobody but Prometheus reaches",
+            "`metrics.listen`: the API listens on {} already; choose another port, which only Prometheus can reach",
             config.listen
         ));
     }
     for origin in &config.cors.allowed_origins {
         if !Url::parse(origin).is_some_and(|url| url.bare) {
             faults.push(format!(
-                "`cors.allowed_origins`: `{origin}` is not an origin; write each one whole, such as `https://app.example.com`, without path and without `*`"
+                "`cors.allowed_origins`: `{origin}` is not an origin; write scheme and host, such as `https://app.example.com`, without a path and without `*`"
             ));
         }
     }
     faults
 }
 
-/// Whether two listeners cannot both be there. Port 0 is any free one.
+/// Returns whether two listeners would use the same port. Port 0 means any free port.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (first, second) = (one.ip(), other.ip());
     let same = first == second || first.is_unspecified() || second.is_unspecified();
@@ -185,7 +170,7 @@ fn legacy(config: &Config) -> Vec<String> {
         .map(secrecy::ExposeSecret::expose_secret)
     else {
         if legacy.until.is_some() || legacy.max_age.is_some() || legacy.allow_short_secret {
-            faults.push("`tokens.legacy.secret` is lacking: it is what the old application signs with; leave the whole section out if there is none".to_owned());
+            faults.push("`tokens.legacy.secret` is missing: set it to the secret that the old application signs with, or remove the section".to_owned());
         }
         return faults;
     };
@@ -194,19 +179,19 @@ fn legacy(config: &Config) -> Vec<String> {
         faults.push("`tokens.legacy.secret` is empty".to_owned());
     } else if length < MIN_SECRET_BYTES && !legacy.allow_short_secret {
         faults.push(format!(
-            "`tokens.legacy.secret` has {length} bytes and HS256 needs at least {MIN_SECRET_BYTES}: whoever has one token can guess it and be any imported user; accept the risk until `tokens.legacy.until` with `tokens.legacy.allow_short_secret = true`"
+            "`tokens.legacy.secret` has {length} bytes and HS256 needs at least {MIN_SECRET_BYTES}: anyone with one token can guess it and forge tokens for every imported user; accept the risk until `tokens.legacy.until` with `tokens.legacy.allow_short_secret = true`"
         ));
     }
     let own = config.tokens.secret.as_ref();
     if own.is_some_and(|own| own.expose_secret() == secret) {
-        faults.push("`tokens.secret` must not be `tokens.legacy.secret`: whoever knows the old one could make every token".to_owned());
+        faults.push("`tokens.secret` must not be the same as `tokens.legacy.secret`: anyone who knows the old secret could forge every token".to_owned());
     }
     if legacy.until.is_none() {
-        faults.push("`tokens.legacy.until` is lacking: the time when the last token of the old application ends".to_owned());
+        faults.push("`tokens.legacy.until` is missing: set it to the time when the last token of the old application expires".to_owned());
     }
     match legacy.max_age {
         None => faults.push(
-            "`tokens.legacy.max_age` is lacking: how long a token of the old application lasts, such as `30m`"
+            "`tokens.legacy.max_age` is missing: set it to the lifetime of the old application's tokens, such as `30m`"
                 .to_owned(),
         ),
         Some(age) if age.is_zero() || age > MAX_LEGACY_AGE => faults.push(format!(
@@ -218,7 +203,7 @@ fn legacy(config: &Config) -> Vec<String> {
     faults
 }
 
-fn rest(config: &Config) -> Vec<String> {
+fn others(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     let min_length = config.passwords.min_length;
     if !(LOWEST_MIN_LENGTH..=MAX_CODE_POINTS).contains(&min_length) {
@@ -246,7 +231,7 @@ fn rest(config: &Config) -> Vec<String> {
         .iter()
         .any(|network| network.prefix_len() == 0)
     {
-        faults.push("`proxy.trusted`: a network of every address trusts everybody; name the addresses of your proxies".to_owned());
+        faults.push("`proxy.trusted`: a network of all addresses trusts everybody; list the addresses of your proxies".to_owned());
     }
     if EnvFilter::try_new(&config.log.level).is_err() || config.log.level.is_empty() {
         faults.push(format!(
@@ -257,11 +242,11 @@ fn rest(config: &Config) -> Vec<String> {
     faults
 }
 
-/// What matters of an http or https address.
+/// The properties of an http or https address that the checks need.
 struct Url {
     encrypted: bool,
     local: bool,
-    /// Nothing after the host and port.
+    /// Set if nothing follows the host and port.
     bare: bool,
 }
 
@@ -285,7 +270,7 @@ impl Url {
             |_| host == "localhost" || host.ends_with(".localhost"),
             |ip| ip.is_loopback(),
         );
-        // Browsers send origins in lower case and without a slash at the end.
+        // browsers send origins in lower case and without a slash at the end
         let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
         let bare = origin == text && !text.contains(char::is_uppercase);
         Some(Self {

@@ -1,7 +1,6 @@
-//! How single values are read: durations, lists, secrets.
+//! Reads single values: durations, lists, secrets.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,11 +8,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rolecall_core::Timestamp;
 use secrecy::SecretString;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize as _, Deserializer, Error};
+use toml::Value;
 
 use crate::vault::MasterKey;
 
-/// Reads `30m`, `1h30m`, `1800s`, `250ms` or a number of seconds.
+/// Parses `30m`, `1h30m`, `1800s`, `250ms` or a number of seconds.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
@@ -40,7 +40,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Writes a duration so that [`parse_duration`] reads the same.
+/// Writes a duration in the form that [`parse_duration`] reads.
 pub(super) fn show_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     [
@@ -57,8 +57,24 @@ pub(super) fn show_duration(duration: Duration) -> String {
     )
 }
 
+/// Returns a value that is no list and no table as a text. Flags and variables are texts already.
+fn scalar(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Array(_) | Value::Table(_) => {
+            let kind = value.type_str();
+            Err(format!("expected one value, found {kind}"))
+        }
+        other => Ok(other.to_string()),
+    }
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(Value::deserialize(deserializer)?).map_err(Error::custom)
+}
+
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let text = text(deserializer)?;
     parse_duration(&text).ok_or_else(|| {
         Error::custom(format!(
             "`{text}` is not a duration; write one such as `30m`, `1h30m` or `90s`"
@@ -72,7 +88,7 @@ pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
     duration(deserializer).map(Some)
 }
 
-/// Reads a time (RFC 3339), or a date, which stands for its first moment in UTC.
+/// Parses an RFC 3339 time, or a date, which means its first moment in UTC.
 fn parse_time(text: &str) -> Option<Timestamp> {
     let time = text.parse::<jiff::Timestamp>().or_else(|_| {
         let date = text.parse::<jiff::civil::Date>()?;
@@ -85,7 +101,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 pub(super) fn optional_time<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let text = text(deserializer)?;
     parse_time(&text).map(Some).ok_or_else(|| {
         Error::custom(format!(
             "`{text}` is not a time; write one such as `2030-01-31T12:00:00Z` or `2030-01-31`"
@@ -94,7 +110,7 @@ pub(super) fn optional_time<'de, D: Deserializer<'de>>(
 }
 
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(SecretString::from)
+    text(deserializer).map(SecretString::from)
 }
 
 pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
@@ -106,22 +122,43 @@ pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
 pub(super) fn master_key<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<MasterKey>, D::Error> {
-    let text = zeroize::Zeroizing::new(String::deserialize(deserializer)?);
+    let text = zeroize::Zeroizing::new(text(deserializer)?);
     text.parse().map(Some).map_err(Error::custom)
 }
 
-/// Reads a text that the type itself can parse.
+pub(super) fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = text(deserializer)?;
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(Error::custom(format!(
+            "`{text}` is neither `true` nor `false`"
+        ))),
+    }
+}
+
+pub(super) fn number<'de, D: Deserializer<'de>, T: FromStr>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let text = text(deserializer)?;
+    text.parse().map_err(|_| {
+        Error::custom(format!(
+            "`{text}` is not a whole number, or it is out of range"
+        ))
+    })
+}
+
+/// Reads a text that the type can parse.
 pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display>,
 {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(Error::custom)
+    text(deserializer)?.parse().map_err(Error::custom)
 }
 
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let text = text(deserializer)?;
     text.parse().map_err(|_| {
         Error::custom(format!(
             "`{text}` is not an address with a port; write one such as `127.0.0.1:8000`"
@@ -135,19 +172,35 @@ pub(super) fn optional_address<'de, D: Deserializer<'de>>(
     address(deserializer).map(Some)
 }
 
-/// What to say about a word that is none of `words`.
+/// Returns the message for a word that is none of `words`.
 pub(super) fn not_among(word: &str, words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     format!("`{word}` is not one of {}", words.join(", "))
 }
 
-/// Reads a list, or a text with commas between its items, which is what the environment has.
+/// Reads a list, or a text with commas between its items, as in the environment.
 pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display>,
 {
-    deserializer.deserialize_any(ListVisitor(PhantomData))
+    let items: Vec<String> = match Value::deserialize(deserializer)? {
+        Value::Array(items) => {
+            let items = items.into_iter().map(scalar);
+            items.collect::<Result<_, _>>().map_err(Error::custom)?
+        }
+        Value::String(text) => {
+            let items = text.split(',').map(str::trim);
+            let items = items.filter(|item| !item.is_empty());
+            items.map(str::to_owned).collect()
+        }
+        other => {
+            let kind = other.type_str();
+            return Err(Error::custom(format!("expected a list, found {kind}")));
+        }
+    };
+    let items = items.iter().map(|item| item.parse().map_err(Error::custom));
+    items.collect()
 }
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
@@ -164,38 +217,6 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
                 })
         })
         .collect()
-}
-
-struct ListVisitor<T>(PhantomData<T>);
-
-impl<T: FromStr<Err: fmt::Display>> ListVisitor<T> {
-    fn item<E: Error>(text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
-}
-
-impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list, or a text with commas between its items")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
-        text.split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(Self::item)
-            .collect()
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(text) = items.next_element::<String>()? {
-            list.push(Self::item(&text)?);
-        }
-        Ok(list)
-    }
 }
 
 #[cfg(test)]
@@ -223,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn a_malformed_duration_is_refused() {
         for text in [
             "",
             " ",

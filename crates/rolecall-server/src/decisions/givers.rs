@@ -1,20 +1,18 @@
 //! Who may give a role: a search that is bounded, whatever the policy and however many users.
 
+use super::step::{Giver, Step};
+use crate::{
+    app::App,
+    authority::{builtin, may},
+    error::ApiError,
+    roles::{assignment_store, ended_store},
+    store::Conn,
+};
+use rolecall::PermissionName as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
-    Authority, Permission, Policy, RoleAssignment, RoleName, Standing, TenantName,
-};
-
-use super::{
-    step::{Giver, Step},
-    store,
-};
-use crate::{
-    app::App,
-    error::ApiError,
-    roles::{assignment_store, assignments, builtin},
-    store::Conn,
+    AssignmentStatus, Authority, Permission, Policy, RoleAssignment, RoleName, TenantName,
 };
 
 /// How many who may give a role are listed.
@@ -75,10 +73,12 @@ pub(super) async fn may_give(
     search: &mut Search,
 ) -> Result<Step, ApiError> {
     let now = app.now();
-    let write: Permission = assignments::WRITE.parse().map_err(ApiError::internal)?;
+    let write: Permission = may::WriteAssignments::NAME
+        .parse()
+        .map_err(ApiError::internal)?;
     let mut users: Vec<Giver> = Vec::new();
     let mut tried = BTreeSet::new();
-    let mut giving: Vec<RoleName> = policy.all_giving(&write).into_iter().collect();
+    let mut giving: Vec<RoleName> = policy.roles_giving(&write).into_iter().collect();
     // whoever may give anything is found first
     giving.sort_by_key(|by| by.as_str() != builtin::ADMIN);
     let mut more = giving.len() > GIVING_ROLES_TRIED;
@@ -87,7 +87,7 @@ pub(super) async fn may_give(
             more = true;
             break;
         }
-        let found = store::holders(conn, by, tenant, now, GIVERS_TRIED).await?;
+        let found = ended_store::holders(conn, by, tenant, now, GIVERS_TRIED).await?;
         more |= i64::try_from(found.len()).is_ok_and(|found| found == GIVERS_TRIED);
         for (id, username) in found {
             if !tried.insert(id.clone()) {
@@ -127,12 +127,13 @@ fn may_hand_on(
     let now = app.now();
     let roles = |in_tenant: bool| {
         let counts = move |given: &&RoleAssignment| {
-            given.tenant.is_some() == in_tenant && given.standing(tenant, now) == Standing::InForce
+            given.tenant.is_some() == in_tenant
+                && given.status(tenant, now) == AssignmentStatus::InForce
         };
         held.iter().filter(counts).map(|given| &given.role)
     };
     let local = Authority::in_tenant(policy, roles(true), &builtin::ANY);
-    let authority = Authority::of(policy, roles(false), &builtin::ANY).and(local);
+    let authority = Authority::of(policy, roles(false), &builtin::ANY).union(local);
     let open = &app.settings().registration_roles;
     let covers = match tenant {
         Some(_) => authority.covers_in_tenant(policy, [role], open),

@@ -12,12 +12,11 @@ use super::{
     step::Step,
 };
 use crate::{
-    accounts::views::rfc3339,
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::may,
     error::{ApiError, FieldError},
-    extract::{Body, Segment},
+    times::rfc3339,
+    web::{body::Body, document::ProblemDocument, params::Segment},
 };
 
 /// What is to be decided.

@@ -5,4 +5,3 @@ pub(crate) mod handlers;
 pub(crate) mod receipt;
 pub(crate) mod service;
 pub(crate) mod step;
-pub(crate) mod store;

@@ -2,7 +2,7 @@
 
 use std::sync::Weak;
 
-use rolecall::{Principal, Receipts};
+use rolecall::{Receipts, token::VerifiedClaims};
 use rolecall_core::{
     Permission, PermissionPattern, RESERVED_PREFIX, Revision, RoleName, TenantName, Timestamp,
     counts_in_tenant,
@@ -177,18 +177,18 @@ impl Writer {
 }
 
 impl Receipts for Writer {
-    fn receipt(&self, principal: &Principal, needs: &Value) -> Option<String> {
+    fn receipt(&self, claims: &VerifiedClaims, needs: &Value) -> Option<String> {
         let app = App::from_parts(self.0.upgrade()?);
         // what was needed globally is explained without the token's tenant
         let globally = needs.get("global");
-        let tenant = principal.tenant().filter(|_| globally.is_none());
+        let tenant = claims.tenant.as_deref().filter(|_| globally.is_none());
         let note = Note {
-            subject: principal.subject().to_owned(),
+            subject: claims.sub.clone(),
             needs: globally.unwrap_or(needs).clone(),
             at: app.now(),
-            rev: principal.rev(),
+            rev: claims.rev,
             tenant: tenant.and_then(|tenant| tenant.parse().ok()),
-            narrowed: principal.narrowed(),
+            narrowed: claims.narrowed,
         };
         seal(&app, &note)
     }

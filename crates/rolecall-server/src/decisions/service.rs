@@ -1,26 +1,28 @@
 //! Decisions by the database as it is now, and their explanation.
 
-use rolecall_core::{
-    Cause, Decision, Derivation, Policy, Question, Revision, RoleAssignment, RoleName, RoleRules,
-    Shortfall, Standing, SubjectKind, TenantName, Timestamp, counts_in_tenant,
-};
-
 use super::{
     givers::{Search, may_give},
     receipt::{self, Need, Needs, Note},
     step::Step,
-    store::{self, Ended},
 };
 use crate::{
-    accounts::{
-        store::Status,
-        subject::{self, Subject},
-        views::rfc3339,
-    },
     app::App,
+    authority::{
+        policy_cache::PolicyAt,
+        subject::{self, Status, Subject},
+    },
     error::ApiError,
-    roles::{assignment_store, assignments::Assignee},
+    roles::{
+        assigning::Assignee,
+        assignment_store,
+        ended_store::{self, EndedAssignment},
+    },
     store::Conn,
+    times::rfc3339,
+};
+use rolecall_core::{
+    AssignmentStatus, Decision, Derivation, InactiveReason, Question, Revision, RoleAssignment,
+    RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
 };
 
 /// For how many of the roles that would do the answer says who may give them.
@@ -54,8 +56,8 @@ pub(crate) struct Answer {
 struct Case {
     subject: Subject,
     assignments: Vec<RoleAssignment>,
-    ended: Vec<Ended>,
-    policy: std::sync::Arc<(Revision, std::sync::Arc<Policy>)>,
+    ended: Vec<EndedAssignment>,
+    policy: std::sync::Arc<PolicyAt>,
 }
 
 /// Decides, and says why.
@@ -83,7 +85,7 @@ pub(crate) async fn decide(app: &App, asked: &Asked<'_>) -> Result<Answer, ApiEr
     Ok(Answer {
         allowed,
         because,
-        policy_revision: case.policy.0,
+        policy_revision: case.policy.revision,
         at,
     })
 }
@@ -139,7 +141,7 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
     let answer = Answer {
         allowed,
         because,
-        policy_revision: case.policy.0,
+        policy_revision: case.policy.revision,
         at: note.at,
     };
     Ok(Explained {
@@ -153,10 +155,10 @@ impl Case {
     async fn read(app: &App, conn: &mut Conn, id: &str) -> Result<Self, ApiError> {
         let subject = subject::read(conn, id, None, app.now()).await?;
         let subject = subject.ok_or_else(|| ApiError::unknown("subject", &id))?;
-        let policy = subject.policy(app, conn).await?;
+        let policy = subject.policy(app.policy(), conn).await?;
         Ok(Self {
             assignments: assignment_store::all_of(conn, id).await?,
-            ended: store::ended_of(conn, id).await?,
+            ended: ended_store::ended_of(conn, id).await?,
             subject,
             policy,
         })
@@ -186,7 +188,7 @@ impl Case {
         at: Timestamp,
         search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
-        let policy = &self.policy.1;
+        let policy = &self.policy;
         let Some(asked) = need.asked() else {
             return self
                 .explain_wildcard(app, conn, need, tenant, at, search)
@@ -221,13 +223,13 @@ impl Case {
         at: Timestamp,
         search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
-        let policy = &self.policy.1;
+        let policy = &self.policy;
         let text = need.to_string();
         let holds = |rules: &RoleRules| rules.permissions.iter().any(|held| held.as_str() == text);
         let holding = policy.roles().filter(|(_, rules)| holds(rules));
         let roles: Vec<&RoleName> = holding.map(|(role, _)| role).collect();
         let counts = |given: &&RoleAssignment| {
-            given.standing(tenant, at) == Standing::InForce
+            given.status(tenant, at) == AssignmentStatus::InForce
                 && (given.tenant.is_none() || need.counts_in_tenant())
         };
         for given in self.assignments.iter().filter(counts) {
@@ -270,10 +272,10 @@ impl Case {
             exists: shortfall.is_known,
         }];
         // what is over last comes first, and what is for other tenants last: there may be thousands
-        let lost = &mut shortfall.lost;
+        let lost = &mut shortfall.inactive;
         lost.sort_by_key(|lost| {
-            let end = lost.by.assignment.expires_at;
-            (rank(lost.cause), std::cmp::Reverse(end))
+            let end = lost.derivation.assignment.expires_at;
+            (rank(lost.reason), std::cmp::Reverse(end))
         });
         let listed = lost.iter().take(LOST_NAMED);
         steps.extend(listed.map(|lost| Step::lost(self.whose(), lost)));
@@ -296,8 +298,8 @@ impl Case {
 
     /// What was taken away and would have met the need.
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
-        let policy = &self.policy.1;
-        let path_to = |ended: &Ended| match need {
+        let policy = &self.policy;
+        let path_to = |ended: &EndedAssignment| match need {
             Need::Role(role) if ended.tenant.is_some() && role.is_reserved() => None,
             Need::Permission(permission)
                 if ended.tenant.is_some() && !counts_in_tenant(permission) =>
@@ -310,15 +312,16 @@ impl Case {
                 .map(|(path, _)| path),
             Need::Wildcard(_) => None,
         };
-        let concerns = |ended: &&Ended| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
+        let concerns =
+            |ended: &&EndedAssignment| ended.tenant.is_none() || ended.tenant.as_ref() == tenant;
         let taken = self.ended.iter().filter(concerns);
-        let step = |ended: &Ended| {
+        let step = |ended: &EndedAssignment| {
             path_to(ended).map(|path| Step::Lost {
                 cause: "unassigned",
                 assignment: None,
                 path: path.iter().map(ToString::to_string).collect(),
-                at: Some(rfc3339(ended.at)),
-                by: Some(ended.by.clone()),
+                at: Some(rfc3339(ended.ended_at)),
+                by: Some(ended.ended_by.clone()),
             })
         };
         taken.filter_map(step).collect()
@@ -326,11 +329,11 @@ impl Case {
 }
 
 /// In which order causes are listed.
-fn rank(cause: Cause) -> u8 {
-    match cause {
-        Cause::Expired => 0,
-        Cause::NotYetValid => 1,
-        Cause::GlobalOnly => 2,
-        Cause::OtherTenant => 3,
+fn rank(reason: InactiveReason) -> u8 {
+    match reason {
+        InactiveReason::Expired => 0,
+        InactiveReason::NotYetValid => 1,
+        InactiveReason::GlobalOnly => 2,
+        InactiveReason::OtherTenant => 3,
     }
 }

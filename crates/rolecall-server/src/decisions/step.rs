@@ -1,12 +1,12 @@
 //! What an explanation is made of.
 
-use rolecall_core::{Cause, Derivation, Lost};
+use rolecall_core::{Derivation, InactiveAssignment, InactiveReason};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::views::rfc3339,
-    roles::{assignment_handlers::AssignmentView, assignments::Assignee},
+    roles::{assigning::Assignee, views::AssignmentView},
+    times::rfc3339,
 };
 
 /// One step of an explanation. Which members there are follows from `kind`.
@@ -109,18 +109,18 @@ impl Step {
     }
 
     /// That an assignment does not count.
-    pub(crate) fn lost(whose: Assignee<'_>, lost: &Lost<'_>) -> Self {
-        let given = lost.by.assignment;
-        let (cause, at) = match lost.cause {
-            Cause::Expired => ("expired", given.expires_at),
-            Cause::NotYetValid => ("not_yet_valid", None),
-            Cause::OtherTenant => ("other_tenant", None),
-            Cause::GlobalOnly => ("global_only", None),
+    pub(crate) fn lost(whose: Assignee<'_>, inactive: &InactiveAssignment<'_>) -> Self {
+        let given = inactive.derivation.assignment;
+        let (cause, at) = match inactive.reason {
+            InactiveReason::Expired => ("expired", given.expires_at),
+            InactiveReason::NotYetValid => ("not_yet_valid", None),
+            InactiveReason::OtherTenant => ("other_tenant", None),
+            InactiveReason::GlobalOnly => ("global_only", None),
         };
         Self::Lost {
             cause,
             assignment: Some(AssignmentView::new(whose, given.clone())),
-            path: names(&lost.by.path),
+            path: names(&inactive.derivation.path),
             at: at.map(rfc3339),
             by: None,
         }

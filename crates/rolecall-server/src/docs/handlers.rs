@@ -7,7 +7,11 @@ use axum::{
 };
 use rolecall::Public;
 
-use crate::{app::App, document::ProblemDocument, error::ApiError, extract::Segment};
+use crate::{
+    app::App,
+    error::ApiError,
+    web::{document::ProblemDocument, params::Segment},
+};
 
 /// Show this API in a browser.
 #[utoipa::path(get, path = "/docs", tag = "documentation", responses(

@@ -1,17 +1,16 @@
 //! Settings that are allowed and rarely meant.
 
+use super::Finding;
+use crate::{
+    config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
+    legacy::old_tokens::LEAST_BYTES,
+    passwords::DEFAULT_MIN_LENGTH,
+    times::rfc3339,
+};
 use std::{net::IpAddr, time::Duration};
 
 use rolecall_core::Timestamp;
 use secrecy::ExposeSecret as _;
-
-use super::Finding;
-use crate::{
-    accounts::views::rfc3339,
-    config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
-    legacy,
-    passwords::DEFAULT_MIN_LENGTH,
-};
 
 /// Applications change within days: who needs longer forgets to close the door.
 const LONG: Duration = Duration::from_hours(30 * 24);
@@ -124,7 +123,7 @@ fn old_tokens(config: &Config, now: Timestamp) -> Finding {
             "`tokens.legacy.until` was {ends}: remove the section and forget its secret"
         ));
     } else {
-        if length < legacy::LEAST_BYTES {
+        if length < LEAST_BYTES {
             faults.push(format!(
                 "`tokens.legacy.secret` has {length} bytes: whoever has one token can guess it and be any imported user; choose an early `until`"
             ));

@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, chain_of},
     roles::assignments,
     start,
-    store::migrate,
+    store::{file, migrate},
 };
 
 /// A change this far ahead of the clock was not made by this clock.
@@ -22,10 +22,10 @@ const AHEAD: Duration = Duration::from_mins(1);
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
-    if start::sqlite_path(url).is_some_and(|path| !path.exists()) {
+    if file::sqlite_path(url).is_some_and(|path| !path.exists()) {
         return vec![Finding::good("database", "it is made at the first start")];
     }
-    let schema = match migrate::look(url).await {
+    let schema = match migrate::read_version(url).await {
         Ok(schema) => schema,
         Err(error) => {
             let text = format!(
@@ -122,7 +122,7 @@ async fn newest_change(app: &App) -> Result<Finding, ApiError> {
             "clock",
             format!(
                 "the newest change was made at {}, later than now: this clock or that of another node is wrong",
-                crate::accounts::views::rfc3339(entry.at)
+                crate::times::rfc3339(entry.at)
             ),
         ),
         None => Finding::good("clock", "not behind the newest change"),

@@ -24,7 +24,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         .iter()
         .map(|path| readable("configuration file", path))
         .collect();
-    let Some(database) = start::sqlite_path(config.database.url.expose_secret()) else {
+    let Some(database) = file::sqlite_path(config.database.url.expose_secret()) else {
         return findings;
     };
     findings.extend([readable("database file", &database), room(&database)]);
@@ -41,7 +41,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 /// Configuration files in which a secret stands: one in a file of its own was looked at when it was read.
 fn files_with_secrets(config: &Config) -> BTreeSet<PathBuf> {
     let url = config.database.url.expose_secret();
-    let holds_password = start::sqlite_path(url).is_none();
+    let holds_password = file::sqlite_path(url).is_none();
     let secrets = config.show().0.into_iter().filter(|setting| {
         ["master_key", "tokens.secret"].contains(&setting.key)
             || (setting.key == "database.url" && holds_password)

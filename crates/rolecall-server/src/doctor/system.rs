@@ -23,7 +23,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 }
 
 fn clock(now: Timestamp) -> Finding {
-    let shown = crate::accounts::views::rfc3339(now);
+    let shown = crate::times::rfc3339(now);
     if now < WRITTEN || now > FAR_FUTURE {
         let text = format!("the clock says {shown}: set it, or tokens end at the wrong time");
         return Finding::fault("clock", text);

@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use super::*;
-use crate::{accounts::authority::Caller, app::App, cli, config::Sources, demo, start};
+use crate::{app::App, authority::caller::Caller, cli, config::Sources, demo, start};
 
 const CALLER: Caller<'_> = Caller::CommandLine {
     system_user: "test",
@@ -122,7 +122,7 @@ async fn old_tokens_are_not_taken_longer_than_meant() {
         let until = SystemClock
             .now()
             .plus(std::time::Duration::from_hours(24 * days));
-        crate::accounts::views::rfc3339(until)
+        crate::times::rfc3339(until)
     };
     let (long, short) = ("the secret of the old application", "your-secret-key");
     for (secret, until, expected, told) in [
@@ -213,7 +213,7 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
     let forged = "UPDATE audit SET actor = 'user:somebody-else' WHERE revision = 2";
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
-            crate::store::on!(conn, |c| sqlx::query(forged).execute(c).await.map(drop))?;
+            crate::store::query(forged).execute(conn).await?;
             Ok::<_, crate::StoreError>(())
         })
         .await
@@ -247,7 +247,7 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
 async fn execute(app: &App, sql: &'static str) {
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
-            crate::store::on!(conn, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+            crate::store::query(sql).execute(conn).await?;
             Ok::<_, crate::StoreError>(())
         })
         .await

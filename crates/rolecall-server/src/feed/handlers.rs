@@ -10,13 +10,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::service::{self, News, Position};
 use crate::{
-    accounts::views::rfc3339,
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::may,
     error::ApiError,
-    extract::{Cursor, List, Params},
     http::Stopping,
+    times::rfc3339,
+    web::{
+        document::ProblemDocument,
+        page::{Cursor, List},
+        params::Params,
+    },
 };
 
 /// From where, and for how long.

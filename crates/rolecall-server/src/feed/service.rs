@@ -35,7 +35,7 @@ impl Position {
             })
         });
         parsed.ok_or_else(|| {
-            let msg = "after is not a cursor that was given out";
+            let msg = "after is not a valid cursor; leave it empty to read everything";
             ApiError::Invalid(FieldError::query("after", "value_error", msg))
         })
     }

@@ -3,8 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 
-use crate::oauth::basic::client_credentials;
-use crate::oauth::error::OAuthError;
+use crate::oauth::{basic::client_credentials, error::OAuthError};
 
 type Read = Result<Option<(String, String)>, &'static str>;
 

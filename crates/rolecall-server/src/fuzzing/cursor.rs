@@ -1,5 +1,7 @@
-use crate::extract::{Cursor, List, parse_query};
-use crate::roles::handlers::ListQuery;
+use crate::web::{
+    page::{Cursor, List, ListQuery},
+    params::parse_query,
+};
 
 const LISTS: [List; 11] = [
     List::Users,

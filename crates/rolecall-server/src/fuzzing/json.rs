@@ -1,13 +1,13 @@
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 
-use crate::accounts::{handlers as accounts, me_handlers as me};
-use crate::error::ApiError;
-use crate::extract::parse_json;
-use crate::passwords::Password;
-use crate::roles::{
-    assignment_handlers as assignments, handlers as roles, permission_handlers as permissions,
+use crate::{
+    accounts::{handlers as accounts, me_handlers as me},
+    error::ApiError,
+    passwords::Password,
+    roles::{handlers as roles, permission_handlers as permissions, views as assignments},
+    usernames::Username,
+    web::body::parse_json,
 };
-use crate::usernames::Username;
 
 /// The first byte says of which kind the body is.
 pub fn run(data: &[u8]) {

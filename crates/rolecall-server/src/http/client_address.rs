@@ -18,16 +18,13 @@ const MAX_HOPS: usize = 32;
 /// layer it is the peer's address, and `0.0.0.0` where that is not known either.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientAddress {
-    ip: IpAddr,
     text: String,
 }
 
 impl From<IpAddr> for ClientAddress {
     fn from(ip: IpAddr) -> Self {
-        let ip = ip.to_canonical();
         Self {
-            ip,
-            text: ip.to_string(),
+            text: ip.to_canonical().to_string(),
         }
     }
 }
@@ -57,12 +54,6 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 }
 
 impl ClientAddress {
-    /// The address.
-    #[must_use]
-    pub fn ip(&self) -> IpAddr {
-        self.ip
-    }
-
     /// The address as text, without a port.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -21,8 +21,10 @@ use rolecall::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
-use super::client_address::ClientAddress;
-use super::cors::{CorsOrigins, cors};
+use super::{
+    client_address::ClientAddress,
+    cors::{CorsOrigins, cors},
+};
 use crate::{forward_auth, ids::random_token, policy};
 
 /// The largest body of a request.

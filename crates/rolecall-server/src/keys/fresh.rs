@@ -38,7 +38,7 @@ impl Fresh {
         Ok(Self { algorithm, made })
     }
 
-    /// One of those that were made; made now only if somebody else changed the keys meanwhile.
+    /// Returns a prepared key. It generates one only if the keys were changed meanwhile.
     fn take(&mut self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
         match self.made.pop() {
             Some(key) if self.algorithm == algorithm => Ok(key),

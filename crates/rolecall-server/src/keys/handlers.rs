@@ -8,16 +8,16 @@ use utoipa::ToSchema;
 
 use super::service::{self, Shown};
 use crate::{
-    accounts::{
-        authority::Caller,
-        views::{Page, rfc3339},
-    },
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::ApiError,
-    extract::{Body, List, Params},
-    roles::handlers::ListQuery,
+    times::rfc3339,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page},
+        params::Params,
+    },
 };
 
 /// A signing key.
@@ -57,7 +57,7 @@ impl From<Shown> for KeyView {
     }
 }
 
-/// How keys take turns.
+/// Options of a rotation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotation {
@@ -73,12 +73,18 @@ pub(crate) struct Rotation {
     (status = 200, description = "A page of keys", body = Page<KeyView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_keys(
-    _: Require<may::ReadKeys>,
+    caller: Require<may::ReadKeys>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<KeyView>>, ApiError> {
     let limit = query.limit.0;
-    let keys = service::list(&app, query.cursor.after(List::Keys)?, limit + 1).await?;
+    let keys = service::list(
+        &app,
+        Caller::Token(&caller),
+        query.cursor.after(List::Keys)?,
+        limit + 1,
+    )
+    .await?;
     let place = |shown: &Shown| shown.key.kid.clone();
     Ok(Json(Page::of(
         List::Keys,

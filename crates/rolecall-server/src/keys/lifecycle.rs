@@ -7,11 +7,11 @@ use rolecall_core::Timestamp;
 
 use super::store::{Listed, State, StoredKey};
 
-/// How long others may keep the JWK Set without asking again.
+/// The time for which clients may cache the JWK Set.
 pub(crate) const MAX_AGE: Duration = Duration::from_mins(5);
-/// How long a key is published before it signs: every copy of the set has it by then.
+/// The time for which a key is published before it signs: every cached copy of the set has it by then.
 pub(crate) const LEAD: Duration = Duration::from_secs(5 * 60 + 30);
-/// How long a key is kept after its last token has ended: the leeway of guards, and clocks that differ.
+/// The time for which a key is kept after its last token expired: the leeway of guards, and clocks that differ.
 const KEPT_ON: Duration = Duration::from_secs(5 * 60 + 30);
 /// Keys that can be in use at once. Each rotation leaves one behind until its tokens have ended, and readers of
 /// JWK Sets have limits.
@@ -30,7 +30,7 @@ pub(crate) enum Obstacle {
     TooMany,
 }
 
-/// Whether the next key may sign from `now` on.
+/// Checks that the next key may sign from `now` on.
 pub(crate) fn may_rotate(listed: &Listed, now: Timestamp, force: bool) -> Result<(), Obstacle> {
     let next = listed.one(State::Next).ok_or(Obstacle::NoNext)?;
     let waits = now < next.active_from && !is_impossible(next.active_from, now);
@@ -72,17 +72,17 @@ fn is_impossible(time: Timestamp, now: Timestamp) -> bool {
     time > now.plus(IMPOSSIBLY_AHEAD)
 }
 
-/// What a configuration asks of the keys.
+/// The keys that the configuration asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct KeyTarget {
     pub(crate) algorithm: Algorithm,
-    /// Whether a secret is configured, and then whether the active key is that one.
+    /// `None` without a configured secret; else `true` if the active key is that secret.
     pub(crate) secret: Option<bool>,
     /// Commands that serve nothing change no key that is there.
     pub(crate) serves: bool,
 }
 
-/// What is to be done at a start.
+/// The changes to the keys that a start needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) retire: Vec<String>,
@@ -96,13 +96,13 @@ impl Plan {
     }
 }
 
-/// What a start has to do so that the keys are as configured.
+/// Returns the changes that a start needs so that the keys are as configured.
 ///
 /// Between asymmetric algorithms the active key signs on until the next one was published long enough. Symmetric
 /// and asymmetric keys never stand in one set, so there the keys of the other kind go at once.
-pub(crate) fn plan(listed: &Listed, wanted: Wanted) -> Plan {
-    let symmetric = wanted.algorithm.is_symmetric();
-    let configured = symmetric && wanted.secret.is_some();
+pub(crate) fn plan(listed: &Listed, target: KeyTarget) -> Plan {
+    let symmetric = target.algorithm.is_symmetric();
+    let configured = symmetric && target.secret.is_some();
     let anew = |retire: Vec<String>| Plan {
         retire,
         make_active: true,
@@ -112,15 +112,15 @@ pub(crate) fn plan(listed: &Listed, wanted: Wanted) -> Plan {
     let Some(active) = listed.one(State::Active) else {
         return anew(all());
     };
-    if !wanted.serves {
+    if !target.serves {
         return Plan::default();
     }
-    let replaced = configured && wanted.secret == Some(false);
+    let replaced = configured && target.secret == Some(false);
     if active.algorithm.is_symmetric() != symmetric || replaced {
         return anew(all());
     }
     let next = listed.one(State::Next);
-    let fits = next.is_some_and(|next| next.algorithm == wanted.algorithm && !configured);
+    let fits = next.is_some_and(|next| next.algorithm == target.algorithm && !configured);
     let unfit = next.filter(|_| !fits);
     Plan {
         retire: unfit.map(|next| next.kid.clone()).into_iter().collect(),

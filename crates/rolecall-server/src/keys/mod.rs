@@ -5,5 +5,6 @@ pub(crate) mod handlers;
 pub(crate) mod lifecycle;
 pub(crate) mod master;
 pub(crate) mod ring;
+pub(crate) mod rotate_master;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -14,14 +14,13 @@ use super::{
     store::{self, Listed, State, StoredKey},
 };
 use crate::{
-    app::App,
     error::ApiError,
-    sessions::refresh_token::RefreshKeys,
     store::{Conn, Head, StoreError},
+    tokens::refresh_token::RefreshKeys,
     vault::{MasterKey, MasterKeys},
 };
 
-/// What signs: the active key, and the keys of refresh tokens.
+/// The keys that sign: the active key, and the keys of refresh tokens.
 pub(crate) struct Signing {
     pub(crate) key: SigningKey,
     pub(crate) refresh: RefreshKeys,
@@ -30,19 +29,19 @@ pub(crate) struct Signing {
 }
 
 impl Signing {
-    /// Whether the keys were read at this head or later.
+    /// Returns `true` if the keys were read at this head or later.
     fn is_current(&self, head: &Head) -> bool {
         self.era == head.era && self.revision >= head.keys_revision
     }
 }
 
-/// What was read: what signs, and all that verify.
+/// The keys that were read: those that sign, and all that verify.
 pub(crate) struct Keys {
     pub(crate) signing: Signing,
     pub(crate) set: KeySet,
 }
 
-/// What signs in this process now.
+/// The keys that sign in this process.
 pub(crate) struct KeyRing {
     signing: ArcSwap<Signing>,
     /// Readers of the database take turns, so that a slow one undoes nothing.
@@ -63,6 +62,33 @@ impl KeyRing {
 
     pub(crate) fn is_current(&self, head: &Head) -> bool {
         self.signing.load().is_current(head)
+    }
+
+    /// Reads the keys anew and puts them in use, here and in the guards of this process.
+    pub(crate) async fn reload(
+        &self,
+        live: &LiveState,
+        masters: &MasterKeys,
+        conn: &mut Conn,
+    ) -> Result<(), ApiError> {
+        let keys = read(conn, masters).await?;
+        self.put_in_use(live, keys);
+        Ok(())
+    }
+
+    /// Reloads the keys unless they are those of `head`. The caller signs next and has just read `head`, so
+    /// no token is signed by a key that was retired before.
+    pub(crate) async fn catch_up(
+        &self,
+        live: &LiveState,
+        masters: &MasterKeys,
+        conn: &mut Conn,
+        head: &Head,
+    ) -> Result<(), ApiError> {
+        if self.is_current(head) {
+            return Ok(());
+        }
+        self.reload(live, masters, conn).await
     }
 
     pub(super) fn put_in_use(&self, live: &LiveState, keys: Keys) {
@@ -117,21 +143,4 @@ fn open(stored: &StoredKey, master: &MasterKey) -> Result<SigningKey, ApiError> 
         SigningKey::from_pkcs8(stored.algorithm, &stored.kid, &private)
     };
     key.map_err(ApiError::internal)
-}
-
-/// Reads the keys anew and puts them in use, here and in the guards of this process.
-pub(crate) async fn load(app: &App, conn: &mut Conn) -> Result<(), ApiError> {
-    let parts = app.parts();
-    let keys = read(conn, &parts.masters).await?;
-    parts.keys.put_in_use(&parts.live, keys);
-    Ok(())
-}
-
-/// Sees to it that the keys in use are those of `head`: whoever signs has just read it, so that no token is
-/// signed by a key that was retired before.
-pub(crate) async fn catch_up(app: &App, conn: &mut Conn, head: &Head) -> Result<(), ApiError> {
-    if app.parts().keys.is_current(head) {
-        return Ok(());
-    }
-    load(app, conn).await
 }

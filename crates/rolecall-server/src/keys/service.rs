@@ -1,40 +1,38 @@
 //! The rules for signing keys: one signs, the next is published before it does, and an old one stays until its
 //! last token has ended.
 
+use super::{
+    fresh::{self, Fresh, NewKey},
+    lifecycle::{self, KeyTarget, LEAD, Obstacle, Plan},
+    master, ring,
+    store::{self, Listed, State, StoredKey},
+};
+use crate::authority::reads;
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, rights::Rights},
+    error::ApiError,
+    store::{Change, Conn},
+    times::rfc3339,
+    vault::{MasterKey, MasterKeys},
+};
+use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
 use rolecall_core::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    fresh::{self, Fresh, NewKey},
-    lifecycle::{self, LEAD, Obstacle, Plan, Wanted},
-    master, ring,
-    store::{self, Listed, State, StoredKey},
-};
-use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        views::rfc3339,
-    },
-    app::App,
-    error::ApiError,
-    store::{Change, Conn},
-    vault::{MasterKey, MasterKeys},
-};
-
-const ROTATE: &str = "rolecall.keys:rotate";
-/// How long a retired key is still listed.
+/// The time for which a retired key is still listed.
 const LISTED: Duration = Duration::from_hours(90 * 24);
 
-/// What the configuration says about signing keys.
+/// The configuration of signing keys.
 #[derive(Clone, Copy)]
 pub(crate) struct Configured<'a> {
     pub(crate) algorithm: Algorithm,
     /// The secret of a symmetric algorithm.
     pub(crate) secret: Option<&'a [u8]>,
-    /// Whether tokens will be issued: commands that issue none change no keys that are there.
+    /// Tokens will be issued. Commands that issue none do not change existing keys.
     pub(crate) serves: bool,
 }
 
@@ -44,12 +42,12 @@ impl Configured<'_> {
             Some(secret) => Some(self.is_active(listed, master, secret)?),
             None => None,
         };
-        let wanted = Wanted {
+        let target = KeyTarget {
             algorithm: self.algorithm,
             secret,
             serves: self.serves,
         };
-        Ok(lifecycle::plan(listed, wanted))
+        Ok(lifecycle::plan(listed, target))
     }
 
     fn is_active(
@@ -80,7 +78,7 @@ pub(crate) async fn prepare(
 
 /// Sees to it that the keys are as configured. A configured secret is the key: an earlier one was replaced
 /// because it is not trusted any more, so what it signed ends.
-pub(crate) async fn ensure(
+pub(crate) async fn reconcile(
     change: &mut Change<'_>,
     masters: &MasterKeys,
     configured: Configured<'_>,
@@ -150,9 +148,9 @@ pub(crate) async fn rotate(
 ) -> Result<StoredKey, ApiError> {
     let mut fresh = fresh_next(app, force).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, ROTATE).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
-        take_turns(change, &listed, master, &mut fresh, force).await
+        rotate_now(change, &listed, master, &mut fresh, force).await
     })
     .await
 }
@@ -188,7 +186,7 @@ fn refusal(obstacle: Obstacle) -> ApiError {
     ApiError::rule(rule, detail, Vec::new())
 }
 
-async fn take_turns(
+async fn rotate_now(
     change: &mut Change<'_>,
     listed: &Listed,
     master: &MasterKey,
@@ -226,7 +224,7 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
     let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, ROTATE).await?;
+        Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;
@@ -267,7 +265,7 @@ pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
             take_out(change, &key.kid).await?;
         }
         if lifecycle::is_due(&listed, now, every) {
-            take_turns(change, &listed, master, &mut fresh, false).await?;
+            rotate_now(change, &listed, master, &mut fresh, false).await?;
         }
         Ok(())
     })
@@ -284,8 +282,14 @@ pub(crate) struct Shown {
     pub(crate) public_jwk: Option<Value>,
 }
 
-/// The keys, newest first, from the one after `after`; retired ones for a while yet.
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Shown>, ApiError> {
+/// Returns up to `limit` keys after the key id `after`, newest first; retired keys are listed for a while.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Shown>, ApiError> {
+    reads::require(app, caller, may::ReadKeys::NAME).await?;
     let since = app.now().minus(LISTED);
     let listed = store::list_since(&mut app.store().read().await?, since).await?;
     let opened = ring::open_all(&listed, &app.parts().masters)?;

@@ -1,7 +1,9 @@
+//! Signing keys and other sealed secrets in the database.
+
 use rolecall::token::Algorithm;
 use rolecall_core::{Revision, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::store::{Change, Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
 
 queries! {
     LIST = "SELECT h.era, h.keys_revision, h.master_key_fingerprint, k.kid, k.algorithm, k.state, k.sealed, \
@@ -20,15 +22,15 @@ queries! {
     SET_FINGERPRINT = "UPDATE head SET master_key_fingerprint = $1 WHERE id = 1";
 }
 
-/// Where a key stands in its life.
+/// The state of a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Published, and not signing yet.
+    /// Published, but not signing yet.
     Next,
     Active,
-    /// Signs no more, and verifies until its last token has ended.
+    /// No longer signing; it verifies until its last token has expired.
     Retiring,
-    /// Out of the set; its private half is gone.
+    /// Out of the key set; its private half is deleted.
     Retired,
 }
 
@@ -45,107 +47,98 @@ impl State {
     }
 }
 
-/// A signing key as the database holds it.
-#[derive(Clone)]
-pub(crate) struct StoredKey {
-    pub(crate) kid: String,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) state: State,
-    pub(crate) sealed: String,
-    pub(crate) created_at: Timestamp,
-    /// Since when it signs; for the next one, from when it may.
-    pub(crate) active_from: Timestamp,
-    /// When the last token of a retiring key has ended.
-    pub(crate) ends_at: Option<Timestamp>,
-    pub(crate) retired_at: Option<Timestamp>,
+impl FromRow for State {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let state = columns.text()?;
+        let known = Self::ALL.into_iter().find(|known| known.as_str() == state);
+        known.ok_or_else(|| StoreError::inconsistent("a key in an unknown state"))
+    }
 }
 
-/// The keys, with the head that they were read at in the same statement.
+impl FromRow for Algorithm {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        parse(columns.text()?)
+    }
+}
+
+rows! {
+    /// A signing key as the database stores it.
+    #[derive(Clone)]
+    pub(crate) struct StoredKey {
+        pub(crate) kid: String,
+        pub(crate) algorithm: Algorithm,
+        pub(crate) state: State,
+        pub(crate) sealed: String,
+        pub(crate) created_at: Timestamp,
+        /// The time since when it signs; for the next key, the time from when it may.
+        pub(crate) active_from: Timestamp,
+        /// The time when the last token of a retiring key expires.
+        pub(crate) ends_at: Option<Timestamp>,
+        pub(crate) retired_at: Option<Timestamp>,
+    }
+
+    /// The head, beside one of the keys.
+    struct KeyRow {
+        era: String,
+        keys_revision: Revision,
+        master_key_fingerprint: String,
+        key: Option<StoredKey>,
+    }
+}
+
+impl FromRow for Option<StoredKey> {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.joined()
+    }
+}
+
+/// The keys, with the head that was read in the same statement.
 pub(crate) struct Listed {
     pub(crate) era: String,
     pub(crate) revision: Revision,
-    /// Tells which master key they are sealed with.
+    /// The fingerprint of the master key that the keys are sealed with.
     pub(crate) fingerprint: String,
     pub(crate) keys: Vec<StoredKey>,
 }
 
 impl Listed {
-    /// The one key in this state; there is at most one `next` and one `active`.
+    /// Returns the key in this state; there is at most one `next` and one `active`.
     pub(crate) fn one(&self, state: State) -> Option<&StoredKey> {
         self.keys.iter().find(|key| key.state == state)
     }
 }
 
-/// The head, and one of the keys.
-type Row = (
-    String,
-    i64,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-);
-
-fn key_of(row: Row) -> Result<Option<StoredKey>, StoreError> {
-    let (.., kid, algorithm, state, sealed, created_at, active_from, ends_at, retired_at) = row;
-    let Some(kid) = kid else {
-        return Ok(None);
-    };
-    let algorithm = algorithm.unwrap_or_default().parse();
-    let mut states = State::ALL.into_iter();
-    let state = states.find(|known| Some(known.as_str()) == state.as_deref());
-    Ok(Some(StoredKey {
-        kid,
-        algorithm: algorithm.map_err(StoreError::inconsistent)?,
-        state: state.ok_or_else(|| StoreError::inconsistent("a key in an unknown state"))?,
-        sealed: sealed.unwrap_or_default(),
-        created_at: Timestamp::from_micros(created_at.unwrap_or_default()),
-        active_from: Timestamp::from_micros(active_from.unwrap_or_default()),
-        ends_at: ends_at.map(Timestamp::from_micros),
-        retired_at: retired_at.map(Timestamp::from_micros),
-    }))
-}
-
-/// The keys in use, by id.
+/// Returns the keys in use, by id.
 pub(crate) async fn list(conn: &mut Conn) -> Result<Listed, StoreError> {
     list_since(conn, Timestamp::MAX).await
 }
 
-/// The keys in use, and those that were retired after `since`.
+/// Returns the keys in use and those that were retired after `since`, by id.
 pub(crate) async fn list_since(conn: &mut Conn, since: Timestamp) -> Result<Listed, StoreError> {
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
-        .bind(since.micros())
-        .fetch_all(c)
-        .await)?;
-    let first = rows.first();
+    let rows: Vec<KeyRow> = query(LIST).bind(since).fetch_all(conn).await?;
+    let mut rows = rows.into_iter();
+    let first = rows.next();
     let first = first.ok_or_else(|| StoreError::inconsistent("there is no head"))?;
-    let (era, revision, fingerprint, ..) = first.clone();
-    let keys = rows.into_iter().filter_map(|row| key_of(row).transpose());
+    let others = rows.filter_map(|row| row.key);
     Ok(Listed {
-        era,
-        revision,
-        fingerprint,
-        keys: keys.collect::<Result<_, _>>()?,
+        era: first.era,
+        revision: first.keys_revision,
+        fingerprint: first.master_key_fingerprint,
+        keys: first.key.into_iter().chain(others).collect(),
     })
 }
 
+/// Writes a new key.
 pub(crate) async fn insert(change: &mut Change<'_>, key: &StoredKey) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(INSERT)
+    query(INSERT)
         .bind(key.kid.as_str())
         .bind(key.algorithm.as_str())
         .bind(key.sealed.as_str())
         .bind(key.state.as_str())
-        .bind(key.created_at.micros())
-        .bind(key.active_from.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .bind(key.created_at)
+        .bind(key.active_from)
+        .execute(change.conn())
+        .await?;
     Ok(())
 }
 
@@ -156,23 +149,18 @@ async fn update(
     kid: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(sql)
-        .bind(kid)
-        .bind(at.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+    let update = query(sql).bind(kid).bind(at);
+    update.execute(change.conn()).await?;
     Ok(())
 }
 
-/// Lets a key sign from now on; the one before must have stepped down.
+/// Lets a key sign from now on; the key before must have stepped down.
 pub(crate) async fn activate(change: &mut Change<'_>, kid: &str) -> Result<(), StoreError> {
     let now = change.now();
     update(change, ACTIVATE, kid, now).await
 }
 
-/// Lets a key sign no more; it verifies until `ends_at`.
+/// Stops a key from signing; it verifies until `ends_at`.
 pub(crate) async fn step_down(
     change: &mut Change<'_>,
     kid: &str,
@@ -181,19 +169,15 @@ pub(crate) async fn step_down(
     update(change, STEP_DOWN, kid, ends_at).await
 }
 
-/// Takes a key out of use and forgets its private half.
+/// Takes a key out of use and deletes its private half.
 pub(crate) async fn retire(change: &mut Change<'_>, kid: &str) -> Result<(), StoreError> {
     let now = change.now();
     update(change, RETIRE, kid, now).await
 }
 
-/// Forgets the keys that were retired before `before`.
+/// Deletes the keys that were retired before `before`.
 pub(crate) async fn forget(conn: &mut Conn, before: Timestamp) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(FORGET)
-        .bind(before.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+    query(FORGET).bind(before).execute(conn).await?;
     Ok(())
 }
 
@@ -203,7 +187,9 @@ pub(crate) async fn reseal(
     kid: &str,
     sealed: &str,
 ) -> Result<(), StoreError> {
-    replace_text(change, RESEAL, kid, sealed).await
+    let reseal = query(RESEAL).bind(kid).bind(sealed);
+    reseal.execute(change.conn()).await?;
+    Ok(())
 }
 
 /// Replaces the sealed form of a secret.
@@ -212,66 +198,38 @@ pub(crate) async fn reseal_secret(
     name: &str,
     sealed: &str,
 ) -> Result<(), StoreError> {
-    replace_text(change, RESEAL_SECRET, name, sealed).await
-}
-
-async fn replace_text(
-    change: &mut Change<'_>,
-    sql: &'static str,
-    key: &str,
-    text: &str,
-) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(sql)
-        .bind(key)
-        .bind(text)
-        .execute(c)
-        .await
-        .map(drop))?;
+    let reseal = query(RESEAL_SECRET).bind(name).bind(sealed);
+    reseal.execute(change.conn()).await?;
     Ok(())
 }
 
-/// Notes which master key everything is sealed with from now on.
+/// Records the master key that everything is sealed with from now on.
 pub(crate) async fn set_fingerprint(
     change: &mut Change<'_>,
     fingerprint: &str,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(SET_FINGERPRINT)
-        .bind(fingerprint)
-        .execute(c)
-        .await
-        .map(drop))?;
+    let update = query(SET_FINGERPRINT).bind(fingerprint);
+    update.execute(change.conn()).await?;
     Ok(())
 }
 
-/// A secret of rolecall's own, sealed.
+/// Returns a sealed secret of rolecall itself by name.
 pub(crate) async fn read_secret(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {
-    let row: Option<(String,)> = on!(conn, |c| sqlx::query_as(READ_SECRET)
-        .bind(name)
-        .fetch_optional(c)
-        .await)?;
-    Ok(row.map(|(sealed,)| sealed))
+    query(READ_SECRET).bind(name).fetch_optional(conn).await
 }
 
-/// The secrets of rolecall's own by name, sealed.
+/// Returns the names and sealed forms of rolecall's own secrets.
 pub(crate) async fn list_secrets(conn: &mut Conn) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(on!(conn, |c| sqlx::query_as(LIST_SECRETS)
-        .fetch_all(c)
-        .await)?)
+    query(LIST_SECRETS).fetch_all(conn).await
 }
 
-/// Keeps a sealed secret, unless there is one of that name.
+/// Writes a sealed secret, unless one of this name exists.
 pub(crate) async fn insert_secret(
     conn: &mut Conn,
     name: &str,
     sealed: &str,
 ) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(INSERT_SECRET)
-        .bind(name)
-        .bind(sealed)
-        .execute(c)
-        .await
-        .map(drop))?;
+    let insert = query(INSERT_SECRET).bind(name).bind(sealed);
+    insert.execute(conn).await?;
     Ok(())
 }

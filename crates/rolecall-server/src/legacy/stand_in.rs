@@ -6,8 +6,8 @@ use rolecall_core::{AccessClaims, Audience, Permission, RoleName, SubjectKind};
 
 use super::{store, token};
 use crate::{
-    accounts::{store::Status, subject},
     app::App,
+    authority::subject::{self, Status},
     error::ApiError,
     ids,
     oauth::client_auth::FIRST_PARTY,
@@ -50,13 +50,13 @@ pub(super) async fn for_claims(
     if still.is_none_or(|still| still != id) || subject.status != Status::Active {
         return Ok(None);
     }
-    let policy = subject.policy(app, &mut conn).await?;
+    let policy = subject.policy(app.policy(), &mut conn).await?;
     drop(conn);
     let assigned: Vec<&RoleName> = subject.global_roles().collect();
-    let mut roles = policy.1.closure(assigned.iter().copied());
+    let mut roles = policy.closure(assigned.iter().copied());
     roles.retain(|role| !role.is_reserved());
-    let permissions = policy.1.permissions_of(assigned);
-    if policy.1.dynamic_breach(&roles).is_some() {
+    let permissions = policy.permissions_of(assigned);
+    if policy.dynamic_breach(&roles).is_some() {
         // a token of the old application cannot say which of them it is for: its holder logs in and chooses
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use rolecall::token::jws;
 use rolecall_core::Timestamp;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use super::Legacy;
+use super::old_tokens::Legacy;
 
 /// How far ahead the old application's clock may be.
 const LEEWAY: Duration = Duration::from_secs(30);

@@ -22,7 +22,7 @@ use self::{
 use crate::{app::App, clients::store::GrantType, store};
 
 pub(crate) use listener::serve;
-pub(crate) use requests::{Refused, Requests, counted};
+pub(crate) use requests::{Requests, counted};
 
 /// What the features of the server count while they work.
 #[derive(Debug)]

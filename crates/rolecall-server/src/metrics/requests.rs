@@ -1,5 +1,10 @@
 //! Requests: by route, method and kind of status, how long they took, and why some were refused.
 
+use super::{
+    series::{Counter, Family, Histogram},
+    text::{Kind, Text},
+};
+use crate::web::problem::Refused;
 use std::{
     collections::HashMap,
     sync::{
@@ -17,11 +22,6 @@ use axum::{
 };
 use http::{Method, StatusCode};
 use rolecall::Denial;
-
-use super::{
-    series::{Counter, Family, Histogram},
-    text::{Kind, Text},
-};
 
 /// Upper bounds in microseconds: a guarded read takes tens of them, a log-in tens of thousands.
 const BOUNDS: &[u64] = &[
@@ -61,10 +61,6 @@ const REASONS: &[&str] = &[
     "too_busy",
     "unavailable",
 ];
-
-/// Why an answer is a refusal; whoever makes such an answer puts this into its extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused(pub(crate) &'static str);
 
 /// The counters of all routes, made once for the routes that there are.
 pub(crate) struct Requests {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::OAuthError;
 
-/// Who a client says it is, and the proof.
+/// The id and secret that a client sent.
 #[derive(Debug)]
 pub(crate) struct ClientCredentials {
     /// May be empty where the secret is not.
@@ -49,7 +49,7 @@ pub(crate) fn client_credentials(
     }))
 }
 
-/// What follows `Basic`, compared without case, and at least one space (RFC 9110 section 11.4).
+/// Returns the credentials after the scheme `Basic`, which is compared without case, and at least one space (RFC 9110 section 11.4).
 fn after_scheme(value: &HeaderValue) -> Option<&[u8]> {
     let bytes = value.as_bytes();
     let end = bytes

@@ -16,16 +16,16 @@ use crate::{
 /// The client of a log-in without one.
 pub(crate) const FIRST_PARTY: &str = "rolecall";
 
-/// Who asks at an OAuth endpoint.
+/// The client that sent a request to an OAuth endpoint.
 #[derive(Debug)]
-pub(crate) enum Asker {
+pub(crate) enum RequestingClient {
     /// No client: rolecall's own log-in.
     FirstParty,
     /// A client: one that proved itself, or a public one.
     Client(Box<Client>),
 }
 
-impl Asker {
+impl RequestingClient {
     /// As tokens and sessions name it.
     pub(crate) fn client_id(&self) -> &str {
         match self {
@@ -34,16 +34,16 @@ impl Asker {
         }
     }
 
-    pub(crate) fn client(&self) -> Option<&Client> {
+    pub(crate) fn registered(&self) -> Option<&Client> {
         match self {
             Self::FirstParty => None,
             Self::Client(client) => Some(client),
         }
     }
 
-    /// Whether a log-in through it may be refreshed.
+    /// Returns `true` if the client may refresh its tokens.
     pub(crate) fn may_refresh(&self) -> bool {
-        self.client()
+        self.registered()
             .is_none_or(|client| client.grants.contains(&GrantType::RefreshToken))
     }
 }
@@ -58,11 +58,11 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     form: &Form,
     address: &str,
-) -> Result<Asker, OAuthError> {
+) -> Result<RequestingClient, OAuthError> {
     let basic = basic::client_credentials(headers)?;
     let (in_body, secret_in_body) = (form.get("client_id"), form.get("client_secret"));
     let (id, secret, by_basic) = match (&basic, in_body, secret_in_body) {
-        (None, None, None) => return Ok(Asker::FirstParty),
+        (None, None, None) => return Ok(RequestingClient::FirstParty),
         (Some(_), _, Some(_)) => {
             return Err(OAuthError::InvalidRequest(
                 "a client may authenticate in one way only",
@@ -70,7 +70,7 @@ pub(crate) async fn authenticate(
         }
         (Some(basic), Some(id), None) if *id != basic.id => {
             return Err(OAuthError::InvalidRequest(
-                "client_id is another one than that of the Authorization header",
+                "client_id differs from the one in the Authorization header",
             ));
         }
         (Some(basic), _, None) => (basic.id.as_str(), basic.secret.expose_secret(), true),
@@ -89,7 +89,7 @@ pub(crate) async fn authenticate(
         None
     };
     if let Some(client) = client.filter(|client| is_proven(app, client, secret)) {
-        return Ok(Asker::Client(Box::new(client)));
+        return Ok(RequestingClient::Client(Box::new(client)));
     }
     parts.failing_clients.failed(&key, now);
     Err(OAuthError::InvalidClient { basic: by_basic })

@@ -1,27 +1,34 @@
 //! The client credentials grant (RFC 6749 section 4.4): a client acts for itself.
 
+use super::error::OAuthError;
+use crate::{
+    app::App,
+    authority::subject,
+    clients::store::Client,
+    tokens::{
+        access_token::{self, Basis, Issued},
+        effective::TokenSubject,
+        grant::{check_active, grant},
+        requested::RequestedScope,
+    },
+};
 use rolecall_core::{SubjectKind, TenantName};
 
-use super::{
-    activation,
-    error::OAuthError,
-    issue::{self, Basis, Issued},
-    scope::{Asked, Holder, grant},
-};
-use crate::{accounts::subject, app::App, clients::store::Client};
-
-/// What `POST /token` was asked for.
-pub(crate) struct Request<'a> {
+/// A token request with the client credentials grant.
+pub(crate) struct ClientCredentialsGrant<'a> {
     pub(crate) client: &'a Client,
     /// The most that the client may be given.
-    pub(crate) ceiling: Option<Asked>,
-    pub(crate) scope: Option<Asked>,
+    pub(crate) ceiling: Option<RequestedScope>,
+    pub(crate) scope: Option<RequestedScope>,
     pub(crate) tenant: Option<TenantName>,
     pub(crate) audience: &'a str,
 }
 
 /// Issues an access token with what the client itself holds; no refresh token, it can always ask again.
-pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+pub(crate) async fn for_client(
+    app: &App,
+    request: &ClientCredentialsGrant<'_>,
+) -> Result<Issued, OAuthError> {
     if request.client.public {
         return Err(OAuthError::UnauthorizedClient);
     }
@@ -31,9 +38,9 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
     let subject = subject::read(&mut conn, &request.client.id, tenant, now).await?;
     let subject = subject.filter(|subject| subject.kind == SubjectKind::Client);
     let subject = subject.ok_or(OAuthError::InvalidClient { basic: false })?;
-    let policy = subject.policy(app, &mut conn).await?;
-    let holder = Holder {
-        policy: &policy.1,
+    let policy = subject.policy(app.policy(), &mut conn).await?;
+    let holder = TokenSubject {
+        policy: &policy,
         assigned: &subject.assigned,
         tenant,
         own_audience: request.audience == app.settings().issuer,
@@ -41,8 +48,8 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
-    activation::demand_apart(&holder, &granted)?;
-    issue::access_token(
+    check_active(&holder, &granted)?;
+    Ok(access_token::access_token(
         app,
         &mut conn,
         &Basis {
@@ -54,5 +61,5 @@ pub(crate) async fn for_client(app: &App, request: &Request<'_>) -> Result<Issue
             now,
         },
     )
-    .await
+    .await?)
 }

@@ -11,15 +11,15 @@ use rolecall_core::{Breach, ConstraintName, RoleName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::activation;
 use crate::{
-    accounts::credentials::LoginError,
-    error::{ApiError, OUTAGE},
-    metrics::Refused,
+    error::ApiError,
+    login::password::LoginError,
     store::StoreError,
+    tokens::error::TokenError,
+    web::problem::{OUTAGE, Refused},
 };
 
-/// How an error of an OAuth endpoint is written.
+/// The body of an error of an OAuth endpoint.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OAuthError)]
 pub(crate) struct OAuthErrorDocument {
@@ -35,12 +35,12 @@ pub(crate) struct OAuthErrorDocument {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     roles: Vec<RoleName>,
-    /// How many of them may be active at once.
+    /// The number of them that may be active at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_most: Option<u32>,
 }
 
-/// What the token endpoint can refuse.
+/// The errors of the OAuth endpoints.
 #[derive(Debug)]
 pub(crate) enum OAuthError {
     InvalidRequest(&'static str),
@@ -64,7 +64,7 @@ pub(crate) enum OAuthError {
         retry_after: Duration,
     },
     Busy,
-    /// An outage is told by its OAuth code, so that a client comes back; all else as the API tells it.
+    /// An outage gets an OAuth code, so that the client retries; every other error is answered as the API does.
     Failed(ApiError),
 }
 
@@ -75,6 +75,16 @@ impl From<LoginError> for OAuthError {
             LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
             LoginError::Busy => Self::Busy,
             LoginError::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl From<TokenError> for OAuthError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::InvalidScope(text) => Self::InvalidScope(text),
+            TokenError::ChooseRoles(breach) => Self::ChooseRoles(breach),
+            TokenError::Failed(error) => Self::Failed(error),
         }
     }
 }
@@ -96,7 +106,7 @@ impl OAuthError {
     fn parts(&self) -> (StatusCode, &'static str, Cow<'_, str>) {
         let (status, error, text) = match self {
             Self::ChooseRoles(breach) => {
-                let text = activation::choice(breach);
+                let text = choice(breach);
                 return (StatusCode::BAD_REQUEST, "invalid_scope", text.into());
             }
             Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", *text),
@@ -149,7 +159,7 @@ impl OAuthError {
         (status, error, text.into())
     }
 
-    /// The header that tells the client what to do next.
+    /// Returns the header that says what the client can do next.
     fn advice(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::WrongPassword => {
@@ -169,6 +179,16 @@ impl OAuthError {
             _ => None,
         }
     }
+}
+
+/// Describes the choice that the client has to make.
+fn choice(breach: &Breach) -> String {
+    let roles = breach.roles.iter().map(|role| format!("role:{role}"));
+    let roles = roles.collect::<Vec<_>>().join(", ");
+    format!(
+        "constraint {} allows at most {} of its roles to be active at once: choose among {roles} with scope",
+        breach.constraint, breach.at_most
+    )
 }
 
 impl IntoResponse for OAuthError {

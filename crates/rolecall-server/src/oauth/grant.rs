@@ -1,45 +1,40 @@
 //! The password grant (RFC 6749 section 4.3), kept for first-party use.
 
-use rolecall_core::TenantName;
-
-use super::{
-    activation,
-    client_auth::Asker,
-    error::OAuthError,
-    issue::{self, Basis, Issued},
-    scope::{Asked, Granted, Holder, grant},
-};
+use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
-    accounts::{
-        credentials::{self, LoginError, Proven},
-        failures,
-        store::{self, Status},
-        subject::{self, Subject},
-    },
+    accounts::store,
     app::App,
     audit::events,
+    authority::subject::{self, Status, Subject},
     error::ApiError,
     ids,
-    sessions::{
-        self,
-        refresh_token::Binding,
-        store::{self as session_store, NewSession},
+    login::{
+        failures,
+        password::{self, Proven},
     },
+    sessions::{self, store as session_store, store::NewSession},
     store::Conn,
-    throttle::MAX_FAILURES,
+    tokens::{
+        access_token::{self, Basis, Issued},
+        effective::{Grant, TokenSubject},
+        grant::{check_active, grant},
+        refresh_token::Binding,
+        requested::RequestedScope,
+    },
 };
+use rolecall_core::TenantName;
 
-/// What is stored of a grant at most; with more, a refresh cannot tell what was lost from what never was.
+/// The longest grant that is stored, in bytes. Beyond it, a refresh cannot distinguish what was lost from what was never granted.
 const MAX_GRANTED_BYTES: usize = 8192;
 
-/// What `POST /token` was asked for.
-pub(crate) struct Request<'a> {
+/// A token request with the password grant.
+pub(crate) struct PasswordGrant<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: &'a str,
-    pub(crate) asker: &'a Asker,
+    pub(crate) client: &'a RequestingClient,
     /// The most that the client may be given.
-    pub(crate) ceiling: Option<Asked>,
-    pub(crate) scope: Option<Asked>,
+    pub(crate) ceiling: Option<RequestedScope>,
+    pub(crate) scope: Option<RequestedScope>,
     pub(crate) tenant: Option<TenantName>,
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
@@ -47,21 +42,24 @@ pub(crate) struct Request<'a> {
 }
 
 /// A session that was opened.
-struct Opened {
+struct OpenedSession {
     issued: Issued,
     /// The user's sessions that are now too many.
     surplus: Vec<String>,
 }
 
 /// Logs a user in and issues an access token, with a refresh token where the client may refresh.
-pub(crate) async fn by_password(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+pub(crate) async fn by_password(
+    app: &App,
+    request: &PasswordGrant<'_>,
+) -> Result<Issued, OAuthError> {
     let issued = attempt(app, request).await;
     let outcome = outcome_of(&issued);
     app.parts().metrics.log_ins.add_one(outcome);
     issued
 }
 
-/// What a log-in is counted as.
+/// Returns the label under which the metrics count a login.
 fn outcome_of(issued: &Result<Issued, OAuthError>) -> &'static str {
     match issued {
         Ok(_) => "success",
@@ -74,32 +72,35 @@ fn outcome_of(issued: &Result<Issued, OAuthError>) -> &'static str {
     }
 }
 
-async fn attempt(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
-    let (proven, opened) = prove_and_open(app, request).await?;
-    let (proven, opened) = match opened {
-        // what was proven is no longer what is stored, perhaps because a log-in beside this one has just
-        // hashed the same password anew: that can happen once
-        Err(OAuthError::WrongPassword) => prove_and_open(app, request).await?,
-        other => (proven, other),
-    };
-    let opened = match opened {
-        Err(OAuthError::WrongPassword) => {
-            credentials::count_failure(app, &proven.account, request.address).await?;
-            return Err(OAuthError::WrongPassword);
+async fn attempt(app: &App, request: &PasswordGrant<'_>) -> Result<Issued, OAuthError> {
+    let mut outcome = prove_and_open(app, request).await?;
+    if let Attempt::Outdated(_) = outcome {
+        // another log-in may just have rehashed the same password; that can happen once
+        outcome = prove_and_open(app, request).await?;
+    }
+    match outcome {
+        Attempt::Opened { user, opened } => {
+            app.parts().failing_addresses.succeeded(request.address);
+            sessions::service::end_surplus(app, &user, &opened.surplus).await?;
+            Ok(opened.issued)
         }
-        other => other?,
-    };
-    app.parts().failing_addresses.succeeded(request.address);
-    sessions::service::end_surplus(app, &proven.id, &opened.surplus).await?;
-    Ok(opened.issued)
+        Attempt::Outdated(proven) => {
+            password::count_failure(app, &proven.account, request.address).await?;
+            Err(OAuthError::WrongPassword)
+        }
+    }
 }
 
-async fn prove_and_open(
-    app: &App,
-    request: &Request<'_>,
-) -> Result<(Proven, Result<Opened, OAuthError>), OAuthError> {
-    let proven =
-        credentials::prove(app, request.username, request.password, request.address).await?;
+/// The outcome of a log-in whose password was right.
+enum Attempt {
+    /// The session of `user` is open.
+    Opened { user: String, opened: OpenedSession },
+    /// The stored credentials changed after they were verified, or the account was locked.
+    Outdated(Box<Proven>),
+}
+
+async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attempt, OAuthError> {
+    let proven = password::prove(app, request.username, request.password, request.address).await?;
     if proven.by_reset_code || proven.credentials.status != Status::Active {
         return Err(OAuthError::PasswordChangeRequired);
     }
@@ -107,7 +108,14 @@ async fn prove_and_open(
         .store()
         .write(async |conn: &mut Conn| log_in(app, conn, request, &proven).await)
         .await;
-    Ok((proven, opened))
+    match opened {
+        Ok(opened) => Ok(Attempt::Opened {
+            user: proven.id,
+            opened,
+        }),
+        Err(OAuthError::WrongPassword) => Ok(Attempt::Outdated(Box::new(proven))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens the session if what was proven is still what is stored, and issues its tokens. A token that
@@ -115,9 +123,9 @@ async fn prove_and_open(
 async fn log_in(
     app: &App,
     conn: &mut Conn,
-    request: &Request<'_>,
+    request: &PasswordGrant<'_>,
     proven: &Proven,
-) -> Result<Opened, OAuthError> {
+) -> Result<OpenedSession, OAuthError> {
     let hash = proven
         .credentials
         .password_hash
@@ -127,7 +135,7 @@ async fn log_in(
         return Err(OAuthError::WrongPassword);
     }
     // guesses that were under way elsewhere count: a locked account opens for none of them
-    if failures::read(conn, &proven.account).await?.in_a_row >= i64::from(MAX_FAILURES) {
+    if failures::read(conn, &proven.account).await?.is_locked() {
         return Err(OAuthError::WrongPassword);
     }
     failures::forget(conn, &proven.account).await?;
@@ -135,9 +143,9 @@ async fn log_in(
     let tenant = request.tenant.as_ref();
     let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
-    let policy = subject.policy(app, conn).await?;
-    let holder = Holder {
-        policy: &policy.1,
+    let policy = subject.policy(app.policy(), conn).await?;
+    let holder = TokenSubject {
+        policy: &policy,
         assigned: &subject.assigned,
         tenant,
         own_audience: request.audience == app.settings().issuer,
@@ -145,7 +153,7 @@ async fn log_in(
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
-    activation::demand_apart(&holder, &granted)?;
+    check_active(&holder, &granted)?;
     let opened = open_session(app, conn, request, &subject, &granted, holder.now).await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
     Ok(opened)
@@ -154,18 +162,18 @@ async fn log_in(
 async fn open_session(
     app: &App,
     conn: &mut Conn,
-    request: &Request<'_>,
+    request: &PasswordGrant<'_>,
     subject: &Subject,
-    granted: &Granted,
+    granted: &Grant,
     now: rolecall_core::Timestamp,
-) -> Result<Opened, OAuthError> {
+) -> Result<OpenedSession, OAuthError> {
     let id = ids::new_id(now).map_err(ApiError::internal)?;
-    let mut issued = issue::access_token(
+    let mut issued = access_token::access_token(
         app,
         conn,
         &Basis {
             subject,
-            client_id: request.asker.client_id(),
+            client_id: request.client.client_id(),
             audience: request.audience,
             granted,
             session: Some((&id, now)),
@@ -173,7 +181,7 @@ async fn open_session(
         },
     )
     .await?;
-    let salt = if request.asker.may_refresh() {
+    let salt = if request.client.may_refresh() {
         Some(ids::random_token(128).map_err(ApiError::internal)?)
     } else {
         None
@@ -188,7 +196,7 @@ async fn open_session(
         &NewSession {
             id: &id,
             subject_id: &subject.id,
-            client_id: request.asker.client_id(),
+            client_id: request.client.client_id(),
             scope: request.scope.as_ref().map(|asked| asked.text.as_str()),
             granted: (values.len() <= MAX_GRANTED_BYTES).then_some(values.as_str()),
             audience: request.audience,
@@ -209,18 +217,7 @@ async fn open_session(
         })
     });
     let surplus = sessions::service::surplus(app, conn, &subject.id, &id).await?;
-    Ok(Opened { issued, surplus })
-}
-
-impl From<LoginError> for ApiError {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Failed(error) => error,
-            LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
-            LoginError::Busy => Self::Busy,
-            LoginError::Wrong => Self::Forbidden("Operation not permitted"),
-        }
-    }
+    Ok(OpenedSession { issued, surplus })
 }
 
 #[cfg(test)]
@@ -244,7 +241,7 @@ mod tests {
         });
         let password = Password::new(PASSWORD.to_owned()).unwrap();
         let old = old.unwrap().hash(password).await.unwrap();
-        app.change(crate::accounts::authority::Caller::System, async |change| {
+        app.change(crate::authority::caller::Caller::System, async |change| {
             let id = store::find_alike(change.conn(), "alice").await?.unwrap();
             store::set_password(change, &id, &old).await?;
             change.record(serde_json::json!({ "action": "test" }));
@@ -256,10 +253,10 @@ mod tests {
             .map(|_| {
                 let app = app.clone();
                 tokio::spawn(async move {
-                    let request = Request {
+                    let request = PasswordGrant {
                         username: "alice",
                         password: PASSWORD,
-                        asker: &Asker::FirstParty,
+                        client: &RequestingClient::FirstParty,
                         ceiling: None,
                         scope: None,
                         tenant: None,

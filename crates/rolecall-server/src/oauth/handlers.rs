@@ -43,7 +43,7 @@ pub(crate) struct TokenRequest {
     refresh_token: Option<String>,
     /// Narrows the token: `items:read`, `role:editor`.
     scope: Option<String>,
-    /// Whom the token is for; the server itself or the configured audience.
+    /// The audience of the token: the issuer, one of the client's audiences, or without a client `tokens.audience`.
     audience: Option<String>,
     /// The same by its RFC 8707 name.
     resource: Option<String>,
@@ -189,7 +189,7 @@ fn cacheable(headers: &HeaderMap, document: &Value) -> Response {
     (about, [(header::CONTENT_TYPE, json)], body).into_response()
 }
 
-/// Whether the caller has what this tag stands for (RFC 9110 section 13.1.2: weak comparison).
+/// Returns `true` if `If-None-Match` names this tag (RFC 9110 section 13.1.2: weak comparison).
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH);
     let values = values.iter().filter_map(|value| value.to_str().ok());

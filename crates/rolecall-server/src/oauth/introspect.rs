@@ -1,24 +1,26 @@
 //! Token introspection (RFC 7662).
 
-use http::HeaderMap;
-use rolecall::token::VerifiedClaims;
-use rolecall_core::{Audience, Permission, SubjectKind};
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::{
-    client_auth::{self, Asker},
+    client_auth::{self, RequestingClient},
     error::OAuthError,
     form::Form,
     known_token::{Known, look_up},
 };
 use crate::{
-    accounts::authority::holds_now, app::App, clients::store::Client, error::ApiError, legacy,
+    app::App,
+    authority::{may, reads::holds_now},
+    clients::store::Client,
+    error::ApiError,
+    legacy,
 };
+use http::HeaderMap;
+use rolecall::PermissionName as _;
+use rolecall::token::VerifiedClaims;
+use rolecall_core::{Audience, Permission, SubjectKind};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-const PERMISSION: &str = "rolecall.tokens:introspect";
-
-/// Whether a token is active, and what it says.
+/// The answer to an introspection request (RFC 7662 section 2.2).
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Introspection {
     active: bool,
@@ -26,7 +28,7 @@ pub(crate) struct Introspection {
     token: Option<IntrospectedToken>,
 }
 
-/// What an active token says.
+/// The claims of an active token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IntrospectedToken {
     token_type: &'static str,
@@ -87,7 +89,7 @@ fn scope_of_roles(app: &App, claims: &VerifiedClaims) -> String {
     let roles = claims.roles.iter();
     let roles: Vec<_> = roles.filter_map(|role| role.parse().ok()).collect();
     let permissions = app.policy().latest().map(|policy| {
-        let mut permissions = policy.1.permissions_of(&roles);
+        let mut permissions = policy.permissions_of(&roles);
         permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
         let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
         names.join(" ")
@@ -102,8 +104,8 @@ pub(crate) async fn introspect(
     form: &Form,
     address: &str,
 ) -> Result<Introspection, OAuthError> {
-    let asker = client_auth::authenticate(app, headers, form, address).await?;
-    let Asker::Client(client) = asker else {
+    let client = client_auth::authenticate(app, headers, form, address).await?;
+    let RequestingClient::Client(client) = client else {
         return Err(OAuthError::InvalidClient { basic: true });
     };
     demand_permission(app, &client).await?;
@@ -137,7 +139,9 @@ fn is_for(app: &App, client: &Client, claims: &VerifiedClaims) -> bool {
 
 /// The client shows its secret here, not a token: what it may do is read from the database.
 async fn demand_permission(app: &App, client: &Client) -> Result<(), OAuthError> {
-    let permission: Permission = PERMISSION.parse().map_err(ApiError::internal)?;
+    let permission: Permission = may::IntrospectTokens::NAME
+        .parse()
+        .map_err(ApiError::internal)?;
     if client.public {
         return Err(OAuthError::InvalidClient { basic: true });
     }

@@ -1,4 +1,4 @@
-//! What a token that somebody presents is: one of ours, and still alive?
+//! Looking up a token that a client sent: an access token or a refresh token of ours that is still valid.
 
 use rolecall::token::{MAX_TOKEN_BYTES, VerifiedClaims, Verifier, dangerous};
 use rolecall_core::{Floors, TokenFacts};
@@ -6,11 +6,9 @@ use rolecall_core::{Floors, TokenFacts};
 use crate::{
     app::App,
     error::ApiError,
-    sessions::{
-        refresh_token::RefreshToken,
-        store::{self as sessions, Session},
-    },
+    sessions::{store as sessions, store::Session},
     store::{read_floors, read_head},
+    tokens::refresh_token::RefreshToken,
 };
 
 /// A token of this server.
@@ -40,7 +38,7 @@ async fn live_session(app: &App, token: &RefreshToken) -> Result<Option<Session>
     }))
 }
 
-/// The claims of an access token that the database still stands behind: asked of the database itself, since
+/// Returns the claims of an access token that is still valid by the database itself, since
 /// this node may not have heard yet of what another took away.
 async fn live_claims(app: &App, token: &str) -> Result<Option<VerifiedClaims>, ApiError> {
     let parts = app.parts();

@@ -8,7 +8,7 @@ use crate::{
     error::ApiError,
 };
 
-/// How clients may prove who they are.
+/// The client authentication methods.
 const METHODS: [&str; 3] = ["none", "client_secret_basic", "client_secret_post"];
 
 /// The document, whatever `Host` the request named.

@@ -1,39 +1,42 @@
 //! The refresh grant (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
 
-use std::time::Duration;
-
-use rolecall_core::{SubjectKind, TenantName, Timestamp};
-
-use super::{
-    activation::{self, opened},
-    client_auth::Asker,
-    error::OAuthError,
-    issue::{self, Basis, Issued},
-    scope::{Asked, Holder, regrant},
-};
+use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
-    accounts::{authority::Caller, store::Status, subject},
     app::App,
     audit::events,
+    authority::{
+        caller::Caller,
+        subject::{self, Status},
+    },
     sessions::{
-        refresh_token::{Binding, RefreshToken},
+        active::opened,
         service,
         store::{self, Session},
     },
     store::Conn,
+    tokens::{
+        access_token::{self, Basis, Issued},
+        effective::TokenSubject,
+        grant::{check_active, regrant},
+        refresh_token::{Binding, RefreshToken},
+        requested::RequestedScope,
+    },
 };
+use std::time::Duration;
 
-/// How long the token just replaced still gets its successor: for an answer that was lost, and for two tabs.
+use rolecall_core::{SubjectKind, TenantName, Timestamp};
+
+/// The time in which the token just replaced still gets its successor: for a lost answer, and for two tabs.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What `POST /token` was asked for.
-pub(crate) struct Request<'a> {
+/// A token request with the refresh grant.
+pub(crate) struct RefreshGrant<'a> {
     pub(crate) token: &'a str,
-    pub(crate) asker: &'a Asker,
+    pub(crate) client: &'a RequestingClient,
     /// The most that the client may be given.
-    pub(crate) ceiling: Option<Asked>,
+    pub(crate) ceiling: Option<RequestedScope>,
     /// Narrows this access token and no later one.
-    pub(crate) scope: Option<Asked>,
+    pub(crate) scope: Option<RequestedScope>,
     /// Must be that of the log-in, if it is named.
     pub(crate) tenant: Option<TenantName>,
     /// Must be that of the log-in, if it is named.
@@ -41,25 +44,25 @@ pub(crate) struct Request<'a> {
     pub(crate) address: &'a str,
 }
 
-/// How a token of the session stands to the newest one.
+/// The position of a refresh token in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Newest,
     /// The newest one's predecessor, replaced a moment ago.
     JustReplaced,
-    /// Used before, or never given: somebody has a copy.
+    /// Used before, or never issued: there is a copy of it.
     Replayed,
 }
 
 /// Issues an access token and the session's next refresh token.
-pub(crate) async fn by_token(app: &App, request: &Request<'_>) -> Result<Issued, OAuthError> {
+pub(crate) async fn by_token(app: &App, request: &RefreshGrant<'_>) -> Result<Issued, OAuthError> {
     let outcome = attempt(app, request).await;
     app.parts().metrics.refreshes.add_one(name_of(&outcome));
     let (_, issued) = outcome?;
     issued.ok_or(OAuthError::InvalidGrant)
 }
 
-/// What a refresh is counted as.
+/// Returns the label under which the metrics count a refresh.
 fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static str {
     match outcome {
         Ok((Standing::Newest, _)) => "rotated",
@@ -71,10 +74,10 @@ fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static
     }
 }
 
-/// What is issued, by how the token stood: nothing for one that was replayed, whose session has ended now.
+/// Returns the position of the token and what was issued for it. A replayed token gets nothing, and its session ends.
 async fn attempt(
     app: &App,
-    request: &Request<'_>,
+    request: &RefreshGrant<'_>,
 ) -> Result<(Standing, Option<Issued>), OAuthError> {
     let token = RefreshToken::parse(request.token).ok_or(OAuthError::InvalidGrant)?;
     // a refresh beside this one may rotate in between; then the token is the one just replaced
@@ -90,7 +93,9 @@ async fn attempt(
         }
         let issued = app
             .store()
-            .write(async |conn: &mut Conn| go_on(app, conn, request, &session, standing, now).await)
+            .write(async |conn: &mut Conn| {
+                continue_session(app, conn, request, &session, standing, now).await
+            })
             .await?;
         if issued.is_some() {
             return Ok((standing, issued));
@@ -103,7 +108,7 @@ async fn attempt(
 /// guesses must not be able to end it.
 fn refuse_foreign(
     app: &App,
-    request: &Request<'_>,
+    request: &RefreshGrant<'_>,
     token: &RefreshToken,
     session: &Session,
     now: Timestamp,
@@ -113,14 +118,14 @@ fn refuse_foreign(
     let signing = app.parts().keys.signing();
     let genuine = signing.refresh.verify(token, salt, &session.era);
     let over = now >= session.expires_at || now >= session.last_used_at.plus(limits.idle);
-    if !genuine || over || session.client_id != request.asker.client_id() {
+    if !genuine || over || session.client_id != request.client.client_id() {
         return Err(OAuthError::InvalidGrant);
     }
-    if !request.asker.may_refresh() {
+    if !request.client.may_refresh() {
         return Err(OAuthError::UnauthorizedClient);
     }
     let audience = session.audience.as_deref().unwrap_or_default();
-    if let Some(client) = request.asker.client()
+    if let Some(client) = request.client.registered()
         && audience != app.settings().issuer
         && !client.audiences.iter().any(|own| own == audience)
     {
@@ -157,10 +162,10 @@ fn standing(token: &RefreshToken, session: &Session, now: Timestamp) -> Standing
 }
 
 /// `None` if the session is no longer as it was read.
-async fn go_on(
+async fn continue_session(
     app: &App,
     conn: &mut Conn,
-    request: &Request<'_>,
+    request: &RefreshGrant<'_>,
     session: &Session,
     standing: Standing,
     now: Timestamp,
@@ -187,10 +192,10 @@ async fn go_on(
             && subject.head.era == session.era
     });
     let subject = subject.ok_or(OAuthError::InvalidGrant)?;
-    let policy = subject.policy(app, conn).await?;
+    let policy = subject.policy(app.policy(), conn).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
-    let holder = Holder {
-        policy: &policy.1,
+    let holder = TokenSubject {
+        policy: &policy,
         assigned: &subject.assigned,
         tenant,
         own_audience: audience == app.settings().issuer,
@@ -198,8 +203,8 @@ async fn go_on(
         now,
     };
     let granted = regrant(&holder, &opened(session), request.scope.as_ref())?;
-    activation::demand_apart(&holder, &granted)?;
-    let mut issued = issue::access_token(
+    check_active(&holder, &granted)?;
+    let mut issued = access_token::access_token(
         app,
         conn,
         &Basis {
@@ -224,7 +229,7 @@ async fn go_on(
     Ok(Some(issued))
 }
 
-/// Somebody has a copy of a token that was used: nobody can tell who is who, so the session ends.
+/// Ends the session of a replayed token: its owner and the holder of the copy cannot be distinguished.
 async fn end_replayed(app: &App, session: &Session) -> Result<(), OAuthError> {
     app.change(Caller::System, async |change| {
         let (id, subject) = (&session.id, &session.subject_id);

@@ -5,13 +5,13 @@ use rolecall_core::FloorKind;
 use serde_json::json;
 
 use super::{
-    client_auth::{self, Asker, FIRST_PARTY},
+    client_auth::{self, FIRST_PARTY, RequestingClient},
     error::OAuthError,
     form::Form,
     known_token::{Known, look_up},
 };
 use crate::{
-    accounts::authority::Caller, app::App, clients::store as clients, sessions::service as sessions,
+    app::App, authority::caller::Caller, clients::store as clients, sessions::service as sessions,
 };
 
 /// Revokes the token in the form. What is unknown or has ended already is as good as revoked.
@@ -21,7 +21,7 @@ pub(crate) async fn revoke(
     form: &Form,
     address: &str,
 ) -> Result<(), OAuthError> {
-    let asker = client_auth::authenticate(app, headers, form, address).await?;
+    let client = client_auth::authenticate(app, headers, form, address).await?;
     let token = form
         .get("token")
         .ok_or(OAuthError::InvalidRequest("token is missing"))?;
@@ -32,7 +32,7 @@ pub(crate) async fn revoke(
         Known::Access(claims) => &claims.client_id,
         Known::Refresh(session) => &session.client_id,
     };
-    demand_own(app, &asker, issued_to).await?;
+    demand_own(app, &client, issued_to).await?;
     app.change(Caller::System, async |change| {
         match &known {
             Known::Refresh(session) => {
@@ -53,11 +53,15 @@ pub(crate) async fn revoke(
 }
 
 /// A client revokes its own tokens; without one, those of log-ins through no client or a public one.
-async fn demand_own(app: &App, asker: &Asker, issued_to: &str) -> Result<(), OAuthError> {
-    if asker.client_id() == issued_to {
+async fn demand_own(
+    app: &App,
+    client: &RequestingClient,
+    issued_to: &str,
+) -> Result<(), OAuthError> {
+    if client.client_id() == issued_to {
         return Ok(());
     }
-    if asker.client().is_some() {
+    if client.registered().is_some() {
         return Err(OAuthError::InvalidGrant);
     }
     let mut conn = app.store().read().await?;

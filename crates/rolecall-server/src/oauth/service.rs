@@ -1,19 +1,20 @@
-//! Who asks at the token endpoint, and for what.
+//! The token endpoint: authenticates the client and passes the request to its grant.
 
 use http::HeaderMap;
 use rolecall_core::TenantName;
 
 use super::{
-    client_auth::{self, Asker},
+    client_auth::{self, RequestingClient},
     client_credentials,
     error::OAuthError,
     form::Form,
-    grant,
-    issue::Issued,
-    refresh,
-    scope::Asked,
+    grant, refresh,
 };
-use crate::{app::App, clients::store::GrantType};
+use crate::{
+    app::App,
+    clients::store::GrantType,
+    tokens::{access_token::Issued, requested::RequestedScope},
+};
 
 /// Answers a form at the token endpoint.
 pub(crate) async fn issue(
@@ -22,12 +23,12 @@ pub(crate) async fn issue(
     form: &Form,
     address: &str,
 ) -> Result<Issued, OAuthError> {
-    let asker = client_auth::authenticate(app, headers, form, address).await?;
+    let client = client_auth::authenticate(app, headers, form, address).await?;
     let grant_type = form
         .get("grant_type")
         .ok_or(OAuthError::InvalidRequest("grant_type is missing"))?;
-    let grant_type = demand_grant(app, &asker, grant_type)?;
-    let issued = by_grant(app, grant_type, &asker, form, address).await?;
+    let grant_type = demand_grant(app, &client, grant_type)?;
+    let issued = by_grant(app, grant_type, &client, form, address).await?;
     app.parts().metrics.tokens.add_one(grant_type.as_str());
     Ok(issued)
 }
@@ -35,21 +36,23 @@ pub(crate) async fn issue(
 async fn by_grant(
     app: &App,
     grant_type: GrantType,
-    asker: &Asker,
+    client: &RequestingClient,
     form: &Form,
     address: &str,
 ) -> Result<Issued, OAuthError> {
     let tenant = tenant(form)?;
-    let scope = form.get("scope").map(Asked::parse).transpose()?;
-    let ceiling = asker.client().and_then(|client| client.scope.as_deref());
-    let ceiling = ceiling.and_then(Asked::parse_any);
+    let scope = form.get("scope").map(RequestedScope::parse).transpose()?;
+    let ceiling = client
+        .registered()
+        .and_then(|client| client.scope.as_deref());
+    let ceiling = ceiling.and_then(RequestedScope::parse_any);
     match grant_type {
         GrantType::Password => {
-            let request = grant::Request {
+            let request = grant::PasswordGrant {
                 username: required(form, "username", "username is missing")?,
                 password: required(form, "password", "password is missing")?,
-                audience: audience(app, asker, form)?,
-                asker,
+                audience: audience(app, client, form)?,
+                client,
                 ceiling,
                 scope,
                 tenant,
@@ -58,10 +61,10 @@ async fn by_grant(
             grant::by_password(app, &request).await
         }
         GrantType::RefreshToken => {
-            let request = refresh::Request {
+            let request = refresh::RefreshGrant {
                 token: required(form, "refresh_token", "refresh_token is missing")?,
                 audience: asked_audience(form)?,
-                asker,
+                client,
                 ceiling,
                 scope,
                 tenant,
@@ -70,12 +73,12 @@ async fn by_grant(
             refresh::by_token(app, &request).await
         }
         GrantType::ClientCredentials => {
-            let client = asker
-                .client()
+            let registered = client
+                .registered()
                 .ok_or(OAuthError::InvalidClient { basic: false })?;
-            let request = client_credentials::Request {
-                client,
-                audience: audience(app, asker, form)?,
+            let request = client_credentials::ClientCredentialsGrant {
+                client: registered,
+                audience: audience(app, client, form)?,
                 ceiling,
                 scope,
                 tenant,
@@ -86,12 +89,12 @@ async fn by_grant(
 }
 
 /// Refuses a grant that does not exist, is off, or was not given to the client; before anything is hashed.
-fn demand_grant(app: &App, asker: &Asker, name: &str) -> Result<GrantType, OAuthError> {
+fn demand_grant(app: &App, client: &RequestingClient, name: &str) -> Result<GrantType, OAuthError> {
     let grant: GrantType = name.parse().map_err(|_| OAuthError::UnsupportedGrantType)?;
     let off = grant == GrantType::Password && !app.settings().password_grant;
-    match asker {
-        Asker::FirstParty if off => Err(OAuthError::UnsupportedGrantType),
-        Asker::Client(client) if off || !client.grants.contains(&grant) => {
+    match client {
+        RequestingClient::FirstParty if off => Err(OAuthError::UnsupportedGrantType),
+        RequestingClient::Client(client) if off || !client.grants.contains(&grant) => {
             Err(OAuthError::UnauthorizedClient)
         }
         _ => Ok(grant),
@@ -109,11 +112,15 @@ fn tenant(form: &Form) -> Result<Option<TenantName>, OAuthError> {
 
 /// Every caller may ask for the server itself; without a client for the configured audience too, with one
 /// for those of the client (RFC 8707). The first is the default.
-fn audience<'a>(app: &'a App, asker: &'a Asker, form: &'a Form) -> Result<&'a str, OAuthError> {
+fn audience<'a>(
+    app: &'a App,
+    client: &'a RequestingClient,
+    form: &'a Form,
+) -> Result<&'a str, OAuthError> {
     let settings = app.settings();
-    let known: Vec<&str> = match asker {
-        Asker::FirstParty => vec![&settings.audience, &settings.issuer],
-        Asker::Client(client) => {
+    let known: Vec<&str> = match client {
+        RequestingClient::FirstParty => vec![&settings.audience, &settings.issuer],
+        RequestingClient::Client(client) => {
             let own = client.audiences.iter().map(String::as_str);
             own.chain([settings.issuer.as_str()]).collect()
         }
@@ -121,7 +128,7 @@ fn audience<'a>(app: &'a App, asker: &'a Asker, form: &'a Form) -> Result<&'a st
     match asked_audience(form)? {
         None => Ok(known.first().copied().unwrap_or(&settings.issuer)),
         Some(wanted) if known.contains(&wanted) => Ok(wanted),
-        Some(_) => Err(OAuthError::InvalidTarget("there is no such audience")),
+        Some(_) => Err(OAuthError::InvalidTarget("the audience is not known")),
     }
 }
 

@@ -10,9 +10,11 @@ use std::{fmt, io, thread};
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::memory::Memory;
-use super::stored::{Failure, StoredHash};
-use super::{Parameters, Password, PasswordProblem};
+use super::{
+    Parameters, Password, PasswordProblem,
+    memory::Memory,
+    stored::{Failure, StoredHash},
+};
 use crate::metrics::series::{Counter, Distribution, Histogram};
 
 /// An idle thread gives its memory back after this long.

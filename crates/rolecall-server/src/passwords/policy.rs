@@ -2,8 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::common::{is_common, is_repetition};
-use super::{Password, PasswordProblem, PasswordScheme};
+use super::{
+    Password, PasswordProblem, PasswordScheme,
+    common::{is_common, is_repetition},
+};
 
 /// Code points a password needs where it is the only factor (NIST SP 800-63B-4
 /// section 3.1.1.2).

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use super::memory::Memory;
-use super::stored::{Argon2Hash, BCRYPT_MAX_BYTES, BcryptHash, Failure, StoredHash, Unusable};
-use super::{Password, PasswordProblem};
+use super::{
+    Password, PasswordProblem,
+    memory::Memory,
+    stored::{Argon2Hash, BCRYPT_MAX_BYTES, BcryptHash, Failure, StoredHash, Unusable},
+};
 
 /// How new password hashes are made.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

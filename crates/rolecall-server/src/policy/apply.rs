@@ -1,20 +1,12 @@
 //! Putting a document in force: one transaction, by the same rules as the single edits.
 
-use std::collections::BTreeSet;
-
-use rolecall_core::{
-    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
-    document::{Change as Edit, Document, Parsed},
-};
-use serde_json::{Value, json};
-
 use super::{
     plan::{Difference, compare, demand_rules},
     service, store as own,
 };
 use crate::{
-    accounts::authority::{Caller, Rights},
     app::App,
+    authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     roles::{
         constraint_store, requests, separation, service as service_of_roles, store,
@@ -22,8 +14,14 @@ use crate::{
     },
     store::Change,
 };
+use rolecall::PermissionName as _;
+use std::collections::BTreeSet;
 
-pub(super) const WRITE: &str = "rolecall.policy:write";
+use rolecall_core::{
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+    document::{Document, ParsedDocument, PolicyChange as Edit},
+};
+use serde_json::{Value, json};
 
 /// On what policy a document is to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +48,12 @@ pub(crate) struct Applied {
 pub(crate) async fn apply(
     app: &App,
     caller: Caller<'_>,
-    parsed: &Parsed,
+    parsed: &ParsedDocument,
     if_match: &IfMatch,
 ) -> Result<Applied, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
-        let policy = &rights.policy.1;
+        let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
+        let policy = &rights.policy;
         let current = service::document_of(policy, change.conn()).await?;
         if let IfMatch::Tags(tags) = if_match
             && !tags.contains(&service::tag_of(&current))
@@ -74,9 +72,9 @@ pub(super) async fn put(
     change: &mut Change<'_>,
     rights: &Rights,
     current: &Document,
-    parsed: &Parsed,
+    parsed: &ParsedDocument,
 ) -> Result<(Applied, Policy), ApiError> {
-    let policy = &rights.policy.1;
+    let policy = &rights.policy;
     let difference = compare(policy, current, parsed)?;
     demand_rules(app, &difference.changes)?;
     demand_authority(rights, &difference)?;
@@ -103,9 +101,9 @@ pub(super) async fn put(
 
 /// The delegation limit: who changes a role must hold what it held before, and what it holds afterwards.
 fn demand_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiError> {
-    let policy = &rights.policy.1;
+    let policy = &rights.policy;
     let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
-    let mut made = PolicyBuilder::from(&**policy);
+    let mut made = PolicyBuilder::from(&***policy);
     for edit in &difference.changes {
         match edit {
             // as long as a role is empty it gives nothing, by its name neither

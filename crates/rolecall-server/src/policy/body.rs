@@ -5,11 +5,11 @@ use axum::{
     extract::{FromRequest, Request},
 };
 use http::{HeaderMap, StatusCode, header};
-use rolecall_core::document::{Document, Parsed, Unchecked};
+use rolecall_core::document::{Document, ParsedDocument, UncheckedDocument};
 
 use crate::{
     error::ApiError,
-    extract::{is_json, parse_json},
+    web::body::{is_json, parse_json},
 };
 
 /// The media type of TOML (RFC 9618 registers none other).
@@ -22,7 +22,7 @@ pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) const PATHS: &[&str] = &["/api/policy", "/api/policy/plan"];
 
 /// A document without faults.
-pub(crate) struct PolicyBody(pub(crate) Parsed);
+pub(crate) struct PolicyBody(pub(crate) ParsedDocument);
 
 impl<S: Send + Sync> FromRequest<S> for PolicyBody {
     type Rejection = ApiError;
@@ -41,7 +41,7 @@ impl<S: Send + Sync> FromRequest<S> for PolicyBody {
                 .map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
             Document::parse(text)
         } else if is_json(&media_type) {
-            Document::check(&parse_json::<Unchecked>(&body)?)
+            Document::check(&parse_json::<UncheckedDocument>(&body)?)
         } else {
             return Err(ApiError::UnsupportedMediaType(
                 "the body must be application/toml or application/json",

@@ -1,5 +1,17 @@
 //! The policy as one document.
 
+use super::{
+    apply::{self, IfMatch},
+    body::{self, PolicyBody},
+    plan::{self, Affected, Plan},
+    service,
+};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, reads},
+    error::ApiError,
+    web::document::ProblemDocument,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
@@ -11,25 +23,11 @@ use http::{HeaderMap, HeaderValue, header};
 use rolecall::Require;
 use rolecall_core::{
     Permission, RoleName,
-    document::{Change, RoleEffect},
+    document::{PolicyChange, RoleEffect},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-
-use super::{
-    apply::{self, IfMatch},
-    body::{self, PolicyBody},
-    plan::{self, Affected, Plan},
-    service,
-};
-use crate::{
-    accounts::authority::{self, Caller},
-    api::may,
-    app::App,
-    document::ProblemDocument,
-    error::ApiError,
-};
 
 /// How many changes, roles and subjects a plan names; the counts are of all.
 const SHOWN: usize = 200;
@@ -47,7 +45,7 @@ pub(crate) struct PolicyDocument {
     permissions: BTreeMap<String, String>,
     #[serde(default)]
     roles: BTreeMap<String, PolicyRole>,
-    /// Not kept yet: refused.
+    /// Separation of duties: for each name `kind` (`static` or `dynamic`), `roles` and `at_most`.
     #[serde(default)]
     #[schema(value_type = Object)]
     constraints: Value,
@@ -153,7 +151,7 @@ pub(crate) struct Counts {
 pub(crate) struct PolicyPlan {
     counts: Counts,
     #[schema(value_type = Vec<Object>)]
-    changes: Vec<Change>,
+    changes: Vec<PolicyChange>,
     roles: Vec<RoleChange>,
     /// null for a caller who may not read users and their roles.
     #[schema(required)]
@@ -208,7 +206,7 @@ pub(crate) fn counts(plan: &Plan) -> Counts {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PolicyChanges {
     #[schema(value_type = Vec<Object>)]
-    changes: Vec<Change>,
+    changes: Vec<PolicyChange>,
 }
 
 /// The two forms of a document have tags of their own; either will do for `If-Match`.
@@ -259,7 +257,7 @@ pub(crate) async fn plan_policy(
     State(app): State<App>,
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
-    let may_see = authority::may_see_everybody_by_now(&app, &caller).await?;
+    let may_see = reads::can_see_all_holders(&app, Caller::Token(&caller)).await?;
     let plan = plan::plan(&app, &parsed, may_see).await?;
     let tag = plan.tag.clone();
     let plan = PolicyPlan::of(plan, SHOWN, may_see);
@@ -274,7 +272,7 @@ pub(crate) async fn plan_policy(
     request_body(content((PolicyDocument = "application/json"), (String = "application/toml"))), responses(
     (status = 200, description = "What was changed", body = PolicyChanges,
         headers(("ETag" = String, description = "Of the policy that is in force now"))),
-    (status = 412, description = "The policy is another one by now", body = ProblemDocument),
+    (status = 412, description = "The policy has changed", body = ProblemDocument),
     (status = 428, description = "`If-Match` is missing", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn replace_policy(

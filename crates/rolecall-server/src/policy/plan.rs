@@ -6,9 +6,11 @@ use std::{
 };
 
 use rolecall_core::{
-    Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, Standing, TenantName, Timestamp,
-    builtin,
-    document::{Change, Document, Parsed, RoleEffect, affected_roles, diff, effects},
+    AssignmentStatus, Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, TenantName,
+    Timestamp, builtin,
+    document::{
+        Document, ParsedDocument, PolicyChange, RoleEffect, affected_roles, diff, role_effects,
+    },
 };
 
 use super::service;
@@ -22,7 +24,7 @@ use crate::{
 pub(super) struct Difference {
     /// As the database would give it back.
     pub(super) wanted: Document,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<PolicyChange>,
     /// The policy after the changes.
     pub(super) policy: Policy,
 }
@@ -31,7 +33,7 @@ pub(super) struct Difference {
 pub(crate) struct Plan {
     /// The tag of the policy that is in force.
     pub(crate) tag: String,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<PolicyChange>,
     /// For each role, what it gives in the end.
     pub(crate) roles: Vec<(RoleName, RoleEffect)>,
     /// Whoever gains or loses something, by name.
@@ -51,7 +53,11 @@ pub(crate) struct Affected {
 /// What `parsed` would change now. Nothing is written.
 ///
 /// Whether somebody would break a constraint, or go round a second person, is told only to who `may_see` who has which role.
-pub(crate) async fn plan(app: &App, parsed: &Parsed, may_see: bool) -> Result<Plan, ApiError> {
+pub(crate) async fn plan(
+    app: &App,
+    parsed: &ParsedDocument,
+    may_see: bool,
+) -> Result<Plan, ApiError> {
     let mut conn = app.store().read().await?;
     let (policy, current) = service::read(app, &mut conn).await?;
     let difference = compare(&policy, &current, parsed)?;
@@ -76,7 +82,7 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed, may_see: bool) -> Result<Pl
     subjects.sort_by(|a, b| (&a.name, &a.id, &a.tenant).cmp(&(&b.name, &b.id, &b.tenant)));
     Ok(Plan {
         tag: service::tag_of(&current),
-        roles: effects(&policy, &difference.policy, &changes),
+        roles: role_effects(&policy, &difference.policy, &changes),
         changes,
         subjects,
     })
@@ -86,7 +92,7 @@ pub(crate) async fn plan(app: &App, parsed: &Parsed, may_see: bool) -> Result<Pl
 pub(super) fn compare(
     policy: &Policy,
     current: &Document,
-    parsed: &Parsed,
+    parsed: &ParsedDocument,
 ) -> Result<Difference, ApiError> {
     let mut wanted = parsed.document.clone();
     wanted.tests.clear();
@@ -106,24 +112,24 @@ pub(super) fn compare(
 }
 
 /// The policy with the changes made: what is rolecall's own stays as the database has it.
-fn after(policy: &Policy, wanted: &Document, changes: &[Change]) -> Result<Policy, ApiError> {
+fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result<Policy, ApiError> {
     let mut rules = PolicyBuilder::from(policy);
     for change in changes {
         match change {
-            Change::PermissionCreated { permission, .. } => {
+            PolicyChange::PermissionCreated { permission, .. } => {
                 rules.permission(permission.clone());
             }
-            Change::PermissionDeleted { permission } => {
+            PolicyChange::PermissionDeleted { permission } => {
                 rules.remove_permission(permission);
             }
-            Change::RoleDeleted { role } => {
+            PolicyChange::RoleDeleted { role } => {
                 rules.remove_role(role);
             }
-            Change::ConstraintCreated { constraint, rule }
-            | Change::ConstraintReplaced { constraint, rule } => {
+            PolicyChange::ConstraintCreated { constraint, rule }
+            | PolicyChange::ConstraintReplaced { constraint, rule } => {
                 rules.constraint(constraint.clone(), rule.clone());
             }
-            Change::ConstraintDeleted { constraint } => {
+            PolicyChange::ConstraintDeleted { constraint } => {
                 rules.remove_constraint(constraint);
             }
             _ => {}
@@ -139,9 +145,9 @@ fn after(policy: &Policy, wanted: &Document, changes: &[Change]) -> Result<Polic
 }
 
 /// What stands against a change whoever makes it.
-pub(super) fn demand_rules(app: &App, changes: &[Change]) -> Result<(), ApiError> {
+pub(super) fn demand_rules(app: &App, changes: &[PolicyChange]) -> Result<(), ApiError> {
     for change in changes {
-        if let Change::RoleDeleted { role } = change
+        if let PolicyChange::RoleDeleted { role } = change
             && app.settings().registration_roles.contains(role)
         {
             return Err(ApiError::InUse {
@@ -180,7 +186,7 @@ impl Between<'_> {
             }
         }
         found.push((None, global));
-        for (tenant, effect) in found.into_iter().filter(|(_, effect)| !effect.is_nothing()) {
+        for (tenant, effect) in found.into_iter().filter(|(_, effect)| !effect.is_empty()) {
             into.push(Affected {
                 id: holder.id.clone(),
                 kind: holder.kind.clone(),
@@ -197,7 +203,8 @@ impl Between<'_> {
         tenant: Option<&TenantName>,
         now: Timestamp,
     ) -> Arc<RoleEffect> {
-        let counts = |given: &&RoleAssignment| given.standing(tenant, now) == Standing::InForce;
+        let counts =
+            |given: &&RoleAssignment| given.status(tenant, now) == AssignmentStatus::InForce;
         let in_force = assignments.iter().filter(counts);
         let (global, local): (Vec<_>, Vec<_>) = in_force.partition(|given| given.tenant.is_none());
         let names =

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use rolecall_core::{
     Policy, RoleName,
-    document::{Document, Facts, RoleEntry, Who},
+    document::{Document, RoleEntry, TestSubject, UserAssignments},
 };
 
 use super::store;
 use crate::{
     app::App,
     error::ApiError,
-    roles::{assignment_store, holder_store, store::read_consistently},
+    roles::{assignment_store, holder_store},
     store::{Conn, read_head},
     usernames::Username,
 };
@@ -51,10 +51,10 @@ pub(super) async fn read(
     conn: &mut Conn,
 ) -> Result<(std::sync::Arc<Policy>, Document), ApiError> {
     loop {
-        let policy = read_consistently(app.policy(), conn).await?;
-        let document = document_of(&policy.1, conn).await?;
-        if read_head(conn).await?.policy_revision <= policy.0 {
-            return Ok((std::sync::Arc::clone(&policy.1), document));
+        let policy = app.policy().newest(conn).await?;
+        let document = document_of(&policy, conn).await?;
+        if read_head(conn).await?.policy_revision <= policy.revision {
+            return Ok((std::sync::Arc::clone(&policy.policy), document));
         }
     }
 }
@@ -83,12 +83,12 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
     Ok(document)
 }
 
-/// Who has which role, of the users that the tests of `document` are about.
-pub(crate) async fn facts(app: &App, document: &Document) -> Result<Facts, ApiError> {
-    let mut facts = Facts::new();
+/// TestSubject has which role, of the users that the tests of `document` are about.
+pub(crate) async fn facts(app: &App, document: &Document) -> Result<UserAssignments, ApiError> {
+    let mut facts = UserAssignments::new();
     let mut conn = app.store().read().await?;
     for test in &document.tests {
-        let Who::User(name) = &test.who else {
+        let TestSubject::User(name) = &test.subject else {
             continue;
         };
         let known = Username::parse(name);

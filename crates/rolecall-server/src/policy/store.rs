@@ -1,8 +1,10 @@
+//! Descriptions of roles and permissions, which the policy itself does not hold.
+
 use std::collections::BTreeMap;
 
 use rolecall_core::Permission;
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::store::{Change, Conn, StoreError, queries, query};
 
 queries! {
     ROLE_DESCRIPTIONS = "SELECT name, description FROM roles";
@@ -10,33 +12,28 @@ queries! {
     UPDATE_PERMISSION = "UPDATE permissions SET description = $2 WHERE name = $1";
 }
 
-/// What roles and permissions are for, by name.
+/// Returns the descriptions of roles and of permissions, each by name.
 pub(super) async fn descriptions(
     conn: &mut Conn,
 ) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), StoreError> {
-    let roles: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ROLE_DESCRIPTIONS)
-        .fetch_all(c)
-        .await)?;
-    let permissions: Vec<(String, String)> = on!(conn, |c| {
-        sqlx::query_as(PERMISSION_DESCRIPTIONS).fetch_all(c).await
-    })?;
+    let roles = query(ROLE_DESCRIPTIONS).fetch_all(conn).await?;
+    let permissions = query(PERMISSION_DESCRIPTIONS).fetch_all(conn).await?;
     Ok((
         roles.into_iter().collect(),
         permissions.into_iter().collect(),
     ))
 }
 
+/// Replaces the description of a permission.
 pub(super) async fn update_permission(
     change: &mut Change<'_>,
     permission: &Permission,
     description: &str,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    on!(conn, |c| sqlx::query(UPDATE_PERMISSION)
+    query(UPDATE_PERMISSION)
         .bind(permission.as_str())
         .bind(description)
-        .execute(c)
-        .await
-        .map(drop))?;
+        .execute(change.conn())
+        .await?;
     Ok(())
 }

@@ -1,22 +1,21 @@
 //! The rules for backups: a copy is whole, and no token that it knew lives on after it was put back.
 
+use super::store;
+use crate::{
+    app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
+    error::ApiError,
+    ids,
+    start::{self, Options, StartError},
+    store::{OpenError, file},
+};
+use rolecall::PermissionName as _;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
-
-use super::store;
-use crate::{
-    accounts::authority::{Caller, Rights},
-    app::App,
-    error::ApiError,
-    ids,
-    roles::builtin,
-    start::{self, Options, StartError},
-    store::{OpenError, file},
-};
 
 /// Why a backup is not made or put back.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +86,8 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     app.change(caller, async |change| {
         // it ends what everybody holds: nobody with limits may, whatever way they came
-        let revoke = "rolecall.sessions:revoke";
-        let rights = Rights::demand(app, change, caller, revoke).await?;
+        let revoke = may::RevokeSessions::NAME;
+        let rights = Rights::require(app, change, caller, revoke).await?;
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
         }
@@ -117,7 +116,7 @@ pub(crate) async fn restore(
         return Err(RecoveryError::WouldReplace(target));
     }
     file::prepare_folder(&target)?;
-    let Some(_alone) = file::hold_alone(&target)? else {
+    let Some(_alone) = file::lock_exclusively(&target)? else {
         return Err(RecoveryError::InUse);
     };
     let beside = file::beside(&target, ".restoring");
@@ -152,7 +151,7 @@ async fn prepare(
         }
         start::master_key_beside(target)?
     };
-    let looked = crate::store::migrate::look(&url_of(beside)).await;
+    let looked = crate::store::migrate::read_version(&url_of(beside)).await;
     if looked.map_or(0, |schema| schema.found) == 0 {
         return Err(RecoveryError::NotOurs(from.to_owned()));
     }
@@ -186,7 +185,7 @@ fn url_of(path: &Path) -> String {
 
 fn sqlite_file(options: &Options) -> Result<PathBuf, RecoveryError> {
     use secrecy::ExposeSecret as _;
-    start::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
+    file::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
 }
 
 /// Removes a database and everything beside it.

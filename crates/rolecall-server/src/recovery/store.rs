@@ -1,4 +1,6 @@
-use crate::store::{Change, Conn, StoreError, on, queries};
+//! Statements that put a database from a backup into service.
+
+use crate::store::{Change, Conn, StoreError, queries, query};
 
 queries! {
     RENEW_ERA = "UPDATE head SET era = $1 WHERE id = 1";
@@ -8,32 +10,19 @@ queries! {
     CHECK_FILE = "SELECT CAST(COUNT(*) AS BIGINT) FROM head";
 }
 
-/// Gives the database a new era: every token of the old one has ended, so its floors are not needed.
-/// How many sessions ended.
+/// Starts a new era, which ends every token and session, and returns the number of sessions. Floors of the old era
+/// are no longer needed.
 pub(super) async fn renew_era(change: &mut Change<'_>, era: &str) -> Result<u64, StoreError> {
     let conn = change.conn();
-    on!(conn, |c| sqlx::query(RENEW_ERA)
-        .bind(era)
-        .execute(c)
-        .await
-        .map(drop))?;
-    on!(conn, |c| sqlx::query(FORGET_FLOORS)
-        .execute(c)
-        .await
-        .map(drop))?;
-    // those of the old application know of no era
-    on!(conn, |c| sqlx::query(END_LEGACY_TOKENS)
-        .execute(c)
-        .await
-        .map(drop))?;
-    Ok(on!(conn, |c| sqlx::query(END_SESSIONS)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?)
+    query(RENEW_ERA).bind(era).execute(conn).await?;
+    query(FORGET_FLOORS).execute(conn).await?;
+    // tokens of the application before carry no era, so they end by the name of their user
+    query(END_LEGACY_TOKENS).execute(conn).await?;
+    query(END_SESSIONS).execute(conn).await
 }
 
-/// Whether the database has a head: an empty or foreign one has none.
+/// Returns true if the database has a head: an empty database or one of another program has none.
 pub(super) async fn has_head(conn: &mut Conn) -> Result<bool, StoreError> {
-    let (rows,): (i64,) = on!(conn, |c| sqlx::query_as(CHECK_FILE).fetch_one(c).await)?;
+    let rows: i64 = query(CHECK_FILE).fetch_one(conn).await?;
     Ok(rows == 1)
 }

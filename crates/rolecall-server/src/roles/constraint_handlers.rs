@@ -8,17 +8,17 @@ use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    constraints::{self, Edit, Named},
-    handlers::ListQuery,
-};
+use super::constraints::{self, Edit, Named};
 use crate::{
-    accounts::{authority::Caller, handlers::created, views::Page},
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::{ApiError, FieldError},
-    extract::{Body, List, Params, Segment},
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page, created},
+        params::{Params, Segment},
+    },
 };
 
 /// When a constraint is checked.

@@ -1,25 +1,19 @@
 //! The rules for constraints: separation of duties (ANSI INCITS 359, SSD and DSD).
 
+use super::{constraint_store, permissions::refuse_reserved, separation, transition::Transition};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, rights::Rights},
+    error::{ApiError, FieldError},
+    refusals::SEPARATION_OF_DUTIES,
+    store::Change,
+};
+use rolecall::PermissionName as _;
 use rolecall_core::{
     Constraint, ConstraintError, ConstraintName, MAX_CONSTRAINTS, Policy, PolicyBuilder,
     PolicyError, RoleName,
 };
 use serde_json::json;
-
-use super::{
-    constraint_store, permissions::refuse_reserved, separation, store::read_consistently,
-    transition::Transition,
-};
-use crate::{
-    accounts::authority::{Caller, Rights},
-    app::App,
-    error::{ApiError, FieldError},
-    store::Change,
-};
-
-const WRITE: &str = "rolecall.roles:write";
-/// What a refusal by a constraint is called.
-pub(crate) const RULE: &str = "separation_of_duties";
 
 /// A constraint with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +25,9 @@ pub(crate) struct Named {
 /// Up to `limit` constraints after a name (`SsdRoleSets`, `DsdRoleSets`).
 pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Named>, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = read_consistently(app.policy(), &mut conn).await?;
+    let policy = app.policy().newest(&mut conn).await?;
     let limit = usize::try_from(limit).unwrap_or(0);
-    let later = policy.1.constraints();
+    let later = policy.constraints();
     let later = later.filter(|(name, _)| name.as_str() > after);
     Ok(later.take(limit).map(named).collect())
 }
@@ -41,8 +35,8 @@ pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Named
 /// One of them, with its roles and its limit.
 pub(crate) async fn get(app: &App, name: &ConstraintName) -> Result<Named, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = read_consistently(app.policy(), &mut conn).await?;
-    let constraint = find(&policy.1, name)?;
+    let policy = app.policy().newest(&mut conn).await?;
+    let constraint = find(&policy, name)?;
     Ok(named((name, &constraint)))
 }
 
@@ -72,13 +66,13 @@ pub(crate) async fn create(
 ) -> Result<Named, ApiError> {
     refuse_reserved(name.as_str())?;
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
-        if rights.policy.1.constraint(name.as_str()).is_some() {
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        if rights.policy.constraint(name.as_str()).is_some() {
             return Err(ApiError::already_there("constraint", name));
         }
-        if rights.policy.1.constraints().count() >= MAX_CONSTRAINTS {
+        if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
             let detail = format!("there are {MAX_CONSTRAINTS} constraints already");
-            return Err(ApiError::rule(RULE, detail, Vec::new()));
+            return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
         }
         put(app, change, &rights, name, constraint).await?;
         change.record(told("constraint.created", name, constraint));
@@ -110,8 +104,8 @@ pub(crate) async fn edit(
     edit: &Edit,
 ) -> Result<Named, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
-        let before = find(&rights.policy.1, name)?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        let before = find(&rights.policy, name)?;
         rights.cover(&before.roles)?;
         let after = edited(before.clone(), name, edit)?;
         if after != before {
@@ -128,7 +122,7 @@ fn edited(before: Constraint, name: &ConstraintName, edit: &Edit) -> Result<Cons
         Edit::AddRole(role) => Ok(before.with_role(role.clone())),
         Edit::RemoveRole(role) => before.without_role(role).map_err(|error| {
             let detail = format!("constraint `{name}`: {error}");
-            ApiError::rule(RULE, detail, vec![role.clone()])
+            ApiError::rule(SEPARATION_OF_DUTIES, detail, vec![role.clone()])
         }),
         Edit::AtMost(at_most) => before
             .with_at_most(*at_most)
@@ -144,12 +138,12 @@ async fn put(
     name: &ConstraintName,
     constraint: &Constraint,
 ) -> Result<(), ApiError> {
-    let before = &rights.policy.1;
+    let before = &rights.policy;
     for role in &constraint.roles {
         demand_role(before, role)?;
     }
     rights.cover(&constraint.roles)?;
-    let mut rules = PolicyBuilder::from(&**before);
+    let mut rules = PolicyBuilder::from(&***before);
     rules.constraint(name.clone(), constraint.clone());
     let after = rules.build().map_err(|error| match error {
         PolicyError::Constraint { error, .. } => invalid(&error),
@@ -171,8 +165,8 @@ pub(crate) async fn delete(
     name: &ConstraintName,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
-        let Some(constraint) = rights.policy.1.constraint(name.as_str()) else {
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        let Some(constraint) = rights.policy.constraint(name.as_str()) else {
             return Ok(());
         };
         rights.cover(&constraint.roles)?;

@@ -1,27 +1,26 @@
 //! Roles, what they hold, and whom they inherit.
 
-use axum::{Json, extract::State, http::StatusCode, response::Response};
-use rolecall::Require;
-use rolecall_core::{PermissionPattern, RoleName};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-
 use super::{
     permissions::refuse_reserved,
     service::{self, RoleDetails},
 };
 use crate::{
-    accounts::{
-        authority::Caller,
-        handlers::created,
-        views::{Page, rfc3339},
-    },
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::{ApiError, FieldError},
-    extract::{Body, Cursor, Limit, List, Params, Segment},
+    times::rfc3339,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page, created},
+        params::{Params, Segment},
+    },
 };
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use rolecall::Require;
+use rolecall_core::{PermissionPattern, RoleName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 const MAX_DESCRIPTION: usize = 500;
 
@@ -81,21 +80,6 @@ pub(crate) struct RoleChanges {
     description: Option<String>,
     #[serde(default)]
     approval: Option<bool>,
-}
-
-/// Which page of a list to show.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    /// 1 to 200.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
-    pub(crate) limit: Limit,
-    /// `next_cursor` of the page before.
-    #[serde(default)]
-    #[param(value_type = Option<String>)]
-    pub(crate) cursor: Cursor,
 }
 
 /// A description is shown to people: no control characters, and not a novel.

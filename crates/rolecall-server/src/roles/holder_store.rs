@@ -1,13 +1,12 @@
-//! Whoever has some role, with everything else that they have.
+//! Subjects that have a role, with all their assignments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::{RoleAssignment, RoleName, Timestamp};
+use rolecall_core::{RoleAssignment, RoleName, TenantName, Timestamp};
 
-use super::assignment_store::read_tenant;
-use crate::store::{Conn, StoreError, on, queries};
+use crate::store::{Columns, Conn, FromRow, StoreError, queries, query, rows};
 
-/// How many roles one statement asks about.
+/// The number of roles that one statement looks for.
 const ROLES: usize = 20;
 
 queries! {
@@ -16,11 +15,11 @@ queries! {
         LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
         WHERE a.subject_id IN (SELECT subject_id FROM role_assignments WHERE role IN \
         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20))";
-    ROLES_OF_USER = "SELECT u.id, 'user' AS kind, u.username, a.role, a.tenant, a.valid_from, a.expires_at \
+    ROLES_OF_USER = "SELECT u.id, 'user' AS kind, u.username AS name, a.role, a.tenant, a.valid_from, a.expires_at \
         FROM users u LEFT JOIN role_assignments a ON a.subject_id = u.id WHERE u.username = $1";
 }
 
-/// A user or client with all their assignments, whether or not they count now.
+/// A user or client with all assignments, including those that are not valid now.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
     pub(crate) id: String,
@@ -29,17 +28,31 @@ pub(crate) struct Holder {
     pub(crate) assignments: Vec<RoleAssignment>,
 }
 
-type Row = (
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-    Option<i64>,
-);
+rows! {
+    /// A subject, beside one of its assignments.
+    struct HolderRow {
+        id: String,
+        kind: String,
+        name: String,
+        assignment: Option<Assigned>,
+    }
 
-/// Everybody who has one of `roles` in whatever tenant and at whatever time, by id.
+    /// As much of an assignment as says when it is valid.
+    struct Assigned {
+        role: RoleName,
+        tenant: Option<TenantName>,
+        valid_from: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+    }
+}
+
+impl FromRow for Option<Assigned> {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.joined()
+    }
+}
+
+/// Returns every subject that has one of `roles`, in any tenant and at any time, by id.
 pub(crate) async fn holders_of(
     conn: &mut Conn,
     roles: &BTreeSet<RoleName>,
@@ -47,57 +60,43 @@ pub(crate) async fn holders_of(
     let mut holders = BTreeMap::new();
     let roles: Vec<&RoleName> = roles.iter().collect();
     for some in roles.chunks(ROLES) {
-        // the first one stands in for those that are not there: one text, however many roles
-        let all = some.iter().chain(some.iter().cycle()).take(ROLES);
-        let rows: Vec<Row> = on!(conn, |c| {
-            let mut query = sqlx::query_as(HOLDERS_OF);
-            for role in all.clone() {
-                query = query.bind(role.as_str());
-            }
-            query.fetch_all(c).await
-        })?;
-        let mut found = BTreeMap::new();
-        for row in rows {
-            collect(&mut found, row)?;
+        let mut found = query(HOLDERS_OF);
+        // the first ones again fill the places that are left, so that one text serves any number of roles
+        for role in some.iter().cycle().take(ROLES) {
+            found = found.bind(role.as_str());
         }
-        // whoever was found by another role before was found with the same assignments
-        holders.extend(found);
+        // a subject that was found by another role before was found with the same assignments
+        holders.extend(collect(found.fetch_all(conn).await?));
     }
     Ok(holders)
 }
 
-/// A user by the form of the name that is stored, with all their assignments.
+/// Finds a user by the stored form of the user name, with all assignments.
 pub(crate) async fn user(conn: &mut Conn, username: &str) -> Result<Option<Holder>, StoreError> {
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(ROLES_OF_USER)
-        .bind(username)
-        .fetch_all(c)
-        .await)?;
-    let mut found = BTreeMap::new();
-    for row in rows {
-        collect(&mut found, row)?;
-    }
-    Ok(found.into_values().next())
+    let rows = query(ROLES_OF_USER).bind(username).fetch_all(conn).await?;
+    Ok(collect(rows).into_values().next())
 }
 
-fn collect(holders: &mut BTreeMap<String, Holder>, row: Row) -> Result<(), StoreError> {
-    let (id, kind, name, role, tenant, valid_from, expires_at) = row;
-    let holder = holders.entry(id.clone()).or_insert_with(|| Holder {
-        id,
-        kind,
-        name,
-        assignments: Vec::new(),
-    });
-    let Some(role) = role else {
-        return Ok(());
-    };
-    holder.assignments.push(RoleAssignment {
-        role: role.parse().map_err(StoreError::inconsistent)?,
-        tenant: read_tenant(&tenant.unwrap_or_default())?,
-        valid_from: valid_from.map(Timestamp::from_micros),
-        expires_at: expires_at.map(Timestamp::from_micros),
-        reason: None,
-        assigned_by: String::new(),
-        assigned_at: Timestamp::default(),
-    });
-    Ok(())
+fn collect(rows: Vec<HolderRow>) -> BTreeMap<String, Holder> {
+    let mut holders: BTreeMap<String, Holder> = BTreeMap::new();
+    for row in rows {
+        let holder = holders.entry(row.id.clone()).or_insert_with(|| Holder {
+            id: row.id,
+            kind: row.kind,
+            name: row.name,
+            assignments: Vec::new(),
+        });
+        holder
+            .assignments
+            .extend(row.assignment.map(|assigned| RoleAssignment {
+                role: assigned.role,
+                tenant: assigned.tenant,
+                valid_from: assigned.valid_from,
+                expires_at: assigned.expires_at,
+                reason: None,
+                assigned_by: String::new(),
+                assigned_at: Timestamp::default(),
+            }));
+    }
+    holders
 }

@@ -1,17 +1,17 @@
 //! Roles, permissions, what a role holds and inherits, and who has which role.
 
+pub(crate) mod assigning;
 pub(crate) mod assignment_handlers;
 pub(crate) mod assignment_store;
 pub(crate) mod assignments;
-pub(crate) mod builtin;
 pub(crate) mod constraint_handlers;
 pub(crate) mod constraint_store;
 pub(crate) mod constraints;
+pub(crate) mod ended_store;
 pub(crate) mod handlers;
 pub(crate) mod holder_store;
 pub(crate) mod permission_handlers;
 pub(crate) mod permissions;
-pub(crate) mod policy_cache;
 pub(crate) mod request_handlers;
 pub(crate) mod request_store;
 pub(crate) mod requests;
@@ -21,3 +21,4 @@ pub(crate) mod separation;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod transition;
+pub(crate) mod views;

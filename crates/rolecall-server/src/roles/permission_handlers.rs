@@ -6,22 +6,18 @@ use rolecall_core::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    handlers::{ListQuery, check_description},
-    permissions,
-    store::PermissionRow,
-};
+use super::{handlers::check_description, permissions, store::PermissionRow};
 use crate::{
-    accounts::{
-        authority::Caller,
-        handlers::created,
-        views::{Page, rfc3339},
-    },
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{caller::Caller, may},
     error::ApiError,
-    extract::{Body, List, Params, Segment},
+    times::rfc3339,
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        page::{List, ListQuery, Page, created},
+        params::{Params, Segment},
+    },
 };
 
 /// A permission.

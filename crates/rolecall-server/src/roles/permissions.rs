@@ -1,16 +1,14 @@
 //! The rules for permissions.
 
-use rolecall_core::{Permission, PermissionPattern, RESERVED_PREFIX};
-use serde_json::json;
-
 use super::store::{self, PermissionRow};
 use crate::{
-    accounts::authority::{Caller, Rights},
     app::App,
+    authority::{caller::Caller, may, rights::Rights},
     error::{ApiError, FieldError},
 };
-
-const WRITE: &str = "rolecall.roles:write";
+use rolecall::PermissionName as _;
+use rolecall_core::{Permission, PermissionPattern, RESERVED_PREFIX};
+use serde_json::json;
 
 pub(crate) async fn list(
     app: &App,
@@ -30,7 +28,7 @@ pub(crate) async fn create(
 ) -> Result<PermissionRow, ApiError> {
     refuse_reserved(name.as_str())?;
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, WRITE).await?;
+        Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if !store::insert_permission(change, name, description).await? {
             return Err(ApiError::already_there("permission", name));
         }
@@ -49,7 +47,7 @@ pub(crate) async fn delete(
     name: &Permission,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if name.is_reserved() {
             return Err(ApiError::rule(
                 "builtin_permission",
@@ -57,7 +55,7 @@ pub(crate) async fn delete(
                 Vec::new(),
             ));
         }
-        let policy = &rights.policy.1;
+        let policy = &rights.policy;
         let pattern = PermissionPattern::from(name.clone());
         if !policy.knows(&pattern) {
             return Ok(());

@@ -1,26 +1,25 @@
 //! Roles that nobody gives alone: asked for by one, confirmed by another.
 
-use rolecall_core::{Policy, RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
-use serde_json::json;
-
 use super::{
+    assigning::{self, Assignee, Outcome},
     assignment_store,
-    assignments::{self, Assignee, Outcome, WRITE},
     holder_store::holders_of,
-    request_store::{self as store, Request},
+    request_store as store,
+    request_store::Request,
     separation,
     transition::Transition,
 };
 use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        views::rfc3339,
-    },
     app::App,
+    authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
     store::{Change, Conn},
+    times::rfc3339,
 };
+use rolecall::PermissionName as _;
+use rolecall_core::{Policy, RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
+use serde_json::json;
 
 impl Request {
     /// Who is to have the role.
@@ -66,7 +65,8 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
         let request = found.ok_or_else(|| unknown(id))?;
         let (asked, now) = (&request.asked, change.now());
         let tenant = asked.tenant.as_ref();
-        let rights = Rights::demand_in(app, change, caller, tenant, WRITE).await?;
+        let rights =
+            Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         rights.cover_in(tenant, [&asked.role])?;
         demand_another(caller, &request)?;
         demand_requester(app, change, &request).await?;
@@ -79,11 +79,11 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
             assigned_at: now,
             ..asked.clone()
         };
-        separation::keep_apart(change, &rights.policy.1, &request.subject, &given).await?;
+        separation::keep_apart(change, &rights.policy, &request.subject, &given).await?;
         store::delete(change, id).await?;
         let whose = request.whose();
         let before = assignment_store::find(change.conn(), whose.id(), &given.role, tenant).await?;
-        assignments::give(change, whose, before.as_ref(), &given, Some(&request)).await
+        assigning::give(change, whose, before.as_ref(), &given, Some(&request)).await
     })
     .await
 }
@@ -92,14 +92,16 @@ pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(
 pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let Some(request) = store::find(change.conn(), id).await? else {
-            Rights::read(app, change, caller).await?;
+            Rights::load(app, change, caller).await?;
             return Ok(());
         };
         if caller.actor().to_string() == request.requested_by() {
-            Rights::read(app, change, caller).await?;
+            Rights::load(app, change, caller).await?;
         } else {
             let tenant = request.asked.tenant.as_ref();
-            let rights = Rights::demand_in(app, change, caller, tenant, WRITE).await?;
+            let rights =
+                Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME)
+                    .await?;
             rights.cover_in(tenant, [&request.asked.role])?;
         }
         remove(change, &request).await
@@ -137,8 +139,8 @@ pub(super) fn is_needed(
     given: &RoleAssignment,
     now: Timestamp,
 ) -> bool {
-    policy.needs_approval(&given.role).is_some()
-        && before.is_none_or(|before| assignments::is_gain(before, given, now))
+    policy.approval_path(&given.role).is_some()
+        && before.is_none_or(|before| assigning::is_gain(before, given, now))
 }
 
 /// Notes that `asked` is asked for. What the same person asked for before is replaced under another id, so that
@@ -153,7 +155,7 @@ pub(super) async fn ask(
     let there = store::find_for(change.conn(), subject, &asked.role, tenant).await?;
     if let Some(there) = &there {
         if there.requested_by() == asked.assigned_by {
-            if assignments::is_same(&there.asked, asked) {
+            if assigning::is_same(&there.asked, asked) {
                 return Ok(Outcome::Requested(Box::new(there.clone())));
             }
         } else if there.asked.expires_at.is_none_or(|end| end > now) {
@@ -209,10 +211,11 @@ async fn demand_requester(
     };
     let asked = &request.asked;
     let tenant = asked.tenant.as_ref();
-    let checked = match Rights::demand_of(app, change, user_id, tenant, WRITE).await {
-        Ok(rights) => rights.cover_in(tenant, [&asked.role]),
-        Err(refused) => Err(refused),
-    };
+    let checked =
+        match Rights::require_of(app, change, user_id, tenant, may::WriteAssignments::NAME).await {
+            Ok(rights) => rights.cover_in(tenant, [&asked.role]),
+            Err(refused) => Err(refused),
+        };
     checked.map_err(|error| match error {
         ApiError::Internal(_) => error,
         _ => refusal("whoever asked may not give it any more", &asked.role),
@@ -229,7 +232,7 @@ pub(crate) async fn check_approval_bypass(
     let (old, new) = (transition.before, transition.after);
     let mut concerned = std::collections::BTreeSet::new();
     for (senior, junior) in &transition.edges {
-        if new.needs_approval(junior).is_some() {
+        if new.approval_path(junior).is_some() {
             concerned.extend(new.seniors(senior));
         }
     }
@@ -239,7 +242,7 @@ pub(crate) async fn check_approval_bypass(
     let holders = holders_of(conn, &concerned).await?;
     let mut gains = holders
         .values()
-        .filter_map(|holder| new.unapproved(old, &holder.assignments, now));
+        .filter_map(|holder| new.unapproved_gain(old, &holder.assignments, now));
     let Some(gain) = gains.next() else {
         return Ok(());
     };
@@ -258,7 +261,7 @@ pub(crate) async fn check_approval_bypass(
 
 /// What an import cannot do: it has nobody to confirm it.
 pub(crate) fn not_in_an_import(policy: &Policy, role: &RoleName) -> Option<String> {
-    policy.needs_approval(role)?;
+    policy.approval_path(role)?;
     Some(format!(
         "role `{role}` needs a second person: assign it after the import"
     ))

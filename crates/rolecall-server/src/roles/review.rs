@@ -2,10 +2,7 @@
 
 use rolecall_core::{Permission, RoleName};
 
-use super::{
-    assignment_store::{self, Held},
-    store,
-};
+use super::assignment_store::{self, Held};
 use crate::{app::App, error::ApiError};
 
 /// Where a list of holders goes on: after this assignment, whose tenant is empty for a global one.
@@ -27,11 +24,11 @@ pub(crate) async fn holders(
     limit: i64,
 ) -> Result<Vec<Held>, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = store::read_consistently(app.policy(), &mut conn).await?;
-    if policy.1.role(role.as_str()).is_none() {
+    let policy = app.policy().newest(&mut conn).await?;
+    if policy.role(role.as_str()).is_none() {
         return Err(ApiError::unknown("role", role));
     }
-    let seniors = policy.1.seniors(role);
+    let seniors = policy.seniors(role);
     let given = assignment_store::roles_given(&mut conn, after.role).await?;
     let concerned = |given: &&RoleName| *given == role || (inherited && seniors.contains(*given));
     let mut found = Vec::new();
@@ -60,16 +57,16 @@ pub(crate) struct Reach {
 /// How far a role reaches (`RolePermissions` of ANSI INCITS 359), up and down the hierarchy.
 pub(crate) async fn reach(app: &App, role: &RoleName) -> Result<Reach, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = store::read_consistently(app.policy(), &mut conn).await?;
-    if policy.1.role(role.as_str()).is_none() {
+    let policy = app.policy().newest(&mut conn).await?;
+    if policy.role(role.as_str()).is_none() {
         return Err(ApiError::unknown("role", role));
     }
     let others = |roles: std::collections::BTreeSet<RoleName>| {
         roles.into_iter().filter(|one| one != role).collect()
     };
     Ok(Reach {
-        permissions: policy.1.permissions_of([role]).into_iter().collect(),
-        juniors: others(policy.1.closure([role])),
-        seniors: others(policy.1.seniors(role)),
+        permissions: policy.permissions_of([role]).into_iter().collect(),
+        juniors: others(policy.closure([role])),
+        seniors: others(policy.seniors(role)),
     })
 }

@@ -1,24 +1,28 @@
 //! Who has a role, and what it gives, over the API.
 
+use crate::authority::caller::Caller;
 use axum::{Json, extract::State};
+use rolecall::PermissionName as _;
 use rolecall::Require;
 use rolecall_core::{Permission, RoleName, SubjectKind, TenantName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    assignment_handlers::AssignmentView,
+    assigning::Assignee,
     assignment_store::Held,
-    assignments::{self, Assignee},
     review::{self, After, Reach},
+    views::AssignmentView,
 };
 use crate::{
-    accounts::{authority::demand_to_read_in, views::Page},
-    api::may,
     app::App,
-    document::ProblemDocument,
+    authority::{may, reads},
     error::ApiError,
-    extract::{Cursor, Limit, List, Params, Segment},
+    web::{
+        document::ProblemDocument,
+        page::{Cursor, Limit, List, Page},
+        params::{Params, Segment},
+    },
 };
 
 /// Somebody who has a role, and how.
@@ -133,7 +137,13 @@ pub(crate) async fn list_role_holders(
     Segment(role): Segment<RoleName>,
     Params(query): Params<HolderQuery>,
 ) -> Result<Json<Page<HolderView>>, ApiError> {
-    demand_to_read_in(&app, &caller, None, assignments::READ).await?;
+    reads::require_in(
+        &app,
+        Caller::Token(&caller),
+        None,
+        may::ReadAssignments::NAME,
+    )
+    .await?;
     let (limit, after) = (query.limit.0, after(query.cursor.after(List::Holders)?));
     let found = review::holders(&app, &role, query.inherited, after, limit + 1).await?;
     let page = Page::of(List::Holders, found, limit, place, HolderView::from);

@@ -1,17 +1,8 @@
 //! Separation of duties: what is refused because somebody would have, or has active, what a constraint keeps apart.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rolecall_core::{
-    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, RoleAssignment,
-    RoleName, TenantName, Timestamp, first_breach,
-};
-use serde::Serialize;
-
 use super::{
     assignment_store,
     holder_store::{self, Holder},
-    store::read_consistently,
     transition::Transition,
 };
 use crate::{
@@ -19,74 +10,19 @@ use crate::{
     app::App,
     clients::store as clients,
     error::ApiError,
-    oauth::activation,
+    refusals::{SEPARATION_OF_DUTIES, Separation, ViolatingSubject},
+    sessions::active,
     store::{Change, Conn, StoreError},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+use rolecall_core::{
+    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, RoleAssignment,
+    RoleName, TenantName, Timestamp, first_breach,
 };
 
 /// How many subjects a refusal names.
 const MAX_NAMED: usize = 20;
-
-/// Somebody who would have, or has active, too many roles of a constraint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Breaker {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tenant: Option<TenantName>,
-}
-
-/// A refusal by a constraint: the first breach, and whose they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Separation {
-    pub(crate) breach: Breach,
-    pub(crate) subjects: Vec<Breaker>,
-    /// Whether there are more than are named.
-    pub(crate) more: bool,
-}
-
-impl Separation {
-    /// The same for a reader who may not know who has which role.
-    pub(crate) fn without_names(mut self) -> Self {
-        self.subjects.clear();
-        self.more = false;
-        // it begins with a role that somebody has
-        self.breach.path.clear();
-        self
-    }
-}
-
-impl std::fmt::Display for Separation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let breach = &self.breach;
-        let verb = match breach.kind {
-            ConstraintKind::Static => "would have",
-            ConstraintKind::Dynamic => "has active",
-        };
-        let names = self.subjects.iter().map(|one| match &one.tenant {
-            Some(tenant) => format!("`{}` (in tenant `{tenant}`)", one.name),
-            None => format!("`{}`", one.name),
-        });
-        let mut names = names.collect::<Vec<_>>().join(", ");
-        if names.is_empty() {
-            "somebody".clone_into(&mut names);
-        }
-        let more = if self.more { " and others" } else { "" };
-        let roles: Vec<&str> = breach.roles.iter().map(RoleName::as_str).collect();
-        write!(
-            f,
-            "constraint `{}` allows at most {} of its roles together: {names}{more} {verb} {}",
-            breach.constraint,
-            breach.at_most,
-            roles.join(", ")
-        )?;
-        let path: Vec<&str> = breach.path.iter().map(RoleName::as_str).collect();
-        if path.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", path.join(" -> "))
-        }
-    }
-}
 
 /// Collects breaches, the first with all that there is to say, the others by name.
 #[derive(Default)]
@@ -106,7 +42,7 @@ impl Breaches {
             found.more = true;
             return;
         }
-        found.subjects.push(Breaker {
+        found.subjects.push(ViolatingSubject {
             id: id.to_owned(),
             name: name.to_owned(),
             tenant: breach.tenant,
@@ -176,13 +112,13 @@ pub(crate) async fn demand_apart(
 /// What the policy in force keeps apart of what registration gives.
 pub(crate) async fn registration_violation(app: &App) -> Result<Option<Breach>, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = read_consistently(app.policy(), &mut conn).await?;
-    Ok(breach_of_registration(app, &policy.1, app.now()))
+    let policy = app.policy().newest(&mut conn).await?;
+    Ok(breach_of_registration(app, &policy, app.now()))
 }
 
 fn breach_of_registration(app: &App, policy: &Policy, now: Timestamp) -> Option<Breach> {
     let given = app.settings().registration_roles.iter();
-    let given: Vec<RoleAssignment> = given.map(RoleAssignment::lasting).collect();
+    let given: Vec<RoleAssignment> = given.map(RoleAssignment::permanent).collect();
     policy.static_breach(&given, now)
 }
 
@@ -196,7 +132,7 @@ fn demand_registration(
         Some(breach) if breach_of_registration(app, transition.before, now).is_none() => {
             let detail = format!("{breach}, and `registration.roles` gives them to everybody");
             Err(ApiError::Rule {
-                rule: super::constraints::RULE,
+                rule: SEPARATION_OF_DUTIES,
                 detail,
                 roles: breach.roles,
                 path: breach.path,
@@ -288,7 +224,7 @@ async fn demand_active_apart(
         if breaches.is_full() {
             break;
         }
-        let sessions = activation::active_roles(app, conn, now, transition.before, &holder.id);
+        let sessions = active::active_roles(app, conn, now, transition.before, &holder.id);
         let mut sessions = sessions.await?.into_iter();
         let found = sessions.find_map(|active| {
             let breach =

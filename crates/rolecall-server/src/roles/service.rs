@@ -1,23 +1,21 @@
 //! The rules for roles: making and changing them, what they hold, and whom they inherit.
 
-use rolecall_core::{
-    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
-};
-use serde_json::json;
-
 use super::{
-    assignment_store, builtin, requests, separation,
+    assignment_store, requests, separation,
     store::{self, Role},
     transition::Transition,
 };
 use crate::{
-    accounts::authority::{Caller, Rights},
     app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
     store::Change,
 };
-
-const WRITE: &str = "rolecall.roles:write";
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+};
+use serde_json::json;
 
 /// A role with what it holds and inherits itself.
 #[derive(Clone, Debug)]
@@ -41,21 +39,21 @@ fn details(role: Role, policy: &Policy) -> RoleDetails {
 
 pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<RoleDetails>, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = store::read_consistently(app.policy(), &mut conn).await?;
+    let policy = app.policy().newest(&mut conn).await?;
     let roles = store::list_roles(&mut conn, after, limit).await?;
     Ok(roles
         .into_iter()
-        .map(|role| details(role, &policy.1))
+        .map(|role| details(role, &policy))
         .collect())
 }
 
 pub(crate) async fn get(app: &App, name: &RoleName) -> Result<RoleDetails, ApiError> {
     let mut conn = app.store().read().await?;
-    let policy = store::read_consistently(app.policy(), &mut conn).await?;
+    let policy = app.policy().newest(&mut conn).await?;
     let role = store::find_role(&mut conn, name)
         .await?
         .ok_or_else(|| ApiError::unknown("role", name))?;
-    Ok(details(role, &policy.1))
+    Ok(details(role, &policy))
 }
 
 /// Makes an empty role.
@@ -67,7 +65,7 @@ pub(crate) async fn create(
     approval: bool,
 ) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        Rights::demand(app, change, caller, WRITE).await?;
+        Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if !store::insert_role(change, name, description).await? {
             return Err(ApiError::already_there("role", name));
         }
@@ -96,8 +94,8 @@ pub(crate) async fn update(
     approval: Option<bool>,
 ) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, name).await?;
-        let before = rights.policy.1.role(name.as_str());
+        let rights = require_authority_over(app, change, caller, name).await?;
+        let before = rights.policy.role(name.as_str());
         let before = before.is_some_and(|rules| rules.approval);
         if let Some(approval) = approval.filter(|approval| *approval != before) {
             set_approval(change, name, approval).await?;
@@ -108,7 +106,7 @@ pub(crate) async fn update(
         }
         Ok(RoleDetails {
             approval: approval.unwrap_or(before),
-            ..details(required(change, name).await?, &rights.policy.1)
+            ..details(required(change, name).await?, &rights.policy)
         })
     })
     .await
@@ -128,7 +126,7 @@ async fn set_approval(
 /// Deletes a role with its assignments and its place in the hierarchy.
 pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, WRITE).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if builtin::is_builtin(name) {
             return Err(ApiError::rule(
                 "builtin_role",
@@ -143,7 +141,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
                 by: "`registration.roles` names it".into(),
             });
         }
-        if let Some(constraint) = constraint_about(&rights.policy.1, name) {
+        if let Some(constraint) = constraint_about(&rights.policy, name) {
             return Err(ApiError::InUse {
                 kind: "role",
                 name: name.to_string(),
@@ -155,12 +153,12 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
         }
         rights.cover([name])?;
         // with it goes that others inherit it
-        for senior in rights.policy.1.seniors(name) {
+        for senior in rights.policy.seniors(name) {
             change.role_changed(&senior);
         }
         remove(change, name).await?;
         // the roles below it too: a token may carry one of them alone, activated by way of this role
-        for lost in rights.policy.1.closure([name]) {
+        for lost in rights.policy.closure([name]) {
             change.raise_floor(FloorKind::Role, lost.as_str());
         }
         change.record(json!({ "action": "role.deleted", "role": name }));
@@ -190,8 +188,8 @@ pub(crate) async fn grant(
     pattern: &PermissionPattern,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, name).await?;
-        if !rights.policy.1.knows(pattern) {
+        let rights = require_authority_over(app, change, caller, name).await?;
+        if !rights.policy.knows(pattern) {
             return Err(ApiError::unknown("permission", pattern));
         }
         rights
@@ -217,7 +215,7 @@ pub(crate) async fn revoke(
     pattern: &PermissionPattern,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        demand_on(app, change, caller, name).await?;
+        require_authority_over(app, change, caller, name).await?;
         if store::delete_grant(change, name, pattern).await? {
             // the tokens of all that inherit the role carry its name, so one floor reaches them
             change.raise_floor(FloorKind::Role, name.as_str());
@@ -239,12 +237,12 @@ pub(crate) async fn inherit(
     junior: &RoleName,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, senior).await?;
+        let rights = require_authority_over(app, change, caller, senior).await?;
         if store::find_role(change.conn(), junior).await?.is_none() {
             return Err(ApiError::unknown("role", junior));
         }
         rights.cover([junior])?;
-        if let Some(path) = rights.policy.1.cycle_with(senior, junior) {
+        if let Some(path) = rights.policy.cycle_with(senior, junior) {
             let shown = path
                 .iter()
                 .map(RoleName::as_str)
@@ -258,11 +256,11 @@ pub(crate) async fn inherit(
             });
         }
         if store::insert_junior(change, senior, junior).await? {
-            let mut rules = PolicyBuilder::from(&*rights.policy.1);
+            let mut rules = PolicyBuilder::from(&**rights.policy);
             rules.inherit(senior.clone(), junior.clone());
             let after = rules.build().map_err(ApiError::internal)?;
             let now = change.now();
-            let transition = Transition::between(&rights.policy.1, &after);
+            let transition = Transition::between(&rights.policy, &after);
             requests::check_approval_bypass(change.conn(), now, &transition).await?;
             separation::demand_apart(app, change.conn(), now, &transition).await?;
             separation::end_tokens(change, &transition);
@@ -282,9 +280,9 @@ pub(crate) async fn disinherit(
     junior: &RoleName,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
-        let rights = demand_on(app, change, caller, senior).await?;
+        let rights = require_authority_over(app, change, caller, senior).await?;
         if store::delete_junior(change, senior, junior).await? {
-            for below in rights.policy.1.closure([junior]) {
+            for below in rights.policy.closure([junior]) {
                 change.raise_floor(FloorKind::Role, below.as_str());
             }
             change.raise_floor(FloorKind::Role, senior.as_str());
@@ -310,13 +308,13 @@ async fn required(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiE
 }
 
 /// Asks for the permission to write roles, that the role exists and may be edited, and the delegation limit.
-async fn demand_on(
+async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     name: &RoleName,
 ) -> Result<Rights, ApiError> {
-    let rights = Rights::demand(app, change, caller, WRITE).await?;
+    let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
     required(change, name).await?;
     if builtin::is_fixed(name) {
         return Err(ApiError::rule(

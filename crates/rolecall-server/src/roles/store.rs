@@ -1,25 +1,10 @@
-use std::{collections::BTreeSet, sync::Arc};
+//! Roles and permissions in the database, and the policy that they make.
 
-use rolecall_core::{
-    Permission, PermissionPattern, Policy, PolicyBuilder, Revision, RoleName, RoleRules, Timestamp,
-};
+use crate::store::{Change, Conn, Statement, StoreError, queries, query, rows};
 
-use super::{constraint_store, policy_cache::PolicyCache};
-use crate::store::{Change, Conn, StoreError, on, queries, read_head};
+use rolecall_core::{Permission, PermissionPattern, RoleName, Timestamp};
 
 queries! {
-    ALL_ROLES = "SELECT name, approval FROM roles";
-    ALL_PERMISSIONS = "SELECT name FROM permissions";
-    ALL_GRANTS = "SELECT role, permission FROM role_permissions UNION ALL SELECT role, object || ':*' FROM role_wildcards";
-    ALL_JUNIORS = "SELECT senior, junior FROM role_juniors";
-    POLICY_CHANGES = "SELECT revision, kind, name, previous FROM policy_changes WHERE revision > $1 ORDER BY revision, kind, name LIMIT $2";
-    ROLE_RULES = "SELECT 'role', name FROM roles WHERE name = $1 \
-        UNION ALL SELECT 'approval', name FROM roles WHERE name = $1 AND approval = TRUE \
-        UNION ALL SELECT 'permission', permission FROM role_permissions WHERE role = $1 \
-        UNION ALL SELECT 'permission', object || ':*' FROM role_wildcards WHERE role = $1 \
-        UNION ALL SELECT 'junior', junior FROM role_juniors WHERE senior = $1";
-    PRUNE_POLICY_CHANGES = "DELETE FROM policy_changes WHERE revision IN (SELECT revision FROM policy_changes \
-        WHERE revision < (SELECT policy_revision FROM head WHERE id = 1) - $1 ORDER BY revision LIMIT $2)";
     FIND_ROLE = "SELECT name, description, created_at, updated_at FROM roles WHERE name = $1";
     LIST_ROLES = "SELECT name, description, created_at, updated_at FROM roles WHERE name > $1 ORDER BY name LIMIT $2";
     INSERT_ROLE = "INSERT INTO roles (name, description, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
@@ -38,356 +23,184 @@ queries! {
     DELETE_JUNIOR = "DELETE FROM role_juniors WHERE senior = $1 AND junior = $2";
 }
 
-/// A role without what it holds, which the [`Policy`] knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Role {
-    pub(crate) name: RoleName,
-    pub(crate) description: String,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-}
-
-/// A permission and what it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PermissionRow {
-    pub(crate) name: Permission,
-    pub(crate) description: String,
-    pub(crate) created_at: Timestamp,
-}
-
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StoreError> {
-    text.parse().map_err(StoreError::inconsistent)
-}
-
-/// Reads the whole policy: five statements, whatever its size.
-pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
-    let mut rules = PolicyBuilder::default();
-    let names: Vec<(String,)> = on!(conn, |c| sqlx::query_as(ALL_PERMISSIONS).fetch_all(c).await)?;
-    for (name,) in names {
-        rules.permission(parse(&name)?);
+rows! {
+    /// A role without its permissions, which the [`Policy`] holds.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Role {
+        pub(crate) name: RoleName,
+        pub(crate) description: String,
+        pub(crate) created_at: Timestamp,
+        pub(crate) updated_at: Timestamp,
     }
-    let names: Vec<(String, bool)> = on!(conn, |c| sqlx::query_as(ALL_ROLES).fetch_all(c).await)?;
-    for (name, approval) in names {
-        rules.approval(parse(&name)?, approval);
-    }
-    let grants: Vec<(String, String)> =
-        on!(conn, |c| sqlx::query_as(ALL_GRANTS).fetch_all(c).await)?;
-    for (role, pattern) in grants {
-        rules.grant(parse(&role)?, parse(&pattern)?);
-    }
-    let juniors: Vec<(String, String)> =
-        on!(conn, |c| sqlx::query_as(ALL_JUNIORS).fetch_all(c).await)?;
-    for (senior, junior) in juniors {
-        rules.inherit(parse(&senior)?, parse(&junior)?);
-    }
-    for (name, constraint) in constraint_store::all(conn).await? {
-        rules.constraint(name, constraint);
-    }
-    rules.build().map_err(StoreError::inconsistent)
-}
 
-/// With more to read anew than this, everything is.
-const MOST_READ_ANEW: usize = 64;
-/// How many revisions back the changes of the policy are kept.
-const KEEP_CHANGES: i64 = 10_000;
-
-/// Forgets changes of the policy that no node can still need to hear of one by one.
-pub(crate) async fn prune_changes(conn: &mut Conn, limit: i64) -> Result<u64, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(PRUNE_POLICY_CHANGES)
-        .bind(KEEP_CHANGES)
-        .bind(limit)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?)
-}
-
-/// The policy at `revision`, read as cheaply as `known` allows.
-pub(crate) async fn read_policy_after(
-    conn: &mut Conn,
-    known: Option<&(Revision, Arc<Policy>)>,
-    revision: Revision,
-) -> Result<Policy, StoreError> {
-    if let Some(known) = known
-        && let Some(altered) = altered_since(conn, known.0, revision).await?
-    {
-        return read_anew(conn, &known.1, &altered).await;
-    }
-    read_policy(conn).await
-}
-
-/// Kinds and names of what is another one at `revision` than at `known`; `None` where that cannot be told, or
-/// is too much.
-async fn altered_since(
-    conn: &mut Conn,
-    known: Revision,
-    revision: Revision,
-) -> Result<Option<BTreeSet<(String, String)>>, StoreError> {
-    let most = i64::try_from(MOST_READ_ANEW).unwrap_or(i64::MAX);
-    let rows: Vec<(i64, String, String, i64)> = on!(conn, |c| sqlx::query_as(POLICY_CHANGES)
-        .bind(known)
-        .bind(most + 1)
-        .fetch_all(c)
-        .await)?;
-    let mut altered = BTreeSet::new();
-    let mut at = (known, known);
-    let too_many = rows.len() > MOST_READ_ANEW;
-    for (changed_at, kind, name, previous) in rows {
-        // each follows the one before it without a gap: the first of a revision, and others of the same
-        if previous != at.1 && (changed_at, previous) != (at.1, at.0) {
-            return Ok(None);
-        }
-        at = (previous, changed_at);
-        altered.insert((kind, name));
-    }
-    let whole = at.1 == revision && !too_many;
-    Ok(Some(altered).filter(|altered| whole && altered.iter().all(|(kind, _)| kind != "all")))
-}
-
-async fn read_anew(
-    conn: &mut Conn,
-    known: &Policy,
-    altered: &BTreeSet<(String, String)>,
-) -> Result<Policy, StoreError> {
-    let mut rules = PolicyBuilder::from(known);
-    for (kind, name) in altered {
-        if kind == "permission" {
-            let permission: Permission = parse(name)?;
-            match find_permission(conn, &permission).await? {
-                Some(_) => rules.permission(permission),
-                None => rules.remove_permission(&permission),
-            };
-            continue;
-        }
-        let role: RoleName = parse(name)?;
-        match read_rules(conn, &role).await? {
-            Some(read) => rules.set_role(role, read),
-            None => rules.remove_role(&role),
-        };
-    }
-    rules.build().map_err(StoreError::inconsistent)
-}
-
-async fn read_rules(conn: &mut Conn, role: &RoleName) -> Result<Option<RoleRules>, StoreError> {
-    let rows: Vec<(String, String)> = on!(conn, |c| sqlx::query_as(ROLE_RULES)
-        .bind(role.as_str())
-        .fetch_all(c)
-        .await)?;
-    let mut rules = None;
-    for (kind, name) in rows {
-        let rules = rules.get_or_insert_with(RoleRules::default);
-        match kind.as_str() {
-            "permission" => drop(rules.permissions.insert(parse(&name)?)),
-            "junior" => drop(rules.juniors.insert(parse(&name)?)),
-            "approval" => rules.approval = true,
-            _ => {}
-        }
-    }
-    Ok(rules)
-}
-
-/// The policy as one moment knew it, read over a connection that sees other transactions commit.
-pub(crate) async fn read_consistently(
-    cache: &PolicyCache,
-    conn: &mut Conn,
-) -> Result<Arc<(Revision, Arc<Policy>)>, StoreError> {
-    loop {
-        let since = cache.times_forgotten();
-        let before = read_head(conn).await?.policy_revision;
-        if let Some(cached) = cache.newest(before) {
-            return Ok(cached);
-        }
-        let known = cache.latest();
-        let policy = read_policy_after(conn, known.as_deref(), before).await;
-        if read_head(conn).await?.policy_revision == before {
-            return Ok(cache.keep(since, before, policy?));
-        }
+    /// A permission with its description.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct PermissionRow {
+        pub(crate) name: Permission,
+        pub(crate) description: String,
+        pub(crate) created_at: Timestamp,
     }
 }
 
-type RoleRow = (String, String, i64, i64);
-
-fn role((name, description, created_at, updated_at): RoleRow) -> Result<Role, StoreError> {
-    let (created_at, updated_at) = (
-        Timestamp::from_micros(created_at),
-        Timestamp::from_micros(updated_at),
-    );
-    Ok(Role {
-        name: parse(&name)?,
-        description,
-        created_at,
-        updated_at,
-    })
-}
-
+/// Finds a role by name.
 pub(crate) async fn find_role(
     conn: &mut Conn,
     name: &RoleName,
 ) -> Result<Option<Role>, StoreError> {
-    let row: Option<RoleRow> = on!(conn, |c| sqlx::query_as(FIND_ROLE)
-        .bind(name.as_str())
-        .fetch_optional(c)
-        .await)?;
-    row.map(role).transpose()
+    let role = query(FIND_ROLE).bind(name.as_str());
+    role.fetch_optional(conn).await
 }
 
-/// Up to `limit` roles whose name is above `after`, in the order of their names.
+/// Returns up to `limit` roles whose name is above `after`, by name.
 pub(crate) async fn list_roles(
     conn: &mut Conn,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Role>, StoreError> {
-    let rows: Vec<RoleRow> = on!(conn, |c| sqlx::query_as(LIST_ROLES)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?;
-    rows.into_iter().map(role).collect()
+    let roles = query(LIST_ROLES).bind(after).bind(limit);
+    roles.fetch_all(conn).await
 }
 
-fn permission(
-    (name, description, created_at): (String, String, i64),
-) -> Result<PermissionRow, StoreError> {
-    Ok(PermissionRow {
-        name: parse(&name)?,
-        description,
-        created_at: Timestamp::from_micros(created_at),
-    })
-}
-
+/// Finds a permission by name.
 pub(crate) async fn find_permission(
     conn: &mut Conn,
     name: &Permission,
 ) -> Result<Option<PermissionRow>, StoreError> {
-    let row = on!(conn, |c| sqlx::query_as(FIND_PERMISSION)
-        .bind(name.as_str())
-        .fetch_optional(c)
-        .await)?;
-    row.map(permission).transpose()
+    let permission = query(FIND_PERMISSION).bind(name.as_str());
+    permission.fetch_optional(conn).await
 }
 
-/// Up to `limit` permissions whose name is above `after`, in the order of their names.
+/// Returns up to `limit` permissions whose name is above `after`, by name.
 pub(crate) async fn list_permissions(
     conn: &mut Conn,
     after: &str,
     limit: i64,
 ) -> Result<Vec<PermissionRow>, StoreError> {
-    let rows: Vec<_> = on!(conn, |c| sqlx::query_as(LIST_PERMISSIONS)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?;
-    rows.into_iter().map(permission).collect()
+    let permissions = query(LIST_PERMISSIONS).bind(after).bind(limit);
+    permissions.fetch_all(conn).await
 }
 
-/// Runs a statement that binds texts and answers whether a row changed.
-macro_rules! changes_a_row {
-    ($change:expr, $sql:expr, $($bind:expr),+) => {{
-        let conn = $change.conn();
-        let rows = on!(conn, |c| sqlx::query($sql)$(.bind($bind))+.execute(c).await.map(|done| done.rows_affected()))?;
-        Ok(rows > 0)
-    }};
+/// Runs a statement; true if it changed a row.
+async fn changes_a_row(
+    change: &mut Change<'_>,
+    statement: Statement<'_>,
+) -> Result<bool, StoreError> {
+    Ok(statement.execute(change.conn()).await? > 0)
 }
 
-/// Whether the role is new.
+/// Creates a role; false if it exists.
 pub(crate) async fn insert_role(
     change: &mut Change<'_>,
     name: &RoleName,
     description: &str,
 ) -> Result<bool, StoreError> {
-    let now = change.now().micros();
-    changes_a_row!(change, INSERT_ROLE, name.as_str(), description, now)
+    let insert = query(INSERT_ROLE).bind(name.as_str()).bind(description);
+    let insert = insert.bind(change.now());
+    changes_a_row(change, insert).await
 }
 
+/// Replaces the description of a role; false if there is none.
 pub(crate) async fn update_role(
     change: &mut Change<'_>,
     name: &RoleName,
     description: &str,
 ) -> Result<bool, StoreError> {
-    let now = change.now().micros();
-    changes_a_row!(change, UPDATE_ROLE, name.as_str(), description, now)
+    let update = query(UPDATE_ROLE).bind(name.as_str()).bind(description);
+    let update = update.bind(change.now());
+    changes_a_row(change, update).await
 }
 
-/// Says whether a second person must confirm that somebody is given the role.
+/// Sets if a second person must approve each assignment of the role.
 pub(crate) async fn set_approval(
     change: &mut Change<'_>,
     name: &RoleName,
     approval: bool,
 ) -> Result<bool, StoreError> {
-    let now = change.now().micros();
-    changes_a_row!(change, SET_APPROVAL, name.as_str(), approval, now)
+    let update = query(SET_APPROVAL).bind(name.as_str()).bind(approval);
+    let update = update.bind(change.now());
+    changes_a_row(change, update).await
 }
 
+/// Deletes a role; false if there is none.
 pub(crate) async fn delete_role(
     change: &mut Change<'_>,
     name: &RoleName,
 ) -> Result<bool, StoreError> {
-    changes_a_row!(change, DELETE_ROLE, name.as_str())
+    changes_a_row(change, query(DELETE_ROLE).bind(name.as_str())).await
 }
 
-/// Whether the permission is new.
+/// Creates a permission; false if it exists.
 pub(crate) async fn insert_permission(
     change: &mut Change<'_>,
     name: &Permission,
     description: &str,
 ) -> Result<bool, StoreError> {
-    let now = change.now().micros();
-    changes_a_row!(
-        change,
-        INSERT_PERMISSION,
-        name.as_str(),
-        name.object(),
-        description,
-        now
-    )
+    let insert = query(INSERT_PERMISSION)
+        .bind(name.as_str())
+        .bind(name.object())
+        .bind(description)
+        .bind(change.now());
+    changes_a_row(change, insert).await
 }
 
+/// Deletes a permission; false if there is none.
 pub(crate) async fn delete_permission(
     change: &mut Change<'_>,
     name: &Permission,
 ) -> Result<bool, StoreError> {
-    changes_a_row!(change, DELETE_PERMISSION, name.as_str())
+    changes_a_row(change, query(DELETE_PERMISSION).bind(name.as_str())).await
 }
 
-/// Whether the role did not hold it before.
+/// Grants a permission, or every one of an object, to a role; false if the role has it.
 pub(crate) async fn insert_grant(
     change: &mut Change<'_>,
     role: &RoleName,
     pattern: &PermissionPattern,
 ) -> Result<bool, StoreError> {
-    if let Some(object) = pattern.wildcard_object() {
-        changes_a_row!(change, INSERT_WILDCARD, role.as_str(), object)
-    } else {
-        changes_a_row!(change, INSERT_GRANT, role.as_str(), pattern.as_str())
-    }
+    let insert = match pattern.wildcard_object() {
+        Some(object) => query(INSERT_WILDCARD).bind(role.as_str()).bind(object),
+        None => query(INSERT_GRANT)
+            .bind(role.as_str())
+            .bind(pattern.as_str()),
+    };
+    changes_a_row(change, insert).await
 }
 
-/// Whether the role held it before.
+/// Revokes a permission, or every one of an object, from a role; false if the role does not have it.
 pub(crate) async fn delete_grant(
     change: &mut Change<'_>,
     role: &RoleName,
     pattern: &PermissionPattern,
 ) -> Result<bool, StoreError> {
-    if let Some(object) = pattern.wildcard_object() {
-        changes_a_row!(change, DELETE_WILDCARD, role.as_str(), object)
-    } else {
-        changes_a_row!(change, DELETE_GRANT, role.as_str(), pattern.as_str())
-    }
+    let delete = match pattern.wildcard_object() {
+        Some(object) => query(DELETE_WILDCARD).bind(role.as_str()).bind(object),
+        None => query(DELETE_GRANT)
+            .bind(role.as_str())
+            .bind(pattern.as_str()),
+    };
+    changes_a_row(change, delete).await
 }
 
-/// Whether `senior` did not inherit `junior` before.
+/// Makes `senior` inherit `junior`; false if it does already.
 pub(crate) async fn insert_junior(
     change: &mut Change<'_>,
     senior: &RoleName,
     junior: &RoleName,
 ) -> Result<bool, StoreError> {
-    changes_a_row!(change, INSERT_JUNIOR, senior.as_str(), junior.as_str())
+    let insert = query(INSERT_JUNIOR)
+        .bind(senior.as_str())
+        .bind(junior.as_str());
+    changes_a_row(change, insert).await
 }
 
-/// Whether `senior` inherited `junior` before.
+/// Stops `senior` from inheriting `junior`; false if it does not.
 pub(crate) async fn delete_junior(
     change: &mut Change<'_>,
     senior: &RoleName,
     junior: &RoleName,
 ) -> Result<bool, StoreError> {
-    changes_a_row!(change, DELETE_JUNIOR, senior.as_str(), junior.as_str())
+    let delete = query(DELETE_JUNIOR)
+        .bind(senior.as_str())
+        .bind(junior.as_str());
+    changes_a_row(change, delete).await
 }

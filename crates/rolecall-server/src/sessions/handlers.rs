@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 
 use super::{service, store::Shown};
 use crate::{
-    accounts::{
-        me_handlers::demand_user,
-        views::{Page, rfc3339},
-    },
+    accounts::me_handlers::require_user,
     app::App,
-    document::ProblemDocument,
     error::ApiError,
-    extract::{List, Params, Segment},
-    roles::handlers::ListQuery,
+    times::rfc3339,
+    web::{
+        document::ProblemDocument,
+        page::{List, ListQuery, Page},
+        params::{Params, Segment},
+    },
 };
 
 /// A session.
@@ -34,7 +34,7 @@ pub(crate) struct SessionView {
     /// When it ends at the latest.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// Whether the request came from this one.
+    /// The request itself belongs to this session.
     current: bool,
 }
 
@@ -61,10 +61,10 @@ pub(crate) async fn list_my_sessions(
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<SessionView>>, ApiError> {
-    demand_user(&caller)?;
+    require_user(&caller)?;
     let limit = query.limit.0;
     let after = query.cursor.after(List::Sessions)?;
-    let sessions = service::list(&app, caller.subject(), after, limit + 1).await?;
+    let sessions = service::list_own(&app, &caller, after, limit + 1).await?;
     let current = caller.session();
     Ok(Json(Page::of(
         List::Sessions,
@@ -84,7 +84,7 @@ pub(crate) async fn end_my_session(
     State(app): State<App>,
     Segment(sid): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    demand_user(&caller)?;
+    require_user(&caller)?;
     service::end_own(&app, &caller, &sid).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -97,7 +97,7 @@ pub(crate) async fn log_out(
     caller: Authenticated,
     State(app): State<App>,
 ) -> Result<StatusCode, ApiError> {
-    demand_user(&caller)?;
+    require_user(&caller)?;
     service::end_own(&app, &caller, own_session(&caller)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

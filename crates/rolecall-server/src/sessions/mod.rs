@@ -1,6 +1,6 @@
 //! Sessions: what a log-in opens, and the refresh tokens that keep it going.
 
+pub(crate) mod active;
 pub(crate) mod handlers;
-pub(crate) mod refresh_token;
 pub(crate) mod service;
 pub(crate) mod store;

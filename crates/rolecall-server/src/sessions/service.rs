@@ -1,50 +1,42 @@
 //! The rules for sessions.
 
-use std::time::Duration;
-
+use super::store::{self, Shown};
+use crate::authority::reads;
+use crate::{
+    accounts::store as accounts,
+    app::App,
+    authority::{caller::Caller, may, rights::Rights},
+    error::ApiError,
+    store::Conn,
+};
+use rolecall::PermissionName as _;
 use rolecall::Principal;
 use rolecall_core::FloorKind;
 use serde_json::json;
 
-use super::store::{self, Shown};
-use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        store as accounts,
-    },
-    app::App,
-    error::ApiError,
-    store::Conn,
-};
-
-/// How long sessions last, and how many a user has.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionLimits {
-    /// A session that was not used for this long has ended.
-    pub(crate) idle: Duration,
-    /// No session lasts longer, however often it is used.
-    pub(crate) lifetime: Duration,
-    /// Beyond this many sessions of one user the idlest ends.
-    pub(crate) per_user: u32,
-}
-
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self {
-            idle: Duration::from_hours(14 * 24),
-            lifetime: Duration::from_hours(30 * 24),
-            per_user: 100,
-        }
-    }
-}
-
-/// Up to `limit` sessions of a user after `after`.
+/// Returns up to `limit` sessions of a user after the id `after`.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     user: &str,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Shown>, ApiError> {
+    reads::require(app, caller, may::ReadUsers::NAME).await?;
+    list_of(app, user, after, limit).await
+}
+
+/// Returns up to `limit` of the caller's own sessions after the id `after`.
+pub(crate) async fn list_own(
+    app: &App,
+    caller: &Principal,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Shown>, ApiError> {
+    list_of(app, caller.subject(), after, limit).await
+}
+
+async fn list_of(app: &App, user: &str, after: &str, limit: i64) -> Result<Vec<Shown>, ApiError> {
     let now = app.now();
     let used_after = now.minus(app.settings().sessions.idle);
     let mut conn = app.store().read().await?;
@@ -57,7 +49,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     let own = caller.session() == Some(session);
     let caller = Caller::Token(caller);
     app.change(caller, async |change| {
-        Rights::read(app, change, caller).await?;
+        Rights::load(app, change, caller).await?;
         // a session that is over may be forgotten while a token of it still lives
         if store::end(change, session, subject).await? || own {
             refuse_tokens(change, "session.ended", session, subject);
@@ -67,7 +59,7 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     .await
 }
 
-/// Ends one session of a user: for whoever may end the sessions of others. Whether there was one to end.
+/// Ends one session of another user. Returns `false` if there is no such live session.
 pub(crate) async fn end_of(
     app: &App,
     caller: Caller<'_>,
@@ -75,18 +67,18 @@ pub(crate) async fn end_of(
     session: &str,
 ) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
-        let rights = Rights::demand(app, change, caller, "rolecall.sessions:revoke").await?;
+        let rights = Rights::require(app, change, caller, may::RevokeSessions::NAME).await?;
         let now = change.now();
         accounts::find_user(change.conn(), user, now)
             .await?
             .ok_or_else(|| ApiError::unknown("user", &user))?;
-        crate::accounts::service::cover_subject(change, &rights, user).await?;
+        crate::roles::assigning::cover_subject(change, &rights, user).await?;
         end(change, "session.ended", session, user).await
     })
     .await
 }
 
-/// Ends a session and the tokens of it, and tells so as `action`; nothing and `false` if it has ended already.
+/// Ends a session and its tokens, and records that as `action`. Returns `false` if it had ended already.
 pub(crate) async fn end(
     change: &mut crate::store::Change<'_>,
     action: &str,

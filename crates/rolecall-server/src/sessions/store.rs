@@ -1,8 +1,10 @@
+//! Sessions in the database.
+
 use std::time::Duration;
 
 use rolecall_core::{TenantName, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, on, queries};
+use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
     INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at) \
@@ -22,12 +24,12 @@ queries! {
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
-    // the condition twice: a session that is refreshed meanwhile is looked at again, and stays
+    // PostgreSQL checks the outer condition again for a session that is refreshed meanwhile, and keeps it
     PRUNE = "DELETE FROM sessions WHERE (expires_at < $1 OR last_used_at < $2) \
         AND id IN (SELECT id FROM sessions WHERE expires_at < $1 OR last_used_at < $2 LIMIT $3)";
 }
 
-/// A session as it is opened: it keeps what was asked for, so that each token is made from that anew.
+/// A session to open. It keeps the requested scope, so that each token is made from it anew.
 pub(crate) struct NewSession<'a> {
     pub(crate) id: &'a str,
     pub(crate) subject_id: &'a str,
@@ -37,45 +39,47 @@ pub(crate) struct NewSession<'a> {
     pub(crate) audience: &'a str,
     pub(crate) tenant: Option<&'a str>,
     pub(crate) address: &'a str,
-    /// Without a salt it has no refresh token.
+    /// The salt of the refresh token; without one, the session has no refresh token.
     pub(crate) salt: Option<&'a str>,
     pub(crate) opened_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
 
-/// A session as a refresh finds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Session {
-    pub(crate) id: String,
-    pub(crate) subject_id: String,
-    pub(crate) client_id: String,
-    pub(crate) scope: Option<String>,
-    pub(crate) granted: Option<String>,
-    pub(crate) audience: Option<String>,
-    /// The tenant that was asked for; whether it may still be is asked anew for each token.
-    pub(crate) tenant: Option<TenantName>,
-    pub(crate) salt: Option<String>,
-    pub(crate) generation: i64,
-    pub(crate) rotated_at: Timestamp,
-    pub(crate) created_at: Timestamp,
-    pub(crate) last_used_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    /// The era that the database is in.
-    pub(crate) era: String,
+rows! {
+    /// A session, with the era of the database.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Session {
+        pub(crate) id: String,
+        pub(crate) subject_id: String,
+        pub(crate) client_id: String,
+        pub(crate) scope: Option<String>,
+        pub(crate) granted: Option<String>,
+        pub(crate) audience: Option<String>,
+        /// The requested tenant; each token checks anew if the subject may still act in it.
+        pub(crate) tenant: Option<TenantName>,
+        pub(crate) salt: Option<String>,
+        pub(crate) generation: i64,
+        pub(crate) rotated_at: Timestamp,
+        pub(crate) created_at: Timestamp,
+        pub(crate) last_used_at: Timestamp,
+        pub(crate) expires_at: Timestamp,
+        pub(crate) era: String,
+    }
+
+    /// A session as its owner sees it.
+    pub(crate) struct Shown {
+        pub(crate) id: String,
+        pub(crate) client_id: String,
+        pub(crate) address: String,
+        pub(crate) created_at: Timestamp,
+        pub(crate) last_used_at: Timestamp,
+        pub(crate) expires_at: Timestamp,
+    }
 }
 
-/// A session as its owner sees it.
-pub(crate) struct Shown {
-    pub(crate) id: String,
-    pub(crate) client_id: String,
-    pub(crate) address: String,
-    pub(crate) created_at: Timestamp,
-    pub(crate) last_used_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-}
-
+/// Opens a session.
 pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<(), StoreError> {
-    on!(conn, |c| sqlx::query(INSERT)
+    query(INSERT)
         .bind(session.id)
         .bind(session.subject_id)
         .bind(session.client_id)
@@ -85,81 +89,32 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
         .bind(session.tenant)
         .bind(session.address)
         .bind(session.salt)
-        .bind(session.opened_at.micros())
-        .bind(session.expires_at.micros())
-        .execute(c)
-        .await
-        .map(drop))?;
+        .bind(session.opened_at)
+        .bind(session.expires_at)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-type Row = (
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    String,
-);
-
-fn session(row: Row) -> Result<Session, StoreError> {
-    let (id, subject_id, client_id, scope, granted, audience, tenant, salt, ..) = row;
-    let (.., generation, rotated_at, created_at, last_used_at, expires_at, era) = row;
-    let tenant = tenant.map(|tenant| tenant.parse()).transpose();
-    Ok(Session {
-        id,
-        subject_id,
-        client_id,
-        scope,
-        granted,
-        audience,
-        tenant: tenant.map_err(StoreError::inconsistent)?,
-        salt,
-        generation,
-        rotated_at: Timestamp::from_micros(rotated_at),
-        created_at: Timestamp::from_micros(created_at),
-        last_used_at: Timestamp::from_micros(last_used_at),
-        expires_at: Timestamp::from_micros(expires_at),
-        era,
-    })
-}
-
-/// A session, with the era of the database.
+/// Finds a session by id.
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Session>, StoreError> {
-    let row: Option<Row> = on!(conn, |c| sqlx::query_as(FIND)
-        .bind(id)
-        .fetch_optional(c)
-        .await)?;
-    row.map(session).transpose()
+    query(FIND).bind(id).fetch_optional(conn).await
 }
 
-/// The sessions of a subject that have not ended; those with a refresh token end when they were not used since
-/// `used_after`.
+/// Returns the sessions of a subject that have not ended. A session with a refresh token has also ended if it was
+/// last used at or before `used_after`.
 pub(crate) async fn live(
     conn: &mut Conn,
     subject: &str,
     now: Timestamp,
     used_after: Timestamp,
 ) -> Result<Vec<Session>, StoreError> {
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIVE)
-        .bind(subject)
-        .bind(now.micros())
-        .bind(used_after.micros())
-        .fetch_all(c)
-        .await)?;
-    rows.into_iter().map(session).collect()
+    let sessions = query(LIVE).bind(subject).bind(now).bind(used_after);
+    sessions.fetch_all(conn).await
 }
 
-/// Makes the successor of `generation` the one that counts; false if that is no longer the newest. Holds the
-/// row until the end of the transaction, so whoever ends the session waits, or was first.
+/// Makes the next generation the current one; false if `generation` is no longer current. Locks the row until the end
+/// of the transaction, so that a change that ends the session at the same time waits, or came first.
 pub(crate) async fn rotate(
     conn: &mut Conn,
     session: &str,
@@ -170,7 +125,7 @@ pub(crate) async fn rotate(
     use_row(conn, ROTATE, session, generation, now, address).await
 }
 
-/// Notes a use that rotates nothing, and holds the row; false if `generation` is no longer the newest.
+/// Records a use without a rotation and locks the row; false if `generation` is no longer current.
 pub(crate) async fn touch(
     conn: &mut Conn,
     session: &str,
@@ -189,18 +144,17 @@ async fn use_row(
     now: Timestamp,
     address: &str,
 ) -> Result<bool, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(sql)
+    let rows = query(sql)
         .bind(session)
         .bind(generation)
-        .bind(now.micros())
+        .bind(now)
         .bind(address)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected() == 1))?)
+        .execute(conn)
+        .await?;
+    Ok(rows == 1)
 }
 
-/// Up to `limit` sessions of a subject after `after` that have not ended; those with a refresh token end
-/// when they were not used since `used_after`.
+/// Returns up to `limit` sessions of a subject after the id `after` that have not ended, like [`live`].
 pub(crate) async fn list(
     conn: &mut Conn,
     subject: &str,
@@ -209,81 +163,49 @@ pub(crate) async fn list(
     used_after: Timestamp,
     limit: i64,
 ) -> Result<Vec<Shown>, StoreError> {
-    type Row = (String, String, String, i64, i64, i64);
-    let rows: Vec<Row> = on!(conn, |c| sqlx::query_as(LIST)
+    query(LIST)
         .bind(subject)
         .bind(after)
-        .bind(now.micros())
-        .bind(used_after.micros())
+        .bind(now)
+        .bind(used_after)
         .bind(limit)
-        .fetch_all(c)
-        .await)?;
-    let shown = |(id, client_id, address, created_at, last_used_at, expires_at): Row| Shown {
-        id,
-        client_id,
-        address,
-        created_at: Timestamp::from_micros(created_at),
-        last_used_at: Timestamp::from_micros(last_used_at),
-        expires_at: Timestamp::from_micros(expires_at),
-    };
-    Ok(rows.into_iter().map(shown).collect())
+        .fetch_all(conn)
+        .await
 }
 
-/// The sessions of a subject beyond `opened` and the `keep` others that were used last.
+/// Returns the sessions of a subject except `opened` and the `keep` others that were used last.
 pub(crate) async fn idlest(
     conn: &mut Conn,
     subject: &str,
     opened: &str,
     keep: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<(String,)> = on!(conn, |c| sqlx::query_as(IDLEST)
-        .bind(subject)
-        .bind(opened)
-        .bind(keep)
-        .fetch_all(c)
-        .await)?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    let sessions = query(IDLEST).bind(subject).bind(opened).bind(keep);
+    sessions.fetch_all(conn).await
 }
 
-/// Ends one session of a subject; whether there was one.
+/// Ends one session of a subject. Returns `false` if there is no such live session.
 pub(crate) async fn end(
     change: &mut Change<'_>,
     id: &str,
     subject: &str,
 ) -> Result<bool, StoreError> {
-    let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(END_ONE)
-        .bind(id)
-        .bind(subject)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected() > 0))?)
+    let delete = query(END_ONE).bind(id).bind(subject);
+    Ok(delete.execute(change.conn()).await? > 0)
 }
 
-/// Ends every session of a subject; how many there were.
+/// Ends every session of a subject and returns their number.
 pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u64, StoreError> {
-    end_those(change, END_ALL, subject).await
+    query(END_ALL).bind(subject).execute(change.conn()).await
 }
 
-/// Ends every session of a client; how many there were.
+/// Ends every session of a client and returns their number.
 pub(crate) async fn end_of_client(
     change: &mut Change<'_>,
     client: &str,
 ) -> Result<u64, StoreError> {
-    end_those(change, END_OF_CLIENT, client).await
-}
-
-async fn end_those(
-    change: &mut Change<'_>,
-    sql: &'static str,
-    whose: &str,
-) -> Result<u64, StoreError> {
-    let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(sql)
-        .bind(whose)
-        .execute(c)
-        .await
-        .map(|done| done.rows_affected()))?)
+    let delete = query(END_OF_CLIENT).bind(client);
+    delete.execute(change.conn()).await
 }
 
 /// Ends every session of a subject but one.
@@ -292,27 +214,23 @@ pub(crate) async fn end_others(
     subject: &str,
     keep: &str,
 ) -> Result<(), StoreError> {
-    let conn = change.conn();
-    Ok(on!(conn, |c| sqlx::query(END_OTHERS)
-        .bind(subject)
-        .bind(keep)
-        .execute(c)
-        .await
-        .map(drop))?)
+    let delete = query(END_OTHERS).bind(subject).bind(keep);
+    delete.execute(change.conn()).await?;
+    Ok(())
 }
 
-/// Forgets up to `limit` of the sessions that have ended, or were idle for too long; how many. Takes nothing away.
+/// Deletes up to `limit` sessions that have ended or were idle for too long, and returns their number. Takes nothing
+/// away.
 pub(crate) async fn prune(
     conn: &mut Conn,
     now: Timestamp,
     idle: Duration,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(PRUNE)
-        .bind(now.micros())
-        .bind(now.minus(idle).micros())
+    query(PRUNE)
+        .bind(now)
+        .bind(now.minus(idle))
         .bind(limit)
-        .execute(c)
+        .execute(conn)
         .await
-        .map(|done| done.rows_affected()))?)
 }

@@ -1,35 +1,43 @@
+//! Changes: transactions that may take something away.
+
 use std::collections::BTreeSet;
 
 use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, Timestamp};
 use serde_json::Value;
 
-use super::{Conn, Head, Store, StoreError, on, queries};
-use crate::audit::Chain;
+use super::{
+    chain::Chain,
+    conn::Conn,
+    error::StoreError,
+    head::Head,
+    open::Store,
+    query::{queries, query},
+};
 
 queries! {
     RAISE_REVISION = "UPDATE head SET revision = revision + 1 WHERE id = 1 \
         RETURNING revision, policy_revision, keys_revision, era, longest_ttl_seconds";
     RAISE_POLICY = "UPDATE head SET policy_revision = $1 WHERE id = 1";
-    TELL_POLICY = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
+    RECORD_POLICY_CHANGE = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
     WRITE_FLOOR = "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (kind, subject) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
-/// How long after the last possible token a floor is kept: the leeway of guards and some slack.
+/// How long a floor is kept after the last token below it has expired: the leeway of guards and some slack.
 const FLOOR_SLACK_SECONDS: u64 = 30 + 60;
 
-/// Who makes a change, as the audit log names them: by id, never by name or address.
+/// The author of a change, as the audit log names it: by id, never by name or address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
     /// A user, over the API or by `--as`.
     User(String),
     /// An OAuth client.
     Client(String),
-    /// Somebody at the command line of the machine itself.
+    /// A person at the command line of the machine itself.
     CommandLine(String),
-    /// rolecall itself, or somebody not logged in.
+    /// rolecall itself, or a person who is not logged in.
     System,
 }
 
@@ -46,9 +54,9 @@ impl std::fmt::Display for Actor {
 
 /// A transaction that may take something away.
 ///
-/// INVARIANT: it began with raising the revision, so all changes are serialised on both databases, and
-/// only it can write floors. What takes something away asks for a `&mut Change`, so that any other way
-/// does not compile.
+/// INVARIANT: it began with raising the revision, so all changes are serialized on both databases, and
+/// only it can write floors. A function that takes something away asks for a `&mut Change`, so that it does not
+/// compile in any other transaction.
 pub(crate) struct Change<'c> {
     conn: &'c mut Conn,
     head: Head,
@@ -56,12 +64,12 @@ pub(crate) struct Change<'c> {
     entries: Vec<Value>,
     floors: Vec<Floor>,
     raised: BTreeSet<(&'static str, String)>,
-    /// Kinds and names of what is another one in the policy.
+    /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
 }
 
-/// What a committed change means for the guards of this process.
+/// The result of a committed change, for the guards of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
     pub(crate) revision: Revision,
@@ -71,30 +79,32 @@ pub(crate) struct Changed {
 }
 
 impl Change<'_> {
+    /// Returns the connection, inside the transaction.
     pub(crate) fn conn(&mut self) -> &mut Conn {
         self.conn
     }
 
-    /// The head as it is in this transaction; its revision is the change's own.
+    /// Returns the head as it is in this transaction; its revision is the change's own.
     pub(crate) fn head(&self) -> &Head {
         &self.head
     }
 
+    /// Returns the time of the change.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Adds an entry to the audit log. A change without an entry changed nothing and is rolled back.
+    /// Adds an entry to the audit log. A change without an entry is rolled back.
     pub(crate) fn record(&mut self, entry: Value) {
         self.entries.push(entry);
     }
 
-    /// Discards the change: it was a dry run.
+    /// Discards the change, as after a dry run.
     pub(crate) fn discard(&mut self) {
         self.entries.clear();
     }
 
-    /// Refuses the tokens about `key` that were made before this change.
+    /// Ends the tokens about `key` that were issued before this change.
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
         if !self.raised.insert((kind.as_str(), key.to_owned())) {
             return;
@@ -111,94 +121,100 @@ impl Change<'_> {
         });
     }
 
-    /// The policy is another one from this change on, in ways that are not told one by one.
+    /// Notes that the policy changes as a whole, and not only in single roles and permissions.
     pub(crate) fn policy_changed(&mut self) {
         self.policy.insert(("all", String::new()));
     }
 
-    /// A role is there, is gone, or holds or inherits something else from this change on.
+    /// Notes that a role is created or deleted, or holds or inherits something else.
     pub(crate) fn role_changed(&mut self, role: &RoleName) {
         self.policy.insert(("role", role.to_string()));
     }
 
-    /// A permission is there or is gone from this change on.
+    /// Notes that a permission is created or deleted.
     pub(crate) fn permission_changed(&mut self, permission: &Permission) {
         self.policy.insert(("permission", permission.to_string()));
     }
 
-    /// The signing keys are other ones from this change on.
+    /// Notes that the signing keys change.
     pub(crate) fn keys_changed(&mut self) {
         self.keys = true;
     }
 
-    async fn finish(self, chain: &Chain, actor: &Actor) -> Result<Changed, StoreError> {
+    /// Writes floors, revisions and the audit entry; `None` if the change has no entry and is to be rolled back.
+    async fn finish(self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
+        if self.entries.is_empty() {
+            return Ok(None);
+        }
         let revision = self.head.revision;
         let conn = self.conn;
-        for floor in &self.floors {
-            on!(conn, |c| sqlx::query(WRITE_FLOOR)
-                .bind(floor.kind.as_str())
-                .bind(floor.key.as_str())
-                .bind(floor.revision)
-                .bind(floor.until.micros())
-                .execute(c)
-                .await
-                .map(drop))?;
-            // tokens of an old application need not say when they were issued: all of this user's end
-            if floor.kind == FloorKind::Subject {
-                on!(conn, |c| sqlx::query(END_LEGACY_TOKENS)
-                    .bind(floor.key.as_str())
-                    .execute(c)
-                    .await
-                    .map(drop))?;
-            }
-        }
+        write_floors(conn, &self.floors).await?;
         for (kind, name) in &self.policy {
-            on!(conn, |c| sqlx::query(TELL_POLICY)
+            query(RECORD_POLICY_CHANGE)
                 .bind(revision)
                 .bind(*kind)
                 .bind(name.as_str())
                 .bind(self.head.policy_revision)
-                .execute(c)
-                .await
-                .map(drop))?;
+                .execute(conn)
+                .await?;
         }
         let policy = !self.policy.is_empty();
         if policy {
-            on!(conn, |c| sqlx::query(RAISE_POLICY)
-                .bind(revision)
-                .execute(c)
-                .await
-                .map(drop))?;
+            query(RAISE_POLICY).bind(revision).execute(conn).await?;
         }
         if self.keys {
-            on!(conn, |c| sqlx::query(RAISE_KEYS)
-                .bind(revision)
-                .execute(c)
-                .await
-                .map(drop))?;
+            query(RAISE_KEYS).bind(revision).execute(conn).await?;
         }
+        let changes = Value::Array(self.entries);
         chain
-            .append(
-                conn,
-                revision,
-                self.now,
-                &actor.to_string(),
-                Value::Array(self.entries),
-            )
+            .append(conn, revision, self.now, &actor.to_string(), changes)
             .await?;
-        Ok(Changed {
+        Ok(Some(Changed {
             revision,
             floors: self.floors,
             policy,
             keys: self.keys,
-        })
+        }))
     }
 }
 
+async fn write_floors(conn: &mut Conn, floors: &[Floor]) -> Result<(), StoreError> {
+    for floor in floors {
+        query(WRITE_FLOOR)
+            .bind(floor.kind.as_str())
+            .bind(floor.key.as_str())
+            .bind(floor.revision)
+            .bind(floor.until)
+            .execute(conn)
+            .await?;
+        // tokens of an old application need not carry the time of issue, so all tokens of the user end
+        if floor.kind == FloorKind::Subject {
+            let end = query(END_LEGACY_TOKENS).bind(floor.key.as_str());
+            end.execute(conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Raises the revision. From here to the end of the transaction no other change runs.
+async fn start(conn: &mut Conn, now: Timestamp) -> Result<Change<'_>, StoreError> {
+    let head = query(RAISE_REVISION).fetch_one(conn).await?;
+    Ok(Change {
+        conn,
+        head,
+        now,
+        entries: Vec::new(),
+        floors: Vec::new(),
+        raised: BTreeSet::new(),
+        policy: BTreeSet::new(),
+        keys: false,
+    })
+}
+
 impl Store {
-    /// The one way to change policy, assignments, subjects, clients or keys, or to end a session.
+    /// Changes policy, assignments, subjects, clients or keys, or ends a session: the only way to do so.
     ///
-    /// Returns after the commit; an error, and a change that told nothing, leave everything as it was.
+    /// Returns after the commit; an error, and a change that recorded nothing, leave everything as it was.
     pub(crate) async fn change<T, E>(
         &self,
         chain: &Chain,
@@ -221,7 +237,7 @@ impl Store {
                 Ok((done, None))
             }
             Err(error) => {
-                // the error that the caller hears is the first one
+                // the caller gets the first error
                 let _ = conn.rollback().await;
                 Err(error)
             }
@@ -239,23 +255,8 @@ async fn attempt<T, E>(
 where
     E: From<StoreError>,
 {
-    let row = on!(conn, |c| sqlx::query_as(RAISE_REVISION).fetch_one(c).await)
-        .map_err(StoreError::from)?;
-    let head = Head::from_row(row);
-    let mut change = Change {
-        conn,
-        head,
-        now,
-        entries: Vec::new(),
-        floors: Vec::new(),
-        raised: BTreeSet::new(),
-        policy: BTreeSet::new(),
-        keys: false,
-    };
+    let mut change = start(conn, now).await?;
     let done = work(&mut change).await?;
-    if change.entries.is_empty() {
-        return Ok((done, None));
-    }
     let changed = change.finish(chain, actor).await?;
-    Ok((done, Some(changed)))
+    Ok((done, changed))
 }

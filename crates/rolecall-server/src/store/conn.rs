@@ -1,3 +1,5 @@
+//! A connection to the open database, and how PostgreSQL connections return to their pool.
+
 use std::time::Duration;
 
 use sqlx::{
@@ -5,32 +7,37 @@ use sqlx::{
     pool::PoolConnection,
 };
 
-use super::StoreError;
+use super::error::StoreError;
 
-/// How long PostgreSQL may take for one statement, and for taking back a connection. The server keeps to
-/// it too, so that a statement that was given up does not run on.
+/// The time limit for one statement on PostgreSQL, and for returning a connection to the pool. The PostgreSQL server
+/// has the same limit, so that it does not continue a statement that this process has given up.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection to whichever database is open, inside a transaction or not.
+/// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {
     Sqlite(PoolConnection<Sqlite>),
     SqliteTx(Transaction<'static, Sqlite>),
     Postgres(Remote),
 }
 
-/// What [`on!`](super::on) matches on.
-pub(crate) enum Split<'c> {
+/// The connection of the database itself.
+pub(super) enum Split<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
 }
 
 impl Conn {
-    pub(crate) fn split(&mut self) -> Split<'_> {
+    pub(super) fn split(&mut self) -> Split<'_> {
         match self {
             Self::Sqlite(conn) => Split::Sqlite(conn),
             Self::SqliteTx(tx) => Split::Sqlite(tx),
             Self::Postgres(remote) => Split::Postgres(&mut remote.conn),
         }
+    }
+
+    /// Returns true if this is a connection to PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
@@ -41,8 +48,8 @@ impl Conn {
         }
     }
 
-    /// Undoes the transaction. On PostgreSQL that happens behind the caller, who need not wait for a
-    /// database that may have gone.
+    /// Rolls the transaction back. On PostgreSQL a task does it, so that the caller does not wait for a database that
+    /// may be unreachable.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
         match self {
             Self::SqliteTx(tx) => Ok(tx.rollback().await?),
@@ -55,10 +62,10 @@ impl Conn {
     }
 }
 
-/// A connection over a network, which may fall silent without closing.
+/// A connection to PostgreSQL, which may stop answering without being closed.
 ///
-/// The pool asks each connection that comes back whether it still works, and would wait for the answer
-/// without an end: sixteen that fell silent would be the last it ever gave. So they go back by way of here.
+/// The pool pings each connection that is returned and waits for the answer without a limit, so sixteen dead
+/// connections would block it forever. Dropping a `Remote` returns its connection with a time limit.
 pub(crate) struct Remote {
     conn: PoolConnection<Postgres>,
     in_transaction: bool,
@@ -73,7 +80,7 @@ impl Remote {
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
-        // before it is sent: whoever gives up waiting has begun all the same
+        // set before the statement is sent: after a timeout the transaction may have begun all the same
         self.in_transaction = true;
         answered(self.conn.execute("BEGIN")).await?;
         Ok(self)
@@ -93,27 +100,27 @@ impl Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        // without a runtime the process ends, and with it the connection
+        // without a runtime the process is ending, which closes the connection
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         if self.in_transaction {
-            // nobody knows where it stands: the server undoes what a closed connection had begun
+            // its state is unknown; PostgreSQL rolls back when the connection closes
             self.conn.close_on_drop();
             return;
         }
         let returned = self.conn.return_to_pool();
-        // given up, it closes the connection without a word
+        // after the timeout the future is dropped, which closes the connection
         runtime.spawn(tokio::time::timeout(ANSWER_TIMEOUT, returned));
     }
 }
 
-/// What the database answers, if it does in time.
-pub(crate) async fn answered<T>(
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
+/// Waits for an answer over a network, but no longer than [`ANSWER_TIMEOUT`].
+pub(super) async fn answered<T, E: From<sqlx::Error>>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
     }
 }

@@ -1,11 +1,11 @@
-//! The file of a SQLite database, and those beside it: readable by their owner only.
+//! The file of a SQLite database and the files beside it, which only their owner can read.
 
 use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
 };
 
-use super::OpenError;
+use super::error::OpenError;
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     let path = path.to_owned();
@@ -15,13 +15,19 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     }
 }
 
-/// Makes the file and its folder.
+/// Returns the path in a SQLite URL; `None` for PostgreSQL.
+pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    Some(rest.strip_prefix("//").unwrap_or(rest).into())
+}
+
+/// Creates the file and its folder, unless they exist.
 pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
     prepare_folder(path)?;
     owner_only().open(path).map(drop).map_err(failed(path))
 }
 
-/// Makes the folder of a file.
+/// Creates the folder of a file, unless it exists.
 pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
     let folder = path
         .parent()
@@ -36,7 +42,7 @@ pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Notes that the database is open in this process, until the file that is returned is closed.
+/// Marks the database as open in this process, until the returned file is closed.
 pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
     let mark = beside(path, ".in-use");
     let file = owner_only().open(&mark).map_err(failed(&mark))?;
@@ -44,10 +50,10 @@ pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Waits until nobody else opens the database, and has the next ones wait until the file that is returned is
-/// closed. Several may open a new file at once, and to make it a database with a log needs it alone: SQLite
-/// does not wait for that, it refuses.
-pub(super) async fn turn(path: &Path) -> Result<File, OpenError> {
+/// Waits until no other process is opening the database, and makes others wait until the returned file is closed.
+/// Without this, several processes could open a new file at once, and SQLite fails instead of waiting when it switches
+/// a file to a write-ahead log that another process has open.
+pub(super) async fn lock_opening(path: &Path) -> Result<File, OpenError> {
     let mark = beside(path, ".lock");
     let file = owner_only().open(&mark).map_err(failed(&mark))?;
     tokio::task::spawn_blocking(move || file.lock().map(|()| file))
@@ -57,8 +63,8 @@ pub(super) async fn turn(path: &Path) -> Result<File, OpenError> {
         .map_err(failed(&mark))
 }
 
-/// Holds the database for this process alone; `None` if another has it open.
-pub(crate) fn hold_alone(path: &Path) -> Result<Option<File>, OpenError> {
+/// Locks the database for this process alone; `None` if another process has it open.
+pub(crate) fn lock_exclusively(path: &Path) -> Result<Option<File>, OpenError> {
     let mark = beside(path, ".in-use");
     let file = owner_only().open(&mark).map_err(failed(&mark))?;
     match file.try_lock() {
@@ -68,6 +74,7 @@ pub(crate) fn hold_alone(path: &Path) -> Result<Option<File>, OpenError> {
     }
 }
 
+/// Returns options that open a file for reading and writing, and create it readable by its owner only.
 pub(crate) fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -76,6 +83,7 @@ pub(crate) fn owner_only() -> OpenOptions {
     options
 }
 
+/// Returns the path of the file beside `path` whose name has `suffix` appended.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -1,7 +1,14 @@
+//! The head row, and the floors that end tokens.
+
 use rolecall::Principal;
 use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
 
-use super::{Conn, StoreError, on, queries};
+use super::{
+    conn::Conn,
+    error::StoreError,
+    query::{queries, query},
+    row::{Columns, FromRow, rows},
+};
 
 queries! {
     READ_HEAD = "SELECT revision, policy_revision, keys_revision, era, longest_ttl_seconds FROM head WHERE id = 1";
@@ -12,82 +19,66 @@ queries! {
         AND (kind, subject) IN (SELECT kind, subject FROM floors WHERE ends_at < $1 LIMIT $2)";
 }
 
-/// The row that orders everything, as it stands now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) revision: Revision,
-    pub(crate) policy_revision: Revision,
-    pub(crate) keys_revision: Revision,
-    pub(crate) era: String,
-    pub(crate) longest_ttl_seconds: i64,
-}
-
-impl Head {
-    pub(super) fn from_row(row: (i64, i64, i64, String, i64)) -> Self {
-        let (revision, policy_revision, keys_revision, era, longest_ttl_seconds) = row;
-        Self {
-            revision,
-            policy_revision,
-            keys_revision,
-            era,
-            longest_ttl_seconds,
-        }
+rows! {
+    /// The row that orders all changes.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(crate) struct Head {
+        pub(crate) revision: Revision,
+        pub(crate) policy_revision: Revision,
+        pub(crate) keys_revision: Revision,
+        pub(crate) era: String,
+        pub(crate) longest_ttl_seconds: i64,
     }
 }
 
-pub(crate) async fn read_head(conn: &mut Conn) -> Result<Head, StoreError> {
-    Ok(Head::from_row(on!(conn, |c| sqlx::query_as(READ_HEAD)
-        .fetch_one(c)
-        .await)?))
+impl FromRow for Floor {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let kind = columns.text()?;
+        let kind = FloorKind::ALL.into_iter().find(|one| one.as_str() == kind);
+        Ok(Self {
+            kind: kind.ok_or_else(|| StoreError::inconsistent("a floor of an unknown kind"))?,
+            key: columns.named("subject")?,
+            revision: columns.named("revision")?,
+            until: columns.named("ends_at")?,
+        })
+    }
 }
 
-/// The floors raised after `after`.
+/// Reads the head as it stands now.
+pub(crate) async fn read_head(conn: &mut Conn) -> Result<Head, StoreError> {
+    query(READ_HEAD).fetch_one(conn).await
+}
+
+/// Returns the floors that were raised after the revision `after`.
 pub(crate) async fn read_floors(
     conn: &mut Conn,
     after: Revision,
 ) -> Result<Vec<Floor>, StoreError> {
-    let rows: Vec<(String, String, i64, i64)> = on!(conn, |c| sqlx::query_as(READ_FLOORS)
-        .bind(after)
-        .fetch_all(c)
-        .await)?;
-    rows.into_iter()
-        .map(|(kind, key, revision, until)| {
-            let kind = FloorKind::ALL.into_iter().find(|one| one.as_str() == kind);
-            let kind =
-                kind.ok_or_else(|| StoreError::inconsistent("a floor of an unknown kind"))?;
-            Ok(Floor {
-                kind,
-                key,
-                revision,
-                until: Timestamp::from_micros(until),
-            })
-        })
-        .collect()
+    query(READ_FLOORS).bind(after).fetch_all(conn).await
 }
 
-/// Forgets up to `limit` floors that no token can lie under any more; how many.
+/// Deletes up to `limit` floors that have outlived every token below them, and returns their number.
 pub(crate) async fn prune_floors(
     conn: &mut Conn,
     now: Timestamp,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    Ok(on!(conn, |c| sqlx::query(PRUNE_FLOORS)
-        .bind(now.micros())
+    query(PRUNE_FLOORS)
+        .bind(now)
         .bind(limit)
-        .execute(c)
+        .execute(conn)
         .await
-        .map(|done| done.rows_affected()))?)
 }
 
-/// Whether a token was ended, as the database knows it now: a node may not have heard of it yet.
+/// Returns true if a token was ended, as the database knows it now: this node may not have read that yet.
 pub(crate) async fn is_ended(conn: &mut Conn, token: &Principal) -> Result<bool, StoreError> {
-    let (above,): (i64,) = on!(conn, |c| sqlx::query_as(IS_ENDED)
+    let floors_above: i64 = query(IS_ENDED)
         .bind(token.rev())
         .bind(token.subject())
         .bind(token.client_id())
         .bind(token.session().unwrap_or_default())
         .bind(token.token_id())
-        .fetch_one(c)
-        .await)?;
-    Ok(above > 0)
+        .fetch_one(conn)
+        .await?;
+    Ok(floors_above > 0)
 }

@@ -1,3 +1,5 @@
+//! Migrations of the schema.
+
 use std::{borrow::Cow, io, path::Path, time::Duration};
 
 use sqlx::{
@@ -6,9 +8,9 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{OpenError, file};
+use super::{error::OpenError, file};
 
-/// A version of the schema, its name, and the SQL that leads to it.
+/// A version of the schema, its name, and the SQL that creates it from the version before.
 type Step = (i64, &'static str, &'static str);
 
 const MIGRATIONS: &[Step] = &[
@@ -65,8 +67,8 @@ const MIGRATIONS: &[Step] = &[
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A node that was cut off while it held the lock would keep all others from starting.
-const LOCK_ENDS: &str =
+/// Limits for the connection that holds the lock: a node that was cut off would keep all others from starting.
+const LOCK_LIMITS: &str =
     "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'";
 
 fn migrator(steps: &'static [Step]) -> Migrator {
@@ -91,20 +93,20 @@ fn newest(steps: &[Step]) -> i64 {
         .unwrap_or(0)
 }
 
-/// How the schema of a database stands.
+/// The schema version of a database, beside that of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaState {
     /// The version found; 0 in an empty database.
     pub(crate) found: i64,
-    /// The version that this program works with.
+    /// The version that this program needs.
     pub(crate) known: i64,
 }
 
-/// Looks at the schema of a database without changing it.
-pub(crate) async fn look(url: &str) -> Result<SchemaState, OpenError> {
+/// Reads the schema version of a database without changing it.
+pub(crate) async fn read_version(url: &str) -> Result<SchemaState, OpenError> {
     const VERSION: &str = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM _sqlx_migrations";
     let missing = |error: &sqlx::Error| matches!(error, sqlx::Error::Database(error) if error.message().contains("_sqlx_migrations"));
-    let found: Result<(i64,), sqlx::Error> = if let Some(path) = crate::start::sqlite_path(url) {
+    let found: Result<(i64,), sqlx::Error> = if let Some(path) = file::sqlite_path(url) {
         if !path.exists() {
             return Ok(SchemaState {
                 found: 0,
@@ -144,9 +146,9 @@ fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration], known: i64) -> Resu
     }
 }
 
-/// Two nodes may start at once: whoever migrates holds an advisory lock while it works.
+/// Migrates PostgreSQL under an advisory lock, because several nodes may start at once.
 ///
-/// Over a connection of its own, since a migration may take longer than a request may.
+/// Uses a connection of its own, because a migration may take longer than the time limit of a statement.
 pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
     postgres_by(options, MIGRATIONS).await
 }
@@ -155,9 +157,9 @@ async fn postgres_by(options: &PgConnectOptions, steps: &'static [Step]) -> Resu
     let one = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(CONNECT_TIMEOUT);
-    // a pool, because it tries again while a server that was started beside us is not ready yet
+    // a pool, because it retries while PostgreSQL is still starting
     let mut conn = one.connect_with(options.clone()).await?.acquire().await?;
-    conn.execute(LOCK_ENDS).await?;
+    conn.execute(LOCK_LIMITS).await?;
     conn.lock().await?;
     let mut migrator = migrator(steps);
     migrator.set_locking(false);
@@ -168,7 +170,7 @@ async fn postgres_by(options: &PgConnectOptions, steps: &'static [Step]) -> Resu
         Ok::<_, OpenError>(migrator.run_direct(None, &mut *conn, false).await?)
     }
     .await;
-    // with the connection goes the lock
+    // closing the connection releases the lock
     let _ = conn.close().await;
     outcome
 }
@@ -177,7 +179,7 @@ pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError>
     Ok(migrator(MIGRATIONS).run(pool).await?)
 }
 
-/// Brings a file up to date, in whose [turn](file::turn) the caller is.
+/// Migrates a file; the caller holds [`file::lock_opening`].
 pub(super) async fn sqlite(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
     sqlite_by(pool, path, MIGRATIONS).await
 }
@@ -194,14 +196,14 @@ async fn sqlite_by(
     refuse_newer(&applied, newest(steps))?;
     drop(conn);
     if !applied.is_empty() && applied.len() < steps.len() {
-        copy_first(pool, path, applied.len()).await?;
+        back_up(pool, path, applied.len()).await?;
     }
     Ok(migrator.run(pool).await?)
 }
 
-/// Before the schema changes, the file is copied as it was. A copy of an earlier try is replaced: work may
-/// have gone on since. It gets its name when it is whole, so that no half of one is taken for it.
-async fn copy_first(pool: &SqlitePool, path: &Path, version: usize) -> Result<(), OpenError> {
+/// Copies the file before its schema changes. Replaces the copy of an earlier attempt, because data may have been
+/// written since. The copy gets its name when it is complete, so that a partial one is never mistaken for it.
+async fn back_up(pool: &SqlitePool, path: &Path, version: usize) -> Result<(), OpenError> {
     let copy = file::beside(path, &format!(".before-schema-{}", version + 1));
     let partial = file::beside(&copy, ".partial");
     let failed = |source| OpenError::File {

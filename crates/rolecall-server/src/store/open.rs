@@ -1,3 +1,5 @@
+//! Opening the database, its connection pools and its transactions.
+
 use std::{fs::File, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
@@ -7,55 +9,23 @@ use sqlx::{
 };
 
 use super::{
-    Conn, StoreError,
-    conn::{ANSWER_TIMEOUT, Remote},
+    conn::{ANSWER_TIMEOUT, Conn, Remote},
+    error::{OpenError, StoreError},
     file, migrate,
+    query::query,
 };
 
-/// How long a request waits for a connection before it is told that the database is busy.
+/// The time that a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
-/// A connection used this recently is not asked whether it is still there.
+/// A connection that was used this recently is not pinged.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// A connection that lay idle must answer within this time. Short, so that a pool of connections that all
-/// fell silent is soon another.
-const STILL_THERE_TIMEOUT: Duration = Duration::from_millis(500);
+/// The time limit of that ping. It is short, so that a pool of dead connections is soon replaced.
+const IDLE_PING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Why a database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The URL is of neither kind.
-    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
-    UnknownKind,
-    /// The database file or its folder could not be made.
-    #[error("cannot make the database file `{path}`: {source}")]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The database could not be reached, or its schema could not be brought up to date.
-    #[error("cannot open the database: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The schema could not be brought up to date.
-    #[error("cannot bring the database up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// The database was made by a newer rolecall.
-    #[error(
-        "the database was last used by a newer rolecall (schema {found}, this one knows {known}): install that version again"
-    )]
-    Newer {
-        /// The schema version found.
-        found: i64,
-        /// The newest schema version known.
-        known: i64,
-    },
-}
-
-/// The open database. Cheap to clone.
+/// The open database. Clones share its connections.
 #[derive(Clone)]
 pub struct Store {
     pools: Pools,
@@ -63,17 +33,17 @@ pub struct Store {
 
 #[derive(Clone)]
 pub(super) enum Pools {
-    /// SQLite has one writer: a pool of one makes the others wait their turn instead of failing.
+    /// SQLite allows one writer at a time: a pool of one makes the others wait instead of failing.
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
-        /// Held while the file is open, so that nobody replaces it meanwhile; `None` in memory.
+        /// Locked while the file is open, so that no restore replaces it meanwhile; `None` in memory.
         _in_use: Option<Arc<File>>,
     },
     Postgres(PgPool),
 }
 
-/// The connections of one pool.
+/// The state of a connection pool.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connections {
     pub(crate) name: &'static str,
@@ -93,10 +63,10 @@ impl Connections {
     }
 }
 
-/// A connection that lay idle may have died with its server: asked here, that costs nobody an error.
-async fn still_there(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+/// Pings a connection that was idle: its server may have gone, and the request should not fail for that.
+async fn is_alive(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
     if idle > TRUSTED_IDLE {
-        return match tokio::time::timeout(STILL_THERE_TIMEOUT, conn.ping()).await {
+        return match tokio::time::timeout(IDLE_PING_TIMEOUT, conn.ping()).await {
             Ok(answer) => answer.map(|()| true),
             Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
         };
@@ -104,8 +74,8 @@ async fn still_there(conn: &mut PgConnection, idle: Duration) -> Result<bool, sq
     Ok(true)
 }
 
-/// What the server is told of each connection: to give up what nobody waits for any more, and to undo what
-/// a node had begun when it was cut off. Until then the others, who queue at the head row, would wait.
+/// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
+/// the transaction of a node that was cut off, which would block the changes of all other nodes.
 async fn set_limits(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
         .bind(ANSWER_TIMEOUT.as_millis().to_string())
@@ -115,11 +85,11 @@ async fn set_limits(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 impl Store {
-    /// Opens the database, makes it if it is a SQLite file that does not exist, and brings its schema up to date.
+    /// Opens the database and migrates its schema. A SQLite file that does not exist is created.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: what stood in the way, in words for whoever runs the server.
+    /// [`OpenError`] if the URL, the file, the connection or the schema does not allow it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -142,7 +112,7 @@ impl Store {
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
-            .before_acquire(|conn, idle| Box::pin(still_there(conn, idle.idle_for)))
+            .before_acquire(|conn, idle| Box::pin(is_alive(conn, idle.idle_for)))
             .after_connect(|conn, _| Box::pin(set_limits(conn)))
             .connect_with(options)
             .await?;
@@ -151,7 +121,7 @@ impl Store {
         })
     }
 
-    /// A database that ends with the process. One connection holds it, so it must never be closed.
+    /// Opens a database that ends with the process. It lives in one connection, which must never be closed.
     async fn open_memory() -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .in_memory(true)
@@ -177,7 +147,7 @@ impl Store {
     async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
         file::prepare(&path)?;
         let in_use = file::mark_in_use(&path)?;
-        let turn = file::turn(&path).await?;
+        let opening = file::lock_opening(&path).await?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -196,7 +166,7 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await?;
-        drop(turn);
+        drop(opening);
         Ok(Self {
             pools: Pools::Sqlite {
                 read,
@@ -206,7 +176,7 @@ impl Store {
         })
     }
 
-    /// A connection to read with.
+    /// Returns a connection to read with.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
@@ -216,8 +186,8 @@ impl Store {
 
     /// Writes in one transaction and returns after the commit; an error leaves everything as it was.
     ///
-    /// For what takes nothing from anyone: opening a session, counting a failure, rehashing. Whatever may
-    /// take something away needs a [`Change`](super::Change), which only [`Store::change`] makes.
+    /// Only for writes that take nothing away: opening a session, counting a failure, rehashing. All others need a
+    /// [`Change`](super::Change), which only [`Store::change`] makes.
     pub(crate) async fn write<T, E>(
         &self,
         work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>,
@@ -232,13 +202,14 @@ impl Store {
                 Ok(done)
             }
             Err(error) => {
-                // the error that the caller hears is the first one
+                // the caller gets the first error
                 let _ = conn.rollback().await;
                 Err(error)
             }
         }
     }
 
+    /// Begins a transaction that writes.
     pub(super) async fn begin(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { write, .. } => {
@@ -250,8 +221,7 @@ impl Store {
         })
     }
 
-    /// Copies a SQLite database, as it is at this moment, into a new file; `false` for PostgreSQL, which
-    /// has tools of its own.
+    /// Copies a SQLite database as it is at this moment into a new file; false for PostgreSQL, which has its own tools.
     pub(crate) async fn copy_to(&self, path: &str) -> Result<bool, StoreError> {
         match &self.pools {
             Pools::Sqlite { write, .. } => {
@@ -263,7 +233,7 @@ impl Store {
         }
     }
 
-    /// How many connections there are at the moment.
+    /// Returns the state of each connection pool.
     pub(crate) fn connections(&self) -> Vec<Connections> {
         match &self.pools {
             Pools::Sqlite { read, write, .. } => vec![
@@ -274,7 +244,7 @@ impl Store {
         }
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers within two seconds.
     ///
     /// # Errors
     ///
@@ -282,19 +252,19 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         let answer = async {
             let mut conn = self.read().await?;
-            let _: (i64,) = super::on!(conn, |c| sqlx::query_as("SELECT CAST(1 AS BIGINT)")
-                .fetch_one(c)
-                .await)?;
+            let _: i64 = query("SELECT CAST(1 AS BIGINT)")
+                .fetch_one(&mut conn)
+                .await?;
             Ok(())
         };
-        // whoever asks has little patience, and to them an answer that comes late is none
+        // health checks have short timeouts of their own
         match tokio::time::timeout(PING_TIMEOUT, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
         }
     }
 
-    /// Closes all connections; a SQLite log is folded into its database.
+    /// Closes all connections; SQLite merges its write-ahead log into the database.
     pub async fn close(&self) {
         match &self.pools {
             Pools::Sqlite { read, write, .. } => {

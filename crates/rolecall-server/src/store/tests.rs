@@ -1,41 +1,28 @@
+//! Every statement is prepared on both databases.
+
 use std::collections::BTreeSet;
 
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
-use super::{Store, change, head};
+use super::{Store, chain, change, head, testing::postgres};
 use crate::{
-    accounts, audit, bootstrap, clean_up, clients, decisions, keys, legacy, policy, recovery,
-    roles, sessions,
+    accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
+    recovery, roles, sessions,
 };
 
-#[path = "../../tests/it/support/postgres.rs"]
-pub(crate) mod postgres;
-
-/// The URL of a new database on the tests' PostgreSQL server; `None` if there is no PostgreSQL.
-pub(crate) async fn postgres_database(name: &str) -> Option<String> {
-    use sqlx::Connection as _;
-    let mut admin = sqlx::PgConnection::connect(&postgres::url("postgres")?)
-        .await
-        .unwrap();
-    // no longer than PostgreSQL takes names
-    let name: String = format!("test_{name}").chars().take(60).collect();
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::query(create).execute(&mut admin).await.unwrap();
-    postgres::url(&name)
-}
-
-/// A module, and the names and texts of its SQL.
+/// A module with the names and texts of its SQL.
 type Module = (&'static str, &'static [(&'static str, &'static str)]);
 
-/// Every SQL text of the server, by the file that holds it.
+/// Every SQL text of the server, by file.
 const MODULES: &[Module] = &[
-    ("accounts/failures.rs", accounts::failures::ALL),
+    ("login/failures.rs", login::failures::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
-    ("accounts/subject.rs", accounts::subject::ALL),
+    ("authority/policy_store.rs", authority::policy_store::ALL),
+    ("authority/subject.rs", authority::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
-    ("decisions/store.rs", decisions::store::ALL),
+    ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
@@ -48,6 +35,7 @@ const MODULES: &[Module] = &[
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),
+    ("store/chain.rs", chain::ALL),
     ("store/change.rs", change::ALL),
     ("store/head.rs", head::ALL),
 ];

@@ -7,7 +7,11 @@ use axum::{
     middleware::{Next, from_fn},
 };
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::Notify,
+};
 
 use crate::support::{Node, Response, RunningServer, TestApp, eventually, on_both};
 
@@ -231,10 +235,17 @@ async fn a_stopping_server_answers_waiting_requests(app: TestApp) {
             next.run(request)
         }));
     let server = RunningServer::new(router).await;
-    let url = format!("http://{}/api/feed?after={cursor}&wait=10", server.address);
+    let address = server.address;
+    let request = format!(
+        "GET /api/feed?after={cursor}&wait=10 HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
     let waiting = tokio::spawn(async move {
-        let request = reqwest::Client::new().get(url).bearer_auth(token).send();
-        request.await.unwrap().json::<Value>().await.unwrap()
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        connection.read_to_string(&mut response).await.unwrap();
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str::<Value>(body).unwrap()
     });
     arrived.notified().await;
     let started = std::time::Instant::now();

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{PASSWORD, TestApp, audit_is_whole, on_both, rolecall};
+use crate::support::{PASSWORD, RealHashing, TestApp, audit_is_whole, on_both, rolecall};
 
 on_both![
     imported_users_log_in_with_their_old_passwords_and_are_rehashed,
@@ -136,18 +136,18 @@ async fn an_existing_name_is_not_imported(app: TestApp) {
         format!("username,hashed_password\nbob,{BCRYPT}\nSTRASSE,{BCRYPT}\nAlice,{BCRYPT}\n");
     let output = expect_refusal(&app, "users.csv", &text, &[]).await;
     assert!(
-        output.contains("line 3: user `stra\u{df}e` is already there"),
+        output.contains("line 3: user `stra\u{df}e` already exists"),
         "{output}"
     );
     assert!(
-        output.contains("line 4: user `alice` is already there"),
+        output.contains("line 4: user `alice` already exists"),
         "{output}"
     );
     let text = format!("username,hashed_password\nbob,{BCRYPT}\n");
     expect_import(&app, "users.csv", &text, &[]).await;
     let again = expect_refusal(&app, "users.csv", &text, &[]).await;
     assert!(
-        again.contains("line 2: user `bob` is already there"),
+        again.contains("line 2: user `bob` already exists"),
         "{again}"
     );
 }
@@ -249,7 +249,7 @@ fn many_users(users: u32) -> String {
     text
 }
 
-async fn logins_work_during_a_large_import(app: TestApp) {
+async fn logins_work_during_a_large_import(app: RealHashing) {
     app.create_user("alice", &[]).await;
     let text = many_users(10_000);
     let done = AtomicBool::new(false);

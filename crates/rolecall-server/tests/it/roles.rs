@@ -39,7 +39,7 @@ async fn a_role_is_created_once_and_empty(app: TestApp) {
     assert_eq!(app.get("/api/roles/editor", admin).await.json, created.json);
     let revision = app.db.revision().await;
     let again = app.post(ROLES, admin, body).await;
-    again.problem(409, "role `editor` is already there");
+    again.problem(409, "role `editor` already exists");
     let missing = "no role `nothing`";
     app.get("/api/roles/nothing", admin)
         .await
@@ -54,7 +54,7 @@ async fn a_role_is_created_once_and_empty(app: TestApp) {
         .is(201);
     assert_eq!(app.db.revision().await, revision + 1);
     let again = app.post("/api/permissions", admin, created).await;
-    again.problem(409, "permission `items:read` is already there");
+    again.problem(409, "permission `items:read` already exists");
     let body = json!({ "description": "edits" });
     let changed = app.patch("/api/roles/editor", admin, body).await;
     assert_eq!(changed.is(200).text("description"), "edits");

@@ -217,7 +217,7 @@ impl Core {
             expect_equal(role, &names(&self.policy.seniors(&name)), &above)?;
         }
         for permission in &model.permissions {
-            let giving = self.policy.all_giving(&parse(permission)?);
+            let giving = self.policy.roles_giving(&parse(permission)?);
             let all = model.roles.iter();
             let all: Names = all
                 .filter(|role| model.gives(role, permission))
@@ -255,8 +255,9 @@ impl Core {
         match decision {
             Decision::Allowed(by) => model.check_allowed(question, &grant_path(&by)),
             Decision::Denied(shortfall) => {
-                let lost = shortfall.lost.iter();
-                let lost = lost.map(|lost| (cause(lost.cause).to_owned(), grant_path(&lost.by)));
+                let lost = shortfall.inactive.iter();
+                let lost =
+                    lost.map(|lost| (cause(lost.reason).to_owned(), grant_path(&lost.derivation)));
                 let denial = DenialReasons {
                     exists: shortfall.is_known,
                     sufficient_roles: shortfall
@@ -329,14 +330,14 @@ impl Core {
         global.retain(|role| token.roles.contains(role.as_str()));
         local.retain(|role| role.is_reserved() || token.roles.contains(role.as_str()));
         let any: Permission = parse(ANY)?;
-        let whole = Authority::of(&self.policy, &global, &any).and(Authority::in_tenant(
+        let whole = Authority::of(&self.policy, &global, &any).union(Authority::in_tenant(
             &self.policy,
             &local,
             &any,
         ));
         let scope = token.permissions.iter().map(|one| parse(one));
         let scope = scope.collect::<Result<BTreeSet<_>, _>>()?;
-        Ok(whole.cut_to(&self.policy, &parsed(&token.roles)?, &scope, &any))
+        Ok(whole.limit_to_token(&self.policy, &parsed(&token.roles)?, &scope, &any))
     }
 
     /// Compares cycles, which are named by their whole path.

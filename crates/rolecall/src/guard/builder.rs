@@ -3,43 +3,25 @@ use std::{sync::Arc, time::Duration};
 use quick_cache::sync::Cache;
 use rolecall_core::Policy;
 
-use super::{Checks, Exchange, Guard, Inner, LiveState, OnStale, Receipts, checks::Source};
+use super::{
+    checks::{Checks, OnStale, Source},
+    error::GuardError,
+    exchange::Exchange,
+    receipts::Receipts,
+    verify::{Guard, Inner},
+};
 use crate::{
     Clock, SystemClock,
+    live::LiveState,
     token::{Algorithm, KeyError, KeySet, Verifier, VerifyingKey},
 };
 
+/// The default number of verified tokens in the cache.
 const CACHE_CAPACITY: usize = 10_000;
+/// The default age at which the live state is stale.
 const MAX_STALENESS: Duration = Duration::from_secs(30);
 
-/// Why a guard could not be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum GuardError {
-    /// No issuer was named.
-    #[error("a guard needs the issuer whose tokens it accepts")]
-    NoIssuer,
-    /// No audience was named.
-    #[error("a guard needs its audience: a token for another one must be refused")]
-    NoAudience,
-    /// No keys were given, or an empty set of them.
-    #[error("a guard needs a shared secret, a JWK Set or a live state")]
-    NoKeys,
-    /// Keys were given twice, and which of them holds would be a guess.
-    #[error("a guard takes its keys from one place: a secret, a JWK Set or a live state")]
-    TwoKeySources,
-    /// The issuer is not an address that keys can be loaded from.
-    #[error("the issuer cannot be asked for its keys: {0}")]
-    Issuer(&'static str),
-    /// The certificates that this machine trusts cannot be read.
-    #[error("no HTTPS: {0}")]
-    Certificates(String),
-    /// A key is weak, or the set of them contradicts itself.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
-/// Builds a [`Guard`].
+/// Builds a [`Guard`]; an issuer, an audience and one source of keys are required.
 ///
 /// ```
 /// use rolecall::{Guard, GuardError};
@@ -85,25 +67,25 @@ impl Default for GuardBuilder {
 }
 
 impl GuardBuilder {
-    /// Tokens are signed with a secret shared with the issuer; it may not be shorter than the hash.
+    /// Accepts tokens that are signed with a secret shared with the issuer; it must be at least as long as the hash.
     pub fn secret(self, algorithm: Algorithm, secret: &[u8]) -> Self {
         let keys = VerifyingKey::from_secret(algorithm, None, secret)
             .and_then(|key| KeySet::new(vec![key]));
         self.source(keys.map(|keys| Source::Fixed(Arc::new(keys))))
     }
 
-    /// Tokens are signed with one of the keys of a JWK Set (RFC 7517 section 5).
+    /// Accepts tokens that are signed with a key of a JWK Set (RFC 7517 section 5).
     pub fn jwk_set(self, json: &str) -> Self {
         let keys = KeySet::from_jwks(json);
         self.source(keys.map(|keys| Source::Fixed(Arc::new(keys))))
     }
 
-    /// Tokens are signed with one of these keys.
+    /// Accepts tokens that are signed with one of these keys.
     pub fn keys(self, keys: KeySet) -> Self {
         self.source(Ok(Source::Fixed(Arc::new(keys))))
     }
 
-    /// Keys, floors and era come from a state that changes while the guard runs.
+    /// Uses the keys, floors and era of a state that changes while the guard runs.
     pub fn live(self, state: LiveState) -> Self {
         self.source(Ok(Source::Live(state)))
     }
@@ -118,20 +100,19 @@ impl GuardBuilder {
         self
     }
 
-    /// The issuer: `iss` must be exactly this.
+    /// Sets the issuer: `iss` must equal it.
     ///
-    /// With the feature `remote`, and where no keys are given, it is also the address under which the guard
-    /// finds them (RFC 8414): lazily, so that [`build`](Self::build) never waits. Until they are loaded,
-    /// tokens are answered 503.
+    /// With feature `remote` and without keys, it is also the URL where the guard finds the keys (RFC 8414). It loads
+    /// them in the background, so that [`build`](Self::build) never waits, and answers 503 until they are loaded.
     pub fn issuer(mut self, issuer: &str) -> Self {
         issuer.clone_into(&mut self.issuer);
         self
     }
 
-    /// The client that reads the issuer's feed, with its secret: it needs the role `rolecall.resource-server`.
+    /// Sets the client id and secret with which the guard reads the issuer's feed of revocations.
     ///
-    /// With it the guard hears of what was taken away within a second. Without it the guard trusts a token
-    /// until it expires.
+    /// The client needs the role `rolecall.resource-server`. With the feed, the guard applies revocations within a
+    /// second; without it, the guard accepts a token until it expires.
     ///
     /// ```no_run
     /// use rolecall::{Guard, GuardError};
@@ -151,88 +132,91 @@ impl GuardBuilder {
         self
     }
 
-    /// Asks an issuer whose address begins with `http://` even if it is not this machine: only where nobody
-    /// can come between, since whoever does can let in whom they like.
+    /// Allows an issuer with a plain `http://` URL on another machine.
+    ///
+    /// Use it only in a trusted network: anyone who can intercept the connection can replace the keys and forge tokens.
     #[cfg(feature = "remote")]
     pub fn insecure_http(mut self) -> Self {
         self.remote.insecure_http = true;
         self
     }
 
-    /// The audience: `aud` must be or hold exactly this.
+    /// Sets the audience: `aud` must equal or contain it.
     pub fn audience(mut self, audience: &str) -> Self {
         audience.clone_into(&mut self.audience);
         self
     }
 
-    /// Another audience whose tokens are taken as well, for a gate before several applications.
+    /// Also accepts tokens for this audience, for a gateway in front of several applications.
     pub fn or_audience(mut self, audience: &str) -> Self {
         self.other_audiences.push(audience.to_owned());
         self
     }
 
     fn verifier(&self) -> Verifier {
-        let one = Verifier::new(&self.issuer, &self.audience);
+        let verifier = Verifier::new(&self.issuer, &self.audience);
         let others = self.other_audiences.iter();
-        others.fold(one, Verifier::or_audience)
+        others.fold(verifier, Verifier::or_audience)
     }
 
-    /// Where the time comes from; the machine's clock by default.
+    /// Sets the source of time; the system clock by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Gives tokens without a `scope` claim the permissions of their roles by this policy.
+    /// Sets the policy from which permissions are derived for tokens without a `scope` claim.
     ///
-    /// A token that has a `scope`, an empty one too, and a narrowed one, holds what it says and no more.
+    /// A token with a `scope`, even an empty one, and a narrowed token have only the permissions that they state.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// How many verified tokens are remembered, 10,000 by default; each takes about its own length.
+    /// Sets the number of verified tokens in the cache, 10,000 by default; each needs about its own length in memory.
     pub fn cache_capacity(mut self, tokens: usize) -> Self {
         self.cache_capacity = tokens;
         self
     }
 
-    /// How old the live state may become, 30 s by default.
+    /// Sets the age at which the live state is stale, 30 seconds by default.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.max_staleness = age;
         self
     }
 
-    /// What to do once the live state is older than that; [`OnStale::Refuse`] by default.
+    /// Sets the behavior while the live state is stale, [`OnStale::Refuse`] by default.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.on_stale = on_stale;
         self
     }
 
-    /// On the routes of a [`GuardedRouter`](crate::GuardedRouter), asks this for a token that stands in for
-    /// one that is none of the issuer's. For the authorization server in the same process.
+    /// Exchanges tokens of another form on the routes of a [`GuardedRouter`](crate::GuardedRouter).
+    ///
+    /// For the authorization server in the same process.
     #[doc(hidden)]
     pub fn exchange(mut self, exchange: Arc<dyn Exchange>) -> Self {
         self.exchange = Some(exchange);
         self
     }
 
-    /// Writes a receipt into the answer of every refusal of a known caller. For the authorization server in the
-    /// same process, which can explain it.
+    /// Adds a receipt to the response for every refusal of an identified caller.
+    ///
+    /// For the authorization server in the same process, which can read the receipts.
     #[doc(hidden)]
     pub fn receipts(mut self, receipts: Arc<dyn Receipts>) -> Self {
         self.receipts = Some(receipts);
         self
     }
 
-    /// The guard.
+    /// Builds the guard.
     ///
-    /// One that loads its keys from its issuer begins so here, if called inside a tokio runtime, and
+    /// A guard that loads its keys from the issuer starts to do so now if this is called in a tokio runtime, and
     /// otherwise with the first request.
     ///
     /// # Errors
     ///
-    /// The [`GuardError`]: what is missing, or which key was refused.
+    /// A [`GuardError`] if something required is missing, or an issuer, key or key set is not valid.
     pub fn build(self) -> Result<Guard, GuardError> {
         if self.issuer.is_empty() {
             return Err(GuardError::NoIssuer);
@@ -246,7 +230,7 @@ impl GuardBuilder {
             return Err(GuardError::NoKeys);
         }
         if self.on_stale == OnStale::Accept {
-            tracing::warn!("the guard goes on with a state that is too old (on_stale = accept)");
+            tracing::warn!("the guard accepts tokens while its state is stale (on_stale = accept)");
         }
         let guard = Guard(Arc::new(Inner {
             verifier,
@@ -278,14 +262,16 @@ impl GuardBuilder {
 
     #[cfg(feature = "remote")]
     fn parts(&self) -> Result<Parts, GuardError> {
-        let follows = self.remote.client.is_some();
+        let has_client = self.remote.client.is_some();
         if let Some(source) = self.source.clone()? {
-            // the client would wait for a feed that never changes anything
-            let one = (!follows).then_some(Parts {
+            // a guard with keys of its own would never use the feed
+            if has_client {
+                return Err(GuardError::TwoKeySources);
+            }
+            return Ok(Parts {
                 source,
                 remote: None,
             });
-            return one.ok_or(GuardError::TwoKeySources);
         }
         let state = LiveState::unknown(Arc::clone(&self.clock));
         let remote = crate::remote::Remote::new(
@@ -295,7 +281,7 @@ impl GuardBuilder {
             Arc::clone(&self.clock),
             self.max_staleness,
         )?;
-        let source = if follows {
+        let source = if has_client {
             Source::Live(state)
         } else {
             Source::Keys(state)
@@ -307,9 +293,17 @@ impl GuardBuilder {
     }
 }
 
-/// Where a guard's state comes from, and who keeps it current.
+/// The source of a guard's state, and the task that keeps it current.
 struct Parts {
     source: Source,
     #[cfg(feature = "remote")]
     remote: Option<crate::remote::Remote>,
+}
+
+impl Guard {
+    /// Returns a builder; an [issuer](GuardBuilder::issuer), an [audience](GuardBuilder::audience) and one source of
+    /// keys are required.
+    pub fn builder() -> GuardBuilder {
+        GuardBuilder::default()
+    }
 }

@@ -1,4 +1,4 @@
-//! What is looked at again for as long as a token is used.
+//! Checks that are repeated for as long as a token is used.
 
 use std::{
     fmt,
@@ -9,18 +9,33 @@ use std::{
     time::Duration,
 };
 
-use super::{LiveState, OnStale, Receipts, live::Snapshot};
-use crate::{Clock, Denial, Principal, token::KeySet};
+use rolecall_core::Timestamp;
 
-/// The longest that somebody who waits for a loss sleeps: a clock may be set, and a state grows old
-/// without anything that could wake them.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+use super::receipts::Receipts;
+use crate::{
+    Clock, Denial,
+    live::{LiveState, Snapshot},
+    token::{KeySet, VerifiedClaims},
+};
 
-/// Where keys, floors and era come from.
+/// The longest sleep of [`Checks::lost`]. Nothing wakes it when a clock is set or the state becomes stale.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
+
+/// The behavior of a guard whose state is older than `max_staleness`, so that revocations may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStale {
+    /// Answers 503 until the state is fresh again.
+    #[default]
+    Refuse,
+    /// Continues with the old state, so that **revoked access may still work**. The guard logs a warning.
+    Accept,
+}
+
+/// The source of keys, floors and era.
 #[derive(Clone)]
-pub(crate) enum Source {
+pub(super) enum Source {
     Fixed(Arc<KeySet>),
-    /// Only the keys change: of losses nothing is heard.
+    /// Only the keys change; there are no floors.
     #[cfg(feature = "remote")]
     Keys(LiveState),
     Live(LiveState),
@@ -36,8 +51,8 @@ impl Source {
         }
     }
 
-    /// What changes, if anything does.
-    pub(super) fn state(&self) -> Option<&LiveState> {
+    /// Returns the state that changes, or `None` if keys are fixed.
+    fn changing_state(&self) -> Option<&LiveState> {
         match self {
             Self::Fixed(_) => None,
             #[cfg(feature = "remote")]
@@ -47,19 +62,18 @@ impl Source {
     }
 }
 
-/// What a guard shares with the principals that it made.
-pub(crate) struct Checks {
+/// The part of a guard that its principals share.
+pub(super) struct Checks {
     pub(super) source: Source,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) max_staleness: Duration,
     pub(super) on_stale: OnStale,
     pub(super) warned_of_stale: AtomicBool,
-    /// Who writes receipts for refusals, if anybody does.
     pub(super) receipts: Option<Arc<dyn Receipts>>,
 }
 
 impl Checks {
-    /// The state, where losses are heard of at all.
+    /// Returns the live state if it has floors, or `None` if the guard does not learn about revocations.
     pub(super) fn live(&self) -> Option<&LiveState> {
         match &self.source {
             Source::Live(state) => Some(state),
@@ -67,6 +81,7 @@ impl Checks {
         }
     }
 
+    /// Refuses if the state is stale, unless the guard is configured to accept that.
     pub(super) fn check_fresh(&self) -> Result<(), Denial> {
         let Some(state) = self.live() else {
             return Ok(());
@@ -76,14 +91,14 @@ impl Checks {
             return Ok(());
         }
         match self.on_stale {
-            // INVARIANT: a state that was never heard of is not an old one
+            // INVARIANT: a state that was never loaded is refused, since it is not merely old
             OnStale::Accept if state.is_known() => {
-                // once each time, not once a request
+                // once each time the state becomes stale, not once for each request
                 if !self.warned_of_stale.swap(true, Ordering::Relaxed) {
                     let age_seconds = state.age().as_secs();
                     tracing::warn!(
                         age_seconds,
-                        "the guard's state is too old: what was taken away since may still be used"
+                        "the guard's state is stale: revoked access may still work"
                     );
                 }
                 Ok(())
@@ -92,44 +107,46 @@ impl Checks {
         }
     }
 
-    /// Resolves when `principal` would be turned away.
-    pub(crate) async fn lost(&self, principal: &Principal) {
-        let mut changed = self.source.state().map(LiveState::subscribe);
+    /// Resolves when a token with these claims would no longer be accepted.
+    pub(super) async fn lost(&self, claims: &VerifiedClaims) {
+        let mut changes = self.source.changing_state().map(LiveState::subscribe);
         loop {
-            let left = principal.expires_at().since(self.clock.now());
-            if left.is_zero() || !self.vouches_for(principal) {
+            let expires_at = Timestamp::from_seconds(claims.exp);
+            let remaining = expires_at.since(self.clock.now());
+            if remaining.is_zero() || !self.is_trusted(claims) {
                 return;
             }
-            let told = async {
-                let told = match &mut changed {
-                    Some(changed) => changed.changed().await.is_ok(),
+            let changed = async {
+                let has_changed = match &mut changes {
+                    Some(changes) => changes.changed().await.is_ok(),
                     None => false,
                 };
-                if !told {
+                if !has_changed {
                     std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
-                () = told => {}
-                () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
+                () = changed => {}
+                () = tokio::time::sleep(remaining.min(MAX_SLEEP)) => {}
             }
         }
     }
 
-    /// A receipt for the refusal of what `needs` says.
-    pub(crate) fn receipt(
+    /// Returns a receipt for the refusal of a caller who lacks `needs`, if the guard issues receipts.
+    pub(super) fn receipt(
         &self,
-        principal: &Principal,
+        claims: &VerifiedClaims,
         needs: &serde_json::Value,
     ) -> Option<String> {
-        self.receipts.as_ref()?.receipt(principal, needs)
+        self.receipts.as_ref()?.receipt(claims, needs)
     }
 
-    fn vouches_for(&self, principal: &Principal) -> bool {
-        let state = self.source.load();
+    /// Returns true if the state is fresh, the key is still trusted and no floor refuses the token.
+    fn is_trusted(&self, claims: &VerifiedClaims) -> bool {
+        let snapshot = self.source.load();
         self.check_fresh().is_ok()
-            && state.keys().contains(principal.key())
-            && !state.has_ended(principal)
+            && snapshot.keys().contains(claims.key)
+            && !snapshot.has_ended(claims)
     }
 }
 

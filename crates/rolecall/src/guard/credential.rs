@@ -1,4 +1,4 @@
-//! The `Authorization` header (RFC 6750 section 2.1, RFC 9110 section 11.4).
+//! Parses the `Authorization` header (RFC 6750 section 2.1, RFC 9110 section 11.4).
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
@@ -6,11 +6,15 @@ use crate::Denial;
 
 const SCHEME: &[u8] = b"bearer";
 
-/// The access token of a request: exactly one header `Authorization: Bearer <b64token>`.
+/// Returns the access token of a request, from exactly one header `Authorization: Bearer <b64token>`.
 ///
-/// The scheme is compared without case and one or more spaces follow it. Another scheme is no access
-/// token at all; text after `Bearer` that is no `b64token` is a token that is not valid.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Denial> {
+/// The scheme is case-insensitive and followed by one or more spaces.
+///
+/// # Errors
+///
+/// [`Denial::NotAuthenticated`] without the header or with another scheme, [`Denial::InvalidToken`] if the text after
+/// the scheme is not a `b64token`, and [`Denial::TwoCredentials`] if there are several headers.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Denial> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Denial::NotAuthenticated)?;
     if values.next().is_some() {
@@ -30,7 +34,7 @@ fn token(value: &HeaderValue) -> Result<&str, Denial> {
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(Denial::NotAuthenticated);
     }
-    // spaces alone may stand there: RFC 9110 says `1*SP`, and nothing else is trimmed away
+    // RFC 9110 allows `1*SP` here, so no other white space is trimmed
     let token = trim_spaces(rest);
     if token.is_empty() {
         return Err(Denial::NotAuthenticated);
@@ -51,10 +55,10 @@ fn trim_spaces(bytes: &[u8]) -> &[u8] {
     bytes.get(start..end).unwrap_or_default()
 }
 
-/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+/// Returns true for `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 section 2.1).
 #[expect(
     clippy::needless_bitwise_bool,
-    reason = "without a branch in the loop it takes sixteen bytes at a time, and tokens are long"
+    reason = "without branches the compiler checks sixteen bytes at a time, and tokens are long"
 )]
 fn is_b64token(token: &[u8]) -> bool {
     let end = token
@@ -62,7 +66,7 @@ fn is_b64token(token: &[u8]) -> bool {
         .rposition(|byte| *byte != b'=')
         .map_or(0, |last| last + 1);
     let (body, _) = token.split_at(end);
-    let legal = |byte: u8| {
+    let is_allowed = |byte: u8| {
         byte.is_ascii_alphanumeric()
             | (byte == b'-')
             | (byte == b'.')
@@ -71,7 +75,7 @@ fn is_b64token(token: &[u8]) -> bool {
             | (byte == b'+')
             | (byte == b'/')
     };
-    !body.is_empty() && body.iter().fold(true, |all, byte| all & legal(*byte))
+    !body.is_empty() && body.iter().fold(true, |all, byte| all & is_allowed(*byte))
 }
 
 #[cfg(test)]
@@ -88,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_is_compared_without_case_and_more_spaces_may_follow() {
+    fn the_scheme_is_case_insensitive_and_followed_by_spaces() {
         for value in [
             "Bearer a.b.c",
             "bearer a.b.c",
@@ -100,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bearer_credential_is_no_authentication() {
+    fn without_a_bearer_credential_the_caller_is_not_authenticated() {
         for value in [
             "",
             "Bearer",
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_credential_that_is_no_b64token_is_not_valid() {
+    fn a_bearer_credential_that_is_not_a_b64token_is_invalid() {
         for value in [
             &b"Bearer a b"[..],
             b"Bearer a,b",
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_are_two_credentials_whatever_they_hold() {
+    fn two_headers_are_two_credentials() {
         for second in ["Bearer a", "Basic YTpi", "", "nonsense"] {
             assert_eq!(
                 read(&[b"Bearer a", second.as_bytes()]),
@@ -165,14 +169,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_makes_it_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_header_makes_parsing_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(value) = HeaderValue::from_bytes(&value) {
                 let _ = token(&value);
             }
         }
 
         #[test]
-        fn what_begins_like_a_credential_never_gives_more_than_its_token(rest in "[ -~]{0,80}") {
+        fn only_the_token_is_returned(rest in "[ -~]{0,80}") {
             let value = HeaderValue::try_from(format!("Bearer {rest}")).unwrap();
             if let Ok(token) = token(&value) {
                 prop_assert_eq!(token, rest.trim());

@@ -1,20 +1,24 @@
-//! Receipts: what an administrator needs to have a refusal explained later.
+//! Receipts, with which an administrator can get an explanation of a refusal later.
 
 use serde_json::Value;
 
-use crate::{Principal, Rule};
+use crate::{Rule, token::VerifiedClaims};
 
-/// Writes receipts for refusals: the authorization server in the same process, which can read them again.
+/// Writes receipts for refusals.
+///
+/// The authorization server in the same process implements it, because it can read them again.
 pub trait Receipts: Send + Sync + 'static {
-    /// A note that `principal` was refused what `needs` says, in a form that tells whoever holds it nothing.
+    /// Returns a receipt that states that the caller with `claims` was refused for lack of `needs`.
     ///
-    /// `needs` is a name as in a scope (`role:admin`, `items:read`), or `{"any": [..]}` or `{"all": [..]}` of
-    /// such. `None` where no receipt can be written: a refusal must not fail for it.
-    fn receipt(&self, principal: &Principal, needs: &Value) -> Option<String>;
+    /// Only the implementation can read the receipt. `needs` is a name as in a scope (`role:admin`, `items:read`), or
+    /// `{"any": [..]}` or `{"all": [..]}` of such. Returns `None` if no receipt can be written, which does not change
+    /// the refusal.
+    fn receipt(&self, claims: &VerifiedClaims, needs: &Value) -> Option<String>;
 }
 
 impl Rule {
-    /// What the rule asks for, as [`Receipts`] are told it; `None` where it names neither role nor permission.
+    /// Returns the roles and permissions that the rule needs in the form that [`Receipts`] take, or `None` if it names
+    /// none.
     pub(crate) fn needs(&self) -> Option<Value> {
         let of = |rules: &[Self]| rules.iter().filter_map(Self::needs).collect::<Vec<_>>();
         match self {
@@ -34,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_rule_that_names_something_is_refused_without_saying_what() {
+    fn the_needs_of_a_rule_have_its_structure() {
         const ADMIN: Rule = Rule::Role("admin");
         const READ: Rule = Rule::Permission("items:read");
         let (any, all) = (

@@ -1,57 +1,72 @@
 use std::time::Duration;
 
-use super::Inner;
+use super::verify::Guard;
+use crate::live::LiveState;
 
-/// How a guard is doing, as of the moment it was asked.
+/// The health of a guard at the moment of the call, for a health page or metrics.
 ///
-/// What only a guard has that follows an issuer from afar (feature `remote`) is empty elsewhere.
+/// Fields that concern the connection to an issuer (feature `remote`) are empty for other guards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuardStatus {
-    /// Keys that tokens are verified with.
+    /// The number of keys with which tokens are verified.
     pub keys: usize,
-    /// Verified tokens that are remembered.
+    /// The number of verified tokens in the cache.
     pub cached_tokens: usize,
-    /// Floors: what was lost during the last token lifetime.
+    /// The number of floors: revocations during the last token lifetime.
     pub floors: usize,
-    /// How long ago the losses were last known to be complete. `None` where none are heard of: fixed keys,
-    /// keys without a feed, a feed that never answered.
+    /// The time since revocations were last known to be complete.
+    ///
+    /// `None` if the guard does not learn about revocations: with fixed keys, without a feed, or if the feed has never
+    /// answered.
     pub age: Option<Duration>,
-    /// Whether the feed's last request was answered.
+    /// True if the last request to the feed succeeded.
     pub connected: bool,
-    /// How far the feed was read: opaque, as the issuer gave it.
+    /// The cursor up to which the feed was read, as the issuer gave it.
     pub cursor: Option<String>,
-    /// The revision of the policy that the feed named last.
+    /// The revision of the policy in the last answer of the feed.
     pub policy_revision: Option<i64>,
-    /// How many times the keys were loaded.
+    /// The number of times that the keys were loaded.
     pub key_loads: u64,
-    /// How many answers of the feed were taken in.
+    /// The number of answers that were read from the feed.
     pub feed_answers: u64,
-    /// How many attempts failed, of both.
+    /// The number of requests to the issuer that failed.
     pub failures: u64,
-    /// Why the last one that failed did; stays until the next success of its kind.
+    /// The reason for the last failure, until the same kind of request succeeds.
     pub last_failure: Option<String>,
 }
 
-impl GuardStatus {
-    pub(super) fn of(guard: &Inner) -> Self {
+impl Guard {
+    /// Returns the health of the guard, for a health page or metrics.
+    ///
+    /// ```
+    /// let guard = rolecall::testing::TestIssuer::new().guard();
+    /// assert_eq!(guard.status().keys, 1);
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> GuardStatus {
+        let guard = &self.0;
         let live = guard.checks.live();
-        #[cfg_attr(
-            not(feature = "remote"),
-            expect(unused_mut, reason = "the feature adds to it")
-        )]
-        let mut status = Self {
+        let status = GuardStatus {
             keys: guard.checks.source.load().keys().len(),
             cached_tokens: guard.verified.len(),
-            floors: live.map_or(0, super::LiveState::floor_count),
-            age: live
-                .filter(|state| state.is_known())
-                .map(super::LiveState::age),
-            ..Self::default()
+            floors: live.map_or(0, LiveState::floor_count),
+            age: live.filter(|state| state.is_known()).map(LiveState::age),
+            ..GuardStatus::default()
         };
         #[cfg(feature = "remote")]
         if let Some(remote) = &guard.remote {
-            remote.fill(&mut status);
+            let progress = remote.progress();
+            return GuardStatus {
+                connected: progress.connected,
+                last_failure: progress.last_failure(),
+                cursor: progress.cursor,
+                policy_revision: progress.policy_revision,
+                key_loads: progress.key_loads,
+                feed_answers: progress.feed_answers,
+                failures: progress.failures,
+                ..status
+            };
         }
         status
     }

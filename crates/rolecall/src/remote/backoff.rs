@@ -1,31 +1,31 @@
 use std::time::Duration;
 
-/// Waits that grow while something fails, each shortened at random by up to a half: guards that lost the
-/// same issuer must not come back all at once.
+/// Exponential backoff with jitter.
+///
+/// Each wait is shortened at random by up to a half, so that guards that lost the same issuer do not all retry at once.
 pub(super) struct Backoff {
-    shortest: Duration,
+    first: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(shortest: Duration) -> Self {
-        Self {
-            shortest,
-            failures: 0,
-        }
+    /// Creates a backoff whose first wait is at most `first`.
+    pub(super) fn new(first: Duration) -> Self {
+        Self { first, failures: 0 }
     }
 
+    /// Starts again with the first wait, after a success.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// The next wait, at most `longest`.
+    /// Returns the wait after another failure, at most `longest`.
     pub(super) fn next(&mut self, longest: Duration) -> Duration {
-        let doubled = 1_u32 << self.failures.min(16);
+        let factor = 1_u32 << self.failures.min(16);
         self.failures = self.failures.saturating_add(1);
-        let wait = self.shortest.saturating_mul(doubled).min(longest);
+        let wait = self.first.saturating_mul(factor).min(longest);
         let mut random = [0];
-        // without randomness the wait is the longest
+        // if there is no randomness, the wait is not shortened
         let _ = aws_lc_rs::rand::fill(&mut random);
         let [random] = random;
         wait.saturating_sub(wait * u32::from(random) / 512)
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_their_bound_and_never_come_down_to_nothing() {
+    fn waits_double_up_to_the_longest_and_are_at_least_half() {
         let mut backoff = Backoff::new(Duration::from_millis(100));
         let longest = Duration::from_secs(2);
         for nth in 0..40_u32 {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_differ() {
+    fn waits_are_random() {
         let wait = |_| Backoff::new(Duration::from_secs(1)).next(Duration::from_secs(1));
         let waits: std::collections::HashSet<Duration> = (0..32).map(wait).collect();
         assert!(waits.len() > 1);

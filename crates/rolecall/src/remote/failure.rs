@@ -4,35 +4,36 @@ use http::StatusCode;
 
 use crate::token::KeyError;
 
-/// Why an attempt to learn something from the issuer failed. Never holds a secret or a token.
+/// The reason why a request to the issuer failed. It never contains a secret or a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failure {
-    #[error(
-        "an address of the issuer cannot be used: it must be https, or http where that is allowed"
-    )]
+    #[error("a URL of the issuer is not https, and plain http is not allowed")]
     Address,
     #[error("the issuer cannot be reached: {0}")]
     Connection(String),
     #[error("the issuer's answer is too long")]
     TooLong,
-    #[error("the issuer took too long")]
+    #[error("the issuer did not answer in time")]
     TimedOut,
-    #[error("the issuer answered {status} to {what}")]
+    #[error("the issuer answered {status} to {request}")]
     Status {
-        what: &'static str,
+        request: &'static str,
         status: StatusCode,
     },
-    #[error("the issuer's {0} cannot be read")]
-    Unreadable(&'static str),
+    #[error("the issuer's {0} cannot be parsed")]
+    Malformed(&'static str),
     #[error("the metadata names another issuer")]
     OtherIssuer,
+    #[error("the metadata has no token endpoint")]
+    NoTokenEndpoint,
     #[error("the JWK Set was refused: {0}")]
     Keys(#[from] KeyError),
-    #[error("the JWK Set holds no key that verifies tokens")]
+    #[error("the JWK Set has no key that verifies tokens")]
     NoKeys,
 }
 
 impl Failure {
+    /// Creates a failure from a connection error and its sources.
     pub(super) fn connection(error: &(dyn Error + 'static)) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();
@@ -43,6 +44,7 @@ impl Failure {
         Self::Connection(text)
     }
 
+    /// Creates a failure from an error while reading the body.
     pub(super) fn body(error: &(dyn Error + Send + Sync + 'static)) -> Self {
         if error.is::<http_body_util::LengthLimitError>() {
             Self::TooLong
@@ -51,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// Whether the issuer turned the client away, so that trying again soon only costs it something.
+    /// Returns true if the issuer refused the request, so that trying again soon will not help.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Status { status, .. } if status.is_client_error())
     }
@@ -62,9 +64,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_being_turned_away_is_a_refusal() {
+    fn only_client_errors_are_refusals() {
         let status = |code: u16| Failure::Status {
-            what: "feed",
+            request: "feed",
             status: StatusCode::from_u16(code).unwrap(),
         };
         assert!(status(401).is_refusal() && status(404).is_refusal());

@@ -1,9 +1,8 @@
-//! Following what was taken away.
+//! Reads the issuer's feed of revocations and updates the guard's state.
 
 use std::time::Duration;
 
 use axum::body::Bytes;
-use base64::Engine as _;
 use http::{
     Request, StatusCode, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
@@ -12,27 +11,39 @@ use rolecall_core::{Floor, FloorKind, Revision};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Credentials, Shared, backoff::Backoff, failure::Failure, time};
+use super::{
+    backoff::Backoff,
+    failure::Failure,
+    settings::{Credentials, form_encoded},
+    shared::Shared,
+    time,
+};
 
-/// More than the most floors of one answer take.
+/// The maximum length of an answer; one with the largest number of floors is shorter.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The maximum length of an answer of the token endpoint.
 const MAX_TOKEN_ANSWER: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that a request is held; a silent connection is noticed one [`TIMEOUT`] later.
-const LONGEST_WAIT: u64 = 10;
+/// The longest time in seconds for which the issuer may hold a request. A dead connection is noticed one [`TIMEOUT`]
+/// later.
+const MAX_WAIT_SECONDS: u64 = 10;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LONGEST_RETRY: Duration = Duration::from_secs(2);
-/// Where the issuer turns the client away: it has to be changed by somebody.
-const REFUSED_RETRY: Duration = Duration::from_secs(15);
-/// The longest pause between two requests where none is held, so that what is lost is heard within a second.
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// How long a request is held while the state is old: an answer that tells nothing new makes it fresh.
-const HASTE: Duration = Duration::from_secs(1);
-/// After each answer: losses that come in a row are told together, and an issuer that answers at once,
-/// whatever it is asked, does not keep the guard busy.
-const BREATH: Duration = Duration::from_millis(10);
-const PRUNE: Duration = Duration::from_mins(1);
+const MAX_RETRY: Duration = Duration::from_secs(2);
+/// The longest wait after a refusal, which does not go away until someone changes the client.
+const MAX_RETRY_REFUSED: Duration = Duration::from_secs(15);
+/// The longest pause between requests that are not held, so that revocations are read within a second.
+const MAX_PAUSE: Duration = Duration::from_millis(250);
+/// The time for which the issuer may hold a request while the state is getting old, since even an answer without news
+/// makes it fresh.
+const WAIT_WHEN_OLD: Duration = Duration::from_secs(1);
+/// The pause after an answer. Revocations in quick succession then come in one answer, and an issuer that always answers
+/// immediately does not keep the guard busy.
+const MIN_PAUSE: Duration = Duration::from_millis(10);
+const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
+/// The lifetime that is assumed for a token without `expires_in`, in seconds.
+const DEFAULT_TOKEN_LIFETIME: u64 = 60;
 
+/// An answer of `GET /api/feed`.
 #[derive(Deserialize)]
 struct Answer {
     cursor: String,
@@ -40,16 +51,16 @@ struct Answer {
     age_ms: u64,
     floors: Vec<FloorView>,
     policy_revision: Revision,
-    /// Tells that the JWK Set is another one; not every issuer says so.
+    /// Changes when the JWK Set changes; older issuers do not send it.
     keys_revision: Option<Revision>,
-    /// Whether there is more to be read at once.
+    /// True if there is more to read immediately.
     #[serde(default)]
     more: bool,
 }
 
 #[derive(Deserialize)]
 struct FloorView {
-    // INVARIANT: a kind that this guard does not know makes the answer unreadable, rather than a loss unheard
+    // INVARIANT: an unknown kind makes the whole answer invalid, so that no revocation is ignored
     kind: FloorKind,
     key: String,
     revision: Revision,
@@ -62,40 +73,42 @@ struct TokenAnswer {
     expires_in: Option<u64>,
 }
 
-/// The client's own access token.
+/// The access token with which the guard reads the feed.
 struct Token {
     text: Zeroizing<String>,
-    /// On the guard's monotonic clock.
+    /// The monotonic time at which to request a new one.
     renew_at: Duration,
 }
 
-/// How far the feed was read.
+/// The position in the feed.
 #[derive(Default)]
 struct Reader {
     token: Option<Token>,
     cursor: String,
-    /// The whole state of another era, as far as it has come.
+    /// An era and the floors of it that were read so far, while the whole state of a new era is being read.
     pending: Option<(String, Vec<Floor>)>,
     keys_revision: Option<Revision>,
-    pruned: Duration,
+    /// The monotonic time at which floors were last pruned.
+    pruned_at: Duration,
 }
 
-/// Reads the feed, again and again. Never ends.
+/// Reads the feed forever.
 pub(super) async fn follow(shared: &Shared, credentials: &Credentials) {
     let mut reader = Reader::default();
     let mut backoff = Backoff::new(FIRST_RETRY);
+    let pause = pause_between(shared.max_staleness).unwrap_or(MIN_PAUSE);
     loop {
         match reader.read(shared, credentials).await {
             Ok(()) => {
                 backoff.reset();
-                tokio::time::sleep(shared.pause.unwrap_or(BREATH)).await;
+                tokio::time::sleep(pause).await;
             }
             Err(failure) => {
-                shared.feed_failed(&failure);
+                shared.record_feed_failure(&failure);
                 let longest = if failure.is_refusal() {
-                    REFUSED_RETRY
+                    MAX_RETRY_REFUSED
                 } else {
-                    LONGEST_RETRY
+                    MAX_RETRY
                 };
                 tokio::time::sleep(backoff.next(longest)).await;
             }
@@ -103,28 +116,31 @@ pub(super) async fn follow(shared: &Shared, credentials: &Credentials) {
     }
 }
 
-/// How long the issuer is asked to hold a request: so short that several fit into `max_staleness`, since
-/// the age of an answer counts from when it was asked for.
-pub(super) fn wait_within(max_staleness: Duration) -> Duration {
-    Duration::from_secs((max_staleness / 6).as_secs().min(LONGEST_WAIT))
+/// Returns the time for which the issuer is asked to hold a request, zero if it should not.
+///
+/// Several requests must fit into `max_staleness`, since the age of an answer counts from when the request was sent.
+fn wait_within(max_staleness: Duration) -> Duration {
+    Duration::from_secs((max_staleness / 6).as_secs().min(MAX_WAIT_SECONDS))
 }
 
-/// The pause between two requests, where holding one would take too long.
-pub(super) fn pause_within(max_staleness: Duration) -> Option<Duration> {
+/// Returns the pause between two requests if they are not held, or `None` if they are.
+fn pause_between(max_staleness: Duration) -> Option<Duration> {
     let is_held = !wait_within(max_staleness).is_zero();
-    (!is_held).then(|| (max_staleness / 6).min(LONGEST_PAUSE))
+    (!is_held).then(|| (max_staleness / 6).min(MAX_PAUSE))
 }
 
-/// How long the next request is held.
+/// Returns the time for which the issuer is asked to hold the next request.
 fn next_wait(shared: &Shared) -> Duration {
+    let wait = wait_within(shared.max_staleness);
     if shared.state.age() > shared.max_staleness / 2 {
-        shared.wait.min(HASTE)
+        wait.min(WAIT_WHEN_OLD)
     } else {
-        shared.wait
+        wait
     }
 }
 
 impl Reader {
+    /// Sends one request, with a new token if necessary, and applies the answer.
     async fn read(&mut self, shared: &Shared, credentials: &Credentials) -> Result<(), Failure> {
         let now = shared.clock.monotonic();
         if self
@@ -135,10 +151,10 @@ impl Reader {
             self.token = Some(fetch_token(shared, credentials).await?);
         }
         let sent_at = shared.clock.monotonic();
-        match self.ask(shared).await {
-            Ok(answer) => self.take_in(shared, answer, sent_at),
+        match self.request(shared).await {
+            Ok(answer) => self.apply(shared, answer, sent_at),
             Err(failure) => {
-                // whatever it was, the next attempt begins with a token that is good
+                // the token may be the reason, so the next attempt uses a new one
                 if failure.is_refusal() {
                     self.token = None;
                 }
@@ -147,70 +163,68 @@ impl Reader {
         }
     }
 
-    async fn ask(&self, shared: &Shared) -> Result<Answer, Failure> {
+    async fn request(&self, shared: &Shared) -> Result<Answer, Failure> {
         let text = self.token.as_ref().map_or("", |token| &token.text);
-        let held = next_wait(shared);
-        let uri = shared.issuer.at(&format!(
+        let wait = next_wait(shared);
+        let uri = shared.issuer.uri_of(&format!(
             "/api/feed?after={}&wait={}",
-            encoded(&self.cursor),
-            held.as_secs()
+            form_encoded(&self.cursor),
+            wait.as_secs()
         ))?;
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
             .header(AUTHORIZATION, format!("Bearer {text}"));
-        let timeout = held + TIMEOUT;
+        let timeout = wait + TIMEOUT;
         let answer = shared.http.send(request, Bytes::new(), MAX_BYTES, timeout);
         let answer = answer.await?;
         if answer.status != StatusCode::OK {
             return Err(Failure::Status {
-                what: "the request for its feed",
+                request: "the request for the feed",
                 status: answer.status,
             });
         }
-        serde_json::from_slice(&answer.body).map_err(|_| Failure::Unreadable("feed"))
+        serde_json::from_slice(&answer.body).map_err(|_| Failure::Malformed("feed"))
     }
 
-    fn take_in(
-        &mut self,
-        shared: &Shared,
-        answer: Answer,
-        sent_at: Duration,
-    ) -> Result<(), Failure> {
+    /// Applies an answer to the state; `sent_at` is the monotonic time at which the request was sent.
+    fn apply(&mut self, shared: &Shared, answer: Answer, sent_at: Duration) -> Result<(), Failure> {
         let floors = answer.floors.into_iter().map(FloorView::into_floor);
         let floors: Option<Vec<Floor>> = floors.collect();
-        let floors = floors.ok_or(Failure::Unreadable("feed"))?;
+        let floors = floors.ok_or(Failure::Malformed("feed"))?;
         let state = &shared.state;
         if *answer.era == *state.era() {
             self.pending = None;
             state.raise(&floors);
         } else {
-            let mut whole = match self.pending.take() {
-                Some((era, whole)) if era == answer.era => whole,
+            // the era is replaced only once all of its floors are known
+            let mut all_floors = match self.pending.take() {
+                Some((era, floors)) if era == answer.era => floors,
                 _ => Vec::new(),
             };
-            whole.extend(floors);
+            all_floors.extend(floors);
             if answer.more {
-                self.pending = Some((answer.era, whole));
+                self.pending = Some((answer.era, all_floors));
             } else {
-                state.replace(&answer.era, &whole);
+                state.replace(&answer.era, &all_floors);
             }
         }
         self.cursor = answer.cursor;
         if self.keys_revision != answer.keys_revision {
             self.keys_revision = answer.keys_revision;
-            shared.other_keys.notify_one();
+            shared.keys_changed.notify_one();
         }
         let now = shared.clock.monotonic();
         if !answer.more {
-            // INVARIANT: never fresher than the node was when it may have begun to answer
+            // INVARIANT: the node may have answered from what it knew when the request was sent, so the state is at
+            // least as old as the request
             let age = Duration::from_millis(answer.age_ms);
             state.mark_fresh_with_age(age.saturating_add(now.saturating_sub(sent_at)));
         }
-        if now.saturating_sub(self.pruned) >= PRUNE {
-            self.pruned = now;
+        if now.saturating_sub(self.pruned_at) >= PRUNE_INTERVAL {
+            self.pruned_at = now;
             state.prune(shared.clock.now());
         }
-        shared.heard(&self.cursor, answer.policy_revision);
+        shared.record_answer(&self.cursor, answer.policy_revision);
         Ok(())
     }
 }
@@ -226,14 +240,14 @@ impl FloorView {
     }
 }
 
-/// Asks for a token for the issuer itself (RFC 6749 section 4.4), once its addresses are known.
+/// Requests an access token for the issuer itself (RFC 6749 section 4.4), once its metadata is loaded.
 async fn fetch_token(shared: &Shared, credentials: &Credentials) -> Result<Token, Failure> {
     let endpoint = token_endpoint(shared).await?;
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "client_credentials")
         .append_pair("audience", &shared.issuer.name)
         .finish();
-    let asked_at = shared.clock.monotonic();
+    let sent_at = shared.clock.monotonic();
     let request = Request::post(endpoint)
         .header(ACCEPT, "application/json")
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -244,41 +258,28 @@ async fn fetch_token(shared: &Shared, credentials: &Credentials) -> Result<Token
         .await?;
     if answer.status != StatusCode::OK {
         return Err(Failure::Status {
-            what: "the request for the feed's token",
+            request: "the request for the feed's token",
             status: answer.status,
         });
     }
     let answer: TokenAnswer =
-        serde_json::from_slice(&answer.body).map_err(|_| Failure::Unreadable("token"))?;
-    let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(60));
+        serde_json::from_slice(&answer.body).map_err(|_| Failure::Malformed("token"))?;
+    let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(DEFAULT_TOKEN_LIFETIME));
     Ok(Token {
         text: answer.access_token.into(),
-        renew_at: asked_at.saturating_add(lifetime / 5 * 4),
+        renew_at: sent_at.saturating_add(lifetime / 5 * 4),
     })
 }
 
-/// Waits until the metadata was loaded, which [`keys`](super::keys) does.
+/// Returns the token endpoint, after waiting until [`keys`](super::keys) has loaded the metadata.
 async fn token_endpoint(shared: &Shared) -> Result<Uri, Failure> {
     let mut metadata = shared.metadata.subscribe();
     let known = metadata.wait_for(Option::is_some).await;
-    let known = known.map_err(|_| Failure::Unreadable("metadata"))?;
+    let known = known.map_err(|_| Failure::Malformed("metadata"))?;
     known
         .as_ref()
         .and_then(|metadata| metadata.token.clone())
-        .ok_or(Failure::Unreadable("token endpoint"))
-}
-
-impl Credentials {
-    /// RFC 6749 section 2.3.1: both encoded as in a form.
-    fn basic(&self) -> String {
-        let pair = Zeroizing::new(format!("{}:{}", encoded(&self.id), encoded(&self.secret)));
-        let pair = base64::engine::general_purpose::STANDARD.encode(pair.as_bytes());
-        format!("Basic {pair}")
-    }
-}
-
-fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        .ok_or(Failure::NoTokenEndpoint)
 }
 
 #[cfg(test)]
@@ -286,16 +287,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_setting_makes_a_guard_deaf_for_a_second_or_keeps_it_busy() {
+    fn every_staleness_limit_gives_frequent_requests_without_a_busy_loop() {
         for tenths in 1..1_000 {
             let max_staleness = Duration::from_millis(100 * tenths);
             let wait = wait_within(max_staleness);
             assert!(wait <= max_staleness / 6);
-            match pause_within(max_staleness) {
+            match pause_between(max_staleness) {
                 Some(pause) => {
                     assert!(wait.is_zero() && pause <= Duration::from_millis(250));
-                    assert!(pause > BREATH);
-                    // the age of what is heard stays below what makes it too old
+                    assert!(pause > MIN_PAUSE);
+                    // the state stays fresh between two answers
                     assert!(pause <= max_staleness / 6);
                 }
                 None => assert!(wait >= Duration::from_secs(1)),

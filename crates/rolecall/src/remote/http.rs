@@ -1,4 +1,4 @@
-//! The HTTP client: one request, one bounded answer, and nothing followed.
+//! A minimal HTTP client: answers are limited in length and time, and redirects are not followed.
 
 use std::time::Duration;
 
@@ -12,14 +12,13 @@ use hyper_util::{
 };
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-use super::failure::Failure;
-use crate::GuardError;
+use super::{error::SetupError, failure::Failure};
 
-const CONNECT: Duration = Duration::from_secs(3);
-/// Shorter than the issuer keeps an idle connection, so that none is used that is just being closed.
-const IDLE: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Shorter than the issuer's own timeout, so that a connection that is being closed is not used.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An answer that was read to its end.
+/// An answer that was read completely.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -31,26 +30,26 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    /// A client that trusts what the machine trusts; `secure` says whether it will need to.
-    pub(super) fn new(secure: bool) -> Result<Self, GuardError> {
+    /// Creates a client, which trusts the certificates of the system if `secure` is true, and otherwise none.
+    pub(super) fn new(secure: bool) -> Result<Self, SetupError> {
         let provider = aws_lc_rs::default_provider();
         let builder = HttpsConnectorBuilder::new();
         let builder = if secure {
             builder
                 .with_provider_and_native_roots(provider)
-                .map_err(|error| GuardError::Certificates(error.to_string()))?
+                .map_err(|error| SetupError::Certificates(error.to_string()))?
         } else {
-            // no authority is trusted, so that no connection with TLS succeeds
+            // plain http needs no certificates; since none is trusted, every connection with TLS fails
             let config = ClientConfig::builder_with_provider(provider.into())
                 .with_safe_default_protocol_versions()
-                .map_err(|error| GuardError::Certificates(error.to_string()))?
+                .map_err(|error| SetupError::Certificates(error.to_string()))?
                 .with_root_certificates(RootCertStore::empty())
                 .with_no_client_auth();
             builder.with_tls_config(config)
         };
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         let connector = builder
             .https_or_http()
@@ -58,11 +57,12 @@ impl Fetcher {
             .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .build(connector);
         Ok(Self { client })
     }
 
+    /// Sends a `GET` request; `limit` and `timeout` are the same as for [`send`](Self::send).
     pub(super) async fn get(
         &self,
         uri: &Uri,
@@ -71,12 +71,12 @@ impl Fetcher {
     ) -> Result<Answer, Failure> {
         let request = Request::get(uri)
             .header(http::header::ACCEPT, "application/json")
-            // a cache on the way must not hide that a key is gone
+            // a cache must not hide that a key was removed
             .header(http::header::CACHE_CONTROL, "no-cache");
         self.send(request, Bytes::new(), limit, timeout).await
     }
 
-    /// Sends the request and reads at most `limit` bytes; all of it takes at most `timeout`.
+    /// Sends a request and reads the answer of at most `limit` bytes; both together take at most `timeout`.
     pub(super) async fn send(
         &self,
         request: http::request::Builder,

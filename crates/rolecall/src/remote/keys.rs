@@ -1,24 +1,25 @@
-//! Keeping the issuer's keys.
+//! Loads the issuer's keys and keeps them current.
 
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, StatusCode, header::CACHE_CONTROL};
 
-use super::{Shared, backoff::Backoff, failure::Failure};
+use super::{backoff::Backoff, failure::Failure, shared::Shared};
 use crate::token::{KeySet, MAX_JWKS_BYTES};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// What a `max-age` is bounded to, and what counts where there is none.
-const SHORTEST: Duration = Duration::from_mins(1);
-const LONGEST: Duration = Duration::from_hours(1);
-const USUAL: Duration = Duration::from_mins(5);
+/// The limits of `max-age`.
+const MIN_AGE: Duration = Duration::from_mins(1);
+const MAX_AGE: Duration = Duration::from_hours(1);
+/// The time after which keys are loaded again if the issuer sends no `max-age`.
+const DEFAULT_AGE: Duration = Duration::from_mins(5);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// After the feed told of other keys: the node that was asked may hear of it a quarter of a second later.
-const ONCE_MORE: Duration = Duration::from_millis(400);
+const MAX_RETRY: Duration = Duration::from_secs(5);
+/// The time after which keys are loaded a second time after the feed reported a change, because the node that answers
+/// may learn of it a quarter of a second later.
+const SECOND_LOAD: Duration = Duration::from_millis(400);
 
-/// Loads the keys and does so again when they are old, when a token names an unknown one, and when the
-/// feed tells of others. Never ends.
+/// Loads the keys forever: when they are old, when a token has an unknown key, and when the feed reports a change.
 pub(super) async fn follow(shared: &Shared) {
     let mut backoff = Backoff::new(FIRST_RETRY);
     loop {
@@ -28,37 +29,39 @@ pub(super) async fn follow(shared: &Shared) {
                 fresh_for
             }
             Err(failure) => {
-                shared.keys_failed(&failure);
-                // the addresses may be others by now
+                shared.record_keys_failure(&failure);
+                // the URLs may have changed
                 shared.metadata.send_replace(None);
-                backoff.next(LONGEST_RETRY)
+                backoff.next(MAX_RETRY)
             }
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = shared.asked_for_keys() => {}
-            () = shared.other_keys.notified() => load_others(shared).await,
+            () = shared.keys_requested() => {}
+            () = shared.keys_changed.notified() => load_changed(shared).await,
         }
     }
 }
 
-/// Loads the keys that the feed tells of, for as long as it tells of others; once more is up to the caller.
-async fn load_others(shared: &Shared) {
+/// Loads the keys after the feed reported a change, and again for each further change.
+///
+/// Returns after [`SECOND_LOAD`] without a change; the caller then loads the keys once more.
+async fn load_changed(shared: &Shared) {
     loop {
         if let Err(failure) = load(shared).await {
-            shared.keys_failed(&failure);
+            shared.record_keys_failure(&failure);
         }
         tokio::select! {
-            () = tokio::time::sleep(ONCE_MORE) => return,
-            // never waits: whoever rotates because a key is known to others retires it right after
-            () = shared.other_keys.notified() => {}
+            () = tokio::time::sleep(SECOND_LOAD) => return,
+            // immediately, since a compromised key is removed shortly after the rotation
+            () = shared.keys_changed.notified() => {}
         }
     }
 }
 
-/// Loads the keys once; tells for how long they may be kept.
+/// Loads the keys once and returns the time for which they are fresh.
 async fn load(shared: &Shared) -> Result<Duration, Failure> {
-    let _flight = shared.begin_load();
+    let _loading = shared.begin_load();
     let known = shared.metadata.borrow().clone();
     let metadata = if let Some(metadata) = known {
         metadata
@@ -73,27 +76,24 @@ async fn load(shared: &Shared) -> Result<Duration, Failure> {
         .await?;
     if answer.status != StatusCode::OK {
         return Err(Failure::Status {
-            what: "the request for its keys",
+            request: "the request for the keys",
             status: answer.status,
         });
     }
-    let json = std::str::from_utf8(&answer.body).map_err(|_| Failure::Unreadable("JWK Set"))?;
-    let (keys, passed_over) = KeySet::from_fetched_jwks(json)?;
-    if passed_over > 0 {
-        tracing::debug!(
-            passed_over,
-            "keys that do not verify tokens were passed over"
-        );
+    let json = std::str::from_utf8(&answer.body).map_err(|_| Failure::Malformed("JWK Set"))?;
+    let (keys, ignored) = KeySet::from_fetched_jwks(json)?;
+    if ignored > 0 {
+        tracing::debug!(ignored, "ignored keys that do not verify tokens");
     }
     if keys.is_empty() {
         return Err(Failure::NoKeys);
     }
     shared.state.set_keys(keys);
-    shared.loaded();
+    shared.record_load();
     Ok(fresh_for(&answer.headers))
 }
 
-/// RFC 9111 section 5.2.2.1, within bounds.
+/// Returns the `max-age` of the answer (RFC 9111 section 5.2.2.1), between [`MIN_AGE`] and [`MAX_AGE`].
 fn fresh_for(headers: &HeaderMap) -> Duration {
     let values = headers.get_all(CACHE_CONTROL).iter();
     let max_age = values
@@ -104,8 +104,8 @@ fn fresh_for(headers: &HeaderMap) -> Duration {
             let is_max_age = name.trim().eq_ignore_ascii_case("max-age");
             is_max_age.then(|| seconds.trim().trim_matches('"').parse().ok())?
         });
-    max_age.map_or(USUAL, |seconds| {
-        Duration::from_secs(seconds).clamp(SHORTEST, LONGEST)
+    max_age.map_or(DEFAULT_AGE, |seconds| {
+        Duration::from_secs(seconds).clamp(MIN_AGE, MAX_AGE)
     })
 }
 
@@ -114,19 +114,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_max_age_is_kept_within_bounds() {
-        let of = |value: &str| {
+    fn max_age_is_limited() {
+        let seconds = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(CACHE_CONTROL, value.parse().unwrap());
             fresh_for(&headers).as_secs()
         };
-        assert_eq!(of("public, max-age=600"), 600);
-        assert_eq!(of("Max-Age=\"600\""), 600);
-        assert_eq!(of("max-age=0"), 60);
-        assert_eq!(of("max-age=99999999999"), 3600);
+        assert_eq!(seconds("public, max-age=600"), 600);
+        assert_eq!(seconds("Max-Age=\"600\""), 600);
+        assert_eq!(seconds("max-age=0"), 60);
+        assert_eq!(seconds("max-age=99999999999"), 3600);
         for other in ["no-store", "max-age=soon", "s-maxage=10", "max-age", ""] {
-            assert_eq!(of(other), 300, "{other}");
+            assert_eq!(seconds(other), 300, "{other}");
         }
-        assert_eq!(fresh_for(&HeaderMap::new()), USUAL);
+        assert_eq!(fresh_for(&HeaderMap::new()), DEFAULT_AGE);
     }
 }

@@ -1,26 +1,25 @@
-//! Where the issuer keeps what: RFC 8414, and the discovery of `OpenID` Connect where that is all.
+//! Discovers the URLs of an issuer: authorization server metadata (RFC 8414), or else `OpenID` Connect Discovery.
 
 use std::time::Duration;
 
 use http::{StatusCode, Uri, uri::Scheme};
 use serde::Deserialize;
 
-use super::{failure::Failure, http::Fetcher};
-use crate::GuardError;
+use super::{error::SetupError, failure::Failure, http::Fetcher};
 
 const MAX_BYTES: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An issuer whose address was found fit to be asked.
+/// An issuer with a valid URL.
 #[derive(Clone, Debug)]
 pub(super) struct Issuer {
-    /// To the byte, as tokens and metadata name it.
+    /// The URL exactly as in tokens and metadata.
     pub(super) name: String,
     uri: Uri,
     insecure_http: bool,
 }
 
-/// The addresses that a guard needs.
+/// The URLs that a guard needs.
 #[derive(Clone, Debug)]
 pub(super) struct Metadata {
     pub(super) jwks: Uri,
@@ -35,24 +34,26 @@ struct Document {
 }
 
 impl Issuer {
-    pub(super) fn new(name: &str, insecure_http: bool) -> Result<Self, GuardError> {
+    pub(super) fn new(name: &str, insecure_http: bool) -> Result<Self, SetupError> {
         if name.contains(['?', '#', '@']) {
-            return Err(GuardError::Issuer("it has a query, a fragment or a user"));
+            return Err(SetupError::Issuer(
+                "its URL has a query, a fragment or a user name",
+            ));
         }
         let uri: Uri = name
             .parse()
-            .map_err(|_| GuardError::Issuer("it is not an address"))?;
+            .map_err(|_| SetupError::Issuer("it is not a URL"))?;
         let issuer = Self {
             name: name.to_owned(),
             uri,
             insecure_http,
         };
         if issuer.uri.host().is_none() || issuer.uri.scheme().is_none() {
-            return Err(GuardError::Issuer("it is not an address"));
+            return Err(SetupError::Issuer("it is not a URL"));
         }
         if !issuer.is_secure() && !issuer.allows_http(&issuer.uri) {
-            return Err(GuardError::Issuer(
-                "it is neither https nor on this machine; `insecure_http` allows that",
+            return Err(SetupError::Issuer(
+                "its URL is not https; call `insecure_http` to allow that on a trusted network",
             ));
         }
         Ok(issuer)
@@ -62,20 +63,20 @@ impl Issuer {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
-    /// A path below the issuer.
-    pub(super) fn at(&self, path: &str) -> Result<Uri, Failure> {
+    /// Returns the URL of a path below the issuer.
+    pub(super) fn uri_of(&self, path: &str) -> Result<Uri, Failure> {
         format!("{}{path}", self.name.trim_end_matches('/'))
             .parse()
             .map_err(|_| Failure::Address)
     }
 
-    /// An address that the metadata names.
-    fn checked(&self, address: &str) -> Result<Uri, Failure> {
-        let uri: Uri = address.parse().map_err(|_| Failure::Address)?;
-        let secure = uri.scheme() == Some(&Scheme::HTTPS);
-        // what began with TLS does not go on without
-        let open = !self.is_secure() && self.allows_http(&uri);
-        if uri.host().is_some() && (secure || open) {
+    /// Parses a URL from the metadata and checks that it is as secure as the issuer's own.
+    fn parse_url(&self, url: &str) -> Result<Uri, Failure> {
+        let uri: Uri = url.parse().map_err(|_| Failure::Address)?;
+        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+        // metadata that was loaded over TLS must not lead to plain http
+        let is_allowed_http = !self.is_secure() && self.allows_http(&uri);
+        if uri.host().is_some() && (is_secure || is_allowed_http) {
             Ok(uri)
         } else {
             Err(Failure::Address)
@@ -86,39 +87,41 @@ impl Issuer {
         uri.scheme() == Some(&Scheme::HTTP) && (self.insecure_http || is_loopback(uri))
     }
 
-    /// RFC 8414 section 3.1 puts the well-known part before the issuer's path, `OpenID` Connect behind it.
-    fn documents(&self) -> Result<[Uri; 2], Failure> {
+    /// Returns the URLs where metadata may be.
+    ///
+    /// RFC 8414 section 3.1 inserts the well-known part before the issuer's path, `OpenID` Connect appends it.
+    fn metadata_urls(&self) -> Result<[Uri; 2], Failure> {
         let path = self.uri.path().trim_end_matches('/');
         let root = self.name.trim_end_matches('/');
         let origin = root.strip_suffix(path).unwrap_or(root);
         let first = format!("{origin}/.well-known/oauth-authorization-server{path}");
         let first = first.parse().map_err(|_| Failure::Address)?;
-        Ok([first, self.at("/.well-known/openid-configuration")?])
+        Ok([first, self.uri_of("/.well-known/openid-configuration")?])
     }
 
-    /// Asks the issuer where its keys and its token endpoint are.
+    /// Loads the URLs of the issuer's keys and token endpoint.
     pub(super) async fn discover(&self, http: &Fetcher) -> Result<Metadata, Failure> {
-        let [first, second] = self.documents()?;
+        let [first, second] = self.metadata_urls()?;
         let mut answer = http.get(&first, MAX_BYTES, TIMEOUT).await?;
         if answer.status == StatusCode::NOT_FOUND {
             answer = http.get(&second, MAX_BYTES, TIMEOUT).await?;
         }
         if answer.status != StatusCode::OK {
             return Err(Failure::Status {
-                what: "the request for its metadata",
+                request: "the request for the metadata",
                 status: answer.status,
             });
         }
         let document: Document =
-            serde_json::from_slice(&answer.body).map_err(|_| Failure::Unreadable("metadata"))?;
-        // RFC 8414 section 3.3: identical, or whoever answers could speak for another
+            serde_json::from_slice(&answer.body).map_err(|_| Failure::Malformed("metadata"))?;
+        // RFC 8414 section 3.3: the issuer must be identical, so that no server can act for another one
         if document.issuer != self.name {
             return Err(Failure::OtherIssuer);
         }
         Ok(Metadata {
-            jwks: self.checked(&document.jwks_uri)?,
+            jwks: self.parse_url(&document.jwks_uri)?,
             token: match &document.token_endpoint {
-                Some(address) => Some(self.checked(address)?),
+                Some(url) => Some(self.parse_url(url)?),
                 None => None,
             },
         })
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issuer_without_tls_is_refused_unless_it_is_this_machine_or_allowed() {
+    fn an_issuer_without_tls_must_be_local_or_allowed() {
         for name in [
             "http://127.0.0.1:8000",
             "http://[::1]:8000",
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn metadata_cannot_lead_from_tls_to_plain_http() {
         let issuer = Issuer::new("https://login.example", true).unwrap();
-        assert!(issuer.checked("https://keys.example/jwks").is_ok());
+        assert!(issuer.parse_url("https://keys.example/jwks").is_ok());
         for address in [
             "http://login.example/jwks",
             "http://127.0.0.1/jwks",
@@ -179,21 +182,21 @@ mod tests {
             "file:///etc",
         ] {
             assert_eq!(
-                issuer.checked(address).unwrap_err(),
+                issuer.parse_url(address).unwrap_err(),
                 Failure::Address,
                 "{address}"
             );
         }
         let issuer = Issuer::new("http://127.0.0.1:8000", false).unwrap();
-        assert!(issuer.checked("http://127.0.0.1:8000/jwks").is_ok());
-        assert!(issuer.checked("http://keys.example/jwks").is_err());
+        assert!(issuer.parse_url("http://127.0.0.1:8000/jwks").is_ok());
+        assert!(issuer.parse_url("http://keys.example/jwks").is_err());
     }
 
     #[test]
-    fn the_metadata_of_an_issuer_with_a_path_is_looked_for_where_each_standard_says() {
+    fn the_metadata_urls_of_an_issuer_with_a_path_follow_each_standard() {
         let texts = |name: &str| {
             let issuer = Issuer::new(name, false).unwrap();
-            issuer.documents().unwrap().map(|uri| uri.to_string())
+            issuer.metadata_urls().unwrap().map(|uri| uri.to_string())
         };
         assert_eq!(
             texts("https://login.example"),

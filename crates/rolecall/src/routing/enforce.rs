@@ -1,4 +1,4 @@
-//! The check that stands before everything else of a route.
+//! The middleware that enforces access rules before everything else on a route.
 
 use std::{
     convert::Infallible,
@@ -20,28 +20,29 @@ use tower_service::Service;
 use super::methods::MethodRule;
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
-    extract::{Passed, tenant_of},
+    extract::{Admitted, tenant_of},
     guard::{Exchanged, Refusal},
 };
 
-/// What is enforced on one path.
-pub(crate) struct Gate {
+/// The access rules of one path.
+pub(super) struct Gate {
     guard: Guard,
     path: Arc<str>,
     rules: Vec<MethodRule>,
+    /// The value of the `Allow` header.
     allow: HeaderValue,
-    /// Whether to answer in place of the handler: for the test of the access matrix.
+    /// True to answer 204 instead of calling the handler, for the test of the access matrix.
     stops_after_rule: bool,
 }
 
 impl Gate {
-    pub(crate) fn new(
+    pub(super) fn new(
         guard: Guard,
         path: &str,
         rules: Vec<MethodRule>,
         stops_after_rule: bool,
     ) -> Self {
-        let allow = allowed(&rules);
+        let allow = allow_header(&rules);
         Self {
             guard,
             path: path.into(),
@@ -60,19 +61,19 @@ impl Gate {
         known.map(|known| &known.rule)
     }
 
-    /// Lets the request on, marked with its caller, or answers it.
-    fn answer(&self, request: &mut Request) -> Option<Response> {
-        // which methods there are is no secret, and a preflight carries no credential
+    /// Applies the rule: returns the response for a refused request, or `None` after it stored the caller in the request.
+    fn check(&self, request: &mut Request) -> Option<Response> {
+        // 405 comes before authentication: the methods are not secret, and a CORS preflight has no credentials
         let Some(rule) = self.rule(request.method()) else {
             return Some(self.method_not_allowed());
         };
         let tenant = path_tenant(rule, request);
-        let admitted = self.guard.admit(rule, tenant.as_deref(), request.headers());
-        self.settle(rule, admitted, request)
+        let result = self.guard.admit(rule, tenant.as_deref(), request.headers());
+        self.finish(rule, result, request)
     }
 
-    /// Lets the request on or answers it, where another token stands in for its own.
-    fn answer_exchanged(
+    /// Does the same as [`check`](Self::check) with the token that replaces that of the request.
+    fn check_exchanged(
         &self,
         exchanged: Result<Arc<str>, Denial>,
         request: &mut Request,
@@ -81,33 +82,33 @@ impl Gate {
             return Some(self.method_not_allowed());
         };
         let tenant = path_tenant(rule, request);
-        let admitted = self
+        let result = self
             .guard
             .admit_exchanged(rule, tenant.as_deref(), exchanged);
-        self.settle(rule, admitted, request)
+        self.finish(rule, result, request)
     }
 
-    fn settle(
+    fn finish(
         &self,
         rule: &Rule,
-        admitted: Result<Option<Arc<Principal>>, Refusal>,
+        result: Result<Option<Arc<Principal>>, Refusal>,
         request: &mut Request,
     ) -> Option<Response> {
-        let principal = match admitted {
+        let principal = match result {
             Ok(principal) => principal,
             Err(refusal) => return Some(refuse(&refusal, rule, request, &self.path)),
         };
         let subject = principal.as_ref().map(|principal| principal.subject());
-        tracing::debug!(method = %request.method(), path = %self.path, %rule, subject, "let in");
+        tracing::debug!(method = %request.method(), path = %self.path, %rule, subject, "admitted");
         if self.stops_after_rule {
             return Some(StatusCode::NO_CONTENT.into_response());
         }
         let guard = self.guard.clone();
-        Passed { guard, principal }.mark(request.extensions_mut());
+        Admitted { guard, principal }.insert_into(request.extensions_mut());
         None
     }
 
-    /// Begins to ask for what stands in for a token that is not ours.
+    /// Starts to exchange the token of the request, if it is one that the guard does not accept itself.
     fn exchange(&self, request: &Request) -> Option<Exchanged> {
         let rule = self.rule(request.method())?;
         self.guard.exchange(rule, request.headers())
@@ -121,13 +122,14 @@ impl Gate {
     }
 }
 
-/// The tenant that the path names, where the rule asks for it: decoded once, and by the same code that gives it
-/// to the handler, so that the two cannot read it differently.
+/// Returns the tenant that the path names, if the rule needs it.
+///
+/// The extractor that gives the parameter to the handler is used here too, so that both always see the same tenant.
 fn path_tenant(rule: &Rule, request: &mut Request) -> Option<String> {
-    if !rule.asks_for_tenant() {
+    if !rule.needs_tenant() {
         return None;
     }
-    // nothing is waited for: the router has left the parameters in the request
+    // the router has stored the parameters in the request, so this is ready at once
     let params = request.extract_parts::<RawPathParams>();
     match pin!(params).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(params)) => tenant_of(&params).map(str::to_owned),
@@ -135,8 +137,8 @@ fn path_tenant(rule: &Rule, request: &mut Request) -> Option<String> {
     }
 }
 
-/// Logs a refusal and answers it.
-pub(crate) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &str) -> Response {
+/// Logs a refusal and returns the response for it.
+pub(super) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &str) -> Response {
     let Refusal { denial, principal } = refusal;
     let subject = principal.as_ref().map(|principal| principal.subject());
     let outcome = denial.code();
@@ -152,8 +154,8 @@ pub(crate) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &s
     response
 }
 
-/// The `Allow` header (RFC 9110 section 10.2.1).
-fn allowed(rules: &[MethodRule]) -> HeaderValue {
+/// Returns the value of the `Allow` header (RFC 9110 section 10.2.1).
+fn allow_header(rules: &[MethodRule]) -> HeaderValue {
     let has = |method: Method| rules.iter().any(|known| known.method == method);
     let mut methods: Vec<&str> = Vec::new();
     for known in rules {
@@ -165,9 +167,9 @@ fn allowed(rules: &[MethodRule]) -> HeaderValue {
     HeaderValue::try_from(methods.join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Puts a [`Gate`] before a route.
+/// A layer that puts a [`Gate`] in front of a route.
 #[derive(Clone)]
-pub(crate) struct EnforceLayer(pub(crate) Arc<Gate>);
+pub(super) struct EnforceLayer(pub(super) Arc<Gate>);
 
 impl<I> Layer<I> for EnforceLayer {
     type Service = Enforce<I>;
@@ -180,7 +182,7 @@ impl<I> Layer<I> for EnforceLayer {
 }
 
 #[derive(Clone)]
-pub(crate) struct Enforce<I> {
+pub(super) struct Enforce<I> {
     inner: I,
     gate: Arc<Gate>,
 }
@@ -200,28 +202,28 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         if let Some(exchanged) = self.gate.exchange(&request) {
-            // the one that was found ready is the one to call
+            // the service on which `poll_ready` was called must be the one that is called
             let next = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, next);
             let gate = Arc::clone(&self.gate);
             return Gated::Exchanged(Box::pin(async move {
-                match gate.answer_exchanged(exchanged.await, &mut request) {
-                    Some(answer) => Ok(answer),
+                match gate.check_exchanged(exchanged.await, &mut request) {
+                    Some(response) => Ok(response),
                     None => inner.call(request).await,
                 }
             }));
         }
-        match self.gate.answer(&mut request) {
-            Some(answer) => Gated::Answer(Some(answer)),
+        match self.gate.check(&mut request) {
+            Some(response) => Gated::Refused(Some(response)),
             None => Gated::Inner(Box::pin(self.inner.call(request))),
         }
     }
 }
 
-/// The answer of the gate, or that of what lies behind it.
+/// The future of a guarded service: a refusal, or the response of the inner service.
 pub enum Gated<F: Future> {
     #[doc(hidden)]
-    Answer(Option<Response>),
+    Refused(Option<Response>),
     #[doc(hidden)]
     Inner(Pin<Box<F>>),
     #[doc(hidden)]
@@ -238,9 +240,9 @@ where
         match &mut *self {
             Self::Inner(inner) => inner.as_mut().poll(cx),
             Self::Exchanged(exchanged) => exchanged.as_mut().poll(cx),
-            Self::Answer(answer) => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer)),
-                // polled again after it was done
+            Self::Refused(response) => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                // polled again after it was ready, which callers must not do
                 None => Poll::Pending,
             },
         }

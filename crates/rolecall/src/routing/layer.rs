@@ -12,16 +12,51 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::enforce::{Gated, refuse};
-use crate::{Guard, Principal, Requirement, Rule, extract::Passed, guard::Refusal};
+use crate::{Guard, Principal, Requirement, Rule, extract::Admitted, guard::Refusal};
 
-/// Guards one route of a plain [`axum::Router`]; made by [`Guard::layer`].
+impl Guard {
+    /// Returns a layer that guards one route of a plain [`axum::Router`], for a gradual migration.
+    ///
+    /// ```
+    /// use axum::routing::get;
+    /// use rolecall::{Guard, Require};
+    /// # fn guard() -> Guard { rolecall::testing::TestIssuer::new().guard() }
+    ///
+    /// rolecall::roles! { mod role { Admin = "admin" } }
+    ///
+    /// async fn read_items(caller: Require<role::Admin>) -> String {
+    ///     caller.username().to_owned()
+    /// }
+    ///
+    /// let guard = guard();
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/old/", get(|| async { "not guarded" }))
+    ///     .route("/items/", get(read_items).layer(guard.layer::<role::Admin>()));
+    /// ```
+    #[must_use]
+    pub fn layer<R: Requirement>(&self) -> RequireLayer<R> {
+        const {
+            assert!(
+                !R::RULE.admits_anonymous(),
+                "this layer would guard nothing: remove it"
+            );
+            assert!(
+                !R::RULE.needs_tenant(),
+                "a layer does not look at the path's tenant: mount `ForTenant<_>` on a `GuardedRouter`"
+            );
+        }
+        RequireLayer::new(self.clone())
+    }
+}
+
+/// A layer that guards one route of a plain [`axum::Router`], returned by [`Guard::layer`].
 pub struct RequireLayer<R> {
     guard: Guard,
     requirement: PhantomData<fn() -> R>,
 }
 
 impl<R: Requirement> RequireLayer<R> {
-    pub(crate) fn new(guard: Guard) -> Self {
+    fn new(guard: Guard) -> Self {
         Self {
             guard,
             requirement: PhantomData,
@@ -50,7 +85,7 @@ impl<R: Requirement, I> Layer<I> for RequireLayer<R> {
     }
 }
 
-/// What [`RequireLayer`] makes of a service.
+/// The service that [`RequireLayer`] puts in front of another service.
 #[derive(Clone)]
 pub struct RequireService<I> {
     inner: I,
@@ -59,17 +94,17 @@ pub struct RequireService<I> {
 }
 
 impl<I> RequireService<I> {
-    /// Marks the request with its caller, or answers it.
-    fn settle(
+    /// Stores the caller in the request, or returns the response for a refusal.
+    fn finish(
         guard: &Guard,
         rule: &Rule,
-        admitted: Result<Option<Arc<Principal>>, Refusal>,
+        result: Result<Option<Arc<Principal>>, Refusal>,
         request: &mut Request,
     ) -> Option<Response> {
-        match admitted {
+        match result {
             Ok(principal) => {
                 let guard = guard.clone();
-                Passed { guard, principal }.mark(request.extensions_mut());
+                Admitted { guard, principal }.insert_into(request.extensions_mut());
                 None
             }
             Err(refusal) => {
@@ -96,21 +131,21 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         if let Some(exchanged) = self.guard.exchange(&self.rule, request.headers()) {
-            // the one that was found ready is the one to call
+            // the service on which `poll_ready` was called must be the one that is called
             let next = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, next);
             let (guard, rule) = (self.guard.clone(), self.rule);
             return Gated::Exchanged(Box::pin(async move {
-                let admitted = guard.admit_exchanged(&rule, None, exchanged.await);
-                match Self::settle(&guard, &rule, admitted, &mut request) {
-                    Some(answer) => Ok(answer),
+                let result = guard.admit_exchanged(&rule, None, exchanged.await);
+                match Self::finish(&guard, &rule, result, &mut request) {
+                    Some(response) => Ok(response),
                     None => inner.call(request).await,
                 }
             }));
         }
-        let admitted = self.guard.admit(&self.rule, None, request.headers());
-        match Self::settle(&self.guard, &self.rule, admitted, &mut request) {
-            Some(answer) => Gated::Answer(Some(answer)),
+        let result = self.guard.admit(&self.rule, None, request.headers());
+        match Self::finish(&self.guard, &self.rule, result, &mut request) {
+            Some(response) => Gated::Refused(Some(response)),
             None => Gated::Inner(Box::pin(self.inner.call(request))),
         }
     }

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::{GuardedArgs, Rule};
 
-/// One method of a route, with its rule.
+/// A method of a route, with its access rule.
 #[derive(Clone, Debug)]
 pub(crate) struct MethodRule {
     pub(crate) method: Method,
@@ -20,7 +20,7 @@ pub(crate) struct MethodRule {
     pub(crate) handler: &'static str,
 }
 
-/// The handlers of one path, each with its rule; made by [`get`], [`post`] and their like.
+/// The handlers of one path by method, each with its access rule. Functions such as [`get`] and [`post`] create it.
 ///
 /// ```
 /// use rolecall::{Authenticated, GuardedMethods, Require, routing::get};
@@ -41,7 +41,7 @@ pub struct GuardedMethods<S = ()> {
 macro_rules! methods {
     ($($name:ident $METHOD:ident $text:literal,)*) => {
         $(
-            #[doc = concat!("Routes ", $text, " to a handler whose first argument says who may call it.")]
+            #[doc = concat!("Routes ", $text, " to a handler whose first argument states who may call it.")]
             #[track_caller]
             pub fn $name<H, T, S>(handler: H) -> GuardedMethods<S>
             where
@@ -55,11 +55,11 @@ macro_rules! methods {
 
         impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
             $(
-                #[doc = concat!("Routes ", $text, " too.")]
+                #[doc = concat!("Also routes ", $text, ".")]
                 ///
                 /// # Panics
                 ///
-                /// If the method has a handler already.
+                /// If the method already has a handler, or `HEAD` and `GET` have different rules.
                 #[track_caller]
                 pub fn $name<H, T>(mut self, handler: H) -> Self
                 where
@@ -76,7 +76,7 @@ macro_rules! methods {
 }
 
 methods! {
-    get GET "`GET` (and `HEAD`, which is answered like it, without the body)",
+    get GET "`GET` (and `HEAD`, which gets the same response without the body)",
     post POST "`POST`",
     put PUT "`PUT`",
     patch PATCH "`PATCH`",
@@ -84,7 +84,7 @@ methods! {
     head HEAD "`HEAD`",
 }
 
-/// Routes `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and `DELETE` to one handler whose first argument says who may call it.
+/// Routes `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and `DELETE` to a handler whose first argument states who may call it.
 #[track_caller]
 pub fn any<H, T, S>(handler: H) -> GuardedMethods<S>
 where
@@ -115,7 +115,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
         }
     }
 
-    /// Wraps the handlers that are there already; the layer runs only for callers whom the rule lets in.
+    /// Adds a layer to the handlers that were added before. It runs only for callers who are admitted.
     pub fn layer<L>(self, layer: L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
@@ -130,7 +130,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
         }
     }
 
-    /// Joins the methods of `path` with others of the same path.
+    /// Adds the methods of `other`, which is for the same path.
     #[track_caller]
     pub(crate) fn join(self, other: Self, path: &str) -> Self {
         Self {
@@ -147,11 +147,13 @@ impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
     }
 }
 
-/// One table of both; a method that has a handler already is refused before any table is changed.
+/// Adds the rules `more` to `rules`.
+///
+/// Panics if a method already has a handler, or if `HEAD` and `GET` have different rules.
 #[track_caller]
 #[expect(
     clippy::panic,
-    reason = "a mistake of the program, found when it starts, as in axum"
+    reason = "a mistake in the program that shows when it starts, as in axum"
 )]
 fn join_rules(
     mut rules: Vec<MethodRule>,
@@ -161,21 +163,21 @@ fn join_rules(
     for new in more {
         assert!(
             !rules.iter().any(|known| known.method == new.method),
-            "`{}` of this route has a handler already: {path}",
+            "`{}` of this route already has a handler: {path}",
             new.method
         );
-        // INVARIANT: HEAD follows GET; a HEAD of its own may not be easier to reach
-        let twin = match new.method {
+        // INVARIANT: HEAD has the rule of GET, so a HEAD handler of its own must not have a weaker one
+        let counterpart = match new.method {
             Method::HEAD => Some(Method::GET),
             Method::GET => Some(Method::HEAD),
             _ => None,
         };
         if let Some(known) = rules
             .iter()
-            .find(|known| Some(&known.method) == twin.as_ref())
+            .find(|known| Some(&known.method) == counterpart.as_ref())
             && known.rule != new.rule
         {
-            panic!("`HEAD` and `GET` of this route ask for different things: {path}");
+            panic!("`HEAD` and `GET` of this route must have the same rule: {path}");
         }
         rules.push(new);
     }

@@ -13,12 +13,12 @@ use crate::{Guard, Problem, Rule, extract::TENANT};
 
 /// A router on which a handler without an access rule does not compile.
 ///
-/// It keeps its routes itself, with the rule of each method, and enforces the rule before the handler
-/// and before every layer added here. What the types promise ends with [`into_axum`](Self::into_axum):
-/// from there on it is an ordinary [`axum::Router`], to which anything can be added.
+/// It keeps the rule of each route and method, and enforces it before the handler and before every layer that is added
+/// here. The guarantee ends with [`into_axum`](Self::into_axum), which returns an ordinary [`axum::Router`] to which
+/// anything can be added.
 ///
-/// - `HEAD` follows the rule of `GET`. `OPTIONS`, `TRACE` and methods without a handler are 405, and paths
-///   that are not here 404. A layer around the `axum::Router` answers CORS preflights.
+/// - `HEAD` has the rule of `GET`. `OPTIONS`, `TRACE` and methods without a handler get 405, unknown paths 404. Answer
+///   CORS preflights with a layer around the `axum::Router`.
 /// - A handler sees the whole path, also under [`nest`](Self::nest).
 ///
 /// ```
@@ -46,51 +46,51 @@ use crate::{Guard, Problem, Rule, extract::TENANT};
 #[derive(Clone)]
 pub struct GuardedRouter<S = ()> {
     guard: Guard,
-    routes: Vec<Guarded<S>>,
-    open: Vec<Open>,
+    routes: Vec<GuardedRoute<S>>,
+    public: Vec<PublicRoutes>,
 }
 
-/// A path whose methods a guard watches.
+/// A path and its guarded methods.
 #[derive(Clone)]
-struct Guarded<S> {
+struct GuardedRoute<S> {
     guard: Guard,
     path: String,
     methods: GuardedMethods<S>,
 }
 
-/// Routes that nobody guards.
+/// A plain router that was added with `merge_public`.
 #[derive(Clone)]
-struct Open {
+struct PublicRoutes {
     name: String,
     prefix: String,
     router: axum::Router,
 }
 
-/// One method of one route, and who may call it.
+/// A route and method, and the access rule for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RouteAccess {
-    /// The path as it was mounted, prefixes included, or the prefix of what `merge_public` added.
+    /// The path including prefixes, or the prefix of routes that `merge_public` added.
     pub path: String,
-    /// The method; `None` for what `merge_public` added: its routes are not known.
+    /// The method; `None` for routes that `merge_public` added, which are not known.
     pub method: Option<Method>,
-    /// Who may call it.
+    /// The access rule.
     pub rule: Rule,
     /// The name of the handler's type, or the name given to `merge_public`.
     pub handler: String,
 }
 
 impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
-    /// An empty router whose routes `guard` watches.
+    /// Creates a router without routes; `guard` guards the routes that are added to it.
     pub fn new(guard: Guard) -> Self {
         Self {
             guard,
             routes: Vec::new(),
-            open: Vec::new(),
+            public: Vec::new(),
         }
     }
 
-    /// The guard.
+    /// Returns the guard.
     #[must_use]
     pub fn guard(&self) -> &Guard {
         &self.guard
@@ -102,16 +102,16 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// # Panics
     ///
-    /// If the path does not begin with `/`, or one of the methods has a handler already.
+    /// If the path does not begin with `/`, or one of the methods already has a handler.
     #[track_caller]
     pub fn route(mut self, path: &str, methods: GuardedMethods<S>) -> Self {
         assert!(
             path.starts_with('/'),
-            "the path of a route begins with `/`: `{path}`"
+            "the path of a route must begin with `/`: `{path}`"
         );
         let guard = self.guard.clone();
         let path = path.to_owned();
-        self.add(Guarded {
+        self.add(GuardedRoute {
             guard,
             path,
             methods,
@@ -120,7 +120,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     }
 
     #[track_caller]
-    fn add(&mut self, new: Guarded<S>) {
+    fn add(&mut self, new: GuardedRoute<S>) {
         let known = self.routes.iter_mut().find(|known| known.path == new.path);
         let Some(known) = known else {
             self.routes.push(new);
@@ -128,58 +128,59 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         };
         assert!(
             known.guard.is_same_as(&new.guard),
-            "the methods of one path have different guards: `{}`",
+            "the methods of a path must have the same guard: `{}`",
             new.path
         );
         known.methods = known.methods.clone().join(new.methods, &new.path);
     }
 
-    /// Adds the routes of `other` under `prefix`; they keep the guard that they were made with.
+    /// Adds the routes of `other` under `prefix`. They keep their guard.
     ///
-    /// A route `/` of `other` is then the prefix itself, as in axum.
+    /// The route `/` of `other` becomes the prefix itself, as in axum.
     ///
     /// # Panics
     ///
-    /// If the prefix is empty, `/`, does not begin with `/` or holds a wildcard, or a method of a path
-    /// then has two handlers.
+    /// If the prefix is empty or `/`, does not begin with `/` or contains a wildcard, or if a method of a path would have
+    /// two handlers.
     #[track_caller]
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         assert!(
             prefix.len() > 1 && prefix.starts_with('/') && !prefix.contains("{*"),
-            "the prefix begins with `/`, is not `/` itself (use `merge`) and has no wildcard: `{prefix}`"
+            "the prefix must begin with `/`, not be `/` itself (use `merge`) and have no wildcard: `{prefix}`"
         );
         for route in other.routes {
             let path = join_paths(prefix, &route.path);
-            self.add(Guarded { path, ..route });
+            self.add(GuardedRoute { path, ..route });
         }
-        self.open.extend(other.open.into_iter().map(|open| Open {
-            prefix: join_paths(prefix, &open.prefix),
-            router: axum::Router::new().nest(prefix, open.router),
-            ..open
-        }));
+        let public = other.public.into_iter().map(|public| PublicRoutes {
+            prefix: join_paths(prefix, &public.prefix),
+            router: axum::Router::new().nest(prefix, public.router),
+            ..public
+        });
+        self.public.extend(public);
         self
     }
 
-    /// Adds the routes of `other`; they keep the guard that they were made with.
+    /// Adds the routes of `other`. They keep their guard.
     ///
     /// # Panics
     ///
-    /// If a method of a path then has two handlers.
+    /// If a method of a path would have two handlers.
     #[track_caller]
     pub fn merge(mut self, other: Self) -> Self {
         for route in other.routes {
             self.add(route);
         }
-        self.open.extend(other.open);
+        self.public.extend(other.public);
         self
     }
 
-    /// Adds a plain router **whose routes nobody guards**; the access matrix shows it by `name`.
+    /// Adds a plain router **whose routes are not guarded**. The access matrix shows it as `name`.
     ///
-    /// A guarded route always wins over one of these whose path matches too, whatever its methods. A
-    /// fallback of `router` is dropped: unknown paths stay 404.
+    /// If a path matches both a guarded and a public route, the guarded one is used, whatever its methods. A fallback of
+    /// `router` is removed, so that unknown paths get 404.
     pub fn merge_public(mut self, name: &str, router: axum::Router) -> Self {
-        self.open.push(Open {
+        self.public.push(PublicRoutes {
             name: name.to_owned(),
             prefix: "/".to_owned(),
             router: router.reset_fallback(),
@@ -187,7 +188,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         self
     }
 
-    /// Wraps the routes that are there already; the layer runs only for callers whom the rule lets in.
+    /// Adds a layer to the routes that were added before. It runs only for callers who are admitted.
     pub fn layer<L>(self, layer: L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
@@ -196,24 +197,24 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        let routes = self.routes.into_iter().map(|route| Guarded {
+        let routes = self.routes.into_iter().map(|route| GuardedRoute {
             methods: route.methods.layer(layer.clone()),
             ..route
         });
-        let open = self.open.into_iter().map(|open| Open {
-            router: open.router.layer(layer.clone()),
-            ..open
+        let public = self.public.into_iter().map(|public| PublicRoutes {
+            router: public.router.layer(layer.clone()),
+            ..public
         });
         Self {
             guard: self.guard,
             routes: routes.collect(),
-            open: open.collect(),
+            public: public.collect(),
         }
     }
 
-    /// Gives the handlers their state.
+    /// Sets the state of the handlers.
     pub fn with_state<S2>(self, state: S) -> GuardedRouter<S2> {
-        let routes = self.routes.into_iter().map(|route| Guarded {
+        let routes = self.routes.into_iter().map(|route| GuardedRoute {
             guard: route.guard,
             path: route.path,
             methods: route.methods.with_state(state.clone()),
@@ -221,64 +222,66 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         GuardedRouter {
             guard: self.guard,
             routes: routes.collect(),
-            open: self.open,
+            public: self.public,
         }
     }
 
-    /// Who may call what, in the order in which the routes were added; what nobody guards comes last.
+    /// Returns the access rule of every route and method, in the order in which they were added, public routers last.
     #[must_use]
     pub fn access_table(&self) -> Vec<RouteAccess> {
-        let guarded = self.routes.iter().flat_map(Guarded::access);
-        let open = self.open.iter().map(|open| RouteAccess {
-            path: open.prefix.clone(),
+        let guarded = self.routes.iter().flat_map(GuardedRoute::access);
+        let public = self.public.iter().map(|public| RouteAccess {
+            path: public.prefix.clone(),
             method: None,
             rule: Rule::Public,
-            handler: open.name.clone(),
+            handler: public.name.clone(),
         });
-        guarded.chain(open).collect()
+        guarded.chain(public).collect()
     }
 
-    /// An ordinary router whose routes are guarded; what is added to it from here on is not.
+    /// Converts this to an ordinary router whose routes are guarded. Routes that are added to it later are not.
     ///
-    /// It answers unknown paths itself; to merge it into one that has a fallback of its own, take that
-    /// away with [`axum::Router::reset_fallback`] first.
+    /// The router has a fallback for unknown paths. To merge it into a router with a fallback of its own, remove that
+    /// fallback first with [`axum::Router::reset_fallback`].
     ///
     /// # Panics
     ///
-    /// If two paths conflict, as in axum: `/items/{id}` and `/items/{name}`. And if a handler takes
-    /// [`ForTenant`](crate::ForTenant) on a path that does not name one tenant, in a whole segment `{tenant}`.
+    /// If two paths conflict, such as `/items/{id}` and `/items/{name}`, or if a handler takes
+    /// [`ForTenant`](crate::ForTenant) and its path does not have exactly one segment `{tenant}`.
     #[track_caller]
     pub fn into_axum(self) -> axum::Router<S> {
         let mut app = axum::Router::new();
         for route in self.routes {
-            route.demand_tenant();
+            route.require_tenant_segment();
             let gate = Gate::new(route.guard, &route.path, route.methods.rules, false);
             let guarded = route.methods.handlers.layer(EnforceLayer(Arc::new(gate)));
             app = app.route(&route.path, guarded);
         }
-        if self.open.is_empty() {
+        if self.public.is_empty() {
             return app.fallback(not_found);
         }
         // as the fallback, a public router can neither replace a guarded route nor add methods to it
-        let open = self.open.into_iter().map(|open| open.router);
-        let open = open.fold(axum::Router::new(), axum::Router::merge);
-        app.fallback_service(open.fallback(not_found))
+        let public = self.public.into_iter().map(|public| public.router);
+        let public = public.fold(axum::Router::new(), axum::Router::merge);
+        app.fallback_service(public.fallback(not_found))
     }
 }
 
-impl<S> Guarded<S> {
-    /// Prefixes are part of the path only now: what a router is nested under may name the tenant.
+impl<S> GuardedRoute<S> {
+    /// Panics if a rule needs the tenant of the path and the path does not name exactly one.
+    ///
+    /// This cannot be checked earlier, because the prefix of a nested router can name the tenant.
     #[track_caller]
-    fn demand_tenant(&self) {
-        let asks = |known: &&MethodRule| known.rule.asks_for_tenant();
-        let Some(known) = self.methods.rules.iter().find(asks) else {
+    fn require_tenant_segment(&self) {
+        let needs_tenant = |known: &&MethodRule| known.rule.needs_tenant();
+        let Some(known) = self.methods.rules.iter().find(needs_tenant) else {
             return;
         };
-        let wanted = format!("{{{TENANT}}}");
-        let segments = self.path.split('/').filter(|segment| *segment == wanted);
+        let parameter = format!("{{{TENANT}}}");
+        let segments = self.path.split('/').filter(|segment| *segment == parameter);
         assert!(
             segments.count() == 1,
-            "`{} {}` asks for the path's tenant, and the path does not name one: it needs a segment `{wanted}`",
+            "`{} {}` needs a tenant in its path: add exactly one segment `{parameter}`",
             known.method,
             self.path
         );
@@ -296,15 +299,16 @@ impl<S> Guarded<S> {
 
 #[cfg(feature = "testing")]
 impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
-    /// The same paths, methods and gates, but nothing behind them: a caller who is let in gets 204.
+    /// Returns a router with the same paths, methods and gates but without handlers: admitted callers get 204.
     pub(crate) fn probe(&self) -> axum::Router {
         let mut app = axum::Router::new();
         for route in &self.routes {
-            route.demand_tenant();
+            route.require_tenant_segment();
             let rules = route.methods.rules.clone();
             let gate = Gate::new(route.guard.clone(), &route.path, rules, true);
-            let nothing = axum::routing::any(not_found);
-            app = app.route(&route.path, nothing.layer(EnforceLayer(Arc::new(gate))));
+            let unreachable = axum::routing::any(not_found);
+            let gated = unreachable.layer(EnforceLayer(Arc::new(gate)));
+            app = app.route(&route.path, gated);
         }
         app.fallback(not_found)
     }
@@ -314,7 +318,7 @@ async fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", "Not Found")
 }
 
-/// As axum joins them.
+/// Joins a prefix and a path in the same way as axum.
 fn join_paths(prefix: &str, path: &str) -> String {
     if prefix.ends_with('/') {
         format!("{prefix}{}", path.trim_start_matches('/'))

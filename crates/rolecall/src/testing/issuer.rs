@@ -9,12 +9,12 @@ use crate::{
     token::{Algorithm, KeySet, SigningKey},
 };
 
-/// When the clock of a [`TestIssuer`] starts: 2030-01-01T00:00:00Z.
+/// The start time of the clock of a [`TestIssuer`]: 2030-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_seconds(1_893_456_000);
 const LIFETIME: Duration = Duration::from_mins(30);
 const ERA: &str = "test";
 
-/// Issues access tokens in memory, with a random key and a clock of its own.
+/// An issuer of access tokens in memory, with a random key and its own clock.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -51,24 +51,24 @@ impl Default for TestIssuer {
 }
 
 impl TestIssuer {
-    /// The issuer and the audience of its tokens.
+    /// The `iss` and `aud` of its tokens.
     pub const URL: &'static str = "https://test.invalid";
 
-    /// An issuer with an ES256 key of its own, as a server has it.
+    /// Creates an issuer that signs with ES256, as a server does by default.
     ///
     /// # Panics
     ///
-    /// If the machine gives no random numbers.
+    /// If the system provides no random numbers.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Algorithm::Es256)
     }
 
-    /// An issuer that signs with `algorithm`.
+    /// Creates an issuer that signs with `algorithm`.
     ///
     /// # Panics
     ///
-    /// If there is no signing with it, or the machine gives no random numbers.
+    /// If the system provides no random numbers.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn with(algorithm: Algorithm) -> Self {
@@ -83,11 +83,11 @@ impl TestIssuer {
         }
     }
 
-    /// A guard that accepts the tokens of this issuer, by its clock.
+    /// Builds a guard that accepts the tokens of this issuer and uses its clock.
     ///
     /// # Panics
     ///
-    /// Never: issuer, audience and key are there.
+    /// Never, since the issuer, audience and key are valid.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn guard(&self) -> Guard {
@@ -100,25 +100,25 @@ impl TestIssuer {
             .expect("a complete guard")
     }
 
-    /// The clock of issuer and guards.
+    /// Returns the clock of the issuer and its guards.
     #[must_use]
     pub fn clock(&self) -> &ManualClock {
         &self.clock
     }
 
-    /// The state behind the guards: to raise floors, to change keys or era, to let it become too old.
+    /// Returns the state of the guards, to raise floors, to change keys or era, or to make it stale.
     #[must_use]
     pub fn live(&self) -> &LiveState {
         &self.live
     }
 
-    /// The key that signs.
+    /// Returns the signing key.
     #[must_use]
     pub fn key(&self) -> &SigningKey {
         &self.key
     }
 
-    /// A token for a user, with no role and no permission yet.
+    /// Starts a token for a user, without roles and permissions.
     pub fn token(&self, username: &str) -> TestToken<'_> {
         let now = self.clock_seconds();
         TestToken {
@@ -145,7 +145,7 @@ impl TestIssuer {
         }
     }
 
-    /// A token with exactly the roles and permissions of a [`Caller`] of the access matrix.
+    /// Signs a token with exactly the roles and permissions of a [`Caller`] of the access matrix.
     #[must_use]
     pub fn token_of(&self, caller: &Caller) -> String {
         let mut token = self.token("matrix");
@@ -166,7 +166,7 @@ impl TestIssuer {
     }
 }
 
-/// A token in the making.
+/// A token that is not signed yet.
 ///
 /// ```
 /// use rolecall::{Denial, testing::TestIssuer};
@@ -209,13 +209,13 @@ impl TestToken<'_> {
         self
     }
 
-    /// Makes the token one for a tenant.
+    /// Issues the token for a tenant.
     pub fn tenant(mut self, tenant: &str) -> Self {
         self.claims.tenant = Some(tenant.to_owned());
         self
     }
 
-    /// Makes the subject a client, whose session it is not.
+    /// Makes the subject a client, so that the token has no session.
     pub fn client(mut self) -> Self {
         self.claims.subject_kind = SubjectKind::Client;
         self.claims.client_id.clone_from(&self.claims.sub);
@@ -224,13 +224,13 @@ impl TestToken<'_> {
         self
     }
 
-    /// Sets the revision that the token was made from; 0 otherwise.
+    /// Sets the revision from which the token is issued, 0 by default.
     pub fn rev(mut self, rev: Revision) -> Self {
         self.claims.rev = rev;
         self
     }
 
-    /// Lets the token end now.
+    /// Makes the token expire now.
     pub fn expired(mut self) -> Self {
         let now = self.issuer.clock_seconds();
         self.claims.exp = now;
@@ -244,22 +244,22 @@ impl TestToken<'_> {
         self
     }
 
-    /// The token.
+    /// Signs the token.
     ///
     /// # Panics
     ///
-    /// If it would be longer than a token may be.
+    /// If the token would be too long.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn sign(self) -> String {
         self.issuer.key.sign(&self.claims).expect("a token")
     }
 
-    /// The token with claims added, changed, or (with `null`) taken away, whatever becomes of it.
+    /// Signs the token with claims added, changed or, with `null`, removed. The result may be invalid.
     ///
     /// # Panics
     ///
-    /// If it would be longer than a token may be, or `claims` is no JSON object.
+    /// If `claims` is not a JSON object.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn sign_with(self, claims: &Value) -> String {
@@ -279,11 +279,11 @@ impl TestToken<'_> {
             .expect("a token")
     }
 
-    /// The value of an `Authorization` header.
+    /// Signs the token and returns the value for an `Authorization` header.
     ///
     /// # Panics
     ///
-    /// As [`sign`](Self::sign).
+    /// If the token would be too long.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn bearer(self) -> HeaderValue {

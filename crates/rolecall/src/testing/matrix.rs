@@ -1,4 +1,4 @@
-//! The access matrix against the committed file, and every cell against the router.
+//! Compares the access matrix with the committed file, and requests every cell from the router.
 
 use std::{
     fmt::Write as _,
@@ -22,15 +22,15 @@ use crate::{
     matrix::{Cell, SOME_TENANT, permissions_of},
 };
 
-/// What takes the place of a path parameter in a request.
+/// The value of every path parameter in a request.
 const PARAMETER: &str = SOME_TENANT;
 const OTHER_TENANT: &str = "rolecall-test-other";
 const NOT_A_TOKEN: &str = "not.a.token";
 
-/// Compares the access matrix of an application with the committed file, and asks its router for every cell.
+/// Compares the access matrix of an application with the committed file, and requests every cell from its router.
 ///
-/// `app` makes the router with the guard that it is given. No handler runs: each request stops behind the
-/// rule. `ROLECALL_BLESS=1 cargo test` writes the file. Paths are relative to the folder of the package.
+/// `app` builds the router with the given guard. No handler runs, since each request stops after the access rule.
+/// `ROLECALL_BLESS=1 cargo test` writes the file. Paths are relative to the folder of the package.
 ///
 /// ```no_run
 /// # fn app(guard: rolecall::Guard) -> rolecall::GuardedRouter { rolecall::GuardedRouter::new(guard) }
@@ -42,11 +42,11 @@ const NOT_A_TOKEN: &str = "not.a.token";
 /// }
 /// ```
 ///
-/// An application whose guard is its own, or that has a policy, uses [`AccessMatrix::assert`].
+/// For an application that builds its own guard, use [`AccessMatrix::assert`].
 ///
 /// # Panics
 ///
-/// If the file is missing or different, or a cell is not what the matrix says.
+/// If the file is missing or different, or the router does not behave as the matrix says.
 #[track_caller]
 pub fn assert_access_matrix<S: Clone + Send + Sync + 'static>(
     lock_file: impl AsRef<Path>,
@@ -60,14 +60,14 @@ pub fn assert_access_matrix<S: Clone + Send + Sync + 'static>(
 }
 
 impl AccessMatrix {
-    /// Compares the matrix with the committed file, and asks the router for every cell.
+    /// Compares the matrix with the committed file, and requests every cell from the router.
     ///
-    /// `token` makes an access token that the router's guard accepts, with exactly the roles and
-    /// permissions of the caller: [`TestIssuer::token_of`], or the application's own issuer.
+    /// `token` creates an access token that the router's guard accepts, with exactly the roles and permissions of the
+    /// caller, such as [`TestIssuer::token_of`].
     ///
     /// # Panics
     ///
-    /// If the file is missing or different, or a cell is not what the matrix says.
+    /// If the file is missing or different, or the router does not behave as the matrix says.
     #[track_caller]
     #[expect(clippy::panic, reason = "an assertion of a test")]
     pub fn assert(&self, lock_file: impl AsRef<Path>, token: impl Fn(&Caller) -> String) {
@@ -83,7 +83,7 @@ impl AccessMatrix {
         bless: bool,
         token: &dyn Fn(&Caller) -> String,
     ) -> Result<(), String> {
-        // the cells first: what the router does not keep must not be written down as if it did
+        // first, so that a matrix is never written for a router that does not behave accordingly
         self.request_all(token)?;
         let text = self.to_string();
         if bless {
@@ -99,44 +99,45 @@ impl AccessMatrix {
         match difference(&committed, &text) {
             None => Ok(()),
             Some(difference) => Err(format!(
-                "{} is not what the router does (- committed, + now):\n\n{difference}\n{HOW_TO_BLESS}",
+                "{} has changed (- committed, + now):\n\n{difference}\n{HOW_TO_BLESS}",
                 lock_file.display()
             )),
         }
     }
 
-    /// Asks for every cell, and around each rule for callers who hold a little more or less.
+    /// Requests every cell, and each route as callers with slightly more or less than its rule needs.
     fn request_all(&self, token: &dyn Fn(&Caller) -> String) -> Result<(), String> {
         for route in &self.routes {
             let Some(method) = &route.method else {
                 continue;
             };
-            let ask = Ask {
+            let test = RouteTest {
                 matrix: self,
                 method,
                 route,
                 token,
             };
-            ask.every_column()?;
-            ask.around_the_rule()?;
-            ask.odd_requests()?;
+            test.request_columns()?;
+            test.request_around_rule()?;
+            test.request_invalid()?;
         }
         Ok(())
     }
 }
 
 const HOW_TO_BLESS: &str =
-    "If this is what you want, run `ROLECALL_BLESS=1 cargo test` and commit the file.";
+    "If the change is intended, run `ROLECALL_BLESS=1 cargo test` and commit the file.";
 
-struct Ask<'a> {
+/// The requests to one route and method.
+struct RouteTest<'a> {
     matrix: &'a AccessMatrix,
     method: &'a Method,
     route: &'a RouteAccess,
     token: &'a dyn Fn(&Caller) -> String,
 }
 
-impl Ask<'_> {
-    fn every_column(&self) -> Result<(), String> {
+impl RouteTest<'_> {
+    fn request_columns(&self) -> Result<(), String> {
         for column in self.matrix.columns() {
             let cell = column.cell(&self.route.rule);
             let Some(caller) = &column.caller else {
@@ -147,7 +148,7 @@ impl Ask<'_> {
                 let with = caller.clone().with(permissions_of(&self.route.rule));
                 self.expect(Some(caller), Cell::NotPermitted, &column.title)?;
                 let title = format!("{} with the permissions", column.title);
-                self.expect(Some(&with), self.let_in(), &title)?;
+                self.expect(Some(&with), self.admitted(), &title)?;
             } else {
                 self.expect(Some(caller), cell, &column.title)?;
             }
@@ -155,8 +156,8 @@ impl Ask<'_> {
         Ok(())
     }
 
-    /// Who holds exactly what the rule names, all but one of it, and one of it alone.
-    fn around_the_rule(&self) -> Result<(), String> {
+    /// Requests as callers with all the names of the rule, with all but one of them, and with only one of them.
+    fn request_around_rule(&self) -> Result<(), String> {
         let rule = &self.route.rule;
         let names = rule.names();
         let mut sets = vec![names.clone()];
@@ -168,9 +169,9 @@ impl Ask<'_> {
         for set in sets {
             let title = format!("a holder of [{}]", set.join(", "));
             let caller = Caller::default().with(set);
-            let there = caller.of_tenant(SOME_TENANT);
-            let cell = if rule.admits_at(Some(SOME_TENANT), &there) {
-                self.let_in()
+            let in_tenant = caller.in_tenant(SOME_TENANT);
+            let cell = if rule.admits_in(Some(SOME_TENANT), &in_tenant) {
+                self.admitted()
             } else {
                 Cell::NotPermitted
             };
@@ -179,8 +180,8 @@ impl Ask<'_> {
         Ok(())
     }
 
-    /// A token that is none, and a method that the route does not have.
-    fn odd_requests(&self) -> Result<(), String> {
+    /// Requests with an invalid token, and with a method that the route does not have.
+    fn request_invalid(&self) -> Result<(), String> {
         let (status, headers) = self.send(self.method, Some(NOT_A_TOKEN))?;
         let denial = Denial::InvalidToken;
         let expected = match self.route.rule {
@@ -197,42 +198,43 @@ impl Ask<'_> {
         self.compare("OPTIONS", &expected, &(status, challenge(&headers)))
     }
 
-    /// How whoever satisfies the rule is let in.
-    fn let_in(&self) -> Cell {
-        if self.route.rule.asks_for_tenant() {
-            Cell::LetInThere
+    /// Returns the cell for callers who satisfy the rule.
+    fn admitted(&self) -> Cell {
+        if self.route.rule.needs_tenant() {
+            Cell::AdmittedInTenant
         } else {
-            Cell::LetIn
+            Cell::Admitted
         }
     }
 
+    /// Requests the route as `caller` and compares the response with `cell`, if necessary in several tenants.
     fn expect(&self, caller: Option<&Caller>, cell: Cell, title: &str) -> Result<(), String> {
-        let Some(caller) = caller.filter(|_| cell == Cell::LetInThere) else {
-            return self.expect_answer(caller, cell, title);
+        let Some(caller) = caller.filter(|_| cell == Cell::AdmittedInTenant) else {
+            return self.expect_response(caller, cell, title);
         };
-        let there = caller.of_tenant(SOME_TENANT);
-        self.expect_answer(Some(&there), Cell::LetIn, title)?;
-        let title_of = |what: &str| format!("{title} with a token for {what}");
-        let elsewhere = caller.of_tenant(OTHER_TENANT);
-        for (caller, what) in [(&elsewhere, "another tenant"), (caller, "no tenant")] {
-            self.expect_answer(Some(caller), Cell::NotPermitted, &title_of(what))?;
+        let in_tenant = caller.in_tenant(SOME_TENANT);
+        self.expect_response(Some(&in_tenant), Cell::Admitted, title)?;
+        let in_other = caller.in_tenant(OTHER_TENANT);
+        for (caller, tenant) in [(&in_other, "another tenant"), (caller, "no tenant")] {
+            let title = format!("{title} with a token for {tenant}");
+            self.expect_response(Some(caller), Cell::NotPermitted, &title)?;
         }
         Ok(())
     }
 
-    fn expect_answer(
+    fn expect_response(
         &self,
         caller: Option<&Caller>,
         cell: Cell,
         title: &str,
     ) -> Result<(), String> {
         let denial = match cell {
-            Cell::LetIn | Cell::LetInThere | Cell::Depends => None,
+            Cell::Admitted | Cell::AdmittedInTenant | Cell::Depends => None,
             Cell::NotAuthenticated => Some(Denial::NotAuthenticated),
             Cell::NotPermitted => {
-                let nobody = Caller::default();
+                let default = Caller::default();
                 Some(Denial::Forbidden {
-                    scope: self.route.rule.lacking(caller.unwrap_or(&nobody)),
+                    scope: self.route.rule.missing_scope(caller.unwrap_or(&default)),
                     receipt: None,
                 })
             }
@@ -267,17 +269,17 @@ impl Ask<'_> {
     ) -> Result<(StatusCode, HeaderMap), String> {
         let mut request = Request::builder()
             .method(method)
-            .uri(fill(&self.route.path));
+            .uri(fill_parameters(&self.route.path));
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(Body::empty());
         let request = request.map_err(|error| format!("{}: {error}", self.route.path))?;
-        let answer = pin!(self.matrix.probe.clone().oneshot(request));
-        // nothing behind the rule runs, so there is nothing to wait for
-        match answer.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(answer)) => Ok((answer.status(), answer.headers().clone())),
-            Poll::Pending => Err(format!("{}: the router waits", self.route.path)),
+        let response = pin!(self.matrix.probe.clone().oneshot(request));
+        // no handler runs, so the response is ready immediately
+        match response.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(response)) => Ok((response.status(), response.headers().clone())),
+            Poll::Pending => Err(format!("{}: the router did not answer", self.route.path)),
         }
     }
 }
@@ -286,8 +288,8 @@ fn challenge(headers: &HeaderMap) -> Option<http::HeaderValue> {
     headers.get(WWW_AUTHENTICATE).cloned()
 }
 
-/// A path that matches the pattern: each `{parameter}` filled in.
-fn fill(pattern: &str) -> String {
+/// Returns a path that matches `pattern`, with a value for each `{parameter}`.
+fn fill_parameters(pattern: &str) -> String {
     let mut path = String::new();
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once('{') {
@@ -304,7 +306,7 @@ fn fill(pattern: &str) -> String {
     path.replace("}}", "}")
 }
 
-/// The lines that stand in one text only; `None` if there are none.
+/// Returns the lines that are in only one of the texts, or `None` if the texts are equal.
 fn difference(committed: &str, now: &str) -> Option<String> {
     let (old, new): (Vec<&str>, Vec<&str>) = (committed.lines().collect(), now.lines().collect());
     if old == new {
@@ -318,125 +320,10 @@ fn difference(committed: &str, now: &str) -> Option<String> {
         let _ = writeln!(text, "+ {line}");
     }
     if text.is_empty() {
-        text.push_str("the same lines in another order or number\n");
+        text.push_str("the same lines in a different order or number\n");
     }
     Some(text)
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::{extract::Request, middleware::Next, middleware::from_fn, response::IntoResponse};
-
-    use super::*;
-    use crate::{Authenticated, ForTenant, routing::get};
-
-    fn matrix(issuer: &TestIssuer) -> AccessMatrix {
-        let handler = |_: Authenticated| async {};
-        AccessMatrix::of(&GuardedRouter::<()>::new(issuer.guard()).route("/x", get(handler)))
-    }
-
-    fn fault(issuer: &TestIssuer, matrix: &AccessMatrix) -> Option<String> {
-        matrix.request_all(&|caller| issuer.token_of(caller)).err()
-    }
-
-    #[test]
-    fn a_router_that_lets_in_a_token_that_is_none_or_answers_options_is_found_out() {
-        let issuer = TestIssuer::new();
-        assert_eq!(fault(&issuer, &matrix(&issuer)), None);
-
-        let mut careless = matrix(&issuer);
-        careless.probe = careless
-            .probe
-            .layer(from_fn(|request: Request, next: Next| async {
-                let bad = request.headers().get(AUTHORIZATION);
-                if bad.is_some_and(|value| value == "Bearer not.a.token") {
-                    return StatusCode::NO_CONTENT.into_response();
-                }
-                next.run(request).await
-            }));
-        assert!(
-            fault(&issuer, &careless)
-                .unwrap()
-                .contains("a token that is not valid")
-        );
-
-        let mut talkative = matrix(&issuer);
-        talkative.probe = talkative
-            .probe
-            .layer(from_fn(|request: Request, next: Next| async {
-                if request.method() == Method::OPTIONS {
-                    return StatusCode::NO_CONTENT.into_response();
-                }
-                next.run(request).await
-            }));
-        assert!(fault(&issuer, &talkative).unwrap().contains("OPTIONS"));
-    }
-
-    #[test]
-    fn a_router_that_lets_another_tenant_in_is_found_out() {
-        let issuer = TestIssuer::new();
-        let handler = |_: ForTenant<Authenticated>| async {};
-        let router = GuardedRouter::<()>::new(issuer.guard()).route("/{tenant}", get(handler));
-        let mut matrix = AccessMatrix::of(&router);
-        assert_eq!(fault(&issuer, &matrix), None);
-        matrix.probe = matrix
-            .probe
-            .layer(from_fn(|request: Request, next: Next| async {
-                if request.headers().contains_key(AUTHORIZATION) {
-                    return StatusCode::NO_CONTENT.into_response();
-                }
-                next.run(request).await
-            }));
-        let fault = fault(&issuer, &matrix).unwrap();
-        assert!(
-            fault.starts_with("GET /{tenant} for any token with a token for another tenant: "),
-            "{fault}"
-        );
-    }
-
-    #[test]
-    fn a_router_that_answers_the_right_status_with_the_wrong_challenge_is_found_out() {
-        let issuer = TestIssuer::new();
-        let mut mute = matrix(&issuer);
-        mute.probe = mute
-            .probe
-            .layer(from_fn(|request: Request, next: Next| async {
-                let mut answer = next.run(request).await;
-                answer.headers_mut().remove(WWW_AUTHENTICATE);
-                answer
-            }));
-        let fault = fault(&issuer, &mute).unwrap();
-        assert!(
-            fault.starts_with("GET /x for anonymous: expected (401, Some("),
-            "{fault}"
-        );
-    }
-
-    #[test]
-    fn every_parameter_of_a_path_is_filled_in() {
-        assert_eq!(fill("/x"), "/x");
-        assert_eq!(fill("/x/{id}/y"), "/x/rolecall-test/y");
-        assert_eq!(fill("/{a}/{*rest}"), "/rolecall-test/rolecall-test");
-        assert_eq!(fill("/{{x}}/{id}"), "/{x}/rolecall-test");
-    }
-
-    #[test]
-    fn blessing_writes_the_file_but_not_for_a_router_that_breaks_its_rules() {
-        let issuer = TestIssuer::new();
-        let folder = tempfile::tempdir().unwrap();
-        let lock = folder.path().join("access.lock");
-        let right = |caller: &Caller| issuer.token_of(caller);
-        let matrix = matrix(&issuer);
-        assert!(matrix.check(&lock, true, &|_| String::new()).is_err());
-        assert!(!lock.exists());
-        assert!(
-            matrix
-                .check(&lock, false, &right)
-                .unwrap_err()
-                .contains("cannot read")
-        );
-        matrix.check(&lock, true, &right).unwrap();
-        matrix.check(&lock, false, &right).unwrap();
-        assert_eq!(fs::read_to_string(&lock).unwrap(), matrix.to_string());
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The policy of an application as a document, in its tests.
+//! Tests with the policy of an application as a document.
 
 use std::{fs, path::Path};
 
@@ -7,12 +7,13 @@ use rolecall_core::document::Document;
 use super::TestIssuer;
 use crate::{AccessMatrix, Guard, GuardedRouter};
 
-/// Reads a policy document: what `rolecall policy export` writes, and `rolecall policy apply` puts in force.
+/// Reads a policy document, as written by `rolecall policy export` and read by `rolecall policy apply`.
+///
 /// Paths are relative to the folder of the package.
 ///
 /// # Panics
 ///
-/// If the file is missing or has faults; the message says in which line and column.
+/// If the file is missing or has faults, with their lines and columns.
 #[must_use]
 #[track_caller]
 #[expect(clippy::panic, reason = "an assertion of a test")]
@@ -30,9 +31,8 @@ fn read(file: &Path) -> Result<Document, String> {
     Ok(parsed.document)
 }
 
-/// Compares the access matrix of an application with the committed file, and asks its router for every cell,
-/// as [`assert_access_matrix`](super::assert_access_matrix) does: by the roles of a policy document, with
-/// all that they hold and inherit.
+/// Tests the access matrix like [`assert_access_matrix`](super::assert_access_matrix), with the roles of a policy document
+/// and all that they hold and inherit.
 ///
 /// ```no_run
 /// # fn app(guard: rolecall::Guard) -> rolecall::GuardedRouter { rolecall::GuardedRouter::new(guard) }
@@ -44,7 +44,7 @@ fn read(file: &Path) -> Result<Document, String> {
 ///
 /// # Panics
 ///
-/// If a file is missing, the document has faults, the matrix is another one, or a cell is not what it says.
+/// If a file is missing, the document has faults, the matrix has changed, or the router does not behave as it says.
 #[track_caller]
 #[expect(clippy::panic, reason = "an assertion of a test")]
 pub fn assert_access_matrix_with<S: Clone + Send + Sync + 'static>(
@@ -61,11 +61,12 @@ pub fn assert_access_matrix_with<S: Clone + Send + Sync + 'static>(
 }
 
 impl AccessMatrix {
-    /// Adds a column for each role of a document, and says what it holds and inherits.
+    /// Uses `document` for the permissions and juniors of each role, and adds a column for each of its roles.
     ///
     /// # Errors
     ///
-    /// If the document does not hold together: never for one that was parsed.
+    /// A [`PolicyError`](rolecall_core::PolicyError) if the document is not valid, which never happens for one that was
+    /// parsed.
     pub fn document(mut self, document: &Document) -> Result<Self, rolecall_core::PolicyError> {
         self.policy = Some(document.policy()?);
         let names: Vec<&str> = document.role_names().collect();

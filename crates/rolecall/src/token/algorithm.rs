@@ -1,3 +1,5 @@
+//! The signature algorithms that are supported.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -6,8 +8,7 @@ use thiserror::Error;
 
 /// A signature algorithm of RFC 7518 section 3.1 or RFC 8037 section 3.1.
 ///
-/// A key is made for one algorithm and verifies no other. `none` cannot be written as a value of
-/// this type.
+/// A key is for exactly one algorithm. `none` is not a value of this type.
 ///
 /// ```
 /// use rolecall::token::Algorithm;
@@ -18,7 +19,7 @@ use thiserror::Error;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// HMAC with SHA-256: signer and verifier share the secret.
+    /// HMAC with SHA-256: signer and verifier share a secret.
     Hs256,
     /// HMAC with SHA-384.
     Hs384,
@@ -30,7 +31,7 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
-    /// Ed25519, which JOSE calls `EdDSA`.
+    /// Ed25519, called `EdDSA` in JOSE.
     EdDsa,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
@@ -46,7 +47,7 @@ pub enum Algorithm {
     Ps512,
 }
 
-/// What kind of key an algorithm takes: the `kty` of RFC 7517 section 4.1.
+/// The type of key that an algorithm needs: `kty` in RFC 7517 section 4.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyType {
     Octets,
@@ -55,13 +56,13 @@ pub(super) enum KeyType {
     Rsa,
 }
 
-/// The text is not the name of an algorithm that is offered here.
+/// The error for a text that is not the name of a supported algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not an algorithm for signing tokens")]
+#[error("not a supported signature algorithm")]
 pub struct ParseAlgorithmError;
 
 impl Algorithm {
-    /// All of them.
+    /// All supported algorithms.
     pub const ALL: [Self; 13] = [
         Self::Hs256,
         Self::Hs384,
@@ -78,7 +79,7 @@ impl Algorithm {
         Self::Ps512,
     ];
 
-    /// The JOSE name, as in the `alg` header.
+    /// Returns the JOSE name, as in the `alg` header.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -98,7 +99,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether whoever verifies could sign as well.
+    /// Returns true if the key that verifies tokens can also sign them.
     #[must_use]
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
@@ -115,7 +116,7 @@ impl Algorithm {
         }
     }
 
-    /// The HMAC and the least length of its secret in bytes: that of the hash (RFC 7518 section 3.2).
+    /// Returns the HMAC algorithm and the minimum length of its secret in bytes: that of the hash (RFC 7518 section 3.2).
     pub(super) const fn hmac(self) -> Option<(hmac::Algorithm, usize)> {
         match self {
             Self::Hs256 => Some((hmac::HMAC_SHA256, 32)),
@@ -125,7 +126,7 @@ impl Algorithm {
         }
     }
 
-    /// The curve by its JOSE name and the length of a coordinate in bytes.
+    /// Returns the JOSE name of the curve, and the length of a coordinate in bytes.
     pub(super) const fn curve(self) -> Option<(&'static str, usize)> {
         match self {
             Self::Es256 => Some(("P-256", 32)),
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip_and_are_compared_case_for_case() {
+    fn names_are_case_sensitive() {
         for algorithm in Algorithm::ALL {
             let name = algorithm.to_string();
             assert_eq!(name.parse(), Ok(algorithm));
@@ -170,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn no_spelling_of_none_is_an_algorithm() {
+    fn none_is_not_an_algorithm_in_any_spelling() {
         for none in ["none", "None", "NONE", "nOnE", "", "null", "HS1", "RS1"] {
             assert_eq!(none.parse::<Algorithm>(), Err(ParseAlgorithmError));
         }
     }
 
     #[test]
-    fn only_hmac_is_symmetric() {
+    fn only_hmac_algorithms_are_symmetric() {
         for algorithm in Algorithm::ALL {
             assert_eq!(
                 algorithm.is_symmetric(),

@@ -1,3 +1,5 @@
+//! The claims of a verified access token, parsed strictly.
+
 use rolecall_core::{Audience, Revision, SubjectKind};
 use serde_json::{Map, Value};
 
@@ -5,97 +7,98 @@ use super::error::Reason;
 use super::json;
 use super::verifying::KeyFingerprint;
 
-/// The latest `NumericDate` that is taken: 9999-12-31T23:59:59Z, in seconds.
+/// The latest `NumericDate` that is accepted: 9999-12-31T23:59:59Z, in seconds.
 const MAX_TIME: i64 = 253_402_300_799;
 
-/// The claims of an access token that has been verified.
+/// The claims of a verified access token.
 ///
-/// Claims that other issuers leave out have the values that mean "nothing": no roles, no scope.
+/// Claims that other issuers leave out have neutral values, such as no roles and an empty scope.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VerifiedClaims {
     /// The issuer.
     pub iss: String,
-    /// The subject's id, not empty.
+    /// The id of the subject; never empty.
     pub sub: String,
-    /// What kind of subject it is; a user where the token does not say.
+    /// The kind of the subject; a user if the claim is missing.
     pub subject_kind: SubjectKind,
     /// The audiences.
     pub aud: Audience,
-    /// The client that asked for the token, or an empty text.
+    /// The id of the client that requested the token; empty if the claim is missing.
     pub client_id: String,
-    /// When the token was issued, in seconds since the epoch.
+    /// The time of issue, in seconds since the epoch.
     pub iat: i64,
-    /// From when it is valid, in seconds since the epoch.
+    /// The time from which the token is valid, in seconds since the epoch.
     pub nbf: Option<i64>,
-    /// When it ends, in seconds since the epoch: from that second on it is no longer valid.
+    /// The expiry time, in seconds since the epoch: the first second at which the token is no longer valid.
     pub exp: i64,
-    /// The token's own id, or an empty text.
+    /// The id of the token; empty if the claim is missing.
     pub jti: String,
-    /// The session that it belongs to.
+    /// The id of the session in which the token was issued.
     pub sid: Option<String>,
-    /// When the user last proved who they are, in seconds since the epoch.
+    /// The time at which the user last authenticated, in seconds since the epoch.
     pub auth_time: Option<i64>,
-    /// The user name; `sub` where the token does not say.
+    /// The user name; the same as `sub` if the claim is missing.
     pub username: String,
     /// The roles, as written.
     pub roles: Vec<String>,
     /// The permissions, separated by spaces.
     pub scope: String,
-    /// Whether the token has a `scope` at all: an empty one says that it holds no permission.
+    /// True if the token has a `scope`. An empty `scope` means that the token carries no permission.
     pub has_scope: bool,
-    /// The tenant that the token is for.
+    /// The tenant for which the token was issued.
     pub tenant: Option<String>,
-    /// Whether less was asked for than the subject holds.
+    /// True if the token was requested with less than the subject holds.
     pub narrowed: bool,
-    /// The revision that it was made from; 0 where the token does not say.
+    /// The revision from which the token was issued; 0 if the claim is missing.
     pub rev: Revision,
-    /// The era of the database that it was made from, or an empty text.
+    /// The era of the database from which the token was issued; empty if the claim is missing.
     pub era: String,
-    /// Every other claim, as written.
+    /// All other claims, as written.
     pub other: Map<String, Value>,
-    /// The key that signed it.
+    /// The fingerprint of the key that verified the token.
     pub key: KeyFingerprint,
 }
 
 impl VerifiedClaims {
-    /// Reads the payload: a known claim of a wrong type refuses the token, `null` included.
+    /// Parses a payload. A known claim with the wrong type makes it invalid, and `null` is a wrong type.
     pub(super) fn parse(payload: &[u8], key: KeyFingerprint) -> Result<Self, Reason> {
         json::check(payload).map_err(|_| Reason::Claims)?;
         let members = serde_json::from_slice(payload).map_err(|_| Reason::Claims)?;
         let mut claims = Members(members);
-        let sub = claims.text("sub")?.filter(|sub| !sub.is_empty());
+        let sub = claims.string("sub")?.filter(|sub| !sub.is_empty());
         let sub = sub.ok_or(Reason::Claims)?;
         Ok(Self {
-            iss: claims.text("iss")?.ok_or(Reason::Claims)?,
+            iss: claims.string("iss")?.ok_or(Reason::Claims)?,
             has_scope: claims.0.contains_key("scope"),
             subject_kind: claims.subject_kind()?,
             aud: claims.audience()?,
-            client_id: claims.text("client_id")?.unwrap_or_default(),
+            client_id: claims.string("client_id")?.unwrap_or_default(),
             iat: claims.time("iat")?.ok_or(Reason::Claims)?,
             nbf: claims.time("nbf")?,
             exp: claims.time("exp")?.ok_or(Reason::Claims)?,
-            jti: claims.text("jti")?.unwrap_or_default(),
-            sid: claims.text("sid")?,
+            jti: claims.string("jti")?.unwrap_or_default(),
+            sid: claims.string("sid")?,
             auth_time: claims.time("auth_time")?,
-            username: claims.text("username")?.unwrap_or_else(|| sub.clone()),
+            username: claims.string("username")?.unwrap_or_else(|| sub.clone()),
             sub,
-            roles: claims.texts("roles")?.unwrap_or_default(),
-            scope: claims.text("scope")?.unwrap_or_default(),
-            tenant: claims.text("tenant")?,
-            narrowed: claims.flag("narrowed")?,
+            roles: claims.strings("roles")?.unwrap_or_default(),
+            scope: claims.string("scope")?.unwrap_or_default(),
+            tenant: claims.string("tenant")?,
+            narrowed: claims.boolean("narrowed")?,
             rev: claims.integer("rev")?.unwrap_or_default(),
-            era: claims.text("era")?.unwrap_or_default(),
+            era: claims.string("era")?.unwrap_or_default(),
             other: claims.0,
             key,
         })
     }
 }
 
+/// The members of the payload that have not been taken yet.
 struct Members(Map<String, Value>);
 
 impl Members {
-    fn text(&mut self, name: &str) -> Result<Option<String>, Reason> {
+    fn string(&mut self, name: &str) -> Result<Option<String>, Reason> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -103,23 +106,23 @@ impl Members {
         }
     }
 
-    fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Reason> {
+    fn strings(&mut self, name: &str) -> Result<Option<Vec<String>>, Reason> {
         match self.0.remove(name) {
             None => Ok(None),
-            Some(Value::Array(items)) => texts(items).map(Some),
+            Some(Value::Array(items)) => strings(items).map(Some),
             Some(_) => Err(Reason::Claims),
         }
     }
 
-    fn flag(&mut self, name: &str) -> Result<bool, Reason> {
+    fn boolean(&mut self, name: &str) -> Result<bool, Reason> {
         match self.0.remove(name) {
             None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(flag),
+            Some(Value::Bool(boolean)) => Ok(boolean),
             Some(_) => Err(Reason::Claims),
         }
     }
 
-    /// An integer from 0: fractions, exponents and what does not fit in 63 bits are refused.
+    /// Takes an integer that is not negative and fits in 63 bits, written without fraction and exponent.
     fn integer(&mut self, name: &str) -> Result<Option<i64>, Reason> {
         match self.0.remove(name) {
             None => Ok(None),
@@ -139,17 +142,17 @@ impl Members {
         Ok(seconds)
     }
 
-    /// RFC 7519 section 4.1.3: a string or an array of strings; an empty array names nobody.
+    /// Takes `aud`: a string or a non-empty array of strings (RFC 7519 section 4.1.3).
     fn audience(&mut self) -> Result<Audience, Reason> {
         match self.0.remove("aud") {
             Some(Value::String(one)) => Ok(Audience::One(one)),
-            Some(Value::Array(items)) if !items.is_empty() => texts(items).map(Audience::Many),
+            Some(Value::Array(items)) if !items.is_empty() => strings(items).map(Audience::Many),
             _ => Err(Reason::Claims),
         }
     }
 
     fn subject_kind(&mut self) -> Result<SubjectKind, Reason> {
-        match self.text("subject_kind")?.as_deref() {
+        match self.string("subject_kind")?.as_deref() {
             None | Some("user") => Ok(SubjectKind::User),
             Some("client") => Ok(SubjectKind::Client),
             Some(_) => Err(Reason::Claims),
@@ -157,10 +160,10 @@ impl Members {
     }
 }
 
-fn texts(items: Vec<Value>) -> Result<Vec<String>, Reason> {
-    let texts = items.into_iter().map(|item| match item {
+fn strings(items: Vec<Value>) -> Result<Vec<String>, Reason> {
+    let strings = items.into_iter().map(|item| match item {
         Value::String(text) => Ok(text),
         _ => Err(Reason::Claims),
     });
-    texts.collect()
+    strings.collect()
 }

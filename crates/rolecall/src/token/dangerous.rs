@@ -1,7 +1,7 @@
-//! Reading a token without verifying it. Nothing here may decide anything.
+//! Decodes tokens without verifying them. Never base a decision on the result.
 //!
-//! This is the only place where a token is read unverified: a tool that shows a token to the person
-//! who pasted it may use it, a guard may not.
+//! This is the only place where unverified tokens are decoded. It is for tools that show a token to a person, not for
+//! guards.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::error::JwsError;
 use super::json;
 use super::jws::Parts;
 
-/// What a token says of itself. Anybody can have written it.
+/// The content of a token that was not verified. Anyone can have written it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Unverified {
@@ -20,21 +20,20 @@ pub struct Unverified {
     pub claims: Map<String, Value>,
 }
 
-/// Reads header and claims of `token`; the signature is not looked at.
+/// Decodes the header and claims of `token` and ignores its signature.
 ///
 /// ```
 /// let forged = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbnlib2R5In0.";
-/// let said = rolecall::token::dangerous::decode_unverified(forged)?;
-/// assert_eq!(said.claims["sub"], "anybody");
+/// let unverified = rolecall::token::dangerous::decode_unverified(forged)?;
+/// assert_eq!(unverified.claims["sub"], "anybody");
 /// # Ok::<(), rolecall::token::JwsError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// [`JwsError`] if it does not have the form of a token: three parts, strict JSON objects in the
-/// first two.
+/// A [`JwsError`] if the token does not have three parts, or one of the first two is not a strict JSON object.
 pub fn decode_unverified(token: &str) -> Result<Unverified, JwsError> {
-    let parts = Parts::of(token)?;
+    let parts = Parts::split(token)?;
     Ok(Unverified {
         header: object(parts.header)?,
         claims: object(parts.payload)?,

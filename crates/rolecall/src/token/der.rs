@@ -1,9 +1,9 @@
-//! As much of DER as keys need (X.690 section 8.1).
+//! A parser for the few DER structures that keys need (X.690 section 8.1).
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 
-/// Takes modulus and exponent out of an `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
+/// Reads the modulus and exponent of an `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
 pub(super) fn read_public_key(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (body, rest) = read_element(der, SEQUENCE)?;
     let (n, body) = read_element(body, INTEGER)?;
@@ -12,12 +12,12 @@ pub(super) fn read_public_key(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     (rest.is_empty() && body.is_empty()).then(|| (minimal(n), minimal(e)))
 }
 
-/// Whether `der` is one `SEQUENCE` and nothing else: parsers of private keys pass over what follows.
+/// Returns true if `der` is one `SEQUENCE` without trailing bytes, which parsers of private keys ignore.
 pub(super) fn is_one_sequence(der: &[u8]) -> bool {
     read_element(der, SEQUENCE).is_some_and(|(_, rest)| rest.is_empty())
 }
 
-/// The content of a DER element with `tag`, and what follows it.
+/// Splits `der` into the content of its first element, which must have `tag`, and the bytes after that element.
 fn read_element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_key_comes_apart_into_its_numbers() {
+    fn a_public_key_is_read() {
         let n = [&[0, 0x80][..], &[7; 198]].concat();
         let numbers = [&[2, 0x81, 200][..], &n, &[2, 3, 1, 0, 1]].concat();
         let der = [&[0x30, 0x81, 208][..], &numbers].concat();
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_longer_or_of_another_kind_is_refused() {
+    fn truncated_extended_and_other_structures_are_refused() {
         let der = [0x30, 8, 2, 1, 5, 2, 3, 1, 0, 1];
         assert!(read_public_key(&der).is_some());
         for end in 0..der.len() {

@@ -1,40 +1,42 @@
+//! The errors of this module. None of them holds text of a token or a key, so that all can be logged.
+
 use std::fmt;
 
 use thiserror::Error;
 
-/// Why a token is not a signed JWS of one of the keys.
-///
-/// Never holds text of the token, so it can be logged.
+use super::algorithm::Algorithm;
+
+/// The reason why a token is not a JWS signed by one of the keys (RFC 7515).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum JwsError {
-    /// Longer than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
+    /// The token is longer than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
     #[error("the token is too long")]
     TooLong,
-    /// Not three parts joined by two dots (RFC 7515 section 7.1).
+    /// The token does not consist of three parts joined by dots (RFC 7515 section 7.1).
     #[error("the token does not have three parts")]
     Form,
-    /// A part is not base64url in its one spelling (RFC 7515 section 2).
+    /// A part is not canonical base64url (RFC 7515 section 2).
     #[error("a part of the token is not base64url")]
     Encoding,
-    /// The header is not a JSON object with distinct members of the right types.
+    /// The header is not a JSON object, or has a duplicate member or one of the wrong type.
     #[error("the header of the token is malformed")]
     Header,
-    /// The header asks for an extension, and none is understood (RFC 7515 section 4.1.11).
-    #[error("the header of the token asks for an extension")]
+    /// The header requires an extension, and none is supported (RFC 7515 section 4.1.11).
+    #[error("the header of the token requires an extension")]
     Critical,
-    /// The algorithm is not offered, or is not the key's.
-    #[error("the algorithm of the token is not that of the key")]
+    /// The algorithm is not supported, or is not the algorithm of the key.
+    #[error("the algorithm of the token is not the algorithm of the key")]
     Algorithm,
-    /// No key of the set has the token's `kid`.
+    /// No key of the set has the `kid` of the token.
     #[error("no key has the key id of the token")]
     UnknownKey,
-    /// The signature does not verify.
-    #[error("the signature of the token does not verify")]
+    /// The signature is not valid.
+    #[error("the signature of the token is not valid")]
     Signature,
 }
 
-/// Why a token was refused: one word for logs and metrics, never text of the token.
+/// The reason why a token was refused, as one word for logs and metrics.
 ///
 /// ```
 /// use rolecall::token::Reason;
@@ -44,38 +46,38 @@ pub enum JwsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Too long to be looked at.
+    /// The token is longer than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
     TooLong,
-    /// Not three parts.
+    /// The token does not consist of three parts.
     Form,
-    /// Not base64url.
+    /// A part is not canonical base64url.
     Encoding,
     /// The header is malformed.
     Header,
-    /// The header asks for an extension.
+    /// The header requires an extension.
     Critical,
-    /// The algorithm is not the key's.
+    /// The algorithm is not the algorithm of the key.
     Algorithm,
-    /// No key has the token's `kid`; the set may be older than the token.
+    /// No key has the `kid` of the token; the key set may be out of date.
     UnknownKey,
-    /// The signature does not verify.
+    /// The signature is not valid.
     Signature,
     /// The `typ` header is not that of an access token (RFC 9068 section 4).
     Type,
-    /// The payload is not a JSON object with distinct members, or a claim lacks or has a wrong type.
+    /// The payload is not a JSON object or has a duplicate member, or a claim is missing or has the wrong type.
     Claims,
-    /// Another issuer's.
+    /// The token is from another issuer.
     Issuer,
-    /// For another audience.
+    /// The token is for another audience.
     Audience,
-    /// `iat` or `nbf` lies in the future.
+    /// `iat` or `nbf` is in the future.
     NotYetValid,
-    /// Issued for longer than a token may last.
+    /// The lifetime is longer than [`MAX_LIFETIME`](super::MAX_LIFETIME).
     Lifetime,
 }
 
 impl Reason {
-    /// The word, in `snake_case`.
+    /// Returns the reason as a word in `snake_case`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -118,14 +120,14 @@ impl From<JwsError> for Reason {
     }
 }
 
-/// Why a token does not stand for anyone.
+/// The error for a token that does not identify a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum TokenError {
-    /// Something other than its end is wrong with it.
+    /// The token is not valid, whether or not it has expired.
     #[error("the access token is not valid: {0}")]
     Invalid(Reason),
-    /// Its `exp` has passed and everything else is right: a refresh helps.
-    #[error("the access token has ended")]
+    /// The token has expired and is otherwise valid, so that refreshing it helps.
+    #[error("the access token has expired")]
     Ended,
 }
 
@@ -141,67 +143,67 @@ impl From<Reason> for TokenError {
     }
 }
 
-/// Why a key or a set of keys was refused when it was loaded.
+/// The reason why a key or a key set was refused when it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text is no JWK Set: not JSON, a member twice, wrong types, too large.
-    #[error("not a JWK Set: {0}")]
+    /// The text is not a valid JWK or JWK Set: not JSON, too large, or with a duplicate member or one of the wrong type.
+    #[error("malformed JWK or JWK Set: {0}")]
     Malformed(&'static str),
-    /// An HMAC secret that is shorter than its hash (RFC 7518 section 3.2).
+    /// An HMAC secret is shorter than the hash (RFC 7518 section 3.2).
     #[error("the secret has {actual} bytes, {algorithm} needs at least {least}")]
     ShortSecret {
-        /// The algorithm that the secret is for.
-        algorithm: super::Algorithm,
-        /// The length of the hash, in bytes.
+        /// The algorithm of the secret.
+        algorithm: Algorithm,
+        /// The required length, in bytes: that of the hash.
         least: usize,
         /// The length of the secret, in bytes.
         actual: usize,
     },
-    /// A key that can be broken: RSA under 2048 bits, a factored or ROCA modulus, a point of low order.
+    /// A key that can be broken: RSA under 2048 bits, a modulus with a small factor, a point of low order.
     #[error("the key is too weak: {0}")]
     Weak(&'static str),
-    /// The key does not belong to the algorithm, or is no valid key at all.
-    #[error("the key is no valid {0} key")]
-    Mismatched(super::Algorithm),
-    /// The JWK names no algorithm and its type allows several.
-    #[error("the key does not say for which algorithm it is: give it an `alg`")]
+    /// The key is not a valid key for the algorithm.
+    #[error("the key is not a valid {0} key")]
+    Mismatched(Algorithm),
+    /// The JWK has no `alg`, and its type allows several algorithms.
+    #[error("the algorithm of the key is ambiguous; add `alg` to it")]
     AmbiguousAlgorithm,
-    /// The JWK is for something other than signatures (`use`, `key_ops`).
+    /// The JWK is not for verifying signatures, according to its `use` or `key_ops`.
     #[error("the key is not for verifying signatures")]
     WrongUse,
-    /// The JWK holds the private half.
-    #[error("the key set holds a private key")]
+    /// The JWK is a private key.
+    #[error("the key set contains a private key")]
     PrivateKey,
-    /// A key id that is empty or longer than 256 bytes.
-    #[error("a key id has 1 to 256 bytes")]
+    /// A key id is empty or longer than 256 bytes.
+    #[error("a key id must have 1 to 256 bytes")]
     KeyId,
     /// Two keys have the same id.
     #[error("two keys have the same key id")]
     DuplicateKeyId,
-    /// A set of several keys where one has no id, so that a token could not name it.
-    #[error("each key of a set of several needs a key id")]
+    /// A key in a set of several has no id, so that a token cannot name it.
+    #[error("each key in a set of several keys needs a key id")]
     MissingKeyId,
-    /// Secrets beside public keys.
+    /// The set contains both shared secrets and public keys.
     #[error("the key set mixes symmetric with asymmetric keys")]
     MixedSet,
-    /// More keys than [`MAX_KEYS`](super::MAX_KEYS).
+    /// The set has more than [`MAX_KEYS`](super::MAX_KEYS) keys.
     #[error("the key set has too many keys")]
     TooManyKeys,
     /// The random number generator or the key generator failed.
-    #[error("no key could be made")]
+    #[error("the key could not be generated")]
     Generation,
 }
 
-/// Why a token could not be signed.
+/// The reason why a token could not be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignError {
     /// The token would be longer than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
     #[error("the token would be too long")]
     TooLong,
-    /// The claims cannot be written as JSON.
-    #[error("the claims cannot be written as JSON")]
+    /// The claims cannot be serialized as JSON.
+    #[error("the claims cannot be serialized as JSON")]
     Claims,
     /// The signature could not be computed.
     #[error("the token could not be signed")]

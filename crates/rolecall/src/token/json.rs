@@ -1,4 +1,4 @@
-//! The check that JSON reads the same to everyone: no member twice, no deep nesting.
+//! Checks that a JSON text means the same to every parser: no duplicate members, no deep nesting.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -6,34 +6,38 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// How many arrays and objects may lie in one another.
+/// The maximum nesting depth of arrays and objects.
 pub(super) const MAX_DEPTH: usize = 16;
 
-/// The text is not JSON, names a member twice or nests too deep.
+/// The error for a text that is not JSON, has a duplicate member or is nested too deeply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotStrict;
 
-/// Checks `bytes` and keeps nothing.
+/// Checks `bytes` without building a value.
 ///
-/// Parsers differ in which of two equal members wins (RFC 8259 section 4), and escapes hide that two
-/// are equal: such a text is refused, at any depth (RFC 8725 section 2.6 asks for one reading).
+/// Parsers differ in which of two members with the same name they use (RFC 8259 section 4), and escapes can hide that
+/// the names are equal. Such a text is refused, at any depth, so that it has only one meaning (RFC 8725 section 2.6).
 pub(super) fn check(bytes: &[u8]) -> Result<(), NotStrict> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let seed = Strict { left: MAX_DEPTH };
+    let seed = Strict {
+        remaining_depth: MAX_DEPTH,
+    };
     seed.deserialize(&mut deserializer).map_err(|_| NotStrict)?;
     deserializer.end().map_err(|_| NotStrict)
 }
 
+/// Visits a value and everything in it.
 #[derive(Clone, Copy)]
 struct Strict {
-    left: usize,
+    remaining_depth: usize,
 }
 
 impl Strict {
-    fn deeper<E: Error>(self) -> Result<Self, E> {
-        let left = self.left.checked_sub(1);
-        left.map(|left| Self { left })
-            .ok_or_else(|| E::custom("nested too deep"))
+    fn one_level_deeper<E: Error>(self) -> Result<Self, E> {
+        let remaining = self.remaining_depth.checked_sub(1);
+        remaining
+            .map(|remaining_depth| Self { remaining_depth })
+            .ok_or_else(|| E::custom("nested too deeply"))
     }
 }
 
@@ -77,17 +81,17 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
+        let inner = self.one_level_deeper()?;
         while items.next_element_seed(inner)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
+        let inner = self.one_level_deeper()?;
         let mut seen = HashSet::new();
         while let Some(name) = members.next_key_seed(Name)? {
             if !seen.insert(name) {
-                return Err(A::Error::custom("a member twice"));
+                return Err(A::Error::custom("duplicate member"));
             }
             members.next_value_seed(inner)?;
         }
@@ -95,7 +99,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
-/// A member's name, with its escapes resolved, borrowed where it has none.
+/// Deserializes the name of a member with its escapes resolved, borrowed if it has none.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -110,7 +114,7 @@ impl<'de> Visitor<'de> for Name {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
+        f.write_str("the name of a member")
     }
 
     fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
@@ -129,15 +133,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_twice_is_refused_at_any_depth_and_behind_escapes() {
-        for twice in [
+    fn duplicate_members_are_refused_at_any_depth_and_behind_escapes() {
+        for duplicate in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":2}"#,
             r#"{"b":[{"a":1,"b":2,"a":3}]}"#,
             r#"[{"x":{"y":{"":0,"":0}}}]"#,
             r#"{"\/":1,"/":2}"#,
         ] {
-            assert_eq!(check(twice.as_bytes()), Err(NotStrict), "{twice}");
+            assert_eq!(check(duplicate.as_bytes()), Err(NotStrict), "{duplicate}");
         }
         assert_eq!(
             check(r#"{"a":{"a":1},"b":{"a":2},"A":3}"#.as_bytes()),
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_json_text_is_refused() {
+    fn invalid_json_is_refused() {
         for odd in [
             "",
             " ",
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded() {
+    fn the_nesting_depth_is_limited() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(check(nested(MAX_DEPTH).as_bytes()), Ok(()));
         assert_eq!(check(nested(MAX_DEPTH + 1).as_bytes()), Err(NotStrict));

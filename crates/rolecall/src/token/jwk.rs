@@ -1,4 +1,4 @@
-//! JSON Web Keys, read strictly (RFC 7517, RFC 7518 section 6, RFC 8037).
+//! A strict parser for JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,20 +13,20 @@ use super::json;
 use super::public_part::PublicPart;
 use super::verifying::VerifyingKey;
 
-/// The members of RFC 7518 sections 6.2.2 and 6.3.2 that only a private key has.
+/// The members that only a private key has (RFC 7518 sections 6.2.2 and 6.3.2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
-/// One key as it is written: nothing of it is trusted yet.
+/// A JWK that was parsed but not checked.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 pub(super) struct Jwk {
     members: HashMap<String, Member>,
 }
 
-/// A member's value; texts are wiped, since one of them may be a secret.
+/// The value of a member. Strings are wiped from memory when dropped, because one of them can be a secret.
 enum Member {
-    Text(Zeroizing<String>),
-    Texts(Vec<String>),
+    String(Zeroizing<String>),
+    Strings(Vec<String>),
     Other,
 }
 
@@ -35,16 +35,41 @@ struct JwkSet {
     keys: Vec<Jwk>,
 }
 
-/// Reads a single JWK.
-pub(super) fn parse_one(json: &str) -> Result<Jwk, KeyError> {
+impl VerifyingKey {
+    /// Creates a key from a JWK (RFC 7517 section 4).
+    ///
+    /// `algorithm` is the algorithm that the caller expects. It must agree with the `alg` of the key, and is required
+    /// if the key has none and its type allows several.
+    ///
+    /// ```
+    /// use rolecall::token::{Algorithm, VerifyingKey};
+    ///
+    /// let jwk = r#"{"kty":"OKP","crv":"Ed25519",
+    ///               "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = VerifyingKey::from_jwk(jwk, None)?;
+    /// assert_eq!(key.algorithm(), Algorithm::EdDsa);
+    /// # Ok::<(), rolecall::token::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Any [`KeyError`] that concerns a single key; [`KeyError::Malformed`] for an unknown `kty`, `crv` or `alg`.
+    pub fn from_jwk(json: &str, algorithm: Option<Algorithm>) -> Result<Self, KeyError> {
+        parse_jwk(json)?
+            .to_key(algorithm)?
+            .ok_or(KeyError::Malformed("an unsupported type of key"))
+    }
+}
+
+fn parse_jwk(json: &str) -> Result<Jwk, KeyError> {
     json::check(json.as_bytes()).map_err(|_| KeyError::Malformed("not strict JSON"))?;
     serde_json::from_str(json).map_err(|_| KeyError::Malformed("not a JSON object"))
 }
 
-/// Reads the keys of a JWK Set, in its order.
-pub(super) fn parse_set(json: &str) -> Result<Vec<Jwk>, KeyError> {
+/// Parses the keys of a JWK Set, in the order of the set.
+pub(super) fn parse_jwks(json: &str) -> Result<Vec<Jwk>, KeyError> {
     json::check(json.as_bytes()).map_err(|_| KeyError::Malformed("not strict JSON"))?;
-    // serde would take an array for the object as well
+    // serde would accept an array in place of the object
     if !json.trim_start().starts_with('{') {
         return Err(KeyError::Malformed("not a JSON object"));
     }
@@ -55,25 +80,29 @@ pub(super) fn parse_set(json: &str) -> Result<Vec<Jwk>, KeyError> {
 
 impl Jwk {
     pub(super) fn kid(&self) -> Result<Option<&str>, KeyError> {
-        self.text("kid")
+        self.string("kid")
     }
 
     pub(super) fn is_symmetric(&self) -> bool {
-        matches!(self.text("kty"), Ok(Some("oct")))
+        matches!(self.string("kty"), Ok(Some("oct")))
     }
 
-    /// The key, if its kind is known; `expected` is what the caller knows its algorithm to be.
+    /// Checks the key and returns it, or `None` if its type or algorithm is not supported.
+    ///
+    /// `expected` is the algorithm that the caller expects, if any.
     pub(super) fn to_key(
         &self,
         expected: Option<Algorithm>,
     ) -> Result<Option<VerifyingKey>, KeyError> {
-        let kty = self.text("kty")?.ok_or(KeyError::Malformed("no `kty`"))?;
+        let kty = self.string("kty")?;
+        let kty = kty.ok_or(KeyError::Malformed("a key without `kty`"))?;
         let key_type = match kty {
             "oct" => KeyType::Octets,
             "EC" => KeyType::EllipticCurve,
             "OKP" => KeyType::Edwards,
             "RSA" => KeyType::Rsa,
-            _ => return Ok(None), // RFC 7517 section 5: ignore what is not understood
+            // RFC 7517 section 5: keys that are not understood are ignored
+            _ => return Ok(None),
         };
         if key_type != KeyType::Octets
             && PRIVATE.iter().any(|name| self.members.contains_key(*name))
@@ -105,43 +134,46 @@ impl Jwk {
         VerifyingKey::from_public(algorithm, kid, part).map(Some)
     }
 
-    /// RFC 7517 sections 4.2 and 4.3.
+    /// Checks that the key may verify signatures (RFC 7517 sections 4.2 and 4.3).
     fn check_use(&self) -> Result<(), KeyError> {
-        if self.text("use")?.is_some_and(|usage| usage != "sig") {
+        if self.string("use")?.is_some_and(|usage| usage != "sig") {
             return Err(KeyError::WrongUse);
         }
         match self.members.get("key_ops") {
             None => Ok(()),
-            Some(Member::Texts(operations)) => {
+            Some(Member::Strings(operations)) => {
                 let verifies = operations.iter().any(|one| one == "verify");
-                let only = operations
+                let only_signatures = operations
                     .iter()
                     .all(|one| one == "verify" || one == "sign");
-                (verifies && only).then_some(()).ok_or(KeyError::WrongUse)
+                (verifies && only_signatures)
+                    .then_some(())
+                    .ok_or(KeyError::WrongUse)
             }
             Some(_) => Err(KeyError::Malformed("`key_ops` is not an array of strings")),
         }
     }
 
-    /// The one algorithm of the key, `None` where it is not offered here.
+    /// Returns the only algorithm of the key, or `None` if it is not supported.
     ///
-    /// INVARIANT: it comes from the key or from the caller, never from a token.
+    /// INVARIANT: the algorithm comes from the key or from the caller, never from a token.
     fn algorithm(
         &self,
         key_type: KeyType,
         expected: Option<Algorithm>,
     ) -> Result<Option<Algorithm>, KeyError> {
         let mut candidates = vec![expected];
-        if let Some(name) = self.text("alg")? {
+        if let Some(name) = self.string("alg")? {
             let Ok(algorithm) = name.parse() else {
                 return Ok(None);
             };
             candidates.push(Some(algorithm));
         }
         if matches!(key_type, KeyType::EllipticCurve | KeyType::Edwards) {
-            let curve = self.text("crv")?.ok_or(KeyError::Malformed("no `crv`"))?;
-            let of_curve = |one: &Algorithm| one.curve().is_some_and(|(name, _)| name == curve);
-            let Some(algorithm) = Algorithm::ALL.into_iter().find(of_curve) else {
+            let curve = self.string("crv")?;
+            let curve = curve.ok_or(KeyError::Malformed("a key without `crv`"))?;
+            let uses_curve = |one: &Algorithm| one.curve().is_some_and(|(name, _)| name == curve);
+            let Some(algorithm) = Algorithm::ALL.into_iter().find(uses_curve) else {
                 return Ok(None);
             };
             candidates.push(Some(algorithm));
@@ -154,16 +186,16 @@ impl Jwk {
         Ok(Some(algorithm))
     }
 
-    fn text(&self, name: &str) -> Result<Option<&str>, KeyError> {
+    fn string(&self, name: &str) -> Result<Option<&str>, KeyError> {
         match self.members.get(name) {
             None => Ok(None),
-            Some(Member::Text(text)) => Ok(Some(text.as_str())),
+            Some(Member::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(KeyError::Malformed("a member of a key is not a string")),
         }
     }
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, KeyError> {
-        let text = self.text(name)?;
+        let text = self.string(name)?;
         let text = text.ok_or(KeyError::Malformed("a member of a key is missing"))?;
         decode(text).ok_or(KeyError::Malformed("a member of a key is not base64url"))
     }
@@ -185,19 +217,19 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Member, E> {
-        Ok(Member::Text(Zeroizing::new(text.to_owned())))
+        Ok(Member::String(Zeroizing::new(text.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Member, A::Error> {
-        let (mut texts, mut only_texts) = (Vec::new(), true);
+        let (mut strings, mut only_strings) = (Vec::new(), true);
         while let Some(item) = items.next_element::<Member>()? {
             match item {
-                Member::Text(text) => texts.push(text.as_str().to_owned()),
-                _ => only_texts = false,
+                Member::String(text) => strings.push(text.as_str().to_owned()),
+                _ => only_strings = false,
             }
         }
-        Ok(if only_texts {
-            Member::Texts(texts)
+        Ok(if only_strings {
+            Member::Strings(strings)
         } else {
             Member::Other
         })

@@ -1,12 +1,11 @@
-//! The JWS layer: form, algorithm and signature of a token (RFC 7515), nothing about its claims.
+//! Verifies the form, algorithm and signature of a token (RFC 7515), but not its claims.
 //!
-//! [`Verifier`](super::Verifier) is what guards use. This layer alone serves payloads that are not
-//! claims; what it answers says who signed, not that the signer may.
+//! Guards use [`Verifier`](super::Verifier). Use this layer only for payloads that are not claims: its result tells
+//! which key signed the payload, not that the payload is meant for you.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use super::MAX_TOKEN_BYTES;
 use super::algorithm::Algorithm;
 use super::encoding::decode;
 use super::error::JwsError;
@@ -14,31 +13,33 @@ use super::json;
 use super::key_set::KeySet;
 use super::verifying::KeyFingerprint;
 
-/// What a key of the set has signed.
+/// The maximum length of a token, in bytes. A longer token is refused before it is parsed.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// A payload whose signature was verified with a key of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// The algorithm: the key's and the token's.
+    /// The algorithm of the key and the token.
     pub algorithm: Algorithm,
     /// The `kid` header of the token.
     pub kid: Option<String>,
     /// The `typ` header, as written.
     pub typ: Option<String>,
-    /// The payload, as signed: any bytes.
+    /// The signed payload, which can be any bytes.
     pub payload: Vec<u8>,
-    /// Which key it was.
+    /// The fingerprint of the key that verified the signature.
     pub key: KeyFingerprint,
 }
 
-/// Verifies the signature of `token` in its compact form, with the key that its `kid` names.
+/// Verifies the signature of `token`, in compact serialization, with the key that its `kid` names.
 ///
-/// Members of the header that carry or point to keys (`jwk`, `jku`, `x5u`, `x5c`) are never used. A
-/// `crit` of any content is refused, since no extension is understood, and so are `b64`, `zip` and
-/// `enc`, which would change what the payload means.
+/// Header members that contain or refer to keys (`jwk`, `jku`, `x5u`, `x5c`) are never used. A token with `crit` is
+/// refused, since no extension is supported, and so is one with `b64`, `zip` or `enc`, which would change the meaning of
+/// the payload.
 ///
-/// An ECDSA signature (r, s) has a twin (r, n - s) that verifies as well (RFC 7518 does not ask for
-/// the smaller one): a token is the same token under both, so revocation goes by `jti`, never by the
-/// token's text.
+/// For every ECDSA signature (r, s), the signature (r, n - s) is valid as well, and RFC 7518 does not require the
+/// smaller one. Both tokens are the same token, so revocation compares `jti` and never the text of a token.
 ///
 /// ```
 /// use rolecall::token::{KeySet, JwsError, jws};
@@ -49,9 +50,9 @@ pub struct Verified {
 ///
 /// # Errors
 ///
-/// The first [`JwsError`] that is found; it says nothing beyond what is public about the keys.
+/// The first [`JwsError`] that is found. It reveals nothing secret about the keys.
 pub fn verify(keys: &KeySet, token: &str) -> Result<Verified, JwsError> {
-    let parts = Parts::of(token)?;
+    let parts = Parts::split(token)?;
     let header = Header::parse(&decode(parts.header).ok_or(JwsError::Encoding)?)?;
     let algorithm: Algorithm = header.alg.parse().map_err(|_| JwsError::Algorithm)?;
     let key = keys.select(header.kid.as_deref())?;
@@ -73,18 +74,18 @@ pub fn verify(keys: &KeySet, token: &str) -> Result<Verified, JwsError> {
     })
 }
 
-/// The three parts of a compact JWS (RFC 7515 section 7.1), borrowed.
+/// The three parts of a JWS in compact serialization (RFC 7515 section 7.1), borrowed from the token.
 pub(super) struct Parts<'t> {
     pub(super) header: &'t str,
     pub(super) payload: &'t str,
-    /// Header and payload with the dot between them: what is signed.
+    /// The signing input: header and payload with the dot between them.
     signed: &'t str,
     signature: &'t str,
 }
 
 impl<'t> Parts<'t> {
-    /// Takes `token` apart without allocating, however many dots it has.
-    pub(super) fn of(token: &'t str) -> Result<Self, JwsError> {
+    /// Splits `token` without allocating, no matter how many dots it has.
+    pub(super) fn split(token: &'t str) -> Result<Self, JwsError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwsError::TooLong);
         }
@@ -102,7 +103,7 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// The members of a JOSE header that are acted upon (RFC 7515 section 4).
+/// The members of a JOSE header that matter here (RFC 7515 section 4).
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,
@@ -123,7 +124,7 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn parse(json: &[u8]) -> Result<Self, JwsError> {
         json::check(json).map_err(|_| JwsError::Header)?;
-        // serde would take an array for the object as well
+        // serde would accept an array in place of the object
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(JwsError::Header);
         }
@@ -136,7 +137,7 @@ impl Header {
     }
 }
 
-/// A string; `null` is not an absent member.
+/// Deserializes a string; unlike `Option<String>`, it refuses `null`.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }

@@ -5,17 +5,17 @@ use super::error::{JwsError, KeyError};
 use super::jwk;
 use super::verifying::{KeyFingerprint, VerifyingKey};
 
-/// The longest JWK Set that is read, in bytes.
+/// The maximum length of a JWK Set, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 
-/// The most keys that a set may have.
+/// The maximum number of keys in a set.
 pub const MAX_KEYS: usize = 100;
 
-/// The keys that tokens are verified with: immutable, checked when made, cheap to clone.
+/// The keys with which tokens are verified. A set is immutable, checked when it is created, and cheap to clone.
 ///
-/// A token is verified with the key that its `kid` names and with no other. Only a set of exactly
-/// one key may have a key without id; that key then serves whatever `kid` a token has, or none (a
-/// shared secret, say, of which the issuer alone knows under which id it keeps it).
+/// A token is verified only with the key that its `kid` names. If a set has a single key without an id, that key
+/// verifies tokens with any `kid` and without one: the id of a shared secret, for example, may be known only to the
+/// issuer.
 ///
 /// ```
 /// use rolecall::token::{KeyError, KeySet};
@@ -34,13 +34,13 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The set without keys: it verifies nothing.
+    /// Returns a set without keys, which verifies no token.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// A set of `keys`.
+    /// Creates a set of `keys`.
     ///
     /// # Errors
     ///
@@ -65,12 +65,11 @@ impl KeySet {
         Ok(Self { keys: keys.into() })
     }
 
-    /// The keys of a JWK Set (RFC 7517 section 5).
+    /// Creates a set from a JWK Set (RFC 7517 section 5).
     ///
-    /// A key of an unknown `kty`, `crv` or `alg` is passed over, as the RFC asks. Everything that
-    /// could weaken the others refuses the whole set, passed-over keys included: a `kid` twice,
-    /// secrets beside public keys, private keys, a key for encryption, a weak or a malformed key, a
-    /// key that does not say for which algorithm it is.
+    /// Keys with an unknown `kty`, `crv` or `alg` are ignored, as the RFC asks. Anything that could weaken the other keys
+    /// makes the whole set invalid, even in a key that is ignored: a duplicate `kid`, secrets beside public keys, private
+    /// keys, a key for encryption, a weak or malformed key, and a key without a definite algorithm.
     ///
     /// # Errors
     ///
@@ -79,14 +78,14 @@ impl KeySet {
         Self::read(json, |jwk| jwk.to_key(None))
     }
 
-    /// The keys of a JWK Set that was fetched from an issuer, and how many of the set were passed over.
+    /// Creates a set from a JWK Set that was fetched from an issuer; also returns the number of ignored keys.
     ///
-    /// Issuers publish keys that are not for us beside those that are: a key for encryption, and one that
-    /// does not say for which algorithm it is, are passed over as well. Everything else is as strict, and
-    /// shared secrets are refused: whoever can fetch them could sign.
+    /// Issuers publish keys for other purposes in the same set, so keys for encryption and keys without a definite
+    /// algorithm are ignored as well. Shared secrets are refused: anyone who can fetch them could sign tokens. Otherwise
+    /// this is as strict as [`from_jwks`](Self::from_jwks).
     #[cfg(feature = "remote")]
     pub(crate) fn from_fetched_jwks(json: &str) -> Result<(Self, usize), KeyError> {
-        let mut passed_over = 0;
+        let mut ignored = 0;
         let set = Self::read(json, |jwk| {
             if jwk.is_symmetric() {
                 return Err(KeyError::MixedSet);
@@ -95,10 +94,10 @@ impl KeySet {
                 Err(KeyError::WrongUse | KeyError::AmbiguousAlgorithm) => Ok(None),
                 other => other,
             };
-            passed_over += usize::from(matches!(key, Ok(None)));
+            ignored += usize::from(matches!(key, Ok(None)));
             key
         })?;
-        Ok((set, passed_over))
+        Ok((set, ignored))
     }
 
     fn read(
@@ -106,9 +105,9 @@ impl KeySet {
         mut to_key: impl FnMut(&jwk::Jwk) -> Result<Option<VerifyingKey>, KeyError>,
     ) -> Result<Self, KeyError> {
         if json.len() > MAX_JWKS_BYTES {
-            return Err(KeyError::Malformed("too long"));
+            return Err(KeyError::Malformed("a JWK Set over 256 KiB"));
         }
-        let jwks = jwk::parse_set(json)?;
+        let jwks = jwk::parse_jwks(json)?;
         if jwks.len() > MAX_KEYS {
             return Err(KeyError::TooManyKeys);
         }
@@ -126,38 +125,38 @@ impl KeySet {
         Self::new(keys?)
     }
 
-    /// How many keys it has.
+    /// Returns the number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether it has no key.
+    /// Returns true if the set has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Whether its keys are shared secrets.
+    /// Returns true if the keys are shared secrets.
     ///
-    /// A set that was fetched must not be: whoever can fetch it could sign.
+    /// Never trust such a set if it was fetched: anyone who can fetch it can sign tokens.
     #[must_use]
     pub fn is_symmetric(&self) -> bool {
         self.keys.iter().any(|key| key.algorithm().is_symmetric())
     }
 
-    /// The keys, in the order given.
+    /// Returns the keys, in the order in which they were given.
     pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.keys.iter()
     }
 
-    /// Whether the very key is in the set: same algorithm, same id, same key.
+    /// Returns true if the set contains the key: the same algorithm, id and key material.
     #[must_use]
     pub fn contains(&self, key: KeyFingerprint) -> bool {
         self.keys.iter().any(|one| one.fingerprint() == key)
     }
 
-    /// The one key that a token with this `kid` may be verified with.
+    /// Returns the only key that may verify a token with this `kid`.
     pub(super) fn select(&self, kid: Option<&str>) -> Result<&VerifyingKey, JwsError> {
         if let [only] = &*self.keys
             && only.kid().is_none()
@@ -171,9 +170,10 @@ impl KeySet {
     }
 }
 
+/// Refuses a set with both symmetric and asymmetric keys: a public key could then be abused as a secret.
 fn check_mix(mut symmetric: impl Iterator<Item = bool>) -> Result<(), KeyError> {
     let first = symmetric.next();
-    if symmetric.any(|one| Some(one) != first) {
+    if symmetric.any(|is_symmetric| Some(is_symmetric) != first) {
         return Err(KeyError::MixedSet);
     }
     Ok(())

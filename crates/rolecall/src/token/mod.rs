@@ -1,11 +1,12 @@
-//! Access tokens: a signer and a strict verifier on aws-lc-rs.
+//! Signs and strictly verifies access tokens.
 //!
-//! [`SigningKey`] writes RFC 9068 access tokens, [`Verifier`] reads them with the keys of a
-//! [`KeySet`]. Both are pure: keys are parsed once when they are loaded, time is a parameter, nothing
-//! is fetched. What a token may look like is decided in two layers:
+//! A [`SigningKey`] signs access tokens as in RFC 9068, and a [`Verifier`] verifies them with a [`KeySet`]. Neither does
+//! I/O or reads a clock. Keys are parsed once, when they are loaded. Verification has two layers:
 //!
-//! - [`jws`] checks form, algorithm and signature (RFC 7515);
+//! - [`jws`] checks form, algorithm and signature (RFC 7515).
 //! - [`Verifier`] checks `typ` and the claims (RFC 7519, RFC 9068, RFC 8725).
+//!
+//! The cryptography is that of aws-lc-rs.
 //!
 //! ```
 //! use rolecall::token::{Algorithm, KeySet, SigningKey, TokenError, Verifier};
@@ -62,10 +63,9 @@ mod verifying;
 pub use algorithm::{Algorithm, ParseAlgorithmError};
 pub use claims::VerifiedClaims;
 pub use error::{JwsError, KeyError, Reason, SignError, TokenError};
+pub use jws::MAX_TOKEN_BYTES;
 pub use key_set::{KeySet, MAX_JWKS_BYTES, MAX_KEYS};
 pub use signing::SigningKey;
+pub(crate) use verifier::LEEWAY;
 pub use verifier::{MAX_LIFETIME, Verifier};
 pub use verifying::{KeyFingerprint, VerifyingKey};
-
-/// The longest token that is looked at, in bytes; a longer one is refused unread.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;

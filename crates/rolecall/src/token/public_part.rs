@@ -1,3 +1,5 @@
+//! Public keys: their parts as in a JWK, the checks before they are trusted, and their thumbprints.
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
@@ -12,7 +14,7 @@ use super::encoding::encode;
 use super::error::KeyError;
 use super::rsa;
 
-/// The public half of a key, in the parts that a JWK names (RFC 7518 section 6, RFC 8037 section 2).
+/// A public key, as the parts of a JWK (RFC 7518 section 6, RFC 8037 section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PublicPart {
     EllipticCurve { x: Vec<u8>, y: Vec<u8> },
@@ -21,7 +23,7 @@ pub(super) enum PublicPart {
 }
 
 impl PublicPart {
-    /// Checks the key and makes the object that verifies with it.
+    /// Checks the key for use with `algorithm` and converts it for aws-lc.
     pub(super) fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
         let mismatched = KeyError::Mismatched(algorithm);
         let length = algorithm.curve().map(|(_, length)| length);
@@ -48,7 +50,7 @@ impl PublicPart {
         parsed.map_err(|_| mismatched)
     }
 
-    /// The members that the thumbprint is made of, sorted by name (RFC 7638 section 3.2).
+    /// Returns the members from which the thumbprint is computed, sorted by name (RFC 7638 section 3.2).
     fn members(&self, algorithm: Algorithm) -> Vec<(&'static str, String)> {
         let curve = algorithm.curve().map_or("", |(name, _)| name).to_owned();
         match self {
@@ -69,7 +71,7 @@ impl PublicPart {
         }
     }
 
-    /// The key as a JWK, without `kid`, `alg` and `use`.
+    /// Returns the key as a JWK without `kid`, `alg` and `use`.
     pub(super) fn to_jwk(&self, algorithm: Algorithm) -> Map<String, Value> {
         let members = self.members(algorithm).into_iter();
         members
@@ -77,9 +79,9 @@ impl PublicPart {
             .collect()
     }
 
-    /// The JWK thumbprint with SHA-256, in base64url (RFC 7638).
+    /// Returns the JWK thumbprint with SHA-256 in base64url (RFC 7638).
     pub(super) fn thumbprint(&self, algorithm: Algorithm) -> String {
-        // written by hand: the RFC fixes the order of the members, and none holds a character to escape
+        // the JSON is built by hand because the RFC fixes the order; no value has characters to escape
         let members = self.members(algorithm).into_iter();
         let members: Vec<String> = members
             .map(|(name, value)| format!("\"{name}\":\"{value}\""))
@@ -110,8 +112,8 @@ fn rsa_scheme(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     }
 }
 
-/// The y coordinates of the points of order 1, 2, 4 and 8 of Curve25519, little endian, and those of
-/// their spellings beyond the prime: with such a key one signature fits many messages.
+/// The y coordinates, little endian, of the points of order 1, 2, 4 and 8 of Curve25519, including encodings beyond the
+/// prime. With such a key, one signature is valid for many messages.
 const LOW_ORDER: [[u8; 32]; 7] = [
     with_ends(0, 0, 0),
     with_ends(1, 0, 0),
@@ -141,7 +143,8 @@ const fn with_ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
 fn has_low_order(x: &[u8]) -> bool {
     let mut y = x.to_vec();
     if let Some(last) = y.last_mut() {
-        *last &= 0x7f; // the highest bit is the sign of the other coordinate
+        // the highest bit is the sign of the other coordinate
+        *last &= 0x7f;
     }
     LOW_ORDER.iter().any(|low| low.as_slice() == y)
 }
@@ -152,7 +155,7 @@ mod tests {
     use crate::token::encoding::decode;
 
     #[test]
-    fn the_thumbprint_is_that_of_rfc_8037() {
+    fn the_thumbprint_is_as_in_rfc_8037() {
         let x = decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
         assert_eq!(
             PublicPart::Edwards { x }.thumbprint(Algorithm::EdDsa),
@@ -161,11 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn the_points_of_low_order_at_the_ends_of_the_field_are_those_of_their_bytes() {
+    fn low_order_points_at_the_ends_of_the_field_are_refused() {
         for (first, last) in [(0, 0), (1, 0), (0xec, 0x7f), (0xed, 0x7f), (0xee, 0x7f)] {
-            let between = if last == 0 { 0 } else { 0xff };
+            let middle = if last == 0 { 0 } else { 0xff };
             let mut x = vec![first];
-            x.extend([between; 30]);
+            x.extend([middle; 30]);
             x.push(last);
             let refused = PublicPart::Edwards { x }.parse(Algorithm::EdDsa);
             assert!(matches!(refused, Err(KeyError::Weak(_))), "{first:x}");
@@ -173,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn a_point_of_low_order_is_refused_because_one_signature_fits_many_messages() {
-        let mut shown = 0;
+    fn low_order_points_are_refused_because_forged_signatures_are_valid() {
+        let mut forgeable = 0;
         for low in LOW_ORDER {
             for sign in [0, 0x80] {
                 let mut x = low.to_vec();
@@ -187,15 +190,15 @@ mod tests {
                 let Ok(weak) = ParsedPublicKey::new(&ED25519, &x) else {
                     continue;
                 };
-                // R = neutral element, s = 0: made without any private key
+                // R is the neutral element and s is 0, so no private key is needed
                 let forged = [&[1][..], &[0; 63]].concat();
-                let fits = (0u8..=255).filter(|m| weak.verify_sig(&[*m], &forged).is_ok());
-                shown += usize::from(fits.count() > 0);
+                let valid = (0u8..=255).filter(|m| weak.verify_sig(&[*m], &forged).is_ok());
+                forgeable += usize::from(valid.count() > 0);
             }
         }
         assert!(
-            shown >= 6,
-            "the list holds points that are not weak: {shown}"
+            forgeable >= 6,
+            "some points in the list are not weak: {forgeable}"
         );
     }
 }

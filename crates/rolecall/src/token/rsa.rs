@@ -1,9 +1,8 @@
-//! What an RSA public key must be before it is trusted.
+//! Checks RSA public keys before they are trusted.
 
 use super::error::KeyError;
 
-/// The odd primes up to 167. The moduli that a faulty key generator made (ROCA, CVE-2017-15361) are
-/// powers of 65537 modulo each of them; for a sound modulus the chance of that is below 2^-27.
+/// The odd primes up to 167. No modulus of two large primes is divisible by one of them.
 const PRIMES: [u32; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
     101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
@@ -28,13 +27,7 @@ pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
     if last % 2 == 0 || PRIMES.iter().any(|prime| residue(n, *prime) == 0) {
         return Err(KeyError::Weak("an RSA modulus with a small factor"));
     }
-    check_exponent(e)?;
-    if is_roca(n) {
-        return Err(KeyError::Weak(
-            "an RSA modulus of a faulty generator (ROCA)",
-        ));
-    }
-    Ok(())
+    check_exponent(e)
 }
 
 /// FIPS 186-5 appendix A.1.1: odd and above 2^16; aws-lc takes at most 33 bits.
@@ -56,69 +49,22 @@ fn residue(n: &[u8], prime: u32) -> u32 {
         .fold(0, |sum, byte| (sum * 256 + u32::from(*byte)) % prime)
 }
 
-fn is_roca(n: &[u8]) -> bool {
-    PRIMES
-        .iter()
-        .all(|prime| is_power_of_65537(residue(n, *prime), *prime))
-}
-
-fn is_power_of_65537(residue: u32, prime: u32) -> bool {
-    let mut power = 1;
-    loop {
-        if power == residue {
-            return true;
-        }
-        power = power * (65537 % prime) % prime;
-        if power == 1 {
-            return false;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const F4: [u8; 3] = [1, 0, 1];
 
-    /// 65537^exponent, big endian.
-    fn power(exponent: u32) -> Vec<u8> {
-        let mut digits = vec![1u8];
-        for _ in 0..exponent {
-            let mut product = vec![0u32; digits.len() + 2];
-            for (place, digit) in digits.iter().enumerate() {
-                product[place] += u32::from(*digit);
-                product[place + 2] += u32::from(*digit);
-            }
-            for place in 1..product.len() {
-                product[place] += product[place - 1] / 256;
-            }
-            digits = product.iter().map(|digit| digit.to_le_bytes()[0]).collect();
-            while digits.last() == Some(&0) {
-                digits.pop();
-            }
-        }
-        digits.reverse();
-        digits
-    }
-
-    /// A number of `length` bytes without factor up to 167 and without the ROCA mark.
+    /// A number of `length` bytes without a factor up to 167.
     fn sound(length: usize) -> Vec<u8> {
         let mut n = vec![0xc3; length];
         for low in (1..=255).step_by(2) {
             n[length - 1] = low;
-            if PRIMES.iter().all(|prime| residue(&n, *prime) != 0) && !is_roca(&n) {
+            if PRIMES.iter().all(|prime| residue(&n, *prime) != 0) {
                 return n;
             }
         }
         panic!("no such number");
-    }
-
-    #[test]
-    fn a_modulus_that_carries_the_roca_mark_is_refused() {
-        let n = power(128);
-        assert_eq!((n.len(), n[0]), (257, 1));
-        assert!(matches!(check(&n, &F4), Err(KeyError::Weak(text)) if text.contains("ROCA")));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Keys that sign access tokens.
+
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -14,33 +16,33 @@ use rolecall_core::AccessClaims;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::MAX_TOKEN_BYTES;
 use super::algorithm::Algorithm;
 use super::der;
 use super::encoding::encode;
 use super::error::{KeyError, SignError};
+use super::jws::MAX_TOKEN_BYTES;
 use super::public_part::PublicPart;
 use super::verifying::{VerifyingKey, checked_kid, hmac_key};
 
 /// A key that signs access tokens with one algorithm.
 ///
-/// `Debug` shows algorithm and key id only; aws-lc wipes the key when it is dropped.
+/// `Debug` shows only the algorithm and the key id. aws-lc wipes the key from memory when it is dropped.
 ///
 /// ```
 /// use rolecall::token::{Algorithm, SigningKey};
 ///
 /// let key = SigningKey::generate(Algorithm::Es256)?;
-/// let stored = key.to_pkcs8().ok_or("an ES256 key has a private half to store")?;
+/// let stored = key.to_pkcs8().ok_or("an ES256 key has a private key to store")?;
 /// let kid = key.kid().ok_or("a generated key has an id")?;
 ///
-/// let again = SigningKey::from_pkcs8(Algorithm::Es256, kid, &stored)?;
-/// assert_eq!(again.public_jwk(), key.public_jwk());
+/// let loaded = SigningKey::from_pkcs8(Algorithm::Es256, kid, &stored)?;
+/// assert_eq!(loaded.public_jwk(), key.public_jwk());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SigningKey {
     material: Material,
     verifying: VerifyingKey,
-    /// The encoded header of every access token that this key signs.
+    /// The encoded header, which is the same for every access token that this key signs.
     header: String,
 }
 
@@ -52,13 +54,13 @@ enum Material {
 }
 
 impl SigningKey {
-    /// A new key: RSA with 3072 bits, an HMAC secret as long as its hash.
+    /// Generates a random key. An RSA key has 3072 bits, an HMAC secret is as long as its hash.
     ///
-    /// Its id is the thumbprint of the public half (RFC 7638), or 128 random bits for a secret.
+    /// The key id is the thumbprint of the public key (RFC 7638), or 128 random bits for an HMAC secret.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Generation`].
+    /// [`KeyError::Generation`] if the generator of random numbers or keys fails.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         if let Some((_, length)) = algorithm.hmac() {
             let mut random = Zeroizing::new(vec![0; length + 16]);
@@ -72,12 +74,12 @@ impl SigningKey {
         Self::from_parts(algorithm, &kid, material, part)
     }
 
-    /// A private key in PKCS#8 (RFC 5958).
+    /// Loads a private key in PKCS#8 (RFC 5958).
     ///
     /// # Errors
     ///
-    /// [`KeyError::Mismatched`] if `der` is no key for `algorithm`, [`KeyError::Weak`] and
-    /// [`KeyError::KeyId`].
+    /// [`KeyError::Mismatched`] if `der` is not a key for `algorithm`, [`KeyError::Weak`] if the key is weak, and
+    /// [`KeyError::KeyId`] if `kid` is empty or too long.
     pub fn from_pkcs8(algorithm: Algorithm, kid: &str, der: &[u8]) -> Result<Self, KeyError> {
         if !der::is_one_sequence(der) {
             return Err(KeyError::Mismatched(algorithm));
@@ -87,12 +89,12 @@ impl SigningKey {
         Self::from_parts(algorithm, kid, material, part)
     }
 
-    /// A shared secret: whoever verifies with it can sign as well.
+    /// Creates a key from a shared secret. Everyone who can verify with it can also sign.
     ///
     /// # Errors
     ///
-    /// [`KeyError::ShortSecret`] if it is shorter than the hash, [`KeyError::Mismatched`] if
-    /// `algorithm` is no HMAC, and [`KeyError::KeyId`].
+    /// [`KeyError::ShortSecret`] if the secret is shorter than the hash, [`KeyError::Mismatched`] if `algorithm` is not
+    /// an HMAC, and [`KeyError::KeyId`] if `kid` is empty or too long.
     pub fn from_secret(
         algorithm: Algorithm,
         kid: Option<&str>,
@@ -126,31 +128,31 @@ impl SigningKey {
         }
     }
 
-    /// The key id, if it has one; only a shared secret may have none.
+    /// Returns the key id. Only a shared secret can be without one.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.verifying.kid()
     }
 
-    /// The algorithm that it signs with.
+    /// Returns the algorithm of the key.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
 
-    /// The key that verifies what this one signs.
+    /// Returns the key that verifies the signatures of this one.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying.clone()
     }
 
-    /// The public half as a JWK with `kid`, `alg` and `use` (RFC 7517); none for a secret.
+    /// Returns the public key as a JWK with `kid`, `alg` and `use` (RFC 7517), or `None` for a shared secret.
     #[must_use]
     pub fn public_jwk(&self) -> Option<Value> {
         self.verifying.public_jwk()
     }
 
-    /// The private key in PKCS#8, wiped when dropped; none for a secret.
+    /// Returns the private key in PKCS#8, or `None` for a shared secret. It is wiped from memory when it is dropped.
     #[must_use]
     pub fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
         let copy = |der: &[u8]| Zeroizing::new(der.to_vec());
@@ -169,7 +171,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`SignError::TooLong`] if no guard would read the token.
+    /// [`SignError::TooLong`] if the token would be longer than [`MAX_TOKEN_BYTES`], so that no guard would accept it.
     pub fn sign(&self, claims: &AccessClaims) -> Result<String, SignError> {
         let payload = serde_json::to_vec(claims).map_err(|_| SignError::Claims)?;
         let token = self.sign_parts(&self.header, &payload)?;
@@ -179,11 +181,11 @@ impl SigningKey {
         Ok(token)
     }
 
-    /// Signs any payload under any header: for tests that need odd tokens.
+    /// Signs any payload with any header, for tests that need invalid tokens.
     ///
     /// # Errors
     ///
-    /// [`SignError::Signature`].
+    /// [`SignError::Signature`] if the signature cannot be computed.
     #[cfg(any(test, feature = "testing"))]
     pub fn sign_raw(&self, header: &Value, payload: &[u8]) -> Result<String, SignError> {
         self.sign_parts(&encode(header.to_string().as_bytes()), payload)
@@ -258,7 +260,7 @@ impl Material {
     fn public_part(&self, algorithm: Algorithm) -> Result<PublicPart, KeyError> {
         let part = match self {
             Self::Hmac(_) => None,
-            // SEC 1 section 2.3.3: 4, then the coordinates, equally long
+            // SEC 1 section 2.3.3: the byte 4, then both coordinates with the same length
             Self::Ecdsa(pair) => match pair.public_key().as_ref().split_first() {
                 Some((4, point)) => {
                     let (x, y) = point.split_at(point.len() / 2);
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_holds_algorithm_type_and_key_id_and_nothing_else() {
+    fn the_header_has_only_algorithm_type_and_key_id() {
         let key = SigningKey::from_secret(Algorithm::Hs256, Some("k\"1"), &[7; 32]).unwrap();
         let expected = json!({"alg": "HS256", "typ": "at+jwt", "kid": "k\"1"});
         assert_eq!(header_of(&key), expected);
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_no_guard_would_read_is_not_signed() {
+    fn a_token_that_would_be_too_long_is_not_signed() {
         let key = SigningKey::from_secret(Algorithm::Hs256, None, &[7; 32]).unwrap();
         let mut claims = claims();
         claims.scope = Some("s".repeat(MAX_TOKEN_BYTES * 3 / 4));
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn two_generated_keys_share_neither_id_nor_key() {
+    fn generated_keys_differ_in_id_and_key() {
         for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256] {
             let keys = [(); 2].map(|()| SigningKey::generate(algorithm).unwrap());
             let [one, two] = &keys;
@@ -366,10 +368,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_can_be_used_from_every_thread() {
-        fn shared<T: Send + Sync + 'static>() {}
-        shared::<SigningKey>();
-        shared::<VerifyingKey>();
-        shared::<crate::token::KeySet>();
+    fn keys_can_be_shared_between_threads() {
+        fn assert_shareable<T: Send + Sync + 'static>() {}
+        assert_shareable::<SigningKey>();
+        assert_shareable::<VerifyingKey>();
+        assert_shareable::<crate::token::KeySet>();
     }
 }

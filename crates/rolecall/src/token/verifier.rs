@@ -1,3 +1,5 @@
+//! Verifies access tokens: signature, type and claims.
+
 use std::time::Duration;
 
 use rolecall_core::Timestamp;
@@ -7,19 +9,22 @@ use super::error::{Reason, TokenError};
 use super::jws;
 use super::key_set::KeySet;
 
-/// The longest that a token may last from `iat` to `exp`.
+/// The maximum lifetime of a token, from `iat` to `exp`.
 pub const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
-/// What a resource server asks of every access token (RFC 9068 section 4, RFC 8725).
+/// The default leeway for `iat` and `nbf`.
+pub(crate) const LEEWAY: Duration = Duration::from_secs(30);
+
+/// Verifies access tokens as a resource server must (RFC 9068 section 4, RFC 8725).
 ///
-/// - The signature is that of a key of the set, by that key's algorithm.
-/// - `typ` is `at+jwt` or `application/at+jwt`, in any case of letters.
-/// - `iss`, `sub`, `aud`, `iat` and `exp` are there; every known claim has its type, whole numbers
-///   are written as such.
-/// - `iss` is the issuer, byte for byte; `aud` is one of the audiences or an array that holds one.
-/// - `iat` and `nbf` lie no more than the leeway in the future, and `exp` no more than
-///   [`MAX_LIFETIME`] after `iat`.
-/// - `exp` has not come: there is no leeway at the end.
+/// - The signature is valid for a key of the set and its algorithm.
+/// - `typ` is `at+jwt` or `application/at+jwt`, in any letter case.
+/// - `iss`, `sub`, `aud`, `iat` and `exp` are present. Every known claim has the right type; integers are written
+///   without fraction and exponent.
+/// - `iss` equals the issuer byte for byte. `aud` is one of the audiences, or an array that contains one.
+/// - `iat` and `nbf` are not further in the future than the leeway.
+/// - `exp` is at most [`MAX_LIFETIME`] after `iat`.
+/// - `exp` is in the future. There is no leeway for it.
 ///
 /// ```
 /// use rolecall::token::{KeySet, Reason, TokenError, Verifier};
@@ -37,42 +42,42 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Takes tokens of `issuer` for `audience`, with a leeway of 30 s for clocks that differ.
+    /// Creates a verifier for tokens of `issuer` for `audience`, with a leeway of 30 seconds for differing clocks.
     #[must_use]
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
             audiences: vec![audience.into()],
-            leeway: Duration::from_secs(30),
+            leeway: LEEWAY,
         }
     }
 
-    /// Takes tokens for `audience` as well.
+    /// Also accepts tokens for `audience`.
     #[must_use]
     pub fn or_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Lets `iat` and `nbf` lie this far in the future.
+    /// Sets how far `iat` and `nbf` may be in the future.
     #[must_use]
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// The issuer whose tokens it takes.
+    /// Returns the issuer whose tokens are accepted.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Verifies signature and claims of `token`, as of `now`.
+    /// Verifies the signature and claims of `token` at the time `now`.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Ended`] if its end has come and nothing else is wrong with it, so that a refresh
-    /// helps; [`TokenError::Invalid`] for everything else.
+    /// [`TokenError::Ended`] if the token has expired and is otherwise valid, so that refreshing it helps;
+    /// [`TokenError::Invalid`] for every other fault.
     pub fn verify(
         &self,
         keys: &KeySet,
@@ -115,7 +120,8 @@ impl Verifier {
     }
 }
 
-/// RFC 9068 section 2.1; media types are compared without regard to case (RFC 7515 section 4.1.9).
+/// Returns true for the type of an access token (RFC 9068 section 2.1); media types are case-insensitive (RFC 7515
+/// section 4.1.9).
 fn is_access_token(typ: &str) -> bool {
     ["at+jwt", "application/at+jwt"]
         .iter()

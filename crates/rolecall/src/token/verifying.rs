@@ -8,13 +8,12 @@ use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
 use super::error::KeyError;
-use super::jwk;
 use super::public_part::PublicPart;
 
-/// Tells one key from another: equal only if algorithm, key id and key are.
+/// A digest that identifies a key: two are equal only if algorithm, key id and key material are.
 ///
-/// Whoever keeps verified tokens keeps this beside them and asks [`KeySet::contains`] whether the
-/// key that verified one is still trusted. It says nothing about a secret.
+/// A cache of verified tokens stores it with each token, and asks [`KeySet::contains`] whether the key that verified
+/// the token is still trusted. It reveals nothing about a shared secret.
 ///
 /// [`KeySet::contains`]: super::KeySet::contains
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,9 +25,12 @@ impl fmt::Debug for KeyFingerprint {
     }
 }
 
-/// One key that verifies tokens of one algorithm, parsed and checked when it was loaded.
+/// The maximum length of a key id, in bytes.
+const MAX_KID_BYTES: usize = 256;
+
+/// A key that verifies tokens of one algorithm. It is parsed and checked when it is loaded.
 ///
-/// Cloning shares the key. `Debug` shows algorithm and key id only.
+/// Cloning is cheap and shares the key. `Debug` shows only the algorithm and the key id.
 #[derive(Clone)]
 pub struct VerifyingKey(Arc<Inner>);
 
@@ -45,12 +47,12 @@ enum Material {
 }
 
 impl VerifyingKey {
-    /// A shared secret for an HMAC.
+    /// Creates a key from a shared secret, for an HMAC algorithm.
     ///
     /// # Errors
     ///
-    /// [`KeyError::ShortSecret`] if it is shorter than the hash, [`KeyError::Mismatched`] if
-    /// `algorithm` is no HMAC, and [`KeyError::KeyId`].
+    /// [`KeyError::ShortSecret`] if the secret is shorter than the hash (RFC 7518 section 3.2), [`KeyError::Mismatched`]
+    /// if `algorithm` is not an HMAC, and [`KeyError::KeyId`] if `kid` is empty or longer than 256 bytes.
     pub fn from_secret(
         algorithm: Algorithm,
         kid: Option<&str>,
@@ -58,7 +60,7 @@ impl VerifyingKey {
     ) -> Result<Self, KeyError> {
         let key = hmac_key(algorithm, secret)?;
         let kid = checked_kid(kid)?;
-        // a keyed hash: the fingerprint of a guessable secret is no easier to search than its tokens
+        // a MAC instead of a plain hash, so that guessing the secret from it is no easier than from a token
         let tag = hmac::sign(&key, b"rolecall key fingerprint");
         let fingerprint = fingerprint(algorithm, kid.as_deref(), [tag.as_ref(), &[]]);
         Ok(Self(Arc::new(Inner {
@@ -69,31 +71,7 @@ impl VerifyingKey {
         })))
     }
 
-    /// A JWK (RFC 7517 section 4).
-    ///
-    /// `algorithm` is what the caller knows the key to be for, out of band; it must not contradict
-    /// the key's `alg`, and is needed where the key has none and its type allows several.
-    ///
-    /// ```
-    /// use rolecall::token::{Algorithm, VerifyingKey};
-    ///
-    /// let jwk = r#"{"kty":"OKP","crv":"Ed25519",
-    ///               "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    /// let key = VerifyingKey::from_jwk(jwk, None)?;
-    /// assert_eq!(key.algorithm(), Algorithm::EdDsa);
-    /// # Ok::<(), rolecall::token::KeyError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Any [`KeyError`] about a single key; an unknown `kty`, `crv` or `alg` is
-    /// [`KeyError::Malformed`] here.
-    pub fn from_jwk(json: &str, algorithm: Option<Algorithm>) -> Result<Self, KeyError> {
-        jwk::parse_one(json)?
-            .to_key(algorithm)?
-            .ok_or(KeyError::Malformed("an unknown kind of key"))
-    }
-
+    /// Creates a key from the public part of a key pair.
     pub(super) fn from_public(
         algorithm: Algorithm,
         kid: Option<&str>,
@@ -115,25 +93,25 @@ impl VerifyingKey {
         })))
     }
 
-    /// The one algorithm that this key verifies.
+    /// Returns the only algorithm that this key verifies.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.0.algorithm
     }
 
-    /// The key id, if it has one.
+    /// Returns the key id, if the key has one.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.0.kid.as_deref()
     }
 
-    /// What tells this key from another.
+    /// Returns the fingerprint, which identifies the key.
     #[must_use]
     pub fn fingerprint(&self) -> KeyFingerprint {
         self.0.fingerprint
     }
 
-    /// The key as a JWK with `kid`, `alg` and `use` (RFC 7517); none for a secret.
+    /// Returns the key as a JWK with `kid`, `alg` and `use` (RFC 7517), or `None` for a shared secret.
     #[must_use]
     pub fn public_jwk(&self) -> Option<Value> {
         let Material::Public(part, _) = &self.0.material else {
@@ -148,7 +126,7 @@ impl VerifyingKey {
         Some(Value::Object(jwk))
     }
 
-    /// The JWK thumbprint with SHA-256, in base64url (RFC 7638); none for a secret.
+    /// Returns the JWK thumbprint with SHA-256 in base64url (RFC 7638), or `None` for a shared secret.
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
         match &self.0.material {
@@ -157,7 +135,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether `signature` is this key's over `message`; compares in constant time for an HMAC.
+    /// Returns true if `signature` is a valid signature of `message`; an HMAC is compared in constant time.
     pub(super) fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0.material {
             Material::Secret(key) => hmac::verify(key, message, signature).is_ok(),
@@ -175,36 +153,38 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
+/// Creates an HMAC key; the secret must be at least as long as the hash.
 pub(super) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, KeyError> {
-    let Some((hash, least)) = algorithm.hmac() else {
+    let Some((hash, min_length)) = algorithm.hmac() else {
         return Err(KeyError::Mismatched(algorithm));
     };
-    if secret.len() < least {
-        let actual = secret.len();
+    if secret.len() < min_length {
         return Err(KeyError::ShortSecret {
             algorithm,
-            least,
-            actual,
+            least: min_length,
+            actual: secret.len(),
         });
     }
     Ok(hmac::Key::new(hash, secret))
 }
 
+/// Checks the length of a key id, which is 1 to [`MAX_KID_BYTES`].
 pub(super) fn checked_kid(kid: Option<&str>) -> Result<Option<String>, KeyError> {
     match kid {
-        Some(kid) if kid.is_empty() || kid.len() > 256 => Err(KeyError::KeyId),
+        Some(kid) if kid.is_empty() || kid.len() > MAX_KID_BYTES => Err(KeyError::KeyId),
         kid => Ok(kid.map(str::to_owned)),
     }
 }
 
 fn fingerprint(algorithm: Algorithm, kid: Option<&str>, parts: [&[u8]; 2]) -> KeyFingerprint {
     let mut context = Context::new(&SHA256);
-    let kid_part = kid.unwrap_or_default().as_bytes(); // an empty one is refused, so none is distinct
+    // an empty key id is refused, so this cannot be confused with a key without one
+    let kid_part = kid.unwrap_or_default().as_bytes();
     for part in [algorithm.as_str().as_bytes(), kid_part]
         .into_iter()
         .chain(parts)
     {
-        // the length before each part, so that no two lists of parts read the same
+        // each part is preceded by its length, so that different parts never hash to the same bytes
         context.update(&part.len().to_be_bytes());
         context.update(part);
     }
@@ -220,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_differs_with_algorithm_key_id_and_key() {
+    fn the_fingerprint_depends_on_algorithm_key_id_and_key() {
         let key = |algorithm, kid, fill| {
             VerifyingKey::from_secret(algorithm, kid, &[fill; 64])
                 .unwrap()
@@ -235,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_the_secret() {
+    fn debug_does_not_show_the_secret() {
         let secret = b"correct horse battery staple, long";
         let key = VerifyingKey::from_secret(Algorithm::Hs256, Some("kid-1"), secret).unwrap();
         let shown = format!("{key:?} {:?}", key.fingerprint());
@@ -246,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_no_public_half() {
+    fn a_secret_has_no_public_jwk() {
         let key = VerifyingKey::from_secret(Algorithm::Hs512, None, &[7; 64]).unwrap();
         assert_eq!((key.public_jwk(), key.thumbprint()), (None, None));
     }

@@ -38,10 +38,13 @@ fn is_as_committed(file: &str, text: &str) {
 #[test]
 fn the_code_made_from_a_document_is_the_code_that_compiles_here() {
     let policy = read_policy(FILE);
-    is_as_committed("tests/policy/permissions.rs", &document::rust(&policy));
+    is_as_committed(
+        "tests/policy/permissions.rs",
+        &document::generate_rust(&policy),
+    );
     is_as_committed(
         "tests/policy/permissions.ts",
-        &document::typescript(&policy),
+        &document::generate_typescript(&policy),
     );
     assert_eq!(role::ALL, ["admin", "user"]);
     assert_eq!(may::ALL, ["items:read", "items:write"]);
@@ -81,7 +84,7 @@ fn a_document_with_faults_is_refused_with_line_and_column() {
     };
     let said = complaint(&file);
     assert!(
-        said.contains("policy.toml:\nline 2, column 12: there is no role `b`"),
+        said.contains("policy.toml:\nline 2, column 12: role `b` does not exist"),
         "{said}"
     );
     assert!(complaint(&folder.path().join("none.toml")).contains("cannot read"));

@@ -1,16 +1,14 @@
-//! Replays the inputs that the fuzz target `token` has kept.
+//! Replays the kept inputs of the fuzz target `token`.
 
-use std::path::Path;
+#[path = "../../../../fuzz/unpack.rs"]
+mod unpack;
 
 #[test]
 fn no_kept_input_breaks_the_verifier() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/token");
-    let mut count = 0;
-    for input in std::fs::read_dir(folder).unwrap() {
-        let file = input.unwrap().path();
-        println!("{}", file.display());
-        crate::fuzzed::run(&std::fs::read(&file).unwrap());
-        count += 1;
+    let inputs = unpack::unpack(include_str!("../../../../fuzz/corpus/token.txt")).unwrap();
+    assert!(inputs.len() > 20, "the kept inputs are gone");
+    for input in inputs {
+        println!("{} \"{}\"", input.name, input.bytes.escape_ascii());
+        crate::fuzzed::run(&input.bytes);
     }
-    assert!(count > 20, "the kept inputs are gone");
 }

@@ -1,19 +1,20 @@
 use std::collections::BTreeSet;
 
-use super::{Mentioned, Reader};
+use super::{Reader, Target};
 use crate::{Constraint, ConstraintKind, ConstraintName, MAX_CONSTRAINTS, document::node::Node};
 
 impl Reader<'_> {
     pub(super) fn constraints(&mut self, node: &Node) {
         let members = self.members(node);
         if members.len() > MAX_CONSTRAINTS {
-            let message = format!("there are more than {MAX_CONSTRAINTS} constraints");
+            let message =
+                format!("too many constraints: a document can have at most {MAX_CONSTRAINTS}");
             return self.fault("value_error", message);
         }
         for (name, node) in members {
             self.within(name.as_str(), |reader| {
-                let parsed = reader.parsed::<ConstraintName>(name);
-                if reader.is_own(name)
+                let parsed = reader.parse::<ConstraintName>(name);
+                if reader.is_definable(name)
                     && let (Some(constraint), Some(name)) = (reader.constraint(node), parsed)
                 {
                     let constraints = &mut reader.read.document.constraints;
@@ -25,7 +26,7 @@ impl Reader<'_> {
 
     fn constraint(&mut self, node: &Node) -> Option<Constraint> {
         let (mut kind, mut roles, mut at_most) = (None, None, None);
-        let (mut has_kind, mut has_most) = (false, false);
+        let (mut has_kind, mut has_at_most) = (false, false);
         for (name, node) in self.members(node) {
             self.path.push(name.as_str().into());
             match name.as_str() {
@@ -35,26 +36,26 @@ impl Reader<'_> {
                 }
                 "roles" => {
                     let named: BTreeSet<_> =
-                        self.names(node, Mentioned::Role).into_iter().collect();
+                        self.references(node, Target::Role).into_iter().collect();
                     if named.len() < 2 {
-                        self.fault("value_error", "a constraint is about two roles or more");
+                        self.fault("value_error", "a constraint needs at least two roles");
                     }
                     roles = Some(named);
                 }
                 "at_most" => {
-                    has_most = true;
+                    has_at_most = true;
                     at_most = self.at_most(node);
                 }
-                _ => self.unknown("kind, roles, at_most"),
+                _ => self.unknown_member("kind, roles, at_most"),
             }
             self.path.pop();
         }
-        for (name, there) in [
+        for (name, is_present) in [
             ("kind", has_kind),
             ("roles", roles.is_some()),
-            ("at_most", has_most),
+            ("at_most", has_at_most),
         ] {
-            if !there {
+            if !is_present {
                 self.fault("missing", format!("a constraint needs `{name}`"));
             }
         }
@@ -74,11 +75,11 @@ impl Reader<'_> {
     }
 
     fn constraint_kind(&mut self, node: &Node) -> Option<ConstraintKind> {
-        match self.text(node)? {
+        match self.string(node)? {
             "static" => Some(ConstraintKind::Static),
             "dynamic" => Some(ConstraintKind::Dynamic),
             _ => {
-                self.fault("value_error", "kind is `static` or `dynamic`");
+                self.fault("value_error", "kind must be `static` or `dynamic`");
                 None
             }
         }
@@ -86,11 +87,11 @@ impl Reader<'_> {
 
     fn at_most(&mut self, node: &Node) -> Option<u32> {
         let number = match node {
-            Node::Whole(number) => u32::try_from(*number).ok().filter(|number| *number > 0),
+            Node::Integer(number) => u32::try_from(*number).ok().filter(|number| *number > 0),
             _ => None,
         };
         if number.is_none() {
-            self.fault("value_error", "at_most is a whole number of at least 1");
+            self.fault("value_error", "at_most must be an integer of at least 1");
         }
         number
     }

@@ -1,25 +1,25 @@
 //! Takes users over: all of a file in one change, or nothing.
 
+use super::{
+    Options, Problem, Report, Row, check, read,
+    store::{self, New, ROWS},
+};
+use crate::{
+    app::App,
+    authority::{builtin, caller::Caller, may, rights::Rights},
+    error::ApiError,
+    ids,
+    roles::{requests, store as roles},
+    store::{Change, Conn, read_head},
+};
+use rolecall::PermissionName as _;
 use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
 use serde_json::json;
 
-use super::{
-    Options, Problem, Report, Row, check, read,
-    store::{self, New, ROWS},
-};
-use crate::{
-    accounts::authority::{Caller, Rights},
-    app::App,
-    error::ApiError,
-    ids,
-    roles::{assignments, builtin, requests, store as roles},
-    store::{Change, Conn, read_head},
-};
-
-/// What is being done, for whoever watches.
+/// The step that an import is at, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// So many users are about to be checked, compared and, perhaps, written.
@@ -66,7 +66,7 @@ pub(crate) async fn import_users(
         .change(caller, async |change| {
             look_up_roles(app, change, caller, users, options.add_roles, &mut report).await?;
             if change.head().revision != revision + 1 {
-                // somebody changed something in between, perhaps a name
+                // another change came in between, perhaps of a name
                 taken = find_taken(change.conn(), users, &|_| ()).await?;
             }
             report.problems.append(&mut taken);
@@ -123,7 +123,7 @@ async fn look_up_roles(
     add_roles: bool,
     report: &mut Report,
 ) -> Result<(), ApiError> {
-    let rights = Rights::demand(app, change, caller, "rolecall.users:write").await?;
+    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
     for New { row, .. } in users {
         for role in &row.roles {
@@ -133,12 +133,12 @@ async fn look_up_roles(
     if named.is_empty() {
         return Ok(());
     }
-    Rights::demand(app, change, caller, assignments::WRITE).await?;
+    Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
     rights.cover(named.keys().copied())?;
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
             format!("role `{role}` is for clients only")
-        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy.1, role) {
+        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy, role) {
             refusal
         } else if roles::find_role(change.conn(), role).await?.is_some() {
             continue;
@@ -157,9 +157,9 @@ async fn look_up_roles(
     }
     report
         .problems
-        .extend(together(&rights.policy.1, users, change.now()));
+        .extend(together(&rights.policy, users, change.now()));
     if !report.new_roles.is_empty() {
-        let rights = Rights::demand(app, change, caller, "rolecall.roles:write").await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         // a role without permissions works by its name: to hand on a new one takes nothing that could be held
         if !rights.authority.is_unlimited() {
             return Err(ApiError::Lacks(Some(builtin::ANY.clone())));
@@ -175,7 +175,7 @@ fn together(policy: &Policy, users: &[New], now: Timestamp) -> Vec<Problem> {
     for New { row, .. } in users.iter().filter(|user| !user.row.roles.is_empty()) {
         let refusal = known.entry(&row.roles).or_insert_with(|| {
             let given: Vec<RoleAssignment> =
-                row.roles.iter().map(RoleAssignment::lasting).collect();
+                row.roles.iter().map(RoleAssignment::permanent).collect();
             let breach = policy.static_breach(&given, now);
             breach.map(|breach| breach.to_string())
         });
@@ -207,7 +207,7 @@ async fn find_taken(
         for New { row, .. } in users {
             let there = by_name.get(row.username.as_str());
             if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
-                let message = format!("user `{there}` is already there");
+                let message = format!("user `{there}` already exists");
                 problems.push(Problem::new(row.line, message));
             }
         }
@@ -238,7 +238,7 @@ async fn write(
         store::insert_assignments(change, &given, &assigned_by).await?;
         watch(Step::Written(users.len()));
     }
-    // a hundred thousand ids would make one entry of megabytes: the file's digest stands for them
+    // a hundred thousand ids would make one entry of megabytes: the entry holds the digest of the file instead
     change.record(json!({
         "action": "users.imported", "users": report.users, "assignments": report.assignments,
         "sha256": report.digest,
@@ -276,6 +276,6 @@ mod tests {
         let caller = Caller::CommandLine { system_user: "" };
         let report = import_users(app, caller, &text, options, &meanwhile).await;
         let found = report.unwrap().problems;
-        assert_eq!(found, [Problem::new(3, "user `bob` is already there")]);
+        assert_eq!(found, [Problem::new(3, "user `bob` already exists")]);
     }
 }

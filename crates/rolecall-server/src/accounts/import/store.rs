@@ -1,21 +1,23 @@
+//! Many users at once: statements that write up to a hundred rows each.
+
 use rolecall_core::RoleName;
 
 use super::Row;
-use crate::store::{Change, Conn, Split, StoreError, answered, on, queries};
+use crate::store::{Change, Conn, StoreError, queries, query};
 
-/// How many names one statement looks for, and how many users are written before it is told.
+/// The number of names that one statement looks for, and of users that are written between two reports of progress.
 pub(super) const ROWS: usize = 100;
 
-/// How many rows one statement writes, at most and where fewer are left. SQLite looks for the name of each
-/// parameter among all those before it, so that long texts cost more than they save; to PostgreSQL each
-/// statement is a way over the network.
+/// The numbers of rows that one statement writes: the largest first, smaller ones for the rest. SQLite compares the
+/// name of each parameter with all before it, so long texts cost more than they save; on PostgreSQL each statement
+/// is a round trip over the network.
 const SQLITE: [usize; 2] = [20, 1];
 const POSTGRES: [usize; 3] = [100, 20, 1];
 
-/// More bytes than any of the texts has.
+/// More bytes than the longest text has.
 const LONGEST: usize = 16 * 1024;
 
-/// A text of SQL that the compiler writes, since nobody wants to write out a hundred rows of parameters.
+/// An SQL text that is built at compile time, because a hundred rows of parameters are too many to write by hand.
 struct Sql {
     bytes: [u8; LONGEST],
     length: usize,
@@ -23,7 +25,7 @@ struct Sql {
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "runs in the compiler, which refuses what lies out of bounds"
+    reason = "runs at compile time, where an index out of bounds is an error"
 )]
 impl Sql {
     const fn of(text: &str) -> Self {
@@ -52,7 +54,7 @@ impl Sql {
         }
     }
 
-    /// `$1` and so on; below 10,000.
+    /// Writes `$1` and so on; `number` is below 10,000.
     const fn push_parameter(&mut self, number: usize) {
         self.push(b'$');
         let mut unit = 1000;
@@ -66,7 +68,7 @@ impl Sql {
         }
     }
 
-    /// So many rows of this form: each `#` is the next parameter from `first` on, `^` the last one again.
+    /// Writes a number of rows like `row`: each `#` is the next parameter, starting at `first`; `^` repeats the last.
     const fn rows(mut self, row: &str, rows: usize, first: usize) -> Self {
         let (mut number, mut written) = (first, 0);
         while written < rows {
@@ -108,7 +110,7 @@ const fn subjects(rows: usize) -> Sql {
     Sql::of("INSERT INTO subjects (kind, id) VALUES ").rows("('user', #)", rows, 1)
 }
 
-/// `$1` is the time for all.
+/// `$1` is the time of creation of all.
 const fn users(rows: usize) -> Sql {
     Sql::of(
         "INSERT INTO users (id, username, folded_username, legacy_name, email, disabled, password_hash, \
@@ -117,7 +119,7 @@ const fn users(rows: usize) -> Sql {
     .rows("(#, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
 }
 
-/// `$1` and `$2` are who gave the roles, and when.
+/// `$1` and `$2` are who assigned the roles, and when.
 const fn assignments(rows: usize) -> Sql {
     Sql::of(
         "INSERT INTO role_assignments (tenant, subject_id, role, assigned_by, assigned_at) VALUES ",
@@ -149,11 +151,12 @@ queries! {
     INSERT_ASSIGNMENT = ASSIGNMENTS_1.text();
 }
 
-/// The rows in parts that one statement writes each, at most as many as the database takes well.
-fn parts<'r, T>(conn: &mut Conn, rows: &'r [T]) -> Vec<&'r [T]> {
-    let sizes: &[usize] = match conn.split() {
-        Split::Sqlite(_) => &SQLITE,
-        Split::Postgres(_) => &POSTGRES,
+/// Splits the rows into parts that one statement each writes.
+fn parts<'r, T>(conn: &Conn, rows: &'r [T]) -> Vec<&'r [T]> {
+    let sizes: &[usize] = if conn.is_postgres() {
+        &POSTGRES
+    } else {
+        &SQLITE
     };
     let (mut parts, mut rest) = (Vec::new(), rows);
     for size in sizes {
@@ -164,7 +167,7 @@ fn parts<'r, T>(conn: &mut Conn, rows: &'r [T]) -> Vec<&'r [T]> {
     parts
 }
 
-/// The text for a part of so many rows.
+/// Returns the text that writes this number of rows.
 fn text_for(rows: usize, texts: [&'static str; 3]) -> &'static str {
     let [hundred, twenty, one] = texts;
     match rows {
@@ -174,13 +177,13 @@ fn text_for(rows: usize, texts: [&'static str; 3]) -> &'static str {
     }
 }
 
-/// A user with the id they are given.
+/// A row of the import with the id of its new user.
 pub(super) struct New {
     pub(super) id: String,
     pub(super) row: Row,
 }
 
-/// The names, and their folded forms, that up to [`ROWS`] users would take from others.
+/// Returns the user names, with their folded forms, that collide with those of up to [`ROWS`] new users.
 pub(super) async fn find_taken(
     conn: &mut Conn,
     users: &[New],
@@ -188,84 +191,77 @@ pub(super) async fn find_taken(
     let Some(last) = users.last() else {
         return Ok(Vec::new());
     };
-    // the last one stands in for those that are not there: one text, however many rows
+    // the last one fills the places that are left, so that one text serves any number of users
     let all = || users.iter().chain(std::iter::repeat(last)).take(ROWS);
-    Ok(on!(conn, |c| {
-        let mut query = sqlx::query_as(FIND_TAKEN);
-        for New { row, .. } in all() {
-            query = query.bind(row.folded.as_str());
-        }
-        for New { row, .. } in all() {
-            query = query.bind(row.username.as_str());
-        }
-        query.fetch_all(c).await
-    })?)
+    let mut taken = query(FIND_TAKEN);
+    for New { row, .. } in all() {
+        taken = taken.bind(row.folded.as_str());
+    }
+    for New { row, .. } in all() {
+        taken = taken.bind(row.username.as_str());
+    }
+    taken.fetch_all(conn).await
 }
 
-/// Keeps PostgreSQL from looking through whole tables for what rows refer to: it plans that once, by the few
-/// users there were before, and would go through all that this transaction adds, again for each row.
+/// Makes PostgreSQL check foreign keys by index for the rest of the transaction. It plans these checks once, for the
+/// few users from before the import, and would read whole tables that grow with every row.
 pub(super) async fn expect_many(change: &mut Change<'_>) -> Result<(), StoreError> {
-    if let Split::Postgres(conn) = change.conn().split() {
-        let told = sqlx::query("SELECT set_config('enable_seqscan', 'off', true)");
-        answered(async { told.execute(conn).await.map(drop) }).await?;
+    let conn = change.conn();
+    if conn.is_postgres() {
+        let no_scans = query("SELECT set_config('enable_seqscan', 'off', true)");
+        no_scans.execute(conn).await?;
     }
     Ok(())
 }
 
 /// Writes users whose names are free.
 pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Result<(), StoreError> {
-    let now = change.now().micros();
+    let now = change.now();
     let conn = change.conn();
     for users in parts(conn, users) {
         let texts = [INSERT_SUBJECTS_100, INSERT_SUBJECTS_20, INSERT_SUBJECT];
-        on!(conn, |c| {
-            let mut query = sqlx::query(text_for(users.len(), texts));
-            for user in users {
-                query = query.bind(user.id.as_str());
-            }
-            query.execute(c).await.map(drop)
-        })?;
+        let mut subjects = query(text_for(users.len(), texts));
+        for user in users {
+            subjects = subjects.bind(user.id.as_str());
+        }
+        subjects.execute(conn).await?;
         let texts = [INSERT_USERS_100, INSERT_USERS_20, INSERT_USER];
-        on!(conn, |c| {
-            let mut query = sqlx::query(text_for(users.len(), texts)).bind(now);
-            for New { id, row } in users {
-                query = query
-                    .bind(id.as_str())
-                    .bind(row.username.as_str())
-                    .bind(row.folded.as_str())
-                    .bind(row.legacy_name.as_str())
-                    .bind(row.email.as_deref())
-                    .bind(row.disabled)
-                    .bind(row.hash.as_deref());
-            }
-            query.execute(c).await.map(drop)
-        })?;
+        let mut insert = query(text_for(users.len(), texts)).bind(now);
+        for New { id, row } in users {
+            insert = insert
+                .bind(id.as_str())
+                .bind(row.username.as_str())
+                .bind(row.folded.as_str())
+                .bind(row.legacy_name.as_str())
+                .bind(row.email.as_deref())
+                .bind(row.disabled)
+                .bind(row.hash.as_deref());
+        }
+        insert.execute(conn).await?;
     }
     Ok(())
 }
 
-/// Gives roles to users who had none.
+/// Assigns roles to users who have none.
 pub(super) async fn insert_assignments(
     change: &mut Change<'_>,
-    given: &[(&str, &RoleName)],
+    assignments: &[(&str, &RoleName)],
     assigned_by: &str,
 ) -> Result<(), StoreError> {
-    let now = change.now().micros();
+    let now = change.now();
     let conn = change.conn();
     let texts = [
         INSERT_ASSIGNMENTS_100,
         INSERT_ASSIGNMENTS_20,
         INSERT_ASSIGNMENT,
     ];
-    for given in parts(conn, given) {
-        on!(conn, |c| {
-            let query = sqlx::query(text_for(given.len(), texts));
-            let mut query = query.bind(assigned_by).bind(now);
-            for (subject, role) in given {
-                query = query.bind(*subject).bind(role.as_str());
-            }
-            query.execute(c).await.map(drop)
-        })?;
+    for part in parts(conn, assignments) {
+        let text = text_for(part.len(), texts);
+        let mut insert = query(text).bind(assigned_by).bind(now);
+        for (subject, role) in part {
+            insert = insert.bind(*subject).bind(role.as_str());
+        }
+        insert.execute(conn).await?;
     }
     Ok(())
 }

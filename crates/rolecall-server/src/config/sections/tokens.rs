@@ -1,4 +1,4 @@
-//! The keys about tokens, and about the sessions that refresh them.
+//! The sections for tokens, and for the sessions that refresh them.
 
 use std::time::Duration;
 
@@ -15,22 +15,23 @@ pub struct Tokens {
     /// `ES256`, `EdDSA`, `RS256` or `HS256`.
     #[serde(deserialize_with = "values::parsed")]
     pub algorithm: SigningAlgorithm,
-    /// How long an access token is valid, such as `30m`.
+    /// The lifetime of an access token, such as `30m`.
     #[serde(deserialize_with = "values::duration")]
     pub access_ttl: Duration,
-    /// How long a signing key signs before the next one does, such as `30d`; `0` to rotate by hand only.
+    /// The time after which the next signing key takes over, such as `30d`; `0` turns rotation off.
     #[serde(deserialize_with = "values::duration")]
     pub rotate_every: Duration,
     /// The issuer `iss`, if it is not `public_url`.
     pub issuer: Option<String>,
     /// The audience `aud`, if it is not the issuer.
     pub audience: Option<String>,
-    /// The largest access token in bytes.
+    /// The greatest length of an access token in bytes.
+    #[serde(deserialize_with = "values::number")]
     pub max_bytes: usize,
     /// The shared secret of `HS256`.
     #[serde(deserialize_with = "values::optional_secret")]
     pub secret: Option<SecretString>,
-    /// Tokens of the application that was there before.
+    /// Tokens of the application that rolecall replaces.
     pub legacy: LegacyTokens,
 }
 
@@ -49,10 +50,10 @@ impl Default for Tokens {
     }
 }
 
-/// How long a signing key signs by default.
+/// The default of `tokens.rotate_every`.
 pub(crate) const ROTATE_EVERY: Duration = Duration::from_hours(30 * 24);
 
-/// Section `tokens.legacy`: nothing of it, or `secret`, `until` and `max_age`.
+/// Section `tokens.legacy`. If it is there, `secret`, `until` and `max_age` are needed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LegacyTokens {
@@ -62,18 +63,19 @@ pub struct LegacyTokens {
     /// The secret that the old application signs with.
     #[serde(deserialize_with = "values::optional_secret")]
     pub secret: Option<SecretString>,
-    /// Take a secret of less than 32 bytes, which can be guessed from a single token.
+    /// Accepts a secret of less than 32 bytes, which can be guessed from a single token.
+    #[serde(deserialize_with = "values::switch")]
     pub allow_short_secret: bool,
-    /// When the last of them ends.
+    /// The time when the last of them expires.
     #[serde(deserialize_with = "values::optional_time")]
     pub until: Option<Timestamp>,
-    /// How long such a token lasts at most.
+    /// Their longest lifetime.
     #[serde(deserialize_with = "values::optional_duration")]
     pub max_age: Option<Duration>,
 }
 
 choices! {
-    /// How tokens of the old application are signed.
+    /// The signature algorithm of the old application's tokens.
     pub enum LegacyAlgorithm {
         /// HMAC with SHA-256.
         #[default]
@@ -82,7 +84,7 @@ choices! {
 }
 
 choices! {
-    /// How access tokens are signed.
+    /// The signature algorithm of access tokens.
     pub enum SigningAlgorithm {
         /// ECDSA with P-256 and SHA-256.
         #[default]
@@ -111,13 +113,14 @@ impl From<SigningAlgorithm> for rolecall::token::Algorithm {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sessions {
-    /// A session that was not refreshed for this long has ended.
+    /// The time without a refresh after which a session expires.
     #[serde(deserialize_with = "values::duration")]
     pub idle_ttl: Duration,
-    /// No session lasts longer, however often it is refreshed.
+    /// The longest lifetime of a session, however often it is refreshed.
     #[serde(deserialize_with = "values::duration")]
     pub max_ttl: Duration,
-    /// Beyond this many sessions of one user the idlest ends.
+    /// The sessions that a user can have. One more ends the idlest.
+    #[serde(deserialize_with = "values::number")]
     pub per_user: u32,
 }
 

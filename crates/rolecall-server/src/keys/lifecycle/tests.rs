@@ -111,8 +111,8 @@ fn a_retiring_key_goes_only_when_its_last_token_has_ended() {
     assert_eq!(gone(last_end(NOW, longest)), ["o"]);
 }
 
-fn wanted(algorithm: Algorithm) -> Wanted {
-    Wanted {
+fn target(algorithm: Algorithm) -> KeyTarget {
+    KeyTarget {
         algorithm,
         secret: None,
         serves: true,
@@ -121,28 +121,28 @@ fn wanted(algorithm: Algorithm) -> Wanted {
 
 #[test]
 fn the_first_start_makes_two_keys_and_the_second_none() {
-    let first = plan(&listed(Vec::new()), wanted(Algorithm::Es256));
+    let first = plan(&listed(Vec::new()), target(Algorithm::Es256));
     assert_eq!((first.keys_to_make(), first.retire.len()), (2, 0));
-    let again = plan(&pair(Algorithm::Es256), wanted(Algorithm::Es256));
+    let again = plan(&pair(Algorithm::Es256), target(Algorithm::Es256));
     assert_eq!(again, Plan::default());
 }
 
 #[test]
 fn a_command_that_serves_nothing_changes_no_key_whatever_its_configuration_says() {
     for algorithm in [Algorithm::Hs256, Algorithm::Rs256] {
-        let wanted = Wanted {
+        let target = KeyTarget {
             serves: false,
             secret: algorithm.is_symmetric().then_some(false),
             algorithm,
         };
-        assert_eq!(plan(&pair(Algorithm::Es256), wanted), Plan::default());
-        assert!(plan(&listed(Vec::new()), wanted).make_active);
+        assert_eq!(plan(&pair(Algorithm::Es256), target), Plan::default());
+        assert!(plan(&listed(Vec::new()), target).make_active);
     }
 }
 
 #[test]
 fn between_asymmetric_algorithms_nothing_that_signed_is_taken_away() {
-    let done = plan(&pair(Algorithm::Es256), wanted(Algorithm::EdDsa));
+    let done = plan(&pair(Algorithm::Es256), target(Algorithm::EdDsa));
     assert_eq!(done.retire, ["n"]);
     assert!(!done.make_active && done.make_next);
 }
@@ -153,7 +153,7 @@ fn secrets_and_key_pairs_are_never_in_one_set() {
         (Algorithm::Es256, Algorithm::Hs256),
         (Algorithm::Hs256, Algorithm::Es256),
     ] {
-        let done = plan(&pair(before), wanted(after));
+        let done = plan(&pair(before), target(after));
         assert_eq!(done.retire, ["a", "n"]);
         assert!(done.make_active && done.make_next);
     }
@@ -161,9 +161,9 @@ fn secrets_and_key_pairs_are_never_in_one_set() {
 
 #[test]
 fn a_configured_secret_is_the_only_key() {
-    let with = |secret| Wanted {
+    let with = |secret| KeyTarget {
         secret: Some(secret),
-        ..wanted(Algorithm::Hs256)
+        ..target(Algorithm::Hs256)
     };
     let done = plan(&pair(Algorithm::Hs256), with(true));
     assert_eq!(done.retire, ["n"]);

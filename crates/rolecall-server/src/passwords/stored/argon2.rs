@@ -6,8 +6,10 @@ use std::fmt;
 
 use ::argon2::{Algorithm, Argon2, Params, Version};
 
-use super::phc::{self, Phc};
-use super::{Failure, Memory, Password, Unusable};
+use super::{
+    Failure, Memory, Password, Unusable,
+    phc::{self, Phc},
+};
 
 /// An Argon2 hash within bounds.
 #[cfg_attr(any(test, fuzzing), derive(Debug, PartialEq))]

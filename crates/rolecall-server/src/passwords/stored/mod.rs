@@ -31,8 +31,7 @@ mod tests;
 
 use subtle::ConstantTimeEq as _;
 
-use super::Password;
-use super::memory::Memory;
+use super::{Password, memory::Memory};
 
 pub(super) use argon2::Argon2Hash;
 pub(super) use bcrypt::{BcryptHash, MAX_BYTES as BCRYPT_MAX_BYTES};

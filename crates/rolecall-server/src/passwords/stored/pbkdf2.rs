@@ -7,8 +7,7 @@ use aws_lc_rs::pbkdf2;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::phc::Phc;
-use super::{Password, Unusable, fields};
+use super::{Password, Unusable, fields, phc::Phc};
 
 /// Several seconds of work; the largest default of a framework is a tenth of it.
 const MAX_ITERATIONS: u32 = 10_000_000;

@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::MAX_LENGTH;
-use super::fields::decimal;
+use super::{MAX_LENGTH, fields::decimal};
 
 /// The parts of a PHC string, with salt and hash decoded.
 #[derive(Debug, Eq, PartialEq)]

@@ -4,8 +4,7 @@ use ::scrypt::{Params, scrypt};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::phc::Phc;
-use super::{Failure, Password, Unusable, fields};
+use super::{Failure, Password, Unusable, fields, phc::Phc};
 
 /// Output bytes that Django and Werkzeug ask for.
 const FRAMEWORK_BYTES: usize = 64;

@@ -1,7 +1,7 @@
 //! What is taken apart, what is refused, and that neither depends on luck.
 
-use super::super::scheme::{Parameters, PasswordScheme};
 use super::*;
+use crate::passwords::scheme::{Parameters, PasswordScheme};
 
 /// Every hash below but one was made by other software from this password.
 const PASSWORD: &str = "purple tram caf\u{e9}";

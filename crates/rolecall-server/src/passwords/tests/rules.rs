@@ -3,10 +3,10 @@
 
 use proptest::prelude::*;
 
-use super::super::common;
-use super::super::policy::PasswordPolicy;
-use super::super::{MAX_BYTES, MAX_CODE_POINTS, PasswordProblem, PasswordScheme};
 use super::*;
+use crate::passwords::{
+    MAX_BYTES, MAX_CODE_POINTS, PasswordProblem, PasswordScheme, common, policy::PasswordPolicy,
+};
 
 fn check(min_length: usize, text: &str) -> Result<(), PasswordProblem> {
     let policy = PasswordPolicy {

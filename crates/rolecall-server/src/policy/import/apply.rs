@@ -1,31 +1,28 @@
 //! What was imported, put beside what is there: policy, users and assignments in one change, by the same rules
 //! as if each had been made by itself.
 
-use std::collections::BTreeSet;
-
-use rolecall_core::{
-    RoleName, TenantName,
-    document::{Change as Edit, Document, Parsed, Places},
-};
-use serde_json::json;
-
 use super::{At, Imported, Note, Person};
 use crate::{
-    accounts::{
-        authority::{Caller, Rights},
-        registration,
-        store::{self as accounts, NewUser, Status},
-    },
+    accounts::{registration, store as accounts, store::NewUser},
     app::App,
+    authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
     ids,
     policy::{apply as document, service},
     roles::{
-        assignment_store,
-        assignments::{self, Assignee, Validity},
+        assigning::{self, Assignee, Validity},
+        assignment_store, assignments,
     },
     store::Change,
 };
+use rolecall::PermissionName as _;
+use std::collections::BTreeSet;
+
+use rolecall_core::{
+    RoleName, TenantName,
+    document::{Document, ParsedDocument, PolicyChange as Edit, Positions},
+};
+use serde_json::json;
 
 /// What is to be done with what was imported.
 #[derive(Clone, Copy, Debug)]
@@ -117,15 +114,22 @@ struct Work<'w, 'c> {
 
 impl Work<'_, '_> {
     async fn run(&mut self, imported: &Imported) -> Result<(), ApiError> {
-        let rights = Rights::demand(self.app, self.change, self.caller, document::WRITE).await?;
+        let rights =
+            Rights::require(self.app, self.change, self.caller, may::WritePolicy::NAME).await?;
         if !imported.people.is_empty() {
-            Rights::demand(self.app, self.change, self.caller, assignments::WRITE).await?;
+            Rights::require(
+                self.app,
+                self.change,
+                self.caller,
+                may::WriteAssignments::NAME,
+            )
+            .await?;
         }
-        let current = service::document_of(&rights.policy.1, self.change.conn()).await?;
+        let current = service::document_of(&rights.policy, self.change.conn()).await?;
         let together = self.together(&current, &imported.document)?;
-        let parsed = Parsed {
+        let parsed = ParsedDocument {
             document: together,
-            places: Places::default(),
+            positions: Positions::default(),
         };
         let (applied, policy) =
             document::put(self.app, self.change, &rights, &current, &parsed).await?;
@@ -209,8 +213,8 @@ impl Work<'_, '_> {
             return Ok(None);
         }
         if self.outcome.users.is_empty() {
-            let needed = "rolecall.users:write";
-            Rights::demand(self.app, self.change, self.caller, needed).await?;
+            let needed = may::WriteUsers::NAME;
+            Rights::require(self.app, self.change, self.caller, needed).await?;
         }
         let id = ids::new_id(self.change.now()).map_err(ApiError::internal)?;
         let user = NewUser {
@@ -262,7 +266,7 @@ impl Work<'_, '_> {
                 user: person.username.clone(),
                 role: role.clone(),
                 tenant: tenant.clone(),
-                is_asked_for: !matches!(done, assignments::Outcome::Assigned),
+                is_asked_for: !matches!(done, assigning::Outcome::Assigned),
             });
         }
         Ok(())

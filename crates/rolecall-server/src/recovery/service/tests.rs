@@ -1,3 +1,4 @@
+use crate::roles::request_store::Request;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
@@ -5,10 +6,10 @@ use rolecall_core::Timestamp;
 
 use super::*;
 use crate::{
-    app::Settings,
     demo,
     oauth::grant,
     passwords::PasswordScheme,
+    settings::Settings,
     start::{Opened, Staleness},
 };
 
@@ -35,7 +36,7 @@ fn options(database: &Path) -> Options {
             registration_open: false,
             registration_roles: BTreeSet::new(),
             password_grant: true,
-            sessions: crate::sessions::service::SessionLimits::default(),
+            sessions: crate::settings::SessionLimits::default(),
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
@@ -57,7 +58,7 @@ async fn token(app: &App) -> String {
     let request = grant::Request {
         username: "alice",
         password: "yourpassword",
-        asker: &crate::oauth::client_auth::Asker::FirstParty,
+        client: &crate::oauth::client_auth::RequestingClient::FirstParty,
         ceiling: None,
         scope: None,
         tenant: None,
@@ -200,7 +201,8 @@ async fn nobody_with_limits_ends_what_everybody_holds() {
     demo::ensure_user(&app, "alice", "yourpassword", &["user".to_owned()])
         .await
         .unwrap();
-    let found = crate::accounts::service::list(&app, "", Some("alice"), "", 1).await;
+    let found =
+        crate::accounts::service::list(&app, Caller::System, "", Some("alice"), "", 1).await;
     let found = found.unwrap();
     let user_id = &found.first().unwrap().id;
     let refused = recover(&app, Caller::As { user_id }).await;

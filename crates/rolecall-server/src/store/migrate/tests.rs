@@ -3,16 +3,16 @@ use std::str::FromStr as _;
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::*;
-use crate::store::tests::postgres;
+use crate::store::testing::postgres;
 
 const FIRST: Step = MIGRATIONS[0];
-/// What the program of before knows.
+/// The schema of the version before.
 const BEFORE: &[Step] = &[FIRST];
 const GOOD: &[Step] = &[
     FIRST,
     (2, "good", "ALTER TABLE roles ADD COLUMN colour TEXT"),
 ];
-/// Its first statement works, its second does not.
+/// Its first statement succeeds, its second fails.
 const BROKEN: &[Step] = &[
     FIRST,
     (
@@ -35,8 +35,8 @@ async fn sqlite_file(folder: &tempfile::TempDir) -> (SqlitePool, std::path::Path
     (SqlitePool::connect_with(options).await.unwrap(), path)
 }
 
-/// The version of a copy, and how many roles it has.
-async fn look_into(copy: &Path) -> (i64, i64) {
+/// Returns the schema version of a copy and the number of its roles.
+async fn version_and_roles(copy: &Path) -> (i64, i64) {
     let url = format!("sqlite:{}", copy.display());
     let mut conn = SqliteConnection::connect(&url).await.unwrap();
     let version = sqlx::query_scalar(VERSION).fetch_one(&mut conn).await;
@@ -50,29 +50,29 @@ async fn x086_a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a
     let (pool, path) = sqlite_file(&folder).await;
     sqlite_by(&pool, &path, BEFORE).await.unwrap();
     sqlx::query(ROLE).execute(&pool).await.unwrap();
-    // what an earlier start left when it was killed
+    // files that an earlier start left when it was killed
     let copy = file::beside(&path, ".before-schema-2");
     std::fs::write(&copy, "").unwrap();
     std::fs::write(file::beside(&copy, ".partial"), "half of one").unwrap();
     assert!(sqlite_by(&pool, &path, BROKEN).await.is_err());
     assert!(sqlx::query(COLOUR).fetch_all(&pool).await.is_err());
-    assert_eq!(look_into(&copy).await, (1, 1));
-    // the program of before works on, and what it writes is in the copy of the next try
+    assert_eq!(version_and_roles(&copy).await, (1, 1));
+    // the version before still works, and the copy of the next attempt holds what it writes
     sqlite_by(&pool, &path, BEFORE).await.unwrap();
     sqlx::query("DELETE FROM roles")
         .execute(&pool)
         .await
         .unwrap();
     sqlite_by(&pool, &path, GOOD).await.unwrap();
-    assert_eq!(look_into(&copy).await, (1, 0));
-    assert_eq!(look_into(&path).await, (2, 0));
+    assert_eq!(version_and_roles(&copy).await, (1, 0));
+    assert_eq!(version_and_roles(&path).await, (2, 0));
     sqlx::query(COLOUR).fetch_all(&pool).await.unwrap();
-    // and now that one is too old
+    // now the version before is too old
     let refused = sqlite_by(&pool, &path, BEFORE).await.unwrap_err();
     assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
 }
 
-/// An empty PostgreSQL database.
+/// Creates an empty PostgreSQL database.
 async fn postgres_database(name: &str) -> Option<PgConnectOptions> {
     let mut admin = PgConnection::connect(&postgres::url("postgres")?)
         .await
@@ -93,7 +93,7 @@ async fn x086_a_migration_that_breaks_off_changes_nothing_in_postgresql() {
     sqlx::query(ROLE).execute(&mut conn).await.unwrap();
     assert!(postgres_by(&options, BROKEN).await.is_err());
     assert!(sqlx::query(COLOUR).fetch_all(&mut conn).await.is_err());
-    // the lock went with the try, and the program of before works on
+    // the lock was released, and the version before still works
     postgres_by(&options, BEFORE).await.unwrap();
     postgres_by(&options, GOOD).await.unwrap();
     let version: i64 = sqlx::query_scalar(VERSION)
@@ -111,7 +111,7 @@ async fn x086_a_migration_that_breaks_off_changes_nothing_in_postgresql() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn starts_at_once_on_an_empty_database_do_not_stand_in_each_others_way() {
+async fn several_nodes_can_start_at_once_on_an_empty_database() {
     for round in 0..25 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rolecall.db");
@@ -130,7 +130,7 @@ async fn starts_at_once_on_an_empty_database_do_not_stand_in_each_others_way() {
             for start in starts {
                 start.await.unwrap().unwrap();
             }
-            let state = look(&url).await.unwrap();
+            let state = read_version(&url).await.unwrap();
             assert_eq!(
                 (state.found, state.known),
                 (newest(MIGRATIONS), newest(MIGRATIONS))
@@ -140,7 +140,7 @@ async fn starts_at_once_on_an_empty_database_do_not_stand_in_each_others_way() {
 }
 
 #[tokio::test]
-async fn keys_of_an_older_schema_stay_and_only_the_newest_signs_on() {
+async fn keys_of_an_older_schema_are_kept_and_only_the_newest_signs() {
     let pool = SqlitePool::connect("sqlite::memory:").await.unwrap();
     migrator(&MIGRATIONS[..3]).run(&pool).await.unwrap();
     let run = async |sql: &'static str| sqlx::query(sql).execute(&pool).await.map(drop);
@@ -162,11 +162,11 @@ async fn keys_of_an_older_schema_stay_and_only_the_newest_signs_on() {
             key("first", "retired", None),
             key("new", "active", None),
             key("old", "retiring", Some(90_000_000_007)),
-            // secrets and key pairs never stand in one set
+            // secrets and key pairs are never in one set
             key("other", "retired", None),
         ]
     );
-    // never two that sign, whatever a node believes
+    // two keys never sign at once, whatever a node believes
     let second = run("UPDATE signing_keys SET state = 'active' WHERE kid = 'old'").await;
     assert!(second.is_err());
 }

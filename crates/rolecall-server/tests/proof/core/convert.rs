@@ -1,7 +1,7 @@
 //! Converts between the types of the model and those of the core.
 
 use rolecall_core::{
-    Cause, Constraint, ConstraintKind, Derivation, RoleAssignment, RoleRules, Timestamp,
+    Constraint, ConstraintKind, Derivation, InactiveReason, RoleAssignment, RoleRules, Timestamp,
 };
 
 use crate::{
@@ -72,11 +72,11 @@ pub(super) fn grant_path(by: &Derivation<'_>) -> GrantPath {
     }
 }
 
-pub(super) fn cause(cause: Cause) -> &'static str {
+pub(super) fn cause(cause: InactiveReason) -> &'static str {
     match cause {
-        Cause::NotYetValid => "not_yet_valid",
-        Cause::Expired => "expired",
-        Cause::OtherTenant => "other_tenant",
-        Cause::GlobalOnly => "global_only",
+        InactiveReason::NotYetValid => "not_yet_valid",
+        InactiveReason::Expired => "expired",
+        InactiveReason::OtherTenant => "other_tenant",
+        InactiveReason::GlobalOnly => "global_only",
     }
 }

@@ -1,6 +1,6 @@
 //! The form of a model's file: sections, and members with the lines that they begin on.
 
-use super::super::{At, Note, Refusal, Source, quoted};
+use crate::policy::import::{At, Note, Refusal, Source, quoted};
 
 /// A member of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]

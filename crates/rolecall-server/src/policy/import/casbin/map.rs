@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rolecall_core::Permission;
 
 use super::{
-    super::{
-        At, Imported, Note, Options, Refusal,
-        graph::{self, Cut, Edge},
-        names::Names,
-        people::Usernames,
-        quoted,
-    },
     domains::{Domain, Versions, Who, differing},
     model::{Links, Model},
     rules::{Rule, Rules, What},
     write::{RoleNames, write},
+};
+use crate::policy::import::{
+    At, Imported, Note, Options, Refusal,
+    graph::{self, Cut, Edge},
+    names::Names,
+    people::Usernames,
+    quoted,
 };
 
 /// How many roles Casbin follows from one to the next.

@@ -1,6 +1,6 @@
 //! A matcher, as far as it is a list of comparisons that must all hold.
 
-use super::super::quoted;
+use crate::policy::import::quoted;
 
 /// One condition of a matcher.
 #[derive(Clone, Debug, PartialEq, Eq)]

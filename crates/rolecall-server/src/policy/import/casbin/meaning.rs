@@ -1,10 +1,10 @@
 //! What a matcher says: which value of a rule is compared with what.
 
 use super::{
-    super::quoted,
     matcher::{Operand, Term},
     model::Field,
 };
+use crate::policy::import::quoted;
 
 /// What a matcher says of the values of a rule.
 pub(super) struct Meaning {

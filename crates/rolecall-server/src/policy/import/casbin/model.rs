@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    super::{At, Note, Refusal, quoted},
     conf::Entry,
     matcher::{self, Operand, Term},
     meaning::Meaning,
 };
+use crate::policy::import::{At, Note, Refusal, quoted};
 
 /// What a value of a rule stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{
-    super::{At, Note, Refusal, Source, quoted},
-    model::{Field, Links, Model},
-};
+use super::model::{Field, Links, Model};
+use crate::policy::import::{At, Note, Refusal, Source, quoted};
 
 /// More lines than this are refused.
 const MAX_LINES: usize = 500_000;

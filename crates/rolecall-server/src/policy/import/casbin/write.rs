@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rolecall_core::{Permission, RoleName, TenantName};
 
 use super::{
-    super::{
-        At, Imported, Note, Options, Person,
-        names::{Names, spell},
-        quoted,
-    },
     domains::{Domain, Versions, Who},
     map::{Mapper, named},
     rules::{Rule, What},
+};
+use crate::policy::import::{
+    At, Imported, Note, Options, Person,
+    names::{Names, spell},
+    quoted,
 };
 
 /// The names of roles: of one that is the same in all domains without a domain.

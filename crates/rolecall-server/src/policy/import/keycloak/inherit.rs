@@ -8,12 +8,12 @@ use rolecall_core::{
 };
 
 use super::{
-    super::{
-        graph::{self, Cut, Edge},
-        quoted,
-    },
     Notes,
     roles::{Declared, Found, Mapped, Placed, Roles, Who},
+};
+use crate::policy::import::{
+    graph::{self, Cut, Edge},
+    quoted,
 };
 
 /// That one role inherits another, and where that stands.

@@ -1,10 +1,10 @@
 //! What else a realm has: what decides who may do something has no counterpart, the rest is told.
 
 use super::{
-    super::quoted,
     Notes,
     realm::{Count, Mapper, Realm},
 };
+use crate::policy::import::quoted;
 
 pub(super) fn tell(realm: &Realm, notes: &mut Notes) {
     elsewhere(realm, notes);

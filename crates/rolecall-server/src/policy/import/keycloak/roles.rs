@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use rolecall_core::RoleName;
 
 use super::{
-    super::{
-        Options,
-        names::{Names, spell},
-        quoted,
-    },
     Notes,
     realm::{Group, Members, Realm, Role},
+};
+use crate::policy::import::{
+    Options,
+    names::{Names, spell},
+    quoted,
 };
 
 /// What of Keycloak becomes a role here.

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    super::{Person, people::Usernames, quoted},
     Notes,
     credentials::hash_of,
     realm::{Credential, Realm, User},
     roles::{Found, Mapped, Roles, Who},
 };
-use crate::accounts::registration::parse_email;
+use crate::{
+    accounts::registration::parse_email,
+    policy::import::{Person, people::Usernames, quoted},
+};
 
 /// What is told of many users at once: how many there are, and the first.
 #[derive(Default)]

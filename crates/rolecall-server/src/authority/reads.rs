@@ -1,0 +1,121 @@
+//! What a caller may read, asked of the database.
+
+use rolecall::{Denial, Principal};
+use rolecall_core::{Permission, TenantName};
+
+use super::{
+    caller::{Caller, SEE_ALL_HOLDERS},
+    rights::{authority_by, check_active_together, lacking},
+    subject::{self, Status},
+};
+use crate::{app::App, error::ApiError};
+
+/// Requires that `caller` holds `permission`, to read what belongs to no tenant.
+///
+/// # Errors
+///
+/// 403 without the permission, and 401 if the caller's account is gone or not active.
+pub(crate) async fn require(
+    app: &App,
+    caller: Caller<'_>,
+    permission: &'static str,
+) -> Result<(), ApiError> {
+    require_in(app, caller, None, permission).await
+}
+
+/// Requires that `caller` holds `permission`, to read what belongs to `tenant`, or to all tenants.
+///
+/// A token for a tenant may carry the permission from an assignment in that tenant alone: elsewhere, the database is
+/// asked whether the caller holds it globally.
+///
+/// # Errors
+///
+/// As [`require`].
+pub(crate) async fn require_in(
+    app: &App,
+    caller: Caller<'_>,
+    tenant: Option<&TenantName>,
+    permission: &'static str,
+) -> Result<(), ApiError> {
+    match caller {
+        Caller::CommandLine { .. } | Caller::System => Ok(()),
+        Caller::As { user_id } => {
+            let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+            match holds_now(app, user_id, &permission).await? {
+                Some(true) => Ok(()),
+                Some(false) => Err(ApiError::Lacks(Some(permission))),
+                None => Err(ApiError::Denied(Denial::EndedToken)),
+            }
+        }
+        Caller::Token(principal) => {
+            let refused = token_lacks(app, principal, tenant, permission).await?;
+            refused.map_or(Ok(()), |error| Err(caller.refusal(error)))
+        }
+    }
+}
+
+/// Returns the refusal of a token that may not read what belongs to `tenant` with `permission`.
+async fn token_lacks(
+    app: &App,
+    principal: &Principal,
+    tenant: Option<&TenantName>,
+    permission: &'static str,
+) -> Result<Option<ApiError>, ApiError> {
+    let parsed: Permission = permission.parse().map_err(ApiError::internal)?;
+    if !principal.has_permission(permission) {
+        return Ok(Some(ApiError::Lacks(Some(parsed))));
+    }
+    let own = principal.tenant();
+    if own.is_none() || own == tenant.map(TenantName::as_str) {
+        return Ok(None);
+    }
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let subject = subject::read(&mut conn, principal.subject(), None, now).await?;
+    let subject = subject.filter(|subject| subject.status == Status::Active);
+    let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
+    let policy = subject.policy(app.policy(), &mut conn).await?;
+    let holds = authority_by(&policy, &subject, principal).holds(&parsed);
+    Ok((!holds).then(|| lacking(principal, parsed)))
+}
+
+/// Whether the caller may see who has which role, in every tenant.
+pub(crate) async fn can_see_all_holders(app: &App, caller: Caller<'_>) -> Result<bool, ApiError> {
+    for needed in SEE_ALL_HOLDERS {
+        match require(app, caller, needed).await {
+            Ok(()) => {}
+            Err(error) if error.is_refusal() => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// Asks that a user may have all their global roles active at once: `--as` takes all of them.
+pub(crate) async fn check_all_active(app: &App, id: &str) -> Result<(), ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let Some(subject) = subject::read(&mut conn, id, None, now).await? else {
+        return Ok(());
+    };
+    let policy = subject.policy(app.policy(), &mut conn).await?;
+    check_active_together(&policy, &subject)
+}
+
+/// Whether `id` holds `permission` now, by the database; `None` if there is no such subject, or none that is
+/// active.
+pub(crate) async fn holds_now(
+    app: &App,
+    id: &str,
+    permission: &Permission,
+) -> Result<Option<bool>, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let subject = subject::read(&mut conn, id, None, now).await?;
+    let Some(subject) = subject.filter(|subject| subject.status == Status::Active) else {
+        return Ok(None);
+    };
+    let policy = subject.policy(app.policy(), &mut conn).await?;
+    let permissions = policy.permissions_of(subject.global_roles());
+    Ok(Some(permissions.contains(permission)))
+}

@@ -1,0 +1,233 @@
+//! Who is acting, and what the database says they may do: read anew in the transaction of every write.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use rolecall::{Denial, Principal};
+use rolecall_core::{Authority, Permission, Policy, RoleName, TenantName};
+
+use super::{
+    builtin,
+    caller::Caller,
+    policy_cache::PolicyAt,
+    subject::{self, Status, Subject},
+};
+use crate::{
+    app::App,
+    error::ApiError,
+    refusals::SEPARATION_OF_DUTIES,
+    store::{Change, is_ended},
+};
+
+/// What a caller may do in a change, with the policy that says so.
+pub(crate) struct Rights {
+    pub(crate) authority: Authority,
+    pub(crate) policy: Arc<PolicyAt>,
+    open: BTreeSet<RoleName>,
+}
+
+impl Rights {
+    /// Reads the caller's authority from the database and asks that it includes `permission`. What the caller
+    /// holds within a tenant counts for nothing here.
+    ///
+    /// # Errors
+    ///
+    /// 401 if the caller's account has gone or is not active, 403 if the permission is not held any more.
+    pub(crate) async fn require(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+        permission: &'static str,
+    ) -> Result<Self, ApiError> {
+        Self::require_in(app, change, caller, None, permission).await
+    }
+
+    /// The same for acting in `tenant`, where what the caller holds there counts beside what they hold
+    /// globally: over the API with a token for that tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub(crate) async fn require_in(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+        tenant: Option<&TenantName>,
+        permission: &'static str,
+    ) -> Result<Self, ApiError> {
+        let rights = Self::load_in(app, change, caller, tenant).await?;
+        let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+        match caller {
+            Caller::CommandLine { .. } | Caller::System => Ok(rights),
+            _ if rights.authority.holds(&permission) => Ok(rights),
+            Caller::Token(principal) => Err(lacking(principal, permission)),
+            Caller::As { .. } => Err(ApiError::Lacks(Some(permission))),
+        }
+    }
+
+    /// The same without asking for a permission: for what every user may do to themselves.
+    pub(crate) async fn load(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+    ) -> Result<Self, ApiError> {
+        Self::load_in(app, change, caller, None).await
+    }
+
+    async fn load_in(
+        app: &App,
+        change: &mut Change<'_>,
+        caller: Caller<'_>,
+        tenant: Option<&TenantName>,
+    ) -> Result<Self, ApiError> {
+        let policy = app.policy().before(change).await?;
+        let authority = match caller {
+            Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
+            Caller::As { user_id } => {
+                let subject = active(change, user_id, tenant).await?;
+                check_active_together(&policy, &subject)?;
+                authority_of(&policy, &subject, |_| true)
+            }
+            Caller::Token(principal) => {
+                if *change.head().era != *principal.era()
+                    || is_ended(change.conn(), principal).await?
+                {
+                    return Err(ApiError::Denied(Denial::EndedToken));
+                }
+                // a token for another tenant, or for none, says nothing about this one
+                let tenant = tenant.filter(|tenant| principal.tenant() == Some(tenant.as_str()));
+                let subject = active(change, principal.subject(), tenant).await?;
+                authority_by(&policy, &subject, principal)
+            }
+        };
+        Ok(Self {
+            authority,
+            policy,
+            open: app.settings().registration_roles.clone(),
+        })
+    }
+
+    /// What somebody may do who is not the caller, in `tenant` too, whatever of it they have active now.
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require), for `permission`.
+    pub(crate) async fn require_of(
+        app: &App,
+        change: &mut Change<'_>,
+        id: &str,
+        tenant: Option<&TenantName>,
+        permission: &'static str,
+    ) -> Result<Self, ApiError> {
+        let policy = app.policy().before(change).await?;
+        let permission: Permission = permission.parse().map_err(ApiError::internal)?;
+        let subject = active(change, id, tenant).await?;
+        let authority = authority_of(&policy, &subject, |_| true);
+        if !authority.holds(&permission) {
+            return Err(ApiError::Lacks(Some(permission)));
+        }
+        Ok(Self {
+            authority,
+            policy,
+            open: app.settings().registration_roles.clone(),
+        })
+    }
+
+    /// What the caller may do stays; what roles hold is as `policy` says, which this change has written.
+    pub(crate) fn under(self, policy: Policy) -> Self {
+        let policy = Arc::new(PolicyAt {
+            revision: self.policy.revision,
+            policy: Arc::new(policy),
+        });
+        Self { policy, ..self }
+    }
+
+    /// The delegation limit: the caller must hold all that `roles` hold.
+    pub(crate) fn cover<'r>(
+        &self,
+        roles: impl IntoIterator<Item = &'r RoleName>,
+    ) -> Result<(), ApiError> {
+        self.cover_under(&self.policy, roles)
+    }
+
+    /// The same by what the roles hold under another policy than the one that is in force.
+    pub(crate) fn cover_under<'r>(
+        &self,
+        policy: &Policy,
+        roles: impl IntoIterator<Item = &'r RoleName>,
+    ) -> Result<(), ApiError> {
+        self.authority
+            .covers(policy, roles, &self.open)
+            .map_err(ApiError::Exceeds)
+    }
+
+    /// The same for what roles give that are assigned in `tenant`.
+    pub(crate) fn cover_in<'r>(
+        &self,
+        tenant: Option<&TenantName>,
+        roles: impl IntoIterator<Item = &'r RoleName>,
+    ) -> Result<(), ApiError> {
+        if tenant.is_none() {
+            return self.cover(roles);
+        }
+        self.authority
+            .covers_in_tenant(&self.policy, roles, &self.open)
+            .map_err(ApiError::Exceeds)
+    }
+}
+
+/// Why a caller whose token carries `permission` may be refused all the same: it counts in a tenant only.
+pub(super) fn lacking(principal: &Principal, permission: Permission) -> ApiError {
+    if principal.tenant().is_some() && principal.has_permission(permission.as_str()) {
+        ApiError::OtherTenant(permission)
+    } else {
+        ApiError::Lacks(Some(permission))
+    }
+}
+
+/// The same for what is held globally and in the tenant that is acted in.
+pub(super) fn check_active_together(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
+    let roles = policy.closure_in_tenant(subject.global_roles(), subject.tenant_roles());
+    match policy.dynamic_breach(&roles) {
+        None => Ok(()),
+        Some(breach) => Err(ApiError::rule(
+            SEPARATION_OF_DUTIES,
+            format!("{breach} to be active at once: log in and choose, instead of `--as`"),
+            breach.roles,
+        )),
+    }
+}
+
+async fn active(
+    change: &mut Change<'_>,
+    id: &str,
+    tenant: Option<&TenantName>,
+) -> Result<Subject, ApiError> {
+    let now = change.now();
+    let subject = subject::read(change.conn(), id, tenant, now).await?;
+    let subject = subject.filter(|subject| subject.status == Status::Active);
+    subject.ok_or(ApiError::Denied(Denial::EndedToken))
+}
+
+/// What a subject may hand on, as far as the roles are `carried`.
+fn authority_of(
+    policy: &Policy,
+    subject: &Subject,
+    carried: impl Fn(&RoleName) -> bool,
+) -> Authority {
+    let mut global = policy.closure(subject.global_roles());
+    global.retain(|role| carried(role));
+    let mut local = policy.closure(subject.tenant_roles());
+    // no token for a tenant carries the name of a reserved role that is held there
+    local.retain(|role| role.is_reserved() || carried(role));
+    let local = Authority::in_tenant(policy, &local, &builtin::ANY);
+    Authority::of(policy, &global, &builtin::ANY).union(local)
+}
+
+/// The same, cut to what the token of `principal` carries.
+pub(super) fn authority_by(policy: &Policy, subject: &Subject, principal: &Principal) -> Authority {
+    let roles = principal.roles().filter_map(|role| role.parse().ok());
+    let roles: BTreeSet<RoleName> = roles.collect();
+    let scope = principal.permissions().filter_map(|one| one.parse().ok());
+    let whole = authority_of(policy, subject, |role| roles.contains(role));
+    whole.limit_to_token(policy, &roles, &scope.collect(), &builtin::ANY)
+}

@@ -1,0 +1,63 @@
+//! The names of the configuration keys.
+
+/// Every key, in the order in which `config show` prints them.
+pub(super) const KEYS: &[&str] = &[
+    "listen",
+    "public_url",
+    "insecure_http",
+    "master_key",
+    "master_key_previous",
+    "database.url",
+    "registration.mode",
+    "registration.roles",
+    "oauth.password_grant",
+    "tokens.algorithm",
+    "tokens.access_ttl",
+    "tokens.rotate_every",
+    "tokens.issuer",
+    "tokens.audience",
+    "tokens.max_bytes",
+    "tokens.secret",
+    "tokens.legacy.algorithm",
+    "tokens.legacy.secret",
+    "tokens.legacy.allow_short_secret",
+    "tokens.legacy.until",
+    "tokens.legacy.max_age",
+    "sessions.idle_ttl",
+    "sessions.max_ttl",
+    "sessions.per_user",
+    "passwords.scheme",
+    "passwords.min_length",
+    "cors.allowed_origins",
+    "proxy.trusted",
+    "metrics.listen",
+    "guard.max_staleness",
+    "guard.on_stale",
+    "log.format",
+    "log.level",
+];
+
+/// The keys whose values are never shown. Each has a twin that ends in `_file`.
+pub(super) const SECRET_KEYS: &[&str] = &[
+    "master_key",
+    "master_key_previous",
+    "database.url",
+    "tokens.secret",
+    "tokens.legacy.secret",
+];
+
+/// Returns whether `key` is a key or the `_file` twin of a secret.
+pub(super) fn is_known(key: &str) -> bool {
+    let secret = key.strip_suffix("_file").unwrap_or(key);
+    KEYS.contains(&key) || SECRET_KEYS.contains(&secret)
+}
+
+/// Returns the key that an unknown one was probably meant to be.
+pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
+    // more than three wrong letters are no typing error
+    KEYS.iter()
+        .map(|known| (strsim::levenshtein(unknown, known), *known))
+        .filter(|(distance, _)| *distance <= 3)
+        .min()
+        .map(|(_, known)| known)
+}

@@ -1,0 +1,154 @@
+//! Lays the sources over one another.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::keys::{KEYS, SECRET_KEYS, is_known, nearest};
+use super::{ConfigError, Origin, Sources};
+
+const ENV_PREFIX: &str = "ROLECALL_";
+
+/// Variables with the prefix that are not keys.
+const NOT_KEYS: &[&str] = &["ROLECALL_CONFIG", "ROLECALL_BLESS", "ROLECALL_VECTORS"];
+
+/// The effective values, by dotted key. Flags and variables are texts.
+pub(super) type Merged = BTreeMap<String, (Value, Origin)>;
+
+/// Lays the sources over one another and reads the files with secrets.
+pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigError> {
+    let mut merged = Merged::new();
+    if let Some((path, text)) = &sources.file {
+        let table = parse(path, text)?;
+        flatten("", table, &Origin::File(path.clone()), &mut merged);
+    }
+    for (name, value) in &sources.env {
+        if let Some(rest) = name.strip_prefix(ENV_PREFIX)
+            && !NOT_KEYS.contains(&name.as_str())
+        {
+            let key = rest.to_lowercase().replace("__", ".");
+            let origin = Origin::Environment(name.clone());
+            merged.insert(key, (value.as_str().into(), origin));
+        }
+    }
+    for (key, value) in &sources.flags {
+        merged.insert(key.clone(), (value.as_str().into(), Origin::Flag));
+    }
+    let mut faults: Vec<String> = merged
+        .iter()
+        .filter(|(key, _)| !is_known(key))
+        .map(|(key, (_, origin))| unknown(key, origin))
+        .collect();
+    for key in SECRET_KEYS {
+        faults.extend(resolve_secret(&mut merged, key).err());
+    }
+    ConfigError::unless_empty(faults)?;
+    Ok(merged)
+}
+
+/// Deserializes the typed configuration.
+pub(super) fn deserialize<T: for<'de> Deserialize<'de>>(merged: &Merged) -> Result<T, ConfigError> {
+    serde_path_to_error::deserialize(nested(merged)).map_err(|error| {
+        let key = error.path();
+        ConfigError::one(format!("`{key}`: {}", error.inner().message()))
+    })
+}
+
+/// Returns the table that the dotted keys stand for.
+fn nested(merged: &Merged) -> Table {
+    let mut root = Table::new();
+    for (key, (value, _)) in merged {
+        let mut path = key.split('.');
+        let name = path.next_back().unwrap_or(key);
+        let table = path.try_fold(&mut root, |table, section| {
+            let section = table.entry(section).or_insert_with(|| Table::new().into());
+            section.as_table_mut()
+        });
+        if let Some(table) = table {
+            table.insert(name.to_owned(), value.clone());
+        }
+    }
+    root
+}
+
+/// Parses the file. An error does not quote the line, which may hold a secret.
+fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let (path, reason) = (path.display(), error.message());
+        ConfigError::one(format!("`{path}`: line {line} is not TOML: {reason}"))
+    })
+}
+
+/// Adds a table to `into`, nested tables as dotted keys; lists stay whole.
+fn flatten(prefix: &str, table: Table, origin: &Origin, into: &mut Merged) {
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        match value {
+            Value::Table(inner) if !KEYS.contains(&key.as_str()) => {
+                flatten(&format!("{key}."), inner, origin, into);
+            }
+            value => {
+                into.insert(key, (value, origin.clone()));
+            }
+        }
+    }
+}
+
+fn unknown(key: &str, origin: &Origin) -> String {
+    let hint = nearest(key).map(|known| format!("; did you mean `{known}`?"));
+    format!("unknown key `{key}` ({origin}){}", hint.unwrap_or_default())
+}
+
+/// Replaces `key_file` by `key` with the content of the file.
+fn resolve_secret(merged: &mut Merged, key: &str) -> Result<(), String> {
+    let twin = format!("{key}_file");
+    let Some((path, origin)) = merged.remove(&twin) else {
+        return Ok(());
+    };
+    if let Some((_, other)) = merged.get(key) {
+        return Err(format!(
+            "`{key}` ({other}) and `{twin}` ({origin}) are both set; keep one of them"
+        ));
+    }
+    let Value::String(path) = path else {
+        return Err(format!("`{twin}` must be the path of a file"));
+    };
+    let path = PathBuf::from(path);
+    let secret = read_secret(&path).map_err(|reason| format!("`{twin}`: {reason}"))?;
+    merged.insert(key.to_owned(), (secret.into(), Origin::SecretFile(path)));
+    Ok(())
+}
+
+/// Reads a secret without the newline at its end. A file that every user of the machine can read is
+/// refused; one that its group can read is not, since secrets mounted into containers need that.
+fn read_secret(path: &Path) -> Result<String, String> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let shown = path.display();
+    let unreadable = |error| format!("`{shown}` cannot be read: {error}");
+    let mode = std::fs::metadata(path)
+        .map_err(unreadable)?
+        .permissions()
+        .mode();
+    if mode & 0o007 != 0 {
+        return Err(format!(
+            "`{shown}` can be read by everybody on this machine; run `chmod o= {shown}`"
+        ));
+    }
+    let mut text = std::fs::read_to_string(path).map_err(unreadable)?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.is_empty() {
+        return Err(format!("`{shown}` is empty"));
+    }
+    Ok(text)
+}

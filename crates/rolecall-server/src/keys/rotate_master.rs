@@ -1,0 +1,56 @@
+//! Replacing the master key.
+
+use serde_json::json;
+
+use super::{
+    master::{in_force, open_key, open_secret, seal_key, seal_secret},
+    store::{self, Listed},
+};
+use crate::{
+    app::App, authority::caller::Caller, error::ApiError, store::Change, vault::MasterKey,
+};
+
+/// Seals everything with `new` instead of the key it is sealed with, in one transaction: there is no time at
+/// which a part is sealed with either. How many values were sealed anew.
+pub(crate) async fn rotate(
+    app: &App,
+    caller: Caller<'_>,
+    new: &MasterKey,
+) -> Result<usize, ApiError> {
+    let fingerprint = new.fingerprint().map_err(ApiError::internal)?;
+    let parts = app.parts();
+    let work = async |change: &mut Change<'_>| {
+        let (listed, old) = in_force(change.conn(), &parts.masters).await?;
+        if listed.fingerprint == fingerprint {
+            return Ok(0);
+        }
+        let count = reseal(change, &listed, old, new).await?;
+        store::set_fingerprint(change, &fingerprint).await?;
+        change.record(json!({ "action": "master_key.rotated", "sealed": count }));
+        change.keys_changed();
+        Ok::<_, ApiError>(count)
+    };
+    // this process need not have the new key, so it reads nothing back
+    let (actor, now) = (caller.actor(), app.now());
+    let (count, _) = parts.store.change(&parts.chain, &actor, now, work).await?;
+    Ok(count)
+}
+
+async fn reseal(
+    change: &mut Change<'_>,
+    listed: &Listed,
+    old: &MasterKey,
+    new: &MasterKey,
+) -> Result<usize, ApiError> {
+    for key in &listed.keys {
+        let sealed = seal_key(new, &key.kid, &open_key(old, key)?)?;
+        store::reseal(change, &key.kid, &sealed).await?;
+    }
+    let secrets = store::list_secrets(change.conn()).await?;
+    for (name, sealed) in &secrets {
+        let plain = open_secret(old, name, sealed).map_err(ApiError::internal)?;
+        let sealed = seal_secret(new, name, &plain).map_err(ApiError::internal)?;
+        store::reseal_secret(change, name, &sealed).await?;
+    }
+    Ok(listed.keys.len() + secrets.len())
+}

@@ -1,0 +1,266 @@
+//! Checking a user name and a password: with the same work and the same answer whatever is wrong.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use rolecall_core::Timestamp;
+
+use super::failures::{self, Failures};
+use crate::{
+    accounts::store::{self, Credentials},
+    app::App,
+    audit::events,
+    authority::subject::Status,
+    error::ApiError,
+    ids,
+    passwords::{HashError, Password, Verdict},
+    store::{Conn, StoreError},
+    throttle::{InFlightGuard, MAX_FAILURES, account_delay},
+    usernames::Username,
+};
+
+/// Why a log-in does not go on.
+#[derive(Debug)]
+pub(crate) enum LoginError {
+    /// The user is unknown, disabled or locked, or the password is wrong. The answer is the same for all.
+    Wrong,
+    TooMany {
+        retry_after: Duration,
+    },
+    Busy,
+    Failed(ApiError),
+}
+
+impl From<ApiError> for LoginError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for LoginError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Failed(error) => error,
+            LoginError::TooMany { retry_after } => Self::TooMany { retry_after },
+            LoginError::Busy => Self::Busy,
+            LoginError::Wrong => Self::Forbidden("Operation not permitted"),
+        }
+    }
+}
+
+/// A user whose password was right a moment ago.
+pub(crate) struct Proven {
+    pub(crate) id: String,
+    pub(crate) username: String,
+    /// The key that failures are counted under.
+    pub(crate) account: String,
+    pub(crate) credentials: Credentials,
+    /// The same password hashed with today's parameters, where the stored hash has others.
+    pub(crate) rehash: Option<String>,
+    /// A reset code was used instead of the password.
+    pub(crate) by_reset_code: bool,
+}
+
+/// Checks `username` and `password`. Whatever is wrong, the answer is the same and a failure is counted.
+///
+/// # Errors
+///
+/// [`LoginError::Wrong`] for an unknown, disabled or locked account and for a wrong password,
+/// [`LoginError::TooMany`] and [`LoginError::Busy`] where the caller must wait.
+pub(crate) async fn prove(
+    app: &App,
+    username: &str,
+    password: &str,
+    address: &str,
+) -> Result<Proven, LoginError> {
+    let parts = app.parts();
+    let canonical = Username::parse(username).ok();
+    let name = canonical.as_ref().map_or(username, Username::as_str);
+    let account = app.account_of(name);
+    refuse_address(app, address)?;
+    // guesses that arrive together wait for the first to fail: the delays apply to them too
+    let turn = parts.turns.wait(&account).await;
+    let _turn = turn.ok_or(LoginError::Busy)?;
+    // parallel guesses count as failures while they run. Entered before the failures are read and left after this one
+    // is written, so that none is missed
+    let in_flight = parts.in_flight.enter(&account);
+    let (failed, found) = look_up(app, &account, canonical.as_ref()).await?;
+    let open = admit(failed, &in_flight, app.now())?;
+    let candidate = found.filter(|found| open && found.status != Status::Disabled);
+    let verdict = verify(app, candidate, password).await?;
+    match verdict {
+        Some(Verified {
+            credentials,
+            rehash,
+            by_reset_code,
+        }) => Ok(Proven {
+            id: credentials.id.clone(),
+            username: name.to_owned(),
+            account,
+            credentials,
+            rehash,
+            by_reset_code,
+        }),
+        None => {
+            count_failure(app, &account, address).await?;
+            Err(LoginError::Wrong)
+        }
+    }
+}
+
+/// Credentials that a password or a reset code matched.
+struct Verified {
+    credentials: Credentials,
+    rehash: Option<String>,
+    by_reset_code: bool,
+}
+
+/// Reads the failures of the account and the credentials of the user, if there is one.
+async fn look_up(
+    app: &App,
+    account: &str,
+    username: Option<&Username>,
+) -> Result<(Failures, Option<Credentials>), StoreError> {
+    let mut conn = app.store().read().await?;
+    let failed = failures::read(&mut conn, account).await?;
+    let found = match username {
+        Some(username) => store::find_credentials(&mut conn, username.as_str()).await?,
+        None => None,
+    };
+    Ok((failed, found))
+}
+
+/// Returns whether the account is open for this try. A locked account gives no answer of its own: its tries are
+/// verified against nothing.
+fn admit(failed: Failures, in_flight: &InFlightGuard, now: Timestamp) -> Result<bool, LoginError> {
+    refuse_account(failed, now)?;
+    let failures = u32::try_from(failed.in_a_row).unwrap_or(u32::MAX);
+    let open = in_flight.may_try(failures);
+    if !open && !failed.is_locked() && !account_delay(failures).is_zero() {
+        return Err(LoginError::TooMany {
+            retry_after: Duration::from_secs(1),
+        });
+    }
+    Ok(open)
+}
+
+/// Verifies `password` against `candidate`. Without a candidate it does the same work.
+async fn verify(
+    app: &App,
+    candidate: Option<Credentials>,
+    password: &str,
+) -> Result<Option<Verified>, LoginError> {
+    let by_reset_code = candidate
+        .as_ref()
+        .is_some_and(|found| is_reset_code(found, password, app.now()));
+    let stored = candidate
+        .as_ref()
+        .and_then(|found| found.password_hash.clone());
+    let verdict = match Password::new(password.to_owned()) {
+        Ok(password) => app.parts().hasher.verify(password, stored).await,
+        // too long to be anybody's password: nothing is hashed, whoever the user is
+        Err(_) => Ok(Verdict {
+            matches: false,
+            rehash: None,
+        }),
+    };
+    let verdict = verdict.map_err(|error| match error {
+        HashError::Busy => LoginError::Busy,
+        other => LoginError::Failed(ApiError::internal(other)),
+    })?;
+    let matched = candidate.filter(|_| verdict.matches || by_reset_code);
+    Ok(matched.map(|credentials| Verified {
+        credentials,
+        rehash: verdict.rehash,
+        by_reset_code,
+    }))
+}
+
+fn refuse_address(app: &App, address: &str) -> Result<(), LoginError> {
+    let parts = app.parts();
+    match parts
+        .failing_addresses
+        .retry_after(address, parts.clock.monotonic())
+    {
+        Some(retry_after) => Err(LoginError::TooMany { retry_after }),
+        None => Ok(()),
+    }
+}
+
+fn refuse_account(failed: Failures, now: Timestamp) -> Result<(), LoginError> {
+    let delay = account_delay(u32::try_from(failed.in_a_row).unwrap_or(u32::MAX));
+    // a locked account answers as a wrong password does, not with a time to come back at
+    if delay.is_zero() || failed.is_locked() {
+        return Ok(());
+    }
+    let ends = failed.last_at.plus(delay);
+    // a clock set back must not stretch the delay
+    match ends.since(now).min(delay) {
+        left if left.is_zero() => Ok(()),
+        left => Err(LoginError::TooMany { retry_after: left }),
+    }
+}
+
+/// Counts one failure of the account and of the address.
+pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Result<(), ApiError> {
+    let parts = app.parts();
+    let beyond_free = parts
+        .failing_addresses
+        .failed(address, parts.clock.monotonic());
+    let now = app.now();
+    let in_a_row = app
+        .store()
+        .write(async |conn: &mut Conn| failures::count(conn, account, now).await)
+        .await?;
+    // one event for the first failure and then ever fewer: a flood of guesses must not flood the log
+    if in_a_row.count_ones() == 1 || in_a_row == i64::from(MAX_FAILURES) {
+        events::record(
+            app,
+            "log_in_failed",
+            None,
+            address,
+            &format!("{in_a_row} in a row"),
+        )
+        .await?;
+    }
+    // one password tried on many names shows in no account: it shows here, as sparsely
+    if beyond_free.is_power_of_two() {
+        events::record(
+            app,
+            "address_slowed",
+            None,
+            address,
+            &format!("{beyond_free} beyond what is free"),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Compares the text with the user's reset code, which has 128 bits and needs no slow hash.
+fn is_reset_code(found: &Credentials, typed: &str, now: Timestamp) -> bool {
+    let alive = found.reset_expires_at.is_some_and(|end| end > now);
+    match (&found.reset_code_hash, ids::canonical_reset_code(typed)) {
+        (Some(stored), Some(code)) if alive => bool::from(subtle::ConstantTimeEq::ct_eq(
+            stored.as_bytes(),
+            hash_reset_code(&code).as_bytes(),
+        )),
+        _ => false,
+    }
+}
+
+/// Returns the hash of a reset code that the database stores.
+pub(crate) fn hash_reset_code(canonical: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(digest::digest(&digest::SHA256, canonical.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

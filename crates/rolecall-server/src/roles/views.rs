@@ -1,0 +1,179 @@
+//! Assignments and requests as the API shows and takes them.
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rolecall_core::{RoleAssignment, RoleName, SubjectKind, TenantName};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    assigning::{Assignee, Outcome, Validity},
+    request_store::Request,
+};
+use crate::{
+    error::{ApiError, FieldError},
+    times::{parse_rfc3339, rfc3339},
+    web::page::{Cursor, Limit},
+};
+
+/// A role assignment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RoleAssignment)]
+pub(crate) struct AssignmentView {
+    /// Its address, by which it is taken away again.
+    id: String,
+    #[schema(value_type = String)]
+    pub(crate) role: RoleName,
+    /// null for a global one.
+    #[schema(required, value_type = Option<String>)]
+    pub(crate) tenant: Option<TenantName>,
+    #[schema(required, format = DateTime)]
+    pub(crate) valid_from: Option<String>,
+    #[schema(required, format = DateTime)]
+    pub(crate) expires_at: Option<String>,
+    #[schema(required)]
+    pub(crate) reason: Option<String>,
+    pub(crate) assigned_by: String,
+    #[schema(format = DateTime)]
+    pub(crate) assigned_at: String,
+}
+
+impl AssignmentView {
+    pub(crate) fn new(whose: Assignee<'_>, assignment: RoleAssignment) -> Self {
+        Self {
+            id: address(whose, &assignment),
+            role: assignment.role,
+            tenant: assignment.tenant,
+            valid_from: assignment.valid_from.map(rfc3339),
+            expires_at: assignment.expires_at.map(rfc3339),
+            reason: assignment.reason,
+            assigned_by: assignment.assigned_by,
+            assigned_at: rfc3339(assignment.assigned_at),
+        }
+    }
+}
+
+/// Where an assignment is found. Ids and names need no encoding.
+pub(crate) fn address(whose: Assignee<'_>, assignment: &RoleAssignment) -> String {
+    let (kind, id) = match whose {
+        Assignee::User(id) => ("users", id),
+        Assignee::Client(id) => ("clients", id),
+    };
+    let path = format!("/api/{kind}/{id}/roles/{}", assignment.role);
+    match &assignment.tenant {
+        Some(tenant) => format!("{path}?tenant={tenant}"),
+        None => path,
+    }
+}
+
+/// Until when an assignment counts, and why it was given.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssignmentValidity {
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    valid_from: Option<String>,
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl AssignmentValidity {
+    pub(crate) fn parse(self) -> Result<Validity, ApiError> {
+        let time = |member: &'static str, text: Option<String>| {
+            let parsed = text.map(|text| parse_rfc3339(&text)).transpose();
+            let wrong = |_| {
+                ApiError::Invalid(FieldError::body(
+                    member,
+                    "datetime",
+                    format!("{member} is an RFC 3339 time"),
+                ))
+            };
+            parsed.map_err(wrong)
+        };
+        Ok(Validity {
+            valid_from: time("valid_from", self.valid_from)?,
+            expires_at: time("expires_at", self.expires_at)?,
+            reason: self.reason,
+        })
+    }
+}
+
+/// Which page of assignments is asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AssignmentQuery {
+    /// Only those in this tenant; absent for all, the global ones too.
+    #[param(value_type = Option<String>)]
+    pub(super) tenant: Option<TenantName>,
+    /// 1 to 200.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
+    pub(super) limit: Limit,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    pub(super) cursor: Cursor,
+}
+
+/// A role assignment that somebody asked for, and that another person has to confirm.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AssignmentRequest)]
+pub(crate) struct RequestView {
+    id: String,
+    /// The id of the user or client who is to have the role.
+    subject: String,
+    /// `user` or `client`.
+    #[schema(value_type = String)]
+    kind: SubjectKind,
+    #[schema(value_type = String)]
+    role: RoleName,
+    /// null for a global assignment.
+    #[schema(required, value_type = Option<String>)]
+    tenant: Option<TenantName>,
+    #[schema(required, format = DateTime)]
+    valid_from: Option<String>,
+    #[schema(required, format = DateTime)]
+    expires_at: Option<String>,
+    #[schema(required)]
+    reason: Option<String>,
+    requested_by: String,
+    #[schema(format = DateTime)]
+    requested_at: String,
+}
+
+impl From<Request> for RequestView {
+    fn from(request: Request) -> Self {
+        let asked = request.asked;
+        Self {
+            id: request.id,
+            subject: request.subject,
+            kind: request.kind,
+            role: asked.role,
+            tenant: asked.tenant,
+            valid_from: asked.valid_from.map(rfc3339),
+            expires_at: asked.expires_at.map(rfc3339),
+            reason: asked.reason,
+            requested_by: asked.assigned_by,
+            requested_at: rfc3339(asked.assigned_at),
+        }
+    }
+}
+
+/// 204 for what is in force, 202 with the request for what a second person has to confirm.
+pub(super) fn answer(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::Assigned => StatusCode::NO_CONTENT.into_response(),
+        Outcome::Requested(request) => {
+            let location = format!("/api/assignment-requests/{}", request.id);
+            let body = Json(RequestView::from(*request));
+            (StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response()
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The configuration as far as the services need it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rolecall_core::RoleName;
+
+/// The settings that the services read.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) issuer: String,
+    /// The audience of tokens for which none was asked.
+    pub(crate) audience: String,
+    pub(crate) access_ttl: Duration,
+    pub(crate) max_token_bytes: usize,
+    /// The time for which a signing key signs; `None` until it is rotated by hand.
+    pub(crate) rotate_every: Option<Duration>,
+    pub(crate) registration_open: bool,
+    pub(crate) registration_roles: BTreeSet<RoleName>,
+    pub(crate) password_grant: bool,
+    pub(crate) sessions: SessionLimits,
+    /// Names of demo users, whose password the list of common ones may hold.
+    pub(crate) exempt_users: BTreeSet<String>,
+}
+
+/// The limits of sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionLimits {
+    /// A session that was not used for this long has ended.
+    pub(crate) idle: Duration,
+    /// No session lasts longer, however often it is used.
+    pub(crate) lifetime: Duration,
+    /// Beyond this many sessions of one user the idlest ends.
+    pub(crate) per_user: u32,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_hours(14 * 24),
+            lifetime: Duration::from_hours(30 * 24),
+            per_user: 100,
+        }
+    }
+}

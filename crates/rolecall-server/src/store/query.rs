@@ -1,0 +1,240 @@
+//! One statement on the open database, which is SQLite or PostgreSQL. The code that knows sqlx stands here once for
+//! each database; a query adds only its text, its values and the type of its rows.
+
+use std::{borrow::Cow, future::poll_fn, pin::Pin};
+
+use futures_core::Stream;
+use rolecall_core::Timestamp;
+use sqlx::{
+    Database, Encode, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, Type,
+    query::Query,
+};
+
+use super::{
+    conn::{Conn, Split, answered},
+    error::StoreError,
+    row::{FromRow, Row},
+};
+
+/// Declares the SQL texts of a module, and lists them for the test that prepares each on both databases.
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use queries;
+
+/// The answer of the database, boxed: what waits for it is compiled once, and not with each query.
+type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
+
+/// A value to bind. NULL has a type, because PostgreSQL prepares a statement for the types of its values.
+pub(crate) enum Value<'q> {
+    Text(Cow<'q, str>),
+    Integer(i64),
+    Flag(bool),
+    NullText,
+    NullInteger,
+}
+
+impl<'q> From<&'q str> for Value<'q> {
+    fn from(text: &'q str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<'q> From<Option<&'q str>> for Value<'q> {
+    fn from(text: Option<&'q str>) -> Self {
+        text.map_or(Self::NullText, Self::from)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+/// Microseconds since 1970.
+impl From<Timestamp> for Value<'_> {
+    fn from(time: Timestamp) -> Self {
+        Self::Integer(time.micros())
+    }
+}
+
+impl From<Option<Timestamp>> for Value<'_> {
+    fn from(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::NullInteger, Self::from)
+    }
+}
+
+/// A text of SQL with the values of its parameters `$1`, `$2` and so on.
+#[must_use = "a statement does nothing until it is executed or fetched"]
+pub(crate) struct Statement<'q> {
+    sql: SqlStr,
+    values: Vec<Value<'q>>,
+}
+
+/// Begins a statement. Each connection prepares it once and keeps it.
+pub(crate) fn query<'q>(sql: impl SqlSafeStr) -> Statement<'q> {
+    Statement {
+        sql: sql.into_sql_str(),
+        values: Vec::new(),
+    }
+}
+
+impl<'q> Statement<'q> {
+    /// Binds the next parameter.
+    pub(crate) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Runs the statement and returns the number of rows that it affected.
+    pub(crate) fn execute(self, conn: &mut Conn) -> Answer<'_, u64> {
+        let bound = self.bound_to(conn);
+        Box::pin(async move {
+            Ok(match bound? {
+                Bound::Sqlite(query, conn) => query.execute(conn).await?.rows_affected(),
+                Bound::Postgres(query, conn) => {
+                    answered(query.execute(conn)).await?.rows_affected()
+                }
+            })
+        })
+    }
+
+    /// Returns all rows.
+    pub(crate) async fn fetch_all<T: FromRow + Send>(
+        self,
+        conn: &mut Conn,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        let mut take = |row: &Row| {
+            all.push(row.decode()?);
+            Ok(())
+        };
+        for_each(self.bound_to(conn), &mut take).await?;
+        Ok(all)
+    }
+
+    /// Returns the first row, if there is one.
+    pub(crate) async fn fetch_optional<T: FromRow>(
+        self,
+        conn: &mut Conn,
+    ) -> Result<Option<T>, StoreError> {
+        let row = first(self.bound_to(conn)).await?;
+        row.map(|row| row.decode()).transpose()
+    }
+
+    /// Returns the first row.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], also if there is no row.
+    pub(crate) async fn fetch_one<T: FromRow>(self, conn: &mut Conn) -> Result<T, StoreError> {
+        match first(self.bound_to(conn)).await? {
+            Some(row) => row.decode(),
+            None => Err(sqlx::Error::RowNotFound.into()),
+        }
+    }
+
+    /// Hands the values over to sqlx, in the form that the database of `conn` takes.
+    fn bound_to(self, conn: &mut Conn) -> Result<Bound<'_>, sqlx::Error> {
+        Ok(match conn.split() {
+            Split::Sqlite(conn) => Bound::Sqlite(bind_all(self.sql, self.values)?, conn),
+            Split::Postgres(conn) => Bound::Postgres(bind_all(self.sql, self.values)?, conn),
+        })
+    }
+}
+
+type Prepared<D> = Query<'static, D, <D as Database>::Arguments>;
+
+/// A statement with its values and the connection to run it on.
+enum Bound<'c> {
+    Sqlite(Prepared<Sqlite>, &'c mut SqliteConnection),
+    Postgres(Prepared<Postgres>, &'c mut PgConnection),
+}
+
+fn bind_all<D: Database>(sql: SqlStr, values: Vec<Value<'_>>) -> Result<Prepared<D>, sqlx::Error>
+where
+    for<'t> &'t str: Encode<'t, D> + Type<D>,
+    for<'t> String: Encode<'t, D> + Type<D>,
+    for<'t> i64: Encode<'t, D> + Type<D>,
+    for<'t> bool: Encode<'t, D> + Type<D>,
+    for<'t> Option<String>: Encode<'t, D> + Type<D>,
+    for<'t> Option<i64>: Encode<'t, D> + Type<D>,
+{
+    let mut query = sqlx::query(sql);
+    for value in values {
+        match value {
+            Value::Text(Cow::Borrowed(text)) => query.try_bind(text),
+            Value::Text(Cow::Owned(text)) => query.try_bind(text),
+            Value::Integer(number) => query.try_bind(number),
+            Value::Flag(flag) => query.try_bind(flag),
+            Value::NullText => query.try_bind(None::<String>),
+            Value::NullInteger => query.try_bind(None::<i64>),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(query)
+}
+
+/// Hands each row over as it arrives, so that no more than one is held.
+fn for_each<'c>(
+    bound: Result<Bound<'c>, sqlx::Error>,
+    take: &'c mut (dyn FnMut(&Row) -> Result<(), StoreError> + Send),
+) -> Answer<'c, ()> {
+    Box::pin(async move {
+        match bound? {
+            Bound::Sqlite(query, conn) => {
+                let mut rows = query.fetch(conn);
+                while let Some(row) = next(&mut rows).await {
+                    take(&Row::Sqlite(row?))?;
+                }
+                Ok(())
+            }
+            Bound::Postgres(query, conn) => {
+                let rows = async {
+                    let mut rows = query.fetch(conn);
+                    while let Some(row) = next(&mut rows).await {
+                        take(&Row::Postgres(row?))?;
+                    }
+                    Ok(())
+                };
+                answered(rows).await
+            }
+        }
+    })
+}
+
+async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
+}
+
+fn first(bound: Result<Bound<'_>, sqlx::Error>) -> Answer<'_, Option<Row>> {
+    Box::pin(async move {
+        Ok(match bound? {
+            Bound::Sqlite(query, conn) => query.fetch_optional(conn).await?.map(Row::Sqlite),
+            Bound::Postgres(query, conn) => {
+                let row = answered(query.fetch_optional(conn)).await?;
+                row.map(Row::Postgres)
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Making an access token (RFC 9068) of what was granted.
+
+use super::{effective::Grant, error::TokenError};
+use crate::{app::App, authority::subject::Subject, error::ApiError, ids, store::Conn};
+use std::time::Duration;
+
+use rolecall::token::SignError;
+use rolecall_core::{AccessClaims, Audience, TenantName, Timestamp};
+
+/// An issued token, as the token endpoint answers it.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) lifetime: Duration,
+    pub(crate) scope: String,
+    pub(crate) tenant: Option<TenantName>,
+    pub(crate) refresh_token: Option<String>,
+}
+
+/// Whom and what a token is made for.
+pub(crate) struct Basis<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) client_id: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) granted: &'a Grant,
+    /// The session, and when its user logged in.
+    pub(crate) session: Option<(&'a str, Timestamp)>,
+    pub(crate) now: Timestamp,
+}
+
+/// Makes and signs an access token; `conn` is where its subject was read.
+///
+/// # Errors
+///
+/// `invalid_scope` if it would be too long.
+pub(crate) async fn access_token(
+    app: &App,
+    conn: &mut Conn,
+    basis: &Basis<'_>,
+) -> Result<Issued, TokenError> {
+    app.catch_up_keys(conn, &basis.subject.head).await?;
+    let claims = claims(app, basis)?;
+    let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
+    Ok(Issued {
+        access_token: sign(app, claims, basis.granted)?,
+        lifetime,
+        scope: basis.granted.answer.clone(),
+        tenant: basis.granted.tenant.clone(),
+        refresh_token: None,
+    })
+}
+
+fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
+    let settings = app.settings();
+    let (now, granted) = (basis.now, basis.granted);
+    let latest = now.plus(settings.access_ttl);
+    let exp = granted
+        .ends_at
+        .map_or(latest, |ends| ends.min(latest))
+        .seconds();
+    let permissions: Vec<String> = granted
+        .permissions
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Ok(AccessClaims {
+        iss: settings.issuer.clone(),
+        sub: basis.subject.id.clone(),
+        subject_kind: basis.subject.kind,
+        aud: Audience::One(basis.audience.to_owned()),
+        client_id: basis.client_id.to_owned(),
+        iat: now.seconds(),
+        exp,
+        jti: ids::random_token(160).map_err(ApiError::internal)?,
+        sid: basis.session.map(|(sid, _)| sid.to_owned()),
+        auth_time: basis.session.map(|(_, opened)| opened.seconds()),
+        username: basis.subject.username.clone(),
+        roles: granted.roles.iter().map(ToString::to_string).collect(),
+        scope: Some(permissions.join(" ")),
+        tenant: granted.tenant.as_ref().map(ToString::to_string),
+        narrowed: granted.narrowed,
+        rev: basis.subject.head.revision,
+        era: basis.subject.head.era.clone(),
+    })
+}
+
+/// Signs; a token that would be too long loses its `scope`, if none was asked for, and guards derive it
+/// from the roles.
+fn sign(app: &App, mut claims: AccessClaims, granted: &Grant) -> Result<String, TokenError> {
+    let signing = app.parts().keys.signing();
+    let longest = app.settings().max_token_bytes;
+    // far too long a token is not even signed
+    let fitting = |claims: &AccessClaims| match signing.key.sign(claims) {
+        Ok(token) => Ok(Some(token).filter(|token| token.len() <= longest)),
+        Err(SignError::TooLong) => Ok(None),
+        Err(error) => Err(ApiError::internal(error)),
+    };
+    if let Some(token) = fitting(&claims)? {
+        return Ok(token);
+    }
+    let too_long = || {
+        TokenError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
+    };
+    if granted.narrowed {
+        return Err(too_long());
+    }
+    claims.scope = None;
+    fitting(&claims)?.ok_or_else(too_long)
+}

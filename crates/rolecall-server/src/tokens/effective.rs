@@ -1,0 +1,257 @@
+//! The effective scope: the roles and permissions of a subject, narrowed to what a token may carry.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rolecall_core::{Permission, Policy, RoleName, TenantName, Timestamp, counts_in_tenant};
+
+use super::requested::RequestedScope;
+use crate::authority::subject::Assigned;
+
+/// A role with less left than this is left out of a token rather than making it end at once.
+const SHORTEST_REST: Duration = Duration::from_secs(30);
+
+/// The content of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) roles: BTreeSet<RoleName>,
+    pub(crate) permissions: BTreeSet<Permission>,
+    pub(crate) narrowed: bool,
+    /// The `scope` member of the answer.
+    pub(crate) answer: String,
+    /// The tenant that it is for; not where none of the assignments there counts any more.
+    pub(crate) tenant: Option<TenantName>,
+    /// The end of the shortest assignment that the token rests on.
+    pub(crate) ends_at: Option<Timestamp>,
+}
+
+impl Grant {
+    /// Returns all of it as scope values, the roles too: with it, a later refresh distinguishes what was lost from what
+    /// never was.
+    pub(crate) fn values(&self) -> String {
+        let roles = self.roles.iter().map(|role| format!("role:{role}"));
+        let values = roles.chain(self.permissions.iter().map(ToString::to_string));
+        values.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The subject of a token, with its assignments and the limits of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct TokenSubject<'a> {
+    pub(crate) policy: &'a Policy,
+    /// The roles assigned globally and in `tenant`.
+    pub(crate) assigned: &'a [Assigned],
+    /// The tenant that the token is to be for.
+    pub(crate) tenant: Option<&'a TenantName>,
+    /// The token is for rolecall itself.
+    pub(crate) own_audience: bool,
+    /// The most that tokens through the client may carry.
+    pub(crate) ceiling: Option<&'a RequestedScope>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> TokenSubject<'a> {
+    /// The assignments that a token may rest on.
+    fn lasting(&self) -> impl Iterator<Item = &'a Assigned> + use<'a> {
+        let (now, own_audience) = (self.now, self.own_audience);
+        self.assigned
+            .iter()
+            .filter(move |one| one.ends.is_none_or(|ends| ends.since(now) >= SHORTEST_REST))
+            .filter(move |one| own_audience || !one.role.is_reserved())
+    }
+
+    /// Returns `true` if an assignment in the tenant allows a token for it.
+    pub(super) fn is_in_tenant(&self) -> bool {
+        self.lasting().any(|one| one.in_tenant)
+    }
+}
+
+/// Roles, closed under inheritance, and permissions that they give, perhaps narrowed.
+#[derive(Clone)]
+pub(super) struct EffectiveScope {
+    /// The roles of global assignments.
+    pub(super) global: BTreeSet<RoleName>,
+    /// The roles of assignments in the tenant. Reserved roles are included for what they inherit and permit; the
+    /// token does not carry their names.
+    pub(super) local: BTreeSet<RoleName>,
+    pub(super) permissions: BTreeSet<Permission>,
+    /// The values that the last narrowing named, as far as they are held.
+    pub(super) named: Option<RequestedScope>,
+    /// The roles that the token rests on, where it was narrowed by roles.
+    roots: Option<BTreeSet<RoleName>>,
+}
+
+impl EffectiveScope {
+    pub(super) fn of(holder: &TokenSubject<'_>) -> Self {
+        let roles = |in_tenant: bool| {
+            let those = holder.lasting().filter(|one| one.in_tenant == in_tenant);
+            let mut roles = holder.policy.closure(those.map(|one| &one.role));
+            // a token for another audience never carries rolecall's own roles
+            roles.retain(|role| holder.own_audience || !role.is_reserved());
+            roles
+        };
+        let (global, local) = (roles(false), roles(true));
+        let mut permissions = given(holder.policy, &global, &local);
+        permissions.retain(|permission| holder.own_audience || !permission.is_reserved());
+        let whole = Self {
+            global,
+            local,
+            permissions,
+            named: None,
+            roots: None,
+        };
+        match holder.ceiling {
+            None => whole,
+            Some(ceiling) => {
+                let held = whole.narrow(holder.policy, ceiling);
+                // the ceiling of the client is not a requested scope
+                Self {
+                    named: Some(RequestedScope::default()),
+                    ..held
+                }
+            }
+        }
+    }
+
+    /// The roles that a token carries.
+    pub(super) fn roles(&self) -> BTreeSet<RoleName> {
+        let local = self.local.iter().filter(|role| !role.is_reserved());
+        self.global.iter().chain(local).cloned().collect()
+    }
+
+    pub(super) fn has_role(&self, role: &RoleName) -> bool {
+        self.global.contains(role) || (self.local.contains(role) && !role.is_reserved())
+    }
+
+    /// Keeps what is both held and asked for. Roles named become the active ones; permissions alone leave
+    /// the roles whole.
+    pub(super) fn narrow(self, policy: &Policy, asked: &RequestedScope) -> Self {
+        let named = asked.roles.iter().filter(|role| self.has_role(role));
+        let named: BTreeSet<RoleName> = named.cloned().collect();
+        let (global, local, roots) = if asked.roles.is_empty() {
+            (self.global, self.local, self.roots)
+        } else {
+            let active = |held: &BTreeSet<RoleName>| {
+                let mut roles = policy.closure(named.intersection(held));
+                roles.retain(|role| held.contains(role));
+                roles
+            };
+            let (global, local) = (active(&self.global), active(&self.local));
+            (global, local, Some(named.clone()))
+        };
+        let mut permissions = given(policy, &global, &local);
+        permissions.retain(|permission| {
+            self.permissions.contains(permission)
+                && (asked.permissions.is_empty() || asked.permissions.contains(permission))
+        });
+        let text = if named == asked.roles && asked.permissions.is_subset(&permissions) {
+            asked.text.clone()
+        } else {
+            let values = named.iter().map(|role| format!("role:{role}"));
+            let values = values.chain(permissions.iter().map(ToString::to_string));
+            values.collect::<Vec<_>>().join(" ")
+        };
+        Self {
+            named: Some(RequestedScope {
+                text,
+                roles: named,
+                permissions: asked.permissions.clone(),
+            }),
+            global,
+            local,
+            permissions,
+            roots,
+        }
+    }
+
+    pub(super) fn granted(self, holder: &TokenSubject<'_>) -> Grant {
+        let ends_at = match &self.roots {
+            None => holder.lasting().filter_map(|one| one.ends).min(),
+            Some(roots) => shortest(holder, roots),
+        };
+        let answer = match &self.named {
+            Some(asked) if !asked.text.is_empty() => asked.text.clone(),
+            _ => joined(&self.permissions),
+        };
+        Grant {
+            narrowed: self.named.is_some(),
+            roles: self.roles(),
+            permissions: self.permissions,
+            answer,
+            tenant: holder.tenant.filter(|_| holder.is_in_tenant()).cloned(),
+            ends_at,
+        }
+    }
+
+    /// The first value that is of `asked` that is not held, and not among the values of `others` either.
+    pub(super) fn first_beyond(
+        &self,
+        asked: &RequestedScope,
+        others: &[&RequestedScope],
+    ) -> Option<String> {
+        let known_role = |role: &&RoleName| {
+            !self.has_role(role) && !others.iter().any(|other| other.roles.contains(*role))
+        };
+        let known_permission = |permission: &&Permission| {
+            !self.permissions.contains(*permission)
+                && !others
+                    .iter()
+                    .any(|other| other.permissions.contains(*permission))
+        };
+        let role = asked.roles.iter().find(known_role);
+        role.map(|role| format!("role:{role}")).or_else(|| {
+            let permission = asked.permissions.iter().find(known_permission);
+            permission.map(ToString::to_string)
+        })
+    }
+}
+
+/// Returns the permissions of global roles and of roles in a tenant.
+fn given(
+    policy: &Policy,
+    global: &BTreeSet<RoleName>,
+    local: &BTreeSet<RoleName>,
+) -> BTreeSet<Permission> {
+    let mut permissions = policy.permissions_of(global);
+    let local = policy.permissions_of(local).into_iter();
+    permissions.extend(local.filter(counts_in_tenant));
+    permissions
+}
+
+/// Each root rests on the longest assignment that gives it, and the tenant on the longest one in it; the token
+/// ends with the first of those.
+fn shortest(holder: &TokenSubject<'_>, roots: &BTreeSet<RoleName>) -> Option<Timestamp> {
+    let roots = roots.iter().filter_map(|root| longest_for(holder, root));
+    let in_tenant = holder.lasting().filter(|one| one.in_tenant);
+    let ends = roots.chain(in_tenant.map(end_of).max()).min();
+    ends.filter(|ends| *ends != Timestamp::MAX)
+}
+
+fn longest_for(holder: &TokenSubject<'_>, root: &RoleName) -> Option<Timestamp> {
+    let gives = |one: &&Assigned| holder.policy.path(&one.role, root).is_some();
+    let giving: Vec<&Assigned> = holder.lasting().filter(gives).collect();
+    let globally = giving.iter().filter(|one| !one.in_tenant);
+    let globally = globally.copied().map(end_of).max();
+    // what only a global assignment can give ends with it, even if one in the tenant gives the rest for longer
+    match globally {
+        Some(ends) if is_more_globally(holder.policy, root) => Some(ends),
+        _ => giving.into_iter().map(end_of).max(),
+    }
+}
+
+/// Returns `true` if a role gives more when assigned globally than within a tenant.
+fn is_more_globally(policy: &Policy, role: &RoleName) -> bool {
+    policy.closure([role]).iter().any(RoleName::is_reserved)
+        || !policy.permissions_of([role]).iter().all(counts_in_tenant)
+}
+
+fn end_of(one: &Assigned) -> Timestamp {
+    one.ends.unwrap_or(Timestamp::MAX)
+}
+
+pub(super) fn joined(permissions: &BTreeSet<Permission>) -> String {
+    permissions
+        .iter()
+        .map(Permission::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
+}

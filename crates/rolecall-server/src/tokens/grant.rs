@@ -1,0 +1,138 @@
+//! The grant of a token, at login and at a refresh.
+
+use super::{
+    effective::{EffectiveScope, Grant, TokenSubject},
+    error::TokenError,
+    requested::RequestedScope,
+};
+use rolecall_core::{Policy, RoleName};
+use std::collections::BTreeSet;
+
+/// The scope that a session was opened with: as requested, and as granted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SessionScope {
+    pub(crate) asked: Option<RequestedScope>,
+    pub(crate) granted: Option<RequestedScope>,
+}
+
+/// Returns the grant at login, limited to the requested scope.
+///
+/// # Errors
+///
+/// `invalid_scope` if something was asked for that the holder does not have, a tenant among it.
+pub(crate) fn grant(
+    holder: &TokenSubject<'_>,
+    asked: Option<&RequestedScope>,
+) -> Result<Grant, TokenError> {
+    if let Some(tenant) = holder.tenant
+        && !holder.is_in_tenant()
+    {
+        // the answer does not show whether the tenant exists
+        return Err(TokenError::InvalidScope(format!(
+            "you have no role in tenant {tenant}"
+        )));
+    }
+    let held = EffectiveScope::of(holder);
+    let Some(asked) = asked else {
+        return Ok(held.granted(holder));
+    };
+    refuse_beyond(asked, &held, &[])?;
+    let mut granted = held.clone().narrow(holder.policy, asked).granted(holder);
+    granted.narrowed = is_narrowed(holder.policy, held, std::iter::once(asked), &granted);
+    Ok(granted)
+}
+
+/// Returns the grant at a refresh: the scope of the session, without what was lost since. `requested`
+/// narrows this one token.
+///
+/// # Errors
+///
+/// `invalid_scope` if something is requested that the session was never granted.
+pub(crate) fn regrant(
+    holder: &TokenSubject<'_>,
+    session: &SessionScope,
+    requested: Option<&RequestedScope>,
+) -> Result<Grant, TokenError> {
+    let whole = EffectiveScope::of(holder);
+    let mut held = whole.clone();
+    if let Some(asked) = &session.asked {
+        held = held.narrow(holder.policy, asked);
+    }
+    if let Some(requested) = requested {
+        let known: Vec<&RequestedScope> = [&session.asked, &session.granted]
+            .into_iter()
+            .flatten()
+            .collect();
+        refuse_beyond(requested, &held, &known)?;
+        held = held.narrow(holder.policy, requested);
+    }
+    let mut granted = held.granted(holder);
+    let requested = session.asked.iter().chain(requested);
+    granted.narrowed = is_narrowed(holder.policy, whole, requested, &granted);
+    Ok(granted)
+}
+
+/// Returns `true` if a token carries less than its subject could have at once.
+///
+/// A subject that may not have all its roles active together must choose some. A token with as many of them as the
+/// constraints allow, and with all their permissions, is not narrowed. `whole` is the scope before it was narrowed, and
+/// `requested` the scopes that narrowed it.
+fn is_narrowed<'a>(
+    policy: &Policy,
+    whole: EffectiveScope,
+    mut requested: impl Iterator<Item = &'a RequestedScope>,
+    granted: &Grant,
+) -> bool {
+    let by_roles_alone = whole.named.is_none() && requested.all(|one| one.permissions.is_empty());
+    if !granted.narrowed || !by_roles_alone {
+        return granted.narrowed;
+    }
+    let roles = whole.roles();
+    if policy.dynamic_breach(&roles).is_none() || !is_maximal(policy, &roles, &granted.roles) {
+        return true;
+    }
+    let same_roles = RequestedScope {
+        roles: granted.roles.clone(),
+        ..RequestedScope::default()
+    };
+    whole.narrow(policy, &same_roles).permissions != granted.permissions
+}
+
+/// A value beyond what is held is refused, never dropped in silence.
+fn refuse_beyond(
+    asked: &RequestedScope,
+    held: &EffectiveScope,
+    known: &[&RequestedScope],
+) -> Result<(), TokenError> {
+    match held.first_beyond(asked, known) {
+        Some(value) => Err(TokenError::InvalidScope(format!(
+            "{value} is not among what you hold"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A token that would have too many roles of a constraint active is not made with some of them left out: whoever
+/// asks for it chooses.
+pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result<(), TokenError> {
+    match holder.policy.dynamic_breach(&granted.roles) {
+        Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
+        None => Ok(()),
+    }
+}
+
+/// Whether `active` leaves out of `whole` only what a constraint does not allow beside it: then a token has as
+/// much as its holder can have at once.
+fn is_maximal(policy: &Policy, whole: &BTreeSet<RoleName>, active: &BTreeSet<RoleName>) -> bool {
+    let mut left_out = whole.difference(active);
+    left_out.all(|role| {
+        let mut more = policy.closure([role]);
+        // what no token of this kind carries is not in the way
+        more.retain(|one| whole.contains(one));
+        more.extend(active.iter().cloned());
+        policy.dynamic_breach(&more).is_some()
+    })
+}
+
+#[cfg(test)]
+mod tests;

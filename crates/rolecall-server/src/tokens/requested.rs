@@ -1,0 +1,58 @@
+//! The `scope` parameter (RFC 6749 section 3.3) as a client sends it.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::{Permission, RoleName};
+
+use super::error::TokenError;
+
+const MAX_SCOPE_VALUES: usize = 1000;
+
+/// A scope as it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestedScope {
+    pub(crate) text: String,
+    pub(super) roles: BTreeSet<RoleName>,
+    pub(super) permissions: BTreeSet<Permission>,
+}
+
+impl RequestedScope {
+    /// Reads a scope (RFC 6749 section 3.3): values separated by single spaces.
+    pub(crate) fn parse(text: &str) -> Result<Self, TokenError> {
+        if text.split(' ').count() > MAX_SCOPE_VALUES {
+            return Err(TokenError::InvalidScope(
+                "the scope names too much".to_owned(),
+            ));
+        }
+        Self::parse_any(text).ok_or_else(|| {
+            TokenError::InvalidScope(
+                "the scope is not a list of role:NAME and object:operation".to_owned(),
+            )
+        })
+    }
+
+    /// The same for a scope that was checked when it was stored.
+    pub(crate) fn parse_any(text: &str) -> Option<Self> {
+        let mut asked = Self {
+            text: text.to_owned(),
+            ..Self::default()
+        };
+        for value in text.split(' ') {
+            match value.strip_prefix("role:") {
+                Some(role) => asked.roles.insert(role.parse().ok()?),
+                None => asked.permissions.insert(value.parse().ok()?),
+            };
+        }
+        Some(asked)
+    }
+
+    /// Returns `true` if `other` includes every value of this scope. Without roles or without permissions a
+    /// scope leaves these whole.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let roles = other.roles.is_empty()
+            || (!self.roles.is_empty() && self.roles.is_subset(&other.roles));
+        let permissions = other.permissions.is_empty()
+            || (!self.permissions.is_empty() && self.permissions.is_subset(&other.permissions));
+        roles && permissions
+    }
+}

@@ -1,0 +1,163 @@
+//! The OpenAPI document: what the handlers say, with security from the guards' types.
+
+use std::collections::BTreeSet;
+
+use rolecall::{
+    Problem, RouteAccess,
+    openapi::{self, DocumentError},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ComponentsBuilder, Info, OpenApiBuilder, Paths, RefOr, Schema,
+        security::{Flow, OAuth2, Password, Scopes, SecurityScheme},
+    },
+};
+
+/// The name of the security scheme.
+const SCHEME: &str = "rolecall";
+/// The grammar of names, as `rolecall_core::is_name` has it.
+pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
+
+/// Writes the document.
+///
+/// # Errors
+///
+/// If routes and description disagree, which a test rules out.
+pub(crate) fn write(
+    paths: &Paths,
+    schemas: &[(String, RefOr<Schema>)],
+    routes: &[RouteAccess],
+) -> Result<Value, DocumentError> {
+    let mut components = ComponentsBuilder::new();
+    for (name, schema) in schemas {
+        components = components.schema(name, schema.clone());
+    }
+    let flow = Flow::Password(Password::new("/token", scopes(routes)));
+    components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new([flow])));
+    let mut info = Info::new("rolecall", env!("CARGO_PKG_VERSION"));
+    info.description = Some("Log-in, roles and permissions.".to_owned());
+    let built = OpenApiBuilder::new()
+        .info(info)
+        .paths(paths.clone())
+        .components(Some(components.build()))
+        .build();
+    let mut document = serde_json::to_value(built).unwrap_or_default();
+    complete(&mut document);
+    openapi::secure(&mut document, routes, SCHEME)?;
+    Ok(document)
+}
+
+/// Returns the scopes that the Authorize dialog of the page offers.
+fn scopes(routes: &[RouteAccess]) -> Scopes {
+    let names: BTreeSet<String> = routes.iter().flat_map(|route| route.rule.names()).collect();
+    let scopes = names.into_iter().map(|name| (name, String::new()));
+    scopes.collect()
+}
+
+/// Says of every operation what holds for all alike, so that no handler has to.
+fn complete(document: &mut Value) {
+    let optional = optional_bodies(document);
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let items = paths.values_mut().filter_map(Value::as_object_mut);
+    for operation in items.flat_map(|item| item.values_mut()) {
+        for response in members(operation, "responses") {
+            name_problem(response);
+        }
+        for parameter in operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            name_grammar(parameter);
+        }
+        if let Some(body) = operation.get_mut("requestBody") {
+            let schema = body.pointer("/content/application~1json/schema/$ref");
+            let schema = schema
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            // an absent body counts as `{}`
+            let body = body.as_object_mut();
+            let required = json!(!optional.contains(&schema));
+            body.map(|body| body.insert("required".to_owned(), required));
+        }
+    }
+}
+
+fn members<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    let object = value.get_mut(name).and_then(Value::as_object_mut);
+    object.into_iter().flat_map(|object| object.values_mut())
+}
+
+/// Schemas of which every member may be left out.
+fn optional_bodies(document: &Value) -> BTreeSet<String> {
+    let schemas = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object);
+    let optional = schemas
+        .into_iter()
+        .flatten()
+        .filter(|(_, schema)| schema.get("required").is_none());
+    optional
+        .map(|(name, _)| format!("#/components/schemas/{name}"))
+        .collect()
+}
+
+/// Errors are `application/problem+json`, whatever the generator takes for the type of JSON.
+fn name_problem(response: &mut Value) {
+    let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let is_problem = content
+        .get("application/json")
+        .and_then(|body| body.pointer("/schema/$ref"))
+        .is_some_and(|schema| schema == "#/components/schemas/Problem");
+    if is_problem && let Some(body) = content.remove("application/json") {
+        content.insert(Problem::MEDIA_TYPE.to_owned(), body);
+    }
+}
+
+/// Roles in a path are names.
+fn name_grammar(parameter: &mut Value) {
+    let is_name = ["role", "junior"]
+        .iter()
+        .any(|name| parameter["name"] == *name);
+    if is_name && parameter["in"] == "path" {
+        let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
+        schema.map(|schema| schema.insert("pattern".to_owned(), json!(NAME_PATTERN)));
+    }
+}
+
+/// An error, as RFC 9457 writes it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument {
+    /// A URI that ends in the code of the error.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// The error, in words.
+    detail: String,
+    /// The faults by member, in the form of `FastAPI`.
+    errors: Option<Vec<ProblemField>>,
+    /// The rule that refused the request.
+    rule: Option<String>,
+    roles: Option<Vec<String>>,
+    permissions: Option<Vec<String>>,
+    path: Option<Vec<String>>,
+}
+
+/// A member that cannot be taken.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProblemField {
+    /// Members by name, places in a list by number.
+    loc: Vec<Value>,
+    msg: String,
+    r#type: String,
+}

@@ -1,0 +1,18 @@
+//! Extractors that state who may call a handler: the first argument of every guarded handler.
+
+mod access;
+mod admitted;
+mod authenticated;
+mod optional;
+mod public;
+mod require;
+mod tenant;
+
+pub use access::{Access, AccessRule, GuardedArgs};
+pub(crate) use admitted::Admitted;
+pub use authenticated::Authenticated;
+pub use optional::Optional;
+pub use public::Public;
+pub use require::Require;
+pub use tenant::ForTenant;
+pub(crate) use tenant::{TENANT, tenant_of};

@@ -1,0 +1,82 @@
+//! Admission: applies the access rule of a route to a request.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::{credential, exchange::Exchanged, principal::Principal, verify::Guard};
+use crate::{Denial, Rule};
+
+/// A refusal by the router, and the caller if identified.
+pub(crate) struct Refusal {
+    pub(crate) denial: Denial,
+    pub(crate) principal: Option<Arc<Principal>>,
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self {
+            denial,
+            principal: None,
+        }
+    }
+}
+
+impl Guard {
+    /// Identifies the caller and applies `rule`; returns `None` if the rule needs no caller.
+    ///
+    /// `tenant` is the tenant that the path names.
+    pub(crate) fn admit(
+        &self,
+        rule: &Rule,
+        tenant: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<Principal>>, Refusal> {
+        if matches!(rule, Rule::Public) {
+            return Ok(None);
+        }
+        let principal = match self.authenticate(headers) {
+            Err(Denial::NotAuthenticated) if rule.admits_anonymous() => return Ok(None),
+            other => other?,
+        };
+        apply_rule(rule, tenant, principal)
+    }
+
+    /// Starts to exchange the token of a request, if it is one that the guard does not accept itself.
+    pub(crate) fn exchange(&self, rule: &Rule, headers: &HeaderMap) -> Option<Exchanged> {
+        let exchange = self.0.exchange.as_ref()?;
+        if matches!(rule, Rule::Public) {
+            return None;
+        }
+        let token = credential::bearer(headers).ok()?;
+        match self.verify(token) {
+            Err(Denial::InvalidToken) => exchange.exchange(token),
+            _ => None,
+        }
+    }
+
+    /// Does the same as [`admit`](Self::admit) with the token that replaces that of the request.
+    pub(crate) fn admit_exchanged(
+        &self,
+        rule: &Rule,
+        tenant: Option<&str>,
+        exchanged: Result<Arc<str>, Denial>,
+    ) -> Result<Option<Arc<Principal>>, Refusal> {
+        let principal = exchanged.and_then(|token| self.verify(&token))?;
+        apply_rule(rule, tenant, principal)
+    }
+}
+
+fn apply_rule(
+    rule: &Rule,
+    tenant: Option<&str>,
+    principal: Arc<Principal>,
+) -> Result<Option<Arc<Principal>>, Refusal> {
+    if rule.admits_in(tenant, &*principal) {
+        return Ok(Some(principal));
+    }
+    Err(Refusal {
+        denial: principal.refusal(rule),
+        principal: Some(principal),
+    })
+}

@@ -1,0 +1,290 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
+use serde_json::{Map, Value};
+
+use super::checks::Checks;
+use crate::{Denial, Requirement, Rule, rule::Holder, token::VerifiedClaims};
+
+/// A verified caller: the content of its access token, all of which is signed.
+///
+/// Handlers get it from [`Require`](crate::Require), [`Authenticated`](crate::Authenticated) and
+/// [`Optional`](crate::Optional). Middleware finds it as `Arc<Principal>` in the extensions of a request, and
+/// [`Guard::verify`](crate::Guard::verify) returns it. There is no other way to create one.
+///
+/// ```
+/// use rolecall::{Require, testing::TestIssuer};
+///
+/// rolecall::roles! { mod role { Editor = "editor" } }
+/// rolecall::permissions! { mod may { WriteItems = "items:write" } }
+///
+/// let issuer = TestIssuer::new();
+/// let token = issuer.token("alice").role::<role::Editor>().sign();
+/// let caller = issuer.guard().verify(&token)?;
+/// assert_eq!(caller.username(), "alice");
+/// assert!(caller.has::<role::Editor>());
+/// assert!(caller.require::<may::WriteItems>().is_err());
+/// # Ok::<(), rolecall::Denial>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Principal {
+    claims: VerifiedClaims,
+    permissions: BTreeSet<Box<str>>,
+    /// The checks of the guard that verified the token.
+    checks: Arc<Checks>,
+}
+
+/// Principals are equal if their tokens have the same content, even if different guards verified them.
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.claims == other.claims && self.permissions == other.permissions
+    }
+}
+
+impl Principal {
+    /// Creates a principal; `policy` gives the permissions if the token has no `scope`.
+    pub(super) fn new(
+        mut claims: VerifiedClaims,
+        policy: Option<&Policy>,
+        checks: &Arc<Checks>,
+    ) -> Self {
+        claims.roles.sort_unstable();
+        claims.roles.dedup();
+        let permissions = match policy {
+            Some(policy) if !claims.has_scope && !claims.narrowed => {
+                derive_permissions(policy, &claims)
+            }
+            _ => claims
+                .scope
+                .split(' ')
+                .filter(|name| !name.is_empty())
+                .map(Box::from)
+                .collect(),
+        };
+        Self {
+            claims,
+            permissions,
+            checks: Arc::clone(checks),
+        }
+    }
+
+    /// Returns the id of the subject, `sub`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.claims.sub
+    }
+
+    /// Returns the kind of the subject, a user or a client.
+    #[must_use]
+    pub fn kind(&self) -> SubjectKind {
+        self.claims.subject_kind
+    }
+
+    /// Returns the name of the user or client. Use it only for display, since a name can pass to another subject.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.claims.username
+    }
+
+    /// Returns the id of the client that requested the token, or an empty text if the token has none.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.claims.client_id
+    }
+
+    /// Returns the roles, including inherited ones, ordered by name.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.claims.roles.iter().map(String::as_str)
+    }
+
+    /// Returns true if the caller has `role`.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        let found = self
+            .claims
+            .roles
+            .binary_search_by(|known| known.as_str().cmp(role));
+        found.is_ok()
+    }
+
+    /// Returns the permissions, ordered by name.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.iter().map(|name| &**name)
+    }
+
+    /// Returns true if the caller has `permission`. Wildcards have no meaning here.
+    #[must_use]
+    pub fn has_permission(&self, permission: &str) -> bool {
+        self.permissions.contains(permission)
+    }
+
+    /// Returns the tenant for which the token was issued.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.claims.tenant.as_deref()
+    }
+
+    /// Returns the id of the session in which the token was issued, `sid`.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.claims.sid.as_deref()
+    }
+
+    /// Returns the id of the token, `jti`, or an empty text if it has none.
+    #[must_use]
+    pub fn token_id(&self) -> &str {
+        &self.claims.jti
+    }
+
+    /// Returns true if the token was requested with less than the subject holds.
+    #[must_use]
+    pub fn narrowed(&self) -> bool {
+        self.claims.narrowed
+    }
+
+    /// Returns the revision from which the token was issued.
+    #[must_use]
+    pub fn rev(&self) -> Revision {
+        self.claims.rev
+    }
+
+    /// Returns the era in which the token was issued, or an empty text if the token has none.
+    #[must_use]
+    pub fn era(&self) -> &str {
+        &self.claims.era
+    }
+
+    /// Returns the time at which the token was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.claims.iat)
+    }
+
+    /// Returns the time at which the token expires.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.claims.exp)
+    }
+
+    /// Returns the time at which the user last authenticated, if the token has it.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.claims.auth_time.map(Timestamp::from_seconds)
+    }
+
+    /// Returns the audience of the token.
+    #[must_use]
+    pub fn audience(&self) -> &Audience {
+        &self.claims.aud
+    }
+
+    /// Returns the claims that have no meaning for rolecall, as the issuer wrote them.
+    #[must_use]
+    pub fn other_claims(&self) -> &Map<String, Value> {
+        &self.claims.other
+    }
+
+    /// The key that signed the token.
+    pub(super) fn claims(&self) -> &VerifiedClaims {
+        &self.claims
+    }
+
+    /// Returns true if the caller satisfies `R`, for rules that depend on data, such as "the owner or an admin".
+    ///
+    /// ```
+    /// use rolecall::Principal;
+    ///
+    /// rolecall::roles! { mod role { Admin = "admin" } }
+    ///
+    /// fn may_see(caller: &Principal, owner: &str) -> bool {
+    ///     caller.subject() == owner || caller.has::<role::Admin>()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn has<R: Requirement>(&self) -> bool {
+        R::RULE.admits(self)
+    }
+
+    /// Resolves when the token is no longer accepted, for responses that last long, such as streams.
+    ///
+    /// The token may have expired or been revoked, its key or era may be gone, or the guard's state may be stale. The
+    /// future can be dropped and created again at any time. It resolves immediately after a revocation, and within a
+    /// second after the clock is set or the state becomes stale. It needs a tokio runtime with time enabled.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rolecall::{Principal, testing::TestIssuer};
+    ///
+    /// async fn watch_prices(caller: &Principal) {
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = caller.lost() => return,
+    ///             () = tokio::time::sleep(Duration::from_secs(1)) => { /* send the next price */ }
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn lost(&self) {
+        self.checks.lost(&self.claims).await;
+    }
+
+    /// Returns an error unless the caller satisfies `R`; use it with `?` in a handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::Forbidden`], with the scope that the caller needs.
+    pub fn require<R: Requirement>(&self) -> Result<(), Denial> {
+        if self.has::<R>() {
+            Ok(())
+        } else {
+            Err(self.refusal(&R::RULE))
+        }
+    }
+}
+
+impl Principal {
+    /// Creates the denial for a caller who does not satisfy `rule`, with a receipt if the guard issues them.
+    pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
+        Denial::Forbidden {
+            scope: rule.missing_scope(self),
+            receipt: rule.needs().and_then(|needs| self.receipt(&needs)),
+        }
+    }
+
+    /// Returns a receipt for the refusal of a caller who lacks `needs`, if the guard issues them.
+    ///
+    /// For the authorization server, which has rules beyond those of routes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn receipt(&self, needs: &Value) -> Option<String> {
+        self.checks.receipt(&self.claims, needs)
+    }
+}
+
+impl Holder for Principal {
+    fn has_role(&self, role: &str) -> bool {
+        Principal::has_role(self, role)
+    }
+
+    fn has_permission(&self, permission: &str) -> bool {
+        Principal::has_permission(self, permission)
+    }
+
+    fn tenant(&self) -> Option<&str> {
+        Principal::tenant(self)
+    }
+}
+
+/// Returns the permissions that `policy` gives to the roles of the token; invalid role names are ignored.
+fn derive_permissions(policy: &Policy, claims: &VerifiedClaims) -> BTreeSet<Box<str>> {
+    let roles = claims.roles.iter().filter_map(|role| role.parse().ok());
+    let roles: Vec<RoleName> = roles.collect();
+    let permissions = policy.permissions_of(&roles);
+    // INVARIANT: reserved permissions come from global assignments only, and a token for a tenant does not show which
+    // of its roles are global
+    let counts = |permission: &&Permission| claims.tenant.is_none() || !permission.is_reserved();
+    let permissions = permissions.iter().filter(counts);
+    permissions
+        .map(|permission| permission.as_str().into())
+        .collect()
+}

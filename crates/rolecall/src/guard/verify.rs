@@ -1,0 +1,235 @@
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http::HeaderMap;
+use quick_cache::sync::Cache;
+use rolecall_core::{Policy, Timestamp};
+
+use super::{checks::Checks, credential, exchange::Exchange, principal::Principal};
+use crate::{
+    Denial,
+    live::Snapshot,
+    token::{LEEWAY, MAX_TOKEN_BYTES, Reason, TokenError, Verifier},
+};
+
+/// Verifies access tokens and applies access rules. Cloning is cheap; clones share keys, state and cache.
+///
+/// ```
+/// use http::HeaderMap;
+/// use rolecall::{Denial, Guard, token::Algorithm};
+///
+/// let guard = Guard::builder()
+///     .secret(Algorithm::Hs256, b"at least 32 bytes from a safe place")
+///     .issuer("https://login.example")
+///     .audience("https://items.example")
+///     .build()?;
+/// assert_eq!(guard.authenticate(&HeaderMap::new()).unwrap_err(), Denial::NotAuthenticated);
+/// assert_eq!(guard.verify("not a token").unwrap_err(), Denial::InvalidToken);
+/// # Ok::<(), rolecall::GuardError>(())
+/// ```
+#[derive(Clone)]
+pub struct Guard(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) verifier: Verifier,
+    pub(super) checks: Arc<Checks>,
+    pub(super) policy: Option<Arc<Policy>>,
+    /// Verified tokens, by the digest of their whole text.
+    pub(super) verified: Cache<[u8; 32], Arc<Entry>>,
+    pub(super) hits: AtomicU64,
+    pub(super) misses: AtomicU64,
+    /// The task that follows the issuer; it ends when the guard is dropped.
+    #[cfg(feature = "remote")]
+    pub(super) remote: Option<crate::remote::Remote>,
+    pub(super) exchange: Option<Arc<dyn Exchange>>,
+}
+
+/// The use of the cache of verified tokens, since the guard was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheUse {
+    /// The number of tokens in the cache.
+    pub entries: usize,
+    /// The number of look-ups that found the token.
+    pub hits: u64,
+    /// The number of look-ups after which the token had to be verified.
+    pub misses: u64,
+}
+
+/// A verified token in the cache.
+pub(super) struct Entry {
+    principal: Arc<Principal>,
+    /// The time from which the token is valid, so that it is verified again if the clock is set back.
+    valid_from: Timestamp,
+    /// The policy from which the permissions were derived, if the token has no `scope`.
+    derived_from: Option<Arc<Policy>>,
+}
+
+impl Entry {
+    /// Returns true if the permissions do not depend on a policy, or were derived from `policy`.
+    fn has_permissions_of(&self, policy: Option<&Arc<Policy>>) -> bool {
+        match (&self.derived_from, policy) {
+            (Some(derived_from), Some(policy)) => Arc::ptr_eq(derived_from, policy),
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+}
+
+impl Guard {
+    /// Identifies the caller of a request by its `Authorization` header (RFC 6750 section 2.1).
+    ///
+    /// A token in the query or the body is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::NotAuthenticated`] without a token, [`Denial::TwoCredentials`] if there are two headers, and the errors
+    /// of [`verify`](Self::verify).
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Denial> {
+        self.verify(credential::bearer(headers)?)
+    }
+
+    /// Verifies an access token.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::InvalidToken`] for a text that was never a token for this guard, [`Denial::EndedToken`] for a token that
+    /// has expired, was revoked or is of another era, and [`Denial::Unavailable`] if no keys are loaded or the state is
+    /// stale.
+    pub fn verify(&self, token: &str) -> Result<Arc<Principal>, Denial> {
+        // checked first, so that nothing long is hashed or cached
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Denial::InvalidToken);
+        }
+        let checks = &self.0.checks;
+        checks
+            .check_fresh()
+            .inspect_err(|_| self.0.ensure_running())?;
+        let now = checks.clock.now();
+        let snapshot = checks.source.load();
+        let principal = self.0.find_or_verify(token, &snapshot, now)?;
+        // INVARIANT: everything that can change after a token was verified is checked on every request
+        if now >= principal.expires_at() || snapshot.has_ended(principal.claims()) {
+            return Err(Denial::EndedToken);
+        }
+        Ok(principal)
+    }
+
+    /// Returns the number of verified tokens in the cache.
+    #[must_use]
+    pub fn cached_tokens(&self) -> usize {
+        self.0.verified.len()
+    }
+
+    /// Returns how the cache of verified tokens is used.
+    #[must_use]
+    pub fn cache_use(&self) -> CacheUse {
+        CacheUse {
+            entries: self.0.verified.len(),
+            hits: self.0.hits.load(Ordering::Relaxed),
+            misses: self.0.misses.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Returns true if both are clones of the same guard.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("verifier", &self.0.verifier)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Starts the task that follows the issuer, unless it is running.
+    ///
+    /// A guard that was built outside of a runtime, or whose runtime has ended, starts it with a request.
+    pub(super) fn ensure_running(&self) {
+        #[cfg(feature = "remote")]
+        if let Some(remote) = &self.remote {
+            remote.ensure_running();
+        }
+    }
+
+    /// Returns the denial for a token with an unknown key: try again if the keys are being loaded, otherwise invalid.
+    fn deny_unknown_key(&self) -> Denial {
+        #[cfg(feature = "remote")]
+        if let Some(remote) = &self.remote {
+            remote.ensure_running();
+            if remote.request_keys() {
+                return Denial::Unavailable;
+            }
+        }
+        deny_invalid(Reason::UnknownKey)
+    }
+
+    /// Returns the principal from the cache, or verifies the token and caches its principal.
+    fn find_or_verify(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Denial> {
+        let key = sha256(token);
+        let policy = snapshot.policy().or(self.policy.as_ref());
+        if let Some(entry) = self.verified.get(&key) {
+            if snapshot.keys().contains(entry.principal.claims().key)
+                && now >= entry.valid_from
+                && entry.has_permissions_of(policy)
+            {
+                if now >= entry.principal.expires_at() {
+                    self.verified.remove(&key);
+                }
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(Arc::clone(&entry.principal));
+            }
+            self.verified.remove(&key);
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        if snapshot.keys().is_empty() {
+            self.ensure_running();
+            return Err(Denial::Unavailable);
+        }
+        let claims = match self.verifier.verify(snapshot.keys(), token, now) {
+            Ok(claims) => claims,
+            Err(TokenError::Ended) => return Err(Denial::EndedToken),
+            Err(TokenError::Invalid(Reason::UnknownKey)) => return Err(self.deny_unknown_key()),
+            Err(TokenError::Invalid(reason)) => return Err(deny_invalid(reason)),
+        };
+        let valid_from =
+            Timestamp::from_seconds(claims.iat.max(claims.nbf.unwrap_or(claims.iat))).minus(LEEWAY);
+        let derived_from = policy.filter(|_| !claims.has_scope).cloned();
+        let principal = Principal::new(claims, derived_from.as_deref(), &self.checks);
+        let principal = Arc::new(principal);
+        let entry = Entry {
+            principal: Arc::clone(&principal),
+            valid_from,
+            derived_from,
+        };
+        self.verified.insert(key, Arc::new(entry));
+        Ok(principal)
+    }
+}
+
+fn deny_invalid(reason: Reason) -> Denial {
+    tracing::debug!(%reason, "an access token is not valid");
+    Denial::InvalidToken
+}
+
+/// Returns the digest of the whole token, including its signature, so that different tokens never share an entry.
+fn sha256(token: &str) -> [u8; 32] {
+    let mut key = [0; 32];
+    key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    key
+}

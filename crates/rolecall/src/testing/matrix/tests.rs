@@ -1,0 +1,117 @@
+use axum::{extract::Request, middleware::Next, middleware::from_fn, response::IntoResponse};
+
+use super::*;
+use crate::{Authenticated, ForTenant, routing::get};
+
+fn matrix(issuer: &TestIssuer) -> AccessMatrix {
+    let handler = |_: Authenticated| async {};
+    AccessMatrix::of(&GuardedRouter::<()>::new(issuer.guard()).route("/x", get(handler)))
+}
+
+fn fault(issuer: &TestIssuer, matrix: &AccessMatrix) -> Option<String> {
+    matrix.request_all(&|caller| issuer.token_of(caller)).err()
+}
+
+#[test]
+fn a_router_that_admits_an_invalid_token_or_answers_options_fails() {
+    let issuer = TestIssuer::new();
+    assert_eq!(fault(&issuer, &matrix(&issuer)), None);
+
+    let mut careless = matrix(&issuer);
+    careless.probe = careless
+        .probe
+        .layer(from_fn(|request: Request, next: Next| async {
+            let bad = request.headers().get(AUTHORIZATION);
+            if bad.is_some_and(|value| value == "Bearer not.a.token") {
+                return StatusCode::NO_CONTENT.into_response();
+            }
+            next.run(request).await
+        }));
+    assert!(
+        fault(&issuer, &careless)
+            .unwrap()
+            .contains("a token that is not valid")
+    );
+
+    let mut talkative = matrix(&issuer);
+    talkative.probe = talkative
+        .probe
+        .layer(from_fn(|request: Request, next: Next| async {
+            if request.method() == Method::OPTIONS {
+                return StatusCode::NO_CONTENT.into_response();
+            }
+            next.run(request).await
+        }));
+    assert!(fault(&issuer, &talkative).unwrap().contains("OPTIONS"));
+}
+
+#[test]
+fn a_router_that_admits_another_tenant_fails() {
+    let issuer = TestIssuer::new();
+    let handler = |_: ForTenant<Authenticated>| async {};
+    let router = GuardedRouter::<()>::new(issuer.guard()).route("/{tenant}", get(handler));
+    let mut matrix = AccessMatrix::of(&router);
+    assert_eq!(fault(&issuer, &matrix), None);
+    matrix.probe = matrix
+        .probe
+        .layer(from_fn(|request: Request, next: Next| async {
+            if request.headers().contains_key(AUTHORIZATION) {
+                return StatusCode::NO_CONTENT.into_response();
+            }
+            next.run(request).await
+        }));
+    let fault = fault(&issuer, &matrix).unwrap();
+    assert!(
+        fault.starts_with("GET /{tenant} for any token with a token for another tenant: "),
+        "{fault}"
+    );
+}
+
+#[test]
+fn a_router_that_answers_without_a_challenge_fails() {
+    let issuer = TestIssuer::new();
+    let mut mute = matrix(&issuer);
+    mute.probe = mute
+        .probe
+        .layer(from_fn(|request: Request, next: Next| async {
+            let mut answer = next.run(request).await;
+            answer.headers_mut().remove(WWW_AUTHENTICATE);
+            answer
+        }));
+    let fault = fault(&issuer, &mute).unwrap();
+    assert!(
+        fault.starts_with("GET /x for anonymous: expected (401, Some("),
+        "{fault}"
+    );
+}
+
+#[test]
+fn path_parameters_are_filled_in() {
+    assert_eq!(fill_parameters("/x"), "/x");
+    assert_eq!(fill_parameters("/x/{id}/y"), "/x/rolecall-test/y");
+    assert_eq!(
+        fill_parameters("/{a}/{*rest}"),
+        "/rolecall-test/rolecall-test"
+    );
+    assert_eq!(fill_parameters("/{{x}}/{id}"), "/{x}/rolecall-test");
+}
+
+#[test]
+fn blessing_writes_the_file_only_for_a_correct_router() {
+    let issuer = TestIssuer::new();
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("access.lock");
+    let right = |caller: &Caller| issuer.token_of(caller);
+    let matrix = matrix(&issuer);
+    assert!(matrix.check(&lock, true, &|_| String::new()).is_err());
+    assert!(!lock.exists());
+    assert!(
+        matrix
+            .check(&lock, false, &right)
+            .unwrap_err()
+            .contains("cannot read")
+    );
+    matrix.check(&lock, true, &right).unwrap();
+    matrix.check(&lock, false, &right).unwrap();
+    assert_eq!(fs::read_to_string(&lock).unwrap(), matrix.to_string());
+}

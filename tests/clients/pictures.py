@@ -1,0 +1,83 @@
+"""Makes the pictures of the README anew: `python tests/clients/pictures.py`.
+
+They show a running server: the page /docs, and a refusal in a terminal with its explanation.
+"""
+
+import html
+import json
+import tempfile
+from pathlib import Path
+
+from selenium.webdriver.common.by import By
+
+import api
+import browsers
+import programs
+import tours
+
+IMAGES = programs.ROOT / "docs" / "images"
+TERMINAL = """<!DOCTYPE html><meta charset="utf-8"><style>
+body { margin: 0; background: #16202b }
+pre { margin: 0; padding: 20px 24px; color: #d6dee7; white-space: pre-wrap;
+      font: 14px/1.5 "DejaVu Sans Mono", monospace }
+i { color: #6cc78a; font-style: normal } b { color: #fff } u { color: #ffb454; text-decoration: none }
+</style><pre>%s</pre>"""
+HIGHLIGHTED = ("403 Forbidden", "Operation not permitted", "role:admin", "admin may give admin")
+
+
+def save(browser, name, height):
+    """Saves the top of the page."""
+    frame = browser.execute_script("return [outerWidth - innerWidth, outerHeight - innerHeight]")
+    browser.set_window_size(960 + frame[0], height + frame[1])
+    file = IMAGES / name
+    assert browser.save_screenshot(str(file))
+    print(f"{file.relative_to(programs.ROOT)}: {file.stat().st_size} bytes")
+
+
+def show_operations(browser, url):
+    """The page /docs after a login, with most of its sections closed."""
+    browser.get(f"{url}/docs")
+    browsers.authorize(browser, "alice")
+    for section in browser.find_elements(By.CSS_SELECTOR, "h3.opblock-tag"):
+        if section.get_attribute("data-tag") != "tokens":
+            browser.execute_script("arguments[0].click()", section)
+    browser.execute_script("scrollTo(0, 0)")
+
+
+def refusal(server):
+    """A terminal in which a call is refused and explained, as HTML."""
+    answer = api.logged_in(server.url, "alice").get("/items/")
+    receipt = answer.json()["receipt"]
+    explanation = server.run("explain", "--receipt", receipt).stdout
+    head = f"HTTP/1.1 {answer.status_code} {answer.reason}\nwww-authenticate: {answer.headers['WWW-Authenticate']}\n...\n\n"
+    body = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in answer.json().items())
+    steps = [
+        (f'curl -si {tours.WRITTEN}/items/ -H "Authorization: Bearer $ALICE"', f"{head}{{\n{body}\n}}"),
+        ("rolecall explain --receipt $RECEIPT", explanation),
+    ]
+    text = "\n\n".join(f"$ {command}\n{output.strip()}" for command, output in steps)
+    text = html.escape(text.replace(receipt, receipt[:40] + "..."), quote=False)
+    for word in HIGHLIGHTED:
+        text = text.replace(word, f"<u>{word}</u>")
+    return TERMINAL % text.replace("$ curl", "<i>$</i> curl").replace("$ rolecall", "<i>$</i> rolecall")
+
+
+def main():
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    settings = {"ROLECALL_DATABASE__URL": "sqlite:rolecall.db"}  # for `rolecall explain` beside the server
+    with tempfile.TemporaryDirectory() as folder, \
+            programs.Server([programs.rolecall(), "dev", "--keep", "."], **settings) as server:
+        browser = browsers.chromium(Path(folder))
+        try:
+            show_operations(browser, server.url)
+            save(browser, "docs-page.png", 704)
+            page = Path(folder) / "refusal.html"
+            page.write_text(refusal(server))
+            browser.get(page.as_uri())
+            save(browser, "refusal.png", browser.execute_script("return document.querySelector('pre').offsetHeight"))
+        finally:
+            browser.quit()
+
+
+if __name__ == "__main__":
+    main()
