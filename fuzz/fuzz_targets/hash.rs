@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rolecall_server::fuzzing::hash(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rolecall_passwords::fuzzing::hash(data));

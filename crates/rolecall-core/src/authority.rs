@@ -10,7 +10,7 @@ use crate::{
 ///
 /// ANSI INCITS 359 has no administrative model. The limit follows the idea of ARBAC97 that administrators grant at most
 /// what they administer. An application may check a role that holds no permission by its name, so the caller must have
-/// such a role itself to give it to others. The exception are the `open` roles, which everyone gets by registering.
+/// such a role itself to give it to others. The exception is the `open` roles, which everyone gets by registering.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ pub struct Excess {
     pub path: Vec<RoleName>,
 }
 
-/// Where the target holds its roles, which decides how much of them counts.
+/// The extent of the target's roles, which decides what they give.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Global,

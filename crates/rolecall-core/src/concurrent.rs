@@ -1,4 +1,4 @@
-//! Which assignments are in force together: in each tenant, and at each moment at which that changes.
+//! Finds assignments that are in force together: in each tenant, and at each moment at which that changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,7 +11,7 @@ use crate::RoleName;
 /// The largest number of constraints in one policy; each of them is checked for every token and assignment.
 pub const MAX_CONSTRAINTS: usize = 1000;
 
-/// When a [`Constraint`] is checked.
+/// The kind of a [`Constraint`], which decides when it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConstraintKind {
@@ -35,7 +35,7 @@ impl ConstraintKind {
 /// A rule of separation of duty: one subject may have at most [`at_most`](Self::at_most) of some roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Constraint {
-    /// When the constraint is checked.
+    /// The kind of the constraint.
     pub kind: ConstraintKind,
     /// The roles that the constraint limits; at least two.
     pub roles: BTreeSet<RoleName>,

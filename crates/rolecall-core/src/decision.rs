@@ -31,19 +31,19 @@ pub struct Question<'a> {
 /// The answer to a [`Question`], with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision<'a> {
-    /// The subject has what is needed, and this is how.
+    /// The subject has the permission or role.
     Allowed(Derivation<'a>),
-    /// The subject does not have it, and this is what is missing.
+    /// The subject does not have the permission or role.
     Denied(Shortfall<'a>),
 }
 
-/// The derivation of an answer: the steps from an assignment to what is needed. Each can be verified on its own.
+/// The steps from an assignment to the needed permission or role, each of which can be verified on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derivation<'a> {
     /// The assignment.
     pub assignment: &'a RoleAssignment,
-    /// The roles from the assigned one down to the one that holds what is needed, both included. Each inherits the
-    /// next.
+    /// The roles from the assigned one down to the one that holds the permission or is the needed role, both included.
+    /// Each inherits the next.
     pub path: Vec<RoleName>,
     /// The permission that the last role holds, or the wildcard that covers it. `None` if a role was needed.
     pub grant: Option<PermissionPattern>,
@@ -54,20 +54,20 @@ pub struct Derivation<'a> {
 pub struct Shortfall<'a> {
     /// False if the permission or role does not exist.
     pub is_known: bool,
-    /// Roles that would give what is needed, those with the fewest permissions first; at most five.
+    /// Roles that would give the permission or role, those with the fewest permissions first; at most five.
     ///
     /// A role is left out if it inherits another one that would do.
     pub smallest_roles: Vec<RoleName>,
-    /// Assignments of the subject that would give what is needed, but do not count.
+    /// Assignments of the subject that would give the permission or role, but do not count.
     pub inactive: Vec<InactiveAssignment<'a>>,
 }
 
-/// An assignment that would give what is needed, but does not count.
+/// An assignment that would give the needed permission or role, but does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InactiveAssignment<'a> {
     /// The reason why it does not count.
     pub reason: InactiveReason,
-    /// The steps by which it would give what is needed.
+    /// The steps from the assignment to the permission or role.
     pub derivation: Derivation<'a>,
 }
 
@@ -80,12 +80,12 @@ pub enum InactiveReason {
     Expired,
     /// The assignment is limited to another tenant.
     OtherTenant,
-    /// The assignment is limited to a tenant, and what is needed is reserved and comes from global assignments only.
+    /// The assignment is limited to a tenant, and the permission or role is reserved and needs a global assignment.
     GlobalOnly,
 }
 
 impl Decision<'_> {
-    /// Returns true if the subject has what is needed.
+    /// Returns true if the subject has the permission or role.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
@@ -143,7 +143,7 @@ impl Policy {
         }
     }
 
-    /// Returns how `assignment` gives what is needed, even if it does not count at the moment.
+    /// Returns the steps from `assignment` to the permission or role, even if it does not count at the moment.
     fn derive<'a>(&self, assignment: &'a RoleAssignment, need: Need<'_>) -> Option<Derivation<'a>> {
         let (path, grant) = match need {
             Need::Role(role) => (self.path(&assignment.role, role)?, None),

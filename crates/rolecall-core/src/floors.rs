@@ -1,4 +1,4 @@
-//! Floors: how a guard refuses tokens that were issued before something was taken away.
+//! Floors, by which a guard refuses tokens that were issued before something was revoked.
 //!
 //! Every token carries the revision (`rev`) from which it was issued. When a role is unassigned, a session ends or a
 //! client loses a scope, the server writes a [`Floor`]: tokens with that role, session or client and a lower `rev`
@@ -83,7 +83,7 @@ pub struct TokenFacts<'a, R> {
     pub rev: Revision,
 }
 
-/// The floors in force, which cover everything that was taken away during the last token lifetime.
+/// The floors in force, which cover everything that was revoked during the last token lifetime.
 ///
 /// ```
 /// use rolecall_core::{Floor, FloorKind, Floors, Timestamp, TokenFacts};

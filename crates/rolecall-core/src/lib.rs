@@ -8,7 +8,7 @@
 //! - [`PolicyBuilder`] collects roles, permissions, the hierarchy and [`Constraint`]s; [`Policy`] answers queries.
 //! - [`Policy::decide`] decides for the [`RoleAssignment`]s of a subject, and explains its decision.
 //! - [`Authority`] limits which roles and permissions a caller may give to others.
-//! - [`Floors`] refuse tokens that were issued before something was taken away.
+//! - [`Floors`] refuse tokens that were issued before something was revoked.
 //! - `document` (feature `document`) reads, compares and tests policies in TOML.
 
 mod approval;

@@ -1,4 +1,4 @@
-//! Every endpoint of the server: mounted, guarded and documented by one registration each.
+//! Every endpoint of the server. One registration mounts, guards and documents each of them.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::{
     web::document,
 };
 
-/// Routes and their description, side by side.
+/// Routes with their OpenAPI document.
 pub(crate) struct Api {
     router: GuardedRouter<App>,
     paths: utoipa::openapi::Paths,
@@ -34,7 +34,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Nothing yet; what is mounted will be behind `guard`.
+    /// Returns an API without routes. The routes that it mounts are behind `guard`.
     fn behind(guard: Guard) -> Self {
         Self {
             router: GuardedRouter::new(guard),
@@ -43,7 +43,7 @@ impl Api {
         }
     }
 
-    /// Mounts a handler where its `#[utoipa::path]` says, behind the rule that its first argument says.
+    /// Mounts a handler at the path of its `#[utoipa::path]`, behind the rule of its first argument.
     fn mount<H, T>(mut self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
     where
         H: Handler<T, App>,
@@ -57,7 +57,7 @@ impl Api {
                     Some(known) => methods.layer(from_fn_with_state(known, refuse_unknown)),
                     None => methods,
                 };
-                // a policy is longer than what other bodies hold
+                // a policy may be longer than other bodies
                 let methods = if policy::body::PATHS.contains(&path.as_str()) {
                     methods.layer(DefaultBodyLimit::max(policy::body::MAX_BYTES))
                 } else {
@@ -71,11 +71,11 @@ impl Api {
         self
     }
 
-    /// The routes with their state; the document about them is kept where `/openapi.json` finds it.
+    /// Returns the routes with their state, and stores their document for `/openapi.json`.
     ///
     /// # Errors
     ///
-    /// If document and routes disagree, which a test rules out.
+    /// If the document and the routes disagree, which a test rules out.
     pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
         let document = document::write(&self.paths, &self.schemas, &self.router.access_table())?;
         let _ = app.parts().document.set(document.to_string().into());
@@ -114,8 +114,8 @@ fn operations_of(item: &PathItem) -> Vec<(HttpMethod, &Operation)> {
         .collect()
 }
 
-/// The query parameters that an operation documents: others are refused, so that a misspelt one is not
-/// taken for none. `None` where the query is not looked at.
+/// Returns the query parameters that an operation documents. Others are refused, so that a misspelt one is not ignored.
+/// `None` if the operation does not check its query.
 fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> {
     let strict = path.starts_with("/api/") || path == "/register" || path == "/password";
     let parameters = operation.parameters.iter().flatten();
@@ -131,7 +131,7 @@ fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> 
     })
 }
 
-/// Lets the log line tell whose request it was.
+/// Adds the subject of the request to its log line.
 async fn note_subject(request: Request, next: Next) -> Response {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
     let mut response = next.run(request).await;
@@ -166,18 +166,18 @@ macro_rules! mount {
     ($api:expr; $($handler:path),+ $(,)?) => { $api$(.mount(routes!($handler), &$handler))+ };
 }
 
-/// The whole API behind `guard`; only the question of a proxy is behind `forward_auth`, which takes the
-/// tokens of the applications too.
+/// Returns the whole API behind `guard`, except `/forward-auth`, which is behind `forward_auth` and accepts the tokens of
+/// applications too.
 pub(crate) fn api(guard: Guard, forward_auth: Guard) -> Api {
-    let asked = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
-    let mut api = mounted(guard);
-    api.router = api.router.merge(asked.router);
-    api.paths.merge(asked.paths);
-    api.schemas.extend(asked.schemas);
+    let proxied = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
+    let mut api = public_routes(guard);
+    api.router = api.router.merge(proxied.router);
+    api.paths.merge(proxied.paths);
+    api.schemas.extend(proxied.schemas);
     api
 }
 
-fn mounted(guard: Guard) -> Api {
+fn public_routes(guard: Guard) -> Api {
     let api = mount!(Api::behind(guard);
         oauth::handlers::issue_token,
         oauth::handlers::revoke_token,
@@ -200,11 +200,11 @@ fn mounted(guard: Guard) -> Api {
         accounts::handlers::reset_user,
         accounts::handlers::end_user_sessions,
     );
-    rest(model(api))
+    admin_routes(role_routes(api))
 }
 
-/// Roles, permissions and constraints, and who has which role.
-fn model(api: Api) -> Api {
+/// Mounts the routes of roles, permissions, constraints and role assignments.
+fn role_routes(api: Api) -> Api {
     mount!(api;
         roles::assignment_handlers::list_role_assignments,
         roles::assignment_handlers::assign_role,
@@ -240,7 +240,7 @@ fn model(api: Api) -> Api {
     )
 }
 
-fn rest(api: Api) -> Api {
+fn admin_routes(api: Api) -> Api {
     mount!(api;
         clients::handlers::list_clients,
         clients::handlers::create_client,

@@ -1,11 +1,13 @@
-//! What every handler and command works with.
+//! The state of one node, which every handler and command works with.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rolecall::{Clock, LiveState};
 use rolecall_core::Timestamp;
+use rolecall_passwords::{Hasher, PasswordPolicy};
 use tokio::sync::Notify;
 
 use crate::{
@@ -15,7 +17,6 @@ use crate::{
     keys::ring::KeyRing,
     legacy::old_tokens::Legacy,
     metrics::Metrics,
-    passwords::{Hasher, PasswordPolicy},
     settings::Settings,
     store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -34,9 +35,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: LiveState,
     pub(crate) keys: KeyRing,
-    /// What guards elsewhere are told.
+    /// The changes that guards in other processes receive.
     pub(crate) feed: Feed,
-    /// Has the watch look at once, rather than at its next turn.
+    /// Wakes the watch before its next turn.
     pub(crate) look_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
@@ -47,7 +48,7 @@ pub(crate) struct Parts {
     pub(crate) failing_clients: AddressLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
-    /// Tokens of an application that was there before, where they are taken.
+    /// Tokens of the previous application, if they are accepted.
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
     /// The OpenAPI document, written when the routes are mounted.
@@ -63,7 +64,7 @@ impl App {
         Self(parts)
     }
 
-    pub(crate) fn downgrade(&self) -> std::sync::Weak<Parts> {
+    pub(crate) fn downgrade(&self) -> Weak<Parts> {
         Arc::downgrade(&self.0)
     }
 
@@ -87,8 +88,8 @@ impl App {
         self.0.clock.now()
     }
 
-    /// Makes a change in the name of `caller`. Before it returns, the guards of this process refuse
-    /// what the change took away; those of other processes follow within their poll.
+    /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change
+    /// revoked; those of other processes follow with their next poll.
     pub(crate) async fn change<T>(
         &self,
         caller: Caller<'_>,
@@ -106,7 +107,7 @@ impl App {
                 self.0.metrics.floors_raised.add_one(floor.kind.as_str());
             }
             self.0.live.raise(&changed.floors);
-            // the watch alone feeds the guards elsewhere: it knows what other processes did in between
+            // only the watch feeds guards in other processes: it also knows the changes of other nodes
             self.0.look_now.notify_one();
             if changed.policy {
                 self.load_policy(&mut self.store().read().await?).await?;
@@ -124,15 +125,15 @@ impl App {
         Ok(done)
     }
 
-    /// Reads the policy and gives it to the guards of this process: by it, tokens that were too long to
-    /// carry their permissions get them from their roles.
+    /// Reads the policy and passes it to the guards of this process. They derive permissions from the roles of a token
+    /// that would be too long with its permissions.
     pub(crate) async fn load_policy(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let policy = self.policy().newest(conn).await?;
         self.0.live.set_policy(Arc::clone(&policy.policy));
         Ok(())
     }
 
-    /// Reads the signing keys anew and puts them in use, here and in the guards of this process.
+    /// Reads the signing keys again and uses them, here and in the guards of this process.
     pub(crate) async fn reload_keys(&self, conn: &mut Conn) -> Result<(), ApiError> {
         let parts = self.parts();
         parts.keys.reload(&parts.live, &parts.masters, conn).await
@@ -147,11 +148,10 @@ impl App {
             .await
     }
 
-    /// What a user name is counted under: a keyed hash, so that the table of failures holds no names.
+    /// Returns the key under which failures of a user name are counted: a keyed hash, so that the table holds no names.
     pub(crate) fn account_of(&self, username: &str) -> String {
-        use base64::Engine as _;
         let tag = hmac::sign(&self.0.account_key, username.as_bytes());
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(tag.as_ref())
+        URL_SAFE_NO_PAD.encode(tag.as_ref())
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {

@@ -1,29 +1,32 @@
-//! Users for trying things out: what `dev` and the examples begin with.
+//! Demo users and roles, for `dev` and the examples.
 
 use rolecall_core::{PermissionPattern, RoleName};
 
 use crate::{
     accounts::registration::{self, NewAccount},
     app::App,
-    authority::caller::Caller,
+    authority::{builtin, caller::Caller},
     error::ApiError,
     roles,
     start::StartError,
 };
 
-/// Makes a role, unless it is there.
+/// Creates a role unless it exists.
 pub(crate) async fn ensure_role(
     app: &App,
     role: &RoleName,
     description: &str,
 ) -> Result<(), ApiError> {
+    if builtin::is_builtin(role) {
+        return Ok(());
+    }
     match roles::service::create(app, Caller::System, role, description, false).await {
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Makes a user and the roles that it names, unless they are there.
+/// Creates a user and its roles unless they exist.
 pub(crate) async fn ensure_user(
     app: &App,
     username: &str,
@@ -53,7 +56,7 @@ pub(crate) async fn ensure_user(
     }
 }
 
-/// Lets a role hold permissions, which are made if need be, and inherit juniors.
+/// Grants permissions to a role, creating missing ones, and makes it inherit `juniors`.
 pub(crate) async fn ensure_contents(
     app: &App,
     role: &RoleName,
@@ -61,8 +64,7 @@ pub(crate) async fn ensure_contents(
     juniors: &[RoleName],
 ) -> Result<(), ApiError> {
     for pattern in permissions {
-        roles::permissions::ensure(app, Caller::System, pattern).await?;
-        roles::service::grant(app, Caller::System, role, pattern).await?;
+        roles::service::grant_new(app, Caller::System, role, pattern).await?;
     }
     for junior in juniors {
         roles::service::inherit(app, Caller::System, role, junior).await?;

@@ -1,9 +1,10 @@
-//! rolecall inside an application of your own.
+//! rolecall inside your own application.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Clock, Guard, GuardedRouter, OnStale, SystemClock};
 use rolecall_core::RoleName;
+use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 
 use crate::{
     api,
@@ -13,18 +14,17 @@ use crate::{
     error::ApiError,
     http, ids,
     legacy::old_tokens::LegacyTokens,
-    passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme},
     settings::{SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
     watch,
 };
 
-/// Whether people may register themselves.
+/// Open or closed registration.
 pub type Registration = RegistrationMode;
 
 /// An authorization server in the same process as the application that it guards.
 ///
-/// It reads no environment and no file but its database and the master key beside it.
+/// It reads no environment variable, and no file except its database and the master key beside it.
 ///
 /// ```
 /// use rolecall::GuardedRouter;
@@ -48,16 +48,16 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the database with everything by default.
+    /// Opens the database with the default options.
     ///
     /// # Errors
     ///
-    /// [`StartError`], in words for whoever runs the application.
+    /// [`StartError`], with a message for the operator.
     pub async fn open(url: &str) -> Result<Self, StartError> {
         Self::builder(url).open().await
     }
 
-    /// Begins with the defaults, to change some of them.
+    /// Returns a builder with the default options.
     pub fn builder(url: &str) -> EmbeddedBuilder {
         EmbeddedBuilder {
             url: url.to_owned(),
@@ -78,17 +78,17 @@ impl Embedded {
         }
     }
 
-    /// The guard for the application's own routes.
+    /// Returns the guard for the application's own routes.
     #[must_use]
     pub fn guard(&self) -> Guard {
         self.guard.clone()
     }
 
-    /// All endpoints of the server, health and documentation included, to merge into the application's router.
+    /// Returns all endpoints of the server, including health and documentation, to merge into the application's router.
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] if the routes and their description disagree: a fault of rolecall.
+    /// [`StartError::Failed`] if the routes and their OpenAPI document disagree, which is a bug of rolecall.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
         let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
         let routes = api
@@ -113,7 +113,7 @@ impl Embedded {
         })
     }
 
-    /// The guard of the server's own API.
+    /// Returns the guard of the server's own API.
     pub(crate) fn api_guard(&self) -> &Guard {
         &self.api_guard
     }
@@ -123,12 +123,12 @@ impl Embedded {
     }
 }
 
-/// Serves an application on `address` as the binary does: with time-outs, a body limit, request ids, safe
-/// headers and a graceful end.
+/// Serves an application on `address` as the program does: with timeouts, a body limit, request ids, security headers
+/// and a graceful shutdown.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened on.
+/// If it cannot listen on the address.
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = http::wrap(app, http::LayerOptions::default());
@@ -142,7 +142,7 @@ impl Drop for Embedded {
     }
 }
 
-/// What of the defaults of an [`Embedded`] is to be otherwise.
+/// The options of an [`Embedded`] server.
 #[must_use]
 pub struct EmbeddedBuilder {
     url: String,
@@ -163,99 +163,98 @@ pub struct EmbeddedBuilder {
 }
 
 impl EmbeddedBuilder {
-    /// How many sessions one user has at most, 100 by default: beyond that the idlest ends.
+    /// Sets the most sessions that one user may have, 100 by default. Beyond that, the idlest session ends.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.sessions.per_user = sessions.max(1);
         self
     }
 
-    /// Takes tokens of the application that was there before, for users who were imported from it: on the
-    /// application's own routes, never at `/api`.
+    /// Accepts tokens of the previous application, for users who were imported from it: on the application's own routes,
+    /// never at `/api`.
     pub fn legacy_tokens(mut self, tokens: LegacyTokens) -> Self {
         self.legacy = Some(tokens);
         self
     }
 
-    /// The master key, 32 bytes in hex or base64; needed on PostgreSQL. Without one, a file beside a
-    /// SQLite database holds it.
+    /// Sets the master key, 32 bytes in hex or base64. PostgreSQL needs one; by default, a file beside a SQLite database
+    /// holds it.
     pub fn master_key(mut self, key: &str) -> Self {
         self.master_key = Some(key.to_owned());
         self
     }
 
-    /// The master key that [`master_key`](Self::master_key) takes the place of, until it has: the database says
-    /// which of the two it is sealed with.
+    /// Sets the master key that [`master_key`](Self::master_key) replaces, for the time of the rotation: the database
+    /// knows which of the two it is sealed with.
     pub fn previous_master_key(mut self, key: &str) -> Self {
         self.previous_master_key = Some(key.to_owned());
         self
     }
 
-    /// How access tokens are signed; ES256 by default. Another one than before takes effect once its key has been
-    /// published for five minutes and a half.
+    /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect after the new key has been
+    /// published for five and a half minutes.
     pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// How long a signing key signs before the next one does: 30 days by default, never by itself if it is zero.
+    /// Sets the time after which the signing key is rotated, 30 days by default. Zero turns automatic rotation off.
     pub fn rotate_every(mut self, every: Duration) -> Self {
         self.rotate_every = every;
         self
     }
 
-    /// How long an access token lives: 30 minutes by default, and at most a day.
+    /// Sets the lifetime of access tokens: 30 minutes by default, and at most a day.
     pub fn access_ttl(mut self, lifetime: Duration) -> Self {
         self.access_ttl = lifetime.min(Duration::from_hours(24));
         self
     }
 
-    /// How old what the guards know may become while the database does not answer: 30 s by default. Older,
-    /// they answer 503.
+    /// Sets the greatest age of the guards' state while the database does not answer, 30 s by default. Beyond it, they
+    /// answer 503.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.staleness.max = age;
         self
     }
 
-    /// What the guards do when what they know is too old: they refuse, unless told otherwise.
+    /// Sets what the guards do when their state is too old: they refuse by default.
     pub fn on_stale(mut self, on_stale: OnStale) -> Self {
         self.staleness.on_stale = on_stale;
         self
     }
 
-    /// What hashing a password costs: for tests that cannot wait. Nobody's password is safe with less than
-    /// the default.
+    /// Sets the cost of hashing a password, for fast tests. No password is safe with less than the default.
     #[doc(hidden)]
     pub fn hashing(mut self, parameters: Parameters) -> Self {
         self.hashing = Some(parameters);
         self
     }
 
-    /// The clock: for tests that cannot wait.
+    /// Sets the clock, for tests that control the time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The address under which clients reach the application; it is the issuer of the tokens.
+    /// Sets the URL under which clients reach the application. It is the issuer of the tokens.
     pub fn public_url(mut self, url: &str) -> Self {
         url.trim_end_matches('/').clone_into(&mut self.public_url);
         self
     }
 
-    /// Whether people may register themselves; closed by default.
+    /// Opens or closes registration, which is closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
         self
     }
 
-    /// How many characters a password has at least: 15 by default, and never under 8.
+    /// Sets the minimum length of a password in characters: 15 by default, and never below 8.
     pub fn min_length(mut self, characters: usize) -> Self {
-        self.min_length = characters.max(crate::passwords::LOWEST_MIN_LENGTH);
+        self.min_length = characters.max(rolecall_passwords::LOWEST_MIN_LENGTH);
         self
     }
 
-    /// Makes a user for trying things out, with a password that everyone may know, and the roles that it
-    /// names; whoever is there already stays as they are.
+    /// Adds a demo user, with a password that need not be secret. Roles that do not exist are created, except reserved
+    /// ones, which begin with `rolecall.`. An existing user stays as it is.
     pub fn demo_user(mut self, username: &str, password: &str, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         self.demo_users
@@ -267,7 +266,7 @@ impl EmbeddedBuilder {
     ///
     /// # Errors
     ///
-    /// [`StartError`], in words for whoever runs the application.
+    /// [`StartError`], with a message for the operator.
     pub async fn open(self) -> Result<Embedded, StartError> {
         let parse = |key: Option<String>| key.as_deref().map(str::parse).transpose();
         let master_key = parse(self.master_key)?;
@@ -310,5 +309,26 @@ impl EmbeddedBuilder {
         }
         start::check_registration_roles(&opened.app).await?;
         Embedded::from_opened(opened, self.staleness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_demo_user_may_have_built_in_roles_and_creates_no_reserved_ones() {
+        let open = async |roles: &[&str]| {
+            let builder = Embedded::builder("sqlite::memory:");
+            let builder = builder.demo_user("root", "a password of root", roles);
+            builder.open().await
+        };
+        open(&["rolecall.admin", "editor"]).await.unwrap();
+        let refused = open(&["rolecall.admin", "rolecall.anything"]).await;
+        let refused = refused.err().unwrap().to_string();
+        assert!(
+            refused.contains("`root`") && refused.contains("`rolecall.anything` is reserved"),
+            "{refused}"
+        );
     }
 }

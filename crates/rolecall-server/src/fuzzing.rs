@@ -15,11 +15,6 @@ pub use form::run as form;
 pub use import::run as import;
 pub use json::run as json;
 
-/// Stored hashes.
-pub fn hash(data: &[u8]) {
-    crate::passwords::stored::fuzzed::run(data);
-}
-
 /// Holds for every refusal: it is the client's fault, short, and safe to show.
 fn assert_fair(error: &crate::error::ApiError) {
     use crate::error::{ApiError, Place};
@@ -80,11 +75,6 @@ mod tests {
     #[test]
     fn no_kept_input_breaks_the_cursors() {
         replay("cursor", super::cursor);
-    }
-
-    #[test]
-    fn no_kept_input_breaks_the_stored_hashes() {
-        replay("hash", super::hash);
     }
 
     #[test]

@@ -30,7 +30,6 @@ pub mod logging;
 mod login;
 mod metrics;
 mod oauth;
-pub mod passwords;
 mod patch;
 mod policy;
 mod recovery;
@@ -51,6 +50,7 @@ mod web;
 pub use config::SigningAlgorithm;
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use legacy::old_tokens::LegacyTokens;
+pub use rolecall_passwords as passwords;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
 

@@ -11,14 +11,15 @@ use rolecall::{
     Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale,
     token::{Algorithm, KeyError},
 };
+use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
 use crate::{
     app::{App, Parts},
-    authority::policy_cache::PolicyCache,
+    authority::{caller::Caller, policy_cache::PolicyCache},
     bootstrap::{self, Start},
-    decisions::receipt::Writer,
+    decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
@@ -27,7 +28,6 @@ use crate::{
         old_tokens::{Legacy, LegacyTokens},
     },
     metrics::Metrics,
-    passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme},
     settings::Settings,
     store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -35,7 +35,7 @@ use crate::{
     watch::{self, Seen},
 };
 
-/// Why the server does not start.
+/// The reason why the server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -45,7 +45,7 @@ pub enum StartError {
     /// The master key file cannot be used.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
-    /// PostgreSQL is shared by nodes, so a key beside the database would not do.
+    /// Nodes share a PostgreSQL database, so there is no place for a key file beside it.
     #[error(
         "PostgreSQL needs a master key: make one with `openssl rand -hex 32`, keep it in a file that only rolecall reads, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
     )]
@@ -60,22 +60,22 @@ pub enum StartError {
         "`registration.roles` names `{0}`, which does not exist: make it with `rolecall role add {0}`"
     )]
     UnknownRegistrationRole(String),
-    /// Whoever registers would be given roles that a constraint keeps apart.
+    /// New users would get roles that break a constraint.
     #[error("nobody could register with what `registration.roles` names: {0}")]
     RegistrationRolesApart(String),
-    /// The guard cannot be made.
-    #[error("the guard cannot be made: {0}")]
+    /// The guard cannot be created.
+    #[error("the guard cannot be created: {0}")]
     Guard(#[from] GuardError),
     /// The secret of the old application is too short.
     #[error("tokens of the old application: {0}")]
     Legacy(KeyError),
-    /// The system gives no threads.
-    #[error("no threads for hashing passwords: {0}")]
-    Threads(#[from] std::io::Error),
-    /// A demo user cannot be made.
-    #[error("user `{0}` cannot be made: {1}")]
+    /// Passwords cannot be hashed.
+    #[error("{0}")]
+    Hasher(#[from] rolecall_passwords::StartError),
+    /// A demo user cannot be created.
+    #[error("user `{0}` cannot be created: {1}")]
     DemoUser(String, String),
-    /// Something failed that should not.
+    /// An unexpected failure.
     #[error("{0}")]
     Failed(String),
 }
@@ -86,32 +86,32 @@ impl From<ApiError> for StartError {
     }
 }
 
-/// Everything that a start needs.
+/// The options of a start.
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
     pub(crate) master_key: Option<MasterKey>,
-    /// Another that the database may still, or already, be sealed with.
+    /// The master key before the last rotation, which the database may still be sealed with.
     pub(crate) previous_master_key: Option<MasterKey>,
     pub(crate) algorithm: Algorithm,
     pub(crate) secret: Option<SecretString>,
-    /// Whether tokens will be issued.
+    /// True if tokens will be issued.
     pub(crate) serves: bool,
     pub(crate) legacy: Option<LegacyTokens>,
     pub(crate) settings: Settings,
     pub(crate) scheme: PasswordScheme,
-    /// What hashing costs, where that is not what the scheme recommends.
+    /// The cost of hashing, if it differs from the scheme's default.
     pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// An open application, and what its watch has seen so far.
+/// An open application, and the state that its watch has seen so far.
 pub(crate) struct Opened {
     pub(crate) app: App,
     pub(crate) seen: Seen,
 }
 
-/// Opens the database, brings it into use and reads its state.
+/// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
@@ -138,7 +138,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let ready = match bootstrap::prepare(&start).await {
         Ok(ready) => ready,
         Err(error) => {
-            // whoever puts the fault right must not find the files still open
+            // close the files, so that the fault can be fixed
             store.close().await;
             return Err(match error {
                 bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
@@ -184,13 +184,13 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     Ok(Opened { app, seen })
 }
 
-/// The tokens of an application that was there before.
+/// Returns the keys for tokens of the previous application.
 fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
     let legacy = configured.map(Legacy::new);
     legacy.transpose().map_err(StartError::Legacy)
 }
 
-/// The configured key, or one in a file beside a SQLite database.
+/// Returns the configured master key, or the one in the file beside a SQLite database.
 fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, StartError> {
     if let Some(key) = configured {
         return Ok(key);
@@ -204,20 +204,20 @@ fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, Sta
     }
 }
 
-/// The key in the file beside a SQLite database, made if it is not there.
+/// Returns the key in the file beside a SQLite database, and creates it if it does not exist.
 pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError> {
     Ok(MasterKey::load_or_create(&key_file(database))?)
 }
 
-/// Where the key of a SQLite database is, if it is not configured.
+/// Returns the path of the key file of a SQLite database.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     database.with_extension("key")
 }
 
-/// Refuses to start with a registration that could not give its roles.
+/// Checks that registration can assign its roles.
 pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError> {
     for role in &app.settings().registration_roles {
-        match crate::roles::service::get(app, role).await {
+        match crate::roles::service::get(app, Caller::System, role).await {
             Ok(_) => {}
             Err(ApiError::Unknown { .. }) => {
                 return Err(StartError::UnknownRegistrationRole(role.to_string()));
@@ -231,7 +231,7 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
     }
 }
 
-/// How the guards of this process treat a state that is too old.
+/// The limit on the age of a guard's state, and the behavior beyond it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Staleness {
     pub(crate) max: Duration,
@@ -247,12 +247,12 @@ impl Default for Staleness {
     }
 }
 
-/// The guard of the server's own API, or of an application beside it.
+/// Builds the guard of the server's own API, or of an application that embeds the server.
 pub(crate) fn guard(app: &App, audience: &str, staleness: Staleness) -> Result<Guard, GuardError> {
     builder(app, audience, staleness).build()
 }
 
-/// The guard of the question that a proxy asks, for itself or for an application: takes either's tokens.
+/// Builds the guard of `/forward-auth`, which accepts tokens for the server and for the application.
 pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let settings = app.settings();
     let both = builder(app, &settings.issuer, staleness).or_audience(&settings.audience);
@@ -264,8 +264,8 @@ pub(crate) fn forward_guard(app: &App, staleness: Staleness) -> Result<Guard, Gu
     both.exchange(Arc::new(exchange)).build()
 }
 
-/// The guard of an application beside the server, which takes tokens of the one that was there before too, if
-/// the configuration says so.
+/// Builds the guard of an application that embeds the server. It also accepts tokens of the previous application, if
+/// that is configured.
 pub(crate) fn application_guard(app: &App, staleness: Staleness) -> Result<Guard, GuardError> {
     let audience = &app.settings().audience;
     let plain = guard(app, audience, staleness)?;
@@ -286,12 +286,12 @@ fn builder(app: &App, audience: &str, staleness: Staleness) -> GuardBuilder {
         .issuer(&app.settings().issuer)
         .audience(audience)
         .clock(SharedClock(Arc::clone(&parts.clock)))
-        .receipts(Arc::new(Writer::new(app)))
+        .receipts(Arc::new(ReceiptWriter::new(app)))
         .max_staleness(staleness.max)
         .on_stale(staleness.on_stale)
 }
 
-/// The one clock of the process.
+/// The clock of the process, as the guard takes it.
 struct SharedClock(Arc<dyn Clock>);
 
 impl Clock for SharedClock {

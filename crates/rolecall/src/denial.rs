@@ -89,7 +89,8 @@ impl Denial {
         }
     }
 
-    /// Returns the challenge for the header `WWW-Authenticate` (RFC 6750 section 3), or `None` for a fault of the guard.
+    /// Returns the challenge for the header `WWW-Authenticate` (RFC 6750 section 3), or `None` for a fault of the
+    /// guard.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let fixed = HeaderValue::from_static;

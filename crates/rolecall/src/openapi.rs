@@ -43,14 +43,14 @@ fn disagreement(unrouted: &[String], undocumented: &[String]) -> String {
 ///
 /// `routes` is [`GuardedRouter::access_table`](crate::GuardedRouter::access_table), and `scheme` is the name of the
 /// security scheme in the document. Each operation gets `security` (empty if it is public; roles are written
-/// `role:admin`), the 401 and 403 responses, and `x-rolecall-rule`. The document gets the schema `Problem`, unless it has
-/// one. The alternatives of an [`AnyOf`](crate::AnyOf) become separate security requirement objects.
+/// `role:admin`), the 401 and 403 responses, and `x-rolecall-rule`. The document gets the schema `Problem`, unless it
+/// has one. The alternatives of an [`AnyOf`](crate::AnyOf) become separate security requirement objects.
 ///
 /// # Errors
 ///
 /// [`DocumentError::Disagreement`] with every documented operation without a route and every route that is not
-/// documented, except for those that `merge_public` added, which are not known. [`DocumentError::Malformed`] if a member
-/// of the document has the wrong type. The document is unchanged after an error.
+/// documented, except for those that `merge_public` added, which are not known. [`DocumentError::Malformed`] if a
+/// member of the document has the wrong type. The document is unchanged after an error.
 ///
 /// ```
 /// use rolecall::{GuardedRouter, Require, openapi, routing::get};

@@ -149,7 +149,8 @@ macro_rules! roles {
     };
 }
 
-/// Declares a module with a type for each permission, for use in [`Require<_>`](crate::Require), and their names in `ALL`.
+/// Declares a module with a type for each permission, for use in [`Require<_>`](crate::Require), and their names in
+/// `ALL`.
 ///
 /// An invalid or duplicate name is a compile error.
 ///

@@ -1,9 +1,9 @@
-//! What must not compile, and what the compiler says to whoever tries.
+//! Programs that must not compile, with the expected compiler output in `.stderr` files.
 //!
-//! The `.stderr` files hold our message for a missing access rule, and axum's own for other faults.
+//! The output is rolecall's message for a missing access rule, and axum's own message for other faults.
 
 #[test]
-fn x013_what_must_not_compile_does_not_and_says_why() {
+fn x013_invalid_programs_do_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/compile_fail/rule_*.rs");
     cases.compile_fail("tests/compile_fail/axum_*.rs");

@@ -1,8 +1,8 @@
-//! What the log says: who was refused what, and never with which token.
+//! Log lines: refusals with rule and subject, and never a token.
 //!
-//! A process of its own, whose one subscriber is there before the first line: beside tests without a
-//! subscriber, `tracing` may have found out that nobody listens.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: to fail is to panic")]
+//! These tests have a process of their own, so that the subscriber exists before the first log line. Next to tests
+//! without a subscriber, `tracing` could cache that no subscriber is interested.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::{
     fmt::{self, Write as _},
@@ -27,7 +27,7 @@ static LINES: LazyLock<Lines> = LazyLock::new(|| {
     lines
 });
 
-/// Keeps every event of the process, one line each.
+/// A subscriber that keeps every event as a line.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -75,7 +75,7 @@ async fn get_path(app: &axum::Router, path: &str, credential: Option<&HeaderValu
 }
 
 #[tokio::test]
-async fn x069_a_refusal_names_rule_subject_and_outcome_and_no_line_holds_a_token() {
+async fn x069_refusals_are_logged_with_rule_subject_and_outcome_but_no_token() {
     LazyLock::force(&LINES);
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
@@ -91,36 +91,37 @@ async fn x069_a_refusal_names_rule_subject_and_outcome_and_no_line_holds_a_token
     for credential in &credentials {
         get_path(&app, path, Some(credential)).await;
     }
-    let said = LINES.text();
+    let log = LINES.text();
     let refused = "INFO message=refused method=GET path=/items/{id} rule=role:admin";
     for expected in [
         format!(r#"{refused} outcome="not_authenticated""#),
         format!(r#"{refused} subject="alice" outcome="forbidden""#),
         format!(r#"{refused} outcome="invalid_token""#),
-        r#"DEBUG message=let in method=GET path=/items/{id} rule=role:admin subject="boss""#.into(),
+        r#"DEBUG message=admitted method=GET path=/items/{id} rule=role:admin subject="boss""#
+            .into(),
         "DEBUG message=an access token is not valid reason=unknown_key".into(),
     ] {
-        assert!(said.contains(&expected), "{expected}\n{said}");
+        assert!(log.contains(&expected), "{expected}\n{log}");
     }
     assert!(
-        !said.contains("secret-id") && !said.contains("key=secret"),
-        "{said}"
+        !log.contains("secret-id") && !log.contains("key=secret"),
+        "{log}"
     );
     for credential in &credentials {
         let token = credential.to_str().unwrap().trim_start_matches("Bearer ");
-        let parts = token.split('.').filter(|part| said.contains(part));
-        assert_eq!(parts.count(), 0, "{said}");
+        let parts = token.split('.').filter(|part| log.contains(part));
+        assert_eq!(parts.count(), 0, "{log}");
     }
 }
 
 #[tokio::test]
-async fn a_handler_without_a_guard_is_logged_as_a_mistake() {
+async fn a_handler_without_a_guard_is_logged_as_an_error() {
     LazyLock::force(&LINES);
     let app = axum::Router::new().route("/x", axum::routing::get(secret));
     get_path(&app, "/x", None).await;
-    let said = LINES.text();
+    let log = LINES.text();
     assert!(
-        said.contains("ERROR message=a guarded handler was mounted without a guard"),
-        "{said}"
+        log.contains("ERROR message=a guarded handler was mounted without a guard"),
+        "{log}"
     );
 }

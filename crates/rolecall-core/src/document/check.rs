@@ -85,7 +85,7 @@ pub(super) fn check_references(read: &ReadDocument, faults: &mut Faults) {
     }
 }
 
-/// Returns a message that also says where to define the name, unless the name is reserved.
+/// Returns a message with the table in which to define the name, unless the name is reserved.
 fn does_not_exist(kind: &str, name: impl Display, table: &str) -> String {
     let name = name.to_string();
     if name.starts_with(RESERVED_PREFIX) {

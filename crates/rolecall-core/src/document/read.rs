@@ -253,7 +253,7 @@ impl Reader<'_> {
         entry
     }
 
-    /// Reads a list of distinct names and records a reference for each; `target` says what the name refers to.
+    /// Reads a list of distinct names and records a reference for each; `target` creates the target of a name.
     fn references<T>(&mut self, node: &Node, target: impl Fn(T) -> Target) -> Vec<T>
     where
         T: FromStr<Err: Display> + Clone + Ord,

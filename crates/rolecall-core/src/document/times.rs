@@ -1,25 +1,25 @@
-//! RFC 3339 times in documents.
+//! Parses and formats the times in documents (RFC 3339).
 
 use serde::{Serialize, Serializer};
 use toml::value::Datetime;
 
 use crate::Timestamp;
 
-/// The last second that [`jiff::Timestamp`] has.
+/// The last second that [`jiff::Timestamp`] can represent.
 const LATEST: &str = "9999-12-30T22:00:00Z";
 
-/// Parses `2026-12-01T00:00:00Z`; a time needs a date and an offset.
+/// Parses a time such as `2026-12-01T00:00:00Z`; an offset is required.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
-    // jiff takes more than RFC 3339, TOML does not
-    let written: Datetime = text.parse().ok()?;
-    if written.date.is_none() || written.offset.is_none() {
+    // jiff also accepts formats beyond RFC 3339, which the parser of TOML refuses
+    let datetime: Datetime = text.parse().ok()?;
+    if datetime.date.is_none() || datetime.offset.is_none() {
         return None;
     }
     let time: jiff::Timestamp = text.parse().ok()?;
     Some(Timestamp::from_micros(time.as_microsecond()))
 }
 
-/// Writes a time in UTC.
+/// Formats a time in UTC. A time after [`LATEST`] is written as [`LATEST`].
 pub(super) fn format(time: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(time.micros())
         .map_or_else(|_| LATEST.to_owned(), |time| time.to_string())
@@ -81,7 +81,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_formatted_time_is_parsed_as_the_same(micros in -62_000_000_000_000_000i64..253_000_000_000_000_000) {
+        fn a_formatted_time_is_parsed_to_the_same_time(micros in -62_000_000_000_000_000i64..253_000_000_000_000_000) {
             let time = Timestamp::from_micros(micros);
             prop_assert_eq!(parse(&format(time)), Some(time));
         }

@@ -67,7 +67,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// Removes a role, also from the roles that inherit it. [`build`](Self::build) fails if a constraint still names it.
+    /// Removes a role, also from the roles that inherit it. [`build`](Self::build) fails if a constraint still names
+    /// it.
     pub fn remove_role(&mut self, role: &RoleName) -> &mut Self {
         self.roles.remove(role);
         for rules in self.roles.values_mut() {

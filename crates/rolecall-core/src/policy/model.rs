@@ -9,7 +9,8 @@ use crate::{Constraint, ConstraintName, Permission, PermissionPattern, RoleName}
 /// A complete and valid set of roles, permissions and constraints.
 ///
 /// The permissions of each role are computed when the policy is built, so that the cost of a query does not depend on
-/// the size of the policy. A policy is immutable: to change it, build a new one (see [`PolicyBuilder::from`](crate::PolicyBuilder)).
+/// the size of the policy. A policy is immutable: to change it, build a new one
+/// (see [`PolicyBuilder::from`](crate::PolicyBuilder)).
 ///
 /// ```
 /// use rolecall_core::PolicyBuilder;

@@ -14,11 +14,11 @@ use crate::{
         failures,
         password::{self, LoginError, Proven},
     },
-    passwords::{Password, PasswordProblem},
     sessions,
 };
 use rolecall::Principal;
 use rolecall_core::FloorKind;
+use rolecall_passwords::{Password, PasswordProblem};
 use serde_json::json;
 
 /// Changes the caller's own e-mail address; `None` takes it away.

@@ -7,7 +7,6 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     login::password::hash_reset_code,
-    passwords::{HashError, Password},
     roles::{
         assigning::{Assignee, Validity},
         assignments,
@@ -19,11 +18,13 @@ use rolecall::PermissionName as _;
 use std::time::Duration;
 
 use rolecall_core::{RoleName, Timestamp};
+use rolecall_passwords::{HashError, Password, PasswordProblem};
 use serde_json::json;
 
 /// The lifetime of a reset code.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);
 const MAX_EMAIL_LENGTH: usize = 254;
+pub(super) const NOT_AN_EMAIL: &str = "that is not an e-mail address";
 
 /// A reset code, shown once.
 #[derive(Clone, Debug)]
@@ -184,7 +185,7 @@ pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
         Err(ApiError::Invalid(FieldError::body(
             "email",
             "email",
-            "that is not an e-mail address",
+            NOT_AN_EMAIL,
         )))
     }
 }
@@ -197,7 +198,7 @@ pub(crate) async fn hash_new(
     username: &Username,
 ) -> Result<String, ApiError> {
     let parts = app.parts();
-    let refused = |problem: crate::passwords::PasswordProblem| {
+    let refused = |problem: PasswordProblem| {
         ApiError::Invalid(FieldError::body(
             member,
             problem.code(),

@@ -126,9 +126,9 @@ pub(crate) async fn update(
         {
             return Err(ApiError::already_there("user", &after.username));
         }
-        let lasting = assigning::lasting_admins(change).await?;
+        let lasting = assigning::count_lasting_admins(change).await?;
         store::update_user(change, &after).await?;
-        assigning::keep_an_admin(change, lasting).await?;
+        assigning::check_last_admin(change, lasting).await?;
         // a new name too: guards and applications know callers by it
         if after.status != Status::Active || after.username != before.username {
             end_access(change, id).await?;
@@ -150,10 +150,10 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
             return Ok(());
         };
         cover_subject(change, &rights, id).await?;
-        let lasting = assigning::lasting_admins(change).await?;
+        let lasting = assigning::count_lasting_admins(change).await?;
         end_access(change, id).await?;
         store::delete_user(change, id).await?;
-        assigning::keep_an_admin(change, lasting).await?;
+        assigning::check_last_admin(change, lasting).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         change.record(json!({ "action": "user.deleted", "subject": id }));
         Ok(())

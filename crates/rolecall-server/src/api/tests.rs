@@ -15,7 +15,7 @@ fn matrix_of(router: &GuardedRouter<App>) -> AccessMatrix {
 }
 
 #[test]
-fn who_may_call_what_is_as_committed() {
+fn the_access_matrix_matches_the_committed_file() {
     let issuer = TestIssuer::new();
     matrix_of(&api(issuer.guard(), issuer.guard()).router)
         .assert("access.lock", |caller| issuer.token_of(caller));

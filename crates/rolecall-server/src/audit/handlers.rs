@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{service, store::Event};
 use crate::{
     app::App,
-    authority::may,
+    authority::{caller::Caller, may},
     error::{ApiError, FieldError},
     store::Entry,
     times::rfc3339,
@@ -127,21 +127,21 @@ pub(crate) enum AuditKind {
     (status = 200, description = "A page of entries, or of events", body = AuditPage),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_audit_entries(
-    _: Require<may::ReadAudit>,
+    caller: Require<may::ReadAudit>,
     State(app): State<App>,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPage>, ApiError> {
-    let limit = query.limit.0;
+    let (limit, caller) = (query.limit.0, Caller::Token(&caller));
     let page = match query.kind {
         AuditKind::Event => {
-            let events =
-                service::list_events(&app, query.cursor.after(List::Events)?, limit + 1).await?;
+            let before = query.cursor.after(List::Events)?;
+            let events = service::list_events(&app, caller, before, limit + 1).await?;
             let key = |event: &Event| event.id.clone();
             AuditPage::Events(Page::of(List::Events, events, limit, key, EventView::from))
         }
         AuditKind::Change => {
             let before = revision_of(&query.cursor)?;
-            let entries = service::list(&app, before, limit + 1).await?;
+            let entries = service::list(&app, caller, before, limit + 1).await?;
             let key = |entry: &Entry| entry.revision.to_string();
             AuditPage::Changes(Page::of(
                 List::Changes,

@@ -13,7 +13,7 @@ queries! {
 }
 
 rows! {
-    /// Something that happened without changing anything: a log-in or a refusal.
+    /// An event that changed nothing: a login or a refusal.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Event {
         pub(crate) id: String,

@@ -1,8 +1,11 @@
-use super::may;
-use rolecall::PermissionName as _;
+//! The built-in roles and permissions of rolecall.
+
 use std::sync::LazyLock;
 
+use rolecall::PermissionName as _;
 use rolecall_core::{Permission, RoleName};
+
+use super::may;
 
 pub(crate) use rolecall_core::builtin::{
     ADMIN, PERMISSIONS, RESOURCE_SERVER, RESOURCE_SERVER_PERMISSIONS, ROLES, is_builtin, is_fixed,

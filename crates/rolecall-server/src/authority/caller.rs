@@ -1,32 +1,33 @@
-//! Who is acting.
+//! The caller of a service function.
 
-use super::may;
-use crate::{error::ApiError, store::Actor};
-use rolecall::PermissionName as _;
-use rolecall::Principal;
+use rolecall::{PermissionName as _, Principal};
 use rolecall_core::SubjectKind;
 use serde_json::json;
 
-/// Who calls a service function that changes something.
+use super::may;
+use crate::{error::ApiError, store::Actor};
+
+/// The caller of a service function, by whose rights it reads and writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller<'a> {
-    /// Over the API, with a verified token.
+    /// A caller of the API, with a verified token.
     Token(&'a Principal),
-    /// At the command line of the machine itself.
+    /// The operator at the command line of the machine, who may do everything.
     CommandLine {
         /// The name of the operating system's user.
         system_user: &'a str,
     },
-    /// At the command line, with the limits of a user.
+    /// The operator at the command line, limited to the rights of a user (`--as`).
     As {
         /// The user's id.
         user_id: &'a str,
     },
-    /// rolecall itself, or somebody who registers.
+    /// rolecall itself, also on behalf of a new user who registers.
     System,
 }
 
 impl Caller<'_> {
+    /// Returns the actor that the audit log names.
     pub(crate) fn actor(&self) -> Actor {
         match self {
             Self::Token(principal) => {
@@ -42,15 +43,15 @@ impl Caller<'_> {
         }
     }
 
-    /// Shapes a refusal for this caller: without names that the caller may not see, and with a receipt by
-    /// which the refusal can be explained.
+    /// Adapts a refusal to this caller: removes names that the caller may not see, and adds a receipt by which the
+    /// refusal can be explained.
     pub(crate) fn refusal(self, error: ApiError) -> ApiError {
-        receipted(discreet(error, self), self)
+        with_receipt(without_hidden_names(error, self), self)
     }
 }
 
-/// Removes the names of people where `caller` may not see who has which role.
-fn discreet(error: ApiError, caller: Caller<'_>) -> ApiError {
+/// Removes the names of subjects if `caller` may not read users and role assignments.
+fn without_hidden_names(error: ApiError, caller: Caller<'_>) -> ApiError {
     match (error, caller) {
         (ApiError::Separation(found), Caller::Token(principal))
             if !carries_all_holders(principal) =>
@@ -61,9 +62,9 @@ fn discreet(error: ApiError, caller: Caller<'_>) -> ApiError {
     }
 }
 
-/// Adds the receipt for a refusal of `caller`, if it is one and the guard writes receipts.
-fn receipted(error: ApiError, caller: Caller<'_>) -> ApiError {
-    // where nothing would have been enough there is nothing to explain
+/// Adds a receipt if `error` is a refusal of `caller` and the guard writes receipts.
+fn with_receipt(error: ApiError, caller: Caller<'_>) -> ApiError {
+    // if no permission would have been enough, there is nothing to explain
     let scope = error.lacking_scope().filter(|scope| !scope.is_empty());
     let (Caller::Token(principal), Some(scope)) = (caller, scope) else {
         return error;
@@ -82,10 +83,10 @@ fn receipted(error: ApiError, caller: Caller<'_>) -> ApiError {
     }
 }
 
-/// What is needed to see who has which role, anywhere.
+/// The permissions to read users and role assignments in every tenant.
 pub(crate) const SEE_ALL_HOLDERS: [&str; 2] = [may::ReadAssignments::NAME, may::ReadUsers::NAME];
 
-/// Whether the token carries what is needed to see who has which role, anywhere.
+/// Returns true if the token carries the permissions to read users and role assignments in every tenant.
 pub(crate) fn carries_all_holders(principal: &Principal) -> bool {
     let mut needed = SEE_ALL_HOLDERS.iter();
     principal.tenant().is_none() && needed.all(|one| principal.has_permission(one))

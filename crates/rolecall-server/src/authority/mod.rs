@@ -1,4 +1,4 @@
-//! Who is calling, what they hold, and what they may therefore do.
+//! The caller, the roles and permissions that the database gives the caller, and the checks on them.
 
 pub(crate) mod builtin;
 pub(crate) mod caller;

@@ -1,3 +1,5 @@
+//! The newest policy that this process has read.
+
 use std::{
     ops::Deref,
     sync::{
@@ -37,15 +39,15 @@ impl Deref for PolicyAt {
 #[derive(Default)]
 pub(crate) struct PolicyCache {
     newest: ArcSwapOption<PolicyAt>,
-    /// How often it was forgotten: what was read before counts no more, whenever it arrives.
-    forgotten: AtomicU64,
+    /// The number of times that the cache was cleared, so that a read which began before is not stored after.
+    cleared: AtomicU64,
 }
 
 impl PolicyCache {
-    /// The policy as it is at `policy_revision` or later.
+    /// Returns the policy at `policy_revision` or later.
     ///
-    /// A later one is as good: what it took away left floors above any token made from the earlier head,
-    /// so such a token is refused rather than trusted too much.
+    /// A later policy is as good: what it revoked left floors above any token made from the earlier head, so such a
+    /// token is refused rather than trusted too much.
     pub(crate) async fn at_least(
         &self,
         conn: &mut Conn,
@@ -57,7 +59,7 @@ impl PolicyCache {
         }
     }
 
-    /// The policy as it is at the start of a change, which nobody else can alter before it ends.
+    /// Returns the policy at the start of a change. No other change can be made before this one ends.
     pub(crate) async fn before(
         &self,
         change: &mut Change<'_>,
@@ -70,7 +72,7 @@ impl PolicyCache {
         {
             return Ok(cached);
         }
-        let since = self.times_forgotten();
+        let since = self.times_cleared();
         let known = self.latest().filter(|known| known.revision < revision);
         let policy = read_policy_after(
             change.conn(),
@@ -81,10 +83,10 @@ impl PolicyCache {
         Ok(self.keep(since, revision, policy))
     }
 
-    /// The policy as of one moment, read over a connection that sees other transactions commit.
+    /// Returns the current policy, all of one revision, over a connection that sees other transactions commit.
     pub(crate) async fn newest(&self, conn: &mut Conn) -> Result<Arc<PolicyAt>, StoreError> {
         loop {
-            let since = self.times_forgotten();
+            let since = self.times_cleared();
             let before = read_head(conn).await?.policy_revision;
             if let Some(cached) = self.cached(before) {
                 return Ok(cached);
@@ -98,30 +100,30 @@ impl PolicyCache {
         }
     }
 
-    /// The newest policy that was read.
+    /// Returns the newest policy that was read.
     pub(crate) fn latest(&self) -> Option<Arc<PolicyAt>> {
         self.newest.load_full()
     }
 
-    /// Forgets what was read: after a backup was put back its revisions begin anew below those known here.
+    /// Clears the cache: after a restore from a backup, revisions continue below those in the cache.
     pub(crate) fn forget(&self) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.cleared.fetch_add(1, Ordering::SeqCst);
         self.newest.store(None);
     }
 
-    /// To be asked before a policy is read that is to be kept.
-    fn times_forgotten(&self) -> u64 {
-        self.forgotten.load(Ordering::SeqCst)
+    /// Returns the number of times that the cache was cleared, for [`keep`](Self::keep).
+    fn times_cleared(&self) -> u64 {
+        self.cleared.load(Ordering::SeqCst)
     }
 
-    /// The cached policy, if it is not older than `revision`.
+    /// Returns the cached policy, if it is not older than `revision`.
     fn cached(&self, revision: Revision) -> Option<Arc<PolicyAt>> {
         self.newest
             .load_full()
             .filter(|cached| cached.revision >= revision)
     }
 
-    /// Keeps a policy that was read after it had been forgotten `since` times, unless a newer one is there.
+    /// Stores a policy whose read began when the cache had been cleared `since` times, unless a newer one is stored.
     fn keep(&self, since: u64, revision: Revision, policy: Policy) -> Arc<PolicyAt> {
         let read = Arc::new(PolicyAt {
             revision,
@@ -131,8 +133,8 @@ impl PolicyCache {
             Some(old) if old.revision > read.revision => Some(Arc::clone(old)),
             _ => Some(Arc::clone(&read)),
         });
-        // one of before a backup was put back would pass for the newest until the revisions have caught up
-        if self.times_forgotten() != since {
+        // a policy from before a restore would count as the newest until the revisions have caught up
+        if self.times_cleared() != since {
             self.newest.store(None);
         }
         read

@@ -1,4 +1,4 @@
-//! What a caller may read, asked of the database.
+//! Checks of the permission to read.
 
 use rolecall::{Denial, Principal};
 use rolecall_core::{Permission, TenantName};
@@ -79,7 +79,7 @@ async fn token_lacks(
     Ok((!holds).then(|| lacking(principal, parsed)))
 }
 
-/// Whether the caller may see who has which role, in every tenant.
+/// Returns true if the caller may read users and role assignments in every tenant.
 pub(crate) async fn can_see_all_holders(app: &App, caller: Caller<'_>) -> Result<bool, ApiError> {
     for needed in SEE_ALL_HOLDERS {
         match require(app, caller, needed).await {
@@ -91,7 +91,7 @@ pub(crate) async fn can_see_all_holders(app: &App, caller: Caller<'_>) -> Result
     Ok(true)
 }
 
-/// Asks that a user may have all their global roles active at once: `--as` takes all of them.
+/// Refuses a user whose global roles may not all be active together, as `--as` activates all of them.
 pub(crate) async fn check_all_active(app: &App, id: &str) -> Result<(), ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
@@ -102,8 +102,7 @@ pub(crate) async fn check_all_active(app: &App, id: &str) -> Result<(), ApiError
     check_active_together(&policy, &subject)
 }
 
-/// Whether `id` holds `permission` now, by the database; `None` if there is no such subject, or none that is
-/// active.
+/// Returns true if `id` now holds `permission` globally; `None` if the subject does not exist or is not active.
 pub(crate) async fn holds_now(
     app: &App,
     id: &str,

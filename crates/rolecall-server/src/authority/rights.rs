@@ -1,4 +1,4 @@
-//! Who is acting, and what the database says they may do: read anew in the transaction of every write.
+//! The rights of a caller, read from the database in the transaction of every write.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     store::{Change, is_ended},
 };
 
-/// What a caller may do in a change, with the policy that says so.
+/// The rights of a caller in a change, with the policy that they follow from.
 pub(crate) struct Rights {
     pub(crate) authority: Authority,
     pub(crate) policy: Arc<PolicyAt>,
@@ -26,12 +26,12 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    /// Reads the caller's authority from the database and asks that it includes `permission`. What the caller
-    /// holds within a tenant counts for nothing here.
+    /// Reads the caller's rights from the database and requires that they include `permission`. Roles that the caller
+    /// has in a tenant do not count.
     ///
     /// # Errors
     ///
-    /// 401 if the caller's account has gone or is not active, 403 if the permission is not held any more.
+    /// 401 if the caller's account is gone or not active, 403 if the caller does not hold the permission.
     pub(crate) async fn require(
         app: &App,
         change: &mut Change<'_>,
@@ -41,8 +41,7 @@ impl Rights {
         Self::require_in(app, change, caller, None, permission).await
     }
 
-    /// The same for acting in `tenant`, where what the caller holds there counts beside what they hold
-    /// globally: over the API with a token for that tenant.
+    /// As [`require`](Self::require), to act in `tenant`: roles in that tenant count too if the caller's token is for it.
     ///
     /// # Errors
     ///
@@ -64,7 +63,8 @@ impl Rights {
         }
     }
 
-    /// The same without asking for a permission: for what every user may do to themselves.
+    /// Reads the caller's rights without requiring a permission, for changes that every user may make to their own
+    /// account.
     pub(crate) async fn load(
         app: &App,
         change: &mut Change<'_>,
@@ -93,7 +93,7 @@ impl Rights {
                 {
                     return Err(ApiError::Denied(Denial::EndedToken));
                 }
-                // a token for another tenant, or for none, says nothing about this one
+                // roles in a tenant count only with a token for that tenant
                 let tenant = tenant.filter(|tenant| principal.tenant() == Some(tenant.as_str()));
                 let subject = active(change, principal.subject(), tenant).await?;
                 authority_by(&policy, &subject, principal)
@@ -106,7 +106,7 @@ impl Rights {
         })
     }
 
-    /// What somebody may do who is not the caller, in `tenant` too, whatever of it they have active now.
+    /// Reads the rights of another subject than the caller, including those in `tenant`, from all its roles.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Rights {
         })
     }
 
-    /// What the caller may do stays; what roles hold is as `policy` says, which this change has written.
+    /// Keeps the caller's rights, and replaces the policy with the one that this change has written.
     pub(crate) fn under(self, policy: Policy) -> Self {
         let policy = Arc::new(PolicyAt {
             revision: self.policy.revision,
@@ -141,7 +141,7 @@ impl Rights {
         Self { policy, ..self }
     }
 
-    /// The delegation limit: the caller must hold all that `roles` hold.
+    /// Checks the delegation limit: the caller must hold all that `roles` hold.
     pub(crate) fn cover<'r>(
         &self,
         roles: impl IntoIterator<Item = &'r RoleName>,
@@ -149,7 +149,7 @@ impl Rights {
         self.cover_under(&self.policy, roles)
     }
 
-    /// The same by what the roles hold under another policy than the one that is in force.
+    /// As [`cover`](Self::cover), for the contents of the roles under another policy.
     pub(crate) fn cover_under<'r>(
         &self,
         policy: &Policy,
@@ -160,7 +160,7 @@ impl Rights {
             .map_err(ApiError::Exceeds)
     }
 
-    /// The same for what roles give that are assigned in `tenant`.
+    /// As [`cover`](Self::cover), for what the roles give when they are assigned in `tenant`.
     pub(crate) fn cover_in<'r>(
         &self,
         tenant: Option<&TenantName>,
@@ -175,7 +175,7 @@ impl Rights {
     }
 }
 
-/// Why a caller whose token carries `permission` may be refused all the same: it counts in a tenant only.
+/// Returns the refusal of a caller who lacks `permission` globally. A token may carry it for its tenant alone.
 pub(super) fn lacking(principal: &Principal, permission: Permission) -> ApiError {
     if principal.tenant().is_some() && principal.has_permission(permission.as_str()) {
         ApiError::OtherTenant(permission)
@@ -184,7 +184,7 @@ pub(super) fn lacking(principal: &Principal, permission: Permission) -> ApiError
     }
 }
 
-/// The same for what is held globally and in the tenant that is acted in.
+/// Refuses a subject whose global roles and roles in the tenant may not all be active together.
 pub(super) fn check_active_together(policy: &Policy, subject: &Subject) -> Result<(), ApiError> {
     let roles = policy.closure_in_tenant(subject.global_roles(), subject.tenant_roles());
     match policy.dynamic_breach(&roles) {
@@ -208,7 +208,7 @@ async fn active(
     subject.ok_or(ApiError::Denied(Denial::EndedToken))
 }
 
-/// What a subject may hand on, as far as the roles are `carried`.
+/// Returns the rights that follow from the roles of a subject that the token `carried`.
 fn authority_of(
     policy: &Policy,
     subject: &Subject,
@@ -223,7 +223,7 @@ fn authority_of(
     Authority::of(policy, &global, &builtin::ANY).union(local)
 }
 
-/// The same, cut to what the token of `principal` carries.
+/// Returns the rights of a subject, limited to the roles and permissions in the token of `principal`.
 pub(super) fn authority_by(policy: &Policy, subject: &Subject, principal: &Principal) -> Authority {
     let roles = principal.roles().filter_map(|role| role.parse().ok());
     let roles: BTreeSet<RoleName> = roles.collect();

@@ -1,4 +1,4 @@
-//! What a subject holds, read in one statement together with the head it is read at.
+//! A subject with its assignments, read in one statement together with the head.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ queries! {
         WHERE h.id = 1 AND s.id = $1 ORDER BY a.role, a.tenant";
 }
 
-/// Whether a user may log in.
+/// The status of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Active,
@@ -63,36 +63,36 @@ impl std::str::FromStr for Status {
     }
 }
 
-/// A role that is assigned and counts now.
+/// A role assignment that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Assigned {
     pub(crate) role: RoleName,
-    /// Whether it is limited to the tenant that was asked about.
+    /// True if it is limited to the tenant of the query.
     pub(crate) in_tenant: bool,
-    /// When the assignment ends, if it does.
+    /// The end of the assignment, if it has one.
     pub(crate) ends: Option<Timestamp>,
 }
 
-/// A user or client as a token or a decision is made from them.
+/// A user or client, with all that a token or decision depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     pub(crate) id: String,
     pub(crate) kind: SubjectKind,
     pub(crate) head: Head,
-    /// The name of a client, for one.
+    /// The user name, or the name of the client.
     pub(crate) username: String,
     pub(crate) status: Status,
-    /// What is assigned globally and, where a tenant was asked about, in that tenant.
+    /// The global assignments and those in the tenant of the query, if there is one.
     pub(crate) assigned: Vec<Assigned>,
 }
 
 impl Subject {
-    /// The roles that are assigned globally.
+    /// Returns the roles that are assigned globally.
     pub(crate) fn global_roles(&self) -> impl Iterator<Item = &RoleName> {
         self.roles(false)
     }
 
-    /// The roles that are assigned in the tenant that was asked about.
+    /// Returns the roles that are assigned in the tenant of the query.
     pub(crate) fn tenant_roles(&self) -> impl Iterator<Item = &RoleName> {
         self.roles(true)
     }
@@ -103,7 +103,7 @@ impl Subject {
         those.map(|one| &one.role)
     }
 
-    /// The policy by which its roles are read: that of its own head, or a later one.
+    /// Returns the policy at the head that the subject was read at, or a later one.
     pub(crate) async fn policy(
         &self,
         cache: &PolicyCache,
@@ -128,8 +128,8 @@ rows! {
     }
 }
 
-/// Reads what `id` holds at `now`, globally and in `tenant`. The caller reads the clock before the statement runs, so
-/// that a token which is made from the answer is never younger than the answer.
+/// Reads a subject with its assignments in force at `now`, globally and in `tenant`. The caller reads the clock before
+/// the statement runs, so that a token made from the answer is never younger than the answer.
 pub(crate) async fn read(
     conn: &mut Conn,
     id: &str,

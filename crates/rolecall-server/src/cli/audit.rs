@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) async fn list(context: &Context, limit: i64) -> Result<(), CliError> {
-    let entries = service::list(&context.app, None, limit).await?;
+    let entries = service::list(&context.app, context.caller(), None, limit).await?;
     if context.json {
         return print_json(
             &entries
@@ -59,7 +59,7 @@ fn one_line(change: &Value) -> String {
 }
 
 pub(super) async fn verify(context: &Context) -> Result<ExitCode, CliError> {
-    let verdict = service::verify(&context.app).await?;
+    let verdict = service::verify(&context.app, context.caller()).await?;
     let whole = matches!(verdict, Verdict::Whole { .. });
     let (text, details) = match verdict {
         Verdict::Whole { entries } => (

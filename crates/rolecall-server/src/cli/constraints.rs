@@ -5,15 +5,14 @@ use super::{
     pages,
 };
 use crate::{
-    authority::may,
+    error::ApiError,
     roles::{
-        constraint_handlers::{ConstraintView, distinct},
-        constraints::{self, Edit, Named},
+        constraint_handlers::ConstraintView,
+        constraints::{self, ConstraintEdit, NamedConstraint},
     },
 };
 use clap::{ArgGroup, Args, Subcommand};
-use rolecall::PermissionName as _;
-use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
+use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
 use serde_json::json;
 
 #[derive(Subcommand)]
@@ -59,43 +58,37 @@ pub(super) struct NewConstraint {
 }
 
 impl NewConstraint {
-    fn constraint(&self) -> Result<Constraint, CliError> {
-        let kind = if self.is_dynamic {
+    fn kind(&self) -> ConstraintKind {
+        if self.is_dynamic {
             ConstraintKind::Dynamic
         } else {
             ConstraintKind::Static
-        };
-        let made = Constraint::new(kind, distinct(&self.roles)?, self.at_most);
-        made.map_err(|error| CliError::Refused(error.to_string()))
+        }
     }
 }
 
 pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let made = match command {
-        ConstraintCommand::List => {
-            context.demand(may::ReadRoles::NAME).await?;
-            return list(context).await;
-        }
-        ConstraintCommand::Show { name } => {
-            context.demand(may::ReadRoles::NAME).await?;
-            constraints::get(app, name).await?
-        }
+        ConstraintCommand::List => return list(context).await,
+        ConstraintCommand::Show { name } => constraints::get(app, caller, name).await?,
         ConstraintCommand::Add(new) => {
-            constraints::create(app, caller, &new.name, &new.constraint()?).await?
+            let (kind, roles) = (new.kind(), &new.roles);
+            constraints::create(app, caller, &new.name, kind, roles, new.at_most).await?
         }
         ConstraintCommand::AddRole { name, role } => {
-            constraints::edit(app, caller, name, &Edit::AddRole(role.clone())).await?
+            constraints::edit(app, caller, name, &ConstraintEdit::AddRole(role.clone())).await?
         }
         ConstraintCommand::RemoveRole { name, role } => {
-            constraints::edit(app, caller, name, &Edit::RemoveRole(role.clone())).await?
+            constraints::edit(app, caller, name, &ConstraintEdit::RemoveRole(role.clone())).await?
         }
         ConstraintCommand::Limit { name, at_most } => {
-            constraints::edit(app, caller, name, &Edit::AtMost(*at_most)).await?
+            constraints::edit(app, caller, name, &ConstraintEdit::AtMost(*at_most)).await?
         }
         ConstraintCommand::Delete { name } => {
-            constraints::get(app, name).await?;
-            constraints::delete(app, caller, name).await?;
+            if !constraints::delete(app, caller, name).await? {
+                return Err(ApiError::unknown("constraint", name).into());
+            }
             return said(context.json, &format!("constraint `{name}` deleted"));
         }
     };
@@ -103,8 +96,9 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read = async |after: &str, limit| constraints::list(&context.app, after, limit).await;
-    let found = pages::all(read, |one: &Named| one.name.to_string()).await?;
+    let (app, caller) = (&context.app, context.caller());
+    let read = async |after: &str, limit| constraints::list(app, caller, after, limit).await;
+    let found = pages::all(read, |one: &NamedConstraint| one.name.to_string()).await?;
     if context.json {
         let views = found.into_iter().map(ConstraintView::from);
         return print_json(&views.map(|view| json!(view)).collect());
@@ -112,7 +106,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
     print_table(HEADER, found.into_iter().map(row).collect())
 }
 
-fn show(context: &Context, constraint: Named) -> Result<(), CliError> {
+fn show(context: &Context, constraint: NamedConstraint) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(ConstraintView::from(constraint)));
     }
@@ -121,7 +115,7 @@ fn show(context: &Context, constraint: Named) -> Result<(), CliError> {
 
 const HEADER: &[&str] = &["constraint", "kind", "at most", "of the roles"];
 
-fn row(Named { name, constraint }: Named) -> Vec<String> {
+fn row(NamedConstraint { name, constraint }: NamedConstraint) -> Vec<String> {
     let roles: Vec<&str> = constraint.roles.iter().map(RoleName::as_str).collect();
     vec![
         name.to_string(),

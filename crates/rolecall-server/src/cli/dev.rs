@@ -278,3 +278,40 @@ Paste these into another terminal:
 "#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_seed_may_give_built_in_roles_and_creates_no_reserved_ones() {
+        let server = Embedded::open("sqlite::memory:").await.unwrap();
+        let sow = async |text: &str| {
+            let seed: Seed = toml::from_str(text).unwrap();
+            seed.sow(server.app()).await
+        };
+        let built_in = "[[roles]]\nname = \"rolecall.admin\"\n[[roles]]\nname = \"editor\"\n\
+            permissions = [\"items:read\"]\n[[users]]\nname = \"root\"\nroles = [\"rolecall.admin\", \"editor\"]\n";
+        sow(built_in).await.unwrap();
+        let revision = async || {
+            let mut conn = server.app().store().read().await.unwrap();
+            crate::store::read_head(&mut conn).await.unwrap().revision
+        };
+        let before = revision().await;
+        for text in [
+            "[[roles]]\nname = \"rolecall.anything\"\n",
+            "[[users]]\nname = \"other\"\nroles = [\"rolecall.anything\"]\n",
+        ] {
+            let refused = sow(text).await.unwrap_err().to_string();
+            assert!(
+                refused.contains("`rolecall.anything` is reserved"),
+                "{refused}"
+            );
+        }
+        let long = "u".repeat(501);
+        let described = format!("[[roles]]\nname = \"writer\"\ndescription = \"{long}\"\n");
+        let refused = sow(&described).await.unwrap_err().to_string();
+        assert!(refused.contains("at most 500 characters"), "{refused}");
+        assert_eq!(revision().await, before);
+    }
+}

@@ -6,20 +6,18 @@ use super::{
     times::time,
 };
 use crate::{
-    authority::{may, subject},
+    authority::subject,
     decisions::{
         receipt::Need,
-        service::{self, Answer, Asked},
+        service::{self, Answer, Question},
         step::Step,
     },
     error::ApiError,
     roles::views::AssignmentView,
 };
-use rolecall::PermissionName as _;
 use serde_json::json;
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
-    context.demand(may::ReadDecisions::NAME).await?;
     match (&options.receipt, &options.user, &options.permission) {
         (Some(receipt), ..) => refusal(context, receipt).await,
         (None, Some(user), Some(permission)) => decision(context, options, user, permission).await,
@@ -36,18 +34,18 @@ async fn decision(
     need: &Need,
 ) -> Result<(), CliError> {
     let at = options.at.as_deref();
-    let asked = Asked {
+    let question = Question {
         subject: &subject_id(context, user).await?,
         need,
         tenant: options.tenant.as_ref(),
         at: at.map(|text| time("--at", text)).transpose()?,
     };
-    let answer = service::decide(&context.app, &asked).await?;
+    let answer = service::decide(&context.app, context.caller(), &question).await?;
     if context.json {
         return print_json(&json!({
             "allowed": answer.allowed,
             "because": answer.because,
-            "subject": asked.subject,
+            "subject": question.subject,
             "permission": need.to_string(),
             "tenant": options.tenant,
             "at": crate::times::rfc3339(answer.at),
@@ -77,11 +75,11 @@ async fn subject_id(context: &Context, name: &str) -> Result<String, CliError> {
 }
 
 async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
-    let service::Explained {
+    let service::ExplainedRefusal {
         note,
         username,
         answer,
-    } = service::explain_receipt(&context.app, receipt).await?;
+    } = service::explain_receipt(&context.app, context.caller(), receipt).await?;
     if context.json {
         return print_json(&json!({
             "allowed": answer.allowed,

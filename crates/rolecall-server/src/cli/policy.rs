@@ -6,7 +6,6 @@ use super::{
     policy_arguments::PolicyCommand,
 };
 use crate::{
-    authority::{caller::SEE_ALL_HOLDERS, may},
     error::ApiError,
     policy::{
         apply::{self, IfMatch},
@@ -16,7 +15,6 @@ use crate::{
     },
     web::body::parse_json,
 };
-use rolecall::PermissionName as _;
 use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
 
 use rolecall_core::document::{
@@ -133,15 +131,11 @@ fn read(file: &Path) -> Result<Source, Fault> {
     }
 }
 
-async fn open(arguments: &Arguments) -> Result<Context, Fault> {
-    let context = Context::open(arguments).await?;
-    context.demand(may::ReadPolicy::NAME).await?;
-    Ok(context)
-}
-
 async fn export(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let context = open(arguments).await?;
-    let document = service::show(&context.app).await?.document;
+    let context = Context::open(arguments).await?;
+    let document = service::show(&context.app, context.caller())
+        .await?
+        .document;
     if context.json {
         print_json(&json!(document))?;
     } else {
@@ -152,19 +146,14 @@ async fn export(arguments: &Arguments) -> Result<ExitCode, Fault> {
 
 async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     let source = read(file)?;
-    let context = open(arguments).await?;
-    // with `--as`, who has which role is told to whoever may read it
-    let mut may_see = true;
-    for needed in SEE_ALL_HOLDERS {
-        may_see &= context.demand(needed).await.is_ok();
-    }
-    let plan = plan::plan(&context.app, &source.parsed, may_see).await;
+    let context = Context::open(arguments).await?;
+    let plan = plan::plan(&context.app, context.caller(), &source.parsed).await;
     let plan = plan.map_err(|error| source.refused(error))?;
     let is_none = plan.changes.is_empty();
     if context.json {
-        print_json(&json!(PolicyPlan::of(plan, usize::MAX, may_see)))?;
+        print_json(&json!(PolicyPlan::of(plan, usize::MAX)))?;
     } else {
-        show(&plan, may_see)?;
+        show(&plan)?;
     }
     Ok(if is_none {
         ExitCode::SUCCESS
@@ -173,7 +162,7 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     })
 }
 
-pub(super) fn show(plan: &Plan, may_see: bool) -> Result<(), CliError> {
+pub(super) fn show(plan: &Plan) -> Result<(), CliError> {
     if plan.changes.is_empty() {
         return write_out("no change\n");
     }
@@ -198,8 +187,12 @@ pub(super) fn show(plan: &Plan, may_see: bool) -> Result<(), CliError> {
         write_out("\n")?;
         print_table(&["role", "gains", "loses"], rows)?;
     }
-    let subjects = plan.subjects.iter().filter(|_| may_see).take(SHOWN);
-    let name = |one: &plan::Affected| {
+    let subjects = plan
+        .subjects
+        .iter()
+        .filter(|_| plan.can_see_holders)
+        .take(SHOWN);
+    let name = |one: &plan::AffectedSubject| {
         let tenant = one.tenant.as_ref().map(|tenant| format!(" in {tenant}"));
         let kind = if one.kind == "client" { "client " } else { "" };
         format!("{kind}{}{}", one.name, tenant.unwrap_or_default())
@@ -271,20 +264,19 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
         .any(|test| matches!(test.subject, TestSubject::User(_)));
     // what is about roles alone needs no database
     let context = if live || is_about_users {
-        Some(open(arguments).await?)
+        Some(Context::open(arguments).await?)
     } else {
         None
     };
-    if let Some(context) = context.as_ref().filter(|_| is_about_users) {
-        context.demand(may::ReadAssignments::NAME).await?;
-    }
     let mut policy = document.policy().map_err(ApiError::internal)?;
     let (mut facts, mut now) = (UserAssignments::new(), rolecall_core::Timestamp::default());
     if let Some(context) = &context {
-        facts = service::facts(&context.app, document).await?;
+        facts = service::test_assignments(&context.app, context.caller(), document).await?;
         now = context.app.now();
         if live {
-            let shown = service::show(&context.app).await?.document;
+            let shown = service::show(&context.app, context.caller())
+                .await?
+                .document;
             policy = shown.policy().map_err(ApiError::internal)?;
         }
     }
@@ -331,12 +323,14 @@ async fn read_or_show(
     if let Some(file) = file {
         return Ok((read(file)?, None));
     }
-    let context = open(arguments).await?;
+    let context = Context::open(arguments).await?;
     let parsed = ParsedDocument {
-        document: service::show(&context.app).await?.document,
+        document: service::show(&context.app, context.caller())
+            .await?
+            .document,
         positions: Positions::default(),
     };
-    let assigned = service::assigned_roles(&context.app).await?;
+    let assigned = service::assigned_roles(&context.app, context.caller()).await?;
     let name = "the policy in force".to_owned();
     Ok((Source { name, parsed }, Some(assigned)))
 }

@@ -9,21 +9,17 @@ use super::{
     policy_arguments::PolicyImportOptions,
 };
 use crate::{
-    authority::may,
+    accounts::import_rules::ImportRules,
     policy::{
         handlers::PolicyPlan,
-        import::{
-            Imported, Note, Options, Refusal, Source,
-            apply::{self, Given, Outcome, Wanted},
-            casbin, keycloak,
-        },
+        import::{self, Given, Outcome, Wanted},
         plan,
     },
 };
-use rolecall::PermissionName as _;
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use rolecall_core::document::{ParsedDocument, Positions};
+use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
 use serde_json::json;
 
 /// Longer files are not read.
@@ -35,7 +31,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode, CliError> {
     let imported = match read(wanted)? {
         Ok(imported) => imported,
-        Err(refusal) => return refuse(arguments, &refusal),
+        Err(error) => return refuse(arguments, &error.reasons),
     };
     let context = Context::open(arguments).await?;
     let options = Wanted {
@@ -43,7 +39,7 @@ pub(super) async fn run(
         leave_out: wanted.leave_out,
         keep: wanted.apply,
     };
-    let outcome = apply::import(&context.app, context.caller(), &imported, options).await;
+    let outcome = import::import(&context.app, context.caller(), &imported, options).await;
     let outcome = outcome.map_err(|refused| match refused.at {
         Some(at) => CliError::Refused(format!("{at}: {}", output::explain(&refused.error))),
         None => refused.error.into(),
@@ -66,8 +62,8 @@ pub(super) async fn run(
 }
 
 /// Reads and maps the source.
-fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliError> {
-    let options = Options {
+fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, CliError> {
+    let options = ImportOptions {
         prefix: wanted.prefix.clone(),
         roles: wanted.roles.iter().cloned().collect(),
     };
@@ -83,7 +79,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliEr
             name: policy_name,
             text: &policy,
         };
-        return Ok(casbin::read(model, policy, &options));
+        return Ok(casbin::convert(model, policy, &options, &ImportRules));
     }
     let realm = wanted.keycloak.as_deref();
     let realm = realm.ok_or_else(|| CliError::Refused("say what is to be imported".to_owned()))?;
@@ -92,7 +88,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, Refusal>, CliEr
         name: &name,
         text: &text,
     };
-    Ok(keycloak::read(source, &options))
+    Ok(keycloak::convert(source, &options, &ImportRules))
 }
 
 fn name_of(file: &Path) -> String {
@@ -121,11 +117,11 @@ fn text_of(file: &Path) -> Result<String, CliError> {
 }
 
 /// A source that means something else as a whole.
-fn refuse(arguments: &Arguments, refusal: &Refusal) -> Result<ExitCode, CliError> {
+fn refuse(arguments: &Arguments, reasons: &[Note]) -> Result<ExitCode, CliError> {
     if arguments.json {
-        print_json(&json!({ "ok": false, "written": false, "refused": as_json(refusal) }))?;
+        print_json(&json!({ "ok": false, "written": false, "refused": as_json(reasons) }))?;
     } else {
-        for note in refusal {
+        for note in reasons {
             eprintln!("{}: {}", note.at, printable(&note.message));
         }
     }
@@ -171,12 +167,12 @@ impl Report<'_> {
     }
 
     /// What the policy comes to, compared with the one that is in force.
-    async fn plan(&self, context: &Context, may_see: bool) -> Result<plan::Plan, CliError> {
+    async fn plan(&self, context: &Context) -> Result<plan::Plan, CliError> {
         let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
             positions: Positions::default(),
         };
-        Ok(plan::plan(&context.app, &parsed, may_see).await?)
+        Ok(plan::plan_import(&context.app, context.caller(), &parsed).await?)
     }
 
     async fn json(&self, context: &Context) -> Result<(), CliError> {
@@ -191,17 +187,13 @@ impl Report<'_> {
             "users": self.outcome.users,
             "assignments": assignments.collect::<Vec<_>>(),
             "unmapped": as_json(&self.unmapped()),
-            "told": as_json(&self.imported.told),
+            "told": as_json(&self.imported.notices),
         });
         if !self.outcome.is_written
             && let Some(members) = report.as_object_mut()
         {
-            let may_see = may_see(context).await;
-            let plan = self.plan(context, may_see).await?;
-            members.insert(
-                "plan".to_owned(),
-                json!(PolicyPlan::of(plan, usize::MAX, may_see)),
-            );
+            let plan = self.plan(context).await?;
+            members.insert("plan".to_owned(), json!(PolicyPlan::of(plan, usize::MAX)));
         }
         print_json(&report)
     }
@@ -210,8 +202,7 @@ impl Report<'_> {
         if self.outcome.is_written {
             write_out(&lines(&self.outcome.changes))?;
         } else {
-            let may_see = may_see(context).await;
-            show(&self.plan(context, may_see).await?, may_see)?;
+            show(&self.plan(context).await?)?;
         }
         let mut text = String::new();
         let users = self
@@ -222,7 +213,7 @@ impl Report<'_> {
         let given = self.outcome.assignments.iter().map(line_of);
         some_of(&mut text, "", &users.chain(given).collect::<Vec<_>>());
         let note = |note: &Note| format!("{}: {}", note.at, printable(&note.message));
-        let told: Vec<String> = self.imported.told.iter().map(note).collect();
+        let told: Vec<String> = self.imported.notices.iter().map(note).collect();
         some_of(&mut text, "to be known:", &told);
         let unmapped: Vec<String> = self.unmapped().iter().map(note).collect();
         some_of(&mut text, "without a counterpart:", &unmapped);
@@ -272,10 +263,4 @@ fn some_of(text: &mut String, heading: &str, lines: &[String]) {
     if let more @ 1.. = lines.len().saturating_sub(SHOWN) {
         let _ = writeln!(text, "and {more} more; --json tells all");
     }
-}
-
-/// With `--as`, who has which role is told to whoever may read it.
-async fn may_see(context: &Context) -> bool {
-    context.demand(may::ReadAssignments::NAME).await.is_ok()
-        && context.demand(may::ReadUsers::NAME).await.is_ok()
 }

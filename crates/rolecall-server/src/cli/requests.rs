@@ -7,11 +7,10 @@ use super::{
     pages,
 };
 use crate::{
-    authority::may,
-    roles::{request_store::Request, requests, views::RequestView},
+    error::ApiError,
+    roles::{request_store::AssignmentRequest, requests, views::RequestView},
     times::rfc3339,
 };
-use rolecall::PermissionName as _;
 use std::fmt::Write as _;
 
 use clap::Subcommand;
@@ -37,19 +36,15 @@ pub(super) enum RequestCommand {
 pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     match command {
-        RequestCommand::List => {
-            context.demand(may::ReadAssignments::NAME).await?;
-            list(context).await
-        }
+        RequestCommand::List => list(context).await,
         RequestCommand::Confirm { id } => {
-            let request = requests::get(app, id).await?;
-            requests::confirm(app, caller, id).await?;
+            let request = requests::confirm(app, caller, id).await?;
             let (name, role) = (printable(&request.name), named(&request));
             said(context.json, &format!("`{name}` has the role {role}"))
         }
         RequestCommand::End { id } => {
-            let request = requests::get(app, id).await?;
-            requests::end(app, caller, id).await?;
+            let ended = requests::end(app, caller, id).await?;
+            let request = ended.ok_or_else(|| ApiError::unknown("request", id))?;
             let (name, role) = (printable(&request.name), named(&request));
             let text = format!("the role {role} is no longer asked for `{name}`");
             said(context.json, &text)
@@ -58,16 +53,16 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read =
-        async |after: &str, limit| requests::list(&context.app, after, None, None, limit).await;
-    let found = pages::all(read, |request: &Request| request.id.clone()).await?;
+    let (app, caller) = (&context.app, context.caller());
+    let read = async |after: &str, limit| requests::list(app, caller, after, None, limit).await;
+    let found = pages::all(read, |request: &AssignmentRequest| request.id.clone()).await?;
     if context.json {
         let views = found.into_iter().map(RequestView::from);
         return print_json(&views.map(|view| json!(view)).collect());
     }
     let time = |time: Option<Timestamp>| time.map_or_else(String::new, rfc3339);
-    let cells = |request: Request| {
-        let asked = request.asked;
+    let cells = |request: AssignmentRequest| {
+        let asked = request.assignment;
         let tenant = asked.tenant.map(|tenant| tenant.to_string());
         vec![
             request.id,
@@ -90,7 +85,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 /// Says that something waits for a second person, and what that person does.
-pub(super) fn told(context: &Context, request: Request) -> Result<(), CliError> {
+pub(super) fn told(context: &Context, request: AssignmentRequest) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(RequestView::from(request)));
     }
@@ -99,7 +94,7 @@ pub(super) fn told(context: &Context, request: Request) -> Result<(), CliError> 
 
 /// The same of all that waits for a subject who was just made; a program finds it by `request list`.
 pub(super) async fn print_pending(context: &Context, subject: &str) -> Result<(), CliError> {
-    let open = requests::open_for(&context.app, subject).await?;
+    let open = requests::list_own(&context.app, context.caller(), subject).await?;
     let mut text = String::new();
     for request in &open {
         let _ = writeln!(text, "{}", waiting(request));
@@ -110,7 +105,7 @@ pub(super) async fn print_pending(context: &Context, subject: &str) -> Result<()
     said(false, text.trim_end())
 }
 
-fn waiting(request: &Request) -> String {
+fn waiting(request: &AssignmentRequest) -> String {
     format!(
         "the role {} is asked for `{}`: another person confirms it with `rolecall request confirm {}`",
         named(request),
@@ -120,9 +115,9 @@ fn waiting(request: &Request) -> String {
 }
 
 /// The role as people are told of it, with the tenant that it is limited to.
-fn named(request: &Request) -> String {
-    match &request.asked.tenant {
-        Some(tenant) => format!("`{}` in tenant `{tenant}`", request.asked.role),
-        None => format!("`{}`", request.asked.role),
+fn named(request: &AssignmentRequest) -> String {
+    match &request.assignment.tenant {
+        Some(tenant) => format!("`{}` in tenant `{tenant}`", request.assignment.role),
+        None => format!("`{}`", request.assignment.role),
     }
 }

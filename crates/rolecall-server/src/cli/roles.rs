@@ -6,84 +6,69 @@ use super::{
     pages,
 };
 use crate::{
-    authority::may,
+    error::ApiError,
     roles::{
-        assignment_store::Held,
-        handlers::{RoleView, check_description},
-        permissions::{self, refuse_reserved},
+        assignment_store::SubjectAssignment,
+        handlers::RoleView,
         review,
         review_handlers::{self, HolderView, ReachView},
         service::{self, RoleDetails},
     },
     times::rfc3339,
 };
-use rolecall::PermissionName as _;
 use rolecall_core::{RoleName, Timestamp};
 use serde_json::json;
 
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
-        RoleCommand::List => {
-            context.demand(may::ReadRoles::NAME).await?;
-            return list(context).await;
-        }
-        RoleCommand::Show { name } => {
-            context.demand(may::ReadRoles::NAME).await?;
-            return show_whole(context, name).await;
-        }
+        RoleCommand::List => return list(context).await,
+        RoleCommand::Show { name } => return show_whole(context, name).await,
         RoleCommand::Holders { name, inherited } => {
-            context.demand(may::ReadAssignments::NAME).await?;
             return holders(context, name, *inherited).await;
         }
         RoleCommand::Add {
             name,
             description,
             approval,
-        } => {
-            refuse_reserved(name.as_str())?;
-            check_description(description)?;
-            service::create(app, caller, name, description, *approval).await?;
-            name
-        }
+        } => service::create(app, caller, name, description, *approval).await?,
         RoleCommand::Approval { name, needed } => {
             let needed = *needed == Switch::On;
-            service::update(app, caller, name, None, Some(needed)).await?;
-            name
+            service::update(app, caller, name, None, Some(needed)).await?
         }
         RoleCommand::Allow { name, permissions } => {
-            service::get(app, name).await?;
+            let mut changed = None;
             for pattern in permissions {
-                permissions::ensure(app, caller, pattern).await?;
-                service::grant(app, caller, name, pattern).await?;
+                changed = Some(service::grant_new(app, caller, name, pattern).await?);
             }
-            name
+            return show_last(context, name, changed).await;
         }
         RoleCommand::Disallow { name, permissions } => {
+            let mut changed = None;
             for pattern in permissions {
-                service::revoke(app, caller, name, pattern).await?;
+                changed = Some(service::revoke(app, caller, name, pattern).await?);
             }
-            name
+            return show_last(context, name, changed).await;
         }
         RoleCommand::Inherit { name, junior } => {
-            service::inherit(app, caller, name, junior).await?;
-            name
+            service::inherit(app, caller, name, junior).await?
         }
         RoleCommand::Disinherit { name, junior } => {
-            service::disinherit(app, caller, name, junior).await?;
-            name
+            service::disinherit(app, caller, name, junior).await?
         }
         RoleCommand::Delete { name } => {
-            service::get(app, name).await?;
-            service::delete(app, caller, name).await?;
+            if !service::delete(app, caller, name).await? {
+                return Err(ApiError::unknown("role", name).into());
+            }
             return said(context.json, &format!("role `{name}` deleted"));
         }
     };
-    show(context, changed).await
+    show(context, changed)
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
-    let read = async |after: &str, limit| service::list(&context.app, after, limit).await;
+    let (app, caller) = (&context.app, context.caller());
+    let read = async |after: &str, limit| service::list(app, caller, after, limit).await;
     let roles = pages::all(read, |role: &RoleDetails| role.role.name.to_string()).await?;
     if context.json {
         return print_json(
@@ -100,9 +85,22 @@ async fn list(context: &Context) -> Result<(), CliError> {
     )
 }
 
-/// The role as it is after a change.
-async fn show(context: &Context, name: &RoleName) -> Result<(), CliError> {
-    let role = service::get(&context.app, name).await?;
+/// Shows the role after the last of several changes, or as it is if there were none.
+async fn show_last(
+    context: &Context,
+    name: &RoleName,
+    changed: Option<RoleDetails>,
+) -> Result<(), CliError> {
+    match changed {
+        Some(role) => show(context, role),
+        None => show(
+            context,
+            service::get(&context.app, context.caller(), name).await?,
+        ),
+    }
+}
+
+fn show(context: &Context, role: RoleDetails) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(RoleView::from(role)));
     }
@@ -114,8 +112,9 @@ async fn show(context: &Context, name: &RoleName) -> Result<(), CliError> {
 
 /// The role with all that it gives, and who inherits it.
 async fn show_whole(context: &Context, name: &RoleName) -> Result<(), CliError> {
-    let role = service::get(&context.app, name).await?;
-    let reach = review::reach(&context.app, name).await?;
+    let (app, caller) = (&context.app, context.caller());
+    let role = service::get(app, caller, name).await?;
+    let reach = review::reach(app, caller, name).await?;
     if context.json {
         let mut shown = json!(RoleView::from(role));
         if let Some(members) = shown.as_object_mut() {
@@ -142,9 +141,10 @@ async fn show_whole(context: &Context, name: &RoleName) -> Result<(), CliError> 
 }
 
 async fn holders(context: &Context, name: &RoleName, inherited: bool) -> Result<(), CliError> {
+    let (app, caller) = (&context.app, context.caller());
     let read = async |place: &str, limit| {
         let after = review_handlers::after(place);
-        review::holders(&context.app, name, inherited, after, limit).await
+        review::holders(app, caller, name, inherited, after, limit).await
     };
     let found = pages::all(read, review_handlers::place).await?;
     if context.json {
@@ -152,7 +152,7 @@ async fn holders(context: &Context, name: &RoleName, inherited: bool) -> Result<
         return print_json(&views.map(|view| json!(view)).collect());
     }
     let time = |time: Option<Timestamp>| time.map_or_else(String::new, rfc3339);
-    let cells = |held: Held| {
+    let cells = |held: SubjectAssignment| {
         let given = held.assignment;
         vec![
             held.name,

@@ -12,11 +12,10 @@ use crate::{
         store::User,
         views::UserView,
     },
-    authority::{may, subject::Status},
+    authority::subject::Status,
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
-use rolecall::PermissionName as _;
 use std::fmt::Write as _;
 
 use rolecall_core::RoleAssignment;
@@ -43,10 +42,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             requests::print_pending(context, &user.id).await
         }
         UserCommand::List { search } => list(context, search).await,
-        UserCommand::Show { name } => {
-            context.demand(may::ReadAssignments::NAME).await?;
-            show(context, name).await
-        }
+        UserCommand::Show { name } => show(context, name).await,
         UserCommand::Password {
             name,
             password_stdin,
@@ -138,7 +134,7 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let whose = Assignee::User(&id);
     let read = async |after: &str, limit| {
         let after = after.split_once('\n').unwrap_or_default();
-        assignments::list(&context.app, whose, after, None, limit).await
+        assignments::list(&context.app, context.caller(), whose, after, None, limit).await
     };
     let assigned = pages::all(read, place).await?;
     if context.json {

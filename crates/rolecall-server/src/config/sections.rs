@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rolecall_core::RoleName;
+use rolecall_passwords::{DEFAULT_MIN_LENGTH, PasswordScheme};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Origin, values};
-use crate::{
-    passwords::{DEFAULT_MIN_LENGTH, PasswordScheme},
-    vault::MasterKey,
-};
+use crate::vault::MasterKey;
 
 /// Defines an enum whose variants are words in the configuration.
 macro_rules! choices {

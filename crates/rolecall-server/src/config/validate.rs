@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::EnvFilter;
 
 use super::{Config, SigningAlgorithm, values::show_duration};
-use crate::passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 
 /// Guards refuse tokens with a longer lifetime.
 const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);

@@ -1,4 +1,11 @@
-//! Who may give a role: a search that is bounded, whatever the policy and however many users.
+//! The users who may assign a role: a search that is bounded for any policy and any number of users.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    AssignmentStatus, Authority, Permission, Policy, RoleAssignment, RoleName, TenantName,
+};
 
 use super::step::{Giver, Step};
 use crate::{
@@ -8,63 +15,57 @@ use crate::{
     roles::{assignment_store, ended_store},
     store::Conn,
 };
-use rolecall::PermissionName as _;
-use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::{
-    AssignmentStatus, Authority, Permission, Policy, RoleAssignment, RoleName, TenantName,
-};
-
-/// How many who may give a role are listed.
+/// The most users who may assign a role that are listed.
 const GIVERS_NAMED: usize = 10;
-/// How many users are looked at to find those.
+/// The most users that are checked to find those.
 const GIVERS_TRIED: i64 = 50;
-/// By how many roles somebody may have come to give roles, as far as it is looked at.
-const GIVING_ROLES_TRIED: usize = 20;
-/// How many queries one answer may cost to find those who may give roles, for all that is needed together.
+/// The most roles with the permission to assign roles whose holders are checked.
+const ASSIGNING_ROLES_TRIED: usize = 20;
+/// The most queries that one answer may cost to find users who may assign roles, for all its needs together.
 const GIVER_QUERIES: usize = 120;
 
-/// The search for those who may give a role: what it may still cost, and what it has read.
+/// The queries that are left for a search, and the assignments that it has read.
 pub(super) struct Search {
     queries_left: usize,
-    held: BTreeMap<String, Vec<RoleAssignment>>,
+    assignments: BTreeMap<String, Vec<RoleAssignment>>,
 }
 
 impl Search {
     pub(super) fn new() -> Self {
         Self {
             queries_left: GIVER_QUERIES,
-            held: BTreeMap::new(),
+            assignments: BTreeMap::new(),
         }
     }
 
-    /// Whether one more query may be made.
+    /// Takes one query from those that are left; false if none was left.
     fn spend(&mut self) -> bool {
         let left = self.queries_left.checked_sub(1);
         self.queries_left = left.unwrap_or(0);
         left.is_some()
     }
 
-    /// The assignments of a user; `None` if that would be one query too many.
-    async fn held(
+    /// Returns the assignments of a user; `None` if no query is left to read them.
+    async fn assignments(
         &mut self,
         conn: &mut Conn,
         id: &str,
     ) -> Result<Option<&[RoleAssignment]>, ApiError> {
-        if !self.held.contains_key(id) {
+        if !self.assignments.contains_key(id) {
             if !self.spend() {
                 return Ok(None);
             }
-            let held = assignment_store::all_of(conn, id).await?;
-            self.held.insert(id.to_owned(), held);
+            let read = assignment_store::all_of(conn, id).await?;
+            self.assignments.insert(id.to_owned(), read);
         }
-        Ok(self.held.get(id).map(Vec::as_slice))
+        Ok(self.assignments.get(id).map(Vec::as_slice))
     }
 }
 
-/// Which users may give `role`, globally or in `tenant`: they hold the permission to give roles, and all that
-/// the role holds. As far as `search` goes: the answer says where there may be more.
-pub(super) async fn may_give(
+/// Finds users who may assign `role`, globally or in `tenant`: they hold the permission to assign roles, and all that the
+/// role holds. `more` is true in the answer if `search` was exhausted first.
+pub(super) async fn find_givers(
     app: &App,
     conn: &mut Conn,
     policy: &Policy,
@@ -78,11 +79,11 @@ pub(super) async fn may_give(
         .map_err(ApiError::internal)?;
     let mut users: Vec<Giver> = Vec::new();
     let mut tried = BTreeSet::new();
-    let mut giving: Vec<RoleName> = policy.roles_giving(&write).into_iter().collect();
-    // whoever may give anything is found first
-    giving.sort_by_key(|by| by.as_str() != builtin::ADMIN);
-    let mut more = giving.len() > GIVING_ROLES_TRIED;
-    'search: for by in giving.iter().take(GIVING_ROLES_TRIED) {
+    let mut assigning: Vec<RoleName> = policy.roles_giving(&write).into_iter().collect();
+    // users who may assign every role come first
+    assigning.sort_by_key(|by| by.as_str() != builtin::ADMIN);
+    let mut more = assigning.len() > ASSIGNING_ROLES_TRIED;
+    'search: for by in assigning.iter().take(ASSIGNING_ROLES_TRIED) {
         if !search.spend() {
             more = true;
             break;
@@ -93,11 +94,11 @@ pub(super) async fn may_give(
             if !tried.insert(id.clone()) {
                 continue;
             }
-            let Some(held) = search.held(conn, &id).await? else {
+            let Some(held) = search.assignments(conn, &id).await? else {
                 more = true;
                 break 'search;
             };
-            if !may_hand_on(app, policy, held, (role, tenant), &write) {
+            if !can_assign(app, policy, held, (role, tenant), &write) {
                 continue;
             }
             if users.len() == GIVERS_NAMED {
@@ -116,8 +117,8 @@ pub(super) async fn may_give(
     })
 }
 
-/// Whether whoever has `held` may hand `role` on, globally or in one tenant.
-fn may_hand_on(
+/// Returns true if a user with these assignments may assign `role`, globally or in one tenant.
+fn can_assign(
     app: &App,
     policy: &Policy,
     held: &[RoleAssignment],

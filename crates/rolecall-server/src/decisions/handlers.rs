@@ -1,4 +1,4 @@
-//! Decisions over the API.
+//! Decisions, over the API.
 
 use axum::{Json, extract::State};
 use rolecall::Require;
@@ -8,33 +8,33 @@ use utoipa::ToSchema;
 
 use super::{
     receipt::Need,
-    service::{self, Answer, Asked},
+    service::{self, Answer, Question},
     step::Step,
 };
 use crate::{
     app::App,
-    authority::may,
+    authority::{caller::Caller, may},
     error::{ApiError, FieldError},
     times::rfc3339,
     web::{body::Body, document::ProblemDocument, params::Segment},
 };
 
-/// What is to be decided.
+/// A decision to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DecisionRequest)]
-pub(crate) struct WantedDecision {
+pub(crate) struct DecisionRequest {
     /// The id of a user or client.
     subject: String,
     /// A permission, or `role:NAME`.
     #[serde(deserialize_with = "need")]
     #[schema(value_type = String)]
     permission: Need,
-    /// null or absent: by global assignments alone.
+    /// null or absent to decide by global assignments alone.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     tenant: Option<TenantName>,
-    /// null or absent: now.
+    /// null or absent for now.
     #[serde(default)]
     #[schema(format = DateTime)]
     at: Option<String>,
@@ -45,7 +45,7 @@ fn need<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Need, D::Error> {
     text.parse().map_err(serde::de::Error::custom)
 }
 
-/// A decision and how it comes about.
+/// A decision with its reasons.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Decision)]
 pub(crate) struct DecisionView {
@@ -55,32 +55,32 @@ pub(crate) struct DecisionView {
     permission: String,
     #[schema(required)]
     tenant: Option<String>,
-    /// The moment that it is about.
+    /// The time that the decision is for.
     #[schema(format = DateTime)]
     at: String,
-    /// The revision of the policy that it was decided by.
+    /// The revision of the policy that the decision was made by.
     policy_revision: Revision,
 }
 
-/// What a refusal was about, and how it comes out by what is known now.
+/// A refusal, and the decision by the database as it is now.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ExplainedRefusal)]
 pub(crate) struct RefusalView {
-    /// Whether the subject holds now what was asked for.
+    /// True if the subject now holds what the rule requires.
     allowed: bool,
     because: Vec<Step>,
     subject: String,
-    /// What was asked for: a permission, `role:NAME`, or `any` and `all` of several.
+    /// The rule that refused: a permission, `role:NAME`, or `any` and `all` of several.
     #[schema(value_type = Object)]
     rule: serde_json::Value,
     #[schema(required)]
     tenant: Option<String>,
-    /// When it was refused.
+    /// The time of the refusal.
     #[schema(format = DateTime)]
     at: String,
-    /// The revision that the token was made from.
+    /// The revision that the token was issued at.
     revision: Revision,
-    /// The revision of the policy that it is explained by.
+    /// The revision of the policy that the explanation uses.
     policy_revision: Revision,
 }
 
@@ -91,36 +91,37 @@ fn time(text: &str) -> Result<Timestamp, ApiError> {
     Ok(Timestamp::from_micros(parsed.as_microsecond()))
 }
 
-/// Decide, and say why.
+/// Decide, with reasons.
 ///
-/// By the database as it is now: what is given counts at once here, while tokens get it with the next refresh.
-#[utoipa::path(post, path = "/api/decisions", tag = "decisions", request_body = WantedDecision, responses(
+/// It decides by the database as it is now: a new assignment counts at once, while a token carries it after the next
+/// refresh.
+#[utoipa::path(post, path = "/api/decisions", tag = "decisions", request_body = DecisionRequest, responses(
     (status = 200, description = "The decision", body = DecisionView),
     (status = 404, description = "There is no such subject", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn decide(
-    _: Require<may::ReadDecisions>,
+    caller: Require<may::ReadDecisions>,
     State(app): State<App>,
-    Body(wanted): Body<WantedDecision>,
+    Body(request): Body<DecisionRequest>,
 ) -> Result<Json<DecisionView>, ApiError> {
-    let asked = Asked {
-        subject: &wanted.subject,
-        need: &wanted.permission,
-        tenant: wanted.tenant.as_ref(),
-        at: wanted.at.as_deref().map(time).transpose()?,
+    let question = Question {
+        subject: &request.subject,
+        need: &request.permission,
+        tenant: request.tenant.as_ref(),
+        at: request.at.as_deref().map(time).transpose()?,
     };
-    let answer = service::decide(&app, &asked).await?;
-    Ok(Json(DecisionView::new(&wanted, answer)))
+    let answer = service::decide(&app, Caller::Token(&caller), &question).await?;
+    Ok(Json(DecisionView::new(&request, answer)))
 }
 
 impl DecisionView {
-    fn new(wanted: &WantedDecision, answer: Answer) -> Self {
+    fn new(request: &DecisionRequest, answer: Answer) -> Self {
         Self {
             allowed: answer.allowed,
             because: answer.because,
-            subject: wanted.subject.clone(),
-            permission: wanted.permission.to_string(),
-            tenant: wanted.tenant.as_ref().map(ToString::to_string),
+            subject: request.subject.clone(),
+            permission: request.permission.to_string(),
+            tenant: request.tenant.as_ref().map(ToString::to_string),
             at: rfc3339(answer.at),
             policy_revision: answer.policy_revision,
         }
@@ -129,24 +130,24 @@ impl DecisionView {
 
 /// Explain a refusal.
 ///
-/// `receipt` stands in the body of a 403. Assignments are judged by the moment of the refusal, by what is
-/// known of them now.
+/// `receipt` is a member of the body of a 403. Assignments are judged at the time of the refusal, as the database has
+/// them now.
 #[utoipa::path(get, path = "/api/decisions/{receipt}", tag = "decisions", params(("receipt" = String, Path)), responses(
-    (status = 200, description = "Why it was refused", body = RefusalView),
-    (status = 404, description = "No receipt of this server, or its subject is gone", body = ProblemDocument),
+    (status = 200, description = "The explanation", body = RefusalView),
+    (status = 404, description = "Not a receipt of this server, or its subject no longer exists", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn explain_refusal(
-    _: Require<may::ReadDecisions>,
+    caller: Require<may::ReadDecisions>,
     State(app): State<App>,
     Segment(receipt): Segment<String>,
 ) -> Result<Json<RefusalView>, ApiError> {
-    let explained = service::explain_receipt(&app, &receipt).await?;
+    let explained = service::explain_receipt(&app, Caller::Token(&caller), &receipt).await?;
     Ok(Json(RefusalView::from(explained)))
 }
 
-impl From<service::Explained> for RefusalView {
-    fn from(explained: service::Explained) -> Self {
-        let service::Explained { note, answer, .. } = explained;
+impl From<service::ExplainedRefusal> for RefusalView {
+    fn from(explained: service::ExplainedRefusal) -> Self {
+        let service::ExplainedRefusal { note, answer, .. } = explained;
         Self {
             allowed: answer.allowed,
             because: answer.because,

@@ -1,4 +1,4 @@
-//! Decisions with their reasons: who may do what, by which assignment, role and inheritance, or what is lacking.
+//! Decisions with their reasons: the assignment, role and inheritance that give a permission, or what is missing.
 
 mod givers;
 pub(crate) mod handlers;

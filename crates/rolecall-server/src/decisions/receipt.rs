@@ -1,4 +1,4 @@
-//! Receipts of refusals: sealed notes, so that nothing about refusals needs to be stored.
+//! Receipts of refusals: sealed notes, so that refusals need not be stored.
 
 use std::sync::Weak;
 
@@ -13,15 +13,15 @@ use serde_json::Value;
 use crate::app::{App, Parts};
 
 const PURPOSE: &str = "receipt";
-/// Longer notes are not written: a rule of so many names explains itself.
+/// The size limit of a note, in bytes. A refusal by a longer rule gets no receipt: a rule of so many names explains itself.
 const MAX_BYTES: usize = 2048;
 
-/// One thing that was needed.
+/// A permission, role or wildcard that a rule requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Permission(Permission),
     Role(RoleName),
-    /// What only the delegation limit asks for. Nobody can ask for it in a request.
+    /// Required by the delegation limit alone; a request cannot name it.
     Wildcard(PermissionPattern),
 }
 
@@ -53,8 +53,8 @@ impl std::fmt::Display for Need {
 }
 
 impl Need {
-    /// The same, as the policy is asked; `None` for a wildcard, which it is not asked for.
-    pub(crate) fn asked(&self) -> Option<rolecall_core::Need<'_>> {
+    /// Returns the need as the policy decides it; `None` for a wildcard, which the policy does not decide.
+    pub(crate) fn decidable(&self) -> Option<rolecall_core::Need<'_>> {
         match self {
             Self::Permission(permission) => Some(rolecall_core::Need::Permission(permission)),
             Self::Role(role) => Some(rolecall_core::Need::Role(role)),
@@ -62,7 +62,7 @@ impl Need {
         }
     }
 
-    /// Whether an assignment in a tenant can give it.
+    /// Returns true if an assignment in a tenant can give it.
     pub(crate) fn counts_in_tenant(&self) -> bool {
         match self {
             Self::Permission(permission) => counts_in_tenant(permission),
@@ -71,14 +71,14 @@ impl Need {
         }
     }
 
-    /// What a receipt names.
-    fn noted(text: &str) -> Option<Self> {
+    /// Reads a need as a receipt names it.
+    fn from_note(text: &str) -> Option<Self> {
         let wildcard = || text.parse().ok().map(Self::Wildcard);
         text.parse().ok().or_else(wildcard)
     }
 }
 
-/// What a rule asks for.
+/// The needs of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
     One(Need),
@@ -87,10 +87,10 @@ pub(crate) enum Needs {
 }
 
 impl Needs {
-    /// Reads what [`Receipts`] are told; `None` for any other form.
+    /// Reads the rule that [`Receipts`] gets; `None` for any other form.
     pub(crate) fn read(value: &Value) -> Option<Self> {
         if let Some(text) = value.as_str() {
-            return Need::noted(text).map(Self::One);
+            return Need::from_note(text).map(Self::One);
         }
         let (name, list) = value.as_object()?.iter().next()?;
         let list = list
@@ -105,7 +105,7 @@ impl Needs {
         }
     }
 
-    /// Every single thing that is named, each once.
+    /// Returns every need of the rule, each once.
     pub(crate) fn each(&self) -> Vec<&Need> {
         let mut found = Vec::new();
         self.collect(&mut found);
@@ -120,36 +120,36 @@ impl Needs {
         }
     }
 
-    /// Whether it is met, where `holds` says what is held.
-    pub(crate) fn met(&self, holds: &impl Fn(&Need) -> bool) -> bool {
+    /// Returns true if the rule is met by a subject that `holds` some of the needs.
+    pub(crate) fn is_met(&self, holds: &impl Fn(&Need) -> bool) -> bool {
         match self {
             Self::One(need) => holds(need),
-            Self::Any(list) => list.iter().any(|one| one.met(holds)),
-            Self::All(list) => !list.is_empty() && list.iter().all(|one| one.met(holds)),
+            Self::Any(list) => list.iter().any(|one| one.is_met(holds)),
+            Self::All(list) => !list.is_empty() && list.iter().all(|one| one.is_met(holds)),
         }
     }
 }
 
-/// What a receipt says.
+/// The content of a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Note {
-    /// Who was refused.
+    /// The id of the refused user or client.
     pub(crate) subject: String,
-    /// What was asked for.
+    /// The rule that refused.
     pub(crate) needs: Value,
-    /// When.
+    /// The time of the refusal.
     pub(crate) at: Timestamp,
-    /// The revision that the token was made from.
+    /// The revision that the token was issued at.
     pub(crate) rev: Revision,
-    /// The tenant that the token was for; none where it was needed outside of that.
+    /// The tenant of the token; `None` if the rule applied outside of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<TenantName>,
-    /// Whether the token carried less than its subject held.
+    /// True if the token carried less than its subject held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) narrowed: bool,
 }
 
-/// Seals a note with the present master key.
+/// Seals a note with the current master key; `None` if it is too long.
 pub(crate) fn seal(app: &App, note: &Note) -> Option<String> {
     let text = serde_json::to_vec(note)
         .ok()
@@ -159,7 +159,7 @@ pub(crate) fn seal(app: &App, note: &Note) -> Option<String> {
     master.seal(PURPOSE, b"", &text).ok()
 }
 
-/// Opens a receipt; `None` for what was not sealed by this server, or by a master key that is gone.
+/// Opens a receipt; `None` if this server did not seal it, or its master key was replaced.
 pub(crate) fn open(app: &App, receipt: &str) -> Option<Note> {
     let masters = &app.parts().masters;
     let mut keys = masters.led_by(masters.present_fingerprint());
@@ -168,18 +168,18 @@ pub(crate) fn open(app: &App, receipt: &str) -> Option<Note> {
 }
 
 /// Writes receipts for the guards of this process.
-pub(crate) struct Writer(Weak<Parts>);
+pub(crate) struct ReceiptWriter(Weak<Parts>);
 
-impl Writer {
+impl ReceiptWriter {
     pub(crate) fn new(app: &App) -> Self {
         Self(app.downgrade())
     }
 }
 
-impl Receipts for Writer {
+impl Receipts for ReceiptWriter {
     fn receipt(&self, claims: &VerifiedClaims, needs: &Value) -> Option<String> {
         let app = App::from_parts(self.0.upgrade()?);
-        // what was needed globally is explained without the token's tenant
+        // a rule that requires a global assignment is explained without the token's tenant
         let globally = needs.get("global");
         let tenant = claims.tenant.as_deref().filter(|_| globally.is_none());
         let note = Note {
@@ -200,12 +200,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn needs_are_read_as_they_were_written_and_nothing_else_is() {
+    fn rules_are_read_as_they_were_written_and_other_forms_are_refused() {
         let needs = Needs::read(&json!({ "any": ["role:a", { "all": ["b:c", "role:d", "b:c"] }] }));
         let needs = needs.unwrap();
         let names: Vec<String> = needs.each().iter().map(ToString::to_string).collect();
         assert_eq!(names, ["role:a", "b:c", "role:d"]);
-        let met = |held: &[&str]| needs.met(&|need| held.contains(&need.to_string().as_str()));
+        let met = |held: &[&str]| needs.is_met(&|need| held.contains(&need.to_string().as_str()));
         assert!(met(&["role:a"]) && met(&["b:c", "role:d"]));
         assert!(!met(&["b:c"]) && !met(&[]));
         for wrong in [
@@ -218,12 +218,12 @@ mod tests {
             assert_eq!(Needs::read(&wrong), None, "{wrong}");
         }
         let nothing = Needs::read(&json!({ "all": [] })).unwrap();
-        assert!(!nothing.met(&|_| true), "nothing asked for lets nobody in");
+        assert!(!nothing.is_met(&|_| true), "an empty rule is never met");
     }
 
     #[test]
-    fn in_a_tenant_nothing_of_rolecalls_own_counts_but_to_give_and_take_roles() {
-        let counts = |text: &str| Need::noted(text).unwrap().counts_in_tenant();
+    fn in_a_tenant_only_the_permissions_for_assignments_of_rolecalls_own_count() {
+        let counts = |text: &str| Need::from_note(text).unwrap().counts_in_tenant();
         for counting in [
             "role:editor",
             "items:read",

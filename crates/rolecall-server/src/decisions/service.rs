@@ -1,14 +1,25 @@
 //! Decisions by the database as it is now, and their explanation.
 
+use std::{cmp::Reverse, sync::Arc};
+
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    AssignmentStatus, Decision, Derivation, InactiveReason, Revision, RoleAssignment, RoleName,
+    RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
+};
+
 use super::{
-    givers::{Search, may_give},
+    givers::{Search, find_givers},
     receipt::{self, Need, Needs, Note},
     step::Step,
 };
 use crate::{
     app::App,
     authority::{
+        caller::Caller,
+        may,
         policy_cache::PolicyAt,
+        reads,
         subject::{self, Status, Subject},
     },
     error::ApiError,
@@ -20,64 +31,59 @@ use crate::{
     store::Conn,
     times::rfc3339,
 };
-use rolecall_core::{
-    AssignmentStatus, Decision, Derivation, InactiveReason, Question, Revision, RoleAssignment,
-    RoleName, RoleRules, Shortfall, SubjectKind, TenantName, Timestamp, counts_in_tenant,
-};
 
-/// For how many of the roles that would do the answer says who may give them.
+/// The most roles for which an answer lists the users who may assign them.
 const ROLES_WITH_GIVERS: usize = 2;
-/// How many assignments that do not count are listed for one thing that is needed, and how many that were taken away.
+/// The most assignments that do not count, and the most removed ones, that are listed for one need.
 const LOST_NAMED: usize = 10;
-/// How many roles that hold a wildcard are named.
+/// The most roles that hold a wildcard that are listed.
 const WILDCARD_ROLES_NAMED: usize = 5;
 
-/// What is asked.
-pub(crate) struct Asked<'a> {
+/// A question about a subject.
+pub(crate) struct Question<'a> {
     /// The id of a user or client.
     pub(crate) subject: &'a str,
     pub(crate) need: &'a Need,
     pub(crate) tenant: Option<&'a TenantName>,
-    /// Now, if it is not said.
+    /// Now, if `None`.
     pub(crate) at: Option<Timestamp>,
 }
 
-/// The answer.
+/// A decision with its reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) allowed: bool,
     pub(crate) because: Vec<Step>,
-    /// The policy that it was decided by.
+    /// The revision of the policy that it was decided by.
     pub(crate) policy_revision: Revision,
     pub(crate) at: Timestamp,
 }
 
-/// Whoever a decision is about, read once.
+/// The subject of a decision, with all that the decision depends on.
 struct Case {
     subject: Subject,
     assignments: Vec<RoleAssignment>,
     ended: Vec<EndedAssignment>,
-    policy: std::sync::Arc<PolicyAt>,
+    policy: Arc<PolicyAt>,
 }
 
-/// Decides, and says why.
+/// Decides if a subject has a permission or role, and gives the reasons.
 ///
 /// # Errors
 ///
-/// 404 if there is no such subject.
-pub(crate) async fn decide(app: &App, asked: &Asked<'_>) -> Result<Answer, ApiError> {
+/// Refused if there is no such subject.
+pub(crate) async fn decide(
+    app: &App,
+    caller: Caller<'_>,
+    question: &Question<'_>,
+) -> Result<Answer, ApiError> {
+    reads::require(app, caller, may::ReadDecisions::NAME).await?;
     let mut conn = app.store().read().await?;
-    let at = asked.at.unwrap_or_else(|| app.now());
-    let case = Case::read(app, &mut conn, asked.subject).await?;
+    let (need, tenant) = (question.need, question.tenant);
+    let at = question.at.unwrap_or_else(|| app.now());
+    let case = Case::read(app, &mut conn, question.subject).await?;
     let (met, mut because) = case
-        .explain(
-            app,
-            &mut conn,
-            asked.need,
-            asked.tenant,
-            at,
-            &mut Search::new(),
-        )
+        .explain(app, &mut conn, need, tenant, at, &mut Search::new())
         .await?;
     let status = case.status_step();
     let allowed = met && status.is_none();
@@ -90,10 +96,10 @@ pub(crate) async fn decide(app: &App, asked: &Asked<'_>) -> Result<Answer, ApiEr
     })
 }
 
-/// What a receipt tells, and how it would be decided by what is known now.
-pub(crate) struct Explained {
+/// The content of a receipt, and the decision by the database as it is now.
+pub(crate) struct ExplainedRefusal {
     pub(crate) note: Note,
-    /// The present name of whoever was refused.
+    /// The current name of the refused user or client.
     pub(crate) username: String,
     pub(crate) answer: Answer,
 }
@@ -102,8 +108,13 @@ pub(crate) struct Explained {
 ///
 /// # Errors
 ///
-/// 404 for what is no receipt of this server, and where the subject is gone.
-pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained, ApiError> {
+/// Refused if it is not a receipt of this server, or its subject no longer exists.
+pub(crate) async fn explain_receipt(
+    app: &App,
+    caller: Caller<'_>,
+    sealed: &str,
+) -> Result<ExplainedRefusal, ApiError> {
+    reads::require(app, caller, may::ReadDecisions::NAME).await?;
     let unknown = || ApiError::unknown("receipt of this server", &sealed);
     let note = receipt::open(app, sealed).ok_or_else(unknown)?;
     let needs = Needs::read(&note.needs).ok_or_else(unknown)?;
@@ -129,9 +140,9 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
             held.push(need);
         }
     }
-    let allowed = active && needs.met(&|need| held.contains(&need));
+    let allowed = active && needs.is_met(&|need| held.contains(&need));
     if allowed {
-        // the database has no objection: it was the token that did not carry it
+        // the subject holds it, so it was the token that did not carry it
         because.push(Step::not_in_token(if note.narrowed {
             "narrowed"
         } else {
@@ -144,7 +155,7 @@ pub(crate) async fn explain_receipt(app: &App, sealed: &str) -> Result<Explained
         policy_revision: case.policy.revision,
         at: note.at,
     };
-    Ok(Explained {
+    Ok(ExplainedRefusal {
         note,
         username: case.subject.username,
         answer,
@@ -164,7 +175,7 @@ impl Case {
         })
     }
 
-    fn whose(&self) -> Assignee<'_> {
+    fn assignee(&self) -> Assignee<'_> {
         match self.subject.kind {
             SubjectKind::User => Assignee::User(&self.subject.id),
             SubjectKind::Client => Assignee::Client(&self.subject.id),
@@ -178,7 +189,7 @@ impl Case {
         })
     }
 
-    /// Whether the assignments meet a need, and the steps that show it.
+    /// Returns true if the assignments meet a need, and the steps that explain it.
     async fn explain(
         &self,
         app: &App,
@@ -189,31 +200,32 @@ impl Case {
         search: &mut Search,
     ) -> Result<(bool, Vec<Step>), ApiError> {
         let policy = &self.policy;
-        let Some(asked) = need.asked() else {
+        let Some(decidable) = need.decidable() else {
             return self
                 .explain_wildcard(app, conn, need, tenant, at, search)
                 .await;
         };
-        let question = Question {
-            need: asked,
+        let question = rolecall_core::Question {
+            need: decidable,
             tenant,
             at,
         };
         match policy.decide(&self.assignments, &question) {
-            Decision::Allowed(by) => Ok((true, Step::of(self.whose(), &by))),
+            Decision::Allowed(by) => Ok((true, Step::of(self.assignee(), &by))),
             Decision::Denied(mut shortfall) => {
                 let mut steps = self.shortfall_steps(need, tenant, &mut shortfall);
                 let named = shortfall.smallest_roles.iter().take(ROLES_WITH_GIVERS);
                 let tenant = tenant.filter(|_| need.counts_in_tenant());
                 for role in named {
-                    steps.push(may_give(app, conn, policy, role, tenant, search).await?);
+                    steps.push(find_givers(app, conn, policy, role, tenant, search).await?);
                 }
                 Ok((false, steps))
             }
         }
     }
 
-    /// A wildcard is needed by whoever hands it on: to hold today's permissions of its object is not enough.
+    /// As [`explain`](Self::explain), for a wildcard. A caller who grants a wildcard must hold the wildcard itself: to
+    /// hold today's permissions of its object is not enough.
     async fn explain_wildcard(
         &self,
         app: &App,
@@ -241,7 +253,7 @@ impl Case {
                         path,
                         grant: Some(grant),
                     };
-                    return Ok((true, Step::of(self.whose(), &by)));
+                    return Ok((true, Step::of(self.assignee(), &by)));
                 }
             }
         }
@@ -256,7 +268,7 @@ impl Case {
         }
         let tenant = tenant.filter(|_| need.counts_in_tenant());
         for role in roles.into_iter().take(ROLES_WITH_GIVERS) {
-            steps.push(may_give(app, conn, policy, role, tenant, search).await?);
+            steps.push(find_givers(app, conn, policy, role, tenant, search).await?);
         }
         Ok((false, steps))
     }
@@ -271,14 +283,14 @@ impl Case {
             need: need.to_string(),
             exists: shortfall.is_known,
         }];
-        // what is over last comes first, and what is for other tenants last: there may be thousands
+        // the latest to expire come first, and those for other tenants last: there may be thousands
         let lost = &mut shortfall.inactive;
         lost.sort_by_key(|lost| {
             let end = lost.derivation.assignment.expires_at;
-            (rank(lost.reason), std::cmp::Reverse(end))
+            (rank(lost.reason), Reverse(end))
         });
         let listed = lost.iter().take(LOST_NAMED);
-        steps.extend(listed.map(|lost| Step::lost(self.whose(), lost)));
+        steps.extend(listed.map(|lost| Step::lost(self.assignee(), lost)));
         let mut unassigned = self.unassigned(need, tenant);
         let left_out =
             lost.len().saturating_sub(LOST_NAMED) + unassigned.len().saturating_sub(LOST_NAMED);
@@ -296,7 +308,7 @@ impl Case {
         steps
     }
 
-    /// What was taken away and would have met the need.
+    /// Returns a step for each removed assignment that would have met the need.
     fn unassigned(&self, need: &Need, tenant: Option<&TenantName>) -> Vec<Step> {
         let policy = &self.policy;
         let path_to = |ended: &EndedAssignment| match need {
@@ -328,7 +340,7 @@ impl Case {
     }
 }
 
-/// In which order causes are listed.
+/// Returns the place of a cause in the list.
 fn rank(reason: InactiveReason) -> u8 {
     match reason {
         InactiveReason::Expired => 0,

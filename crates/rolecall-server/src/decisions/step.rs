@@ -1,4 +1,4 @@
-//! What an explanation is made of.
+//! The steps of an explanation.
 
 use rolecall_core::{Derivation, InactiveAssignment, InactiveReason};
 use serde::Serialize;
@@ -9,16 +9,16 @@ use crate::{
     times::rfc3339,
 };
 
-/// One step of an explanation. Which members there are follows from `kind`.
+/// One step of an explanation. `kind` determines its other members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(as = DecisionStep)]
 pub(crate) enum Step {
-    /// What the next steps are about, where more than one thing is needed.
+    /// The need that the next steps explain, if there are several.
     Need {
         /// A permission, or `role:NAME`.
         need: String,
-        /// Whether it is held.
+        /// True if the subject holds it.
         met: bool,
     },
     /// The subject cannot act at all.
@@ -26,57 +26,57 @@ pub(crate) enum Step {
         /// `disabled` or `password_change_required`.
         status: String,
     },
-    /// The role assignment that it begins with.
+    /// The role assignment that the derivation begins with.
     Assignment(AssignmentView),
-    /// From the assigned role down to the one that holds what is needed: each inherits the next.
+    /// The path from the assigned role down to the role that holds the permission: each inherits the next.
     Inheritance { path: Vec<String> },
-    /// What the last role holds: the permission, or the wildcard that covers it.
+    /// The permission that the last role holds, or the wildcard that covers it.
     Grant { role: String, permission: String },
-    /// What is lacking.
+    /// A missing permission or role.
     Missing {
         /// A permission, or `role:NAME`.
         need: String,
-        /// Whether there is such a permission or role at all.
+        /// True if such a permission or role exists.
         exists: bool,
     },
-    /// The roles that would give it, who gives least first.
+    /// The roles that would give it, those that give least first.
     WouldGive { roles: Vec<String> },
-    /// Who may give such a role.
+    /// The users who may assign such a role.
     MayGive {
         role: String,
-        /// In which tenant they may; null where only a global assignment counts.
+        /// The tenant in which they may; null if only a global assignment counts.
         #[schema(required)]
         tenant: Option<String>,
         users: Vec<Giver>,
-        /// Whether there are more than are listed.
+        /// True if there may be more than are listed.
         more: bool,
     },
-    /// It would be held, but for this.
+    /// The reason why the subject does not hold it, although it did or will.
     Lost {
         /// `expired`, `not_yet_valid`, `other_tenant`, `global_only`, `unassigned`, `narrowed`, or `token_is_older`.
         cause: &'static str,
-        /// The assignment that does not count, if it is there.
+        /// The assignment that does not count, if it exists.
         #[serde(skip_serializing_if = "Option::is_none")]
         assignment: Option<AssignmentView>,
-        /// The way from its role to what is needed.
+        /// The path from its role to the role that holds the permission.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         path: Vec<String>,
-        /// When it was lost, where that is known.
+        /// The time at which it was lost, if known.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(format = DateTime)]
         at: Option<String>,
-        /// Who took it away, as the audit log names them.
+        /// The actor who removed it, as the audit log names them.
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// There is more than was listed.
+    /// More was lost than is listed.
     NotListed {
-        /// How many more of what was lost.
+        /// The number of assignments that are not listed.
         lost: usize,
     },
 }
 
-/// Somebody who may give a role.
+/// A user who may assign a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Giver {
     pub(crate) id: String,
@@ -88,10 +88,10 @@ fn names(path: &[rolecall_core::RoleName]) -> Vec<String> {
 }
 
 impl Step {
-    /// The steps of a derivation, in the order in which they are taken.
-    pub(crate) fn of(whose: Assignee<'_>, by: &Derivation<'_>) -> Vec<Self> {
+    /// Returns the steps of a derivation, from the assignment to the permission.
+    pub(crate) fn of(assignee: Assignee<'_>, by: &Derivation<'_>) -> Vec<Self> {
         let mut steps = vec![Self::Assignment(AssignmentView::new(
-            whose,
+            assignee,
             by.assignment.clone(),
         ))];
         if by.path.len() > 1 {
@@ -108,8 +108,8 @@ impl Step {
         steps
     }
 
-    /// That an assignment does not count.
-    pub(crate) fn lost(whose: Assignee<'_>, inactive: &InactiveAssignment<'_>) -> Self {
+    /// Returns the step for an assignment that does not count.
+    pub(crate) fn lost(assignee: Assignee<'_>, inactive: &InactiveAssignment<'_>) -> Self {
         let given = inactive.derivation.assignment;
         let (cause, at) = match inactive.reason {
             InactiveReason::Expired => ("expired", given.expires_at),
@@ -119,14 +119,14 @@ impl Step {
         };
         Self::Lost {
             cause,
-            assignment: Some(AssignmentView::new(whose, given.clone())),
+            assignment: Some(AssignmentView::new(assignee, given.clone())),
             path: names(&inactive.derivation.path),
             at: at.map(rfc3339),
             by: None,
         }
     }
 
-    /// That the subject would hold it, but the token does not carry it.
+    /// Returns the step for a permission that the subject holds and the token does not carry.
     pub(crate) fn not_in_token(cause: &'static str) -> Self {
         Self::Lost {
             cause,

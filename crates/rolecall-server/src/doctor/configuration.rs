@@ -4,12 +4,12 @@ use super::Finding;
 use crate::{
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
     legacy::old_tokens::LEAST_BYTES,
-    passwords::DEFAULT_MIN_LENGTH,
     times::rfc3339,
 };
 use std::{net::IpAddr, time::Duration};
 
 use rolecall_core::Timestamp;
+use rolecall_passwords::DEFAULT_MIN_LENGTH;
 use secrecy::ExposeSecret as _;
 
 /// Applications change within days: who needs longer forgets to close the door.

@@ -9,6 +9,7 @@ use super::Finding;
 use crate::{
     app::App,
     audit::{self, service::Verdict},
+    authority::caller::Caller,
     cli,
     config::Config,
     error::{ApiError, chain_of},
@@ -93,7 +94,7 @@ async fn administrators(app: &App) -> Result<Finding, ApiError> {
 }
 
 async fn audit_log(app: &App) -> Result<Finding, ApiError> {
-    Ok(match audit::service::verify(app).await? {
+    Ok(match audit::service::verify(app, Caller::System).await? {
         Verdict::Whole { entries } => {
             Finding::good("audit log", format!("whole, {entries} entries"))
         }
@@ -113,7 +114,7 @@ async fn audit_log(app: &App) -> Result<Finding, ApiError> {
 }
 
 async fn newest_change(app: &App) -> Result<Finding, ApiError> {
-    let newest = audit::service::list(app, None, 1).await?;
+    let newest = audit::service::list(app, Caller::System, None, 1).await?;
     let ahead = newest
         .first()
         .filter(|entry| entry.at.since(SystemClock.now()) > AHEAD);

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use crate::policy::import::{Imported, Note, Options, Source, casbin, keycloak};
+use rolecall_import::{ImportOptions, Imported, Note, Source, casbin, keycloak};
+
+use crate::accounts::import_rules::ImportRules;
 
 /// The sources of an import: a realm, or a model and a policy with a NUL between them. What comes of them is a
 /// policy, no two users have one name, and whatever is told can be shown.
@@ -16,16 +18,18 @@ pub fn run(data: &[u8]) {
         name: "source",
         text,
     };
-    let options = Options::default();
+    let options = ImportOptions::default();
     let read = match text.split_once('\0') {
-        Some((model, policy)) => casbin::read(source(model), source(policy), &options),
-        None => keycloak::read(source(text), &options),
+        Some((model, policy)) => {
+            casbin::convert(source(model), source(policy), &options, &ImportRules)
+        }
+        None => keycloak::convert(source(text), &options, &ImportRules),
     };
     match read {
         Ok(imported) => check(&imported),
-        Err(notes) => {
-            assert!(!notes.is_empty(), "refused without a reason");
-            notes.iter().for_each(can_be_shown);
+        Err(error) => {
+            assert!(!error.reasons.is_empty(), "rejected without a reason");
+            error.reasons.iter().for_each(can_be_shown);
         }
     }
 }
@@ -55,7 +59,7 @@ fn check(imported: &Imported) {
     imported
         .unmapped
         .iter()
-        .chain(&imported.told)
+        .chain(&imported.notices)
         .for_each(can_be_shown);
 }
 

@@ -1,10 +1,10 @@
+use rolecall_passwords::Password;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 
 use crate::{
     accounts::{handlers as accounts, me_handlers as me},
     error::ApiError,
-    passwords::Password,
-    roles::{handlers as roles, permission_handlers as permissions, views as assignments},
+    roles::{handlers as roles, names, permission_handlers as permissions, views as assignments},
     usernames::Username,
     web::body::parse_json,
 };
@@ -78,7 +78,7 @@ fn as_texts(body: &[u8]) {
         if let Ok(password) = Password::new(text.to_owned()) {
             assert!(password.length() <= 256);
         }
-        if let Err(error) = roles::check_description(text) {
+        if let Err(error) = names::check_description(text) {
             super::assert_fair(&error);
         }
     }

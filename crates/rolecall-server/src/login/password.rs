@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use rolecall_core::Timestamp;
+use rolecall_passwords::{HashError, Password, Verdict};
 
 use super::failures::{self, Failures};
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
     authority::subject::Status,
     error::ApiError,
     ids,
-    passwords::{HashError, Password, Verdict},
     store::{Conn, StoreError},
     throttle::{InFlightGuard, MAX_FAILURES, account_delay},
     usernames::Username,

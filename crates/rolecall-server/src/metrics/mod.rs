@@ -16,7 +16,7 @@ use rolecall_core::{Revision, Timestamp};
 
 use self::{
     process::Process,
-    series::{Counter, Family},
+    series::{Counter, Distribution, Family},
     text::{Kind, Text, seconds},
 };
 use crate::{app::App, clients::store::GrantType, store};
@@ -115,8 +115,7 @@ fn write_log_ins(app: &App, text: &mut Text) {
 }
 
 fn write_passwords(app: &App, text: &mut Text) {
-    let hasher = &app.parts().hasher;
-    let load = hasher.load();
+    let load = app.parts().hasher.load();
     text.gauge(
         "rolecall_password_hash_threads",
         "Passwords that can be hashed at the same time.",
@@ -140,7 +139,7 @@ fn write_passwords(app: &App, text: &mut Text) {
     text.counter(
         "rolecall_password_hashes_total",
         "Passwords hashed or verified.",
-        hasher.calls(),
+        load.started,
     );
     text.counter(
         "rolecall_password_hash_refused_total",
@@ -152,7 +151,15 @@ fn write_passwords(app: &App, text: &mut Text) {
         Kind::Histogram,
         "How long passwords waited to be hashed.",
     );
-    text.distribution(&[], &load.waits);
+    let waits = load.waits;
+    text.distribution(
+        &[],
+        &Distribution {
+            cumulative: waits.cumulative,
+            count: waits.count,
+            sum_micros: waits.sum_micros,
+        },
+    );
 }
 
 fn write_database(app: &App, text: &mut Text) {

@@ -223,7 +223,7 @@ async fn open_session(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passwords::{Hasher, HasherOptions, Parameters, Password, PasswordScheme};
+    use rolecall_passwords::{Hasher, HasherOptions, Parameters, Password, PasswordScheme};
 
     const PASSWORD: &str = "a password of alice";
 

@@ -1,8 +1,18 @@
 //! Putting a document in force: one transaction, by the same rules as the single edits.
 
+use std::collections::BTreeSet;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
+    document::{Document, ParsedDocument, PolicyChange as Edit},
+};
+use serde_json::{Value, json};
+
 use super::{
-    plan::{Difference, compare, demand_rules},
-    service, store as own,
+    affected::{Affected, Reload, affected},
+    plan::{Difference, check_rules, compare},
+    service, store as descriptions,
 };
 use crate::{
     app::App,
@@ -14,37 +24,29 @@ use crate::{
     },
     store::Change,
 };
-use rolecall::PermissionName as _;
-use std::collections::BTreeSet;
 
-use rolecall_core::{
-    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
-    document::{Document, ParsedDocument, PolicyChange as Edit},
-};
-use serde_json::{Value, json};
-
-/// On what policy a document is to be put.
+/// The policy that a document may replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// Whatever is there.
+    /// Any policy.
     Any,
-    /// One with one of these tags.
+    /// A policy with one of these tags.
     Tags(Vec<String>),
 }
 
-/// What was done.
+/// The changes that were made.
 pub(crate) struct Applied {
     pub(crate) changes: Vec<Edit>,
     /// The tag of the policy that is in force now.
     pub(crate) tag: String,
 }
 
-/// Puts `parsed` in the place of the policy.
+/// Replaces the policy with `parsed`.
 ///
 /// # Errors
 ///
-/// Nothing was changed then: the policy is another one than `if_match` says, a rule stands against a change,
-/// or the caller does not hold what a role holds that is changed, before or after.
+/// Nothing is changed if the policy has none of the tags of `if_match`, a rule forbids a change, or the caller does not
+/// hold what a changed role holds, before and after.
 pub(crate) async fn apply(
     app: &App,
     caller: Caller<'_>,
@@ -66,7 +68,7 @@ pub(crate) async fn apply(
     .await
 }
 
-/// The same in the place of `current`, inside a change that does more; also the policy that is in force then.
+/// Replaces `current` with `parsed` inside a larger change, and also returns the new policy.
 pub(super) async fn put(
     app: &App,
     change: &mut Change<'_>,
@@ -76,20 +78,22 @@ pub(super) async fn put(
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
     let difference = compare(policy, current, parsed)?;
-    demand_rules(app, &difference.changes)?;
-    demand_authority(rights, &difference)?;
+    check_rules(app, &difference.changes)?;
+    check_authority(rights, &difference)?;
     let now = change.now();
     let transition = Transition::between(policy, &difference.policy);
-    // before anything is written: what somebody had by a role that goes was theirs
+    // before anything is written: assignments of a role that is deleted still count for the policy before
     requests::check_approval_bypass(change.conn(), now, &transition).await?;
     for edit in &difference.changes {
         write(change, edit).await?;
-        change.record(told(edit));
+        change.record(audit_entry(edit));
     }
-    separation::demand_apart(app, change.conn(), now, &transition).await?;
+    separation::check_policy_change(app, change.conn(), now, &transition).await?;
     separation::end_tokens(change, &transition);
-    mark(change, &difference.changes);
-    for role in losing(policy, &difference.changes) {
+    let effects = difference.changes.iter();
+    let effects: Vec<Affected<'_>> = effects.map(|edit| affected(edit, policy)).collect();
+    mark_stale(change, &effects);
+    for role in losing(policy, &effects) {
         change.raise_floor(FloorKind::Role, role.as_str());
     }
     let applied = Applied {
@@ -99,50 +103,27 @@ pub(super) async fn put(
     Ok((applied, difference.policy))
 }
 
-/// The delegation limit: who changes a role must hold what it held before, and what it holds afterwards.
-fn demand_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiError> {
+/// Checks the delegation limit: the caller must hold all that a changed role holds, before and after.
+fn check_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiError> {
     let policy = &rights.policy;
     let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
-    let mut made = PolicyBuilder::from(&***policy);
+    let mut with_created = PolicyBuilder::from(&***policy);
     for edit in &difference.changes {
-        match edit {
-            // as long as a role is empty it gives nothing, by its name neither
-            Edit::RoleCreated { role, .. } => {
-                made.role(role.clone());
-            }
-            Edit::PermissionDeleted { permission }
-            | Edit::PermissionDescribed { permission, .. } => {
-                let pattern = PermissionPattern::from(permission.clone());
-                let covers = rights.authority.covers_pattern(&pattern);
-                covers.map_err(ApiError::Exceeds)?;
-            }
-            Edit::PermissionGranted { role, .. } => {
-                before.insert(role);
-                after.insert(role);
-            }
-            Edit::JuniorAdded { role, junior } => {
-                before.extend([role, junior]);
-                after.insert(role);
-            }
-            // weaker or stronger: it is about all that its roles hold
-            Edit::ConstraintCreated { constraint, rule }
-            | Edit::ConstraintReplaced { constraint, rule } => {
-                after.extend(&rule.roles);
-                before.extend(roles_of(policy, constraint));
-            }
-            Edit::ConstraintDeleted { constraint } => before.extend(roles_of(policy, constraint)),
-            other => before.extend(other.role()),
+        let affected = affected(edit, policy);
+        if let Some(role) = affected.created {
+            with_created.role(role.clone());
         }
+        if let Some(permission) = affected.permission {
+            let pattern = PermissionPattern::from(permission.clone());
+            let covers = rights.authority.covers_pattern(&pattern);
+            covers.map_err(ApiError::Exceeds)?;
+        }
+        before.extend(affected.before);
+        after.extend(affected.after);
     }
-    let made = made.build().map_err(ApiError::internal)?;
-    rights.cover_under(&made, before)?;
+    let with_created = with_created.build().map_err(ApiError::internal)?;
+    rights.cover_under(&with_created, before)?;
     rights.cover_under(&difference.policy, after)
-}
-
-/// The roles that a constraint is about.
-fn roles_of<'p>(policy: &'p Policy, name: &ConstraintName) -> impl Iterator<Item = &'p RoleName> {
-    let constraint = policy.constraint(name.as_str());
-    constraint.into_iter().flat_map(|one| &one.roles)
 }
 
 async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
@@ -157,7 +138,7 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
             permission,
             description,
         } => {
-            own::update_permission(change, permission, description).await?;
+            descriptions::update_permission(change, permission, description).await?;
         }
         Edit::PermissionDeleted { permission } => {
             store::delete_permission(change, permission).await?;
@@ -197,32 +178,14 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The roles of which something is lost, as the single edits say it. `policy` is the one before all changes:
-/// what was below a role then is all that a token can have from it.
-fn losing(policy: &Policy, edits: &[Edit]) -> BTreeSet<RoleName> {
-    let (mut losing, mut with_all_below) = (BTreeSet::new(), BTreeSet::new());
-    let mut objects: BTreeSet<&str> = BTreeSet::new();
-    for edit in edits {
-        match edit {
-            Edit::PermissionRevoked { role, .. } => {
-                losing.insert(role.clone());
-            }
-            // the roles below it too: a token may carry one of them alone, activated by way of this role
-            Edit::RoleDeleted { role } => {
-                with_all_below.insert(role);
-            }
-            Edit::JuniorRemoved { role, junior } => {
-                losing.insert(role.clone());
-                with_all_below.insert(junior);
-            }
-            Edit::PermissionDeleted { permission } => {
-                objects.insert(permission.object());
-            }
-            _ => {}
-        }
-    }
-    losing.extend(policy.closure(with_all_below));
-    // what is deleted may be held through a wildcard: those roles lose it
+/// Returns the roles that lose something, as the single edits find them. `policy` is the one before all changes, since
+/// a token can have no more from a role than it gave then.
+fn losing(policy: &Policy, effects: &[Affected<'_>]) -> BTreeSet<RoleName> {
+    let below = effects.iter().filter_map(|one| one.losing_below);
+    let mut losing = policy.closure(below);
+    losing.extend(effects.iter().filter_map(|one| one.losing).cloned());
+    let objects = effects.iter().filter_map(|one| one.losing_wildcard);
+    let objects: BTreeSet<&str> = objects.collect();
     for (role, rules) in policy.roles() {
         let mut wildcards = rules
             .permissions
@@ -235,42 +198,31 @@ fn losing(policy: &Policy, edits: &[Edit]) -> BTreeSet<RoleName> {
     losing
 }
 
-/// With so many changes others read the whole policy anew rather than what changed.
-const MANY: usize = 50;
+/// Above this number of changes, other nodes read the whole policy again.
+const MAX_PARTIAL_RELOADS: usize = 50;
 
-/// Says what others have to read anew; descriptions are none of it.
-fn mark(change: &mut Change<'_>, edits: &[Edit]) {
-    let is_description = |edit: &&Edit| {
-        matches!(
-            edit,
-            Edit::RoleDescribed { .. } | Edit::PermissionDescribed { .. }
-        )
-    };
-    let edits: Vec<&Edit> = edits.iter().filter(|edit| !is_description(edit)).collect();
-    if edits.len() > MANY {
+/// Marks what other nodes have to read again.
+fn mark_stale(change: &mut Change<'_>, effects: &[Affected<'_>]) {
+    let reloads = effects.iter().map(|one| one.reload);
+    let reloads: Vec<Reload<'_>> = reloads.filter(|one| *one != Reload::Nothing).collect();
+    if reloads.len() > MAX_PARTIAL_RELOADS {
         return change.policy_changed();
     }
-    for edit in edits {
-        match edit {
-            Edit::PermissionCreated { permission, .. } | Edit::PermissionDeleted { permission } => {
-                change.permission_changed(permission);
-            }
-            Edit::ConstraintCreated { .. }
-            | Edit::ConstraintReplaced { .. }
-            | Edit::ConstraintDeleted { .. } => change.policy_changed(),
-            other => other
-                .role()
-                .into_iter()
-                .for_each(|role| change.role_changed(role)),
+    for reload in reloads {
+        match reload {
+            Reload::Nothing => {}
+            Reload::Role(role) => change.role_changed(role),
+            Reload::Permission(permission) => change.permission_changed(permission),
+            Reload::Policy => change.policy_changed(),
         }
     }
 }
 
-/// The change as the audit log has it: without descriptions, which are for people.
-fn told(edit: &Edit) -> Value {
-    let mut told = json!(edit);
-    if let Some(members) = told.as_object_mut() {
+/// Returns the audit entry of a change: without descriptions, which are for people.
+fn audit_entry(edit: &Edit) -> Value {
+    let mut entry = json!(edit);
+    if let Some(members) = entry.as_object_mut() {
         members.remove("description");
     }
-    told
+    entry
 }

@@ -15,13 +15,13 @@ use crate::{
 /// The media type of TOML (RFC 9618 registers none other).
 pub(super) const TOML: &str = "application/toml";
 
-/// The largest document that is taken, in bytes.
+/// The size limit of a document, in bytes.
 pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// The paths whose bodies are documents.
+/// The paths that take a document as the body.
 pub(crate) const PATHS: &[&str] = &["/api/policy", "/api/policy/plan"];
 
-/// A document without faults.
+/// A valid document, read from the body of a request.
 pub(crate) struct PolicyBody(pub(crate) ParsedDocument);
 
 impl<S: Send + Sync> FromRequest<S> for PolicyBody {
@@ -60,7 +60,7 @@ fn is_toml(media_type: &str) -> bool {
     essence(media_type) == TOML
 }
 
-/// Whether the client would rather have TOML than JSON: it names it, and JSON not before it.
+/// Returns true if the client accepts TOML and does not prefer JSON to it.
 pub(super) fn wants_toml(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter();
     let ranges = values
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn toml_is_given_to_who_asks_for_it() {
+    fn a_client_gets_toml_if_it_accepts_toml_and_does_not_prefer_json() {
         for (accept, expected) in [
             ("", false),
             ("*/*", false),

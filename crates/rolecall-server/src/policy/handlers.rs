@@ -1,17 +1,5 @@
-//! The policy as one document.
+//! The policy as one document, over the API.
 
-use super::{
-    apply::{self, IfMatch},
-    body::{self, PolicyBody},
-    plan::{self, Affected, Plan},
-    service,
-};
-use crate::{
-    app::App,
-    authority::{caller::Caller, may, reads},
-    error::ApiError,
-    web::document::ProblemDocument,
-};
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
@@ -29,10 +17,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// How many changes, roles and subjects a plan names; the counts are of all.
+use super::{
+    apply::{self, IfMatch},
+    body::{self, PolicyBody},
+    plan::{self, AffectedSubject, Plan},
+    service,
+};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may},
+    error::ApiError,
+    web::document::ProblemDocument,
+};
+
+/// The most changes, roles and subjects that a plan lists. The counts include all.
 const SHOWN: usize = 200;
 
-/// The policy: the rules of an application, never who holds what.
+/// The policy: the rules of an application, without role assignments.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Policy)]
 #[expect(
@@ -40,7 +41,7 @@ const SHOWN: usize = 200;
     reason = "says in the document what the body is; the core reads it"
 )]
 pub(crate) struct PolicyDocument {
-    /// What can be permitted, and what each permission is for.
+    /// Each permission with its description.
     #[serde(default)]
     permissions: BTreeMap<String, String>,
     #[serde(default)]
@@ -49,7 +50,7 @@ pub(crate) struct PolicyDocument {
     #[serde(default)]
     #[schema(value_type = Object)]
     constraints: Value,
-    /// What is expected; checked for its form and not kept.
+    /// Expectations; only their form is checked, and they are not kept.
     #[serde(default)]
     tests: Vec<PolicyTest>,
 }
@@ -68,12 +69,12 @@ pub(crate) struct PolicyRole {
     permissions: Vec<String>,
     #[serde(default)]
     juniors: Vec<String>,
-    /// Whether a second person must confirm that somebody is given it.
+    /// True if a second person must approve each assignment of the role.
     #[serde(default)]
     approval: bool,
 }
 
-/// An expectation: about one role or one user.
+/// An expectation about one role or one user.
 #[derive(Deserialize, ToSchema)]
 #[expect(
     dead_code,
@@ -91,7 +92,7 @@ pub(crate) struct PolicyTest {
     cannot: Vec<String>,
 }
 
-/// What somebody or a role gains and loses.
+/// The permissions and roles that a subject or role gains and loses.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Effect {
     #[schema(value_type = Vec<String>)]
@@ -115,7 +116,7 @@ impl From<&RoleEffect> for Effect {
     }
 }
 
-/// What changes for a role, with all that it inherits.
+/// The effect on a role, including all that it inherits.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoleChange {
     #[schema(value_type = String)]
@@ -124,20 +125,20 @@ pub(crate) struct RoleChange {
     effect: Effect,
 }
 
-/// What changes for a user or client.
+/// The effect on a user or client.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SubjectChange {
     id: String,
     kind: String,
     name: String,
-    /// null where it is so without a tenant.
+    /// null for the effect outside of tenants.
     #[schema(required)]
     tenant: Option<String>,
     #[serde(flatten)]
     effect: Effect,
 }
 
-/// How many there are, whatever the lists show.
+/// The total numbers, whatever the lists show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Counts {
     pub(crate) changes: usize,
@@ -146,7 +147,7 @@ pub(crate) struct Counts {
     pub(crate) losing: usize,
 }
 
-/// What a document would change. The lists show the first 200.
+/// The changes that a document would make. The lists show the first 200.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PolicyPlan {
     counts: Counts,
@@ -159,7 +160,8 @@ pub(crate) struct PolicyPlan {
 }
 
 impl PolicyPlan {
-    pub(crate) fn of(plan: Plan, shown: usize, with_subjects: bool) -> Self {
+    /// Shows up to `shown` changes, roles and subjects of a plan.
+    pub(crate) fn of(plan: Plan, shown: usize) -> Self {
         let counts = counts(&plan);
         let roles = plan
             .roles
@@ -169,7 +171,7 @@ impl PolicyPlan {
                 role: role.clone(),
                 effect: effect.into(),
             });
-        let subject = |one: &Affected| SubjectChange {
+        let subject = |one: &AffectedSubject| SubjectChange {
             id: one.id.clone(),
             kind: one.kind.clone(),
             name: one.name.clone(),
@@ -180,13 +182,13 @@ impl PolicyPlan {
         Self {
             counts,
             roles: roles.collect(),
-            subjects: with_subjects.then(|| subjects.collect()),
+            subjects: plan.can_see_holders.then(|| subjects.collect()),
             changes: plan.changes.into_iter().take(shown).collect(),
         }
     }
 }
 
-/// How many gain and lose something; who does both counts twice.
+/// Counts the subjects that gain and that lose something; a subject that does both counts in each.
 pub(crate) fn counts(plan: &Plan) -> Counts {
     let count = |which: &dyn Fn(&RoleEffect) -> bool| {
         let ids = plan.subjects.iter().filter(|one| which(&one.effect));
@@ -202,14 +204,14 @@ pub(crate) fn counts(plan: &Plan) -> Counts {
     }
 }
 
-/// What was done.
+/// The changes that were made.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PolicyChanges {
     #[schema(value_type = Vec<Object>)]
     changes: Vec<PolicyChange>,
 }
 
-/// The two forms of a document have tags of their own; either will do for `If-Match`.
+/// Adds the tag of a document in one of its two forms. `If-Match` takes the tag of either form.
 fn with_tag(mut response: Response, tag: &str, form: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(&format!("\"{tag}.{form}\"")) {
         response.headers_mut().insert(header::ETAG, value);
@@ -219,18 +221,19 @@ fn with_tag(mut response: Response, tag: &str, form: &str) -> Response {
 
 /// Show the whole policy.
 ///
-/// JSON, or TOML with `Accept: application/toml`. What is rolecall's own is not part of it, nor who has which role.
+/// JSON, or TOML with `Accept: application/toml`. It includes neither rolecall's own roles and permissions nor role
+/// assignments.
 #[utoipa::path(get, path = "/api/policy", tag = "policy", responses(
     (status = 200, description = "The policy", content(
         (PolicyDocument = "application/json"), (String = "application/toml")),
         headers(("ETag" = String, description = "For `If-Match`"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_policy(
-    _: Require<may::ReadPolicy>,
+    caller: Require<may::ReadPolicy>,
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let shown = service::show(&app).await?;
+    let shown = service::show(&app, Caller::Token(&caller)).await?;
     let mut response = if body::wants_toml(&headers) {
         let media_type = [(header::CONTENT_TYPE, body::TOML)];
         let response = (media_type, shown.document.to_toml()).into_response();
@@ -243,35 +246,34 @@ pub(crate) async fn get_policy(
     Ok(response)
 }
 
-/// See what a policy would change.
+/// Plan a policy change.
 ///
-/// The differences, and who would gain and lose what. Nothing is written. Who that is, is told to whoever may
-/// read users and role assignments.
+/// Lists the differences, and the subjects that would gain or lose something. It writes nothing. Only a caller who may
+/// read users and role assignments sees the subjects.
 #[utoipa::path(post, path = "/api/policy/plan", tag = "policy",
     request_body(content((PolicyDocument = "application/json"), (String = "application/toml"))), responses(
-    (status = 200, description = "What would change", body = PolicyPlan,
-        headers(("ETag" = String, description = "Of the policy that it was compared with"))),
+    (status = 200, description = "The changes that the document would make", body = PolicyPlan,
+        headers(("ETag" = String, description = "The tag of the policy in force"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn plan_policy(
     caller: Require<may::ReadPolicy>,
     State(app): State<App>,
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
-    let may_see = reads::can_see_all_holders(&app, Caller::Token(&caller)).await?;
-    let plan = plan::plan(&app, &parsed, may_see).await?;
+    let plan = plan::plan(&app, Caller::Token(&caller), &parsed).await?;
     let tag = plan.tag.clone();
-    let plan = PolicyPlan::of(plan, SHOWN, may_see);
+    let plan = PolicyPlan::of(plan, SHOWN);
     Ok(with_tag(Json(plan).into_response(), &tag, "json"))
 }
 
-/// Put a policy in the place of the one that is there.
+/// Replace the policy.
 ///
-/// One transaction: all of it, or nothing. Needs `If-Match` with the `ETag` that the policy was read with.
+/// One transaction: all changes are made, or none. It needs `If-Match` with the `ETag` that the policy was read with.
 #[utoipa::path(put, path = "/api/policy", tag = "policy",
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the policy that is to be replaced")),
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the policy to replace")),
     request_body(content((PolicyDocument = "application/json"), (String = "application/toml"))), responses(
-    (status = 200, description = "What was changed", body = PolicyChanges,
-        headers(("ETag" = String, description = "Of the policy that is in force now"))),
+    (status = 200, description = "The changes that were made", body = PolicyChanges,
+        headers(("ETag" = String, description = "The tag of the policy that is now in force"))),
     (status = 412, description = "The policy has changed", body = ProblemDocument),
     (status = 428, description = "`If-Match` is missing", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
@@ -306,7 +308,7 @@ fn if_match(headers: &HeaderMap) -> Result<IfMatch, ApiError> {
     Ok(IfMatch::Tags(listed.into_iter().filter_map(tag).collect()))
 }
 
-/// What stands in a strong tag of ours, in either form; a weak one matches nothing (RFC 9110 section 13.1.1).
+/// Returns the digest in a strong tag, in either form. A weak tag matches nothing (RFC 9110 section 13.1.1).
 pub(crate) fn tag(quoted: &str) -> Option<String> {
     let tag = quoted.strip_prefix('"')?.strip_suffix('"')?;
     let tag = tag

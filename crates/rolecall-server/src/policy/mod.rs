@@ -1,5 +1,6 @@
 //! The whole policy as one document: shown, compared, and put in force in one transaction.
 
+mod affected;
 pub(crate) mod apply;
 pub(crate) mod body;
 pub(crate) mod handlers;

@@ -1,10 +1,11 @@
-//! What a document would change, and for whom.
+//! The changes that a document would make, and the subjects that they affect.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+use rolecall::PermissionName as _;
 use rolecall_core::{
     AssignmentStatus, Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, TenantName,
     Timestamp, builtin,
@@ -16,68 +17,92 @@ use rolecall_core::{
 use super::service;
 use crate::{
     app::App,
+    authority::{caller::Caller, may, reads},
     error::ApiError,
     roles::{holder_store, requests, separation, transition::Transition},
 };
 
-/// Two policies and what lies between them.
+/// The difference between the policy in force and a document.
 pub(super) struct Difference {
-    /// As the database would give it back.
+    /// The document as the database would return it.
     pub(super) wanted: Document,
     pub(super) changes: Vec<PolicyChange>,
     /// The policy after the changes.
     pub(super) policy: Policy,
 }
 
-/// What would change.
+/// The changes that a document would make.
 pub(crate) struct Plan {
     /// The tag of the policy that is in force.
     pub(crate) tag: String,
     pub(crate) changes: Vec<PolicyChange>,
-    /// For each role, what it gives in the end.
+    /// For each role, the permissions and roles that it gains and loses.
     pub(crate) roles: Vec<(RoleName, RoleEffect)>,
-    /// Whoever gains or loses something, by name.
-    pub(crate) subjects: Vec<Affected>,
+    /// The subjects that gain or lose something, by name.
+    pub(crate) subjects: Vec<AffectedSubject>,
+    /// True if the caller may read users and their roles. Otherwise `subjects` is only for counting.
+    pub(crate) can_see_holders: bool,
 }
 
-/// A user or client for whom something changes.
-pub(crate) struct Affected {
+/// A user or client who gains or loses something.
+pub(crate) struct AffectedSubject {
     pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) name: String,
-    /// Where that is so; `None` for without a tenant, and so in all.
+    /// The tenant in which it applies; `None` outside of tenants, and in those that are not listed.
     pub(crate) tenant: Option<TenantName>,
     pub(crate) effect: Arc<RoleEffect>,
 }
 
-/// What `parsed` would change now. Nothing is written.
+/// Returns the changes that `parsed` would make now. It writes nothing.
 ///
-/// Whether somebody would break a constraint, or go round a second person, is told only to who `may_see` who has which role.
+/// Only a caller who may read users and their roles learns of subjects that would break a constraint or evade an
+/// approval.
 pub(crate) async fn plan(
     app: &App,
+    caller: Caller<'_>,
     parsed: &ParsedDocument,
-    may_see: bool,
 ) -> Result<Plan, ApiError> {
+    reads::require(app, caller, may::ReadPolicy::NAME).await?;
+    plan_for(app, caller, parsed).await
+}
+
+/// As [`plan`], for a document that the caller is about to import.
+pub(crate) async fn plan_import(
+    app: &App,
+    caller: Caller<'_>,
+    parsed: &ParsedDocument,
+) -> Result<Plan, ApiError> {
+    reads::require(app, caller, may::WritePolicy::NAME).await?;
+    plan_for(app, caller, parsed).await
+}
+
+async fn plan_for(
+    app: &App,
+    caller: Caller<'_>,
+    parsed: &ParsedDocument,
+) -> Result<Plan, ApiError> {
+    let can_see_holders = reads::can_see_all_holders(app, caller).await?;
     let mut conn = app.store().read().await?;
     let (policy, current) = service::read(app, &mut conn).await?;
     let difference = compare(&policy, &current, parsed)?;
-    demand_rules(app, &difference.changes)?;
-    if may_see {
+    check_rules(app, &difference.changes)?;
+    if can_see_holders {
         let (now, transition) = (app.now(), Transition::between(&policy, &difference.policy));
         requests::check_approval_bypass(&mut conn, now, &transition).await?;
-        separation::demand_apart(app, &mut conn, now, &transition).await?;
+        separation::check_policy_change(app, &mut conn, now, &transition).await?;
     }
     let changes = difference.changes;
     let affected = affected_roles(&policy, &difference.policy, &changes);
     let holders = holder_store::holders_of(&mut conn, &affected).await?;
     let mut subjects = Vec::new();
-    let mut between = Between {
+    let mut effects = SubjectEffects {
         old: &policy,
         new: &difference.policy,
         known: BTreeMap::new(),
     };
     for holder in holders.into_values() {
-        between.add(&holder, app.now(), &mut subjects);
+        effects.add(&holder, app.now(), &mut subjects);
     }
     subjects.sort_by(|a, b| (&a.name, &a.id, &a.tenant).cmp(&(&b.name, &b.id, &b.tenant)));
     Ok(Plan {
@@ -85,10 +110,11 @@ pub(crate) async fn plan(
         roles: role_effects(&policy, &difference.policy, &changes),
         changes,
         subjects,
+        can_see_holders,
     })
 }
 
-/// What lies between the policy that is in force and the one that is wanted.
+/// Compares the policy in force with the wanted one.
 pub(super) fn compare(
     policy: &Policy,
     current: &Document,
@@ -111,7 +137,7 @@ pub(super) fn compare(
     })
 }
 
-/// The policy with the changes made: what is rolecall's own stays as the database has it.
+/// Returns the policy after the changes. Roles and permissions of rolecall's own stay as they are.
 fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result<Policy, ApiError> {
     let mut rules = PolicyBuilder::from(policy);
     for change in changes {
@@ -132,20 +158,24 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
             PolicyChange::ConstraintDeleted { constraint } => {
                 rules.remove_constraint(constraint);
             }
-            _ => {}
-        }
-        if let Some((role, entry)) = change
-            .role()
-            .and_then(|role| wanted.roles.get_key_value(role))
-        {
-            rules.set_role(role.clone(), entry.rules());
+            PolicyChange::RoleCreated { role, .. }
+            | PolicyChange::RoleApproval { role, .. }
+            | PolicyChange::PermissionGranted { role, .. }
+            | PolicyChange::PermissionRevoked { role, .. }
+            | PolicyChange::JuniorAdded { role, .. }
+            | PolicyChange::JuniorRemoved { role, .. } => {
+                if let Some(entry) = wanted.roles.get(role) {
+                    rules.set_role(role.clone(), entry.rules());
+                }
+            }
+            PolicyChange::RoleDescribed { .. } | PolicyChange::PermissionDescribed { .. } => {}
         }
     }
     rules.build().map_err(ApiError::internal)
 }
 
-/// What stands against a change whoever makes it.
-pub(super) fn demand_rules(app: &App, changes: &[PolicyChange]) -> Result<(), ApiError> {
+/// Refuses changes that no caller may make.
+pub(super) fn check_rules(app: &App, changes: &[PolicyChange]) -> Result<(), ApiError> {
     for change in changes {
         if let PolicyChange::RoleDeleted { role } = change
             && app.settings().registration_roles.contains(role)
@@ -160,18 +190,23 @@ pub(super) fn demand_rules(app: &App, changes: &[PolicyChange]) -> Result<(), Ap
     Ok(())
 }
 
-/// The roles that count: global ones, and those of one tenant.
+/// The roles in force: global ones, and those of one tenant.
 type Roles = (BTreeSet<RoleName>, BTreeSet<RoleName>);
 
-/// What changes for whom; people with the same roles are looked at once.
-struct Between<'p> {
+/// Computes the effect of the changes on subjects; subjects with the same roles are computed once.
+struct SubjectEffects<'p> {
     old: &'p Policy,
     new: &'p Policy,
     known: BTreeMap<Roles, Arc<RoleEffect>>,
 }
 
-impl Between<'_> {
-    fn add(&mut self, holder: &holder_store::Holder, now: Timestamp, into: &mut Vec<Affected>) {
+impl SubjectEffects<'_> {
+    fn add(
+        &mut self,
+        holder: &holder_store::Holder,
+        now: Timestamp,
+        into: &mut Vec<AffectedSubject>,
+    ) {
         let global = self.effect(&holder.assignments, None, now);
         let tenants: BTreeSet<&TenantName> = holder
             .assignments
@@ -187,7 +222,7 @@ impl Between<'_> {
         }
         found.push((None, global));
         for (tenant, effect) in found.into_iter().filter(|(_, effect)| !effect.is_empty()) {
-            into.push(Affected {
+            into.push(AffectedSubject {
                 id: holder.id.clone(),
                 kind: holder.kind.clone(),
                 name: holder.name.clone(),
@@ -220,7 +255,8 @@ impl Between<'_> {
     }
 }
 
-/// What roles give; those of a tenant give nothing of rolecall's own that is not for a tenant.
+/// Returns the permissions and roles that `roles` give. In a tenant, of rolecall's own permissions only those for
+/// assignments count.
 fn given(policy: &Policy, (global, local): &Roles) -> (BTreeSet<Permission>, BTreeSet<RoleName>) {
     let mut permissions = policy.permissions_of(global);
     let of_tenant = policy.permissions_of(local).into_iter();

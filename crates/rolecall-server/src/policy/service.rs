@@ -1,7 +1,8 @@
-//! The policy as a document, and what is asked of it.
+//! Reading the policy as a document, and the assignments that a document's tests and checks refer to.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use rolecall::PermissionName as _;
 use rolecall_core::{
     Policy, RoleName,
     document::{Document, RoleEntry, TestSubject, UserAssignments},
@@ -10,6 +11,7 @@ use rolecall_core::{
 use super::store;
 use crate::{
     app::App,
+    authority::{caller::Caller, may, reads},
     error::ApiError,
     roles::{assignment_store, holder_store},
     store::{Conn, read_head},
@@ -19,7 +21,7 @@ use crate::{
 /// A document with its tag.
 pub(crate) struct Shown {
     pub(crate) document: Document,
-    /// The same for the same rules, whatever the revision.
+    /// The same for every revision with the same rules.
     pub(crate) tag: String,
 }
 
@@ -30,7 +32,7 @@ impl Shown {
     }
 }
 
-/// A digest of a document that is in force, which has no tests.
+/// Returns a digest of a document without tests.
 pub(super) fn tag_of(document: &Document) -> String {
     use base64::Engine as _;
     let text = document.to_toml();
@@ -38,28 +40,26 @@ pub(super) fn tag_of(document: &Document) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_ref())
 }
 
-/// The policy that is in force.
-pub(crate) async fn show(app: &App) -> Result<Shown, ApiError> {
+/// Returns the policy in force as a document.
+pub(crate) async fn show(app: &App, caller: Caller<'_>) -> Result<Shown, ApiError> {
+    reads::require(app, caller, may::ReadPolicy::NAME).await?;
     let mut conn = app.store().read().await?;
     let (_, document) = read(app, &mut conn).await?;
     Ok(Shown::of(document))
 }
 
-/// The policy that is in force, compiled and as a document, as one moment knew both.
-pub(super) async fn read(
-    app: &App,
-    conn: &mut Conn,
-) -> Result<(std::sync::Arc<Policy>, Document), ApiError> {
+/// Returns the policy in force, compiled and as a document, both of the same revision.
+pub(super) async fn read(app: &App, conn: &mut Conn) -> Result<(Arc<Policy>, Document), ApiError> {
     loop {
         let policy = app.policy().newest(conn).await?;
         let document = document_of(&policy, conn).await?;
         if read_head(conn).await?.policy_revision <= policy.revision {
-            return Ok((std::sync::Arc::clone(&policy.policy), document));
+            return Ok((Arc::clone(&policy.policy), document));
         }
     }
 }
 
-/// What is not rolecall's own of `policy`, with descriptions from the database.
+/// Returns the part of `policy` that is not rolecall's own, with descriptions from the database.
 pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Document, ApiError> {
     let (mut roles, mut permissions) = store::descriptions(conn).await?;
     let mut document = Document::default();
@@ -83,28 +83,43 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
     Ok(document)
 }
 
-/// TestSubject has which role, of the users that the tests of `document` are about.
-pub(crate) async fn facts(app: &App, document: &Document) -> Result<UserAssignments, ApiError> {
-    let mut facts = UserAssignments::new();
+/// Returns the assignments of the users in the tests of `document`.
+pub(crate) async fn test_assignments(
+    app: &App,
+    caller: Caller<'_>,
+    document: &Document,
+) -> Result<UserAssignments, ApiError> {
+    let tests = document.tests.iter();
+    let names = tests.filter_map(|test| match &test.subject {
+        TestSubject::User(name) => Some(name),
+        TestSubject::Role(_) => None,
+    });
+    let names: BTreeSet<&String> = names.collect();
+    if names.is_empty() {
+        return Ok(UserAssignments::new());
+    }
+    reads::require(app, caller, may::ReadPolicy::NAME).await?;
+    reads::require(app, caller, may::ReadAssignments::NAME).await?;
+    let mut assignments = UserAssignments::new();
     let mut conn = app.store().read().await?;
-    for test in &document.tests {
-        let TestSubject::User(name) = &test.subject else {
-            continue;
-        };
-        let known = Username::parse(name);
-        if let (false, Ok(stored)) = (facts.contains_key(name), known)
+    for name in names {
+        if let Ok(stored) = Username::parse(name)
             && let Some(holder) = holder_store::user(&mut conn, stored.as_str()).await?
         {
-            facts.insert(name.clone(), holder.assignments);
+            assignments.insert(name.clone(), holder.assignments);
         }
     }
-    Ok(facts)
+    Ok(assignments)
 }
 
-/// The roles that somebody has, or gets by registering.
-pub(crate) async fn assigned_roles(app: &App) -> Result<BTreeSet<RoleName>, ApiError> {
+/// Returns the roles that a subject has, or that a new user gets by registration.
+pub(crate) async fn assigned_roles(
+    app: &App,
+    caller: Caller<'_>,
+) -> Result<BTreeSet<RoleName>, ApiError> {
+    reads::require(app, caller, may::ReadPolicy::NAME).await?;
     let mut conn = app.store().read().await?;
-    // every role's name sorts after the empty text
+    // every role name sorts after the empty text
     let given = assignment_store::roles_given(&mut conn, "").await?;
     let mut roles: BTreeSet<RoleName> = given.into_iter().collect();
     roles.extend(app.settings().registration_roles.iter().cloned());

@@ -1,9 +1,9 @@
-//! Writing an assignment, once everything about it was checked.
+//! Writing an assignment, after every check on it.
 
 use rolecall_core::{FloorKind, RoleAssignment, Timestamp};
 use serde_json::json;
 
-use super::{assignment_store, ended_store as ended, request_store::Request};
+use super::{assignment_store, ended_store, request_store::AssignmentRequest};
 use crate::{
     accounts::store as accounts,
     authority::{builtin, rights::Rights},
@@ -13,7 +13,7 @@ use crate::{
     times::rfc3339,
 };
 
-/// Until when an assignment counts, and why it was given.
+/// The time in which an assignment is valid, and the reason for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Validity {
     pub(crate) valid_from: Option<Timestamp>,
@@ -21,7 +21,7 @@ pub(crate) struct Validity {
     pub(crate) reason: Option<String>,
 }
 
-/// Who is given a role.
+/// The user or client that a role is assigned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Assignee<'a> {
     /// A user, by id.
@@ -30,13 +30,13 @@ pub(crate) enum Assignee<'a> {
     Client(&'a str),
 }
 
-/// What became of an assignment.
+/// The result of assigning a role.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
-    /// It is in force as it was asked for.
+    /// The assignment is in force.
     Assigned,
-    /// A second person has to confirm it.
-    Requested(Box<Request>),
+    /// A second person has to confirm the assignment.
+    Requested(Box<AssignmentRequest>),
 }
 
 impl<'a> Assignee<'a> {
@@ -46,8 +46,12 @@ impl<'a> Assignee<'a> {
         }
     }
 
-    /// Whoever the path names must exist, and be of that kind.
-    pub(super) async fn demand(self, conn: &mut Conn, now: Timestamp) -> Result<(), ApiError> {
+    /// Requires that the user or client exists.
+    pub(super) async fn require_exists(
+        self,
+        conn: &mut Conn,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
         let (kind, found) = match self {
             Self::User(id) => ("user", accounts::find_user(conn, id, now).await?.is_some()),
             Self::Client(id) => ("client", clients::find(conn, id).await?.is_some()),
@@ -60,37 +64,36 @@ impl<'a> Assignee<'a> {
     }
 }
 
-/// Writes an assignment for which everything was asked, in the place of the one `before`: also one that somebody
-/// requested.
-pub(super) async fn give(
+/// Writes an assignment in place of the one `before`, with its audit entry. `request` is the request that it confirms.
+pub(super) async fn write_assignment(
     change: &mut Change<'_>,
-    whose: Assignee<'_>,
+    assignee: Assignee<'_>,
     before: Option<&RoleAssignment>,
     given: &RoleAssignment,
-    request: Option<&Request>,
+    request: Option<&AssignmentRequest>,
 ) -> Result<(), ApiError> {
-    let (now, user) = (change.now(), whose.id());
+    let (now, user) = (change.now(), assignee.id());
     let (role, tenant) = (&given.role, given.tenant.as_ref());
-    let lasting = lasting_admins(change).await?;
+    let admins = count_lasting_admins(change).await?;
     assignment_store::put(change, user, given).await?;
-    ended::forget_ended(change, user, role, tenant).await?;
+    ended_store::delete_ended(change, user, role, tenant).await?;
     if before.is_some_and(|before| is_loss(before, given, now)) {
         change.raise_floor(FloorKind::Subject, user);
     }
-    keep_an_admin(change, lasting).await?;
-    let mut told = json!({
+    check_last_admin(change, admins).await?;
+    let mut entry = json!({
         "action": "role.assigned", "subject": user, "role": role, "tenant": tenant,
         "valid_from": given.valid_from.map(rfc3339), "expires_at": given.expires_at.map(rfc3339),
     });
-    if let (Some(request), Some(members)) = (request, told.as_object_mut()) {
+    if let (Some(request), Some(members)) = (request, entry.as_object_mut()) {
         members.insert("request".to_owned(), json!(request.id));
         members.insert("requested_by".to_owned(), json!(request.requested_by()));
     }
-    change.record(told);
+    change.record(entry);
     Ok(())
 }
 
-/// The delegation limit on a subject: all that it holds or will hold, in whatever tenant.
+/// Checks the delegation limit against every role that a subject has or will have, in any tenant.
 pub(crate) async fn cover_subject(
     change: &mut Change<'_>,
     rights: &Rights,
@@ -109,33 +112,33 @@ pub(super) fn is_same(before: &RoleAssignment, after: &RoleAssignment) -> bool {
         && before.reason == after.reason
 }
 
-/// From when on an assignment counts, of the time that is left, and until when.
+/// Returns the start, not before `now`, and the end of the time in which an assignment is valid.
 fn span(given: &RoleAssignment, now: Timestamp) -> (Timestamp, Timestamp) {
     let start = given.valid_from.unwrap_or(now).max(now);
     (start, given.expires_at.unwrap_or(Timestamp::MAX))
 }
 
-/// Whether the same session would get less than before: it ends earlier, or begins later than now.
+/// Returns true if the assignment is valid for less time than before: it ends earlier or begins later.
 fn is_loss(before: &RoleAssignment, after: &RoleAssignment, now: Timestamp) -> bool {
     let (before, after) = (span(before, now), span(after, now));
     after.1 < before.1 || after.0 > before.0
 }
 
-/// Whether it would get more than before at some time.
+/// Returns true if the assignment is valid at a time at which it was not before.
 pub(super) fn is_gain(before: &RoleAssignment, after: &RoleAssignment, now: Timestamp) -> bool {
     let (before, after) = (span(before, now), span(after, now));
     after.1 > before.1 || after.0 < before.0
 }
 
-/// How many lasting holders the role `rolecall.admin` has.
-pub(crate) async fn lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiError> {
+/// Counts the active users who have `rolecall.admin` globally and without an end.
+pub(crate) async fn count_lasting_admins(change: &mut Change<'_>) -> Result<i64, ApiError> {
     let now = change.now();
     Ok(assignment_store::count_lasting(change.conn(), &builtin::ADMIN_ROLE, now).await?)
 }
 
-/// The last active, unlimited holder of `rolecall.admin` stays: refused if there were some `before` and none is left.
-pub(crate) async fn keep_an_admin(change: &mut Change<'_>, before: i64) -> Result<(), ApiError> {
-    if before > 0 && lasting_admins(change).await? == 0 {
+/// Refuses the change if no active user has `rolecall.admin` globally and without an end any more, and `before` did.
+pub(crate) async fn check_last_admin(change: &mut Change<'_>, before: i64) -> Result<(), ApiError> {
+    if before > 0 && count_lasting_admins(change).await? == 0 {
         let role = builtin::ADMIN_ROLE.clone();
         return Err(ApiError::rule(
             "last_administrator",

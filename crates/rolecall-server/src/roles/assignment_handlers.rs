@@ -1,4 +1,10 @@
-//! Who has which role.
+//! The role assignments of users and clients, over the API.
+
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use rolecall::{Principal, Require};
+use rolecall_core::{RoleAssignment, RoleName, TenantName};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     assigning::Assignee,
@@ -7,7 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may, reads},
+    authority::{caller::Caller, may},
     error::ApiError,
     web::{
         body::Body,
@@ -16,12 +22,6 @@ use crate::{
         params::{Params, Segment},
     },
 };
-use axum::{Json, extract::State, http::StatusCode, response::Response};
-use rolecall::PermissionName as _;
-use rolecall::{Principal, Require};
-use rolecall_core::{RoleAssignment, RoleName, TenantName};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 /// List a user's role assignments.
 #[utoipa::path(get, path = "/api/users/{id}/roles", tag = "role assignments", params(("id" = String, Path), AssignmentQuery), responses(
@@ -33,44 +33,63 @@ pub(crate) async fn list_role_assignments(
     Segment(id): Segment<String>,
     Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
-    page(&app, &caller, Assignee::User(&id), &query).await
+    list_page(&app, &caller, Assignee::User(&id), &query).await
 }
 
-async fn page(
+async fn list_page(
     app: &App,
     caller: &Principal,
-    whose: Assignee<'_>,
+    assignee: Assignee<'_>,
     query: &AssignmentQuery,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
     let (limit, tenant) = (query.limit.0, query.tenant.as_ref());
-    reads::require_in(
-        app,
-        Caller::Token(caller),
-        tenant,
-        may::ReadAssignments::NAME,
-    )
-    .await?;
     let after = query.cursor.after(List::Assignments)?;
     let after = after.split_once('\n').unwrap_or((after, ""));
-    let found = assignments::list(app, whose, after, tenant, limit + 1).await?;
-    let view = |one| AssignmentView::new(whose, one);
-    let page = Page::of(List::Assignments, found, limit, place, view);
-    Ok(Json(page))
+    let caller = Caller::Token(caller);
+    let found = assignments::list(app, caller, assignee, after, tenant, limit + 1).await?;
+    let view = |one| AssignmentView::new(assignee, one);
+    Ok(Json(Page::of(List::Assignments, found, limit, place, view)))
 }
 
-/// Where an assignment stands in the list.
+async fn assign(
+    app: &App,
+    caller: &Principal,
+    assignee: Assignee<'_>,
+    role: &RoleName,
+    query: &TenantQuery,
+    validity: AssignmentValidity,
+) -> Result<Response, ApiError> {
+    let (caller, tenant) = (Caller::Token(caller), query.tenant.as_ref());
+    let validity = validity.parse()?;
+    let outcome = assignments::assign(app, caller, assignee, role, tenant, &validity).await?;
+    Ok(answer(outcome))
+}
+
+async fn unassign(
+    app: &App,
+    caller: &Principal,
+    assignee: Assignee<'_>,
+    role: &RoleName,
+    query: &TenantQuery,
+) -> Result<StatusCode, ApiError> {
+    let (caller, tenant) = (Caller::Token(caller), query.tenant.as_ref());
+    assignments::unassign(app, caller, assignee, role, tenant).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns the position of an assignment in the list, for the cursor.
 pub(crate) fn place(one: &RoleAssignment) -> String {
     let tenant = one.tenant.as_ref().map_or("", TenantName::as_str);
     format!("{}\n{tenant}", one.role)
 }
 
-/// Assign a role, or replace the validity of an assignment.
+/// Assign a role to a user, or replace the validity of the assignment.
 ///
-/// A role that needs a second person is asked for instead.
+/// A role that needs approval is requested instead: another person has to confirm the request.
 #[utoipa::path(put, path = "/api/users/{id}/roles/{role}", tag = "role assignments",
     params(("id" = String, Path), ("role" = String, Path), TenantQuery), request_body = AssignmentValidity, responses(
     (status = 202, description = "A second person has to confirm it", body = RequestView,
-        headers(("Location" = String, description = "The request's address"))),
+        headers(("Location" = String, description = "The address of the request"))),
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn assign_role(
@@ -80,16 +99,14 @@ pub(crate) async fn assign_role(
     Params(query): Params<TenantQuery>,
     Body(validity): Body<AssignmentValidity>,
 ) -> Result<Response, ApiError> {
-    let (whose, tenant) = (Assignee::User(&id), query.tenant.as_ref());
-    let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
-    let outcome = assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
-    Ok(answer(outcome))
+    let assignee = Assignee::User(&id);
+    assign(&app, &caller, assignee, &role, &query, validity).await
 }
 
-/// Take a role away.
+/// Remove a role assignment of a user.
 #[utoipa::path(delete, path = "/api/users/{id}/roles/{role}", tag = "role assignments",
     params(("id" = String, Path), ("role" = String, Path), TenantQuery), responses(
-    (status = 204, description = "Not assigned any more"),
+    (status = 204, description = "No longer assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn unassign_role(
     caller: Require<may::WriteAssignments>,
@@ -97,9 +114,7 @@ pub(crate) async fn unassign_role(
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let (whose, tenant) = (Assignee::User(&id), query.tenant.as_ref());
-    assignments::unassign(&app, Caller::Token(&caller), whose, &role, tenant).await?;
-    Ok(StatusCode::NO_CONTENT)
+    unassign(&app, &caller, Assignee::User(&id), &role, &query).await
 }
 
 /// List a client's role assignments.
@@ -112,16 +127,16 @@ pub(crate) async fn list_client_role_assignments(
     Segment(id): Segment<String>,
     Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<AssignmentView>>, ApiError> {
-    page(&app, &caller, Assignee::Client(&id), &query).await
+    list_page(&app, &caller, Assignee::Client(&id), &query).await
 }
 
-/// Assign a role to a client, or replace the validity of an assignment.
+/// Assign a role to a client, or replace the validity of the assignment.
 ///
-/// A role that needs a second person is asked for instead.
+/// A role that needs approval is requested instead: another person has to confirm the request.
 #[utoipa::path(put, path = "/api/clients/{id}/roles/{role}", tag = "role assignments",
     params(("id" = String, Path), ("role" = String, Path), TenantQuery), request_body = AssignmentValidity, responses(
     (status = 202, description = "A second person has to confirm it", body = RequestView,
-        headers(("Location" = String, description = "The request's address"))),
+        headers(("Location" = String, description = "The address of the request"))),
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn assign_role_to_client(
@@ -131,16 +146,14 @@ pub(crate) async fn assign_role_to_client(
     Params(query): Params<TenantQuery>,
     Body(validity): Body<AssignmentValidity>,
 ) -> Result<Response, ApiError> {
-    let (whose, tenant) = (Assignee::Client(&id), query.tenant.as_ref());
-    let (caller, validity) = (Caller::Token(&caller), validity.parse()?);
-    let outcome = assignments::assign(&app, caller, whose, &role, tenant, &validity).await?;
-    Ok(answer(outcome))
+    let assignee = Assignee::Client(&id);
+    assign(&app, &caller, assignee, &role, &query, validity).await
 }
 
-/// Take a role away from a client.
+/// Remove a role assignment of a client.
 #[utoipa::path(delete, path = "/api/clients/{id}/roles/{role}", tag = "role assignments",
     params(("id" = String, Path), ("role" = String, Path), TenantQuery), responses(
-    (status = 204, description = "Not assigned any more"),
+    (status = 204, description = "No longer assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn unassign_role_from_client(
     caller: Require<may::WriteAssignments>,
@@ -148,12 +161,10 @@ pub(crate) async fn unassign_role_from_client(
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let (whose, tenant) = (Assignee::Client(&id), query.tenant.as_ref());
-    assignments::unassign(&app, Caller::Token(&caller), whose, &role, tenant).await?;
-    Ok(StatusCode::NO_CONTENT)
+    unassign(&app, &caller, Assignee::Client(&id), &role, &query).await
 }
 
-/// Which tenant an assignment is limited to.
+/// The tenant that an assignment is limited to.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -50,7 +50,7 @@ impl FromRow for RoleAssignment {
 rows! {
     /// An assignment of a role, with its subject.
     #[derive(Clone, Debug)]
-    pub(crate) struct Held {
+    pub(crate) struct SubjectAssignment {
         pub(crate) subject: String,
         pub(crate) kind: SubjectKind,
         /// The user name, or the name of the client.
@@ -122,7 +122,7 @@ pub(crate) async fn holders_of(
     role: &RoleName,
     after: (&str, &str),
     limit: i64,
-) -> Result<Vec<Held>, StoreError> {
+) -> Result<Vec<SubjectAssignment>, StoreError> {
     query(HOLDERS_OF)
         .bind(role.as_str())
         .bind(after.0)

@@ -1,43 +1,50 @@
 //! The rules for role assignments.
 
-use super::{
-    assigning::{Assignee, Outcome, Validity, give, is_same, keep_an_admin, lasting_admins},
-    assignment_store, ended_store as ended,
-    ended_store::EndedAssignment,
-    requests, separation, store,
-};
-use crate::{
-    app::App,
-    authority::{builtin, caller::Caller, may, rights::Rights},
-    error::{ApiError, FieldError},
-    store::Change,
-};
 use rolecall::PermissionName as _;
 use rolecall_core::{FloorKind, RoleAssignment, RoleName, TenantName, Timestamp};
 use serde_json::json;
 
+use super::{
+    assigning::{
+        Assignee, Outcome, Validity, check_last_admin, count_lasting_admins, is_same,
+        write_assignment,
+    },
+    assignment_store,
+    ended_store::{self, EndedAssignment},
+    requests, separation, store,
+};
+use crate::{
+    app::App,
+    authority::{builtin, caller::Caller, may, reads, rights::Rights},
+    error::{ApiError, FieldError},
+    store::Change,
+};
+
+/// The most characters that the reason of an assignment may have.
 const MAX_REASON: usize = 500;
 
-/// Up to `limit` assignments of a user or client after `(role, tenant)`: those of one tenant, or all.
+/// Returns up to `limit` assignments of a user or client after `(role, tenant)`: those of one tenant, or all.
 pub(crate) async fn list(
     app: &App,
-    whose: Assignee<'_>,
+    caller: Caller<'_>,
+    assignee: Assignee<'_>,
     after: (&str, &str),
     tenant: Option<&TenantName>,
     limit: i64,
 ) -> Result<Vec<RoleAssignment>, ApiError> {
+    reads::require_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
     let mut conn = app.store().read().await?;
     let now = app.now();
-    whose.demand(&mut conn, now).await?;
-    Ok(assignment_store::list(&mut conn, whose.id(), after, tenant, limit).await?)
+    assignee.require_exists(&mut conn, now).await?;
+    Ok(assignment_store::list(&mut conn, assignee.id(), after, tenant, limit).await?)
 }
 
-/// Gives `role`, or replaces the validity of an assignment that is there; or asks for it, where a second person
-/// must confirm.
+/// Assigns `role`, or replaces the validity of the present assignment. If a second person must approve it, requests it
+/// instead.
 pub(crate) async fn assign(
     app: &App,
     caller: Caller<'_>,
-    whose: Assignee<'_>,
+    assignee: Assignee<'_>,
     role: &RoleName,
     tenant: Option<&TenantName>,
     validity: &Validity,
@@ -45,27 +52,27 @@ pub(crate) async fn assign(
     app.change(caller, async |change| {
         let rights =
             Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
-        assign_in(change, &rights, caller, whose, role, tenant, validity).await
+        assign_in(change, &rights, caller, assignee, role, tenant, validity).await
     })
     .await
 }
 
-/// The same inside a change that does more.
+/// As [`assign`], inside a larger change.
 pub(crate) async fn assign_in(
     change: &mut Change<'_>,
     rights: &Rights,
     caller: Caller<'_>,
-    whose: Assignee<'_>,
+    assignee: Assignee<'_>,
     role: &RoleName,
     tenant: Option<&TenantName>,
     validity: &Validity,
 ) -> Result<Outcome, ApiError> {
-    let (now, user) = (change.now(), whose.id());
-    whose.demand(change.conn(), now).await?;
-    demand_role(change, whose, role).await?;
+    let (now, subject) = (change.now(), assignee.id());
+    assignee.require_exists(change.conn(), now).await?;
+    require_role(change, assignee, role).await?;
     rights.cover_in(tenant, [role])?;
     check_validity(validity, now)?;
-    let before = assignment_store::find(change.conn(), user, role, tenant).await?;
+    let before = assignment_store::find(change.conn(), subject, role, tenant).await?;
     let given = RoleAssignment {
         role: role.clone(),
         tenant: tenant.cloned(),
@@ -81,60 +88,60 @@ pub(crate) async fn assign_in(
     {
         return Ok(Outcome::Assigned);
     }
-    separation::keep_apart(change, &rights.policy, user, &given).await?;
-    if requests::is_needed(&rights.policy, before.as_ref(), &given, now) {
-        return requests::ask(change, whose, &given).await;
+    separation::check_assignment(change, &rights.policy, subject, &given).await?;
+    if requests::needs_approval(&rights.policy, before.as_ref(), &given, now) {
+        return requests::request(change, assignee, &given).await;
     }
-    requests::end_for(change, user, role, tenant).await?;
-    give(change, whose, before.as_ref(), &given, None).await?;
+    requests::end_matching(change, subject, role, tenant).await?;
+    write_assignment(change, assignee, before.as_ref(), &given, None).await?;
     Ok(Outcome::Assigned)
 }
 
-/// Takes `role` away.
+/// Removes the assignment of `role`, if there is one, and the request for it.
 pub(crate) async fn unassign(
     app: &App,
     caller: Caller<'_>,
-    whose: Assignee<'_>,
+    assignee: Assignee<'_>,
     role: &RoleName,
     tenant: Option<&TenantName>,
 ) -> Result<(), ApiError> {
     app.change(caller, async |change| {
         let rights =
             Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
-        let (now, user) = (change.now(), whose.id());
+        let (now, subject) = (change.now(), assignee.id());
         // the role that is taken away need not exist
-        whose.demand(change.conn(), now).await?;
+        assignee.require_exists(change.conn(), now).await?;
         rights.cover_in(tenant, [role])?;
-        requests::end_for(change, user, role, tenant).await?;
-        let lasting = lasting_admins(change).await?;
-        if !assignment_store::delete(change, user, role, tenant).await? {
+        requests::end_matching(change, subject, role, tenant).await?;
+        let admins = count_lasting_admins(change).await?;
+        if !assignment_store::delete(change, subject, role, tenant).await? {
             return Ok(());
         }
-        keep_an_admin(change, lasting).await?;
+        check_last_admin(change, admins).await?;
         let ended = EndedAssignment {
             role: role.clone(),
             tenant: tenant.cloned(),
             ended_at: now,
             ended_by: caller.actor().to_string(),
         };
-        ended::remember_ended(change, user, &ended).await?;
-        change.raise_floor(FloorKind::Subject, user);
+        ended_store::put_ended(change, subject, &ended).await?;
+        change.raise_floor(FloorKind::Subject, subject);
         change.record(
-            json!({ "action": "role.unassigned", "subject": user, "role": role, "tenant": tenant }),
+            json!({ "action": "role.unassigned", "subject": subject, "role": role, "tenant": tenant }),
         );
         Ok(())
     })
     .await
 }
 
-async fn demand_role(
+async fn require_role(
     change: &mut Change<'_>,
-    whose: Assignee<'_>,
+    assignee: Assignee<'_>,
     role: &RoleName,
 ) -> Result<(), ApiError> {
     let found = store::find_role(change.conn(), role).await?;
     found.ok_or_else(|| ApiError::unknown("role", role))?;
-    if role.as_str() == builtin::RESOURCE_SERVER && matches!(whose, Assignee::User(_)) {
+    if role.as_str() == builtin::RESOURCE_SERVER && matches!(assignee, Assignee::User(_)) {
         let detail = format!("role `{role}` is for clients only");
         return Err(ApiError::rule("clients_only", detail, vec![role.clone()]));
     }
@@ -169,7 +176,7 @@ fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// How many users can administer the accounts.
+/// Counts the active users who have `rolecall.admin` globally and without an end.
 pub(crate) async fn count_admins(app: &App) -> Result<i64, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
@@ -195,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_a_new_password_does_not_count_as_the_last_administrator() {
+    async fn a_user_who_must_change_the_password_is_not_the_last_administrator() {
         let server = crate::Embedded::builder("sqlite::memory:")
             .demo_user("one", "a password of one", &["rolecall.admin"])
             .demo_user("two", "a password of two", &["rolecall.admin"])

@@ -1,18 +1,18 @@
-//! Constraints for separation of duties.
+//! Constraints for separation of duties, over the API.
 
 use std::collections::BTreeSet;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::Require;
-use rolecall_core::{Constraint, ConstraintKind, ConstraintName, RoleName};
+use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::constraints::{self, Edit, Named};
+use super::constraints::{self, ConstraintEdit, NamedConstraint};
 use crate::{
     app::App,
     authority::{caller::Caller, may},
-    error::{ApiError, FieldError},
+    error::ApiError,
     web::{
         body::Body,
         document::ProblemDocument,
@@ -21,14 +21,14 @@ use crate::{
     },
 };
 
-/// When a constraint is checked.
+/// The moment at which a constraint is checked.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = ConstraintKind)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum KindView {
-    /// When roles are assigned, and when a role comes to inherit another.
+    /// When a role is assigned, and when a role comes to inherit another one.
     Static,
-    /// When roles are activated: at a log-in, and at each refresh.
+    /// When roles are activated: at each login and each refresh.
     Dynamic,
 }
 
@@ -41,7 +41,7 @@ impl From<KindView> for ConstraintKind {
     }
 }
 
-/// Separation of duties: at most so many of some roles for one subject.
+/// Separation of duties: the most roles of a list that one subject may have, or have active, together.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Constraint)]
 pub(crate) struct ConstraintView {
@@ -50,13 +50,13 @@ pub(crate) struct ConstraintView {
     kind: KindView,
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleName>,
-    /// How many of them may come together.
+    /// The most of these roles that one subject may have together.
     #[schema(minimum = 1)]
     at_most: u32,
 }
 
-impl From<Named> for ConstraintView {
-    fn from(Named { name, constraint }: Named) -> Self {
+impl From<NamedConstraint> for ConstraintView {
+    fn from(NamedConstraint { name, constraint }: NamedConstraint) -> Self {
         Self {
             name,
             kind: match constraint.kind {
@@ -69,7 +69,7 @@ impl From<Named> for ConstraintView {
     }
 }
 
-/// A constraint to make.
+/// A new constraint.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewConstraint {
@@ -84,7 +84,7 @@ pub(crate) struct NewConstraint {
     at_most: u32,
 }
 
-/// What of a constraint is to change.
+/// A change of a constraint.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConstraintChanges {
@@ -94,33 +94,17 @@ pub(crate) struct ConstraintChanges {
     at_most: Option<u32>,
 }
 
-/// The roles as a set; one that is named twice is a mistake.
-pub(crate) fn distinct(roles: &[RoleName]) -> Result<BTreeSet<RoleName>, ApiError> {
-    let mut set = BTreeSet::new();
-    for role in roles {
-        if !set.insert(role.clone()) {
-            let msg = format!("`{role}` stands in this list twice");
-            return Err(ApiError::Invalid(FieldError::body(
-                "roles",
-                "duplicate",
-                msg,
-            )));
-        }
-    }
-    Ok(set)
-}
-
 /// List constraints.
 #[utoipa::path(get, path = "/api/constraints", tag = "constraints", params(ListQuery), responses(
     (status = 200, description = "A page of constraints", body = Page<ConstraintView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_constraints(
-    _: Require<may::ReadRoles>,
+    caller: Require<may::ReadRoles>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<ConstraintView>>, ApiError> {
-    let limit = query.limit.0;
-    let found = constraints::list(&app, query.cursor.after(List::Constraints)?, limit + 1).await?;
+    let (limit, after) = (query.limit.0, query.cursor.after(List::Constraints)?);
+    let found = constraints::list(&app, Caller::Token(&caller), after, limit + 1).await?;
     Ok(Json(Page::of(
         List::Constraints,
         found,
@@ -130,24 +114,22 @@ pub(crate) async fn list_constraints(
     )))
 }
 
-/// Make a constraint.
+/// Create a constraint.
 #[utoipa::path(post, path = "/api/constraints", tag = "constraints", request_body = NewConstraint, responses(
-    (status = 201, description = "Made", body = ConstraintView, headers(("Location" = String, description = "The constraint's address"))),
-    (status = 409, description = "It is there, or somebody breaks it already", body = ProblemDocument),
+    (status = 201, description = "Created", body = ConstraintView, headers(("Location" = String, description = "The address of the constraint"))),
+    (status = 409, description = "The constraint exists, or a subject breaks it already", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn create_constraint(
     caller: Require<may::WriteRoles>,
     State(app): State<App>,
-    Body(wanted): Body<NewConstraint>,
+    Body(new): Body<NewConstraint>,
 ) -> Result<Response, ApiError> {
-    let roles = distinct(&wanted.roles)?;
-    let constraint = Constraint::new(wanted.kind.into(), roles, wanted.at_most);
-    let constraint = constraint.map_err(|error| constraints::invalid(&error))?;
-    let caller = Caller::Token(&caller);
-    let made = constraints::create(&app, caller, &wanted.name, &constraint).await?;
+    let (caller, kind) = (Caller::Token(&caller), new.kind.into());
+    let constraint =
+        constraints::create(&app, caller, &new.name, kind, &new.roles, new.at_most).await?;
     Ok(created(
-        &format!("/api/constraints/{}", wanted.name),
-        Json(ConstraintView::from(made)),
+        &format!("/api/constraints/{}", new.name),
+        Json(ConstraintView::from(constraint)),
     ))
 }
 
@@ -156,18 +138,19 @@ pub(crate) async fn create_constraint(
     (status = 200, description = "The constraint", body = ConstraintView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_constraint(
-    _: Require<may::ReadRoles>,
+    caller: Require<may::ReadRoles>,
     State(app): State<App>,
     Segment(name): Segment<ConstraintName>,
 ) -> Result<Json<ConstraintView>, ApiError> {
-    Ok(Json(constraints::get(&app, &name).await?.into()))
+    let constraint = constraints::get(&app, Caller::Token(&caller), &name).await?;
+    Ok(Json(constraint.into()))
 }
 
-/// Change how many of the roles may come together.
+/// Change the number of roles that a constraint allows together.
 #[utoipa::path(patch, path = "/api/constraints/{constraint}", tag = "constraints", params(("constraint" = String, Path)),
     request_body = ConstraintChanges, responses(
-    (status = 200, description = "The constraint as it is now", body = ConstraintView),
-    (status = 409, description = "Somebody would break it", body = ProblemDocument),
+    (status = 200, description = "The changed constraint", body = ConstraintView),
+    (status = 409, description = "A subject would break the constraint", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn update_constraint(
     caller: Require<may::WriteRoles>,
@@ -175,19 +158,14 @@ pub(crate) async fn update_constraint(
     Segment(name): Segment<ConstraintName>,
     Body(changes): Body<ConstraintChanges>,
 ) -> Result<Json<ConstraintView>, ApiError> {
-    let constraint = match changes.at_most {
-        Some(at_most) => {
-            let caller = Caller::Token(&caller);
-            constraints::edit(&app, caller, &name, &Edit::AtMost(at_most)).await?
-        }
-        None => constraints::get(&app, &name).await?,
-    };
+    let caller = Caller::Token(&caller);
+    let constraint = constraints::update(&app, caller, &name, changes.at_most).await?;
     Ok(Json(constraint.into()))
 }
 
 /// Delete a constraint.
 #[utoipa::path(delete, path = "/api/constraints/{constraint}", tag = "constraints", params(("constraint" = String, Path)), responses(
-    (status = 204, description = "Deleted, or not there"),
+    (status = 204, description = "Deleted, or it did not exist"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn delete_constraint(
     caller: Require<may::WriteRoles>,
@@ -198,25 +176,31 @@ pub(crate) async fn delete_constraint(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make a constraint be about one role more.
+/// Add a role to a constraint.
 #[utoipa::path(put, path = "/api/constraints/{constraint}/roles/{role}", tag = "constraints",
     params(("constraint" = String, Path), ("role" = String, Path)), responses(
-    (status = 204, description = "It is about that role"),
-    (status = 409, description = "Somebody would break it", body = ProblemDocument),
+    (status = 204, description = "The constraint lists the role"),
+    (status = 409, description = "A subject would break the constraint", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn add_constraint_role(
     caller: Require<may::WriteRoles>,
     State(app): State<App>,
     Segment((name, role)): Segment<(ConstraintName, RoleName)>,
 ) -> Result<StatusCode, ApiError> {
-    constraints::edit(&app, Caller::Token(&caller), &name, &Edit::AddRole(role)).await?;
+    constraints::edit(
+        &app,
+        Caller::Token(&caller),
+        &name,
+        &ConstraintEdit::AddRole(role),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make a constraint be about a role no more.
+/// Remove a role from a constraint.
 #[utoipa::path(delete, path = "/api/constraints/{constraint}/roles/{role}", tag = "constraints",
     params(("constraint" = String, Path), ("role" = String, Path)), responses(
-    (status = 204, description = "It is not about that role"),
+    (status = 204, description = "The constraint does not list the role"),
     (status = 409, description = "Too few roles would be left", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn remove_constraint_role(
@@ -224,6 +208,12 @@ pub(crate) async fn remove_constraint_role(
     State(app): State<App>,
     Segment((name, role)): Segment<(ConstraintName, RoleName)>,
 ) -> Result<StatusCode, ApiError> {
-    constraints::edit(&app, Caller::Token(&caller), &name, &Edit::RemoveRole(role)).await?;
+    constraints::edit(
+        &app,
+        Caller::Token(&caller),
+        &name,
+        &ConstraintEdit::RemoveRole(role),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,29 +1,38 @@
 //! The rules for constraints: separation of duties (ANSI INCITS 359, SSD and DSD).
 
-use super::{constraint_store, permissions::refuse_reserved, separation, transition::Transition};
+use std::collections::BTreeSet;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    Constraint, ConstraintError, ConstraintKind, ConstraintName, MAX_CONSTRAINTS, Policy,
+    PolicyBuilder, PolicyError, RoleName,
+};
+use serde_json::json;
+
+use super::{constraint_store, names::check_name, separation, transition::Transition};
 use crate::{
     app::App,
-    authority::{caller::Caller, may, rights::Rights},
+    authority::{caller::Caller, may, reads, rights::Rights},
     error::{ApiError, FieldError},
     refusals::SEPARATION_OF_DUTIES,
     store::Change,
 };
-use rolecall::PermissionName as _;
-use rolecall_core::{
-    Constraint, ConstraintError, ConstraintName, MAX_CONSTRAINTS, Policy, PolicyBuilder,
-    PolicyError, RoleName,
-};
-use serde_json::json;
 
 /// A constraint with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct NamedConstraint {
     pub(crate) name: ConstraintName,
     pub(crate) constraint: Constraint,
 }
 
-/// Up to `limit` constraints after a name (`SsdRoleSets`, `DsdRoleSets`).
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Named>, ApiError> {
+/// Returns up to `limit` constraints whose name is above `after`, by name (`SsdRoleSets`, `DsdRoleSets`).
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<NamedConstraint>, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     let limit = usize::try_from(limit).unwrap_or(0);
@@ -32,16 +41,29 @@ pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Named
     Ok(later.take(limit).map(named).collect())
 }
 
-/// One of them, with its roles and its limit.
-pub(crate) async fn get(app: &App, name: &ConstraintName) -> Result<Named, ApiError> {
+/// Returns a constraint.
+///
+/// # Errors
+///
+/// Refused if there is no such constraint.
+pub(crate) async fn get(
+    app: &App,
+    caller: Caller<'_>,
+    name: &ConstraintName,
+) -> Result<NamedConstraint, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
+    read(app, name).await
+}
+
+async fn read(app: &App, name: &ConstraintName) -> Result<NamedConstraint, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     let constraint = find(&policy, name)?;
     Ok(named((name, &constraint)))
 }
 
-fn named((name, constraint): (&ConstraintName, &Constraint)) -> Named {
-    Named {
+fn named((name, constraint): (&ConstraintName, &Constraint)) -> NamedConstraint {
+    NamedConstraint {
         name: name.clone(),
         constraint: constraint.clone(),
     }
@@ -52,38 +74,63 @@ fn find(policy: &Policy, name: &ConstraintName) -> Result<Constraint, ApiError> 
     found.ok_or_else(|| ApiError::unknown("constraint", name))
 }
 
-/// Makes a constraint (`CreateSsdSet`, `CreateDsdSet`).
+/// Creates a constraint (`CreateSsdSet`, `CreateDsdSet`).
 ///
 /// # Errors
 ///
-/// Beside what stands against every change: a role that does not exist, numbers that do not fit, and whoever
-/// breaks it already.
+/// Refused if the name is reserved or exists, a role does not exist or is listed twice, `at_most` does not fit the
+/// number of roles, or a subject breaks the constraint already.
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
     name: &ConstraintName,
-    constraint: &Constraint,
-) -> Result<Named, ApiError> {
-    refuse_reserved(name.as_str())?;
+    kind: ConstraintKind,
+    roles: &[RoleName],
+    at_most: u32,
+) -> Result<NamedConstraint, ApiError> {
+    check_name(name.as_str())?;
+    let constraint = Constraint::new(kind, distinct(roles)?, at_most);
+    let constraint = constraint.map_err(|error| invalid(&error))?;
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if rights.policy.constraint(name.as_str()).is_some() {
             return Err(ApiError::already_there("constraint", name));
         }
         if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
-            let detail = format!("there are {MAX_CONSTRAINTS} constraints already");
+            let detail =
+                format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
             return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
         }
-        put(app, change, &rights, name, constraint).await?;
-        change.record(told("constraint.created", name, constraint));
-        Ok(named((name, constraint)))
+        put(app, change, &rights, name, &constraint).await?;
+        change.record(audit_entry("constraint.created", name, &constraint));
+        Ok(named((name, &constraint)))
     })
     .await
 }
 
-/// What of a constraint is to change.
+/// Returns the roles as a set.
+///
+/// # Errors
+///
+/// Refused if a role is listed twice.
+fn distinct(roles: &[RoleName]) -> Result<BTreeSet<RoleName>, ApiError> {
+    let mut set = BTreeSet::new();
+    for role in roles {
+        if !set.insert(role.clone()) {
+            let msg = format!("role `{role}` is listed twice; list each role once");
+            return Err(ApiError::Invalid(FieldError::body(
+                "roles",
+                "duplicate",
+                msg,
+            )));
+        }
+    }
+    Ok(set)
+}
+
+/// A change of a constraint.
 #[derive(Clone, Debug)]
-pub(crate) enum Edit {
+pub(crate) enum ConstraintEdit {
     /// `AddSsdRoleMember`, `AddDsdRoleMember`.
     AddRole(RoleName),
     /// `DeleteSsdRoleMember`, `DeleteDsdRoleMember`.
@@ -92,45 +139,67 @@ pub(crate) enum Edit {
     AtMost(u32),
 }
 
+/// Changes the number of roles that a constraint allows together, if `at_most` is given.
+///
+/// # Errors
+///
+/// As [`edit`].
+pub(crate) async fn update(
+    app: &App,
+    caller: Caller<'_>,
+    name: &ConstraintName,
+    at_most: Option<u32>,
+) -> Result<NamedConstraint, ApiError> {
+    if let Some(at_most) = at_most {
+        return edit(app, caller, name, &ConstraintEdit::AtMost(at_most)).await;
+    }
+    reads::require(app, caller, may::WriteRoles::NAME).await?;
+    read(app, name).await
+}
+
 /// Changes a constraint.
 ///
 /// # Errors
 ///
-/// As [`create`], and where too few roles would be left.
+/// As [`create`], and if too few roles would be left.
 pub(crate) async fn edit(
     app: &App,
     caller: Caller<'_>,
     name: &ConstraintName,
-    edit: &Edit,
-) -> Result<Named, ApiError> {
+    edit: &ConstraintEdit,
+) -> Result<NamedConstraint, ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let before = find(&rights.policy, name)?;
         rights.cover(&before.roles)?;
-        let after = edited(before.clone(), name, edit)?;
+        let after = apply_edit(before.clone(), name, edit)?;
         if after != before {
             put(app, change, &rights, name, &after).await?;
-            change.record(told("constraint.replaced", name, &after));
+            change.record(audit_entry("constraint.replaced", name, &after));
         }
         Ok(named((name, &after)))
     })
     .await
 }
 
-fn edited(before: Constraint, name: &ConstraintName, edit: &Edit) -> Result<Constraint, ApiError> {
+fn apply_edit(
+    before: Constraint,
+    name: &ConstraintName,
+    edit: &ConstraintEdit,
+) -> Result<Constraint, ApiError> {
     match edit {
-        Edit::AddRole(role) => Ok(before.with_role(role.clone())),
-        Edit::RemoveRole(role) => before.without_role(role).map_err(|error| {
+        ConstraintEdit::AddRole(role) => Ok(before.with_role(role.clone())),
+        ConstraintEdit::RemoveRole(role) => before.without_role(role).map_err(|error| {
             let detail = format!("constraint `{name}`: {error}");
             ApiError::rule(SEPARATION_OF_DUTIES, detail, vec![role.clone()])
         }),
-        Edit::AtMost(at_most) => before
+        ConstraintEdit::AtMost(at_most) => before
             .with_at_most(*at_most)
             .map_err(|error| invalid(&error)),
     }
 }
 
-/// Writes a constraint that is new or another one, if nobody breaks it.
+/// Writes a constraint, unless a subject breaks it.
 async fn put(
     app: &App,
     change: &mut Change<'_>,
@@ -140,7 +209,7 @@ async fn put(
 ) -> Result<(), ApiError> {
     let before = &rights.policy;
     for role in &constraint.roles {
-        demand_role(before, role)?;
+        require_role(before, role)?;
     }
     rights.cover(&constraint.roles)?;
     let mut rules = PolicyBuilder::from(&***before);
@@ -151,42 +220,42 @@ async fn put(
     })?;
     let now = change.now();
     let transition = Transition::between(before, &after);
-    separation::demand_apart(app, change.conn(), now, &transition).await?;
+    separation::check_policy_change(app, change.conn(), now, &transition).await?;
     separation::end_tokens(change, &transition);
     constraint_store::put(change, name, constraint).await?;
     change.policy_changed();
     Ok(())
 }
 
-/// Deletes a constraint (`DeleteSsdSet`, `DeleteDsdSet`).
+/// Deletes a constraint (`DeleteSsdSet`, `DeleteDsdSet`); false if there is none.
 pub(crate) async fn delete(
     app: &App,
     caller: Caller<'_>,
     name: &ConstraintName,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let Some(constraint) = rights.policy.constraint(name.as_str()) else {
-            return Ok(());
+            return Ok(false);
         };
         rights.cover(&constraint.roles)?;
         constraint_store::delete(change, name).await?;
         change.record(json!({ "action": "constraint.deleted", "constraint": name }));
         change.policy_changed();
-        Ok(())
+        Ok(true)
     })
     .await
 }
 
-fn demand_role(policy: &Policy, role: &RoleName) -> Result<(), ApiError> {
+fn require_role(policy: &Policy, role: &RoleName) -> Result<(), ApiError> {
     match policy.role(role.as_str()) {
         Some(_) => Ok(()),
         None => Err(ApiError::unknown("role", role)),
     }
 }
 
-/// Numbers that do not fit are a fault of the body.
-pub(crate) fn invalid(error: &ConstraintError) -> ApiError {
+/// Names the member of the body that a constraint is refused for.
+fn invalid(error: &ConstraintError) -> ApiError {
     let member = match error {
         ConstraintError::AtMost { .. } => "at_most",
         ConstraintError::TooFewRoles => "roles",
@@ -195,7 +264,7 @@ pub(crate) fn invalid(error: &ConstraintError) -> ApiError {
     ApiError::Invalid(FieldError::body(member, "value_error", error.to_string()))
 }
 
-fn told(action: &str, name: &ConstraintName, constraint: &Constraint) -> serde_json::Value {
+fn audit_entry(action: &str, name: &ConstraintName, constraint: &Constraint) -> serde_json::Value {
     json!({
         "action": action, "constraint": name, "kind": constraint.kind, "roles": constraint.roles,
         "at_most": constraint.at_most,

@@ -1,4 +1,4 @@
-//! Assignments that ended, and users who could help: what an explained denial refers to.
+//! Removed assignments, and users who have a role: read to explain a denial.
 
 use rolecall_core::{RoleName, TenantName, Timestamp};
 
@@ -30,7 +30,7 @@ rows! {
 }
 
 /// Remembers that an assignment was taken away, so that a later denial can be explained by it.
-pub(crate) async fn remember_ended(
+pub(crate) async fn put_ended(
     change: &mut Change<'_>,
     subject: &str,
     ended: &EndedAssignment,
@@ -47,7 +47,7 @@ pub(crate) async fn remember_ended(
 }
 
 /// Forgets that an assignment was taken away, because it was given again.
-pub(crate) async fn forget_ended(
+pub(crate) async fn delete_ended(
     change: &mut Change<'_>,
     subject: &str,
     role: &RoleName,

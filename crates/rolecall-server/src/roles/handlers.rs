@@ -1,13 +1,16 @@
-//! Roles, what they hold, and whom they inherit.
+//! Roles, their permissions and their place in the hierarchy, over the API.
 
-use super::{
-    permissions::refuse_reserved,
-    service::{self, RoleDetails},
-};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use rolecall::Require;
+use rolecall_core::{PermissionPattern, RoleName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::service::{self, RoleDetails};
 use crate::{
     app::App,
     authority::{caller::Caller, may},
-    error::{ApiError, FieldError},
+    error::ApiError,
     times::rfc3339,
     web::{
         body::Body,
@@ -16,13 +19,6 @@ use crate::{
         params::{Params, Segment},
     },
 };
-use axum::{Json, extract::State, http::StatusCode, response::Response};
-use rolecall::Require;
-use rolecall_core::{PermissionPattern, RoleName};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-const MAX_DESCRIPTION: usize = 500;
 
 /// A role.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,13 +27,13 @@ pub(crate) struct RoleView {
     #[schema(value_type = String)]
     name: RoleName,
     description: String,
-    /// What it holds itself: permissions, and wildcards such as `items:*`.
+    /// The permissions that the role holds itself, and wildcards such as `items:*`.
     #[schema(value_type = Vec<String>)]
     permissions: Vec<PermissionPattern>,
     /// The roles that it inherits directly.
     #[schema(value_type = Vec<String>)]
     juniors: Vec<RoleName>,
-    /// Whether a second person must confirm that somebody is given it, or a role that inherits it.
+    /// True if a second person must approve each assignment of the role, and of every role that inherits it.
     approval: bool,
     #[schema(format = DateTime)]
     created_at: String,
@@ -59,7 +55,7 @@ impl From<RoleDetails> for RoleView {
     }
 }
 
-/// A role to make.
+/// A new role.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRole {
@@ -67,12 +63,12 @@ pub(crate) struct NewRole {
     name: RoleName,
     #[serde(default)]
     description: String,
-    /// Whether a second person must confirm that somebody is given it, or a role that inherits it.
+    /// True if a second person must approve each assignment of the role, and of every role that inherits it.
     #[serde(default)]
     approval: bool,
 }
 
-/// What of a role is to change.
+/// A change of a role.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleChanges {
@@ -82,32 +78,17 @@ pub(crate) struct RoleChanges {
     approval: Option<bool>,
 }
 
-/// A description is shown to people: no control characters, and not a novel.
-pub(crate) fn check_description(text: &str) -> Result<(), ApiError> {
-    if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
-        let msg = format!(
-            "description is at most {MAX_DESCRIPTION} characters, none of them a control character"
-        );
-        return Err(ApiError::Invalid(FieldError::body(
-            "description",
-            "value_error",
-            msg,
-        )));
-    }
-    Ok(())
-}
-
 /// List roles.
 #[utoipa::path(get, path = "/api/roles", tag = "roles", params(ListQuery), responses(
     (status = 200, description = "A page of roles", body = Page<RoleView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_roles(
-    _: Require<may::ReadRoles>,
+    caller: Require<may::ReadRoles>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<RoleView>>, ApiError> {
-    let limit = query.limit.0;
-    let roles = service::list(&app, query.cursor.after(List::Roles)?, limit + 1).await?;
+    let (limit, after) = (query.limit.0, query.cursor.after(List::Roles)?);
+    let roles = service::list(&app, Caller::Token(&caller), after, limit + 1).await?;
     Ok(Json(Page::of(
         List::Roles,
         roles,
@@ -117,27 +98,25 @@ pub(crate) async fn list_roles(
     )))
 }
 
-/// Make a role.
+/// Create a role.
 #[utoipa::path(post, path = "/api/roles", tag = "roles", request_body = NewRole, responses(
-    (status = 201, description = "Made", body = RoleView, headers(("Location" = String, description = "The role's address"))),
+    (status = 201, description = "Created", body = RoleView, headers(("Location" = String, description = "The address of the role"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn create_role(
     caller: Require<may::WriteRoles>,
     State(app): State<App>,
-    Body(wanted): Body<NewRole>,
+    Body(new): Body<NewRole>,
 ) -> Result<Response, ApiError> {
-    refuse_reserved(wanted.name.as_str())?;
-    check_description(&wanted.description)?;
     let role = service::create(
         &app,
         Caller::Token(&caller),
-        &wanted.name,
-        &wanted.description,
-        wanted.approval,
+        &new.name,
+        &new.description,
+        new.approval,
     )
     .await?;
     Ok(created(
-        &format!("/api/roles/{}", wanted.name),
+        &format!("/api/roles/{}", new.name),
         Json(RoleView::from(role)),
     ))
 }
@@ -147,16 +126,17 @@ pub(crate) async fn create_role(
     (status = 200, description = "The role", body = RoleView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_role(
-    _: Require<may::ReadRoles>,
+    caller: Require<may::ReadRoles>,
     State(app): State<App>,
     Segment(role): Segment<RoleName>,
 ) -> Result<Json<RoleView>, ApiError> {
-    Ok(Json(service::get(&app, &role).await?.into()))
+    let role = service::get(&app, Caller::Token(&caller), &role).await?;
+    Ok(Json(role.into()))
 }
 
 /// Change a role.
 #[utoipa::path(patch, path = "/api/roles/{role}", tag = "roles", params(("role" = String, Path)), request_body = RoleChanges, responses(
-    (status = 200, description = "The role as changed", body = RoleView),
+    (status = 200, description = "The changed role", body = RoleView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn update_role(
     caller: Require<may::WriteRoles>,
@@ -165,7 +145,6 @@ pub(crate) async fn update_role(
     Body(changes): Body<RoleChanges>,
 ) -> Result<Json<RoleView>, ApiError> {
     let description = changes.description.as_deref();
-    description.map(check_description).transpose()?;
     let caller = Caller::Token(&caller);
     let updated = service::update(&app, caller, &role, description, changes.approval).await?;
     Ok(Json(updated.into()))
@@ -173,9 +152,9 @@ pub(crate) async fn update_role(
 
 /// Delete a role.
 ///
-/// Its assignments go too, and tokens that carry it end at once.
+/// Its assignments are deleted too, and tokens that carry the role end at once.
 #[utoipa::path(delete, path = "/api/roles/{role}", tag = "roles", params(("role" = String, Path)), responses(
-    (status = 204, description = "Deleted, or not there"),
+    (status = 204, description = "Deleted, or it did not exist"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn delete_role(
     caller: Require<may::WriteRoles>,
@@ -186,10 +165,10 @@ pub(crate) async fn delete_role(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Let a role hold a permission.
+/// Grant a permission to a role.
 #[utoipa::path(put, path = "/api/roles/{role}/permissions/{permission}", tag = "roles",
     params(("role" = String, Path), ("permission" = String, Path, description = "`items:read`, or `items:*`")), responses(
-    (status = 204, description = "The role holds it"),
+    (status = 204, description = "The role holds the permission"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn grant_permission(
     caller: Require<may::WriteRoles>,
@@ -200,10 +179,10 @@ pub(crate) async fn grant_permission(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Take a permission from a role.
+/// Revoke a permission from a role.
 #[utoipa::path(delete, path = "/api/roles/{role}/permissions/{permission}", tag = "roles",
     params(("role" = String, Path), ("permission" = String, Path)), responses(
-    (status = 204, description = "The role does not hold it itself"),
+    (status = 204, description = "The role does not hold the permission itself"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn revoke_permission(
     caller: Require<may::WriteRoles>,
@@ -214,7 +193,7 @@ pub(crate) async fn revoke_permission(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Let a role inherit another.
+/// Make a role inherit another role.
 #[utoipa::path(put, path = "/api/roles/{role}/juniors/{junior}", tag = "roles",
     params(("role" = String, Path), ("junior" = String, Path)), responses(
     (status = 204, description = "The role inherits the junior"),
@@ -228,10 +207,10 @@ pub(crate) async fn add_junior(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// End that a role inherits another.
+/// Stop a role from inheriting another role.
 #[utoipa::path(delete, path = "/api/roles/{role}/juniors/{junior}", tag = "roles",
     params(("role" = String, Path), ("junior" = String, Path)), responses(
-    (status = 204, description = "The role does not inherit it directly"),
+    (status = 204, description = "The role does not inherit the junior directly"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn remove_junior(
     caller: Require<may::WriteRoles>,

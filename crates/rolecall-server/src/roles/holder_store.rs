@@ -37,7 +37,7 @@ rows! {
         assignment: Option<Assigned>,
     }
 
-    /// As much of an assignment as says when it is valid.
+    /// The role of an assignment and the time in which it is valid.
     struct Assigned {
         role: RoleName,
         tenant: Option<TenantName>,

@@ -1,4 +1,4 @@
-//! Roles, permissions, what a role holds and inherits, and who has which role.
+//! Roles, permissions, the role hierarchy, constraints, role assignments and requests for them.
 
 pub(crate) mod assigning;
 pub(crate) mod assignment_handlers;
@@ -10,6 +10,7 @@ pub(crate) mod constraints;
 pub(crate) mod ended_store;
 pub(crate) mod handlers;
 pub(crate) mod holder_store;
+pub(crate) mod names;
 pub(crate) mod permission_handlers;
 pub(crate) mod permissions;
 pub(crate) mod request_handlers;

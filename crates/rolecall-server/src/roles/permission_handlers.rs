@@ -1,4 +1,4 @@
-//! Permissions.
+//! Permissions, over the API.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::Require;
@@ -6,7 +6,7 @@ use rolecall_core::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{handlers::check_description, permissions, store::PermissionRow};
+use super::{permissions, store::PermissionRow};
 use crate::{
     app::App,
     authority::{caller::Caller, may},
@@ -41,7 +41,7 @@ impl From<PermissionRow> for PermissionView {
     }
 }
 
-/// A permission to make.
+/// A new permission.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPermission {
@@ -60,13 +60,12 @@ pub(crate) struct NewPermission {
     (status = 200, description = "A page of permissions", body = Page<PermissionView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_permissions(
-    _: Require<may::ReadRoles>,
+    caller: Require<may::ReadRoles>,
     State(app): State<App>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<Page<PermissionView>>, ApiError> {
-    let limit = query.limit.0;
-    let permissions =
-        permissions::list(&app, query.cursor.after(List::Permissions)?, limit + 1).await?;
+    let (limit, after) = (query.limit.0, query.cursor.after(List::Permissions)?);
+    let permissions = permissions::list(&app, Caller::Token(&caller), after, limit + 1).await?;
     Ok(Json(Page::of(
         List::Permissions,
         permissions,
@@ -76,32 +75,26 @@ pub(crate) async fn list_permissions(
     )))
 }
 
-/// Make a permission.
+/// Create a permission.
 #[utoipa::path(post, path = "/api/permissions", tag = "permissions", request_body = NewPermission, responses(
-    (status = 201, description = "Made", body = PermissionView, headers(("Location" = String, description = "The permission's address"))),
+    (status = 201, description = "Created", body = PermissionView, headers(("Location" = String, description = "The address of the permission"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn create_permission(
     caller: Require<may::WriteRoles>,
     State(app): State<App>,
-    Body(wanted): Body<NewPermission>,
+    Body(new): Body<NewPermission>,
 ) -> Result<Response, ApiError> {
-    check_description(&wanted.description)?;
-    let permission = permissions::create(
-        &app,
-        Caller::Token(&caller),
-        &wanted.name,
-        &wanted.description,
-    )
-    .await?;
+    let caller = Caller::Token(&caller);
+    let permission = permissions::create(&app, caller, &new.name, &new.description).await?;
     Ok(created(
-        &format!("/api/permissions/{}", wanted.name),
+        &format!("/api/permissions/{}", new.name),
         Json(PermissionView::from(permission)),
     ))
 }
 
 /// Delete a permission.
 #[utoipa::path(delete, path = "/api/permissions/{permission}", tag = "permissions", params(("permission" = String, Path)), responses(
-    (status = 204, description = "Deleted, or not there"),
+    (status = 204, description = "Deleted, or it did not exist"),
     (status = 409, description = "A role holds it", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn delete_permission(

@@ -1,32 +1,45 @@
 //! The rules for permissions.
 
-use super::store::{self, PermissionRow};
-use crate::{
-    app::App,
-    authority::{caller::Caller, may, rights::Rights},
-    error::{ApiError, FieldError},
-};
 use rolecall::PermissionName as _;
-use rolecall_core::{Permission, PermissionPattern, RESERVED_PREFIX};
+use rolecall_core::{FloorKind, Permission, PermissionPattern, Policy};
 use serde_json::json;
 
+use super::{
+    names::{check_description, check_name},
+    store::{self, PermissionRow},
+};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, reads, rights::Rights},
+    error::ApiError,
+    store::Change,
+};
+
+/// Returns up to `limit` permissions whose name is above `after`, by name.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     after: &str,
     limit: i64,
 ) -> Result<Vec<PermissionRow>, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
     Ok(store::list_permissions(&mut conn, after, limit).await?)
 }
 
-/// Makes a permission. Whoever holds the wildcard of its object gains it.
+/// Creates a permission. A role that holds the wildcard of its object gains it.
+///
+/// # Errors
+///
+/// Refused if the name is reserved or exists, or the description is too long.
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
     name: &Permission,
     description: &str,
 ) -> Result<PermissionRow, ApiError> {
-    refuse_reserved(name.as_str())?;
+    check_name(name.as_str())?;
+    check_description(description)?;
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if !store::insert_permission(change, name, description).await? {
@@ -60,31 +73,27 @@ pub(crate) async fn delete(
         if !policy.knows(&pattern) {
             return Ok(());
         }
-        let by_name: Vec<_> = policy
-            .roles()
-            .filter(|(_, rules)| rules.permissions.contains(&pattern))
-            .map(|(role, _)| role.clone())
-            .collect();
-        if let Some(holder) = by_name.first() {
-            let by = format!("role `{holder}` holds it");
+        let mut roles = policy.roles();
+        let holder = roles.find(|(_, rules)| rules.permissions.contains(&pattern));
+        if let Some((holder, _)) = holder {
             return Err(ApiError::InUse {
                 kind: "permission",
                 name: name.to_string(),
-                by,
+                by: format!("role `{holder}` holds it"),
             });
         }
         rights
             .authority
             .covers_pattern(&pattern)
             .map_err(ApiError::Exceeds)?;
-        // it may still be held through a wildcard: those roles lose it
+        // a role may still hold it through a wildcard, and loses it
         for (role, rules) in policy.roles() {
             if rules.permissions.iter().any(|held| held.matches(name)) {
-                change.raise_floor(rolecall_core::FloorKind::Role, role.as_str());
+                change.raise_floor(FloorKind::Role, role.as_str());
             }
         }
         store::delete_permission(change, name).await?;
-        drop_empty_wildcards(change, policy, name).await?;
+        delete_empty_wildcards(change, policy, name).await?;
         change.record(json!({ "action": "permission.deleted", "permission": name }));
         change.permission_changed(name);
         Ok(())
@@ -92,19 +101,19 @@ pub(crate) async fn delete(
     .await
 }
 
-/// A wildcard needs at least one permission of its object; with the last of them it goes.
-async fn drop_empty_wildcards(
-    change: &mut crate::store::Change<'_>,
-    policy: &rolecall_core::Policy,
-    gone: &Permission,
+/// Deletes the wildcard of an object from every role, if `deleted` was the last permission of that object.
+async fn delete_empty_wildcards(
+    change: &mut Change<'_>,
+    policy: &Policy,
+    deleted: &Permission,
 ) -> Result<(), ApiError> {
     if policy
         .permissions()
-        .any(|left| left.object() == gone.object() && left != gone)
+        .any(|left| left.object() == deleted.object() && left != deleted)
     {
         return Ok(());
     }
-    let wildcard: PermissionPattern = format!("{}:*", gone.object())
+    let wildcard: PermissionPattern = format!("{}:*", deleted.object())
         .parse()
         .map_err(ApiError::internal)?;
     for (role, rules) in policy.roles() {
@@ -116,8 +125,8 @@ async fn drop_empty_wildcards(
     Ok(())
 }
 
-/// Makes the permission that `pattern` is, unless it is there, a wildcard, or one of rolecall's own.
-pub(crate) async fn ensure(
+/// Creates the permission that `pattern` names, unless it exists, or `pattern` is reserved or a wildcard.
+pub(super) async fn create_missing(
     app: &App,
     caller: Caller<'_>,
     pattern: &PermissionPattern,
@@ -132,13 +141,4 @@ pub(crate) async fn ensure(
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// New names under `rolecall.` are refused.
-pub(crate) fn refuse_reserved(name: &str) -> Result<(), ApiError> {
-    if name.starts_with(RESERVED_PREFIX) {
-        let msg = format!("names that begin with `{RESERVED_PREFIX}` are rolecall's own");
-        return Err(ApiError::Invalid(FieldError::body("name", "reserved", msg)));
-    }
-    Ok(())
 }

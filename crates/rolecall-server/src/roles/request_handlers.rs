@@ -1,13 +1,18 @@
-//! Requests for assignments that need a second person.
+//! Requests for assignments that a second person must approve, over the API.
+
+use axum::{Json, extract::State, http::StatusCode};
+use rolecall::Require;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
-    request_store::Request,
+    request_store::AssignmentRequest,
     requests,
     views::{AssignmentQuery, RequestView},
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may, reads},
+    authority::{caller::Caller, may},
     error::ApiError,
     web::{
         body::Body,
@@ -16,19 +21,15 @@ use crate::{
         params::{Params, Segment},
     },
 };
-use axum::{Json, extract::State, http::StatusCode};
-use rolecall::PermissionName as _;
-use rolecall::Require;
-use utoipa::ToSchema;
 
 /// The body of a confirmation, which has no members.
-#[derive(serde::Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Confirmation {}
 
-/// List what a second person has to confirm.
+/// List the requests that a second person has to confirm.
 #[utoipa::path(get, path = "/api/assignment-requests", tag = "role assignments", params(AssignmentQuery), responses(
-    (status = 200, description = "A page of requests, the oldest first", body = Page<RequestView>),
+    (status = 200, description = "A page of requests, oldest first", body = Page<RequestView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_assignment_requests(
     caller: Require<may::ReadAssignments>,
@@ -36,21 +37,14 @@ pub(crate) async fn list_assignment_requests(
     Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<RequestView>>, ApiError> {
     let (limit, tenant) = (query.limit.0, query.tenant.as_ref());
-    reads::require_in(
-        &app,
-        Caller::Token(&caller),
-        tenant,
-        may::ReadAssignments::NAME,
-    )
-    .await?;
-    let after = query.cursor.after(List::Requests)?;
-    let found = requests::list(&app, after, tenant, None, limit + 1).await?;
-    let place = |request: &Request| request.id.clone();
+    let (caller, after) = (Caller::Token(&caller), query.cursor.after(List::Requests)?);
+    let found = requests::list(&app, caller, after, tenant, limit + 1).await?;
+    let place = |request: &AssignmentRequest| request.id.clone();
     let page = Page::of(List::Requests, found, limit, place, RequestView::from);
     Ok(Json(page))
 }
 
-/// Show what a second person has to confirm.
+/// Show a request.
 #[utoipa::path(get, path = "/api/assignment-requests/{id}", tag = "role assignments", params(("id" = String, Path)), responses(
     (status = 200, description = "The request", body = RequestView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
@@ -59,22 +53,14 @@ pub(crate) async fn get_assignment_request(
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<RequestView>, ApiError> {
-    let request = requests::get(&app, &id).await?;
-    let tenant = request.asked.tenant.as_ref();
-    reads::require_in(
-        &app,
-        Caller::Token(&caller),
-        tenant,
-        may::ReadAssignments::NAME,
-    )
-    .await?;
+    let request = requests::get(&app, Caller::Token(&caller), &id).await?;
     Ok(Json(request.into()))
 }
 
-/// Give what somebody else asked for.
+/// Confirm a request of another person.
 ///
-/// Another person than the one who asked, who could give the role too. A request that was replaced meanwhile has
-/// another id and is not confirmed.
+/// The caller must be allowed to assign the role, and must not be the requester. A request that was replaced in the
+/// meantime has another id and is not confirmed.
 #[utoipa::path(post, path = "/api/assignment-requests/{id}/confirm", tag = "role assignments",
     params(("id" = String, Path)), request_body = Confirmation, responses(
     (status = 204, description = "Assigned"),
@@ -89,9 +75,9 @@ pub(crate) async fn confirm_assignment_request(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Take back what was asked for, or turn it down.
+/// Withdraw or reject a request.
 #[utoipa::path(delete, path = "/api/assignment-requests/{id}", tag = "role assignments", params(("id" = String, Path)), responses(
-    (status = 204, description = "Ended, or not there"),
+    (status = 204, description = "Ended, or it did not exist"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn end_assignment_request(
     caller: Require<may::WriteAssignments>,

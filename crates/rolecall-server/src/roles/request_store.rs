@@ -23,14 +23,14 @@ queries! {
 rows! {
     /// A requested assignment, which a second person has to approve.
     #[derive(Clone, Debug)]
-    pub(crate) struct Request {
+    pub(crate) struct AssignmentRequest {
         pub(crate) id: String,
         pub(crate) subject: String,
         pub(crate) kind: SubjectKind,
         /// The user name, or the name of the client.
         pub(crate) name: String,
-        /// The assignment; who requested it and when stand in the place of who assigned it.
-        pub(crate) asked: RoleAssignment,
+        /// The requested assignment; `assigned_by` and `assigned_at` are the requester and the time of the request.
+        pub(crate) assignment: RoleAssignment,
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn list(
     tenant: Option<&TenantName>,
     subject: Option<&str>,
     limit: i64,
-) -> Result<Vec<Request>, StoreError> {
+) -> Result<Vec<AssignmentRequest>, StoreError> {
     query(LIST)
         .bind(after)
         // no tenant is called `*`
@@ -53,7 +53,10 @@ pub(crate) async fn list(
 }
 
 /// Finds a request by id.
-pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Request>, StoreError> {
+pub(crate) async fn find(
+    conn: &mut Conn,
+    id: &str,
+) -> Result<Option<AssignmentRequest>, StoreError> {
     query(FIND).bind(id).fetch_optional(conn).await
 }
 
@@ -63,7 +66,7 @@ pub(crate) async fn find_for(
     subject: &str,
     role: &RoleName,
     tenant: Option<&TenantName>,
-) -> Result<Option<Request>, StoreError> {
+) -> Result<Option<AssignmentRequest>, StoreError> {
     let id: Option<String> = query(FIND_FOR)
         .bind(subject)
         .bind(role.as_str())
@@ -81,18 +84,18 @@ pub(crate) async fn insert(
     change: &mut Change<'_>,
     id: &str,
     subject: &str,
-    asked: &RoleAssignment,
+    requested: &RoleAssignment,
 ) -> Result<(), StoreError> {
     query(INSERT)
         .bind(id)
         .bind(subject)
-        .bind(asked.role.as_str())
-        .bind(stored(asked.tenant.as_ref()))
-        .bind(asked.valid_from)
-        .bind(asked.expires_at)
-        .bind(asked.reason.as_deref())
-        .bind(asked.assigned_by.as_str())
-        .bind(asked.assigned_at)
+        .bind(requested.role.as_str())
+        .bind(stored(requested.tenant.as_ref()))
+        .bind(requested.valid_from)
+        .bind(requested.expires_at)
+        .bind(requested.reason.as_deref())
+        .bind(requested.assigned_by.as_str())
+        .bind(requested.assigned_at)
         .execute(change.conn())
         .await?;
     Ok(())

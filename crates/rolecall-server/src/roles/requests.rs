@@ -1,117 +1,162 @@
-//! Roles that nobody gives alone: asked for by one, confirmed by another.
+//! The rules for requests: assignments that one person requests and another person approves.
+
+use std::collections::BTreeSet;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{Policy, RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
+use serde_json::json;
 
 use super::{
     assigning::{self, Assignee, Outcome},
     assignment_store,
     holder_store::holders_of,
-    request_store as store,
-    request_store::Request,
+    request_store::{self as store, AssignmentRequest},
     separation,
     transition::Transition,
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may, rights::Rights},
+    authority::{caller::Caller, may, reads, rights::Rights},
     error::ApiError,
     ids,
     store::{Change, Conn},
     times::rfc3339,
 };
-use rolecall::PermissionName as _;
-use rolecall_core::{Policy, RoleAssignment, RoleName, SubjectKind, TenantName, Timestamp};
-use serde_json::json;
 
-impl Request {
-    /// Who is to have the role.
-    pub(crate) fn whose(&self) -> Assignee<'_> {
+impl AssignmentRequest {
+    /// Returns the user or client that the role is requested for.
+    pub(crate) fn assignee(&self) -> Assignee<'_> {
         match self.kind {
             SubjectKind::User => Assignee::User(&self.subject),
             SubjectKind::Client => Assignee::Client(&self.subject),
         }
     }
 
-    /// Who asked for it, as the audit log names them.
+    /// Returns the requester, as the audit log names them.
     pub(crate) fn requested_by(&self) -> &str {
-        &self.asked.assigned_by
+        &self.assignment.assigned_by
     }
 }
 
-/// Up to `limit` requests after an id, the oldest first: those in one tenant, or all; for one subject, or all.
+/// Returns up to `limit` requests after an id, oldest first: those in one tenant, or all.
 pub(crate) async fn list(
     app: &App,
+    caller: Caller<'_>,
     after: &str,
     tenant: Option<&TenantName>,
-    subject: Option<&str>,
     limit: i64,
-) -> Result<Vec<Request>, ApiError> {
+) -> Result<Vec<AssignmentRequest>, ApiError> {
+    reads::require_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
     let mut conn = app.store().read().await?;
-    Ok(store::list(&mut conn, after, tenant, subject, limit).await?)
+    Ok(store::list(&mut conn, after, tenant, None, limit).await?)
 }
 
-pub(crate) async fn get(app: &App, id: &str) -> Result<Request, ApiError> {
+/// Returns the caller's own open requests for a subject. It needs no permission.
+pub(crate) async fn list_own(
+    app: &App,
+    caller: Caller<'_>,
+    subject: &str,
+) -> Result<Vec<AssignmentRequest>, ApiError> {
+    let requester = caller.actor().to_string();
+    let mut conn = app.store().read().await?;
+    let mut requests = store::list(&mut conn, "", None, Some(subject), i64::MAX).await?;
+    requests.retain(|request| request.requested_by() == requester);
+    Ok(requests)
+}
+
+/// Returns a request.
+///
+/// # Errors
+///
+/// Refused if there is no such request, or the caller may not read assignments in its tenant.
+pub(crate) async fn get(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<AssignmentRequest, ApiError> {
     let mut conn = app.store().read().await?;
     let found = store::find(&mut conn, id).await?;
-    found.ok_or_else(|| unknown(id))
+    drop(conn);
+    let request = found.ok_or_else(|| unknown(id))?;
+    let tenant = request.assignment.tenant.as_ref();
+    reads::require_in(app, caller, tenant, may::ReadAssignments::NAME).await?;
+    Ok(request)
 }
 
 fn unknown(id: &str) -> ApiError {
     ApiError::unknown("request", &id)
 }
 
-/// Gives what somebody else asked for, if both may give it now.
-pub(crate) async fn confirm(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+/// Assigns the requested role, and returns the request that it confirmed.
+///
+/// # Errors
+///
+/// Refused if the caller made the request, is a client, or may not assign the role; if the requester may no longer
+/// assign it; if the requested time has passed; or if the subject would break a constraint.
+pub(crate) async fn confirm(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<AssignmentRequest, ApiError> {
     app.change(caller, async |change| {
         let found = store::find(change.conn(), id).await?;
         let request = found.ok_or_else(|| unknown(id))?;
-        let (asked, now) = (&request.asked, change.now());
-        let tenant = asked.tenant.as_ref();
+        let (requested, now) = (&request.assignment, change.now());
+        let tenant = requested.tenant.as_ref();
         let rights =
             Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
-        rights.cover_in(tenant, [&asked.role])?;
-        demand_another(caller, &request)?;
-        demand_requester(app, change, &request).await?;
-        if asked.expires_at.is_some_and(|end| end <= now) {
-            let why = "what was asked for is over by now: ask anew";
-            return Err(refusal(why, &asked.role));
+        rights.cover_in(tenant, [&requested.role])?;
+        check_second_person(caller, &request)?;
+        check_requester(app, change, &request).await?;
+        if requested.expires_at.is_some_and(|end| end <= now) {
+            let why = "the requested time has passed; make a new request";
+            return Err(refusal(why, &requested.role));
         }
         let given = RoleAssignment {
             assigned_by: caller.actor().to_string(),
             assigned_at: now,
-            ..asked.clone()
+            ..requested.clone()
         };
-        separation::keep_apart(change, &rights.policy, &request.subject, &given).await?;
+        separation::check_assignment(change, &rights.policy, &request.subject, &given).await?;
         store::delete(change, id).await?;
-        let whose = request.whose();
-        let before = assignment_store::find(change.conn(), whose.id(), &given.role, tenant).await?;
-        assigning::give(change, whose, before.as_ref(), &given, Some(&request)).await
+        let assignee = request.assignee();
+        let before =
+            assignment_store::find(change.conn(), assignee.id(), &given.role, tenant).await?;
+        assigning::write_assignment(change, assignee, before.as_ref(), &given, Some(&request))
+            .await?;
+        Ok(request)
     })
     .await
 }
 
-/// Takes a request back, or turns it down.
-pub(crate) async fn end(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+/// Withdraws the caller's own request, or rejects that of another person. Returns it, or `None` if there is none.
+pub(crate) async fn end(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+) -> Result<Option<AssignmentRequest>, ApiError> {
     app.change(caller, async |change| {
         let Some(request) = store::find(change.conn(), id).await? else {
             Rights::load(app, change, caller).await?;
-            return Ok(());
+            return Ok(None);
         };
         if caller.actor().to_string() == request.requested_by() {
             Rights::load(app, change, caller).await?;
         } else {
-            let tenant = request.asked.tenant.as_ref();
+            let tenant = request.assignment.tenant.as_ref();
             let rights =
                 Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME)
                     .await?;
-            rights.cover_in(tenant, [&request.asked.role])?;
+            rights.cover_in(tenant, [&request.assignment.role])?;
         }
-        remove(change, &request).await
+        remove(change, &request).await?;
+        Ok(Some(request))
     })
     .await
 }
 
-/// Ends what was asked for about an assignment that is made, changed or taken away meanwhile: it was asked for
-/// beside another state of things.
-pub(super) async fn end_for(
+/// Ends the request for an assignment that is now created, changed or removed: it was made for another state.
+pub(super) async fn end_matching(
     change: &mut Change<'_>,
     subject: &str,
     role: &RoleName,
@@ -123,17 +168,18 @@ pub(super) async fn end_for(
     }
 }
 
-async fn remove(change: &mut Change<'_>, request: &Request) -> Result<(), ApiError> {
+async fn remove(change: &mut Change<'_>, request: &AssignmentRequest) -> Result<(), ApiError> {
     store::delete(change, &request.id).await?;
     change.record(json!({
         "action": "role.request_ended", "request": request.id, "subject": request.subject,
-        "role": request.asked.role, "tenant": request.asked.tenant, "requested_by": request.requested_by(),
+        "role": request.assignment.role, "tenant": request.assignment.tenant, "requested_by": request.requested_by(),
     }));
     Ok(())
 }
 
-/// Whether a second person must confirm `given`: the role is one of those, and this is more than `before`.
-pub(super) fn is_needed(
+/// Returns true if a second person must approve `given`: the role needs approval, and `given` is valid for longer than
+/// `before`.
+pub(super) fn needs_approval(
     policy: &Policy,
     before: Option<&RoleAssignment>,
     given: &RoleAssignment,
@@ -143,37 +189,37 @@ pub(super) fn is_needed(
         && before.is_none_or(|before| assigning::is_gain(before, given, now))
 }
 
-/// Notes that `asked` is asked for. What the same person asked for before is replaced under another id, so that
-/// nobody confirms what they did not see.
-pub(super) async fn ask(
+/// Requests an assignment. An earlier request of the same person is replaced under another id, so that nobody confirms
+/// a request that they did not see.
+pub(super) async fn request(
     change: &mut Change<'_>,
-    whose: Assignee<'_>,
-    asked: &RoleAssignment,
+    assignee: Assignee<'_>,
+    requested: &RoleAssignment,
 ) -> Result<Outcome, ApiError> {
-    let (now, subject) = (change.now(), whose.id());
-    let tenant = asked.tenant.as_ref();
-    let there = store::find_for(change.conn(), subject, &asked.role, tenant).await?;
-    if let Some(there) = &there {
-        if there.requested_by() == asked.assigned_by {
-            if assigning::is_same(&there.asked, asked) {
-                return Ok(Outcome::Requested(Box::new(there.clone())));
+    let (now, subject) = (change.now(), assignee.id());
+    let tenant = requested.tenant.as_ref();
+    let earlier = store::find_for(change.conn(), subject, &requested.role, tenant).await?;
+    if let Some(earlier) = &earlier {
+        if earlier.requested_by() == requested.assigned_by {
+            if assigning::is_same(&earlier.assignment, requested) {
+                return Ok(Outcome::Requested(Box::new(earlier.clone())));
             }
-        } else if there.asked.expires_at.is_none_or(|end| end > now) {
-            let why = "somebody else has asked for it already: confirm or end that request";
-            return Err(refusal(why, &asked.role));
+        } else if earlier.assignment.expires_at.is_none_or(|end| end > now) {
+            let why = "another person has requested it already; confirm or end that request";
+            return Err(refusal(why, &requested.role));
         }
-        store::delete(change, &there.id).await?;
+        store::delete(change, &earlier.id).await?;
     }
     let id = ids::new_id(now).map_err(ApiError::internal)?;
-    store::insert(change, &id, subject, asked).await?;
+    store::insert(change, &id, subject, requested).await?;
     change.record(json!({
-        "action": "role.requested", "request": id, "subject": subject, "role": asked.role, "tenant": tenant,
-        "valid_from": asked.valid_from.map(rfc3339), "expires_at": asked.expires_at.map(rfc3339),
-        "replaces": there.map(|there| there.id),
+        "action": "role.requested", "request": id, "subject": subject, "role": requested.role, "tenant": tenant,
+        "valid_from": requested.valid_from.map(rfc3339), "expires_at": requested.expires_at.map(rfc3339),
+        "replaces": earlier.map(|earlier| earlier.id),
     }));
-    let made = store::find(change.conn(), &id).await?;
-    let made = made.ok_or_else(|| unknown(&id))?;
-    Ok(Outcome::Requested(Box::new(made)))
+    let request = store::find(change.conn(), &id).await?;
+    let request = request.ok_or_else(|| unknown(&id))?;
+    Ok(Outcome::Requested(Box::new(request)))
 }
 
 fn refusal(why: &str, role: &RoleName) -> ApiError {
@@ -181,9 +227,9 @@ fn refusal(why: &str, role: &RoleName) -> ApiError {
     ApiError::rule("approval", detail, vec![role.clone()])
 }
 
-/// Two tokens, sessions or shells of one person are one person, and a program is none.
-fn demand_another(caller: Caller<'_>, request: &Request) -> Result<(), ApiError> {
-    let role = &request.asked.role;
+/// Refuses to let the requester confirm, through whatever token or shell, and to let a client confirm.
+fn check_second_person(caller: Caller<'_>, request: &AssignmentRequest) -> Result<(), ApiError> {
+    let role = &request.assignment.role;
     if caller.actor().to_string() == request.requested_by() {
         return Err(refusal("another person must confirm", role));
     }
@@ -195,51 +241,51 @@ fn demand_another(caller: Caller<'_>, request: &Request) -> Result<(), ApiError>
     }
 }
 
-/// Whoever asked must still be one who may give it.
-async fn demand_requester(
+/// Refuses if the requester may no longer assign the role.
+async fn check_requester(
     app: &App,
     change: &mut Change<'_>,
-    request: &Request,
+    request: &AssignmentRequest,
 ) -> Result<(), ApiError> {
     let by = request.requested_by();
     let id = by
         .strip_prefix("user:")
         .or_else(|| by.strip_prefix("client:"));
-    // the machine's own, and rolecall itself
+    // a request from the command line of the machine, or by rolecall itself
     let Some(user_id) = id else {
         return Ok(());
     };
-    let asked = &request.asked;
-    let tenant = asked.tenant.as_ref();
+    let requested = &request.assignment;
+    let tenant = requested.tenant.as_ref();
     let checked =
         match Rights::require_of(app, change, user_id, tenant, may::WriteAssignments::NAME).await {
-            Ok(rights) => rights.cover_in(tenant, [&asked.role]),
+            Ok(rights) => rights.cover_in(tenant, [&requested.role]),
             Err(refused) => Err(refused),
         };
     checked.map_err(|error| match error {
         ApiError::Internal(_) => error,
-        _ => refusal("whoever asked may not give it any more", &asked.role),
+        _ => refusal("the requester may no longer assign it", &requested.role),
     })
 }
 
-/// Refuses new edges of the hierarchy by which somebody would come to hold a role that needs a second person
-/// without one.
+/// Refuses new edges of the hierarchy through which a subject would come to have a role that needs approval without an
+/// approval.
 pub(crate) async fn check_approval_bypass(
     conn: &mut Conn,
     now: Timestamp,
     transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
     let (old, new) = (transition.before, transition.after);
-    let mut concerned = std::collections::BTreeSet::new();
+    let mut seniors = BTreeSet::new();
     for (senior, junior) in &transition.edges {
         if new.approval_path(junior).is_some() {
-            concerned.extend(new.seniors(senior));
+            seniors.extend(new.seniors(senior));
         }
     }
-    if concerned.is_empty() {
+    if seniors.is_empty() {
         return Ok(());
     }
-    let holders = holders_of(conn, &concerned).await?;
+    let holders = holders_of(conn, &seniors).await?;
     let mut gains = holders
         .values()
         .filter_map(|holder| new.unapproved_gain(old, &holder.assignments, now));
@@ -247,7 +293,7 @@ pub(crate) async fn check_approval_bypass(
         return Ok(());
     };
     let detail = format!(
-        "role `{}` needs a second person: somebody who has `{}` would come to have it without one",
+        "role `{}` needs a second person: a subject with role `{}` would have it without one",
         gain.role,
         gain.path.first().unwrap_or(&gain.role)
     );
@@ -259,15 +305,10 @@ pub(crate) async fn check_approval_bypass(
     })
 }
 
-/// What an import cannot do: it has nobody to confirm it.
-pub(crate) fn not_in_an_import(policy: &Policy, role: &RoleName) -> Option<String> {
+/// Returns the reason why an import cannot assign a role that needs approval: an import has no second person.
+pub(crate) fn import_refusal(policy: &Policy, role: &RoleName) -> Option<String> {
     policy.approval_path(role)?;
     Some(format!(
         "role `{role}` needs a second person: assign it after the import"
     ))
-}
-
-/// The requests that are open for a subject.
-pub(crate) async fn open_for(app: &App, subject: &str) -> Result<Vec<Request>, ApiError> {
-    list(app, "", None, Some(subject), i64::MAX).await
 }

@@ -1,11 +1,18 @@
-//! Who has a role, and what it gives: the review functions of NIST RBAC.
+//! The review functions of NIST RBAC: the holders of a role, and its permissions, juniors and seniors.
 
+use std::collections::BTreeSet;
+
+use rolecall::PermissionName as _;
 use rolecall_core::{Permission, RoleName};
 
-use super::assignment_store::{self, Held};
-use crate::{app::App, error::ApiError};
+use super::assignment_store::{self, SubjectAssignment};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, reads},
+    error::ApiError,
+};
 
-/// Where a list of holders goes on: after this assignment, whose tenant is empty for a global one.
+/// The assignment after which a list of holders continues. The tenant of a global assignment is empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct After<'a> {
     pub(crate) role: &'a str,
@@ -13,16 +20,18 @@ pub(crate) struct After<'a> {
     pub(crate) tenant: &'a str,
 }
 
-/// Up to `limit` assignments of `role`, and with `inherited` of every role that inherits it (`AssignedUsers` and
-/// `AuthorizedUsers` of ANSI INCITS 359), ordered by role, subject and tenant. Those that do not count at the
-/// moment are among them.
+/// Returns up to `limit` assignments of `role`, by role, subject and tenant; with `inherited` also those of every role
+/// that inherits it (`AssignedUsers` and `AuthorizedUsers` of ANSI INCITS 359). It includes assignments that are not
+/// valid now.
 pub(crate) async fn holders(
     app: &App,
+    caller: Caller<'_>,
     role: &RoleName,
     inherited: bool,
     after: After<'_>,
     limit: i64,
-) -> Result<Vec<Held>, ApiError> {
+) -> Result<Vec<SubjectAssignment>, ApiError> {
+    reads::require(app, caller, may::ReadAssignments::NAME).await?;
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     if policy.role(role.as_str()).is_none() {
@@ -30,9 +39,9 @@ pub(crate) async fn holders(
     }
     let seniors = policy.seniors(role);
     let given = assignment_store::roles_given(&mut conn, after.role).await?;
-    let concerned = |given: &&RoleName| *given == role || (inherited && seniors.contains(*given));
+    let is_listed = |given: &&RoleName| *given == role || (inherited && seniors.contains(*given));
     let mut found = Vec::new();
-    for given in given.iter().filter(concerned) {
+    for given in given.iter().filter(is_listed) {
         let begin = if given.as_str() == after.role {
             (after.subject, after.tenant)
         } else {
@@ -47,23 +56,26 @@ pub(crate) async fn holders(
     Ok(found)
 }
 
-/// What a role gives, inheritance and wildcards worked out, and which roles inherit it.
+/// The permissions of a role with inheritance and wildcards expanded, and the roles below and above it.
 pub(crate) struct Reach {
     pub(crate) permissions: Vec<Permission>,
     pub(crate) juniors: Vec<RoleName>,
     pub(crate) seniors: Vec<RoleName>,
 }
 
-/// How far a role reaches (`RolePermissions` of ANSI INCITS 359), up and down the hierarchy.
-pub(crate) async fn reach(app: &App, role: &RoleName) -> Result<Reach, ApiError> {
+/// Returns the reach of a role, up and down the hierarchy (`RolePermissions` of ANSI INCITS 359).
+pub(crate) async fn reach(
+    app: &App,
+    caller: Caller<'_>,
+    role: &RoleName,
+) -> Result<Reach, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     if policy.role(role.as_str()).is_none() {
         return Err(ApiError::unknown("role", role));
     }
-    let others = |roles: std::collections::BTreeSet<RoleName>| {
-        roles.into_iter().filter(|one| one != role).collect()
-    };
+    let others = |roles: BTreeSet<RoleName>| roles.into_iter().filter(|one| one != role).collect();
     Ok(Reach {
         permissions: policy.permissions_of([role]).into_iter().collect(),
         juniors: others(policy.closure([role])),

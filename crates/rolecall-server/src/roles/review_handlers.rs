@@ -1,8 +1,6 @@
-//! Who has a role, and what it gives, over the API.
+//! The holders and the reach of a role, over the API.
 
-use crate::authority::caller::Caller;
 use axum::{Json, extract::State};
-use rolecall::PermissionName as _;
 use rolecall::Require;
 use rolecall_core::{Permission, RoleName, SubjectKind, TenantName};
 use serde::{Deserialize, Serialize};
@@ -10,13 +8,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     assigning::Assignee,
-    assignment_store::Held,
+    assignment_store::SubjectAssignment,
     review::{self, After, Reach},
     views::AssignmentView,
 };
 use crate::{
     app::App,
-    authority::{may, reads},
+    authority::{caller::Caller, may},
     error::ApiError,
     web::{
         document::ProblemDocument,
@@ -25,7 +23,7 @@ use crate::{
     },
 };
 
-/// Somebody who has a role, and how.
+/// A user or client who has a role, with the assignment.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RoleHolder)]
 pub(crate) struct HolderView {
@@ -40,14 +38,14 @@ pub(crate) struct HolderView {
     pub(crate) assignment: AssignmentView,
 }
 
-impl From<Held> for HolderView {
-    fn from(held: Held) -> Self {
-        let whose = match held.kind {
+impl From<SubjectAssignment> for HolderView {
+    fn from(held: SubjectAssignment) -> Self {
+        let assignee = match held.kind {
             SubjectKind::User => Assignee::User(&held.subject),
             SubjectKind::Client => Assignee::Client(&held.subject),
         };
         Self {
-            assignment: AssignmentView::new(whose, held.assignment),
+            assignment: AssignmentView::new(assignee, held.assignment),
             subject_kind: held.kind,
             name: held.name,
             subject: held.subject,
@@ -55,35 +53,35 @@ impl From<Held> for HolderView {
     }
 }
 
-/// Which holders to show.
+/// A page of holders to show.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HolderQuery {
-    /// Those too who have it by way of a role that inherits it.
+    /// Also list those who have the role through a senior role.
     #[serde(default)]
     inherited: bool,
-    /// How many, 1 to 200.
+    /// The number of holders, 1 to 200.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Limit,
-    /// Where the page before ended.
+    /// `next_cursor` of the page before.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     cursor: Cursor,
 }
 
-/// How far a role reaches.
+/// The permissions of a role, and the roles below and above it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RoleReach)]
 pub(crate) struct ReachView {
-    /// All that it gives: what it holds and inherits, wildcards worked out.
+    /// Every permission that the role holds or inherits, with wildcards expanded.
     #[schema(value_type = Vec<String>)]
     pub(crate) permissions: Vec<Permission>,
-    /// Every role that it inherits, directly or not.
+    /// Every role that it inherits, directly or indirectly.
     #[schema(value_type = Vec<String>)]
     pub(crate) juniors: Vec<RoleName>,
-    /// Every role that inherits it, directly or not.
+    /// Every role that inherits it, directly or indirectly.
     #[schema(value_type = Vec<String>)]
     pub(crate) seniors: Vec<RoleName>,
 }
@@ -103,9 +101,9 @@ impl From<Reach> for ReachView {
     }
 }
 
-/// Where a holder stands in the list.
-pub(crate) fn place(held: &Held) -> String {
-    let Held {
+/// Returns the position of a holder in the list, for the cursor.
+pub(crate) fn place(held: &SubjectAssignment) -> String {
+    let SubjectAssignment {
         subject,
         assignment,
         ..
@@ -114,7 +112,7 @@ pub(crate) fn place(held: &Held) -> String {
     format!("{}\n{subject}\n{tenant}", assignment.role)
 }
 
-/// The same, read again.
+/// Reads a position that [`place`] returned.
 pub(crate) fn after(place: &str) -> After<'_> {
     let mut parts = place.splitn(3, '\n');
     let mut next = || parts.next().unwrap_or_default();
@@ -125,9 +123,9 @@ pub(crate) fn after(place: &str) -> After<'_> {
     }
 }
 
-/// List who has a role.
+/// List the holders of a role.
 ///
-/// Users and clients, in every tenant, with what limits it; also those whose time has not come or is over.
+/// Users and clients, in every tenant. It includes assignments that are not valid yet and those that expired.
 #[utoipa::path(get, path = "/api/roles/{role}/holders", tag = "roles", params(("role" = String, Path), HolderQuery), responses(
     (status = 200, description = "A page of holders", body = Page<HolderView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
@@ -137,27 +135,22 @@ pub(crate) async fn list_role_holders(
     Segment(role): Segment<RoleName>,
     Params(query): Params<HolderQuery>,
 ) -> Result<Json<Page<HolderView>>, ApiError> {
-    reads::require_in(
-        &app,
-        Caller::Token(&caller),
-        None,
-        may::ReadAssignments::NAME,
-    )
-    .await?;
     let (limit, after) = (query.limit.0, after(query.cursor.after(List::Holders)?));
-    let found = review::holders(&app, &role, query.inherited, after, limit + 1).await?;
+    let (caller, inherited) = (Caller::Token(&caller), query.inherited);
+    let found = review::holders(&app, caller, &role, inherited, after, limit + 1).await?;
     let page = Page::of(List::Holders, found, limit, place, HolderView::from);
     Ok(Json(page))
 }
 
-/// Show how far a role reaches.
+/// Show the permissions of a role, and the roles below and above it.
 #[utoipa::path(get, path = "/api/roles/{role}/reach", tag = "roles", params(("role" = String, Path)), responses(
-    (status = 200, description = "What it gives, inherits, and is inherited by", body = ReachView),
+    (status = 200, description = "The reach of the role", body = ReachView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_role_reach(
-    _: Require<may::ReadRoles>,
+    caller: Require<may::ReadRoles>,
     State(app): State<App>,
     Segment(role): Segment<RoleName>,
 ) -> Result<Json<ReachView>, ApiError> {
-    Ok(Json(review::reach(&app, &role).await?.into()))
+    let reach = review::reach(&app, Caller::Token(&caller), &role).await?;
+    Ok(Json(reach.into()))
 }

@@ -1,4 +1,11 @@
-//! Separation of duties: what is refused because somebody would have, or has active, what a constraint keeps apart.
+//! Separation of duties: refuses changes by which a subject would break a constraint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rolecall_core::{
+    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, RoleAssignment,
+    RoleName, TenantName, Timestamp, first_breach,
+};
 
 use super::{
     assignment_store,
@@ -14,17 +21,10 @@ use crate::{
     sessions::active,
     store::{Change, Conn, StoreError},
 };
-use std::collections::{BTreeMap, BTreeSet};
-
-use rolecall_core::{
-    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, RoleAssignment,
-    RoleName, TenantName, Timestamp, first_breach,
-};
-
-/// How many subjects a refusal names.
+/// The most subjects that a refusal names.
 const MAX_NAMED: usize = 20;
 
-/// Collects breaches, the first with all that there is to say, the others by name.
+/// Collects breaches: the first in full, and the subjects of others of the same constraint.
 #[derive(Default)]
 struct Breaches(Option<Separation>);
 
@@ -61,15 +61,15 @@ impl Breaches {
     }
 }
 
-/// Refuses the change if `subject` breaks a static constraint by being `given` a role, beside what it has or in
-/// the place of the same with another validity.
-pub(crate) async fn keep_apart(
+/// Refuses an assignment by which `subject` would break a static constraint. `given` replaces the present assignment of
+/// the same role and tenant, if there is one.
+pub(crate) async fn check_assignment(
     change: &mut Change<'_>,
     policy: &Policy,
     subject: &str,
     given: &RoleAssignment,
 ) -> Result<(), ApiError> {
-    if !has(policy, ConstraintKind::Static) {
+    if !has_constraint(policy, ConstraintKind::Static) {
         return Ok(());
     }
     let now = change.now();
@@ -94,43 +94,44 @@ async fn name_of(change: &mut Change<'_>, subject: &str) -> Result<String, Store
     Ok(client.map(|client| client.name).unwrap_or_default())
 }
 
-/// Refuses a change of the policy by which somebody comes to break a constraint: one that is new or stricter, or any
-/// by what roles inherit from now on.
+/// Refuses a change of the policy by which a subject comes to break a constraint: one that is new or stricter, or any
+/// one through new edges of the hierarchy.
 ///
-/// For a static one that is who has the roles; for a dynamic one, who has a live session with them active.
-pub(crate) async fn demand_apart(
+/// A subject breaks a static constraint by having its roles, and a dynamic one by having them active in a live session.
+pub(crate) async fn check_policy_change(
     app: &App,
     conn: &mut Conn,
     now: Timestamp,
     transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
-    demand_registration(app, transition, now)?;
-    demand_held_apart(conn, now, transition).await?;
-    demand_active_apart(app, conn, now, transition).await
+    check_registration(app, transition, now)?;
+    check_static(conn, now, transition).await?;
+    check_sessions(app, conn, now, transition).await
 }
 
-/// What the policy in force keeps apart of what registration gives.
+/// Returns the static constraint that the roles of registration break, by the policy in force.
 pub(crate) async fn registration_violation(app: &App) -> Result<Option<Breach>, ApiError> {
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
-    Ok(breach_of_registration(app, &policy, app.now()))
+    Ok(registration_breach(app, &policy, app.now()))
 }
 
-fn breach_of_registration(app: &App, policy: &Policy, now: Timestamp) -> Option<Breach> {
+fn registration_breach(app: &App, policy: &Policy, now: Timestamp) -> Option<Breach> {
     let given = app.settings().registration_roles.iter();
     let given: Vec<RoleAssignment> = given.map(RoleAssignment::permanent).collect();
     policy.static_breach(&given, now)
 }
 
-/// Whoever registers must be able to get what registration gives.
-fn demand_registration(
+/// Refuses a change of the policy by which the roles of registration come to break a static constraint.
+fn check_registration(
     app: &App,
     transition: &Transition<'_>,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    match breach_of_registration(app, transition.after, now) {
-        Some(breach) if breach_of_registration(app, transition.before, now).is_none() => {
-            let detail = format!("{breach}, and `registration.roles` gives them to everybody");
+    match registration_breach(app, transition.after, now) {
+        Some(breach) if registration_breach(app, transition.before, now).is_none() => {
+            let detail =
+                format!("{breach}, and `registration.roles` assigns them to every new user");
             Err(ApiError::Rule {
                 rule: SEPARATION_OF_DUTIES,
                 detail,
@@ -142,71 +143,71 @@ fn demand_registration(
     }
 }
 
-/// So many are looked at before others have their turn.
+/// The number of subjects that are checked before other tasks run.
 const AT_A_TIME: usize = 200;
 
-/// People with the same assignments are looked at once.
-type Same = Vec<(
+/// The assignments of a subject as a key, so that subjects with the same assignments are checked once.
+type AssignmentKey = Vec<(
     RoleName,
     Option<TenantName>,
     Option<Timestamp>,
     Option<Timestamp>,
 )>;
 
-fn same(assignments: &[RoleAssignment]) -> Same {
-    let mut all: Same = assignments
+fn assignment_key(assignments: &[RoleAssignment]) -> AssignmentKey {
+    let mut key: AssignmentKey = assignments
         .iter()
         .map(|one| {
             let (role, tenant) = (one.role.clone(), one.tenant.clone());
             (role, tenant, one.valid_from, one.expires_at)
         })
         .collect();
-    all.sort();
-    all
+    key.sort();
+    key
 }
 
-/// Those of `holders` who have too many roles of one of `constraints` by `policy`.
-async fn breaking<'h>(
+/// Returns the holders who break one of `constraints` under `policy`, with the first breach of each.
+async fn violations<'h>(
     policy: &Policy,
     constraints: &[(&ConstraintName, &Constraint)],
     holders: &'h [Holder],
     now: Timestamp,
 ) -> Vec<(&'h Holder, Breach)> {
-    let mut known: BTreeMap<Same, Option<Breach>> = BTreeMap::new();
+    let mut known: BTreeMap<AssignmentKey, Option<Breach>> = BTreeMap::new();
     let mut found = Vec::new();
     for (at, holder) in holders.iter().enumerate() {
         if at % AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
         let breach = known
-            .entry(same(&holder.assignments))
+            .entry(assignment_key(&holder.assignments))
             .or_insert_with(|| policy.breach_of(constraints, &holder.assignments, now));
         found.extend(breach.clone().map(|breach| (holder, breach)));
     }
     found
 }
 
-async fn demand_held_apart(
+async fn check_static(
     conn: &mut Conn,
     now: Timestamp,
     transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
-    let mut concerned = transition.seniors_of(ConstraintKind::Static);
+    let mut affected = transition.seniors_of(ConstraintKind::Static);
     let stricter = transition.stricter(ConstraintKind::Static);
-    concerned.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
-    let holders = holders(conn, transition.after, &concerned).await?;
+    affected.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
+    let holders = holders_of(conn, transition.after, &affected).await?;
     let mut breaches = Breaches::default();
     let statics = transition.after.constraints();
     let statics: Vec<_> = statics
         .filter(|(_, one)| one.kind == ConstraintKind::Static)
         .collect();
-    for (holder, breach) in breaking(transition.after, &statics, &holders, now).await {
+    for (holder, breach) in violations(transition.after, &statics, &holders, now).await {
         breaches.add(breach, &holder.id, &holder.name);
     }
     breaches.refuse()
 }
 
-async fn demand_active_apart(
+async fn check_sessions(
     app: &App,
     conn: &mut Conn,
     now: Timestamp,
@@ -216,11 +217,11 @@ async fn demand_active_apart(
     if stricter.is_empty() {
         return Ok(());
     }
-    let concerned = stricter.iter().flat_map(|(_, one)| one.roles.clone());
-    let holders = holders(conn, transition.after, &concerned.collect()).await?;
+    let affected = stricter.iter().flat_map(|(_, one)| one.roles.clone());
+    let holders = holders_of(conn, transition.after, &affected.collect()).await?;
     let mut breaches = Breaches::default();
-    // whoever does not have the roles cannot have them active
-    for (holder, _) in breaking(transition.after, &stricter, &holders, now).await {
+    // a subject without the roles cannot have them active
+    for (holder, _) in violations(transition.after, &stricter, &holders, now).await {
         if breaches.is_full() {
             break;
         }
@@ -239,20 +240,20 @@ async fn demand_active_apart(
     breaches.refuse()
 }
 
-/// Ends the tokens that a dynamic constraint concerns which is new or stricter: among them may be one whose log-in
-/// was under way and was not seen, or a client's, which has no session. And those that carry a role which leads to
-/// such roles from now on: a guard may read what they permit from the roles. What is asked for anew is asked again.
+/// Ends the tokens that carry a role of a dynamic constraint that is new or stricter: among them may be one from a login
+/// that was not complete yet, or a client's, which has no session. It also ends those that carry a role through which
+/// new edges lead to a role of a dynamic constraint, because a guard may derive permissions from the roles in a token.
 pub(crate) fn end_tokens(change: &mut Change<'_>, transition: &Transition<'_>) {
-    let mut concerned = transition.seniors_of(ConstraintKind::Dynamic);
+    let mut affected = transition.seniors_of(ConstraintKind::Dynamic);
     let stricter = transition.stricter(ConstraintKind::Dynamic);
-    concerned.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
-    for role in &concerned {
+    affected.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
+    for role in &affected {
         change.raise_floor(FloorKind::Role, role.as_str());
     }
 }
 
-/// Whoever has one of `roles`, or a role that inherits one.
-async fn holders(
+/// Returns the subjects who have one of `roles`, or a role that inherits one of them.
+async fn holders_of(
     conn: &mut Conn,
     policy: &Policy,
     roles: &BTreeSet<RoleName>,
@@ -263,7 +264,7 @@ async fn holders(
     Ok(found.into_values().collect())
 }
 
-fn has(policy: &Policy, kind: ConstraintKind) -> bool {
+fn has_constraint(policy: &Policy, kind: ConstraintKind) -> bool {
     policy
         .constraints()
         .any(|(_, constraint)| constraint.kind == kind)

@@ -1,34 +1,41 @@
-//! The rules for roles: making and changing them, what they hold, and whom they inherit.
+//! The rules for roles: creating and changing them, the permissions that they hold, and the roles that they inherit.
+
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName, RoleRules,
+};
+use serde_json::json;
 
 use super::{
-    assignment_store, requests, separation,
+    assignment_store,
+    names::{check_description, check_name},
+    permissions, requests, separation,
     store::{self, Role},
     transition::Transition,
 };
 use crate::{
     app::App,
-    authority::{builtin, caller::Caller, may, rights::Rights},
+    authority::{builtin, caller::Caller, may, reads, rights::Rights},
     error::ApiError,
     store::Change,
 };
-use rolecall::PermissionName as _;
-use rolecall_core::{
-    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
-};
-use serde_json::json;
 
-/// A role with what it holds and inherits itself.
+/// A role with the permissions that it holds itself and the roles that it inherits directly.
 #[derive(Clone, Debug)]
 pub(crate) struct RoleDetails {
     pub(crate) role: Role,
     pub(crate) permissions: Vec<PermissionPattern>,
     pub(crate) juniors: Vec<RoleName>,
-    /// Whether a second person must confirm that somebody is given it.
+    /// True if a second person must approve each assignment of the role.
     pub(crate) approval: bool,
 }
 
 fn details(role: Role, policy: &Policy) -> RoleDetails {
-    let rules = policy.role(role.name.as_str()).cloned().unwrap_or_default();
+    let rules = rules_of(policy, &role.name);
+    with_rules(role, rules)
+}
+
+fn with_rules(role: Role, rules: RoleRules) -> RoleDetails {
     RoleDetails {
         role,
         permissions: rules.permissions.into_iter().collect(),
@@ -37,7 +44,14 @@ fn details(role: Role, policy: &Policy) -> RoleDetails {
     }
 }
 
-pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<RoleDetails>, ApiError> {
+/// Returns up to `limit` roles whose name is above `after`, by name.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RoleDetails>, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     let roles = store::list_roles(&mut conn, after, limit).await?;
@@ -47,7 +61,17 @@ pub(crate) async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<RoleD
         .collect())
 }
 
-pub(crate) async fn get(app: &App, name: &RoleName) -> Result<RoleDetails, ApiError> {
+/// Returns a role.
+///
+/// # Errors
+///
+/// Refused if there is no such role.
+pub(crate) async fn get(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+) -> Result<RoleDetails, ApiError> {
+    reads::require(app, caller, may::ReadRoles::NAME).await?;
     let mut conn = app.store().read().await?;
     let policy = app.policy().newest(&mut conn).await?;
     let role = store::find_role(&mut conn, name)
@@ -56,7 +80,11 @@ pub(crate) async fn get(app: &App, name: &RoleName) -> Result<RoleDetails, ApiEr
     Ok(details(role, &policy))
 }
 
-/// Makes an empty role.
+/// Creates a role that holds and inherits nothing.
+///
+/// # Errors
+///
+/// Refused if the name is reserved or exists, or the description is too long.
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
@@ -64,6 +92,8 @@ pub(crate) async fn create(
     description: &str,
     approval: bool,
 ) -> Result<RoleDetails, ApiError> {
+    check_name(name.as_str())?;
+    check_description(description)?;
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if !store::insert_role(change, name, description).await? {
@@ -74,7 +104,7 @@ pub(crate) async fn create(
             set_approval(change, name, approval).await?;
         }
         change.role_changed(name);
-        let role = required(change, name).await?;
+        let role = get_role(change, name).await?;
         Ok(RoleDetails {
             role,
             permissions: Vec::new(),
@@ -85,7 +115,7 @@ pub(crate) async fn create(
     .await
 }
 
-/// Changes the description, and whether a second person must confirm that somebody is given the role.
+/// Changes the description of a role, and if a second person must approve its assignments.
 pub(crate) async fn update(
     app: &App,
     caller: Caller<'_>,
@@ -93,8 +123,9 @@ pub(crate) async fn update(
     description: Option<&str>,
     approval: Option<bool>,
 ) -> Result<RoleDetails, ApiError> {
+    description.map(check_description).transpose()?;
     app.change(caller, async |change| {
-        let rights = require_authority_over(app, change, caller, name).await?;
+        let (rights, _) = require_authority_over(app, change, caller, name).await?;
         let before = rights.policy.role(name.as_str());
         let before = before.is_some_and(|rules| rules.approval);
         if let Some(approval) = approval.filter(|approval| *approval != before) {
@@ -106,7 +137,7 @@ pub(crate) async fn update(
         }
         Ok(RoleDetails {
             approval: approval.unwrap_or(before),
-            ..details(required(change, name).await?, &rights.policy)
+            ..details(get_role(change, name).await?, &rights.policy)
         })
     })
     .await
@@ -123,8 +154,12 @@ async fn set_approval(
     Ok(())
 }
 
-/// Deletes a role with its assignments and its place in the hierarchy.
-pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Result<(), ApiError> {
+/// Deletes a role with its assignments and its place in the hierarchy; false if there is none.
+pub(crate) async fn delete(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+) -> Result<bool, ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if builtin::is_builtin(name) {
@@ -141,37 +176,37 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, name: &RoleName) -> Re
                 by: "`registration.roles` names it".into(),
             });
         }
-        if let Some(constraint) = constraint_about(&rights.policy, name) {
+        if let Some(constraint) = constraint_with(&rights.policy, name) {
             return Err(ApiError::InUse {
                 kind: "role",
                 name: name.to_string(),
-                by: format!("constraint `{constraint}` is about it"),
+                by: format!("constraint `{constraint}` lists it"),
             });
         }
         if store::find_role(change.conn(), name).await?.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         rights.cover([name])?;
-        // with it goes that others inherit it
+        // the roles that inherit it no longer do
         for senior in rights.policy.seniors(name) {
             change.role_changed(&senior);
         }
         remove(change, name).await?;
-        // the roles below it too: a token may carry one of them alone, activated by way of this role
+        // the roles below it too: a token may carry just one of them, activated through this role
         for lost in rights.policy.closure([name]) {
             change.raise_floor(FloorKind::Role, lost.as_str());
         }
         change.record(json!({ "action": "role.deleted", "role": name }));
         change.role_changed(name);
-        Ok(())
+        Ok(true)
     })
     .await
 }
 
-/// Takes a role away with all that relates to it.
+/// Deletes a role with its assignments, and ends the tokens of subjects who have it in a tenant.
 ///
-/// A token for a tenant that carries other roles alone names the role nowhere, and yet it may have been the one
-/// by which its subject is in the tenant.
+/// Such a token may carry other roles alone and name this role nowhere, although its subject is in the tenant through
+/// this role.
 pub(crate) async fn remove(change: &mut Change<'_>, name: &RoleName) -> Result<(), ApiError> {
     for subject in assignment_store::in_tenants(change.conn(), name).await? {
         change.raise_floor(FloorKind::Subject, &subject);
@@ -180,15 +215,19 @@ pub(crate) async fn remove(change: &mut Change<'_>, name: &RoleName) -> Result<(
     Ok(())
 }
 
-/// Lets a role hold a permission or a wildcard; whether it did not before.
+/// Grants a permission or a wildcard to a role.
+///
+/// # Errors
+///
+/// Refused if there is no such role or permission, and if the caller does not hold what the role holds or is granted.
 pub(crate) async fn grant(
     app: &App,
     caller: Caller<'_>,
     name: &RoleName,
     pattern: &PermissionPattern,
-) -> Result<(), ApiError> {
+) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        let rights = require_authority_over(app, change, caller, name).await?;
+        let (rights, role) = require_authority_over(app, change, caller, name).await?;
         if !rights.policy.knows(pattern) {
             return Err(ApiError::unknown("permission", pattern));
         }
@@ -202,42 +241,72 @@ pub(crate) async fn grant(
             );
             change.role_changed(name);
         }
-        Ok(())
+        let mut rules = rules_of(&rights.policy, name);
+        rules.permissions.insert(pattern.clone());
+        Ok(with_rules(role, rules))
     })
     .await
 }
 
-/// Takes a permission or a wildcard from a role.
+/// Grants a permission or a wildcard to a role, and creates the permission if it does not exist.
+///
+/// # Errors
+///
+/// As [`grant`]. A permission that was created stays.
+pub(crate) async fn grant_new(
+    app: &App,
+    caller: Caller<'_>,
+    name: &RoleName,
+    pattern: &PermissionPattern,
+) -> Result<RoleDetails, ApiError> {
+    match grant(app, caller, name, pattern).await {
+        Err(ApiError::Unknown {
+            kind: "permission", ..
+        }) => {}
+        done => return done,
+    }
+    permissions::create_missing(app, caller, pattern).await?;
+    grant(app, caller, name, pattern).await
+}
+
+/// Revokes a permission or a wildcard from a role.
 pub(crate) async fn revoke(
     app: &App,
     caller: Caller<'_>,
     name: &RoleName,
     pattern: &PermissionPattern,
-) -> Result<(), ApiError> {
+) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        require_authority_over(app, change, caller, name).await?;
+        let (rights, role) = require_authority_over(app, change, caller, name).await?;
         if store::delete_grant(change, name, pattern).await? {
-            // the tokens of all that inherit the role carry its name, so one floor reaches them
+            // tokens that carry a senior of the role carry its name too, so one floor reaches them all
             change.raise_floor(FloorKind::Role, name.as_str());
             change.record(
                 json!({ "action": "permission.revoked", "role": name, "permission": pattern }),
             );
             change.role_changed(name);
         }
-        Ok(())
+        let mut rules = rules_of(&rights.policy, name);
+        rules.permissions.remove(pattern);
+        Ok(with_rules(role, rules))
     })
     .await
 }
 
-/// Lets `senior` inherit `junior`.
+/// Makes `senior` inherit `junior`.
+///
+/// # Errors
+///
+/// Refused if one of the roles does not exist, the hierarchy would have a cycle, a subject would come to break a
+/// constraint, or would have a role that needs approval without one.
 pub(crate) async fn inherit(
     app: &App,
     caller: Caller<'_>,
     senior: &RoleName,
     junior: &RoleName,
-) -> Result<(), ApiError> {
+) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        let rights = require_authority_over(app, change, caller, senior).await?;
+        let (rights, role) = require_authority_over(app, change, caller, senior).await?;
         if store::find_role(change.conn(), junior).await?.is_none() {
             return Err(ApiError::unknown("role", junior));
         }
@@ -262,25 +331,27 @@ pub(crate) async fn inherit(
             let now = change.now();
             let transition = Transition::between(&rights.policy, &after);
             requests::check_approval_bypass(change.conn(), now, &transition).await?;
-            separation::demand_apart(app, change.conn(), now, &transition).await?;
+            separation::check_policy_change(app, change.conn(), now, &transition).await?;
             separation::end_tokens(change, &transition);
             change.record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
-        Ok(())
+        let mut rules = rules_of(&rights.policy, senior);
+        rules.juniors.insert(junior.clone());
+        Ok(with_rules(role, rules))
     })
     .await
 }
 
-/// Ends that `senior` inherits `junior`: a loss for whoever has `senior`, of `junior` and all below it.
+/// Stops `senior` from inheriting `junior`. Subjects with `senior` lose `junior` and every role below it.
 pub(crate) async fn disinherit(
     app: &App,
     caller: Caller<'_>,
     senior: &RoleName,
     junior: &RoleName,
-) -> Result<(), ApiError> {
+) -> Result<RoleDetails, ApiError> {
     app.change(caller, async |change| {
-        let rights = require_authority_over(app, change, caller, senior).await?;
+        let (rights, role) = require_authority_over(app, change, caller, senior).await?;
         if store::delete_junior(change, senior, junior).await? {
             for below in rights.policy.closure([junior]) {
                 change.raise_floor(FloorKind::Role, below.as_str());
@@ -289,33 +360,40 @@ pub(crate) async fn disinherit(
             change.record(json!({ "action": "junior.removed", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
-        Ok(())
+        let mut rules = rules_of(&rights.policy, senior);
+        rules.juniors.remove(junior);
+        Ok(with_rules(role, rules))
     })
     .await
 }
 
-/// A constraint that is about a role.
-fn constraint_about<'p>(policy: &'p Policy, role: &RoleName) -> Option<&'p ConstraintName> {
+/// Returns the first constraint that lists a role.
+fn constraint_with<'p>(policy: &'p Policy, role: &RoleName) -> Option<&'p ConstraintName> {
     let mut constraints = policy.constraints();
     let found = constraints.find(|(_, constraint)| constraint.roles.contains(role));
     found.map(|(name, _)| name)
 }
 
-async fn required(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiError> {
+fn rules_of(policy: &Policy, name: &RoleName) -> RoleRules {
+    policy.role(name.as_str()).cloned().unwrap_or_default()
+}
+
+async fn get_role(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiError> {
     store::find_role(change.conn(), name)
         .await?
         .ok_or_else(|| ApiError::unknown("role", name))
 }
 
-/// Asks for the permission to write roles, that the role exists and may be edited, and the delegation limit.
+/// Requires that the caller may write roles and holds all that the role holds, and that the role exists and is not
+/// fixed.
 async fn require_authority_over(
     app: &App,
     change: &mut Change<'_>,
     caller: Caller<'_>,
     name: &RoleName,
-) -> Result<Rights, ApiError> {
+) -> Result<(Rights, Role), ApiError> {
     let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-    required(change, name).await?;
+    let role = get_role(change, name).await?;
     if builtin::is_fixed(name) {
         return Err(ApiError::rule(
             "builtin_role",
@@ -324,5 +402,5 @@ async fn require_authority_over(
         ));
     }
     rights.cover([name])?;
-    Ok(rights)
+    Ok((rights, role))
 }

@@ -1,18 +1,21 @@
+//! The difference between two policies, as far as it matters to constraints and approvals.
+
 use std::collections::BTreeSet;
 
 use rolecall_core::{Constraint, ConstraintKind, ConstraintName, Policy, RoleName};
 
-/// From one policy to the next: what of it can bring roles together, or to somebody, that were not.
+/// The constraints and edges of a policy that are new or stricter than in the policy before it.
 pub(crate) struct Transition<'p> {
     pub(super) before: &'p Policy,
     pub(super) after: &'p Policy,
-    /// Constraints that are new, or forbid what they did not.
+    /// Constraints that are new, or forbid more than before.
     stricter: Vec<(&'p ConstraintName, &'p Constraint)>,
-    /// Who inherits whom for the first time: senior and junior.
+    /// New edges of the hierarchy: senior and junior.
     pub(super) edges: Vec<(&'p RoleName, &'p RoleName)>,
 }
 
 impl<'p> Transition<'p> {
+    /// Compares two policies.
     pub(crate) fn between(before: &'p Policy, after: &'p Policy) -> Self {
         let stricter = after.constraints().filter(|(name, constraint)| {
             let known = before.constraint(name.as_str());
@@ -34,6 +37,7 @@ impl<'p> Transition<'p> {
         }
     }
 
+    /// Returns the constraints of this kind that are new, or forbid more than before.
     pub(super) fn stricter(
         &self,
         kind: ConstraintKind,
@@ -42,7 +46,7 @@ impl<'p> Transition<'p> {
         stricter.filter(move |(_, constraint)| constraint.kind == kind)
     }
 
-    /// The seniors of new edges that lead to a role which a constraint of this kind is about.
+    /// Returns the seniors of new edges that lead to a role of a constraint of this kind.
     pub(super) fn seniors_of(&self, kind: ConstraintKind) -> BTreeSet<RoleName> {
         let constraints = self.after.constraints().filter(|(_, one)| one.kind == kind);
         let members: BTreeSet<&RoleName> = constraints.flat_map(|(_, one)| &one.roles).collect();

@@ -1,4 +1,4 @@
-//! Assignments and requests as the API shows and takes them.
+//! Assignments and requests as members of API bodies and queries.
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     assigning::{Assignee, Outcome, Validity},
-    request_store::Request,
+    request_store::AssignmentRequest,
 };
 use crate::{
     error::{ApiError, FieldError},
@@ -23,11 +23,11 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RoleAssignment)]
 pub(crate) struct AssignmentView {
-    /// Its address, by which it is taken away again.
+    /// The address of the assignment; DELETE it to remove the assignment.
     id: String,
     #[schema(value_type = String)]
     pub(crate) role: RoleName,
-    /// null for a global one.
+    /// null for a global assignment.
     #[schema(required, value_type = Option<String>)]
     pub(crate) tenant: Option<TenantName>,
     #[schema(required, format = DateTime)]
@@ -42,9 +42,9 @@ pub(crate) struct AssignmentView {
 }
 
 impl AssignmentView {
-    pub(crate) fn new(whose: Assignee<'_>, assignment: RoleAssignment) -> Self {
+    pub(crate) fn new(assignee: Assignee<'_>, assignment: RoleAssignment) -> Self {
         Self {
-            id: address(whose, &assignment),
+            id: address(assignee, &assignment),
             role: assignment.role,
             tenant: assignment.tenant,
             valid_from: assignment.valid_from.map(rfc3339),
@@ -56,9 +56,9 @@ impl AssignmentView {
     }
 }
 
-/// Where an assignment is found. Ids and names need no encoding.
-pub(crate) fn address(whose: Assignee<'_>, assignment: &RoleAssignment) -> String {
-    let (kind, id) = match whose {
+/// Returns the address of an assignment. Ids and names need no encoding.
+pub(crate) fn address(assignee: Assignee<'_>, assignment: &RoleAssignment) -> String {
+    let (kind, id) = match assignee {
         Assignee::User(id) => ("users", id),
         Assignee::Client(id) => ("clients", id),
     };
@@ -69,7 +69,7 @@ pub(crate) fn address(whose: Assignee<'_>, assignment: &RoleAssignment) -> Strin
     }
 }
 
-/// Until when an assignment counts, and why it was given.
+/// The time in which an assignment is valid, and the reason for it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AssignmentValidity {
@@ -104,12 +104,12 @@ impl AssignmentValidity {
     }
 }
 
-/// Which page of assignments is asked for.
+/// A page of assignments or requests.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AssignmentQuery {
-    /// Only those in this tenant; absent for all, the global ones too.
+    /// Only those in this tenant; absent for all, including global ones.
     #[param(value_type = Option<String>)]
     pub(super) tenant: Option<TenantName>,
     /// 1 to 200.
@@ -122,12 +122,12 @@ pub(crate) struct AssignmentQuery {
     pub(super) cursor: Cursor,
 }
 
-/// A role assignment that somebody asked for, and that another person has to confirm.
+/// A requested role assignment, which another person has to confirm.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AssignmentRequest)]
 pub(crate) struct RequestView {
     id: String,
-    /// The id of the user or client who is to have the role.
+    /// The id of the user or client that the role is requested for.
     subject: String,
     /// `user` or `client`.
     #[schema(value_type = String)]
@@ -148,25 +148,25 @@ pub(crate) struct RequestView {
     requested_at: String,
 }
 
-impl From<Request> for RequestView {
-    fn from(request: Request) -> Self {
-        let asked = request.asked;
+impl From<AssignmentRequest> for RequestView {
+    fn from(request: AssignmentRequest) -> Self {
+        let requested = request.assignment;
         Self {
             id: request.id,
             subject: request.subject,
             kind: request.kind,
-            role: asked.role,
-            tenant: asked.tenant,
-            valid_from: asked.valid_from.map(rfc3339),
-            expires_at: asked.expires_at.map(rfc3339),
-            reason: asked.reason,
-            requested_by: asked.assigned_by,
-            requested_at: rfc3339(asked.assigned_at),
+            role: requested.role,
+            tenant: requested.tenant,
+            valid_from: requested.valid_from.map(rfc3339),
+            expires_at: requested.expires_at.map(rfc3339),
+            reason: requested.reason,
+            requested_by: requested.assigned_by,
+            requested_at: rfc3339(requested.assigned_at),
         }
     }
 }
 
-/// 204 for what is in force, 202 with the request for what a second person has to confirm.
+/// Answers 204 if the assignment is in force, and 202 with the request if a second person has to confirm it.
 pub(super) fn answer(outcome: Outcome) -> Response {
     match outcome {
         Outcome::Assigned => StatusCode::NO_CONTENT.into_response(),

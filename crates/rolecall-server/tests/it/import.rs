@@ -112,9 +112,9 @@ async fn one_invalid_line_means_nothing_is_written(app: TestApp) {
     assert!(!output.contains("canary"), "{output}");
     for line in [
         "line 2: `alice` is the same name as on line 1",
-        "line 3: the password hash: the parameters are out of bounds",
-        "line 4: the password hash: the scheme is not known",
-        "line 5: the password hash: the form is broken",
+        "line 3: the password hash: the costs, the salt or the output are out of bounds",
+        "line 4: the password hash: the scheme is not supported",
+        "line 5: the password hash: the text is malformed or truncated",
         "line 6: no role `nowhere`; --add-roles makes it",
         "5 problems in 6 users; nothing was written",
     ] {

@@ -37,6 +37,7 @@ mod races;
 mod refresh;
 mod registration;
 mod remote_guard;
+mod reserved_names;
 mod responses;
 mod restart;
 mod review;

@@ -225,7 +225,7 @@ async fn pw_16_the_stored_hash_has_scheme_costs_and_its_own_salt(app: RealHashin
 
 /// A few hashes of other software from the fixtures: form, password and hash.
 fn foreign_hashes() -> Vec<(String, String, String)> {
-    include_str!("../fixtures/hashes/hashes.tsv")
+    include_str!("../../../rolecall-passwords/tests/fixtures/hashes/hashes.tsv")
         .lines()
         .skip(1)
         .map(|line| {

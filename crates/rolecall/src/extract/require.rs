@@ -11,8 +11,8 @@ use crate::{Denial, Principal, Requirement, Rule};
 
 /// A caller who satisfies `R`; dereferences to the [`Principal`].
 ///
-/// `R` is a role, a permission, [`AnyOf`](crate::AnyOf) or [`AllOf`](crate::AllOf). A value of this type proves that the
-/// guard has checked the rule.
+/// `R` is a role, a permission, [`AnyOf`](crate::AnyOf) or [`AllOf`](crate::AllOf). A value of this type proves that
+/// the guard has checked the rule.
 ///
 /// ```
 /// use rolecall::{AnyOf, Require};

@@ -116,7 +116,7 @@ impl Checks {
             if remaining.is_zero() || !self.is_trusted(claims) {
                 return;
             }
-            let changed = async {
+            let next_change = async {
                 let has_changed = match &mut changes {
                     Some(changes) => changes.changed().await.is_ok(),
                     None => false,
@@ -126,7 +126,7 @@ impl Checks {
                 }
             };
             tokio::select! {
-                () = changed => {}
+                () = next_change => {}
                 () = tokio::time::sleep(remaining.min(MAX_SLEEP)) => {}
             }
         }

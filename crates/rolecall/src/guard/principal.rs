@@ -184,7 +184,7 @@ impl Principal {
         &self.claims.other
     }
 
-    /// The key that signed the token.
+    /// Returns the verified claims of the token.
     pub(super) fn claims(&self) -> &VerifiedClaims {
         &self.claims
     }

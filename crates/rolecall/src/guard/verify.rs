@@ -89,8 +89,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`Denial::NotAuthenticated`] without a token, [`Denial::TwoCredentials`] if there are two headers, and the errors
-    /// of [`verify`](Self::verify).
+    /// [`Denial::NotAuthenticated`] without a token, [`Denial::TwoCredentials`] if there are two headers, and the
+    /// errors of [`verify`](Self::verify).
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Denial> {
         self.verify(credential::bearer(headers)?)
     }
@@ -99,9 +99,9 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`Denial::InvalidToken`] for a text that was never a token for this guard, [`Denial::EndedToken`] for a token that
-    /// has expired, was revoked or is of another era, and [`Denial::Unavailable`] if no keys are loaded or the state is
-    /// stale.
+    /// [`Denial::InvalidToken`] for a text that was never a token for this guard, [`Denial::EndedToken`] for a token
+    /// that has expired, was revoked or is of another era, and [`Denial::Unavailable`] if no keys are loaded or the
+    /// state is stale.
     pub fn verify(&self, token: &str) -> Result<Arc<Principal>, Denial> {
         // checked first, so that nothing long is hashed or cached
         if token.len() > MAX_TOKEN_BYTES {

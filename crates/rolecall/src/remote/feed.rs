@@ -36,8 +36,8 @@ const MAX_PAUSE: Duration = Duration::from_millis(250);
 /// The time for which the issuer may hold a request while the state is getting old, since even an answer without news
 /// makes it fresh.
 const WAIT_WHEN_OLD: Duration = Duration::from_secs(1);
-/// The pause after an answer. Revocations in quick succession then come in one answer, and an issuer that always answers
-/// immediately does not keep the guard busy.
+/// The pause after an answer. Revocations in quick succession then come in one answer, and an issuer that always
+/// answers immediately does not keep the guard busy.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
 /// The lifetime that is assumed for a token without `expires_in`, in seconds.

@@ -1,8 +1,8 @@
-//! Parses the times of the feed (RFC 3339).
+//! Parses the times in the feed (RFC 3339).
 
 use rolecall_core::Timestamp;
 
-/// Parses a time in UTC, such as `2026-11-23T10:00:00.25Z`; digits after the sixth are ignored.
+/// Parses a time such as `2026-11-23T10:00:00.25Z`. Digits beyond microseconds are ignored.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let time: jiff::Timestamp = text.parse().ok()?;
     Some(Timestamp::from_micros(time.as_microsecond()))
@@ -22,7 +22,7 @@ mod tests {
             ("2026-11-23T01:02:03.000004999Z", 1_795_395_723_000_004),
             ("1969-12-31T23:59:59Z", -1_000_000),
             ("2030-01-01T02:00:00+02:00", 1_893_456_000_000_000),
-            // a leap second is the second before it
+            // a leap second becomes the second before it
             ("2016-12-31T23:59:60Z", 1_483_228_799_000_000),
             ("9999-12-30T22:00:00Z", 253_402_207_200_000_000),
         ] {

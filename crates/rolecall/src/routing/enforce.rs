@@ -61,7 +61,8 @@ impl Gate {
         known.map(|known| &known.rule)
     }
 
-    /// Applies the rule: returns the response for a refused request, or `None` after it stored the caller in the request.
+    /// Applies the rule: returns the response for a refused request, or `None` after it stored the caller in the
+    /// request.
     fn check(&self, request: &mut Request) -> Option<Response> {
         // 405 comes before authentication: the methods are not secret, and a CORS preflight has no credentials
         let Some(rule) = self.rule(request.method()) else {

@@ -140,8 +140,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// # Panics
     ///
-    /// If the prefix is empty or `/`, does not begin with `/` or contains a wildcard, or if a method of a path would have
-    /// two handlers.
+    /// If the prefix is empty or `/`, does not begin with `/` or contains a wildcard, or if a method of a path would
+    /// have two handlers.
     #[track_caller]
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         assert!(
@@ -177,8 +177,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 
     /// Adds a plain router **whose routes are not guarded**. The access matrix shows it as `name`.
     ///
-    /// If a path matches both a guarded and a public route, the guarded one is used, whatever its methods. A fallback of
-    /// `router` is removed, so that unknown paths get 404.
+    /// If a path matches both a guarded and a public route, the guarded one is used, whatever its methods. A fallback
+    /// of `router` is removed, so that unknown paths get 404.
     pub fn merge_public(mut self, name: &str, router: axum::Router) -> Self {
         self.public.push(PublicRoutes {
             name: name.to_owned(),

@@ -37,7 +37,7 @@ const NOT_A_TOKEN: &str = "not.a.token";
 /// rolecall::roles! { mod role { Admin = "admin", User = "user" } }
 ///
 /// #[test]
-/// fn who_may_call_what_is_as_reviewed() {
+/// fn the_access_matrix_matches_the_reviewed_file() {
 ///     rolecall::testing::assert_access_matrix("access.lock", role::ALL, app);
 /// }
 /// ```
@@ -46,7 +46,7 @@ const NOT_A_TOKEN: &str = "not.a.token";
 ///
 /// # Panics
 ///
-/// If the file is missing or different, or the router does not behave as the matrix says.
+/// If the file is missing or different, or the router does not behave as the matrix shows.
 #[track_caller]
 pub fn assert_access_matrix<S: Clone + Send + Sync + 'static>(
     lock_file: impl AsRef<Path>,
@@ -67,7 +67,7 @@ impl AccessMatrix {
     ///
     /// # Panics
     ///
-    /// If the file is missing or different, or the router does not behave as the matrix says.
+    /// If the file is missing or different, or the router does not behave as the matrix shows.
     #[track_caller]
     #[expect(clippy::panic, reason = "an assertion of a test")]
     pub fn assert(&self, lock_file: impl AsRef<Path>, token: impl Fn(&Caller) -> String) {

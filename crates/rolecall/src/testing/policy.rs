@@ -31,20 +31,20 @@ fn read(file: &Path) -> Result<Document, String> {
     Ok(parsed.document)
 }
 
-/// Tests the access matrix like [`assert_access_matrix`](super::assert_access_matrix), with the roles of a policy document
-/// and all that they hold and inherit.
+/// Tests the access matrix like [`assert_access_matrix`](super::assert_access_matrix), with the roles of a policy
+/// document and all that they hold and inherit.
 ///
 /// ```no_run
 /// # fn app(guard: rolecall::Guard) -> rolecall::GuardedRouter { rolecall::GuardedRouter::new(guard) }
 /// #[test]
-/// fn who_may_call_what_is_as_reviewed() {
+/// fn the_access_matrix_matches_the_reviewed_file() {
 ///     rolecall::testing::assert_access_matrix_with("access.lock", "policy.toml", app);
 /// }
 /// ```
 ///
 /// # Panics
 ///
-/// If a file is missing, the document has faults, the matrix has changed, or the router does not behave as it says.
+/// If a file is missing, the document has faults, the matrix has changed, or the router does not behave as it shows.
 #[track_caller]
 #[expect(clippy::panic, reason = "an assertion of a test")]
 pub fn assert_access_matrix_with<S: Clone + Send + Sync + 'static>(

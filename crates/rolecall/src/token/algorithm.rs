@@ -116,7 +116,8 @@ impl Algorithm {
         }
     }
 
-    /// Returns the HMAC algorithm and the minimum length of its secret in bytes: that of the hash (RFC 7518 section 3.2).
+    /// Returns the HMAC algorithm and the minimum length of its secret in bytes: that of the hash (RFC 7518 section
+    /// 3.2).
     pub(super) const fn hmac(self) -> Option<(hmac::Algorithm, usize)> {
         match self {
             Self::Hs256 => Some((hmac::HMAC_SHA256, 32)),

@@ -147,7 +147,8 @@ impl From<Reason> for TokenError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text is not a valid JWK or JWK Set: not JSON, too large, or with a duplicate member or one of the wrong type.
+    /// The text is not a valid JWK or JWK Set: not JSON, too large, or with a duplicate member or one of the wrong
+    /// type.
     #[error("malformed JWK or JWK Set: {0}")]
     Malformed(&'static str),
     /// An HMAC secret is shorter than the hash (RFC 7518 section 3.2).
@@ -160,7 +161,7 @@ pub enum KeyError {
         /// The length of the secret, in bytes.
         actual: usize,
     },
-    /// A key that can be broken: RSA under 2048 bits, a modulus with a small factor, a point of low order.
+    /// A key that can be broken: RSA under 2048 bits, an RSA modulus with a small factor, or a point of low order.
     #[error("the key is too weak: {0}")]
     Weak(&'static str),
     /// The key is not a valid key for the algorithm.

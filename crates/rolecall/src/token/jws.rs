@@ -1,7 +1,7 @@
 //! Verifies the form, algorithm and signature of a token (RFC 7515), but not its claims.
 //!
-//! Guards use [`Verifier`](super::Verifier). Use this layer only for payloads that are not claims: its result tells
-//! which key signed the payload, not that the payload is meant for you.
+//! Guards use [`Verifier`](super::Verifier). Use this layer only for payloads that are not claims: it verifies which
+//! key signed the payload, not that the payload is meant for you.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -35,8 +35,8 @@ pub struct Verified {
 /// Verifies the signature of `token`, in compact serialization, with the key that its `kid` names.
 ///
 /// Header members that contain or refer to keys (`jwk`, `jku`, `x5u`, `x5c`) are never used. A token with `crit` is
-/// refused, since no extension is supported, and so is one with `b64`, `zip` or `enc`, which would change the meaning of
-/// the payload.
+/// refused, since no extension is supported, and so is one with `b64`, `zip` or `enc`, which would change the meaning
+/// of the payload.
 ///
 /// For every ECDSA signature (r, s), the signature (r, n - s) is valid as well, and RFC 7518 does not require the
 /// smaller one. Both tokens are the same token, so revocation compares `jti` and never the text of a token.

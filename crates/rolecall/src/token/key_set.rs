@@ -67,9 +67,9 @@ impl KeySet {
 
     /// Creates a set from a JWK Set (RFC 7517 section 5).
     ///
-    /// Keys with an unknown `kty`, `crv` or `alg` are ignored, as the RFC asks. Anything that could weaken the other keys
-    /// makes the whole set invalid, even in a key that is ignored: a duplicate `kid`, secrets beside public keys, private
-    /// keys, a key for encryption, a weak or malformed key, and a key without a definite algorithm.
+    /// Keys with an unknown `kty`, `crv` or `alg` are ignored, as the RFC asks. Anything that could weaken the other
+    /// keys makes the whole set invalid, even in a key that is ignored: a duplicate `kid`, secrets beside public keys,
+    /// private keys, a key for encryption, a weak or malformed key, and a key without a definite algorithm.
     ///
     /// # Errors
     ///
@@ -81,8 +81,8 @@ impl KeySet {
     /// Creates a set from a JWK Set that was fetched from an issuer; also returns the number of ignored keys.
     ///
     /// Issuers publish keys for other purposes in the same set, so keys for encryption and keys without a definite
-    /// algorithm are ignored as well. Shared secrets are refused: anyone who can fetch them could sign tokens. Otherwise
-    /// this is as strict as [`from_jwks`](Self::from_jwks).
+    /// algorithm are ignored as well. Shared secrets are refused: anyone who can fetch them could sign tokens.
+    /// Otherwise this is as strict as [`from_jwks`](Self::from_jwks).
     #[cfg(feature = "remote")]
     pub(crate) fn from_fetched_jwks(json: &str) -> Result<(Self, usize), KeyError> {
         let mut ignored = 0;

@@ -1,7 +1,7 @@
 //! Signs and strictly verifies access tokens.
 //!
-//! A [`SigningKey`] signs access tokens as in RFC 9068, and a [`Verifier`] verifies them with a [`KeySet`]. Neither does
-//! I/O or reads a clock. Keys are parsed once, when they are loaded. Verification has two layers:
+//! A [`SigningKey`] signs access tokens as in RFC 9068, and a [`Verifier`] verifies them with a [`KeySet`]. Neither
+//! does I/O or reads a clock. Keys are parsed once, when they are loaded. Verification has two layers:
 //!
 //! - [`jws`] checks form, algorithm and signature (RFC 7515).
 //! - [`Verifier`] checks `typ` and the claims (RFC 7519, RFC 9068, RFC 8725).

@@ -8,12 +8,12 @@ const PRIMES: [u32; 38] = [
     101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
-/// Checks modulus `n` and exponent `e`, big endian.
+/// Checks the modulus `n` and the exponent `e`, both big-endian.
 pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
     let (Some(first), Some(last)) = (n.first(), n.last()) else {
         return Err(KeyError::Weak("no modulus"));
     };
-    // RFC 7518 section 2: Base64urlUInt is minimal, so that a key has one spelling
+    // RFC 7518 section 2: a Base64urlUInt has no leading zeros, so that each key has exactly one form
     if *first == 0 || e.first().is_none_or(|first| *first == 0) {
         return Err(KeyError::Malformed("a number with leading zeros"));
     }
@@ -30,7 +30,8 @@ pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
     check_exponent(e)
 }
 
-/// FIPS 186-5 appendix A.1.1: odd and above 2^16; aws-lc takes at most 33 bits.
+/// Checks that the exponent is odd and above 2^16 (FIPS 186-5 appendix A.1.1) and that aws-lc supports it, which
+/// allows at most 33 bits.
 fn check_exponent(e: &[u8]) -> Result<(), KeyError> {
     if e.len() > 5 {
         return Err(KeyError::Malformed("an RSA exponent over 33 bits"));
@@ -44,6 +45,7 @@ fn check_exponent(e: &[u8]) -> Result<(), KeyError> {
     Ok(())
 }
 
+/// Returns the remainder of `n` divided by `prime`.
 fn residue(n: &[u8], prime: u32) -> u32 {
     n.iter()
         .fold(0, |sum, byte| (sum * 256 + u32::from(*byte)) % prime)
@@ -55,8 +57,8 @@ mod tests {
 
     const F4: [u8; 3] = [1, 0, 1];
 
-    /// A number of `length` bytes without a factor up to 167.
-    fn sound(length: usize) -> Vec<u8> {
+    /// Returns a number of `length` bytes without a factor up to 167.
+    fn valid_modulus(length: usize) -> Vec<u8> {
         let mut n = vec![0xc3; length];
         for low in (1..=255).step_by(2) {
             n[length - 1] = low;
@@ -68,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn a_modulus_under_2048_bits_is_refused_by_the_bit() {
-        let n = sound(256);
+    fn a_modulus_of_2047_bits_is_refused_and_one_of_2048_accepted() {
+        let n = valid_modulus(256);
         assert_eq!(check(&n, &F4), Ok(()));
         let mut short = n.clone();
         short[0] = 0x7f;
@@ -77,9 +79,9 @@ mod tests {
             check(&short, &F4),
             Err(KeyError::Weak("an RSA modulus under 2048 bits"))
         );
-        assert!(check(&sound(128), &F4).is_err());
-        assert_eq!(check(&sound(1024), &F4), Ok(()));
-        assert!(check(&sound(1025), &F4).is_err());
+        assert!(check(&valid_modulus(128), &F4).is_err());
+        assert_eq!(check(&valid_modulus(1024), &F4), Ok(()));
+        assert!(check(&valid_modulus(1025), &F4).is_err());
     }
 
     #[test]
@@ -93,10 +95,10 @@ mod tests {
 
     #[test]
     fn a_modulus_with_a_small_factor_is_refused() {
-        let mut even = sound(256);
+        let mut even = valid_modulus(256);
         even[255] &= 0xfe;
         assert!(check(&even, &F4).is_err());
-        let mut by_three = sound(256);
+        let mut by_three = valid_modulus(256);
         while residue(&by_three, 3) != 0 {
             by_three[255] = by_three[255].wrapping_add(2);
         }
@@ -104,8 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn an_exponent_that_is_small_even_long_or_padded_is_refused() {
-        let n = sound(256);
+    fn a_small_even_long_or_padded_exponent_is_refused() {
+        let n = valid_modulus(256);
         for e in [
             &[][..],
             &[0],
@@ -123,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_leading_zeros_or_none_at_all_is_refused() {
-        assert!(check(&[&[0][..], &sound(256)].concat(), &F4).is_err());
+    fn an_empty_modulus_or_one_with_leading_zeros_is_refused() {
+        assert!(check(&[&[0][..], &valid_modulus(256)].concat(), &F4).is_err());
         assert!(check(&[], &F4).is_err());
         assert!(check(&[0; 256], &F4).is_err());
     }

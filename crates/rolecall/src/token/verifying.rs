@@ -51,8 +51,9 @@ impl VerifyingKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::ShortSecret`] if the secret is shorter than the hash (RFC 7518 section 3.2), [`KeyError::Mismatched`]
-    /// if `algorithm` is not an HMAC, and [`KeyError::KeyId`] if `kid` is empty or longer than 256 bytes.
+    /// [`KeyError::ShortSecret`] if the secret is shorter than the hash (RFC 7518 section 3.2),
+    /// [`KeyError::Mismatched`] if `algorithm` is not an HMAC, and [`KeyError::KeyId`] if `kid` is empty or longer than
+    /// 256 bytes.
     pub fn from_secret(
         algorithm: Algorithm,
         kid: Option<&str>,

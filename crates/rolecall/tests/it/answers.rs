@@ -1,4 +1,4 @@
-//! The table of answers, to the letter, as a client receives it.
+//! The exact responses for refused and admitted requests.
 
 use http::{Method, Request, header::AUTHORIZATION};
 use proptest::strategy::Strategy as _;
@@ -63,7 +63,7 @@ async fn o086_no_token_is_401_without_an_error_in_the_challenge() {
 }
 
 #[tokio::test]
-async fn o087_a_token_that_is_not_valid_is_401_and_says_nothing_about_why() {
+async fn o087_an_invalid_token_is_401_without_a_reason() {
     let issuer = TestIssuer::new();
     let other = TestIssuer::new();
     for token in [
@@ -93,7 +93,7 @@ async fn o087_a_token_that_is_not_valid_is_401_and_says_nothing_about_why() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_told_to_refresh() {
+async fn the_challenge_for_an_expired_token_asks_to_refresh() {
     let issuer = TestIssuer::new();
     let expired = issuer.token("boss").role::<role::Admin>().expired();
     let answer = crate::get(&app(&issuer), "/items/", Some(expired.bearer())).await;
@@ -103,7 +103,7 @@ async fn an_expired_token_is_told_to_refresh() {
 }
 
 #[tokio::test]
-async fn o089_two_credentials_are_400_even_if_both_are_good() {
+async fn o089_two_credentials_are_400_even_if_both_are_valid() {
     let issuer = TestIssuer::new();
     let credential = admin(&issuer).unwrap();
     let request = Request::get("/items/")
@@ -121,7 +121,7 @@ async fn o089_two_credentials_are_400_even_if_both_are_good() {
 }
 
 #[tokio::test]
-async fn o088_a_known_caller_without_the_role_is_403_and_learns_what_is_lacking() {
+async fn o088_a_caller_without_the_role_is_403_with_the_needed_scope() {
     let issuer = TestIssuer::new();
     let answer = crate::get(&app(&issuer), "/items/?secret=1", user(&issuer)).await;
     assert_eq!(answer.status, 403);
@@ -140,7 +140,7 @@ async fn o088_a_known_caller_without_the_role_is_403_and_learns_what_is_lacking(
 }
 
 #[tokio::test]
-async fn the_scope_of_a_403_names_all_of_an_all_of_and_the_first_of_an_any_of() {
+async fn the_scope_of_a_403_has_all_of_an_all_of_and_the_first_of_an_any_of() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     let answer = crate::get(&app, "/all", admin(&issuer)).await;
@@ -157,7 +157,7 @@ async fn the_scope_of_a_403_names_all_of_an_all_of_and_the_first_of_an_any_of() 
 }
 
 #[tokio::test]
-async fn a_public_route_looks_at_no_credential() {
+async fn a_public_route_ignores_credentials() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     let expired = issuer.token("boss").expired().bearer();
@@ -177,7 +177,7 @@ async fn a_public_route_looks_at_no_credential() {
 }
 
 #[tokio::test]
-async fn an_optional_token_may_be_absent_but_not_bad() {
+async fn an_optional_token_may_be_absent_but_not_invalid() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     assert_eq!(crate::get(&app, "/greet", None).await.body, "stranger");
@@ -195,7 +195,7 @@ async fn an_optional_token_may_be_absent_but_not_bad() {
 }
 
 #[tokio::test]
-async fn o090_a_token_in_the_query_or_the_body_is_not_looked_at() {
+async fn o090_a_token_in_the_query_or_the_body_is_ignored() {
     let issuer = TestIssuer::new();
     let token = issuer.token("boss").role::<role::Admin>().sign();
     let app = app(&issuer);
@@ -218,7 +218,7 @@ async fn o090_a_token_in_the_query_or_the_body_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_a_404_problem_and_reveals_no_more_with_a_token() {
+async fn an_unknown_path_is_a_404_problem_with_and_without_a_token() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     for credential in [None, admin(&issuer), Some("Bearer x".parse().unwrap())] {
@@ -230,7 +230,7 @@ async fn an_unknown_path_is_a_404_problem_and_reveals_no_more_with_a_token() {
 }
 
 #[tokio::test]
-async fn a_good_token_reaches_the_handler_as_its_principal() {
+async fn the_handler_gets_the_principal_of_a_valid_token() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     assert_eq!(
@@ -241,7 +241,7 @@ async fn a_good_token_reaches_the_handler_as_its_principal() {
 }
 
 #[tokio::test]
-async fn a_very_long_token_is_refused_like_any_other() {
+async fn a_very_long_token_is_refused_as_invalid() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     for length in [16 * 1024, 16 * 1024 + 1, 64 * 1024, 1024 * 1024] {
@@ -258,7 +258,7 @@ async fn a_very_long_token_is_refused_like_any_other() {
 }
 
 #[test]
-fn o092_no_challenge_says_a_thing_twice_or_holds_a_character_that_it_may_not() {
+fn o092_challenges_have_distinct_parameters_and_allowed_characters() {
     let forbidden = |scope: &str| Denial::Forbidden {
         scope: Some(scope.to_owned()),
         receipt: None,
@@ -304,7 +304,7 @@ fn o092_no_challenge_says_a_thing_twice_or_holds_a_character_that_it_may_not() {
 
 proptest::proptest! {
     #[test]
-    fn x010_no_authorization_header_makes_the_guard_panic_or_let_in(
+    fn x010_no_authorization_header_makes_the_guard_panic_or_admit(
         value in proptest::prelude::prop_oneof![
             proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
             "(?i)bearer {0,3}[A-Za-z0-9+/=._~-]{0,300}".prop_map(String::into_bytes),

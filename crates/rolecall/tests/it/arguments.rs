@@ -1,4 +1,4 @@
-//! What a handler may take: up to 16 arguments, own extractors, more than one of ours.
+//! Handler arguments: up to 16 of them, custom extractors, and several extractors of rolecall.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentCustomer {
     }
 }
 
-/// Names a rule and then checks nothing.
+/// A custom extractor that names a rule and checks nothing.
 struct Careless;
 
 impl Access for Careless {
@@ -45,7 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Careless {
 
 type Text = HashMap<String, String>;
 
-#[expect(clippy::too_many_arguments, reason = "16 are what axum allows")]
+#[expect(clippy::too_many_arguments, reason = "axum allows 16")]
 async fn sixteen(
     caller: Require<role::Admin>,
     method: Method,
@@ -101,7 +101,7 @@ async fn sixteen_arguments_are_guarded_by_the_first() {
 }
 
 #[tokio::test]
-async fn the_rule_decides_before_a_body_or_a_parameter_is_read() {
+async fn the_rule_is_checked_before_body_and_parameters_are_read() {
     async fn strict(_: Require<role::Admin>, Path(id): Path<u8>, Json(_): Json<Text>) -> String {
         id.to_string()
     }
@@ -116,7 +116,7 @@ async fn the_rule_decides_before_a_body_or_a_parameter_is_read() {
 }
 
 #[tokio::test]
-async fn an_extractor_of_ones_own_brings_its_rule() {
+async fn a_custom_extractor_brings_its_rule() {
     async fn buy(CurrentCustomer(name): CurrentCustomer) -> String {
         name
     }
@@ -129,7 +129,7 @@ async fn an_extractor_of_ones_own_brings_its_rule() {
 }
 
 #[tokio::test]
-async fn an_extractor_that_checks_nothing_is_guarded_by_the_rule_that_it_names() {
+async fn a_custom_extractor_without_checks_is_still_guarded() {
     async fn careless(_: Careless) -> &'static str {
         "in"
     }
@@ -143,7 +143,7 @@ async fn an_extractor_that_checks_nothing_is_guarded_by_the_rule_that_it_names()
 }
 
 #[tokio::test]
-async fn a_later_argument_may_ask_for_more_than_the_first() {
+async fn a_later_argument_can_need_more_than_the_first() {
     async fn both(_: Public, caller: Require<role::Admin>) -> String {
         caller.username().to_owned()
     }
@@ -219,7 +219,7 @@ async fn rules_on_data_stay_in_the_handler() {
 }
 
 #[tokio::test]
-async fn x013_a_handler_without_any_guard_is_500_and_never_runs() {
+async fn x013_a_handler_without_a_guard_is_500_and_never_runs() {
     async fn secret(_: Require<role::Admin>) -> &'static str {
         "secret"
     }

@@ -1,4 +1,4 @@
-//! One route of a plain router, guarded by a layer.
+//! `Guard::layer` on routes of a plain router.
 
 use http::Method;
 use rolecall::{AnyOf, Authenticated, Require, testing::TestIssuer};
@@ -10,7 +10,7 @@ async fn secret(caller: Require<role::Admin>) -> String {
 }
 
 #[tokio::test]
-async fn a_layer_guards_its_route_and_no_other() {
+async fn a_layer_guards_only_its_route() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();
     let app: axum::Router = axum::Router::new()
@@ -47,7 +47,7 @@ async fn a_layer_guards_its_route_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_layer_watches_every_method_of_its_route() {
+async fn a_layer_guards_every_method_of_its_route() {
     let issuer = TestIssuer::new();
     let layer = issuer
         .guard()
@@ -67,7 +67,7 @@ async fn the_layer_watches_every_method_of_its_route() {
 }
 
 #[tokio::test]
-async fn the_extractor_asks_for_its_own_rule_whatever_the_layer_asked_for() {
+async fn the_extractor_checks_its_own_rule_in_addition_to_the_layer() {
     let issuer = TestIssuer::new();
     let weaker = issuer.guard().layer::<Authenticated>();
     let app: axum::Router =

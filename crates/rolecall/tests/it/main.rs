@@ -1,35 +1,40 @@
-//! The guard as an application sees it: over HTTP, through the public interface.
+//! Tests of the guard over HTTP and through its public interface, as an application uses it.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unnecessary_wraps,
-    reason = "helpers of tests: to fail is to panic, and a caller is an argument for `get`"
+    reason = "test helpers fail by panicking, and a caller is an optional argument of `get`"
 )]
 
 mod answers;
 mod arguments;
+mod builder;
+mod cache;
 mod layer;
-mod live;
+mod lost;
 mod matrix;
 mod methods;
 mod paths;
 mod policy;
+mod principal;
 mod remote;
+mod revocation;
 mod router;
+mod staleness;
 mod tenants;
 mod wire;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::AUTHORIZATION};
 use http_body_util::BodyExt as _;
-use rolecall::testing::TestIssuer;
+use rolecall::{Floor, FloorKind, Guard, Timestamp, testing::TestIssuer, token::KeySet};
 use tower::ServiceExt as _;
 
 rolecall::roles! { pub(crate) mod role { Admin = "admin", User = "user" } }
 rolecall::permissions! { pub(crate) mod may { ReadItems = "items:read", WriteItems = "items:write" } }
 
-/// An answer, read to its end.
+/// A response that was read completely.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -82,4 +87,24 @@ pub(crate) fn admin(issuer: &TestIssuer) -> Option<HeaderValue> {
 
 pub(crate) fn user(issuer: &TestIssuer) -> Option<HeaderValue> {
     Some(issuer.token("alice").role::<role::User>().bearer())
+}
+
+/// Returns a floor that never ends.
+pub(crate) fn floor(kind: FloorKind, key: &str, revision: i64) -> Floor {
+    Floor {
+        kind,
+        key: key.to_owned(),
+        revision,
+        until: Timestamp::MAX,
+    }
+}
+
+/// Returns a builder with the issuer's key as a fixed key set, without a live state.
+pub(crate) fn fixed(issuer: &TestIssuer) -> rolecall::GuardBuilder {
+    let keys = KeySet::new(vec![issuer.key().verifying_key()]).unwrap();
+    Guard::builder()
+        .keys(keys)
+        .issuer(TestIssuer::URL)
+        .audience(TestIssuer::URL)
+        .clock(issuer.clock().clone())
 }

@@ -1,4 +1,4 @@
-//! The access matrix: readable, and it bites.
+//! Tests of the access matrix and of `assert_access_matrix`.
 
 use std::path::PathBuf;
 
@@ -34,20 +34,20 @@ fn app(guard: Guard) -> GuardedRouter {
         .route("/health", get(health))
 }
 
-/// A file of its own for a test.
+/// Writes a lock file into `folder`.
 fn lock_file(folder: &tempfile::TempDir, text: &str) -> PathBuf {
     let path = folder.path().join("access.lock");
     std::fs::write(&path, text).unwrap();
     path
 }
 
-/// Whoever blesses wants no complaint: the tests that provoke one are left out then.
+/// Returns true if files are to be written. Tests that expect a difference are skipped then.
 fn is_blessing() -> bool {
     std::env::var_os("ROLECALL_BLESS").is_some_and(|value| value == "1")
 }
 
-/// What `assert_access_matrix` says, if it fails.
-fn complaint(lock: PathBuf, app: fn(Guard) -> GuardedRouter) -> Option<String> {
+/// Returns the message of `assert_access_matrix` if it fails.
+fn failure_message(lock: PathBuf, app: fn(Guard) -> GuardedRouter) -> Option<String> {
     let check = std::panic::AssertUnwindSafe(|| assert_access_matrix(lock, role::ALL, app));
     let panic = std::panic::catch_unwind(check).err()?;
     Some(panic.downcast_ref::<String>().unwrap().clone())
@@ -61,12 +61,12 @@ fn committed() -> String {
 }
 
 #[test]
-fn who_may_call_what_is_as_committed() {
+fn the_access_matrix_matches_the_committed_file() {
     assert_access_matrix("tests/it/access.lock", role::ALL, app);
 }
 
 #[test]
-fn the_file_is_the_same_whatever_the_order_of_the_source() {
+fn the_file_does_not_depend_on_the_order_of_routes() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();
     let turned = GuardedRouter::<()>::new(guard.clone())
@@ -83,7 +83,7 @@ fn the_file_is_the_same_whatever_the_order_of_the_source() {
 }
 
 #[test]
-fn a_guard_that_is_weakened_makes_the_assertion_fail_and_names_the_route() {
+fn weakening_a_rule_fails_and_names_the_route() {
     fn weakened(guard: Guard) -> GuardedRouter {
         let items = GuardedRouter::new(guard.clone())
             .route("/", get(read).post(me))
@@ -100,25 +100,25 @@ fn a_guard_that_is_weakened_makes_the_assertion_fail_and_names_the_route() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let said = complaint(lock_file(&folder, &committed()), weakened).unwrap();
+    let message = failure_message(lock_file(&folder, &committed()), weakened).unwrap();
     assert!(
-        said.contains("- 401        403        ok     403   | POST /items for role:admin"),
-        "{said}"
+        message.contains("- 401        403        ok     403   | POST /items for role:admin"),
+        "{message}"
     );
     assert!(
-        said.contains("+ 401        ok         ok     ok    | POST /items for any token"),
-        "{said}"
+        message.contains("+ 401        ok         ok     ok    | POST /items for any token"),
+        "{message}"
     );
-    assert!(said.contains("ROLECALL_BLESS=1 cargo test"), "{said}");
+    assert!(message.contains("ROLECALL_BLESS=1 cargo test"), "{message}");
     assert_eq!(
-        said.matches("\n- ").count(),
+        message.matches("\n- ").count(),
         1,
-        "nothing else differs: {said}"
+        "nothing else differs: {message}"
     );
 }
 
 #[test]
-fn a_guard_that_is_removed_and_a_route_that_is_added_make_it_fail() {
+fn adding_a_public_route_or_router_fails() {
     fn opened(guard: Guard) -> GuardedRouter {
         app(guard.clone()).merge(GuardedRouter::new(guard).route("/items/all", get(health)))
     }
@@ -130,42 +130,42 @@ fn a_guard_that_is_removed_and_a_route_that_is_added_make_it_fail() {
     }
     let folder = tempfile::tempdir().unwrap();
     let lock = lock_file(&folder, &committed());
-    let said = complaint(lock.clone(), opened).unwrap();
+    let message = failure_message(lock.clone(), opened).unwrap();
     assert!(
-        said.contains("+ ok         ok         ok     ok    | GET /items/all for everyone"),
-        "{said}"
+        message.contains("+ ok         ok         ok     ok    | GET /items/all for everyone"),
+        "{message}"
     );
-    let said = complaint(lock.clone(), bare).unwrap();
+    let message = failure_message(lock.clone(), bare).unwrap();
     assert!(
-        said.contains("| everything that `more` has under /, unguarded"),
-        "{said}"
+        message.contains("| everything that `more` has under /, unguarded"),
+        "{message}"
     );
-    assert_eq!(complaint(lock, app), None);
+    assert_eq!(failure_message(lock, app), None);
 }
 
 #[test]
-fn a_file_that_is_missing_or_edited_makes_it_fail() {
+fn a_missing_or_edited_file_fails() {
     if is_blessing() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let said = complaint(folder.path().join("none.lock"), app).unwrap();
+    let message = failure_message(folder.path().join("none.lock"), app).unwrap();
     assert!(
-        said.contains("none.lock") && said.contains("ROLECALL_BLESS=1 cargo test"),
-        "{said}"
+        message.contains("none.lock") && message.contains("ROLECALL_BLESS=1 cargo test"),
+        "{message}"
     );
     let edited = committed().replace("GET /me for any token", "GET /me for role:admin");
-    assert!(complaint(lock_file(&folder, &edited), app).is_some());
+    assert!(failure_message(lock_file(&folder, &edited), app).is_some());
     let mut doubled = committed();
     doubled.push_str(doubled.clone().lines().last().unwrap());
-    assert!(complaint(lock_file(&folder, &doubled), app).is_some());
-    assert!(complaint(lock_file(&folder, ""), app).is_some());
+    assert!(failure_message(lock_file(&folder, &doubled), app).is_some());
+    assert!(failure_message(lock_file(&folder, ""), app).is_some());
     let windows = committed().replace('\n', "\r\n");
-    assert_eq!(complaint(lock_file(&folder, &windows), app), None);
+    assert_eq!(failure_message(lock_file(&folder, &windows), app), None);
 }
 
 #[test]
-fn a_router_that_does_not_keep_what_its_table_says_makes_it_fail() {
+fn a_router_that_does_not_behave_like_its_matrix_fails() {
     let issuer = TestIssuer::new();
     let folder = tempfile::tempdir().unwrap();
     let lock = lock_file(&folder, &committed());
@@ -174,7 +174,7 @@ fn a_router_that_does_not_keep_what_its_table_says_makes_it_fail() {
         let check = std::panic::AssertUnwindSafe(|| matrix.assert(&lock, token));
         std::panic::catch_unwind(check).is_err()
     };
-    // tokens that hold more, less, or nothing valid stand for a router that decides wrongly
+    // tokens with more or less than stated have the same effect as a router that decides wrongly
     assert!(assert(&|_| issuer.token("a").role::<role::Admin>().sign()));
     assert!(assert(&|_| issuer.token("a").sign()));
     assert!(assert(&|_| "no token".to_owned()));
@@ -183,19 +183,20 @@ fn a_router_that_does_not_keep_what_its_table_says_makes_it_fail() {
 }
 
 #[test]
-fn holders_of_a_permission_are_asked_for_even_where_no_column_shows_them() {
+fn permission_holders_are_tested_without_a_column_for_them() {
     let issuer = TestIssuer::new();
     let router = GuardedRouter::<()>::new(issuer.guard()).route("/items", get(read));
     let matrix = AccessMatrix::of(&router);
     let folder = tempfile::tempdir().unwrap();
     let lock = lock_file(&folder, &matrix.to_string());
     matrix.assert(&lock, |caller| issuer.token_of(caller));
-    let deaf = std::panic::AssertUnwindSafe(|| matrix.assert(&lock, |_| issuer.token("a").sign()));
-    assert!(std::panic::catch_unwind(deaf).is_err());
+    let without_permission =
+        std::panic::AssertUnwindSafe(|| matrix.assert(&lock, |_| issuer.token("a").sign()));
+    assert!(std::panic::catch_unwind(without_permission).is_err());
 }
 
 #[test]
-fn with_a_policy_each_role_shows_what_it_holds_and_inherits() {
+fn with_a_policy_each_role_has_what_it_holds_and_inherits() {
     let mut rules = PolicyBuilder::default();
     let name = |text: &str| text.parse().unwrap();
     rules
@@ -235,7 +236,7 @@ fn with_a_policy_each_role_shows_what_it_holds_and_inherits() {
 }
 
 #[test]
-fn a_route_more_changes_no_other_line_of_the_file() {
+fn adding_a_route_changes_no_other_line() {
     let issuer = TestIssuer::new();
     let longer = GuardedRouter::new(issuer.guard()).route(
         "/a/very/long/path/that/is/longer/than/every/other/{id}",
@@ -254,7 +255,7 @@ fn a_route_more_changes_no_other_line_of_the_file() {
 }
 
 #[test]
-fn no_handler_and_no_layer_runs_for_a_cell() {
+fn testing_a_cell_runs_no_handler_or_layer() {
     async fn never(_: Authenticated) {
         unreachable!("a cell ran its handler")
     }
@@ -264,7 +265,7 @@ fn no_handler_and_no_layer_runs_for_a_cell() {
         .layer(axum::middleware::from_fn(
             |_: axum::extract::Request, _: axum::middleware::Next| async {
                 unreachable!("a cell ran a layer");
-                #[expect(unreachable_code, reason = "says what the layer would answer")]
+                #[expect(unreachable_code, reason = "gives the type of the response")]
                 ""
             },
         ));

@@ -1,4 +1,4 @@
-//! Every method, those that nobody asked for included.
+//! HTTP methods, including those without a handler.
 
 use http::{Method, Request, header::AUTHORIZATION};
 use rolecall::{
@@ -31,7 +31,7 @@ fn is_405(answer: &Answer, allow: &str) {
 }
 
 #[tokio::test]
-async fn each_method_keeps_its_own_rule() {
+async fn each_method_has_its_own_rule() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route(
@@ -65,7 +65,7 @@ async fn each_method_keeps_its_own_rule() {
 }
 
 #[tokio::test]
-async fn x012_head_follows_the_rule_of_get_and_has_no_body() {
+async fn x012_head_has_the_rule_of_get_and_no_body() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(change))
@@ -82,7 +82,7 @@ async fn x012_head_follows_the_rule_of_get_and_has_no_body() {
 }
 
 #[tokio::test]
-async fn a_head_of_its_own_is_guarded_and_does_not_open_get() {
+async fn a_head_handler_is_guarded_and_does_not_add_get() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", head(change))
@@ -95,15 +95,15 @@ async fn a_head_of_its_own_is_guarded_and_does_not_open_get() {
 }
 
 #[test]
-#[should_panic(expected = "ask for different things")]
-fn a_head_that_is_easier_to_reach_than_its_get_is_refused() {
+#[should_panic(expected = "must have the same rule")]
+fn head_with_a_weaker_rule_than_get_is_refused() {
     let issuer = TestIssuer::new();
     let _ = GuardedRouter::<()>::new(issuer.guard()).route("/x", get(change).head(open));
 }
 
 #[test]
-#[should_panic(expected = "ask for different things")]
-fn the_same_in_two_calls_and_the_other_order_is_refused() {
+#[should_panic(expected = "must have the same rule")]
+fn head_with_a_weaker_rule_is_refused_in_separate_calls() {
     let issuer = TestIssuer::new();
     let _ = GuardedRouter::<()>::new(issuer.guard())
         .route("/x", head(open))
@@ -111,7 +111,7 @@ fn the_same_in_two_calls_and_the_other_order_is_refused() {
 }
 
 #[tokio::test]
-async fn x012_what_has_no_handler_is_405_before_anyone_is_asked_who_they_are() {
+async fn x012_methods_without_a_handler_are_405_before_authentication() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(read).post(change))
@@ -132,7 +132,7 @@ async fn x012_what_has_no_handler_is_405_before_anyone_is_asked_who_they_are() {
 }
 
 #[tokio::test]
-async fn x012_a_method_in_a_header_or_the_query_overrides_nothing() {
+async fn x012_method_overrides_in_headers_and_query_are_ignored() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(read).delete(change))
@@ -158,7 +158,7 @@ async fn x012_a_method_in_a_header_or_the_query_overrides_nothing() {
 }
 
 #[tokio::test]
-async fn any_asks_the_same_for_each_method_and_still_has_no_options() {
+async fn any_has_the_same_rule_for_each_method_and_no_options() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", any(change))
@@ -176,7 +176,7 @@ async fn any_asks_the_same_for_each_method_and_still_has_no_options() {
 }
 
 #[test]
-#[should_panic(expected = "`GET` of this route has a handler already")]
-fn the_second_handler_of_a_method_does_not_replace_the_first() {
+#[should_panic(expected = "`GET` of this route already has a handler")]
+fn a_second_handler_does_not_replace_the_first() {
     let _ = get::<_, _, ()>(change).get(open);
 }

@@ -1,4 +1,4 @@
-//! Other spellings of a path: the same decision, or 404; never a handler without its guard.
+//! Different spellings of a path get the same decision or 404, and never bypass the guard.
 
 use http::{Method, StatusCode, Uri};
 use rolecall::{GuardedRouter, Public, Require, routing::get, testing::TestIssuer};
@@ -25,7 +25,7 @@ fn app(issuer: &TestIssuer) -> axum::Router {
 }
 
 #[tokio::test]
-async fn x011_no_spelling_of_a_path_reaches_a_handler_without_its_guard() {
+async fn x011_no_spelling_of_a_path_bypasses_its_guard() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     let spellings = [
@@ -95,7 +95,7 @@ async fn x011_no_spelling_of_a_path_reaches_a_handler_without_its_guard() {
 }
 
 #[tokio::test]
-async fn what_one_spelling_lets_in_is_the_same_route_for_whoever_may() {
+async fn equivalent_spellings_reach_the_same_route() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     for (spelling, status) in [
@@ -116,7 +116,7 @@ async fn what_one_spelling_lets_in_is_the_same_route_for_whoever_may() {
 }
 
 #[tokio::test]
-async fn an_absolute_and_an_empty_uri_slip_past_nothing() {
+async fn absolute_and_authority_uris_bypass_no_guard() {
     let issuer = TestIssuer::new();
     let app = app(&issuer);
     let answer = call(&app, Method::GET, "http://other.invalid/admin", None).await;

@@ -1,4 +1,4 @@
-//! A policy document in the tests of an application: code made from it, and the matrix by its roles.
+//! A policy document in the tests of an application: generated code, and the access matrix with its roles.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use rolecall::{
     testing::{TestIssuer, assert_access_matrix_with, document, read_policy},
 };
 
-/// As `rolecall policy rust` writes it; that it compiles is what is tested.
+/// The output of `rolecall policy rust`, which must compile.
 #[path = "../policy/permissions.rs"]
 mod permissions;
 
@@ -27,8 +27,8 @@ fn app(guard: Guard) -> GuardedRouter {
         .route("/admin", get(administrate))
 }
 
-/// Compares with a committed file; `ROLECALL_BLESS=1` writes it.
-fn is_as_committed(file: &str, text: &str) {
+/// Compares `text` with a committed file; `ROLECALL_BLESS=1` writes it.
+fn assert_matches_file(file: &str, text: &str) {
     if std::env::var_os("ROLECALL_BLESS").is_some_and(|value| value == "1") {
         fs::write(file, text).unwrap();
     }
@@ -36,13 +36,13 @@ fn is_as_committed(file: &str, text: &str) {
 }
 
 #[test]
-fn the_code_made_from_a_document_is_the_code_that_compiles_here() {
+fn generated_code_matches_the_committed_files() {
     let policy = read_policy(FILE);
-    is_as_committed(
+    assert_matches_file(
         "tests/policy/permissions.rs",
         &document::generate_rust(&policy),
     );
-    is_as_committed(
+    assert_matches_file(
         "tests/policy/permissions.ts",
         &document::generate_typescript(&policy),
     );
@@ -51,7 +51,7 @@ fn the_code_made_from_a_document_is_the_code_that_compiles_here() {
 }
 
 #[test]
-fn the_matrix_shows_what_a_role_comes_to_by_way_of_others() {
+fn the_matrix_includes_inherited_permissions() {
     let issuer = TestIssuer::new();
     let matrix = AccessMatrix::of(&app(issuer.guard())).document(&read_policy(FILE));
     let matrix = matrix.unwrap().to_string();
@@ -73,19 +73,19 @@ fn the_matrix_shows_what_a_role_comes_to_by_way_of_others() {
 }
 
 #[test]
-fn a_document_with_faults_is_refused_with_line_and_column() {
+fn faults_in_a_document_have_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.toml");
     fs::write(&file, "[roles.a]\njuniors = [\"b\"]\n").unwrap();
-    let complaint = |file: &Path| {
+    let failure_message = |file: &Path| {
         let read = std::panic::AssertUnwindSafe(|| read_policy(file));
         let panic = std::panic::catch_unwind(read).unwrap_err();
         panic.downcast_ref::<String>().unwrap().clone()
     };
-    let said = complaint(&file);
+    let message = failure_message(&file);
     assert!(
-        said.contains("policy.toml:\nline 2, column 12: role `b` does not exist"),
-        "{said}"
+        message.contains("policy.toml:\nline 2, column 12: role `b` does not exist"),
+        "{message}"
     );
-    assert!(complaint(&folder.path().join("none.toml")).contains("cannot read"));
+    assert!(failure_message(&folder.path().join("none.toml")).contains("cannot read"));
 }

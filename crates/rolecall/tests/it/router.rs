@@ -1,4 +1,4 @@
-//! Nothing that can be mounted slips past the rule: layers, own handlers, nested and merged routers.
+//! Nothing that can be mounted bypasses the rule: layers, custom handlers, nested and merged routers.
 
 use std::{
     future::{Ready, ready},
@@ -36,7 +36,7 @@ async fn leak(_: Request, _: Next) -> &'static str {
     "leaked by a layer"
 }
 
-/// A handler that is no function: it claims arguments and never looks at them.
+/// A handler that is not a function. It declares arguments and never extracts them.
 #[derive(Clone)]
 struct HandWritten;
 
@@ -62,7 +62,7 @@ async fn assert_only_for_admins(issuer: &TestIssuer, app: &axum::Router, path: &
 }
 
 #[tokio::test]
-async fn a_hand_written_handler_that_ignores_its_arguments_does_not_run() {
+async fn a_custom_handler_that_ignores_its_arguments_is_guarded() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(HandWritten))
@@ -71,7 +71,7 @@ async fn a_hand_written_handler_that_ignores_its_arguments_does_not_run() {
 }
 
 #[tokio::test]
-async fn a_layer_that_answers_early_does_not_run_before_the_rule() {
+async fn layers_do_not_run_before_the_rule() {
     let issuer = TestIssuer::new();
     let leaky = || from_fn(leak);
     let router = || GuardedRouter::<()>::new(issuer.guard());
@@ -95,7 +95,7 @@ async fn a_layer_that_answers_early_does_not_run_before_the_rule() {
 }
 
 #[tokio::test]
-async fn a_layer_wraps_what_nobody_guards_too_if_it_is_there_already() {
+async fn a_layer_also_wraps_public_routes_that_were_added_before() {
     let issuer = TestIssuer::new();
     let plain = |path| axum::Router::new().route(path, axum::routing::get(|| async { "plain" }));
     let app = GuardedRouter::<()>::new(issuer.guard())
@@ -109,7 +109,7 @@ async fn a_layer_wraps_what_nobody_guards_too_if_it_is_there_already() {
 }
 
 #[tokio::test]
-async fn a_layer_counts_no_request_that_the_rule_refuses() {
+async fn layers_do_not_run_for_refused_requests() {
     let issuer = TestIssuer::new();
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -130,7 +130,7 @@ async fn a_layer_counts_no_request_that_the_rule_refuses() {
 }
 
 #[tokio::test]
-async fn a_layer_that_changes_the_request_cannot_change_who_was_let_in() {
+async fn a_layer_that_changes_the_request_cannot_change_the_principal() {
     let issuer = TestIssuer::new();
     let forged = issuer.token("boss").role::<role::Admin>().bearer();
     let forge = from_fn(move |mut request: Request, next: Next| {
@@ -148,7 +148,7 @@ async fn a_layer_that_changes_the_request_cannot_change_who_was_let_in() {
 }
 
 #[tokio::test]
-async fn middleware_finds_the_principal_and_none_on_a_public_route() {
+async fn middleware_gets_the_principal_except_on_public_routes() {
     async fn name(request: Request, _: Next) -> String {
         let caller = request.extensions().get::<Arc<Principal>>();
         caller.map_or("nobody".to_owned(), |caller| caller.username().to_owned())
@@ -225,7 +225,7 @@ async fn nested_routes_keep_their_rules_and_see_the_whole_path() {
 }
 
 #[test]
-fn a_prefix_that_axum_would_read_otherwise_is_refused() {
+fn invalid_prefixes_are_refused() {
     let issuer = TestIssuer::new();
     for prefix in ["", "/", "a", "/{*rest}"] {
         let nest = || {
@@ -239,13 +239,13 @@ fn a_prefix_that_axum_would_read_otherwise_is_refused() {
 
 #[test]
 #[should_panic(expected = "begins with `/`")]
-fn a_path_without_its_slash_is_refused() {
+fn a_path_without_leading_slash_is_refused() {
     let issuer = TestIssuer::new();
     let _ = GuardedRouter::<()>::new(issuer.guard()).route("x", get(secret));
 }
 
 #[tokio::test]
-async fn two_calls_with_one_path_join_their_methods_each_with_its_rule() {
+async fn routes_with_the_same_path_join_their_methods() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::new(issuer.guard())
         .route("/x", get(open))
@@ -263,7 +263,7 @@ async fn two_calls_with_one_path_join_their_methods_each_with_its_rule() {
 }
 
 #[test]
-fn a_method_mounted_twice_is_refused_however_it_comes_about() {
+fn a_second_handler_for_a_method_is_refused() {
     let issuer = TestIssuer::new();
     let router = || GuardedRouter::<()>::new(issuer.guard());
     let guard = issuer.guard();
@@ -287,7 +287,7 @@ fn a_method_mounted_twice_is_refused_however_it_comes_about() {
 
 #[test]
 #[should_panic(expected = "conflict")]
-fn two_patterns_of_one_path_are_refused_as_in_axum() {
+fn conflicting_paths_are_refused() {
     let issuer = TestIssuer::new();
     let _ = GuardedRouter::<()>::new(issuer.guard())
         .route("/x/{id}", get(secret))
@@ -312,7 +312,7 @@ async fn a_merged_router_keeps_its_own_guard() {
 }
 
 #[tokio::test]
-async fn state_reaches_the_handlers_whenever_it_is_given() {
+async fn state_can_be_set_before_and_after_into_axum() {
     async fn number(_: Require<role::Admin>, State(number): State<u8>) -> String {
         number.to_string()
     }
@@ -330,7 +330,7 @@ async fn state_reaches_the_handlers_whenever_it_is_given() {
 }
 
 #[tokio::test]
-async fn what_is_merged_as_public_cannot_replace_or_widen_a_guarded_route() {
+async fn public_routes_cannot_replace_guarded_routes() {
     let plain = axum::Router::new()
         .route("/x", axum::routing::any(|| async { "public" }))
         .route("/users/me", axum::routing::get(|| async { "public" }))
@@ -378,7 +378,7 @@ async fn a_guarded_router_inside_a_plain_one_stays_guarded() {
 }
 
 #[test]
-fn the_table_names_each_method_with_path_rule_and_handler() {
+fn the_access_table_has_method_path_rule_and_handler() {
     let issuer = TestIssuer::new();
     let inner = GuardedRouter::<()>::new(issuer.guard())
         .route(

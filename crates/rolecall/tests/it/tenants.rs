@@ -1,4 +1,4 @@
-//! Routes of a tenant: the token is for the one that the path names, or nothing of the route runs.
+//! Routes of a tenant, which need a token for the tenant in the path.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,7 +16,7 @@ use rolecall::{
 
 use crate::{call, may, role};
 
-/// Says what its path names, whatever the token is for.
+/// Answers with the parameters of the path.
 async fn show(_: ForTenant<role::User>, Path((tenant, id)): Path<(String, String)>) -> String {
     format!("{id} of {tenant}")
 }
@@ -34,7 +34,7 @@ fn user_of(issuer: &TestIssuer, tenant: &str) -> Option<HeaderValue> {
 }
 
 #[tokio::test]
-async fn a_token_of_another_tenant_or_of_none_reaches_nothing() {
+async fn a_token_for_another_tenant_or_none_is_refused() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::<()>::new(issuer.guard())
         .route("/{tenant}/items/{id}", get(show))
@@ -45,7 +45,7 @@ async fn a_token_of_another_tenant_or_of_none_reaches_nothing() {
     assert_eq!(crate::get(&app, path, None).await.status, 401);
     for other in ["other", "acme2", "acm", "ACME", "acme ", ""] {
         let answer = crate::get(&app, path, user_of(&issuer, other)).await;
-        // nothing is lacking that a scope could name, and no tenant is named
+        // no scope is missing, and the response does not reveal the tenant
         assert_eq!(
             (answer.status.as_u16(), answer.challenge()),
             (403, Some(r#"Bearer error="insufficient_scope""#)),
@@ -67,7 +67,7 @@ async fn a_token_of_another_tenant_or_of_none_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn the_path_is_decoded_once_and_by_handler_and_rule_alike() {
+async fn the_path_is_decoded_once_for_handler_and_rule() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::<()>::new(issuer.guard())
         .route("/{tenant}/items/{id}", get(show))
@@ -89,7 +89,7 @@ async fn the_path_is_decoded_once_and_by_handler_and_rule_alike() {
         let answer = crate::get(&app, trick, acme()).await;
         assert_eq!(answer.status, 403, "{trick}");
     }
-    // an empty name is none, even to a token that has one
+    // an empty name is not a tenant, even for a token with an empty one
     for token in [acme(), user_of(&issuer, "")] {
         let answer = crate::get(&app, "//items/7", token).await;
         assert!([403, 404].contains(&answer.status.as_u16()), "{answer:?}");
@@ -98,14 +98,14 @@ async fn the_path_is_decoded_once_and_by_handler_and_rule_alike() {
         let answer = crate::get(&app, elsewhere, acme()).await;
         assert_eq!(answer.status, 404, "{elsewhere}");
     }
-    // a token for what the encoded name is not
+    // the token has the encoded name, which is a different tenant
     let literal = user_of(&issuer, "%61cme");
     let answer = crate::get(&app, "/%61cme/items/7", literal).await;
     assert_eq!(answer.status, 403);
 }
 
 #[tokio::test]
-async fn layers_of_the_route_run_only_for_the_tenant() {
+async fn layers_run_only_for_tokens_of_the_tenant() {
     let issuer = TestIssuer::new();
     let app = GuardedRouter::<()>::new(issuer.guard())
         .route("/{tenant}", get(own).layer(from_fn(leak)))
@@ -118,13 +118,13 @@ async fn layers_of_the_route_run_only_for_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_prefix_may_name_the_tenant() {
+async fn a_prefix_can_name_the_tenant() {
     let issuer = TestIssuer::new();
     let router = || GuardedRouter::<()>::new(issuer.guard());
     let app = router()
         .nest("/t/{tenant}", router().route("/own", get(own)))
         .into_axum();
-    // and what that axum router is nested under changes nothing
+    // nesting the axum router changes nothing
     let app = axum::Router::new().nest("/api/{version}", app);
     let path = "/api/acme/t/acme/own";
     let answer = crate::get(&app, path, user_of(&issuer, "acme")).await;
@@ -134,7 +134,7 @@ async fn a_prefix_may_name_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_path_that_names_two_tenants_is_for_neither() {
+async fn a_path_with_two_different_tenants_is_refused() {
     let issuer = TestIssuer::new();
     let inner = GuardedRouter::<()>::new(issuer.guard())
         .route("/x/{tenant}", get(own))
@@ -149,7 +149,7 @@ async fn a_path_that_names_two_tenants_is_for_neither() {
 }
 
 #[test]
-fn a_path_without_the_tenant_is_refused_when_the_router_is_made() {
+fn a_path_without_exactly_one_tenant_is_refused() {
     let issuer = TestIssuer::new();
     for path in [
         "/items",
@@ -162,10 +162,10 @@ fn a_path_without_the_tenant_is_refused_when_the_router_is_made() {
         let router = GuardedRouter::<()>::new(issuer.guard()).route(path, post(own).get(me));
         let made = catch_unwind(AssertUnwindSafe(|| router.into_axum()));
         let panic = made.expect_err(path);
-        let said = panic.downcast_ref::<String>().unwrap();
+        let message = panic.downcast_ref::<String>().unwrap();
         assert!(
-            said.starts_with(&format!("`POST {path}` asks for the path's tenant")),
-            "{said}"
+            message.starts_with(&format!("`POST {path}` needs a tenant in its path")),
+            "{message}"
         );
         let router = GuardedRouter::<()>::new(issuer.guard()).route(path, get(own));
         let matrix = catch_unwind(AssertUnwindSafe(|| AccessMatrix::of(&router)));
@@ -175,7 +175,7 @@ fn a_path_without_the_tenant_is_refused_when_the_router_is_made() {
 
 async fn me(_: Authenticated) {}
 
-/// Written by hand, with a rule that only the router can enforce.
+/// A custom extractor that checks nothing, so that only the router enforces its rule.
 struct ByHand;
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for ByHand {
@@ -193,7 +193,7 @@ impl rolecall::Access for ByHand {
 }
 
 #[tokio::test]
-async fn an_own_extractor_that_looks_at_nothing_is_guarded_all_the_same() {
+async fn a_custom_extractor_with_a_tenant_rule_is_guarded() {
     async fn by_hand(_: ByHand) -> &'static str {
         "in"
     }
@@ -207,7 +207,7 @@ async fn an_own_extractor_that_looks_at_nothing_is_guarded_all_the_same() {
 }
 
 #[tokio::test]
-async fn as_a_later_argument_it_denies_what_it_cannot_see() {
+async fn for_tenant_as_a_later_argument_checks_the_tenant() {
     async fn later(_: Authenticated, _: ForTenant<Authenticated>) {}
     let issuer = TestIssuer::new();
     let app = GuardedRouter::<()>::new(issuer.guard())
@@ -224,7 +224,7 @@ async fn as_a_later_argument_it_denies_what_it_cannot_see() {
 }
 
 #[test]
-fn a_policy_gives_nothing_of_rolecalls_own_to_a_token_for_a_tenant() {
+fn a_policy_gives_no_reserved_permissions_to_a_token_for_a_tenant() {
     let issuer = TestIssuer::new();
     let mut rules = PolicyBuilder::default();
     for permission in [
@@ -251,7 +251,7 @@ fn a_policy_gives_nothing_of_rolecalls_own_to_a_token_for_a_tenant() {
 }
 
 #[test]
-fn matrix_and_document_show_it() {
+fn matrix_and_openapi_document_show_tenant_rules() {
     let issuer = TestIssuer::new();
     let router = GuardedRouter::<()>::new(issuer.guard())
         .route("/{tenant}/items", get(own).post(edit))
@@ -294,8 +294,8 @@ anonymous  any token  admin  user  | route
 }
 
 #[tokio::test]
-async fn what_a_principal_is_asked_without_a_path_is_no() {
-    /// A requirement that cannot stand in `Require<_>`.
+async fn a_tenant_rule_is_never_satisfied_without_a_path() {
+    /// A requirement that `Require<_>` does not accept.
     struct There;
     impl rolecall::Requirement for There {
         const RULE: Rule = Rule::ForTenant(&Rule::Authenticated);

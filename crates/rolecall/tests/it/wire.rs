@@ -1,4 +1,4 @@
-//! The same over a socket: what an HTTP library would not send.
+//! Raw requests over a socket, which an HTTP library would not send.
 
 use std::{
     io::{Read as _, Write as _},
@@ -14,7 +14,7 @@ async fn secret(_: Require<role::Admin>) -> &'static str {
     "the secret"
 }
 
-/// Sends bytes as they are and reads the answer to its end.
+/// Sends bytes unchanged and reads the whole response.
 async fn raw(app: &axum::Router, request: &[u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -62,7 +62,7 @@ fn wire() -> Wire {
 }
 
 #[tokio::test]
-async fn o091_spellings_of_the_header_that_are_right_let_in_and_the_others_do_not() {
+async fn o091_only_valid_spellings_of_the_header_are_accepted() {
     let Wire { app, good } = wire();
     let line = |name: &str, value: &str| format!("{name}: {value}").into_bytes();
     let bearer = format!("Bearer {good}");
@@ -129,7 +129,7 @@ async fn o091_spellings_of_the_header_that_are_right_let_in_and_the_others_do_no
 }
 
 #[tokio::test]
-async fn no_start_line_reaches_the_handler_without_a_token() {
+async fn no_request_line_reaches_the_handler_without_a_token() {
     let Wire { app, good } = wire();
     for start in [
         "GET /items/ HTTP/1.1",
@@ -164,5 +164,5 @@ async fn no_start_line_reaches_the_handler_without_a_token() {
     );
     let answer = raw(&app, &with("TRACE /items/ HTTP/1.1", &[bearer.as_bytes()])).await;
     assert_eq!(status(&answer), "405");
-    assert!(!answer.contains(&good), "nothing is echoed");
+    assert!(!answer.contains(&good), "the request is not echoed");
 }

@@ -1,4 +1,4 @@
-//! Tokens whose algorithm is not the key's: `none`, and public keys taken for HMAC secrets.
+//! Tokens with an algorithm that is not the key's: `none`, and public keys used as HMAC secrets.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair};
@@ -26,7 +26,7 @@ fn pkcs1() -> Vec<u8> {
     pair.public_key().as_ref().to_vec()
 }
 
-/// Signs with HS256 under `secret`, once with the key's `kid` and once without.
+/// Asserts that tokens signed with HS256 and `secret` are refused, with and without the key's `kid`.
 #[track_caller]
 fn assert_no_secret(key: &SigningKey, secret: &[u8]) {
     let header = with(header(key), "alg", "HS256");
@@ -51,7 +51,7 @@ fn none_in_any_spelling_is_refused_with_and_without_signature() {
 }
 
 #[test]
-fn none_as_other_json_than_a_string_is_refused() {
+fn none_that_is_not_a_string_is_refused() {
     for alg in [
         json!(null),
         json!(["none"]),
@@ -73,7 +73,7 @@ fn none_implied_by_a_missing_algorithm_is_refused() {
 }
 
 #[test]
-fn none_does_not_verify_with_an_empty_key_set_either() {
+fn none_is_refused_with_an_empty_key_set() {
     let unsigned = signed_part(r#"{"alg":"none","typ":"at+jwt"}"#, &claims().to_string());
     assert!(verify(&KeySet::empty(), &format!("{unsigned}.")).is_err());
 }
@@ -136,7 +136,7 @@ fn confusion_jwk_json_public_key_as_secret_is_refused() {
 }
 
 #[test]
-fn confusion_empty_secret_is_refused_when_loaded_and_when_forged_with() {
+fn confusion_empty_secret_is_refused() {
     for secret in [&b""[..], b"\0", &[0; 31]] {
         assert!(matches!(
             VerifyingKey::from_secret(Algorithm::Hs256, None, secret),
@@ -174,13 +174,13 @@ fn confusion_between_hashes_of_one_secret_is_refused() {
 }
 
 #[test]
-fn alg_swap_ps_for_rs_is_refused_both_ways() {
+fn alg_swap_between_ps_and_rs_is_refused() {
     let der = RS256.to_pkcs8().unwrap();
     let kid = RS256.kid().unwrap();
     let ps256 = SigningKey::from_pkcs8(Algorithm::Ps256, kid, &der).unwrap();
     assert_refused(&RS256, &token(&ps256), Reason::Algorithm);
     assert_refused(&ps256, &token(&RS256), Reason::Algorithm);
-    // and neither scheme verifies under the other's name
+    // with the other's name in the header, the signature is not valid
     let lie = with(header(&ps256), "alg", "RS256");
     assert_refused(&RS256, &sign(&ps256, &lie, &claims()), Reason::Signature);
     let lie = with(header(&RS256), "alg", "PS256");
@@ -200,7 +200,7 @@ fn alg_swap_between_families_is_refused() {
 }
 
 #[test]
-fn alg_not_offered_or_in_another_case_is_refused() {
+fn alg_unsupported_or_in_another_case_is_refused() {
     for alg in [
         "RS1",
         "RSA1_5",

@@ -1,4 +1,4 @@
-//! What a token looks like before anything in it is believed.
+//! The form of tokens: parts, encoding, length and nesting.
 
 use rolecall::token::{JwsError, MAX_TOKEN_BYTES, Reason, dangerous, jws};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn five_parts_jwe_is_refused() {
 }
 
 #[test]
-fn five_parts_jwe_that_asks_for_pbes2_work_is_refused_unread() {
+fn five_parts_jwe_with_expensive_pbes2_is_refused_unread() {
     let header = encode(r#"{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2147483647}"#);
     assert_refused(&HS256, &format!("{header}.AA.AA.AA.AA"), Reason::Form);
 }
@@ -61,7 +61,7 @@ fn empty_parts_are_refused() {
 }
 
 #[test]
-fn huge_tokens_are_refused_unread_and_the_bound_is_exact() {
+fn huge_tokens_are_refused_unread() {
     let sized = |size: usize| {
         let filler = |length| with(claims(), "x", "a".repeat(length));
         let bare = sign(&HS256, &header(&HS256), &filler(0)).len();
@@ -94,7 +94,7 @@ fn huge_nesting_in_header_or_payload_is_refused_without_overflow() {
 }
 
 #[test]
-fn nesting_of_claims_is_bounded_at_sixteen() {
+fn the_nesting_depth_of_claims_is_limited() {
     // the claims themselves are the first level
     let nested = |depth: usize| {
         let value = (1..depth).fold(json!(1), |inner, _| json!([inner]));
@@ -105,7 +105,7 @@ fn nesting_of_claims_is_bounded_at_sixteen() {
 }
 
 #[test]
-fn polyglot_json_serialisation_is_refused() {
+fn polyglot_json_serialization_is_refused() {
     let good = token(&HS256);
     let parts: Vec<&str> = good.split('.').collect();
     let flat = json!({"protected": parts[0], "payload": parts[1], "signature": parts[2]});
@@ -115,7 +115,7 @@ fn polyglot_json_serialisation_is_refused() {
     });
     assert_refused(&HS256, &flat.to_string(), Reason::Form);
     assert_refused(&HS256, &general.to_string(), Reason::Form);
-    // one text that reads as JSON with forged claims and holds a good compact token
+    // one text that is JSON with forged claims and also contains a valid compact token
     let forged = encode(with(claims(), "sub", "root").to_string());
     let both = format!(
         r#"{{"  {}.":"","protected":"{}","payload":"{forged}","signature":"{}"}}"#,
@@ -137,7 +137,7 @@ fn pad_characters_in_any_part_are_refused() {
             assert!(verify(&only(&HS256), &token).is_err(), "{token}");
         }
     }
-    // a header and payload that were signed in their padded spelling
+    // a header that was signed with padding
     let padded = |text: &str| format!("{}==", encode(text));
     let header = padded(r#"{"alg":"HS256","typ":"at+jwt","kid":"shared"}"#);
     let token = format!("{header}.{}.AAAA", encode("{}"));
@@ -170,7 +170,7 @@ fn b64_trailing_bits_that_are_not_zero_are_refused() {
 }
 
 #[test]
-fn b64_of_one_character_more_is_refused() {
+fn b64_with_an_additional_character_is_refused() {
     for part in 0..3 {
         for extra in ["A", "AAA"] {
             let mut parts: Vec<String> = token(&HS256).split('.').map(str::to_owned).collect();
@@ -181,7 +181,7 @@ fn b64_of_one_character_more_is_refused() {
 }
 
 #[test]
-fn newline_and_white_space_anywhere_are_refused() {
+fn newlines_and_white_space_are_refused_anywhere() {
     let good = token(&HS256);
     for space in ["\n", "\r\n", " ", "\t", "\u{a0}", "\u{200b}", "\u{feff}"] {
         for at in [
@@ -199,7 +199,7 @@ fn newline_and_white_space_anywhere_are_refused() {
 }
 
 #[test]
-fn nul_trail_is_refused() {
+fn nul_bytes_are_refused() {
     let good = token(&HS256);
     for odd in [
         format!("{good}\0"),
@@ -212,11 +212,11 @@ fn nul_trail_is_refused() {
 }
 
 #[test]
-fn dangerous_reading_says_nothing_about_the_signature_and_is_as_strict_about_form() {
+fn decode_unverified_ignores_the_signature_but_is_strict_about_the_form() {
     let forged = signed_part(r#"{"alg":"none"}"#, r#"{"sub":"root"}"#);
-    let said = dangerous::decode_unverified(&format!("{forged}.")).unwrap();
-    assert_eq!(said.claims["sub"], "root");
-    assert_eq!(said.header["alg"], "none");
+    let unverified = dangerous::decode_unverified(&format!("{forged}.")).unwrap();
+    assert_eq!(unverified.claims["sub"], "root");
+    assert_eq!(unverified.header["alg"], "none");
     for (odd, error) in [
         (forged.clone(), JwsError::Form),
         (format!("{forged}.a.b"), JwsError::Form),
@@ -233,7 +233,7 @@ fn dangerous_reading_says_nothing_about_the_signature_and_is_as_strict_about_for
 }
 
 #[test]
-fn the_jws_layer_hands_out_the_payload_only_as_signed() {
+fn the_jws_layer_returns_the_signed_payload() {
     let payload = b"\x00\xff any bytes";
     let token = HS256.sign_raw(&header(&HS256), payload).unwrap();
     let verified = jws::verify(&only(&HS256), &token).unwrap();
@@ -245,7 +245,7 @@ fn the_jws_layer_hands_out_the_payload_only_as_signed() {
 }
 
 #[test]
-fn every_reason_has_its_own_word_for_logs() {
+fn every_reason_has_its_own_word() {
     for (reason, word) in [
         (Reason::TooLong, "too_long"),
         (Reason::Form, "form"),

@@ -1,7 +1,7 @@
-//! What the fuzz target `token` does with its input; `corpus.rs` replays the kept inputs.
+//! The body of the fuzz target `token`; `corpus.rs` replays its corpus.
 //!
-//! The first byte says how the rest is used: as a token, as header and payload to be signed, as damage to a
-//! good token, or as one claim of a good token.
+//! The first byte selects how the rest is used: as a token, as header and payload to be signed, as damage to a valid
+//! token, or as one claim of a valid token.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "https://api.example";
-/// Far ahead, so that the second opinion, which reads the wall clock, finds the tokens alive as well.
+/// In the far future, so that jsonwebtoken, which reads the system clock, accepts the tokens as well.
 const NOW: i64 = 4_000_000_000;
 const DAY: i64 = 24 * 60 * 60;
 const SECRET: &[u8; 64] = b"a secret of sixty-four bytes, which is enough for every HMAC....";
@@ -30,7 +30,7 @@ static KEYS: LazyLock<[SigningKey; 3]> = LazyLock::new(|| {
     ]
 });
 
-/// The secret alone, and the two public keys together.
+/// One set with the secret, and one with both public keys.
 static SETS: LazyLock<[KeySet; 2]> = LazyLock::new(|| {
     let [secret, public @ ..] = &*KEYS;
     [
@@ -54,19 +54,19 @@ pub(crate) fn run(data: &[u8]) {
 fn as_token(rest: &[u8]) {
     let text = String::from_utf8_lossy(rest);
     for keys in &*SETS {
-        judge(keys, &text);
+        verify_and_check(keys, &text);
     }
 }
 
-/// Header and payload of any bytes, parted by a line end, rightly signed.
+/// Signs header and payload of any bytes, which are separated by a line break.
 fn as_signed_parts(rest: &[u8]) {
     let end = rest.iter().position(|byte| *byte == b'\n');
     let (header, payload) = rest.split_at(end.unwrap_or(rest.len()));
     let payload = payload.strip_prefix(b"\n").unwrap_or(payload);
-    judge(&SETS[0], &signed_with_secret(header, payload));
+    verify_and_check(&SETS[0], &signed_with_secret(header, payload));
 }
 
-/// A good token with bytes of its text replaced, removed or added: three bytes of input for each.
+/// Replaces, removes or adds bytes in the text of a valid token, with three bytes of input for each edit.
 fn as_damage(rest: &[u8]) {
     let Some((which, edits)) = rest.split_first() else {
         return;
@@ -88,11 +88,11 @@ fn as_damage(rest: &[u8]) {
     }
     let keys = &SETS[usize::from(which > 0)];
     let text = String::from_utf8_lossy(&text);
-    let accepted = judge(keys, &text);
-    assert_eq!(accepted, text == good, "{text} was made from {good}");
+    let accepted = verify_and_check(keys, &text);
+    assert_eq!(accepted, text == good, "{text} was derived from {good}");
 }
 
-/// A good token with the member `name` of claims or header taken away or replaced: `h` or `c`, `name=json`.
+/// Replaces or removes a member of a valid token. The input is `h` (header) or `c` (claims), then `name=json`.
 fn as_claim(rest: &[u8]) {
     let text = String::from_utf8_lossy(rest);
     let Some((name, value)) = text.split_once('=') else {
@@ -105,45 +105,45 @@ fn as_claim(rest: &[u8]) {
         None => (&mut claims, name.strip_prefix('c').unwrap_or(name)),
     };
     match serde_json::from_str::<Value>(value) {
-        // deeper ones are refused for that alone
+        // a deeper value is refused because of its depth
         Ok(value) if depth(&value) > 8 => return,
         Ok(value) => members[name] = value,
         Err(_) => drop(members.as_object_mut().unwrap().remove(name)),
     }
     let token = signed_with_secret(header.to_string().as_bytes(), claims.to_string().as_bytes());
-    let accepted = judge(&SETS[0], &token);
+    let accepted = verify_and_check(&SETS[0], &token);
     let fits = header_fits(&header) && claims_fit(&claims) && token.len() <= 16 * 1024;
     assert_eq!(accepted, fits, "header {header}, claims {claims}");
 }
 
-/// Verifies `token` and holds the answer against all that is known. Whether it was accepted.
-fn judge(keys: &KeySet, token: &str) -> bool {
+/// Verifies `token`, checks the result in every way, and returns true if the token was accepted.
+fn verify_and_check(keys: &KeySet, token: &str) -> bool {
     let verifier = Verifier::new(ISSUER, AUDIENCE);
     let answer = verifier.verify(keys, token, Timestamp::from_seconds(NOW));
     let unverified = dangerous::decode_unverified(token);
     if unverified.is_ok() {
         for part in token.rsplit_once('.').unwrap().0.split('.') {
             let bytes = URL_SAFE_NO_PAD.decode(part).unwrap();
-            assert_eq!(URL_SAFE_NO_PAD.encode(bytes), part, "one spelling");
+            assert_eq!(URL_SAFE_NO_PAD.encode(bytes), part, "canonical");
         }
     }
     let Ok(claims) = answer else {
-        // asked again, it says the same
+        // the same error again
         let again = verifier.verify(keys, token, Timestamp::from_seconds(NOW));
         assert_eq!(again.err(), answer.err());
         return false;
     };
-    let unverified = unverified.expect("what was verified can be read");
+    let unverified = unverified.expect("a verified token can be decoded");
     assert!(header_fits(&Value::Object(unverified.header.clone())));
     assert!(claims_fit(&Value::Object(unverified.claims.clone())));
     let late = verifier.verify(keys, token, Timestamp::from_seconds(claims.exp));
     assert_eq!(late, Err(TokenError::Ended));
     assert_other_verifies(token, &unverified.header, &unverified.claims);
-    assert_signs_to_the_same(&claims);
+    assert_round_trip(&claims);
     true
 }
 
-/// The header by RFC 7515 and RFC 9068, in the simplest words.
+/// A naive check of the header (RFC 7515, RFC 9068).
 fn header_fits(header: &Value) -> bool {
     let members = header.as_object().unwrap();
     let typ = header["typ"]
@@ -159,7 +159,7 @@ fn header_fits(header: &Value) -> bool {
         && key.is_some_and(|key| header["kid"].as_str() == key.kid())
 }
 
-/// The claims by RFC 7519 and RFC 9068, in the simplest words.
+/// A naive check of the claims (RFC 7519, RFC 9068).
 fn claims_fit(claims: &Value) -> bool {
     let members = claims.as_object().unwrap();
     let all = |names: &[&str], fits: &dyn Fn(&Value) -> bool| {
@@ -205,11 +205,11 @@ fn claims_fit(claims: &Value) -> bool {
         && claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= DAY
 }
 
-/// The second opinion verifies it too. It takes header members that it does not know only as texts.
+/// Asserts that jsonwebtoken accepts the token too. It refuses unknown header members that are not strings.
 fn assert_other_verifies(token: &str, header: &Map<String, Value>, claims: &Map<String, Value>) {
     let known = ["alg", "typ", "kid"];
-    let legible = header.keys().all(|name| known.contains(&name.as_str()));
-    if !legible {
+    let is_readable = header.keys().all(|name| known.contains(&name.as_str()));
+    if !is_readable {
         return;
     }
     let key = KEYS
@@ -225,11 +225,11 @@ fn assert_other_verifies(token: &str, header: &Map<String, Value>, claims: &Map<
     validation.set_audience(&[AUDIENCE]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     let read = other::decode::<Map<String, Value>>(token, &decoding, &validation);
-    assert_eq!(&read.expect("the second opinion refuses").claims, claims);
+    assert_eq!(&read.expect("jsonwebtoken refuses").claims, claims);
 }
 
-/// What was verified, signed again, is verified as the same.
-fn assert_signs_to_the_same(claims: &VerifiedClaims) {
+/// Asserts that verified claims are the same after they were signed and verified again.
+fn assert_round_trip(claims: &VerifiedClaims) {
     let signed = KEYS[0].sign(&AccessClaims {
         iss: claims.iss.clone(),
         sub: claims.sub.clone(),
@@ -249,7 +249,7 @@ fn assert_signs_to_the_same(claims: &VerifiedClaims) {
         rev: claims.rev,
         era: claims.era.clone(),
     });
-    // escapes may make it longer than it was
+    // escapes can make the token longer than before
     let Ok(signed) = signed else { return };
     let verifier = Verifier::new(ISSUER, AUDIENCE);
     let again = verifier.verify(&SETS[0], &signed, Timestamp::from_seconds(NOW));

@@ -1,4 +1,4 @@
-//! Headers that offer keys, name keys, ask for extensions or are of another kind.
+//! Headers that carry or refer to keys, require extensions, or belong to another type of token.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A token of an attacker's key under the header of ours, with members added.
+/// Asserts that a token signed with an attacker's key is refused, with `add` giving additional header members.
 #[track_caller]
 fn assert_foreign_key_refused(add: impl Fn(&SigningKey) -> Vec<(&'static str, Value)>) {
     let mallory = SigningKey::generate(Algorithm::Es256).unwrap();
@@ -29,7 +29,7 @@ fn assert_foreign_key_refused(add: impl Fn(&SigningKey) -> Vec<(&'static str, Va
     }
 }
 
-/// Such a member does not make a good token bad: it is not looked at.
+/// Asserts that a valid token with this header member is accepted.
 #[track_caller]
 fn assert_ignored(name: &str, value: Value) {
     let header = with(header(&ES256), name, value);
@@ -76,13 +76,13 @@ fn x5c_header_certificates_are_never_used() {
 }
 
 #[test]
-fn a_legal_header_member_that_is_no_string_is_ignored() {
+fn an_unknown_header_member_of_any_type_is_ignored() {
     assert_ignored("nonce", json!({"n": [1, 2.5, null, true]}));
     assert_ignored("epoch", json!(1));
 }
 
 #[test]
-fn kid_of_no_key_is_refused_and_tries_no_other_key() {
+fn kid_unknown_is_refused_without_trying_other_keys() {
     for kid in [
         "other",
         "",
@@ -114,7 +114,7 @@ fn kid_of_another_key_of_the_set_is_refused() {
 }
 
 #[test]
-fn kid_missing_is_refused_where_keys_have_ids() {
+fn kid_missing_is_refused_if_keys_have_ids() {
     let header = without(header(&ES256), "kid");
     assert_refused(
         &ES256,
@@ -124,7 +124,7 @@ fn kid_missing_is_refused_where_keys_have_ids() {
 }
 
 #[test]
-fn kid_is_optional_for_a_sole_key_without_id_and_the_signature_still_counts() {
+fn kid_is_optional_for_a_single_key_without_id() {
     let key = VerifyingKey::from_secret(Algorithm::Hs256, None, SECRET).unwrap();
     let keys = KeySet::new(vec![key]).unwrap();
     let without = sign(&HS256, &without(header(&HS256), "kid"), &claims());
@@ -138,7 +138,7 @@ fn kid_is_optional_for_a_sole_key_without_id_and_the_signature_still_counts() {
 }
 
 #[test]
-fn kid_that_is_no_string_is_refused() {
+fn kid_that_is_not_a_string_is_refused() {
     for kid in [
         json!(null),
         json!(1),
@@ -190,7 +190,7 @@ fn zip_and_enc_of_encrypted_tokens_are_refused() {
 }
 
 #[test]
-fn typ_of_another_kind_of_token_is_refused() {
+fn typ_of_another_type_of_token_is_refused() {
     for typ in [
         "JWT",
         "jwt",
@@ -213,7 +213,7 @@ fn typ_of_another_kind_of_token_is_refused() {
 }
 
 #[test]
-fn typ_that_is_no_string_is_refused() {
+fn typ_that_is_not_a_string_is_refused() {
     for typ in [json!(null), json!(["at+jwt"]), json!(1)] {
         let header = with(header(&ES256), "typ", typ);
         assert_refused(&ES256, &sign(&ES256, &header, &claims()), Reason::Header);
@@ -221,7 +221,7 @@ fn typ_that_is_no_string_is_refused() {
 }
 
 #[test]
-fn typ_is_compared_without_regard_to_case_and_with_or_without_its_prefix() {
+fn typ_is_case_insensitive_with_or_without_its_prefix() {
     for typ in [
         "at+jwt",
         "AT+JWT",
@@ -233,7 +233,7 @@ fn typ_is_compared_without_regard_to_case_and_with_or_without_its_prefix() {
 }
 
 #[test]
-fn dup_members_of_the_header_are_refused_escaped_too() {
+fn dup_members_of_the_header_are_refused_even_if_escaped() {
     let payload = claims().to_string();
     let good = r#"{"alg":"HS256","typ":"at+jwt","kid":"shared"}"#;
     assert!(verify(&only(&HS256), &shared_token(good, &payload)).is_ok());
@@ -249,7 +249,7 @@ fn dup_members_of_the_header_are_refused_escaped_too() {
 }
 
 #[test]
-fn a_header_that_is_no_json_object_is_refused() {
+fn a_header_that_is_not_a_json_object_is_refused() {
     let payload = claims().to_string();
     for header in [
         "",

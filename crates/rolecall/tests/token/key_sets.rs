@@ -1,4 +1,4 @@
-//! Keys and key sets that must not load, and what a loaded one answers.
+//! Keys and key sets that must be refused, and the behavior of valid ones.
 
 use rolecall::token::{
     Algorithm, KeyError, KeySet, MAX_JWKS_BYTES, MAX_KEYS, SigningKey, VerifyingKey,
@@ -28,7 +28,7 @@ fn oct() -> Value {
 }
 
 #[test]
-fn published_keys_load_and_verify_what_was_signed() {
+fn published_keys_load_and_verify_tokens() {
     let keys = load(&[ec(), rsa(), okp()]).unwrap();
     assert_eq!(keys.len(), 3);
     for key in [&*ES256, &*RS256, &*EDDSA] {
@@ -41,7 +41,7 @@ fn published_keys_load_and_verify_what_was_signed() {
 }
 
 #[test]
-fn a_published_key_holds_nothing_private() {
+fn a_published_key_has_no_private_members() {
     for key in [&*ES256, &*RS256, &*EDDSA] {
         let jwk = key.public_jwk().unwrap();
         let mut names: Vec<&str> = jwk
@@ -65,7 +65,7 @@ fn a_published_key_holds_nothing_private() {
 }
 
 #[test]
-fn a_doubled_kid_is_refused_even_where_one_of_them_is_passed_over() {
+fn a_duplicate_kid_is_refused_even_on_an_ignored_key() {
     let twice = with(okp(), "kid", ES256.kid().unwrap());
     assert_eq!(load(&[ec(), twice]).unwrap_err(), KeyError::DuplicateKeyId);
     assert_eq!(load(&[ec(), ec()]).unwrap_err(), KeyError::DuplicateKeyId);
@@ -136,7 +136,7 @@ fn a_private_key_in_a_set_is_refused() {
 }
 
 #[test]
-fn a_short_secret_is_refused_to_the_byte() {
+fn a_secret_shorter_than_the_hash_is_refused() {
     for (algorithm, least) in [
         (Algorithm::Hs256, 32),
         (Algorithm::Hs384, 48),
@@ -160,7 +160,7 @@ fn a_short_secret_is_refused_to_the_byte() {
 }
 
 #[test]
-fn an_rsa_key_that_is_weak_is_refused() {
+fn a_weak_rsa_key_is_refused() {
     let n = decode(rsa()["n"].as_str().unwrap());
     let weak = |n: &[u8], e: &[u8]| load(&[with(with(rsa(), "n", encode(n)), "e", encode(e))]);
     assert!(weak(&n, &[1, 0, 1]).is_ok());
@@ -211,7 +211,7 @@ fn a_point_that_is_not_on_the_curve_is_refused() {
 }
 
 #[test]
-fn a_key_whose_algorithm_is_open_is_refused_and_never_taken_from_a_token() {
+fn a_key_without_a_definite_algorithm_is_refused() {
     let open = without(rsa(), "alg");
     assert_eq!(
         load(std::slice::from_ref(&open)).unwrap_err(),
@@ -221,10 +221,10 @@ fn a_key_whose_algorithm_is_open_is_refused_and_never_taken_from_a_token() {
         load(&[without(oct(), "alg")]).unwrap_err(),
         KeyError::AmbiguousAlgorithm
     );
-    let told = VerifyingKey::from_jwk(&open.to_string(), Some(Algorithm::Ps256)).unwrap();
-    let keys = KeySet::new(vec![told]).unwrap();
+    let key = VerifyingKey::from_jwk(&open.to_string(), Some(Algorithm::Ps256)).unwrap();
+    let keys = KeySet::new(vec![key]).unwrap();
     assert!(verify(&keys, &token(&RS256)).is_err());
-    // a curve leaves no choice
+    // a curve has only one algorithm
     assert_eq!(
         load(&[without(ec(), "alg"), without(okp(), "alg")])
             .unwrap()
@@ -248,14 +248,14 @@ fn an_algorithm_that_contradicts_the_key_is_refused() {
         let loaded = load(&[with(key, "alg", alg)]);
         assert!(matches!(loaded, Err(KeyError::Mismatched(_))), "{alg}");
     }
-    let told = VerifyingKey::from_jwk(&ec().to_string(), Some(Algorithm::Hs256));
-    assert!(matches!(told, Err(KeyError::Mismatched(_))));
-    let told = VerifyingKey::from_jwk(&rsa().to_string(), Some(Algorithm::Ps256));
-    assert!(matches!(told, Err(KeyError::Mismatched(_))));
+    let key = VerifyingKey::from_jwk(&ec().to_string(), Some(Algorithm::Hs256));
+    assert!(matches!(key, Err(KeyError::Mismatched(_))));
+    let key = VerifyingKey::from_jwk(&rsa().to_string(), Some(Algorithm::Ps256));
+    assert!(matches!(key, Err(KeyError::Mismatched(_))));
 }
 
 #[test]
-fn a_key_of_an_unknown_kind_is_passed_over_and_the_others_stay() {
+fn a_key_of_an_unknown_type_is_ignored() {
     for unknown in [
         json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AA"}),
         json!({"kty": "XYZ", "use": "enc", "n": 5}),
@@ -273,7 +273,7 @@ fn a_key_of_an_unknown_kind_is_passed_over_and_the_others_stay() {
 }
 
 #[test]
-fn a_set_that_is_no_strict_json_is_refused() {
+fn a_set_that_is_not_strict_json_is_refused() {
     let good = json!({ "keys": [ec()] }).to_string();
     assert!(KeySet::from_jwks(&good).is_ok());
     for odd in [
@@ -310,7 +310,7 @@ fn a_set_that_is_no_strict_json_is_refused() {
 }
 
 #[test]
-fn a_member_of_a_wrong_type_or_spelling_is_refused() {
+fn a_member_with_a_wrong_type_or_encoding_is_refused() {
     for name in ["kid", "alg", "use", "crv", "x", "y"] {
         for value in [
             json!(1),
@@ -346,7 +346,7 @@ fn a_member_of_a_wrong_type_or_spelling_is_refused() {
 }
 
 #[test]
-fn a_kid_that_is_empty_or_endless_is_refused() {
+fn a_kid_that_is_empty_or_too_long_is_refused() {
     let longest = "k".repeat(256);
     assert!(SigningKey::from_secret(Algorithm::Hs256, Some(&longest), SECRET).is_ok());
     for kid in [String::new(), "k".repeat(257)] {
@@ -372,7 +372,7 @@ fn a_key_without_kid_among_several_is_refused() {
 }
 
 #[test]
-fn a_set_of_too_many_keys_is_refused() {
+fn the_number_of_keys_is_limited() {
     let keys = |count: usize| -> Vec<Value> {
         (0..count)
             .map(|n| with(okp(), "kid", format!("k{n}")))
@@ -402,7 +402,7 @@ fn x014_an_empty_set_loads_and_verifies_nothing() {
 }
 
 #[test]
-fn a_key_of_another_kind_or_size_is_refused_as_pkcs8() {
+fn a_pkcs8_key_of_another_type_or_size_is_refused() {
     let ec = ES256.to_pkcs8().unwrap();
     for algorithm in Algorithm::ALL
         .into_iter()
@@ -422,7 +422,7 @@ fn a_key_of_another_kind_or_size_is_refused_as_pkcs8() {
 }
 
 #[test]
-fn every_algorithm_signs_what_its_stored_key_verifies() {
+fn tokens_of_every_algorithm_verify_after_the_key_was_stored() {
     for algorithm in Algorithm::ALL {
         let key = SigningKey::generate(algorithm).unwrap();
         assert_eq!(key.algorithm(), algorithm);
@@ -442,7 +442,7 @@ fn every_algorithm_signs_what_its_stored_key_verifies() {
 }
 
 #[test]
-fn debug_shows_no_key() {
+fn debug_output_has_no_keys() {
     let pkcs8 = ES256.to_pkcs8().unwrap();
     let shown = format!("{:?} {:?} {:?}", *ES256, *HS256, only(&HS256));
     assert!(shown.contains("shared") && shown.contains("Es256"));
@@ -451,7 +451,7 @@ fn debug_shows_no_key() {
 }
 
 #[test]
-fn no_message_about_a_key_holds_the_key() {
+fn errors_about_a_key_do_not_contain_it() {
     let secret = "a-guessable-secret";
     let shown = [
         load(&[with(oct(), "k", encode(secret))]).unwrap_err(),

@@ -1,6 +1,6 @@
-//! Attacks on tokens and key sets, published vectors, and a second opinion.
+//! Attacks on tokens and key sets, published test vectors, and a comparison with another library.
 //!
-//! The modules are marked as tests so that their helpers may panic like the tests themselves.
+//! The modules are marked as tests so that lints allow their helpers to panic.
 
 #[cfg(test)]
 mod claims;

@@ -1,4 +1,4 @@
-//! What holds for every token, and for every text that is none.
+//! Properties of all tokens, and of all other texts.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -56,32 +56,32 @@ proptest! {
 
     #[test]
     fn arbitrary_texts_never_panic_and_are_refused(text in "(?s).{0,300}") {
-        assert_nothing_reads(&text);
+        assert_never_verifies(&text);
     }
 
     #[test]
     fn arbitrary_three_part_texts_never_panic_and_are_refused(
         parts in [r"[A-Za-z0-9_=-]{0,90}", r"[A-Za-z0-9_=-]{0,90}", r"[A-Za-z0-9_=-]{0,90}"],
     ) {
-        assert_nothing_reads(&parts.join("."));
+        assert_never_verifies(&parts.join("."));
     }
 
     #[test]
     fn arbitrary_bytes_in_the_three_parts_never_panic_and_are_refused(
         parts in [vec(any::<u8>(), 0..90), vec(any::<u8>(), 0..90), vec(any::<u8>(), 0..90)],
     ) {
-        assert_nothing_reads(&parts.map(encode).join("."));
+        assert_never_verifies(&parts.map(encode).join("."));
     }
 
     #[test]
-    fn arbitrary_headers_around_a_real_algorithm_never_verify(
+    fn arbitrary_headers_with_a_supported_algorithm_never_verify(
         alg in prop_oneof!["HS256|ES256|none", ".{0,8}"],
         kid in option::of(prop_oneof!["shared", ".{0,8}"]),
         payload in "(?s).{0,90}",
         signature in vec(any::<u8>(), 0..90),
     ) {
         let header = json!({"alg": alg, "kid": kid, "typ": "at+jwt"}).to_string();
-        assert_nothing_reads(&format!("{}.{}", signed_part(&header, &payload), encode(signature)));
+        assert_never_verifies(&format!("{}.{}", signed_part(&header, &payload), encode(signature)));
     }
 
     #[test]
@@ -104,7 +104,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn a_stored_key_with_any_byte_changed_never_panics_nor_signs_for_the_old_key(
+    fn a_stored_key_with_a_changed_byte_never_panics(
         place in any::<prop::sample::Index>(),
         change in 1..=255u8,
     ) {
@@ -112,8 +112,8 @@ proptest! {
             let mut stored = key.to_pkcs8().unwrap().to_vec();
             stored[place.index(key.to_pkcs8().unwrap().len())] ^= change;
             let loaded = SigningKey::from_pkcs8(key.algorithm(), key.kid().unwrap(), &stored);
-            // what loads all the same is the same key (an attribute changed) or another one: each
-            // signs only what its own public half verifies
+            // a key that still loads is the same one (an attribute has changed) or another one; both sign only tokens
+            // that their own public key verifies
             if let Ok(loaded) = loaded {
                 prop_assert!(verify(&only(&loaded), &token(&loaded)).is_ok());
             }
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_published_key_with_any_character_changed_is_refused_or_another_key(
+    fn a_published_key_with_a_changed_character_verifies_nothing(
         place in any::<prop::sample::Index>(),
         character in any::<char>(),
     ) {
@@ -132,7 +132,7 @@ proptest! {
             characters[place] = character;
             let changed: String = characters.into_iter().collect();
             if let Ok(keys) = KeySet::from_jwks(&changed) {
-                // the id may have changed, or gone; the key may not
+                // the key id may have changed or be missing, but not the key
                 let ours = key.verifying_key().thumbprint();
                 let same = keys.iter().any(|one| one.thumbprint() == ours);
                 prop_assert!(same || verify(&keys, &token(key)).is_err());
@@ -141,7 +141,7 @@ proptest! {
     }
 }
 
-fn assert_nothing_reads(text: &str) {
+fn assert_never_verifies(text: &str) {
     for key in [&*ES256, &*HS256] {
         assert!(verify(&only(key), text).is_err(), "{text:?}");
         assert!(jws::verify(&only(key), text).is_err(), "{text:?}");
@@ -149,7 +149,7 @@ fn assert_nothing_reads(text: &str) {
     let _ = dangerous::decode_unverified(text);
 }
 
-/// Every place, every other ASCII character.
+/// Replaces every character with every other ASCII character.
 #[test]
 fn every_single_byte_mutation_of_a_shared_secret_token_is_refused() {
     let (good, keys) = (token(&HS256).into_bytes(), only(&HS256));
@@ -163,7 +163,7 @@ fn every_single_byte_mutation_of_a_shared_secret_token_is_refused() {
     }
 }
 
-/// Every place, every bit; with each place dropped and doubled as well.
+/// Flips every bit, and removes and duplicates every character.
 #[test]
 fn every_single_byte_mutation_of_a_public_key_token_is_refused() {
     for key in [&*ES256, &*EDDSA, &*RS256] {

@@ -1,4 +1,4 @@
-//! jsonwebtoken as second opinion: each side verifies what the other signs, for every algorithm.
+//! A comparison with jsonwebtoken: each side verifies the tokens of the other, for every algorithm.
 
 use jsonwebtoken as other;
 use rolecall::token::{Algorithm, SigningKey};
@@ -15,7 +15,7 @@ const RSA: [Algorithm; 6] = [
     Algorithm::Ps512,
 ];
 
-/// All but ES512, which jsonwebtoken does not have; the vectors of RFC 7515 and 7520 stand for it.
+/// Returns all algorithms except ES512, which jsonwebtoken does not support; vectors of RFC 7515 and 7520 cover it.
 fn shared() -> impl Iterator<Item = Algorithm> {
     let all = Algorithm::ALL.into_iter();
     all.filter(|one| *one != Algorithm::Es512)
@@ -26,7 +26,7 @@ fn key(algorithm: Algorithm) -> SigningKey {
         return SigningKey::from_secret(algorithm, Some("shared"), SECRET).unwrap();
     }
     if RSA.contains(&algorithm) {
-        // one pair for all: making one takes long
+        // the same key pair for all, because generating one is slow
         let pkcs8 = RS256.to_pkcs8().unwrap();
         return SigningKey::from_pkcs8(algorithm, "rsa", &pkcs8).unwrap();
     }
@@ -66,7 +66,7 @@ fn validation(algorithm: Algorithm) -> other::Validation {
 }
 
 #[test]
-fn tokens_signed_here_verify_there() {
+fn tokens_signed_by_rolecall_verify_with_jsonwebtoken() {
     for algorithm in shared() {
         let key = key(algorithm);
         let claims: rolecall_core::AccessClaims = serde_json::from_value(claims()).unwrap();
@@ -87,7 +87,7 @@ fn tokens_signed_here_verify_there() {
 }
 
 #[test]
-fn tokens_signed_there_verify_here() {
+fn tokens_signed_by_jsonwebtoken_verify_with_rolecall() {
     for algorithm in shared() {
         let key = key(algorithm);
         let mut header = other::Header::new(name(algorithm));
@@ -101,7 +101,7 @@ fn tokens_signed_there_verify_here() {
 }
 
 #[test]
-fn neither_side_verifies_a_token_of_another_key() {
+fn tokens_of_another_key_are_refused_on_both_sides() {
     for algorithm in [
         Algorithm::Es256,
         Algorithm::Es384,

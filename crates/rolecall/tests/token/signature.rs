@@ -1,4 +1,4 @@
-//! Signatures that are empty, short, long, in another form, of another key, or of no message at all.
+//! Signatures that are empty, too short, too long, in another format, or of another key or token.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
@@ -12,7 +12,7 @@ const P256_ORDER: [u8; 32] = [
     0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
 
-/// A good token with its signature replaced.
+/// Returns a valid token with its signature changed.
 fn signed_by(key: &SigningKey, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
     let good = token(key);
     let (signed, signature) = good.rsplit_once('.').unwrap();
@@ -62,7 +62,7 @@ fn sig_with_trailing_or_leading_bytes_is_refused() {
 }
 
 #[test]
-fn sig_in_every_wrong_length_is_refused() {
+fn sig_of_a_wrong_length_is_refused() {
     for key in [&*ES256, &*EDDSA, &*HS256] {
         let full = decode(token(key).rsplit_once('.').unwrap().1).len();
         for length in (0..=2 * full).filter(|length| *length != full) {
@@ -159,10 +159,10 @@ fn sig_of_another_token_is_refused() {
     }
 }
 
-/// The twin (r, n - s) verifies, as RFC 7518 has it: what must not differ is what it says. Whoever
-/// revokes a token does so by its `jti`, which the twin shares.
+/// The twin signature (r, n - s) is valid as well in RFC 7518, so both tokens must have the same claims. Revocation
+/// compares `jti`, which is the same.
 #[test]
-fn x006_sig_malleable_twin_is_the_same_token_to_the_last_claim() {
+fn x006_sig_malleable_twin_has_the_same_claims() {
     let twin = |bytes: Vec<u8>| {
         let (r, s) = bytes.split_at(32);
         let (mut difference, mut borrow) = ([0; 32], 0);

@@ -1,4 +1,4 @@
-//! Keys, tokens and forgeries that the tests make themselves.
+//! Keys, valid tokens and forgeries for the tests.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const AUDIENCE: &str = "https://api.example";
 
-/// Far ahead, so that verifiers that read the wall clock find the tokens alive as well.
+/// In the far future, so that a library that reads the system clock accepts the tokens as well.
 pub(crate) const NOW: i64 = 4_000_000_000;
 
 pub(crate) static ES256: LazyLock<SigningKey> = LazyLock::new(|| new_key(Algorithm::Es256));
@@ -37,7 +37,7 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// The header that rolecall's own tokens have.
+/// Returns the header of a token that rolecall signs with `key`.
 pub(crate) fn header(key: &SigningKey) -> Value {
     json!({"alg": key.algorithm().as_str(), "typ": "at+jwt", "kid": key.kid()})
 }
@@ -51,13 +51,13 @@ pub(crate) fn claims() -> Value {
     })
 }
 
-/// `object` with `name` set to `value`.
+/// Returns `object` with `name` set to `value`.
 pub(crate) fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
     object[name] = value.into();
     object
 }
 
-/// `object` without `name`.
+/// Returns `object` without `name`.
 pub(crate) fn without(mut object: Value, name: &str) -> Value {
     object.as_object_mut().unwrap().remove(name).unwrap();
     object
@@ -67,7 +67,7 @@ pub(crate) fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
     key.sign_raw(header, claims.to_string().as_bytes()).unwrap()
 }
 
-/// A good token of `key`.
+/// Returns a valid token of `key`.
 pub(crate) fn token(key: &SigningKey) -> String {
     sign(key, &header(key), &claims())
 }
@@ -89,7 +89,7 @@ pub(crate) fn verify_at(
     verifier.verify(keys, token, Timestamp::from_seconds(now))
 }
 
-/// Asserts that the token is refused for `reason`, and that a good token of the same keys is not.
+/// Asserts that the token is refused for `reason`, and that a valid token of the same key is accepted.
 #[track_caller]
 pub(crate) fn assert_refused(key: &SigningKey, token: &str, reason: Reason) {
     assert!(verify(&only(key), &self::token(key)).is_ok(), "control");
@@ -100,26 +100,26 @@ pub(crate) fn assert_refused(key: &SigningKey, token: &str, reason: Reason) {
     );
 }
 
-/// Header and payload joined as they are signed, from any text.
+/// Returns the signing input of any header and payload.
 pub(crate) fn signed_part(header: &str, payload: &str) -> String {
     format!("{}.{}", encode(header), encode(payload))
 }
 
-/// A token with HS256 over any text, under any secret, however short.
+/// Returns a token with any header, signed with HS256 and a secret of any length.
 pub(crate) fn forge_hs256(header: &Value, secret: &[u8]) -> String {
     let signed = signed_part(&header.to_string(), &claims().to_string());
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     format!("{signed}.{}", encode(hmac::sign(&key, signed.as_bytes())))
 }
 
-/// A token whose header and payload are exactly these texts, rightly signed with the shared secret.
+/// Returns a token with exactly this header and payload, correctly signed with the shared secret.
 pub(crate) fn shared_token(header: &str, payload: &str) -> String {
     let signed = signed_part(header, payload);
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
     format!("{signed}.{}", encode(hmac::sign(&key, signed.as_bytes())))
 }
 
-/// A PEM block of 64 columns.
+/// Returns a PEM block with 64 columns.
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> = text

@@ -1,6 +1,6 @@
-//! Published vectors: Wycheproof, RFC 7515, RFC 7520, RFC 8037.
+//! Published test vectors: Wycheproof, RFC 7515, RFC 7520, RFC 8037.
 //!
-//! They lie beside the project, not in it; where they are missing the tests say what they left out.
+//! They are not part of the project. If they are missing, the tests print what they skip.
 
 use std::path::PathBuf;
 
@@ -17,14 +17,14 @@ fn read(file: &str, purpose: &str) -> Option<Value> {
         PathBuf::from,
     );
     let Ok(text) = std::fs::read_to_string(folder.join(file)) else {
-        eprintln!("left out: `{purpose}`, since `{file}` is missing (set ROLECALL_VECTORS)");
+        eprintln!("skipped: `{purpose}`, because `{file}` is missing (set ROLECALL_VECTORS)");
         return None;
     };
     Some(serde_json::from_str(&text).unwrap())
 }
 
-/// What the case says, out of band, about an RSA key or a secret that names no algorithm.
-fn told(case: &Value) -> Option<Algorithm> {
+/// Returns the algorithm of a case whose key does not name one.
+fn expected_algorithm(case: &Value) -> Option<Algorithm> {
     match case["id"].as_str().unwrap() {
         "rfc7515/A.1" => Some(Algorithm::Hs256),
         "rfc7515/A.2" | "rfc7520/4_1" => Some(Algorithm::Rs256),
@@ -38,11 +38,11 @@ fn load(case: &Value) -> Result<KeySet, KeyError> {
     if key.get("keys").is_some() {
         return KeySet::from_jwks(&key.to_string());
     }
-    let told = told(case);
-    if told.is_none() && !key.is_null() {
+    let expected = expected_algorithm(case);
+    if expected.is_none() && !key.is_null() {
         return KeySet::from_jwks(&json!({ "keys": [key] }).to_string());
     }
-    KeySet::new(vec![VerifyingKey::from_jwk(&key.to_string(), told)?])
+    KeySet::new(vec![VerifyingKey::from_jwk(&key.to_string(), expected)?])
 }
 
 fn is_accepted(case: &Value) -> bool {
@@ -54,7 +54,7 @@ fn is_accepted(case: &Value) -> bool {
 }
 
 #[test]
-fn x001_every_case_is_answered_as_a_strict_verifier_must() {
+fn x001_every_vector_has_the_result_of_a_strict_verifier() {
     let Some(file) = read("jws_flat.json", "every case of jws_flat.json") else {
         return;
     };
@@ -78,7 +78,7 @@ fn x001_every_case_is_answered_as_a_strict_verifier_must() {
 }
 
 #[test]
-fn every_key_that_is_private_weak_or_not_for_signatures_is_refused_when_loaded() {
+fn private_weak_and_encryption_keys_are_refused() {
     for file in [
         "wycheproof_json_web_key_test.json",
         "wycheproof_json_web_crypto_test.json",
@@ -113,7 +113,7 @@ fn keys_of(key: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn the_examples_of_the_rfcs_verify_by_the_algorithm_of_their_key() {
+fn the_examples_of_the_rfcs_verify() {
     let Some(file) = read("jws_flat.json", "RFC 7515 A.2 and RFC 8037 A.4") else {
         return;
     };

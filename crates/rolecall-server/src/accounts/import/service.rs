@@ -1,10 +1,11 @@
 //! Takes users over: all of a file in one change, or nothing.
 
 use super::{
-    Options, Problem, Report, Row, check, read,
+    Options, Problem, Report, Row,
     store::{self, New, ROWS},
 };
 use crate::{
+    accounts::import_rules::ImportRules,
     app::App,
     authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest;
 use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
+use rolecall_import::users;
 use serde_json::json;
 
 /// The step that an import is at, for a progress bar.
@@ -46,10 +48,11 @@ pub(crate) async fn import_users(
     options: Options,
     watch: &dyn Fn(Step),
 ) -> Result<Report, ApiError> {
-    let (raw, mut problems) = read::users(text, options.format, options.ignore_columns);
-    let users = raw.len();
+    let (records, mut problems) = users::parse(text, options.format, options.ignore_columns);
+    let users = records.len();
     watch(Step::Begin(users));
-    let (rows, found) = check::users(raw, options.without_password, || watch(Step::Checked));
+    let checked = || watch(Step::Checked);
+    let (rows, found) = users::check(records, options.without_password, &ImportRules, checked);
     problems.extend(found);
     let mut report = Report {
         users,
@@ -138,7 +141,7 @@ async fn look_up_roles(
     for (role, lines) in named {
         let refusal = if role.as_str() == builtin::RESOURCE_SERVER {
             format!("role `{role}` is for clients only")
-        } else if let Some(refusal) = requests::not_in_an_import(&rights.policy, role) {
+        } else if let Some(refusal) = requests::import_refusal(&rights.policy, role) {
             refusal
         } else if roles::find_role(change.conn(), role).await?.is_some() {
             continue;

@@ -36,14 +36,22 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
         0 | 1 => service::create(app, caller, &role(one), "", other.is_multiple_of(2))
             .await
             .map(drop),
-        2 => service::delete(app, caller, &role(one)).await,
-        3 => service::grant(app, caller, &role(one), &held).await,
-        4 => service::revoke(app, caller, &role(one), &held).await,
-        5 | 6 => service::inherit(app, caller, &role(one), &role(other)).await,
+        2 => service::delete(app, caller, &role(one)).await.map(drop),
+        3 => service::grant(app, caller, &role(one), &held)
+            .await
+            .map(drop),
+        4 => service::revoke(app, caller, &role(one), &held)
+            .await
+            .map(drop),
+        5 | 6 => service::inherit(app, caller, &role(one), &role(other))
+            .await
+            .map(drop),
         8 => service::update(app, caller, &role(one), None, Some(other.is_multiple_of(2)))
             .await
             .map(drop),
-        7 => service::disinherit(app, caller, &role(one), &role(other)).await,
+        7 => service::disinherit(app, caller, &role(one), &role(other))
+            .await
+            .map(drop),
         _ if one % 3 == 0 => permissions::delete(app, caller, &permission(other)).await,
         _ => permissions::create(app, caller, &permission(other), "")
             .await
@@ -144,10 +152,10 @@ async fn a_gap_in_the_changes_has_everything_read() {
 #[test]
 fn what_was_read_before_the_cache_was_forgotten_is_not_kept_afterwards() {
     let cache = super::PolicyCache::default();
-    let since = cache.times_forgotten();
+    let since = cache.times_cleared();
     cache.forget();
     cache.keep(since, 100, rolecall_core::Policy::default());
     assert!(cache.latest().is_none());
-    cache.keep(cache.times_forgotten(), 7, rolecall_core::Policy::default());
+    cache.keep(cache.times_cleared(), 7, rolecall_core::Policy::default());
     assert_eq!(cache.latest().unwrap().revision, 7);
 }

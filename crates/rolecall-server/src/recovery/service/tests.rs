@@ -1,14 +1,13 @@
-use crate::roles::request_store::Request;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
 use rolecall_core::Timestamp;
+use rolecall_passwords::PasswordScheme;
 
 use super::*;
 use crate::{
     demo,
     oauth::grant,
-    passwords::PasswordScheme,
     settings::Settings,
     start::{Opened, Staleness},
 };
@@ -55,7 +54,7 @@ async fn open(database: &Path) -> App {
 }
 
 async fn token(app: &App) -> String {
-    let request = grant::Request {
+    let request = grant::PasswordGrant {
         username: "alice",
         password: "yourpassword",
         client: &crate::oauth::client_auth::RequestingClient::FirstParty,
@@ -119,7 +118,9 @@ async fn a_backup_made_while_users_are_made_is_whole() {
     drop(app);
     restored(folder.path(), &backup, true).await.unwrap();
     let app = open(&folder.path().join("rolecall.db")).await;
-    let verdict = crate::audit::service::verify(&app).await.unwrap();
+    let verdict = crate::audit::service::verify(&app, crate::authority::caller::Caller::System)
+        .await
+        .unwrap();
     assert!(
         matches!(verdict, crate::audit::service::Verdict::Whole { .. }),
         "{verdict:?}"

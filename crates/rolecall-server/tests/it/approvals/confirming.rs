@@ -151,7 +151,7 @@ async fn a_request_is_void_once_its_author_may_no_longer_assign_the_role(app: Te
     let (ben, admin) = (app.log_in("ben").await, app.admin().await);
     let ann_id = app.id_of("ann").await;
     let id = app.request_payer(&app.log_in("ann").await, &alice).await;
-    let reason = "whoever asked may not give it any more";
+    let reason = "the requester may no longer assign it";
     let status = async |status: &str| {
         let path = format!("/api/users/{ann_id}");
         let body = json!({ "status": status });

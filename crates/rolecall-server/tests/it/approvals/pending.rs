@@ -53,7 +53,12 @@ async fn an_expired_request_cannot_be_confirmed(app: TestApp) {
     let requested = app.put_json(payer(&alice), &ann, body).await;
     let id = requested.is(202).text("id");
     app.pass_time(Duration::from_mins(10));
-    expect_refusal(&app, app.confirm(&ben, &id), "is over by now").await;
+    expect_refusal(
+        &app,
+        app.confirm(&ben, &id),
+        "the requested time has passed",
+    )
+    .await;
     assert_eq!(app.assigned_roles(&alice).await, [""; 0]);
     // it does not block new requests
     let id = app.request_payer(&ben, &alice).await;
@@ -93,7 +98,7 @@ async fn another_persons_request_is_not_replaced(app: TestApp) {
     let alice = app.create_payers().await;
     let (ann, ben) = (app.log_in("ann").await, app.log_in("ben").await);
     let id = app.request_payer(&ann, &alice).await;
-    let reason = "somebody else has asked for it already";
+    let reason = "another person has requested it already";
     expect_refusal(&app, app.put(payer(&alice), &ben), reason).await;
     let body = json!({ "reason": "mine" });
     expect_refusal(&app, app.put_json(payer(&alice), &ben, body), reason).await;

@@ -105,7 +105,7 @@ async fn rules_without_a_counterpart_are_refused_unless_left_out(app: TestApp) {
         "{out}"
     );
     assert!(
-        out.contains("policy.csv:3: no user `bob`; --create-users makes them"),
+        out.contains("policy.csv:3: there is no user `bob`; use --create-users to create them"),
         "{out}"
     );
     assert!(out.ends_with("nothing was written: --leave-out leaves out what has no counterpart\n"));

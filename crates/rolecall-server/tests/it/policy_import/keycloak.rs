@@ -12,7 +12,7 @@ on_both![
     an_invalid_realm_is_refused_without_echoing_its_secrets,
 ];
 
-const REALM: &str = include_str!("../../fixtures/keycloak/realm.json");
+const REALM: &str = include_str!("../../../../rolecall-import/tests/fixtures/keycloak/realm.json");
 
 async fn realm_users_log_in_with_their_passwords_and_have_their_realm_roles(app: TestApp) {
     let before = counts(&app).await;
@@ -73,7 +73,9 @@ async fn an_existing_user_keeps_their_roles_and_gains_the_realms(app: TestApp) {
     let (status, out, error) = import_keycloak(&app, realm, &["--apply", "--leave-out"]).await;
     assert_eq!(status, 0, "{out}{error}");
     assert!(
-        out.contains("realm.json: users[0]: user `bob` is disabled there and not here"),
+        out.contains(
+            "realm.json: users[0]: user `bob` is disabled in the source, but not in rolecall"
+        ),
         "{out}"
     );
     assert!(!out.contains("another password"), "{out}");
@@ -116,7 +118,7 @@ async fn an_invalid_realm_is_refused_without_echoing_its_secrets(app: TestApp) {
         ("[]", "realm.json:1: not the export of one realm"),
         (
             "{\"roles\": {}, \"users\": [\n{\"username\": {\"canary\": 1}}]}",
-            "realm.json:2: a member lacks",
+            "realm.json:2: a member is missing",
         ),
         (
             "{\"roles\": {}, \"users\": [{\"username\": \"canary",

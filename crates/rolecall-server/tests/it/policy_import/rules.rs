@@ -23,7 +23,7 @@ async fn an_existing_role_with_more_permissions_is_not_reused(app: TestApp) {
     assert!(
         status == 1
             && error.contains(
-                "role `editor` is there already, with `items:read`: give another --prefix"
+                "role `editor` already exists and grants `items:read`, which the source does not; use another --prefix"
             ),
         "{error}"
     );

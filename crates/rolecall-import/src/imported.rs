@@ -1,0 +1,49 @@
+//! The result of an import, and its options.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::{RoleName, TenantName, document::Document};
+
+use crate::{note::Note, source::Location};
+
+/// The decisions of the caller about an import.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// A prefix for the name of each role, followed by a dot.
+    pub prefix: Option<RoleName>,
+    /// Names of Casbin that are roles although no user has them.
+    pub roles: BTreeSet<String>,
+}
+
+/// A user of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The first mention of the user.
+    pub at: Location,
+    /// The user name in the form in which it is stored.
+    pub username: String,
+    /// The e-mail address in the form in which it is stored.
+    pub email: Option<String>,
+    /// The user may not log in.
+    pub disabled: bool,
+    /// A password hash that can be verified at log-in.
+    pub hash: Option<String>,
+    /// The roles, each in one tenant, or globally.
+    pub roles: BTreeSet<(RoleName, Option<TenantName>)>,
+}
+
+/// The result of an import.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Imported {
+    /// Permissions and roles, without constraints and tests.
+    pub document: Document,
+    /// The users, with their roles.
+    pub people: Vec<Person>,
+    /// The parts of the source that have no counterpart and are left out, in the order of the
+    /// source.
+    pub unmapped: Vec<Note>,
+    /// Changes that an administrator should know: names that change, roles that are added, and
+    /// settings that are not imported.
+    pub notices: Vec<Note>,
+}

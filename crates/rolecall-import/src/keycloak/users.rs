@@ -1,0 +1,234 @@
+//! Users, their passwords and their roles.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::RoleName;
+
+use super::{
+    credentials::hash_of,
+    notes::Notes,
+    realm::{Credential, Realm, User},
+    roles::{Found, Mapping, RoleKey, Roles},
+};
+use crate::{accounts::AccountRules, imported::Person, people::Usernames, source::quoted};
+
+/// A message about many users at once: their number, and the path of the first.
+#[derive(Default)]
+struct Tally {
+    count: usize,
+    first: String,
+}
+
+impl Tally {
+    fn add(&mut self, path: &str) {
+        if self.count == 0 {
+            path.clone_into(&mut self.first);
+        }
+        self.count += 1;
+    }
+}
+
+/// Members of users that are not a role, a password or an e-mail address.
+#[derive(Default)]
+struct Tallies {
+    without_password: Tally,
+    other_credentials: Tally,
+    identities: Tally,
+    federated: Tally,
+    actions: Tally,
+    described: Tally,
+    not_enabled: Tally,
+}
+
+/// Returns the users, in the order of the export.
+pub(super) fn people<'r>(
+    realm: &'r Realm,
+    roles: &mut Roles<'r>,
+    accounts: &dyn AccountRules,
+    notes: &mut Notes,
+) -> Vec<Person> {
+    let mut names = Usernames::new(accounts);
+    let mut reader = Reader {
+        roles,
+        accounts,
+        notes,
+        tallies: Tallies::default(),
+    };
+    let all = realm.users.iter().enumerate();
+    let numbered = all.map(|(number, user)| (user.username.as_str(), (number, user)));
+    let mut people = Vec::new();
+    for (username, (number, user)) in names.in_order(numbered) {
+        let path = format!("users[{number}]");
+        if let Some(client) = &user.service_account_client_id {
+            let message = format!(
+                "the service account of client {}: create a client with `rolecall client add`, and assign roles to it",
+                quoted(client)
+            );
+            reader.notes.unmapped(&path, message);
+            continue;
+        }
+        match names.assign(username) {
+            Ok(name) => {
+                if name != username {
+                    let message = format!("user {} becomes {}", quoted(username), quoted(&name));
+                    reader.notes.notice(&path, message);
+                }
+                people.push((number, reader.person(user, name, &path)));
+            }
+            Err(reason) => reader.notes.unmapped(&path, reason),
+        }
+    }
+    reader.tallies.report(reader.notes);
+    people.sort_by_key(|(number, _)| *number);
+    people.into_iter().map(|(_, person)| person).collect()
+}
+
+/// The state while users are read.
+struct Reader<'u, 'r> {
+    roles: &'u mut Roles<'r>,
+    accounts: &'u dyn AccountRules,
+    notes: &'u mut Notes,
+    tallies: Tallies,
+}
+
+impl<'r> Reader<'_, 'r> {
+    fn person(&mut self, user: &'r User, username: String, path: &str) -> Person {
+        let roles = self.roles_of(user, path);
+        let email = user.email.as_deref().filter(|email| !email.is_empty());
+        let email = email.and_then(|email| match self.accounts.parse_email(email) {
+            Ok(email) => Some(email),
+            Err(reason) => {
+                self.notes.unmapped(&format!("{path}.email"), reason);
+                None
+            }
+        });
+        self.tallies.add(user, path);
+        Person {
+            at: self.notes.at(path),
+            username,
+            email,
+            // in Keycloak too, a user without `enabled` is disabled
+            disabled: user.enabled != Some(true),
+            hash: self.password(&user.credentials, path),
+            roles: roles.into_iter().map(|role| (role, None)).collect(),
+        }
+    }
+
+    /// Returns the roles of a user: those mapped to the user, and the groups.
+    fn roles_of(&mut self, user: &'r User, path: &str) -> BTreeSet<RoleName> {
+        let mapping = Mapping {
+            realm: &user.realm_roles,
+            clients: &user.client_roles,
+            members: ["realmRoles", "clientRoles"],
+        };
+        let found = self.roles.find_all(path, &mapping, self.notes);
+        let mut roles: BTreeSet<_> = found.into_iter().map(|(role, _)| role).collect();
+        for (number, group) in user.groups.iter().enumerate() {
+            let place = format!("{path}.groups[{number}]");
+            let whole = if group.starts_with('/') {
+                group.clone()
+            } else {
+                format!("/{group}")
+            };
+            match self.roles.find(RoleKey::Group(whole), &place) {
+                Found::Role(role) => {
+                    roles.insert(role);
+                }
+                Found::Builtin => {}
+                Found::Nothing(reason) => self.notes.unmapped(&place, reason),
+            }
+        }
+        roles
+    }
+
+    /// Returns the hash of the first password that can be verified, and reports all other credentials.
+    fn password(&mut self, credentials: &[Credential], path: &str) -> Option<String> {
+        let mut found = None;
+        for (number, credential) in credentials.iter().enumerate() {
+            let place = format!("{path}.credentials[{number}]");
+            if credential.r#type.as_deref() != Some("password") {
+                self.tallies.other_credentials.add(&place);
+            } else if found.is_some() {
+                self.notes.notice(&place, "only one password is imported");
+            } else {
+                match hash_of(credential) {
+                    Ok(hash) => found = Some(hash),
+                    Err(reason) => {
+                        let message = format!(
+                            "the password is not imported ({reason}); a new user needs a reset"
+                        );
+                        self.notes.notice(&place, message);
+                    }
+                }
+            }
+        }
+        if credentials.is_empty() {
+            self.tallies.without_password.add(path);
+        }
+        found
+    }
+}
+
+impl Tallies {
+    fn add(&mut self, user: &User, path: &str) {
+        let has_name = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+        let described =
+            user.attributes.0 > 0 || has_name(&user.first_name) || has_name(&user.last_name);
+        for (is_so, tally) in [
+            (user.federated_identities.0 > 0, &mut self.identities),
+            (user.federation_link.is_some(), &mut self.federated),
+            (!user.required_actions.is_empty(), &mut self.actions),
+            (described, &mut self.described),
+            (user.enabled.is_none(), &mut self.not_enabled),
+        ] {
+            if is_so {
+                tally.add(path);
+            }
+        }
+    }
+
+    fn report(&self, notes: &mut Notes) {
+        for (tally, message) in [
+            (
+                &self.other_credentials,
+                "credentials other than passwords are not imported; these users log in with their password alone",
+            ),
+            (
+                &self.identities,
+                "log-ins at another identity provider are not imported",
+            ),
+            (&self.federated, "users of another directory"),
+        ] {
+            if let Tally {
+                count: count @ 1..,
+                first,
+            } = tally
+            {
+                notes.unmapped(first, format!("{message} (total: {count})"));
+            }
+        }
+        for (tally, message) in [
+            (
+                &self.without_password,
+                "users without a password; a new user needs a reset",
+            ),
+            (&self.actions, "required actions of users are not imported"),
+            (
+                &self.described,
+                "names and attributes of users are not imported",
+            ),
+            (
+                &self.not_enabled,
+                "users without `enabled` are disabled, as in Keycloak",
+            ),
+        ] {
+            if let Tally {
+                count: count @ 1..,
+                first,
+            } = tally
+            {
+                notes.notice(first, format!("{message} (total: {count})"));
+            }
+        }
+    }
+}

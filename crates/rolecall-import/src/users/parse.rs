@@ -1,0 +1,336 @@
+//! The parser for files of users.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{
+    csv::Records,
+    record::{Format, Problem, Record},
+};
+use crate::source::escaped;
+
+/// Parses all lines. A line that cannot be parsed is a problem and no record.
+///
+/// The header of a CSV file names the columns `username`, `hashed_password` (or `password_hash`), `roles` (or
+/// `role`, separated by `;`), `email` and `disabled`; JSON objects have members of the same names. With
+/// `ignore_columns` other columns and members are skipped; without, they are a problem.
+///
+/// ```
+/// use rolecall_import::users::{Format, parse};
+///
+/// let csv = "username,hashed_password,roles\nalice,$2b$12$...,editor;reader\nbob\n";
+/// let (records, problems) = parse(csv, Format::Csv, false);
+/// assert_eq!(records[0].roles, ["editor", "reader"]);
+/// assert_eq!((problems[0].line, problems[0].message.as_str()), (3, "1 fields, but the header has 3"));
+/// ```
+#[must_use]
+pub fn parse(text: &str, format: Format, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (users, mut problems) = match format {
+        Format::Csv => from_csv(text, ignore_columns),
+        Format::JsonLines => from_json_lines(text, ignore_columns),
+    };
+    if users.is_empty() && problems.is_empty() {
+        problems.push(Problem::new(1, "the file contains no user"));
+    }
+    (users, problems)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Username,
+    Hash,
+    Roles,
+    Email,
+    Disabled,
+    Ignored,
+}
+
+impl Column {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name.trim() {
+            "username" => Self::Username,
+            "hashed_password" | "password_hash" => Self::Hash,
+            "role" | "roles" => Self::Roles,
+            "email" => Self::Email,
+            "disabled" => Self::Disabled,
+            _ => return None,
+        })
+    }
+}
+
+fn from_csv(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
+    let (mut users, mut problems) = (Vec::new(), Vec::new());
+    let mut records = Records::new(text);
+    let header = match records.next() {
+        None => return (users, problems),
+        Some(Err(problem)) => return (users, vec![problem]),
+        Some(Ok((line, names))) => columns(line, &names, ignore_columns),
+    };
+    let columns = match header {
+        Ok(columns) => columns,
+        Err(problems) => return (users, problems),
+    };
+    for record in records {
+        match record.and_then(|(line, fields)| from_fields(line, &columns, fields)) {
+            Ok(user) => users.push(user),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (users, problems)
+}
+
+fn columns(
+    line: usize,
+    names: &[String],
+    ignore_columns: bool,
+) -> Result<Vec<Column>, Vec<Problem>> {
+    let mut columns = Vec::new();
+    let mut problems = Vec::new();
+    for name in names {
+        let shown = escaped(name);
+        match Column::from_name(name) {
+            Some(column) if columns.contains(&column) => {
+                problems.push(Problem::new(
+                    line,
+                    format!("column `{shown}` appears twice"),
+                ));
+            }
+            Some(column) => columns.push(column),
+            None if ignore_columns => columns.push(Column::Ignored),
+            None => problems.push(Problem::new(
+                line,
+                format!("unknown column `{shown}`; use --ignore-columns to skip unknown columns"),
+            )),
+        }
+    }
+    for (column, name) in [
+        (Column::Username, "username"),
+        (Column::Hash, "hashed_password"),
+    ] {
+        if !columns.contains(&column) && problems.is_empty() {
+            problems.push(Problem::new(
+                line,
+                format!("the header has no column `{name}`"),
+            ));
+        }
+    }
+    if problems.is_empty() {
+        Ok(columns)
+    } else {
+        Err(problems)
+    }
+}
+
+fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<Record, Problem> {
+    if fields.len() != columns.len() {
+        let (found, wanted) = (fields.len(), columns.len());
+        return Err(Problem::new(
+            line,
+            format!("{found} fields, but the header has {wanted}"),
+        ));
+    }
+    let mut user = Record {
+        line,
+        ..Record::default()
+    };
+    for (column, field) in columns.iter().zip(fields) {
+        match column {
+            Column::Username => user.username = field,
+            Column::Hash => user.hash = Some(field).filter(|hash| !hash.is_empty()),
+            Column::Roles => {
+                let roles = field.split(';').map(str::trim);
+                user.roles = roles
+                    .filter(|role| !role.is_empty())
+                    .map(str::to_owned)
+                    .collect();
+            }
+            Column::Email => user.email = Some(field).filter(|email| !email.is_empty()),
+            Column::Disabled => {
+                user.disabled = flag(&field).ok_or_else(|| {
+                    Problem::new(line, "`disabled` must be `true`, `false`, 1 or 0")
+                })?;
+            }
+            Column::Ignored => {}
+        }
+    }
+    Ok(user)
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" => Some(true),
+        "false" | "f" | "0" | "" => Some(false),
+        _ => None,
+    }
+}
+
+/// A line of JSON.
+#[derive(Deserialize)]
+struct Line {
+    username: String,
+    #[serde(alias = "password_hash")]
+    hashed_password: Option<String>,
+    #[serde(alias = "role")]
+    roles: Option<OneOrMore>,
+    email: Option<String>,
+    disabled: Option<Flag>,
+    #[serde(flatten)]
+    others: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Flag {
+    Bool(bool),
+    Number(u8),
+}
+
+fn from_json_lines(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
+    let (mut users, mut problems) = (Vec::new(), Vec::new());
+    for (line, text) in (1..).zip(text.lines()) {
+        if text.trim().is_empty() {
+            continue;
+        }
+        match from_json(line, text, ignore_columns) {
+            Ok(user) => users.push(user),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (users, problems)
+}
+
+fn from_json(line: usize, text: &str, ignore_columns: bool) -> Result<Record, Problem> {
+    // serde accepts an array in place of an object
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::new(line, "not a JSON object"));
+    }
+    // the text of the error may quote a value, and a value may be a hash
+    let read: Line = serde_json::from_str(text).map_err(|error| {
+        let column = error.column();
+        Problem::new(
+            line,
+            if error.is_data() {
+                format!(
+                    "a member is missing, is repeated or has a wrong type (before column {column})"
+                )
+            } else {
+                format!("not valid JSON at column {column}")
+            },
+        )
+    })?;
+    if let (Some(name), false) = (read.others.keys().next(), ignore_columns) {
+        let shown = escaped(name);
+        return Err(Problem::new(
+            line,
+            format!("unknown member `{shown}`; use --ignore-columns to skip unknown members"),
+        ));
+    }
+    Ok(Record {
+        line,
+        username: read.username,
+        hash: read.hashed_password.filter(|hash| !hash.is_empty()),
+        roles: match read.roles {
+            None => Vec::new(),
+            Some(OneOrMore::One(role)) if role.is_empty() => Vec::new(),
+            Some(OneOrMore::One(role)) => vec![role],
+            Some(OneOrMore::More(roles)) => roles,
+        },
+        email: read.email.filter(|email| !email.is_empty()),
+        disabled: match read.disabled {
+            None | Some(Flag::Bool(false) | Flag::Number(0)) => false,
+            Some(Flag::Bool(true) | Flag::Number(1)) => true,
+            Some(Flag::Number(_)) => {
+                return Err(Problem::new(
+                    line,
+                    "`disabled` must be `true`, `false`, 1 or 0",
+                ));
+            }
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str, format: Format) -> Vec<(usize, String)> {
+        let problems = parse(text, format, false).1;
+        problems
+            .into_iter()
+            .map(|one| (one.line, one.message))
+            .collect()
+    }
+
+    #[test]
+    fn both_formats_give_the_same_records() {
+        let csv = "\u{feff}username,password_hash,roles,email,disabled\r\nalice,h1,a;b,a@b,1\r\nbob,,,,\r\n";
+        let json = "{\"username\":\"alice\",\"hashed_password\":\"h1\",\"role\":[\"a\",\"b\"],\"email\":\"a@b\",\"disabled\":true}\n\
+            {\"username\":\"bob\",\"password_hash\":null,\"role\":\"\"}\n";
+        let (of_csv, none) = parse(csv, Format::Csv, false);
+        assert!(none.is_empty(), "{none:?}");
+        let (of_json, none) = parse(json, Format::JsonLines, false);
+        assert!(none.is_empty(), "{none:?}");
+        let without_lines = |users: Vec<Record>| -> Vec<Record> {
+            users
+                .into_iter()
+                .map(|user| Record { line: 0, ..user })
+                .collect()
+        };
+        assert_eq!(without_lines(of_csv), without_lines(of_json));
+    }
+
+    #[test]
+    fn a_malformed_file_is_rejected_with_its_lines() {
+        for (text, line) in [
+            ("", 1),
+            ("username\nalice", 1),
+            ("hashed_password,role\nx,y", 1),
+            ("username,hashed_password,shoe\na,b,c", 1),
+            ("username,hashed_password,password_hash\na,b,c", 1),
+            ("username,hashed_password\nalice,h\nbob", 3),
+            ("username,hashed_password,disabled\nalice,h,perhaps", 2),
+            ("username,hashed_password\n\"alice,h", 2),
+        ] {
+            let found = problems(text, Format::Csv);
+            assert_eq!(
+                found.first().map(|one| one.0),
+                Some(line),
+                "{text}: {found:?}"
+            );
+        }
+        for text in [
+            "[\"alice\",\"h\"]",
+            "{",
+            "{\"hashed_password\":\"h\"}",
+            "{\"username\":1}",
+            "{\"username\":\"a\",\"username\":\"b\"}",
+            "{\"username\":\"a\",\"role\":\"b\",\"roles\":\"c\"}",
+            "{\"username\":\"a\",\"shoe\":42}",
+            "{\"username\":\"a\",\"disabled\":2}",
+            "{\"username\":\"a\",\"disabled\":\"secret\"}",
+        ] {
+            let found = problems(&format!("\n{text}\n"), Format::JsonLines);
+            assert_eq!(found.first().map(|one| one.0), Some(2), "{text}: {found:?}");
+            assert!(!found[0].1.contains("secret"), "{found:?}");
+        }
+        assert!(
+            parse("{\"username\":\"a\",\"shoe\":42}", Format::JsonLines, true)
+                .1
+                .is_empty()
+        );
+        assert!(
+            parse("shoe,username,hashed_password\n1,a,b", Format::Csv, true)
+                .1
+                .is_empty()
+        );
+    }
+}

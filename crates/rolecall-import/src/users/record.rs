@@ -1,0 +1,69 @@
+//! The lines of a file, before and after they are checked.
+
+use rolecall_core::RoleName;
+
+/// The format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// CSV with a header (RFC 4180).
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+/// A problem of a line. The message contains no secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, counted from 1 and including the header.
+    pub line: usize,
+    /// The message.
+    pub message: String,
+}
+
+impl Problem {
+    /// Creates a problem.
+    pub fn new(line: usize, message: impl Into<String>) -> Self {
+        Self {
+            line,
+            message: message.into(),
+        }
+    }
+}
+
+/// A user as the file has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The user name as written.
+    pub username: String,
+    /// The password hash, if there is one.
+    pub hash: Option<String>,
+    /// The names of roles as written.
+    pub roles: Vec<String>,
+    /// The e-mail address as written, if there is one.
+    pub email: Option<String>,
+    /// The user may not log in.
+    pub disabled: bool,
+}
+
+/// A user without problems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The user name as written.
+    pub legacy_name: String,
+    /// The user name in the form in which it is stored.
+    pub username: String,
+    /// The key of the user name; see [`AccountName`](crate::AccountName).
+    pub folded: String,
+    /// A password hash that can be verified at log-in.
+    pub hash: Option<String>,
+    /// The roles, each once.
+    pub roles: Vec<RoleName>,
+    /// The e-mail address in the form in which it is stored.
+    pub email: Option<String>,
+    /// The user may not log in.
+    pub disabled: bool,
+}

@@ -1,0 +1,52 @@
+//! Checks of the names and descriptions that callers choose for roles, permissions and constraints.
+
+use rolecall_core::RESERVED_PREFIX;
+
+use crate::error::{ApiError, FieldError};
+
+/// The most characters that a description may have.
+const MAX_DESCRIPTION: usize = 500;
+
+/// Refuses a new name that is reserved for rolecall.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+    if name.starts_with(RESERVED_PREFIX) {
+        let msg = format!(
+            "`{name}` is reserved: names that begin with `{RESERVED_PREFIX}` belong to rolecall; choose another name"
+        );
+        return Err(ApiError::Invalid(FieldError::body("name", "reserved", msg)));
+    }
+    Ok(())
+}
+
+/// Refuses a description that is too long, or that a terminal or a page cannot show as it is.
+pub(crate) fn check_description(text: &str) -> Result<(), ApiError> {
+    if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
+        let msg = format!(
+            "description is at most {MAX_DESCRIPTION} characters, none of them a control character"
+        );
+        return Err(ApiError::Invalid(FieldError::body(
+            "description",
+            "value_error",
+            msg,
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names_and_unprintable_descriptions_are_refused() {
+        for name in ["rolecall.", "rolecall.admin", "rolecall.users:read"] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        for name in ["rolecall", "rolecallers", "my.rolecall.role"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        assert!(check_description(&"ü".repeat(MAX_DESCRIPTION)).is_ok());
+        assert!(check_description(&"u".repeat(MAX_DESCRIPTION + 1)).is_err());
+        assert!(check_description("two\nlines").is_err());
+    }
+}
