@@ -1,4 +1,4 @@
-//! `/api/users/{id}/roles`: who has which role, and how long.
+//! `/api/users/{id}/roles`: who has which role, and until when.
 
 use serde_json::{Value, json};
 
@@ -6,28 +6,28 @@ use crate::support::{TestApp, on_both};
 
 on_both![
     assigning_is_idempotent_and_replaces_the_validity,
-    a_role_that_does_not_exist_is_not_assigned,
-    a_validity_that_can_never_hold_is_refused,
-    the_list_shows_past_and_future_assignments_and_the_user_only_those_of_now,
+    an_unknown_role_cannot_be_assigned,
+    an_impossible_validity_is_refused,
+    the_list_shows_all_assignments_and_the_user_only_current_ones,
     the_list_is_paged_without_gaps,
     only_a_loss_raises_a_floor,
-    nobody_who_is_not_there_or_of_another_kind_has_assignments,
+    an_unknown_id_or_one_of_another_kind_is_not_found,
 ];
 
 async fn assigning_is_idempotent_and_replaces_the_validity(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &[]).await;
-    let alice = app.user("alice", &[]).await;
+    app.create_role("editor", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let path = format!("/api/users/{alice}/roles/editor");
-    app.put(&path, admin).await.done();
+    app.put(&path, admin).await.no_content();
     let revision = app.db.revision().await;
-    app.put(&path, admin).await.done();
+    app.put(&path, admin).await.no_content();
     assert_eq!(app.db.revision().await, revision);
     let body = json!({
         "valid_from": "2030-01-01T00:00:00Z", "expires_at": "2030-02-01T01:00:00+01:00", "reason": "a project",
     });
-    app.put_json(&path, admin, body.clone()).await.done();
-    app.put_json(&path, admin, body).await.done();
+    app.put_json(&path, admin, body.clone()).await.no_content();
+    app.put_json(&path, admin, body).await.no_content();
     assert_eq!(app.db.revision().await, revision + 1);
     let id = app.id_of("admin").await;
     let list = app
@@ -41,37 +41,37 @@ async fn assigning_is_idempotent_and_replaces_the_validity(app: TestApp) {
             "assigned_by": format!("user:{id}"), "assigned_at": "2030-01-01T00:00:00Z",
         }] })
     );
-    app.delete(&path, admin).await.done();
+    app.delete(&path, admin).await.no_content();
     let revision = app.db.revision().await;
-    app.delete(&path, admin).await.done();
+    app.delete(&path, admin).await.no_content();
     assert_eq!(app.db.revision().await, revision);
     assert_eq!(
         app.db.count("role_assignments").await,
         2,
-        "those of `admin`"
+        "the ones of `admin`"
     );
 }
 
-async fn a_role_that_does_not_exist_is_not_assigned(app: TestApp) {
+async fn an_unknown_role_cannot_be_assigned(app: TestApp) {
     let admin = app.admin().await;
-    let alice = app.user("alice", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let revision = app.db.revision().await;
     let path = format!("/api/users/{alice}/roles/nothing");
     app.put(&path, admin)
         .await
         .problem(404, "no role `nothing`");
-    // the last element of a path need not exist
-    app.delete(&path, admin).await.done();
+    // the last element of the path need not exist
+    app.delete(&path, admin).await.no_content();
     let path = format!("/api/users/{alice}/roles/rolecall.resource-server");
-    app.put(&path, admin).await.breaks("clients_only");
+    app.put(&path, admin).await.violates("clients_only");
     let path = format!("/api/users/{alice}/roles/Admin");
     app.put(&path, admin).await.is(422);
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn a_validity_that_can_never_hold_is_refused(app: TestApp) {
+async fn an_impossible_validity_is_refused(app: TestApp) {
     let admin = app.admin().await;
-    let alice = app.user("alice", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let path = format!("/api/users/{alice}/roles/user");
     for (from, end) in [
         (Value::Null, json!("2030-01-01T00:00:00Z")),
@@ -82,36 +82,36 @@ async fn a_validity_that_can_never_hold_is_refused(app: TestApp) {
         (Value::Null, json!("")),
     ] {
         let body = json!({ "valid_from": from, "expires_at": end });
-        let answer = app.put_json(&path, admin, body).await;
-        answer.invalid(&["body", "expires_at"]);
+        let response = app.put_json(&path, admin, body).await;
+        response.invalid(&["body", "expires_at"]);
     }
     for reason in ["line\nbreak", &"ä".repeat(501)] {
         let body = json!({ "reason": reason });
-        let answer = app.put_json(&path, admin, body).await;
-        answer.invalid(&["body", "reason"]);
+        let response = app.put_json(&path, admin, body).await;
+        response.invalid(&["body", "reason"]);
     }
     let sql = format!("SELECT COUNT(*) FROM role_assignments WHERE subject_id = '{alice}'");
     assert_eq!(app.db.number(&sql).await, 0);
     let body = json!({ "reason": "ä".repeat(500) });
-    app.put_json(&path, admin, body).await.done();
+    app.put_json(&path, admin, body).await.no_content();
 }
 
-async fn the_list_shows_past_and_future_assignments_and_the_user_only_those_of_now(app: TestApp) {
+async fn the_list_shows_all_assignments_and_the_user_only_current_ones(app: TestApp) {
     let admin = app.admin().await;
     for role in ["past", "future", "now"] {
-        app.role(role, &[]).await;
+        app.create_role(role, &[]).await;
     }
-    let alice = app.user("alice", &["now"]).await;
+    let alice = app.create_user("alice", &["now"]).await;
     let path = format!("/api/users/{alice}/roles");
     let body = json!({ "expires_at": "2030-01-01T00:10:00Z" });
     app.put_json(format_args!("{path}/past"), admin, body)
         .await
-        .done();
+        .no_content();
     let body = json!({ "valid_from": "2030-01-01T00:20:00Z" });
     app.put_json(format_args!("{path}/future"), admin, body)
         .await
-        .done();
-    app.pass(std::time::Duration::from_mins(15));
+        .no_content();
+    app.pass_time(std::time::Duration::from_mins(15));
     assert_eq!(
         app.get(&path, admin).await.items("role"),
         ["future", "now", "past"]
@@ -126,19 +126,12 @@ async fn the_list_is_paged_without_gaps(app: TestApp) {
     let admin = app.admin().await;
     let names = ["a", "a-b", "a.b", "a_b", "b"];
     for name in names {
-        app.role(name, &[]).await;
+        app.create_role(name, &[]).await;
     }
-    let alice = app.user("alice", &names).await;
+    let alice = app.create_user("alice", &names).await;
     let path = format!("/api/users/{alice}/roles");
-    let (mut seen, mut cursor) = (Vec::new(), String::new());
-    while seen.len() < 10 {
-        let page = app.get(format_args!("{path}?limit=1{cursor}"), admin).await;
-        seen.extend(page.items("role"));
-        match page.json["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
-    }
+    let pages = app.pages(format_args!("{path}?limit=1"), admin).await;
+    let mut seen: Vec<String> = pages.iter().flat_map(|page| page.items("role")).collect();
     assert_eq!(seen, app.get(&path, admin).await.items("role"));
     seen.sort();
     assert_eq!(seen, names);
@@ -146,8 +139,8 @@ async fn the_list_is_paged_without_gaps(app: TestApp) {
 
 async fn only_a_loss_raises_a_floor(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &[]).await;
-    let alice = app.user("alice", &[]).await;
+    app.create_role("editor", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let path = format!("/api/users/{alice}/roles/editor");
     let floor = async || {
         let sql =
@@ -169,17 +162,17 @@ async fn only_a_loss_raises_a_floor(app: TestApp) {
         (until(2), true),
     ] {
         let before = floor().await;
-        app.put_json(&path, admin, body.clone()).await.done();
+        app.put_json(&path, admin, body.clone()).await.no_content();
         let now = app.db.revision().await;
         let expected = if loses { now } else { before };
         assert_eq!(floor().await, expected, "{body}");
     }
 }
 
-async fn nobody_who_is_not_there_or_of_another_kind_has_assignments(app: TestApp) {
+async fn an_unknown_id_or_one_of_another_kind_is_not_found(app: TestApp) {
     let admin = app.admin().await;
-    let alice = app.user("alice", &[]).await;
-    let client = app.client("jobs", json!({})).await;
+    let alice = app.create_user("alice", &[]).await;
+    let client = app.create_client("jobs", json!({})).await;
     let revision = app.db.revision().await;
     let paths = [
         "/api/users/nobody".to_owned(),

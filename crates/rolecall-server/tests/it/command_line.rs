@@ -1,84 +1,47 @@
-//! The command line in a process of its own, beside a server that runs.
-
-use std::process::{Command, Output};
+//! The command line in a process of its own, beside a running server.
 
 use rolecall::SystemClock;
 
-use crate::support::{ISSUER, MASTER_KEY, PASSWORD, TestApp, WRONG, eventually, on_both};
+use crate::support::{
+    PASSWORD, TestApp, WRONG, eventually, on_both, rolecall, run, run_failing, verify_audit,
+};
 
 on_both![
-    a_role_taken_away_by_the_command_line_is_refused_by_the_running_server,
-    a_user_disabled_by_the_command_line_is_refused_by_the_running_server,
-    an_audit_log_that_was_altered_or_cut_is_not_called_whole,
-    whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user,
+    unassigning_on_the_command_line_takes_effect_in_the_running_server,
+    a_user_disabled_on_the_command_line_is_refused_by_the_running_server,
+    an_altered_or_truncated_audit_log_fails_verification,
+    acting_as_a_user_permits_no_more_than_that_user_may_do,
 ];
 
-/// `rolecall` on the database of the application, and on nothing else.
-pub(crate) fn command(app: &TestApp, master_key: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("ROLECALL_DATABASE__URL", &app.db.url)
-        .env("ROLECALL_MASTER_KEY", master_key)
-        .env("ROLECALL_PUBLIC_URL", ISSUER);
-    command
-}
-
-/// Runs `rolecall`.
-pub(crate) async fn rolecall(app: &TestApp, arguments: &[&str]) -> Output {
-    rolecall_with(app, MASTER_KEY, arguments).await
-}
-
-/// Runs `rolecall` with another master key.
-pub(crate) async fn rolecall_with(app: &TestApp, master_key: &str, arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = command(app, master_key, arguments);
-    command.current_dir(folder.path());
-    tokio::task::spawn_blocking(move || {
-        let output = command.output().unwrap();
-        drop(folder);
-        output
-    })
-    .await
-    .unwrap()
-}
-
-pub(crate) async fn run(app: &TestApp, arguments: &[&str]) {
-    let output = rolecall(app, arguments).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-}
-
-async fn a_role_taken_away_by_the_command_line_is_refused_by_the_running_server(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    app.user("alice", &["editor"]).await;
-    app.user("bob", &["editor"]).await;
+async fn unassigning_on_the_command_line_takes_effect_in_the_running_server(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_user("alice", &["editor"]).await;
+    app.create_user("bob", &["editor"]).await;
     let server = app.node(|builder| builder.clock(SystemClock)).await;
-    let (alice, bob) = (server.login("alice").await, server.login("bob").await);
+    let (alice, bob) = (server.log_in("alice").await, server.log_in("bob").await);
     server.get("/items/", &alice).await.is(200);
     run(&app, &["unassign", "alice", "editor"]).await;
     eventually("the server refuses", async || {
         server.get("/items/", &alice).await.status == 401
     })
     .await;
-    server.get("/items/", &alice).await.ended();
+    server.get("/items/", &alice).await.ended_token();
     server.get("/items/", &bob).await.is(200);
     server
-        .get("/items/", &server.login("alice").await)
+        .get("/items/", &server.log_in("alice").await)
         .await
         .forbidden("items:read");
     run(&app, &["assign", "alice", "editor"]).await;
     server
-        .get("/items/", &server.login("alice").await)
+        .get("/items/", &server.log_in("alice").await)
         .await
         .is(200);
 }
 
-async fn a_user_disabled_by_the_command_line_is_refused_by_the_running_server(app: TestApp) {
-    app.user("alice", &["user"]).await;
+async fn a_user_disabled_on_the_command_line_is_refused_by_the_running_server(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
     let server = app.node(|builder| builder.clock(SystemClock)).await;
-    let token = server.login("alice").await;
+    let token = server.log_in("alice").await;
     run(&app, &["user", "disable", "alice"]).await;
     server
         .password_grant("alice", PASSWORD)
@@ -88,32 +51,19 @@ async fn a_user_disabled_by_the_command_line_is_refused_by_the_running_server(ap
         server.get("/api/me", &token).await.status == 401
     })
     .await;
-    // the last administrator stays, whoever asks
-    let refused = rolecall(&app, &["user", "disable", "admin"]).await;
-    assert!(!refused.status.success());
-    server.login("admin").await;
+    // the last administrator stays
+    run_failing(&app, &["user", "disable", "admin"]).await;
+    server.log_in("admin").await;
     server.password_grant("admin", WRONG).await.wrong_password();
 }
 
-/// Whether the log is called whole, and what is said of it.
-async fn verify(app: &TestApp) -> (bool, String) {
-    let output = rolecall(app, &["audit", "verify"]).await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.success(), said)
-}
-
-/// Whether the log is called whole.
-pub(crate) async fn audit_is_whole(app: &TestApp) -> bool {
-    verify(app).await.0
-}
-
-async fn an_audit_log_that_was_altered_or_cut_is_not_called_whole(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
+async fn an_altered_or_truncated_audit_log_fails_verification(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
     app.unassign(&alice, "editor").await;
     let newest = app.db.revision().await;
-    let (whole, said) = verify(&app).await;
-    assert!(whole && said.contains(&newest.to_string()), "{said}");
+    let (whole, stdout) = verify_audit(&app).await;
+    assert!(whole && stdout.contains(&newest.to_string()), "{stdout}");
     for (harm, repair) in [
         (
             "UPDATE audit SET actor = 'nobody' WHERE revision = 3",
@@ -129,21 +79,21 @@ async fn an_audit_log_that_was_altered_or_cut_is_not_called_whole(app: TestApp) 
         ),
     ] {
         app.db.execute(harm).await;
-        let (whole, said) = verify(&app).await;
-        assert!(!whole && said.contains("altered"), "{harm}: {said}");
+        let (whole, stdout) = verify_audit(&app).await;
+        assert!(!whole && stdout.contains("altered"), "{harm}: {stdout}");
         app.db.execute(repair).await;
-        assert!(verify(&app).await.0, "{repair}");
+        assert!(verify_audit(&app).await.0, "{repair}");
     }
     let cut = format!("DELETE FROM audit WHERE revision = {newest}");
     app.db.execute(&cut).await;
-    let (whole, said) = verify(&app).await;
-    assert!(!whole && said.contains("truncated"), "{said}");
+    let (whole, stdout) = verify_audit(&app).await;
+    assert!(!whole && stdout.contains("truncated"), "{stdout}");
 }
 
-async fn whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user(app: TestApp) {
-    app.role("clerk", &["rolecall.users:read"]).await;
-    app.user("clara", &["clerk"]).await;
-    app.user("alice", &["user"]).await;
+async fn acting_as_a_user_permits_no_more_than_that_user_may_do(app: TestApp) {
+    app.create_role("clerk", &["rolecall.users:read"]).await;
+    app.create_user("clara", &["clerk"]).await;
+    app.create_user("alice", &["user"]).await;
     run(&app, &["--as", "clara", "user", "list"]).await;
     let revision = app.db.revision().await;
     for refused in [
@@ -158,12 +108,12 @@ async fn whoever_acts_as_a_user_reads_and_writes_no_more_than_that_user(app: Tes
         &["--as", "alice", "user", "list"],
     ] {
         let output = rolecall(&app, refused).await;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{refused:?}");
         assert!(output.stdout.is_empty(), "{refused:?}");
         assert!(
-            said.contains("not permitted") || said.contains("without --as"),
-            "{refused:?}: {said}"
+            stderr.contains("not permitted") || stderr.contains("without --as"),
+            "{refused:?}: {stderr}"
         );
     }
     assert_eq!(app.db.revision().await, revision);

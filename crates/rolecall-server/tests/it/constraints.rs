@@ -1,15 +1,15 @@
-//! Rows that must not exist, refused by the database itself, whoever writes them.
+//! Rows that the database itself refuses.
 
 use sqlx::error::ErrorKind;
 
 use crate::support::{TestApp, on_both};
 
-on_both![no_row_that_breaks_a_rule_gets_into_the_database];
+on_both![the_database_refuses_rows_that_break_a_rule];
 
 const USER: &str = "INSERT INTO users (id, kind, username, disabled, must_change_password, created_at, updated_at) ";
 
-/// What is tried, and what must stand against it.
-fn breaches(admin: &str) -> Vec<(String, ErrorKind)> {
+/// Statements, and the kind of constraint that must refuse each.
+fn violations(admin: &str) -> Vec<(String, ErrorKind)> {
     use ErrorKind::{
         CheckViolation as Check, ForeignKeyViolation as Foreign, UniqueViolation as Unique,
     };
@@ -23,7 +23,7 @@ fn breaches(admin: &str) -> Vec<(String, ErrorKind)> {
         ("UPDATE head SET longest_ttl_seconds = -1".into(), Check),
         ("INSERT INTO subjects (id, kind) VALUES ('s', 'robot')".into(), Check),
         (format!("INSERT INTO subjects (id, kind) VALUES ('{admin}', 'client')"), Unique),
-        // a client is no user, a name is one user's, and nobody is without one
+        // a client is not a user, names are unique, and every user has one
         (format!("{USER} VALUES ('free', 'client', 'x', FALSE, FALSE, 0, 0)"), Check),
         (format!("{USER} VALUES ('client', 'user', 'x', FALSE, FALSE, 0, 0)"), Foreign),
         (format!("{USER} VALUES ('nobody', 'user', 'x', FALSE, FALSE, 0, 0)"), Foreign),
@@ -61,21 +61,21 @@ fn breaches(admin: &str) -> Vec<(String, ErrorKind)> {
     ]
 }
 
-async fn no_row_that_breaks_a_rule_gets_into_the_database(app: TestApp) {
+async fn the_database_refuses_rows_that_break_a_rule(app: TestApp) {
     let admin = app.id_of("admin").await;
     for (id, kind) in [("free", "user"), ("client", "client")] {
         let sql = format!("INSERT INTO subjects (id, kind) VALUES ('{id}', '{kind}')");
         app.db.execute(&sql).await;
     }
-    for (sql, expected) in breaches(&admin) {
+    for (sql, expected) in violations(&admin) {
         let refused = app.db.try_execute(&sql).await.err();
         let kind = refused.as_ref().and_then(|error| error.as_database_error());
         let kind = kind.map(sqlx::error::DatabaseError::kind);
-        let same =
+        let as_expected =
             kind.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(&expected));
-        assert!(same, "{sql}: {refused:?}");
+        assert!(as_expected, "{sql}: {refused:?}");
     }
-    // only SQLite has room for more than two truths
+    // only SQLite could store a boolean other than true and false
     if app.db.is_sqlite() {
         for column in ["disabled", "must_change_password"] {
             let sql = format!("UPDATE users SET {column} = 2");

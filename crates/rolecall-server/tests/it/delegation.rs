@@ -1,33 +1,33 @@
-//! The delegation limit: who acts on a role, an assignment or a user must hold all that it holds. And the
-//! last administrator stays.
+//! The delegation limit: changing a role, an assignment or a user requires everything that it holds. And the last
+//! administrator cannot be removed.
 
 use serde_json::json;
 
 use crate::support::{PASSWORD, TestApp, on_both};
 
 on_both![
-    x044_nobody_gives_a_role_that_holds_more_than_they_do,
-    nobody_takes_a_role_that_holds_more_than_they_do,
-    nobody_makes_a_user_with_more_than_they_hold,
-    nobody_acts_on_a_user_who_holds_more,
+    x044_nobody_assigns_a_role_with_more_than_they_hold,
+    nobody_unassigns_a_role_with_more_than_they_hold,
+    nobody_creates_a_user_with_more_than_they_hold,
+    nobody_changes_a_user_who_holds_more_than_they_do,
     x044_nobody_adds_to_a_role_what_they_do_not_hold,
     nobody_edits_or_deletes_a_role_above_their_own,
-    x045_nobody_reaches_upwards_by_way_of_the_hierarchy,
-    a_role_that_works_by_its_name_alone_must_be_held,
-    a_wildcard_is_handed_on_only_by_who_holds_the_wildcard,
+    x045_nobody_escalates_through_the_hierarchy,
+    a_role_checked_only_by_name_must_be_held_to_be_assigned,
+    only_a_holder_of_a_wildcard_delegates_it,
     a_future_assignment_counts_as_held_by_its_user,
-    a_narrowed_token_hands_on_no_more_than_it_carries,
-    a_token_alone_is_never_enough_to_write,
-    nobody_lends_themselves_more_with_a_permission_of_their_own,
-    x050_the_last_administrator_stays,
-    an_administrator_for_a_time_does_not_count_as_the_last,
+    a_narrowed_token_delegates_no_more_than_it_carries,
+    a_write_needs_current_authority_not_just_a_token,
+    nobody_escalates_with_a_permission_they_created,
+    x050_the_last_administrator_cannot_be_removed,
+    a_temporary_administrator_does_not_replace_the_last_one,
 ];
 
-/// `limited` may administer users, roles and assignments, and holds `items:read` besides; `boss` holds
-/// `secrets:read`, which `limited` does not, and is the role of `victim`. Gives the token of `limited`
-/// and the id of `victim`.
-async fn limited(app: &TestApp) -> (String, String) {
-    app.role(
+/// Creates `limited`, who may administer users, roles and assignments and holds `items:read`, and `victim`, whose
+/// role `boss` holds `secrets:read`, which `limited` does not hold. Returns the token of `limited` and the id of
+/// `victim`.
+async fn create_limited(app: &TestApp) -> (String, String) {
+    app.create_role(
         "manager",
         &[
             "items:read",
@@ -41,17 +41,17 @@ async fn limited(app: &TestApp) -> (String, String) {
         ],
     )
     .await;
-    app.role("boss", &["secrets:read"]).await;
-    app.role("reader", &["items:read"]).await;
-    app.user("limited", &["manager"]).await;
-    let victim = app.user("victim", &["boss"]).await;
-    (app.login("limited").await, victim)
+    app.create_role("boss", &["secrets:read"]).await;
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("limited", &["manager"]).await;
+    let victim = app.create_user("victim", &["boss"]).await;
+    (app.log_in("limited").await, victim)
 }
 
-async fn x044_nobody_gives_a_role_that_holds_more_than_they_do(app: TestApp) {
-    let (token, victim) = limited(&app).await;
+async fn x044_nobody_assigns_a_role_with_more_than_they_hold(app: TestApp) {
+    let (token, victim) = create_limited(&app).await;
     let own = app.id_of("limited").await;
-    let bob = app.user("bob", &[]).await;
+    let bob = app.create_user("bob", &[]).await;
     let revision = app.db.revision().await;
     for id in [&own, &bob, &victim] {
         let refused = app
@@ -65,20 +65,20 @@ async fn x044_nobody_gives_a_role_that_holds_more_than_they_do(app: TestApp) {
             .is(403);
     }
     assert_eq!(app.db.revision().await, revision);
-    // what they hold they may give
+    // they may assign what they hold
     app.put(format_args!("/api/users/{bob}/roles/reader"), &token)
         .await
-        .done();
+        .no_content();
     app.put(format_args!("/api/users/{bob}/roles/manager"), &token)
         .await
-        .done();
+        .no_content();
     app.put(format_args!("/api/users/{bob}/roles/user"), &token)
         .await
-        .done();
+        .no_content();
 }
 
-async fn nobody_takes_a_role_that_holds_more_than_they_do(app: TestApp) {
-    let (token, victim) = limited(&app).await;
+async fn nobody_unassigns_a_role_with_more_than_they_hold(app: TestApp) {
+    let (token, victim) = create_limited(&app).await;
     let admin = app.id_of("admin").await;
     let revision = app.db.revision().await;
     app.delete(format_args!("/api/users/{victim}/roles/boss"), &token)
@@ -97,8 +97,8 @@ async fn nobody_takes_a_role_that_holds_more_than_they_do(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn nobody_makes_a_user_with_more_than_they_hold(app: TestApp) {
-    let (token, _) = limited(&app).await;
+async fn nobody_creates_a_user_with_more_than_they_hold(app: TestApp) {
+    let (token, _) = create_limited(&app).await;
     let (users, revision) = (app.db.count("users").await, app.db.revision().await);
     for role in ["boss", "rolecall.admin"] {
         let body = json!({ "username": "mole", "password": PASSWORD, "roles": ["reader", role] });
@@ -110,8 +110,8 @@ async fn nobody_makes_a_user_with_more_than_they_hold(app: TestApp) {
     app.post("/api/users", &token, body).await.is(201);
 }
 
-async fn nobody_acts_on_a_user_who_holds_more(app: TestApp) {
-    let (token, victim) = limited(&app).await;
+async fn nobody_changes_a_user_who_holds_more_than_they_do(app: TestApp) {
+    let (token, victim) = create_limited(&app).await;
     let admin = app.id_of("admin").await;
     let revision = app.db.revision().await;
     for id in [&victim, &admin] {
@@ -131,22 +131,22 @@ async fn nobody_acts_on_a_user_who_holds_more(app: TestApp) {
             .await
             .is(403);
         app.delete(&user, &token).await.is(403);
-        // to see is not to act
+        // reading is allowed
         app.get(&user, &token).await.is(200);
     }
     assert_eq!(app.db.revision().await, revision);
-    app.login("victim").await;
-    let bob = app.user("bob", &["reader"]).await;
+    app.log_in("victim").await;
+    let bob = app.create_user("bob", &["reader"]).await;
     app.post(format_args!("/api/users/{bob}/reset"), &token, json!({}))
         .await
         .is(200);
     app.delete(format_args!("/api/users/{bob}"), &token)
         .await
-        .done();
+        .no_content();
 }
 
 async fn x044_nobody_adds_to_a_role_what_they_do_not_hold(app: TestApp) {
-    let (token, _) = limited(&app).await;
+    let (token, _) = create_limited(&app).await;
     let revision = app.db.revision().await;
     for role in ["manager", "reader", "user"] {
         for permission in [
@@ -165,11 +165,11 @@ async fn x044_nobody_adds_to_a_role_what_they_do_not_hold(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
     app.put("/api/roles/reader/permissions/rolecall.users:read", &token)
         .await
-        .done();
+        .no_content();
 }
 
 async fn nobody_edits_or_deletes_a_role_above_their_own(app: TestApp) {
-    let (token, _) = limited(&app).await;
+    let (token, _) = create_limited(&app).await;
     let revision = app.db.revision().await;
     let boss = "/api/roles/boss";
     app.patch(boss, &token, json!({ "description": "mine" }))
@@ -185,12 +185,12 @@ async fn nobody_edits_or_deletes_a_role_above_their_own(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn x045_nobody_reaches_upwards_by_way_of_the_hierarchy(app: TestApp) {
-    let (token, _) = limited(&app).await;
-    app.role("bridge", &[]).await;
+async fn x045_nobody_escalates_through_the_hierarchy(app: TestApp) {
+    let (token, _) = create_limited(&app).await;
+    app.create_role("bridge", &[]).await;
     app.inherit("bridge", "boss").await;
     let revision = app.db.revision().await;
-    // a role of their own above one that holds more, and one that only inherits it
+    // their own role above one that holds more, directly and through a role in between
     app.put("/api/roles/manager/juniors/boss", &token)
         .await
         .forbidden("secrets:read");
@@ -209,10 +209,10 @@ async fn x045_nobody_reaches_upwards_by_way_of_the_hierarchy(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn a_role_that_works_by_its_name_alone_must_be_held(app: TestApp) {
-    let (token, _) = limited(&app).await;
-    let bob = app.user("bob", &[]).await;
-    // the application's `admin` holds no permission here, and is powerful all the same
+async fn a_role_checked_only_by_name_must_be_held_to_be_assigned(app: TestApp) {
+    let (token, _) = create_limited(&app).await;
+    let bob = app.create_user("bob", &[]).await;
+    // the application's `admin` holds no permission, but routes may check for it by name
     let path = format!("/api/users/{bob}/roles/admin");
     app.put(&path, &token).await.forbidden("role:admin");
     app.put("/api/roles/manager/juniors/admin", &token)
@@ -223,14 +223,16 @@ async fn a_role_that_works_by_its_name_alone_must_be_held(app: TestApp) {
         .forbidden("role:admin");
     let limited = app.id_of("limited").await;
     app.assign(&limited, "admin").await;
-    app.put(&path, &app.login("limited").await).await.done();
+    app.put(&path, &app.log_in("limited").await)
+        .await
+        .no_content();
 }
 
-async fn a_wildcard_is_handed_on_only_by_who_holds_the_wildcard(app: TestApp) {
-    let (token, _) = limited(&app).await;
-    let bob = app.user("bob", &[]).await;
-    app.role("all-items", &["items:*"]).await;
-    // `items:read` is all there is of `items` today, and not what there is tomorrow
+async fn only_a_holder_of_a_wildcard_delegates_it(app: TestApp) {
+    let (token, _) = create_limited(&app).await;
+    let bob = app.create_user("bob", &[]).await;
+    app.create_role("all-items", &["items:*"]).await;
+    // `items:read` is the only permission on `items` now, but the wildcard covers later ones too
     app.put(format_args!("/api/users/{bob}/roles/all-items"), &token)
         .await
         .forbidden("items:*");
@@ -240,22 +242,24 @@ async fn a_wildcard_is_handed_on_only_by_who_holds_the_wildcard(app: TestApp) {
 }
 
 async fn a_future_assignment_counts_as_held_by_its_user(app: TestApp) {
-    let (token, _) = limited(&app).await;
-    let bob = app.user("bob", &[]).await;
+    let (token, _) = create_limited(&app).await;
+    let bob = app.create_user("bob", &[]).await;
     let body = json!({ "valid_from": "2031-01-01T00:00:00Z" });
     let path = format!("/api/users/{bob}/roles/boss");
-    app.put_json(path, app.admin().await, body).await.done();
-    // whoever could take over bob now would be boss later
+    app.put_json(path, app.admin().await, body)
+        .await
+        .no_content();
+    // taking over bob now would make them boss later
     app.post(format_args!("/api/users/{bob}/reset"), &token, json!({}))
         .await
         .forbidden("secrets:read");
 }
 
-async fn a_narrowed_token_hands_on_no_more_than_it_carries(app: TestApp) {
-    let bob = app.user("bob", &[]).await;
-    app.role("reader", &["items:read"]).await;
+async fn a_narrowed_token_delegates_no_more_than_it_carries(app: TestApp) {
+    let bob = app.create_user("bob", &[]).await;
+    app.create_role("reader", &["items:read"]).await;
     let scope = "rolecall.assignments:write rolecall.assignments:read";
-    let narrowed = app.login_for("admin", scope).await;
+    let narrowed = app.log_in_with_scope("admin", scope).await;
     let revision = app.db.revision().await;
     app.put(
         format_args!("/api/users/{bob}/roles/rolecall.admin"),
@@ -271,36 +275,42 @@ async fn a_narrowed_token_hands_on_no_more_than_it_carries(app: TestApp) {
         .forbidden("rolecall.users:write");
     assert_eq!(app.db.revision().await, revision);
     let enough = format!("{scope} rolecall.assignments:any");
-    let token = app.login_for("admin", &enough).await;
+    let token = app.log_in_with_scope("admin", &enough).await;
     app.put(format_args!("/api/users/{bob}/roles/reader"), &token)
         .await
-        .done();
+        .no_content();
 }
 
-async fn a_token_alone_is_never_enough_to_write(app: TestApp) {
-    let (token, _) = limited(&app).await;
+async fn a_write_needs_current_authority_not_just_a_token(app: TestApp) {
+    let (token, _) = create_limited(&app).await;
     let other = app.second_node().await;
     let limited = app.id_of("limited").await;
-    let bob = app.user("bob", &[]).await;
+    let bob = app.create_user("bob", &[]).await;
     app.unassign(&limited, "manager").await;
-    // the other node may not have heard of it yet: the database has
-    let answer = other
+    // the other node may not know of it yet, but the database does
+    let response = other
         .put(format_args!("/api/users/{bob}/roles/reader"), &token)
         .await;
-    assert!([401, 403].contains(&answer.status.as_u16()), "{answer:?}");
+    assert!(
+        [401, 403].contains(&response.status.as_u16()),
+        "{response:?}"
+    );
     let sql = format!("SELECT COUNT(*) FROM role_assignments WHERE subject_id = '{bob}'");
     assert_eq!(app.db.number(&sql).await, 0);
     app.delete(format_args!("/api/users/{limited}"), app.admin().await)
         .await
-        .done();
+        .no_content();
     let body = json!({ "name": "mine" });
-    let answer = other.post("/api/roles", &token, body).await;
-    assert!([401, 403].contains(&answer.status.as_u16()), "{answer:?}");
+    let response = other.post("/api/roles", &token, body).await;
+    assert!(
+        [401, 403].contains(&response.status.as_u16()),
+        "{response:?}"
+    );
 }
 
-async fn nobody_lends_themselves_more_with_a_permission_of_their_own(app: TestApp) {
-    let (token, _) = limited(&app).await;
-    // a new permission of an object that others guard with a wildcard is a gain for those alone
+async fn nobody_escalates_with_a_permission_they_created(app: TestApp) {
+    let (token, _) = create_limited(&app).await;
+    // a new permission on an object benefits only those who hold its wildcard
     let body = json!({ "name": "secrets:write" });
     app.post("/api/permissions", &token, body).await.is(201);
     app.put("/api/roles/manager/permissions/secrets:write", &token)
@@ -309,13 +319,13 @@ async fn nobody_lends_themselves_more_with_a_permission_of_their_own(app: TestAp
     app.put("/api/roles/manager/permissions/secrets:*", &token)
         .await
         .is(403);
-    // nor may they delete what they do not hold
+    // they cannot delete what they do not hold
     app.delete("/api/permissions/secrets:write", &token)
         .await
         .forbidden("secrets:write");
 }
 
-async fn x050_the_last_administrator_stays(app: TestApp) {
+async fn x050_the_last_administrator_cannot_be_removed(app: TestApp) {
     let admin = app.admin().await;
     let id = app.id_of("admin").await;
     let user = format!("/api/users/{id}");
@@ -323,21 +333,21 @@ async fn x050_the_last_administrator_stays(app: TestApp) {
     let revision = app.db.revision().await;
     let all_refused = async || {
         let last = "last_administrator";
-        app.delete(&user, admin).await.breaks(last);
-        app.delete(&role, admin).await.breaks(last);
+        app.delete(&user, admin).await.violates(last);
+        app.delete(&role, admin).await.violates(last);
         app.patch(&user, admin, json!({ "status": "disabled" }))
             .await
-            .breaks(last);
+            .violates(last);
         let body = json!({ "expires_at": "2031-01-01T00:00:00Z" });
-        app.put_json(&role, admin, body).await.breaks(last);
+        app.put_json(&role, admin, body).await.violates(last);
         let body = json!({ "valid_from": "2031-01-01T00:00:00Z" });
-        app.put_json(&role, admin, body).await.breaks(last);
+        app.put_json(&role, admin, body).await.violates(last);
     };
     all_refused().await;
     assert_eq!(app.db.revision().await, revision);
     app.get("/api/users", admin).await.is(200);
-    // another one makes this one free to go, but not if disabled
-    let bob = app.user("bob", &["rolecall.admin"]).await;
+    // with a second administrator the first one can go, but not while the second is disabled
+    let bob = app.create_user("bob", &["rolecall.admin"]).await;
     let path = format!("/api/users/{bob}");
     app.patch(&path, admin, json!({ "status": "disabled" }))
         .await
@@ -346,22 +356,22 @@ async fn x050_the_last_administrator_stays(app: TestApp) {
     app.patch(&path, admin, json!({ "status": "active" }))
         .await
         .is(200);
-    app.delete(&role, admin).await.done();
-    app.get("/api/users", admin).await.ended();
+    app.delete(&role, admin).await.no_content();
+    app.get("/api/users", admin).await.ended_token();
 }
 
-async fn an_administrator_for_a_time_does_not_count_as_the_last(app: TestApp) {
+async fn a_temporary_administrator_does_not_replace_the_last_one(app: TestApp) {
     let admin = app.admin().await;
     let id = app.id_of("admin").await;
-    let bob = app.user("bob", &[]).await;
+    let bob = app.create_user("bob", &[]).await;
     let role = format!("/api/users/{bob}/roles/rolecall.admin");
     for body in [
         json!({ "expires_at": "2040-01-01T00:00:00Z" }),
         json!({ "valid_from": "2030-01-02T00:00:00Z" }),
     ] {
-        app.put_json(&role, admin, body).await.done();
+        app.put_json(&role, admin, body).await.no_content();
         app.delete(format_args!("/api/users/{id}"), admin)
             .await
-            .breaks("last_administrator");
+            .violates("last_administrator");
     }
 }

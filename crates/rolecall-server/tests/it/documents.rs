@@ -1,4 +1,4 @@
-//! What is public: metadata, JWK Set, health, and the documentation.
+//! The public documents: metadata, JWK Set, health, and the documentation.
 
 use std::path::PathBuf;
 
@@ -9,57 +9,57 @@ use crate::support::{ISSUER, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
     x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_host,
-    o111_the_key_set_holds_no_private_part,
-    health_tells_nothing_but_health,
-    the_page_of_the_documentation_loads_only_what_is_there,
-    what_is_public_is_open_to_a_bad_token_too,
-    x052_no_answer_holds_a_password_or_a_hash,
+    o111_the_jwk_set_contains_no_private_part,
+    health_endpoints_report_only_health,
+    the_documentation_page_loads_only_existing_assets,
+    public_endpoints_ignore_an_invalid_token,
+    x052_no_response_contains_a_password_or_a_hash,
 ];
 
 async fn x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_host(app: TestApp) {
     let path = "/.well-known/oauth-authorization-server";
-    let ask = app.request(Method::GET, path);
-    let ask = ask
+    let request = app.request(Method::GET, path);
+    let request = request
         .header("host", "evil.example")
         .header("x-forwarded-host", "evil.example")
         .header("x-forwarded-proto", "gopher")
         .header("forwarded", "host=evil.example");
-    let answer = ask.send().await;
+    let response = request.send().await;
     assert_eq!(
-        answer.is(200).header("content-type"),
+        response.is(200).header("content-type"),
         Some("application/json")
     );
-    assert_eq!(answer.json["issuer"], ISSUER);
-    assert_eq!(answer.json["token_endpoint"], format!("{ISSUER}/token"));
+    assert_eq!(response.json["issuer"], ISSUER);
+    assert_eq!(response.json["token_endpoint"], format!("{ISSUER}/token"));
     assert_eq!(
-        answer.json["jwks_uri"],
+        response.json["jwks_uri"],
         format!("{ISSUER}/.well-known/jwks.json")
     );
-    // what nobody may use is not offered
+    // grants that no client has are not offered
     assert_eq!(
-        answer.json["grant_types_supported"],
+        response.json["grant_types_supported"],
         json!(["password", "refresh_token"])
     );
     // there is no authorization endpoint, and an empty list is not allowed (RFC 8414 section 3.2)
-    assert_eq!(answer.json["response_types_supported"], json!(["none"]));
-    assert_eq!(answer.json.get("authorization_endpoint"), None);
-    assert!(!String::from_utf8_lossy(&answer.body).contains("evil"));
-    let members = answer.json.as_object().unwrap();
+    assert_eq!(response.json["response_types_supported"], json!(["none"]));
+    assert_eq!(response.json.get("authorization_endpoint"), None);
+    assert!(!String::from_utf8_lossy(&response.body).contains("evil"));
+    let members = response.json.as_object().unwrap();
     for (name, value) in members {
         let list = value.as_array();
         assert!(list.is_none_or(|list| !list.is_empty()), "{name}");
         let unsigned = list.is_some_and(|list| list.contains(&json!("none")));
         assert!(!name.ends_with("_alg_values_supported") || !unsigned);
     }
-    // what has no sense without an authorization endpoint
+    // members that make no sense without an authorization endpoint
     for name in [
         "code_challenge_methods_supported",
         "authorization_response_iss_parameter_supported",
     ] {
         assert!(!members.contains_key(name), "{name}");
     }
-    // every endpoint that it names is there
-    for (name, value) in answer.json.as_object().unwrap() {
+    // every endpoint that it names exists
+    for (name, value) in response.json.as_object().unwrap() {
         let Some(path) = value.as_str().and_then(|url| url.strip_prefix(ISSUER)) else {
             continue;
         };
@@ -70,12 +70,12 @@ async fn x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_hos
     }
 }
 
-async fn o111_the_key_set_holds_no_private_part(app: TestApp) {
-    let answer = app.get("/.well-known/jwks.json", "").await;
-    let cache = answer.is(200).header("cache-control").unwrap();
+async fn o111_the_jwk_set_contains_no_private_part(app: TestApp) {
+    let response = app.get("/.well-known/jwks.json", "").await;
+    let cache = response.is(200).header("cache-control").unwrap();
     assert!(cache.contains("max-age="), "{cache}");
-    let keys = answer.json["keys"].as_array().unwrap();
-    // the one that signs and the next one
+    let keys = response.json["keys"].as_array().unwrap();
+    // the key that signs and the next one
     assert_eq!(keys.len(), 2);
     for key in keys {
         assert_eq!(
@@ -91,14 +91,14 @@ async fn o111_the_key_set_holds_no_private_part(app: TestApp) {
     assert_eq!(sealed.len(), 2);
 }
 
-async fn health_tells_nothing_but_health(app: TestApp) {
+async fn health_endpoints_report_only_health(app: TestApp) {
     let live = app.get("/health/live", "").await;
     assert_eq!(live.is(200).json, json!({ "status": "live" }));
     let ready = app.get("/health/ready", "").await;
     assert_eq!(ready.is(200).json, json!({ "status": "ready" }));
 }
 
-async fn the_page_of_the_documentation_loads_only_what_is_there(app: TestApp) {
+async fn the_documentation_page_loads_only_existing_assets(app: TestApp) {
     let page = app.get("/docs", "").await;
     page.is(200);
     assert!(
@@ -119,7 +119,7 @@ async fn the_page_of_the_documentation_loads_only_what_is_there(app: TestApp) {
     app.get("/docs/nothing.js", "").await.is(404);
 }
 
-async fn what_is_public_is_open_to_a_bad_token_too(app: TestApp) {
+async fn public_endpoints_ignore_an_invalid_token(app: TestApp) {
     for path in [
         "/docs",
         "/openapi.json",
@@ -130,9 +130,9 @@ async fn what_is_public_is_open_to_a_bad_token_too(app: TestApp) {
     }
 }
 
-async fn x052_no_answer_holds_a_password_or_a_hash(app: TestApp) {
-    let alice = app.user("alice", &["user"]).await;
-    let (own, admin) = (app.login("alice").await, app.admin().await);
+async fn x052_no_response_contains_a_password_or_a_hash(app: TestApp) {
+    let alice = app.create_user("alice", &["user"]).await;
+    let (own, admin) = (app.log_in("alice").await, app.admin().await);
     for (path, token) in [
         ("/api/me".to_owned(), own.as_str()),
         (format!("/api/users/{alice}"), admin),
@@ -141,22 +141,22 @@ async fn x052_no_answer_holds_a_password_or_a_hash(app: TestApp) {
         ("/api/audit".to_owned(), admin),
         ("/api/audit?kind=event".to_owned(), admin),
     ] {
-        let answer = app.get(&path, token).await;
-        let text = String::from_utf8(answer.is(200).body.to_vec()).unwrap();
+        let response = app.get(&path, token).await;
+        let text = String::from_utf8(response.is(200).body.to_vec()).unwrap();
         for secret in [PASSWORD, "$argon2", "hash", "sealed"] {
             assert!(!text.contains(secret), "{path}: {text}");
         }
     }
-    let answer = app.password_grant("alice", WRONG).await;
-    assert!(!String::from_utf8_lossy(&answer.body).contains("alice"));
+    let response = app.password_grant("alice", WRONG).await;
+    assert!(!String::from_utf8_lossy(&response.body).contains("alice"));
 }
 
-/// The committed document is what the server gives; `ROLECALL_BLESS=1` writes it anew.
+/// The committed document is the one that the server serves; `ROLECALL_BLESS=1` writes it.
 #[tokio::test]
-async fn the_committed_openapi_document_is_not_an_old_one() {
+async fn the_committed_openapi_document_is_current() {
     let app = TestApp::sqlite().await;
     let mut document = app.get("/openapi.json", "").await.is(200).json.clone();
-    // the version is another one with each release, the interface is not
+    // the version changes with each release
     document["info"]["version"] = Value::from("0.0.0");
     let mut text = serde_json::to_string_pretty(&document).unwrap();
     text.push('\n');
@@ -168,13 +168,13 @@ async fn the_committed_openapi_document_is_not_an_old_one() {
     let committed = std::fs::read_to_string(file).unwrap().replace("\r\n", "\n");
     assert!(
         committed == text,
-        "docs/openapi.json is old: run `ROLECALL_BLESS=1 cargo test` and commit the file"
+        "docs/openapi.json is out of date: run `ROLECALL_BLESS=1 cargo test` and commit the file"
     );
 }
 
-/// Every operation says what it answers, and a guarded one also 401 and 403.
+/// Every operation documents a success, and a guarded one also the 401.
 #[tokio::test]
-async fn no_operation_is_documented_without_its_answers() {
+async fn every_operation_documents_its_responses() {
     let app = TestApp::sqlite().await;
     let document = app.get("/openapi.json", "").await.json;
     assert!(document["openapi"].as_str().unwrap().starts_with("3."));
@@ -203,7 +203,7 @@ async fn no_operation_is_documented_without_its_answers() {
     }
     assert!(guarded > 20, "{guarded}");
     let text = document.to_string();
-    // no reference leads nowhere
+    // every reference can be resolved
     for piece in text.split("\"$ref\":\"#").skip(1) {
         let pointer = piece.split('"').next().unwrap();
         assert!(document.pointer(pointer).is_some(), "{pointer}");

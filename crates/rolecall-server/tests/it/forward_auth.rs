@@ -1,22 +1,22 @@
-//! The question of a proxy: who is it, and may they?
+//! `/forward-auth`, by which a proxy checks who is calling and whether they may.
 
 use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, TestApp, eventually, on_both};
+use crate::support::{PASSWORD, Response, TestApp, eventually, on_both, session_id};
 
 on_both![
-    it_tells_who_calls_and_leaves_no_header_away,
-    no_value_leaves_its_header,
-    headers_that_the_caller_sends_count_for_nothing,
-    all_that_is_asked_for_must_be_held,
-    what_is_not_understood_denies,
-    a_narrowed_token_is_no_more_than_it_says,
-    a_client_is_told_apart_from_a_user,
-    a_token_for_an_audience_of_nobody_here_is_refused,
-    a_loss_is_refused_at_once_and_on_the_other_node_soon,
+    the_response_identifies_the_caller_in_every_header,
+    no_value_escapes_its_header,
+    headers_sent_by_the_caller_are_ignored,
+    every_required_role_and_permission_must_be_held,
+    an_unrecognized_query_is_denied,
+    a_narrowed_token_passes_only_for_what_it_carries,
+    a_client_is_distinguished_from_a_user,
+    a_token_for_another_audience_is_refused,
+    a_loss_takes_effect_at_once_here_and_soon_on_the_other_node,
 ];
 
 const HEADERS: [&str; 8] = [
@@ -30,21 +30,19 @@ const HEADERS: [&str; 8] = [
     "x-auth-session",
 ];
 
-fn identity(answer: &Answer) -> [&str; 8] {
-    HEADERS.map(|name| answer.header(name).unwrap())
+fn identity(response: &Response) -> [&str; 8] {
+    HEADERS.map(|name| response.header(name).unwrap())
 }
 
-async fn it_tells_who_calls_and_leaves_no_header_away(app: TestApp) {
-    app.role("editor", &["items:read", "items:write"]).await;
-    let id = app.user("alice", &["user", "editor"]).await;
-    let token = app.login("alice").await;
-    let answer = app.get("/forward-auth", &token).await;
-    let session = crate::support::claims(&token)["sid"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+async fn the_response_identifies_the_caller_in_every_header(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    let id = app.create_user("alice", &["user", "editor"]).await;
+    let token = app.log_in("alice").await;
+    let response = app.get("/forward-auth", &token).await;
+    let session = session_id(&token);
     assert_eq!(
-        identity(answer.is(200)),
+        identity(response.is(200)),
         [
             &id,
             "user",
@@ -56,54 +54,54 @@ async fn it_tells_who_calls_and_leaves_no_header_away(app: TestApp) {
             &session
         ]
     );
-    assert!(answer.body.is_empty());
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(response.body.is_empty());
+    assert_eq!(response.header("cache-control"), Some("no-store"));
     let head = app.request(Method::HEAD, "/forward-auth").token(&token);
-    assert_eq!(identity(head.send().await.is(200)), identity(&answer));
+    assert_eq!(identity(head.send().await.is(200)), identity(&response));
     let refused = app.get("/forward-auth?role=admin", &token).await;
     assert_eq!(identity(refused.forbidden("role:admin")), [""; 8]);
     app.get("/forward-auth", "").await.not_authenticated();
-    app.get("/forward-auth", "a.b.c").await.not_valid();
-    app.pass(Duration::from_mins(30));
-    app.get("/forward-auth", &token).await.ended();
+    app.get("/forward-auth", "a.b.c").await.invalid_token();
+    app.pass_time(Duration::from_mins(30));
+    app.get("/forward-auth", &token).await.ended_token();
 }
 
-async fn no_value_leaves_its_header(app: TestApp) {
+async fn no_value_escapes_its_header(app: TestApp) {
     for (name, encoded) in [
         ("zo\u{eb}", "zo%C3%AB"),
         ("\u{5c71}\u{7530}", "%E5%B1%B1%E7%94%B0"),
         ("a+b,c", "a%2Bb%2Cc"),
     ] {
-        let body = json!({ "username": name, "password": crate::support::PASSWORD });
-        let made = app.post("/api/users", app.admin().await, body).await;
-        if made.status == 422 {
+        let body = json!({ "username": name, "password": PASSWORD });
+        let created = app.post("/api/users", app.admin().await, body).await;
+        if created.status == 422 {
             continue;
         }
-        made.is(201);
-        let token = app.login(name).await;
-        let answer = app.get("/forward-auth", &token).await;
-        assert_eq!(answer.is(200).header("x-auth-username"), Some(encoded));
+        created.is(201);
+        let token = app.log_in(name).await;
+        let response = app.get("/forward-auth", &token).await;
+        assert_eq!(response.is(200).header("x-auth-username"), Some(encoded));
     }
-    // the name of a client is freer than that of a user
+    // client names may contain more characters than usernames
     let client = app
-        .client("Caf\u{e9}, x=%0d; \"y\"", json!({ "public": false }))
+        .create_client("Caf\u{e9}, x=%0d; \"y\"", json!({ "public": false }))
         .await;
     let token = app.act_as(&client).await;
-    let answer = app.get("/forward-auth", &token).await;
+    let response = app.get("/forward-auth", &token).await;
     assert_eq!(
-        answer.is(200).header("x-auth-username"),
+        response.is(200).header("x-auth-username"),
         Some("Caf%C3%A9%2C%20x%3D%250d%3B%20%22y%22")
     );
 }
 
-async fn headers_that_the_caller_sends_count_for_nothing(app: TestApp) {
-    app.user("alice", &["user"]).await;
-    let token = app.login("alice").await;
+async fn headers_sent_by_the_caller_are_ignored(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
+    let token = app.log_in("alice").await;
     let plain = app.get("/forward-auth?role=user", &token).await;
-    let ask = |path: &str, token: &str| {
-        let mut ask = app.request(Method::GET, path).token(token);
+    let request = |path: &str, token: &str| {
+        let mut request = app.request(Method::GET, path).token(token);
         for name in HEADERS {
-            ask = ask.header(name, "admin");
+            request = request.header(name, "admin");
         }
         for (name, value) in [
             ("x-forwarded-method", "DELETE"),
@@ -111,23 +109,26 @@ async fn headers_that_the_caller_sends_count_for_nothing(app: TestApp) {
             ("x-original-url", "/"),
             ("x-http-method-override", "POST"),
         ] {
-            ask = ask.header(name, value);
+            request = request.header(name, value);
         }
-        ask
+        request
     };
-    let forged = ask("/forward-auth?role=user", &token).send().await;
+    let forged = request("/forward-auth?role=user", &token).send().await;
     assert_eq!(identity(forged.is(200)), identity(&plain));
-    let refused = ask("/forward-auth?role=admin", &token).send().await;
+    let refused = request("/forward-auth?role=admin", &token).send().await;
     assert_eq!(identity(refused.forbidden("role:admin")), [""; 8]);
-    ask("/forward-auth", "").send().await.not_authenticated();
+    request("/forward-auth", "")
+        .send()
+        .await
+        .not_authenticated();
 }
 
-async fn all_that_is_asked_for_must_be_held(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    app.role("chief", &["items:delete"]).await;
-    app.user("alice", &["user", "editor"]).await;
-    let token = app.login("alice").await;
-    let ask = async |query: &str| app.get(format_args!("/forward-auth?{query}"), &token).await;
+async fn every_required_role_and_permission_must_be_held(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_role("chief", &["items:delete"]).await;
+    app.create_user("alice", &["user", "editor"]).await;
+    let token = app.log_in("alice").await;
+    let request = async |query: &str| app.get(format_args!("/forward-auth?{query}"), &token).await;
     for held in [
         "",
         "role=user",
@@ -136,7 +137,7 @@ async fn all_that_is_asked_for_must_be_held(app: TestApp) {
         "permission=items:read",
         "permission=items%3Aread&role=editor",
     ] {
-        ask(held).await.is(200);
+        request(held).await.is(200);
     }
     for (query, scope) in [
         ("role=user&role=chief", "role:user role:chief"),
@@ -151,11 +152,11 @@ async fn all_that_is_asked_for_must_be_held(app: TestApp) {
         ),
         ("permission=items:delete", "items:delete"),
     ] {
-        ask(query).await.forbidden(scope);
+        request(query).await.forbidden(scope);
     }
 }
 
-async fn what_is_not_understood_denies(app: TestApp) {
+async fn an_unrecognized_query_is_denied(app: TestApp) {
     let admin = app.admin().await;
     for query in [
         "roles=admin",
@@ -179,71 +180,76 @@ async fn what_is_not_understood_denies(app: TestApp) {
         "x",
         "%72ole%20=admin",
     ] {
-        let answer = app.get(format_args!("/forward-auth?{query}"), admin).await;
-        assert_eq!(answer.status, 403, "{query}");
-        assert_eq!(identity(&answer), [""; 8]);
+        let response = app.get(format_args!("/forward-auth?{query}"), admin).await;
+        assert_eq!(response.status, 403, "{query}");
+        assert_eq!(identity(&response), [""; 8]);
     }
     for (query, scope) in [
         ("role=no-such-role", "role:no-such-role"),
         ("permission=no-such:thing", "no-such:thing"),
     ] {
-        let answer = app.get(format_args!("/forward-auth?{query}"), admin).await;
-        answer.forbidden(scope);
+        let response = app.get(format_args!("/forward-auth?{query}"), admin).await;
+        response.forbidden(scope);
     }
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let ask = app.request(method, "/forward-auth").token(admin);
-        ask.send().await.is(405);
+        let request = app.request(method, "/forward-auth").token(admin);
+        request.send().await.is(405);
     }
 }
 
-async fn a_narrowed_token_is_no_more_than_it_says(app: TestApp) {
-    app.role("editor", &["items:read", "items:write"]).await;
-    app.user("alice", &["user", "editor"]).await;
-    let token = app.login_for("alice", "items:read").await;
-    let ask = async |query: &str| app.get(format_args!("/forward-auth?{query}"), &token).await;
-    let answer = ask("permission=items:read").await;
+async fn a_narrowed_token_passes_only_for_what_it_carries(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["user", "editor"]).await;
+    let token = app.log_in_with_scope("alice", "items:read").await;
+    let request = async |query: &str| app.get(format_args!("/forward-auth?{query}"), &token).await;
+    let response = request("permission=items:read").await;
     assert_eq!(
-        answer.is(200).header("x-auth-permissions"),
+        response.is(200).header("x-auth-permissions"),
         Some("items:read")
     );
-    ask("permission=items:write").await.forbidden("items:write");
-    let token = app.login_for("alice", "role:user").await;
-    let answer = app.get("/forward-auth", &token).await;
-    assert_eq!(answer.is(200).header("x-auth-roles"), Some("user"));
-    let answer = app.get("/forward-auth?role=editor", &token).await;
-    answer.forbidden("role:editor");
+    request("permission=items:write")
+        .await
+        .forbidden("items:write");
+    let token = app.log_in_with_scope("alice", "role:user").await;
+    let response = app.get("/forward-auth", &token).await;
+    assert_eq!(response.is(200).header("x-auth-roles"), Some("user"));
+    let response = app.get("/forward-auth?role=editor", &token).await;
+    response.forbidden("role:editor");
 }
 
-async fn a_client_is_told_apart_from_a_user(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    let client = app.client("alice", json!({ "roles": ["editor"] })).await;
+async fn a_client_is_distinguished_from_a_user(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let client = app
+        .create_client("alice", json!({ "roles": ["editor"] }))
+        .await;
     let token = app.act_as(&client).await;
-    let answer = app.get("/forward-auth?role=editor", &token).await;
-    let told = identity(answer.is(200));
-    assert_eq!(told[..4], [&client.id, "client", "alice", &client.id]);
-    assert_eq!(told[7], "", "a client has no session");
+    let response = app.get("/forward-auth?role=editor", &token).await;
+    let shown = identity(response.is(200));
+    assert_eq!(shown[..4], [&client.id, "client", "alice", &client.id]);
+    assert_eq!(shown[7], "", "a client has no session");
 }
 
-async fn a_token_for_an_audience_of_nobody_here_is_refused(app: TestApp) {
+async fn a_token_for_another_audience_is_refused(app: TestApp) {
     let own = json!({ "audiences": ["https://elsewhere.example"] });
-    let client = app.client("Elsewhere", own).await;
+    let client = app.create_client("Elsewhere", own).await;
     let token = app.act_as(&client).await;
-    app.get("/forward-auth", &token).await.not_valid();
+    app.get("/forward-auth", &token).await.invalid_token();
 }
 
-async fn a_loss_is_refused_at_once_and_on_the_other_node_soon(app: TestApp) {
+async fn a_loss_takes_effect_at_once_here_and_soon_on_the_other_node(app: TestApp) {
     let other = app.second_node().await;
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["user", "editor"]).await;
-    let token = app.login("alice").await;
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["user", "editor"]).await;
+    let token = app.log_in("alice").await;
     let path = "/forward-auth?role=user";
     app.get(path, &token).await.is(200);
     app.unassign(&alice, "editor").await;
-    app.get(path, &token).await.ended();
+    app.get(path, &token).await.ended_token();
     eventually("the other node refuses", async || {
         other.get(path, &token).await.status == 401
     })
     .await;
-    let token = app.login("alice").await;
+    let token = app.log_in("alice").await;
     app.get(path, &token).await.is(200);
 }

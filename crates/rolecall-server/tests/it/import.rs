@@ -1,4 +1,4 @@
-//! Users of another application are taken over whole or not at all, and stay logged in.
+//! Users of another application are imported completely or not at all.
 
 use std::{
     io::Write as _,
@@ -11,23 +11,20 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
-    command_line::{audit_is_whole, rolecall},
-    support::{PASSWORD, TestApp, on_both},
-};
+use crate::support::{PASSWORD, RealHashing, TestApp, audit_is_whole, on_both, rolecall};
 
 on_both![
-    imported_users_log_in_with_their_old_passwords_and_are_hashed_anew,
-    nothing_is_written_where_one_line_is_wrong,
-    a_name_that_is_taken_is_not_taken_again,
+    imported_users_log_in_with_their_old_passwords_and_are_rehashed,
+    one_invalid_line_means_nothing_is_written,
+    an_existing_name_is_not_imported,
     a_dry_run_writes_nothing,
-    nobody_imports_more_than_they_may_hand_on,
-    a_user_without_a_hash_has_no_way_in_but_a_reset,
-    many_users_come_in_one_revision,
-    nobody_is_refused_a_log_in_while_very_many_users_come,
+    nobody_imports_more_than_they_may_assign,
+    a_user_without_a_hash_can_only_log_in_after_a_reset,
+    many_users_are_imported_in_one_revision,
+    logins_work_during_a_large_import,
 ];
 
-/// [`PASSWORD`] as bcrypt, at the least cost there is.
+/// A bcrypt hash of [`PASSWORD`] at the lowest cost.
 pub(crate) struct Bcrypt;
 pub(crate) const BCRYPT: Bcrypt = Bcrypt;
 
@@ -38,12 +35,12 @@ impl std::fmt::Display for Bcrypt {
     }
 }
 
-/// The same in Django's form of PBKDF2.
+/// A PBKDF2 hash of [`PASSWORD`] as Django writes it.
 const DJANGO: &str =
     "pbkdf2_sha256$20000$saltsaltsalt$By3CyozCxuFKjzlRa1QJjKoozMpX98iR7ua5agkHJ8E=";
 
-/// A file that is there as long as the value is.
-fn file(name: &str, text: &str) -> (tempfile::TempDir, String) {
+/// Writes a file in a temporary folder; returns the folder and the path.
+fn temporary_file(name: &str, text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     let mut file = std::fs::File::create(&path).unwrap();
@@ -53,54 +50,55 @@ fn file(name: &str, text: &str) -> (tempfile::TempDir, String) {
 }
 
 pub(crate) async fn import(app: &TestApp, name: &str, text: &str, flags: &[&str]) -> Output {
-    let (_folder, path) = file(name, text);
+    let (_folder, path) = temporary_file(name, text);
     let mut arguments = vec!["import", "users", &path];
     arguments.extend(flags);
     rolecall(app, &arguments).await
 }
 
-async fn imported(app: &TestApp, name: &str, text: &str, flags: &[&str]) -> String {
+/// Imports a file, which must succeed, and returns the standard output.
+async fn expect_import(app: &TestApp, name: &str, text: &str, flags: &[&str]) -> String {
     let output = import(app, name, text, flags).await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}{error}");
-    said
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stdout}{stderr}");
+    stdout
 }
 
-/// What is told of a file that is refused.
-async fn refused(app: &TestApp, name: &str, text: &str, flags: &[&str]) -> String {
+/// Imports a file, which must fail and change nothing, and returns everything printed.
+async fn expect_refusal(app: &TestApp, name: &str, text: &str, flags: &[&str]) -> String {
     let before = (app.db.revision().await, app.db.count("users").await);
     let output = import(app, name, text, flags).await;
     assert!(!output.status.success(), "{output:?}");
     let after = (app.db.revision().await, app.db.count("users").await);
     assert_eq!(before, after, "something was written");
-    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.push_str(&String::from_utf8_lossy(&output.stderr));
-    said
+    let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    printed.push_str(&String::from_utf8_lossy(&output.stderr));
+    printed
 }
 
-async fn imported_users_log_in_with_their_old_passwords_and_are_hashed_anew(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
+async fn imported_users_log_in_with_their_old_passwords_and_are_rehashed(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
     let text = format!(
         "username,hashed_password,role,email,disabled\r\nAlice,{BCRYPT},editor;user,a@b.example,0\r\nbob,{DJANGO},,,\r\neve,{BCRYPT},editor,,1\r\n"
     );
-    let said = imported(&app, "users.csv", &text, &[]).await;
-    assert_eq!(said, "3 users imported, 3 roles assigned\n");
+    let output = expect_import(&app, "users.csv", &text, &[]).await;
+    assert_eq!(output, "3 users imported, 3 roles assigned\n");
     let old = "SELECT COUNT(*) FROM users WHERE username = 'alice' AND password_hash LIKE '$2b$%'";
     assert_eq!(app.db.number(old).await, 1);
-    let token = app.login("alice").await;
+    let token = app.log_in("alice").await;
     assert_eq!(app.db.number(old).await, 0);
     let new =
         "SELECT COUNT(*) FROM users WHERE username = 'alice' AND password_hash LIKE '$argon2id$%'";
     assert_eq!(app.db.number(new).await, 1);
     app.get("/items/", &token).await.is(200);
-    app.login("alice").await;
-    app.login("bob").await;
+    app.log_in("alice").await;
+    app.log_in("bob").await;
     app.password_grant("eve", PASSWORD).await.wrong_password();
     assert!(audit_is_whole(&app).await);
 }
 
-async fn nothing_is_written_where_one_line_is_wrong(app: TestApp) {
+async fn one_invalid_line_means_nothing_is_written(app: TestApp) {
     let text = format!(
         "{{\"username\":\"alice\",\"hashed_password\":\"{BCRYPT}\",\"role\":\"user\"}}\n\
          {{\"username\":\"ALICE\",\"hashed_password\":\"{BCRYPT}\"}}\n\
@@ -110,8 +108,8 @@ async fn nothing_is_written_where_one_line_is_wrong(app: TestApp) {
          {{\"username\":\"finn\",\"hashed_password\":\"{BCRYPT}\",\"role\":\"nowhere\"}}\n",
         "$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA",
     );
-    let said = refused(&app, "users.jsonl", &text, &[]).await;
-    assert!(!said.contains("canary"), "{said}");
+    let output = expect_refusal(&app, "users.jsonl", &text, &[]).await;
+    assert!(!output.contains("canary"), "{output}");
     for line in [
         "line 2: `alice` is the same name as on line 1",
         "line 3: the password hash: the costs, the salt or the output are out of bounds",
@@ -120,34 +118,34 @@ async fn nothing_is_written_where_one_line_is_wrong(app: TestApp) {
         "line 6: no role `nowhere`; --add-roles makes it",
         "5 problems in 6 users; nothing was written",
     ] {
-        assert!(said.contains(line), "{line} is lacking in {said}");
+        assert!(output.contains(line), "{line} is missing in {output}");
     }
-    let said = refused(&app, "users.jsonl", &text, &["--json"]).await;
-    let said: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(said["problems"].as_array().unwrap().len(), 5);
+    let output = expect_refusal(&app, "users.jsonl", &text, &["--json"]).await;
+    let output: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(output["problems"].as_array().unwrap().len(), 5);
     assert_eq!(
-        (&said["ok"], &said["written"]),
+        (&output["ok"], &output["written"]),
         (&false.into(), &false.into())
     );
 }
 
-async fn a_name_that_is_taken_is_not_taken_again(app: TestApp) {
-    app.user("stra\u{df}e", &[]).await;
-    app.user("alice", &[]).await;
+async fn an_existing_name_is_not_imported(app: TestApp) {
+    app.create_user("stra\u{df}e", &[]).await;
+    app.create_user("alice", &[]).await;
     let text =
         format!("username,hashed_password\nbob,{BCRYPT}\nSTRASSE,{BCRYPT}\nAlice,{BCRYPT}\n");
-    let said = refused(&app, "users.csv", &text, &[]).await;
+    let output = expect_refusal(&app, "users.csv", &text, &[]).await;
     assert!(
-        said.contains("line 3: user `stra\u{df}e` already exists"),
-        "{said}"
+        output.contains("line 3: user `stra\u{df}e` already exists"),
+        "{output}"
     );
     assert!(
-        said.contains("line 4: user `alice` already exists"),
-        "{said}"
+        output.contains("line 4: user `alice` already exists"),
+        "{output}"
     );
     let text = format!("username,hashed_password\nbob,{BCRYPT}\n");
-    imported(&app, "users.csv", &text, &[]).await;
-    let again = refused(&app, "users.csv", &text, &[]).await;
+    expect_import(&app, "users.csv", &text, &[]).await;
+    let again = expect_refusal(&app, "users.csv", &text, &[]).await;
     assert!(
         again.contains("line 2: user `bob` already exists"),
         "{again}"
@@ -157,21 +155,21 @@ async fn a_name_that_is_taken_is_not_taken_again(app: TestApp) {
 async fn a_dry_run_writes_nothing(app: TestApp) {
     let text = format!("username,hashed_password,role\nalice,{BCRYPT},brand-new\n");
     let before = (app.db.revision().await, app.db.count("roles").await);
-    let said = imported(&app, "users.csv", &text, &["--dry-run", "--add-roles"]).await;
-    assert!(said.contains("1 users could be imported"), "{said}");
-    assert!(said.contains("new roles: brand-new"), "{said}");
+    let output = expect_import(&app, "users.csv", &text, &["--dry-run", "--add-roles"]).await;
+    assert!(output.contains("1 users could be imported"), "{output}");
+    assert!(output.contains("new roles: brand-new"), "{output}");
     assert_eq!(
         (app.db.revision().await, app.db.count("roles").await),
         before
     );
-    imported(&app, "users.csv", &text, &["--add-roles"]).await;
+    expect_import(&app, "users.csv", &text, &["--add-roles"]).await;
     assert_eq!(app.db.count("roles").await, before.1 + 1);
     assert_eq!(app.db.revision().await, before.0 + 1);
 }
 
-async fn nobody_imports_more_than_they_may_hand_on(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    app.role(
+async fn nobody_imports_more_than_they_may_assign(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_role(
         "clerk",
         &[
             "rolecall.users:write",
@@ -180,8 +178,8 @@ async fn nobody_imports_more_than_they_may_hand_on(app: TestApp) {
         ],
     )
     .await;
-    app.user("clara", &["clerk"]).await;
-    app.user("mole", &[]).await;
+    app.create_user("clara", &["clerk"]).await;
+    app.create_user("mole", &[]).await;
     let with = |role: &str| format!("username,hashed_password,role\nalice,{BCRYPT},{role}\n");
     let refusals = [
         ("mole", "user", "you do not hold rolecall.users:write"),
@@ -194,34 +192,34 @@ async fn nobody_imports_more_than_they_may_hand_on(app: TestApp) {
         ),
     ];
     for (name, role, why) in refusals {
-        let said = refused(
+        let output = expect_refusal(
             &app,
             "users.csv",
             &with(role),
             &["--as", name, "--add-roles"],
         )
         .await;
-        assert!(said.contains(why), "{name} {role}: {said}");
+        assert!(output.contains(why), "{name} {role}: {output}");
     }
     for role in ["rolecall.resource-server", "rolecall.other"] {
-        let said = refused(&app, "users.csv", &with(role), &["--add-roles"]).await;
-        assert!(said.contains("line 2: "), "{role}: {said}");
+        let output = expect_refusal(&app, "users.csv", &with(role), &["--add-roles"]).await;
+        assert!(output.contains("line 2: "), "{role}: {output}");
     }
-    imported(&app, "users.csv", &with("clerk"), &["--as", "clara"]).await;
+    expect_import(&app, "users.csv", &with("clerk"), &["--as", "clara"]).await;
 }
 
-async fn a_user_without_a_hash_has_no_way_in_but_a_reset(app: TestApp) {
+async fn a_user_without_a_hash_can_only_log_in_after_a_reset(app: TestApp) {
     let text = "username,hashed_password\nalice,\n";
-    let said = refused(&app, "users.csv", text, &[]).await;
-    assert!(said.contains("line 2: no password hash"), "{said}");
-    imported(&app, "users.csv", text, &["--without-password"]).await;
+    let output = expect_refusal(&app, "users.csv", text, &[]).await;
+    assert!(output.contains("line 2: no password hash"), "{output}");
+    expect_import(&app, "users.csv", text, &["--without-password"]).await;
     app.password_grant("alice", "").await;
     app.password_grant("alice", PASSWORD).await.wrong_password();
-    let waiting = "SELECT COUNT(*) FROM users WHERE username = 'alice' AND must_change_password AND reset_code_hash IS NULL";
-    assert_eq!(app.db.number(waiting).await, 1);
+    let must_change = "SELECT COUNT(*) FROM users WHERE username = 'alice' AND must_change_password AND reset_code_hash IS NULL";
+    assert_eq!(app.db.number(must_change).await, 1);
 }
 
-async fn many_users_come_in_one_revision(app: TestApp) {
+async fn many_users_are_imported_in_one_revision(app: TestApp) {
     use std::fmt::Write as _;
     let mut text = "username,hashed_password,role\n".to_owned();
     for number in 0..1_234 {
@@ -229,19 +227,19 @@ async fn many_users_come_in_one_revision(app: TestApp) {
     }
     let before = app.db.revision().await;
     let users = app.db.count("users").await;
-    let said = imported(&app, "users.csv", &text, &[]).await;
-    assert_eq!(said, "1234 users imported, 1234 roles assigned\n");
+    let output = expect_import(&app, "users.csv", &text, &[]).await;
+    assert_eq!(output, "1234 users imported, 1234 roles assigned\n");
     assert_eq!(app.db.revision().await, before + 1);
     assert_eq!(app.db.count("users").await, users + 1_234);
     let long = "SELECT COUNT(*) FROM audit WHERE LENGTH(changes) > 500";
     assert_eq!(app.db.number(long).await, 0);
-    app.login("user0").await;
-    app.login("user1233").await;
+    app.log_in("user0").await;
+    app.log_in("user1233").await;
     assert!(audit_is_whole(&app).await);
 }
 
-/// Lines of a file of users in no order.
-fn many(users: u32) -> String {
+/// A file of many users in no particular order.
+fn many_users(users: u32) -> String {
     use std::fmt::Write as _;
     let mut text = "username,hashed_password,role\n".to_owned();
     for number in 0..users {
@@ -251,17 +249,17 @@ fn many(users: u32) -> String {
     text
 }
 
-async fn nobody_is_refused_a_log_in_while_very_many_users_come(app: TestApp) {
-    app.user("alice", &[]).await;
-    let text = many(10_000);
+async fn logins_work_during_a_large_import(app: RealHashing) {
+    app.create_user("alice", &[]).await;
+    let text = many_users(10_000);
     let done = AtomicBool::new(false);
     let importing = async {
-        imported(&app, "users.csv", &text, &[]).await;
+        expect_import(&app, "users.csv", &text, &[]).await;
         done.store(true, Ordering::Relaxed);
     };
     let logging_in = async {
         while !done.load(Ordering::Relaxed) {
-            app.login("alice").await;
+            app.log_in("alice").await;
         }
     };
     tokio::join!(importing, logging_in);

@@ -7,7 +7,6 @@
 )]
 
 mod account;
-mod answers;
 mod approvals;
 mod assignments;
 mod attacks;
@@ -20,7 +19,6 @@ mod decisions;
 mod delegation;
 mod documents;
 mod duties;
-mod elsewhere;
 mod feed;
 mod forward_auth;
 mod import;
@@ -32,13 +30,15 @@ mod nodes;
 mod outages;
 mod password_rules;
 mod policy;
+mod policy_command_line;
 mod policy_import;
-mod policy_line;
 mod queries;
 mod races;
 mod refresh;
 mod registration;
+mod remote_guard;
 mod reserved_names;
+mod responses;
 mod restart;
 mod review;
 mod revocation;

@@ -1,34 +1,35 @@
-//! Keys that are not trusted any more: a signing key that is retired, and another master key.
+//! Keys that are no longer trusted: retired signing keys, and the old master key after its rotation.
 
 use std::{
     collections::BTreeSet, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration,
 };
 
-use http::Method;
 use rolecall::SystemClock;
 use rolecall_server::StartError;
 use serde_json::json;
 
 use crate::{
-    command_line::{command, rolecall, rolecall_with, run},
     keys::{keys_of, kid, published, rotate},
-    support::{MASTER_KEY, Node, PASSWORD, TestApp, WRONG, eventually, on_both},
+    support::{
+        MASTER_KEY, Node, PASSWORD, TestApp, TokenPair, WRONG, command, eventually, on_both,
+        rolecall, rolecall_with, run,
+    },
 };
 
 on_both![
-    x009_what_a_retired_key_signed_is_refused_cached_tokens_included,
+    x009_tokens_of_a_retired_key_are_refused_even_if_cached,
     a_key_that_is_not_in_use_cannot_be_retired,
-    nobody_without_the_permission_rotates_or_retires_at_the_command_line,
-    everything_opens_with_the_new_master_key_and_nothing_with_the_old,
-    nodes_that_have_both_master_keys_go_on_over_the_rotation,
-    a_node_that_has_only_the_old_master_key_signs_nothing_after_the_rotation,
-    a_wrong_master_key_is_refused_in_words_and_changes_nothing,
-    x086_a_rotation_of_the_master_key_that_is_killed_leaves_the_old_or_the_new,
+    rotating_and_retiring_on_the_command_line_require_the_permission,
+    after_rotation_only_the_new_master_key_opens_the_database,
+    nodes_with_both_master_keys_keep_working_across_a_rotation,
+    a_node_with_only_the_old_master_key_stops_signing_after_a_rotation,
+    a_wrong_master_key_is_refused_with_an_explanation_and_changes_nothing,
+    x086_a_killed_master_key_rotation_leaves_either_the_old_or_the_new_key,
 ];
 
 const NEW: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff000102030405060708090a0b0c0d0e0f";
 
-/// A file that only its owner may read, with a master key.
+/// A file with a master key that only its owner may read.
 struct KeyFile {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -57,9 +58,9 @@ async fn rotate_master(app: &TestApp) {
     run(app, &arguments).await;
 }
 
-/// The key that signs, the one after it, and those whose tokens have not ended: no other, and none is left out.
-async fn only_keys_in_use_are_published(server: &Node) {
-    eventually("what is published is what is in use", async || {
+/// Waits until exactly these keys are published: the one that signs, the next one, and those with unexpired tokens.
+async fn wait_until_only_keys_in_use_are_published(server: &Node) {
+    eventually("exactly the keys in use are published", async || {
         let mut in_use: BTreeSet<String> = keys_of(server, "retiring").await.into_iter().collect();
         for status in ["active", "next"] {
             let keys = keys_of(server, status).await;
@@ -71,51 +72,44 @@ async fn only_keys_in_use_are_published(server: &Node) {
     .await;
 }
 
-async fn x009_what_a_retired_key_signed_is_refused_cached_tokens_included(app: TestApp) {
+async fn x009_tokens_of_a_retired_key_are_refused_even_if_cached(app: TestApp) {
     let server = app.node(|builder| builder.clock(SystemClock)).await;
-    // the first key was made by a clock years ahead, which the node would put right at some moment of its own
+    // the first key was created by a clock years ahead, which the node would correct at a moment of its own choosing
     rotate(&server, json!({ "force": true })).await.is(200);
-    let old = server.login("admin").await;
+    let old = server.log_in("admin").await;
     server.get("/api/me", &old).await.is(200);
-    let api = json!({ "grants": [], "roles": ["rolecall.resource-server"] });
-    let api = app.client("api", api).await;
-    let is_active = async |token: &str| {
-        let ask = server
-            .request(Method::POST, "/introspect")
-            .form(&[("token", token)]);
-        let answer = ask.header("authorization", &api.basic()).send().await;
-        answer.is(200).json.clone()
-    };
-    assert_eq!(is_active(&old).await["active"], true);
+    let api = app.create_resource_server("api").await;
+    let introspect = async |token: &str| server.introspect(&api, token).await.is(200).json.clone();
+    assert_eq!(introspect(&old).await["active"], true);
     let next = keys_of(&server, "next").await.pop().unwrap();
     run(&app, &["key", "retire", &kid(&old)]).await;
-    // at once, before any poll: nothing is signed with it any more
-    let new = server.login("admin").await;
+    // at once, before any poll, nothing is signed with it
+    let new = server.log_in("admin").await;
     assert_eq!(kid(&new), next);
     eventually("the cached token is refused", async || {
         server.get("/api/me", &old).await.status == 401
     })
     .await;
-    server.get("/api/me", &old).await.not_valid();
-    assert_eq!(is_active(&old).await, json!({ "active": false }));
+    server.get("/api/me", &old).await.invalid_token();
+    assert_eq!(introspect(&old).await, json!({ "active": false }));
     server.get("/api/me", &new).await.is(200);
     assert_eq!(
         keys_of(&server, "active").await.as_slice(),
         std::slice::from_ref(&next)
     );
-    only_keys_in_use_are_published(&server).await;
+    wait_until_only_keys_in_use_are_published(&server).await;
     assert!(!published(&server).await.contains(&kid(&old)));
     assert_eq!(keys_of(&server, "retired").await, [kid(&old)]);
-    // the next one can go too, and it costs no token
+    // the next key can be retired too, and that revokes no token
     let next = keys_of(&server, "next").await.pop().unwrap();
     run(&app, &["key", "retire", &next]).await;
     server.get("/api/me", &new).await.is(200);
-    eventually("it is not published any more", async || {
+    eventually("it is no longer published", async || {
         !published(&server).await.contains(&next)
     })
     .await;
-    only_keys_in_use_are_published(&server).await;
-    // and one that is retiring
+    wait_until_only_keys_in_use_are_published(&server).await;
+    // and so can a retiring key
     rotate(&server, json!({ "force": true })).await.is(200);
     server.get("/api/me", &new).await.is(200);
     run(&app, &["key", "retire", &kid(&new)]).await;
@@ -134,10 +128,10 @@ async fn a_key_that_is_not_in_use_cannot_be_retired(app: TestApp) {
     assert_eq!(app.db.revision().await, before);
 }
 
-async fn nobody_without_the_permission_rotates_or_retires_at_the_command_line(app: TestApp) {
-    app.role("auditor", &["rolecall.keys:read"]).await;
-    app.user("alice", &["auditor"]).await;
-    app.user("bob", &["user"]).await;
+async fn rotating_and_retiring_on_the_command_line_require_the_permission(app: TestApp) {
+    app.create_role("auditor", &["rolecall.keys:read"]).await;
+    app.create_user("alice", &["auditor"]).await;
+    app.create_user("bob", &["user"]).await;
     let key = keys_of(&app, "active").await.pop().unwrap();
     let before = app.db.revision().await;
     let file = KeyFile::of(NEW);
@@ -161,9 +155,9 @@ async fn nobody_without_the_permission_rotates_or_retires_at_the_command_line(ap
     assert!(!refused.status.success() && refused.stdout.is_empty());
 }
 
-async fn everything_opens_with_the_new_master_key_and_nothing_with_the_old(app: TestApp) {
-    let pair = app.log_in("admin").await;
-    app.user("alice", &["user"]).await;
+async fn after_rotation_only_the_new_master_key_opens_the_database(app: TestApp) {
+    let pair = app.open_session("admin").await;
+    app.create_user("alice", &["user"]).await;
     for _ in 0..6 {
         app.password_grant("alice", WRONG).await;
     }
@@ -176,79 +170,74 @@ async fn everything_opens_with_the_new_master_key_and_nothing_with_the_old(app: 
     );
     let node = app.node(|builder| builder.master_key(NEW)).await;
     assert_eq!(published(&node).await, keys);
-    // it is the signing keys that vouch for access tokens
+    // access tokens depend on the signing keys only
     node.get("/api/me", &pair.access).await.is(200);
-    // without the old one, the refresh tokens made with it have ended
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", pair.refresh.as_str()),
-    ];
-    node.token(&form).await.oauth(400, "invalid_grant");
-    // what was counted is not forgotten, and the log is still whole
+    // refresh tokens made with the old master key are no longer valid
+    node.refresh(&pair.refresh)
+        .await
+        .oauth_error(400, "invalid_grant");
+    // the counted failures are still there, and the audit log is still valid
     assert_eq!(node.password_grant("alice", PASSWORD).await.status, 429);
     let verified = rolecall_with(&app, NEW, &["audit", "verify"]).await;
-    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
-    assert!(verified.status.success(), "{said}");
-    let told = app
+    let stdout = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success(), "{stdout}");
+    let changes = app
         .db
         .texts("SELECT changes FROM audit ORDER BY revision DESC LIMIT 1")
         .await;
-    assert!(told[0].contains("master_key.rotated"), "{told:?}");
+    assert!(changes[0].contains("master_key.rotated"), "{changes:?}");
     rotate(&node, json!({})).await.is(200);
 }
 
-async fn nodes_that_have_both_master_keys_go_on_over_the_rotation(app: TestApp) {
+async fn nodes_with_both_master_keys_keep_working_across_a_rotation(app: TestApp) {
     let both = async |first: &str, second: &str| {
         let (first, second) = (first.to_owned(), second.to_owned());
         app.node(|builder| builder.master_key(&first).previous_master_key(&second))
             .await
     };
-    // before the rotation the database is sealed with what is already called the previous one
+    // before the rotation the database is still sealed with the previous key
     let nodes = [both(NEW, MASTER_KEY).await, both(MASTER_KEY, NEW).await];
-    let mut pair = app.log_in("admin").await;
-    let refresh = async |node: &crate::support::Node, token: &str| {
-        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        crate::refresh::Pair::of(&node.token(&form).await)
-    };
+    let mut pair = app.open_session("admin").await;
+    let refresh = async |node: &Node, token: &str| TokenPair::of(&node.refresh(token).await);
     for node in &nodes {
         pair = refresh(node, &pair.refresh).await;
     }
-    // what nodes with two keys make can be used where there is only the one in force
-    pair = crate::refresh::Pair::of(&app.refresh(&pair.refresh).await);
-    app.pass(Duration::from_secs(400));
+    // tokens of nodes with two keys work on a node with only the current key
+    pair = TokenPair::of(&app.refresh(&pair.refresh).await);
+    app.pass_time(Duration::from_secs(400));
     rotate(&nodes[0], json!({})).await.is(200);
     rotate_master(&app).await;
     for _ in 0..2 {
         for node in &nodes {
             pair = refresh(node, &pair.refresh).await;
             node.get("/api/me", &pair.access).await.is(200);
-            node.login("admin").await;
+            node.log_in("admin").await;
         }
     }
-    app.pass(Duration::from_secs(400));
+    app.pass_time(Duration::from_secs(400));
     rotate(&nodes[1], json!({})).await.is(200);
     for node in &nodes {
-        let token = nodes[0].login("admin").await;
+        let token = nodes[0].log_in("admin").await;
         node.get("/api/me", &token).await.is(200);
     }
-    // and now the old one can go
+    // now the old key is no longer needed
     let alone = app.node(|builder| builder.master_key(NEW)).await;
     let pair = refresh(&alone, &pair.refresh).await;
     alone.get("/api/me", &pair.access).await.is(200);
 }
 
-async fn a_node_that_has_only_the_old_master_key_signs_nothing_after_the_rotation(app: TestApp) {
-    let token = app.login("admin").await;
+async fn a_node_with_only_the_old_master_key_stops_signing_after_a_rotation(app: TestApp) {
+    let token = app.log_in("admin").await;
     rotate_master(&app).await;
-    let answer = app.password_grant("admin", PASSWORD).await;
-    assert!(answer.status.is_server_error(), "{answer:?}");
-    // what was signed before is good until the node has been cut off for too long
+    let response = app.password_grant("admin", PASSWORD).await;
+    assert!(response.status.is_server_error(), "{response:?}");
+    // older tokens stay valid until the state of the node is stale
     app.get("/api/me", &token).await.is(200);
     app.clock.advance(Duration::from_secs(31));
     app.get("/api/me", &token).await.is(503);
 }
 
-async fn a_wrong_master_key_is_refused_in_words_and_changes_nothing(app: TestApp) {
+async fn a_wrong_master_key_is_refused_with_an_explanation_and_changes_nothing(app: TestApp) {
     let before = app.db.revision().await;
     let sealed = app
         .db
@@ -263,13 +252,14 @@ async fn a_wrong_master_key_is_refused_in_words_and_changes_nothing(app: TestApp
         &["serve", "--listen", "127.0.0.1:0"],
     ] {
         let refused = rolecall_with(&app, NEW, arguments).await;
-        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success(), "{arguments:?}");
         assert!(
-            said.contains("the master key is not the one") && said.contains("`master_key_file`"),
-            "{arguments:?}: {said}"
+            stderr.contains("the master key is not the one")
+                && stderr.contains("`master_key_file`"),
+            "{arguments:?}: {stderr}"
         );
-        assert!(!said.contains(NEW) && !said.contains(MASTER_KEY));
+        assert!(!stderr.contains(NEW) && !stderr.contains(MASTER_KEY));
     }
     assert_eq!(app.db.revision().await, before);
     let after = app
@@ -277,52 +267,52 @@ async fn a_wrong_master_key_is_refused_in_words_and_changes_nothing(app: TestApp
         .texts("SELECT sealed FROM signing_keys ORDER BY kid")
         .await;
     assert_eq!(after, sealed);
-    // a key file that others may read is none
+    // a key file that others may read is refused
     std::fs::set_permissions(&other.path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let arguments = ["key", "rotate-master", "--new-key-file", other.path()];
     let refused = rolecall(&app, &arguments).await;
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        !refused.status.success() && said.contains("chmod 600"),
-        "{said}"
+        !refused.status.success() && stderr.contains("chmod 600"),
+        "{stderr}"
     );
-    app.restart().await.login("admin").await;
+    app.restart().await.log_in("admin").await;
 }
 
-async fn x086_a_rotation_of_the_master_key_that_is_killed_leaves_the_old_or_the_new(app: TestApp) {
-    let mut present = MASTER_KEY;
+async fn x086_a_killed_master_key_rotation_leaves_either_the_old_or_the_new_key(app: TestApp) {
+    let mut current = MASTER_KEY;
     let (old_file, new_file) = (KeyFile::of(MASTER_KEY), KeyFile::of(NEW));
     let mut outcomes = [0, 0];
     for round in 0_u64..12 {
-        let (target, file) = if present == MASTER_KEY {
+        let (target, file) = if current == MASTER_KEY {
             (NEW, &new_file)
         } else {
             (MASTER_KEY, &old_file)
         };
         let arguments = ["key", "rotate-master", "--new-key-file", file.path()];
-        let mut command = command(&app, present, &arguments);
+        let mut command = command(&app, current, &arguments);
         command
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null());
         let mut child = command.spawn().unwrap();
-        // each a little later in what it does
+        // each round is killed a little later
         tokio::time::sleep(Duration::from_millis(20 * round)).await;
         let _ = child.kill();
         child.wait().unwrap();
         let opens = async |key: &'static str| app.builder().master_key(key).open().await.is_ok();
-        let (old, new) = (opens(present).await, opens(target).await);
+        let (old, new) = (opens(current).await, opens(target).await);
         assert!(
             old != new,
-            "round {round}: one of them opens all, the other nothing"
+            "round {round}: exactly one key must open the database"
         );
         outcomes[usize::from(new)] += 1;
         if new {
-            present = target;
+            current = target;
         }
     }
     assert!(outcomes[0] > 0, "never killed in time: {outcomes:?}");
-    app.node(|builder| builder.master_key(present))
+    app.node(|builder| builder.master_key(current))
         .await
-        .login("admin")
+        .log_in("admin")
         .await;
 }

@@ -1,5 +1,5 @@
-//! Databases that go away, fall silent, are locked or full: nobody is let in who should not be, nothing is
-//! done by half, and everything goes on by itself.
+//! Databases that are unreachable, silent, locked or full: nobody is admitted who should not be, nothing is half
+//! done, and everything recovers by itself.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use rolecall::{ManualClock, OnStale};
 use serde_json::json;
 
 use crate::support::{
-    Answer, CHEAP, Database, Node, PASSWORD, Proxy, START, TestApp, builder_at, eventually,
+    Database, Fixture as _, Node, PASSWORD, Proxy, Response, START, TestApp, builder_at, eventually,
 };
 
 const MAX_STALENESS: Duration = Duration::from_secs(10);
-const ALMOST: Duration = Duration::from_secs(9);
-/// Nobody waits longer for an answer, whatever the database does.
-const PATIENCE: Duration = Duration::from_secs(15);
+const ALMOST_STALE: Duration = Duration::from_secs(9);
+/// The longest that a request may take, whatever the database does.
+const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
-/// A node behind a way that can be cut, with a clock of its own, beside one that is not.
-struct Apart {
+/// A node behind a proxy, with a clock of its own, and a second node with a direct connection.
+struct Proxied {
     app: TestApp,
     node: Node,
     clock: ManualClock,
@@ -26,28 +26,27 @@ struct Apart {
     tokens: [String; 3],
 }
 
-async fn apart(on_stale: OnStale) -> Option<Apart> {
-    let app = TestApp::on(Database::postgres().await?, |b| b.hashing(CHEAP)).await;
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
-    app.user("bob", &["editor"]).await;
+async fn open_proxied(on_stale: OnStale) -> Option<Proxied> {
+    let app = TestApp::on(Database::postgres().await?).await;
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
+    app.create_user("bob", &["editor"]).await;
     let (name, socket) = app.db.name_and_socket();
     let proxy = Proxy::to(socket).await;
     let clock = ManualClock::at(START);
     let builder = builder_at(&proxy.url(&name), &clock)
-        .hashing(CHEAP)
         .max_staleness(MAX_STALENESS)
         .on_stale(on_stale);
     let node = Node::open(builder).await;
     let tokens = [
-        node.login("alice").await,
-        node.login("bob").await,
-        node.login("admin").await,
+        node.log_in("alice").await,
+        node.log_in("bob").await,
+        node.log_in("admin").await,
     ];
     for token in &tokens[..2] {
         node.get("/items/", token).await.is(200);
     }
-    Some(Apart {
+    Some(Proxied {
         app,
         node,
         clock,
@@ -57,27 +56,28 @@ async fn apart(on_stale: OnStale) -> Option<Apart> {
     })
 }
 
-/// A clear answer that blames nobody: 503, when to come back, and no challenge.
+/// Expects a 503 with `Retry-After`, no challenge, and no details of the database.
 #[track_caller]
-fn unavailable(answer: &Answer) {
-    assert_eq!(answer.is(503).header("retry-after"), Some("1"));
-    assert_eq!(answer.header("www-authenticate"), None, "{answer:?}");
-    let text = String::from_utf8_lossy(&answer.body).to_lowercase();
+fn expect_unavailable(response: &Response) {
+    assert_eq!(response.is(503).header("retry-after"), Some("1"));
+    assert_eq!(response.header("www-authenticate"), None, "{response:?}");
+    let text = String::from_utf8_lossy(&response.body).to_lowercase();
     assert!(!text.contains("select") && !text.contains("postgres"));
 }
 
-async fn in_time(answer: impl Future<Output = Answer>) -> Answer {
-    tokio::time::timeout(PATIENCE, answer).await.unwrap()
+/// Fails if a request takes too long.
+async fn in_time(response: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(REQUEST_LIMIT, response).await.unwrap()
 }
 
-impl Apart {
-    /// What the node answers while its database is away.
-    async fn is_cut_off(&self) {
+impl Proxied {
+    /// Checks the responses of the node while its database is unreachable.
+    async fn check_disconnected(&self) {
         let [alice, bob, admin] = &self.tokens;
-        // a loss elsewhere, of which it cannot hear
+        // a loss on the other node, of which this one cannot know
         self.app.unassign(&self.alice, "editor").await;
-        // what it knows stays in force while it is not too old; what it cannot do it says
-        self.clock.advance(ALMOST);
+        // it uses its state while that is fresh, and answers 503 where it needs the database
+        self.clock.advance(ALMOST_STALE);
         self.node.get("/items/", alice).await.is(200);
         self.node.get("/items/", bob).await.is(200);
         let role = json!({ "name": "made-in-an-outage" });
@@ -92,52 +92,52 @@ impl Apart {
             )),
             in_time(self.node.get("/health/ready", "")),
         );
-        unavailable(&write);
-        unavailable(&read);
-        unavailable(&log_in);
-        log_in.oauth(503, "temporarily_unavailable");
-        unavailable(&register);
-        unavailable(&ready);
+        expect_unavailable(&write);
+        expect_unavailable(&read);
+        expect_unavailable(&log_in);
+        log_in.oauth_error(503, "temporarily_unavailable");
+        expect_unavailable(&register);
+        expect_unavailable(&ready);
         self.node.get("/health/live", "").await.is(200);
-        // too old to tell
+        // now its state is stale
         self.clock.advance(Duration::from_secs(2));
         for token in &self.tokens {
             for path in ["/items/", "/api/me"] {
-                unavailable(&self.node.get(path, token).await);
+                expect_unavailable(&self.node.get(path, token).await);
             }
         }
-        // whoever never had a token is told so all the same
+        // a request without a token still gets a 401
         self.node.get("/items/", "").await.not_authenticated();
         self.node.get("/health/live", "").await.is(200);
     }
 
-    /// After the database is back, nobody starts anything anew.
-    async fn recovers(&self) {
+    /// Checks that the node recovers without a restart.
+    async fn check_recovery(&self) {
         let [alice, bob, admin] = &self.tokens;
-        // the first answer that is one knows of the loss
+        // the first response after the 503s knows of the loss
         eventually("the node recovers", async || {
-            let answer = self.node.get("/items/", alice).await;
-            if answer.status == 503 {
+            let response = self.node.get("/items/", alice).await;
+            if response.status == 503 {
                 return false;
             }
-            answer.ended();
+            response.ended_token();
             true
         })
         .await;
         self.node.get("/items/", bob).await.is(200);
-        eventually("it is ready", async || {
+        eventually("the node is ready", async || {
             self.node.get("/health/ready", "").await.status == 200
         })
         .await;
-        eventually("it logs in", async || {
-            let answer = in_time(self.node.password_grant("alice", PASSWORD)).await;
-            answer.status == 200
+        eventually("the node logs users in", async || {
+            let response = in_time(self.node.password_grant("alice", PASSWORD)).await;
+            response.status == 200
         })
         .await;
         let role = json!({ "name": "made-after-an-outage" });
-        let made = in_time(self.node.post("/api/roles", admin, role)).await;
-        made.is(201);
-        // what was refused was not done
+        let created = in_time(self.node.post("/api/roles", admin, role)).await;
+        created.is(201);
+        // the refused writes did not happen
         let names = "SELECT COUNT(*) FROM roles WHERE name = 'made-in-an-outage'";
         assert_eq!(self.app.db.number(names).await, 0);
         let names = "SELECT COUNT(*) FROM users WHERE username = 'carol'";
@@ -146,120 +146,124 @@ impl Apart {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x092_a_node_that_is_cut_off_trusts_nothing_that_is_too_old_and_recovers_by_itself() {
-    let Some(apart) = apart(OnStale::Refuse).await else {
+async fn x092_a_disconnected_node_trusts_no_stale_state_and_recovers_by_itself() {
+    let Some(proxied) = open_proxied(OnStale::Refuse).await else {
         return;
     };
-    apart.proxy.cut();
-    apart.is_cut_off().await;
-    apart.proxy.restore();
-    apart.recovers().await;
+    proxied.proxy.disconnect();
+    proxied.check_disconnected().await;
+    proxied.proxy.restore();
+    proxied.check_recovery().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_whose_database_fell_silent_does_not_wait_for_it_without_an_end() {
-    let Some(apart) = apart(OnStale::Refuse).await else {
+async fn a_node_does_not_wait_forever_for_a_silent_database() {
+    let Some(proxied) = open_proxied(OnStale::Refuse).await else {
         return;
     };
-    apart.proxy.fall_silent();
-    apart.is_cut_off().await;
-    // the old connections stay silent: new ones must be made
-    apart.proxy.restore();
-    apart.recovers().await;
+    proxied.proxy.silence();
+    proxied.check_disconnected().await;
+    // the old connections stay silent, so the node must open new ones
+    proxied.proxy.restore();
+    proxied.check_recovery().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_fell_silent_do_not_use_up_the_pool() {
-    let Some(apart) = apart(OnStale::Refuse).await else {
+async fn silent_connections_do_not_exhaust_the_pool() {
+    let Some(proxied) = open_proxied(OnStale::Refuse).await else {
         return;
     };
-    let bob = &apart.tokens[1];
+    let bob = &proxied.tokens[1];
     let all_at_once = async || {
         let requests = (0..40).map(|_| {
-            let ask = apart.node.request(Method::GET, "/api/me").token(bob);
-            tokio::spawn(in_time(ask.send()))
+            let request = proxied.node.request(Method::GET, "/api/me").token(bob);
+            tokio::spawn(in_time(request.send()))
         });
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for request in requests.collect::<Vec<_>>() {
-            answers.push(request.await.unwrap());
+            responses.push(request.await.unwrap());
         }
-        answers
+        responses
     };
-    // as many connections as there can be, all used a moment ago
-    for answer in all_at_once().await {
-        answer.is(200);
+    // use all connections of the pool
+    for response in all_at_once().await {
+        response.is(200);
     }
-    apart.proxy.fall_silent();
-    for answer in all_at_once().await {
-        unavailable(&answer);
+    proxied.proxy.silence();
+    for response in all_at_once().await {
+        expect_unavailable(&response);
     }
-    apart.proxy.restore();
-    eventually("all of them work", async || {
-        let answers = all_at_once().await;
-        answers.iter().all(|answer| answer.status == 200)
+    proxied.proxy.restore();
+    eventually("all requests succeed", async || {
+        let responses = all_at_once().await;
+        responses.iter().all(|response| response.status == 200)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_accepts_what_is_too_old_is_let_in_while_the_database_is_away_and_no_longer() {
-    let Some(apart) = apart(OnStale::Accept).await else {
+async fn stale_state_is_accepted_only_while_the_database_is_away() {
+    let Some(proxied) = open_proxied(OnStale::Accept).await else {
         return;
     };
-    apart.proxy.cut();
-    apart.app.unassign(&apart.alice, "editor").await;
-    apart.clock.advance(Duration::from_mins(20));
-    for token in &apart.tokens[..2] {
-        apart.node.get("/items/", token).await.is(200);
+    proxied.proxy.disconnect();
+    proxied.app.unassign(&proxied.alice, "editor").await;
+    proxied.clock.advance(Duration::from_mins(20));
+    for token in &proxied.tokens[..2] {
+        proxied.node.get("/items/", token).await.is(200);
     }
-    apart.proxy.restore();
-    eventually("the node hears of the loss", async || {
-        apart.node.get("/items/", &apart.tokens[0]).await.status == 401
+    proxied.proxy.restore();
+    eventually("the node learns of the loss", async || {
+        proxied.node.get("/items/", &proxied.tokens[0]).await.status == 401
     })
     .await;
-    apart.node.get("/items/", &apart.tokens[1]).await.is(200);
+    proxied
+        .node
+        .get("/items/", &proxied.tokens[1])
+        .await
+        .is(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_server_that_lost_its_power_is_waited_for() {
-    let Some((db, mut server)) = Database::on_own_server() else {
+async fn a_node_recovers_after_the_database_server_lost_power() {
+    let Some((db, mut server)) = Database::on_separate_server() else {
         return;
     };
-    let app = TestApp::on(db, |builder| builder.hashing(CHEAP)).await;
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
-    let (token, admin) = (app.login("alice").await, app.login("admin").await);
-    let lost = app.login("alice").await;
+    let app = TestApp::on(db).await;
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
+    let (token, admin) = (app.log_in("alice").await, app.log_in("admin").await);
+    let lost = app.log_in("alice").await;
     app.delete(format!("/api/users/{alice}/sessions"), &admin)
         .await
-        .done();
-    let token_after = app.login("alice").await;
+        .no_content();
+    let token_after = app.log_in("alice").await;
     tokio::task::block_in_place(|| server.stop());
     app.get("/items/", &token_after).await.is(200);
-    unavailable(&in_time(app.password_grant("alice", PASSWORD)).await);
-    unavailable(&in_time(app.get("/api/users", &admin)).await);
+    expect_unavailable(&in_time(app.password_grant("alice", PASSWORD)).await);
+    expect_unavailable(&in_time(app.get("/api/users", &admin)).await);
     app.clock.advance(Duration::from_secs(31));
-    unavailable(&app.get("/items/", &token_after).await);
-    unavailable(&app.get("/items/", &lost).await);
+    expect_unavailable(&app.get("/items/", &token_after).await);
+    expect_unavailable(&app.get("/items/", &lost).await);
     tokio::task::block_in_place(|| server.start());
     eventually("the node recovers", async || {
         app.get("/items/", &token_after).await.status == 200
     })
     .await;
-    // what was answered before the power went was on the disk
-    app.get("/items/", &token).await.ended();
-    app.get("/items/", &lost).await.ended();
-    app.login("alice").await;
+    // a confirmed change survived the power cut
+    app.get("/items/", &token).await.ended_token();
+    app.get("/items/", &lost).await.ended_token();
+    app.log_in("alice").await;
 }
 
-/// Who holds the file for longer than anybody waits.
+/// Another program holds the lock for longer than any request waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_another_program_locked_is_a_503_and_nothing_is_done_by_half() {
+async fn a_locked_database_file_answers_503_and_nothing_is_half_done() {
     use sqlx::Connection as _;
-    let app = TestApp::on(Database::sqlite(), |builder| builder.hashing(CHEAP)).await;
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
-    let (token, admin) = (app.login("alice").await, app.login("admin").await);
+    let app = TestApp::sqlite().await;
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
+    let (token, admin) = (app.log_in("alice").await, app.log_in("admin").await);
     let revision = app.db.revision().await;
     let mut locker = sqlx::SqliteConnection::connect(&app.db.url).await.unwrap();
     sqlx::raw_sql("BEGIN EXCLUSIVE")
@@ -272,39 +276,39 @@ async fn a_file_that_another_program_locked_is_a_503_and_nothing_is_done_by_half
         in_time(app.password_grant("alice", PASSWORD)),
         in_time(app.delete(format!("/api/users/{alice}/roles/editor"), &admin)),
     );
-    unavailable(&write);
-    unavailable(&log_in);
-    log_in.oauth(503, "temporarily_unavailable");
-    unavailable(&lose);
-    // whoever reads goes on, and what was not taken away is not
+    expect_unavailable(&write);
+    expect_unavailable(&log_in);
+    log_in.oauth_error(503, "temporarily_unavailable");
+    expect_unavailable(&lose);
+    // reads continue, and the refused loss did not happen
     app.get("/items/", &token).await.is(200);
     assert_eq!(app.db.revision().await, revision);
     sqlx::raw_sql("ROLLBACK")
         .execute(&mut locker)
         .await
         .unwrap();
-    app.login("alice").await;
+    app.log_in("alice").await;
     app.unassign(&alice, "editor").await;
-    app.get("/items/", &token).await.ended();
+    app.get("/items/", &token).await.ended_token();
     assert_eq!(app.db.revision().await, revision + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn o100_no_revocation_is_confirmed_while_the_database_is_away() {
-    let Some(apart) = apart(OnStale::Refuse).await else {
+    let Some(proxied) = open_proxied(OnStale::Refuse).await else {
         return;
     };
-    let pair = apart.node.log_in("bob").await;
-    apart.proxy.cut();
+    let pair = proxied.node.open_session("bob").await;
+    proxied.proxy.disconnect();
     for token in [&pair.refresh, &pair.access] {
-        let ask = apart.node.request(Method::POST, "/revoke");
-        let answer = in_time(ask.form(&[("token", token)]).send()).await;
-        unavailable(&answer);
-        answer.oauth(503, "temporarily_unavailable");
+        let request = proxied.node.request(Method::POST, "/revoke");
+        let response = in_time(request.form(&[("token", token)]).send()).await;
+        expect_unavailable(&response);
+        response.oauth_error(503, "temporarily_unavailable");
     }
-    apart.proxy.restore();
-    eventually("the session goes on", async || {
-        apart.node.refresh(&pair.refresh).await.status == 200
+    proxied.proxy.restore();
+    eventually("the session continues", async || {
+        proxied.node.refresh(&pair.refresh).await.status == 200
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Operations that come often take as many queries on large data as on small.
+//! Frequent operations make as many queries on large data as on small.
 
 use std::{
     fmt::Write as _,
@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use http::Method;
 use tracing::{Event, Instrument as _, Subscriber, span};
 use tracing_subscriber::{
     Layer,
@@ -21,12 +20,12 @@ use crate::support::{PASSWORD, TestApp, on_both};
 
 on_both! {
     issuing_a_token_takes_no_more_queries_with_many_roles,
-    a_guarded_request_never_asks_the_database,
-    a_document_asks_as_much_as_it_changes_and_no_more_of_a_large_policy,
+    a_guarded_request_makes_no_query,
+    the_queries_of_a_document_depend_on_its_changes_not_on_the_policy_size,
 }
 
-/// Counts what the database driver reports, for each span of its own: tests run beside each other, and the
-/// server asks by itself all the time.
+/// Counts the queries that the database driver reports, per span, because tests run in parallel and the server
+/// polls the database by itself.
 struct Counter;
 
 #[derive(Clone)]
@@ -50,7 +49,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
     }
 }
 
-/// How many queries `operation` takes.
+/// Runs `operation` and counts its queries.
 pub(crate) async fn queries_of<T>(operation: impl Future<Output = T>) -> (T, usize) {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
@@ -73,93 +72,89 @@ pub(crate) async fn queries_of<T>(operation: impl Future<Output = T>) -> (T, usi
     (done, count.unwrap())
 }
 
-/// A connection that happens to be opened on the way asks queries of its own: the least of a few counts.
-async fn least_of_a_log_in(app: &TestApp) -> usize {
-    let mut least = usize::MAX;
+/// The fewest queries of several logins: opening a connection makes queries too.
+async fn fewest_of_a_login(app: &TestApp) -> usize {
+    let mut fewest = usize::MAX;
     for _ in 0..5 {
-        let (_, queries) = queries_of(app.login("alice")).await;
-        least = least.min(queries);
+        let (_, queries) = queries_of(app.log_in("alice")).await;
+        fewest = fewest.min(queries);
     }
-    least
+    fewest
 }
 
 async fn issuing_a_token_takes_no_more_queries_with_many_roles(app: TestApp) {
-    app.user("alice", &["user"]).await;
-    app.login("alice").await;
-    let few = least_of_a_log_in(&app).await;
+    app.create_user("alice", &["user"]).await;
+    app.log_in("alice").await;
+    let few = fewest_of_a_login(&app).await;
     let id = app.id_of("alice").await;
     for number in 0..20 {
         let role = format!("role-{number}");
-        app.role(&role, &[&format!("object{number}:read")]).await;
+        app.create_role(&role, &[&format!("object{number}:read")])
+            .await;
         app.assign(&id, &role).await;
     }
-    app.login("alice").await;
-    let many = least_of_a_log_in(&app).await;
+    app.log_in("alice").await;
+    let many = fewest_of_a_login(&app).await;
     assert_eq!(few, many);
     assert!((1..=20).contains(&few), "{few}");
     let (mut wrong, mut nobody) = (usize::MAX, usize::MAX);
     for _ in 0..3 {
         let guess = app.password_grant("alice", "wrong horse battery staple");
-        let (answer, queries) = queries_of(guess).await;
-        answer.wrong_password();
+        let (response, queries) = queries_of(guess).await;
+        response.wrong_password();
         wrong = wrong.min(queries);
         let guess = app.password_grant("nobody", PASSWORD);
-        let (answer, queries) = queries_of(guess).await;
-        answer.wrong_password();
+        let (response, queries) = queries_of(guess).await;
+        response.wrong_password();
         nobody = nobody.min(queries);
     }
     assert!((1..=20).contains(&wrong), "{wrong}");
-    // a difference would tell who exists
+    // a difference would reveal which users exist
     assert_eq!(wrong, nobody);
 }
 
-async fn a_guarded_request_never_asks_the_database(app: TestApp) {
-    let token = app.login("admin").await;
+async fn a_guarded_request_makes_no_query(app: TestApp) {
+    let token = app.log_in("admin").await;
     for _ in 0..2 {
-        let (answer, queries) = queries_of(app.get("/admin-only", &token)).await;
-        assert_eq!((answer.status.as_u16(), queries), (200, 0));
+        let (response, queries) = queries_of(app.get("/admin-only", &token)).await;
+        assert_eq!((response.status.as_u16(), queries), (200, 0));
     }
-    let (answer, queries) = queries_of(app.get("/edit", &token)).await;
-    assert_eq!((answer.status.as_u16(), queries), (403, 0));
+    let (response, queries) = queries_of(app.get("/edit", &token)).await;
+    assert_eq!((response.status.as_u16(), queries), (403, 0));
     // the counter counts
     let (_, queries) = queries_of(app.get("/api/me", &token)).await;
     assert!(queries > 0);
 }
 
-/// The least queries that it takes to put one more grant and to take it away again.
-async fn least_of_a_document(app: &TestApp, before: &str, after: &str) -> usize {
+/// The fewest queries of replacing one policy by another and back.
+async fn fewest_of_a_document(app: &TestApp, before: &str, after: &str) -> usize {
     let admin = app.admin().await;
     let put = async |document: &str| {
-        let ask = app.request(Method::PUT, "/api/policy").token(admin);
-        let ask = ask.header("if-match", "*");
-        ask.raw("application/toml", document.to_owned())
-            .send()
-            .await
-            .is(200);
+        app.put_policy(admin, document, "*").await.is(200);
     };
     put(before).await;
-    let mut least = usize::MAX;
+    let mut fewest = usize::MAX;
     for _ in 0..5 {
         let ((), queries) = queries_of(async {
             put(after).await;
             put(before).await;
         })
         .await;
-        least = least.min(queries);
+        fewest = fewest.min(queries);
     }
-    least
+    fewest
 }
 
-async fn a_document_asks_as_much_as_it_changes_and_no_more_of_a_large_policy(app: TestApp) {
+async fn the_queries_of_a_document_depend_on_its_changes_not_on_the_policy_size(app: TestApp) {
     let small = "[permissions]\n\"a:b\" = \"\"\n[roles.admin]\n";
     let with = |policy: &str| format!("{policy}[roles.one]\n");
-    let few = least_of_a_document(&app, small, &with(small)).await;
+    let few = fewest_of_a_document(&app, small, &with(small)).await;
     let mut large = small.to_owned();
     for number in 0..500 {
         let _ = write!(large, "[roles.r{number}]\npermissions = [\"a:b\"]\n");
     }
-    let many = least_of_a_document(&app, &large, &with(&large)).await;
-    // the policy is read anew after each change, by the request or, where that comes first, by the watch
+    let many = fewest_of_a_document(&app, &large, &with(&large)).await;
+    // after each change the policy is read again, by the request or by the poll, whichever comes first
     let reading = 2 * 6;
     assert!(many <= few + reading, "{few} {many}");
     assert!(few > 10, "{few}");

@@ -1,32 +1,27 @@
-//! `POST /register`, and the rules for user names and passwords.
+//! `POST /register`, and the rules for usernames and passwords.
 
 use serde_json::json;
 
-use crate::support::{Answer, Database, PASSWORD, TestApp, on_both};
+use crate::support::{Database, NEW_PASSWORD, PASSWORD, TestApp, on_both};
 
 on_both![
-    registering_gives_an_account_and_no_token,
+    registering_creates_an_account_and_issues_no_token,
     x018_nobody_registers_while_registration_is_closed,
-    x034_a_name_that_is_taken_in_any_spelling_is_refused,
-    x035_a_name_that_looks_like_another_one_is_refused,
+    x034_every_spelling_of_a_taken_name_is_refused,
+    x035_a_name_that_looks_like_another_is_refused,
     a_weak_password_is_refused_with_the_reason,
     a_strong_password_needs_no_particular_characters,
-    x038_a_freed_name_gets_nothing_of_its_former_owner,
+    x038_a_reused_name_inherits_nothing_from_its_former_owner,
 ];
 
-async fn register(app: &TestApp, username: &str, password: &str) -> Answer {
-    let body = json!({ "username": username, "password": password });
-    app.post("/register", "", body).await
-}
-
-async fn registering_gives_an_account_and_no_token(app: TestApp) {
+async fn registering_creates_an_account_and_issues_no_token(app: TestApp) {
     let body = json!({ "username": "Alice", "password": PASSWORD, "email": "alice@mail.example" });
-    let answer = app.post("/register", "", body).await;
-    let id = answer.is(201).text("id");
+    let response = app.post("/register", "", body).await;
+    let id = response.is(201).text("id");
     let path = format!("/api/users/{id}");
-    assert_eq!(answer.header("location"), Some(path.as_str()));
+    assert_eq!(response.header("location"), Some(path.as_str()));
     assert_eq!(
-        answer.json,
+        response.json,
         json!({
             "id": id, "username": "alice", "email": "alice@mail.example", "status": "active",
             "roles": ["user"], "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
@@ -34,8 +29,8 @@ async fn registering_gives_an_account_and_no_token(app: TestApp) {
     );
     assert_eq!(app.db.count("sessions").await, 0);
     let seen = app.get(&path, app.admin().await).await;
-    assert_eq!(seen.is(200).json, answer.json);
-    app.get("/api/me", &app.login("ALICE").await).await.is(200);
+    assert_eq!(seen.is(200).json, response.json);
+    app.get("/api/me", &app.log_in("ALICE").await).await.is(200);
 }
 
 async fn x018_nobody_registers_while_registration_is_closed(app: TestApp) {
@@ -44,19 +39,19 @@ async fn x018_nobody_registers_while_registration_is_closed(app: TestApp) {
     } else {
         Database::postgres().await.unwrap()
     };
-    let closed = TestApp::on(db, |builder| {
+    let closed = TestApp::configured(db, |builder| {
         builder.registration(rolecall_server::Registration::Closed)
     })
     .await;
-    let answer = register(&closed, "alice", PASSWORD).await;
-    answer.problem(403, "Registration is closed");
-    // nobody learns by it who is there
-    assert_eq!(register(&closed, "admin", PASSWORD).await, answer);
+    let response = closed.register("alice", PASSWORD).await;
+    response.problem(403, "Registration is closed");
+    // the response reveals no names
+    assert_eq!(closed.register("admin", PASSWORD).await, response);
     assert_eq!(closed.db.count("users").await, 1);
 }
 
-async fn x034_a_name_that_is_taken_in_any_spelling_is_refused(app: TestApp) {
-    register(&app, "jürgen", PASSWORD).await.is(201);
+async fn x034_every_spelling_of_a_taken_name_is_refused(app: TestApp) {
+    app.register("jürgen", PASSWORD).await.is(201);
     for taken in [
         "jürgen",
         "JÜRGEN",
@@ -65,17 +60,17 @@ async fn x034_a_name_that_is_taken_in_any_spelling_is_refused(app: TestApp) {
         "Admin",
         "ADMIN",
     ] {
-        let answer = register(&app, taken, PASSWORD).await;
-        assert_eq!(answer.status, 409, "{taken}");
+        let response = app.register(taken, PASSWORD).await;
+        assert_eq!(response.status, 409, "{taken}");
         assert_eq!(
-            answer.header("content-type"),
+            response.header("content-type"),
             Some("application/problem+json")
         );
     }
     assert_eq!(app.db.count("users").await, 2);
 }
 
-async fn x035_a_name_that_looks_like_another_one_is_refused(app: TestApp) {
+async fn x035_a_name_that_looks_like_another_is_refused(app: TestApp) {
     let long = "a".repeat(65);
     for bad in [
         "",
@@ -96,7 +91,7 @@ async fn x035_a_name_that_looks_like_another_one_is_refused(app: TestApp) {
         "🦀",
         long.as_str(),
     ] {
-        register(&app, bad, PASSWORD)
+        app.register(bad, PASSWORD)
             .await
             .invalid(&["body", "username"]);
     }
@@ -118,9 +113,9 @@ async fn a_weak_password_is_refused_with_the_reason(app: TestApp) {
         ("BARTHOLOMEWCUBBINS", "password_like_username"),
         (longest.as_str(), "password_too_long"),
     ] {
-        let answer = register(&app, "bartholomewcubbins", weak).await;
-        answer.invalid(&["body", "password"]);
-        assert_eq!(answer.json["errors"][0]["type"], kind, "{weak}");
+        let response = app.register("bartholomewcubbins", weak).await;
+        response.invalid(&["body", "password"]);
+        assert_eq!(response.json["errors"][0]["type"], kind, "{weak}");
     }
     assert_eq!(app.db.count("users").await, 1);
 }
@@ -141,21 +136,21 @@ async fn a_strong_password_needs_no_particular_characters(app: TestApp) {
     .enumerate()
     {
         let username = format!("user{at}");
-        register(&app, &username, strong).await.is(201);
+        app.register(&username, strong).await.is(201);
         app.password_grant(&username, strong).await.is(200);
     }
 }
 
-async fn x038_a_freed_name_gets_nothing_of_its_former_owner(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    let first = app.user("alice", &["editor"]).await;
-    let old = app.login("alice").await;
+async fn x038_a_reused_name_inherits_nothing_from_its_former_owner(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let first = app.create_user("alice", &["editor"]).await;
+    let old = app.log_in("alice").await;
     app.delete(format_args!("/api/users/{first}"), app.admin().await)
         .await
-        .done();
-    let answer = register(&app, "alice", "another horse battery staple").await;
-    assert_ne!(answer.is(201).text("id"), first);
-    assert_eq!(answer.texts("roles"), ["user"]);
-    app.get("/edit", &old).await.ended();
+        .no_content();
+    let response = app.register("alice", NEW_PASSWORD).await;
+    assert_ne!(response.is(201).text("id"), first);
+    assert_eq!(response.texts("roles"), ["user"]);
+    app.get("/edit", &old).await.ended_token();
     app.password_grant("alice", PASSWORD).await.wrong_password();
 }

@@ -1,26 +1,21 @@
-//! Names that begin with `rolecall.` cannot be created, by any way in.
+//! Names that begin with `rolecall.` cannot be created, neither by the API nor on the command line.
 
 use std::fs;
 
 use serde_json::json;
 
-use crate::{
-    command_line::{command, rolecall},
-    support::{MASTER_KEY, TestApp, on_both},
-};
+use crate::support::{MASTER_KEY, TestApp, command, on_both, output_of, rolecall};
 
-on_both![reserved_names_are_refused_by_the_api_and_the_command_line_and_nothing_is_changed];
+on_both![reserved_names_are_refused_everywhere_and_change_nothing];
 
 /// A Casbin model without tenants.
 const MODEL: &str = "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n\
     [role_definition]\ng = _, _\n[policy_effect]\ne = some(where (p.eft == allow))\n\
     [matchers]\nm = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act\n";
 
-async fn reserved_names_are_refused_by_the_api_and_the_command_line_and_nothing_is_changed(
-    app: TestApp,
-) {
+async fn reserved_names_are_refused_everywhere_and_change_nothing(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &["items:read"]).await;
+    app.create_role("editor", &["items:read"]).await;
     let revision = app.db.revision().await;
     let constraint = json!({
         "name": "rolecall.apart", "kind": "static", "roles": ["editor", "user"], "at_most": 1,
@@ -31,18 +26,18 @@ async fn reserved_names_are_refused_by_the_api_and_the_command_line_and_nothing_
         ("/api/permissions", json!({ "name": "rolecall.items:read" })),
         ("/api/constraints", constraint),
     ] {
-        let answer = app.post(path, admin, body).await;
-        answer.invalid(&["body", "name"]);
+        let response = app.post(path, admin, body).await;
+        response.invalid(&["body", "name"]);
     }
     let document = "[roles.\"rolecall.anything\"]\n";
-    let answer = app
+    let response = app
         .request(http::Method::PUT, "/api/policy")
         .token(admin)
         .header("if-match", "*")
         .raw("application/toml", document)
         .send()
         .await;
-    answer.invalid(&["body", "roles", "rolecall.anything"]);
+    response.invalid(&["body", "roles", "rolecall.anything"]);
     for arguments in [
         &["role", "add", "rolecall.anything"][..],
         &["role", "allow", "editor", "rolecall.items:read"],
@@ -61,23 +56,22 @@ async fn reserved_names_are_refused_by_the_api_and_the_command_line_and_nothing_
         assert!(error.contains("rolecall."), "{arguments:?}: {error}");
     }
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    file("policy.toml", document);
-    file("model.conf", MODEL);
-    file(
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("policy.toml", document);
+    write("model.conf", MODEL);
+    write(
         "policy.csv",
         "p, rolecall.anything, items, read\ng, alice, rolecall.anything\n",
     );
     let run = async |arguments: &[&str]| {
         let mut command = command(&app, MASTER_KEY, arguments);
         command.current_dir(folder.path());
-        let output = tokio::task::spawn_blocking(move || command.output()).await;
-        output.unwrap().unwrap()
+        output_of(command).await
     };
     let output = run(&["policy", "apply", "policy.toml"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(app.db.revision().await, revision);
-    // an import gives such a role another name, or leaves it out
+    // an import renames such a role or leaves it out
     let casbin = ["--casbin", "model.conf", "policy.csv"];
     let import = [
         &["policy", "import"][..],

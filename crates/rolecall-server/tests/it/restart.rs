@@ -1,38 +1,37 @@
-//! What outlives the process, and which databases are refused.
+//! State that survives a restart, and databases that a server refuses to open.
 
 use std::time::Duration;
 
 use rolecall_server::StartError;
 
-use crate::refresh::Pair;
-use crate::support::{MASTER_KEY, PASSWORD, TestApp, WRONG, on_both};
+use crate::support::{Database, MASTER_KEY, PASSWORD, START, TestApp, TokenPair, WRONG, on_both};
 
 on_both![
-    users_keys_tokens_and_losses_outlive_the_process,
-    a_restart_makes_no_second_administrator_key_or_era,
+    users_keys_tokens_and_losses_survive_a_restart,
+    a_restart_creates_no_second_administrator_key_or_era,
     another_master_key_is_refused,
-    a_database_of_a_newer_server_is_refused,
-    x094_failures_outlive_the_process,
-    x094_a_restart_forgets_neither_the_grace_nor_a_token_that_was_used,
-    a_longer_lifetime_is_remembered_for_floors,
+    a_database_from_a_newer_server_is_refused,
+    x094_failures_survive_a_restart,
+    x094_the_grace_period_and_used_tokens_survive_a_restart,
+    floors_remember_the_longest_token_lifetime,
 ];
 
-async fn users_keys_tokens_and_losses_outlive_the_process(app: TestApp) {
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
-    app.user("bob", &["editor"]).await;
-    let (lost, kept) = (app.login("alice").await, app.login("bob").await);
+async fn users_keys_tokens_and_losses_survive_a_restart(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
+    app.create_user("bob", &["editor"]).await;
+    let (lost, kept) = (app.log_in("alice").await, app.log_in("bob").await);
     app.unassign(&alice, "editor").await;
     let keys = app.get("/.well-known/jwks.json", "").await.json;
     let app = app.restart().await;
     assert_eq!(app.get("/.well-known/jwks.json", "").await.json, keys);
     app.get("/items/", &kept).await.is(200);
-    app.get("/items/", &lost).await.ended();
-    let later = app.login("alice").await;
+    app.get("/items/", &lost).await.ended_token();
+    let later = app.log_in("alice").await;
     app.get("/items/", &later).await.forbidden("items:read");
 }
 
-async fn a_restart_makes_no_second_administrator_key_or_era(app: TestApp) {
+async fn a_restart_creates_no_second_administrator_key_or_era(app: TestApp) {
     let state = async |app: &TestApp| {
         let mut state = app.db.texts("SELECT era FROM head").await;
         state.extend(app.db.texts("SELECT kid FROM signing_keys").await);
@@ -51,11 +50,11 @@ async fn another_master_key_is_refused(app: TestApp) {
     assert!(matches!(refused.err(), Some(StartError::WrongMasterKey)));
     let malformed = app.builder().master_key("short").open().await;
     assert!(matches!(malformed.err(), Some(StartError::MasterKey(_))));
-    // and nothing was broken by trying
-    app.restart().await.login("admin").await;
+    // and the attempts broke nothing
+    app.restart().await.log_in("admin").await;
 }
 
-async fn a_database_of_a_newer_server_is_refused(app: TestApp) {
+async fn a_database_from_a_newer_server_is_refused(app: TestApp) {
     let newer = app
         .db
         .number("SELECT MAX(version) + 1 FROM _sqlx_migrations")
@@ -63,31 +62,31 @@ async fn a_database_of_a_newer_server_is_refused(app: TestApp) {
     app.db
         .execute(&format!(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             SELECT {newer}, 'of tomorrow', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1"
+             SELECT {newer}, 'future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1"
         ))
         .await;
     let refused = app.builder().open().await.err().unwrap().to_string();
     assert!(refused.contains("newer rolecall"), "{refused}");
 }
 
-async fn x094_failures_outlive_the_process(app: TestApp) {
+async fn x094_failures_survive_a_restart(app: TestApp) {
     for _ in 0..5 {
         app.password_grant("admin", WRONG).await.wrong_password();
     }
     app.password_grant("admin", WRONG).await.wrong_password();
     let app = app.restart().await;
-    let answer = app.password_grant("admin", PASSWORD).await;
-    assert_eq!(answer.is(429).header("retry-after"), Some("1"));
-    app.pass(Duration::from_secs(1));
-    app.login("admin").await;
+    let response = app.password_grant("admin", PASSWORD).await;
+    assert_eq!(response.is(429).header("retry-after"), Some("1"));
+    app.pass_time(Duration::from_secs(1));
+    app.log_in("admin").await;
     assert_eq!(app.db.count("login_failures").await, 0);
 }
 
-async fn a_longer_lifetime_is_remembered_for_floors(app: TestApp) {
+async fn floors_remember_the_longest_token_lifetime(app: TestApp) {
     let day = app.builder().access_ttl(Duration::from_hours(20));
     drop(day.open().await.unwrap());
     let app = app.restart().await;
-    let alice = app.user("alice", &["user"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
     app.unassign(&alice, "user").await;
     let ends = app
         .db
@@ -95,14 +94,14 @@ async fn a_longer_lifetime_is_remembered_for_floors(app: TestApp) {
             "SELECT ends_at FROM floors WHERE subject = '{alice}'"
         ))
         .await;
-    let start = crate::support::START.micros();
+    let start = START.micros();
     assert_eq!((ends - start) / 1_000_000, 20 * 3600 + 90);
 }
 
-/// What SQLite leaves on the disk is for its owner alone.
+/// The files of SQLite are readable only by their owner.
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_can_read_the_database_or_the_master_key() {
+async fn only_the_owner_can_read_the_database_and_the_master_key() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("rolecall-data");
@@ -118,35 +117,35 @@ async fn nobody_else_can_read_the_database_or_the_master_key() {
         names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
     }
     assert!(names.iter().any(|name| name == "rolecall.key"), "{names:?}");
-    // the key that was made is the key of the next start, and without it there is none
+    // the generated key is used at the next start, and is required
     drop(open().await);
     std::fs::remove_file(data.join("rolecall.key")).unwrap();
     let refused = rolecall_server::Embedded::open(&url).await;
     assert!(matches!(refused.err(), Some(StartError::WrongMasterKey)));
 }
 
-/// Nodes share a PostgreSQL database, so a key beside it would be no common one.
+/// Nodes share a PostgreSQL database, so a key generated beside it would not be shared.
 #[tokio::test]
 async fn postgresql_without_a_master_key_is_refused() {
-    let Some(db) = crate::support::Database::postgres().await else {
+    let Some(db) = Database::postgres().await else {
         return;
     };
     let refused = rolecall_server::Embedded::open(&db.url).await;
     assert!(matches!(refused.err(), Some(StartError::NoMasterKey)));
 }
 
-async fn x094_a_restart_forgets_neither_the_grace_nor_a_token_that_was_used(app: TestApp) {
-    app.user("alice", &[]).await;
-    let first = app.log_in("alice").await;
-    let second = Pair::of(&app.refresh(&first.refresh).await);
+async fn x094_the_grace_period_and_used_tokens_survive_a_restart(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let first = app.open_session("alice").await;
+    let second = TokenPair::of(&app.refresh(&first.refresh).await);
     let app = app.restart().await;
-    let again = Pair::of(&app.refresh(&first.refresh).await);
+    let again = TokenPair::of(&app.refresh(&first.refresh).await);
     assert_eq!(again.refresh, second.refresh, "the same successor");
-    let third = Pair::of(&app.refresh(&second.refresh).await);
+    let third = TokenPair::of(&app.refresh(&second.refresh).await);
     let app = app.restart().await;
     for used in [&first, &third] {
         let refused = app.refresh(&used.refresh).await;
-        refused.oauth(400, "invalid_grant");
+        refused.oauth_error(400, "invalid_grant");
     }
-    app.get("/api/me", &third.access).await.ended();
+    app.get("/api/me", &third.access).await.ended_token();
 }

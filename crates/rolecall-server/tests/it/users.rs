@@ -1,26 +1,26 @@
-//! `/api/users`: making, finding, changing and deleting users.
+//! `/api/users`: creating, finding, changing and deleting users.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{PASSWORD, TestApp, on_both};
+use crate::support::{PASSWORD, TestApp, claims, on_both};
 
 on_both![
-    a_user_that_is_refused_leaves_nothing_behind,
-    a_list_shows_each_user_once_whatever_the_page,
-    x053_a_search_text_stands_for_itself,
+    a_refused_user_leaves_nothing_behind,
+    users_are_paged_without_gaps_or_repeats,
+    x053_a_search_text_is_taken_literally,
     only_the_exact_name_is_found_by_name,
-    changing_nothing_changes_nothing,
-    x039_a_new_name_must_be_free_and_ends_tokens_with_the_old_one,
-    deleting_is_idempotent_and_takes_the_relations_along,
-    what_acts_on_an_unknown_user_is_not_found,
+    an_update_without_changes_writes_nothing,
+    x039_a_new_name_must_be_free_and_revokes_tokens_with_the_old_one,
+    deleting_is_idempotent_and_deletes_relations_too,
+    acting_on_an_unknown_user_is_not_found,
     x033_an_administrator_never_learns_a_lasting_password,
-    x003_logging_out_everywhere_ends_tokens_and_not_the_account,
-    a_password_that_must_be_changed_must_still_be_after_disabling_and_enabling,
+    x003_logging_out_everywhere_revokes_tokens_but_keeps_the_account,
+    a_required_password_change_survives_disabling_and_enabling,
 ];
 
-async fn a_user_that_is_refused_leaves_nothing_behind(app: TestApp) {
+async fn a_refused_user_leaves_nothing_behind(app: TestApp) {
     let admin = app.admin().await;
     let (revision, audit) = (app.db.revision().await, app.db.count("audit").await);
     for (body, status) in [
@@ -31,8 +31,8 @@ async fn a_user_that_is_refused_leaves_nothing_behind(app: TestApp) {
         ),
         (json!({ "username": "bob", "roles": ["Not A Role"] }), 422),
     ] {
-        let answer = app.post("/api/users", admin, body).await;
-        assert_eq!(answer.status, status, "{answer:?}");
+        let response = app.post("/api/users", admin, body).await;
+        assert_eq!(response.status, status, "{response:?}");
     }
     assert_eq!(app.db.count("users").await, 1);
     assert_eq!(app.db.count("subjects").await, 1);
@@ -40,11 +40,11 @@ async fn a_user_that_is_refused_leaves_nothing_behind(app: TestApp) {
     assert_eq!(app.db.count("audit").await, audit);
 }
 
-async fn a_list_shows_each_user_once_whatever_the_page(app: TestApp) {
+async fn users_are_paged_without_gaps_or_repeats(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &[]).await;
+    app.create_role("editor", &[]).await;
     for n in 0..5 {
-        app.pass(Duration::from_secs(1));
+        app.pass_time(Duration::from_secs(1));
         let body = json!({ "username": format!("user{n}"), "roles": ["user", "editor"] });
         app.post("/api/users", admin, body).await.is(201);
     }
@@ -52,25 +52,21 @@ async fn a_list_shows_each_user_once_whatever_the_page(app: TestApp) {
     assert_eq!(whole.items("username").len(), 6);
     assert_eq!(whole.json["next_cursor"], json!(null));
     for limit in 1..=6 {
-        let (mut seen, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = app
-                .get(format_args!("/api/users?limit={limit}{cursor}"), admin)
-                .await;
+        let pages = app
+            .pages(format_args!("/api/users?limit={limit}"), admin)
+            .await;
+        let mut seen = Vec::new();
+        for page in &pages {
             let items = page.json["items"].as_array().unwrap();
             assert!(items.len() <= limit && !items.is_empty());
             seen.extend(items.iter().cloned());
-            match page.json["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
-            }
         }
         assert_eq!(json!(seen), whole.json["items"], "pages of {limit}");
     }
     assert_eq!(whole.json["items"][1]["roles"], json!(["editor", "user"]));
 }
 
-async fn x053_a_search_text_stands_for_itself(app: TestApp) {
+async fn x053_a_search_text_is_taken_literally(app: TestApp) {
     let admin = app.admin().await;
     for (name, email) in [
         ("a_b", "one@mail.example"),
@@ -93,8 +89,8 @@ async fn x053_a_search_text_stands_for_itself(app: TestApp) {
         ("%27%20OR%201=1%20--", vec![]),
         ("nothing", vec![]),
     ] {
-        let answer = app.get(format_args!("/api/users?q={query}"), admin).await;
-        let mut names = answer.items("username");
+        let response = app.get(format_args!("/api/users?q={query}"), admin).await;
+        let mut names = response.items("username");
         names.sort();
         assert_eq!(names, found, "{query}");
     }
@@ -110,21 +106,21 @@ async fn only_the_exact_name_is_found_by_name(app: TestApp) {
         ("a%20b", 0),
         ("", 0),
     ] {
-        let answer = app
+        let response = app
             .get(format_args!("/api/users?username={query}"), admin)
             .await;
-        assert_eq!(answer.items("id").len(), found, "{query}");
+        assert_eq!(response.items("id").len(), found, "{query}");
     }
 }
 
-async fn changing_nothing_changes_nothing(app: TestApp) {
-    let id = app.user("alice", &[]).await;
-    let token = app.login("alice").await;
+async fn an_update_without_changes_writes_nothing(app: TestApp) {
+    let id = app.create_user("alice", &[]).await;
+    let token = app.log_in("alice").await;
     let admin = app.admin().await;
     let path = format!("/api/users/{id}");
     let before = app.get(&path, admin).await;
     let revision = app.db.revision().await;
-    app.pass(Duration::from_secs(1));
+    app.pass_time(Duration::from_secs(1));
     for same in [
         json!({}),
         json!({ "username": "ALICE" }),
@@ -135,16 +131,16 @@ async fn changing_nothing_changes_nothing(app: TestApp) {
     }
     assert_eq!(app.db.revision().await, revision);
     app.get("/api/me", &token).await.is(200);
-    // an address changes the account and takes nothing away
+    // a new email changes the account and revokes nothing
     let body = json!({ "email": "alice@mail.example" });
     let after = app.patch(&path, admin, body).await;
     assert_eq!(after.is(200).text("updated_at"), "2030-01-01T00:00:01Z");
     app.get("/api/me", &token).await.is(200);
 }
 
-async fn x039_a_new_name_must_be_free_and_ends_tokens_with_the_old_one(app: TestApp) {
-    let id = app.user("alice", &[]).await;
-    let token = app.login("alice").await;
+async fn x039_a_new_name_must_be_free_and_revokes_tokens_with_the_old_one(app: TestApp) {
+    let id = app.create_user("alice", &[]).await;
+    let token = app.log_in("alice").await;
     let admin = app.admin().await;
     let path = format!("/api/users/{id}");
     let in_use = app
@@ -155,25 +151,25 @@ async fn x039_a_new_name_must_be_free_and_ends_tokens_with_the_old_one(app: Test
     let renamed = app.patch(&path, admin, json!({ "username": "Bob" })).await;
     assert_eq!(renamed.is(200).text("username"), "bob");
     assert_eq!(renamed.text("id"), id);
-    app.get("/api/me", &token).await.ended();
+    app.get("/api/me", &token).await.ended_token();
     app.password_grant("alice", PASSWORD).await.wrong_password();
-    let token = app.login("bob").await;
-    assert_eq!(crate::support::claims(&token)["sub"], id);
+    let token = app.log_in("bob").await;
+    assert_eq!(claims(&token)["sub"], id);
 }
 
-async fn deleting_is_idempotent_and_takes_the_relations_along(app: TestApp) {
-    app.role("editor", &[]).await;
-    let id = app.user("alice", &["editor"]).await;
-    let token = app.login("alice").await;
+async fn deleting_is_idempotent_and_deletes_relations_too(app: TestApp) {
+    app.create_role("editor", &[]).await;
+    let id = app.create_user("alice", &["editor"]).await;
+    let token = app.log_in("alice").await;
     let admin = app.admin().await;
     let path = format!("/api/users/{id}");
-    app.delete(&path, admin).await.done();
+    app.delete(&path, admin).await.no_content();
     let revision = app.db.revision().await;
-    app.delete(&path, admin).await.done();
-    app.delete("/api/users/nobody", admin).await.done();
+    app.delete(&path, admin).await.no_content();
+    app.delete("/api/users/nobody", admin).await.no_content();
     assert_eq!(app.db.revision().await, revision);
     app.get(&path, admin).await.is(404);
-    app.get("/api/me", &token).await.ended();
+    app.get("/api/me", &token).await.ended_token();
     for table in ["role_assignments", "sessions"] {
         let sql = format!("SELECT COUNT(*) FROM {table} WHERE subject_id = '{id}'");
         assert_eq!(app.db.number(&sql).await, 0, "{table}");
@@ -183,12 +179,12 @@ async fn deleting_is_idempotent_and_takes_the_relations_along(app: TestApp) {
     assert_eq!(app.db.number(&floor).await, 1);
 }
 
-async fn what_acts_on_an_unknown_user_is_not_found(app: TestApp) {
+async fn acting_on_an_unknown_user_is_not_found(app: TestApp) {
     let admin = app.admin().await;
-    let gone = app.user("alice", &[]).await;
+    let gone = app.create_user("alice", &[]).await;
     app.delete(format_args!("/api/users/{gone}"), admin)
         .await
-        .done();
+        .no_content();
     let revision = app.db.revision().await;
     for id in [gone.as_str(), "nobody", "1"] {
         let user = format!("/api/users/{id}");
@@ -217,60 +213,60 @@ async fn what_acts_on_an_unknown_user_is_not_found(app: TestApp) {
 }
 
 async fn x033_an_administrator_never_learns_a_lasting_password(app: TestApp) {
-    let id = app.user("alice", &[]).await;
-    let token = app.login("alice").await;
+    let id = app.create_user("alice", &[]).await;
+    let token = app.log_in("alice").await;
     let admin = app.admin().await;
     let reset = app
         .post(format_args!("/api/users/{id}/reset"), admin, json!({}))
         .await;
     let code = reset.is(200).text("reset_code");
-    app.get("/api/me", &token).await.ended();
+    app.get("/api/me", &token).await.ended_token();
     app.password_grant("alice", PASSWORD).await.wrong_password();
-    let answer = app.password_grant("alice", &code).await;
-    answer.oauth(400, "invalid_grant");
-    // declaring the account active does not turn the code into a password
+    let response = app.password_grant("alice", &code).await;
+    response.oauth_error(400, "invalid_grant");
+    // activating the account does not turn the code into a password
     let body = json!({ "status": "active" });
     app.patch(format_args!("/api/users/{id}"), admin, body)
         .await
         .is(200);
     app.password_grant("alice", &code)
         .await
-        .oauth(400, "invalid_grant");
+        .oauth_error(400, "invalid_grant");
     let sql = format!("SELECT COUNT(*) FROM users WHERE id = '{id}' AND password_hash IS NOT NULL");
     assert_eq!(app.db.number(&sql).await, 0);
 }
 
-async fn x003_logging_out_everywhere_ends_tokens_and_not_the_account(app: TestApp) {
-    let id = app.user("alice", &[]).await;
-    let tokens = [app.login("alice").await, app.login("alice").await];
+async fn x003_logging_out_everywhere_revokes_tokens_but_keeps_the_account(app: TestApp) {
+    let id = app.create_user("alice", &[]).await;
+    let tokens = [app.log_in("alice").await, app.log_in("alice").await];
     app.delete(format_args!("/api/users/{id}/sessions"), app.admin().await)
         .await
-        .done();
+        .no_content();
     for token in &tokens {
-        app.get("/api/me", token).await.ended();
+        app.get("/api/me", token).await.ended_token();
     }
     let sql = format!("SELECT COUNT(*) FROM sessions WHERE subject_id = '{id}'");
     assert_eq!(app.db.number(&sql).await, 0);
-    app.get("/api/me", &app.login("alice").await).await.is(200);
+    app.get("/api/me", &app.log_in("alice").await).await.is(200);
     app.get("/api/me", app.admin().await).await.is(200);
 }
 
-async fn a_password_that_must_be_changed_must_still_be_after_disabling_and_enabling(app: TestApp) {
+async fn a_required_password_change_survives_disabling_and_enabling(app: TestApp) {
     let admin = app.admin().await;
-    let alice = app.user("alice", &["user"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
     let path = format!("/api/users/{alice}");
     for (status, shown) in [
         ("password_change_required", "password_change_required"),
         ("disabled", "disabled"),
         ("active", "password_change_required"),
     ] {
-        let answer = app.patch(&path, admin, json!({ "status": status })).await;
-        assert_eq!(answer.is(200).text("status"), shown, "after `{status}`");
+        let response = app.patch(&path, admin, json!({ "status": status })).await;
+        assert_eq!(response.is(200).text("status"), shown, "after `{status}`");
     }
     let refused = app.password_grant("alice", PASSWORD).await;
-    refused.oauth(400, "invalid_grant");
-    // said of a user who is not disabled, it is meant
-    let answer = app.patch(&path, admin, json!({ "status": "active" })).await;
-    assert_eq!(answer.is(200).text("status"), "active");
-    app.login("alice").await;
+    refused.oauth_error(400, "invalid_grant");
+    // for a user who is not disabled, `active` lifts the requirement
+    let response = app.patch(&path, admin, json!({ "status": "active" })).await;
+    assert_eq!(response.is(200).text("status"), "active");
+    app.log_in("alice").await;
 }

@@ -1,4 +1,4 @@
-//! What is done to the model and to what it is compared with, one line of text each.
+//! The commands of a script, one line of text each.
 
 mod read;
 
@@ -9,22 +9,22 @@ pub(crate) type Name = String;
 /// A line of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// `t1 = login ann in acme for role:r1 a:x`: a token with a name, by which others act.
+    /// `t1 = login ann in acme for role:r1 a:x`: a named token, with which other commands act.
     LogIn {
         token: Name,
         user: Name,
         tenant: Option<Name>,
         scope: Vec<Name>,
     },
-    /// `t2 = refresh t1 for a:x`: of the session of `t1`.
+    /// `t2 = refresh t1 for a:x`: another token of the session of `t1`.
     Refresh {
         token: Name,
         of: Name,
         scope: Vec<Name>,
     },
-    /// `revoke t1`: the access token alone.
+    /// `revoke t1`: revokes the access token only.
     RevokeToken(Name),
-    /// `pass 600`: seconds.
+    /// `pass 600`: moves the clock, in seconds.
     Pass(i64),
     /// `ask ann a:x in acme`: a decision.
     Ask {
@@ -32,11 +32,11 @@ pub(crate) enum Command {
         need: Name,
         tenant: Option<Name>,
     },
-    /// `t1: ...`: whoever has the token does something. `root` has a fresh one whenever it needs one.
+    /// `t1: ...`: an action with a token. `root` always has a valid one.
     By { token: Name, act: Act },
 }
 
-/// What somebody does.
+/// An action with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     AddUser {
@@ -50,7 +50,7 @@ pub(crate) enum Act {
     LogOut,
     AddRole(Name),
     DeleteRole(Name),
-    /// Whether a second person must confirm that somebody is given the role.
+    /// Sets whether assigning the role needs approval.
     Approval {
         role: Name,
         on: bool,
@@ -73,17 +73,17 @@ pub(crate) enum Act {
         senior: Name,
         junior: Name,
     },
-    /// Times are seconds since the script began.
+    /// Times are in seconds since the start of the script.
     Assign {
-        to: Given,
+        to: AssignmentKey,
         from: Option<i64>,
         until: Option<i64>,
     },
-    Unassign(Given),
-    /// Gives what somebody else has asked for.
-    Confirm(Given),
-    /// Takes back what was asked for, or turns it down.
-    EndRequest(Given),
+    Unassign(AssignmentKey),
+    /// Confirms a request of somebody else.
+    Confirm(AssignmentKey),
+    /// Withdraws or declines a request.
+    EndRequest(AssignmentKey),
     AddConstraint(Constraint),
     DeleteConstraint(Name),
     AddMember {
@@ -101,7 +101,7 @@ pub(crate) enum Act {
     Apply(Document),
 }
 
-/// `c1 static 1 r1 r2`: at most one of the two.
+/// `c1 static 1 r1 r2`: at most one of `r1` and `r2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Constraint {
     pub(crate) name: Name,
@@ -111,9 +111,9 @@ pub(crate) struct Constraint {
     pub(crate) roles: Vec<Name>,
 }
 
-/// A role of a user, perhaps in a tenant: the key of an assignment.
+/// The key of an assignment: user, role and tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Given {
+pub(crate) struct AssignmentKey {
     pub(crate) user: Name,
     pub(crate) role: Name,
     pub(crate) tenant: Option<Name>,
@@ -127,7 +127,7 @@ pub(crate) struct Document {
     pub(crate) constraints: Vec<Constraint>,
 }
 
-/// A role in a document; `!` after its name says that it needs a second person.
+/// A role in a document; `!` after its name means that it needs approval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) role: Name,
@@ -136,7 +136,7 @@ pub(crate) struct Entry {
     pub(crate) approval: bool,
 }
 
-/// A word before each of several, or nothing.
+/// A word followed by several values, or nothing if there are none.
 struct Each<'a>(&'a str, &'a [Name]);
 
 impl fmt::Display for Each<'_> {
@@ -148,7 +148,7 @@ impl fmt::Display for Each<'_> {
     }
 }
 
-/// A word and a value after it, or nothing.
+/// A word followed by a value, or nothing if there is none.
 struct Maybe<'a, T>(&'a str, &'a Option<T>);
 
 impl<T: fmt::Display> fmt::Display for Maybe<'_, T> {
@@ -214,8 +214,8 @@ impl fmt::Display for Act {
                 )
             }
             Self::Unassign(from) => write!(f, "unassign {from}"),
-            Self::Confirm(asked) => write!(f, "confirm {asked}"),
-            Self::EndRequest(asked) => write!(f, "end-request {asked}"),
+            Self::Confirm(requested) => write!(f, "confirm {requested}"),
+            Self::EndRequest(requested) => write!(f, "end-request {requested}"),
             Self::AddConstraint(one) => write!(f, "constraint add {one}"),
             Self::DeleteConstraint(name) => write!(f, "constraint delete {name}"),
             Self::AddMember { constraint, role } => {
@@ -233,7 +233,7 @@ impl fmt::Display for Act {
     }
 }
 
-impl fmt::Display for Given {
+impl fmt::Display for AssignmentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -271,7 +271,7 @@ impl fmt::Display for Document {
     }
 }
 
-/// The commands of a script; what begins with `#` is for people.
+/// Parses a script. Lines that begin with `#` are comments.
 pub(crate) fn parse(script: &str) -> Result<Vec<Command>, String> {
     let lines = script.lines().map(str::trim).zip(1..);
     let commands = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
@@ -280,7 +280,7 @@ pub(crate) fn parse(script: &str) -> Result<Vec<Command>, String> {
         .collect()
 }
 
-/// The text of a script, which [`parse`] reads.
+/// Writes a script so that [`parse`] can read it.
 pub(crate) fn write(commands: &[Command]) -> String {
     let lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
     lines.join("\n") + "\n"

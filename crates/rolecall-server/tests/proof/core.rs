@@ -11,19 +11,19 @@ use rolecall_core::{
 
 use crate::{
     command::{Act, Command, Name},
-    model::{ANY, Answer, Duty, Model, Names, Of, Token, is_own},
-    play::{Compared, Counts},
-    truth::{Lack, Question},
+    explanation::{DenialReasons, Question},
+    model::{ANY, Duty, FloorKey, Model, Names, Outcome, Token, is_own},
+    play::{Counts, Implementation},
 };
 
-use convert::{assignment, cause, constraint, moment, parse, rules_of, way};
+use convert::{assignment, cause, constraint, grant_path, moment, parse, rules_of};
 
-/// What the core makes of the same commands.
+/// The state of the core after the same commands.
 #[derive(Default)]
 pub(crate) struct Core {
     policy: Policy,
     floors: Floors,
-    /// How many of the model's floors were raised.
+    /// The number of the model's floors that were raised.
     raised: usize,
     counts: Counts,
 }
@@ -32,22 +32,24 @@ fn names<'a, T: ToString + 'a>(all: impl IntoIterator<Item = &'a T>) -> Names {
     all.into_iter().map(ToString::to_string).collect()
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, core: &T, model: &T) -> Result<(), String> {
+fn expect_equal<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    core: &T,
+    model: &T,
+) -> Result<(), String> {
     if core == model {
         Ok(())
     } else {
-        Err(format!(
-            "{what}:\nthe core says {core:?}\nthe model {model:?}"
-        ))
+        Err(format!("{what}:\ncore: {core:?}\nmodel: {model:?}"))
     }
 }
 
-impl Compared for Core {
+impl Implementation for Core {
     fn name(&self) -> &'static str {
         "core"
     }
 
-    async fn begin(&mut self) -> Result<(), String> {
+    async fn reset(&mut self) -> Result<(), String> {
         let rules = builtin::rules();
         self.policy = rules.build().map_err(|error| error.to_string())?;
         self.floors = Floors::default();
@@ -55,7 +57,7 @@ impl Compared for Core {
         Ok(())
     }
 
-    async fn renew(&mut self) {
+    async fn recreate(&mut self) {
         *self = Self::default();
     }
 
@@ -63,7 +65,7 @@ impl Compared for Core {
         &mut self,
         command: &Command,
         (before, after): (&Model, &Model),
-        answer: &Answer,
+        outcome: &Outcome,
     ) -> Result<(), String> {
         match command {
             Command::Ask { user, need, tenant } => {
@@ -74,9 +76,9 @@ impl Compared for Core {
             }
             Command::By { token, act } if before.tokens.get(token) == after.tokens.get(token) => {
                 let token = &before.tokens[token];
-                if before.stands(token) {
+                if before.is_valid(token) {
                     self.limit(before, token, act)?;
-                    self.cycle(before, act, answer)?;
+                    self.cycle(before, act, outcome)?;
                     if let Act::AddConstraint(one) = act {
                         self.duties(before, &Duty::of(one))?;
                     }
@@ -90,7 +92,7 @@ impl Compared for Core {
         self.floors(after)
     }
 
-    async fn end(&mut self, model: &Model) -> Result<(), String> {
+    async fn finish(&mut self, model: &Model) -> Result<(), String> {
         let enough = |one: &&Name| !is_own(one) || one.ends_with("s:write");
         for user in model.users.values() {
             for tenant in [None, Some("acme"), Some("beta")] {
@@ -111,7 +113,7 @@ impl Compared for Core {
 }
 
 impl Core {
-    /// Changes the policy by what is different, and compares all that follows from it.
+    /// Applies the differences in the policy, and compares everything derived from it.
     fn follow(&mut self, before: &Model, after: &Model) -> Result<(), String> {
         let is_same = before.roles == after.roles
             && before.permissions == after.permissions
@@ -138,8 +140,8 @@ impl Core {
                 rules.set_role(parse(role)?, rules_of);
             }
         }
-        let gone = before.constraints.keys();
-        for name in gone.filter(|name| !after.constraints.contains_key(*name)) {
+        let removed = before.constraints.keys();
+        for name in removed.filter(|name| !after.constraints.contains_key(*name)) {
             rules.remove_constraint(&parse(name)?);
         }
         for (name, duty) in &after.constraints {
@@ -149,30 +151,31 @@ impl Core {
         self.compare(after)
     }
 
-    /// What a constraint would forbid if it were there, now and later, assigned and active.
-    fn duties(&self, model: &Model, wanted: &Duty) -> Result<(), String> {
-        if !wanted.is_possible() || !wanted.roles.is_subset(&model.roles) {
+    /// Compares the violations that a constraint would find, among assignments and in tokens.
+    fn duties(&self, model: &Model, target: &Duty) -> Result<(), String> {
+        if !target.is_possible() || !target.roles.is_subset(&model.roles) {
             return Ok(());
         }
         let mut rules = PolicyBuilder::from(&self.policy);
         for (name, _) in self.policy.constraints() {
             rules.remove_constraint(name);
         }
-        rules.constraint(parse("c")?, constraint(wanted)?);
+        rules.constraint(parse("c")?, constraint(target)?);
         let policy = rules.build().map_err(|error| error.to_string())?;
         for user in model.users.values() {
-            let given = model.assignments_of(user.id);
-            let given: Result<Vec<_>, _> =
-                given.map(|(key, times)| assignment(key, times)).collect();
-            let breach = policy.static_breach(&given?, moment(model.now));
-            let right = if wanted.is_static {
-                model.breaches(wanted, user.id)
+            let assignments = model.assignments_of(user.id);
+            let assignments: Result<Vec<_>, _> = assignments
+                .map(|(key, times)| assignment(key, times))
+                .collect();
+            let breach = policy.static_breach(&assignments?, moment(model.now));
+            let expected = if target.is_static {
+                model.breaches(target, user.id)
             } else {
                 BTreeSet::new()
             };
-            same("a breach", &breach.is_some(), &!right.is_empty())?;
+            expect_equal("a breach", &breach.is_some(), &!expected.is_empty())?;
             if let Some(breach) = breach {
-                same("roles", &right.contains(&names(&breach.roles)), &true)?;
+                expect_equal("roles", &expected.contains(&names(&breach.roles)), &true)?;
                 let path: Vec<Name> = breach.path.iter().map(ToString::to_string).collect();
                 if let Some(first) = path.first() {
                     model.check_path(first, &path)?;
@@ -183,27 +186,35 @@ impl Core {
             let active: Result<BTreeSet<RoleName>, _> =
                 token.roles.iter().map(|role| parse(role)).collect();
             let breach = policy.dynamic_breach(&active?);
-            let right = wanted.broken_by(&token.roles).filter(|_| !wanted.is_static);
-            same("active", &breach.map(|breach| names(&breach.roles)), &right)?;
+            let expected = target.violation(&token.roles).filter(|_| !target.is_static);
+            expect_equal(
+                "active",
+                &breach.map(|breach| names(&breach.roles)),
+                &expected,
+            )?;
         }
         Ok(())
     }
 
     fn compare(&self, model: &Model) -> Result<(), String> {
         let roles = names(self.policy.roles().map(|(role, _)| role));
-        same("roles", &roles, &model.roles)?;
+        expect_equal("roles", &roles, &model.roles)?;
         let permissions = names(self.policy.permissions());
-        same("permissions", &permissions, &model.permissions)?;
+        expect_equal("permissions", &permissions, &model.permissions)?;
         for role in &model.roles {
             let name: RoleName = parse(role)?;
-            let below = model.below([role]);
-            same(role, &names(&self.policy.closure([&name])), &below)?;
-            let given = model.expand(&model.patterns_of(&below));
-            same(role, &names(&self.policy.permissions_of([&name])), &given)?;
+            let below = model.closure([role]);
+            expect_equal(role, &names(&self.policy.closure([&name])), &below)?;
+            let permissions = model.expand(&model.patterns_of(&below));
+            expect_equal(
+                role,
+                &names(&self.policy.permissions_of([&name])),
+                &permissions,
+            )?;
             let above = model.roles.iter();
-            let above = above.filter(|one| model.below([*one]).contains(role));
+            let above = above.filter(|one| model.closure([*one]).contains(role));
             let above: Names = above.cloned().collect();
-            same(role, &names(&self.policy.seniors(&name)), &above)?;
+            expect_equal(role, &names(&self.policy.seniors(&name)), &above)?;
         }
         for permission in &model.permissions {
             let giving = self.policy.roles_giving(&parse(permission)?);
@@ -212,16 +223,18 @@ impl Core {
                 .filter(|role| model.gives(role, permission))
                 .cloned()
                 .collect();
-            same(permission, &names(&giving), &all)?;
+            expect_equal(permission, &names(&giving), &all)?;
         }
         Ok(())
     }
 
     fn decide(&mut self, model: &Model, question: Question<'_>) -> Result<(), String> {
         self.counts.decisions += 1;
-        let given = model.assignments_of(question.user);
-        let given: Result<Vec<_>, _> = given.map(|(key, times)| assignment(key, times)).collect();
-        let given = given?;
+        let assignments = model.assignments_of(question.user);
+        let assignments: Result<Vec<_>, _> = assignments
+            .map(|(key, times)| assignment(key, times))
+            .collect();
+        let assignments = assignments?;
         let tenant: Option<TenantName> = question.tenant.map(parse).transpose()?;
         let (role, permission): (Option<RoleName>, Option<Permission>);
         let need = if let Some(name) = question.need.strip_prefix("role:") {
@@ -231,39 +244,41 @@ impl Core {
             permission = Some(parse(question.need)?);
             permission.as_ref().map(Need::Permission)
         };
-        let asked = CoreQuestion {
-            need: need.ok_or("nothing is needed")?,
+        let requested = CoreQuestion {
+            need: need.ok_or("no need")?,
             tenant: tenant.as_ref(),
             at: moment(model.now),
         };
-        let decision = self.policy.decide(&given, &asked);
-        let right = model.holds(question.user, question.need, question.tenant);
-        same(question.need, &decision.is_allowed(), &right)?;
+        let decision = self.policy.decide(&assignments, &requested);
+        let expected = model.holds(question.user, question.need, question.tenant);
+        expect_equal(question.need, &decision.is_allowed(), &expected)?;
         match decision {
-            Decision::Allowed(by) => model.check_way(question, &way(&by)),
+            Decision::Allowed(by) => model.check_allowed(question, &grant_path(&by)),
             Decision::Denied(shortfall) => {
                 let lost = shortfall.inactive.iter();
-                let lost = lost.map(|lost| (cause(lost.reason).to_owned(), way(&lost.derivation)));
-                let lack = Lack {
+                let lost =
+                    lost.map(|lost| (cause(lost.reason).to_owned(), grant_path(&lost.derivation)));
+                let denial = DenialReasons {
                     exists: shortfall.is_known,
-                    would_give: shortfall
+                    sufficient_roles: shortfall
                         .smallest_roles
                         .iter()
                         .map(ToString::to_string)
                         .collect(),
                     lost: lost.take(10).collect(),
                 };
-                model.check_lack(question, &lack)
+                model.check_denied(question, &denial)
             }
         }
     }
 
-    /// The delegation limit on what is acted on.
+    /// Compares the delegation limit on the object of an action.
     fn limit(&self, model: &Model, token: &Token, act: &Act) -> Result<(), String> {
         let (role, tenant) = match act {
-            Act::Assign { to: given, .. } | Act::Unassign(given) => {
-                (&given.role, given.tenant.as_deref())
+            Act::Assign {
+                to: assignments, ..
             }
+            | Act::Unassign(assignments) => (&assignments.role, assignments.tenant.as_deref()),
             Act::DeleteRole(role)
             | Act::Grant { role, .. }
             | Act::Revoke { role, .. }
@@ -271,12 +286,12 @@ impl Core {
             | Act::Disinherit { senior: role, .. } => (role, None),
             _ => return Ok(()),
         };
-        let right = model.authority(token, tenant);
+        let expected = model.authority(token, tenant);
         let core = self.authority(model, token, tenant)?;
-        same("unlimited", &core.is_unlimited(), &right.unlimited)?;
+        expect_equal("unlimited", &core.is_unlimited(), &expected.unlimited)?;
         for permission in &model.permissions {
             let holds = core.holds(&parse(permission)?);
-            same(permission, &holds, &right.holds(permission))?;
+            expect_equal(permission, &holds, &expected.holds(permission))?;
         }
         let (name, open): (RoleName, _) = (parse(role)?, BTreeSet::from([parse("user")?]));
         let covered = match tenant {
@@ -286,19 +301,19 @@ impl Core {
         let excess = covered.err().unwrap_or_default();
         let mut lacking = names(&excess.permissions);
         lacking.extend(names(&excess.roles));
-        let right: Names = model
-            .lacking(&right, [role], tenant.is_some())
+        let expected: Names = model
+            .lacking(&expected, [role], tenant.is_some())
             .into_iter()
             .collect();
-        same("lacking", &lacking, &right)?;
-        if right.is_empty() {
+        expect_equal("lacking", &lacking, &expected)?;
+        if expected.is_empty() {
             return Ok(());
         }
         let path: Vec<Name> = excess.path.iter().map(ToString::to_string).collect();
         model.check_path(role, &path)
     }
 
-    /// What the server makes of the core's parts for the bearer of a token.
+    /// The authority of a token, put together from the core as the server does it.
     fn authority(
         &self,
         model: &Model,
@@ -325,32 +340,32 @@ impl Core {
         Ok(whole.limit_to_token(&self.policy, &parsed(&token.roles)?, &scope, &any))
     }
 
-    /// A cycle is named by the whole way round.
-    fn cycle(&self, model: &Model, act: &Act, answer: &Answer) -> Result<(), String> {
+    /// Compares cycles, which are named by their whole path.
+    fn cycle(&self, model: &Model, act: &Act, outcome: &Outcome) -> Result<(), String> {
         let Act::Inherit { senior, junior } = act else {
             return Ok(());
         };
         let (top, below): (RoleName, RoleName) = (parse(senior)?, parse(junior)?);
         let Some(round) = self.policy.cycle_with(&top, &below) else {
-            let closes = model.below([junior]).contains(senior);
-            return same("a cycle", &false, &closes);
+            let closes = model.closure([junior]).contains(senior);
+            return expect_equal("a cycle", &false, &closes);
         };
-        same("done", &false, &answer.is_done())?;
+        expect_equal("done", &false, &outcome.is_done())?;
         let round: Vec<Name> = round.iter().map(ToString::to_string).collect();
         let back = round.get(1..).unwrap_or_default();
-        same("the way round", &round.first(), &Some(senior))?;
-        same("the way round", &back.last(), &Some(senior))?;
+        expect_equal("the path of the cycle", &round.first(), &Some(senior))?;
+        expect_equal("the path of the cycle", &back.last(), &Some(senior))?;
         model.check_path(junior, back)
     }
 
-    /// Raises the floors that are new, and asks for each token.
+    /// Raises the new floors, and compares which tokens are refused.
     fn floors(&mut self, model: &Model) -> Result<(), String> {
         for floor in model.floors.iter().skip(self.raised) {
             let (kind, key) = match &floor.of {
-                Of::Subject(user) => (FloorKind::Subject, user.to_string()),
-                Of::Role(role) => (FloorKind::Role, role.clone()),
-                Of::Session(session) => (FloorKind::Sid, session.to_string()),
-                Of::Token(token) => (FloorKind::Jti, token.clone()),
+                FloorKey::Subject(user) => (FloorKind::Subject, user.to_string()),
+                FloorKey::Role(role) => (FloorKind::Role, role.clone()),
+                FloorKey::Session(session) => (FloorKind::Sid, session.to_string()),
+                FloorKey::Token(token) => (FloorKind::Jti, token.clone()),
             };
             self.floors.raise(&CoreFloor {
                 kind,
@@ -371,10 +386,10 @@ impl Core {
                 jti: &token.name,
                 rev: token.revision,
             };
-            let stands = model.now < token.ends && self.floors.refuses(&facts).is_none();
-            same(&token.name, &stands, &model.stands(token))?;
-            self.counts.looks += 1;
-            self.counts.ended += usize::from(!stands);
+            let valid = model.now < token.ends && self.floors.refuses(&facts).is_none();
+            expect_equal(&token.name, &valid, &model.is_valid(token))?;
+            self.counts.token_checks += 1;
+            self.counts.tokens_refused += usize::from(!valid);
         }
         Ok(())
     }

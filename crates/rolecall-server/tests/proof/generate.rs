@@ -1,14 +1,14 @@
-//! Long sequences of commands at random: most of them about something that is there.
+//! Random sequences of commands, most of them about something that exists.
 
 mod document;
 mod duties;
 mod sessions;
 
 use crate::{
-    command::{Act, Command, Given, Name},
+    command::{Act, AssignmentKey, Command, Name},
     model::{Model, is_own},
-    numbers::Numbers,
-    play::first_log_in,
+    play::root_login_before,
+    random::Random,
 };
 
 const USERS: [&str; 5] = ["ann", "ben", "cem", "dan", "root"];
@@ -36,33 +36,34 @@ const OWN: [&str; 8] = [
 const WILDCARDS: [&str; 2] = ["a:*", "b:*"];
 const CONSTRAINTS: [&str; 3] = ["c1", "c2", "c3"];
 const TENANTS: [&str; 2] = ["acme", "beta"];
-/// Around what the clock decides: the rest of an assignment, the life of a token, that of a session.
-const WHILES: [i64; 14] = [
+/// In seconds, around the limits that the clock decides: the rest of an assignment, the lifetimes of tokens and
+/// sessions.
+const DURATIONS: [i64; 14] = [
     1, 10, 29, 30, 31, 60, 299, 300, 600, 1799, 1800, 3600, 86_400, 1_209_600,
 ];
 
-/// A script in the making, with the model as it is after it.
-struct Making {
-    numbers: Numbers,
+/// A script under construction, with the model after it.
+struct Generator {
+    random: Random,
     model: Model,
     script: Vec<Command>,
     tokens: usize,
 }
 
-/// The script of `seed`: some preparations, then `length` commands.
+/// Generates the script of `seed`: some preparations, then `length` commands.
 pub(crate) fn generate(seed: u64, length: usize) -> Vec<Command> {
-    let mut making = Making {
-        numbers: Numbers::new(seed),
+    let mut generator = Generator {
+        random: Random::new(seed),
         model: Model::new(),
         script: Vec::new(),
         tokens: 0,
     };
-    making.prepare();
+    generator.prepare();
     for _ in 0..length {
-        let command = making.command();
-        making.push(command);
+        let command = generator.command();
+        generator.push(command);
     }
-    making.script
+    generator.script
 }
 
 fn root(act: Act) -> Command {
@@ -72,17 +73,17 @@ fn root(act: Act) -> Command {
     }
 }
 
-fn given(user: &str, role: &str, tenant: Option<&str>) -> Given {
-    Given {
+fn assignment_key(user: &str, role: &str, tenant: Option<&str>) -> AssignmentKey {
+    AssignmentKey {
         user: user.to_owned(),
         role: role.to_owned(),
         tenant: tenant.map(str::to_owned),
     }
 }
 
-impl Making {
+impl Generator {
     fn push(&mut self, command: Command) {
-        if let Some(log_in) = first_log_in(&self.model, &command) {
+        if let Some(log_in) = root_login_before(&self.model, &command) {
             self.model.run(&log_in);
         }
         self.model.run(&command);
@@ -93,25 +94,25 @@ impl Making {
         self.push(root(act));
     }
 
-    /// Permissions, roles and users, two of whom administrate within limits: one everywhere, one in a tenant.
+    /// Creates permissions, roles and users, two of them limited administrators: one globally, one in a tenant.
     fn prepare(&mut self) {
         for permission in PERMISSIONS {
-            if self.numbers.percent(85) {
+            if self.random.percent(85) {
                 self.root(Act::AddPermission(permission.to_owned()));
             }
         }
         for role in ROLES.iter().take(4) {
             self.root(Act::AddRole((*role).to_owned()));
-            for _ in 0..self.numbers.below(3) {
+            for _ in 0..self.random.below(3) {
                 let (role, pattern) = ((*role).to_owned(), self.pattern());
                 self.root(Act::Grant { role, pattern });
             }
         }
-        if self.numbers.percent(30) {
+        if self.random.percent(30) {
             let (role, on) = ("r3".to_owned(), true);
             self.root(Act::Approval { role, on });
         }
-        if self.numbers.percent(50) {
+        if self.random.percent(50) {
             let constraint = self.constraint("c1".to_owned());
             self.root(Act::AddConstraint(constraint));
         }
@@ -120,14 +121,17 @@ impl Making {
             self.root(Act::AddUser { user, roles });
         }
         for own in OWN.iter().take(5) {
-            if self.numbers.percent(60) {
+            if self.random.percent(60) {
                 let (role, pattern) = ("r1".to_owned(), (*own).to_owned());
                 self.root(Act::Grant { role, pattern });
             }
         }
         let (role, pattern) = ("r2".to_owned(), OWN[0].to_owned());
         self.root(Act::Grant { role, pattern });
-        for to in [given("ann", "r1", None), given("ben", "r2", Some("acme"))] {
+        for to in [
+            assignment_key("ann", "r1", None),
+            assignment_key("ben", "r2", Some("acme")),
+        ] {
             let (from, until) = (None, None);
             self.root(Act::Assign { to, from, until });
         }
@@ -148,12 +152,12 @@ impl Making {
     }
 
     fn command(&mut self) -> Command {
-        if !self.model.requests.is_empty() && self.numbers.percent(12) {
+        if !self.model.requests.is_empty() && self.random.percent(12) {
             let token = self.token();
             let act = self.request();
             return Command::By { token, act };
         }
-        match self.numbers.below(100) {
+        match self.random.below(100) {
             0..13 => self.random_log_in(),
             13..17 => self.refresh(),
             17..19 => Command::RevokeToken(self.token()),
@@ -164,12 +168,12 @@ impl Making {
     }
 
     fn by(&mut self) -> Command {
-        let token = if self.numbers.percent(45) {
+        let token = if self.random.percent(45) {
             "root".to_owned()
         } else {
             self.token()
         };
-        let act = match self.numbers.below(100) {
+        let act = match self.random.below(100) {
             0..24 => self.assign(),
             24..34 => self.unassign(),
             34..43 => self.grant(),
@@ -191,9 +195,9 @@ impl Making {
 
     fn on_user(&mut self) -> Act {
         let user = self.user();
-        match self.numbers.below(14) {
+        match self.random.below(14) {
             0..4 => {
-                let count = self.numbers.below(3);
+                let count = self.random.below(3);
                 let roles = (0..count).map(|_| self.role()).collect();
                 Act::AddUser { user, roles }
             }
@@ -206,79 +210,79 @@ impl Making {
     }
 
     fn user(&mut self) -> Name {
-        let limit = if self.numbers.percent(90) { 4 } else { 5 };
-        self.numbers.of(&USERS[..limit]).to_owned()
+        let limit = if self.random.percent(90) { 4 } else { 5 };
+        self.random.of(&USERS[..limit]).to_owned()
     }
 
     fn role(&mut self) -> Name {
-        let limit = if self.numbers.percent(90) { 5 } else { 8 };
-        self.numbers.of(&ROLES[..limit]).to_owned()
+        let limit = if self.random.percent(90) { 5 } else { 8 };
+        self.random.of(&ROLES[..limit]).to_owned()
     }
 
     fn permission(&mut self) -> Name {
-        if self.numbers.percent(97) {
-            self.numbers.of(&PERMISSIONS).to_owned()
+        if self.random.percent(97) {
+            self.random.of(&PERMISSIONS).to_owned()
         } else {
-            self.numbers.of(&OWN[..5]).to_owned()
+            self.random.of(&OWN[..5]).to_owned()
         }
     }
 
     fn pattern(&mut self) -> Name {
-        match self.numbers.below(10) {
-            0..6 => self.numbers.of(&PERMISSIONS).to_owned(),
-            6..8 => self.numbers.of(&WILDCARDS).to_owned(),
-            _ => self.numbers.of(&OWN).to_owned(),
+        match self.random.below(10) {
+            0..6 => self.random.of(&PERMISSIONS).to_owned(),
+            6..8 => self.random.of(&WILDCARDS).to_owned(),
+            _ => self.random.of(&OWN).to_owned(),
         }
     }
 
     fn tenant(&mut self) -> Option<Name> {
-        let named = self.numbers.percent(45);
-        named.then(|| self.numbers.of(&TENANTS).to_owned())
+        let named = self.random.percent(45);
+        named.then(|| self.random.of(&TENANTS).to_owned())
     }
 
-    /// A token that is there, mostly one that stands.
+    /// An existing token, mostly a valid one.
     fn token(&mut self) -> Name {
-        let stand = self.numbers.percent(92);
+        let stand = self.random.percent(92);
         let tokens = self.model.tokens.values();
-        let tokens = tokens.filter(|token| !stand || self.model.stands(token));
+        let tokens = tokens.filter(|token| !stand || self.model.is_valid(token));
         let names: Vec<Name> = tokens.map(|token| token.name.clone()).collect();
-        let at = self.numbers.below(names.len());
+        let at = self.random.below(names.len());
         names.get(at).cloned().unwrap_or_else(|| "root".to_owned())
     }
 
-    /// Time passes, mostly to where something begins or ends, or to a second before it.
+    /// Moves the clock, mostly to where something begins or ends, or to a second before it.
     fn pass(&mut self) -> Command {
         let model = &self.model;
         let times = model.assigned.values();
         let turns = times.flat_map(|times| [times.from, times.until]).flatten();
         let ends = model.tokens.values().map(|token| token.ends);
         let turns: Vec<i64> = turns.chain(ends).filter(|at| *at > model.now).collect();
-        let other = WHILES[self.numbers.below(WHILES.len())];
-        let at = self.numbers.below(turns.len());
+        let other = DURATIONS[self.random.below(DURATIONS.len())];
+        let at = self.random.below(turns.len());
         Command::Pass(match turns.get(at) {
-            Some(turn) if self.numbers.percent(60) => {
-                turn - self.model.now - i64::from(self.numbers.percent(25))
+            Some(turn) if self.random.percent(60) => {
+                turn - self.model.now - i64::from(self.random.percent(25))
             }
             _ => other,
         })
     }
 
-    /// A decision, mostly about an assignment that is there.
+    /// A decision, mostly about an existing assignment.
     fn ask(&mut self) -> Command {
-        if self.numbers.percent(60) {
-            let Given { user, role, tenant } = self.given_one();
-            let below = self.model.below([&role]);
-            let given = self.model.expand(&self.model.patterns_of(&below));
+        if self.random.percent(60) {
+            let AssignmentKey { user, role, tenant } = self.random_assignment();
+            let below = self.model.closure([&role]);
+            let assignment_key = self.model.expand(&self.model.patterns_of(&below));
             let roles = below.into_iter().map(|role| format!("role:{role}"));
-            let needs: Vec<Name> = roles.chain(given).collect();
-            let at = self.numbers.below(needs.len());
+            let needs: Vec<Name> = roles.chain(assignment_key).collect();
+            let at = self.random.below(needs.len());
             if let Some(need) = needs.get(at).cloned() {
                 return Command::Ask { user, need, tenant };
             }
         }
-        let need = match self.numbers.below(10) {
+        let need = match self.random.below(10) {
             0..6 => self.permission(),
-            6 => self.numbers.of(&OWN[..6]).to_owned(),
+            6 => self.random.of(&OWN[..6]).to_owned(),
             _ => format!("role:{}", self.role()),
         };
         let (user, tenant) = (self.user(), self.tenant());
@@ -286,54 +290,54 @@ impl Making {
     }
 
     fn moment(&mut self, percent: usize) -> Option<i64> {
-        if !self.numbers.percent(percent) {
+        if !self.random.percent(percent) {
             return None;
         }
-        let sign = if self.numbers.percent(12) { -1 } else { 1 };
-        let by = if self.numbers.percent(8) {
+        let sign = if self.random.percent(12) { -1 } else { 1 };
+        let by = if self.random.percent(8) {
             0
         } else {
-            WHILES[self.numbers.below(12)]
+            DURATIONS[self.random.below(12)]
         };
         Some(self.model.now + sign * by)
     }
 
     fn assign(&mut self) -> Act {
-        let to = if self.numbers.percent(20) {
-            self.given_one()
+        let to = if self.random.percent(20) {
+            self.random_assignment()
         } else {
             let (user, role, tenant) = (self.user(), self.role(), self.tenant());
-            given(&user, &role, tenant.as_deref())
+            assignment_key(&user, &role, tenant.as_deref())
         };
         let (from, until) = (self.moment(25), self.moment(40));
         Act::Assign { to, from, until }
     }
 
     fn unassign(&mut self) -> Act {
-        Act::Unassign(self.given_one())
+        Act::Unassign(self.random_assignment())
     }
 
-    /// An assignment, mostly one that is there.
-    fn given_one(&mut self) -> Given {
-        let all: Vec<Given> = self
+    /// The key of an assignment, mostly of an existing one.
+    fn random_assignment(&mut self) -> AssignmentKey {
+        let all: Vec<AssignmentKey> = self
             .model
             .users
             .iter()
             .flat_map(|(name, user)| {
                 let theirs = self.model.assignments_of(user.id);
-                theirs.map(|(key, _)| given(name, &key.role, key.tenant.as_deref()))
+                theirs.map(|(key, _)| assignment_key(name, &key.role, key.tenant.as_deref()))
             })
             .collect();
-        match all.get(self.numbers.below(all.len())) {
-            Some(one) if self.numbers.percent(80) => one.clone(),
+        match all.get(self.random.below(all.len())) {
+            Some(one) if self.random.percent(80) => one.clone(),
             _ => {
                 let (user, role, tenant) = (self.user(), self.role(), self.tenant());
-                given(&user, &role, tenant.as_deref())
+                assignment_key(&user, &role, tenant.as_deref())
             }
         }
     }
 
-    /// One of the pairs that are there, mostly, and none of those of rolecall's own roles.
+    /// A pair, mostly an existing one, but none of a built-in role.
     fn pair(
         &mut self,
         all: impl Fn(&Model) -> Vec<(Name, Name)>,
@@ -341,8 +345,8 @@ impl Making {
     ) -> (Name, Name) {
         let mut all = all(&self.model);
         all.retain(|(role, _)| !is_own(role));
-        match all.get(self.numbers.below(all.len())) {
-            Some(pair) if self.numbers.percent(80) => pair.clone(),
+        match all.get(self.random.below(all.len())) {
+            Some(pair) if self.random.percent(80) => pair.clone(),
             _ => (self.role(), other(self)),
         }
     }

@@ -1,8 +1,8 @@
-//! The proof that the model is right: long random sequences of commands against a second implementation of
-//! the whole model, which is kept as simple as possible. The core, the server on SQLite and the server on
-//! PostgreSQL must agree with it on every decision, every refusal, every derivation and every token.
+//! Compares the core, the server on SQLite and the server on PostgreSQL with a second implementation of the whole
+//! model, kept as simple as possible: on long random sequences of commands all must agree on every decision,
+//! refusal, derivation and token.
 //!
-//! `docs/proof.md` tells how to run it and how to read what it prints.
+//! `docs/proof.md` describes how to run it and how to read its output.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,10 +12,11 @@
 
 mod command;
 mod core;
+mod explanation;
 mod generate;
 mod model;
-mod numbers;
 mod play;
+mod random;
 mod server;
 mod shrink;
 #[path = "../it/support/mod.rs"]
@@ -23,20 +24,19 @@ mod shrink;
     dead_code,
     unused_imports,
     unused_macros,
-    reason = "the tests of the server use the rest"
+    reason = "the server tests use the rest"
 )]
 mod support;
-mod truth;
 mod work;
 
 use command::{Command, parse};
-use work::{All, Task};
+use work::{Implementations, Task};
 
-/// How many commands a sequence has after its preparations.
+/// The number of commands in a sequence, after its preparations.
 const LENGTH: usize = 40;
 
 #[test]
-fn a_script_is_not_another_one_once_it_was_written() {
+fn a_script_survives_writing_and_parsing() {
     for seed in 0..200 {
         let script = generate::generate(seed, LENGTH);
         let read: Vec<Command> = parse(&command::write(&script)).unwrap();
@@ -44,7 +44,7 @@ fn a_script_is_not_another_one_once_it_was_written() {
     }
 }
 
-/// The scripts that once failed.
+/// The scripts that failed once, by file name.
 fn regressions() -> Vec<(String, Vec<Command>)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proof/regressions");
     let files = std::fs::read_dir(folder).unwrap();
@@ -58,23 +58,23 @@ fn regressions() -> Vec<(String, Vec<Command>)> {
 }
 
 #[tokio::test]
-async fn no_script_that_once_failed_fails_again() {
-    let mut all = All::new().await;
+async fn no_regression_script_fails() {
+    let mut all = Implementations::new().await;
     for (name, script) in regressions() {
         let played = all.play(&script).await;
         assert!(played.is_ok(), "{name}\n{}", played.unwrap_err());
     }
 }
 
-/// 50 sequences, or as many as `cargo xtask prove` was asked for.
+/// Plays 50 sequences, or as many as `cargo xtask prove` requests.
 #[test]
-fn no_random_sequence_departs_from_the_model() {
+fn no_random_sequence_deviates_from_the_model() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
-    let asked = number("XTASK_PROVE_SEQUENCES");
+    let requested = number("XTASK_PROVE_SEQUENCES");
     let task = Task::new(
         number("XTASK_PROVE_SEED").unwrap_or(0),
-        asked.unwrap_or(50),
-        asked.is_some(),
+        requested.unwrap_or(50),
+        requested.is_some(),
     );
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let failures: Vec<String> = std::thread::scope(|scope| {
@@ -83,5 +83,5 @@ fn no_random_sequence_departs_from_the_model() {
         ended.filter_map(Result::err).collect()
     });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    println!("{}", task.sum());
+    println!("{}", task.summary());
 }

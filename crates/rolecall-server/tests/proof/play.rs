@@ -1,38 +1,37 @@
-//! A script is played: to the model, and to what is compared with it.
+//! Plays a script on the model and on an implementation that is compared with it.
 
 use std::fmt;
 
 use crate::{
     command::{Command, Name, write},
-    model::{Answer, Model},
+    model::{Model, Outcome},
 };
 
-/// What is compared with the model.
-pub(crate) trait Compared {
-    /// What it is called.
+/// An implementation that is compared with the model.
+pub(crate) trait Implementation {
     fn name(&self) -> &'static str;
 
-    /// Begins anew: nothing is there but what is rolecall's own, and `root`.
-    async fn begin(&mut self) -> Result<(), String>;
+    /// Returns to the initial state: only the built-in roles and permissions, and `root`.
+    async fn reset(&mut self) -> Result<(), String>;
 
-    /// Is another one from now on, which knows nothing of what was before.
-    async fn renew(&mut self);
+    /// Replaces the implementation by a new one without any history.
+    async fn recreate(&mut self);
 
-    /// Does what the model has done, and compares. `before` and `after` are the model.
+    /// Runs a command that the model has run, and compares. `models` is the model before and after it.
     async fn run(
         &mut self,
         command: &Command,
         models: (&Model, &Model),
-        answer: &Answer,
+        outcome: &Outcome,
     ) -> Result<(), String>;
 
-    /// Compares everything once more.
-    async fn end(&mut self, model: &Model) -> Result<(), String>;
+    /// Compares the whole final state.
+    async fn finish(&mut self, model: &Model) -> Result<(), String>;
 
     fn counts(&mut self) -> &mut Counts;
 }
 
-/// How much was done.
+/// Counts of what was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) sequences: usize,
@@ -40,9 +39,9 @@ pub(crate) struct Counts {
     pub(crate) refusals: usize,
     pub(crate) decisions: usize,
     pub(crate) tokens: usize,
-    /// How often a token was looked at, and how often it was refused then.
-    pub(crate) looks: usize,
-    pub(crate) ended: usize,
+    /// How often tokens were checked, and how often one was refused.
+    pub(crate) token_checks: usize,
+    pub(crate) tokens_refused: usize,
 }
 
 impl Counts {
@@ -52,8 +51,8 @@ impl Counts {
         self.refusals += other.refusals;
         self.decisions += other.decisions;
         self.tokens += other.tokens;
-        self.looks += other.looks;
-        self.ended += other.ended;
+        self.token_checks += other.token_checks;
+        self.tokens_refused += other.tokens_refused;
     }
 }
 
@@ -61,68 +60,71 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sequences, {} commands ({} refused), {} decisions, {} tokens looked at {} times ({} refused)",
+            "{} sequences, {} commands ({} refused), {} decisions, {} tokens checked {} times ({} refused)",
             self.sequences,
             self.commands,
             self.refusals,
             self.decisions,
             self.tokens,
-            self.looks,
-            self.ended,
+            self.token_checks,
+            self.tokens_refused,
         )
     }
 }
 
-/// Where the two do not agree.
+/// A difference between the implementation and the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// How many commands had been done.
+    /// The number of commands run before it.
     pub(crate) step: usize,
     pub(crate) command: String,
     pub(crate) what: String,
 }
 
-/// Plays a whole script.
-pub(crate) async fn play<C: Compared>(compared: &mut C, script: &[Command]) -> Result<(), Failure> {
+/// Plays a whole script, up to the first difference.
+pub(crate) async fn play<C: Implementation>(
+    compared: &mut C,
+    script: &[Command],
+) -> Result<(), Failure> {
     let mut model = Model::new();
     let failed = |step: usize, command: &str, what: String| Failure {
         step,
         command: command.to_owned(),
         what,
     };
-    let begun = compared.begin().await;
-    begun.map_err(|what| failed(0, "(before all)", what))?;
+    let reset = compared.reset().await;
+    reset.map_err(|what| failed(0, "(before all)", what))?;
     for (command, step) in script.iter().zip(1..) {
-        let done = step_on(compared, &mut model, command).await;
+        let done = run_with_login(compared, &mut model, command).await;
         done.map_err(|what| failed(step, &command.to_string(), what))?;
     }
-    let ended = compared.end(&model).await;
-    ended.map_err(|what| failed(script.len(), "(at the end)", what))?;
+    let finished = compared.finish(&model).await;
+    finished.map_err(|what| failed(script.len(), "(at the end)", what))?;
     compared.counts().sequences += 1;
     Ok(())
 }
 
-/// The name by which whoever may do everything acts.
+/// The user who may do everything, and the name of their token.
 const ROOT: &str = "root";
 
-async fn step_on<C: Compared>(
+async fn run_with_login<C: Implementation>(
     compared: &mut C,
     model: &mut Model,
     command: &Command,
 ) -> Result<(), String> {
-    if let Some(log_in) = first_log_in(model, command) {
-        one(compared, model, &log_in).await?;
+    if let Some(log_in) = root_login_before(model, command) {
+        run_one(compared, model, &log_in).await?;
     }
-    one(compared, model, command).await
+    run_one(compared, model, command).await
 }
 
-/// Whoever may do everything logs in before doing something, unless the last token still stands.
-pub(crate) fn first_log_in(model: &Model, command: &Command) -> Option<Command> {
+/// The login that `root` needs before a command, unless the last token of `root` is still valid.
+pub(crate) fn root_login_before(model: &Model, command: &Command) -> Option<Command> {
     let Command::By { token, .. } = command else {
         return None;
     };
     let last = model.tokens.get(ROOT);
-    let needed = token == ROOT && !last.is_some_and(|token| model.stands(token));
+    let needed = token == ROOT && !last.is_some_and(|token| model.is_valid(token));
     needed.then(|| Command::LogIn {
         token: ROOT.to_owned(),
         user: ROOT.to_owned(),
@@ -131,36 +133,36 @@ pub(crate) fn first_log_in(model: &Model, command: &Command) -> Option<Command> 
     })
 }
 
-async fn one<C: Compared>(
+async fn run_one<C: Implementation>(
     compared: &mut C,
     model: &mut Model,
     command: &Command,
 ) -> Result<(), String> {
     let before = model.clone();
-    let Some(answer) = model.run(command) else {
+    let Some(outcome) = model.run(command) else {
         return Ok(());
     };
-    note(compared.counts(), command, &answer);
-    keeps_its_promise(model)?;
-    compared.run(command, (&before, model), &answer).await
+    count(compared.counts(), command, &outcome);
+    check_no_token_exceeds_its_subject(model)?;
+    compared.run(command, (&before, model), &outcome).await
 }
 
-fn note(counts: &mut Counts, command: &Command, answer: &Answer) {
+fn count(counts: &mut Counts, command: &Command, outcome: &Outcome) {
     counts.commands += 1;
-    counts.refusals += usize::from(!answer.is_done());
-    counts.decisions += usize::from(matches!(command, Command::Ask { .. }) && answer.is_done());
+    counts.refusals += usize::from(!outcome.is_done());
+    counts.decisions += usize::from(matches!(command, Command::Ask { .. }) && outcome.is_done());
     let gives = matches!(command, Command::LogIn { .. } | Command::Refresh { .. });
-    counts.tokens += usize::from(gives && answer.is_done());
+    counts.tokens += usize::from(gives && outcome.is_done());
 }
 
-/// What the floors are for: no token that is let in carries what its subject does not hold now.
-fn keeps_its_promise(model: &Model) -> Result<(), String> {
+/// The purpose of the floors: no valid token carries anything that its subject does not hold now.
+fn check_no_token_exceeds_its_subject(model: &Model) -> Result<(), String> {
     for (name, token) in &model.tokens {
-        if model.stands(token) {
+        if model.is_valid(token) {
             let lost = model.lost_of(token);
             if !lost.is_empty() {
                 return Err(format!(
-                    "no floor ends {name}, which still carries {lost:?}"
+                    "no floor revokes {name}, which still carries {lost:?}"
                 ));
             }
         }
@@ -168,7 +170,7 @@ fn keeps_its_promise(model: &Model) -> Result<(), String> {
     Ok(())
 }
 
-/// A script that fails, with what failed as comments: it can be kept as it is.
+/// A failing script with the difference as comments, ready to be kept as a regression.
 pub(crate) fn report(name: &str, script: &[Command], failure: &Failure) -> String {
     let Failure {
         step,

@@ -1,12 +1,12 @@
-//! The shortest script that still fails (delta debugging): commands are left out, many at once and then
-//! fewer, for as long as it goes on failing.
+//! Shrinks a failing script (delta debugging): removes commands, first many at once and then fewer, as long as it
+//! still fails.
 
 use crate::{
     command::Command,
-    play::{Compared, Failure, play},
+    play::{Failure, Implementation, play},
 };
 
-pub(crate) async fn shrink<C: Compared>(
+pub(crate) async fn shrink<C: Implementation>(
     compared: &mut C,
     script: &[Command],
     first: Failure,

@@ -1,4 +1,4 @@
-//! Attacks, each with the number under which docs/attacks.md tells what becomes of it.
+//! Attacks, numbered as in docs/attacks.md.
 
 mod authorization;
 mod injection;

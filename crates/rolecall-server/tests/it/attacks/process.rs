@@ -1,4 +1,4 @@
-//! `rolecall serve` in a process of its own, reached over TCP: what the harness in the process cannot show.
+//! `rolecall serve` in a process of its own, reached over TCP, for what cannot be tested in-process.
 
 use std::{
     fs::{self, File},
@@ -16,27 +16,7 @@ use tokio::{
 
 use crate::support::{Database, ISSUER, MASTER_KEY, PASSWORD, eventually};
 
-/// Makes two tests of each function that takes a [`Database`]: one on SQLite, one on PostgreSQL.
-macro_rules! on_both_databases {
-    ($($name:ident),+ $(,)?) => { $(
-        mod $name {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$name($crate::support::Database::sqlite()).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                if let Some(db) = $crate::support::Database::postgres().await {
-                    super::$name(db).await;
-                }
-            }
-        }
-    )+ };
-}
-pub(super) use on_both_databases;
-
-/// The server, with the administrator `root`. It ends with the test.
+/// A server with the administrator `root`. It stops with the test.
 pub(super) struct Server {
     process: Child,
     address: SocketAddr,
@@ -51,11 +31,11 @@ impl Drop for Server {
     }
 }
 
-/// What came back over the wire.
+/// The bytes of one response.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
-    /// Head and body.
+    /// The head and the body.
     pub(super) text: String,
     pub(super) json: Value,
 }
@@ -80,11 +60,11 @@ impl Reply {
 
 impl Server {
     pub(super) async fn start(db: Database) -> Self {
-        Self::with(db, "", &[]).await
+        Self::start_with(db, "", &[]).await
     }
 
-    /// `before` is what the shell does before the server takes its place; `settings` go into its environment.
-    pub(super) async fn with(db: Database, before: &str, settings: &[(&str, &str)]) -> Self {
+    /// Starts a server after the shell commands `before`, with `settings` in its environment.
+    pub(super) async fn start_with(db: Database, before: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = env!("CARGO_BIN_EXE_rolecall");
         let set = |command: &mut Command| {
@@ -116,20 +96,20 @@ impl Server {
             folder,
             db,
         };
-        eventually("it listens", async || server.listens().is_some()).await;
-        server.address = server.listens().unwrap();
+        eventually("it listens", async || server.listening_address().is_some()).await;
+        server.address = server.listening_address().unwrap();
         server
     }
 
-    /// Where, once the log says so.
-    fn listens(&self) -> Option<SocketAddr> {
+    /// The address it listens on, once it has logged it.
+    fn listening_address(&self) -> Option<SocketAddr> {
         let log = self.log();
         let (_, rest) = log.split_once("\"address\":\"")?;
         rest.split_once('"')?.0.parse().ok()
     }
 
-    /// The lines it has logged so far. Of one that is being written a reader may see a part, which may end
-    /// within a letter.
+    /// The complete lines logged so far. A reader may see part of a line that is being written, even cut within
+    /// a character.
     pub(super) fn log(&self) -> String {
         let mut bytes = fs::read(self.folder.path().join("log")).unwrap();
         let whole = bytes.iter().rposition(|byte| *byte == b'\n');
@@ -137,14 +117,14 @@ impl Server {
         String::from_utf8(bytes).unwrap()
     }
 
-    /// Asks it to stop as a supervisor does; `stopped` is the last that it logs.
+    /// Sends SIGTERM, as a supervisor does; the last line that the server logs is `stopped`.
     pub(super) fn ask_to_stop(&self) {
         let id = self.process.id().to_string();
-        let told = Command::new("/bin/kill").args(["-TERM", &id]).status();
-        assert!(told.unwrap().success());
+        let sent = Command::new("/bin/kill").args(["-TERM", &id]).status();
+        assert!(sent.unwrap().success());
     }
 
-    /// A number of `/proc/PID/status`, such as `VmHWM`, the most memory it ever had, in KiB.
+    /// A number in `/proc/PID/status`, such as `VmHWM`, the peak memory in KiB.
     pub(super) fn status(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());
         let status = fs::read_to_string(path).unwrap();
@@ -156,22 +136,28 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Sends `bytes` as they are and reads until the server closes the connection, which it must do soon.
+    /// Sends `bytes` unchanged and reads until the server closes the connection, which it must do soon.
     pub(super) async fn exchange(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect().await;
-        // it may close before all of it is sent
+        // it may close before everything is sent
         let _ = stream.write_all(bytes).await;
-        let mut answer = Vec::new();
-        let read = stream.read_to_end(&mut answer);
+        let mut response = Vec::new();
+        let read = stream.read_to_end(&mut response);
         let read = tokio::time::timeout(Duration::from_secs(8), read).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let response = String::from_utf8_lossy(&response).into_owned();
         let sent = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into_owned();
-        assert!(read.is_ok(), "left open after {sent:?}: {answer}");
-        answer
+        assert!(read.is_ok(), "left open after {sent:?}: {response}");
+        response
     }
 
-    /// One request, as a client that behaves sends it.
-    pub(super) async fn ask(&self, line: &str, token: &str, kind: &str, body: &str) -> Reply {
+    /// Sends one well-formed request.
+    pub(super) async fn request(
+        &self,
+        line: &str,
+        token: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Reply {
         let authorization = if token.is_empty() {
             String::new()
         } else {
@@ -179,18 +165,18 @@ impl Server {
         };
         let length = body.len();
         let request = format!(
-            "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}content-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         Reply::parse(self.exchange(request.as_bytes()).await)
     }
 
     pub(super) async fn get(&self, path: &str, token: &str) -> Reply {
-        self.ask(&format!("GET {path}"), token, "text/plain", "")
+        self.request(&format!("GET {path}"), token, "text/plain", "")
             .await
     }
 
     pub(super) async fn json(&self, line: &str, token: &str, body: &Value) -> Reply {
-        self.ask(line, token, "application/json", &body.to_string())
+        self.request(line, token, "application/json", &body.to_string())
             .await
     }
 
@@ -198,8 +184,8 @@ impl Server {
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        let kind = "application/x-www-form-urlencoded";
-        self.ask("POST /token", "", kind, &body).await
+        let content_type = "application/x-www-form-urlencoded";
+        self.request("POST /token", "", content_type, &body).await
     }
 
     pub(super) async fn log_in(&self, username: &str, password: &str) -> Reply {

@@ -1,20 +1,20 @@
-//! What must never be in a log: secrets, names of people, and lines that an attacker wrote.
+//! Logs never contain secrets, personal names, or lines written by an attacker.
 
 use serde_json::{Value, json};
 
-use super::process::{Reply, Server, on_both_databases};
-use crate::support::{Database, MASTER_KEY, PASSWORD, eventually};
+use super::process::{Reply, Server};
+use crate::support::{Database, MASTER_KEY, PASSWORD, eventually, on_both};
 
-on_both_databases![
-    x068_no_value_of_a_request_becomes_a_line_of_the_log,
+on_both![
+    x068_no_request_value_forges_a_log_line,
     x069_no_secret_and_no_name_is_logged_at_any_level,
 ];
 
-/// Loud: what every library says too.
+/// The most verbose logging, that of every library included.
 const LOUDEST: &[(&str, &str)] = &[("ROLECALL_LOG__LEVEL", "trace"), ("RUST_BACKTRACE", "full")];
 
-async fn x068_no_value_of_a_request_becomes_a_line_of_the_log(db: Database) {
-    let server = Server::with(db, "", LOUDEST).await;
+async fn x068_no_request_value_forges_a_log_line(db: Database) {
+    let server = Server::start_with(db, "", LOUDEST).await;
     let evil =
         "a\r\n{\"level\":\"ERROR\",\"message\":\"forged\"}\u{1b}[31m\u{2028}\u{202e}\u{85}\0";
     let long = format!("forged{}", "x".repeat(50_000));
@@ -67,14 +67,14 @@ async fn x068_no_value_of_a_request_becomes_a_line_of_the_log(db: Database) {
         assert_ne!(event["message"], "forged", "{line}");
         requests += usize::from(event["message"] == "request");
     }
-    assert_eq!(requests, 15, "one line a request");
+    assert_eq!(requests, 15, "one line per request");
 }
 
 const FIRST: &str = "canary-one battery staple";
 const SECOND: &str = "canary-two battery staple";
 const THIRD: &str = "canary-three battery staple";
 
-/// What no log, no table of the audit and no error may hold: secrets, and what people are known by.
+/// Secrets and personal data that no log line, audit row or error may contain.
 const CANARIES: &[&str] = &[
     PASSWORD,
     FIRST,
@@ -87,51 +87,51 @@ const CANARIES: &[&str] = &[
     "$argon2",
 ];
 
-/// A run against a loud server, and what it came by.
+/// A verbose server, and the secrets that it has seen.
 struct Run {
     server: Server,
     canaries: Vec<String>,
-    /// All refusals.
+    /// All error responses.
     errors: String,
 }
 
 impl Run {
     async fn start(db: Database) -> Self {
         Self {
-            server: Server::with(db, "", LOUDEST).await,
+            server: Server::start_with(db, "", LOUDEST).await,
             canaries: CANARIES.iter().map(ToString::to_string).collect(),
             errors: String::new(),
         }
     }
 
-    /// Remembers the signature: without it a token is worth nothing.
+    /// Remembers the signature: without it a token is worthless.
     fn add_token(&mut self, token: &str) {
         let (_, signature) = token.rsplit_once('.').unwrap();
         self.canaries.push(signature.to_owned());
     }
 
     #[track_caller]
-    fn refused(&mut self, status: u16, reply: &Reply) {
+    fn expect_refusal(&mut self, status: u16, reply: &Reply) {
         self.errors += &reply.is(status).text;
     }
 
     #[track_caller]
-    fn has_none_in(&self, what: &str, text: &str) {
+    fn assert_none_in(&self, what: &str, text: &str) {
         for canary in &self.canaries {
             let line = text.lines().find(|line| line.contains(canary.as_str()));
             assert!(line.is_none(), "`{canary}` is in the {what}: {line:?}");
         }
     }
 
-    /// Log-ins and registrations that are wrong in every way that there is.
-    async fn be_refused(&mut self) {
+    /// Sends logins and registrations that are wrong in every way.
+    async fn send_invalid_credentials(&mut self) {
         for (username, password) in [
             ("canaryname", "canary-wrong"),
             ("canaryname2", FIRST),
             ("canaryname", &"canary-".repeat(300)),
         ] {
             let reply = self.server.log_in(username, password).await;
-            self.refused(401, &reply);
+            self.expect_refusal(401, &reply);
         }
         for body in [
             json!({ "username": "canaryname3", "password": "canary-" }),
@@ -143,41 +143,44 @@ impl Run {
             json!([FIRST]),
         ] {
             let reply = self.server.json("POST /register", "", &body).await;
-            self.refused(422, &reply);
+            self.expect_refusal(422, &reply);
         }
         for body in [
             format!("{{\"password\":\"{FIRST}\""),
             format!("password={FIRST}"),
         ] {
             for line in ["POST /register", "POST /token"] {
-                let reply = self.server.ask(line, "", "application/json", &body).await;
-                self.refused(400, &reply);
+                let reply = self
+                    .server
+                    .request(line, "", "application/json", &body)
+                    .await;
+                self.expect_refusal(400, &reply);
             }
         }
     }
 
-    /// Tokens in the wrong place, and wrong tokens.
-    async fn misplace(&mut self, token: &str) {
+    /// Sends tokens in the wrong place, and invalid tokens.
+    async fn misplace_tokens(&mut self, token: &str) {
         let query = format!("password=canary-query&access_token={token}");
         let line = format!("POST /token?{query}");
-        let reply = self.server.ask(&line, "", "text/plain", "").await;
-        self.refused(400, &reply);
+        let reply = self.server.request(&line, "", "text/plain", "").await;
+        self.expect_refusal(400, &reply);
         let reply = self.server.get(&format!("/api/me?{query}"), "").await;
-        self.refused(401, &reply);
+        self.expect_refusal(401, &reply);
         let bad = format!("{}x", &token[..token.len() - 2]);
         let reply = self.server.get("/api/me", &bad).await;
-        self.refused(401, &reply);
+        self.expect_refusal(401, &reply);
         let basic = "GET /api/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Basic canary-basic\r\ncookie: session=canary-cookie\r\n\r\n";
         self.errors += &self.server.exchange(basic.as_bytes()).await;
     }
 
-    /// Passwords and reset codes, wrong and right.
+    /// Sends wrong and right passwords and reset codes.
     async fn change_passwords(&mut self, id: &str, token: &str, admin: &str) {
         let (own, forced) = ("PUT /api/me/password", "POST /password");
         let change = |new: &str, old: &str| json!({ "current_password": old, "new_password": new });
         for body in [change(SECOND, "canary-no"), change("canary-", FIRST)] {
             let reply = self.server.json(own, token, &body).await;
-            self.refused(422, &reply);
+            self.expect_refusal(422, &reply);
         }
         let right = self.server.json(own, token, &change(SECOND, FIRST)).await;
         right.is(204);
@@ -188,7 +191,7 @@ impl Run {
             .extend([code.to_owned(), code.replace('-', "")]);
         let body = |current: &str| json!({ "username": "canaryname", "current_password": current, "new_password": THIRD });
         let reply = self.server.json(forced, "", &body("canary-no")).await;
-        self.refused(401, &reply);
+        self.expect_refusal(401, &reply);
         self.server.json(forced, "", &body(code)).await.is(204);
         self.server.log_in("canaryname", THIRD).await.is(200);
     }
@@ -200,25 +203,25 @@ async fn x069_no_secret_and_no_name_is_logged_at_any_level(db: Database) {
     run.add_token(&admin);
     let body =
         json!({ "username": "canaryname", "password": FIRST, "email": "canary@mail.example" });
-    let made = run.server.json("POST /register", "", &body).await;
-    let id = made.is(201).json["id"].as_str().unwrap();
+    let created = run.server.json("POST /register", "", &body).await;
+    let id = created.is(201).json["id"].as_str().unwrap();
     let again = run.server.json("POST /register", "", &body).await;
-    // it names what is taken
+    // the response names the taken username
     run.errors += &again.is(409).text.replace("canaryname", "");
     let login = run.server.log_in("canaryname", FIRST).await;
     let token = login.is(200).json["access_token"].as_str().unwrap();
     run.add_token(token);
-    run.be_refused().await;
-    run.misplace(token).await;
+    run.send_invalid_credentials().await;
+    run.misplace_tokens(token).await;
     run.change_passwords(id, token, &admin).await;
-    let found = run.server.get("/api/users?q=canaryname", &admin).await;
-    assert_eq!(found.is(200).json["items"][0]["id"], id);
+    let listed = run.server.get("/api/users?q=canaryname", &admin).await;
+    assert_eq!(listed.is(200).json["items"][0]["id"], id);
     let line = format!("PATCH /api/users/{id}");
     let renamed = json!({ "username": "canaryname4" });
     run.server.json(&line, &admin, &renamed).await.is(200);
     for path in ["/api/audit?limit=200", "/api/audit?kind=event&limit=200"] {
         let shown = run.server.get(path, &admin).await;
-        run.has_none_in(path, &shown.is(200).text);
+        run.assert_none_in(path, &shown.is(200).text);
     }
     for sql in [
         "SELECT actor || changes || mark FROM audit",
@@ -227,14 +230,17 @@ async fn x069_no_secret_and_no_name_is_logged_at_any_level(db: Database) {
     ] {
         let rows = run.server.db.texts(sql).await.join("\n");
         assert!(!rows.is_empty());
-        run.has_none_in("database", &rows);
+        run.assert_none_in("database", &rows);
     }
-    run.has_none_in("refusals", &run.errors);
-    assert!(run.server.log().contains("\"DEBUG\""), "nobody was loud");
+    run.assert_none_in("refusals", &run.errors);
+    assert!(
+        run.server.log().contains("\"DEBUG\""),
+        "nothing verbose was logged"
+    );
     run.server.ask_to_stop();
     eventually("it has stopped", async || {
         run.server.log().contains("\"message\":\"stopped\"")
     })
     .await;
-    run.has_none_in("log", &run.server.log());
+    run.assert_none_in("log", &run.server.log());
 }

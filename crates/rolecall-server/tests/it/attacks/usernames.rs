@@ -1,29 +1,24 @@
-//! User names: two accounts are never one name to whoever reads it.
+//! Usernames: no two accounts have names that a reader could confuse.
 
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestApp, claims, on_both};
+use crate::support::{PASSWORD, TestApp, claims, on_both};
 
 on_both![
-    x034_a_name_in_another_case_is_the_same_name_on_every_way_to_it,
+    x034_a_name_in_another_case_is_the_same_name_everywhere,
     x035_no_two_accounts_have_names_that_look_or_fold_alike,
-    x036_every_spelling_of_a_name_finds_the_one_account,
-    x037_control_characters_and_endless_names_go_nowhere,
-    x039_nobody_takes_a_name_over,
-    x040_a_subject_is_never_two_kinds_at_once,
+    x036_every_spelling_of_a_name_finds_the_same_account,
+    x037_control_characters_and_very_long_names_are_refused,
+    x039_nobody_takes_over_a_name,
+    x040_a_subject_is_never_of_two_kinds,
 ];
 
-async fn register(app: &TestApp, username: &str) -> Answer {
-    let body = json!({ "username": username, "password": PASSWORD });
-    app.post("/register", "", body).await
-}
-
-async fn x034_a_name_in_another_case_is_the_same_name_on_every_way_to_it(app: TestApp) {
+async fn x034_a_name_in_another_case_is_the_same_name_everywhere(app: TestApp) {
     let admin = app.admin().await;
-    let bob = app.user("bob", &[]).await;
+    let bob = app.create_user("bob", &[]).await;
     for taken in ["admin", "Admin", "ADMIN", "aDMIN"] {
-        register(&app, taken).await.is(409);
+        app.register(taken, PASSWORD).await.is(409);
         app.post("/api/users", admin, json!({ "username": taken }))
             .await
             .is(409);
@@ -38,7 +33,7 @@ async fn x034_a_name_in_another_case_is_the_same_name_on_every_way_to_it(app: Te
             .await,
         ["admin", "bob"]
     );
-    // renaming to the own name in another case changes nothing
+    // renaming to the same name in another case changes nothing
     let path = format!("/api/users/{bob}");
     assert_eq!(
         app.patch(path, admin, json!({ "username": "BOB" }))
@@ -49,7 +44,7 @@ async fn x034_a_name_in_another_case_is_the_same_name_on_every_way_to_it(app: Te
     );
 }
 
-/// Each line: names of which at most one may be an account.
+/// In each line at most one name may belong to an account.
 const ALIKE: &[&[&str]] = &[
     &["straße", "STRASSE", "STRAẞE", "strasse"],
     &["νίκος", "νίκοσ", "ΝΊΚΟΣ"],
@@ -87,32 +82,32 @@ const ALIKE: &[&[&str]] = &[
 
 async fn x035_no_two_accounts_have_names_that_look_or_fold_alike(app: TestApp) {
     let admin = app.admin().await;
-    let spare = app.user("spare", &[]).await;
+    let spare = app.create_user("spare", &[]).await;
     for names in ALIKE {
-        // whichever comes first
+        // in either order
         for first in 0..2 {
-            let made = register(&app, names[first]).await;
-            if made.status == 422 {
+            let created = app.register(names[first], PASSWORD).await;
+            if created.status == 422 {
                 continue;
             }
-            let id = made.is(201).text("id");
+            let id = created.is(201).text("id");
             for other in names
                 .iter()
                 .enumerate()
                 .filter(|(at, _)| *at != first)
                 .map(|(_, name)| name)
             {
-                let answer = register(&app, other).await;
-                // another letter that is neither alike nor folds alike would be another name
-                if answer.status == 201 {
+                let response = app.register(other, PASSWORD).await;
+                // a letter that neither looks nor folds alike makes another name
+                if response.status == 201 {
                     assert_eq!(*other, "ива\u{4a3}\u{301}", "beside {}", names[first]);
-                    let path = format!("/api/users/{}", answer.text("id"));
-                    app.delete(path, admin).await.done();
+                    let path = format!("/api/users/{}", response.text("id"));
+                    app.delete(path, admin).await.no_content();
                     continue;
                 }
                 assert!(
-                    [409, 422].contains(&answer.status.as_u16()),
-                    "{other}: {answer:?}"
+                    [409, 422].contains(&response.status.as_u16()),
+                    "{other}: {response:?}"
                 );
                 let path = format!("/api/users/{spare}");
                 let renamed = app.patch(path, admin, json!({ "username": other })).await;
@@ -120,23 +115,23 @@ async fn x035_no_two_accounts_have_names_that_look_or_fold_alike(app: TestApp) {
                     [409, 422].contains(&renamed.status.as_u16()),
                     "{other}: {renamed:?}"
                 );
-                app.forgive().await;
+                app.clear_failures().await;
             }
             app.delete(format_args!("/api/users/{id}"), admin)
                 .await
-                .done();
+                .no_content();
         }
     }
-    // the one spelling may become the other where it is the same account
-    let id = register(&app, "strasse").await.is(201).text("id");
+    // an account may change to another spelling of its own name
+    let id = app.register("strasse", PASSWORD).await.is(201).text("id");
     let path = format!("/api/users/{id}");
     app.patch(&path, admin, json!({ "username": "straße" }))
         .await
         .is(200);
-    register(&app, "strasse").await.is(409);
+    app.register("strasse", PASSWORD).await.is(409);
 }
 
-async fn x036_every_spelling_of_a_name_finds_the_one_account(app: TestApp) {
+async fn x036_every_spelling_of_a_name_finds_the_same_account(app: TestApp) {
     let admin = app.admin().await;
     let spellings = [
         "zoë",
@@ -147,7 +142,7 @@ async fn x036_every_spelling_of_a_name_finds_the_one_account(app: TestApp) {
         "zo\u{ff45}\u{308}",
     ];
     for typed in spellings {
-        let id = register(&app, typed).await.is(201).text("id");
+        let id = app.register(typed, PASSWORD).await.is(201).text("id");
         for other in spellings {
             let login = app.password_grant(other, PASSWORD).await;
             let token = login.is(200).text("access_token");
@@ -158,32 +153,32 @@ async fn x036_every_spelling_of_a_name_finds_the_one_account(app: TestApp) {
                 .get(format_args!("/api/users?username={encoded}"), admin)
                 .await;
             assert_eq!(found.items("id").concat(), id, "{other}");
-            register(&app, other).await.is(409);
+            app.register(other, PASSWORD).await.is(409);
             let new = format!("another horse of {other}");
             let change = |from: &str, to: &str| json!({ "username": other, "current_password": from, "new_password": to });
             app.post("/password", "", change(PASSWORD, &new))
                 .await
-                .done();
+                .no_content();
             app.post("/password", "", change(&new, PASSWORD))
                 .await
-                .done();
-            // failures of every spelling are counted together
+                .no_content();
+            // failures under every spelling are counted together
             app.password_grant(other, "x").await.wrong_password();
         }
         assert_eq!(
             app.db.number("SELECT failures FROM login_failures").await,
             1
         );
-        app.forgive().await;
+        app.clear_failures().await;
         app.delete(format_args!("/api/users/{id}"), admin)
             .await
-            .done();
+            .no_content();
     }
 }
 
-async fn x037_control_characters_and_endless_names_go_nowhere(app: TestApp) {
+async fn x037_control_characters_and_very_long_names_are_refused(app: TestApp) {
     let admin = app.admin().await;
-    let alice = app.user("alice", &[]).await;
+    let alice = app.create_user("alice", &[]).await;
     let revision = app.db.revision().await;
     let long = "a".repeat(65);
     let longer = "é".repeat(5_000);
@@ -206,7 +201,9 @@ async fn x037_control_characters_and_endless_names_go_nowhere(app: TestApp) {
         &longer,
     ] {
         let shown = name.escape_unicode();
-        register(&app, name).await.invalid(&["body", "username"]);
+        app.register(name, PASSWORD)
+            .await
+            .invalid(&["body", "username"]);
         app.post("/api/users", admin, json!({ "username": name }))
             .await
             .invalid(&["body", "username"]);
@@ -216,25 +213,25 @@ async fn x037_control_characters_and_endless_names_go_nowhere(app: TestApp) {
             .invalid(&["body", "username"]);
         let login = app.password_grant(name, PASSWORD).await;
         if name.is_empty() {
-            login.oauth(400, "invalid_request");
+            login.oauth_error(400, "invalid_request");
         } else {
             login.wrong_password();
         }
         let body = json!({ "username": name, "current_password": PASSWORD, "new_password": "x" });
         app.post("/password", "", body).await.wrong_password();
-        app.forgive().await;
+        app.clear_failures().await;
         if name.len() < 1_000 {
             let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
             for query in ["username", "q"] {
-                let answer = app
+                let response = app
                     .get(format_args!("/api/users?{query}={encoded}"), admin)
                     .await;
                 assert!(
-                    [200, 422].contains(&answer.status.as_u16()),
-                    "{shown}: {answer:?}"
+                    [200, 422].contains(&response.status.as_u16()),
+                    "{shown}: {response:?}"
                 );
-                if answer.status == 200 && !name.is_empty() && name.trim() == name {
-                    assert_eq!(answer.json["items"], json!([]), "{shown}");
+                if response.status == 200 && !name.is_empty() && name.trim() == name {
+                    assert_eq!(response.json["items"], json!([]), "{shown}");
                 }
             }
         }
@@ -243,13 +240,13 @@ async fn x037_control_characters_and_endless_names_go_nowhere(app: TestApp) {
     assert_eq!(app.db.count("users").await, 2);
 }
 
-async fn x039_nobody_takes_a_name_over(app: TestApp) {
+async fn x039_nobody_takes_over_a_name(app: TestApp) {
     let admin = app.admin().await;
-    app.role("editor", &["items:read"]).await;
-    let alice = app.user("alice", &["editor"]).await;
-    let mallory = app.user("mallory", &[]).await;
-    let (old, own) = (app.login("alice").await, app.login("mallory").await);
-    // nobody renames themselves, or others without the permission
+    app.create_role("editor", &["items:read"]).await;
+    let alice = app.create_user("alice", &["editor"]).await;
+    let mallory = app.create_user("mallory", &[]).await;
+    let (old, own) = (app.log_in("alice").await, app.log_in("mallory").await);
+    // users cannot rename themselves, nor others without the permission
     app.patch("/api/me", &own, json!({ "username": "alice2" }))
         .await
         .invalid(&["body", "username"]);
@@ -260,7 +257,7 @@ async fn x039_nobody_takes_a_name_over(app: TestApp) {
     app.patch(&path, admin, json!({ "username": "Alice" }))
         .await
         .is(409);
-    // a name that an administrator frees gives nothing of its former owner
+    // a name that an administrator frees inherits nothing from its former owner
     let renamed = app
         .patch(
             format_args!("/api/users/{alice}"),
@@ -272,29 +269,29 @@ async fn x039_nobody_takes_a_name_over(app: TestApp) {
     app.patch(&path, admin, json!({ "username": "alice" }))
         .await
         .is(200);
-    let claims = claims(&app.login("alice").await);
+    let claims = claims(&app.log_in("alice").await);
     assert_eq!(
         (&claims["sub"], &claims["roles"]),
         (&json!(mallory), &json!([]))
     );
-    app.get("/items/", &app.login("alice").await)
+    app.get("/items/", &app.log_in("alice").await)
         .await
         .forbidden("items:read");
-    app.get("/items/", &old).await.ended();
+    app.get("/items/", &old).await.ended_token();
     assert_eq!(
-        app.get("/api/me", &app.login("alice.smith").await)
+        app.get("/api/me", &app.log_in("alice.smith").await)
             .await
             .text("id"),
         alice
     );
 }
 
-async fn x040_a_subject_is_never_two_kinds_at_once(app: TestApp) {
-    let token = app.login("admin").await;
+async fn x040_a_subject_is_never_of_two_kinds(app: TestApp) {
+    let token = app.log_in("admin").await;
     let claims = claims(&token);
     assert_eq!(claims["subject_kind"], "user");
     assert_ne!(claims["sub"], claims["client_id"]);
-    // an id can be chosen by nobody
+    // nobody can choose an id
     for body in [
         json!({ "username": "x", "id": "rolecall" }),
         json!({ "username": "x", "kind": "client" }),
@@ -303,12 +300,12 @@ async fn x040_a_subject_is_never_two_kinds_at_once(app: TestApp) {
             .await
             .is(422);
     }
-    // and no row of one kind can become one of the other
+    // and no row of one kind can become one of the other kind
     let second =
         "SELECT COUNT(*) FROM subjects a JOIN subjects b ON a.id = b.id AND a.kind <> b.kind";
     assert_eq!(app.db.number(second).await, 0);
-    let ask = app
+    let request = app
         .request(Method::GET, "/api/users/rolecall")
         .token(&token);
-    ask.send().await.is(404);
+    request.send().await.is(404);
 }

@@ -1,4 +1,4 @@
-//! A database for one test, and a look into it that does not go through the server.
+//! A database for one test, which the test can query and change without the server.
 
 use std::{
     io::Write as _,
@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::postgres;
 
-/// A fresh database.
+/// A fresh database, deleted with the test.
 pub(crate) struct Database {
     pub(crate) url: String,
     pool: Pool,
@@ -27,12 +27,12 @@ enum Pool {
 const TEMPLATE: &str = "rolecall_template";
 
 impl Database {
-    /// A file that goes away with the test.
+    /// A file in a temporary folder.
     pub(crate) fn sqlite() -> Self {
         Self::sqlite_in(tempfile::tempdir().unwrap())
     }
 
-    /// The same in a folder that the test has chosen.
+    /// A file in a folder of the test.
     pub(crate) fn sqlite_in(folder: tempfile::TempDir) -> Self {
         let path = folder.path().join("rolecall.db");
         let options = sqlx::sqlite::SqliteConnectOptions::new()
@@ -55,7 +55,7 @@ impl Database {
             .get_or_init(|| async {
                 run(&admin, &format!("CREATE DATABASE {TEMPLATE}")).await;
                 let store = Store::open(&postgres::url(TEMPLATE).unwrap()).await;
-                // a template can be copied only while nobody is connected to it
+                // PostgreSQL copies a template only while nobody is connected to it
                 store.unwrap().close().await;
             })
             .await;
@@ -74,9 +74,9 @@ impl Database {
         })
     }
 
-    /// A database on a server of its own.
-    pub(crate) fn on_own_server() -> Option<(Self, PostgresServer)> {
-        let server = PostgresServer(postgres::another()?);
+    /// A database on a server that the test may stop.
+    pub(crate) fn on_separate_server() -> Option<(Self, PostgresServer)> {
+        let server = PostgresServer(postgres::separate()?);
         let folder = server.0.folder.display();
         let url = format!("postgres://postgres@localhost/postgres?host={folder}");
         let pool = Pool::Postgres(PgPool::connect_lazy(&url).unwrap());
@@ -103,7 +103,7 @@ impl Database {
         matches!(self.pool, Pool::Sqlite(_))
     }
 
-    /// The number that a query gives.
+    /// The number that a query returns.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
@@ -113,17 +113,17 @@ impl Database {
         .unwrap()
     }
 
-    /// How many rows a table has.
+    /// The number of rows in a table.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         self.number(&format!("SELECT COUNT(*) FROM {table}")).await
     }
 
-    /// The revision: the same before and after means that nothing was changed.
+    /// The revision. If it is the same before and after, nothing was changed.
     pub(crate) async fn revision(&self) -> i64 {
         self.number("SELECT revision FROM head").await
     }
 
-    /// The texts that a query gives.
+    /// The strings that a query returns.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
@@ -133,34 +133,34 @@ impl Database {
         .unwrap()
     }
 
-    /// Begins a change that does not end, as a process that hangs would.
-    pub(crate) async fn hold_head(&self) -> Held {
+    /// Begins a change and leaves it open, as a process that hangs would.
+    pub(crate) async fn lock_head(&self) -> HeadLock {
         const HOLD: &str = "UPDATE head SET revision = revision";
         match &self.pool {
             Pool::Sqlite(pool) => {
                 let mut transaction = pool.begin().await.unwrap();
                 sqlx::query(HOLD).execute(&mut *transaction).await.unwrap();
-                Held::Sqlite(transaction)
+                HeadLock::Sqlite(transaction)
             }
             Pool::Postgres(pool) => {
                 let mut transaction = pool.begin().await.unwrap();
                 sqlx::query(HOLD).execute(&mut *transaction).await.unwrap();
-                Held::Postgres(transaction)
+                HeadLock::Postgres(transaction)
             }
         }
     }
 
-    /// Changes the database behind the server's back.
+    /// Executes a statement without the server.
     pub(crate) async fn execute(&self, sql: &str) {
         self.try_execute(sql).await.unwrap();
     }
 
-    /// Whether the database itself refuses a change.
+    /// Returns whether the database itself refuses a statement.
     pub(crate) async fn refuses(&self, sql: &str) -> bool {
         self.try_execute(sql).await.is_err()
     }
 
-    /// Tries to change the database behind the server's back.
+    /// Executes a statement without the server, if the database accepts it.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
@@ -176,33 +176,33 @@ pub(crate) struct PostgresServer(postgres::Server);
 impl PostgresServer {
     /// Stops the server as a power cut would.
     pub(crate) fn stop(&mut self) {
-        self.tell("stop\n");
+        self.send("stop\n");
     }
 
     pub(crate) fn start(&mut self) {
-        self.tell("start\n");
+        self.send("start\n");
     }
 
-    fn tell(&mut self, what: &str) {
+    fn send(&mut self, command: &str) {
         let script = &mut self.0.script;
         script
             .stdin
             .as_mut()
             .unwrap()
-            .write_all(what.as_bytes())
+            .write_all(command.as_bytes())
             .unwrap();
-        assert!(postgres::is_ready(script), "{what}");
+        assert!(postgres::is_ready(script), "{command}");
     }
 }
 
-/// The row that every change begins with, held so that nobody can write.
-pub(crate) enum Held {
+/// A lock on the row that every change updates first, so that nobody else can write.
+pub(crate) enum HeadLock {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
-impl Held {
-    /// Lets the others write again.
+impl HeadLock {
+    /// Lets others write again.
     pub(crate) async fn release(self) {
         match self {
             Self::Sqlite(transaction) => transaction.rollback().await,
@@ -212,7 +212,7 @@ impl Held {
     }
 }
 
-/// Runs a statement that cannot stand in a transaction.
+/// Runs a statement that PostgreSQL does not allow in a transaction.
 async fn run(url: &str, sql: &str) {
     let mut conn = PgConnection::connect(url).await.unwrap();
     sqlx::query(AssertSqlSafe(sql.to_owned()))

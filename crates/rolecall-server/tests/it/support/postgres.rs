@@ -1,5 +1,5 @@
-//! A PostgreSQL server of the tests' own: made in a folder that goes away, reached by a socket in that
-//! folder, ended when the test process ends, however it ends.
+//! A PostgreSQL server for the tests: created in a temporary folder, reached through a socket in that folder,
+//! and stopped when the test process ends, however it ends.
 
 use std::{
     io::Read as _,
@@ -8,11 +8,11 @@ use std::{
     sync::OnceLock,
 };
 
-/// Makes a cluster in `$2` with the programs in `$1`, says `ready`, and does what its standard input says
-/// (`stop` as by a power cut, `start`) until that closes: that is when the test process has gone. Then
-/// server and folder go too.
+/// Creates a cluster in `$2` with the programs in `$1`, prints `ready`, and obeys the commands on its standard
+/// input: `stop` (as by a power cut) and `start`. When that closes, the test process has ended; then the script
+/// stops the server and deletes the folder.
 ///
-/// PostgreSQL does not run as root, so root becomes `postgres` for it.
+/// PostgreSQL refuses to run as root, so root becomes `postgres` for it.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 set -e
@@ -42,10 +42,10 @@ as "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
 rm -rf "$dir"
 "#;
 
-/// A server, for as long as the process lives and this is kept.
+/// A running server; it stops when this is dropped or the process ends.
 pub(crate) struct Server {
     pub(crate) folder: PathBuf,
-    /// Holds the end of the pipe that the script reads from.
+    /// Holds the write end of the pipe that the script reads.
     pub(crate) script: Child,
 }
 
@@ -62,31 +62,31 @@ impl Server {
     }
 }
 
-/// The URL of the database `name` on the server, which is started when it is first asked for.
+/// The URL of the database `name` on the shared server, which the first call starts.
 ///
-/// `None` if no PostgreSQL is installed; that is said once, and is a failure if nothing may be left out.
+/// `None` if no PostgreSQL is installed. That is printed once, and is a failure if no test may be skipped.
 pub(crate) fn url(name: &str) -> Option<String> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let server = SERVER.get_or_init(another);
+    let server = SERVER.get_or_init(separate);
     Some(server.as_ref()?.url(name))
 }
 
-/// A server of a test's own, so that it may be stopped; `None` as for [`url`].
-pub(crate) fn another() -> Option<Server> {
+/// Starts a server for one test, which may stop it; `None` as for [`url`].
+pub(crate) fn separate() -> Option<Server> {
     let Some(programs) = find_programs() else {
         assert!(
             std::env::var_os("XTASK_NOTHING_LEFT_OUT").is_none(),
-            "no PostgreSQL is installed, and nothing may be left out"
+            "no PostgreSQL is installed, and no test may be skipped"
         );
-        eprintln!("left out: every test on PostgreSQL (no PostgreSQL)");
+        eprintln!("skipped: every test on PostgreSQL (no PostgreSQL installed)");
         return None;
     };
     Some(start(&programs))
 }
 
-/// The folder of `initdb` and `pg_ctl`: as told, or that of the newest version where Debian keeps them.
+/// The folder of `initdb` and `pg_ctl`: the configured one, or that of the newest version that Debian installed.
 fn find_programs() -> Option<PathBuf> {
-    let told = std::env::var_os("XTASK_POSTGRES_BIN").map(PathBuf::from);
+    let configured = std::env::var_os("XTASK_POSTGRES_BIN").map(PathBuf::from);
     let debian = || {
         let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
         let newest = versions.flatten().filter_map(|entry| {
@@ -95,7 +95,8 @@ fn find_programs() -> Option<PathBuf> {
         });
         newest.max().map(|(_, programs)| programs)
     };
-    told.or_else(debian)
+    configured
+        .or_else(debian)
         .filter(|programs| programs.join("initdb").exists())
 }
 
@@ -119,9 +120,9 @@ fn start(programs: &Path) -> Server {
     Server { folder, script }
 }
 
-/// Waits until the script has done what it was told.
+/// Waits until the script has started, or has obeyed a command.
 pub(crate) fn is_ready(script: &mut Child) -> bool {
-    let mut said = [0; 6];
-    let read = script.stdout.as_mut().unwrap().read_exact(&mut said);
-    read.is_ok() && &said == b"ready\n"
+    let mut line = [0; 6];
+    let read = script.stdout.as_mut().unwrap().read_exact(&mut line);
+    read.is_ok() && &line == b"ready\n"
 }

@@ -1,4 +1,4 @@
-//! A way to PostgreSQL that can be cut.
+//! A proxy in front of PostgreSQL that a test can disconnect or silence.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,18 @@ use tokio::{
     sync::watch,
 };
 
-/// How the way is.
+/// The state of the link between a node and its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Link {
     Open,
     /// Every connection is closed, and every new one too.
-    Cut,
-    /// Nothing is heard any more, and no connection is closed. Those that fell silent stay so.
+    Closed,
+    /// No byte comes through, and no connection is closed. A silent connection stays silent for good.
     Silent,
 }
 
-/// Hands on what comes, until it is told otherwise.
 pub(crate) struct Proxy {
-    way: watch::Sender<Way>,
+    link: watch::Sender<Link>,
     port: u16,
     task: tokio::task::JoinHandle<()>,
 }
@@ -32,18 +31,18 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port for the server whose socket is this.
+    /// Listens on a free port and forwards to the server at `socket`.
     pub(crate) async fn to(socket: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (way, told) = watch::channel(Way::Open);
+        let (link, state) = watch::channel(Link::Open);
         let task = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(hand_on(client, socket.clone(), told.clone()));
+                tokio::spawn(forward(client, socket.clone(), state.clone()));
             }
         });
-        Self { way, port, task }
+        Self { link, port, task }
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -53,50 +52,49 @@ impl Proxy {
         )
     }
 
-    pub(crate) fn cut(&self) {
-        self.way.send_replace(Way::Cut);
+    pub(crate) fn disconnect(&self) {
+        self.link.send_replace(Link::Closed);
     }
 
-    pub(crate) fn fall_silent(&self) {
-        self.way.send_replace(Way::Silent);
+    pub(crate) fn silence(&self) {
+        self.link.send_replace(Link::Silent);
     }
 
     pub(crate) fn restore(&self) {
-        self.way.send_replace(Way::Open);
+        self.link.send_replace(Link::Open);
     }
 }
 
-async fn hand_on(client: TcpStream, socket: PathBuf, mut way: watch::Receiver<Way>) {
-    let begun = *way.borrow_and_update();
-    let server = match begun {
-        Way::Open => UnixStream::connect(socket).await,
-        Way::Cut => return,
-        Way::Silent => return std::future::pending().await,
+async fn forward(mut client: TcpStream, socket: PathBuf, mut link: watch::Receiver<Link>) {
+    let first = *link.borrow_and_update();
+    let server = match first {
+        Link::Open => UnixStream::connect(socket).await,
+        Link::Closed => return,
+        Link::Silent => return std::future::pending().await,
     };
-    let Ok(server) = server else { return };
-    let (mut client, mut server) = (client, server);
-    let (mut asked, mut answered) = ([0; 4096], [0; 4096]);
+    let Ok(mut server) = server else { return };
+    let (mut request, mut response) = ([0; 4096], [0; 4096]);
     loop {
         tokio::select! {
             biased;
-            changed = way.changed() => {
-                let now = *way.borrow_and_update();
+            changed = link.changed() => {
+                let now = *link.borrow_and_update();
                 match now {
-                    Way::Open => {}
-                    Way::Silent => return std::future::pending().await,
-                    Way::Cut => return,
+                    Link::Open => {}
+                    Link::Silent => return std::future::pending().await,
+                    Link::Closed => return,
                 }
                 if changed.is_err() {
                     return;
                 }
             }
-            read = client.read(&mut asked) => match read {
+            read = client.read(&mut request) => match read {
                 Ok(0) | Err(_) => return,
-                Ok(read) => if server.write_all(&asked[..read]).await.is_err() { return },
+                Ok(read) => if server.write_all(&request[..read]).await.is_err() { return },
             },
-            read = server.read(&mut answered) => match read {
+            read = server.read(&mut response) => match read {
                 Ok(0) | Err(_) => return,
-                Ok(read) => if client.write_all(&answered[..read]).await.is_err() { return },
+                Ok(read) => if client.write_all(&response[..read]).await.is_err() { return },
             },
         }
     }

@@ -1,26 +1,26 @@
-//! Two requests that race, again and again, ever closer.
+//! Two requests that race repeatedly, ever closer to each other.
 
 use std::sync::Arc;
 
 use rolecall_server::EmbeddedBuilder;
 use tokio::sync::Barrier;
 
-use super::{Answer, Ask, CHEAP, Database, Node, TestApp};
+use super::{Database, Node, RequestBuilder, Response, TestApp};
 
-/// How often each race is run.
+/// The rounds of each race.
 pub(crate) const ROUNDS: usize = 200;
-/// How much later the one that won begins in the next round, at most: so many turns of the scheduler.
+/// The longest head start that the loser of a round gets in the next one, in turns of the scheduler.
 const LARGEST_STEP: i64 = 1 << 13;
 
-/// Who of two came first.
+/// The request that came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum First {
     One,
     Two,
 }
 
-/// Makes four tests of each function that takes a [`Race`]: two connections of one node and two nodes, on
-/// SQLite and on PostgreSQL.
+/// Makes four tests of each function that takes a [`Race`]: on one node and on two nodes, on SQLite and on
+/// PostgreSQL.
 macro_rules! races {
     ($($name:ident),+ $(,)?) => { $(
         mod $name {
@@ -54,19 +54,19 @@ macro_rules! races {
 }
 pub(crate) use races;
 
-/// Nothing slow to hash, and no session that ends because many others were opened since.
-fn busy(builder: EmbeddedBuilder) -> EmbeddedBuilder {
-    builder.hashing(CHEAP).sessions_per_user(10_000)
+/// No session ends because of newer ones.
+fn configure(builder: EmbeddedBuilder) -> EmbeddedBuilder {
+    builder.sessions_per_user(10_000)
 }
 
-/// A node, another one or the same, and how close the last rounds were.
+/// A race between two nodes, or between two requests to one node.
 ///
-/// Whoever won begins later the next time, so the two come ever closer, and both win in the end. A race
-/// that always goes the same way tells nothing.
+/// The winner of a round starts later in the next one, so that the two come closer and closer and both win some
+/// rounds. A race that always goes the same way tests nothing.
 pub(crate) struct Race {
     app: TestApp,
     second: Option<Node>,
-    /// So many turns does the first wait for the second; the other way round if negative.
+    /// The turns that the first request waits for the second; if negative, the second waits.
     lead: i64,
     step: i64,
     last: Option<First>,
@@ -84,9 +84,9 @@ impl std::ops::Deref for Race {
 
 impl Race {
     pub(crate) async fn new(db: Database, nodes: usize) -> Self {
-        let app = TestApp::on(db, busy).await;
+        let app = TestApp::configured(db, configure).await;
         let second = if nodes == 2 {
-            Some(app.node(busy).await)
+            Some(app.node(configure).await)
         } else {
             None
         };
@@ -101,8 +101,8 @@ impl Race {
         }
     }
 
-    /// The other node, or the same once more.
-    pub(crate) fn other(&self) -> &Node {
+    /// The second node, or the same one if there is only one.
+    pub(crate) fn other_node(&self) -> &Node {
         self.second.as_ref().unwrap_or(&self.app)
     }
 
@@ -110,36 +110,40 @@ impl Race {
         self.second.is_some()
     }
 
-    /// The two nodes, in turns the one before the other.
+    /// Both nodes, in an order that alternates with the rounds.
     pub(crate) fn nodes(&self, round: usize) -> (&Node, &Node) {
         if round.is_multiple_of(2) {
-            (&self.app, self.other())
+            (&self.app, self.other_node())
         } else {
-            (self.other(), &self.app)
+            (self.other_node(), &self.app)
         }
     }
 
-    /// Sends both at once, on two threads.
-    pub(crate) async fn run(&mut self, one: Ask, two: Ask) -> (Answer, Answer) {
+    /// Sends both requests at once, on two threads.
+    pub(crate) async fn run(
+        &mut self,
+        one: RequestBuilder,
+        two: RequestBuilder,
+    ) -> (Response, Response) {
         let jitter = self.random(self.step.max(16));
         let lead = self.lead + jitter - self.step.max(16) / 2;
         let start = Arc::new(Barrier::new(2));
-        let racer = |ask: Ask, turns: i64| {
+        let racer = |request: RequestBuilder, turns: i64| {
             let start = Arc::clone(&start);
             tokio::spawn(async move {
                 start.wait().await;
                 for _ in 0..turns {
                     tokio::task::yield_now().await;
                 }
-                ask.send().await
+                request.send().await
             })
         };
         let (one, two) = (racer(one, lead), racer(two, -lead));
         (one.await.unwrap(), two.await.unwrap())
     }
 
-    /// Notes who came first.
-    pub(crate) fn won_by(&mut self, first: First) {
+    /// Records which request came first.
+    pub(crate) fn record_winner(&mut self, first: First) {
         let again = self.last.replace(first) == Some(first);
         self.step = if again {
             (self.step * 2).min(LARGEST_STEP)
@@ -158,14 +162,14 @@ impl Race {
         }
     }
 
-    /// Fails if one of the two never came first: then nothing was tested.
-    pub(crate) fn was_a_race(&self) {
+    /// Fails if one of the two hardly ever came first: then nothing was tested.
+    pub(crate) fn assert_both_won(&self) {
         let [one, two] = self.won;
         println!("won {one} to {two}");
         assert!(one.min(two) * 20 >= one + two, "{one} to {two}");
     }
 
-    /// Xorshift: the same in every run.
+    /// Xorshift: the same numbers in every run.
     fn random(&mut self, below: i64) -> i64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

@@ -1,8 +1,8 @@
-//! A line of text as a command.
+//! Parses a line of text as a command.
 
 use std::str::FromStr;
 
-use super::{Act, Command, Constraint, Document, Entry, Given, Name};
+use super::{Act, AssignmentKey, Command, Constraint, Document, Entry, Name};
 
 /// The words of a line.
 struct Words<'a>(std::iter::Peekable<std::str::SplitWhitespace<'a>>);
@@ -15,10 +15,10 @@ impl Words<'_> {
 
     fn number(&mut self) -> Result<i64, String> {
         let word = self.next()?;
-        word.parse().map_err(|_| format!("{word} is no number"))
+        word.parse().map_err(|_| format!("{word} is not a number"))
     }
 
-    /// Whether the next word is this one, which is taken then.
+    /// Consumes the next word if it is this one; returns whether it was.
     fn takes(&mut self, word: &str) -> bool {
         self.0.next_if(|next| *next == word).is_some()
     }
@@ -48,8 +48,8 @@ impl Words<'_> {
         }
     }
 
-    fn given(&mut self) -> Result<Given, String> {
-        Ok(Given {
+    fn assignment_key(&mut self) -> Result<AssignmentKey, String> {
+        Ok(AssignmentKey {
             user: self.next()?,
             role: self.next()?,
             tenant: self.tenant()?,
@@ -67,7 +67,7 @@ impl Words<'_> {
 
     fn count(&mut self) -> Result<usize, String> {
         let number = self.number()?;
-        usize::try_from(number).map_err(|_| format!("{number} is no count"))
+        usize::try_from(number).map_err(|_| format!("{number} is not a count"))
     }
 
     fn document(&mut self) -> Result<Document, String> {
@@ -116,7 +116,7 @@ impl Words<'_> {
                 need: self.next()?,
                 tenant: self.tenant()?,
             },
-            other => return Err(format!("nothing is called {other}")),
+            other => return Err(format!("unknown command {other}")),
         })
     }
 
@@ -133,7 +133,7 @@ impl Words<'_> {
                 of: self.next()?,
                 scope: self.scope(),
             },
-            other => return Err(format!("no token comes from {other}")),
+            other => return Err(format!("unknown grant {other}")),
         })
     }
 
@@ -163,15 +163,15 @@ impl Words<'_> {
                 }
             }
             "assign" => Act::Assign {
-                to: self.given()?,
+                to: self.assignment_key()?,
                 from: self.time("from")?,
                 until: self.time("until")?,
             },
-            "unassign" => Act::Unassign(self.given()?),
-            "confirm" => Act::Confirm(self.given()?),
-            "end-request" => Act::EndRequest(self.given()?),
+            "unassign" => Act::Unassign(self.assignment_key()?),
+            "confirm" => Act::Confirm(self.assignment_key()?),
+            "end-request" => Act::EndRequest(self.assignment_key()?),
             "apply" => Act::Apply(self.document()?),
-            other => return Err(format!("nobody can {other}")),
+            other => return Err(format!("unknown action {other}")),
         })
     }
 
@@ -209,7 +209,7 @@ impl Words<'_> {
                 constraint: name,
                 role: self.next()?,
             },
-            _ => return Err(format!("nobody can {kind} {what}")),
+            _ => return Err(format!("unknown action {kind} {what}")),
         })
     }
 }
@@ -221,7 +221,7 @@ impl FromStr for Command {
         let mut words = Words(line.split_whitespace().peekable());
         let command = words.command()?;
         match words.0.next() {
-            Some(word) => Err(format!("what is {word} for?")),
+            Some(word) => Err(format!("unexpected word {word}")),
             None => Ok(command),
         }
     }

@@ -1,4 +1,4 @@
-//! What the model has, as the core has it, and the other way round.
+//! Converts between the types of the model and those of the core.
 
 use rolecall_core::{
     Constraint, ConstraintKind, Derivation, InactiveReason, RoleAssignment, RoleRules, Timestamp,
@@ -6,12 +6,13 @@ use rolecall_core::{
 
 use crate::{
     command::Name,
+    explanation::GrantPath,
     model::{Duty, Key, Model, Times},
-    truth::Way,
 };
 
 pub(super) fn parse<T: std::str::FromStr>(name: &str) -> Result<T, String> {
-    name.parse().map_err(|_| format!("{name} is no such name"))
+    name.parse()
+        .map_err(|_| format!("{name} is not a valid name"))
 }
 
 pub(super) fn moment(seconds: i64) -> Timestamp {
@@ -30,7 +31,7 @@ pub(super) fn constraint(duty: &Duty) -> Result<Constraint, String> {
         .map_err(|error| error.to_string())
 }
 
-/// What the model says that a role holds and inherits itself.
+/// The direct permissions and juniors of a role in the model.
 pub(super) fn rules_of(model: &Model, role: &Name) -> Result<RoleRules, String> {
     let mut rules = RoleRules {
         approval: model.approval.contains(role),
@@ -57,14 +58,14 @@ pub(super) fn assignment(key: &Key, times: Times) -> Result<RoleAssignment, Stri
     })
 }
 
-pub(super) fn way(by: &Derivation<'_>) -> Way {
-    let given = by.assignment;
-    Way {
-        role: given.role.to_string(),
-        tenant: given.tenant.as_ref().map(ToString::to_string),
+pub(super) fn grant_path(by: &Derivation<'_>) -> GrantPath {
+    let assignment = by.assignment;
+    GrantPath {
+        role: assignment.role.to_string(),
+        tenant: assignment.tenant.as_ref().map(ToString::to_string),
         times: Times {
-            from: given.valid_from.map(Timestamp::seconds),
-            until: given.expires_at.map(Timestamp::seconds),
+            from: assignment.valid_from.map(Timestamp::seconds),
+            until: assignment.expires_at.map(Timestamp::seconds),
         },
         path: by.path.iter().map(ToString::to_string).collect(),
         grant: by.grant.as_ref().map(ToString::to_string),

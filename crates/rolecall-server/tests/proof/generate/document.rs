@@ -1,22 +1,22 @@
-//! Whole policies: the one that is there, with changes.
+//! Policy documents: the current policy with changes.
 
-use super::{CONSTRAINTS, Making};
+use super::{CONSTRAINTS, Generator};
 use crate::{
     command::{Act, Constraint, Document, Entry, Name},
     model::{Duty, is_own},
 };
 
-impl Making {
-    /// The policy that is there with a few changes, or none.
+impl Generator {
+    /// Applies the current policy with a few changes, or none.
     pub(super) fn apply(&mut self) -> Act {
-        let mut document = self.present();
-        for _ in 0..self.numbers.below(4) {
+        let mut document = self.current();
+        for _ in 0..self.random.below(4) {
             self.edit(&mut document);
         }
         Act::Apply(document)
     }
 
-    fn present(&self) -> Document {
+    fn current(&self) -> Document {
         let model = &self.model;
         let permissions = model.permissions.iter().filter(|one| !is_own(one));
         let roles = model.roles.iter().filter(|role| !is_own(role));
@@ -45,15 +45,15 @@ impl Making {
 
     fn edit(&mut self, document: &mut Document) {
         let (role, permission, pattern) = (self.role(), self.permission(), self.pattern());
-        let at = self.numbers.below(document.roles.len());
-        match self.numbers.below(11) {
+        let at = self.random.below(document.roles.len());
+        match self.random.below(11) {
             10 => {
                 if let Some(entry) = document.roles.get_mut(at) {
                     entry.approval = !entry.approval;
                 }
             }
             8 => {
-                let name = self.numbers.of(&CONSTRAINTS).to_owned();
+                let name = self.random.of(&CONSTRAINTS).to_owned();
                 document.constraints.retain(|one| one.name != name);
                 let constraint = self.constraint(name);
                 document.constraints.push(constraint);
@@ -64,8 +64,8 @@ impl Making {
             }
             1 => {
                 document.permissions.retain(|one| *one != permission);
-                // who leaves it in a role has no policy any more
-                if self.numbers.percent(80) {
+                // leaving it in a role makes the document invalid
+                if self.random.percent(80) {
                     let entries = document.roles.iter_mut();
                     entries.for_each(|entry| entry.patterns.retain(|one| *one != permission));
                 }
@@ -80,7 +80,7 @@ impl Making {
             }
             3 => {
                 document.roles.retain(|entry| entry.role != role);
-                if self.numbers.percent(80) {
+                if self.random.percent(80) {
                     let entries = document.roles.iter_mut();
                     entries.for_each(|entry| entry.juniors.retain(|one| *one != role));
                 }

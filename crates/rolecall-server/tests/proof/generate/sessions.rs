@@ -1,9 +1,9 @@
-//! Log-ins and refreshes.
+//! Logins and refreshes.
 
-use super::Making;
+use super::Generator;
 use crate::command::{Command, Name};
 
-impl Making {
+impl Generator {
     pub(super) fn random_log_in(&mut self) -> Command {
         let (user, tenant) = (self.user(), self.tenant());
         let held = self.model.id_of(&user).map(|id| {
@@ -17,7 +17,7 @@ impl Making {
         });
         let mut command = self.log_in(&user, tenant.as_deref());
         if let Command::LogIn { scope, .. } = &mut command
-            && self.numbers.percent(40)
+            && self.random.percent(40)
         {
             *scope = self.scope(&held.unwrap_or_default());
         }
@@ -27,10 +27,10 @@ impl Making {
     /// One or two scope values, mostly among those `held`.
     fn scope(&mut self, held: &[Name]) -> Vec<Name> {
         let mut scope = Vec::new();
-        for _ in 0..=self.numbers.below(2) {
-            let value = match held.get(self.numbers.below(held.len())) {
-                Some(value) if self.numbers.percent(85) => value.clone(),
-                _ if self.numbers.percent(50) => format!("role:{}", self.role()),
+        for _ in 0..=self.random.below(2) {
+            let value = match held.get(self.random.below(held.len())) {
+                Some(value) if self.random.percent(85) => value.clone(),
+                _ if self.random.percent(50) => format!("role:{}", self.role()),
                 _ => self.permission(),
             };
             if !scope.contains(&value) {
@@ -41,14 +41,15 @@ impl Making {
     }
 
     pub(super) fn refresh(&mut self) -> Command {
-        let at = self.numbers.below(self.model.sessions.len());
+        let at = self.random.below(self.model.sessions.len());
         let session = self.model.sessions.get(at);
         let of = session.map(|session| session.name.clone());
         let of = of.unwrap_or_else(|| "t1".to_owned());
-        let scope = if self.numbers.percent(30) {
+        let scope = if self.random.percent(30) {
             let session = self.model.sessions.get(at);
-            let given = session.map(|session| session.given.iter().cloned().collect::<Vec<_>>());
-            self.scope(&given.unwrap_or_default())
+            let granted =
+                session.map(|session| session.granted.iter().cloned().collect::<Vec<_>>());
+            self.scope(&granted.unwrap_or_default())
         } else {
             Vec::new()
         };

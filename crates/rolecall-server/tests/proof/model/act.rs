@@ -1,9 +1,9 @@
-//! What each command needs, what stands against it, and what it does.
+//! The permission that each command needs, the reasons to refuse it, and its effect.
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Authority, Key, Model, Refusal, Times, Token, token::Of};
-use crate::command::{Act, Command, Given, Name};
+use super::{Authority, Key, Model, Outcome, Refusal, Times, Token, token::FloorKey};
+use crate::command::{Act, AssignmentKey, Command, Name};
 
 pub(super) const GUARDS: &str = "rolecall.resource-server";
 const USERS: &str = "rolecall.users:write";
@@ -12,16 +12,16 @@ pub(crate) const ASSIGNMENTS: &str = "rolecall.assignments:write";
 const SESSIONS: &str = "rolecall.sessions:revoke";
 const POLICY: &str = "rolecall.policy:write";
 
-pub(super) type Against = BTreeSet<Refusal>;
+pub(super) type Refusals = BTreeSet<Refusal>;
 
 impl Model {
-    /// Does what the command says, and says what is right to answer. `None` if it names a token that was
-    /// never given: then there is nothing to do.
-    pub(crate) fn run(&mut self, command: &Command) -> Option<Answer> {
+    /// Runs a command and returns the correct outcome; `None` if it names a token that was never issued, which
+    /// makes it a no-op.
+    pub(crate) fn run(&mut self, command: &Command) -> Option<Outcome> {
         Some(match command {
             Command::Pass(seconds) => {
                 self.now += seconds;
-                Answer::Done(0)
+                Outcome::Done(0)
             }
             Command::LogIn {
                 token,
@@ -37,11 +37,11 @@ impl Model {
                 self.tokens.get(token)?;
                 self.revoke_token(token)
             }
-            Command::Ask { user, .. } if self.users.contains_key(user) => Answer::Done(200),
+            Command::Ask { user, .. } if self.users.contains_key(user) => Outcome::Done(200),
             Command::Ask { .. } => Refusal::status(404).into(),
             Command::By { token, act } => {
                 let token = self.tokens.get(token)?.clone();
-                if !self.stands(&token) {
+                if !self.is_valid(&token) {
                     return Some(Refusal::status(401).into());
                 }
                 self.act(&token, act)
@@ -49,41 +49,41 @@ impl Model {
         })
     }
 
-    /// Changes something, unless something stands against it. A change that would leave no administrator, if
-    /// there was one, or duties together that are to be apart, is taken back.
+    /// Makes a change unless there are refusals. Undoes a change that removes the last administrator or violates a
+    /// static constraint.
     pub(super) fn change(
         &mut self,
-        against: Against,
+        refusals: Refusals,
         status: u16,
         change: impl FnOnce(&mut Self) -> bool,
-    ) -> Answer {
-        if !against.is_empty() {
-            return Answer::Refused(against);
+    ) -> Outcome {
+        if !refusals.is_empty() {
+            return Outcome::Refused(refusals);
         }
         let before = self.clone();
         self.revision += 1;
         let changed = change(self);
-        let mut against = self.against_duties();
+        let mut refusals = self.static_refusals();
         if before.lasting_administrators() > 0 && self.lasting_administrators() == 0 {
-            against.insert(Refusal::rule(409, "last_administrator"));
+            refusals.insert(Refusal::rule(409, "last_administrator"));
         }
-        if !against.is_empty() {
+        if !refusals.is_empty() {
             *self = before;
-            return Answer::Refused(against);
+            return Outcome::Refused(refusals);
         }
         if !changed {
             *self = before;
         }
-        Answer::Done(status)
+        Outcome::Done(status)
     }
 
-    /// What the caller may do, if it includes `permission`: by the token, and by the assignments of now.
-    pub(super) fn demand(
+    /// The authority of the caller, if it includes `permission` by the token and by the current assignments.
+    pub(super) fn require(
         &self,
         token: &Token,
         permission: &str,
         tenant: Option<&str>,
-    ) -> Result<Authority, Answer> {
+    ) -> Result<Authority, Outcome> {
         if !token.permissions.contains(permission) {
             return Err(Refusal::rule(403, permission).into());
         }
@@ -91,22 +91,22 @@ impl Model {
         if authority.holds(permission) {
             return Ok(authority);
         }
-        // it is held in the token's tenant alone
+        // it is held only in the tenant of the token
         let rule = token.tenant.as_ref().map_or(permission, |_| "other_tenant");
         Err(Refusal::rule(403, rule).into())
     }
 
-    fn act(&mut self, token: &Token, act: &Act) -> Answer {
+    fn act(&mut self, token: &Token, act: &Act) -> Outcome {
         let done = match act {
-            Act::AddUser { user, roles } => self.make_user(token, user, roles),
+            Act::AddUser { user, roles } => self.create_user(token, user, roles),
             Act::DeleteUser(user) => self.delete_user(token, user),
             Act::Disable(user) => self.set_disabled(token, user, true),
             Act::Enable(user) => self.set_disabled(token, user, false),
             Act::EndSessions(user) => self.end_sessions(token, user),
             Act::LogOut => Ok(self.log_out(token)),
-            Act::AddRole(role) => self.make_role(token, role),
+            Act::AddRole(role) => self.create_role(token, role),
             Act::DeleteRole(role) => self.delete_role(token, role),
-            Act::AddPermission(name) => self.make_permission(token, name),
+            Act::AddPermission(name) => self.create_permission(token, name),
             Act::DeletePermission(name) => self.delete_permission(token, name),
             Act::Grant { role, pattern } => self.grant(token, role, pattern),
             Act::Revoke { role, pattern } => self.revoke(token, role, pattern),
@@ -120,9 +120,9 @@ impl Model {
                 self.assign(token, to, times)
             }
             Act::Unassign(from) => self.unassign(token, from),
-            Act::Confirm(asked) => self.confirm(token, asked),
-            Act::EndRequest(asked) => self.end_request(token, asked),
-            Act::Approval { role, on } => self.demand_edit(token, role, *on),
+            Act::Confirm(requested) => self.confirm(token, requested),
+            Act::EndRequest(requested) => self.end_request(token, requested),
+            Act::Approval { role, on } => self.change_approval(token, role, *on),
             Act::AddConstraint(_)
             | Act::DeleteConstraint(_)
             | Act::AddMember { .. }
@@ -130,16 +130,25 @@ impl Model {
             | Act::Limit { .. } => self.constrain(token, act, ROLES),
             Act::Apply(document) => self.apply(token, document, POLICY),
         };
-        let answer = done.unwrap_or_else(|refused| refused);
+        let outcome = done.unwrap_or_else(|refused| refused);
         let needed = ["rolecall.assignments:read", "rolecall.users:read"];
         let sees =
             token.tenant.is_none() && needed.iter().all(|one| token.permissions.contains(*one));
-        if sees { answer } else { answer.discreet() }
+        if sees {
+            outcome
+        } else {
+            outcome.without_names()
+        }
     }
 
-    fn make_user(&mut self, token: &Token, user: &Name, roles: &[Name]) -> Result<Answer, Answer> {
-        let authority = self.demand(token, USERS, None)?;
-        let mut against = Against::new();
+    fn create_user(
+        &mut self,
+        token: &Token,
+        user: &Name,
+        roles: &[Name],
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, USERS, None)?;
+        let mut refusals = Refusals::new();
         if !roles.is_empty() && !authority.holds(ASSIGNMENTS) {
             let held_there = token.tenant.is_some() && token.permissions.contains(ASSIGNMENTS);
             let rule = if held_there {
@@ -147,39 +156,43 @@ impl Model {
             } else {
                 ASSIGNMENTS
             };
-            against.insert(Refusal::rule(403, rule));
+            refusals.insert(Refusal::rule(403, rule));
         }
         if self.users.contains_key(user) {
-            against.insert(Refusal::status(409));
+            refusals.insert(Refusal::status(409));
         }
         for role in roles {
-            against.extend(self.against_giving(&authority, role, None));
+            refusals.extend(self.assign_refusals(&authority, role, None));
         }
-        let mut made = self.clone();
-        let id = made.add_user(user);
+        let mut created = self.clone();
+        let id = created.add_user(user);
         for role in roles {
             let key = Key {
                 user: id,
                 role: role.clone(),
                 tenant: None,
             };
-            against.extend(made.give_or_ask(token.user, &key, Times::default()).0);
+            refusals.extend(
+                created
+                    .assign_or_request(token.user, &key, Times::default())
+                    .0,
+            );
         }
-        Ok(self.change(against, 201, |model| {
+        Ok(self.change(refusals, 201, |model| {
             let revision = model.revision;
-            *model = made;
+            *model = created;
             model.revision = revision;
             true
         }))
     }
 
-    fn delete_user(&mut self, token: &Token, user: &Name) -> Result<Answer, Answer> {
-        let authority = self.demand(token, USERS, None)?;
+    fn delete_user(&mut self, token: &Token, user: &Name) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, USERS, None)?;
         let Some(id) = self.id_of(user) else {
-            return Ok(Answer::Done(204));
+            return Ok(Outcome::Done(204));
         };
-        let against = self.against_subject(&authority, id);
-        Ok(self.change(against, 204, |model| {
+        let refusals = self.subject_refusals(&authority, id);
+        Ok(self.change(refusals, 204, |model| {
             model.end_access(id);
             model.users.remove(user);
             model.assigned.retain(|key, _| key.user != id);
@@ -193,13 +206,13 @@ impl Model {
         token: &Token,
         user: &Name,
         disabled: bool,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, USERS, None)?;
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, USERS, None)?;
         let Some(id) = self.id_of(user) else {
             return Ok(Refusal::status(404).into());
         };
-        let against = self.against_subject(&authority, id);
-        Ok(self.change(against, 200, |model| {
+        let refusals = self.subject_refusals(&authority, id);
+        Ok(self.change(refusals, 200, |model| {
             let Some(user) = model.users.get_mut(user) else {
                 return false;
             };
@@ -212,92 +225,102 @@ impl Model {
         }))
     }
 
-    fn end_sessions(&mut self, token: &Token, user: &Name) -> Result<Answer, Answer> {
-        let authority = self.demand(token, SESSIONS, None)?;
+    fn end_sessions(&mut self, token: &Token, user: &Name) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, SESSIONS, None)?;
         let Some(id) = self.id_of(user) else {
             return Ok(Refusal::status(404).into());
         };
-        let against = self.against_subject(&authority, id);
-        Ok(self.change(against, 204, |model| {
+        let refusals = self.subject_refusals(&authority, id);
+        Ok(self.change(refusals, 204, |model| {
             model.end_access(id);
             true
         }))
     }
 
-    fn log_out(&mut self, token: &Token) -> Answer {
-        self.change(Against::new(), 204, |model| {
+    fn log_out(&mut self, token: &Token) -> Outcome {
+        self.change(Refusals::new(), 204, |model| {
             model.sessions[token.session].ended = true;
-            model.lose(Of::Session(token.session));
+            model.raise_floor(FloorKey::Session(token.session));
             true
         })
     }
 
-    /// What stands against giving a role to a user.
-    fn against_giving(&self, authority: &Authority, role: &Name, tenant: Option<&Name>) -> Against {
-        let mut against = self.against(authority, [role], tenant.is_some());
+    /// The reasons to refuse the assignment of a role.
+    fn assign_refusals(
+        &self,
+        authority: &Authority,
+        role: &Name,
+        tenant: Option<&Name>,
+    ) -> Refusals {
+        let mut refusals = self.delegation_refusals(authority, [role], tenant.is_some());
         if !self.roles.contains(role) {
-            against.insert(Refusal::status(404));
+            refusals.insert(Refusal::status(404));
         }
         if role == GUARDS {
-            against.insert(Refusal::rule(409, "clients_only"));
+            refusals.insert(Refusal::rule(409, "clients_only"));
         }
-        against
+        refusals
     }
 
-    fn assign(&mut self, token: &Token, to: &Given, times: Times) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ASSIGNMENTS, to.tenant.as_deref())?;
+    fn assign(
+        &mut self,
+        token: &Token,
+        to: &AssignmentKey,
+        times: Times,
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ASSIGNMENTS, to.tenant.as_deref())?;
         let Some(user) = self.id_of(&to.user) else {
             return Ok(Refusal::status(404).into());
         };
-        let mut against = self.against_giving(&authority, &to.role, to.tenant.as_ref());
+        let mut refusals = self.assign_refusals(&authority, &to.role, to.tenant.as_ref());
         let never = times.from >= times.until && times.from.is_some() && times.until.is_some();
         if times.is_over(self.now) || never {
-            against.insert(Refusal::status(422));
+            refusals.insert(Refusal::status(422));
         }
         let key = Key {
             user,
             role: to.role.clone(),
             tenant: to.tenant.clone(),
         };
-        if !against.is_empty() {
-            return Ok(Answer::Refused(against));
+        if !refusals.is_empty() {
+            return Ok(Outcome::Refused(refusals));
         }
         let mut trial = self.clone();
         trial.revision += 1;
-        let (against, status) = trial.give_or_ask(token.user, &key, times);
-        Ok(self.change(against, status, |model| {
+        let (refusals, status) = trial.assign_or_request(token.user, &key, times);
+        Ok(self.change(refusals, status, |model| {
             *model = trial;
             true
         }))
     }
 
-    /// Writes when an assignment counts: a loss if it ends earlier or begins later than before.
+    /// Sets the validity of an assignment. It is a loss if it ends earlier or begins later than before.
     pub(super) fn set_times(&mut self, key: &Key, times: Times) {
         let before = self.assigned.insert(key.clone(), times);
         let begin = |times: Times| times.from.unwrap_or(i64::MIN).max(self.now);
         let end = |times: Times| times.until.unwrap_or(i64::MAX);
         let loses = |old: Times| end(times) < end(old) || begin(times) > begin(old);
         if before.is_some_and(loses) {
-            self.lose(Of::Subject(key.user));
+            self.raise_floor(FloorKey::Subject(key.user));
         }
     }
 
-    fn unassign(&mut self, token: &Token, from: &Given) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ASSIGNMENTS, from.tenant.as_deref())?;
+    fn unassign(&mut self, token: &Token, from: &AssignmentKey) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ASSIGNMENTS, from.tenant.as_deref())?;
         let Some(user) = self.id_of(&from.user) else {
             return Ok(Refusal::status(404).into());
         };
-        let against = self.against(&authority, [&from.role], from.tenant.is_some());
+        let refusals = self.delegation_refusals(&authority, [&from.role], from.tenant.is_some());
         let key = Key {
             user,
             role: from.role.clone(),
             tenant: from.tenant.clone(),
         };
-        Ok(self.change(against, 204, |model| {
+        Ok(self.change(refusals, 204, |model| {
             let ended = model.requests.remove(&key).is_some();
             let held = model.assigned.remove(&key).is_some();
             if held {
-                model.lose(Of::Subject(user));
+                model.raise_floor(FloorKey::Subject(user));
             }
             held || ended
         }))

@@ -1,9 +1,9 @@
-//! A whole policy in the place of the one that is there.
+//! Replacing the whole policy.
 
 use std::collections::BTreeSet;
 
 use super::{
-    Answer, Authority, Duty, Model, Names, Refusal, Token, USER,
+    Authority, Duty, Model, Names, Outcome, Refusal, Token, USER,
     held::{covers, is_own},
 };
 use crate::command::{Document, Name};
@@ -14,55 +14,55 @@ impl Model {
         token: &Token,
         document: &Document,
         permission: &str,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<Outcome, Outcome> {
         if !token.permissions.contains(permission) {
             return Err(Refusal::rule(403, permission).into());
         }
-        let Some(wanted) = self.with(document) else {
+        let Some(target) = self.with(document) else {
             return Ok(Refusal::status(422).into());
         };
         let authority = self.authority(token, None);
         if !authority.holds(permission) {
             return Err(Refusal::rule(403, permission).into());
         }
-        let mut against = self.against_becoming(&authority, &wanted);
-        against.extend(wanted.against_duties());
-        against.extend(wanted.against_registration());
-        against.extend(self.against_ways_round(&wanted));
-        let stricter = wanted.constraints.iter().filter(|(name, duty)| {
+        let mut refusals = self.policy_change_refusals(&authority, &target);
+        refusals.extend(target.static_refusals());
+        refusals.extend(target.registration_refusal());
+        refusals.extend(self.bypass_refusal(&target));
+        let stricter = target.constraints.iter().filter(|(name, duty)| {
             !duty.is_static && duty.is_stricter_than(self.constraints.get(*name))
         });
         for (name, duty) in stricter {
-            against.extend(self.against_sessions(&wanted, name, duty));
+            refusals.extend(self.session_refusals(&target, name, duty));
         }
-        if !against.is_empty() {
-            return Ok(Answer::Refused(against));
+        if !refusals.is_empty() {
+            return Ok(Outcome::Refused(refusals));
         }
-        let lost = self.lost_by(&wanted);
-        let same = self.permissions == wanted.permissions
-            && self.roles == wanted.roles
-            && self.grants == wanted.grants
-            && self.juniors == wanted.juniors
-            && self.constraints == wanted.constraints
-            && self.approval == wanted.approval;
+        let lost = self.lost_by(&target);
+        let same = self.permissions == target.permissions
+            && self.roles == target.roles
+            && self.grants == target.grants
+            && self.juniors == target.juniors
+            && self.constraints == target.constraints
+            && self.approval == target.approval;
         if !same {
-            let before = std::mem::replace(self, wanted);
+            let before = std::mem::replace(self, target);
             self.revision = before.revision + 1;
-            self.lose_roles(lost);
+            self.raise_role_floors(lost);
             let deleted = before.roles.difference(&self.roles).cloned().collect();
-            self.lose_subjects(before.in_tenants_by(&deleted));
-            self.lose_activation(&before);
+            self.raise_subject_floors(before.users_in_tenants_with(&deleted));
+            self.raise_activation_floors(&before);
         }
-        Ok(Answer::Done(200))
+        Ok(Outcome::Done(200))
     }
 
-    /// The model with another policy; `None` if the document is none.
+    /// The model with another policy; `None` if the document is invalid.
     fn with(&self, document: &Document) -> Option<Self> {
-        let mut wanted = self.clone();
-        wanted.permissions.retain(|one| is_own(one));
-        wanted.grants.retain(|(role, _)| is_own(role));
-        wanted.juniors.retain(|(senior, _)| is_own(senior));
-        wanted
+        let mut target = self.clone();
+        target.permissions.retain(|one| is_own(one));
+        target.grants.retain(|(role, _)| is_own(role));
+        target.juniors.retain(|(senior, _)| is_own(senior));
+        target
             .permissions
             .extend(document.permissions.iter().cloned());
         let mut stay: Names = self
@@ -74,95 +74,97 @@ impl Model {
         stay.insert(USER.to_owned());
         for entry in &document.roles {
             let own = |what: &Name| (entry.role.clone(), what.clone());
-            wanted.grants.extend(entry.patterns.iter().map(own));
-            wanted.juniors.extend(entry.juniors.iter().map(own));
+            target.grants.extend(entry.patterns.iter().map(own));
+            target.juniors.extend(entry.juniors.iter().map(own));
             stay.insert(entry.role.clone());
         }
         let juniors = document.roles.iter().flat_map(|entry| &entry.juniors);
         if juniors.into_iter().any(|junior| !stay.contains(junior)) {
             return None;
         }
-        for gone in self.roles.difference(&stay) {
-            wanted.remove_role(gone);
+        for removed in self.roles.difference(&stay) {
+            target.remove_role(removed);
         }
-        wanted.roles = stay;
+        target.roles = stay;
         let second = document.roles.iter().filter(|entry| entry.approval);
-        wanted.approval = second.map(|entry| entry.role.clone()).collect();
+        target.approval = second.map(|entry| entry.role.clone()).collect();
         let constraints = document.constraints.iter();
         let constraints = constraints.map(|one| (one.name.clone(), Duty::of(one)));
-        wanted.constraints = constraints.collect();
-        wanted.is_policy(document).then_some(wanted)
+        target.constraints = constraints.collect();
+        target.is_policy(document).then_some(target)
     }
 
     fn is_policy(&self, document: &Document) -> bool {
-        let mut made = document.roles.iter().map(|entry| &entry.role);
+        let mut created = document.roles.iter().map(|entry| &entry.role);
         let own =
-            made.any(|role| is_own(role)) || document.permissions.iter().any(|one| is_own(one));
-        let known = self.grants.iter().all(|(_, pattern)| self.has_any(pattern));
+            created.any(|role| is_own(role)) || document.permissions.iter().any(|one| is_own(one));
+        let known = self
+            .grants
+            .iter()
+            .all(|(_, pattern)| self.matches_any(pattern));
         let round = self
             .juniors
             .iter()
-            .any(|(senior, junior)| self.below([junior]).contains(senior));
+            .any(|(senior, junior)| self.closure([junior]).contains(senior));
         let mut duties = self.constraints.values();
         let possible = duties.all(|duty| duty.is_possible() && duty.roles.is_subset(&self.roles));
         !own && known && !round && possible
     }
 
-    /// The delegation limit: for each role that is changed, for what it held before and for what it holds
-    /// afterwards.
-    fn against_becoming(&self, authority: &Authority, wanted: &Self) -> BTreeSet<Refusal> {
+    /// The delegation limit on each changed role, for what it held before and for what it holds afterwards.
+    fn policy_change_refusals(&self, authority: &Authority, target: &Self) -> BTreeSet<Refusal> {
         let (mut before, mut after) = (Names::new(), Names::new());
-        for (role, _) in wanted.grants.difference(&self.grants) {
+        for (role, _) in target.grants.difference(&self.grants) {
             before.insert(role.clone());
             after.insert(role.clone());
         }
-        for (senior, junior) in wanted.juniors.difference(&self.juniors) {
+        for (senior, junior) in target.juniors.difference(&self.juniors) {
             before.extend([senior.clone(), junior.clone()]);
             after.insert(senior.clone());
         }
         before.extend(
             self.approval
-                .symmetric_difference(&wanted.approval)
+                .symmetric_difference(&target.approval)
                 .cloned(),
         );
-        // edges and grants of roles that are gone too
-        let ungranted = self.grants.difference(&wanted.grants);
+        // including edges and grants of deleted roles
+        let ungranted = self.grants.difference(&target.grants);
         before.extend(ungranted.map(|(role, _)| role.clone()));
-        let cut = self.juniors.difference(&wanted.juniors);
+        let cut = self.juniors.difference(&target.juniors);
         before.extend(cut.map(|(senior, _)| senior.clone()));
-        before.extend(self.roles.difference(&wanted.roles).cloned());
-        let all = self.constraints.iter().chain(&wanted.constraints);
+        before.extend(self.roles.difference(&target.roles).cloned());
+        let all = self.constraints.iter().chain(&target.constraints);
         for (name, _) in all {
-            let (old, new) = (self.constraints.get(name), wanted.constraints.get(name));
+            let (old, new) = (self.constraints.get(name), target.constraints.get(name));
             if old != new {
                 before.extend(old.into_iter().flat_map(|duty| duty.roles.clone()));
                 after.extend(new.into_iter().flat_map(|duty| duty.roles.clone()));
             }
         }
-        // a role that is made is empty before
-        let mut made = self.clone();
-        made.roles.extend(wanted.roles.iter().cloned());
-        let mut against = made.against(authority, &before, false);
-        against.extend(wanted.against(authority, &after, false));
-        for gone in self.permissions.difference(&wanted.permissions) {
-            against.extend(Self::against_pattern(authority, gone));
+        // a new role is empty before
+        let mut created = self.clone();
+        created.roles.extend(target.roles.iter().cloned());
+        let mut refusals = created.delegation_refusals(authority, &before, false);
+        refusals.extend(target.delegation_refusals(authority, &after, false));
+        for removed in self.permissions.difference(&target.permissions) {
+            refusals.extend(Self::pattern_refusals(authority, removed));
         }
-        against
+        refusals
     }
 
-    /// The roles of which something is lost.
-    fn lost_by(&self, wanted: &Self) -> Names {
-        let revoked = self.grants.difference(&wanted.grants);
+    /// The roles that lose something.
+    fn lost_by(&self, target: &Self) -> Names {
+        let revoked = self.grants.difference(&target.grants);
         let mut lost: Names = revoked.map(|(role, _)| role.clone()).collect();
-        for role in self.roles.difference(&wanted.roles) {
-            lost.extend(self.below([role]));
+        for role in self.roles.difference(&target.roles) {
+            lost.extend(self.closure([role]));
         }
-        for (senior, junior) in self.juniors.difference(&wanted.juniors) {
+        for (senior, junior) in self.juniors.difference(&target.juniors) {
             lost.insert(senior.clone());
-            lost.extend(self.below([junior]));
+            lost.extend(self.closure([junior]));
         }
-        for gone in self.permissions.difference(&wanted.permissions) {
-            let holders = self.grants.iter().filter(|(_, one)| covers(one, gone));
+        for removed in self.permissions.difference(&target.permissions) {
+            let holders = self.grants.iter().filter(|(_, one)| covers(one, removed));
             lost.extend(holders.map(|(role, _)| role.clone()));
         }
         lost

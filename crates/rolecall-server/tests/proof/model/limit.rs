@@ -1,4 +1,4 @@
-//! The delegation limit: whoever acts on something must hold all that it holds.
+//! The delegation limit: changing something requires everything that it holds.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::command::Name;
 
-/// What somebody may hand on.
+/// The permissions and roles that a caller may delegate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) patterns: Names,
@@ -17,13 +17,14 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Whether a permission is held.
+    /// Returns whether a permission is held.
     pub(crate) fn holds(&self, permission: &str) -> bool {
         self.patterns.iter().any(|one| covers(one, permission))
     }
 
-    /// Whether a pattern may be handed on. Today's permissions of an object are not tomorrow's.
-    pub(crate) fn has(&self, pattern: &str) -> bool {
+    /// Returns whether a pattern may be delegated. Holding every current permission of an object is not holding its
+    /// wildcard.
+    pub(crate) fn may_delegate(&self, pattern: &str) -> bool {
         self.unlimited
             || self.patterns.contains(pattern)
             || (!pattern.ends_with('*') && self.holds(pattern))
@@ -31,24 +32,23 @@ impl Authority {
 }
 
 impl Model {
-    /// What the bearer of a token may hand on in a tenant, or everywhere: what the assignments of now give,
-    /// cut to what the token carries.
+    /// The authority of a token in a tenant or globally: the current assignments, cut to what the token carries.
     pub(crate) fn authority(&self, token: &Token, tenant: Option<&str>) -> Authority {
-        // a token for another tenant, or for none, says nothing about this one
+        // a token for another tenant, or for none, has no authority in this one
         let tenant = tenant.filter(|tenant| token.tenant.as_deref() == Some(*tenant));
         let counted = self.counted_now(token.user, tenant);
         let carried = |roles: &Names, own: bool| {
             let active = |role: &&Name| token.roles.contains(*role) || (own && is_own(role));
-            self.below(roles.iter().filter(active))
+            self.closure(roles.iter().filter(active))
         };
-        // no token for a tenant carries the name of one of rolecall's own roles that is held there
+        // a token for a tenant never carries the name of a built-in role held there
         let (global, local) = (
             carried(&counted.global, false),
             carried(&counted.local, true),
         );
         let mut patterns = self.patterns_of(&global);
-        let there = self.patterns_of(&local).into_iter();
-        patterns.extend(there.filter(|pattern| counts_locally(pattern)));
+        let local_patterns = self.patterns_of(&local).into_iter();
+        patterns.extend(local_patterns.filter(|pattern| counts_locally(pattern)));
         let lifts = patterns.iter().any(|pattern| covers(pattern, ANY));
         let mut roles = global;
         roles.extend(local.into_iter().filter(|role| !is_own(role)));
@@ -60,14 +60,14 @@ impl Model {
         }
     }
 
-    /// What of `patterns` a token carries: a wildcard only if it carries all that the wildcard gives.
+    /// The `patterns` that a token carries: a wildcard only if it carries everything that the wildcard covers.
     fn cut(&self, patterns: &Names, scope: &Names) -> Names {
         let mut cut: Names = patterns
             .iter()
             .filter(|pattern| {
-                let given = self.permissions.iter().filter(|one| covers(pattern, one));
-                let mut given = given.peekable();
-                given.peek().is_some() && given.all(|one| scope.contains(one))
+                let covered = self.permissions.iter().filter(|one| covers(pattern, one));
+                let mut covered = covered.peekable();
+                covered.peek().is_some() && covered.all(|one| scope.contains(one))
             })
             .cloned()
             .collect();
@@ -76,7 +76,7 @@ impl Model {
         cut
     }
 
-    /// What somebody lacks to act on roles, where they count globally or in a tenant.
+    /// The permissions and roles that a caller lacks to change roles, globally or in a tenant.
     pub(crate) fn lacking<'a>(
         &self,
         authority: &Authority,
@@ -87,12 +87,12 @@ impl Model {
             return Vec::new();
         }
         let counts = |pattern: &str| !in_tenant || counts_locally(pattern);
-        let below = self.below(roles);
+        let below = self.closure(roles);
         let held: Names = self.patterns_of(&below);
         let needed = held.into_iter().filter(|pattern| counts(pattern));
-        let mut lacking: Vec<Name> = needed.filter(|one| !authority.has(one)).collect();
+        let mut lacking: Vec<Name> = needed.filter(|one| !authority.may_delegate(one)).collect();
         for role in below {
-            // a role that holds nothing works by its name, if that counts
+            // a role without permissions is checked by its name, if that counts
             let own = self.grants.iter().filter(|(holder, _)| *holder == role);
             let by_name = !own.clone().any(|(_, pattern)| counts(pattern));
             let named = !(in_tenant && is_own(&role)) && role != USER;
@@ -103,8 +103,8 @@ impl Model {
         lacking
     }
 
-    /// What stands against acting on roles.
-    pub(crate) fn against<'a>(
+    /// The reasons to refuse a change of roles.
+    pub(crate) fn delegation_refusals<'a>(
         &self,
         authority: &Authority,
         roles: impl IntoIterator<Item = &'a Name>,
@@ -113,30 +113,32 @@ impl Model {
         limit(self.lacking(authority, roles, in_tenant))
     }
 
-    /// What stands against acting on a subject: each of its assignments that counts or will.
-    pub(crate) fn against_subject(&self, authority: &Authority, user: usize) -> BTreeSet<Refusal> {
-        let given = self.assignments_of(user);
-        let given = given.filter(|(_, times)| !times.is_over(self.now));
-        given
-            .flat_map(|(key, _)| self.against(authority, [&key.role], key.tenant.is_some()))
+    /// The reasons to refuse a change of a user: each assignment that counts or will count.
+    pub(crate) fn subject_refusals(&self, authority: &Authority, user: usize) -> BTreeSet<Refusal> {
+        let assignments = self.assignments_of(user);
+        let assignments = assignments.filter(|(_, times)| !times.is_over(self.now));
+        assignments
+            .flat_map(|(key, _)| {
+                self.delegation_refusals(authority, [&key.role], key.tenant.is_some())
+            })
             .collect()
     }
 
-    /// What stands against handing on a pattern.
-    pub(crate) fn against_pattern(authority: &Authority, pattern: &str) -> BTreeSet<Refusal> {
-        if authority.has(pattern) {
+    /// The reasons to refuse the delegation of a pattern.
+    pub(crate) fn pattern_refusals(authority: &Authority, pattern: &str) -> BTreeSet<Refusal> {
+        if authority.may_delegate(pattern) {
             BTreeSet::new()
         } else {
             limit(vec![pattern.to_owned()])
         }
     }
 
-    /// Whether a user may give a role, globally or in a tenant, if they log in for that.
-    pub(crate) fn may_give(&self, user: usize, role: &Name, tenant: Option<&str>) -> bool {
+    /// Returns whether a user may assign a role, globally or in a tenant, with a token for it.
+    pub(crate) fn may_assign(&self, user: usize, role: &Name, tenant: Option<&str>) -> bool {
         let counted = self.counted_now(user, tenant);
         let mut patterns = self.patterns_of(&counted.global);
-        let there = self.patterns_of(&counted.local).into_iter();
-        patterns.extend(there.filter(|pattern| counts_locally(pattern)));
+        let local_patterns = self.patterns_of(&counted.local).into_iter();
+        patterns.extend(local_patterns.filter(|pattern| counts_locally(pattern)));
         let authority = Authority {
             unlimited: patterns.iter().any(|pattern| covers(pattern, ANY)),
             roles: counted.roles(),
@@ -148,7 +150,7 @@ impl Model {
                 .is_empty()
     }
 
-    /// Whether no permission of an object is left but this one.
+    /// Returns whether this is the only permission of its object.
     pub(crate) fn is_last_of_its_object(&self, permission: &str) -> bool {
         let mut all = self.permissions.iter();
         !all.any(|one| one != permission && object_of(one) == object_of(permission))

@@ -1,13 +1,13 @@
-//! The model once more, as simple as it can be said: sets that are searched whole, loops that run until
-//! nothing changes. Written after the contract, not after the code that it is the measure of.
+//! A second implementation of the model, as simple as possible: sets that are searched completely, and loops that
+//! run until nothing changes. It follows the contract, not the code that it is compared with.
 
 mod act;
-mod answer;
 mod approval;
 mod document;
 mod duties;
 mod held;
 mod limit;
+mod outcome;
 mod roles;
 mod token;
 
@@ -15,26 +15,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::builtin;
 
-pub(crate) use answer::{Answer, Refusal};
 pub(crate) use approval::Request;
 pub(crate) use duties::{Duty, SEPARATION};
 pub(crate) use held::{Counted, covers, is_own};
 pub(crate) use limit::Authority;
-pub(crate) use token::{Floor, Of, Session, Token};
+pub(crate) use outcome::{Outcome, Refusal};
+pub(crate) use token::{Floor, FloorKey, Session, Token};
 
 use crate::command::Name;
 
 /// Names of roles, or of permissions and wildcards.
 pub(crate) type Names = BTreeSet<Name>;
 
-/// Everything there is. Times are seconds since the script began.
+/// The whole state. Times are in seconds since the start of the script.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) now: i64,
-    /// How many changes there were.
+    /// The number of changes.
     pub(crate) revision: i64,
     pub(crate) users: BTreeMap<Name, User>,
-    /// How many users there ever were: an id is never used again.
+    /// The number of users ever created: no id is used again.
     pub(crate) ids: usize,
     pub(crate) permissions: Names,
     pub(crate) roles: Names,
@@ -44,7 +44,7 @@ pub(crate) struct Model {
     pub(crate) juniors: BTreeSet<(Name, Name)>,
     pub(crate) assigned: BTreeMap<Key, Times>,
     pub(crate) constraints: BTreeMap<Name, Duty>,
-    /// The roles that need a second person.
+    /// The roles that need approval.
     pub(crate) approval: Names,
     pub(crate) requests: BTreeMap<Key, Request>,
     pub(crate) floors: Vec<Floor>,
@@ -52,14 +52,14 @@ pub(crate) struct Model {
     pub(crate) tokens: BTreeMap<Name, Token>,
 }
 
-/// A user that is there.
+/// An existing user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) id: usize,
     pub(crate) disabled: bool,
 }
 
-/// User, role, tenant: what makes an assignment that one.
+/// The key of an assignment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) user: usize,
@@ -67,7 +67,7 @@ pub(crate) struct Key {
     pub(crate) tenant: Option<Name>,
 }
 
-/// From when an assignment counts, and from when on no longer.
+/// The validity of an assignment: from `from` to just before `until`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) from: Option<i64>,
@@ -90,13 +90,13 @@ impl Times {
 
 /// The permission that lifts the delegation limit.
 pub(crate) const ANY: &str = "rolecall.assignments:any";
-/// The role that owns the accounts.
+/// The role of administrators.
 pub(crate) const ADMIN: &str = "rolecall.admin";
-/// The role that everybody gets who registers.
+/// The role of everybody who registers.
 pub(crate) const USER: &str = "user";
 
 impl Model {
-    /// What there is before anything was done: rolecall's own, and `root`, who has all of it.
+    /// The initial state: the built-in roles and permissions, and `root`, who holds all of them.
     pub(crate) fn new() -> Self {
         let mut model = Self::default();
         for (permission, _) in builtin::PERMISSIONS {
@@ -139,7 +139,7 @@ impl Model {
         self.users.get(user).map(|user| user.id)
     }
 
-    /// The assignments of a user, those that do not count too.
+    /// The assignments of a user, including those that do not count.
     pub(crate) fn assignments_of(&self, user: usize) -> impl Iterator<Item = (&Key, Times)> {
         let all = self
             .assigned
@@ -148,7 +148,7 @@ impl Model {
         all.map(|(key, times)| (key, *times))
     }
 
-    /// How many active users have `rolecall.admin` for good.
+    /// The number of active users with a permanent, global `rolecall.admin`.
     fn lasting_administrators(&self) -> usize {
         let is_lasting = |user: &User| {
             let all = self.assignments_of(user.id);

@@ -1,60 +1,60 @@
-//! Roles: making and changing them, what they hold, and whom they inherit.
+//! Roles: creating and changing them, their permissions and their juniors.
 
 use super::{
-    ADMIN, Answer, Authority, Model, Names, Refusal, Token,
-    act::{Against, GUARDS, ROLES},
+    ADMIN, Authority, Model, Names, Outcome, Refusal, Token,
+    act::{GUARDS, ROLES, Refusals},
     held::{covers, is_own, object_of},
-    token::Of,
+    token::FloorKey,
 };
 use crate::command::Name;
 
 impl Model {
-    pub(super) fn make_role(&mut self, token: &Token, role: &Name) -> Result<Answer, Answer> {
-        self.demand(token, ROLES, None)?;
-        let mut against = Against::new();
+    pub(super) fn create_role(&mut self, token: &Token, role: &Name) -> Result<Outcome, Outcome> {
+        self.require(token, ROLES, None)?;
+        let mut refusals = Refusals::new();
         if is_own(role) {
-            against.insert(Refusal::status(422));
+            refusals.insert(Refusal::status(422));
         }
         if self.roles.contains(role) {
-            against.insert(Refusal::status(409));
+            refusals.insert(Refusal::status(409));
         }
-        Ok(self.change(against, 201, |model| model.roles.insert(role.clone())))
+        Ok(self.change(refusals, 201, |model| model.roles.insert(role.clone())))
     }
 
-    pub(super) fn delete_role(&mut self, token: &Token, role: &Name) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
+    pub(super) fn delete_role(&mut self, token: &Token, role: &Name) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
         if super::USER == role || [ADMIN, GUARDS].contains(&role.as_str()) {
             return Ok(Refusal::rule(409, "builtin_role").into());
         }
         if !self.roles.contains(role) {
-            return Ok(Answer::Done(204));
+            return Ok(Outcome::Done(204));
         }
-        let mut against = self.against(&authority, [role], false);
+        let mut refusals = self.delegation_refusals(&authority, [role], false);
         if self
             .constraints
             .values()
             .any(|duty| duty.roles.contains(role))
         {
-            against.insert(Refusal::status(409));
+            refusals.insert(Refusal::status(409));
         }
-        Ok(self.change(against, 204, |model| {
-            // a token may carry a role below it alone, by way of this one
-            let below = model.below([role]);
-            model.lose_roles(below);
-            model.lose_subjects(model.in_tenants_by(&Names::from([role.clone()])));
+        Ok(self.change(refusals, 204, |model| {
+            // a token may carry only a junior of the role, held through it
+            let below = model.closure([role]);
+            model.raise_role_floors(below);
+            model.raise_subject_floors(model.users_in_tenants_with(&Names::from([role.clone()])));
             model.remove_role(role);
             true
         }))
     }
 
-    /// Whoever has one of these roles in a tenant may be there by it alone.
-    pub(super) fn in_tenants_by(&self, roles: &Names) -> Vec<usize> {
-        let given = self.assigned.keys();
-        let there = given.filter(|key| key.tenant.is_some() && roles.contains(&key.role));
-        there.map(|key| key.user).collect()
+    /// The users with one of these roles in a tenant, who may have no other role there.
+    pub(super) fn users_in_tenants_with(&self, roles: &Names) -> Vec<usize> {
+        let assignments = self.assigned.keys();
+        let in_tenant = assignments.filter(|key| key.tenant.is_some() && roles.contains(&key.role));
+        in_tenant.map(|key| key.user).collect()
     }
 
-    /// Takes a role out of every set.
+    /// Removes a role from every set.
     pub(super) fn remove_role(&mut self, role: &Name) {
         self.roles.remove(role);
         self.grants.retain(|(holder, _)| holder != role);
@@ -65,40 +65,44 @@ impl Model {
         self.approval.remove(role);
     }
 
-    pub(super) fn make_permission(&mut self, token: &Token, name: &Name) -> Result<Answer, Answer> {
-        self.demand(token, ROLES, None)?;
-        let mut against = Against::new();
+    pub(super) fn create_permission(
+        &mut self,
+        token: &Token,
+        name: &Name,
+    ) -> Result<Outcome, Outcome> {
+        self.require(token, ROLES, None)?;
+        let mut refusals = Refusals::new();
         if is_own(name) {
-            against.insert(Refusal::status(422));
+            refusals.insert(Refusal::status(422));
         }
         if self.permissions.contains(name) {
-            against.insert(Refusal::status(409));
+            refusals.insert(Refusal::status(409));
         }
-        let made = |model: &mut Self| model.permissions.insert(name.clone());
-        Ok(self.change(against, 201, made))
+        let created = |model: &mut Self| model.permissions.insert(name.clone());
+        Ok(self.change(refusals, 201, created))
     }
 
     pub(super) fn delete_permission(
         &mut self,
         token: &Token,
         name: &Name,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
         if is_own(name) {
             return Ok(Refusal::rule(409, "builtin_permission").into());
         }
         if !self.permissions.contains(name) {
-            return Ok(Answer::Done(204));
+            return Ok(Outcome::Done(204));
         }
-        let mut against = Self::against_pattern(&authority, name);
+        let mut refusals = Self::pattern_refusals(&authority, name);
         if self.grants.iter().any(|(_, pattern)| pattern == name) {
-            against.insert(Refusal::status(409));
+            refusals.insert(Refusal::status(409));
         }
-        Ok(self.change(against, 204, |model| {
+        Ok(self.change(refusals, 204, |model| {
             let holders = model.grants.iter();
             let holders = holders.filter(|(_, pattern)| covers(pattern, name));
             let holders: Names = holders.map(|(role, _)| role.clone()).collect();
-            model.lose_roles(holders);
+            model.raise_role_floors(holders);
             if model.is_last_of_its_object(name) {
                 let wildcard = format!("{}:*", object_of(name));
                 model.grants.retain(|(_, pattern)| *pattern != wildcard);
@@ -107,26 +111,30 @@ impl Model {
         }))
     }
 
-    /// What stands against editing a role; `Err` if it is not there or can never be edited.
-    pub(super) fn editing(&self, authority: &Authority, role: &Name) -> Result<Against, Answer> {
+    /// The reasons to refuse a change of a role; `Err` if it does not exist or is built-in.
+    pub(super) fn edit_refusals(
+        &self,
+        authority: &Authority,
+        role: &Name,
+    ) -> Result<Refusals, Outcome> {
         if !self.roles.contains(role) {
             return Err(Refusal::status(404).into());
         }
         if [ADMIN, GUARDS].contains(&role.as_str()) {
             return Err(Refusal::rule(409, "builtin_role").into());
         }
-        Ok(self.against(authority, [role], false))
+        Ok(self.delegation_refusals(authority, [role], false))
     }
 
-    pub(super) fn demand_edit(
+    pub(super) fn change_approval(
         &mut self,
         token: &Token,
         role: &Name,
         on: bool,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
-        let against = self.editing(&authority, role)?;
-        Ok(self.set_approval(against, role, on))
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
+        let refusals = self.edit_refusals(&authority, role)?;
+        Ok(self.set_approval(refusals, role, on))
     }
 
     pub(super) fn grant(
@@ -134,16 +142,16 @@ impl Model {
         token: &Token,
         role: &Name,
         pattern: &Name,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
-        let mut against = self.editing(&authority, role)?;
-        if self.has_any(pattern) {
-            against.extend(Self::against_pattern(&authority, pattern));
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
+        let mut refusals = self.edit_refusals(&authority, role)?;
+        if self.matches_any(pattern) {
+            refusals.extend(Self::pattern_refusals(&authority, pattern));
         } else {
-            against.insert(Refusal::status(404));
+            refusals.insert(Refusal::status(404));
         }
         let held = (role.clone(), pattern.clone());
-        Ok(self.change(against, 204, |model| model.grants.insert(held)))
+        Ok(self.change(refusals, 204, |model| model.grants.insert(held)))
     }
 
     pub(super) fn revoke(
@@ -151,12 +159,12 @@ impl Model {
         token: &Token,
         role: &Name,
         pattern: &Name,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
-        let against = self.editing(&authority, role)?;
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
+        let refusals = self.edit_refusals(&authority, role)?;
         let held = (role.clone(), pattern.clone());
-        Ok(self.change(against, 204, |model| {
-            model.lose(Of::Role(role.clone()));
+        Ok(self.change(refusals, 204, |model| {
+            model.raise_floor(FloorKey::Role(role.clone()));
             model.grants.remove(&held)
         }))
     }
@@ -166,26 +174,26 @@ impl Model {
         token: &Token,
         senior: &Name,
         junior: &Name,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
-        let mut against = self.editing(&authority, senior)?;
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
+        let mut refusals = self.edit_refusals(&authority, senior)?;
         if !self.roles.contains(junior) {
-            against.insert(Refusal::status(404));
+            refusals.insert(Refusal::status(404));
         }
-        against.extend(self.against(&authority, [junior], false));
-        if self.below([junior]).contains(senior) {
-            against.insert(Refusal::rule(409, "role_hierarchy_cycle"));
+        refusals.extend(self.delegation_refusals(&authority, [junior], false));
+        if self.closure([junior]).contains(senior) {
+            refusals.insert(Refusal::rule(409, "role_hierarchy_cycle"));
         }
         let edge = (senior.clone(), junior.clone());
-        let mut wanted = self.clone();
-        wanted.juniors.insert(edge.clone());
-        against.extend(self.against_ways_round(&wanted));
-        against.extend(wanted.against_duties());
-        against.extend(wanted.against_registration());
-        Ok(self.change(against, 204, |model| {
+        let mut target = self.clone();
+        target.juniors.insert(edge.clone());
+        refusals.extend(self.bypass_refusal(&target));
+        refusals.extend(target.static_refusals());
+        refusals.extend(target.registration_refusal());
+        Ok(self.change(refusals, 204, |model| {
             let before = model.clone();
             let is_new = model.juniors.insert(edge);
-            model.lose_activation(&before);
+            model.raise_activation_floors(&before);
             is_new
         }))
     }
@@ -195,13 +203,13 @@ impl Model {
         token: &Token,
         senior: &Name,
         junior: &Name,
-    ) -> Result<Answer, Answer> {
-        let authority = self.demand(token, ROLES, None)?;
-        let against = self.editing(&authority, senior)?;
+    ) -> Result<Outcome, Outcome> {
+        let authority = self.require(token, ROLES, None)?;
+        let refusals = self.edit_refusals(&authority, senior)?;
         let edge = (senior.clone(), junior.clone());
-        Ok(self.change(against, 204, |model| {
-            let below = model.below([junior]);
-            model.lose_roles(below.into_iter().chain([senior.clone()]));
+        Ok(self.change(refusals, 204, |model| {
+            let below = model.closure([junior]);
+            model.raise_role_floors(below.into_iter().chain([senior.clone()]));
             model.juniors.remove(&edge)
         }))
     }

@@ -1,66 +1,66 @@
-//! Log-ins, tokens, and when they end.
+//! Logins, tokens, and their lifetimes.
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Counted, Model, Names, Refusal, Times};
+use super::{Counted, Model, Names, Outcome, Refusal, Times};
 use crate::command::Name;
 
-/// How long a token lives at most.
+/// The longest lifetime of a token, in seconds.
 const LIFETIME: i64 = 1800;
-/// What lasts less is left out of a token.
+/// An assignment that ends earlier is left out of a token, in seconds.
 const SHORTEST: i64 = 30;
-/// How long a session lasts that nobody uses, and how long at all.
+/// The longest idle time and the longest lifetime of a session, in seconds.
 const IDLE: i64 = 14 * 86_400;
 const LONGEST: i64 = 30 * 86_400;
 
-/// A token that was given, and what it carries.
+/// An issued token, and what it carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) name: Name,
     pub(crate) user: usize,
-    /// Which of the model's sessions it is of.
+    /// The index of its session.
     pub(crate) session: usize,
     pub(crate) tenant: Option<Name>,
     pub(crate) roles: Names,
     pub(crate) permissions: Names,
     pub(crate) narrowed: bool,
     pub(crate) ends: i64,
-    /// How many changes there had been.
+    /// The revision at which it was issued.
     pub(crate) revision: i64,
 }
 
-/// What a log-in opened; it is called as the token of the log-in.
+/// A session; its name is that of the token of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) name: Name,
     pub(crate) user: usize,
     pub(crate) tenant: Option<Name>,
-    /// What was asked for, if it was less than everything.
-    pub(crate) asked: Vec<Name>,
-    /// All that was given at the log-in, as scope values.
-    pub(crate) given: Names,
+    /// The requested scope; empty for everything.
+    pub(crate) requested: Vec<Name>,
+    /// Everything granted at the login, as scope values.
+    pub(crate) granted: Names,
     pub(crate) opened: i64,
     pub(crate) used: i64,
     pub(crate) ended: bool,
 }
 
-/// Says that older tokens about something are refused.
+/// A cutoff: older tokens with this key are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Floor {
-    pub(crate) of: Of,
+    pub(crate) of: FloorKey,
     pub(crate) revision: i64,
 }
 
-/// What a floor is about.
+/// The key of a floor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum FloorKey {
     Subject(usize),
     Role(Name),
     Session(usize),
     Token(Name),
 }
 
-/// What a token will carry.
+/// The content of a new token.
 struct Carried {
     roles: Names,
     permissions: Names,
@@ -68,39 +68,39 @@ struct Carried {
 }
 
 impl Model {
-    /// Whether a token is let in: it has not ended, and no floor lies above it.
-    pub(crate) fn stands(&self, token: &Token) -> bool {
+    /// Returns whether a token is valid: it has not expired, and no floor revokes it.
+    pub(crate) fn is_valid(&self, token: &Token) -> bool {
         let concerns = |floor: &Floor| match &floor.of {
-            Of::Subject(user) => *user == token.user,
-            Of::Role(role) => token.roles.contains(role),
-            Of::Session(session) => *session == token.session,
-            Of::Token(name) => *name == token.name,
+            FloorKey::Subject(user) => *user == token.user,
+            FloorKey::Role(role) => token.roles.contains(role),
+            FloorKey::Session(session) => *session == token.session,
+            FloorKey::Token(name) => *name == token.name,
         };
         let above = |floor: &&Floor| floor.revision > token.revision && concerns(floor);
         self.now < token.ends && !self.floors.iter().any(|floor| above(&floor))
     }
 
-    /// Notes that something is lost by the change that is under way.
-    pub(super) fn lose(&mut self, of: Of) {
+    /// Raises a floor at the revision of the current change.
+    pub(super) fn raise_floor(&mut self, of: FloorKey) {
         let revision = self.revision;
         self.floors.push(Floor { of, revision });
     }
 
-    pub(super) fn lose_subjects(&mut self, users: Vec<usize>) {
+    pub(super) fn raise_subject_floors(&mut self, users: Vec<usize>) {
         for user in users {
-            self.lose(Of::Subject(user));
+            self.raise_floor(FloorKey::Subject(user));
         }
     }
 
-    pub(super) fn lose_roles(&mut self, roles: impl IntoIterator<Item = Name>) {
+    pub(super) fn raise_role_floors(&mut self, roles: impl IntoIterator<Item = Name>) {
         for role in roles {
-            self.lose(Of::Role(role));
+            self.raise_floor(FloorKey::Role(role));
         }
     }
 
     /// Ends the sessions and tokens of a user.
     pub(super) fn end_access(&mut self, user: usize) {
-        self.lose(Of::Subject(user));
+        self.raise_floor(FloorKey::Subject(user));
         let theirs = self.sessions.iter_mut();
         theirs
             .filter(|session| session.user == user)
@@ -113,30 +113,30 @@ impl Model {
         user: &str,
         tenant: Option<&Name>,
         scope: &[Name],
-    ) -> Answer {
+    ) -> Outcome {
         let Some(user) = self.users.get(user).filter(|user| !user.disabled) else {
             return Refusal::rule(401, "invalid_grant").into();
         };
         let id = user.id;
-        let asked: Names = scope.iter().cloned().collect();
+        let requested: Names = scope.iter().cloned().collect();
         let counted = self.lasting(id, tenant);
         if tenant.is_some() && counted.local.is_empty() {
             return Refusal::rule(400, "invalid_scope").into();
         }
-        if !asked.is_subset(&self.values(&counted)) {
+        if !requested.is_subset(&self.values(&counted)) {
             return Refusal::rule(400, "invalid_scope").into();
         }
-        let carried = self.carried(id, tenant, &[&asked]);
-        if let Some(refused) = self.choose(&carried.roles) {
+        let carried = self.carried(id, tenant, &[&requested]);
+        if let Some(refused) = self.activation_refusal(&carried.roles) {
             return refused;
         }
-        let narrowed = self.is_narrowed(&counted, &carried, &[&asked]);
+        let narrowed = self.is_narrowed(&counted, &carried, &[&requested]);
         let session = Session {
             name: token.clone(),
             user: id,
             tenant: tenant.cloned(),
-            asked: scope.to_vec(),
-            given: values_of(&carried.roles, &carried.permissions),
+            requested: scope.to_vec(),
+            granted: values_of(&carried.roles, &carried.permissions),
             opened: self.now,
             used: self.now,
             ended: false,
@@ -144,89 +144,91 @@ impl Model {
         self.sessions.push(session);
         let session = self.sessions.len() - 1;
         self.issue(token, session, tenant, carried, narrowed);
-        Answer::Done(200)
+        Outcome::Done(200)
     }
 
-    /// The session that was opened last under a name.
+    /// The index of the last session with this name.
     pub(super) fn session_named(&self, name: &str) -> Option<usize> {
         self.sessions
             .iter()
             .rposition(|session| session.name == name)
     }
 
-    /// A token of a session that is there: what was asked for at the log-in, as far as it is held now.
-    pub(crate) fn refresh(&mut self, token: &Name, of: &Name, scope: &[Name]) -> Answer {
-        let refused = Answer::from(Refusal::rule(400, "invalid_grant"));
+    /// Issues a token of an existing session: the scope requested at the login, as far as it is held now.
+    pub(crate) fn refresh(&mut self, token: &Name, of: &Name, scope: &[Name]) -> Outcome {
+        let refused = Outcome::from(Refusal::rule(400, "invalid_grant"));
         let Some(number) = self.session_named(of) else {
             return refused;
         };
         let session = self.sessions[number].clone();
-        if !self.lives(&session) {
+        if !self.is_live(&session) {
             return refused;
         }
         let tenant = session.tenant.as_ref();
         let counted = self.lasting(session.user, tenant);
-        let first: Names = session.asked.iter().cloned().collect();
+        let first: Names = session.requested.iter().cloned().collect();
         let then: Names = scope.iter().cloned().collect();
-        // what was lost since is dropped; what the log-in never gave is refused
+        // what was lost since the login is dropped; what the login never granted is refused
         let mut known = self.narrowed(&counted, &first);
-        known.extend(session.given.iter().chain(&first).cloned());
+        known.extend(session.granted.iter().chain(&first).cloned());
         if !then.is_subset(&known) {
             return Refusal::rule(400, "invalid_scope").into();
         }
         let carried = self.carried(session.user, tenant, &[&first, &then]);
-        if let Some(refused) = self.choose(&carried.roles) {
+        if let Some(refused) = self.activation_refusal(&carried.roles) {
             return refused;
         }
         let in_tenant = tenant.filter(|_| !counted.local.is_empty());
         let narrowed = self.is_narrowed(&counted, &carried, &[&first, &then]);
         self.issue(token, number, in_tenant, carried, narrowed);
         self.sessions[number].used = self.now;
-        Answer::Done(200)
+        Outcome::Done(200)
     }
 
-    /// What the next refresh of a session would make active.
+    /// The roles that the next refresh of a session would make active.
     pub(super) fn active_of(&self, session: &Session) -> Names {
-        let asked: Names = session.asked.iter().cloned().collect();
+        let requested: Names = session.requested.iter().cloned().collect();
         let tenant = session.tenant.as_ref();
-        self.carried(session.user, tenant, &[&asked]).roles
+        self.carried(session.user, tenant, &[&requested]).roles
     }
 
-    /// Whether a session can still be refreshed.
-    pub(super) fn lives(&self, session: &Session) -> bool {
+    /// Returns whether a session can still be refreshed.
+    pub(super) fn is_live(&self, session: &Session) -> bool {
         let over = self.now >= session.opened + LONGEST || self.now >= session.used + IDLE;
         !session.ended && !over
     }
 
-    /// A token is narrowed if something was asked for; not if that was only to choose among roles that may not
-    /// be active at once, and nothing more could be.
-    fn is_narrowed(&self, counted: &Counted, carried: &Carried, asked: &[&Names]) -> bool {
+    /// Returns whether a token is narrowed: a scope was requested, unless it only chose among roles that may not be
+    /// active together and could not have included more.
+    fn is_narrowed(&self, counted: &Counted, carried: &Carried, requested: &[&Names]) -> bool {
         let whole = counted.roles();
-        let by_roles = asked.iter().all(|asked| split(asked).1.is_empty());
-        let chosen = by_roles && self.breaks_dynamic(&whole);
+        let by_roles = requested
+            .iter()
+            .all(|requested| split(requested).1.is_empty());
+        let chosen = by_roles && self.violates_dynamic(&whole);
         let could_be_more = whole.difference(&carried.roles).any(|left_out| {
             let mut more: Names = self
-                .below([left_out])
+                .closure([left_out])
                 .intersection(&whole)
                 .cloned()
                 .collect();
             more.extend(carried.roles.iter().cloned());
-            !self.breaks_dynamic(&more)
+            !self.violates_dynamic(&more)
         });
-        asked.iter().any(|asked| !asked.is_empty()) && (!chosen || could_be_more)
+        requested.iter().any(|requested| !requested.is_empty()) && (!chosen || could_be_more)
     }
 
-    /// One token is refused from now on.
-    pub(crate) fn revoke_token(&mut self, name: &Name) -> Answer {
-        let stands = self
+    /// Revokes one access token.
+    pub(crate) fn revoke_token(&mut self, name: &Name) -> Outcome {
+        let valid = self
             .tokens
             .get(name)
-            .is_some_and(|token| self.stands(token));
-        if stands {
+            .is_some_and(|token| self.is_valid(token));
+        if valid {
             self.revision += 1;
-            self.lose(Of::Token(name.clone()));
+            self.raise_floor(FloorKey::Token(name.clone()));
         }
-        Answer::Done(200)
+        Outcome::Done(200)
     }
 
     fn issue(
@@ -251,7 +253,7 @@ impl Model {
         self.tokens.insert(name.clone(), token);
     }
 
-    /// What a token may rest on: assignments that count now, and for a while yet.
+    /// The roles that a token may carry: of assignments that count now and for a while longer.
     fn lasting(&self, user: usize, tenant: Option<&Name>) -> Counted {
         let now = self.now;
         self.counted(user, tenant.map(Name::as_str), move |times| {
@@ -259,15 +261,14 @@ impl Model {
         })
     }
 
-    /// All that can be asked for.
+    /// Everything that can be requested, as scope values.
     fn values(&self, counted: &Counted) -> Names {
         values_of(&counted.roles(), &self.permissions_of(counted))
     }
 
-    /// What is left of the values if only `asked` is wanted: roles alone leave what they give, permissions
-    /// alone leave the roles.
-    fn narrowed(&self, counted: &Counted, asked: &Names) -> Names {
-        let (counted, permissions) = self.narrow(counted.clone(), None, asked);
+    /// The scope values that a requested scope leaves: roles keep their permissions, permissions keep the roles.
+    fn narrowed(&self, counted: &Counted, requested: &Names) -> Names {
+        let (counted, permissions) = self.narrow(counted.clone(), None, requested);
         values_of(&counted.roles(), &permissions)
     }
 
@@ -275,17 +276,17 @@ impl Model {
         &self,
         counted: Counted,
         permissions: Option<Names>,
-        asked: &Names,
+        requested: &Names,
     ) -> (Counted, Names) {
         let held = permissions.unwrap_or_else(|| self.permissions_of(&counted));
-        let (roles, wanted) = split(asked);
+        let (roles, target) = split(requested);
         let counted = if roles.is_empty() {
             counted
         } else {
             let names = counted.roles();
             let active = |held: &Names| {
                 let chosen = roles.iter().filter(|role| names.contains(*role));
-                let below = self.below(chosen.filter(|role| held.contains(*role)));
+                let below = self.closure(chosen.filter(|role| held.contains(*role)));
                 below.intersection(held).cloned().collect()
             };
             Counted {
@@ -293,26 +294,26 @@ impl Model {
                 local: active(&counted.local),
             }
         };
-        let given = self.permissions_of(&counted);
-        let kept = given.into_iter().filter(|one| held.contains(one));
-        let kept = kept.filter(|one| wanted.is_empty() || wanted.contains(one));
+        let all = self.permissions_of(&counted);
+        let kept = all.into_iter().filter(|one| held.contains(one));
+        let kept = kept.filter(|one| target.is_empty() || target.contains(one));
         (counted, kept.collect())
     }
 
-    /// What a token carries that is narrowed by each of `asked`, and when it ends.
-    fn carried(&self, user: usize, tenant: Option<&Name>, asked: &[&Names]) -> Carried {
+    /// The content and the expiry of a token that is narrowed by each requested scope.
+    fn carried(&self, user: usize, tenant: Option<&Name>, requested: &[&Names]) -> Carried {
         let mut counted = self.lasting(user, tenant);
         let in_tenant = !counted.local.is_empty();
         let (mut permissions, mut by_roles) = (None, false);
-        for asked in asked {
-            by_roles |= !split(asked).0.is_empty();
-            let (next, kept) = self.narrow(counted, permissions, asked);
+        for requested in requested {
+            by_roles |= !split(requested).0.is_empty();
+            let (next, kept) = self.narrow(counted, permissions, requested);
             (counted, permissions) = (next, Some(kept));
         }
         let latest = self.now + LIFETIME;
         let ends = self.ends_of(user, tenant);
         let ends = if by_roles {
-            // it ends as soon as something of the roles would be missing, or the tenant
+            // it expires as soon as one of its roles or permissions, or the tenant, would be missing
             let missing = |at: i64| {
                 let then = self.counted(user, tenant.map(Name::as_str), |times| {
                     lasts(times, self.now) && times.counts(at)
@@ -334,17 +335,17 @@ impl Model {
         }
     }
 
-    /// When the assignments end that a token may rest on.
+    /// The ends of the assignments that a token may depend on.
     fn ends_of(&self, user: usize, tenant: Option<&Name>) -> BTreeSet<i64> {
-        let given = self.assignments_of(user);
-        given
+        let assignments = self.assignments_of(user);
+        assignments
             .filter(|(key, _)| key.tenant.is_none() || key.tenant.as_ref() == tenant)
             .filter(|(_, times)| lasts(*times, self.now))
             .filter_map(|(_, times)| times.until)
             .collect()
     }
 
-    /// What of a token its subject does not hold now: none, if the token may be let in.
+    /// The scope values of a token that its subject does not hold now; empty if the token is valid.
     pub(crate) fn lost_of(&self, token: &Token) -> Names {
         let counted = self.counted_now(token.user, token.tenant.as_deref());
         let held = values_of(&counted.roles(), &self.permissions_of(&counted));

@@ -1,9 +1,9 @@
-//! The server compared with the model, over its HTTP API in the process.
+//! Compares the server with the model, over its HTTP API in-process.
 
-mod explained;
-mod refused;
+mod explanation;
+mod final_state;
+mod refusal;
 mod request;
-mod whole;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,54 +13,52 @@ use serde_json::{Value, json};
 
 use crate::{
     command::{Act, Command, Name},
+    explanation::Question,
     model::{self, Model, Names, Times, Token},
-    play::{Compared, Counts},
-    support::{Answer, Ask, CHEAP, Database, PASSWORD, TestApp, claims},
-    truth::Question,
+    play::{Counts, Implementation},
+    support::{Database, PASSWORD, RequestBuilder, Response, TestApp, claims},
 };
 
-use refused::refusal;
+use refusal::refusal_of;
 
-/// After so many sequences another database is begun.
-const SEQUENCES_A_DATABASE: usize = 200;
+/// A new database is used after this many sequences.
+const SEQUENCES_PER_DATABASE: usize = 200;
 
-/// Which database is below.
+/// The database of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Below {
+pub(crate) enum Backend {
     Sqlite,
     Postgres,
 }
 
-/// A server, and what the names of the script are there.
+/// A server, and its ids and tokens for the names of the script.
 pub(crate) struct Server {
-    below: Below,
+    backend: Backend,
     app: Option<TestApp>,
     played: usize,
-    /// When the script began.
-    began: Timestamp,
-    /// By the model's number of a user.
+    /// The start of the script.
+    started_at: Timestamp,
+    /// By the id of the user in the model.
     ids: BTreeMap<usize, String>,
-    /// The last id of each user name, whether or not it is there yet.
+    /// The last id of each username, even if the user was deleted.
     last_ids: BTreeMap<Name, String>,
     tokens: BTreeMap<Name, String>,
     refresh_tokens: BTreeMap<Name, String>,
-    /// By the address of the assignment that was asked for.
+    /// The id of the last request, by the path of the assignment.
     requests: BTreeMap<String, String>,
-    /// The token of somebody who may do everything and is no part of the model.
-    keeper: String,
+    /// The token of `admin`, who may do everything and is not part of the model.
+    admin_token: String,
     log_ins: usize,
     counts: Counts,
 }
 
-type Done = Result<(), String>;
+type Check = Result<(), String>;
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, server: &T, model: &T) -> Done {
+fn expect_equal<T: PartialEq + std::fmt::Debug>(what: &str, server: &T, model: &T) -> Check {
     if server == model {
         Ok(())
     } else {
-        Err(format!(
-            "{what}:\nthe server says {server:?}\nthe model {model:?}"
-        ))
+        Err(format!("{what}:\nserver: {server:?}\nmodel: {model:?}"))
     }
 }
 
@@ -77,19 +75,19 @@ fn words(text: &Value) -> Names {
 }
 
 impl Server {
-    /// `None` where there is no such database.
-    pub(crate) async fn on(below: Below) -> Option<Self> {
+    /// `None` if the database is not installed.
+    pub(crate) async fn on(backend: Backend) -> Option<Self> {
         let mut server = Self {
-            below,
+            backend,
             app: None,
             played: 0,
-            began: Timestamp::from_seconds(0),
+            started_at: Timestamp::from_seconds(0),
             ids: BTreeMap::new(),
             last_ids: BTreeMap::new(),
             tokens: BTreeMap::new(),
             refresh_tokens: BTreeMap::new(),
             requests: BTreeMap::new(),
-            keeper: String::new(),
+            admin_token: String::new(),
             log_ins: 0,
             counts: Counts::default(),
         };
@@ -97,16 +95,16 @@ impl Server {
     }
 
     async fn open(&mut self) -> bool {
-        let database = match self.below {
-            Below::Sqlite => Some(Database::sqlite_in(fast_folder())),
-            Below::Postgres => Database::postgres().await,
+        let database = match self.backend {
+            Backend::Sqlite => Some(Database::sqlite_in(fast_folder())),
+            Backend::Postgres => Database::postgres().await,
         };
         let Some(database) = database else {
             return false;
         };
-        let app = TestApp::on(database, |builder| {
-            // time passes in leaps here: keys that took turns would take their tokens with them
-            let builder = builder.hashing(CHEAP).sessions_per_user(10_000);
+        let app = TestApp::configured(database, |builder| {
+            // the clock jumps: an automatic key rotation would invalidate tokens
+            let builder = builder.sessions_per_user(10_000);
             builder.rotate_every(Duration::ZERO)
         });
         self.app = Some(app.await);
@@ -117,61 +115,61 @@ impl Server {
         self.app.as_ref().unwrap()
     }
 
-    /// Whoever sets up and asks is an administrator that is there while nothing is compared only: `admin`, who
-    /// is disabled behind the server's back for as long as a script is played.
-    async fn allow_keeper(&self, allow: bool) {
+    /// Enables or disables `admin` in the database. It is enabled only while nothing is compared, since the model
+    /// does not know it.
+    async fn enable_admin(&self, allow: bool) {
         let disabled = if allow { "FALSE" } else { "TRUE" };
         let sql = format!("UPDATE users SET disabled = {disabled} WHERE username = 'admin'");
         self.app().db.execute(&sql).await;
     }
 
-    /// The keeper's token.
-    async fn keeper(&mut self) -> String {
-        if self.app().guard().verify(&self.keeper).is_err() {
-            self.allow_keeper(true).await;
-            self.keeper = self.app().login("admin").await;
-            self.allow_keeper(false).await;
+    /// A valid token of `admin`.
+    async fn admin_token(&mut self) -> String {
+        if self.app().guard().verify(&self.admin_token).is_err() {
+            self.enable_admin(true).await;
+            self.admin_token = self.app().log_in("admin").await;
+            self.enable_admin(false).await;
         }
-        self.keeper.clone()
+        self.admin_token.clone()
     }
 
-    /// Takes away what the last script left.
-    async fn clear(&mut self) -> Done {
-        let keeper = self.keeper().await;
-        let page = self.app().get("/api/users?limit=200", &keeper).await;
+    /// Removes the state that the last script left.
+    async fn clear(&mut self) -> Check {
+        let admin_token = self.admin_token().await;
+        let page = self.app().get("/api/users?limit=200", &admin_token).await;
         let others = page.items("id").into_iter().zip(page.items("username"));
         for (id, _) in others.filter(|(_, name)| name != "admin") {
-            let gone = self
+            let deletion = self
                 .app()
                 .request(Method::DELETE, format!("/api/users/{id}"));
-            self.set_up(gone).await?;
+            self.send_as_admin(deletion).await?;
         }
         let empty = self.app().request(Method::PUT, "/api/policy");
         let empty = empty.header("if-match", "*").json(&json!({}));
-        self.set_up(empty).await?;
+        self.send_as_admin(empty).await?;
         let body = json!({ "username": "root", "password": PASSWORD, "roles": [model::ADMIN] });
         let root = self.app().request(Method::POST, "/api/users").json(&body);
-        let root = self.set_up(root).await?;
+        let root = self.send_as_admin(root).await?;
         self.ids = BTreeMap::from([(0, root.text("id"))]);
         self.last_ids = BTreeMap::from([("root".to_owned(), root.text("id"))]);
         self.tokens.clear();
         self.refresh_tokens.clear();
         self.requests.clear();
-        self.began = self.app().clock.now();
+        self.started_at = self.app().clock.now();
         Ok(())
     }
 
-    /// Has the keeper do something.
-    async fn set_up(&mut self, ask: Ask) -> Result<Answer, String> {
-        let keeper = self.keeper().await;
-        self.allow_keeper(true).await;
-        let answer = ask.token(&keeper).send().await;
-        self.allow_keeper(false).await;
-        same("is set up", &answer.status.is_success(), &true)?;
-        Ok(answer)
+    /// Sends a request as `admin`, which must succeed.
+    async fn send_as_admin(&mut self, request: RequestBuilder) -> Result<Response, String> {
+        let admin_token = self.admin_token().await;
+        self.enable_admin(true).await;
+        let response = request.token(&admin_token).send().await;
+        self.enable_admin(false).await;
+        expect_equal("preparation succeeds", &response.status.is_success(), &true)?;
+        Ok(response)
     }
 
-    /// An address that nobody has failed from.
+    /// An address without failures.
     fn address(&mut self) -> String {
         self.log_ins += 1;
         let number = self.log_ins;
@@ -184,7 +182,7 @@ impl Server {
     }
 
     fn at(&self, seconds: i64) -> String {
-        let micros = self.began.micros() + seconds * 1_000_000;
+        let micros = self.started_at.micros() + seconds * 1_000_000;
         jiff::Timestamp::from_microsecond(micros)
             .unwrap()
             .to_string()
@@ -192,97 +190,111 @@ impl Server {
 
     fn seconds(&self, time: &Value) -> Option<i64> {
         let time: jiff::Timestamp = time.as_str()?.parse().ok()?;
-        Some((time.as_microsecond() - self.began.micros()) / 1_000_000)
+        Some((time.as_microsecond() - self.started_at.micros()) / 1_000_000)
     }
 
-    /// What was given: claims, and what the guard makes of them.
-    fn take_token(&mut self, session: &Name, token: &Token, answer: &Answer) -> Done {
-        let access = answer.text("access_token");
+    /// Compares the claims of a new token with the model, and keeps the tokens.
+    fn record_token(&mut self, session: &Name, token: &Token, response: &Response) -> Check {
+        let access = response.text("access_token");
         let claims = claims(&access);
-        same("roles", &names(&claims["roles"]), &token.roles)?;
-        same("scope", &words(&claims["scope"]), &token.permissions)?;
-        same(
+        expect_equal("roles", &names(&claims["roles"]), &token.roles)?;
+        expect_equal("scope", &words(&claims["scope"]), &token.permissions)?;
+        expect_equal(
             "tenant",
             &claims["tenant"].as_str(),
             &token.tenant.as_deref(),
         )?;
-        same(
+        expect_equal(
             "tenant",
-            &answer.json["tenant"].as_str(),
+            &response.json["tenant"].as_str(),
             &token.tenant.as_deref(),
         )?;
         let narrowed = claims["narrowed"].as_bool().unwrap_or_default();
-        same("narrowed", &narrowed, &token.narrowed)?;
-        let ends = claims["exp"].as_i64().map(|exp| exp - self.began.seconds());
-        same("exp", &ends, &Some(token.ends))?;
-        same(
+        expect_equal("narrowed", &narrowed, &token.narrowed)?;
+        let ends = claims["exp"]
+            .as_i64()
+            .map(|exp| exp - self.started_at.seconds());
+        expect_equal("exp", &ends, &Some(token.ends))?;
+        expect_equal(
             "sub",
             &claims["sub"].as_str(),
             &self.ids.get(&token.user).map(String::as_str),
         )?;
         self.tokens.insert(token.name.clone(), access);
-        let refresh = answer.text("refresh_token");
+        let refresh = response.text("refresh_token");
         self.refresh_tokens.insert(session.clone(), refresh);
         Ok(())
     }
 
-    /// Every token is refused exactly when a floor says so, or its time is over.
-    fn look_at_tokens(&mut self, model: &Model) -> Done {
+    /// Checks that every token is refused exactly when a floor revokes it or it has expired.
+    fn check_tokens(&mut self, model: &Model) -> Check {
         let guard = self.app().guard();
         for (name, token) in &model.tokens {
             let verified = guard.verify(&self.tokens[name]);
-            let stands = model.stands(token);
-            self.counts.looks += 1;
-            self.counts.ended += usize::from(!stands);
+            let valid = model.is_valid(token);
+            self.counts.token_checks += 1;
+            self.counts.tokens_refused += usize::from(!valid);
             match verified {
                 Ok(principal) => {
-                    same(name, &"let in", &if stands { "let in" } else { "ended" })?;
+                    expect_equal(
+                        name,
+                        &"accepted",
+                        &if valid { "accepted" } else { "refused" },
+                    )?;
                     let roles: Names = principal.roles().map(str::to_owned).collect();
                     let held: Names = principal.permissions().map(str::to_owned).collect();
-                    same(name, &roles, &token.roles)?;
-                    same(name, &held, &token.permissions)?;
+                    expect_equal(name, &roles, &token.roles)?;
+                    expect_equal(name, &held, &token.permissions)?;
                 }
-                Err(Denial::EndedToken) if !stands => {}
+                Err(Denial::EndedToken) if !valid => {}
                 Err(denial) => return Err(format!("{name} is refused: {denial:?}")),
             }
         }
         Ok(())
     }
 
-    /// Compares what was answered.
-    fn compare(answer: &Answer, right: &model::Answer) -> Done {
-        let status = answer.status.as_u16();
-        let agrees = match right {
-            model::Answer::Done(done) => status == *done,
-            model::Answer::Refused(any) => any.contains(&refusal(answer)),
+    /// Compares the response with the outcome.
+    fn compare(response: &Response, expected: &model::Outcome) -> Check {
+        let status = response.status.as_u16();
+        let agrees = match expected {
+            model::Outcome::Done(done) => status == *done,
+            model::Outcome::Refused(any) => any.contains(&refusal_of(response)),
         };
         if agrees {
             return Ok(());
         }
-        let given = if answer.status.is_success() {
+        let found = if response.status.is_success() {
             status.to_string()
         } else {
-            format!("{} {}", refusal(answer), answer.json)
+            format!("{} {}", refusal_of(response), response.json)
         };
-        Err(format!("the server says {given}\nthe model {right}"))
+        Err(format!("server: {found}\nmodel: {expected}"))
     }
 
-    async fn ask(&mut self, model: &Model, command: &Command, right: &model::Answer) -> Done {
+    async fn decide(
+        &mut self,
+        model: &Model,
+        command: &Command,
+        expected: &model::Outcome,
+    ) -> Check {
         let Command::Ask { user, need, tenant } = command else {
             return Ok(());
         };
-        let keeper = self.keeper().await;
+        let admin_token = self.admin_token().await;
         let id = self.last_ids.get(user);
         let id = id.map_or("nobody", String::as_str);
         let question = json!({ "subject": id, "permission": need, "tenant": tenant });
-        let answer = self.app().post("/api/decisions", &keeper, question).await;
-        Self::compare(&answer, right)?;
+        let response = self
+            .app()
+            .post("/api/decisions", &admin_token, question)
+            .await;
+        Self::compare(&response, expected)?;
         let Some(known) = model.users.get(user) else {
             return Ok(());
         };
         let (user, tenant) = (known.id, tenant.as_deref());
         let question = Question { user, need, tenant };
-        self.check_explanation(model, question, known.disabled, &answer.json)
+        self.check_explanation(model, question, known.disabled, &response.json)
     }
 
     fn times(&self, assignment: &Value) -> Times {
@@ -293,28 +305,28 @@ impl Server {
     }
 }
 
-/// A folder in memory, where the machine has one: that what was answered is on disk is not what is proved here.
+/// A folder in memory, if the machine has one: durability is not compared here.
 fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-impl Compared for Server {
+impl Implementation for Server {
     fn name(&self) -> &'static str {
-        match self.below {
-            Below::Sqlite => "sqlite",
-            Below::Postgres => "postgres",
+        match self.backend {
+            Backend::Sqlite => "sqlite",
+            Backend::Postgres => "postgres",
         }
     }
 
-    async fn begin(&mut self) -> Done {
-        if self.played % SEQUENCES_A_DATABASE == SEQUENCES_A_DATABASE - 1 {
+    async fn reset(&mut self) -> Check {
+        if self.played % SEQUENCES_PER_DATABASE == SEQUENCES_PER_DATABASE - 1 {
             self.open().await;
         }
         self.played += 1;
         self.clear().await
     }
 
-    async fn renew(&mut self) {
+    async fn recreate(&mut self) {
         self.open().await;
     }
 
@@ -322,14 +334,14 @@ impl Compared for Server {
         &mut self,
         command: &Command,
         (_, after): (&Model, &Model),
-        right: &model::Answer,
-    ) -> Done {
+        expected: &model::Outcome,
+    ) -> Check {
         match command {
             Command::Pass(seconds) => {
                 let seconds = u64::try_from(*seconds).map_err(|error| error.to_string())?;
-                self.app().pass(Duration::from_secs(seconds));
+                self.app().pass_time(Duration::from_secs(seconds));
             }
-            Command::Ask { .. } => self.ask(after, command, right).await?,
+            Command::Ask { .. } => self.decide(after, command, expected).await?,
             _ => {
                 if let Command::By {
                     act: Act::Confirm(_) | Act::EndRequest(_),
@@ -338,23 +350,23 @@ impl Compared for Server {
                 {
                     self.look_up_requests().await;
                 }
-                let answer = self.request(command).send().await;
-                Self::compare(&answer, right)?;
-                if right.is_done() {
-                    self.note(command, after, &answer)?;
+                let response = self.request(command).send().await;
+                Self::compare(&response, expected)?;
+                if expected.is_done() {
+                    self.record(command, after, &response)?;
                 } else if matches!(command, Command::LogIn { .. }) {
-                    self.app().forgive().await;
+                    self.app().clear_failures().await;
                 }
             }
         }
-        self.look_at_tokens(after)
+        self.check_tokens(after)
     }
 
-    async fn end(&mut self, model: &Model) -> Done {
+    async fn finish(&mut self, model: &Model) -> Check {
         self.compare_policy(model).await?;
         self.compare_assignments(model).await?;
         let requests = self.look_up_requests().await;
-        same("requests", &requests, &model.requests.len())?;
+        expect_equal("requests", &requests, &model.requests.len())?;
         let mut model = model.clone();
         let users: Vec<Name> = model.users.keys().cloned().collect();
         for user in users {
@@ -367,8 +379,8 @@ impl Compared for Server {
                     scope: Vec::new(),
                 };
                 let before = model.clone();
-                if let Some(right) = model.run(&command) {
-                    self.run(&command, (&before, &model), &right).await?;
+                if let Some(expected) = model.run(&command) {
+                    self.run(&command, (&before, &model), &expected).await?;
                 }
             }
         }

@@ -1,17 +1,17 @@
-//! A command as a request, and what is kept of its answer.
+//! Turns a command into a request, and keeps what later commands need of its response.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Done, Server};
+use super::{Check, Server};
 use crate::{
-    command::{Act, Command, Constraint, Document, Given, Name},
+    command::{Act, AssignmentKey, Command, Constraint, Document, Name},
     model::{Model, USER},
-    support::{Answer, Ask, PASSWORD},
+    support::{PASSWORD, RequestBuilder, Response},
 };
 
 impl Server {
-    pub(super) fn request(&mut self, command: &Command) -> Ask {
+    pub(super) fn request(&mut self, command: &Command) -> RequestBuilder {
         match command {
             Command::LogIn {
                 user,
@@ -38,7 +38,7 @@ impl Server {
         }
     }
 
-    fn log_in(&mut self, user: &str, tenant: Option<&str>, scope: &[Name]) -> Ask {
+    fn log_in(&mut self, user: &str, tenant: Option<&str>, scope: &[Name]) -> RequestBuilder {
         let (address, scope) = (self.address(), scope.join(" "));
         let mut form = vec![
             ("grant_type", "password"),
@@ -51,47 +51,50 @@ impl Server {
         if !scope.is_empty() {
             form.push(("scope", &scope));
         }
-        let ask = self.app().request(Method::POST, "/token").from(&address);
-        ask.form(&form)
+        let request = self.app().request(Method::POST, "/token").peer(&address);
+        request.form(&form)
     }
 
-    fn act(&self, act: &Act) -> Ask {
+    fn act(&self, act: &Act) -> RequestBuilder {
         match act {
             Act::AddUser { user, roles } => {
                 let body = json!({ "username": user, "password": PASSWORD, "roles": roles });
                 self.with(Method::POST, "/api/users", &body)
             }
-            Act::DeleteUser(user) => self.ask_for(Method::DELETE, self.user(user)),
+            Act::DeleteUser(user) => self.request_to(Method::DELETE, self.user(user)),
             Act::Disable(user) => self.set_status(user, "disabled"),
             Act::Enable(user) => self.set_status(user, "active"),
             Act::EndSessions(user) => {
-                self.ask_for(Method::DELETE, format!("{}/sessions", self.user(user)))
+                self.request_to(Method::DELETE, format!("{}/sessions", self.user(user)))
             }
-            Act::LogOut => self.ask_for(Method::POST, "/api/me/logout"),
+            Act::LogOut => self.request_to(Method::POST, "/api/me/logout"),
             Act::AddRole(role) => self.with(Method::POST, "/api/roles", &json!({ "name": role })),
-            Act::DeleteRole(role) => self.ask_for(Method::DELETE, format!("/api/roles/{role}")),
+            Act::DeleteRole(role) => self.request_to(Method::DELETE, format!("/api/roles/{role}")),
             Act::AddPermission(name) => {
                 self.with(Method::POST, "/api/permissions", &json!({ "name": name }))
             }
             Act::DeletePermission(name) => {
-                self.ask_for(Method::DELETE, format!("/api/permissions/{name}"))
+                self.request_to(Method::DELETE, format!("/api/permissions/{name}"))
             }
-            Act::Grant { role, pattern } => self.ask_for(Method::PUT, held(role, pattern)),
-            Act::Revoke { role, pattern } => self.ask_for(Method::DELETE, held(role, pattern)),
-            Act::Inherit { senior, junior } => self.ask_for(Method::PUT, edge(senior, junior)),
+            Act::Grant { role, pattern } => self.request_to(Method::PUT, held(role, pattern)),
+            Act::Revoke { role, pattern } => self.request_to(Method::DELETE, held(role, pattern)),
+            Act::Inherit { senior, junior } => self.request_to(Method::PUT, edge(senior, junior)),
             Act::Disinherit { senior, junior } => {
-                self.ask_for(Method::DELETE, edge(senior, junior))
+                self.request_to(Method::DELETE, edge(senior, junior))
             }
             Act::Assign { to, from, until } => {
                 let time = |seconds: &Option<i64>| seconds.map(|seconds| self.at(seconds));
                 let body = json!({ "valid_from": time(from), "expires_at": time(until) });
-                self.with(Method::PUT, self.given(to), &body)
+                self.with(Method::PUT, self.assignment_path(to), &body)
             }
-            Act::Unassign(from) => self.ask_for(Method::DELETE, self.given(from)),
-            Act::Confirm(asked) => {
-                self.ask_for(Method::POST, format!("{}/confirm", self.asked(asked)))
+            Act::Unassign(from) => self.request_to(Method::DELETE, self.assignment_path(from)),
+            Act::Confirm(requested) => self.request_to(
+                Method::POST,
+                format!("{}/confirm", self.request_path(requested)),
+            ),
+            Act::EndRequest(requested) => {
+                self.request_to(Method::DELETE, self.request_path(requested))
             }
-            Act::EndRequest(asked) => self.ask_for(Method::DELETE, self.asked(asked)),
             Act::Approval { role, on } => {
                 let body = json!({ "approval": on });
                 self.with(Method::PATCH, format!("/api/roles/{role}"), &body)
@@ -102,13 +105,13 @@ impl Server {
             | Act::RemoveMember { .. }
             | Act::Limit { .. } => self.constrain(act),
             Act::Apply(document) => {
-                let ask = self.with(Method::PUT, "/api/policy", &body_of(document));
-                ask.header("if-match", "*")
+                let request = self.with(Method::PUT, "/api/policy", &body_of(document));
+                request.header("if-match", "*")
             }
         }
     }
 
-    fn constrain(&self, act: &Act) -> Ask {
+    fn constrain(&self, act: &Act) -> RequestBuilder {
         let path = |name: &Name| format!("/api/constraints/{name}");
         match act {
             Act::AddConstraint(one) => {
@@ -117,10 +120,10 @@ impl Server {
                 self.with(Method::POST, "/api/constraints", &body)
             }
             Act::AddMember { constraint, role } => {
-                self.ask_for(Method::PUT, format!("{}/roles/{role}", path(constraint)))
+                self.request_to(Method::PUT, format!("{}/roles/{role}", path(constraint)))
             }
             Act::RemoveMember { constraint, role } => {
-                self.ask_for(Method::DELETE, format!("{}/roles/{role}", path(constraint)))
+                self.request_to(Method::DELETE, format!("{}/roles/{role}", path(constraint)))
             }
             Act::Limit {
                 constraint,
@@ -130,17 +133,17 @@ impl Server {
                 path(constraint),
                 &json!({ "at_most": at_most }),
             ),
-            Act::DeleteConstraint(name) => self.ask_for(Method::DELETE, path(name)),
+            Act::DeleteConstraint(name) => self.request_to(Method::DELETE, path(name)),
             _ => unreachable!("no constraint"),
         }
     }
 
-    fn ask_for(&self, method: Method, path: impl std::fmt::Display) -> Ask {
+    fn request_to(&self, method: Method, path: impl std::fmt::Display) -> RequestBuilder {
         self.app().request(method, path)
     }
 
-    fn with(&self, method: Method, path: impl std::fmt::Display, body: &Value) -> Ask {
-        self.ask_for(method, path).json(body)
+    fn with(&self, method: Method, path: impl std::fmt::Display, body: &Value) -> RequestBuilder {
+        self.request_to(method, path).json(body)
     }
 
     fn user(&self, name: &str) -> String {
@@ -148,39 +151,44 @@ impl Server {
         format!("/api/users/{id}")
     }
 
-    fn set_status(&self, user: &str, status: &str) -> Ask {
+    fn set_status(&self, user: &str, status: &str) -> RequestBuilder {
         self.with(Method::PATCH, self.user(user), &json!({ "status": status }))
     }
 
-    fn given(&self, given: &Given) -> String {
-        let path = format!("{}/roles/{}", self.user(&given.user), given.role);
-        match &given.tenant {
+    fn assignment_path(&self, key: &AssignmentKey) -> String {
+        let path = format!("{}/roles/{}", self.user(&key.user), key.role);
+        match &key.tenant {
             Some(tenant) => format!("{path}?tenant={tenant}"),
             None => path,
         }
     }
 
-    /// The last request for an assignment.
-    fn asked(&self, asked: &Given) -> String {
-        let id = self.requests.get(&self.given(asked));
+    /// The path of the last request for an assignment.
+    fn request_path(&self, key: &AssignmentKey) -> String {
+        let id = self.requests.get(&self.assignment_path(key));
         let id = id.map_or("none", String::as_str);
         format!("/api/assignment-requests/{id}")
     }
 
-    /// What later commands need of an answer.
-    pub(super) fn note(&mut self, command: &Command, model: &Model, answer: &Answer) -> Done {
+    /// Keeps what later commands need of a response.
+    pub(super) fn record(
+        &mut self,
+        command: &Command,
+        model: &Model,
+        response: &Response,
+    ) -> Check {
         match command {
             Command::LogIn { token, .. } => {
-                self.take_token(token, &model.tokens[token], answer)?;
+                self.record_token(token, &model.tokens[token], response)?;
             }
             Command::Refresh { token, of, .. } => {
-                self.take_token(of, &model.tokens[token], answer)?;
+                self.record_token(of, &model.tokens[token], response)?;
             }
             Command::By {
                 act: Act::AddUser { user, .. },
                 ..
             } => {
-                let (number, id) = (model.users[user].id, answer.text("id"));
+                let (number, id) = (model.users[user].id, response.text("id"));
                 self.ids.insert(number, id.clone());
                 self.last_ids.insert(user.clone(), id);
             }
@@ -198,7 +206,7 @@ fn edge(senior: &str, junior: &str) -> String {
     format!("/api/roles/{senior}/juniors/{junior}")
 }
 
-/// The document as JSON. Descriptions stay as they are, so that no role is changed by its description alone.
+/// The document as JSON. It repeats the descriptions, so that no role changes by its description alone.
 fn body_of(document: &Document) -> Value {
     let described = |role: &str| match role {
         USER => "everyone who registers",

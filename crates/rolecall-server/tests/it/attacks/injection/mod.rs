@@ -1,0 +1,5 @@
+//! Injection and parsing: data stays data.
+
+mod headers;
+mod parsing;
+mod sql;

@@ -1,0 +1,172 @@
+//! Limits on the tokens issued to a client.
+
+use serde_json::json;
+
+use crate::support::{ISSUER, Response, TestApp, claims, on_both};
+
+on_both![
+    o054_a_client_gets_nothing_beyond_its_own_roles,
+    x046_a_user_gets_no_more_through_a_client_than_the_client_may_have,
+    narrowing_a_client_takes_effect_at_once,
+    tokens_for_an_audience_a_client_loses_are_revoked,
+    o084_a_client_requests_only_its_own_audiences,
+];
+
+async fn o054_a_client_gets_nothing_beyond_its_own_roles(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    let client = app
+        .create_client("worker", json!({ "roles": ["reader"] }))
+        .await;
+    let token = app.try_act_as(&client, &[]).await;
+    assert_eq!(token.is(200).text("scope"), "items:read");
+    app.get("/items/", &token.text("access_token"))
+        .await
+        .is(200);
+    for beyond in ["items:write", "role:admin", "rolecall.users:read"] {
+        let refused = app.try_act_as(&client, &[("scope", beyond)]).await;
+        refused.oauth_error(400, "invalid_scope");
+    }
+    let path = format!("/api/clients/{}/roles/reader", client.id);
+    app.delete(path, app.admin().await).await.no_content();
+    app.get("/items/", &token.text("access_token"))
+        .await
+        .ended_token();
+    assert_eq!(app.try_act_as(&client, &[]).await.is(200).text("scope"), "");
+}
+
+async fn x046_a_user_gets_no_more_through_a_client_than_the_client_may_have(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["editor", "rolecall.admin"])
+        .await;
+    let client = app
+        .create_client("app", json!({ "scope": "items:read" }))
+        .await;
+    let token = app.log_in_through(&client, &[]).await;
+    assert_eq!(token.is(200).text("scope"), "items:read");
+    let access = token.text("access_token");
+    assert_eq!(claims(&access)["narrowed"], true);
+    app.get("/api/users", &access)
+        .await
+        .forbidden("rolecall.users:read");
+    let created = app
+        .post("/api/roles", &access, json!({ "name": "mine" }))
+        .await;
+    created.forbidden("rolecall.roles:write");
+    for beyond in [
+        "items:write",
+        "rolecall.users:read",
+        "items:read items:write",
+    ] {
+        let refused = app.log_in_through(&client, &[("scope", beyond)]).await;
+        refused.oauth_error(400, "invalid_scope");
+    }
+    let next = app
+        .refresh_through(&client, &token.text("refresh_token"))
+        .await;
+    assert_eq!(next.is(200).text("scope"), "items:read");
+}
+
+async fn narrowing_a_client_takes_effect_at_once(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["editor"]).await;
+    let client = app.create_client("app", json!({})).await;
+    let path = format!("/api/clients/{}", client.id);
+    let other = app.open_session("alice").await;
+    let mut token = app.log_in_through(&client, &[]).await;
+    let wider = json!({ "redirect_uris": ["https://app.example/cb"] });
+    app.patch(&path, app.admin().await, wider).await.is(200);
+    app.get("/items/", &token.text("access_token"))
+        .await
+        .is(200);
+    for narrower in [
+        json!({ "scope": "items:read items:write" }),
+        json!({ "scope": "items:read" }),
+        json!({ "grants": ["password", "refresh_token"] }),
+    ] {
+        app.patch(&path, app.admin().await, narrower).await.is(200);
+        app.get("/items/", &token.text("access_token"))
+            .await
+            .ended_token();
+        token = app
+            .refresh_through(&client, &token.text("refresh_token"))
+            .await;
+        app.get("/items/", &token.is(200).text("access_token"))
+            .await
+            .is(200);
+    }
+    app.patch(&path, app.admin().await, json!({ "scope": null }))
+        .await
+        .is(200);
+    app.get("/items/", &token.text("access_token"))
+        .await
+        .is(200);
+    app.get("/items/", &other.access).await.is(200);
+}
+
+async fn tokens_for_an_audience_a_client_loses_are_revoked(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let members = json!({ "audiences": ["https://one.example", "https://two.example"] });
+    let client = app.create_client("app", members).await;
+    let path = format!("/api/clients/{}", client.id);
+    let one = app.log_in_through(&client, &[]).await;
+    let resource = [("resource", "https://two.example")];
+    let two = app.log_in_through(&client, &resource).await;
+    let own = app.log_in_through(&client, &[("audience", ISSUER)]).await;
+    let left = json!({ "audiences": ["https://one.example"] });
+    app.patch(&path, app.admin().await, left).await.is(200);
+    app.get("/api/me", &own.text("access_token"))
+        .await
+        .ended_token();
+    let refresh = async |response: &Response| {
+        let token = response.text("refresh_token");
+        app.refresh_through(&client, &token).await
+    };
+    refresh(&two).await.oauth_error(400, "invalid_grant");
+    refresh(&one).await.is(200);
+    let own = refresh(&own).await;
+    let more = json!({ "audiences": ["https://one.example", "https://three.example"] });
+    app.patch(&path, app.admin().await, more).await.is(200);
+    app.get("/api/me", &own.text("access_token")).await.is(200);
+}
+
+async fn o084_a_client_requests_only_its_own_audiences(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader", "rolecall.admin"])
+        .await;
+    let members = json!({ "audiences": ["https://one.example", "https://two.example"] });
+    let client = app.create_client("app", members).await;
+    let audience = async |form: &[(&str, &str)]| {
+        let response = app.log_in_through(&client, form).await;
+        response
+            .status
+            .is_success()
+            .then(|| claims(&response.text("access_token")))
+    };
+    let first = audience(&[]).await.unwrap();
+    assert_eq!(first["aud"], "https://one.example");
+    assert_eq!(first["scope"], "items:read", "nothing of rolecall's own");
+    assert_eq!(
+        audience(&[("resource", "https://two.example")])
+            .await
+            .unwrap()["aud"],
+        "https://two.example"
+    );
+    let two = "https://two.example";
+    let both = audience(&[("resource", two), ("audience", two)]).await;
+    assert_eq!(both.unwrap()["aud"], two);
+    let differ = [("resource", two), ("audience", "https://one.example")];
+    assert!(audience(&differ).await.is_none());
+    let own = audience(&[("audience", ISSUER)]).await.unwrap();
+    assert!(
+        own["scope"]
+            .as_str()
+            .unwrap()
+            .contains("rolecall.users:read")
+    );
+    for wrong in ["https://three.example", "https://one.example/", ""] {
+        let got = audience(&[("audience", wrong)]).await;
+        assert_eq!(got.is_some(), wrong.is_empty(), "{wrong:?}");
+    }
+}
