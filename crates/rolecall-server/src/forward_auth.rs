@@ -11,7 +11,6 @@ use axum::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rolecall::{Authenticated, Denial, Principal};
 use rolecall_core::{Permission, RoleName, SubjectKind};
-
 use serde_json::json;
 
 use crate::{http::PathRule, web::document::ProblemDocument};

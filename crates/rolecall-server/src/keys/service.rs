@@ -1,6 +1,13 @@
 //! The rules for signing keys: one key signs, the next one is published in advance, and an old one verifies until its
 //! last token has expired.
 
+use std::time::Duration;
+
+use rolecall::PermissionName as _;
+use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
+use rolecall_core::Timestamp;
+use serde_json::{Value, json};
+
 use super::{
     fresh::{self, Fresh, NewKey},
     lifecycle::{self, KeyTarget, LEAD, Obstacle, Plan},
@@ -16,12 +23,6 @@ use crate::{
     times::rfc3339,
     vault::{MasterKey, MasterKeys},
 };
-use rolecall::PermissionName as _;
-use std::time::Duration;
-
-use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
-use rolecall_core::Timestamp;
-use serde_json::{Value, json};
 
 /// The time for which a retired key is still listed.
 const LISTED_FOR: Duration = Duration::from_hours(90 * 24);
