@@ -68,7 +68,7 @@ pub enum StartError {
     #[error("the guard cannot be created: {0}")]
     Guard(#[from] GuardError),
     /// The secret of the old application is too short.
-    #[error("legacy tokens: {0}")]
+    #[error("the secret of `tokens.legacy` cannot be used: {0}")]
     Legacy(KeyError),
     /// Passwords cannot be hashed.
     #[error("{0}")]
