@@ -105,4 +105,4 @@ def test_nobody_is_logged_out_on_the_way_from_fastapi(old, tmp_path):
         assert disabled.returncode == 0, disabled.stderr
         assert introspect(tokens["alice"]) == {"active": False}
         assert introspect(tokens["root"])["active"], "somebody else's loss ended this session"
-        assert "tokens of the old application are taken" in server.log.read_text()
+        assert "legacy tokens are accepted" in server.log.read_text()
