@@ -1,9 +1,11 @@
 //! Token introspection (RFC 7662).
 
+use std::collections::BTreeSet;
+
 use http::HeaderMap;
 use rolecall::PermissionName as _;
 use rolecall::token::VerifiedClaims;
-use rolecall_core::{Audience, Permission, SubjectKind};
+use rolecall_core::{Audience, Permission, RoleName, SubjectKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,6 +21,7 @@ use crate::{
     clients::store::Client,
     error::ApiError,
     legacy,
+    tokens::effective::joined,
 };
 
 /// The answer to an introspection request (RFC 7662 section 2.2).
@@ -36,7 +39,9 @@ pub(crate) struct IntrospectedToken {
     /// The permissions.
     scope: String,
     client_id: String,
-    username: String,
+    /// The user name; absent in the token of a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
     sub: String,
     /// `user` or `client`.
     subject_kind: &'static str,
@@ -51,20 +56,31 @@ pub(crate) struct IntrospectedToken {
     /// The tenant that the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
+    /// What of it is held without the tenant; absent if the token is for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    global: Option<IntrospectedGlobal>,
+}
+
+/// What the subject of a token for a tenant holds without the tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IntrospectedGlobal {
+    roles: Vec<String>,
+    /// The permissions.
+    scope: String,
 }
 
 impl IntrospectedToken {
     fn new(app: &App, claims: VerifiedClaims) -> Self {
-        let scope = if claims.has_scope {
-            claims.scope
-        } else {
-            scope_of_roles(app, &claims)
-        };
+        let (scope, global) = scopes(app, &claims);
         Self {
             token_type: "Bearer",
             scope,
+            global,
             client_id: claims.client_id,
-            username: claims.username,
+            username: match claims.subject_kind {
+                SubjectKind::User => Some(claims.username),
+                SubjectKind::Client => None,
+            },
             sub: claims.sub,
             subject_kind: match claims.subject_kind {
                 SubjectKind::User => "user",
@@ -85,17 +101,34 @@ impl IntrospectedToken {
     }
 }
 
-/// The permissions of a token that was too long to carry them, as a guard derives them.
-fn scope_of_roles(app: &App, claims: &VerifiedClaims) -> String {
-    let roles = claims.roles.iter();
-    let roles: Vec<_> = roles.filter_map(|role| role.parse().ok()).collect();
-    let permissions = app.policy().latest().map(|policy| {
-        let mut permissions = policy.permissions_of(&roles);
-        permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
-        let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
-        names.join(" ")
+/// Returns the permissions of a token, and what of them is held without its tenant. For one that was too long to carry
+/// permissions they are derived from the roles, as a guard does.
+fn scopes(app: &App, claims: &VerifiedClaims) -> (String, Option<IntrospectedGlobal>) {
+    let global = claims.tenant.as_ref().map(|_| {
+        let global = claims.global.clone().unwrap_or_default();
+        let scope = global.scope.filter(|_| claims.has_scope);
+        let scope = scope.unwrap_or_else(|| joined(&permissions_of(app, &global.roles)));
+        IntrospectedGlobal {
+            roles: global.roles,
+            scope,
+        }
     });
-    permissions.unwrap_or_default()
+    if claims.has_scope {
+        return (claims.scope.clone(), global);
+    }
+    let mut permissions = permissions_of(app, &claims.roles);
+    if let Some(global) = &global {
+        // of a tenant's roles, what is rolecall's own does not count
+        permissions.retain(|permission| !permission.is_reserved());
+        permissions.extend(permissions_of(app, &global.roles));
+    }
+    (joined(&permissions), global)
+}
+
+fn permissions_of(app: &App, roles: &[String]) -> BTreeSet<Permission> {
+    let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+    let policy = app.policy().latest();
+    policy.map_or_else(BTreeSet::new, |policy| policy.permissions_of(&roles))
 }
 
 /// Says whether the token in the form is active for the client that asks.
