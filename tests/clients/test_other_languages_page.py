@@ -12,10 +12,10 @@ import tours
 
 
 def block(language, url):
-    """The one block in this language, with the address of the server under test."""
-    (found,) = tours.blocks(tours.page("docs/other-languages.md", url), language)
-    assert url in found
-    return found
+    """The only program in this language, with the URL of the server under test."""
+    (program,) = tours.blocks(tours.page("docs/other-languages.md", url), language)
+    assert url in program
+    return program
 
 
 def tampered(token):
@@ -34,8 +34,7 @@ def test_the_python_program_verifies_a_token_and_refuses_a_tampered_one(admin, b
 
 def test_the_node_program_verifies_a_token_and_refuses_a_tampered_one(bob):
     node = programs.program("XTASK_NODE", "node")
-    if not (services.NODE / "node_modules" / "jose").exists():
-        programs.left_out("node packages are not installed")
+    services.require_node_package("jose")
     script = block("js", bob.url) + "console.log(JSON.stringify(await verify(process.argv[1])));"
 
     def run(token):
