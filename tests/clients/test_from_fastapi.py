@@ -86,4 +86,4 @@ def test_migrating_from_fastapi_logs_nobody_out(old, tmp_path):
         server.check_output("user", "disable", "alice")
         assert introspect(tokens["alice"]) == {"active": False}
         assert introspect(tokens["root"])["active"], "disabling alice ended root's session"
-        assert "tokens of the old application are taken" in server.log.read_text()
+        assert "legacy tokens are accepted" in server.log.read_text()

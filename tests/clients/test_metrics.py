@@ -116,7 +116,7 @@ def test_a_port_in_use_is_reported_before_anything_is_created(tmp_path):
         result = subprocess.run([programs.rolecall(), "serve"], cwd=tmp_path, env=settings,
                               text=True, capture_output=True, timeout=60)
     assert result.returncode == 1
-    assert f"{address} is taken by another program" in result.stderr
+    assert f"{address} is used by another program" in result.stderr
     assert "`metrics.listen`" in result.stderr
     assert not (tmp_path / "rolecall-data").exists()
 

@@ -25,6 +25,12 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("no HTTP client in the guard library's defaults", || {
         no_http_client(workspace)
     });
+    report.step("server without the command line", || {
+        let mut clippy = workspace.cargo();
+        clippy.args(["clippy", "--package", "rolecall-server", "--lib"]);
+        clippy.args(["--no-deps", "--no-default-features", "--locked"]);
+        tools::run(clippy.args(["--", "--deny", "warnings"]))
+    });
     report.step("documentation", || {
         let mut doc = workspace.cargo();
         doc.env("RUSTDOCFLAGS", "--deny warnings");

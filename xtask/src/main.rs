@@ -11,6 +11,8 @@ mod bench;
 mod checks;
 mod circles;
 mod clients;
+#[cfg(test)]
+mod embedding;
 mod failures;
 mod fuzz;
 mod install;

@@ -21,7 +21,7 @@ use crate::{
     audit, clients, decisions, docs,
     error::{ApiError, FieldError},
     feed, forward_auth, health,
-    http::{LoggedSubject, layers::MAX_BODY_BYTES},
+    http::{LayerOptions, LoggedSubject, PathRule, layers::MAX_BODY_BYTES},
     keys, oauth, policy, roles, sessions,
     web::document,
 };
@@ -160,6 +160,20 @@ async fn refuse_unknown(
         }
     }
     Ok(next.run(request).await)
+}
+
+/// Returns the options of the layers around this API: policy documents are longer than other bodies, and a proxy needs
+/// the identity headers in every answer.
+pub(crate) fn layer_options() -> LayerOptions {
+    let documents = policy::body::PATHS.iter().map(|path| PathRule {
+        path,
+        max_body_bytes: policy::body::MAX_BYTES,
+        headers: &[],
+    });
+    LayerOptions {
+        paths: documents.chain([forward_auth::PATH_RULE]).collect(),
+        ..LayerOptions::default()
+    }
 }
 
 macro_rules! mount {

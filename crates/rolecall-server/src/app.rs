@@ -16,7 +16,7 @@ use crate::{
     feed::Feed,
     keys::ring::KeyRing,
     legacy::old_tokens::Legacy,
-    metrics::Metrics,
+    metrics::counters::Metrics,
     settings::Settings,
     store::{Chain, Change, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},

@@ -1,4 +1,4 @@
-//! The first start and every later one: what must be in the database before anything is served.
+//! Prepares the database at each start: the head row, secrets, built-in roles and a signing key.
 
 use rolecall_core::Timestamp;
 use serde_json::json;
@@ -24,12 +24,12 @@ queries! {
     RAISE_LONGEST_TTL = "UPDATE head SET longest_ttl_seconds = $1 WHERE id = 1 AND longest_ttl_seconds < $1";
 }
 
-/// Why a database cannot be used.
+/// An error in preparing the database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BootstrapError {
     #[error(
-        "the master key is not the one that this database is sealed with: put the right one back \
-         (`master_key`, `master_key_file`, or the file beside the database)"
+        "this database is encrypted with another master key: configure that one (`master_key`, \
+         `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
     #[error("{0}")]
@@ -42,7 +42,7 @@ impl From<StoreError> for BootstrapError {
     }
 }
 
-/// What the start needs to know.
+/// The arguments of [`prepare`].
 pub(crate) struct Start<'a> {
     pub(crate) store: &'a Store,
     pub(crate) masters: &'a MasterKeys,
@@ -51,17 +51,17 @@ pub(crate) struct Start<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// What the start found or made.
+/// The state that a start needs, as found or created.
 pub(crate) struct Ready {
     pub(crate) chain: Chain,
-    /// What user names are counted under.
+    /// The key of the hashes under which login failures are counted.
     pub(crate) account_key: zeroize::Zeroizing<Vec<u8>>,
     pub(crate) era: String,
     pub(crate) keys: Keys,
 }
 
-/// Brings a database into use: its head, its secrets, the built-in roles and a signing key. Run by every
-/// node at every start; nodes that start at once wait for each other at the head row.
+/// Prepares a database. Every node does so at every start; nodes that start at the same time wait for each other at the
+/// head row.
 pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> {
     let (audit_key, account_key) = start
         .store
@@ -72,7 +72,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     let fresh = service::prepare(&mut conn, start.masters, start.keys).await?;
     drop(conn);
     let work = async |change: &mut Change<'_>| {
-        prepare_content(change).await?;
+        create_builtins(change).await?;
         service::reconcile(change, start.masters, start.keys, fresh).await
     };
     start
@@ -90,11 +90,11 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     })
 }
 
-/// Secrets of rolecall's own: that of the audit log, and that of the names which log-ins fail for.
+/// The secrets for the marks of the audit log and for the hashes of user names with login failures.
 type Secrets = (zeroize::Zeroizing<Vec<u8>>, zeroize::Zeroizing<Vec<u8>>);
 
 async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, BootstrapError> {
-    let fingerprint = start.masters.present_fingerprint();
+    let fingerprint = start.masters.current_fingerprint();
     let ttl = i64::try_from(start.access_ttl.as_secs()).unwrap_or(i64::MAX);
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     insert_head(conn, &era, ttl, fingerprint).await?;
@@ -102,8 +102,9 @@ async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, Boo
     let master = start.masters.find(&known);
     let master = master.ok_or(BootstrapError::WrongMasterKey)?;
     raise_longest_ttl(conn, ttl).await?;
-    let audit = secret(conn, master, "audit").await?;
-    Ok((audit, secret(conn, master, "login-failures").await?))
+    let audit = load_or_create_secret(conn, master, "audit").await?;
+    let login_failures = load_or_create_secret(conn, master, "login-failures").await?;
+    Ok((audit, login_failures))
 }
 
 /// Writes the head row, unless it exists.
@@ -129,42 +130,42 @@ async fn raise_longest_ttl(conn: &mut Conn, ttl: i64) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Returns a random secret that the database keeps sealed; it is made when it is first needed.
-async fn secret(
+/// Reads a random secret, which is stored encrypted in the database; creates it first if it is missing.
+async fn load_or_create_secret(
     conn: &mut Conn,
     master: &MasterKey,
     name: &str,
 ) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
-    let made = ids::random_bytes::<32>().map_err(ApiError::internal)?;
-    let sealed = master::seal_secret(master, name, &made).map_err(ApiError::internal)?;
+    let generated = ids::random_bytes::<32>().map_err(ApiError::internal)?;
+    let sealed = master::seal_secret(master, name, &generated).map_err(ApiError::internal)?;
     keys::store::insert_secret(conn, name, &sealed).await?;
-    let kept = keys::store::read_secret(conn, name).await?;
-    let kept = kept.ok_or_else(|| StoreError::inconsistent("a secret has gone"))?;
-    Ok(master::open_secret(master, name, &kept).map_err(ApiError::internal)?)
+    let stored = keys::store::read_secret(conn, name).await?;
+    let stored = stored.ok_or_else(|| StoreError::inconsistent("a secret is missing"))?;
+    Ok(master::open_secret(master, name, &stored).map_err(ApiError::internal)?)
 }
 
-async fn prepare_content(change: &mut Change<'_>) -> Result<(), ApiError> {
-    let mut new = false;
+async fn create_builtins(change: &mut Change<'_>) -> Result<(), ApiError> {
+    let mut is_changed = false;
     for (name, description) in builtin::PERMISSIONS {
         let name = name.parse().map_err(ApiError::internal)?;
-        new |= roles::insert_permission(change, &name, description).await?;
+        is_changed |= roles::insert_permission(change, &name, description).await?;
     }
     for (name, description) in builtin::ROLES {
         let name = name.parse().map_err(ApiError::internal)?;
-        new |= roles::insert_role(change, &name, description).await?;
+        is_changed |= roles::insert_role(change, &name, description).await?;
     }
-    let all = builtin::PERMISSIONS
+    let admin = builtin::PERMISSIONS
         .iter()
         .map(|(name, _)| (builtin::ADMIN, *name));
-    let few = builtin::RESOURCE_SERVER_PERMISSIONS
+    let resource_server = builtin::RESOURCE_SERVER_PERMISSIONS
         .iter()
         .map(|name| (builtin::RESOURCE_SERVER, *name));
-    for (role, permission) in all.chain(few) {
+    for (role, permission) in admin.chain(resource_server) {
         let role = role.parse().map_err(ApiError::internal)?;
         let permission = permission.parse().map_err(ApiError::internal)?;
-        new |= roles::insert_grant(change, &role, &permission).await?;
+        is_changed |= roles::insert_grant(change, &role, &permission).await?;
     }
-    if new {
+    if is_changed {
         change.record(json!({ "action": "builtin.updated" }));
         change.policy_changed();
     }
@@ -177,7 +178,7 @@ mod tests {
     use rolecall::token::Algorithm;
 
     #[tokio::test]
-    async fn a_replaced_secret_verifies_nothing_any_more() {
+    async fn a_replaced_secret_no_longer_verifies_tokens() {
         let store = Store::open("sqlite::memory:").await.unwrap();
         let masters = MasterKeys::new(MasterKey::generate().unwrap(), None).unwrap();
         let start = async |algorithm, secret: Option<&[u8]>| {

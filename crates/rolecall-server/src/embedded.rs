@@ -131,7 +131,7 @@ impl Embedded {
 /// If it cannot listen on the address.
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
-    let app = http::wrap(app, http::LayerOptions::default());
+    let app = http::wrap(app, api::layer_options());
     http::serve_until_signal(listener, app).await;
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! What the fuzz targets do with their input; a test replays the inputs that are kept.
+//! The bodies of the fuzz targets; tests replay the inputs of their corpora.
 //!
-//! Each function takes any bytes and panics if what is known of the answer does not hold. None of this is in a
-//! program that is built for use.
+//! Each function accepts any bytes, and panics if the result violates a known property. None of this is compiled into
+//! the server.
 
 mod basic;
 mod cursor;
@@ -15,8 +15,8 @@ pub use form::run as form;
 pub use import::run as import;
 pub use json::run as json;
 
-/// Holds for every refusal: it is the client's fault, short, and safe to show.
-fn assert_fair(error: &crate::error::ApiError) {
+/// Asserts that a refusal blames the client, and that its message is short and safe to display.
+fn assert_client_error(error: &crate::error::ApiError) {
     use crate::error::{ApiError, Place};
     let text = error.to_string();
     match error {
@@ -31,7 +31,7 @@ fn assert_fair(error: &crate::error::ApiError) {
             );
         }
         ApiError::Malformed(_) => (),
-        other => assert!(!text.is_empty(), "no fault of the client: {other:?}"),
+        other => assert!(!text.is_empty(), "not an error of the client: {other:?}"),
     }
     assert!(
         matches!(error, ApiError::Invalid(_) | ApiError::Malformed(_)),
@@ -39,7 +39,7 @@ fn assert_fair(error: &crate::error::ApiError) {
     );
     assert!(text.chars().count() <= 1200, "{text}");
     assert!(!text.chars().any(char::is_control), "{text:?}");
-    assert!(!text.contains("struct "), "names something of Rust: {text}");
+    assert!(!text.contains("struct "), "names a Rust type: {text}");
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
         let archive = std::fs::read_to_string(folder.join(target).with_extension("txt")).unwrap();
         let inputs = super::unpack::unpack(&archive).unwrap();
-        assert!(inputs.len() > 20, "the kept inputs of `{target}` are gone");
+        assert!(inputs.len() > 20, "the corpus of `{target}` is missing");
         for input in inputs {
             // a test that fails shows the input
             println!("{} \"{}\"", input.name, input.bytes.escape_ascii());
@@ -63,27 +63,27 @@ mod tests {
     }
 
     #[test]
-    fn no_kept_input_breaks_the_form_parser() {
+    fn the_corpus_of_the_form_parser_passes() {
         replay("form", super::form);
     }
 
     #[test]
-    fn no_kept_input_breaks_the_json_bodies() {
+    fn the_corpus_of_json_bodies_passes() {
         replay("json", super::json);
     }
 
     #[test]
-    fn no_kept_input_breaks_the_cursors() {
+    fn the_corpus_of_cursors_passes() {
         replay("cursor", super::cursor);
     }
 
     #[test]
-    fn no_kept_input_breaks_the_basic_header() {
+    fn the_corpus_of_basic_headers_passes() {
         replay("basic", super::basic);
     }
 
     #[test]
-    fn no_kept_input_breaks_the_sources_of_an_import() {
+    fn the_corpus_of_imports_passes() {
         replay("import", super::import);
     }
 }

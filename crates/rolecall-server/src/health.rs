@@ -1,4 +1,4 @@
-//! Whether the server lives, and whether it can work.
+//! The HTTP endpoints for health checks.
 
 use axum::{Json, extract::State};
 use rolecall::Public;
@@ -7,22 +7,22 @@ use utoipa::ToSchema;
 
 use crate::{app::App, error::ApiError, web::document::ProblemDocument};
 
-/// How the server is.
+/// The result of a health check.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
 }
 
-/// Whether the process answers.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "It does", body = Health)))]
+/// Check that the process runs.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "The process runs", body = Health)))]
 pub(crate) async fn get_liveness(_: Public) -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// Whether the database answers.
+/// Check that the database answers.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
-    (status = 200, description = "It does", body = Health),
-    (status = 503, description = "It does not", body = ProblemDocument)))]
+    (status = 200, description = "The database answers", body = Health),
+    (status = 503, description = "The database does not answer", body = ProblemDocument)))]
 pub(crate) async fn get_readiness(
     _: Public,
     State(app): State<App>,

@@ -1,23 +1,23 @@
-//! Ids and random secrets, made in one place.
+//! Ids, random secrets and reset codes.
 //!
-//! Time is a parameter; randomness comes from the operating system through aws-lc-rs.
+//! Randomness comes from the operating system, through aws-lc-rs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rolecall_core::Timestamp;
 
-/// The operating system gave no random bytes.
+/// The operating system provided no random bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no random bytes could be had from the operating system")]
+#[error("the operating system provided no random bytes")]
 pub struct NoRandomness;
 
-/// Letters of a reset code: digits and letters that cannot be taken for one another.
-const READABLE: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// The alphabet of reset codes: digits and letters that cannot be confused.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Letters of a reset code without its dashes: 5 bits each, 130 bits.
+/// Letters of a reset code without its dashes, with 5 bits each.
 const RESET_CODE_LETTERS: usize = 26;
 
-/// A new id: UUID version 7 (RFC 9562), so that ids sort by the time they were made.
+/// Generates an id: a UUID version 7 (RFC 9562), so that ids sort by creation time.
 ///
 /// ```
 /// use rolecall_core::Timestamp;
@@ -37,7 +37,7 @@ pub fn new_id(now: Timestamp) -> Result<String, NoRandomness> {
     Ok(id.hyphenated().to_string())
 }
 
-/// A random secret of at least `bits` bits, in base64url without padding.
+/// Generates a random secret of at least `bits` bits, as base64url without padding.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ pub fn random_token(bits: usize) -> Result<String, NoRandomness> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// `N` random bytes.
+/// Generates `N` random bytes.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
-/// A one-time code of 130 random bits that can be read out and typed, such as
-/// `7k2m9-q4xta-...`. [`canonical_reset_code`] reads it back.
+/// Generates a one-time code of 130 random bits that is easy to read and type, such as `7k2m9-q4xta-...`;
+/// [`canonical_reset_code`] parses it.
 ///
 /// # Errors
 ///
@@ -72,9 +72,9 @@ pub fn new_reset_code() -> Result<String, NoRandomness> {
         if position % 5 == 0 && (1..=20).contains(&position) {
             code.push('-');
         }
-        // 256 is a multiple of 32: no letter is more likely than another.
+        // 256 is a multiple of 32, so that all letters are equally likely
         code.push(
-            READABLE
+            ALPHABET
                 .get(usize::from(byte % 32))
                 .map_or('0', |letter| char::from(*letter)),
         );
@@ -82,8 +82,8 @@ pub fn new_reset_code() -> Result<String, NoRandomness> {
     Ok(code)
 }
 
-/// The one form of a typed reset code that is hashed and compared: lower case, without
-/// dashes and spaces, `o` read as `0`, `i` and `l` as `1`. `None` if it cannot be one.
+/// Returns the canonical form of a typed reset code, which is hashed and compared: lower case, without dashes and
+/// spaces, with `0` for `o` and `1` for `i` and `l`. Returns `None` if the text cannot be a reset code.
 ///
 /// ```
 /// use rolecall_server::ids::{canonical_reset_code, new_reset_code};
@@ -107,7 +107,7 @@ pub fn canonical_reset_code(typed: &str) -> Option<String> {
             letter => letter,
         })
         .collect();
-    let readable = code.bytes().all(|byte| READABLE.contains(&byte));
+    let readable = code.bytes().all(|byte| ALPHABET.contains(&byte));
     (readable && code.len() == RESET_CODE_LETTERS).then_some(code)
 }
 
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_time_before_the_epoch_makes_no_panic() {
+    fn times_outside_the_range_of_uuids_cause_no_panic() {
         assert!(new_id(Timestamp::from_seconds(-5)).is_ok());
         assert!(new_id(Timestamp::MAX).is_ok());
     }
 
     #[test]
-    fn o014_no_two_are_the_same() {
+    fn o014_ids_tokens_and_reset_codes_are_unique() {
         let now = Timestamp::from_seconds(1_700_000_000);
         let mut seen = HashSet::new();
         for _ in 0..10_000 {
@@ -152,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_the_bits_that_were_asked_for() {
+    fn a_token_has_at_least_the_requested_bits() {
         assert_eq!(random_token(128).unwrap().len(), 22);
         assert_eq!(random_token(256).unwrap().len(), 43);
         assert_eq!(random_token(1).unwrap().len(), 2);
     }
 
     #[test]
-    fn a_reset_code_is_read_back_however_it_is_typed() {
+    fn a_reset_code_is_recognized_in_every_spelling() {
         let code = new_reset_code().unwrap();
         let canonical = canonical_reset_code(&code).unwrap();
         assert_eq!(code.matches('-').count(), 4);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_reset_code_is_refused() {
+    fn text_that_cannot_be_a_reset_code_is_refused() {
         let code = canonical_reset_code(&new_reset_code().unwrap()).unwrap();
         for typed in [
             String::new(),

@@ -1,4 +1,12 @@
-//! rolecall's authorization server, as a library: embed it in an axum application, or run the binary.
+//! rolecall's authorization server as a library: embed it in an axum application, or run the program `rolecall`.
+//!
+//! The program needs feature `cli`, which is on by default. An application that embeds the server turns it off with
+//! `default-features = false`; then no command line library is compiled.
+
+#![cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "only the command line calls some of the services")
+)]
 
 mod accounts;
 mod api;
@@ -7,14 +15,17 @@ mod audit;
 mod authority;
 mod bootstrap;
 mod clean_up;
+#[cfg(feature = "cli")]
 pub mod cli;
 mod clients;
 pub mod config;
+#[cfg(feature = "cli")]
+mod configured;
 mod decisions;
 mod demo;
 mod docs;
+#[cfg(feature = "cli")]
 mod doctor;
-
 mod embedded;
 mod error;
 mod feed;
@@ -32,6 +43,7 @@ mod metrics;
 mod oauth;
 mod patch;
 mod policy;
+#[cfg(feature = "cli")]
 mod recovery;
 mod refusals;
 mod roles;

@@ -1,8 +1,8 @@
-//! The log: one event a line, whatever the values in it hold.
+//! The log: one event per line, whatever its values contain.
 //!
-//! INVARIANT: control characters, line separators and characters that turn the direction of
-//! writing are escaped before a line leaves the process, so no value can forge a second event
-//! or drive a terminal (CWE-117). Lines are bounded.
+//! INVARIANT: control characters, line separators and characters that change the writing direction are escaped before
+//! a line leaves the process, so that no value can forge another event or drive a terminal (CWE-117). The length of a
+//! line is bounded.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,21 +13,21 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _};
 
 use crate::config::{Log, LogFormat};
 
-/// Longer lines are cut.
+/// The longest line in bytes; longer ones are cut.
 const MAX_LINE: usize = 8 * 1024;
 
-/// Why there is no log.
+/// An error in setting up the log.
 #[derive(Debug, thiserror::Error)]
 pub enum LoggingError {
-    /// The filter of `log.level` cannot be read.
-    #[error("`log.level` is not a level or filter")]
+    /// `log.level` is invalid.
+    #[error("`log.level` is not a level, such as `info`, or a filter")]
     Filter,
-    /// Somebody else has set up logging in this process.
-    #[error("logging has been set up already")]
+    /// Logging is already set up in this process.
+    #[error("logging is already set up")]
     Twice,
 }
 
-/// Sends the events of this process to standard error, as `log` says.
+/// Writes the events of this process to standard error, in the format and from the level of `log`.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ where
     Ok(Registry::default().with(layer))
 }
 
-/// Makes each event one harmless line.
+/// Writes each event as one escaped line.
 struct OneLine<W> {
     inner: W,
     json: bool,
@@ -87,7 +87,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
     }
 }
 
-/// The writer of one event, which comes in one piece.
+/// The writer of one event, which is written with a single call.
 struct Line<W> {
     inner: W,
     json: bool,
@@ -109,7 +109,7 @@ impl<W: Write> Write for Line<W> {
     }
 }
 
-/// Cuts a long line; as JSON it stays an object.
+/// Cuts a long line; a JSON line becomes an object that holds the start of it.
 fn shorten(line: &str, json: bool) -> Cow<'_, str> {
     if line.len() <= MAX_LINE {
         return Cow::Borrowed(line);
@@ -125,12 +125,12 @@ fn shorten(line: &str, json: bool) -> Cow<'_, str> {
     }
 }
 
-/// Escapes as JSON does, so that a JSON line stays what it says.
+/// Escapes dangerous characters as JSON does, so that JSON lines keep their values.
 fn escape(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len() + 1);
     for letter in line.chars() {
         if is_dangerous(letter) {
-            // All of these are in the basic plane. Infallible for a `String`.
+            // all of them have four hex digits; writing to a `String` cannot fail
             let _ = write!(escaped, "\\u{:04x}", u32::from(letter));
         } else {
             escaped.push(letter);
@@ -148,16 +148,15 @@ fn is_dangerous(letter: char) -> bool {
         )
 }
 
-/// What code under test logs.
+/// Captures the log of code under test.
 #[cfg(test)]
 pub(crate) mod testing {
     use std::sync::{Arc, LazyLock, Mutex};
 
     use super::*;
 
-    /// While only one subscriber exists, `tracing` decides for the whole process by the
-    /// subscriber of the thread that comes first, so that tests in other threads could turn
-    /// events off. A second one, which takes nothing, prevents that.
+    /// While only one subscriber exists, `tracing` caches the interest of the first thread for the whole process, so that
+    /// tests in other threads could disable events. A second subscriber, which records nothing, prevents that.
     static SECOND: LazyLock<tracing::Dispatch> =
         LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
 
@@ -175,7 +174,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The lines that `events` logs on this thread.
+    /// Returns the lines that `events` logs on this thread.
     pub(crate) fn logged(json: bool, level: &str, events: impl FnOnce()) -> String {
         LazyLock::force(&SECOND);
         let captured = Captured::default();
@@ -195,7 +194,7 @@ mod tests {
         "alice\r\n2026-01-01 INFO forged\u{1b}[31m\u{2028}\u{202e}\u{85}\0\"}{\"level\":\"x\"";
 
     #[test]
-    fn x068_no_value_makes_a_second_line_or_reaches_the_terminal() {
+    fn x068_no_value_adds_a_line_or_reaches_the_terminal() {
         for json in [false, true] {
             let output = logged(json, "info", || {
                 tracing::info!(name = EVIL, display = %EVIL, "message {EVIL}");

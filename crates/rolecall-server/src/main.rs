@@ -1,4 +1,4 @@
-//! The one binary: server and command line.
+//! The program `rolecall`: server and command line.
 
 fn main() -> std::process::ExitCode {
     rolecall_server::cli::run()

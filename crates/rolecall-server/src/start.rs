@@ -19,6 +19,7 @@ use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
     bootstrap::{self, Start},
+    clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
@@ -27,7 +28,7 @@ use crate::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
-    metrics::Metrics,
+    metrics::counters::Metrics,
     settings::Settings,
     store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -47,27 +48,27 @@ pub enum StartError {
     MasterKey(#[from] MasterKeyError),
     /// Nodes share a PostgreSQL database, so there is no place for a key file beside it.
     #[error(
-        "PostgreSQL needs a master key: make one with `openssl rand -hex 32`, keep it in a file that only rolecall reads, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
+        "PostgreSQL needs a master key: create one with `openssl rand -hex 32`, store it in a file that only rolecall can read, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
     )]
     NoMasterKey,
     /// The database is sealed with another master key.
     #[error(
-        "the master key is not the one that this database is sealed with: put the right one back (`master_key`, `master_key_file`, or the file beside the database)"
+        "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
     /// `registration.roles` names a role that does not exist.
     #[error(
-        "`registration.roles` names `{0}`, which does not exist: make it with `rolecall role add {0}`"
+        "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
     )]
     UnknownRegistrationRole(String),
     /// New users would get roles that break a constraint.
-    #[error("nobody could register with what `registration.roles` names: {0}")]
+    #[error("`registration.roles` violates a constraint, so that nobody could register: {0}")]
     RegistrationRolesApart(String),
     /// The guard cannot be created.
     #[error("the guard cannot be created: {0}")]
     Guard(#[from] GuardError),
     /// The secret of the old application is too short.
-    #[error("tokens of the old application: {0}")]
+    #[error("the secret of `tokens.legacy` cannot be used: {0}")]
     Legacy(KeyError),
     /// Passwords cannot be hashed.
     #[error("{0}")]
@@ -177,7 +178,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         in_flight: InFlight::default(),
         turns: Turns::default(),
         legacy,
-        metrics: Metrics::new(started_at),
+        metrics: Metrics::new(started_at, &GrantType::NAMES),
         document: OnceLock::new(),
     });
     let seen = watch::load_all(&app).await?;

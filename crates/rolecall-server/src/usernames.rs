@@ -1,12 +1,12 @@
-//! User names: which are accepted, and the one form in which they are kept.
+//! User names: which ones are accepted, and their canonical form.
 //!
 //! The profile is PRECIS `UsernameCaseMapped` (RFC 8265 section 3.3): full-width letters
 //! become ordinary ones, upper case becomes lower case, NFC, and only letters, digits and
-//! printing ASCII are allowed. On top of it, names that look like another one are refused:
-//! mixed scripts, letters of another script that spell an ASCII word, loose accents.
+//! printable ASCII are allowed. In addition, names that look like another name are refused:
+//! mixed scripts, letters of another script that spell an ASCII word, combining accents.
 //!
-//! INVARIANT: creating, logging in and searching all go through [`Username::parse`], so no
-//! path normalises more or less than another.
+//! INVARIANT: creating, logging in and searching all go through [`Username::parse`], so that all of them
+//! normalize names in the same way.
 
 use std::fmt;
 
@@ -31,17 +31,17 @@ pub const MAX_CODE_POINTS: usize = 64;
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Username(String);
 
-/// Why a user name is refused. The texts never repeat the name: it may hold control characters.
+/// An error in a user name. The messages never repeat the name, which can contain control characters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsernameProblem {
-    /// Nothing at all.
+    /// The name is empty.
     #[error("the user name is empty")]
     Empty,
-    /// More than [`MAX_CODE_POINTS`].
+    /// The name has more than [`MAX_CODE_POINTS`] code points.
     #[error("the user name is too long: at most {MAX_CODE_POINTS} characters")]
     TooLong,
-    /// A character that user names cannot contain (RFC 8264 section 4.2).
+    /// A character is not allowed in user names (RFC 8264 section 4.2).
     #[error(
         "the user name cannot contain the character U+{code_point:04X}; use letters, digits and signs, without spaces"
     )]
@@ -49,18 +49,18 @@ pub enum UsernameProblem {
         /// The first such character.
         code_point: u32,
     },
-    /// Characters that are allowed alone but not in this order or combination.
-    #[error("the characters of the user name do not go together")]
+    /// The characters are allowed alone but not in this combination.
+    #[error("the user name combines characters that are not allowed together")]
     Malformed,
     /// Letters of several scripts, or letters that look like others.
     #[error(
-        "the user name looks like another one: keep to the letters of one alphabet, without look-alikes"
+        "the user name looks like another one: use the letters of one alphabet only, without look-alikes"
     )]
     Lookalike,
 }
 
 impl UsernameProblem {
-    /// A stable name for programs, such as `username_too_long`.
+    /// Returns the error code for programs, such as `username_too_long`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -74,13 +74,13 @@ impl UsernameProblem {
 }
 
 impl Username {
-    /// Checks a name as it was typed and brings it into its canonical form.
+    /// Checks a name as typed and returns it in canonical form.
     ///
     /// # Errors
     ///
     /// The first [`UsernameProblem`] found.
     pub fn parse(typed: &str) -> Result<Self, UsernameProblem> {
-        // Bounded before anything else: 4 bytes are the most a code point takes.
+        // the length is bounded first; a code point has 4 bytes at most
         if typed.len() > 4 * MAX_CODE_POINTS || typed.chars().count() > MAX_CODE_POINTS {
             return Err(UsernameProblem::TooLong);
         }
@@ -88,7 +88,7 @@ impl Username {
             return Err(UsernameProblem::Empty);
         }
         let canonical = enforce(typed)?;
-        // RFC 8264 section 7: enforcing again must change nothing.
+        // RFC 8264 section 7: enforcing again must change nothing
         if enforce(&canonical)? != canonical {
             return Err(UsernameProblem::Malformed);
         }
@@ -104,21 +104,20 @@ impl Username {
         Ok(Self(canonical))
     }
 
-    /// The canonical form.
+    /// Returns the canonical form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form under which names that differ only in case folding are equal (`ß` and `ss`,
-    /// `ς` and `σ`): a second unique column keeps two such accounts apart. For ASCII names it
-    /// is the canonical form.
+    /// Returns a key that is equal for names that differ only in case folding (`ß` and `ss`, `ς` and `σ`). A unique
+    /// column of keys prevents two such accounts. For ASCII names it is the canonical form.
     #[must_use]
     pub fn fold_key(&self) -> String {
         folded(&self.0)
     }
 
-    /// The canonical form, owned.
+    /// Returns the canonical form.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
@@ -145,7 +144,7 @@ impl std::str::FromStr for Username {
     }
 }
 
-/// [`Username::fold_key`] of a name that is canonical already.
+/// Returns the [`Username::fold_key`] of a canonical name.
 pub(crate) fn folded(canonical: &str) -> String {
     canonical
         .chars()
@@ -171,8 +170,8 @@ fn enforce(text: &str) -> Result<String, UsernameProblem> {
     }
 }
 
-/// Unicode Technical Standard 39: several scripts, or another script spelling an ASCII word;
-/// and a dot above a letter that has one already.
+/// Whether a name has letters of several scripts or letters of another script that spell an ASCII word (Unicode
+/// Technical Standard 39), or a second dot above a letter.
 fn is_lookalike(canonical: &str) -> bool {
     !canonical.is_single_script()
         || skeleton(canonical).all(|letter| letter.is_ascii())
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_fold_alike_have_one_canonical_form() {
+    fn equivalent_names_have_one_canonical_form() {
         for (form, typed) in [
             (
                 "admin",
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_a_name_are_refused() {
+    fn names_with_forbidden_characters_are_refused() {
         for (typed, code) in [
             ("", "username_empty"),
             (" ", "username_forbidden_character"),
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_look_like_another_are_refused() {
+    fn names_that_look_like_another_name_are_refused() {
         for typed in [
             "\u{430}dmin",                  // Cyrillic a
             "adm\u{456}n",                  // Cyrillic i
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_limit_counts_code_points_and_is_exact() {
+    fn the_length_limit_counts_code_points() {
         assert!(canonical(&"a".repeat(64)).is_ok());
         assert_eq!(canonical(&"a".repeat(65)), Err("username_too_long"));
         assert!(canonical(&"\u{20000}".repeat(64)).is_ok());
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn fold_keys_agree_where_only_case_folding_differs() {
+    fn names_that_differ_only_in_case_folding_have_the_same_key() {
         let key = |typed: &str| Username::parse(typed).unwrap().fold_key();
         assert_eq!(key("stra\u{df}e"), key("strasse"));
         assert_eq!(
@@ -336,7 +335,7 @@ mod tests {
         }
 
         #[test]
-        fn ascii_names_in_any_case_are_one_name(typed in "[!-~]{1,64}") {
+        fn ascii_names_are_case_insensitive(typed in "[!-~]{1,64}") {
             let lower = Username::parse(&typed).unwrap();
             proptest::prop_assert_eq!(lower.as_str(), typed.to_lowercase());
             proptest::prop_assert_eq!(Username::parse(&typed.to_uppercase()), Ok(lower));

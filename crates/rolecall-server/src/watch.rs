@@ -1,5 +1,5 @@
-//! What a node does on its own: it learns within a quarter of a second what others took away, and forgets
-//! what no longer matters.
+//! Background work of a node: it polls the database for revocations and policy changes of other nodes, four times a
+//! second, and once a minute deletes expired rows and maintains the signing keys.
 
 use std::{sync::Weak, time::Duration};
 
@@ -8,25 +8,25 @@ use tokio::task::JoinHandle;
 
 use crate::{
     app::{App, Parts},
-    clean_up::{self, Turn},
+    clean_up::{self, Outcome},
     error::{self, ApiError},
     keys,
     store::{read_floors, read_head},
 };
 
-/// How often a node asks the database for news.
+/// The interval of polls.
 const POLL: Duration = Duration::from_millis(250);
-/// A poll that takes longer counts as failed, so that a hanging database does not look fresh.
+/// The time after which a poll has failed, so that the state does not look fresh while the database hangs.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the node has taken in so far.
+/// The revisions that the node has loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     revision: Revision,
     policy_revision: Revision,
 }
 
-/// Reads the whole state: at the start.
+/// Loads the whole state: at the start, and after a restored backup.
 pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
@@ -49,8 +49,8 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     })
 }
 
-/// Takes in what has happened since.
-pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
+/// Loads the changes since `seen`.
+pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
     let mut conn = app.store().read().await?;
@@ -61,7 +61,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     }
     let mut floors = Vec::new();
     if head.revision != seen.revision {
-        // the head was read first, so every floor up to its revision is among these
+        // the head was read first, so that these include every floor up to its revision
         floors = read_floors(&mut conn, seen.revision).await?;
         parts.live.raise(&floors);
     }
@@ -70,7 +70,7 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     }
     app.catch_up_keys(&mut conn, &head).await?;
     drop(conn);
-    // last: whoever hears of it finds the policy and the keys that belong to it
+    // last, so that a guard that is notified finds the policy and keys of this revision
     parts.feed.raise(&head, &floors);
     parts
         .live
@@ -82,10 +82,10 @@ pub(crate) async fn take_in(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     })
 }
 
-/// Waits for the next turn of the poll, or until a change of this process asks for it. `None` once the
-/// application has gone.
-async fn next_turn(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Option<()> {
-    // held no longer than until the next turn, or the application would never end
+/// Waits for the next poll, or until a change of this process requests one. Returns `None` once the application is
+/// dropped.
+async fn wait_for_poll(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Option<()> {
+    // a reference held forever would keep the application alive
     let parts = app.upgrade()?;
     tokio::select! {
         _ = poll.tick() => {}
@@ -94,7 +94,7 @@ async fn next_turn(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Optio
     Some(())
 }
 
-/// Runs until the application has gone. `node` is what this process is called among those of its database.
+/// Runs until the application is dropped. `node` is the name of this process among the nodes of its database.
 pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -102,12 +102,12 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
     let mut chores: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {
-        if next_turn(&app, &mut poll).await.is_none() {
+        if wait_for_poll(&app, &mut poll).await.is_none() {
             return;
         }
         let Some(parts) = app.upgrade() else { return };
         let app = App::from_parts(parts);
-        let polled = tokio::time::timeout(POLL_TIMEOUT, take_in(&app, &seen)).await;
+        let polled = tokio::time::timeout(POLL_TIMEOUT, apply_updates(&app, &seen)).await;
         let outcome = if let Ok(Ok(_)) = polled {
             "done"
         } else {
@@ -133,25 +133,25 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
         }
         let now = app.parts().clock.monotonic();
         let idle = chores.as_ref().is_none_or(JoinHandle::is_finished);
-        if idle && !failing && now.saturating_sub(cleaned) >= clean_up::EVERY {
+        if idle && !failing && now.saturating_sub(cleaned) >= clean_up::INTERVAL {
             cleaned = now;
-            // beside the poll: it may wait for others who write, while they take something away
+            // in a task of its own: it can wait for other transactions, and the poll must go on meanwhile
             chores = Some(tokio::spawn(do_chores(app, node.clone())));
         }
     }
 }
 
-/// What is done once a minute.
+/// Deletes expired rows and maintains the signing keys.
 async fn do_chores(app: App, node: String) {
     let parts = app.parts();
     parts.live.prune(app.now());
     parts.feed.prune(app.now());
     let outcome = match clean_up::run(&app, &node).await {
-        Ok(Turn::Done(rows)) => {
-            tracing::debug!(rows, "what had ended was forgotten");
+        Ok(Outcome::Done(rows)) => {
+            tracing::debug!(rows, "expired rows deleted");
             "done"
         }
-        Ok(Turn::Left) => "left",
+        Ok(Outcome::Skipped) => "left",
         Err(error) => {
             tracing::warn!(error = %error::chain_of(&error), "clean-up failed");
             "failed"
@@ -159,7 +159,7 @@ async fn do_chores(app: App, node: String) {
     };
     parts.metrics.clean_ups.add_one(outcome);
     if let Err(error) = keys::service::maintain(&app).await {
-        tracing::warn!(error = %error::chain_of(&error), "the signing keys are not kept up");
+        tracing::warn!(error = %error::chain_of(&error), "maintenance of the signing keys failed");
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
     use rolecall::{ManualClock, Timestamp};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_clean_up_that_has_to_wait_does_not_stop_the_poll() {
+    async fn a_waiting_clean_up_does_not_stop_the_poll() {
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
         let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
@@ -188,8 +188,8 @@ mod tests {
         };
         app.store()
             .write(async |_: &mut Conn| {
-                clock.advance(clean_up::EVERY);
-                // the first of these polls begins a clean-up, which waits until this transaction has ended
+                clock.advance(clean_up::INTERVAL);
+                // the first of these polls starts a clean-up, which waits for the end of this transaction
                 let polls = async {
                     for _ in 0..4 {
                         polled().await;
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_policy_of_a_database_that_was_put_back_replaces_a_newer_one() {
+    async fn the_policy_of_a_restored_database_replaces_a_newer_one() {
         let server = crate::Embedded::builder("sqlite::memory:").open().await;
         let server = server.unwrap();
         let app = server.app();

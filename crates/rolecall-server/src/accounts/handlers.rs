@@ -1,5 +1,11 @@
 //! Registration and the administration of users.
 
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use rolecall::{Public, Require};
+use rolecall_core::RoleName;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
 use super::{
     me_service,
     registration::{self, NewAccount},
@@ -20,11 +26,6 @@ use crate::{
         params::{Params, Segment},
     },
 };
-use axum::{Json, extract::State, http::StatusCode, response::Response};
-use rolecall::{Public, Require};
-use rolecall_core::RoleName;
-use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
 
 /// A registration.
 #[derive(Deserialize, ToSchema)]

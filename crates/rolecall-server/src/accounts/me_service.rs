@@ -1,5 +1,10 @@
 //! The caller's own account.
 
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use rolecall_passwords::{Password, PasswordProblem};
+use serde_json::json;
+
 use super::{
     registration::{hash_new, parse_email, parse_username},
     service,
@@ -16,10 +21,6 @@ use crate::{
     },
     sessions,
 };
-use rolecall::Principal;
-use rolecall_core::FloorKind;
-use rolecall_passwords::{Password, PasswordProblem};
-use serde_json::json;
 
 /// Changes the caller's own e-mail address; `None` takes it away.
 pub(crate) async fn update_email(

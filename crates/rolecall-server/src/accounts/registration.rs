@@ -1,5 +1,12 @@
 //! New users: by themselves, by an administrator, and for `dev` and the examples.
 
+use std::time::Duration;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{RoleName, Timestamp};
+use rolecall_passwords::{HashError, Password, PasswordProblem};
+use serde_json::json;
+
 use super::store::{self, NewUser, User};
 use crate::{
     app::App,
@@ -14,12 +21,6 @@ use crate::{
     store::Change,
     usernames::Username,
 };
-use rolecall::PermissionName as _;
-use std::time::Duration;
-
-use rolecall_core::{RoleName, Timestamp};
-use rolecall_passwords::{HashError, Password, PasswordProblem};
-use serde_json::json;
 
 /// The lifetime of a reset code.
 const RESET_CODE_LIFETIME: Duration = Duration::from_hours(24);

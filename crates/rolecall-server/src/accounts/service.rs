@@ -1,5 +1,10 @@
 //! The rules for users as an administrator sees them.
 
+use rolecall::PermissionName as _;
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use serde_json::json;
+
 use super::{
     registration::{ResetCode, hash_new, parse_email, parse_username},
     store::{self, User, UserFilter},
@@ -16,10 +21,6 @@ use crate::{
     store::Change,
     usernames::Username,
 };
-use rolecall::PermissionName as _;
-use rolecall::Principal;
-use rolecall_core::FloorKind;
-use serde_json::json;
 
 /// Changes to a user; `None` keeps the stored value.
 #[derive(Clone, Debug, Default)]

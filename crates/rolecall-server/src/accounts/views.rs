@@ -1,11 +1,12 @@
 //! Users as answers show them.
 
-use super::{registration::ResetCode, store::User};
-use crate::times::rfc3339;
 use rolecall::Principal;
 use rolecall_core::RoleName;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::{registration::ResetCode, store::User};
+use crate::times::rfc3339;
 
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,9 +1,9 @@
-//! What happened and changed nothing: log-ins and refusals. Not chained, so that they never queue.
+//! Events, such as log-ins, which change no data. They are not chained, so that they never wait for each other.
 
 use super::store::{self, Event};
 use crate::{app::App, error::ApiError, ids, store::Conn};
 
-/// Records an event on its own.
+/// Records an event in a transaction of its own.
 pub(crate) async fn record(
     app: &App,
     kind: &str,
@@ -18,7 +18,7 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Records an event in a transaction that is open.
+/// Records an event in an open transaction.
 pub(crate) async fn record_in(
     conn: &mut Conn,
     app: &App,

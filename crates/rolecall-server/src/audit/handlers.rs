@@ -1,4 +1,4 @@
-//! Reading the audit log.
+//! The HTTP endpoint of the audit log.
 
 use axum::{Json, extract::State};
 use rolecall::Require;
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A change, as the audit log tells it.
+/// An entry of the audit log: the changes of one revision.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditEntry)]
 pub(crate) struct EntryView {
@@ -31,7 +31,7 @@ pub(crate) struct EntryView {
     actor: String,
     #[schema(value_type = Vec<Object>)]
     changes: Value,
-    /// Depends on this entry and on the one before.
+    /// A MAC of this entry and of the mark before it.
     mark: String,
 }
 
@@ -47,15 +47,15 @@ impl From<Entry> for EntryView {
     }
 }
 
-/// Something that happened and changed nothing.
+/// An event: something that happened without a change of the data.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditEvent)]
 pub(crate) struct EventView {
     id: String,
     #[schema(format = DateTime)]
     at: String,
-    /// `log_in`, `log_in_failed`, `refresh_grace` when a refresh token that was just replaced is used again, or
-    /// `address_slowed` when one address failed on many accounts.
+    /// `log_in`, `log_in_failed`, `refresh_grace` for a refresh token that was used again just after its replacement, or
+    /// `address_slowed` for an address that failed on many accounts.
     kind: String,
     #[schema(required)]
     subject: Option<String>,
@@ -84,7 +84,7 @@ impl From<Event> for EventView {
     }
 }
 
-/// A page of changes, or of events.
+/// A page of changes or of events.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum AuditPage {
@@ -92,40 +92,40 @@ pub(crate) enum AuditPage {
     Events(Page<EventView>),
 }
 
-/// Which entries to list.
+/// The query of the audit log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// 1 to 200.
+    /// The number of entries, 1 to 200.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
     limit: Limit,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     cursor: Cursor,
-    /// Changes, or what happened and changed nothing.
+    /// Whether to list changes or events.
     #[serde(default)]
     #[param(inline)]
     kind: AuditKind,
 }
 
-/// Which part of the log to list.
+/// The part of the log to list.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AuditKind {
-    /// Changes, chained.
+    /// Changes, which are chained by their marks.
     #[default]
     Change,
-    /// Log-ins and refusals.
+    /// Log-ins and failed log-ins.
     Event,
 }
 
 /// List the audit log, newest first.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(AuditQuery), responses(
-    (status = 200, description = "A page of entries, or of events", body = AuditPage),
-    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+    (status = 200, description = "A page of entries or of events", body = AuditPage),
+    (status = "4XX", description = "The request is invalid", body = ProblemDocument)))]
 pub(crate) async fn list_audit_entries(
     caller: Require<may::ReadAudit>,
     State(app): State<App>,
@@ -155,7 +155,7 @@ pub(crate) async fn list_audit_entries(
     Ok(Json(page))
 }
 
-/// The revision before which the page begins.
+/// Returns the revision before which the page begins; `None` for the first page.
 fn revision_of(cursor: &Cursor) -> Result<Option<i64>, ApiError> {
     let key = Some(cursor.after(List::Changes)?).filter(|key| !key.is_empty());
     key.map(str::parse)

@@ -1,5 +1,5 @@
-//! The audit log: one entry a revision, written in the transaction of what it tells of, each with a mark
-//! that depends on the one before.
+//! The audit log: one entry for each revision, written in the transaction of the change. Each entry has a mark that
+//! depends on the mark before it.
 
 pub(crate) mod events;
 pub(crate) mod handlers;

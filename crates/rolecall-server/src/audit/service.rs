@@ -44,11 +44,11 @@ pub(crate) async fn list_events(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// All entries follow each other up to the newest revision.
-    Whole { entries: u64 },
+    Intact { entries: u64 },
     /// The entry of `revision` was changed, or entries before it are missing.
     Altered { revision: Revision },
     /// The newest entries are missing: the last entry has revision `last`, but the newest revision is `head`.
-    CutShort { last: Revision, head: Revision },
+    Truncated { last: Revision, head: Revision },
 }
 
 /// Verifies every entry of the log.
@@ -73,11 +73,11 @@ pub(crate) async fn verify(app: &App, caller: Caller<'_>) -> Result<Verdict, Api
         }
     }
     if last < head {
-        Ok(Verdict::CutShort {
+        Ok(Verdict::Truncated {
             last: last.max(0),
             head,
         })
     } else {
-        Ok(Verdict::Whole { entries: count })
+        Ok(Verdict::Intact { entries: count })
     }
 }

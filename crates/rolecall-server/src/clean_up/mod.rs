@@ -1,5 +1,5 @@
-//! Forgets what no longer matters: sessions, floors, events and failures of long ago. One node at a time does
-//! it, so many rows at a time and in a run: whoever logs in or takes something away hardly waits.
+//! Deletes expired rows: sessions, floors, old events, login failures and policy changes. A lease makes sure that one
+//! node at a time does it. Transactions and runs are bounded, so that other writers hardly wait.
 
 use std::time::Duration;
 
@@ -16,29 +16,30 @@ use crate::{
 };
 
 queries! {
-    HOLD = "UPDATE leases SET holder = $2, ends_at = $3 WHERE name = $1 AND (holder = $2 OR ends_at <= $4 OR ends_at > $5)";
-    LINE_UP = "UPDATE head SET revision = revision WHERE id = 1";
+    TAKE_LEASE = "UPDATE leases SET holder = $2, ends_at = $3 WHERE name = $1 AND (holder = $2 OR ends_at <= $4 OR ends_at > $5)";
+    LOCK_HEAD = "UPDATE head SET revision = revision WHERE id = 1";
 }
 
-const NAME: &str = "clean-up";
-/// How often a node asks whether it is its turn.
-pub(crate) const EVERY: Duration = Duration::from_mins(1);
-/// How long the others leave it to a node that is not heard of.
+/// The name of the lease.
+const LEASE_NAME: &str = "clean-up";
+/// The interval at which each node tries to run a clean-up.
+pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
+/// How long a node keeps the lease after its last batch.
 pub(crate) const LEASE: Duration = Duration::from_mins(3);
-/// Rows of one transaction at most: it must not keep others from writing.
-const AT_ONCE: u64 = 1000;
-/// Transactions for each table in one run at most.
-const BATCHES: u64 = 100;
+/// The most rows in a transaction, so that others need not wait long to write.
+const BATCH_ROWS: u64 = 1000;
+/// The most transactions for each table in a run.
+const MAX_BATCHES: u64 = 100;
 const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
 const KEEP_FAILURES: Duration = Duration::from_hours(24);
 
-/// What became of a node's turn.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// So many rows were forgotten.
+pub(crate) enum Outcome {
+    /// The number of deleted rows.
     Done(u64),
-    /// Another node does it.
-    Left,
+    /// Another node has the lease.
+    Skipped,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +51,9 @@ enum Table {
     PolicyChanges,
 }
 
-/// Forgets what has ended, if that is the task of `node`.
-pub(crate) async fn run(app: &App, node: &str) -> Result<Turn, StoreError> {
-    let mut forgotten = 0_u64;
+/// Deletes expired rows, unless another node than `node` has the lease.
+pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
+    let mut deleted = 0_u64;
     for table in [
         Table::Floors,
         Table::Sessions,
@@ -60,48 +61,48 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Turn, StoreError> {
         Table::Failures,
         Table::PolicyChanges,
     ] {
-        for _ in 0..BATCHES {
-            let Some(rows) = batch(app, node, table).await? else {
-                return Ok(Turn::Left);
+        for _ in 0..MAX_BATCHES {
+            let Some(rows) = delete_batch(app, node, table).await? else {
+                return Ok(Outcome::Skipped);
             };
-            forgotten = forgotten.saturating_add(rows);
-            if rows < AT_ONCE {
+            deleted = deleted.saturating_add(rows);
+            if rows < BATCH_ROWS {
                 break;
             }
         }
     }
-    Ok(Turn::Done(forgotten))
+    Ok(Outcome::Done(deleted))
 }
 
-/// Forgets some rows of a table; how many, or `None` if another node has the lease.
-async fn batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, StoreError> {
+/// Deletes a batch of rows and returns their number; `None` if another node has the lease.
+async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, StoreError> {
     let now = app.now();
     let idle = app.settings().sessions.idle;
     app.store()
         .write(async |conn: &mut Conn| {
-            // with each batch: a node that hung meanwhile and was replaced forgets nothing more
-            if !hold(conn, node, now).await? {
+            // checked in each batch: a node that hung and was replaced must not delete anything
+            if !take_lease(conn, node, now).await? {
                 return Ok(None);
             }
-            let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+            let limit = i64::try_from(BATCH_ROWS).unwrap_or(i64::MAX);
             let rows = match table {
                 Table::Floors => {
-                    line_up(conn).await?;
+                    lock_head(conn).await?;
                     prune_floors(conn, now, limit).await?
                 }
                 Table::Sessions => {
-                    line_up(conn).await?;
+                    lock_head(conn).await?;
                     sessions::store::prune(conn, now, idle, limit).await?
                 }
                 Table::Events => {
                     audit::store::prune_events(conn, now.minus(KEEP_EVENTS), limit).await?
                 }
                 Table::Failures => {
-                    let closed = i64::from(MAX_FAILURES);
-                    failures::prune(conn, now.minus(KEEP_FAILURES), closed, limit).await?
+                    let locked = i64::from(MAX_FAILURES);
+                    failures::prune(conn, now.minus(KEEP_FAILURES), locked, limit).await?
                 }
                 Table::PolicyChanges => {
-                    line_up(conn).await?;
+                    lock_head(conn).await?;
                     policy_store::prune_changes(conn, limit).await?
                 }
             };
@@ -110,12 +111,12 @@ async fn batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, Store
         .await
 }
 
-/// Takes the lease or renews it; whether `node` has it until the end of the transaction. One that ends
-/// absurdly late was written by a clock that was wrong.
-async fn hold(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool, StoreError> {
+/// Takes or renews the lease; returns whether `node` has it until the end of the transaction. A lease that ends too far
+/// in the future was written by a node with a wrong clock, and is ignored.
+async fn take_lease(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool, StoreError> {
     let ends_at = now.plus(LEASE);
-    let rows = query(HOLD)
-        .bind(NAME)
+    let rows = query(TAKE_LEASE)
+        .bind(LEASE_NAME)
         .bind(node)
         .bind(ends_at)
         .bind(now)
@@ -125,10 +126,10 @@ async fn hold(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool, Store
     Ok(rows == 1)
 }
 
-/// Waits for its place among the changes, without being one: they touch several of these rows too, and each
-/// in an order of its own.
-async fn line_up(conn: &mut Conn) -> Result<(), StoreError> {
-    query(LINE_UP).execute(conn).await?;
+/// Locks the head row, as every change does: changes write to several of these tables in different orders, and could
+/// deadlock with the clean-up otherwise.
+async fn lock_head(conn: &mut Conn) -> Result<(), StoreError> {
+    query(LOCK_HEAD).execute(conn).await?;
     Ok(())
 }
 

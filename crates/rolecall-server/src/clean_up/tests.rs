@@ -4,7 +4,7 @@ use super::*;
 use crate::{Embedded, store::testing::postgres_database};
 
 const ROWS: i64 = 20_000;
-/// Whoever waits for a row that another transaction holds.
+/// Connections that wait for a lock of another transaction.
 const WAITING: &str =
     "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 const TABLES: [&str; 4] = ["sessions", "floors", "audit_events", "login_failures"];
@@ -43,16 +43,16 @@ impl Nodes {
         }
     }
 
-    /// Lets time pass. The nodes themselves do not notice, and do nothing on their own.
-    fn pass(&self, by: Duration) {
+    /// Advances the clock without waking the nodes, which then do nothing in the background.
+    fn advance(&self, by: Duration) {
         self.clock.set(self.clock.now().plus(by));
     }
 
-    async fn one(&self) -> Turn {
+    async fn one(&self) -> Outcome {
         run(self.one.app(), "one").await.unwrap()
     }
 
-    async fn two(&self) -> Turn {
+    async fn two(&self) -> Outcome {
         run(self.two.app(), "two").await.unwrap()
     }
 
@@ -75,8 +75,8 @@ impl Nodes {
         query(sql).fetch_one(&mut conn).await.unwrap()
     }
 
-    /// Makes events that are long over.
-    async fn old_events(&self, count: u64) {
+    /// Inserts expired events.
+    async fn insert_old_events(&self, count: u64) {
         let old = self.one.app().now().minus(KEEP_EVENTS * 2).micros();
         self.execute(&format!(
             "INSERT INTO audit_events (id, at, kind, address, detail) \
@@ -93,7 +93,7 @@ fn numbers(count: u64) -> String {
     )
 }
 
-/// Makes two tests of each function: on SQLite and on PostgreSQL.
+/// Generates two tests for each function, on SQLite and on PostgreSQL.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => { $(
         mod $name {
@@ -113,19 +113,19 @@ macro_rules! on_both {
 }
 
 on_both![
-    of_two_nodes_one_forgets_and_the_other_takes_over_when_it_is_gone,
-    a_node_that_hung_forgets_nothing_once_it_was_replaced,
-    a_lease_from_a_clock_that_was_wrong_does_not_stop_the_clean_up,
-    nodes_that_begin_at_once_do_not_both_clean_up,
-    one_run_ends_however_much_there_is_to_forget,
-    x081_what_has_ended_leaves_the_tables_and_what_has_not_stays,
-    a_session_that_is_refreshed_meanwhile_is_not_forgotten,
-    changes_of_the_policy_are_forgotten_after_ten_thousand_revisions,
+    one_node_cleans_up_and_another_takes_over_when_its_lease_ends,
+    a_node_that_hung_deletes_nothing_after_it_was_replaced,
+    a_lease_of_a_node_with_a_wrong_clock_is_ignored,
+    nodes_that_start_at_once_do_not_both_clean_up,
+    a_run_deletes_a_bounded_number_of_rows,
+    x081_expired_rows_are_deleted_and_others_stay,
+    a_session_refreshed_during_a_clean_up_stays,
+    policy_changes_are_deleted_after_ten_thousand_revisions,
 ];
 
-async fn changes_of_the_policy_are_forgotten_after_ten_thousand_revisions(nodes: Nodes) {
+async fn policy_changes_are_deleted_after_ten_thousand_revisions(nodes: Nodes) {
     let before = nodes.count("policy_changes").await;
-    // of revisions from -9995 to -9986, by the policy of revision 10
+    // the policy has revision 10, and the changes have revisions -9995 to -9986
     nodes
         .execute("UPDATE head SET revision = 10, policy_revision = 10")
         .await;
@@ -136,73 +136,75 @@ async fn changes_of_the_policy_are_forgotten_after_ten_thousand_revisions(nodes:
              SELECT n - 9995, 'role', 'r', n - 9996 FROM ({numbers}) AS numbers"
         ))
         .await;
-    assert_eq!(nodes.one().await, Turn::Done(5));
+    assert_eq!(nodes.one().await, Outcome::Done(5));
     assert_eq!(nodes.count("policy_changes").await, before + 5);
     let kept = "policy_changes WHERE revision BETWEEN -9990 AND -9986";
     assert_eq!(nodes.count(kept).await, 5);
 }
 
-async fn of_two_nodes_one_forgets_and_the_other_takes_over_when_it_is_gone(nodes: Nodes) {
-    nodes.old_events(10).await;
-    assert_eq!(nodes.one().await, Turn::Done(10));
+async fn one_node_cleans_up_and_another_takes_over_when_its_lease_ends(nodes: Nodes) {
+    nodes.insert_old_events(10).await;
+    assert_eq!(nodes.one().await, Outcome::Done(10));
     for _ in 0..10 {
-        nodes.pass(EVERY);
-        nodes.old_events(5).await;
-        assert_eq!(nodes.two().await, Turn::Left);
-        assert_eq!(nodes.one().await, Turn::Done(5));
+        nodes.advance(INTERVAL);
+        nodes.insert_old_events(5).await;
+        assert_eq!(nodes.two().await, Outcome::Skipped);
+        assert_eq!(nodes.one().await, Outcome::Done(5));
     }
-    // the first is not heard of any more
-    nodes.old_events(7).await;
+    // the first node is silent from here on
+    nodes.insert_old_events(7).await;
     let last = Duration::from_micros(1);
-    nodes.pass(LEASE.saturating_sub(last));
-    assert_eq!(nodes.two().await, Turn::Left);
-    nodes.pass(last);
-    assert_eq!(nodes.two().await, Turn::Done(7));
-    assert_eq!(nodes.one().await, Turn::Left, "back too late");
+    nodes.advance(LEASE.saturating_sub(last));
+    assert_eq!(nodes.two().await, Outcome::Skipped);
+    nodes.advance(last);
+    assert_eq!(nodes.two().await, Outcome::Done(7));
+    assert_eq!(nodes.one().await, Outcome::Skipped, "back too late");
 }
 
-async fn a_node_that_hung_forgets_nothing_once_it_was_replaced(nodes: Nodes) {
-    assert_eq!(nodes.one().await, Turn::Done(0));
-    nodes.old_events(3).await;
-    nodes.pass(LEASE);
-    assert_eq!(nodes.two().await, Turn::Done(3));
-    nodes.old_events(3).await;
-    let late = batch(nodes.one.app(), "one", Table::Events).await.unwrap();
+async fn a_node_that_hung_deletes_nothing_after_it_was_replaced(nodes: Nodes) {
+    assert_eq!(nodes.one().await, Outcome::Done(0));
+    nodes.insert_old_events(3).await;
+    nodes.advance(LEASE);
+    assert_eq!(nodes.two().await, Outcome::Done(3));
+    nodes.insert_old_events(3).await;
+    let late = delete_batch(nodes.one.app(), "one", Table::Events)
+        .await
+        .unwrap();
     assert_eq!(late, None);
     assert!(nodes.count("audit_events").await >= 3);
 }
 
-async fn a_lease_from_a_clock_that_was_wrong_does_not_stop_the_clean_up(nodes: Nodes) {
+async fn a_lease_of_a_node_with_a_wrong_clock_is_ignored(nodes: Nodes) {
     let year = Duration::from_hours(365 * 24);
-    nodes.pass(year);
-    assert_eq!(nodes.one().await, Turn::Done(0));
+    nodes.advance(year);
+    assert_eq!(nodes.one().await, Outcome::Done(0));
     let now = nodes.one.app().now();
     nodes.clock.set(now.minus(year));
-    assert_eq!(nodes.two().await, Turn::Done(0));
-    assert_eq!(nodes.one().await, Turn::Left);
+    assert_eq!(nodes.two().await, Outcome::Done(0));
+    assert_eq!(nodes.one().await, Outcome::Skipped);
 }
 
-async fn nodes_that_begin_at_once_do_not_both_clean_up(nodes: Nodes) {
+async fn nodes_that_start_at_once_do_not_both_clean_up(nodes: Nodes) {
     for _ in 0..20 {
-        nodes.pass(LEASE);
-        nodes.old_events(2).await;
+        nodes.advance(LEASE);
+        nodes.insert_old_events(2).await;
         let (one, two) = tokio::join!(nodes.one(), nodes.two());
         let mut turns = [one, two];
-        turns.sort_by_key(|turn| *turn == Turn::Left);
-        assert_eq!(turns, [Turn::Done(2), Turn::Left]);
+        turns.sort_by_key(|turn| *turn == Outcome::Skipped);
+        assert_eq!(turns, [Outcome::Done(2), Outcome::Skipped]);
     }
 }
 
-async fn one_run_ends_however_much_there_is_to_forget(nodes: Nodes) {
-    nodes.old_events(BATCHES * AT_ONCE + 1).await;
-    assert_eq!(nodes.one().await, Turn::Done(BATCHES * AT_ONCE));
-    assert_eq!(nodes.one().await, Turn::Done(1));
+async fn a_run_deletes_a_bounded_number_of_rows(nodes: Nodes) {
+    nodes.insert_old_events(MAX_BATCHES * BATCH_ROWS + 1).await;
+    assert_eq!(nodes.one().await, Outcome::Done(MAX_BATCHES * BATCH_ROWS));
+    assert_eq!(nodes.one().await, Outcome::Done(1));
 }
 
-async fn x081_what_has_ended_leaves_the_tables_and_what_has_not_stays(nodes: Nodes) {
+async fn x081_expired_rows_are_deleted_and_others_stay(nodes: Nodes) {
     let now = nodes.one.app().now();
     let old = now.minus(KEEP_EVENTS).minus(Duration::from_secs(1));
-    // every second row has ended, the others end or are to be forgotten later
+    // every second row has expired, the others expire later
     let rows = format!(
         "SELECT CASE n % 2 WHEN 0 THEN {old} ELSE {later} END AS t, CAST(n AS TEXT) AS n, 1 + n % 150 AS failures \
          FROM ({numbers}) AS numbers",
@@ -227,15 +229,15 @@ async fn x081_what_has_ended_leaves_the_tables_and_what_has_not_stays(nodes: Nod
     nodes.one().await;
     for (table, made) in TABLES.into_iter().zip(made) {
         let left = nodes.count(table).await;
-        // an account that failed too often stays closed, however long ago that was
-        let closed = if table == "login_failures" { 3_325 } else { 0 };
-        assert_eq!(made - left, ROWS / 2 - closed, "{table}");
+        // an account with too many failures stays locked, however old they are
+        let locked = if table == "login_failures" { 3_325 } else { 0 };
+        assert_eq!(made - left, ROWS / 2 - locked, "{table}");
     }
-    // what changed is told for ever: the audit log is never cut
+    // the audit log is never deleted
     assert!(nodes.count("audit").await > 0);
 }
 
-async fn a_session_that_is_refreshed_meanwhile_is_not_forgotten(nodes: Nodes) {
+async fn a_session_refreshed_during_a_clean_up_stays(nodes: Nodes) {
     let idle = nodes.one.app().settings().sessions.idle;
     let now = nodes.one.app().now();
     let used = now.minus(idle).minus(Duration::from_secs(1)).micros();
@@ -251,7 +253,7 @@ async fn a_session_that_is_refreshed_meanwhile_is_not_forgotten(nodes: Nodes) {
         .app()
         .store()
         .write(async |conn: &mut Conn| {
-            // whose clock is a little behind, and was a little earlier
+            // a refresh of another node, whose clock is a little behind
             let held = sessions::store::rotate(conn, "late", 0, now, "").await?;
             assert!(held);
             let app = nodes.one.app().clone();
@@ -265,6 +267,6 @@ async fn a_session_that_is_refreshed_meanwhile_is_not_forgotten(nodes: Nodes) {
         })
         .await
         .unwrap();
-    assert_eq!(cleaned.await.unwrap().unwrap(), Turn::Done(0));
+    assert_eq!(cleaned.await.unwrap().unwrap(), Outcome::Done(0));
     assert_eq!(nodes.count("sessions").await, 1);
 }

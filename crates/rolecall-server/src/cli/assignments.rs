@@ -1,12 +1,14 @@
+//! `assign` and `unassign`.
+
 use clap::Args;
 use rolecall_core::{RoleName, TenantName};
 
 use super::{
-    CliError,
     context::Context,
-    output::{printable, said},
-    requests,
-    times::time,
+    error::CliError,
+    output::{print_done, printable, role_in_tenant},
+    requests::print_request,
+    times::parse_time,
 };
 use crate::roles::{
     assigning::{Assignee, Outcome, Validity},
@@ -16,64 +18,59 @@ use crate::roles::{
 #[derive(Args)]
 pub(super) struct AssignmentOptions {
     /// The user's name.
-    pub(super) user: String,
-    pub(super) role: RoleName,
-    /// The tenant that the assignment is limited to.
+    user: String,
+    /// The role.
+    role: RoleName,
+    /// Limit the assignment to this tenant.
     #[arg(long)]
-    pub(super) tenant: Option<TenantName>,
+    tenant: Option<TenantName>,
 }
 
 #[derive(Args)]
 pub(super) struct AssignOptions {
     #[command(flatten)]
-    pub(super) assignment: AssignmentOptions,
-    /// When the assignment ends (RFC 3339, such as 2030-01-01T00:00:00Z).
+    assignment: AssignmentOptions,
+    /// The end of the assignment, as RFC 3339 time, for example 2030-01-01T00:00:00Z.
     #[arg(long, value_name = "TIME")]
-    pub(super) until: Option<String>,
-    /// When the assignment begins.
+    until: Option<String>,
+    /// The start of the assignment; now by default.
     #[arg(long, value_name = "TIME")]
-    pub(super) from: Option<String>,
-    /// Why it is given.
+    from: Option<String>,
+    /// The reason, for the audit log and for reviews.
     #[arg(long)]
-    pub(super) reason: Option<String>,
+    reason: Option<String>,
+}
+
+impl AssignOptions {
+    fn validity(&self) -> Result<Validity, CliError> {
+        let from = self.from.as_deref();
+        let until = self.until.as_deref();
+        Ok(Validity {
+            valid_from: from.map(|text| parse_time("--from", text)).transpose()?,
+            expires_at: until.map(|text| parse_time("--until", text)).transpose()?,
+            reason: self.reason.clone(),
+        })
+    }
 }
 
 pub(super) async fn assign(context: &Context, options: &AssignOptions) -> Result<(), CliError> {
     let target = &options.assignment;
     let id = context.user_id(&target.user).await?;
-    let validity = Validity {
-        valid_from: options
-            .from
-            .as_deref()
-            .map(|text| time("--from", text))
-            .transpose()?,
-        expires_at: options
-            .until
-            .as_deref()
-            .map(|text| time("--until", text))
-            .transpose()?,
-        reason: options.reason.clone(),
-    };
     let outcome = assignments::assign(
         &context.app,
         context.caller(),
         Assignee::User(&id),
         &target.role,
         target.tenant.as_ref(),
-        &validity,
+        &options.validity()?,
     )
     .await?;
     if let Outcome::Requested(request) = outcome {
-        return requests::told(context, *request);
+        return print_request(context, *request);
     }
-    said(
-        context.json,
-        &format!(
-            "`{}` has the role {}",
-            printable(&target.user),
-            named(target)
-        ),
-    )
+    let user = printable(&target.user);
+    let role = role_in_tenant(&target.role, target.tenant.as_ref());
+    print_done(context.json, &format!("`{user}` has the role {role}"))
 }
 
 pub(super) async fn unassign(
@@ -89,20 +86,10 @@ pub(super) async fn unassign(
         target.tenant.as_ref(),
     )
     .await?;
-    said(
+    let user = printable(&target.user);
+    let role = role_in_tenant(&target.role, target.tenant.as_ref());
+    print_done(
         context.json,
-        &format!(
-            "`{}` no longer has the role {}",
-            printable(&target.user),
-            named(target)
-        ),
+        &format!("`{user}` no longer has the role {role}"),
     )
-}
-
-/// The role as people are told of it, with the tenant that it is limited to.
-fn named(target: &AssignmentOptions) -> String {
-    match &target.tenant {
-        Some(tenant) => format!("`{}` in tenant `{tenant}`", target.role),
-        None => format!("`{}`", target.role),
-    }
 }

@@ -1,10 +1,13 @@
+//! `audit`: reads and verifies the audit log.
+
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
     context::Context,
+    error::CliError,
     output::{print_json, print_table, write_out},
 };
 use crate::{
@@ -15,76 +18,90 @@ use crate::{
     times::rfc3339,
 };
 
-pub(super) async fn list(context: &Context, limit: i64) -> Result<(), CliError> {
+#[derive(Subcommand)]
+pub(super) enum AuditCommand {
+    /// List changes, newest first.
+    List {
+        /// The number of entries.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+    },
+    /// Check that no entry was changed or removed; status 1 if one was.
+    Verify,
+}
+
+pub(super) async fn run(context: &Context, command: &AuditCommand) -> Result<ExitCode, CliError> {
+    match command {
+        AuditCommand::List { limit } => {
+            list(context, *limit).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AuditCommand::Verify => verify(context).await,
+    }
+}
+
+async fn list(context: &Context, limit: i64) -> Result<(), CliError> {
     let entries = service::list(&context.app, context.caller(), None, limit).await?;
     if context.json {
-        return print_json(
-            &entries
-                .into_iter()
-                .map(EntryView::from)
-                .map(|entry| json!(entry))
-                .collect(),
-        );
+        let views = entries.into_iter().map(EntryView::from);
+        return print_json(&views.map(|entry| json!(entry)).collect());
     }
     let rows = entries.into_iter().map(|entry| {
         let changes: Vec<Value> = serde_json::from_str(&entry.changes).unwrap_or_default();
+        let changes: Vec<String> = changes.iter().map(change_line).collect();
         vec![
             entry.revision.to_string(),
             rfc3339(entry.at),
             entry.actor,
-            changes.iter().map(one_line).collect::<Vec<_>>().join("; "),
+            changes.join("; "),
         ]
     });
     print_table(&["revision", "at", "actor", "changes"], rows.collect())
 }
 
-/// `role.assigned role=editor subject=...`
-fn one_line(change: &Value) -> String {
-    let members = change.as_object().into_iter().flatten();
-    let action = change
-        .get("action")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    members
-        .filter(|(name, value)| *name != "action" && !value.is_null() && value.as_str() != Some(""))
-        .fold(action, |line, (name, value)| {
-            format!(
-                "{line} {name}={}",
-                value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned)
-            )
-        })
+/// Formats a change on one line, such as `role.assigned role=editor subject=...`.
+fn change_line(change: &Value) -> String {
+    let action = change.get("action").and_then(Value::as_str);
+    let mut line = action.unwrap_or_default().to_owned();
+    for (name, value) in change.as_object().into_iter().flatten() {
+        if name == "action" || value.is_null() || value.as_str() == Some("") {
+            continue;
+        }
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        line.extend([" ", name, "=", &text]);
+    }
+    line
 }
 
-pub(super) async fn verify(context: &Context) -> Result<ExitCode, CliError> {
+async fn verify(context: &Context) -> Result<ExitCode, CliError> {
     let verdict = service::verify(&context.app, context.caller()).await?;
-    let whole = matches!(verdict, Verdict::Whole { .. });
+    let is_intact = matches!(verdict, Verdict::Intact { .. });
     let (text, details) = match verdict {
-        Verdict::Whole { entries } => (
-            format!("the audit log is whole: {entries} entries"),
+        Verdict::Intact { entries } => (
+            format!("the audit log is intact: {entries} entries"),
             json!({ "entries": entries }),
         ),
         Verdict::Altered { revision } => {
             let text = format!(
-                "the audit log was altered: entry {revision} does not follow from what stands before it"
+                "the audit log was altered: entry {revision} was changed, or entries before it are missing"
             );
             (text, json!({ "altered_at": revision }))
         }
-        Verdict::CutShort { last, head } => {
+        Verdict::Truncated { last, head } => {
             let text = format!(
-                "the audit log was cut short: it ends at {last}, and the newest revision is {head}"
+                "the audit log was truncated: it ends at revision {last}, but the newest revision is {head}"
             );
             (text, json!({ "ends_at": last, "newest": head }))
         }
     };
     if context.json {
-        print_json(&json!({ "whole": whole, "details": details }))?;
+        print_json(&json!({ "whole": is_intact, "details": details }))?;
     } else {
         write_out(&format!("{text}\n"))?;
     }
-    Ok(if whole {
+    Ok(if is_intact {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,15 +1,5 @@
-use super::{
-    CliError,
-    context::Context,
-    output::{print_json, print_table, printable, said, write_out},
-    pages, requests,
-};
-use crate::clients::{
-    handlers::{ClientView, CreatedClientView},
-    registration::ClientRegistration,
-    service,
-    store::Listed,
-};
+//! `client`: manages OAuth clients.
+
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -17,41 +7,56 @@ use rolecall_core::RoleName;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+use super::{
+    context::Context,
+    error::CliError,
+    output::{print_done, print_json, print_table, printable, write_out},
+    pages,
+    requests::print_pending,
+};
+use crate::clients::{
+    handlers::{ClientView, CreatedClientView},
+    registration::ClientRegistration,
+    service,
+    store::Listed,
+};
+
 #[derive(Subcommand)]
 pub(super) enum ClientCommand {
-    /// Make a client; prints its id and, this once, its secret.
+    /// Create a client; prints its id and its secret. The secret is shown only once.
     Add {
+        /// The client's name.
         name: String,
-        /// `password`, `refresh_token` or `client_credentials`; may be repeated.
+        /// `password`, `refresh_token` or `client_credentials`; can be repeated.
         #[arg(long = "grant", value_name = "GRANT")]
         grants: Vec<String>,
-        /// Whom its tokens may be for; may be repeated. Without any they are for the issuer.
+        /// An audience that its tokens may have; can be repeated. The issuer by default.
         #[arg(long = "audience", value_name = "AUDIENCE")]
         audiences: Vec<String>,
-        /// The most that tokens through it carry, such as `items:read role:editor`.
+        /// The most that its tokens may carry, for example `items:read role:editor`.
         #[arg(long)]
         scope: Option<String>,
-        /// A role to assign to the client itself; may be repeated.
+        /// A role to assign to the client itself; can be repeated.
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<RoleName>,
-        /// A program that cannot keep a secret: on a telephone, in a browser.
+        /// A public client, which cannot keep a secret: a mobile app or a browser application.
         #[arg(long)]
         public: bool,
-        /// Where a log-in may lead back to; may be repeated.
+        /// An address to return to after a log-in; can be repeated.
         #[arg(long = "redirect-uri", value_name = "URI")]
         redirect_uris: Vec<String>,
     },
     /// List clients.
     List,
-    /// Put a new secret in force and print it this once.
+    /// Create a new secret and print it. It is shown only once.
     RotateSecret {
         /// The client's name or id.
         name: String,
-        /// How long the old secret works yet.
+        /// How long the old secret keeps working.
         #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(0..=720))]
         overlap_hours: u64,
     },
-    /// Delete a client; log-ins through it end.
+    /// Delete a client; all its sessions end.
     Delete {
         /// The client's name or id.
         name: String,
@@ -93,13 +98,13 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
                 return print_json(&json!({ "client_id": id, "client_secret": secret }));
             }
             write_out(&format!(
-                "client_secret  {secret}\n\nIt is shown this once; the one before works {overlap_hours} hours yet.\n"
+                "client_secret  {secret}\n\nThis secret is shown only once. The old one works for another {overlap_hours} hours.\n"
             ))
         }
         ClientCommand::Delete { name } => {
             let id = client_id(context, name).await?;
             service::delete(&context.app, context.caller(), &id).await?;
-            said(
+            print_done(
                 context.json,
                 &format!("client `{}` deleted", printable(name)),
             )
@@ -121,17 +126,17 @@ async fn add(
     if let Some(secret) = &secret {
         text.push_str("client_secret  ");
         text.push_str(secret.expose_secret());
-        text.push_str("\n\nThe secret is shown this once.\n");
+        text.push_str("\n\nThis secret is shown only once.\n");
     }
     write_out(&text)?;
-    requests::print_pending(context, &client.client.id).await
+    print_pending(context, &client.client.id).await
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
     let read = async |after: &str, limit| {
         service::list(&context.app, context.caller(), after, limit).await
     };
-    let clients = pages::all(read, |listed: &Listed| listed.client.id.clone()).await?;
+    let clients = pages::read_all(read, |listed: &Listed| listed.client.id.clone()).await?;
     if context.json {
         let views = clients.into_iter().map(ClientView::from);
         return print_json(&views.map(|view| json!(view)).collect());
@@ -159,7 +164,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
     )
 }
 
-/// The id of the client with this name, or with this id.
+/// Finds a client by name or id.
 async fn client_id(context: &Context, name: &str) -> Result<String, CliError> {
     let found = service::find_id(&context.app, name).await?;
     found.ok_or_else(|| CliError::Refused(format!("no client `{}`", printable(name))))

@@ -1,22 +1,32 @@
+//! `config`: checks and shows the configuration.
+
 use std::collections::BTreeMap;
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
-    arguments::{Arguments, ConfigCommand},
     context::load,
-    output::{print_json, write_out},
+    error::CliError,
+    globals::GlobalFlags,
+    output::{print_done, print_json, write_out},
 };
 
-pub(super) fn run(arguments: &Arguments, command: &ConfigCommand) -> Result<(), CliError> {
-    let config = load(arguments, &[])?;
-    // what `serve` would refuse is refused here too
+#[derive(Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check the configuration.
+    Check,
+    /// Show every key with its value and where the value comes from; secrets are hidden.
+    Show,
+}
+
+pub(super) fn run(globals: &GlobalFlags, command: &ConfigCommand) -> Result<(), CliError> {
+    let config = load(globals, &[])?;
+    // `serve` would refuse a configuration without an issuer
     config.issuer()?;
     match command {
-        ConfigCommand::Check if arguments.json => print_json(&json!({ "ok": true })),
-        ConfigCommand::Check => write_out("the configuration is good\n"),
-        ConfigCommand::Show if arguments.json => {
+        ConfigCommand::Check => print_done(globals.json, "the configuration is valid"),
+        ConfigCommand::Show if globals.json => {
             let settings = config.show().0.into_iter();
             let shown: BTreeMap<&str, Value> = settings
                 .map(|one| {

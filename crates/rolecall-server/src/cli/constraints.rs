@@ -1,7 +1,13 @@
+//! `constraint`: manages separation of duties.
+
+use clap::{ArgGroup, Args, Subcommand};
+use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
+use serde_json::json;
+
 use super::{
-    CliError,
     context::Context,
-    output::{print_json, print_table, said},
+    error::CliError,
+    output::{print_done, print_json, print_table},
     pages,
 };
 use crate::{
@@ -11,48 +17,61 @@ use crate::{
         constraints::{self, ConstraintEdit, NamedConstraint},
     },
 };
-use clap::{ArgGroup, Args, Subcommand};
-use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
-use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum ConstraintCommand {
-    /// Keep roles apart.
+    /// Create a constraint.
     Add(NewConstraint),
     /// List constraints.
     List,
     /// Show a constraint.
-    Show { name: ConstraintName },
-    /// Let a constraint be about one role more.
+    Show {
+        /// The constraint's name.
+        name: ConstraintName,
+    },
+    /// Add a role to a constraint.
     AddRole {
+        /// The constraint's name.
         name: ConstraintName,
+        /// The role.
         role: RoleName,
     },
-    /// Let a constraint be about a role no more.
+    /// Remove a role from a constraint.
     RemoveRole {
+        /// The constraint's name.
         name: ConstraintName,
+        /// The role.
         role: RoleName,
     },
-    /// Change how many of the roles may come together.
-    Limit { name: ConstraintName, at_most: u32 },
+    /// Change how many of the roles are allowed together.
+    Limit {
+        /// The constraint's name.
+        name: ConstraintName,
+        /// The number of roles.
+        at_most: u32,
+    },
     /// Delete a constraint.
-    Delete { name: ConstraintName },
+    Delete {
+        /// The constraint's name.
+        name: ConstraintName,
+    },
 }
 
 #[derive(Args)]
 #[command(group(ArgGroup::new("kind").required(true)))]
 pub(super) struct NewConstraint {
+    /// The constraint's name.
     name: ConstraintName,
-    /// The roles: two or more.
+    /// Two or more roles.
     #[arg(required = true)]
     roles: Vec<RoleName>,
-    /// Nobody is given too many of them.
+    /// Refuse to assign more of them to one subject.
     #[arg(long = "static", group = "kind")]
     is_static: bool,
-    /// Nobody has too many of them active in one session.
+    /// Refuse to activate more of them in one session.
     #[arg(long = "dynamic", group = "kind")]
     is_dynamic: bool,
-    /// How many of them may come together.
+    /// How many of them are allowed together.
     #[arg(long, default_value_t = 1)]
     at_most: u32,
 }
@@ -69,7 +88,7 @@ impl NewConstraint {
 
 pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
-    let made = match command {
+    let changed = match command {
         ConstraintCommand::List => return list(context).await,
         ConstraintCommand::Show { name } => constraints::get(app, caller, name).await?,
         ConstraintCommand::Add(new) => {
@@ -89,16 +108,16 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
             if !constraints::delete(app, caller, name).await? {
                 return Err(ApiError::unknown("constraint", name).into());
             }
-            return said(context.json, &format!("constraint `{name}` deleted"));
+            return print_done(context.json, &format!("constraint `{name}` deleted"));
         }
     };
-    show(context, made)
+    show(context, changed)
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let read = async |after: &str, limit| constraints::list(app, caller, after, limit).await;
-    let found = pages::all(read, |one: &NamedConstraint| one.name.to_string()).await?;
+    let found = pages::read_all(read, |one: &NamedConstraint| one.name.to_string()).await?;
     if context.json {
         let views = found.into_iter().map(ConstraintView::from);
         return print_json(&views.map(|view| json!(view)).collect());

@@ -1,4 +1,4 @@
-//! `rolecall dev`: what a stranger runs first.
+//! `dev`: a server on this machine with demo users and a temporary database, to try rolecall.
 
 use std::{
     fs,
@@ -7,20 +7,22 @@ use std::{
 };
 
 use axum::Json;
+use clap::Args;
 use rolecall::{Guard, GuardedRouter, Require, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{
-    CliError,
-    arguments::{Arguments, DevOptions},
-    context::{load, options},
+    context::load,
+    error::CliError,
+    globals::GlobalFlags,
     output::write_out,
     serve::{bind, staleness, start_logging},
 };
 use crate::{
+    api,
     app::App,
-    demo,
+    configured, demo,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
     ids, start,
@@ -31,7 +33,7 @@ const DEMO_USERS: [(&str, &[&str]); 2] = [
     ("admin", &["admin", "rolecall.admin"]),
     ("alice", &["user"]),
 ];
-/// How many ports are tried after the one that was asked for.
+/// How many ports are tried if the requested one is taken.
 const PORTS_TO_TRY: u16 = 50;
 
 rolecall::roles! {
@@ -39,7 +41,20 @@ rolecall::roles! {
     mod role { Admin = "admin", User = "user" }
 }
 
-pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), CliError> {
+#[derive(Args)]
+pub(super) struct DevOptions {
+    /// Keep the database in this folder.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// A TOML file with more roles and users to create.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// The address to listen on, which must be a loopback address.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), CliError> {
     let folder = Folder::open(dev.keep.as_deref())?;
     let database = format!("sqlite:{}", folder.path.join("rolecall.db").display());
     let flags = [
@@ -48,18 +63,20 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
         ("registration.mode", Some("open")),
         ("passwords.min_length", Some("8")),
     ];
-    let config = load(arguments, &flags)?;
+    let config = load(globals, &flags)?;
     if !config.listen.ip().is_loopback() {
         return Err(CliError::Refused(format!(
-            "`dev` has users whose password everyone knows, so it listens on this machine only, not on {}: use `serve`",
+            "`dev` has users with a known password, so it only listens on a loopback address, not on {}: use `serve`",
             config.listen
         )));
     }
     start_logging(&config)?;
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
-    let listener = next_free(config.listen).await?;
-    let bound = listener.local_addr().map_err(CliError::io("no address"))?;
-    let mut options = options(&config, Some(bound));
+    let listener = bind_next_free(config.listen).await?;
+    let bound = listener
+        .local_addr()
+        .map_err(CliError::io("cannot read the address of the listener"))?;
+    let mut options = configured::options(&config, Some(bound));
     let seeded = seed
         .iter()
         .flat_map(|seed| &seed.users)
@@ -75,7 +92,7 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
         demo::ensure_user(&opened.app, name, PASSWORD, &roles).await?;
     }
     if let Some(seed) = &seed {
-        seed.sow(&opened.app).await?;
+        seed.create(&opened.app).await?;
     }
     start::check_registration_roles(&opened.app).await?;
     let server = Embedded::from_opened(opened, staleness(&config))?;
@@ -88,7 +105,7 @@ pub(super) async fn run(arguments: &Arguments, dev: &DevOptions) -> Result<(), C
             exact: config.cors.allowed_origins.clone(),
             loopback: true,
         },
-        ..LayerOptions::default()
+        ..api::layer_options()
     };
     write_out(&greeting(
         &server.app().settings().issuer,
@@ -110,28 +127,28 @@ async fn read_users(caller: Require<role::User>) -> Json<Value> {
     Json(json!([{ "username": caller.username() }]))
 }
 
-/// The tutorial's two routes.
+/// Returns the two guarded routes of the tutorial.
 fn demo_routes(guard: Guard) -> GuardedRouter {
     GuardedRouter::new(guard)
         .route("/items/", get(read_items))
         .route("/users/", get(read_users))
 }
 
-/// The port that was asked for, or the next that is free.
-async fn next_free(asked: SocketAddr) -> Result<TcpListener, CliError> {
-    let last = asked.port().saturating_add(PORTS_TO_TRY);
-    for port in asked.port()..last {
-        if let Ok(listener) = TcpListener::bind(SocketAddr::new(asked.ip(), port)).await {
+/// Binds the requested port, or the next free one.
+async fn bind_next_free(requested: SocketAddr) -> Result<TcpListener, CliError> {
+    let last = requested.port().saturating_add(PORTS_TO_TRY);
+    for port in requested.port()..last {
+        if let Ok(listener) = TcpListener::bind(SocketAddr::new(requested.ip(), port)).await {
             return Ok(listener);
         }
     }
-    bind(asked).await
+    bind(requested).await
 }
 
-/// Where the database is; a throw-away one goes with the process.
+/// The folder of the database; a temporary one is removed when the process ends.
 struct Folder {
     path: PathBuf,
-    throw_away: bool,
+    is_temporary: bool,
 }
 
 impl Folder {
@@ -139,7 +156,7 @@ impl Folder {
         if let Some(path) = keep {
             return Ok(Self {
                 path: path.to_owned(),
-                throw_away: false,
+                is_temporary: false,
             });
         }
         let name = ids::random_token(96).map_err(|error| CliError::Refused(error.to_string()))?;
@@ -148,26 +165,26 @@ impl Folder {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).map_err(CliError::io(format!(
-            "cannot make the folder {}",
+            "cannot create the folder {}",
             path.display()
         )))?;
         Ok(Self {
             path,
-            throw_away: true,
+            is_temporary: true,
         })
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.throw_away {
-            // it lies among the system's temporary files: what cannot be removed now goes with those
+        if self.is_temporary {
+            // the system removes its temporary files some day
             let _ = fs::remove_dir_all(&self.path);
         }
     }
 }
 
-/// More roles and users to begin with.
+/// The roles and users of a `--seed` file.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Seed {
@@ -211,7 +228,7 @@ impl Seed {
             .map_err(|error| CliError::Refused(format!("{}: {error}", path.display())))
     }
 
-    async fn sow(&self, app: &App) -> Result<(), CliError> {
+    async fn create(&self, app: &App) -> Result<(), CliError> {
         for role in &self.roles {
             demo::ensure_role(app, &role.name, &role.description).await?;
         }
@@ -225,17 +242,23 @@ impl Seed {
     }
 }
 
-/// What is printed once everything is ready: where things are, and lines to paste.
-fn greeting(url: &str, asked: SocketAddr, bound: SocketAddr, database: &str, kept: bool) -> String {
-    let moved = if bound.port() == asked.port() {
+/// Returns the text that is printed once the server is ready: its addresses, its users, and commands to paste.
+fn greeting(
+    url: &str,
+    requested: SocketAddr,
+    bound: SocketAddr,
+    database: &str,
+    kept: bool,
+) -> String {
+    let moved = if bound.port() == requested.port() {
         String::new()
     } else {
-        format!(" (port {} is taken)", asked.port())
+        format!(" (port {} is taken)", requested.port())
     };
     let data = if kept {
-        "is kept"
+        "kept"
     } else {
-        "goes when this ends; --keep DIR keeps one"
+        "removed at the end; use --keep DIR to keep it"
     };
     let version = env!("CARGO_PKG_VERSION");
     let log_in = format!(
@@ -247,7 +270,7 @@ fn greeting(url: &str, asked: SocketAddr, bound: SocketAddr, database: &str, kep
     let cut = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
     format!(
         r#"
-rolecall {version}, to try on this machine only. Stop it with Ctrl+C.
+rolecall {version} for development, on this machine only. Stop it with Ctrl+C.
 
   server    {url}{moved}
   browser   {url}/docs    (press Authorize: admin, {PASSWORD})
@@ -262,15 +285,15 @@ Paste these into another terminal:
   # log in, with the form of the tutorial
   {as_admin}
 
-  # keep the token; call a route for the role admin, then one for the role user (403: admin is no user)
+  # keep the token; call a route for the role admin, then one for the role user (403: admin lacks that role)
   TOKEN=$({as_admin} | {cut})
   curl -s {url}/items/ -H "Authorization: Bearer $TOKEN"
   curl -si {url}/users/ -H "Authorization: Bearer $TOKEN"
 
-  # register somebody, who gets the role user
+  # register a user, who gets the role user
   curl -s {url}/register -H "Content-Type: application/json" -d '{{"username":"bob","password":"correct horse battery"}}'
 
-  # take a role away from the command line: within a second the token that holds it is refused
+  # remove a role on the command line: within a second, the token that holds it is refused
   export ROLECALL_DATABASE__URL="{database}"
   {binary} unassign admin admin; sleep 1
   curl -si {url}/items/ -H "Authorization: Bearer $TOKEN"
@@ -286,13 +309,14 @@ mod tests {
     #[tokio::test]
     async fn a_seed_may_give_built_in_roles_and_creates_no_reserved_ones() {
         let server = Embedded::open("sqlite::memory:").await.unwrap();
-        let sow = async |text: &str| {
+        let create = async |text: &str| {
             let seed: Seed = toml::from_str(text).unwrap();
-            seed.sow(server.app()).await
+            seed.create(server.app()).await
         };
         let built_in = "[[roles]]\nname = \"rolecall.admin\"\n[[roles]]\nname = \"editor\"\n\
-            permissions = [\"items:read\"]\n[[users]]\nname = \"root\"\nroles = [\"rolecall.admin\", \"editor\"]\n";
-        sow(built_in).await.unwrap();
+            permissions = [\"items:read\"]\n[[users]]\nname = \"root\"\n\
+            password = \"a password of root\"\nroles = [\"rolecall.admin\", \"editor\"]\n";
+        create(built_in).await.unwrap();
         let revision = async || {
             let mut conn = server.app().store().read().await.unwrap();
             crate::store::read_head(&mut conn).await.unwrap().revision
@@ -300,9 +324,9 @@ mod tests {
         let before = revision().await;
         for text in [
             "[[roles]]\nname = \"rolecall.anything\"\n",
-            "[[users]]\nname = \"other\"\nroles = [\"rolecall.anything\"]\n",
+            "[[users]]\nname = \"other\"\npassword = \"a password of other\"\nroles = [\"rolecall.anything\"]\n",
         ] {
-            let refused = sow(text).await.unwrap_err().to_string();
+            let refused = create(text).await.unwrap_err().to_string();
             assert!(
                 refused.contains("`rolecall.anything` is reserved"),
                 "{refused}"
@@ -310,7 +334,7 @@ mod tests {
         }
         let long = "u".repeat(501);
         let described = format!("[[roles]]\nname = \"writer\"\ndescription = \"{long}\"\n");
-        let refused = sow(&described).await.unwrap_err().to_string();
+        let refused = create(&described).await.unwrap_err().to_string();
         assert!(refused.contains("at most 500 characters"), "{refused}");
         assert_eq!(revision().await, before);
     }

@@ -1,19 +1,24 @@
+//! `doctor`: prints the findings of all checks.
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
-    arguments::Arguments,
     context::load,
+    error::CliError,
+    globals::GlobalFlags,
     output::{print_json, printable, write_out},
 };
-use crate::doctor::{self, Finding, Severity};
+use crate::doctor::{
+    self,
+    finding::{CHECKS, Finding, Severity},
+};
 
-/// Status 0 if nothing is wrong, 1 if something is; warnings are no fault.
-pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
-    let findings = match load(arguments, &[]) {
-        Ok(config) => doctor::examine(&config).await,
+/// Runs all checks: status 1 if one finds a fault; warnings do not count.
+pub(super) async fn run(globals: &GlobalFlags) -> Result<ExitCode, CliError> {
+    let findings = match load(globals, &[]) {
+        Ok(config) => doctor::run_checks(&config).await,
         Err(CliError::Config(error)) => error
             .faults()
             .iter()
@@ -25,7 +30,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
             .collect(),
         Err(error) => return Err(error),
     };
-    if arguments.json {
+    if globals.json {
         print_json(&findings.iter().map(to_json).collect())?;
     } else {
         for finding in &findings {
@@ -49,17 +54,17 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, CliError> {
     })
 }
 
-/// Says what is looked for.
-pub(super) fn list(arguments: &Arguments) -> Result<(), CliError> {
-    if arguments.json {
-        let checks = doctor::CHECKS.iter();
+/// Lists the checks.
+pub(super) fn list(globals: &GlobalFlags) -> Result<(), CliError> {
+    if globals.json {
+        let checks = CHECKS.iter();
         return print_json(
             &checks
                 .map(|(check, finds)| json!({ "check": check, "finds": finds }))
                 .collect(),
         );
     }
-    for (check, finds) in doctor::CHECKS {
+    for (check, finds) in CHECKS {
         write_out(&format!("{check}: {finds}\n"))?;
     }
     Ok(())

@@ -1,33 +1,59 @@
+//! `explain`: why a subject may or may not do something.
+
+use clap::Args;
+use rolecall_core::TenantName;
+use serde_json::{Value, json};
+
 use super::{
-    CliError,
-    arguments::ExplainOptions,
     context::Context,
+    error::CliError,
     output::{print_json, printable, write_out},
-    times::time,
+    times::parse_time,
 };
 use crate::{
     authority::subject,
     decisions::{
         receipt::Need,
         service::{self, Answer, Question},
-        step::Step,
+        step::{Giver, Step},
     },
     error::ApiError,
     roles::views::AssignmentView,
+    times::rfc3339,
 };
-use serde_json::json;
+
+#[derive(Args)]
+pub(super) struct ExplainOptions {
+    /// The name of a user, or the id of a client.
+    #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
+    user: Option<String>,
+    /// A permission such as items:read, or role:NAME.
+    #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
+    permission: Option<Need>,
+    /// The tenant; without it, only global assignments count.
+    #[arg(long, conflicts_with = "receipt")]
+    tenant: Option<TenantName>,
+    /// The time of the decision, as RFC 3339; now by default.
+    #[arg(long, value_name = "TIME", conflicts_with = "receipt")]
+    at: Option<String>,
+    /// Explain a refused request: the `receipt` in the body of its 403.
+    #[arg(long)]
+    receipt: Option<String>,
+}
 
 pub(super) async fn run(context: &Context, options: &ExplainOptions) -> Result<(), CliError> {
     match (&options.receipt, &options.user, &options.permission) {
-        (Some(receipt), ..) => refusal(context, receipt).await,
-        (None, Some(user), Some(permission)) => decision(context, options, user, permission).await,
+        (Some(receipt), ..) => explain_refusal(context, receipt).await,
+        (None, Some(user), Some(permission)) => {
+            explain_decision(context, options, user, permission).await
+        }
         _ => Err(CliError::Refused(
-            "`explain` takes a user and a permission, or --receipt".to_owned(),
+            "`explain` needs a user and a permission, or --receipt".to_owned(),
         )),
     }
 }
 
-async fn decision(
+async fn explain_decision(
     context: &Context,
     options: &ExplainOptions,
     user: &str,
@@ -35,10 +61,10 @@ async fn decision(
 ) -> Result<(), CliError> {
     let at = options.at.as_deref();
     let question = Question {
-        subject: &subject_id(context, user).await?,
+        subject: &find_subject(context, user).await?,
         need,
         tenant: options.tenant.as_ref(),
-        at: at.map(|text| time("--at", text)).transpose()?,
+        at: at.map(|text| parse_time("--at", text)).transpose()?,
     };
     let answer = service::decide(&context.app, context.caller(), &question).await?;
     if context.json {
@@ -48,7 +74,7 @@ async fn decision(
             "subject": question.subject,
             "permission": need.to_string(),
             "tenant": options.tenant,
-            "at": crate::times::rfc3339(answer.at),
+            "at": rfc3339(answer.at),
             "policy_revision": answer.policy_revision,
         }));
     }
@@ -59,8 +85,8 @@ async fn decision(
     write_steps(&answer)
 }
 
-/// The id of the user of this name; who has no name is a client, and named by its id.
-async fn subject_id(context: &Context, name: &str) -> Result<String, CliError> {
+/// Finds the id of a user by name, or of a client by id.
+async fn find_subject(context: &Context, name: &str) -> Result<String, CliError> {
     let unknown = match context.user_id(name).await {
         Err(CliError::Refused(unknown)) => unknown,
         other => return other,
@@ -74,7 +100,7 @@ async fn subject_id(context: &Context, name: &str) -> Result<String, CliError> {
     }
 }
 
-async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
+async fn explain_refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
     let service::ExplainedRefusal {
         note,
         username,
@@ -87,32 +113,32 @@ async fn refusal(context: &Context, receipt: &str) -> Result<(), CliError> {
             "subject": note.subject,
             "rule": note.needs,
             "tenant": note.tenant,
-            "at": crate::times::rfc3339(note.at),
+            "at": rfc3339(note.at),
             "revision": note.rev,
             "policy_revision": answer.policy_revision,
         }));
     }
     let now = if answer.allowed {
-        "they would be allowed"
+        "would be allowed now"
     } else {
-        "they still would be"
+        "would still be refused now"
     };
     write_out(&format!(
-        "{} was refused {} at {}; by the roles and assignments of now {now}\n",
+        "{} was refused {} at {}, and {now}\n",
         printable(&username),
-        needs(&note.needs),
-        crate::times::rfc3339(note.at),
+        rule_text(&note.needs),
+        rfc3339(note.at),
     ))?;
     write_steps(&answer)
 }
 
-/// A rule in words.
-fn needs(value: &serde_json::Value) -> String {
+/// Formats a rule as text, such as `items:read and (role:editor or role:admin)`.
+fn rule_text(value: &Value) -> String {
     if let Some(name) = value.as_str() {
         return name.to_owned();
     }
-    let list = |name: &str| value.get(name).and_then(serde_json::Value::as_array);
-    let join = |list: &[serde_json::Value], by| list.iter().map(needs).collect::<Vec<_>>().join(by);
+    let list = |name: &str| value.get(name).and_then(Value::as_array);
+    let join = |list: &[Value], by| list.iter().map(rule_text).collect::<Vec<_>>().join(by);
     match (list("any"), list("all")) {
         (Some(any), _) => format!("({})", join(any, " or ")),
         (_, Some(all)) => join(all, " and "),
@@ -122,18 +148,18 @@ fn needs(value: &serde_json::Value) -> String {
 
 fn write_steps(answer: &Answer) -> Result<(), CliError> {
     let lines = answer.because.iter().map(|step| {
-        let (label, text) = words(step);
+        let (label, text) = describe(step);
         format!("  {label:<12}{}\n", printable(&text))
     });
     write_out(&lines.collect::<String>())
 }
 
-/// A step as a label and a line.
-fn words(step: &Step) -> (&'static str, String) {
+/// Describes a step as a label and a line.
+fn describe(step: &Step) -> (&'static str, String) {
     match step {
         Step::Need { need, met } => (if *met { "holds" } else { "lacks" }, need.clone()),
         Step::Status { status } => ("status", format!("the account is `{status}`")),
-        Step::Assignment(given) => ("assigned", assignment(given)),
+        Step::Assignment(assignment) => ("assigned", assignment_text(assignment)),
         Step::Inheritance { path } => ("inherits", path.join(" -> ")),
         Step::Grant { role, permission } => ("granted", format!("{role} holds {permission}")),
         Step::Missing { need, exists: true } => ("missing", need.clone()),
@@ -141,7 +167,7 @@ fn words(step: &Step) -> (&'static str, String) {
             need,
             exists: false,
         } => ("missing", format!("{need}, which does not exist")),
-        Step::WouldGive { roles } => ("would do", roles.join(", ")),
+        Step::WouldGive { roles } => ("granted by", roles.join(", ")),
         Step::MayGive {
             role,
             tenant,
@@ -150,29 +176,27 @@ fn words(step: &Step) -> (&'static str, String) {
         } => {
             let within = tenant.as_ref().map(|tenant| format!(" in {tenant}"));
             let role = format!("{role}{}", within.unwrap_or_default());
-            ("ask", givers(&role, users, *more))
+            ("ask", givers_text(&role, users, *more))
         }
-        Step::Lost { cause, .. } => ("but", lost(cause, step)),
-        Step::NotListed { lost } => ("and", format!("{lost} more that do not count")),
+        Step::Lost { cause, .. } => ("but", loss_text(cause, step)),
+        Step::NotListed { lost } => ("and", format!("{lost} more that do not apply")),
     }
 }
 
-fn givers(role: &str, users: &[crate::decisions::step::Giver], more: bool) -> String {
+fn givers_text(role: &str, users: &[Giver], more: bool) -> String {
     let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
-    let names = if names.is_empty() && more {
-        return format!(
-            "too many give roles to look through all: who may give {role} was not found"
-        );
-    } else if names.is_empty() {
-        "nobody but whoever owns the machine".to_owned()
-    } else {
-        names.join(", ")
-    };
-    let more = if more { " and others" } else { "" };
-    format!("{names}{more} may give {role}")
+    match (names.is_empty(), more) {
+        // the search is bounded
+        (true, true) => format!("nobody found among the first users who may assign {role}"),
+        (true, false) => {
+            format!("no user may assign {role}; use the command line on the server's machine")
+        }
+        (false, true) => format!("{} and others may assign {role}", names.join(", ")),
+        (false, false) => format!("{} may assign {role}", names.join(", ")),
+    }
 }
 
-fn assignment(given: &AssignmentView) -> String {
+fn assignment_text(given: &AssignmentView) -> String {
     let tenant = given.tenant.as_ref().map(ToString::to_string);
     let mut text = given.role.to_string();
     let mut add = |label: &str, value: &Option<String>| {
@@ -187,7 +211,7 @@ fn assignment(given: &AssignmentView) -> String {
     format!("{text}, by {} at {}", given.assigned_by, given.assigned_at)
 }
 
-fn lost(cause: &str, step: &Step) -> String {
+fn loss_text(cause: &str, step: &Step) -> String {
     let Step::Lost {
         assignment: given,
         path,
@@ -198,18 +222,18 @@ fn lost(cause: &str, step: &Step) -> String {
     else {
         return cause.to_owned();
     };
-    let what = match cause {
-        "expired" => "the assignment is over",
-        "not_yet_valid" => "the assignment does not count yet",
+    let reason = match cause {
+        "expired" => "the assignment has expired",
+        "not_yet_valid" => "the assignment is not valid yet",
         "other_tenant" => "the assignment is for another tenant",
-        "global_only" => "it counts only from global assignments",
-        "unassigned" => "the role was taken away",
-        "narrowed" => "the token was narrowed",
-        _ => "the token was made before it was given",
+        "global_only" => "it must be assigned globally, not in a tenant",
+        "unassigned" => "the role was unassigned",
+        "narrowed" => "the token is limited by its scope",
+        _ => "the token was issued before the assignment",
     };
-    let mut text = what.to_owned();
+    let mut text = reason.to_owned();
     if let Some(given) = given {
-        text = format!("{text}: {}", assignment(given));
+        text = format!("{text}: {}", assignment_text(given));
     } else if let Some(role) = path.first() {
         text = format!("{text}: {role}");
     }

@@ -1,4 +1,4 @@
-//! Whether the server that this configuration starts answers: for images that hold no other program.
+//! `health`: asks the server on this machine whether it is ready, for container images without another HTTP client.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -10,31 +10,31 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{CliError, arguments::Arguments, context::load};
+use super::{context::load, error::CliError, globals::GlobalFlags};
 
-/// Less than what supervisors wait, so that they hear why.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Shorter than the time-outs of supervisors, so that they get an error message.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Status 0 if `/health/ready` answers 200, else 1.
-pub(super) async fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let address = reachable(load(arguments, &[])?.listen);
-    match tokio::time::timeout(PATIENCE, ask(address)).await {
+/// Succeeds if `/health/ready` answers 200.
+pub(super) async fn run(globals: &GlobalFlags) -> Result<(), CliError> {
+    let address = local_address(load(globals, &[])?.listen);
+    match tokio::time::timeout(TIMEOUT, request_status(address)).await {
         Ok(Ok(status)) if status.contains(" 200 ") => Ok(()),
         Ok(Ok(status)) => Err(CliError::Refused(format!(
-            "{address} answers `{status}`: the log of the server says why"
+            "{address} answers `{status}`: see the log of the server"
         ))),
         Ok(Err(error)) => Err(CliError::Refused(format!(
             "{address} does not answer: {error}"
         ))),
         Err(_) => Err(CliError::Refused(format!(
-            "{address} does not answer within {} s",
-            PATIENCE.as_secs()
+            "{address} did not answer within {} s",
+            TIMEOUT.as_secs()
         ))),
     }
 }
 
-/// The first line of the answer.
-async fn ask(address: SocketAddr) -> std::io::Result<String> {
+/// Requests `/health/ready` and returns the status line of the answer.
+async fn request_status(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request =
         format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -46,8 +46,8 @@ async fn ask(address: SocketAddr) -> std::io::Result<String> {
     Ok(line.chars().take(80).flat_map(char::escape_debug).collect())
 }
 
-/// Where a server that listens on every address is reached on its own machine.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+/// Replaces the unspecified address, on which a server listens on all interfaces, by the loopback address.
+fn local_address(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -62,18 +62,18 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[test]
-    fn a_server_on_every_address_is_asked_on_this_machine() {
+    fn a_server_on_all_interfaces_is_asked_at_the_loopback_address() {
         for (listen, asked) in [
             ("0.0.0.0:8000", "127.0.0.1:8000"),
             ("[::]:8000", "[::1]:8000"),
             ("10.0.0.7:9000", "10.0.0.7:9000"),
         ] {
-            assert_eq!(reachable(listen.parse().unwrap()).to_string(), asked);
+            assert_eq!(local_address(listen.parse().unwrap()).to_string(), asked);
         }
     }
 
     #[tokio::test]
-    async fn an_answer_is_its_first_line_and_silence_is_an_error() {
+    async fn the_status_line_is_returned_and_a_refused_connection_is_an_error() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
@@ -85,10 +85,10 @@ mod tests {
             stream.write_all(answer).await.unwrap();
         });
         assert_eq!(
-            ask(address).await.unwrap(),
+            request_status(address).await.unwrap(),
             "HTTP/1.1 503 Service Unavailable"
         );
         server.await.unwrap();
-        assert!(ask(address).await.is_err());
+        assert!(request_status(address).await.is_err());
     }
 }

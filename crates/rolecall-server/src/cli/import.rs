@@ -1,16 +1,18 @@
+//! `import users`: imports users with their password hashes.
+
 use std::{
     io::{IsTerminal as _, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::{
-    CliError,
-    arguments::{ImportFormat, ImportUsersOptions},
     context::Context,
+    error::CliError,
     output::{print_json, printable, write_out},
 };
 use crate::accounts::import::{
@@ -18,8 +20,45 @@ use crate::accounts::import::{
     service::{Step, import_users},
 };
 
-/// How many problems people are shown; programs get all.
-const SHOWN: usize = 100;
+#[derive(Subcommand)]
+pub(super) enum ImportCommand {
+    /// Import users with their password hashes: the whole file or nothing; status 1 if it has errors.
+    Users(ImportUsersOptions),
+}
+
+#[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
+pub(super) struct ImportUsersOptions {
+    /// A CSV file with a header, or JSON lines, with `username`, `hashed_password`, `role` (in CSV separated by `;`)
+    /// and, optionally, `email` and `disabled`; `-` for standard input.
+    file: PathBuf,
+    /// The format of the file; by default its extension says.
+    #[arg(long)]
+    format: Option<ImportFormat>,
+    /// Only check the file; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Ignore unknown columns.
+    #[arg(long)]
+    ignore_columns: bool,
+    /// Create the roles that do not exist.
+    #[arg(long)]
+    add_roles: bool,
+    /// Import users without a password hash too; they need a password reset before they can log in.
+    #[arg(long)]
+    without_password: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum ImportFormat {
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// One JSON object per line.
+    Jsonl,
+}
+
+/// How many problems are printed; `--json` prints all.
+const MAX_SHOWN: usize = 100;
 
 pub(super) async fn users(
     context: &Context,
@@ -67,12 +106,12 @@ fn format_of(wanted: &ImportUsersOptions) -> Result<Format, CliError> {
         Some(ImportFormat::Csv) => Ok(Format::Csv),
         Some(ImportFormat::Jsonl) => Ok(Format::JsonLines),
         None => Err(CliError::Refused(
-            "say how the file is written: --format csv or --format jsonl".to_owned(),
+            "the format of the file is unknown: add --format csv or --format jsonl".to_owned(),
         )),
     }
 }
 
-/// The text of the file, or of standard input for `-`.
+/// Reads the file, or standard input for `-`.
 fn read(file: &Path) -> Result<String, CliError> {
     let shown = file.display().to_string();
     let bytes = if shown == "-" {
@@ -93,7 +132,7 @@ fn read(file: &Path) -> Result<String, CliError> {
     })
 }
 
-/// For people who wait at a terminal; nobody else sees anything.
+/// Returns a progress bar, which is drawn only on a terminal.
 fn progress_bar() -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
@@ -127,7 +166,7 @@ fn as_json(report: &Report, options: Options) -> serde_json::Value {
 fn as_text(report: &Report, options: Options) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
-    for problem in report.problems.iter().take(SHOWN) {
+    for problem in report.problems.iter().take(MAX_SHOWN) {
         let _ = writeln!(
             text,
             "line {}: {}",
@@ -136,8 +175,12 @@ fn as_text(report: &Report, options: Options) -> String {
         );
     }
     let found = report.problems.len();
-    if found > SHOWN {
-        let _ = writeln!(text, "and {} more; --json tells all", found - SHOWN);
+    if found > MAX_SHOWN {
+        let _ = writeln!(
+            text,
+            "and {} more; use --json to see all",
+            found - MAX_SHOWN
+        );
     }
     let roles: Vec<&str> = report.new_roles.iter().map(AsRef::as_ref).collect();
     let (users, assignments) = (report.users, report.assignments);

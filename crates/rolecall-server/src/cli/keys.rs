@@ -1,8 +1,14 @@
+//! `key`: manages signing keys and the master key.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::json;
+
 use super::{
-    CliError,
-    arguments::KeyCommand,
     context::Context,
-    output::{print_json, print_table, printable, said, write_out},
+    error::CliError,
+    output::{print_done, print_json, print_table, printable, write_out},
 };
 use crate::{
     keys::{
@@ -10,15 +16,38 @@ use crate::{
         rotate_master,
         service::{self, Shown},
     },
+    start::StartError,
     times::rfc3339,
     vault::MasterKey,
 };
-use std::path::Path;
 
-use serde_json::json;
-
-/// More than there can be.
+/// More keys than a database ever holds.
 const ALL: i64 = 100_000;
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// List signing keys, newest first.
+    List,
+    /// Sign with the next key from now on and publish another; tokens signed with the old key stay valid.
+    Rotate {
+        /// Rotate even if some guards may not have loaded the next key yet.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Stop trusting a key at once; the tokens that it signed are refused.
+    Retire {
+        /// The key's id.
+        // a random id can start with a dash
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
+    /// Encrypt all secrets in the database with a new master key.
+    RotateMaster {
+        /// A file with the new key: 32 bytes in hex or base64, readable by its owner only.
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+    },
+}
 
 pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
@@ -29,18 +58,18 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
             if context.json {
                 return print_json(&json!(KeyView::from(service::show(app, key))));
             }
-            write_out(&format!("key {} signs from now on\n", key.kid))
+            write_out(&format!("key {} now signs new tokens\n", key.kid))
         }
         KeyCommand::Retire { kid } => {
             service::retire(app, caller, kid).await?;
             let kid = printable(kid);
-            said(
+            print_done(
                 context.json,
-                &format!("key {kid} is retired: what it signed is refused"),
+                &format!("key {kid} is retired: tokens signed with it are refused"),
             )
         }
         KeyCommand::RotateMaster { new_key_file } => {
-            context.demand_machine()?;
+            context.require_no_user()?;
             rotate_master(context, new_key_file).await
         }
     }
@@ -68,7 +97,7 @@ async fn list(context: &Context) -> Result<(), CliError> {
         &[
             "algorithm",
             "status",
-            "made",
+            "created",
             "signs from",
             "verifies until",
             "key",
@@ -78,17 +107,17 @@ async fn list(context: &Context) -> Result<(), CliError> {
 }
 
 async fn rotate_master(context: &Context, file: &Path) -> Result<(), CliError> {
-    let new = MasterKey::load(file).map_err(crate::StartError::from)?;
+    let new = MasterKey::load(file).map_err(StartError::from)?;
     let sealed = rotate_master::rotate(&context.app, context.caller(), &new).await?;
     if context.json {
         return print_json(&json!({ "sealed": sealed }));
     }
     if sealed == 0 {
-        return write_out("the database is sealed with this master key already\n");
+        return write_out("the database is already encrypted with this master key\n");
     }
     write_out(&format!(
-        "{sealed} keys and secrets are sealed with the new master key; set `master_key_file` to {} now, and \
-         `master_key_previous_file` to the old one for as long as refresh tokens of before are to work\n",
+        "{sealed} keys and secrets are encrypted with the new master key; now set `master_key_file` to {}, and \
+         `master_key_previous_file` to the old key as long as old refresh tokens should work\n",
         file.display()
     ))
 }

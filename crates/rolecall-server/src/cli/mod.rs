@@ -1,4 +1,4 @@
-//! The command line. It calls the same service functions as the API, on the configured database.
+//! The command line. Its commands call the same service functions as the HTTP API, on the configured database.
 
 mod arguments;
 mod assignments;
@@ -9,12 +9,15 @@ mod constraints;
 mod context;
 mod dev;
 mod doctor;
+mod error;
 mod explain;
+mod globals;
 mod health;
 mod import;
 mod keys;
 mod output;
 mod pages;
+mod plan_output;
 mod policy;
 mod policy_arguments;
 mod policy_import;
@@ -27,55 +30,19 @@ mod sessions;
 mod times;
 mod users;
 
-use self::{
-    arguments::{Arguments, AuditCommand, Command, ImportCommand},
-    context::Context,
-};
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 
-/// Why a command ends with status 1: a sentence for whoever typed it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CliError {
-    #[error(transparent)]
-    Start(#[from] crate::StartError),
-    #[error("{0}")]
-    Config(#[from] crate::config::ConfigError),
-    #[error("{0}")]
-    Refused(String),
-    #[error("{what}: {source}")]
-    Io {
-        what: String,
-        source: std::io::Error,
-    },
-}
+use self::{
+    arguments::{Arguments, Command, print_completions},
+    context::Context,
+    error::CliError,
+    import::ImportCommand,
+};
 
-impl From<crate::error::ApiError> for CliError {
-    fn from(error: crate::error::ApiError) -> Self {
-        Self::Refused(output::explain(&error))
-    }
-}
-
-impl From<crate::store::StoreError> for CliError {
-    fn from(error: crate::store::StoreError) -> Self {
-        Self::Refused(crate::error::chain_of(&error))
-    }
-}
-
-impl CliError {
-    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        let what = what.into();
-        move |source| Self::Io { what, source }
-    }
-}
-
-/// What a configuration means for commands that serve nothing.
-pub(crate) fn options(config: &crate::config::Config) -> crate::start::Options {
-    context::options(config, None)
-}
-
-/// Runs the command that the process was started with.
+/// Runs the command of this process's arguments and returns its exit status: 0 for success, 1 for an error, and 2
+/// where a command documents it.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
@@ -85,14 +52,14 @@ pub fn run() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("rolecall: no threads: {error}");
+            eprintln!("rolecall: cannot start threads: {error}");
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(dispatch(arguments)) {
         Ok(code) => code,
-        // a reader that has seen enough closes the pipe: that is no error
-        Err(CliError::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+        // `rolecall user list | head` closes the pipe early
+        Err(CliError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -103,26 +70,27 @@ pub fn run() -> ExitCode {
 }
 
 async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
+    let Arguments { globals, command } = arguments;
     let done = |(): ()| ExitCode::SUCCESS;
-    match arguments.command {
-        Command::Dev(ref options) => dev::run(&arguments, options).await.map(done),
-        Command::Serve(ref options) => serve::run(&arguments, options).await.map(done),
-        Command::Completions { shell } => arguments::completions(shell).map(done),
-        Command::Config { ref command } => config::run(&arguments, command).map(done),
-        Command::Policy { ref command } => policy::run(&arguments, command).await,
-        Command::Restore { ref file, force } => {
-            recovery::restore(&arguments, file, force).await.map(done)
+    match command {
+        Command::Dev(options) => dev::run(&globals, &options).await.map(done),
+        Command::Serve(options) => serve::run(&globals, &options).await.map(done),
+        Command::Completions { shell } => print_completions(shell).map(done),
+        Command::Config { command } => config::run(&globals, &command).map(done),
+        Command::Policy { command } => policy::run(&globals, &command).await,
+        Command::Restore { file, force } => {
+            recovery::restore(&globals, &file, force).await.map(done)
         }
-        Command::Health => health::run(&arguments).await.map(done),
-        Command::Doctor { list: true } => doctor::list(&arguments).map(done),
-        Command::Doctor { list: false } => doctor::run(&arguments).await,
-        Command::Migrate { check } => recovery::migrate(&arguments, check).await,
-        ref command => on_database(&Context::open(&arguments).await?, command).await,
+        Command::Health => health::run(&globals).await.map(done),
+        Command::Doctor { list: true } => doctor::list(&globals).map(done),
+        Command::Doctor { list: false } => doctor::run(&globals).await,
+        Command::Migrate { check } => recovery::migrate(&globals, check).await,
+        command => run_on_database(&Context::open(&globals).await?, &command).await,
     }
 }
 
-/// Commands on the database as it is.
-async fn on_database(context: &Context, command: &Command) -> Result<ExitCode, CliError> {
+/// Runs a command that needs the database open.
+async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCode, CliError> {
     match command {
         Command::User { command } => users::run(context, command).await?,
         Command::Role { command } => roles::run(context, command).await?,
@@ -137,16 +105,10 @@ async fn on_database(context: &Context, command: &Command) -> Result<ExitCode, C
         Command::Import {
             command: ImportCommand::Users(options),
         } => return import::users(context, options).await,
-        Command::Backup { file } => {
-            context.demand_machine()?;
-            recovery::back_up(context, file).await?;
-        }
+        Command::Backup { file } => recovery::back_up(context, file).await?,
         Command::Recover => recovery::recover(context).await?,
-        Command::Audit { command } => match command {
-            AuditCommand::List { limit } => audit::list(context, *limit).await?,
-            AuditCommand::Verify => return audit::verify(context).await,
-        },
-        // `dispatch` runs these without a database of their own
+        Command::Audit { command } => return audit::run(context, command).await,
+        // `dispatch` runs these itself
         Command::Dev(_)
         | Command::Serve(_)
         | Command::Completions { .. }

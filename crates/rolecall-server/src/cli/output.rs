@@ -1,12 +1,12 @@
-//! Tables for people, JSON for programs.
+//! Output to standard output: tables for people, JSON for programs.
 
 use std::io::Write as _;
 
 use comfy_table::{Table, presets};
+use rolecall_core::{RoleName, TenantName};
 use serde_json::{Value, json};
 
-use super::CliError;
-use crate::error::ApiError;
+use super::error::CliError;
 
 /// Writes to standard output.
 pub(super) fn write_out(text: &str) -> Result<(), CliError> {
@@ -16,13 +16,13 @@ pub(super) fn write_out(text: &str) -> Result<(), CliError> {
         .map_err(CliError::io("standard output"))
 }
 
-/// Prints JSON for a program.
+/// Prints a JSON value, indented.
 pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
     write_out(&format!("{value:#}\n"))
 }
 
-/// Says that something was done.
-pub(super) fn said(json: bool, text: &str) -> Result<(), CliError> {
+/// Confirms that a command did its work: `text`, or `{"ok": true}` with `--json`.
+pub(super) fn print_done(json: bool, text: &str) -> Result<(), CliError> {
     if json {
         print_json(&json!({ "ok": true }))
     } else {
@@ -30,13 +30,13 @@ pub(super) fn said(json: bool, text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Prints a table for a person.
+/// Prints a table without borders.
 pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_header(header.iter().map(|name| name.to_uppercase()));
-    // what is shown may hold escapes that a terminal would obey
+    // user names and reasons are untrusted: an escape sequence in them could drive the terminal
     let cell = |text: String| text.lines().map(printable).collect::<Vec<_>>().join("\n");
     table.add_rows(
         rows.into_iter()
@@ -50,7 +50,7 @@ pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(),
     write_out(&format!("{}\n", lines.join("\n")))
 }
 
-/// The text without control characters.
+/// Escapes control characters, so that text from elsewhere cannot drive the terminal.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
@@ -63,32 +63,20 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Why a service function refused, for somebody at the command line.
-pub(super) fn explain(error: &ApiError) -> String {
-    match error {
-        ApiError::Exceeds(excess) => {
-            let permissions = excess.permissions.iter().map(ToString::to_string);
-            let lacking: Vec<String> = permissions
-                .chain(excess.roles.iter().map(|role| format!("role {role}")))
-                .collect();
-            let path = excess.path.iter().map(ToString::to_string);
-            let path: Vec<String> = path.collect();
-            // of one role, the way is what was asked for
-            let way = if path.len() > 1 {
-                format!(" ({})", path.join(" -> "))
-            } else {
-                String::new()
-            };
-            format!(
-                "not permitted (delegation limit): you do not hold {}{way}",
-                lacking.join(", ")
-            )
-        }
-        ApiError::Lacks(Some(permission)) => format!("not permitted: you do not hold {permission}"),
-        ApiError::Lacks(None) => "not permitted".to_owned(),
-        ApiError::Denied(_) => "not permitted: this user is not active".to_owned(),
-        ApiError::Internal(source) => crate::error::chain_of(source.as_ref()),
-        other => other.to_string(),
+/// Formats a number with a noun in the singular or plural, such as `1 change` or `2 changes`.
+pub(super) fn count_of(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// Formats a role with the tenant of an assignment, such as `` `editor` in tenant `acme` ``.
+pub(super) fn role_in_tenant(role: &RoleName, tenant: Option<&TenantName>) -> String {
+    match tenant {
+        Some(tenant) => format!("`{role}` in tenant `{tenant}`"),
+        None => format!("`{role}`"),
     }
 }
 
@@ -97,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             printable("a\u{1b}[31mb\nc\u{9b}ä"),
             "a\\u{1b}[31mb\\nc\\u{9b}ä"

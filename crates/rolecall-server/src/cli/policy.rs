@@ -1,40 +1,42 @@
+//! `policy`: the whole policy as one document.
+
+use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
+
+use rolecall_core::{
+    RoleName, Timestamp,
+    document::{
+        self, Document, DocumentErrors, ParsedDocument, Positions, Step, TestSubject,
+        UncheckedDocument, UserAssignments,
+    },
+};
+use serde_json::json;
+
 use super::{
-    CliError,
-    arguments::Arguments,
     context::Context,
-    output::{print_json, print_table, printable, write_out},
+    error::CliError,
+    globals::GlobalFlags,
+    output::{count_of, print_json, printable, write_out},
+    plan_output::{EXIT_DIFFERENCES, change_lines, print_plan},
     policy_arguments::PolicyCommand,
+    policy_import,
 };
 use crate::{
     error::ApiError,
     policy::{
         apply::{self, IfMatch},
-        handlers::{PolicyPlan, counts, tag},
-        plan::{self, Plan},
-        service,
+        handlers::{PolicyPlan, tag},
+        plan, service,
     },
     web::body::parse_json,
 };
-use std::{collections::BTreeSet, fmt::Write as _, io::Read as _, path::Path, process::ExitCode};
 
-use rolecall_core::document::{
-    self, Document, DocumentErrors, ParsedDocument, PolicyChange, Positions, RoleEffect, Step,
-    TestSubject, UncheckedDocument, UserAssignments,
-};
-use serde_json::json;
-
-/// The status for "there is something", where 1 is for errors.
-pub(super) const EXIT_DIFFERENCES: u8 = 2;
-/// How many roles and people are shown; programs get all.
-pub(super) const SHOWN: usize = 100;
-
-/// A document, and what it is called in messages.
+/// A document, and its name in messages.
 struct Source {
     name: String,
     parsed: ParsedDocument,
 }
 
-/// Why a command ends: for its own reasons, or because of the document.
+/// An error that ends a command: any other one, or the faults of the named document.
 enum Fault {
     Cli(CliError),
     Document(String, DocumentErrors),
@@ -47,20 +49,21 @@ impl<E: Into<CliError>> From<E> for Fault {
 }
 
 impl Source {
-    /// Faults that the service finds are told like those that the reader finds.
-    fn refused(&self, error: ApiError) -> Fault {
+    /// Reports faults that the service finds in the document like those that the parser finds.
+    fn fault(&self, error: ApiError) -> Fault {
         match error {
             ApiError::Document(errors) => Fault::Document(self.name.clone(), errors),
             other => other.into(),
         }
     }
 
-    fn place(&self, path: &[Step]) -> String {
-        place(&self.name, &self.parsed.positions, path)
+    fn position(&self, path: &[Step]) -> String {
+        position(&self.name, &self.parsed.positions, path)
     }
 }
 
-fn place(name: &str, positions: &Positions, path: &[Step]) -> String {
+/// Formats the position of a path in a document, such as `policy.toml:3:1`.
+fn position(name: &str, positions: &Positions, path: &[Step]) -> String {
     match positions.get(path) {
         Some(at) => format!("{name}:{}:{}", at.line, at.column),
         None => name.to_owned(),
@@ -68,25 +71,23 @@ fn place(name: &str, positions: &Positions, path: &[Step]) -> String {
 }
 
 pub(super) async fn run(
-    arguments: &Arguments,
+    globals: &GlobalFlags,
     command: &PolicyCommand,
 ) -> Result<ExitCode, CliError> {
     let done = match command {
-        PolicyCommand::Export => export(arguments).await,
-        PolicyCommand::Plan { file } => plan(arguments, file).await,
-        PolicyCommand::Apply { file, if_match } => {
-            apply(arguments, file, if_match.as_deref()).await
-        }
-        PolicyCommand::Test { file, live } => test(arguments, file, *live).await,
-        PolicyCommand::Lint { file } => lint(arguments, file.as_deref()).await,
+        PolicyCommand::Export => export(globals).await,
+        PolicyCommand::Plan { file } => plan(globals, file).await,
+        PolicyCommand::Apply { file, if_match } => apply(globals, file, if_match.as_deref()).await,
+        PolicyCommand::Test { file, live } => test(globals, file, *live).await,
+        PolicyCommand::Lint { file } => lint(globals, file.as_deref()).await,
         PolicyCommand::Import(options) => {
-            return super::policy_import::run(arguments, options).await;
+            return policy_import::run(globals, options).await;
         }
         PolicyCommand::Rust { file } => {
-            generate(arguments, file.as_deref(), document::generate_rust).await
+            generate(globals, file.as_deref(), document::generate_rust).await
         }
         PolicyCommand::Typescript { file } => {
-            generate(arguments, file.as_deref(), document::generate_typescript).await
+            generate(globals, file.as_deref(), document::generate_typescript).await
         }
     };
     match done {
@@ -105,7 +106,7 @@ pub(super) async fn run(
     }
 }
 
-/// Reads a document; TOML never begins with a brace, so that JSON is known by it.
+/// Reads a document. JSON is recognized by its first brace, which no TOML document starts with.
 fn read(file: &Path) -> Result<Source, Fault> {
     let name = if file == Path::new("-") {
         "standard input".to_owned()
@@ -131,8 +132,8 @@ fn read(file: &Path) -> Result<Source, Fault> {
     }
 }
 
-async fn export(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let context = Context::open(arguments).await?;
+async fn export(globals: &GlobalFlags) -> Result<ExitCode, Fault> {
+    let context = Context::open(globals).await?;
     let document = service::show(&context.app, context.caller())
         .await?
         .document;
@@ -144,16 +145,16 @@ async fn export(arguments: &Arguments) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
+async fn plan(globals: &GlobalFlags, file: &Path) -> Result<ExitCode, Fault> {
     let source = read(file)?;
-    let context = Context::open(arguments).await?;
+    let context = Context::open(globals).await?;
     let plan = plan::plan(&context.app, context.caller(), &source.parsed).await;
-    let plan = plan.map_err(|error| source.refused(error))?;
+    let plan = plan.map_err(|error| source.fault(error))?;
     let is_none = plan.changes.is_empty();
     if context.json {
         print_json(&json!(PolicyPlan::of(plan, usize::MAX)))?;
     } else {
-        show(&plan)?;
+        print_plan(&plan)?;
     }
     Ok(if is_none {
         ExitCode::SUCCESS
@@ -162,114 +163,50 @@ async fn plan(arguments: &Arguments, file: &Path) -> Result<ExitCode, Fault> {
     })
 }
 
-pub(super) fn show(plan: &Plan) -> Result<(), CliError> {
-    if plan.changes.is_empty() {
-        return write_out("no change\n");
-    }
-    write_out(&lines(&plan.changes))?;
-    let row = |name: String, effect: &RoleEffect| {
-        let [gains, loses] = [
-            (&effect.gains, &effect.gains_roles),
-            (&effect.loses, &effect.loses_roles),
-        ]
-        .map(|(permissions, roles)| {
-            let permissions = permissions.iter().map(ToString::to_string);
-            let roles = roles.iter().map(|role| format!("role {role}"));
-            permissions.chain(roles).collect::<Vec<_>>().join("\n")
-        });
-        vec![name, gains, loses]
-    };
-    let roles = plan.roles.iter().take(SHOWN);
-    let rows: Vec<_> = roles
-        .map(|(role, effect)| row(role.to_string(), effect))
-        .collect();
-    if !rows.is_empty() {
-        write_out("\n")?;
-        print_table(&["role", "gains", "loses"], rows)?;
-    }
-    let subjects = plan
-        .subjects
-        .iter()
-        .filter(|_| plan.can_see_holders)
-        .take(SHOWN);
-    let name = |one: &plan::AffectedSubject| {
-        let tenant = one.tenant.as_ref().map(|tenant| format!(" in {tenant}"));
-        let kind = if one.kind == "client" { "client " } else { "" };
-        format!("{kind}{}{}", one.name, tenant.unwrap_or_default())
-    };
-    let rows: Vec<_> = subjects.map(|one| row(name(one), &one.effect)).collect();
-    if !rows.is_empty() {
-        write_out("\n")?;
-        print_table(&["user", "gains", "loses"], rows)?;
-    }
-    let counts = counts(plan);
-    write_out(&format!(
-        "\n{}; {} gain, {} lose something\n",
-        counted(counts.changes, "change"),
-        counts.gaining,
-        counts.losing
-    ))
-}
-
-pub(super) fn lines(changes: &[PolicyChange]) -> String {
-    let mut text = String::new();
-    for change in changes {
-        let _ = writeln!(text, "{change}");
-    }
-    text
-}
-
-pub(super) fn counted(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
-    }
-}
-
 async fn apply(
-    arguments: &Arguments,
+    globals: &GlobalFlags,
     file: &Path,
     if_match: Option<&str>,
 ) -> Result<ExitCode, Fault> {
     let source = read(file)?;
     let if_match = match if_match {
         None => IfMatch::Any,
-        // a shell takes the quotes away
+        // the shell removes the quotes of an ETag
         Some(text) => {
             let found = tag(text).or_else(|| tag(&format!("\"{text}\"")));
             IfMatch::Tags(vec![found.unwrap_or_else(|| text.to_owned())])
         }
     };
-    let context = Context::open(arguments).await?;
+    let context = Context::open(globals).await?;
     let applied = apply::apply(&context.app, context.caller(), &source.parsed, &if_match).await;
-    let applied = applied.map_err(|error| source.refused(error))?;
+    let applied = applied.map_err(|error| source.fault(error))?;
     if context.json {
         print_json(&json!({ "changes": applied.changes, "etag": applied.tag }))?;
     } else if applied.changes.is_empty() {
         write_out("no change\n")?;
     } else {
-        let count = counted(applied.changes.len(), "change");
-        write_out(&format!("{}\n{count} made\n", lines(&applied.changes)))?;
+        let count = count_of(applied.changes.len(), "change");
+        let lines = change_lines(&applied.changes);
+        write_out(&format!("{lines}\n{count} made\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode, Fault> {
+async fn test(globals: &GlobalFlags, file: &Path, live: bool) -> Result<ExitCode, Fault> {
     let source = read(file)?;
     let document = &source.parsed.document;
     let is_about_users = document
         .tests
         .iter()
         .any(|test| matches!(test.subject, TestSubject::User(_)));
-    // what is about roles alone needs no database
+    // tests of roles alone need no database
     let context = if live || is_about_users {
-        Some(Context::open(arguments).await?)
+        Some(Context::open(globals).await?)
     } else {
         None
     };
     let mut policy = document.policy().map_err(ApiError::internal)?;
-    let (mut facts, mut now) = (UserAssignments::new(), rolecall_core::Timestamp::default());
+    let (mut facts, mut now) = (UserAssignments::new(), Timestamp::default());
     if let Some(context) = &context {
         facts = service::test_assignments(&context.app, context.caller(), document).await?;
         now = context.app.now();
@@ -286,11 +223,11 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
         .iter()
         .map(|test| test.can.len() + test.cannot.len())
         .sum();
-    if arguments.json {
+    if globals.json {
         let failures: Vec<_> = failures
             .iter()
             .map(|failure| json!({
-                "at": source.place(&failure.path), "expected": failure.expected, "because": failure.reason,
+                "at": source.position(&failure.path), "expected": failure.expected, "because": failure.reason,
             }))
             .collect();
         print_json(&json!({ "expected": expected, "failures": failures }))?;
@@ -300,11 +237,11 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
             let _ = writeln!(
                 text,
                 "{}: {}",
-                source.place(&failure.path),
+                source.position(&failure.path),
                 printable(&failure.to_string())
             );
         }
-        let count = counted(expected, "expectation");
+        let count = count_of(expected, "expectation");
         let _ = writeln!(text, "{count}, {} met", expected - failures.len());
         write_out(&text)?;
     }
@@ -315,15 +252,15 @@ async fn test(arguments: &Arguments, file: &Path, live: bool) -> Result<ExitCode
     })
 }
 
-/// A document from a file, or the policy that is in force, with the roles that somebody has.
-async fn read_or_show(
-    arguments: &Arguments,
+/// Reads a document, or without a file the current policy together with the roles that are assigned.
+async fn read_or_export(
+    globals: &GlobalFlags,
     file: Option<&Path>,
-) -> Result<(Source, Option<BTreeSet<rolecall_core::RoleName>>), Fault> {
+) -> Result<(Source, Option<BTreeSet<RoleName>>), Fault> {
     if let Some(file) = file {
         return Ok((read(file)?, None));
     }
-    let context = Context::open(arguments).await?;
+    let context = Context::open(globals).await?;
     let parsed = ParsedDocument {
         document: service::show(&context.app, context.caller())
             .await?
@@ -331,30 +268,30 @@ async fn read_or_show(
         positions: Positions::default(),
     };
     let assigned = service::assigned_roles(&context.app, context.caller()).await?;
-    let name = "the policy in force".to_owned();
+    let name = "the current policy".to_owned();
     Ok((Source { name, parsed }, Some(assigned)))
 }
 
-async fn lint(arguments: &Arguments, file: Option<&Path>) -> Result<ExitCode, Fault> {
-    let (source, assigned) = read_or_show(arguments, file).await?;
+async fn lint(globals: &GlobalFlags, file: Option<&Path>) -> Result<ExitCode, Fault> {
+    let (source, assigned) = read_or_export(globals, file).await?;
     let document = &source.parsed.document;
     let policy = document.policy().map_err(ApiError::internal)?;
     let findings = document::lint(document, &policy, assigned.as_ref());
-    if arguments.json {
+    if globals.json {
         let findings: Vec<_> = findings
             .iter()
             .map(|found| json!({
-                "at": source.place(&found.path), "kind": found.kind.as_str(), "message": found.message,
+                "at": source.position(&found.path), "kind": found.kind.as_str(), "message": found.message,
             }))
             .collect();
         print_json(&json!({ "findings": findings }))?;
     } else {
         let mut text = String::new();
         for found in &findings {
-            let place = source.place(&found.path);
+            let place = source.position(&found.path);
             let _ = writeln!(text, "{place}: {}: {}", found.kind.as_str(), found.message);
         }
-        let _ = writeln!(text, "{}", counted(findings.len(), "finding"));
+        let _ = writeln!(text, "{}", count_of(findings.len(), "finding"));
         write_out(&text)?;
     }
     Ok(if findings.is_empty() {
@@ -365,11 +302,11 @@ async fn lint(arguments: &Arguments, file: Option<&Path>) -> Result<ExitCode, Fa
 }
 
 async fn generate(
-    arguments: &Arguments,
+    globals: &GlobalFlags,
     file: Option<&Path>,
     write: fn(&Document) -> String,
 ) -> Result<ExitCode, Fault> {
-    let (source, _) = read_or_show(arguments, file).await?;
+    let (source, _) = read_or_export(globals, file).await?;
     write_out(&write(&source.parsed.document))?;
     Ok(ExitCode::SUCCESS)
 }

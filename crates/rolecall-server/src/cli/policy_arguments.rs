@@ -7,46 +7,46 @@ use rolecall_core::RoleName;
 
 #[derive(Subcommand)]
 pub(super) enum PolicyCommand {
-    /// Print the policy that is in force, as TOML or with --json as JSON.
+    /// Print the current policy as TOML, or with --json as JSON.
     Export,
-    /// Show what a document would change, and who would gain or lose what; status 2 if anything.
+    /// Show what a document would change, and which users would gain or lose access; status 2 if there are changes.
     Plan {
         /// The document; `-` for standard input.
         file: PathBuf,
     },
-    /// Put a document in force: all of it, or nothing.
+    /// Replace the policy with a document, all or nothing.
     Apply {
         /// The document; `-` for standard input.
         file: PathBuf,
-        /// Only if the policy is still the one with this tag.
+        /// Apply only if the policy still has this `ETag`, from `policy apply --json` or `GET /api/policy`.
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
     },
-    /// Ask a document for what it expects itself, its users as the database knows them; status 1 if it fails.
+    /// Run the tests in a document, with the users of the database; status 1 if one fails.
     Test {
         /// The document; `-` for standard input.
         #[arg(default_value = "policy.toml")]
         file: PathBuf,
-        /// Ask the policy that is in force, not the document's.
+        /// Test the current policy instead of the document's.
         #[arg(long)]
         live: bool,
     },
-    /// Look for what may not be meant; status 2 if there is something.
+    /// Find likely mistakes in a policy; status 2 if there are any.
     Lint {
-        /// The document, else the policy that is in force; `-` for standard input.
+        /// The document; `-` for standard input. The current policy by default.
         file: Option<PathBuf>,
     },
-    /// Take over the rules of Casbin or Keycloak, with users and who has which role. Without --apply nothing is
-    /// written: it shows what would be made and what has no counterpart; status 2 if there is something.
+    /// Import rules, users and assignments from Casbin or Keycloak. Without --apply it only shows what would be
+    /// created and what has no counterpart; status 2 if there is anything.
     Import(PolicyImportOptions),
-    /// Print Rust: a type for each role and permission.
+    /// Print Rust code: a type for each role and permission.
     Rust {
-        /// The document, else the policy that is in force; `-` for standard input.
+        /// The document; `-` for standard input. The current policy by default.
         file: Option<PathBuf>,
     },
-    /// Print TypeScript: the names, and a `can()` for a user interface.
+    /// Print TypeScript code: the names, and a function `can()` for user interfaces.
     Typescript {
-        /// The document, else the policy that is in force; `-` for standard input.
+        /// The document; `-` for standard input. The current policy by default.
         file: Option<PathBuf>,
     },
 }
@@ -55,28 +55,28 @@ pub(super) enum PolicyCommand {
 #[derive(Args)]
 #[command(group(ArgGroup::new("from").required(true)))]
 pub(super) struct PolicyImportOptions {
-    /// A Casbin model and its policy, as CSV.
+    /// A Casbin model and its policy as CSV.
     #[arg(long, group = "from", num_args = 2, value_names = ["MODEL", "POLICY"])]
     pub(super) casbin: Option<Vec<PathBuf>>,
-    /// The export of a Keycloak realm, with its users or without.
+    /// The export of a Keycloak realm, with or without its users.
     #[arg(long, group = "from", value_name = "REALM")]
     pub(super) keycloak: Option<PathBuf>,
-    /// Do it: policy, users and assignments, all or nothing.
+    /// Write the policy, users and assignments, all or nothing.
     #[arg(long)]
     pub(super) apply: bool,
-    /// Leave out what has no counterpart, instead of refusing.
+    /// Leave out what has no counterpart instead of refusing the import.
     #[arg(long)]
     pub(super) leave_out: bool,
-    /// Make the users who are not there.
+    /// Create the users that do not exist.
     #[arg(long)]
     pub(super) create_users: bool,
-    /// Write the policy that comes of it into this file, as `policy export` would print it.
+    /// Write the resulting policy document to this file.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(super) document: Option<PathBuf>,
-    /// Put this and a dot before the name of each role that comes.
+    /// Prefix the name of each imported role with this name and a dot.
     #[arg(long, value_name = "NAME")]
     pub(super) prefix: Option<RoleName>,
-    /// Casbin: this name is a role, although nobody has it; may be repeated.
+    /// Casbin only: treat this name as a role although nobody has it; can be repeated.
     #[arg(long = "role", value_name = "NAME", conflicts_with = "keycloak")]
     pub(super) roles: Vec<String>,
 }

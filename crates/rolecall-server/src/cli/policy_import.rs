@@ -1,11 +1,17 @@
-//! `policy import`: what Casbin or Keycloak know.
+//! `policy import`: imports rules, users and assignments from Casbin or Keycloak.
+
+use std::{fmt::Write as _, path::Path, process::ExitCode};
+
+use rolecall_core::document::{ParsedDocument, Positions};
+use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
+use serde_json::json;
 
 use super::{
-    CliError,
-    arguments::Arguments,
     context::Context,
-    output::{self, print_json, printable, write_out},
-    policy::{EXIT_DIFFERENCES, SHOWN, counted, lines, show},
+    error::{CliError, describe},
+    globals::GlobalFlags,
+    output::{count_of, print_json, printable, write_out},
+    plan_output::{EXIT_DIFFERENCES, MAX_SHOWN, change_lines, print_plan},
     policy_arguments::PolicyImportOptions,
 };
 use crate::{
@@ -16,24 +22,19 @@ use crate::{
         plan,
     },
 };
-use std::{fmt::Write as _, path::Path, process::ExitCode};
 
-use rolecall_core::document::{ParsedDocument, Positions};
-use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
-use serde_json::json;
-
-/// Longer files are not read.
+/// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
 pub(super) async fn run(
-    arguments: &Arguments,
+    globals: &GlobalFlags,
     wanted: &PolicyImportOptions,
 ) -> Result<ExitCode, CliError> {
     let imported = match read(wanted)? {
         Ok(imported) => imported,
-        Err(error) => return refuse(arguments, &error.reasons),
+        Err(error) => return print_refusal(globals, &error.reasons),
     };
-    let context = Context::open(arguments).await?;
+    let context = Context::open(globals).await?;
     let options = Wanted {
         create_users: wanted.create_users,
         leave_out: wanted.leave_out,
@@ -41,7 +42,7 @@ pub(super) async fn run(
     };
     let outcome = import::import(&context.app, context.caller(), &imported, options).await;
     let outcome = outcome.map_err(|refused| match refused.at {
-        Some(at) => CliError::Refused(format!("{at}: {}", output::explain(&refused.error))),
+        Some(at) => CliError::Refused(format!("{at}: {}", describe(&refused.error))),
         None => refused.error.into(),
     })?;
     if let Some(file) = &wanted.document {
@@ -54,23 +55,23 @@ pub(super) async fn run(
         wanted: options,
     };
     if context.json {
-        report.json(&context).await?;
+        report.print_json(&context).await?;
     } else {
-        report.text(&context).await?;
+        report.print_text(&context).await?;
     }
     Ok(report.status())
 }
 
-/// Reads and maps the source.
+/// Reads the source files and maps them to a policy document.
 fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, CliError> {
     let options = ImportOptions {
         prefix: wanted.prefix.clone(),
         roles: wanted.roles.iter().cloned().collect(),
     };
     if let Some([model, policy]) = wanted.casbin.as_deref() {
-        let names = [name_of(model), name_of(policy)];
+        let names = [display_name(model), display_name(policy)];
         let [model_name, policy_name] = &names;
-        let (model, policy) = (text_of(model)?, text_of(policy)?);
+        let (model, policy) = (read_text(model)?, read_text(policy)?);
         let model = Source {
             name: model_name,
             text: &model,
@@ -82,8 +83,9 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
         return Ok(casbin::convert(model, policy, &options, &ImportRules));
     }
     let realm = wanted.keycloak.as_deref();
-    let realm = realm.ok_or_else(|| CliError::Refused("say what is to be imported".to_owned()))?;
-    let (name, text) = (name_of(realm), text_of(realm)?);
+    let realm = realm
+        .ok_or_else(|| CliError::Refused("name a source: --casbin or --keycloak".to_owned()))?;
+    let (name, text) = (display_name(realm), read_text(realm)?);
     let source = Source {
         name: &name,
         text: &text,
@@ -91,18 +93,18 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
     Ok(keycloak::convert(source, &options, &ImportRules))
 }
 
-fn name_of(file: &Path) -> String {
+fn display_name(file: &Path) -> String {
     printable(&file.display().to_string())
 }
 
-fn text_of(file: &Path) -> Result<String, CliError> {
-    let name = name_of(file);
+fn read_text(file: &Path) -> Result<String, CliError> {
+    let name = display_name(file);
     let length = std::fs::metadata(file)
         .map_err(CliError::io(name.clone()))?
         .len();
     if length > MAX_FILE {
         return Err(CliError::Refused(format!(
-            "{name}: longer than {MAX_FILE} bytes"
+            "{name}: larger than {MAX_FILE} bytes"
         )));
     }
     let bytes = std::fs::read(file).map_err(CliError::io(name.clone()))?;
@@ -116,10 +118,10 @@ fn text_of(file: &Path) -> Result<String, CliError> {
     })
 }
 
-/// A source that means something else as a whole.
-fn refuse(arguments: &Arguments, reasons: &[Note]) -> Result<ExitCode, CliError> {
-    if arguments.json {
-        print_json(&json!({ "ok": false, "written": false, "refused": as_json(reasons) }))?;
+/// Prints why the source cannot be imported at all.
+fn print_refusal(globals: &GlobalFlags, reasons: &[Note]) -> Result<ExitCode, CliError> {
+    if globals.json {
+        print_json(&json!({ "ok": false, "written": false, "refused": notes_json(reasons) }))?;
     } else {
         for note in reasons {
             eprintln!("{}: {}", note.at, printable(&note.message));
@@ -128,7 +130,7 @@ fn refuse(arguments: &Arguments, reasons: &[Note]) -> Result<ExitCode, CliError>
     Ok(ExitCode::FAILURE)
 }
 
-fn as_json(notes: &[Note]) -> Vec<serde_json::Value> {
+fn notes_json(notes: &[Note]) -> Vec<serde_json::Value> {
     let notes = notes.iter();
     notes
         .map(|note| json!({ "at": note.at.to_string(), "message": note.message }))
@@ -151,7 +153,7 @@ impl Report<'_> {
         self.wanted.keep && !self.outcome.is_written
     }
 
-    fn has_something(&self) -> bool {
+    fn has_effect(&self) -> bool {
         let outcome = self.outcome;
         !(outcome.changes.is_empty() && outcome.users.is_empty() && outcome.assignments.is_empty())
     }
@@ -159,14 +161,14 @@ impl Report<'_> {
     fn status(&self) -> ExitCode {
         if self.is_refused() {
             ExitCode::FAILURE
-        } else if !self.wanted.keep && (self.has_something() || !self.unmapped().is_empty()) {
+        } else if !self.wanted.keep && (self.has_effect() || !self.unmapped().is_empty()) {
             ExitCode::from(EXIT_DIFFERENCES)
         } else {
             ExitCode::SUCCESS
         }
     }
 
-    /// What the policy comes to, compared with the one that is in force.
+    /// Compares the resulting policy with the current one.
     async fn plan(&self, context: &Context) -> Result<plan::Plan, CliError> {
         let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
@@ -175,7 +177,7 @@ impl Report<'_> {
         Ok(plan::plan_import(&context.app, context.caller(), &parsed).await?)
     }
 
-    async fn json(&self, context: &Context) -> Result<(), CliError> {
+    async fn print_json(&self, context: &Context) -> Result<(), CliError> {
         let assignments =
             self.outcome.assignments.iter().map(
                 |given| json!({ "user": given.user, "role": given.role, "tenant": given.tenant, "confirmed": !given.is_asked_for }),
@@ -186,8 +188,8 @@ impl Report<'_> {
             "changes": self.outcome.changes,
             "users": self.outcome.users,
             "assignments": assignments.collect::<Vec<_>>(),
-            "unmapped": as_json(&self.unmapped()),
-            "told": as_json(&self.imported.notices),
+            "unmapped": notes_json(&self.unmapped()),
+            "told": notes_json(&self.imported.notices),
         });
         if !self.outcome.is_written
             && let Some(members) = report.as_object_mut()
@@ -198,11 +200,11 @@ impl Report<'_> {
         print_json(&report)
     }
 
-    async fn text(&self, context: &Context) -> Result<(), CliError> {
+    async fn print_text(&self, context: &Context) -> Result<(), CliError> {
         if self.outcome.is_written {
-            write_out(&lines(&self.outcome.changes))?;
+            write_out(&change_lines(&self.outcome.changes))?;
         } else {
-            show(&self.plan(context).await?)?;
+            print_plan(&self.plan(context).await?)?;
         }
         let mut text = String::new();
         let users = self
@@ -210,23 +212,23 @@ impl Report<'_> {
             .users
             .iter()
             .map(|user| format!("+ user {user}"));
-        let given = self.outcome.assignments.iter().map(line_of);
-        some_of(&mut text, "", &users.chain(given).collect::<Vec<_>>());
+        let given = self.outcome.assignments.iter().map(assignment_line);
+        add_lines(&mut text, "", &users.chain(given).collect::<Vec<_>>());
         let note = |note: &Note| format!("{}: {}", note.at, printable(&note.message));
-        let told: Vec<String> = self.imported.notices.iter().map(note).collect();
-        some_of(&mut text, "to be known:", &told);
+        let notices: Vec<String> = self.imported.notices.iter().map(note).collect();
+        add_lines(&mut text, "notes:", &notices);
         let unmapped: Vec<String> = self.unmapped().iter().map(note).collect();
-        some_of(&mut text, "without a counterpart:", &unmapped);
+        add_lines(&mut text, "without a counterpart:", &unmapped);
         let end = match (self.outcome.is_written, self.is_refused()) {
-            (true, _) if !self.has_something() => "nothing to do",
+            (true, _) if !self.has_effect() => "nothing to do",
             (true, _) => "written",
-            (_, true) => "nothing was written: --leave-out leaves out what has no counterpart",
-            _ => "nothing was written: --apply does it",
+            (_, true) => "nothing was written; --leave-out leaves out what has no counterpart",
+            _ => "nothing was written; --apply writes it",
         };
         let counts = [
-            counted(self.outcome.changes.len(), "change"),
-            counted(self.outcome.users.len(), "new user"),
-            counted(self.outcome.assignments.len(), "new assignment"),
+            count_of(self.outcome.changes.len(), "change"),
+            count_of(self.outcome.users.len(), "new user"),
+            count_of(self.outcome.assignments.len(), "new assignment"),
         ];
         let _ = writeln!(
             text,
@@ -238,18 +240,18 @@ impl Report<'_> {
     }
 }
 
-fn line_of(given: &Given) -> String {
+fn assignment_line(given: &Given) -> String {
     let tenant = given.tenant.as_ref().map(|tenant| format!(" in {tenant}"));
     let (user, role, tenant) = (&given.user, &given.role, tenant.unwrap_or_default());
     if given.is_asked_for {
-        format!("+ {user} is to have {role}{tenant}, once another person confirms it")
+        format!("+ {user} has {role}{tenant}, once another person confirms it")
     } else {
         format!("+ {user} has {role}{tenant}")
     }
 }
 
-/// The first of many lines, under a heading.
-fn some_of(text: &mut String, heading: &str, lines: &[String]) {
+/// Appends a heading and the first lines of a list.
+fn add_lines(text: &mut String, heading: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
@@ -257,10 +259,10 @@ fn some_of(text: &mut String, heading: &str, lines: &[String]) {
     if !heading.is_empty() {
         let _ = writeln!(text, "{heading}");
     }
-    for line in lines.iter().take(SHOWN) {
+    for line in lines.iter().take(MAX_SHOWN) {
         let _ = writeln!(text, "{line}");
     }
-    if let more @ 1.. = lines.len().saturating_sub(SHOWN) {
-        let _ = writeln!(text, "and {more} more; --json tells all");
+    if let more @ 1.. = lines.len().saturating_sub(MAX_SHOWN) {
+        let _ = writeln!(text, "and {more} more; use --json to see all");
     }
 }

@@ -1,35 +1,35 @@
-//! Passwords come from a prompt or from standard input, never from an argument.
+//! Reads passwords from a prompt or from standard input; never from an argument, which others could read.
 
 use std::io::{IsTerminal as _, Read as _};
 
 use zeroize::Zeroizing;
 
-use super::CliError;
+use super::error::CliError;
 
-/// More than any password that is accepted.
+/// Longer than any password that is accepted.
 const MAX_INPUT: u64 = 64 * 1024;
 
-/// A new password: asked for twice at a terminal, or all of standard input less one newline at its end.
+/// Reads a new password: twice from a prompt, or all of standard input without one final newline.
 pub(super) fn new_password(from_stdin: bool) -> Result<Zeroizing<String>, CliError> {
     if from_stdin {
         return from_standard_input();
     }
     if !std::io::stdin().is_terminal() {
         return Err(CliError::Refused(
-            "no terminal to ask at: use --password-stdin".to_owned(),
+            "no terminal for a password prompt: use --password-stdin".to_owned(),
         ));
     }
     let ask = |prompt| {
         rpassword::prompt_password(prompt)
             .map(Zeroizing::new)
-            .map_err(CliError::io("cannot ask for a password"))
+            .map_err(CliError::io("cannot read the password"))
     };
     let first = ask("Password: ")?;
-    let second = ask("The same again: ")?;
+    let second = ask("Repeat password: ")?;
     if *first == *second {
         Ok(first)
     } else {
-        Err(CliError::Refused("the two passwords differ".to_owned()))
+        Err(CliError::Refused("the passwords do not match".to_owned()))
     }
 }
 
@@ -40,11 +40,11 @@ fn from_standard_input() -> Result<Zeroizing<String>, CliError> {
         .take(MAX_INPUT)
         .read_to_string(&mut text)
         .map_err(CliError::io("cannot read the password"))?;
-    Ok(Zeroizing::new(without_newline(&text).to_owned()))
+    Ok(Zeroizing::new(strip_newline(&text).to_owned()))
 }
 
-/// One newline at the end belongs to `echo`, not to the password.
-fn without_newline(text: &str) -> &str {
+/// Strips one final newline, which `echo` adds.
+fn strip_newline(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }
@@ -54,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_newline_goes_and_everything_else_stays() {
-        assert_eq!(without_newline("secret \n"), "secret ");
-        assert_eq!(without_newline("secret\r\n"), "secret");
-        assert_eq!(without_newline("secret\n\n"), "secret\n");
-        assert_eq!(without_newline("secret"), "secret");
+    fn only_one_final_newline_is_stripped() {
+        assert_eq!(strip_newline("secret \n"), "secret ");
+        assert_eq!(strip_newline("secret\r\n"), "secret");
+        assert_eq!(strip_newline("secret\n\n"), "secret\n");
+        assert_eq!(strip_newline("secret"), "secret");
     }
 }

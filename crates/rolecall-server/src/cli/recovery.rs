@@ -1,18 +1,23 @@
-use std::{path::Path, process::ExitCode};
+//! `backup`, `restore`, `recover` and `migrate`.
+
+use std::{cmp::Ordering, path::Path, process::ExitCode};
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{
-    CliError,
-    arguments::Arguments,
-    context::{Context, load, options, system_user},
+    context::{Context, load, system_user},
+    error::CliError,
+    globals::GlobalFlags,
     output::{print_json, write_out},
+    plan_output::EXIT_DIFFERENCES,
 };
 use crate::{
     authority::caller::Caller,
+    configured,
     recovery::service::{self, RecoveryError},
-    store::migrate,
+    start::StartError,
+    store::{OpenError, migrate},
 };
 
 impl From<RecoveryError> for CliError {
@@ -22,87 +27,88 @@ impl From<RecoveryError> for CliError {
 }
 
 pub(super) async fn back_up(context: &Context, to: &Path) -> Result<(), CliError> {
+    context.require_no_user()?;
     service::back_up(&context.app, to).await?;
     if context.json {
         return print_json(&json!({ "backup": to }));
     }
     write_out(&format!(
-        "the database is copied to {}; keep the master key too, in another place: without it the copy is of no use\n",
+        "backup written to {}; keep the master key too, in another place: a backup cannot be used without it\n",
         to.display()
     ))
 }
 
 pub(super) async fn restore(
-    arguments: &Arguments,
+    globals: &GlobalFlags,
     from: &Path,
     force: bool,
 ) -> Result<(), CliError> {
-    let config = load(arguments, &[])?;
+    let config = load(globals, &[])?;
     let system_user = system_user();
     let caller = Caller::CommandLine {
         system_user: &system_user,
     };
-    let ended = service::restore(options(&config, None), from, force, caller).await?;
-    say(
-        arguments.json,
+    let ended = service::restore(configured::options(&config, None), from, force, caller).await?;
+    print_ended(
+        globals.json,
         ended,
-        "the backup is in place and recovered: every token made before is refused",
+        "backup restored; all tokens issued so far are refused",
     )
 }
 
 pub(super) async fn recover(context: &Context) -> Result<(), CliError> {
     let ended = service::recover(&context.app, context.caller()).await?;
-    say(
+    print_ended(
         context.json,
         ended,
-        "recovered: every token made before is refused",
+        "recovered; all tokens issued so far are refused",
     )
 }
 
-fn say(json: bool, ended: u64, text: &str) -> Result<(), CliError> {
+fn print_ended(json: bool, ended: u64, text: &str) -> Result<(), CliError> {
     if json {
         print_json(&json!({ "sessions_ended": ended }))
     } else {
-        write_out(&format!("{text}; {ended} sessions have ended\n"))
+        write_out(&format!("{text}; {ended} sessions ended\n"))
     }
 }
 
-/// Status 0 if there is nothing to do, 2 if there is.
-pub(super) async fn migrate(arguments: &Arguments, check: bool) -> Result<ExitCode, CliError> {
-    let config = load(arguments, &[])?;
+/// Updates the schema, or with `check` only compares it: status 2 if an update is needed.
+pub(super) async fn migrate(globals: &GlobalFlags, check: bool) -> Result<ExitCode, CliError> {
+    let config = load(globals, &[])?;
     let before = migrate::read_version(config.database.url.expose_secret())
         .await
-        .map_err(crate::StartError::from)?;
+        .map_err(StartError::from)?;
     if check {
         let text = match before.found.cmp(&before.known) {
-            std::cmp::Ordering::Equal => "the schema is up to date".to_owned(),
-            std::cmp::Ordering::Less => format!(
-                "the schema is at version {} of {}: `rolecall migrate` or the next start brings it up to date",
+            Ordering::Equal => "the schema is up to date".to_owned(),
+            Ordering::Less => format!(
+                "the schema is at version {} of {}: `rolecall migrate` or the next start updates it",
                 before.found, before.known
             ),
-            std::cmp::Ordering::Greater => {
-                return Err(crate::StartError::from(crate::OpenError::Newer {
+            Ordering::Greater => {
+                return Err(StartError::from(OpenError::Newer {
                     found: before.found,
                     known: before.known,
                 })
                 .into());
             }
         };
-        tell(arguments.json, before.found, before.known, &text)?;
+        print_schema(globals.json, before.found, before.known, &text)?;
         let current = before.found == before.known;
         return Ok(if current {
             ExitCode::SUCCESS
         } else {
-            ExitCode::from(2)
+            ExitCode::from(EXIT_DIFFERENCES)
         });
     }
-    Context::open(arguments).await?;
+    Context::open(globals).await?;
     let text = format!("the schema is at version {}", before.known);
-    tell(arguments.json, before.known, before.known, &text)?;
+    print_schema(globals.json, before.known, before.known, &text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(json: bool, found: i64, known: i64, text: &str) -> Result<(), CliError> {
+fn print_schema(json: bool, found: i64, known: i64, text: &str) -> Result<(), CliError> {
     if json {
         print_json(&json!({ "schema": found, "known": known }))
     } else {

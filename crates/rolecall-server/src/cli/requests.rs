@@ -1,9 +1,15 @@
-//! Assignments that need a second person: what is asked for, confirming it and ending it.
+//! `request`: assignments that wait for the approval of a second person.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use rolecall_core::Timestamp;
+use serde_json::json;
 
 use super::{
-    CliError,
     context::Context,
-    output::{print_json, print_table, printable, said},
+    error::CliError,
+    output::{print_done, print_json, print_table, printable, role_in_tenant},
     pages,
 };
 use crate::{
@@ -11,22 +17,17 @@ use crate::{
     roles::{request_store::AssignmentRequest, requests, views::RequestView},
     times::rfc3339,
 };
-use std::fmt::Write as _;
-
-use clap::Subcommand;
-use rolecall_core::Timestamp;
-use serde_json::json;
 
 #[derive(Subcommand)]
 pub(super) enum RequestCommand {
-    /// List what is asked for and not confirmed.
+    /// List the requests that are not confirmed yet.
     List,
-    /// Give what another person asked for.
+    /// Confirm a request of another person: the role is assigned.
     Confirm {
         /// The request's id, from `request list`.
         id: String,
     },
-    /// Take back what was asked for, or turn it down.
+    /// Withdraw or reject a request.
     End {
         /// The request's id, from `request list`.
         id: String,
@@ -39,15 +40,15 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
         RequestCommand::List => list(context).await,
         RequestCommand::Confirm { id } => {
             let request = requests::confirm(app, caller, id).await?;
-            let (name, role) = (printable(&request.name), named(&request));
-            said(context.json, &format!("`{name}` has the role {role}"))
+            let (name, role) = (printable(&request.name), role_of(&request));
+            print_done(context.json, &format!("`{name}` has the role {role}"))
         }
         RequestCommand::End { id } => {
             let ended = requests::end(app, caller, id).await?;
             let request = ended.ok_or_else(|| ApiError::unknown("request", id))?;
-            let (name, role) = (printable(&request.name), named(&request));
-            let text = format!("the role {role} is no longer asked for `{name}`");
-            said(context.json, &text)
+            let (name, role) = (printable(&request.name), role_of(&request));
+            let text = format!("the request for the role {role} for `{name}` is closed");
+            print_done(context.json, &text)
         }
     }
 }
@@ -55,7 +56,7 @@ pub(super) async fn run(context: &Context, command: &RequestCommand) -> Result<(
 async fn list(context: &Context) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let read = async |after: &str, limit| requests::list(app, caller, after, None, limit).await;
-    let found = pages::all(read, |request: &AssignmentRequest| request.id.clone()).await?;
+    let found = pages::read_all(read, |request: &AssignmentRequest| request.id.clone()).await?;
     if context.json {
         let views = found.into_iter().map(RequestView::from);
         return print_json(&views.map(|view| json!(view)).collect());
@@ -78,46 +79,51 @@ async fn list(context: &Context) -> Result<(), CliError> {
     };
     print_table(
         &[
-            "request", "for", "role", "tenant", "from", "until", "reason", "asked by", "at",
+            "request",
+            "for",
+            "role",
+            "tenant",
+            "from",
+            "until",
+            "reason",
+            "requested by",
+            "at",
         ],
         found.into_iter().map(cells).collect(),
     )
 }
 
-/// Says that something waits for a second person, and what that person does.
-pub(super) fn told(context: &Context, request: AssignmentRequest) -> Result<(), CliError> {
+/// Prints a request that was just made, with the command that confirms it.
+pub(super) fn print_request(context: &Context, request: AssignmentRequest) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(RequestView::from(request)));
     }
-    said(false, &waiting(&request))
+    print_done(false, &next_step(&request))
 }
 
-/// The same of all that waits for a subject who was just made; a program finds it by `request list`.
+/// Prints the open requests of a subject that was just created. With `--json` it prints nothing, since the output
+/// is the created user or client; `request list` lists the requests.
 pub(super) async fn print_pending(context: &Context, subject: &str) -> Result<(), CliError> {
     let open = requests::list_own(&context.app, context.caller(), subject).await?;
     let mut text = String::new();
     for request in &open {
-        let _ = writeln!(text, "{}", waiting(request));
+        let _ = writeln!(text, "{}", next_step(request));
     }
     if context.json || open.is_empty() {
         return Ok(());
     }
-    said(false, text.trim_end())
+    print_done(false, text.trim_end())
 }
 
-fn waiting(request: &AssignmentRequest) -> String {
+fn next_step(request: &AssignmentRequest) -> String {
     format!(
-        "the role {} is asked for `{}`: another person confirms it with `rolecall request confirm {}`",
-        named(request),
+        "the role {} for `{}` needs approval: another person confirms it with `rolecall request confirm {}`",
+        role_of(request),
         printable(&request.name),
         request.id
     )
 }
 
-/// The role as people are told of it, with the tenant that it is limited to.
-fn named(request: &AssignmentRequest) -> String {
-    match &request.assignment.tenant {
-        Some(tenant) => format!("`{}` in tenant `{tenant}`", request.assignment.role),
-        None => format!("`{}`", request.assignment.role),
-    }
+fn role_of(request: &AssignmentRequest) -> String {
+    role_in_tenant(&request.assignment.role, request.assignment.tenant.as_ref())
 }

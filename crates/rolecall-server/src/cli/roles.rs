@@ -1,31 +1,113 @@
+//! `role`: manages roles, their permissions and their inheritance.
+
+use clap::{Subcommand, ValueEnum};
+use rolecall_core::{PermissionPattern, RoleName, Timestamp};
+use serde_json::json;
+
 use super::{
-    CliError,
-    arguments::{RoleCommand, Switch},
     context::Context,
-    output::{print_json, print_table, said},
+    error::CliError,
+    output::{print_done, print_json, print_table},
     pages,
 };
 use crate::{
     error::ApiError,
     roles::{
         assignment_store::SubjectAssignment,
+        details::RoleDetails,
         handlers::RoleView,
         review,
         review_handlers::{self, HolderView, ReachView},
-        service::{self, RoleDetails},
+        service,
     },
     times::rfc3339,
 };
-use rolecall_core::{RoleName, Timestamp};
-use serde_json::json;
+
+#[derive(Subcommand)]
+pub(super) enum RoleCommand {
+    /// Create a role.
+    Add {
+        /// The role's name.
+        name: RoleName,
+        /// What the role is for.
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Require that a second person approves each assignment of the role.
+        #[arg(long)]
+        approval: bool,
+    },
+    /// Set whether assignments of a role, and of roles that inherit it, need the approval of a second person.
+    Approval {
+        /// The role's name.
+        name: RoleName,
+        /// Whether approval is needed.
+        needed: Switch,
+    },
+    /// List roles.
+    List,
+    /// Show a role.
+    Show {
+        /// The role's name.
+        name: RoleName,
+    },
+    /// List the users and clients that have a role.
+    Holders {
+        /// The role's name.
+        name: RoleName,
+        /// Include those that have the role through a role that inherits it.
+        #[arg(long)]
+        inherited: bool,
+    },
+    /// Grant permissions to a role; permissions that do not exist are created.
+    Allow {
+        /// The role's name.
+        name: RoleName,
+        /// Permissions such as `items:read`, or `items:*` for every operation on an object.
+        #[arg(required = true)]
+        permissions: Vec<PermissionPattern>,
+    },
+    /// Revoke permissions from a role.
+    Disallow {
+        /// The role's name.
+        name: RoleName,
+        /// Permissions that the role holds.
+        #[arg(required = true)]
+        permissions: Vec<PermissionPattern>,
+    },
+    /// Make a role inherit another role and its permissions.
+    Inherit {
+        /// The role that inherits.
+        name: RoleName,
+        /// The role that is inherited.
+        junior: RoleName,
+    },
+    /// Stop a role from inheriting another role.
+    Disinherit {
+        /// The role that inherits.
+        name: RoleName,
+        /// The role that is inherited.
+        junior: RoleName,
+    },
+    /// Delete a role.
+    Delete {
+        /// The role's name.
+        name: RoleName,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
 
 pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let changed = match command {
         RoleCommand::List => return list(context).await,
-        RoleCommand::Show { name } => return show_whole(context, name).await,
+        RoleCommand::Show { name } => return show_with_reach(context, name).await,
         RoleCommand::Holders { name, inherited } => {
-            return holders(context, name, *inherited).await;
+            return list_holders(context, name, *inherited).await;
         }
         RoleCommand::Add {
             name,
@@ -60,32 +142,26 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
             if !service::delete(app, caller, name).await? {
                 return Err(ApiError::unknown("role", name).into());
             }
-            return said(context.json, &format!("role `{name}` deleted"));
+            return print_done(context.json, &format!("role `{name}` deleted"));
         }
     };
     show(context, changed)
 }
 
+const HEADER: &[&str] = &["role", "holds", "inherits", "description"];
+
 async fn list(context: &Context) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let read = async |after: &str, limit| service::list(app, caller, after, limit).await;
-    let roles = pages::all(read, |role: &RoleDetails| role.role.name.to_string()).await?;
+    let roles = pages::read_all(read, |role: &RoleDetails| role.role.name.to_string()).await?;
     if context.json {
-        return print_json(
-            &roles
-                .into_iter()
-                .map(RoleView::from)
-                .map(|role| json!(role))
-                .collect(),
-        );
+        let views = roles.into_iter().map(RoleView::from);
+        return print_json(&views.map(|role| json!(role)).collect());
     }
-    print_table(
-        &["role", "holds", "inherits", "description"],
-        roles.into_iter().map(row).collect(),
-    )
+    print_table(HEADER, roles.into_iter().map(row).collect())
 }
 
-/// Shows the role after the last of several changes, or as it is if there were none.
+/// Prints the role after the last of several changes; reads it if there was none.
 async fn show_last(
     context: &Context,
     name: &RoleName,
@@ -104,14 +180,11 @@ fn show(context: &Context, role: RoleDetails) -> Result<(), CliError> {
     if context.json {
         return print_json(&json!(RoleView::from(role)));
     }
-    print_table(
-        &["role", "holds", "inherits", "description"],
-        vec![row(role)],
-    )
+    print_table(HEADER, vec![row(role)])
 }
 
-/// The role with all that it gives, and who inherits it.
-async fn show_whole(context: &Context, name: &RoleName) -> Result<(), CliError> {
+/// Prints a role with every permission that it grants, inherited ones included, and the roles that inherit it.
+async fn show_with_reach(context: &Context, name: &RoleName) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
     let role = service::get(app, caller, name).await?;
     let reach = review::reach(app, caller, name).await?;
@@ -124,15 +197,15 @@ async fn show_whole(context: &Context, name: &RoleName) -> Result<(), CliError> 
     }
     let mut cells = row(role);
     let description = cells.pop().unwrap_or_default();
-    cells.push(joined(&reach.permissions));
-    cells.push(joined(&reach.seniors));
+    cells.push(join_lines(&reach.permissions));
+    cells.push(join_lines(&reach.seniors));
     cells.push(description);
     print_table(
         &[
             "role",
             "holds",
             "inherits",
-            "gives",
+            "grants",
             "inherited by",
             "description",
         ],
@@ -140,13 +213,13 @@ async fn show_whole(context: &Context, name: &RoleName) -> Result<(), CliError> 
     )
 }
 
-async fn holders(context: &Context, name: &RoleName, inherited: bool) -> Result<(), CliError> {
+async fn list_holders(context: &Context, name: &RoleName, inherited: bool) -> Result<(), CliError> {
     let (app, caller) = (&context.app, context.caller());
-    let read = async |place: &str, limit| {
-        let after = review_handlers::after(place);
+    let read = async |position: &str, limit| {
+        let after = review_handlers::after(position);
         review::holders(app, caller, name, inherited, after, limit).await
     };
-    let found = pages::all(read, review_handlers::place).await?;
+    let found = pages::read_all(read, review_handlers::place).await?;
     if context.json {
         let views = found.into_iter().map(HolderView::from);
         return print_json(&views.map(|view| json!(view)).collect());
@@ -171,7 +244,7 @@ async fn holders(context: &Context, name: &RoleName, inherited: bool) -> Result<
     )
 }
 
-fn joined<T: ToString>(items: &[T]) -> String {
+fn join_lines<T: ToString>(items: &[T]) -> String {
     let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
     texts.join("\n")
 }
@@ -179,12 +252,12 @@ fn joined<T: ToString>(items: &[T]) -> String {
 fn row(details: RoleDetails) -> Vec<String> {
     let mut name = details.role.name.to_string();
     if details.approval {
-        name.push_str("\n(by two)");
+        name.push_str("\n(approval)");
     }
     vec![
         name,
-        joined(&details.permissions),
-        joined(&details.juniors),
+        join_lines(&details.permissions),
+        join_lines(&details.juniors),
         details.role.description,
     ]
 }

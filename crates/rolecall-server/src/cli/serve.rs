@@ -1,15 +1,16 @@
+//! `serve`: starts the server.
+
 use std::{io, net::SocketAddr, sync::Arc};
 
+use clap::Args;
 use rolecall::{GuardedRouter, OnStale};
 use tokio::net::TcpListener;
 
-use super::{
-    CliError,
-    arguments::{Arguments, ServeOptions},
-    context::{load, options},
-};
+use super::{context::load, error::CliError, globals::GlobalFlags};
 use crate::{
+    api,
     config::{self, Config},
+    configured,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
     logging, metrics,
@@ -17,13 +18,26 @@ use crate::{
     start::{self, Staleness},
 };
 
-pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(), CliError> {
+#[derive(Args)]
+pub(super) struct ServeOptions {
+    /// The address to listen on, for example 127.0.0.1:8000.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The database, for example `sqlite:rolecall-data/rolecall.db` or `postgres://...`.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// The URL at which clients reach this server.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(), CliError> {
     let flags = [
         ("listen", flags.listen.as_deref()),
         ("database.url", flags.database_url.as_deref()),
         ("public_url", flags.public_url.as_deref()),
     ];
-    let config = load(arguments, &flags)?;
+    let config = load(globals, &flags)?;
     start_logging(&config)?;
     config.issuer()?;
     let listener = bind(config.listen).await?;
@@ -31,13 +45,15 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
         Some(address) => Some(bind_for("metrics.listen", address).await?),
         None => None,
     };
-    let bound = listener.local_addr().map_err(CliError::io("no address"))?;
+    let bound = listener
+        .local_addr()
+        .map_err(CliError::io("cannot read the address of the listener"))?;
     config.issuer_at(bound)?;
-    let opened = start::open(options(&config, Some(bound))).await?;
+    let opened = start::open(configured::options(&config, Some(bound))).await?;
     start::check_registration_roles(&opened.app).await?;
     if assignments::count_admins(&opened.app).await? == 0 {
         tracing::warn!(
-            "nobody can administer the accounts yet: make an administrator with \
+            "there is no administrator yet: create one with \
              `rolecall user add NAME --role rolecall.admin`"
         );
     }
@@ -50,19 +66,19 @@ pub(super) async fn run(arguments: &Arguments, flags: &ServeOptions) -> Result<(
             loopback: false,
         },
         trusted_proxies: config.proxy.trusted.clone(),
-        ..LayerOptions::default()
+        ..api::layer_options()
     };
     match metrics {
         None => http::serve_until_signal(listener, http::wrap(routes.into_axum(), layers)).await,
-        Some(metrics) => serve_counted(&server, listener, routes, layers, metrics).await?,
+        Some(metrics) => serve_with_metrics(&server, listener, routes, layers, metrics).await?,
     }
     server.app().store().close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Serves the API and, beside it, what is counted of it.
-async fn serve_counted(
+/// Serves the API, and its metrics on a listener of their own.
+async fn serve_with_metrics(
     server: &Embedded,
     listener: TcpListener,
     routes: GuardedRouter,
@@ -71,14 +87,16 @@ async fn serve_counted(
 ) -> Result<(), CliError> {
     let access = routes.access_table();
     let paths = access.iter().map(|route| route.path.as_str());
-    let requests = Arc::new(metrics::Requests::of_routes(paths));
+    let requests = Arc::new(metrics::requests::Requests::for_routes(paths));
     let app = http::wrap(routes.into_axum(), layers);
-    let app = metrics::counted(app, Arc::clone(&requests));
-    let address = metrics.local_addr().map_err(CliError::io("no address"))?;
-    tracing::info!(%address, "metrics at /metrics, for everybody who reaches this address");
+    let app = metrics::requests::count_requests(app, Arc::clone(&requests));
+    let address = metrics
+        .local_addr()
+        .map_err(CliError::io("cannot read the address of the listener"))?;
+    tracing::info!(%address, "metrics at /metrics, without authentication");
     let guard = server.api_guard().clone();
-    let told = metrics::serve(metrics, address, server.app().clone(), guard, requests);
-    tokio::join!(http::serve_until_signal(listener, app), told);
+    let metrics = metrics::listener::serve(metrics, address, server.app().clone(), guard, requests);
+    tokio::join!(http::serve_until_signal(listener, app), metrics);
     Ok(())
 }
 
@@ -91,7 +109,7 @@ pub(super) fn staleness(config: &Config) -> Staleness {
         config::OnStale::Refuse => OnStale::Refuse,
         config::OnStale::Accept => {
             tracing::warn!(
-                "`guard.on_stale = \"accept\"`: while the database cannot be reached, what was taken away may still be used"
+                "`guard.on_stale = \"accept\"`: while the database cannot be reached, revoked access may still work"
             );
             OnStale::Accept
         }
@@ -106,13 +124,13 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     bind_for("listen", address).await
 }
 
-/// Binds what `key` of the configuration says.
+/// Binds the address of configuration key `key`; an error names the key.
 async fn bind_for(key: &str, address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => CliError::Refused(format!(
-                "{address} is taken by another program: choose another with `{key}`{}",
+                "{address} is used by another program: choose another address with `{key}`{}",
                 if key == "listen" {
                     " (or --listen)"
                 } else {
@@ -120,7 +138,7 @@ async fn bind_for(key: &str, address: SocketAddr) -> Result<TcpListener, CliErro
                 }
             )),
             _ => CliError::Io {
-                what: format!("cannot listen on {address}"),
+                context: format!("cannot listen on {address}"),
                 source: error,
             },
         })

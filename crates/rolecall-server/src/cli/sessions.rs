@@ -1,8 +1,12 @@
+//! `session`: lists and ends the sessions of a user.
+
+use clap::Subcommand;
+use serde_json::json;
+
 use super::{
-    CliError,
-    arguments::SessionCommand,
     context::Context,
-    output::{print_json, print_table, printable, said},
+    error::CliError,
+    output::{print_done, print_json, print_table, printable},
     pages,
 };
 use crate::{
@@ -10,7 +14,22 @@ use crate::{
     sessions::{handlers::SessionView, service, store::Shown},
     times::rfc3339,
 };
-use serde_json::json;
+
+#[derive(Subcommand)]
+pub(super) enum SessionCommand {
+    /// List the sessions of a user.
+    List {
+        /// The user's name.
+        user: String,
+    },
+    /// End one session of a user, or all of them.
+    End {
+        /// The user's name.
+        user: String,
+        /// The session's id; all sessions without it.
+        session: Option<String>,
+    },
+}
 
 pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(), CliError> {
     match command {
@@ -20,16 +39,16 @@ pub(super) async fn run(context: &Context, command: &SessionCommand) -> Result<(
             let (app, caller) = (&context.app, context.caller());
             let name = printable(user);
             if let Some(session) = session {
-                // a mistyped id must not look as if somebody had been logged out
+                // a mistyped id must not look like a success
                 if !service::end_of(app, caller, &id, session).await? {
                     let session = printable(session);
-                    let text = format!("no session `{session}` of `{name}` that has not ended yet");
+                    let text = format!("`{name}` has no active session `{session}`");
                     return Err(CliError::Refused(text));
                 }
-                said(context.json, &format!("session of `{name}` ended"))
+                print_done(context.json, &format!("session of `{name}` ended"))
             } else {
                 users::end_sessions(app, caller, &id).await?;
-                said(context.json, &format!("all sessions of `{name}` ended"))
+                print_done(context.json, &format!("all sessions of `{name}` ended"))
             }
         }
     }
@@ -40,7 +59,7 @@ async fn list(context: &Context, user: &str) -> Result<(), CliError> {
     let read = async |after: &str, limit| {
         service::list(&context.app, context.caller(), &id, after, limit).await
     };
-    let sessions = pages::all(read, |session: &Shown| session.id.clone()).await?;
+    let sessions = pages::read_all(read, |session: &Shown| session.id.clone()).await?;
     if context.json {
         let views = sessions
             .into_iter()

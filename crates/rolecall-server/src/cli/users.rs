@@ -1,9 +1,19 @@
+//! `user`: manages users.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use rolecall_core::{RoleAssignment, RoleName};
+use serde::Serialize;
+use serde_json::json;
+
 use super::{
-    CliError,
-    arguments::UserCommand,
     context::Context,
-    output::{print_json, print_table, printable, said, write_out},
-    pages, prompt, requests,
+    error::CliError,
+    output::{print_done, print_json, print_table, printable, write_out},
+    pages,
+    prompt::new_password,
+    requests::print_pending,
 };
 use crate::{
     accounts::{
@@ -16,11 +26,63 @@ use crate::{
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
-use std::fmt::Write as _;
 
-use rolecall_core::RoleAssignment;
-use serde::Serialize;
-use serde_json::json;
+#[derive(Subcommand)]
+pub(super) enum UserCommand {
+    /// Create a user; asks for a password.
+    Add {
+        /// The user's name.
+        name: String,
+        /// A role to assign; can be repeated.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        /// The user's e-mail address.
+        #[arg(long)]
+        email: Option<String>,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List users.
+    List {
+        /// List only users whose name or e-mail address contains this text.
+        #[arg(long, default_value = "")]
+        search: String,
+    },
+    /// Show a user.
+    Show {
+        /// The user's name.
+        name: String,
+    },
+    /// Set a user's password; unlocks the account and ends all sessions.
+    Password {
+        /// The user's name.
+        name: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Remove a user's password and print a one-time code to set a new one.
+    Reset {
+        /// The user's name.
+        name: String,
+    },
+    /// Disable a user: tokens are refused at once, and the user cannot log in.
+    Disable {
+        /// The user's name.
+        name: String,
+    },
+    /// Enable a disabled user.
+    Enable {
+        /// The user's name.
+        name: String,
+    },
+    /// Delete a user.
+    Delete {
+        /// The user's name.
+        name: String,
+    },
+}
 
 pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), CliError> {
     match command {
@@ -30,7 +92,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             email,
             password_stdin,
         } => {
-            let password = prompt::new_password(*password_stdin)?;
+            let password = new_password(*password_stdin)?;
             let wanted = NewAccount {
                 username: name,
                 password: Some(&password),
@@ -38,8 +100,8 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
                 roles: roles.clone(),
             };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
-            told(context, &format!("user `{}` made", user.username), &user)?;
-            requests::print_pending(context, &user.id).await
+            print_user(context, &format!("user `{}` created", user.username), &user)?;
+            print_pending(context, &user.id).await
         }
         UserCommand::List { search } => list(context, search).await,
         UserCommand::Show { name } => show(context, name).await,
@@ -48,34 +110,30 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             password_stdin,
         } => {
             let id = context.user_id(name).await?;
-            let password = prompt::new_password(*password_stdin)?;
+            let password = new_password(*password_stdin)?;
             service::set_password(&context.app, context.caller(), &id, &password).await?;
-            said(
+            print_done(
                 context.json,
-                &format!(
-                    "password of `{}` set; all sessions have ended",
-                    printable(name)
-                ),
+                &format!("password of `{}` set; all sessions ended", printable(name)),
             )
         }
         UserCommand::Reset { name } => {
             let id = context.user_id(name).await?;
-            show_code(
-                context,
-                &service::reset(&context.app, context.caller(), &id).await?,
-            )
+            let code = service::reset(&context.app, context.caller(), &id).await?;
+            print_reset_code(context, &code)
         }
         UserCommand::Disable { name } => set_status(context, name, Status::Disabled).await,
         UserCommand::Enable { name } => set_status(context, name, Status::Active).await,
         UserCommand::Delete { name } => {
             let id = context.user_id(name).await?;
             service::delete(&context.app, context.caller(), &id).await?;
-            said(context.json, &format!("user `{}` deleted", printable(name)))
+            print_done(context.json, &format!("user `{}` deleted", printable(name)))
         }
     }
 }
 
-fn told(context: &Context, text: &str, user: &User) -> Result<(), CliError> {
+/// Prints `text`, or the user with `--json`.
+fn print_user(context: &Context, text: &str, user: &User) -> Result<(), CliError> {
     if context.json {
         print_json(&json!(UserView::from(user.clone())))
     } else {
@@ -87,21 +145,16 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
     let read = async |after: &str, limit| {
         service::list(&context.app, context.caller(), after, None, search, limit).await
     };
-    let users = pages::all(read, |user: &User| user.id.clone()).await?;
+    let users = pages::read_all(read, |user: &User| user.id.clone()).await?;
     if context.json {
-        return print_json(
-            &users
-                .into_iter()
-                .map(UserView::from)
-                .map(|user| json!(user))
-                .collect(),
-        );
+        let views = users.into_iter().map(UserView::from);
+        return print_json(&views.map(|user| json!(user)).collect());
     }
     let row = |user: User| {
         vec![
             user.username,
             user.status.as_str().to_owned(),
-            names(&user.roles),
+            join_names(&user.roles),
             user.email.unwrap_or_default(),
             user.id,
         ]
@@ -112,15 +165,12 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
     )
 }
 
-fn names(roles: &[rolecall_core::RoleName]) -> String {
-    roles
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+fn join_names(roles: &[RoleName]) -> String {
+    let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+    names.join(", ")
 }
 
-/// A user as the API shows it, with what is found under `/roles` there.
+/// The JSON of `GET /api/users/{id}`, together with the assignments of `GET /api/users/{id}/roles`.
 #[derive(Serialize)]
 struct UserWithAssignments {
     #[serde(flatten)]
@@ -131,15 +181,17 @@ struct UserWithAssignments {
 async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     let id = context.user_id(name).await?;
     let user = service::get(&context.app, context.caller(), &id).await?;
-    let whose = Assignee::User(&id);
+    let assignee = Assignee::User(&id);
     let read = async |after: &str, limit| {
         let after = after.split_once('\n').unwrap_or_default();
-        assignments::list(&context.app, context.caller(), whose, after, None, limit).await
+        assignments::list(&context.app, context.caller(), assignee, after, None, limit).await
     };
-    let assigned = pages::all(read, place).await?;
+    let assignments = pages::read_all(read, place).await?;
     if context.json {
-        let views = assigned.into_iter();
-        let views: Vec<_> = views.map(|one| AssignmentView::new(whose, one)).collect();
+        let views = assignments.into_iter();
+        let views: Vec<_> = views
+            .map(|one| AssignmentView::new(assignee, one))
+            .collect();
         return print_json(&json!(UserWithAssignments {
             user: user.into(),
             assignments: views,
@@ -156,14 +208,14 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     for (name, value) in facts {
         let _ = writeln!(text, "{name:8}{}", printable(&value));
     }
-    for one in assigned {
-        let _ = writeln!(text, "role    {}", described(&one));
+    for one in assignments {
+        let _ = writeln!(text, "role    {}", describe(&one));
     }
     write_out(&text)
 }
 
-/// `editor in tenant acme until 2030-01-01T00:00:00Z (given 2029-.. by cli:root: a project)`.
-fn described(one: &RoleAssignment) -> String {
+/// Describes an assignment, such as `editor in tenant acme until 2030-01-01T00:00:00Z (assigned 2029-.. by cli:root: a project)`.
+fn describe(one: &RoleAssignment) -> String {
     let mut text = one.role.to_string();
     if let Some(tenant) = &one.tenant {
         let _ = write!(text, " in tenant {tenant}");
@@ -174,8 +226,8 @@ fn described(one: &RoleAssignment) -> String {
     if let Some(end) = one.expires_at {
         let _ = write!(text, " until {}", rfc3339(end));
     }
-    let (by, given) = (printable(&one.assigned_by), rfc3339(one.assigned_at));
-    let _ = write!(text, " (given {given} by {by}");
+    let (by, at) = (printable(&one.assigned_by), rfc3339(one.assigned_at));
+    let _ = write!(text, " (assigned {at} by {by}");
     if let Some(reason) = &one.reason {
         let _ = write!(text, ": {}", printable(reason));
     }
@@ -183,13 +235,13 @@ fn described(one: &RoleAssignment) -> String {
     text
 }
 
-fn show_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
+fn print_reset_code(context: &Context, code: &ResetCode) -> Result<(), CliError> {
     let expires_at = rfc3339(code.expires_at);
     if context.json {
         return print_json(&json!({ "reset_code": code.code, "expires_at": expires_at }));
     }
     write_out(&format!(
-        "{}\n\nThis code works once, until {expires_at}, as the current password at POST /password.\n",
+        "{}\n\nThe user sets a new password at POST /password, with this code as the current password. It works once, until {expires_at}.\n",
         code.code
     ))
 }
@@ -201,7 +253,7 @@ async fn set_status(context: &Context, name: &str, status: Status) -> Result<(),
         ..Changes::default()
     };
     let user = service::update(&context.app, context.caller(), &id, &changes).await?;
-    told(
+    print_user(
         context,
         &format!("user `{}` is {}", user.username, user.status.as_str()),
         &user,

@@ -1,5 +1,12 @@
 //! The rules for OAuth clients.
 
+use std::time::Duration;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{FloorKind, RoleName};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
 use super::{
     registration::ClientRegistration,
     secret,
@@ -20,12 +27,6 @@ use crate::{
     store::Change,
     tokens::requested::RequestedScope,
 };
-use rolecall::PermissionName as _;
-use std::time::Duration;
-
-use rolecall_core::{FloorKind, RoleName};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
 
 /// The time for which a replaced secret keeps working, by default.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(24);

@@ -155,14 +155,14 @@ pub(crate) fn seal(app: &App, note: &Note) -> Option<String> {
         .ok()
         .filter(|text| text.len() <= MAX_BYTES)?;
     let masters = &app.parts().masters;
-    let master = masters.find(masters.present_fingerprint())?;
+    let master = masters.find(masters.current_fingerprint())?;
     master.seal(PURPOSE, b"", &text).ok()
 }
 
 /// Opens a receipt; `None` if this server did not seal it, or its master key was replaced.
 pub(crate) fn open(app: &App, receipt: &str) -> Option<Note> {
     let masters = &app.parts().masters;
-    let mut keys = masters.led_by(masters.present_fingerprint());
+    let mut keys = masters.starting_with(masters.current_fingerprint());
     let text = keys.find_map(|master| master.open(PURPOSE, b"", receipt).ok())?;
     serde_json::from_slice(&text).ok()
 }

@@ -1,4 +1,4 @@
-//! The page at `/docs`, its files, and the document that it shows.
+//! The HTTP endpoints of the documentation: the page at `/docs`, its files and the OpenAPI document.
 
 use axum::{
     extract::State,
@@ -23,7 +23,7 @@ pub(crate) async fn get_docs(_: Public, headers: HeaderMap) -> Response {
 /// A file of the page.
 #[utoipa::path(get, path = "/docs/{file}", tag = "documentation", params(("file" = String, Path)), responses(
     (status = 200, description = "The file", body = String, content_type = "text/javascript"),
-    (status = "4XX", description = "There is no such file", body = ProblemDocument)))]
+    (status = "4XX", description = "The file does not exist", body = ProblemDocument)))]
 pub(crate) async fn get_docs_file(
     _: Public,
     Segment(file): Segment<String>,

@@ -1,8 +1,7 @@
-//! The Swagger UI page and its files, all from the binary: no other host is asked for anything.
+//! The Swagger UI page and its files, all of them in the binary: browsers load nothing from other hosts.
 //!
-//! The page is [`page`]; what it loads is found by name with [`find_asset`]. Each answers for itself
-//! with [`Asset::answer`]. The address of a file ends in its digest, so that browsers may keep it for
-//! good and still get the new one after an upgrade.
+//! [`page`] returns the page and [`find_asset`] its files; [`Asset::answer`] answers a request. The URL of a file ends
+//! in its digest, so that browsers can cache it forever and still get the new file after an upgrade.
 
 pub(crate) mod handlers;
 
@@ -18,14 +17,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-/// What the page may load and do: its own files, requests to this server, and nothing else.
+/// The policy of the page: it may load its own files and send requests to this server, nothing else.
 ///
-/// Swagger UI sets `style` attributes and draws its icons as `data:` images.
+/// Swagger UI needs `style` attributes, and `data:` images for its icons.
 pub(crate) const CONTENT_SECURITY_POLICY_VALUE: &str = "default-src 'none'; \
      script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Something that a browser loads: bytes, and how to announce them.
+/// A file with its headers.
 #[derive(Debug)]
 pub(crate) struct Asset {
     body: Bytes,
@@ -35,12 +34,12 @@ pub(crate) struct Asset {
     etag: String,
 }
 
-/// The Swagger UI page, for `/docs`.
+/// Returns the Swagger UI page, for `/docs`.
 pub(crate) fn page() -> &'static Asset {
     &PAGE
 }
 
-/// A file of the page, for `/docs/{name}`.
+/// Finds a file of the page, for `/docs/{name}`.
 pub(crate) fn find_asset(name: &str) -> Option<&'static Asset> {
     match name {
         "swagger-ui.css" => Some(&STYLE),
@@ -50,14 +49,14 @@ pub(crate) fn find_asset(name: &str) -> Option<&'static Asset> {
     }
 }
 
-const KEEP: &str = "public, max-age=31536000, immutable";
+const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     let body = include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz");
     Asset::new(
         Bytes::from_static(body),
         "text/css; charset=utf-8",
-        KEEP,
+        CACHE_FOREVER,
         true,
     )
 });
@@ -67,7 +66,7 @@ static BUNDLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         Bytes::from_static(body),
         "text/javascript; charset=utf-8",
-        KEEP,
+        CACHE_FOREVER,
         true,
     )
 });
@@ -77,7 +76,7 @@ static INIT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         Bytes::from_static(body),
         "text/javascript; charset=utf-8",
-        KEEP,
+        CACHE_FOREVER,
         false,
     )
 });
@@ -92,7 +91,7 @@ static PAGE: LazyLock<Asset> = LazyLock::new(|| {
         let digest = asset.etag.trim_matches('"');
         html = html.replace(&format!("{{{name}}}"), &format!("docs/{name}?v={digest}"));
     }
-    // asked about each time: it names the other files
+    // revalidated each time, since it names the current files
     Asset::new(
         Bytes::from(html),
         "text/html; charset=utf-8",
@@ -119,10 +118,10 @@ impl Asset {
         }
     }
 
-    /// The answer to a request with these headers: the bytes, or 304 where the browser has them.
+    /// Answers a request with the bytes, or with status 304 if the browser has them.
     ///
-    /// The large files are there in gzip alone, which every browser reads: `Accept-Encoding` is not
-    /// asked (RFC 9110 section 12.5.3 leaves that to the server).
+    /// The large files exist only compressed with gzip, which every browser supports, so that `Accept-Encoding` is
+    /// ignored, as RFC 9110 section 12.5.3 allows.
     pub(crate) fn answer(&self, request: &HeaderMap) -> Response<Body> {
         let known = request
             .get_all(IF_NONE_MATCH)
@@ -154,7 +153,7 @@ impl Asset {
         response
     }
 
-    /// Whether an `If-None-Match` names these bytes (RFC 9110 section 13.1.2, weak comparison).
+    /// Whether an `If-None-Match` header matches these bytes (RFC 9110 section 13.1.2, weak comparison).
     fn matches(&self, value: &HeaderValue) -> bool {
         value.to_str().is_ok_and(|list| {
             list.split(',')

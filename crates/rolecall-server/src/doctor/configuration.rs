@@ -1,21 +1,22 @@
-//! Settings that are allowed and rarely meant.
+//! Checks of settings that are valid but rarely intended.
 
-use super::Finding;
-use crate::{
-    config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
-    legacy::old_tokens::LEAST_BYTES,
-    times::rfc3339,
-};
 use std::{net::IpAddr, time::Duration};
 
 use rolecall_core::Timestamp;
 use rolecall_passwords::DEFAULT_MIN_LENGTH;
 use secrecy::ExposeSecret as _;
 
-/// Applications change within days: who needs longer forgets to close the door.
-const LONG: Duration = Duration::from_hours(30 * 24);
+use super::finding::Finding;
+use crate::{
+    config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
+    legacy::old_tokens::LEAST_BYTES,
+    times::rfc3339,
+};
 
-pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
+/// The longest time for which legacy tokens should be accepted: a migration takes days, not months.
+const LONGEST_MIGRATION: Duration = Duration::from_hours(30 * 24);
+
+pub(super) fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
     vec![
         issuer(config),
         encryption(config),
@@ -24,7 +25,7 @@ pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
         registration(config),
         staleness(config),
         algorithm(config),
-        old_tokens(config, now),
+        legacy_tokens(config, now),
         origins(config),
         metrics(config),
     ]
@@ -32,7 +33,7 @@ pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
 
 fn issuer(config: &Config) -> Finding {
     match config.issuer() {
-        Ok(issuer) => Finding::good("issuer", format!("tokens are issued as {issuer}")),
+        Ok(issuer) => Finding::good("issuer", format!("the issuer of tokens is {issuer}")),
         Err(error) => Finding::fault("issuer", error.to_string()),
     }
 }
@@ -43,31 +44,28 @@ fn is_public(config: &Config) -> bool {
 
 fn encryption(config: &Config) -> Finding {
     if config.insecure_http {
-        let text = "`insecure_http` is on: passwords and tokens can cross the network in clear; put a proxy \
-            that ends TLS in front, and turn it off";
+        let text = "`insecure_http` is on: passwords and tokens can cross the network unencrypted; use a proxy \
+            that terminates TLS, and remove the setting";
         return Finding::warning("encryption", text);
     }
-    Finding::good(
-        "encryption",
-        "clients reach the server by https, or on this machine only",
-    )
+    Finding::good("encryption", "clients use https, or run on this machine")
 }
 
 fn proxy(config: &Config) -> Finding {
     if is_public(config) && config.proxy.trusted.is_empty() {
-        let text = "`proxy.trusted` is empty: behind a proxy all clients share one address, and the throttle \
-            slows them together; name the proxy's address";
+        let text = "`proxy.trusted` is empty: behind a proxy all clients share its address and one rate limit; \
+            add the proxy's address";
         return Finding::warning("proxy", text);
     }
-    Finding::good("proxy", "the addresses of clients are known")
+    Finding::good("proxy", "the server sees the addresses of clients")
 }
 
 fn password_length(config: &Config) -> Finding {
     let length = config.passwords.min_length;
     if length < DEFAULT_MIN_LENGTH {
         let text = format!(
-            "`passwords.min_length` is {length}: NIST SP 800-63B-4 asks for {DEFAULT_MIN_LENGTH} where the \
-             password is all there is"
+            "`passwords.min_length` is {length}: NIST SP 800-63B-4 requires {DEFAULT_MIN_LENGTH} for passwords \
+             without a second factor"
         );
         return Finding::warning("password length", text);
     }
@@ -81,21 +79,21 @@ fn registration(config: &Config) -> Finding {
     }
     if let Some(role) = roles.iter().find(|role| role.is_reserved()) {
         let text =
-            format!("everybody who registers gets `{role}`: take it out of `registration.roles`");
+            format!("everyone who registers gets `{role}`: remove it from `registration.roles`");
         return Finding::fault("registration", text);
     }
-    Finding::good("registration", "open, as the configuration says")
+    Finding::good("registration", "open")
 }
 
 fn staleness(config: &Config) -> Finding {
     match config.guard.on_stale {
         OnStale::Refuse => Finding::good(
             "staleness",
-            "guards refuse when they cannot know what was taken away",
+            "guards refuse requests while the database is unreachable",
         ),
         OnStale::Accept => Finding::warning(
             "staleness",
-            "`guard.on_stale` is \"accept\": while the database is away, what was taken away may still be used",
+            "`guard.on_stale` is \"accept\": while the database is unreachable, revoked access may still work",
         ),
     }
 }
@@ -104,38 +102,38 @@ fn algorithm(config: &Config) -> Finding {
     match config.tokens.algorithm {
         SigningAlgorithm::Hs256 => Finding::warning(
             "algorithm",
-            "`tokens.algorithm` is HS256: whoever can verify tokens can make them; use ES256 where clients allow it",
+            "`tokens.algorithm` is HS256: everyone who can verify tokens can also issue them; use ES256 if clients allow it",
         ),
         asymmetric => Finding::good("algorithm", format!("tokens are signed with {asymmetric}")),
     }
 }
 
-fn old_tokens(config: &Config, now: Timestamp) -> Finding {
+fn legacy_tokens(config: &Config, now: Timestamp) -> Finding {
     let settings = &config.tokens.legacy;
-    // one without the other is refused before this
+    // the configuration refuses one without the other
     let (Some(secret), Some(until)) = (&settings.secret, settings.until) else {
-        return Finding::good("old tokens", "none are taken");
+        return Finding::good("old tokens", "not accepted");
     };
-    let (ends, length) = (rfc3339(until), secret.expose_secret().len());
+    let (until_text, length) = (rfc3339(until), secret.expose_secret().len());
     let mut faults = Vec::new();
     if now >= until {
         faults.push(format!(
-            "`tokens.legacy.until` was {ends}: remove the section and forget its secret"
+            "`tokens.legacy.until` was {until_text}: remove the section and destroy the secret"
         ));
     } else {
         if length < LEAST_BYTES {
             faults.push(format!(
-                "`tokens.legacy.secret` has {length} bytes: whoever has one token can guess it and be any imported user; choose an early `until`"
+                "`tokens.legacy.secret` has only {length} bytes: anyone with one token can guess it and impersonate any imported user; choose an early `until`"
             ));
         }
-        if until.since(now) > LONG {
+        if until.since(now) > LONGEST_MIGRATION {
             faults.push(format!(
-                "`tokens.legacy.until` is {ends}, more than 30 days away: the last old token ends `max_age` after the old application stops; choose that time"
+                "`tokens.legacy.until` is {until_text}, more than 30 days away: the last legacy token expires `max_age` after the old application stops; choose that time"
             ));
         }
     }
     if faults.is_empty() {
-        return Finding::good("old tokens", format!("taken until {ends}"));
+        return Finding::good("old tokens", format!("accepted until {until_text}"));
     }
     Finding::warning("old tokens", faults.join("; "))
 }
@@ -149,28 +147,28 @@ fn metrics(config: &Config) -> Finding {
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     };
     if is_private {
-        return Finding::good("metrics", format!("told on {address}"));
+        return Finding::good("metrics", format!("served on {address}"));
     }
     let text = format!(
-        "`metrics.listen`: {address} may be reached from anywhere, and asks nobody who they are: choose a private address"
+        "`metrics.listen` is {address}: metrics need no authentication, so choose a private address"
     );
     Finding::warning("metrics", text)
 }
 
 fn origins(config: &Config) -> Finding {
-    let in_clear = config.cors.allowed_origins.iter().find(|origin| {
+    let insecure = config.cors.allowed_origins.iter().find(|origin| {
         origin.starts_with("http://")
             && !["localhost", "127.0.0.1", "[::1]"]
                 .iter()
                 .any(|own| origin.contains(own))
     });
-    match in_clear {
+    match insecure {
         Some(origin) => Finding::warning(
             "origins",
             format!(
-                "pages of `{origin}` may call, and can be changed on their way: use https there"
+                "`cors.allowed_origins` contains `{origin}`: its pages can be changed in transit; use https"
             ),
         ),
-        None => Finding::good("origins", "no page that can be changed on its way may call"),
+        None => Finding::good("origins", "all allowed origins use https or are local"),
     }
 }

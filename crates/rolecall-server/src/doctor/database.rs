@@ -1,36 +1,36 @@
-//! The database: whether it answers, fits this program and this master key, and who administers it.
+//! Checks of the database: connection, schema, master key, administrators and audit log.
 
 use std::time::Duration;
 
 use rolecall::{Clock as _, SystemClock};
 use secrecy::ExposeSecret as _;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::{
     app::App,
     audit::{self, service::Verdict},
     authority::caller::Caller,
-    cli,
     config::Config,
+    configured,
     error::{ApiError, chain_of},
     roles::assignments,
     start,
     store::{file, migrate},
 };
 
-/// A change this far ahead of the clock was not made by this clock.
-const AHEAD: Duration = Duration::from_mins(1);
+/// How far the newest change may be ahead of this clock; nodes' clocks differ a little.
+const TOLERANCE: Duration = Duration::from_mins(1);
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
     if file::sqlite_path(url).is_some_and(|path| !path.exists()) {
-        return vec![Finding::good("database", "it is made at the first start")];
+        return vec![Finding::good("database", "created at the first start")];
     }
     let schema = match migrate::read_version(url).await {
         Ok(schema) => schema,
         Err(error) => {
             let text = format!(
-                "{}: check `database.url`, and that the server runs",
+                "{}: check `database.url`, and that the database server runs",
                 chain_of(&error)
             );
             return vec![Finding::fault("database", text)];
@@ -38,19 +38,19 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     };
     if schema.found > schema.known {
         let text = format!(
-            "a newer rolecall used it last (schema {}, this one knows {}): install that version again",
+            "a newer version of rolecall has updated it to schema {}, and this version knows {}: install the newer version",
             schema.found, schema.known
         );
         return vec![Finding::fault("schema", text)];
     }
     if schema.found < schema.known {
-        let text = "the next start brings it up to date; back it up first";
+        let text = "the next start updates it; make a backup first";
         return vec![Finding::warning("schema", text)];
     }
     let mut findings = vec![Finding::good("schema", "up to date")];
-    match start::open(cli::options(config)).await {
+    match start::open(configured::options(config, None)).await {
         Ok(opened) => {
-            findings.extend(examine_open(&opened.app).await);
+            findings.extend(check_open(&opened.app).await);
             opened.app.store().close().await;
         }
         Err(error) => findings.push(Finding::fault("database", chain_of(&error))),
@@ -58,11 +58,8 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-async fn examine_open(app: &App) -> Vec<Finding> {
-    let mut findings = vec![Finding::good(
-        "master key",
-        "it is the one of this database",
-    )];
+async fn check_open(app: &App) -> Vec<Finding> {
+    let mut findings = vec![Finding::good("master key", "fits the database")];
     findings.extend(registration_roles(app).await);
     for found in [
         administrators(app).await,
@@ -75,39 +72,39 @@ async fn examine_open(app: &App) -> Vec<Finding> {
 }
 
 async fn registration_roles(app: &App) -> Option<Finding> {
-    let missing = start::check_registration_roles(app).await.err()?;
-    Some(Finding::fault("registration", missing.to_string()))
+    let error = start::check_registration_roles(app).await.err()?;
+    Some(Finding::fault("registration", error.to_string()))
 }
 
 async fn administrators(app: &App) -> Result<Finding, ApiError> {
     Ok(match assignments::count_admins(app).await? {
         0 => Finding::fault(
             "administrators",
-            "nobody can administer the accounts: `rolecall user add NAME --role rolecall.admin`",
+            "there is no administrator: `rolecall user add NAME --role rolecall.admin`",
         ),
         1 => Finding::warning(
             "administrators",
-            "there is only one: who loses that password needs the command line; make a second",
+            "there is only one, and without that password only the command line is left: create a second",
         ),
-        count => Finding::good("administrators", format!("there are {count}")),
+        count => Finding::good("administrators", count.to_string()),
     })
 }
 
 async fn audit_log(app: &App) -> Result<Finding, ApiError> {
     Ok(match audit::service::verify(app, Caller::System).await? {
-        Verdict::Whole { entries } => {
-            Finding::good("audit log", format!("whole, {entries} entries"))
+        Verdict::Intact { entries } => {
+            Finding::good("audit log", format!("intact, {entries} entries"))
         }
         Verdict::Altered { revision } => Finding::fault(
             "audit log",
             format!(
-                "entry {revision} was altered, or what stood before it is missing: find out who can write the database"
+                "entry {revision} was altered, or entries before it are missing: find out who can write to the database"
             ),
         ),
-        Verdict::CutShort { last, head } => Finding::fault(
+        Verdict::Truncated { last, head } => Finding::fault(
             "audit log",
             format!(
-                "it ends at {last}, and the newest revision is {head}: find out who can write the database"
+                "it ends at revision {last}, but the newest revision is {head}: find out who can write to the database"
             ),
         ),
     })
@@ -117,15 +114,15 @@ async fn newest_change(app: &App) -> Result<Finding, ApiError> {
     let newest = audit::service::list(app, Caller::System, None, 1).await?;
     let ahead = newest
         .first()
-        .filter(|entry| entry.at.since(SystemClock.now()) > AHEAD);
+        .filter(|entry| entry.at.since(SystemClock.now()) > TOLERANCE);
     Ok(match ahead {
         Some(entry) => Finding::fault(
             "clock",
             format!(
-                "the newest change was made at {}, later than now: this clock or that of another node is wrong",
+                "the newest change is dated {}, in the future: this clock or the clock of another node is wrong",
                 crate::times::rfc3339(entry.at)
             ),
         ),
-        None => Finding::good("clock", "not behind the newest change"),
+        None => Finding::good("clock", "the newest change is not in the future"),
     })
 }

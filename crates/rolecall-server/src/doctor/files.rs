@@ -1,4 +1,4 @@
-//! The files of a SQLite database: who can read them, and whether there is room to write.
+//! Checks of files: permissions, and room for a SQLite database to grow.
 
 use std::{
     collections::BTreeSet,
@@ -9,42 +9,43 @@ use std::{
 
 use secrecy::ExposeSecret as _;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::{
     config::{Config, Origin},
     start,
     store::file,
 };
 
-/// What is written to see whether there is room; about a thousand log-ins.
-const ROOM: usize = 4 * 1024 * 1024;
+/// The size of a file that is written to check for room; a thousand log-ins take about as much.
+const PROBE_BYTES: usize = 4 * 1024 * 1024;
 
-pub(super) fn examine(config: &Config) -> Vec<Finding> {
+pub(super) fn check(config: &Config) -> Vec<Finding> {
     let mut findings: Vec<Finding> = files_with_secrets(config)
         .iter()
-        .map(|path| readable("configuration file", path))
+        .map(|path| permissions("configuration file", path))
         .collect();
     let Some(database) = file::sqlite_path(config.database.url.expose_secret()) else {
         return findings;
     };
-    findings.extend([readable("database file", &database), room(&database)]);
+    findings.extend([permissions("database file", &database), room(&database)]);
     if config.master_key.is_none() {
-        findings.push(readable("master key file", &start::key_file(&database)));
+        findings.push(permissions("master key file", &start::key_file(&database)));
         findings.push(Finding::warning(
             "master key",
-            "it lies beside the database: whoever copies the folder has both; keep it elsewhere (`master_key_file`)",
+            "it is in the same folder as the database, so a copy of the folder contains both: keep it elsewhere (`master_key_file`)",
         ));
     }
     findings
 }
 
-/// Configuration files in which a secret stands: one in a file of its own was looked at when it was read.
+/// Returns the configuration files that contain a secret. Secrets in files of their own are checked when they
+/// are read.
 fn files_with_secrets(config: &Config) -> BTreeSet<PathBuf> {
     let url = config.database.url.expose_secret();
-    let holds_password = file::sqlite_path(url).is_none();
+    let may_hold_password = file::sqlite_path(url).is_none();
     let secrets = config.show().0.into_iter().filter(|setting| {
         ["master_key", "tokens.secret"].contains(&setting.key)
-            || (setting.key == "database.url" && holds_password)
+            || (setting.key == "database.url" && may_hold_password)
     });
     secrets
         .filter_map(|setting| match setting.origin {
@@ -55,24 +56,27 @@ fn files_with_secrets(config: &Config) -> BTreeSet<PathBuf> {
 }
 
 #[cfg(unix)]
-fn readable(check: &'static str, path: &Path) -> Finding {
+fn permissions(check: &'static str, path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt as _;
     let shown = path.display();
     match fs::metadata(path) {
         Ok(found) if found.permissions().mode() & 0o077 != 0 => Finding::fault(
             check,
-            format!("others on this machine can read or write {shown}: `chmod 600 {shown}`"),
+            format!("others on this machine can read or write {shown}: run `chmod 600 {shown}`"),
         ),
         Ok(_) => Finding::good(check, format!("only its owner can read {shown}")),
-        Err(_) => Finding::good(check, format!("{shown} is made at the first start")),
+        Err(_) => Finding::good(check, format!("{shown} is created at the first start")),
     }
 }
 
 #[cfg(not(unix))]
-fn readable(check: &'static str, path: &Path) -> Finding {
+fn permissions(check: &'static str, path: &Path) -> Finding {
     Finding::good(
         check,
-        format!("{} is not looked at on this system", path.display()),
+        format!(
+            "the permissions of {} are not checked on this system",
+            path.display()
+        ),
     )
 }
 
@@ -84,22 +88,22 @@ fn room(database: &Path) -> Finding {
     if !folder.exists() {
         return Finding::good(
             "room",
-            format!("{} is made at the first start", folder.display()),
+            format!("{} is created at the first start", folder.display()),
         );
     }
     let probe = file::beside(database, ".doctor");
     let written = file::owner_only().open(&probe).and_then(|mut file| {
-        file.write_all(&vec![0; ROOM])?;
+        file.write_all(&vec![0; PROBE_BYTES])?;
         file.sync_all()
     });
-    // what was written only to be looked at goes, whatever came of it
+    // even a failed write can leave a file behind
     let _ = fs::remove_file(&probe);
     match written {
-        Ok(()) => Finding::good("room", format!("{} can be written to", folder.display())),
+        Ok(()) => Finding::good("room", format!("{} is writable", folder.display())),
         Err(error) => Finding::fault(
             "room",
             format!(
-                "cannot write to {} ({error}): free space, or give the folder to this user",
+                "cannot write to {} ({error}): free space, or make this user the owner of the folder",
                 folder.display()
             ),
         ),
@@ -108,12 +112,12 @@ fn room(database: &Path) -> Finding {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::super::Severity;
+    use super::super::finding::Severity;
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn a_key_that_others_can_read_is_a_fault() {
+    fn a_key_file_that_others_can_read_is_a_fault() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("rolecall.key");
         fs::write(&key, "x").unwrap();
@@ -124,7 +128,7 @@ mod tests {
         ] {
             fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(
-                readable("master key file", &key).severity,
+                permissions("master key file", &key).severity,
                 severity,
                 "{mode:o}"
             );
@@ -132,17 +136,17 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_file_with_a_secret_is_for_its_owner_only() {
+    fn a_configuration_file_with_a_secret_that_others_can_read_is_a_fault() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rolecall.toml");
-        let examined = |text: &str, mode| {
+        let severity_of = |text: &str, mode| {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let sources = crate::config::Sources::default()
                 .with_flag("database.url", "sqlite::memory:")
                 .with_file(&path, text);
             let config = Config::load(&sources).unwrap();
-            let findings = examine(&config);
+            let findings = check(&config);
             let found = findings
                 .iter()
                 .find(|one| one.check == "configuration file");
@@ -150,13 +154,13 @@ mod tests {
         };
         let secret =
             "master_key = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"";
-        assert_eq!(examined(secret, 0o644), Some(Severity::Fault));
-        assert_eq!(examined(secret, 0o600), Some(Severity::Good));
-        assert_eq!(examined("listen = \"127.0.0.1:1\"", 0o644), None);
+        assert_eq!(severity_of(secret, 0o644), Some(Severity::Fault));
+        assert_eq!(severity_of(secret, 0o600), Some(Severity::Good));
+        assert_eq!(severity_of("listen = \"127.0.0.1:1\"", 0o644), None);
     }
 
     #[test]
-    fn a_folder_that_is_a_file_has_no_room_and_nothing_is_left_behind() {
+    fn the_room_check_leaves_no_file_behind_and_fails_on_a_path_that_is_no_folder() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(
             room(&folder.path().join("rolecall.db")).severity,

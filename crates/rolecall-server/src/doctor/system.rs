@@ -1,20 +1,20 @@
-//! The machine: its clock, the address, and how many files may be open.
+//! Checks of the machine: clock, address and open files.
 
 use std::io;
 
 use rolecall::{Clock as _, SystemClock};
 use rolecall_core::Timestamp;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::{config::Config, http};
 
-/// When this was written: no clock that is right shows an earlier time.
-const WRITTEN: Timestamp = Timestamp::from_seconds(1_795_000_000);
-/// A century later.
+/// The time of writing, which no correct clock is behind.
+const TIME_OF_WRITING: Timestamp = Timestamp::from_seconds(1_795_000_000);
+/// A century after the time of writing.
 const FAR_FUTURE: Timestamp = Timestamp::from_seconds(1_795_000_000 + 3_155_760_000);
 const FEW_FILES: u64 = 4096;
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config) -> Vec<Finding> {
     vec![
         clock(SystemClock.now()),
         address(config).await,
@@ -24,8 +24,8 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 
 fn clock(now: Timestamp) -> Finding {
     let shown = crate::times::rfc3339(now);
-    if now < WRITTEN || now > FAR_FUTURE {
-        let text = format!("the clock says {shown}: set it, or tokens end at the wrong time");
+    if now < TIME_OF_WRITING || now > FAR_FUTURE {
+        let text = format!("the clock shows {shown}: set it, or tokens expire at the wrong time");
         return Finding::fault("clock", text);
     }
     Finding::good("clock", format!("it is {shown}"))
@@ -37,7 +37,7 @@ async fn address(config: &Config) -> Finding {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::warning(
             "address",
             format!(
-                "{} is taken: by the running server, or by another program, then choose another `listen`",
+                "{} is in use; unless this server is running, choose another `listen`",
                 config.listen
             ),
         ),
@@ -56,21 +56,21 @@ fn open_files(limit: Option<u64>) -> Finding {
         Some(soft) if soft < FEW_FILES => Finding::warning(
             "open files",
             format!(
-                "at most {soft} files may be open, one for each connection: raise it (`ulimit -n`, `LimitNOFILE=`)"
+                "the limit is {soft}, and each connection needs one: raise it (`ulimit -n`, `LimitNOFILE=`)"
             ),
         ),
-        Some(soft) => Finding::good("open files", format!("{soft} may be open")),
-        None => Finding::good("open files", "no limit is known"),
+        Some(soft) => Finding::good("open files", format!("the limit is {soft}")),
+        None => Finding::good("open files", "the limit is unknown"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Severity;
+    use super::super::finding::Severity;
     use super::*;
 
     #[test]
-    fn a_clock_that_cannot_be_right_is_a_fault() {
+    fn an_impossible_time_is_a_fault() {
         for wrong in [
             Timestamp::from_seconds(0),
             Timestamp::from_seconds(1_600_000_000),
@@ -85,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn few_open_files_are_a_warning() {
+    fn a_low_limit_of_open_files_is_a_warning() {
         assert_eq!(open_files(Some(1024)).severity, Severity::Warning);
         assert_eq!(open_files(Some(65_536)).severity, Severity::Good);
         assert_eq!(open_files(None).severity, Severity::Good);
     }
 
     #[tokio::test]
-    async fn an_address_that_is_taken_is_a_warning() {
+    async fn an_address_in_use_is_a_warning() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = listener.local_addr().unwrap().to_string();
         let sources = crate::config::Sources::default().with_flag("listen", listen);

@@ -1,7 +1,10 @@
 use std::{fs, path::Path};
 
-use super::*;
-use crate::{app::App, authority::caller::Caller, cli, config::Sources, demo, start};
+use super::{
+    finding::{CHECKS, Severity},
+    *,
+};
+use crate::{app::App, authority::caller::Caller, config::Sources, configured, demo, start};
 
 const CALLER: Caller<'_> = Caller::CommandLine {
     system_user: "test",
@@ -19,7 +22,10 @@ fn config(folder: &Path, settings: &[(&str, &str)]) -> Config {
 }
 
 async fn open(config: &Config) -> App {
-    start::open(cli::options(config)).await.unwrap().app
+    start::open(configured::options(config, None))
+        .await
+        .unwrap()
+        .app
 }
 
 async fn add_admin(app: &App, name: &str) {
@@ -29,17 +35,17 @@ async fn add_admin(app: &App, name: &str) {
         .unwrap();
 }
 
-/// How bad what a check found is; the worst, where it found several things.
+/// Returns the highest severity among the findings of a check.
 async fn severity(config: &Config, check: &str) -> Option<Severity> {
-    let findings = examine(config).await;
+    let findings = run_checks(config).await;
     let of_check = findings.iter().filter(|finding| finding.check == check);
     of_check.map(|finding| finding.severity).max()
 }
 
 #[tokio::test]
-async fn a_place_where_nothing_is_yet_has_no_fault_and_gets_nothing() {
+async fn an_empty_folder_has_no_fault_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let findings = examine(&config(folder.path(), &[])).await;
+    let findings = run_checks(&config(folder.path(), &[])).await;
     assert!(
         findings
             .iter()
@@ -50,7 +56,7 @@ async fn a_place_where_nothing_is_yet_has_no_fault_and_gets_nothing() {
 }
 
 #[tokio::test]
-async fn settings_that_are_rarely_meant_are_named() {
+async fn rarely_intended_settings_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let https = ("public_url", "https://login.example.com");
     for (check, settings, expected) in [
@@ -115,7 +121,7 @@ async fn settings_that_are_rarely_meant_are_named() {
 }
 
 #[tokio::test]
-async fn old_tokens_are_not_taken_longer_than_meant() {
+async fn legacy_tokens_accepted_too_long_are_reported() {
     use rolecall::{Clock as _, SystemClock};
     let folder = tempfile::tempdir().unwrap();
     let until = |days: u64| {
@@ -125,8 +131,8 @@ async fn old_tokens_are_not_taken_longer_than_meant() {
         crate::times::rfc3339(until)
     };
     let (long, short) = ("the secret of the old application", "your-secret-key");
-    for (secret, until, expected, told) in [
-        (long, until(2), Severity::Good, "taken until"),
+    for (secret, until, expected, text) in [
+        (long, until(2), Severity::Good, "accepted until"),
         (short, until(2), Severity::Warning, "15 bytes"),
         (long, until(31), Severity::Warning, "30 days"),
         (long, "2026-01-01".to_owned(), Severity::Warning, "remove"),
@@ -139,11 +145,11 @@ async fn old_tokens_are_not_taken_longer_than_meant() {
             ("tokens.legacy.max_age", "30m"),
             ("tokens.legacy.allow_short_secret", "true"),
         ];
-        let findings = examine(&config(folder.path(), &settings)).await;
+        let findings = run_checks(&config(folder.path(), &settings)).await;
         let found = findings.iter().find(|one| one.check == "old tokens");
         let found = found.unwrap();
         assert_eq!(found.severity, expected, "{found:?}");
-        assert!(found.text.contains(told), "{found:?}");
+        assert!(found.text.contains(text), "{found:?}");
         assert!(!found.text.contains(secret), "{found:?}");
     }
     let found = severity(&config(folder.path(), &[]), "old tokens").await;
@@ -151,7 +157,7 @@ async fn old_tokens_are_not_taken_longer_than_meant() {
 }
 
 #[tokio::test]
-async fn who_administers_is_counted() {
+async fn administrators_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let app = open(&config).await;
@@ -172,7 +178,7 @@ async fn who_administers_is_counted() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_fit_is_a_fault() {
+async fn a_database_that_cannot_be_used_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let fitting = config(folder.path(), &[]);
     let _app = open(&fitting).await;
@@ -180,7 +186,7 @@ async fn a_database_that_does_not_fit_is_a_fault() {
     assert_eq!(
         severity(&fitting, "master key").await,
         Some(Severity::Warning),
-        "it lies beside"
+        "it is in the same folder"
     );
     let other_key = "6f1d83a5c2b94e07f8135d6a9be2470c5d8e91f2a3b4c6d7081929a3bccd5e6f";
     let with_other = config(folder.path(), &[("master_key", other_key)]);
@@ -204,7 +210,7 @@ async fn a_database_that_does_not_fit_is_a_fault() {
 }
 
 #[tokio::test]
-async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
+async fn an_altered_audit_log_and_a_missing_registration_role_are_faults() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let app = open(&config).await;
@@ -243,7 +249,7 @@ async fn an_audit_log_that_was_altered_and_a_role_that_is_missing_are_faults() {
     );
 }
 
-/// Runs a statement behind the back of the services.
+/// Runs a statement that no service would run.
 async fn execute(app: &App, sql: &'static str) {
     app.store()
         .write(async |conn: &mut crate::store::Conn| {
@@ -255,7 +261,7 @@ async fn execute(app: &App, sql: &'static str) {
 }
 
 #[tokio::test]
-async fn a_schema_of_tomorrow_or_yesterday_and_a_clock_set_back_are_told() {
+async fn a_newer_or_older_schema_and_a_clock_set_back_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let app = open(&config).await;
@@ -270,7 +276,7 @@ async fn a_schema_of_tomorrow_or_yesterday_and_a_clock_set_back_are_told() {
 }
 
 #[tokio::test]
-async fn files_of_an_installation_that_others_can_read_are_told() {
+async fn installation_files_that_others_can_read_are_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
@@ -287,11 +293,11 @@ async fn files_of_an_installation_that_others_can_read_are_told() {
 }
 
 #[tokio::test]
-async fn every_check_is_in_the_list_and_in_the_page_about_them() {
+async fn every_check_is_listed_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let _app = open(&config).await;
-    for finding in examine(&config).await {
+    for finding in run_checks(&config).await {
         let known = CHECKS.iter().any(|(check, _)| *check == finding.check);
         assert!(known, "not in the list: {}", finding.check);
     }

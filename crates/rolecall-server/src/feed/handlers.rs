@@ -1,4 +1,4 @@
-//! The feed over HTTP.
+//! The HTTP endpoint of the feed.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ use crate::{
     },
 };
 
-/// From where, and for how long.
+/// The query of the feed.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FeedQuery {
-    /// `cursor` of the answer before; without it, the whole state.
+    /// The `cursor` of the previous answer; without it, the answer is the whole state.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     after: Cursor,
-    /// For how many seconds the answer may be held until there is something new.
+    /// How many seconds to wait for news before an empty answer.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 10, default = 0)]
     wait: Wait,
@@ -45,31 +45,31 @@ impl<'de> Deserialize<'de> for Wait {
         match String::deserialize(deserializer)?.parse() {
             Ok(seconds @ 0..=10) => Ok(Self(Duration::from_secs(seconds))),
             _ => Err(serde::de::Error::custom(
-                "wait is a whole number of seconds from 0 to 10",
+                "wait must be a whole number of seconds from 0 to 10",
             )),
         }
     }
 }
 
-/// What was taken away.
+/// Revocations since the cursor, as floors.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Feed)]
 pub(crate) struct FeedView {
-    /// Where to go on from.
+    /// The cursor for the next request.
     cursor: String,
-    /// Tokens of another era have ended; floors of another era are forgotten.
+    /// Tokens of other eras are refused; floors of other eras no longer apply.
     era: String,
-    /// How long ago the node last knew this to be complete, in milliseconds.
+    /// The age of this state in milliseconds: how long ago the node last read the database.
     age_ms: u64,
     floors: Vec<FloorView>,
     policy_revision: Revision,
-    /// Another one than before: the JWK Set has changed.
+    /// If it differs from the previous answer, the JWK Set has changed.
     keys_revision: Revision,
-    /// Whether this answer was cut: ask on at once.
+    /// Whether there are more floors: send the next request at once.
     more: bool,
 }
 
-/// A token about `key` whose `rev` is below `revision` has ended.
+/// Tokens that name `key` and whose `rev` is below `revision` are refused.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Floor)]
 pub(crate) struct FloorView {
@@ -77,7 +77,7 @@ pub(crate) struct FloorView {
     kind: &'static str,
     key: String,
     revision: Revision,
-    /// When it can be forgotten.
+    /// When the floor can be forgotten, since all such tokens have expired.
     #[schema(format = DateTime)]
     until: String,
 }
@@ -107,14 +107,14 @@ impl From<News> for FeedView {
     }
 }
 
-/// Follow what is taken away.
+/// Follow revocations.
 ///
-/// For clients that guard something elsewhere. Answers at once if something happened after `after`, else as
-/// soon as it does, and when `wait` is over.
+/// For clients with guards of their own. Answers at once if there is news since `after`; otherwise as soon as there
+/// is, or after `wait` seconds.
 #[utoipa::path(get, path = "/api/feed", tag = "tokens", params(FeedQuery), responses(
-    (status = 200, description = "What is new", body = FeedView),
-    (status = "4XX", description = "The request is wrong", body = ProblemDocument),
-    (status = 503, description = "Too many wait already", body = ProblemDocument)))]
+    (status = 200, description = "The news", body = FeedView),
+    (status = "4XX", description = "The request is invalid", body = ProblemDocument),
+    (status = 503, description = "Too many clients are waiting", body = ProblemDocument)))]
 pub(crate) async fn read_feed(
     caller: Require<may::ReadFeed>,
     State(app): State<App>,
@@ -127,7 +127,7 @@ pub(crate) async fn read_feed(
     let after = Position::parse(query.after.after(List::Feed)?)?;
     let stopped = async {
         match stopping {
-            Some(Extension(stopping)) => stopping.told().await,
+            Some(Extension(stopping)) => stopping.wait().await,
             None => std::future::pending().await,
         }
     };

@@ -1,4 +1,4 @@
-//! What guards elsewhere need to know within a second.
+//! The feed of revocations, which guards in other processes follow.
 
 pub(crate) mod handlers;
 pub(crate) mod service;

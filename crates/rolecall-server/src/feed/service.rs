@@ -1,4 +1,4 @@
-//! What a guard elsewhere is told, and for how long it waits for it.
+//! Reads of the feed, which can wait for news.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +11,10 @@ use crate::{
     error::{ApiError, FieldError},
 };
 
-/// Floors of one answer: about 3 MB.
-const MOST: usize = 20_000;
+/// The most floors in an answer, about 3 MB.
+const MAX_FLOORS: usize = 20_000;
 
-/// How far a guard has read.
+/// The position of a guard in the feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     era: String,
@@ -22,7 +22,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// From the text within a cursor; empty is the beginning.
+    /// Parses the text within a cursor; an empty text is the beginning.
     pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -45,7 +45,7 @@ impl Position {
     }
 }
 
-/// What is new.
+/// The news since a position.
 pub(crate) struct News {
     pub(super) position: Position,
     pub(super) age: Duration,
@@ -61,10 +61,10 @@ impl News {
     }
 }
 
-/// What happened after `after`: at once if there is something, else as soon as there is, and at the latest
-/// when `wait` is over or the server stops.
+/// Returns the news since `after`: at once if there is any, otherwise as soon as there is, and at the latest after
+/// `wait` or when the server stops.
 ///
-/// Waiting asks the database nothing: the watch wakes whoever waits.
+/// Waiting needs no queries: the watch of this node wakes all waiting clients.
 pub(crate) async fn read(
     app: &App,
     caller: &Principal,
@@ -77,7 +77,7 @@ pub(crate) async fn read(
     let is_news = |known: &Arc<Known>| after.is_before(known);
     let has_news = is_news(&known.borrow());
     if !has_news && !wait.is_zero() {
-        let _place = feed.place().ok_or(ApiError::Busy)?;
+        let _permit = feed.try_wait().ok_or(ApiError::Busy)?;
         tokio::select! {
             biased;
             () = caller.lost() => return Err(ApiError::Denied(Denial::EndedToken)),
@@ -86,10 +86,10 @@ pub(crate) async fn read(
             () = stopping => {}
         }
     }
-    // read before the floors are: they are at least as fresh as that
+    // read before the floors, which are at least as fresh
     let age = app.parts().live.age();
     let known = Arc::clone(&known.borrow());
-    Ok(after.news(&known, age, MOST))
+    Ok(after.news(&known, age, MAX_FLOORS))
 }
 
 impl Position {
@@ -97,8 +97,8 @@ impl Position {
         self.era != known.era || self.revision < known.revision
     }
 
-    /// The whole state for another era. For a place ahead of this node, which another node gave or which
-    /// was lost with what was restored since, it goes back to where this node is.
+    /// Returns the news since this position. For another era that is the whole state. A position ahead of this node,
+    /// from another node or from before a restore, is set back to this node's revision.
     fn news(&self, known: &Known, age: Duration, most: usize) -> News {
         let after = if self.era == known.era {
             self.revision

@@ -1,3 +1,5 @@
+//! The floors that this node serves to guards in other processes.
+
 use std::{collections::HashSet, sync::Arc};
 
 use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
@@ -5,16 +7,16 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::store::Head;
 
-/// Clients that wait at the same time; more are told to come back.
-const PLACES: usize = 4_000;
+/// Clients that can wait at the same time; others get status 503.
+const MAX_WAITING: usize = 4_000;
 
-/// What this node tells guards elsewhere: the floors as the watch took them in, by revision.
+/// The floors that the watch has loaded, by revision.
 ///
-/// INVARIANT: only the watch writes it, so that up to its revision no floor is missing. What this process
-/// itself has just done can be ahead of what another one did before.
+/// INVARIANT: only the watch writes it, so that no floor up to its revision is missing. A change of this process can be
+/// ahead of a change of another process that the watch has not loaded yet.
 pub(crate) struct Feed {
     current: watch::Sender<Arc<Known>>,
-    places: Semaphore,
+    waiting: Semaphore,
 }
 
 /// The floors of one moment.
@@ -30,24 +32,24 @@ pub(super) struct Known {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self::with_places(PLACES)
+        Self::with_max_waiting(MAX_WAITING)
     }
 }
 
 impl Feed {
-    pub(super) fn with_places(places: usize) -> Self {
+    pub(super) fn with_max_waiting(max_waiting: usize) -> Self {
         Self {
             current: watch::Sender::default(),
-            places: Semaphore::new(places),
+            waiting: Semaphore::new(max_waiting),
         }
     }
 
-    /// Takes in the whole state.
+    /// Replaces the whole state.
     pub(crate) fn replace(&self, head: &Head, floors: Vec<Floor>) {
         self.current.send_replace(Arc::new(Known::of(head, floors)));
     }
 
-    /// Takes in what has happened since.
+    /// Adds the floors of newer revisions.
     pub(crate) fn raise(&self, head: &Head, floors: &[Floor]) {
         self.current.send_if_modified(|known| {
             let is_news = known.revision != head.revision;
@@ -67,7 +69,7 @@ impl Feed {
         });
     }
 
-    /// Forgets the floors that no living token lies under at `now`.
+    /// Removes the floors that have ended at `now`: all tokens below them have expired.
     pub(crate) fn prune(&self, now: Timestamp) {
         self.current.send_if_modified(|known| {
             if known.floors.iter().any(|floor| floor.until <= now) {
@@ -75,7 +77,7 @@ impl Feed {
                     .floors
                     .retain(|floor| floor.until > now);
             }
-            // nobody has to hear of it
+            // no waiting client needs to wake up for this
             false
         });
     }
@@ -84,9 +86,9 @@ impl Feed {
         self.current.subscribe()
     }
 
-    /// Room for one more that waits.
-    pub(super) fn place(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        self.places.try_acquire().ok()
+    /// Returns a permit for one more waiting client; `None` if too many are waiting.
+    pub(super) fn try_wait(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.waiting.try_acquire().ok()
     }
 }
 
@@ -102,8 +104,8 @@ impl Known {
         }
     }
 
-    /// The floors above `after`, at most `most` and a few: those of one change are never parted. And the
-    /// revision up to which they are complete, where that is not all.
+    /// Returns about `most` floors above revision `after`, since the floors of one revision are never split. If there
+    /// are more, also returns the revision up to which they are complete.
     pub(super) fn above(&self, after: Revision, most: usize) -> (&[Floor], Option<Revision>) {
         let start = self.floors.partition_point(|floor| floor.revision <= after);
         let all = self.floors.get(start..).unwrap_or_default();
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_that_was_raised_again_is_told_once_and_at_its_new_place() {
+    fn a_floor_raised_again_is_listed_once_at_its_new_revision() {
         let feed = Feed::default();
         feed.replace(&head(2), vec![floor("b", 2), floor("a", 1)]);
         feed.raise(&head(3), &[floor("a", 3)]);
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_not_skipped_and_one_change_is_never_parted() {
+    fn the_next_page_continues_and_one_revision_is_never_split() {
         let feed = Feed::default();
         let floors = vec![floor("a", 1), floor("b", 2), floor("c", 2), floor("d", 3)];
         feed.replace(&head(5), floors);
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_wakes_nobody_and_forgets_what_has_ended() {
+    fn pruning_removes_ended_floors_and_wakes_no_client() {
         let feed = Feed::default();
         feed.replace(&head(2), vec![floor("a", 1), floor("b", 2)]);
         let receiver = feed.subscribe();
@@ -184,11 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_no_more() {
-        let feed = Feed::with_places(1);
-        let place = feed.place();
-        assert!(place.is_some() && feed.place().is_none());
-        drop(place);
-        assert!(feed.place().is_some());
+    fn only_a_limited_number_of_clients_can_wait() {
+        let feed = Feed::with_max_waiting(1);
+        let permit = feed.try_wait();
+        assert!(permit.is_some() && feed.try_wait().is_none());
+        drop(permit);
+        assert!(feed.try_wait().is_some());
     }
 }

@@ -5,14 +5,15 @@ use secrecy::ExposeSecret as _;
 
 use crate::oauth::{basic::client_credentials, error::OAuthError};
 
+/// Id and secret, or the error code.
 type Read = Result<Option<(String, String)>, &'static str>;
 
-/// The first byte says which: a header as it is, what stands in its base64, or id and secret to be encoded. The answer is
-/// that of a simpler reading.
+/// Parses a `Basic` header. The first byte selects the rest of the input: a whole header, the text in its base64, or id
+/// and secret to encode.
 ///
 /// # Panics
 ///
-/// If it does not.
+/// If the result differs from that of a simpler parser.
 pub fn run(data: &[u8]) {
     let Some((which, rest)) = data.split_first() else {
         return;
@@ -27,7 +28,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What is printable goes through unchanged; nothing else goes through at all.
+/// Checks that printable ids and secrets are parsed unchanged, and all others are refused.
 fn as_pair(rest: &[u8]) {
     let end = rest.iter().position(|byte| *byte == b'\n');
     let (id, secret) = rest.split_at(end.unwrap_or(rest.len()));
@@ -63,11 +64,11 @@ fn read(value: &[u8]) -> Read {
             Ok(pair)
         }
         Err(OAuthError::InvalidClient { basic: true }) => Err("invalid_client"),
-        Err(_) => Err("something else"),
+        Err(_) => Err("another error"),
     }
 }
 
-/// The same, in the simplest words and by the parser of the URL standard.
+/// A simpler parser, which uses the form parser of the URL Standard.
 fn model(value: &[u8]) -> Read {
     if HeaderValue::from_bytes(value).is_err() {
         return Ok(None);

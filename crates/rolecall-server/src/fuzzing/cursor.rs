@@ -17,7 +17,8 @@ const LISTS: [List; 11] = [
     List::Requests,
 ];
 
-/// The first byte says which: a text as cursor, a query, or the key of an item in one of the lists.
+/// Parses cursors. The first byte selects the rest of the input: the text of a cursor, a query, or a key in one of the
+/// lists.
 pub fn run(data: &[u8]) {
     let Some((which, rest)) = data.split_first() else {
         return;
@@ -36,16 +37,19 @@ fn read(text: &str) -> Option<Cursor> {
 
 fn as_cursor(text: &str) {
     let Some(cursor) = read(text) else { return };
-    let taken: Vec<_> = LISTS
+    let accepted: Vec<_> = LISTS
         .iter()
         .filter_map(|list| Some((*list, cursor.after(*list).ok()?)))
         .collect();
     if text.is_empty() {
-        return assert!(taken.iter().all(|(_, key)| key.is_empty()));
+        return assert!(accepted.iter().all(|(_, key)| key.is_empty()));
     }
-    assert!(taken.len() <= 1, "one cursor for two lists: {text}");
-    for (list, key) in taken {
-        assert_eq!(Cursor::encode(list, key), text, "two spellings");
+    assert!(
+        accepted.len() <= 1,
+        "one cursor is accepted by two lists: {text}"
+    );
+    for (list, key) in accepted {
+        assert_eq!(Cursor::encode(list, key), text, "not canonical");
         assert!(key.len() <= 200 && !key.contains(['\0', '\r', '\u{7f}']));
     }
 }
@@ -58,7 +62,7 @@ fn as_query(text: &str) {
             let mut names = form_urlencoded::parse(text.as_bytes());
             assert!(names.all(|(name, _)| known(&name)), "{text}");
         }
-        Err(error) => super::assert_fair(&error),
+        Err(error) => super::assert_client_error(&error),
     }
 }
 
@@ -71,7 +75,7 @@ fn as_key(list: List, key: &str) {
     );
     let short = key.len() <= 180 && !key.chars().any(char::is_control);
     let Some(cursor) = read(&given) else {
-        return assert!(!short, "what was given out is refused: {key:?}");
+        return assert!(!short, "an issued cursor is refused: {key:?}");
     };
     for other in LISTS {
         let after = cursor.after(other).ok();

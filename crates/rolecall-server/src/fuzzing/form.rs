@@ -1,11 +1,10 @@
 use crate::oauth::form::{Form, KNOWN};
 
-/// The form of the OAuth endpoints, beside the parser of the URL standard, which takes everything: both
-/// read the same.
+/// Parses the form of the OAuth endpoints, and compares the result with the lenient parser of the URL Standard.
 ///
 /// # Panics
 ///
-/// If it does not.
+/// If they differ.
 pub fn run(data: &[u8]) {
     let pairs: Vec<_> = form_urlencoded::parse(data).collect();
     let values = |name: &str| -> Vec<&str> {
@@ -13,20 +12,23 @@ pub fn run(data: &[u8]) {
         named.map(|(_, value)| value.as_ref()).collect()
     };
     let Ok(form) = Form::parse(data) else {
-        // where that parser meets what is not UTF-8 it writes this character
-        let unclear = |(name, value): &(_, _)| {
+        // the lenient parser replaces invalid UTF-8 by this character
+        let is_invalid = |(name, value): &(_, _)| {
             [name, value]
                 .iter()
                 .any(|text: &&std::borrow::Cow<'_, str>| text.contains('\u{fffd}'))
         };
         let doubled = KNOWN.iter().any(|name| values(name).len() > 1);
-        assert!(doubled || pairs.iter().any(unclear), "refused for nothing");
+        assert!(
+            doubled || pairs.iter().any(is_invalid),
+            "refused without a reason"
+        );
         return;
     };
     let mut again = form_urlencoded::Serializer::new(String::new());
     for name in KNOWN {
         let values = values(name);
-        assert!(values.len() <= 1, "`{name}` was taken twice");
+        assert!(values.len() <= 1, "`{name}` was accepted twice");
         let value = values.first().copied().filter(|value| !value.is_empty());
         assert_eq!(form.get(name), value, "{name}");
         if let Some(value) = value {

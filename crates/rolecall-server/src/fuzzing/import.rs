@@ -4,12 +4,11 @@ use rolecall_import::{ImportOptions, Imported, Note, Source, casbin, keycloak};
 
 use crate::accounts::import_rules::ImportRules;
 
-/// The sources of an import: a realm, or a model and a policy with a NUL between them. What comes of them is a
-/// policy, no two users have one name, and whatever is told can be shown.
+/// Maps the sources of a policy import: a Keycloak realm, or a Casbin model and policy separated by NUL.
 ///
 /// # Panics
 ///
-/// If it is not so.
+/// If the result is not a valid policy, two users have the same name, or a note cannot be displayed.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -29,20 +28,20 @@ pub fn run(data: &[u8]) {
         Ok(imported) => check(&imported),
         Err(error) => {
             assert!(!error.reasons.is_empty(), "rejected without a reason");
-            error.reasons.iter().for_each(can_be_shown);
+            error.reasons.iter().for_each(assert_displayable);
         }
     }
 }
 
 fn check(imported: &Imported) {
     let policy = imported.document.policy();
-    assert!(policy.is_ok(), "no policy: {policy:?}");
+    assert!(policy.is_ok(), "invalid policy: {policy:?}");
     let policy = policy.unwrap_or_default();
     let mut names = BTreeSet::new();
     for person in &imported.people {
         assert!(
             names.insert(&person.username),
-            "`{}` is there twice",
+            "`{}` exists twice",
             person.username
         );
         for (role, _) in &person.roles {
@@ -60,10 +59,10 @@ fn check(imported: &Imported) {
         .unmapped
         .iter()
         .chain(&imported.notices)
-        .for_each(can_be_shown);
+        .for_each(assert_displayable);
 }
 
-fn can_be_shown(note: &Note) {
+fn assert_displayable(note: &Note) {
     let text = format!("{}: {}", note.at, note.message);
     assert!(!text.chars().any(char::is_control), "{text:?}");
     assert!(note.message.chars().count() <= 20_000, "{text}");

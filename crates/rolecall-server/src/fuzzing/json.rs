@@ -9,64 +9,64 @@ use crate::{
     web::body::parse_json,
 };
 
-/// The first byte says of which kind the body is.
+/// Parses JSON bodies; the first byte selects the type of the body.
 pub fn run(data: &[u8]) {
     let Some((which, body)) = data.split_first() else {
         return;
     };
     match which % 9 {
-        0 => judge::<accounts::Registration>(body, &["username", "password", "email"]),
+        0 => check_body::<accounts::Registration>(body, &["username", "password", "email"]),
         1 => {
             let members = ["username", "current_password", "new_password"];
-            judge::<accounts::PasswordReplacement>(body, &members);
+            check_body::<accounts::PasswordReplacement>(body, &members);
         }
-        2 => judge::<accounts::NewUser>(body, &["username", "password", "email", "roles"]),
-        3 => judge::<accounts::UserChanges>(body, &["username", "email", "status"]),
-        4 => judge::<me::MyChanges>(body, &["email"]),
-        5 => judge::<me::PasswordChange>(body, &["current_password", "new_password"]),
-        6 => judge::<roles::NewRole>(body, &["name", "description"]),
-        7 => judge::<permissions::NewPermission>(body, &["name", "description"]),
+        2 => check_body::<accounts::NewUser>(body, &["username", "password", "email", "roles"]),
+        3 => check_body::<accounts::UserChanges>(body, &["username", "email", "status"]),
+        4 => check_body::<me::MyChanges>(body, &["email"]),
+        5 => check_body::<me::PasswordChange>(body, &["current_password", "new_password"]),
+        6 => check_body::<roles::NewRole>(body, &["name", "description"]),
+        7 => check_body::<permissions::NewPermission>(body, &["name", "description"]),
         _ => {
             let members = ["valid_from", "expires_at", "reason"];
-            judge::<assignments::AssignmentValidity>(body, &members);
+            check_body::<assignments::AssignmentValidity>(body, &members);
             let validity = parse_json::<assignments::AssignmentValidity>(body);
             if let Ok(Err(error)) = validity.map(assignments::AssignmentValidity::parse) {
-                super::assert_fair(&error);
+                super::assert_client_error(&error);
             }
         }
     }
     if let Err(error) = parse_json::<roles::RoleChanges>(body) {
-        super::assert_fair(&error);
+        super::assert_client_error(&error);
     }
-    as_texts(body);
+    check_strings(body);
 }
 
-/// Refused as the client's fault, or an object of known members, each once.
-fn judge<T: DeserializeOwned>(body: &[u8], known: &[&str]) {
+/// Checks that a body is refused as an error of the client, or is an object of known members without duplicates.
+fn check_body<T: DeserializeOwned>(body: &[u8], known: &[&str]) {
     let names = serde_json::from_slice::<Names>(body);
     match parse_json::<T>(body) {
         Ok(_) => {
             let Ok(Names(names)) = names else {
-                return assert!(names.is_ok(), "this is no object");
+                return assert!(names.is_ok(), "not an object");
             };
             let mut seen = std::collections::BTreeSet::new();
             for name in names {
                 assert!(known.contains(&name.as_str()), "unknown: {name}");
-                assert!(seen.insert(name), "a member twice");
+                assert!(seen.insert(name), "duplicate member");
             }
         }
         Err(error) => {
-            super::assert_fair(&error);
+            super::assert_client_error(&error);
             let json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
             let malformed = matches!(error, ApiError::Malformed(_));
-            // a text that is no Unicode or a number that is too large is found only where one is looked for
-            assert!(json || malformed, "this is no JSON");
+            // invalid Unicode and huge numbers are errors only where a string or number is expected
+            assert!(json || malformed, "not JSON");
         }
     }
 }
 
-/// The texts of a body, as what they may be meant for.
-fn as_texts(body: &[u8]) {
+/// Parses the strings of a body as user name, password and description.
+fn check_strings(body: &[u8]) {
     let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(body) else {
         return;
     };
@@ -79,12 +79,12 @@ fn as_texts(body: &[u8]) {
             assert!(password.length() <= 256);
         }
         if let Err(error) = names::check_description(text) {
-            super::assert_fair(&error);
+            super::assert_client_error(&error);
         }
     }
 }
 
-/// The names of an object's members, each as often as it stands there.
+/// The names of the members of an object, with duplicates.
 struct Names(Vec<String>);
 
 impl<'de> serde::Deserialize<'de> for Names {

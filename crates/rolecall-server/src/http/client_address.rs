@@ -1,4 +1,4 @@
-//! Who is calling, seen through the proxies that are trusted.
+//! The address of the client, behind trusted proxies.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,13 +9,13 @@ use http::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
 
-/// Only this many hops are looked at.
+/// The most hops that are examined.
 const MAX_HOPS: usize = 32;
 
 /// The address of the client.
 ///
-/// [`super::wrap`] puts it into each request. As an extractor it never fails: without that
-/// layer it is the peer's address, and `0.0.0.0` where that is not known either.
+/// [`super::wrap`] puts it into each request. As an extractor it never fails: without that layer it is the peer's
+/// address, or `0.0.0.0` if that is unknown too.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientAddress {
     text: String,
@@ -60,15 +60,15 @@ impl ClientAddress {
         &self.text
     }
 
-    /// The peer's address; or, if the peer is one of the `trusted` proxies, the right-most
-    /// entry of `X-Forwarded-For` that is not. What stands left of it the client wrote itself.
+    /// Returns the peer's address or, if the peer is a `trusted` proxy, the right-most entry of `X-Forwarded-For`
+    /// that is not one. The client can forge all entries to the left of it.
     #[must_use]
     pub fn find(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
         let mut nearest = peer.to_canonical();
         let lines = headers.get_all("x-forwarded-for");
         let lines: Vec<&str> = lines.iter().map_while(|line| line.to_str().ok()).collect();
-        // A line that is not text may hide entries: then only the peer is known.
+        // a line that is not text may hide entries, so that only the peer is certain
         if lines.len() != headers.get_all("x-forwarded-for").iter().count() {
             return nearest.into();
         }
@@ -86,7 +86,7 @@ impl ClientAddress {
     }
 }
 
-/// An address, perhaps with a port, IPv6 perhaps in brackets.
+/// Parses an address with or without a port; IPv6 can be in brackets.
 fn parse(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
     bare.unwrap_or(hop)
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn x070_no_stranger_can_say_who_he_is() {
+    fn x070_an_untrusted_peer_cannot_choose_its_address() {
         assert_eq!(find("203.0.113.9", &[b"198.51.100.1"]), "203.0.113.9");
         assert_eq!(
             find("2001:db8::1", &[b"198.51.100.1, 10.0.0.1"]),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_trusted_proxy_only_the_right_most_stranger_counts() {
+    fn behind_a_trusted_proxy_the_right_most_untrusted_address_counts() {
         for (lines, client) in [
             (&[&b"198.51.100.1"[..]][..], "198.51.100.1"),
             (&[b"6.6.6.6, 198.51.100.1"], "198.51.100.1"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_ends_the_search_at_the_last_known_hop() {
+    fn an_unreadable_entry_ends_the_search_at_the_last_known_hop() {
         for (lines, client) in [
             (&[][..], "10.0.0.1"),
             (&[&b""[..]], "10.0.0.1"),
@@ -172,12 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_ipv4_peer_is_recognised_as_the_proxy_it_is() {
+    fn a_mapped_ipv4_peer_is_recognized_as_a_proxy() {
         assert_eq!(find("::ffff:10.0.0.1", &[b"198.51.100.1"]), "198.51.100.1");
     }
 
     #[test]
-    fn a_header_with_very_many_hops_is_not_walked_to_its_end() {
+    fn a_header_with_too_many_hops_is_not_read_to_its_end() {
         let line = "10.0.0.2, ".repeat(10_000) + "10.0.0.3";
         let line = format!("198.51.100.1, {line}");
         assert_eq!(find("10.0.0.1", &[line.as_bytes()]), "10.0.0.2");

@@ -1,7 +1,7 @@
-//! Which web pages of other origins may call this server (Fetch, CORS protocol).
+//! CORS: calls by web pages of other origins (Fetch Standard, CORS protocol).
 //!
-//! Written out here because `tower_http`'s layer answers *every* `OPTIONS` request with 200,
-//! while routes here answer those that are no preflights with 405.
+//! `tower_http`'s layer is not used because it answers *every* `OPTIONS` request with 200; here, one that is no
+//! preflight is answered with 405.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-ty
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("www-authenticate, location, retry-after, etag, x-request-id");
 
-/// The origins whose pages may call. Never with cookies: they hold a token or nothing.
+/// The origins whose pages may call this server. Cookies are never allowed, since callers authenticate with tokens.
 #[derive(Clone, Debug, Default)]
 pub struct CorsOrigins {
     /// Exact origins, such as `https://app.example.com`.
     pub exact: Vec<String>,
-    /// Every page of this machine, at whatever port; for development.
+    /// All origins on this machine, with any port; for development.
     pub loopback: bool,
 }
 
@@ -55,7 +55,7 @@ fn is_loopback(origin: &str) -> bool {
         && matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-/// Answers preflights of allowed origins and marks the answers to their requests.
+/// Answers preflights of allowed origins, and adds CORS headers to the answers of all other requests.
 pub(super) async fn cors(
     State(origins): State<Arc<CorsOrigins>>,
     request: Request,
@@ -78,12 +78,12 @@ pub(super) async fn cors(
         }
         _ => next.run(request).await,
     };
-    mark(response.headers_mut(), allowed, preflight);
+    add_headers(response.headers_mut(), allowed, preflight);
     response
 }
 
-fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>, preflight: bool) {
-    // A cache must not give the answer for one origin to another.
+fn add_headers(headers: &mut HeaderMap, allowed: Option<HeaderValue>, preflight: bool) {
+    // without `Vary`, a cache could give the answer for one origin to another
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_compared_whole() {
+    fn origins_are_compared_as_a_whole() {
         let origins = CorsOrigins {
             exact: vec!["https://app.example.com".to_owned()],
             loopback: false,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_loopback() {
+    fn only_origins_on_this_machine_are_loopback() {
         let origins = CorsOrigins {
             exact: Vec::new(),
             loopback: true,

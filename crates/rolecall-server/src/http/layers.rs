@@ -1,4 +1,4 @@
-//! What surrounds every route: request ids, the log line, safe headers, limits.
+//! The layers around all routes: request id, log line, security headers, limits.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -21,29 +21,29 @@ use rolecall::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
-use super::{
-    client_address::ClientAddress,
-    cors::{CorsOrigins, cors},
-};
-use crate::{forward_auth, ids::random_token, policy};
+use super::client_address::ClientAddress;
+use super::cors::{CorsOrigins, cors};
+use crate::ids::random_token;
 
-/// The largest body of a request.
+/// The largest body of a request in bytes, unless an option says otherwise.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Longer paths are cut in the log.
+/// The most characters of a path in the log.
 const MAX_LOGGED_PATH: usize = 200;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What the layers need to know.
+/// The options of the layers.
 #[derive(Clone, Debug)]
 pub struct LayerOptions {
-    /// Who may call from web pages of other origins.
+    /// The origins whose pages may call this server.
     pub cors: CorsOrigins,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The largest body of a request in bytes.
     pub max_body_bytes: usize,
+    /// Paths with rules of their own.
+    pub paths: Vec<PathRule>,
 }
 
 impl Default for LayerOptions {
@@ -52,33 +52,42 @@ impl Default for LayerOptions {
             cors: CorsOrigins::default(),
             trusted_proxies: Vec::new(),
             max_body_bytes: MAX_BODY_BYTES,
+            paths: Vec::new(),
         }
     }
 }
 
+/// The rules of one path where they differ from those of all others.
+#[derive(Clone, Copy, Debug)]
+pub struct PathRule {
+    /// The path, which is compared as a whole.
+    pub path: &'static str,
+    /// The largest body of a request in bytes, if that is more than [`LayerOptions::max_body_bytes`].
+    pub max_body_bytes: usize,
+    /// Headers that every answer has; a missing one is added without a value.
+    pub headers: &'static [HeaderName],
+}
+
 /// The id of a request: in its extensions, in the log, and as `x-request-id` in the answer.
-/// It is always made here; what a client sends is ignored.
+/// It is always generated here; an id that a client sends is ignored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RequestId(pub String);
 
-/// Whose request it was, for the log line: a handler or layer puts it into the extensions of
-/// its answer. An id, never a name.
+/// The id of the subject of a request, for the log line: a handler or layer puts it into the extensions of the
+/// answer. Never a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LoggedSubject(pub String);
 
-/// Puts all layers around `app`.
+/// Adds all layers to `app`.
 ///
-/// From the outside in: request id and log line, safe headers, panics become 500, CORS, error
-/// answers without a body of their own become problems, the body limit.
+/// From the outside in: request id, log line and security headers; CORS; panics become status 500; error answers
+/// without a body of their own become problems; the body limit.
 pub fn wrap(app: Router, options: LayerOptions) -> Router {
     let options = Arc::new(options);
     let cors_origins = Arc::new(options.cors.clone());
-    // each layer of a router costs every request a few allocations, so neighbours share one
+    // each layer costs every request a few allocations, so neighbours share one
     let mut app = app
-        .layer(from_fn_with_state(
-            options.max_body_bytes,
-            limit_and_describe,
-        ))
+        .layer(from_fn_with_state(Arc::clone(&options), limit_and_describe))
         .layer(CatchPanicLayer::custom(panicked));
     if !cors_origins.is_empty() {
         app = app.layer(from_fn_with_state(cors_origins, cors));
@@ -86,7 +95,7 @@ pub fn wrap(app: Router, options: LayerOptions) -> Router {
     app.layer(from_fn_with_state(options, identify_and_protect))
 }
 
-/// Gives the request its id and its client's address and the answer its safe headers, and writes the log line.
+/// Adds the id and the client's address to the request and security headers to the answer, and writes the log line.
 async fn identify_and_protect(
     State(options): State<Arc<LayerOptions>>,
     mut request: Request,
@@ -122,7 +131,7 @@ async fn identify_and_protect(
     response
 }
 
-/// The route's pattern; or, where there is none, the path without its query.
+/// Returns the pattern of the route, or for an unknown route the path without its query.
 fn logged_path(request: &Request) -> String {
     let path = request
         .extensions()
@@ -131,8 +140,7 @@ fn logged_path(request: &Request) -> String {
     path.chars().take(MAX_LOGGED_PATH).collect()
 }
 
-/// Headers that keep browsers from doing more with an answer than showing it. Those that the
-/// handler set stay.
+/// Adds headers that keep browsers from doing more with an answer than showing it; headers that a handler set stay.
 fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -150,14 +158,14 @@ fn protect(headers: &mut HeaderMap) {
     }
 }
 
-/// What went wrong is for the log only, and the panic hook has written it.
+/// Answers a panic with status 500. The panic hook has logged the message, which may hold secrets.
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request panicked");
     describe(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
-/// Error answers that are empty or plain text come from the libraries below; their texts name
-/// Rust types. They become problems; headers such as `Allow` stay.
+/// Replaces error answers that are empty or plain text by problems. They come from axum and hyper, and their texts
+/// name Rust types. Headers such as `Allow` stay.
 fn describe_errors(response: Response) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || !is_plain(response.headers()) {
@@ -186,40 +194,39 @@ fn describe(status: StatusCode) -> Problem {
         StatusCode::NOT_FOUND => ("not_found", "there is nothing at this address"),
         StatusCode::METHOD_NOT_ALLOWED => (
             "method_not_allowed",
-            "this address does not take this method",
+            "this address does not support this method",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body of the request is too large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (
             "unsupported_media_type",
-            "the body of the request has a type that is not taken here",
+            "the media type of the body is not supported here",
         ),
-        StatusCode::UNPROCESSABLE_ENTITY => (
-            "invalid_request",
-            "the request is not what this address takes",
-        ),
-        status if status.is_client_error() => ("bad_request", "the request cannot be answered"),
+        StatusCode::UNPROCESSABLE_ENTITY => ("invalid_request", "the request is invalid"),
+        status if status.is_client_error() => ("bad_request", "the request is invalid"),
         _ => ("internal", "something went wrong on the server"),
     };
     Problem::new(status, code, detail)
 }
 
-/// Refuses a body that says it is too large before reading it, and stops reading one that
-/// turns out to be. Error answers of what lies below are described.
-async fn limit_and_describe(State(max): State<usize>, request: Request, next: Next) -> Response {
-    let asks = forward_auth::is_asked(&request);
-    let mut response = limit(max, request, next).await;
-    if asks {
-        forward_auth::fill(response.headers_mut());
+/// Applies the body limit and the rules of the path, and describes error answers.
+async fn limit_and_describe(
+    State(options): State<Arc<LayerOptions>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let rule = options.paths.iter().find(|rule| rule.path == path);
+    let max = rule.map_or(0, |rule| rule.max_body_bytes);
+    let mut response = limit(max.max(options.max_body_bytes), request, next).await;
+    for name in rule.into_iter().flat_map(|rule| rule.headers) {
+        let headers = response.headers_mut();
+        headers.entry(name).or_insert(HeaderValue::from_static(""));
     }
     response
 }
 
+/// Refuses a body with a `Content-Length` above `max` before reading it, and stops reading any other at `max`.
 async fn limit(max: usize, request: Request, next: Next) -> Response {
-    // a policy is longer than what other bodies hold
-    let max = match request.uri().path() {
-        path if policy::body::PATHS.contains(&path) => max.max(policy::body::MAX_BYTES),
-        _ => max,
-    };
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)

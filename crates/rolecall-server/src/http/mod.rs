@@ -1,19 +1,19 @@
-//! HTTP without the handlers: connections and their time-outs, and the layers around the
-//! routes.
+//! HTTP below the handlers: connections with their time-outs, and the layers around all routes. Nothing here knows
+//! a feature of the server.
 
 pub mod client_address;
 pub mod cors;
 pub mod layers;
+mod loopback_names;
 pub(crate) mod open_files;
-mod own_names;
 pub mod runtime;
 mod stream;
 mod until_signal;
 
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
-pub use layers::{LayerOptions, LoggedSubject, RequestId, wrap};
-pub(crate) use own_names::refuse_other_hosts;
+pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
+pub(crate) use loopback_names::refuse_other_hosts;
 pub(crate) use runtime::Stopping;
 pub use runtime::{Limits, serve};
 pub use until_signal::serve_until_signal;

@@ -1,23 +1,23 @@
-//! How many files the system lets this process open: each connection is one.
+//! The limit on open files of this process; each connection needs one.
 
-/// Kept free for the database, the log and what the runtime opens.
+/// Files that are kept free for the database, the log and the runtime.
 const RESERVED: usize = 64;
 
-/// The limit of this process, where the system says it (`/proc`).
+/// Reads the limit of this process from `/proc`; `None` on other systems.
 pub(crate) fn limit() -> Option<u64> {
-    read(&std::fs::read_to_string("/proc/self/limits").ok()?)
+    parse(&std::fs::read_to_string("/proc/self/limits").ok()?)
 }
 
-/// The soft limit in a text such as `/proc/self/limits`.
-pub(crate) fn read(limits: &str) -> Option<u64> {
+/// Parses the soft limit in a text such as `/proc/self/limits`; `None` if it is unlimited.
+fn parse(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
         .find(|line| line.starts_with("Max open files"))?;
     line.split_whitespace().nth(3)?.parse().ok()
 }
 
-/// How many of `wanted` connections may be taken, so that those who are connected still reach the database
-/// when the last descriptor that may go to a connection is gone.
+/// Lowers `wanted` connections to what the limit allows: even with all of them in use, files for the database are
+/// left.
 pub(super) fn connections(wanted: usize, limit: Option<u64>) -> usize {
     let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else {
         return wanted;
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn x082_connections_never_take_the_last_descriptors() {
+    fn x082_connections_leave_descriptors_for_the_database() {
         for (limit, connections_taken) in [
             (None, 10_000),
             (Some(1_048_576), 10_000),
@@ -46,9 +46,9 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_not_there_or_no_number_is_none() {
+    fn a_missing_or_unlimited_limit_is_none() {
         assert_eq!(
-            read("Max open files            1024   4096   files\n"),
+            parse("Max open files            1024   4096   files\n"),
             Some(1024)
         );
         for none in [
@@ -56,7 +56,7 @@ mod tests {
             "Max processes 1 2 x",
             "Max open files            unlimited   unlimited   files\n",
         ] {
-            assert_eq!(read(none), None, "{none}");
+            assert_eq!(parse(none), None, "{none}");
         }
     }
 }

@@ -1,7 +1,6 @@
-//! Accepting connections and serving them, with limits that hold.
+//! Accepts and serves connections within limits.
 //!
-//! `axum::serve` sets no timer, so that hyper's header time-out does nothing there; this
-//! loop does.
+//! `axum::serve` sets no timer, without which hyper's time-outs do nothing.
 
 use std::convert::Infallible;
 use std::io;
@@ -31,24 +30,24 @@ use tower::ServiceExt as _;
 
 use super::stream::{Phase, TimedStream};
 
-/// How long and how much a client may take.
+/// Limits on the time and resources that a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For the head of a request, from its first byte; for the first one, from the beginning.
+    /// Time for the head of a request from its first byte; for the first request, from the start of the connection.
     pub head: Duration,
-    /// For the next request of a connection to begin. Longer than proxies keep theirs.
+    /// Time until the next request on a connection; longer than proxies keep idle connections.
     pub idle: Duration,
-    /// For a request from its head to the head of the answer, its body included.
+    /// Time from the head of a request to the head of its answer, including the request's body.
     pub request: Duration,
-    /// For the peer to take some of what is written.
+    /// Time in which the peer must read some of the answer.
     pub write: Duration,
-    /// Connections at the same time; more wait in the system's queue.
+    /// Simultaneous connections; more wait in the queue of the system.
     pub connections: usize,
-    /// Bytes of a request's head.
+    /// Size of the head of a request in bytes.
     pub head_bytes: usize,
-    /// Headers of a request.
+    /// Number of headers of a request.
     pub headers: usize,
-    /// For requests that run when the server is told to stop.
+    /// Time for requests in progress when the server stops.
     pub shutdown: Duration,
 }
 
@@ -67,10 +66,10 @@ impl Default for Limits {
     }
 }
 
-/// Serves `app` until `shutdown` resolves; then takes no more connections, lets the requests
-/// that run finish and returns, after [`Limits::shutdown`] at the latest.
+/// Serves `app` until `shutdown` resolves. Then it accepts no more connections, finishes the requests in progress
+/// and returns, after [`Limits::shutdown`] at the latest.
 ///
-/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
+/// The peer's address is in the extensions of each request, as `ConnectInfo<SocketAddr>`.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -87,7 +86,7 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = accept(&listener, &permits) => accepted,
         };
-        // Finished ones are let go here, so that the set does not grow.
+        // removes finished connections, so that the set does not grow
         while connections.try_join_next().is_some() {}
         let Some((stream, peer, permit)) = accepted else {
             break;
@@ -110,11 +109,11 @@ pub async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("some requests did not finish in time and were cut off");
+        tracing::warn!("some requests did not finish in time and were aborted");
     }
 }
 
-/// The next connection, once there is room for it.
+/// Waits for a permit and accepts the next connection.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
@@ -125,10 +124,10 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return Some((stream, peer, permit)),
-            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                // Most likely no file descriptor is left: others will end.
-                tracing::error!(%error, "a connection could not be accepted");
+                // most likely no file descriptor is left: wait until other connections end
+                tracing::error!(%error, "cannot accept a connection");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -136,7 +135,7 @@ async fn accept(
     }
 }
 
-fn concerns_one_connection(error: &io::Error) -> bool {
+fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
@@ -145,7 +144,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// One connection and what its requests need.
+/// A connection with the state that its requests need.
 struct Connection {
     app: Router,
     limits: Limits,
@@ -153,21 +152,20 @@ struct Connection {
     stopping: Stopping,
 }
 
-/// Lets a request that waits for something know that the server is told to stop: in the extensions of
-/// each request.
+/// Tells a waiting handler when the server stops; in the extensions of each request.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
-    /// Resolves when the server is told to stop.
-    pub(crate) async fn told(mut self) {
+    /// Resolves when the server stops.
+    pub(crate) async fn wait(mut self) {
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
 
 impl Connection {
     async fn run(self, stream: TcpStream, watcher: Watcher, permit: OwnedSemaphorePermit) {
-        // Answers are small; waiting to fill a packet only delays them.
+        // answers are small: waiting to fill a packet would only delay them
         let _ = stream.set_nodelay(true);
         let limits = self.limits;
         let phase = Arc::new(Phase::default());
@@ -204,11 +202,11 @@ impl Connection {
         let answer = self.app.clone().oneshot(request);
         let mut response = match tokio::time::timeout(self.limits.request, answer).await {
             Ok(Ok(response)) => response,
-            Err(_) => took_too_long(body_ended.load(Ordering::Relaxed)),
+            Err(_) => timeout_answer(body_ended.load(Ordering::Relaxed)),
         };
         if in_chunks {
-            // a length beside the chunks is dropped by hyper before anybody sees it. Where a proxy went by that
-            // length, what follows the chunks is no request of its own: it is not read (RFC 9112 section 6.1)
+            // hyper drops a `Content-Length` beside the chunks. A proxy that trusted the length would take the rest
+            // for another request: close the connection instead of reading it (RFC 9112 section 6.1)
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -218,8 +216,8 @@ impl Connection {
     }
 }
 
-/// Whose fault it was shows in whether the client had sent its whole request.
-fn took_too_long(body_ended: bool) -> Response {
+/// Answers 503 if the client had sent its whole request, so that the server was slow, else 408.
+fn timeout_answer(body_ended: bool) -> Response {
     let problem = if body_ended {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -238,7 +236,7 @@ fn took_too_long(body_ended: bool) -> Response {
     problem.into_response()
 }
 
-/// A request body that remembers whether it was read to its end.
+/// A request body that records when it was read to its end.
 struct TrackedBody {
     inner: Incoming,
     ended: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! A connection that cannot be held open by doing nothing.
+//! A connection with time limits on reading a request's head and on writing.
 
 use std::io;
 use std::pin::Pin;
@@ -10,39 +10,39 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What the connection and its requests tell each other.
+/// The state that a connection shares with its requests.
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     in_request: AtomicBool,
-    /// How many requests have begun.
+    /// The number of requests that began.
     requests: AtomicU64,
 }
 
 impl Phase {
-    /// A request's head is complete and its handler runs; the handler has its own time-out.
+    /// Marks that the head of a request is complete. From here on, the time-out of the handler applies.
     pub(super) fn begin_request(&self) {
         self.in_request.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The answer is there.
+    /// Marks that the answer is complete.
     pub(super) fn end_request(&self) {
         self.in_request.store(false, Ordering::Relaxed);
     }
 }
 
-/// Ends the connection with an error if a request's head takes too long from its first byte
-/// (from the beginning, for the first one), or if the peer does not take what is written.
+/// Fails if the head of a request takes too long from its first byte (for the first request, from the start of the
+/// connection), or if the peer stops reading.
 ///
-/// hyper's own header time-out also covers idle connections, so that it cannot be short; it
-/// serves as the idle time-out.
+/// hyper's own header time-out also covers idle connections, so that it cannot be short; it is used as the idle
+/// time-out.
 pub(super) struct TimedStream<S> {
     inner: S,
     phase: Arc<Phase>,
     head_limit: Duration,
     write_limit: Duration,
     head: Option<Pin<Box<Sleep>>>,
-    /// The requests that had begun when `head` was last looked at.
+    /// The number of requests that had begun when `head` was last checked.
     requests: u64,
     write: Option<Pin<Box<Sleep>>>,
 }
@@ -65,7 +65,7 @@ impl<S> TimedStream<S> {
         }
     }
 
-    /// Turns a write that made no progress for too long into an error.
+    /// Fails a write that makes no progress for too long.
     fn watch_write<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -98,7 +98,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         let progress = Pin::new(&mut this.inner).poll_read(context, buffer);
         let requests = this.phase.requests.load(Ordering::Relaxed);
         if this.requests != requests {
-            // The head that was being timed is complete.
+            // the head is complete
             this.requests = requests;
             this.head = None;
         }
@@ -107,7 +107,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         }
         if progress.is_ready() {
             let limit = this.head_limit;
-            // The first byte starts the clock, later ones do not set it back.
+            // the first byte starts the timer; later bytes do not restart it
             this.head.get_or_insert_with(|| timer(limit));
         }
         match &mut this.head {

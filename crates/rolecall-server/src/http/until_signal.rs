@@ -1,18 +1,22 @@
-//! Serving until the process is told to stop.
+//! Serves until the process gets a signal to stop.
 
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 
-use super::{Limits, open_files, serve};
+use super::{
+    open_files,
+    runtime::{Limits, serve},
+};
 
-/// Serves with the usual limits, or as many connections as files may be open, until the process gets SIGINT or SIGTERM; requests under way are finished.
+/// Serves with the default limits, and no more connections than open files allow, until the process gets SIGINT or
+/// SIGTERM. Requests in progress are finished first.
 pub async fn serve_until_signal(listener: TcpListener, app: Router) {
-    let usual = Limits::default();
+    let defaults = Limits::default();
     let limits = Limits {
-        connections: open_files::connections(usual.connections, open_files::limit()),
-        ..usual
+        connections: open_files::connections(defaults.connections, open_files::limit()),
+        ..defaults
     };
     serve(listener, app, limits, stop_signal()).await;
 }

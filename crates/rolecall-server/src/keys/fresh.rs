@@ -1,4 +1,4 @@
-//! Making keys, off the threads that serve requests: an RSA key takes a second.
+//! Generates keys, on threads that serve no requests: an RSA key takes a second.
 
 use rolecall::token::{Algorithm, SigningKey};
 use zeroize::Zeroizing;
@@ -9,44 +9,47 @@ use super::{
 };
 use crate::{error::ApiError, ids, store::Change, vault::MasterKey};
 
-/// Private keys made ahead of a change, so that nobody waits for them behind it.
+/// Private keys that are generated before a change, so that other changes need not wait for them.
 pub(crate) struct Fresh {
     algorithm: Algorithm,
-    made: Vec<Zeroizing<Vec<u8>>>,
+    generated: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Fresh {
-    /// None yet.
+    /// Returns no keys.
     pub(crate) const fn none(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
-            made: Vec::new(),
+            generated: Vec::new(),
         }
     }
 
-    /// Makes `count` keys.
-    pub(crate) async fn make(algorithm: Algorithm, count: usize) -> Result<Self, ApiError> {
+    /// Generates `count` keys.
+    pub(crate) async fn generate(algorithm: Algorithm, count: usize) -> Result<Self, ApiError> {
         if count == 0 {
             return Ok(Self::none(algorithm));
         }
-        let made = tokio::task::spawn_blocking(move || {
+        let generated = tokio::task::spawn_blocking(move || {
             (0..count)
-                .map(|_| private(algorithm))
+                .map(|_| generate_private_key(algorithm))
                 .collect::<Result<Vec<_>, _>>()
         });
-        let made = made.await.map_err(ApiError::internal)??;
-        Ok(Self { algorithm, made })
+        let generated = generated.await.map_err(ApiError::internal)??;
+        Ok(Self {
+            algorithm,
+            generated,
+        })
     }
 
     /// Returns a prepared key. It generates one only if the keys were changed meanwhile.
     fn take(&mut self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-        match self.made.pop() {
+        match self.generated.pop() {
             Some(key) if self.algorithm == algorithm => Ok(key),
-            _ => private(algorithm),
+            _ => generate_private_key(algorithm),
         }
     }
 
-    /// Keeps one of them as a signing key.
+    /// Stores one of them as a signing key.
     pub(crate) async fn insert(
         &mut self,
         change: &mut Change<'_>,
@@ -58,15 +61,15 @@ impl Fresh {
     }
 }
 
-/// A key to keep.
+/// The properties of a new signing key.
 pub(crate) struct NewKey {
     pub(crate) algorithm: Algorithm,
     pub(crate) state: State,
-    /// Since when it signs, or from when it may.
+    /// When it started to sign, or may start.
     pub(crate) active_from: rolecall_core::Timestamp,
 }
 
-/// Keeps `private` as a signing key.
+/// Stores `private` as a signing key.
 pub(crate) async fn insert(
     change: &mut Change<'_>,
     master: &MasterKey,
@@ -93,7 +96,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-fn private(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+fn generate_private_key(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     if algorithm.is_symmetric() {
         let random = ids::random_bytes::<64>().map_err(ApiError::internal)?;
         return Ok(Zeroizing::new(random.to_vec()));

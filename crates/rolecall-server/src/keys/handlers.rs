@@ -1,4 +1,4 @@
-//! The administration of signing keys: public halves only.
+//! The HTTP endpoints for signing keys; they return public halves only.
 
 use axum::{Json, extract::State};
 use rolecall::Require;
@@ -26,15 +26,15 @@ use crate::{
 pub(crate) struct KeyView {
     kid: String,
     algorithm: &'static str,
-    /// `next` is published and does not sign yet, `active` signs, `retiring` verifies until its last token has
-    /// ended, `retired` verifies nothing any more.
+    /// `next` is published but does not sign yet, `active` signs, `retiring` verifies until its last token has expired,
+    /// `retired` no longer verifies.
     status: &'static str,
     #[schema(format = DateTime)]
     created_at: String,
-    /// Since when it signs; for the next one, from when everybody has it.
+    /// When it started to sign; for the next key, when it may start.
     #[schema(format = DateTime)]
     active_from: String,
-    /// When it stops verifying, or did.
+    /// When it stops or stopped verifying.
     #[schema(required, format = DateTime)]
     retires_at: Option<String>,
     /// The public half (RFC 7517); null for a secret and for a retired key.
@@ -61,17 +61,17 @@ impl From<Shown> for KeyView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotation {
-    /// Even if not everybody can have the next key yet.
+    /// Rotate even if clients may not have loaded the next key yet.
     #[serde(default)]
     force: bool,
 }
 
 /// List signing keys.
 ///
-/// The newest first, public halves only.
+/// Newest first, with public halves only.
 #[utoipa::path(get, path = "/api/keys", tag = "keys", params(ListQuery), responses(
     (status = 200, description = "A page of keys", body = Page<KeyView>),
-    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+    (status = "4XX", description = "The request is invalid", body = ProblemDocument)))]
 pub(crate) async fn list_keys(
     caller: Require<may::ReadKeys>,
     State(app): State<App>,
@@ -97,10 +97,10 @@ pub(crate) async fn list_keys(
 
 /// Rotate the signing keys.
 ///
-/// The next key signs from now on, and another one is published. Tokens of the old one stay good.
+/// The next key signs from now on, and another one is published. Tokens signed with the old key stay valid.
 #[utoipa::path(post, path = "/api/keys/rotate", tag = "keys", request_body = Rotation, responses(
     (status = 200, description = "The key that signs now", body = KeyView),
-    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+    (status = "4XX", description = "The request is invalid", body = ProblemDocument)))]
 pub(crate) async fn rotate_keys(
     caller: Require<may::RotateKeys>,
     State(app): State<App>,

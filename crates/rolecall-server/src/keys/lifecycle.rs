@@ -1,4 +1,4 @@
-//! When keys take turns: rules about stored keys and times, and nothing else.
+//! The rules for the rotation of signing keys, without any I/O.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ pub(crate) const MAX_AGE: Duration = Duration::from_mins(5);
 /// The time for which a key is published before it signs: every cached copy of the set has it by then.
 pub(crate) const LEAD: Duration = Duration::from_secs(5 * 60 + 30);
 /// The time for which a key is kept after its last token expired: the leeway of guards, and clocks that differ.
-const KEPT_ON: Duration = Duration::from_secs(5 * 60 + 30);
-/// Keys that can be in use at once. Each rotation leaves one behind until its tokens have ended, and readers of
-/// JWK Sets have limits.
-const MOST: usize = 16;
-/// A time that lies further ahead was written by a clock that has been put right since.
+const GRACE: Duration = Duration::from_secs(5 * 60 + 30);
+/// The most keys in use. Each rotation leaves a key until its tokens have expired, and clients limit the size of JWK
+/// Sets.
+const MAX_IN_USE: usize = 16;
+/// A time further ahead than this was written by a wrong clock that has been corrected since.
 const IMPOSSIBLY_AHEAD: Duration = Duration::from_hours(24);
 
-/// Why keys do not take turns now.
+/// The reason why the keys cannot be rotated now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// There is no next key: the secret is configured.
+    /// There is no next key, because the secret is configured.
     NoNext,
-    /// Not everybody has the next key before this time.
+    /// Some cached JWK Sets lack the next key until this time.
     TooSoon(Timestamp),
     /// Too many keys are in use.
     TooMany,
@@ -38,14 +38,14 @@ pub(crate) fn may_rotate(listed: &Listed, now: Timestamp, force: bool) -> Result
         return Err(Obstacle::TooSoon(next.active_from));
     }
     let in_use = listed.keys.iter().filter(|key| key.state != State::Retired);
-    if in_use.count() >= MOST {
+    if in_use.count() >= MAX_IN_USE {
         return Err(Obstacle::TooMany);
     }
     Ok(())
 }
 
-/// Whether keys are to take turns by themselves: the active one is old enough (`every`; none means never), or
-/// another algorithm was configured.
+/// Whether the keys must be rotated: the active key is older than `every` (`None` means never), or another algorithm is
+/// configured.
 pub(crate) fn is_due(listed: &Listed, now: Timestamp, every: Option<Duration>) -> bool {
     let (Some(active), Some(next)) = (listed.one(State::Active), listed.one(State::Next)) else {
         return false;
@@ -56,16 +56,16 @@ pub(crate) fn is_due(listed: &Listed, now: Timestamp, every: Option<Duration>) -
     (old || active.algorithm != next.algorithm) && may_rotate(listed, now, false).is_ok()
 }
 
-/// The retiring keys whose last token has ended.
+/// Returns the retiring keys whose last token has expired.
 pub(crate) fn ended(listed: &Listed, now: Timestamp) -> impl Iterator<Item = &StoredKey> {
     listed.keys.iter().filter(move |key| {
         key.state == State::Retiring && key.ends_at.is_none_or(|ends| ends <= now)
     })
 }
 
-/// Until when a key verifies that stops signing at `now`, where tokens live for at most `longest`.
+/// Returns the time until which a key verifies tokens if it stops signing at `now` and tokens live for at most `longest`.
 pub(crate) fn last_end(now: Timestamp, longest: Duration) -> Timestamp {
-    now.plus(longest).plus(KEPT_ON)
+    now.plus(longest).plus(GRACE)
 }
 
 fn is_impossible(time: Timestamp, now: Timestamp) -> bool {
@@ -78,7 +78,7 @@ pub(crate) struct KeyTarget {
     pub(crate) algorithm: Algorithm,
     /// `None` without a configured secret; else `true` if the active key is that secret.
     pub(crate) secret: Option<bool>,
-    /// Commands that serve nothing change no key that is there.
+    /// Whether the process issues tokens; other commands change no existing keys.
     pub(crate) serves: bool,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn keys_to_make(&self) -> usize {
+    pub(crate) fn key_count(&self) -> usize {
         usize::from(self.make_active) + usize::from(self.make_next)
     }
 }
@@ -103,21 +103,21 @@ impl Plan {
 pub(crate) fn plan(listed: &Listed, target: KeyTarget) -> Plan {
     let symmetric = target.algorithm.is_symmetric();
     let configured = symmetric && target.secret.is_some();
-    let anew = |retire: Vec<String>| Plan {
+    let replace_all = |retire: Vec<String>| Plan {
         retire,
         make_active: true,
         make_next: !configured,
     };
     let all = || listed.keys.iter().map(|key| key.kid.clone()).collect();
     let Some(active) = listed.one(State::Active) else {
-        return anew(all());
+        return replace_all(all());
     };
     if !target.serves {
         return Plan::default();
     }
     let replaced = configured && target.secret == Some(false);
     if active.algorithm.is_symmetric() != symmetric || replaced {
-        return anew(all());
+        return replace_all(all());
     }
     let next = listed.one(State::Next);
     let fits = next.is_some_and(|next| next.algorithm == target.algorithm && !configured);

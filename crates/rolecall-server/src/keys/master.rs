@@ -12,15 +12,15 @@ use crate::{
 const SIGNING_KEY: &str = "signing-key";
 const SECRET: &str = "secret";
 
-/// The database is sealed with a master key that this process does not have.
+/// The database is encrypted with a master key that this process does not have.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the master key was rotated: start again with the new one as `master_key` and this one as `master_key_previous`"
+    "the master key was rotated: restart with the new one as `master_key` and the current one as `master_key_previous`"
 )]
 struct Replaced;
 
-/// The master key with this fingerprint.
-pub(crate) fn of<'m>(
+/// Returns the master key with this fingerprint.
+pub(crate) fn find<'m>(
     masters: &'m MasterKeys,
     fingerprint: &str,
 ) -> Result<&'m MasterKey, ApiError> {
@@ -28,13 +28,13 @@ pub(crate) fn of<'m>(
     found.ok_or_else(|| ApiError::internal(Replaced))
 }
 
-/// The master key that the database is sealed with, as this change finds it.
-pub(crate) async fn in_force<'m>(
+/// Reads the signing keys, and returns them with the master key that they are encrypted with.
+pub(crate) async fn list_keys<'m>(
     conn: &mut Conn,
     masters: &'m MasterKeys,
 ) -> Result<(Listed, &'m MasterKey), ApiError> {
     let listed = store::list(conn).await?;
-    let master = of(masters, &listed.fingerprint)?;
+    let master = find(masters, &listed.fingerprint)?;
     Ok((listed, master))
 }
 

@@ -1,4 +1,5 @@
-//! Signing keys: kept sealed in the database, published before they sign, and kept until their last token ended.
+//! Signing keys. They are stored encrypted in the database, published before they sign, and kept until the last token
+//! that they signed has expired.
 
 pub(crate) mod fresh;
 pub(crate) mod handlers;

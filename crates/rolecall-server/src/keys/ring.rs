@@ -1,4 +1,4 @@
-//! The keys that are in use in this process.
+//! The keys in use in this process.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,7 +44,7 @@ pub(crate) struct Keys {
 /// The keys that sign in this process.
 pub(crate) struct KeyRing {
     signing: ArcSwap<Signing>,
-    /// Readers of the database take turns, so that a slow one undoes nothing.
+    /// Held while keys are replaced, so that a slow reader does not undo a newer change.
     turn: Mutex<()>,
 }
 
@@ -64,7 +64,7 @@ impl KeyRing {
         self.signing.load().is_current(head)
     }
 
-    /// Reads the keys anew and puts them in use, here and in the guards of this process.
+    /// Reloads the keys, here and in the guards of this process.
     pub(crate) async fn reload(
         &self,
         live: &LiveState,
@@ -72,12 +72,12 @@ impl KeyRing {
         conn: &mut Conn,
     ) -> Result<(), ApiError> {
         let keys = read(conn, masters).await?;
-        self.put_in_use(live, keys);
+        self.replace(live, keys);
         Ok(())
     }
 
-    /// Reloads the keys unless they are those of `head`. The caller signs next and has just read `head`, so
-    /// no token is signed by a key that was retired before.
+    /// Reloads the keys unless they are those of `head`. The caller has just read `head` and signs next, so that a
+    /// retired key signs no token.
     pub(crate) async fn catch_up(
         &self,
         live: &LiveState,
@@ -91,19 +91,20 @@ impl KeyRing {
         self.reload(live, masters, conn).await
     }
 
-    pub(super) fn put_in_use(&self, live: &LiveState, keys: Keys) {
+    /// Replaces the keys, unless newer ones are in use.
+    pub(super) fn replace(&self, live: &LiveState, keys: Keys) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.signing.load();
         if keys.signing.era == now.era && keys.signing.revision < now.revision {
             return;
         }
-        // what signs is known to the guards first
+        // the guards must know a key before it signs
         live.set_keys(keys.set);
         self.signing.store(Arc::new(keys.signing));
     }
 }
 
-/// Reads and opens the keys in use.
+/// Reads and decrypts the keys in use.
 pub(crate) async fn read(conn: &mut Conn, masters: &MasterKeys) -> Result<Keys, ApiError> {
     let listed = store::list(conn).await?;
     let opened = open_all(&listed, masters)?;
@@ -112,8 +113,8 @@ pub(crate) async fn read(conn: &mut Conn, masters: &MasterKeys) -> Result<Keys, 
     let signer = opened
         .into_iter()
         .find(|(stored, _)| stored.state == State::Active);
-    let (_, key) = signer.ok_or_else(|| StoreError::inconsistent("no key signs"))?;
-    let refresh = masters.led_by(&listed.fingerprint);
+    let (_, key) = signer.ok_or_else(|| StoreError::inconsistent("there is no active key"))?;
+    let refresh = masters.starting_with(&listed.fingerprint);
     Ok(Keys {
         signing: Signing {
             key,
@@ -125,12 +126,12 @@ pub(crate) async fn read(conn: &mut Conn, masters: &MasterKeys) -> Result<Keys, 
     })
 }
 
-/// Opens all that are not retired.
+/// Decrypts all keys that are not retired.
 pub(crate) fn open_all<'l>(
     listed: &'l Listed,
     masters: &MasterKeys,
 ) -> Result<Vec<(&'l StoredKey, SigningKey)>, ApiError> {
-    let master = master::of(masters, &listed.fingerprint)?;
+    let master = master::find(masters, &listed.fingerprint)?;
     let in_use = listed.keys.iter().filter(|key| key.state != State::Retired);
     in_use.map(|key| Ok((key, open(key, master)?))).collect()
 }

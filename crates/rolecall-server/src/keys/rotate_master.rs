@@ -1,17 +1,17 @@
-//! Replacing the master key.
+//! Rotation of the master key.
 
 use serde_json::json;
 
 use super::{
-    master::{in_force, open_key, open_secret, seal_key, seal_secret},
+    master::{list_keys, open_key, open_secret, seal_key, seal_secret},
     store::{self, Listed},
 };
 use crate::{
     app::App, authority::caller::Caller, error::ApiError, store::Change, vault::MasterKey,
 };
 
-/// Seals everything with `new` instead of the key it is sealed with, in one transaction: there is no time at
-/// which a part is sealed with either. How many values were sealed anew.
+/// Encrypts all secrets of the database with `new`, in one transaction, so that never only a part of them is. Returns
+/// the number of secrets.
 pub(crate) async fn rotate(
     app: &App,
     caller: Caller<'_>,
@@ -20,7 +20,7 @@ pub(crate) async fn rotate(
     let fingerprint = new.fingerprint().map_err(ApiError::internal)?;
     let parts = app.parts();
     let work = async |change: &mut Change<'_>| {
-        let (listed, old) = in_force(change.conn(), &parts.masters).await?;
+        let (listed, old) = list_keys(change.conn(), &parts.masters).await?;
         if listed.fingerprint == fingerprint {
             return Ok(0);
         }
@@ -30,7 +30,7 @@ pub(crate) async fn rotate(
         change.keys_changed();
         Ok::<_, ApiError>(count)
     };
-    // this process need not have the new key, so it reads nothing back
+    // `App::change` would reload the keys, but this process may not be configured with the new key
     let (actor, now) = (caller.actor(), app.now());
     let (count, _) = parts.store.change(&parts.chain, &actor, now, work).await?;
     Ok(count)

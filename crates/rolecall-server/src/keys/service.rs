@@ -1,5 +1,12 @@
-//! The rules for signing keys: one signs, the next is published before it does, and an old one stays until its
-//! last token has ended.
+//! The rules for signing keys: one key signs, the next one is published in advance, and an old one verifies until its
+//! last token has expired.
+
+use std::time::Duration;
+
+use rolecall::PermissionName as _;
+use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
+use rolecall_core::Timestamp;
+use serde_json::{Value, json};
 
 use super::{
     fresh::{self, Fresh, NewKey},
@@ -16,15 +23,9 @@ use crate::{
     times::rfc3339,
     vault::{MasterKey, MasterKeys},
 };
-use rolecall::PermissionName as _;
-use std::time::Duration;
-
-use rolecall::token::{Algorithm, SigningKey, VerifyingKey};
-use rolecall_core::Timestamp;
-use serde_json::{Value, json};
 
 /// The time for which a retired key is still listed.
-const LISTED: Duration = Duration::from_hours(90 * 24);
+const LISTED_FOR: Duration = Duration::from_hours(90 * 24);
 
 /// The configuration of signing keys.
 #[derive(Clone, Copy)]
@@ -65,15 +66,15 @@ impl Configured<'_> {
     }
 }
 
-/// Makes the keys that a start will need, before it begins to change anything.
+/// Generates the keys that a start needs, before its change begins.
 pub(crate) async fn prepare(
     conn: &mut Conn,
     masters: &MasterKeys,
     configured: Configured<'_>,
 ) -> Result<Fresh, ApiError> {
-    let (listed, master) = master::in_force(conn, masters).await?;
+    let (listed, master) = master::list_keys(conn, masters).await?;
     let plan = configured.plan(&listed, master)?;
-    Fresh::make(configured.algorithm, plan.keys_to_make()).await
+    Fresh::generate(configured.algorithm, plan.key_count()).await
 }
 
 /// Sees to it that the keys are as configured. A configured secret is the key: an earlier one was replaced
@@ -84,10 +85,10 @@ pub(crate) async fn reconcile(
     configured: Configured<'_>,
     mut fresh: Fresh,
 ) -> Result<(), ApiError> {
-    let (listed, master) = master::in_force(change.conn(), masters).await?;
+    let (listed, master) = master::list_keys(change.conn(), masters).await?;
     let plan = configured.plan(&listed, master)?;
     for kid in &plan.retire {
-        take_out(change, kid).await?;
+        retire_key(change, kid).await?;
     }
     let now = change.now();
     let algorithm = configured.algorithm;
@@ -103,7 +104,7 @@ pub(crate) async fn reconcile(
         }
     }
     if plan.make_next {
-        // nobody can have a copy of the set from before there was any key
+        // the first keys need no lead: no cached set is older than them
         let lead = if plan.make_active {
             Duration::ZERO
         } else {
@@ -129,58 +130,58 @@ async fn insert_next(
     fresh.insert(change, master, &next).await
 }
 
-async fn take_out(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
+async fn retire_key(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> {
     store::retire(change, kid).await?;
     change.record(json!({ "action": "key.retired", "kid": kid }));
     change.keys_changed();
     Ok(())
 }
 
-/// Lets the next key sign from now on, and publishes another one. The new active key.
+/// Activates the next key and publishes another one. Returns the new active key.
 ///
 /// # Errors
 ///
-/// 409 if the next key was published so lately that others may not have it, unless `force`.
+/// If the next key was published so recently that cached JWK Sets may lack it, unless `force`.
 pub(crate) async fn rotate(
     app: &App,
     caller: Caller<'_>,
     force: bool,
 ) -> Result<StoredKey, ApiError> {
-    let mut fresh = fresh_next(app, force).await?;
+    let mut fresh = generate_next(app, force).await?;
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
-        let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
+        let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         rotate_now(change, &listed, master, &mut fresh, force).await
     })
     .await
 }
 
-/// Asks first whether there is anything to do: the key for it takes a while to make.
-async fn fresh_next(app: &App, force: bool) -> Result<Fresh, ApiError> {
+/// Generates the key after the next one. Checks the rules first, since generation takes a while.
+async fn generate_next(app: &App, force: bool) -> Result<Fresh, ApiError> {
     let listed = store::list(&mut app.store().read().await?).await?;
     lifecycle::may_rotate(&listed, app.now(), force).map_err(refusal)?;
     let next = listed
         .one(State::Next)
         .ok_or_else(|| refusal(Obstacle::NoNext))?;
-    Fresh::make(next.algorithm, 1).await
+    Fresh::generate(next.algorithm, 1).await
 }
 
 fn refusal(obstacle: Obstacle) -> ApiError {
     let (rule, detail) = match obstacle {
         Obstacle::NoNext => (
             "configured_secret",
-            "the signing key is the configured `tokens.secret`: change it there".to_owned(),
+            "the signing key is the configured `tokens.secret`: change it in the configuration".to_owned(),
         ),
         Obstacle::TooSoon(until) => (
             "too_soon",
             format!(
-                "the next key was published just now, and not everybody has it before {}: wait until then, or force it",
+                "some clients may not have loaded the next key before {}: wait until then, or use `force`",
                 rfc3339(until)
             ),
         ),
         Obstacle::TooMany => (
             "too_many_keys",
-            "too many keys are in use: wait until tokens of the old ones have ended, or retire some".to_owned(),
+            "too many keys are in use: wait until the tokens of old keys have expired, or retire some keys".to_owned(),
         ),
     };
     ApiError::rule(rule, detail, Vec::new())
@@ -216,16 +217,16 @@ async fn rotate_now(
     })
 }
 
-/// Takes a key out of use at once, because it is not trusted any more: what it signed is refused from now on. If
-/// it was the active one, the next signs at once.
+/// Retires a key that is no longer trusted: the tokens that it signed are refused. If it was active, the next key signs
+/// at once.
 pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(), ApiError> {
     let listed = store::list(&mut app.store().read().await?).await?;
     let next = listed.one(State::Next);
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
-    let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
+    let mut fresh = Fresh::generate(algorithm, usize::from(next.is_some())).await?;
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
-        let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
+        let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;
         let next = listed.one(State::Next);
@@ -233,7 +234,7 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
         if key.state == State::Active && next.is_none() {
             return Err(refusal(Obstacle::NoNext));
         }
-        take_out(change, kid).await?;
+        retire_key(change, kid).await?;
         if let (State::Active, Some(next)) = (key.state, next) {
             store::activate(change, &next.kid).await?;
         }
@@ -245,8 +246,8 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
     .await
 }
 
-/// What time does to keys: they take turns when it is due, and go when their last token has ended. Every node
-/// asks; the first one does it.
+/// Rotates the keys when it is due, and removes keys whose last token has expired. Every node calls it; the first one
+/// does the work.
 pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
     let every = app.settings().rotate_every;
     let now = app.now();
@@ -257,12 +258,12 @@ pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
     }
     let next = listed.one(State::Next).filter(|_| due);
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
-    let mut fresh = Fresh::make(algorithm, usize::from(next.is_some())).await?;
+    let mut fresh = Fresh::generate(algorithm, usize::from(next.is_some())).await?;
     app.change(Caller::System, async |change| {
-        let (listed, master) = master::in_force(change.conn(), &app.parts().masters).await?;
+        let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         let now = change.now();
         for key in lifecycle::ended(&listed, now) {
-            take_out(change, &key.kid).await?;
+            retire_key(change, &key.kid).await?;
         }
         if lifecycle::is_due(&listed, now, every) {
             rotate_now(change, &listed, master, &mut fresh, false).await?;
@@ -271,12 +272,12 @@ pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
     })
     .await?;
     app.store()
-        .write(async |conn: &mut Conn| store::forget(conn, now.minus(LISTED)).await)
+        .write(async |conn: &mut Conn| store::forget(conn, now.minus(LISTED_FOR)).await)
         .await?;
     Ok(())
 }
 
-/// A key as it is shown, with its public half if it has one.
+/// A key for display, with its public half if it has one.
 pub(crate) struct Shown {
     pub(crate) key: StoredKey,
     pub(crate) public_jwk: Option<Value>,
@@ -290,7 +291,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Shown>, ApiError> {
     reads::require(app, caller, may::ReadKeys::NAME).await?;
-    let since = app.now().minus(LISTED);
+    let since = app.now().minus(LISTED_FOR);
     let listed = store::list_since(&mut app.store().read().await?, since).await?;
     let opened = ring::open_all(&listed, &app.parts().masters)?;
     let mut keys = listed.keys.clone();
@@ -313,7 +314,7 @@ pub(crate) async fn list(
     Ok(shown.take(usize::try_from(limit).unwrap_or(0)).collect())
 }
 
-/// One key, as it is shown.
+/// Returns a key for display.
 pub(crate) fn show(app: &App, key: StoredKey) -> Shown {
     let keys = app.parts().live.keys();
     let public = keys.iter().find(|one| one.kid() == Some(&key.kid));
@@ -321,7 +322,7 @@ pub(crate) fn show(app: &App, key: StoredKey) -> Shown {
     Shown { key, public_jwk }
 }
 
-/// The JWK Set (RFC 7517): public halves only, empty under HS256.
+/// Returns the JWK Set (RFC 7517): public halves only, and none for HS256.
 pub(crate) fn public_set(app: &App) -> Value {
     let keys = app.parts().live.keys();
     json!({ "keys": keys.iter().filter_map(VerifyingKey::public_jwk).collect::<Vec<_>>() })

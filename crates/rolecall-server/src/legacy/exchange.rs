@@ -1,4 +1,4 @@
-//! The exchange of an old application's token for one of ours, in a guard.
+//! The exchange of legacy tokens for access tokens, in a guard.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use rolecall::{Denial, Exchange, Exchanged, Guard};
 use super::{stand_in, token};
 use crate::{app::App, error};
 
-/// Exchanges tokens for the guard of an application.
+/// Exchanges legacy tokens for the guard of an application.
 pub(crate) struct LegacyExchange {
     app: App,
-    /// The same guard without an exchange: whether what stood in before still counts.
+    /// The same guard without an exchange, which verifies cached stand-ins.
     plain: Guard,
 }
 
@@ -48,7 +48,7 @@ impl Exchange for LegacyExchange {
                 }
                 Ok(None) => Err(Denial::EndedToken),
                 Err(failed) => {
-                    tracing::error!(error = %error::chain_of(&failed), "a token of the old application could not be looked up");
+                    tracing::error!(error = %error::chain_of(&failed), "a legacy token could not be exchanged");
                     Err(Denial::Unavailable)
                 }
             }

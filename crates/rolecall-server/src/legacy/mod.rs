@@ -1,14 +1,13 @@
-//! Tokens of an application that was there before: HS256, with `sub` and `exp` and little else.
+//! Legacy tokens: those of the application that rolecall replaced. They are HS256 tokens with little more than `sub` and
+//! `exp`.
 //!
-//! They are never verified by a guard. Where the user store is at hand, such a token is exchanged for an access
-//! token of this server that lasts a minute, is for the application alone, carries what the user holds now and
-//! nothing of `rolecall.*`, and then passes through the guard like every other: with its floors, its era and
-//! its cache.
+//! Guards never verify them. A server with the user store exchanges a legacy token for an access token of its own, the
+//! stand-in. It is valid for a minute and for the application only, and carries what the user holds now except
+//! `rolecall.*`. It then passes through the guard like any other token, with floors, era and cache.
 //!
-//! INVARIANT: such a token says neither when it was issued nor for whom, and names can change hands. So it
-//! counts only for a user who was imported, under the very name that they were imported with, and until
-//! something is taken from that user for the first time: from then on none of theirs counts, whenever it was
-//! issued (`users.legacy_name`).
+//! INVARIANT: a legacy token does not say when or for whom it was issued, and user names can be reused. So it is accepted
+//! only for an imported user, under the name of the import, and until access is revoked from that user for the first
+//! time. From then on, all legacy tokens of the user are refused (`users.legacy_name`).
 
 pub(crate) mod exchange;
 pub(crate) mod old_tokens;

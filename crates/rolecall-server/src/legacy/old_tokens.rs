@@ -1,4 +1,4 @@
-//! Which tokens of the old application are accepted, and until when.
+//! The settings and keys for legacy tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::times::rfc3339;
 pub(crate) const LEAST_BYTES: usize = 32;
 const CACHED: usize = 10_000;
 
-/// Which tokens of an old application are taken, and how long.
+/// The settings for accepting legacy tokens.
 #[derive(Clone, Debug)]
 pub struct LegacyTokens {
     secret: SecretString,
@@ -23,8 +23,8 @@ pub struct LegacyTokens {
 }
 
 impl LegacyTokens {
-    /// Takes HS256 tokens signed with `secret` until `until`; one that ends later than `max_age` from now, or
-    /// says that it is older, is refused.
+    /// Accepts HS256 tokens signed with `secret`, until `until`. A token that expires later than `max_age` from now, or
+    /// is older than `max_age`, is refused.
     #[must_use]
     pub fn new(secret: &str, until: Timestamp, max_age: Duration) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl LegacyTokens {
         }
     }
 
-    /// Takes a secret of less than 32 bytes: **whoever has one token can guess it, and be any imported user**.
+    /// Accepts a secret of less than 32 bytes: **anyone with one token can guess it and impersonate any imported user**.
     #[must_use]
     pub fn allow_short_secret(mut self) -> Self {
         self.allow_short_secret = true;
@@ -43,23 +43,23 @@ impl LegacyTokens {
     }
 }
 
-/// The same, ready for use.
+/// Verifies legacy tokens and caches their stand-ins.
 pub(crate) struct Legacy {
     pub(super) keys: KeySet,
     pub(super) until: Timestamp,
     pub(super) max_age: Duration,
-    /// What stood in last, by the digest of the token.
+    /// The last stand-in of each token, by the digest of the token.
     pub(super) stand_ins: Cache<[u8; 32], Arc<str>>,
 }
 
 impl Legacy {
     /// # Errors
     ///
-    /// [`KeyError::ShortSecret`] if the secret is short and that was not allowed by name.
+    /// [`KeyError::ShortSecret`] if the secret is short and that is not allowed explicitly.
     pub(crate) fn new(tokens: &LegacyTokens) -> Result<Self, KeyError> {
         let mut secret = zeroize::Zeroizing::new(tokens.secret.expose_secret().as_bytes().to_vec());
         if tokens.allow_short_secret && !secret.is_empty() && secret.len() < LEAST_BYTES {
-            // RFC 2104 section 2 fills every key up with zeros: the same key, long enough for the check
+            // HMAC pads a key with zeros (RFC 2104 section 2): the same key, but long enough for the check
             secret.resize(LEAST_BYTES, 0);
         }
         let key = VerifyingKey::from_secret(Algorithm::Hs256, None, &secret)?;
@@ -71,13 +71,13 @@ impl Legacy {
         })
     }
 
-    /// Says loudly that such tokens are taken.
+    /// Logs a warning that legacy tokens are accepted.
     pub(crate) fn warn(&self, now: Timestamp) {
         let until = rfc3339(self.until);
         if now >= self.until {
-            tracing::warn!(%until, "`tokens.legacy`: tokens of the old application are no longer taken; remove the section and forget its secret");
+            tracing::warn!(%until, "`tokens.legacy`: legacy tokens are no longer accepted; remove the section and destroy the secret");
         } else {
-            tracing::warn!(%until, "`tokens.legacy`: tokens of the old application are taken; until then whoever knows its secret can be any imported user");
+            tracing::warn!(%until, "`tokens.legacy`: legacy tokens are accepted; anyone who knows their secret can impersonate any imported user");
         }
     }
 }

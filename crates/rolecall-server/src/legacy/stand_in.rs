@@ -1,4 +1,4 @@
-//! The access token that stands in for one of the old application.
+//! The access token that stands in for a legacy token.
 
 use std::time::Duration;
 
@@ -13,11 +13,10 @@ use crate::{
     oauth::client_auth::FIRST_PARTY,
 };
 
-/// How long one stands in: a role that the user is given shows after that.
+/// The lifetime of a stand-in; a new role of the user takes effect after that.
 const LIFETIME: Duration = Duration::from_mins(1);
 
-/// An access token for the application that stands in for `token`; `None` if that is no token of the old
-/// application, or none any more.
+/// Returns the access token that stands in for `token`; `None` if that is not a valid legacy token.
 pub(crate) async fn stand_in(app: &App, token: &str) -> Result<Option<String>, ApiError> {
     let Some(legacy) = &app.parts().legacy else {
         return Ok(None);
@@ -32,7 +31,7 @@ pub(super) async fn for_claims(
     app: &App,
     claims: &token::Claims,
 ) -> Result<Option<String>, ApiError> {
-    // the database would refuse it, and no user has such a name
+    // PostgreSQL refuses NUL characters, and no user name contains one
     if claims.sub.contains('\0') {
         return Ok(None);
     }
@@ -44,8 +43,8 @@ pub(super) async fn for_claims(
     let Some(subject) = subject::read(&mut conn, &id, None, now).await? else {
         return Ok(None);
     };
-    // asked again after the revision was read: a loss in between has emptied the name, and one after it
-    // leaves a floor above the revision
+    // read again after the revision: a revocation in between has emptied the name, and a later one raises a floor
+    // above the revision
     let still = store::find_imported(&mut conn, &claims.sub).await?;
     if still.is_none_or(|still| still != id) || subject.status != Status::Active {
         return Ok(None);
@@ -57,7 +56,7 @@ pub(super) async fn for_claims(
     roles.retain(|role| !role.is_reserved());
     let permissions = policy.permissions_of(assigned);
     if policy.dynamic_breach(&roles).is_some() {
-        // a token of the old application cannot say which of them it is for: its holder logs in and chooses
+        // a legacy token cannot choose among roles of a dynamic constraint: its user has to log in
         return Ok(None);
     }
     let latest = now.plus(LIFETIME.min(app.settings().access_ttl)).seconds();
@@ -83,14 +82,14 @@ pub(super) async fn for_claims(
         auth_time: None,
         username: subject.username,
         roles: roles.iter().map(ToString::to_string).collect(),
-        // INVARIANT: always there, for a guard would derive the reserved ones from the roles
+        // INVARIANT: never missing, since a guard would derive reserved permissions from the roles
         scope: Some(names.join(" ")),
         tenant: None,
         narrowed: false,
         rev: subject.head.revision,
         era: subject.head.era,
     };
-    // verified in this process right away, by the keys that it knows
+    // this process verifies it at once, with its own keys
     let signed = app.parts().keys.signing().key.sign(&claims);
     signed.map(Some).map_err(ApiError::internal)
 }

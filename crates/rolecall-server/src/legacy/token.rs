@@ -1,4 +1,4 @@
-//! What a token of the old application must look like.
+//! Verification of legacy tokens.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::old_tokens::Legacy;
 
-/// How far ahead the old application's clock may be.
+/// The most by which the clock of the old application may be ahead.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// The latest time that is taken: 9999-12-31T23:59:59Z, in seconds.
+/// The latest accepted time in seconds: 9999-12-31T23:59:59Z.
 const MAX_TIME: i64 = 253_402_300_799;
 
-/// It was one, and is none any more.
+/// The token is genuine but expired.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended;
 
-/// What counts of its claims. Roles, scopes and whatever else it may hold say nothing here.
+/// The claims that are used; roles, scopes and other claims are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     pub(super) sub: String,
@@ -26,7 +26,8 @@ pub(super) struct Claims {
     iat: Option<i64>,
     #[serde(default, deserialize_with = "number")]
     nbf: Option<i64>,
-    /// Whoever names an audience means another one: the secret often signs links to reset passwords too.
+    /// A token with an audience is refused: the same secret often signs other tokens, for example in password reset
+    /// links.
     #[serde(default, deserialize_with = "present")]
     aud: Option<IgnoredAny>,
 }
@@ -39,17 +40,17 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IgnoredA
     IgnoredAny::deserialize(deserializer).map(Some)
 }
 
-/// Verifies `token` as of `now`; `None` if it is no token of the old application.
+/// Verifies `token` at time `now`; returns `None` if it is not a legacy token.
 pub(super) fn read(legacy: &Legacy, token: &str, now: Timestamp) -> Option<Result<Claims, Ended>> {
     let verified = jws::verify(&legacy.keys, token).ok()?;
-    // RFC 8725 section 3.11: an access token of ours is none of theirs, whoever signed it
+    // an access token of this server is never a legacy token, even with the same secret (RFC 8725 section 3.11)
     if verified
         .typ
         .is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt"))
     {
         return None;
     }
-    // serde would take an array for the object as well
+    // serde would accept an array too
     if verified.payload.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }
@@ -70,7 +71,7 @@ pub(super) fn read(legacy: &Legacy, token: &str, now: Timestamp) -> Option<Resul
         return None;
     }
     let exp = Timestamp::from_seconds(claims.exp);
-    // without `iat`, how long it lasts yet is all that is known of its age
+    // without `iat`, only the remaining lifetime limits the age
     let oldest = claims
         .iat
         .map(|iat| Timestamp::from_seconds(iat).plus(legacy.max_age));

@@ -94,24 +94,18 @@ pub(crate) async fn prove(
     let open = admit(failed, &in_flight, app.now())?;
     let candidate = found.filter(|found| open && found.status != Status::Disabled);
     let verdict = verify(app, candidate, password).await?;
-    match verdict {
-        Some(Verified {
-            credentials,
-            rehash,
-            by_reset_code,
-        }) => Ok(Proven {
-            id: credentials.id.clone(),
-            username: name.to_owned(),
-            account,
-            credentials,
-            rehash,
-            by_reset_code,
-        }),
-        None => {
-            count_failure(app, &account, address).await?;
-            Err(LoginError::Wrong)
-        }
-    }
+    let Some(verified) = verdict else {
+        count_failure(app, &account, address).await?;
+        return Err(LoginError::Wrong);
+    };
+    Ok(Proven {
+        id: verified.credentials.id.clone(),
+        username: name.to_owned(),
+        account,
+        credentials: verified.credentials,
+        rehash: verified.rehash,
+        by_reset_code: verified.by_reset_code,
+    })
 }
 
 /// Credentials that a password or a reset code matched.

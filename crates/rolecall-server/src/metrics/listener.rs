@@ -1,4 +1,4 @@
-//! `GET /metrics`, and nothing else.
+//! The listener of the metrics: serves `GET /metrics` only.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -7,7 +7,7 @@ use axum::{Router, extract::State, middleware::from_fn, response::IntoResponse, 
 use rolecall::Guard;
 use tokio::net::TcpListener;
 
-use super::{Requests, text};
+use super::{report, requests::Requests, text};
 use crate::{
     app::App,
     http::{self, LayerOptions, refuse_other_hosts},
@@ -20,7 +20,7 @@ struct Source {
     requests: Arc<Requests>,
 }
 
-/// Answers Prometheus until the process is told to stop.
+/// Serves the metrics until the process gets SIGINT or SIGTERM.
 pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
@@ -42,7 +42,7 @@ fn routes(source: Source, address: SocketAddr) -> Router {
         .route("/metrics", get(get_metrics))
         .with_state(source);
     if address.ip().is_loopback() {
-        // a page elsewhere may let its own name point at this machine
+        // the name of a foreign web page can resolve to this machine (DNS rebinding)
         routes.layer(from_fn(refuse_other_hosts))
     } else {
         routes
@@ -50,6 +50,6 @@ fn routes(source: Source, address: SocketAddr) -> Router {
 }
 
 async fn get_metrics(State(source): State<Source>) -> impl IntoResponse {
-    let text = super::write(&source.app, &source.guard, &source.requests);
+    let text = report::write(&source.app, &source.guard, &source.requests);
     ([(CONTENT_TYPE, text::CONTENT_TYPE)], text)
 }

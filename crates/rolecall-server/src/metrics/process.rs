@@ -1,13 +1,13 @@
-//! What the system says about this process, under the names that Prometheus uses everywhere.
+//! Memory, CPU time and open files of this process, under the usual names of Prometheus.
 
 use std::fs;
 
 use super::text::{Kind, Text, seconds};
 
-/// Clock ticks a second in `/proc`: fixed to 100 for programs, whatever the kernel's own tick is.
-const MICROS_A_TICK: u64 = 10_000;
+/// Microseconds in a clock tick of `/proc`: always 100 ticks a second, whatever the kernel's own tick is.
+const MICROS_PER_TICK: u64 = 10_000;
 
-/// What could be read; nothing on systems without `/proc`.
+/// The values that could be read from `/proc`; none on systems without it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Process {
     resident_bytes: Option<u64>,
@@ -22,7 +22,7 @@ impl Process {
         Self {
             resident_bytes: file("status").as_deref().and_then(resident_bytes),
             cpu_micros: file("stat").as_deref().and_then(cpu_micros),
-            // the folder itself is open while it is read
+            // reading the folder opens it too
             open_files: fs::read_dir("/proc/self/fd")
                 .ok()
                 .map(|files| files.count().saturating_sub(1)),
@@ -59,16 +59,17 @@ fn resident_bytes(status: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// User and system time: the 14th and 15th field, counted after the name, which may hold anything.
+/// Reads user and system time, fields 14 and 15 of `/proc/self/stat`. They are counted from the end of the process
+/// name, which can contain spaces and parentheses.
 fn cpu_micros(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
-    user.checked_add(system)?.checked_mul(MICROS_A_TICK)
+    user.checked_add(system)?.checked_mul(MICROS_PER_TICK)
 }
 
-/// The soft limit; `None` where there is none.
+/// Reads the soft limit; `None` if it is unlimited.
 fn max_files(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
@@ -81,14 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_the_process_cannot_shift_the_fields() {
+    fn a_process_name_with_parentheses_does_not_shift_the_fields() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 900 0 0 0 150 50 0 0 20 0 9 0 5 6 7";
         assert_eq!(cpu_micros(stat), Some(2_000_000));
         assert_eq!(cpu_micros("nonsense"), None);
     }
 
     #[test]
-    fn memory_and_files_are_read_and_nothing_is_made_up() {
+    fn memory_and_file_limits_are_read_or_absent() {
         assert_eq!(resident_bytes("Name:\tx\nVmRSS:\t   24 kB\n"), Some(24_576));
         assert_eq!(resident_bytes("Name:\tx\n"), None);
         let limits = "Limit   Soft   Hard\nMax open files            1024     4096    files\n";
@@ -101,7 +102,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_process_is_seen() {
+    fn the_values_of_this_process_are_plausible() {
         let process = Process::read();
         assert!(
             process

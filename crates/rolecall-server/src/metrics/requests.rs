@@ -1,10 +1,5 @@
-//! Requests: by route, method and kind of status, how long they took, and why some were refused.
+//! Counts requests by route, method and status class, their durations, and refusals by reason.
 
-use super::{
-    series::{Counter, Family, Histogram},
-    text::{Kind, Text},
-};
-use crate::web::problem::Refused;
 use std::{
     collections::HashMap,
     sync::{
@@ -23,13 +18,20 @@ use axum::{
 use http::{Method, StatusCode};
 use rolecall::Denial;
 
-/// Upper bounds in microseconds: a guarded read takes tens of them, a log-in tens of thousands.
+use super::{
+    series::{Counter, Family, Histogram},
+    text::{Kind, Text},
+};
+use crate::web::problem::Refused;
+
+/// Upper bounds of the buckets in microseconds: a guarded read takes tens of microseconds, a log-in tens of
+/// milliseconds.
 const BOUNDS: &[u64] = &[
     500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 10_000_000,
 ];
 
-/// What a request without a route is counted under.
+/// The label of requests that match no route.
 const NO_ROUTE: &str = "none";
 
 const METHODS: [(&str, Option<Method>); 8] = [
@@ -43,10 +45,10 @@ const METHODS: [(&str, Option<Method>); 8] = [
     ("other", None),
 ];
 
-/// The kinds of status; `none` for a request whose client went away, or that took too long.
+/// The status classes; `none` is for a request whose client disconnected, or that timed out.
 const STATUSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Why requests are refused, as the answers say: the codes of 401, 403, 429 and 503.
+/// The reasons of refusals: the error codes of answers with status 401, 403, 429 and 503.
 const REASONS: &[&str] = &[
     "not_authenticated",
     "invalid_token",
@@ -62,7 +64,7 @@ const REASONS: &[&str] = &[
     "unavailable",
 ];
 
-/// The counters of all routes, made once for the routes that there are.
+/// The counters of all mounted routes.
 pub(crate) struct Requests {
     routes: HashMap<Box<str>, Route>,
     elsewhere: Route,
@@ -91,7 +93,7 @@ impl Route {
 }
 
 impl Requests {
-    pub(crate) fn of_routes<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn for_routes<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
         Self {
             routes: paths.map(|path| (path.into(), Route::new())).collect(),
             elsewhere: Route::new(),
@@ -116,7 +118,7 @@ impl Requests {
         text.begin(
             "rolecall_http_requests_total",
             Kind::Counter,
-            "Requests by route, method and kind of status; status none: the client went away, or it took too long.",
+            "Requests by route, method and status class; status none: the client disconnected, or the request timed out.",
         );
         self.for_each(|route, method, series| {
             for (status, counter) in STATUSES.iter().zip(&series.statuses) {
@@ -130,7 +132,7 @@ impl Requests {
         text.begin(
             "rolecall_http_request_duration_seconds",
             Kind::Histogram,
-            "From the head of a request to the head of its answer.",
+            "Time from the head of a request to the head of its answer.",
         );
         self.for_each(|route, method, series| {
             let read = series.durations.read();
@@ -140,7 +142,7 @@ impl Requests {
         });
         text.gauge(
             "rolecall_http_requests_in_flight",
-            "Requests that are being answered.",
+            "Requests being answered.",
             self.in_flight.load(Ordering::Relaxed),
         );
         text.family(
@@ -167,30 +169,34 @@ impl Requests {
     }
 }
 
-/// Counts every request to `app`.
-pub(crate) fn counted(app: Router, requests: Arc<Requests>) -> Router {
-    app.layer(from_fn_with_state(requests, count))
+/// Adds a layer to `app` that counts every request.
+pub(crate) fn count_requests(app: Router, requests: Arc<Requests>) -> Router {
+    app.layer(from_fn_with_state(requests, count_request))
 }
 
-async fn count(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
-    let mut underway = Underway {
+async fn count_request(
+    State(requests): State<Arc<Requests>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut in_flight = InFlight {
         path: request.extensions().get::<MatchedPath>().cloned(),
-        method: place_of(request.method()),
+        method: index_of(request.method()),
         status: 0,
         began: Instant::now(),
         requests,
     };
-    underway.requests.in_flight.fetch_add(1, Ordering::Relaxed);
+    in_flight.requests.in_flight.fetch_add(1, Ordering::Relaxed);
     let response = next.run(request).await;
-    underway.status = usize::from(response.status().as_u16() / 100).min(STATUSES.len() - 1);
+    in_flight.status = usize::from(response.status().as_u16() / 100).min(STATUSES.len() - 1);
     if let Some(reason) = reason_of(&response) {
-        underway.requests.refusals.add_one(reason);
+        in_flight.requests.refusals.add_one(reason);
     }
     response
 }
 
-/// A request that is being answered; counted when it ends in whatever way.
-struct Underway {
+/// A request being answered. It is counted on drop, since a handler is dropped when the client disconnects.
+struct InFlight {
     requests: Arc<Requests>,
     path: Option<MatchedPath>,
     method: usize,
@@ -198,7 +204,7 @@ struct Underway {
     began: Instant,
 }
 
-impl Drop for Underway {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.requests.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.requests
@@ -206,7 +212,7 @@ impl Drop for Underway {
     }
 }
 
-fn place_of(method: &Method) -> usize {
+fn index_of(method: &Method) -> usize {
     let known = METHODS
         .iter()
         .position(|(_, known)| known.as_ref() == Some(method));
@@ -222,9 +228,9 @@ fn reason_of(response: &Response) -> Option<&'static str> {
             | StatusCode::SERVICE_UNAVAILABLE
     );
     let extensions = response.extensions();
-    let said = || {
+    let reason = || {
         let denial = extensions.get::<Denial>().map(Denial::code);
         denial.or_else(|| extensions.get::<Refused>().map(|Refused(code)| *code))
     };
-    is_refusal.then(|| said().unwrap_or_default())
+    is_refusal.then(|| reason().unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! What is counted: each count is one addition to an atomic number, without a lock.
+//! Counters and histograms; counting is one atomic addition, without a lock.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -19,16 +19,16 @@ impl Counter {
     }
 }
 
-/// A counter for each value of one label. The values are fixed, so that nothing a client sends makes a new one.
+/// A counter for each value of one label. The values are fixed, so that clients cannot create new ones.
 #[derive(Debug)]
 pub(crate) struct Family {
     values: &'static [&'static str],
     counters: Vec<Counter>,
-    /// For what is none of the values.
+    /// Counts all other values.
     other: Counter,
 }
 
-/// The value of the label that stands for all that have none of their own.
+/// The label of all other values.
 const OTHER: &str = "other";
 
 impl Family {
@@ -48,7 +48,7 @@ impl Family {
             .add_one();
     }
 
-    /// Each value with its count; what is none of them only where it was counted.
+    /// Returns each value with its count; `other` only if it was counted.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let known = self.values.iter().copied();
         let known = known.zip(self.counters.iter().map(Counter::get));
@@ -56,18 +56,18 @@ impl Family {
     }
 }
 
-/// How durations are distributed over buckets.
+/// The distribution of durations over buckets.
 #[derive(Debug)]
 pub(crate) struct Histogram {
-    /// The upper bound of each bucket but the last one, which has none; in microseconds.
+    /// The upper bound of each bucket in microseconds; the last bucket has none.
     bounds: &'static [u64],
     buckets: Vec<Counter>,
     sum_micros: AtomicU64,
 }
 
-/// What a [`Histogram`] held at one moment.
+/// The content of a [`Histogram`] at one moment.
 pub(crate) struct Distribution {
-    /// Upper bound in microseconds, and how many lay at or below it.
+    /// Upper bounds in microseconds with the number of durations at or below them.
     pub(crate) cumulative: Vec<(u64, u64)>,
     pub(crate) count: u64,
     pub(crate) sum_micros: u64,
@@ -99,7 +99,7 @@ impl Histogram {
             count += in_bucket;
             cumulative.push((*bound, count));
         }
-        // the count is the sum of the buckets that were read, so that the two never disagree
+        // the sum of the buckets as they were read, so that count and buckets always agree
         count += counts.sum::<u64>();
         Distribution {
             cumulative,
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_nobody_named_makes_no_new_one() {
+    fn an_unknown_value_is_counted_as_other() {
         let family = Family::new(&["wrong", "success"]);
         for value in ["wrong", "alice", "wrong", "bob"] {
             family.add_one(value);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_at_a_bound_lies_in_its_bucket_and_the_last_bucket_has_no_bound() {
+    fn a_duration_at_a_bound_belongs_to_that_bucket_and_the_last_bucket_has_no_bound() {
         let histogram = Histogram::new(&[1_000, 10_000]);
         for micros in [0, 1_000, 1_001, 10_000, 10_001, 5_000_000] {
             histogram.observe(Duration::from_micros(micros));

@@ -6,23 +6,27 @@ use http_body_util::BodyExt as _;
 use rolecall::{ManualClock, Timestamp};
 use tower::ServiceExt as _;
 
-use super::*;
+use super::{
+    report::write,
+    requests::{Requests, count_requests},
+    text::Text,
+};
 use crate::{Embedded, Registration, http::LayerOptions, watch};
 
 const PASSWORD: &str = "a password of the tests";
-/// Names that must stand nowhere in what Prometheus is told.
+/// Names that no metric may contain.
 const ADMIN: &str = "adele-93c1";
 const CANARY: &str = "canary-7f3a";
 
 /// A server whose requests are counted.
-struct Counted {
+struct CountedServer {
     server: Embedded,
     router: Router,
     requests: Arc<Requests>,
     clock: ManualClock,
 }
 
-impl Counted {
+impl CountedServer {
     async fn start() -> Self {
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
         let server = Embedded::builder("sqlite::memory:")
@@ -36,10 +40,10 @@ impl Counted {
         let routes = server.routes().unwrap();
         let access = routes.access_table();
         let paths = access.iter().map(|route| route.path.as_str());
-        let requests = Arc::new(Requests::of_routes(paths));
+        let requests = Arc::new(Requests::for_routes(paths));
         let app = crate::http::wrap(routes.into_axum(), LayerOptions::default());
         Self {
-            router: counted(app, Arc::clone(&requests)),
+            router: count_requests(app, Arc::clone(&requests)),
             server,
             requests,
             clock,
@@ -101,8 +105,8 @@ impl Counted {
     }
 }
 
-/// How much `sample` grew while `work` ran.
-async fn growth(counted: &Counted, sample: &str, work: impl AsyncFnOnce()) -> f64 {
+/// Returns by how much `sample` grows while `work` runs.
+async fn growth(counted: &CountedServer, sample: &str, work: impl AsyncFnOnce()) -> f64 {
     let before = counted.value(sample);
     work().await;
     counted.value(sample) - before
@@ -124,7 +128,7 @@ macro_rules! grows {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_counted_under_its_route_and_never_under_its_path() {
-    let app = Counted::start().await;
+    let app = CountedServer::start().await;
     let (_, token) = app.log_in(ADMIN, PASSWORD).await;
     let path = format!("/api/users/{CANARY}");
     let sample =
@@ -159,16 +163,16 @@ async fn a_request_is_counted_under_its_route_and_never_under_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_whose_client_went_away_is_counted_and_no_longer_in_flight() {
+async fn a_request_of_a_disconnected_client_is_counted_and_no_longer_in_flight() {
     let router = Router::new().route("/never", axum::routing::get(std::future::pending::<()>));
-    let requests = Arc::new(Requests::of_routes(["/never"].into_iter()));
-    let router = counted(router, Arc::clone(&requests));
+    let requests = Arc::new(Requests::for_routes(["/never"].into_iter()));
+    let router = count_requests(router, Arc::clone(&requests));
     let request = Request::builder()
         .uri("/never")
         .body(Body::empty())
         .unwrap();
     let mut answer = Box::pin(router.oneshot(request));
-    assert!(futures_poll(&mut answer).await.is_none());
+    assert!(poll_once(&mut answer).await.is_none());
     let written = |requests: &Requests| {
         let mut text = Text::default();
         requests.write(&mut text);
@@ -185,8 +189,8 @@ async fn a_request_whose_client_went_away_is_counted_and_no_longer_in_flight() {
     assert!(text.contains(sample), "{text}");
 }
 
-/// What a future gives when it is polled once.
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+/// Polls a future once.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
             std::task::Poll::Ready(done) => Some(done),
@@ -198,7 +202,7 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_is_counted_by_its_reason() {
-    let app = Counted::start().await;
+    let app = CountedServer::start().await;
     let (_, token) = app.log_in(CANARY, PASSWORD).await;
     for (reason, path, token) in [
         ("not_authenticated", "/api/me", ""),
@@ -222,8 +226,8 @@ async fn a_refusal_is_counted_by_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refresh_is_counted_as_the_grant_that_it_is() {
-    let app = Counted::start().await;
+async fn a_token_of_a_refresh_is_counted_under_refresh_token() {
+    let app = CountedServer::start().await;
     let ask = async |form: String| {
         let (_, body) = app.send(Method::POST, "/token", "", &form).await;
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -240,7 +244,7 @@ async fn a_refresh_is_counted_as_the_grant_that_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_is_counted_by_its_outcome_and_a_replay_ends_a_session() {
-    let app = Counted::start().await;
+    let app = CountedServer::start().await;
     let ask = async |form: String| {
         let (_, body) = app.send(Method::POST, "/token", "", &form).await;
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -275,7 +279,7 @@ async fn a_refresh_is_counted_by_its_outcome_and_a_replay_ends_a_session() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_in_is_counted_by_its_outcome() {
-    let app = Counted::start().await;
+    let app = CountedServer::start().await;
     let outcome = |outcome| format!(r#"rolecall_log_ins_total{{outcome="{outcome}"}}"#);
     let tokens = r#"rolecall_tokens_issued_total{grant="password"}"#;
     grows!(
@@ -313,7 +317,7 @@ async fn a_log_in_is_counted_by_its_outcome() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_and_floors_are_counted() {
-    let app = Counted::start().await;
+    let app = CountedServer::start().await;
     let revision = app.value("rolecall_revision");
     assert!(revision >= 1.0);
     let (_, token) = app.log_in(ADMIN, PASSWORD).await;
@@ -335,13 +339,13 @@ async fn changes_and_floors_are_counted() {
     app.clock.advance(Duration::from_secs(7));
     let age = app.value("rolecall_state_age_seconds");
     assert!((0.0..=7.0).contains(&age), "{age}");
-    watch::take_in(app.server.app(), &seen).await.unwrap();
+    watch::apply_updates(app.server.app(), &seen).await.unwrap();
     assert!(app.value("rolecall_state_age_seconds") < 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_that_comes_again_is_a_hit() {
-    let app = Counted::start().await;
+async fn a_token_verified_before_is_a_hit() {
+    let app = CountedServer::start().await;
     let (_, token) = app.log_in(CANARY, PASSWORD).await;
     let hits = "rolecall_verified_tokens_hits_total";
     let misses = "rolecall_verified_tokens_misses_total";
@@ -352,8 +356,8 @@ async fn a_token_that_comes_again_is_a_hit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_metric_is_described_once_and_in_the_page_about_them() {
-    let app = Counted::start().await;
+async fn every_metric_is_described_once_and_documented() {
+    let app = CountedServer::start().await;
     let (_, token) = app.log_in(ADMIN, PASSWORD).await;
     app.get("/api/me", &token).await;
     let text = app.text();
@@ -382,17 +386,17 @@ async fn every_metric_is_described_once_and_in_the_page_about_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_closed_is_counted() {
-    let app = Counted::start().await;
+    let app = CountedServer::start().await;
     let sample = r#"rolecall_database_errors_total{kind="connection"}"#;
     let before = app.value(sample);
     app.server.app().store().close().await;
     assert!(app.server.app().ping().await.is_err());
     assert!(app.value(sample) > before);
-    grown(&app, r#"rolecall_state_polls_total{outcome="failed"}"#).await;
+    wait_for_growth(&app, r#"rolecall_state_polls_total{outcome="failed"}"#).await;
 }
 
-/// Waits until something that a node does by itself was counted once more.
-async fn grown(app: &Counted, sample: &str) {
+/// Waits until background work is counted once more.
+async fn wait_for_growth(app: &CountedServer, sample: &str) {
     let before = app.value(sample);
     let grown = async {
         while app.value(sample) <= before {
@@ -407,11 +411,11 @@ async fn grown(app: &Counted, sample: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_node_does_by_itself_is_counted() {
-    let app = Counted::start().await;
-    grown(&app, r#"rolecall_state_polls_total{outcome="done"}"#).await;
+async fn background_work_is_counted() {
+    let app = CountedServer::start().await;
+    wait_for_growth(&app, r#"rolecall_state_polls_total{outcome="done"}"#).await;
     app.clock.advance(Duration::from_mins(1));
-    grown(&app, r#"rolecall_clean_ups_total{outcome="done"}"#).await;
+    wait_for_growth(&app, r#"rolecall_clean_ups_total{outcome="done"}"#).await;
     let pool = |kind: &str| {
         app.value(&format!(
             r#"rolecall_database_connections{kind}{{pool="write"}}"#

@@ -6,7 +6,7 @@ use super::series::{Distribution, Family};
 
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What kind of number a metric is.
+/// The type of a metric.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Counter,
@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Histogram,
 }
 
-/// The answer in the making. Each metric is begun once, and its samples follow.
+/// Writes metrics as text: each metric is begun once, and its samples follow.
 #[derive(Default)]
 pub(crate) struct Text {
     written: String,
@@ -53,7 +53,7 @@ impl Text {
         }
     }
 
-    /// The samples of a histogram of seconds.
+    /// Writes the samples of a histogram, in seconds.
     pub(crate) fn distribution(&mut self, labels: &[(&str, &str)], read: &Distribution) {
         let with = |bound: &'_ str| {
             let mut all: Vec<(String, String)> = labels
@@ -100,7 +100,7 @@ impl Text {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // a text in memory takes everything
+        // writing to a `String` cannot fail
         let _ = writeln!(self.written, "{line}");
     }
 
@@ -109,7 +109,7 @@ impl Text {
     }
 }
 
-/// Microseconds as seconds, exactly.
+/// Formats microseconds as seconds, without rounding.
 pub(crate) fn seconds(micros: u64) -> String {
     let (whole, rest) = (micros / 1_000_000, micros % 1_000_000);
     let text = format!("{whole}.{rest:06}");
@@ -130,14 +130,14 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_label_cannot_end_its_quotes_or_its_line() {
+    fn quotes_backslashes_and_line_breaks_in_labels_are_escaped() {
         let mut text = Text::default();
         let labels = [("route", "a\"b\\c\nd")];
-        text.begin("x_total", Kind::Counter, "what")
+        text.begin("x_total", Kind::Counter, "help")
             .sample(&labels, 1);
         assert_eq!(
             text.finish(),
-            "# HELP x_total what\n# TYPE x_total counter\nx_total{route=\"a\\\"b\\\\c\\nd\"} 1\n"
+            "# HELP x_total help\n# TYPE x_total counter\nx_total{route=\"a\\\"b\\\\c\\nd\"} 1\n"
         );
     }
 
@@ -147,7 +147,7 @@ mod tests {
         histogram.observe(Duration::from_micros(2_500));
         histogram.observe(Duration::from_secs(2));
         let mut text = Text::default();
-        text.begin("x_seconds", Kind::Histogram, "what");
+        text.begin("x_seconds", Kind::Histogram, "help");
         text.distribution(&[("route", "/")], &histogram.read());
         let written = text.finish();
         let samples: Vec<&str> = written.lines().skip(2).collect();

@@ -1,5 +1,7 @@
 //! The client credentials grant (RFC 6749 section 4.4): a client acts for itself.
 
+use rolecall_core::{SubjectKind, TenantName};
+
 use super::error::OAuthError;
 use crate::{
     app::App,
@@ -12,7 +14,6 @@ use crate::{
         requested::RequestedScope,
     },
 };
-use rolecall_core::{SubjectKind, TenantName};
 
 /// A token request with the client credentials grant.
 pub(crate) struct ClientCredentialsGrant<'a> {

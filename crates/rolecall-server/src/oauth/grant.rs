@@ -1,5 +1,7 @@
 //! The password grant (RFC 6749 section 4.3), kept for first-party use.
 
+use rolecall_core::TenantName;
+
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     accounts::store,
@@ -22,7 +24,6 @@ use crate::{
         requested::RequestedScope,
     },
 };
-use rolecall_core::TenantName;
 
 /// The longest grant that is stored, in bytes. Beyond it, a refresh cannot distinguish what was lost from what was never granted.
 const MAX_GRANTED_BYTES: usize = 8192;

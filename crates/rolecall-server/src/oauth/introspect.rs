@@ -1,5 +1,12 @@
 //! Token introspection (RFC 7662).
 
+use http::HeaderMap;
+use rolecall::PermissionName as _;
+use rolecall::token::VerifiedClaims;
+use rolecall_core::{Audience, Permission, SubjectKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::{
     client_auth::{self, RequestingClient},
     error::OAuthError,
@@ -13,12 +20,6 @@ use crate::{
     error::ApiError,
     legacy,
 };
-use http::HeaderMap;
-use rolecall::PermissionName as _;
-use rolecall::token::VerifiedClaims;
-use rolecall_core::{Audience, Permission, SubjectKind};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// The answer to an introspection request (RFC 7662 section 2.2).
 #[derive(Debug, Default, Serialize, ToSchema)]

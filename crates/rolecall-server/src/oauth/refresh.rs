@@ -1,5 +1,9 @@
 //! The refresh grant (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
 
+use std::time::Duration;
+
+use rolecall_core::{SubjectKind, TenantName, Timestamp};
+
 use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     app::App,
@@ -22,9 +26,6 @@ use crate::{
         requested::RequestedScope,
     },
 };
-use std::time::Duration;
-
-use rolecall_core::{SubjectKind, TenantName, Timestamp};
 
 /// The time in which the token just replaced still gets its successor: for a lost answer, and for two tabs.
 const GRACE: Duration = Duration::from_secs(30);

@@ -1,6 +1,16 @@
 //! Adds imported roles, users and assignments to those in the database, in one change and by the rules of single
 //! edits. [`rolecall_import`] converts the source.
 
+use std::collections::BTreeSet;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{
+    RoleName, TenantName,
+    document::{Document, ParsedDocument, PolicyChange as Edit, Positions},
+};
+use rolecall_import::{Imported, Location, Note, Person};
+use serde_json::json;
+
 use crate::{
     accounts::{registration, store as accounts, store::NewUser},
     app::App,
@@ -14,15 +24,6 @@ use crate::{
     },
     store::Change,
 };
-use rolecall::PermissionName as _;
-use std::collections::BTreeSet;
-
-use rolecall_core::{
-    RoleName, TenantName,
-    document::{Document, ParsedDocument, PolicyChange as Edit, Positions},
-};
-use rolecall_import::{Imported, Location, Note, Person};
-use serde_json::json;
 
 /// The decisions of the caller.
 #[derive(Clone, Copy, Debug)]

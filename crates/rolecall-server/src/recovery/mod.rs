@@ -1,4 +1,4 @@
-//! Backups, and starting anew after one was put back.
+//! Backups, their restoration, and the end of all tokens after one.
 
 pub(crate) mod service;
 pub(crate) mod store;

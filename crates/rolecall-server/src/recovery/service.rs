@@ -1,4 +1,12 @@
-//! The rules for backups: a copy is whole, and no token that it knew lives on after it was put back.
+//! Backup and recovery. INVARIANT: a backup is complete, and after a restore every token issued before is refused.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rolecall::PermissionName as _;
+use serde_json::json;
 
 use super::store;
 use crate::{
@@ -9,31 +17,24 @@ use crate::{
     start::{self, Options, StartError},
     store::{OpenError, file},
 };
-use rolecall::PermissionName as _;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
 
-use serde_json::json;
-
-/// Why a backup is not made or put back.
+/// An error in a backup, a restore or a recovery.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecoveryError {
-    #[error("`{0}` exists already: choose another name")]
+    #[error("`{0}` already exists: choose another name")]
     Exists(PathBuf),
-    #[error("`{0}` exists already: move it away, or replace it with --force")]
+    #[error("`{0}` already exists: move it away, or replace it with --force")]
     WouldReplace(PathBuf),
-    #[error("there is no backup `{0}`")]
+    #[error("the backup `{0}` does not exist")]
     NoBackup(PathBuf),
-    #[error("`{0}` is not a database of rolecall")]
+    #[error("`{0}` is not a rolecall database")]
     NotOurs(PathBuf),
-    #[error("the master key `{0}` is not there: put it back first, or set `master_key_file`")]
+    #[error("the master key `{0}` is missing: restore it first, or set `master_key_file`")]
     NoKey(PathBuf),
     #[error("the database is in use: stop the server first")]
     InUse,
     #[error(
-        "PostgreSQL has tools for this: use `pg_dump` and `pg_restore`, then `rolecall recover`"
+        "this command is for SQLite only: use `pg_dump` and `pg_restore`, then `rolecall recover`"
     )]
     Postgres,
     #[error("{path}: {source}")]
@@ -54,7 +55,7 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> RecoveryError {
     move |source| RecoveryError::File { path, source }
 }
 
-/// Copies a SQLite database while it is in use. The master key is not in the copy.
+/// Copies a SQLite database while it is in use. The copy does not contain the master key.
 pub(crate) async fn back_up(app: &App, to: &Path) -> Result<(), RecoveryError> {
     let mut options = file::owner_only();
     options.create_new(true);
@@ -72,7 +73,7 @@ pub(crate) async fn back_up(app: &App, to: &Path) -> Result<(), RecoveryError> {
             copy.sync_all().map_err(failed(to))
         }
         other => {
-            // half a backup is worse than none
+            // an incomplete backup is worse than none
             let _ = fs::remove_file(to);
             other.map_err(ApiError::from)?;
             Err(RecoveryError::Postgres)
@@ -80,12 +81,12 @@ pub(crate) async fn back_up(app: &App, to: &Path) -> Result<(), RecoveryError> {
     }
 }
 
-/// Ends everything: a new era, so that every token of before is refused, and no session is left.
-/// How many sessions ended.
+/// Starts a new era, so that all tokens issued so far are refused, and ends all sessions. Returns the number of ended
+/// sessions.
 pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiError> {
     let era = ids::random_token(128).map_err(ApiError::internal)?;
     app.change(caller, async |change| {
-        // it ends what everybody holds: nobody with limits may, whatever way they came
+        // it ends the sessions of all users, so that no caller with limits may do it
         let revoke = may::RevokeSessions::NAME;
         let rights = Rights::require(app, change, caller, revoke).await?;
         if !rights.authority.is_unlimited() {
@@ -100,8 +101,8 @@ pub(crate) async fn recover(app: &App, caller: Caller<'_>) -> Result<u64, ApiErr
     .await
 }
 
-/// Puts a backup in the place of the configured database and recovers it. Nothing is replaced before the
-/// backup is known to be whole, to fit the master key and to have been recovered.
+/// Replaces the configured database by a backup, and recovers it. The backup is checked and recovered in a file of its
+/// own first, so that a failure changes nothing.
 pub(crate) async fn restore(
     options: Options,
     from: &Path,
@@ -116,14 +117,14 @@ pub(crate) async fn restore(
         return Err(RecoveryError::WouldReplace(target));
     }
     file::prepare_folder(&target)?;
-    let Some(_alone) = file::lock_exclusively(&target)? else {
+    let Some(_lock) = file::lock_exclusively(&target)? else {
         return Err(RecoveryError::InUse);
     };
     let beside = file::beside(&target, ".restoring");
     remove_database(&beside)?;
     let outcome = prepare(options, from, &target, &beside, caller).await;
     if outcome.is_ok() {
-        // a log of the old database would be played into the new one
+        // SQLite would apply the write-ahead log of the old database to the new one
         remove_beside(&target, &["-wal", "-shm"])?;
         fs::rename(&beside, &target).map_err(failed(&target))?;
     }
@@ -131,7 +132,7 @@ pub(crate) async fn restore(
     outcome
 }
 
-/// Copies the backup beside its place and recovers it there.
+/// Copies the backup to `beside` and recovers it there.
 async fn prepare(
     options: Options,
     from: &Path,
@@ -141,7 +142,7 @@ async fn prepare(
 ) -> Result<u64, RecoveryError> {
     file::prepare(beside)?;
     copy_privately(from, beside)?;
-    // the key lies beside the place of the database, not beside the copy
+    // the key file belongs to the target, not to the copy
     let master_key = if let Some(key) = options.master_key {
         key
     } else {
@@ -151,8 +152,8 @@ async fn prepare(
         }
         start::master_key_beside(target)?
     };
-    let looked = crate::store::migrate::read_version(&url_of(beside)).await;
-    if looked.map_or(0, |schema| schema.found) == 0 {
+    let schema = crate::store::migrate::read_version(&url_of(beside)).await;
+    if schema.map_or(0, |schema| schema.found) == 0 {
         return Err(RecoveryError::NotOurs(from.to_owned()));
     }
     let options = Options {
@@ -171,7 +172,7 @@ async fn prepare(
     Ok(sessions)
 }
 
-/// Copies what is in the file and not who may read it: the copy stays its owner's only.
+/// Copies the content of a file but not its permissions: only the owner can read the copy.
 fn copy_privately(from: &Path, to: &Path) -> Result<(), RecoveryError> {
     let mut source = fs::File::open(from).map_err(failed(from))?;
     let mut copy = file::owner_only().open(to).map_err(failed(to))?;
@@ -188,7 +189,7 @@ fn sqlite_file(options: &Options) -> Result<PathBuf, RecoveryError> {
     file::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
 }
 
-/// Removes a database and everything beside it.
+/// Removes a database with the files beside it.
 fn remove_database(path: &Path) -> Result<(), RecoveryError> {
     remove_beside(path, &["", "-wal", "-shm", ".lock", ".in-use"])
 }

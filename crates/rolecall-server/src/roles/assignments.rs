@@ -109,7 +109,7 @@ pub(crate) async fn unassign(
         let rights =
             Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         let (now, subject) = (change.now(), assignee.id());
-        // the role that is taken away need not exist
+        // the role itself need not exist
         assignee.require_exists(change.conn(), now).await?;
         rights.cover_in(tenant, [role])?;
         requests::end_matching(change, subject, role, tenant).await?;

@@ -6,7 +6,7 @@ use rolecall_core::{PermissionPattern, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::service::{self, RoleDetails};
+use super::{details::RoleDetails, service};
 use crate::{
     app::App,
     authority::{caller::Caller, may},

@@ -7,6 +7,7 @@ pub(crate) mod assignments;
 pub(crate) mod constraint_handlers;
 pub(crate) mod constraint_store;
 pub(crate) mod constraints;
+pub(crate) mod details;
 pub(crate) mod ended_store;
 pub(crate) mod handlers;
 pub(crate) mod holder_store;

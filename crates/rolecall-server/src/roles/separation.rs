@@ -21,6 +21,7 @@ use crate::{
     sessions::active,
     store::{Change, Conn, StoreError},
 };
+
 /// The most subjects that a refusal names.
 const MAX_NAMED: usize = 20;
 

@@ -2,12 +2,13 @@
 
 use rolecall::PermissionName as _;
 use rolecall_core::{
-    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName, RoleRules,
+    ConstraintName, FloorKind, PermissionPattern, Policy, PolicyBuilder, RoleName,
 };
 use serde_json::json;
 
 use super::{
     assignment_store,
+    details::{self, RoleDetails},
     names::{check_description, check_name},
     permissions, requests, separation,
     store::{self, Role},
@@ -19,30 +20,6 @@ use crate::{
     error::ApiError,
     store::Change,
 };
-
-/// A role with the permissions that it holds itself and the roles that it inherits directly.
-#[derive(Clone, Debug)]
-pub(crate) struct RoleDetails {
-    pub(crate) role: Role,
-    pub(crate) permissions: Vec<PermissionPattern>,
-    pub(crate) juniors: Vec<RoleName>,
-    /// True if a second person must approve each assignment of the role.
-    pub(crate) approval: bool,
-}
-
-fn details(role: Role, policy: &Policy) -> RoleDetails {
-    let rules = rules_of(policy, &role.name);
-    with_rules(role, rules)
-}
-
-fn with_rules(role: Role, rules: RoleRules) -> RoleDetails {
-    RoleDetails {
-        role,
-        permissions: rules.permissions.into_iter().collect(),
-        juniors: rules.juniors.into_iter().collect(),
-        approval: rules.approval,
-    }
-}
 
 /// Returns up to `limit` roles whose name is above `after`, by name.
 pub(crate) async fn list(
@@ -57,7 +34,7 @@ pub(crate) async fn list(
     let roles = store::list_roles(&mut conn, after, limit).await?;
     Ok(roles
         .into_iter()
-        .map(|role| details(role, &policy))
+        .map(|role| RoleDetails::under(&policy, role))
         .collect())
 }
 
@@ -77,7 +54,7 @@ pub(crate) async fn get(
     let role = store::find_role(&mut conn, name)
         .await?
         .ok_or_else(|| ApiError::unknown("role", name))?;
-    Ok(details(role, &policy))
+    Ok(RoleDetails::under(&policy, role))
 }
 
 /// Creates a role that holds and inherits nothing.
@@ -137,7 +114,7 @@ pub(crate) async fn update(
         }
         Ok(RoleDetails {
             approval: approval.unwrap_or(before),
-            ..details(get_role(change, name).await?, &rights.policy)
+            ..RoleDetails::under(&rights.policy, get_role(change, name).await?)
         })
     })
     .await
@@ -241,9 +218,9 @@ pub(crate) async fn grant(
             );
             change.role_changed(name);
         }
-        let mut rules = rules_of(&rights.policy, name);
+        let mut rules = details::rules_of(&rights.policy, name);
         rules.permissions.insert(pattern.clone());
-        Ok(with_rules(role, rules))
+        Ok(RoleDetails::new(role, rules))
     })
     .await
 }
@@ -286,9 +263,9 @@ pub(crate) async fn revoke(
             );
             change.role_changed(name);
         }
-        let mut rules = rules_of(&rights.policy, name);
+        let mut rules = details::rules_of(&rights.policy, name);
         rules.permissions.remove(pattern);
-        Ok(with_rules(role, rules))
+        Ok(RoleDetails::new(role, rules))
     })
     .await
 }
@@ -336,9 +313,9 @@ pub(crate) async fn inherit(
             change.record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
-        let mut rules = rules_of(&rights.policy, senior);
+        let mut rules = details::rules_of(&rights.policy, senior);
         rules.juniors.insert(junior.clone());
-        Ok(with_rules(role, rules))
+        Ok(RoleDetails::new(role, rules))
     })
     .await
 }
@@ -360,9 +337,9 @@ pub(crate) async fn disinherit(
             change.record(json!({ "action": "junior.removed", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
-        let mut rules = rules_of(&rights.policy, senior);
+        let mut rules = details::rules_of(&rights.policy, senior);
         rules.juniors.remove(junior);
-        Ok(with_rules(role, rules))
+        Ok(RoleDetails::new(role, rules))
     })
     .await
 }
@@ -372,10 +349,6 @@ fn constraint_with<'p>(policy: &'p Policy, role: &RoleName) -> Option<&'p Constr
     let mut constraints = policy.constraints();
     let found = constraints.find(|(_, constraint)| constraint.roles.contains(role));
     found.map(|(name, _)| name)
-}
-
-fn rules_of(policy: &Policy, name: &RoleName) -> RoleRules {
-    policy.role(name.as_str()).cloned().unwrap_or_default()
 }
 
 async fn get_role(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiError> {

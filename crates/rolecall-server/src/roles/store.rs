@@ -1,8 +1,8 @@
 //! Roles and permissions in the database, and the policy that they make.
 
-use crate::store::{Change, Conn, Statement, StoreError, queries, query, rows};
-
 use rolecall_core::{Permission, PermissionPattern, RoleName, Timestamp};
+
+use crate::store::{Change, Conn, Statement, StoreError, queries, query, rows};
 
 queries! {
     FIND_ROLE = "SELECT name, description, created_at, updated_at FROM roles WHERE name = $1";

@@ -1,5 +1,10 @@
 //! The rules for sessions.
 
+use rolecall::PermissionName as _;
+use rolecall::Principal;
+use rolecall_core::FloorKind;
+use serde_json::json;
+
 use super::store::{self, Shown};
 use crate::authority::reads;
 use crate::{
@@ -9,10 +14,6 @@ use crate::{
     error::ApiError,
     store::Conn,
 };
-use rolecall::PermissionName as _;
-use rolecall::Principal;
-use rolecall_core::FloorKind;
-use serde_json::json;
 
 /// Returns up to `limit` sessions of a user after the id `after`.
 pub(crate) async fn list(

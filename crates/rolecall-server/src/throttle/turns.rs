@@ -1,18 +1,20 @@
-//! Log-ins of one account take turns.
+//! Turns: only a few log-ins of one account run at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Log-ins of an account that are worked on at once: as many as may fail before failures cost a delay.
-const AT_ONCE: usize = super::FREE_ACCOUNT_FAILURES as usize + 1;
+use super::delay::FREE_ACCOUNT_FAILURES;
 
-/// Log-ins of an account that may wait for those.
-const MOST_WAITING: usize = 64;
+/// Log-ins of an account that run at the same time: as many as may fail before failures cause a delay.
+const RUNNING: usize = FREE_ACCOUNT_FAILURES as usize + 1;
 
-/// Lets only a few log-ins of an account go on at once and the others wait, so that guesses cannot all
-/// begin before the first of them has failed. Whoever waited finds the failures of those before.
+/// Log-ins of an account that may wait for a turn.
+const MAX_WAITING: usize = 64;
+
+/// Lets only a few log-ins of an account run at the same time while others wait, so that guesses cannot all start before
+/// the first one has failed. A log-in that waited sees the failures of those before it.
 ///
 /// ```
 /// use rolecall_server::throttle::Turns;
@@ -32,20 +34,20 @@ pub struct Turns {
 #[derive(Debug)]
 struct Account {
     turns: Arc<Semaphore>,
-    /// Those that have a turn and those that wait for one.
+    /// Log-ins that have a turn or wait for one.
     present: usize,
 }
 
-/// The turn of one log-in, until it is dropped.
+/// The turn of a log-in; it ends on drop.
 #[derive(Debug)]
-#[must_use = "the turn lasts only while it lives"]
+#[must_use = "the turn ends when it is dropped"]
 pub struct Turn {
     _permit: OwnedSemaphorePermit,
     _present: Present,
 }
 
 impl Turns {
-    /// Waits for a turn of `account`; `None` if too many wait already.
+    /// Waits for a turn of `account`; returns `None` if too many log-ins wait already.
     pub async fn wait(&self, account: &str) -> Option<Turn> {
         let (turns, present) = self.enter(account)?;
         let permit = turns.acquire_owned().await.ok()?;
@@ -60,10 +62,10 @@ impl Turns {
         let entry = accounts
             .entry(account.to_owned())
             .or_insert_with(|| Account {
-                turns: Arc::new(Semaphore::new(AT_ONCE)),
+                turns: Arc::new(Semaphore::new(RUNNING)),
                 present: 0,
             });
-        if entry.present >= AT_ONCE + MOST_WAITING {
+        if entry.present >= RUNNING + MAX_WAITING {
             return None;
         }
         entry.present += 1;
@@ -79,7 +81,7 @@ impl Turns {
     }
 }
 
-/// Counts a log-in among those present, also while it waits and if its caller goes away.
+/// Counts a log-in as present until it is dropped, even while it waits or when its caller disconnects.
 #[derive(Debug)]
 struct Present {
     turns: Turns,
@@ -111,10 +113,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_log_ins_of_an_account_go_on_at_once_than_may_fail_freely() {
+    async fn only_as_many_log_ins_run_at_once_as_may_fail_without_delay() {
         let turns = Turns::default();
         let mut taken = Vec::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..RUNNING {
             taken.push(turns.wait("alice").await.unwrap());
         }
         assert!(!is_ready(turns.wait("alice")).await);
@@ -124,10 +126,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_finds_too_many_waiting_is_told_at_once() {
+    async fn a_log_in_is_refused_at_once_if_too_many_wait() {
         let turns = Turns::default();
         let mut present = Vec::new();
-        for _ in 0..AT_ONCE + MOST_WAITING {
+        for _ in 0..RUNNING + MAX_WAITING {
             present.push(turns.enter("alice").unwrap());
         }
         assert!(turns.wait("alice").await.is_none());
@@ -136,14 +138,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_remembered_of_those_who_left_while_waiting_too() {
+    async fn an_account_is_forgotten_when_its_log_ins_end_or_disconnect() {
         let turns = Turns::default();
         let mut taken = Vec::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..RUNNING {
             taken.push(turns.wait("alice").await.unwrap());
         }
         assert!(!is_ready(turns.wait("alice")).await);
-        assert_eq!(turns.lock().get("alice").unwrap().present, AT_ONCE);
+        assert_eq!(turns.lock().get("alice").unwrap().present, RUNNING);
         drop(taken);
         assert!(turns.lock().is_empty());
     }

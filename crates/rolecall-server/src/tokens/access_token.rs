@@ -1,11 +1,12 @@
 //! Making an access token (RFC 9068) of what was granted.
 
-use super::{effective::Grant, error::TokenError};
-use crate::{app::App, authority::subject::Subject, error::ApiError, ids, store::Conn};
 use std::time::Duration;
 
 use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, TenantName, Timestamp};
+
+use super::{effective::Grant, error::TokenError};
+use crate::{app::App, authority::subject::Subject, error::ApiError, ids, store::Conn};
 
 /// An issued token, as the token endpoint answers it.
 #[derive(Debug)]

@@ -1,12 +1,14 @@
 //! The grant of a token, at login and at a refresh.
 
+use std::collections::BTreeSet;
+
+use rolecall_core::{Policy, RoleName};
+
 use super::{
     effective::{EffectiveScope, Grant, TokenSubject},
     error::TokenError,
     requested::RequestedScope,
 };
-use rolecall_core::{Policy, RoleName};
-use std::collections::BTreeSet;
 
 /// The scope that a session was opened with: as requested, and as granted.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the handlers say, with security from the guards' types.
+//! The OpenAPI document: the descriptions of the handlers, with security requirements from the guards.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ use utoipa::{
 
 /// The name of the security scheme.
 const SCHEME: &str = "rolecall";
-/// The grammar of names, as `rolecall_core::is_name` has it.
+/// The grammar of names, the same as that of `rolecall_core::is_name`.
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 
-/// Writes the document.
+/// Builds the document.
 ///
 /// # Errors
 ///
-/// If routes and description disagree, which a test rules out.
+/// If routes and descriptions disagree; a test checks that they agree.
 pub(crate) fn write(
     paths: &Paths,
     schemas: &[(String, RefOr<Schema>)],
@@ -57,7 +57,7 @@ fn scopes(routes: &[RouteAccess]) -> Scopes {
     scopes.collect()
 }
 
-/// Says of every operation what holds for all alike, so that no handler has to.
+/// Adds to every operation the facts that hold for all of them, so that no handler repeats them.
 fn complete(document: &mut Value) {
     let optional = optional_bodies(document);
     let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
@@ -82,7 +82,7 @@ fn complete(document: &mut Value) {
                 .and_then(Value::as_str)
                 .unwrap_or_default()
                 .to_owned();
-            // an absent body counts as `{}`
+            // a missing body counts as `{}`
             let body = body.as_object_mut();
             let required = json!(!optional.contains(&schema));
             body.map(|body| body.insert("required".to_owned(), required));
@@ -95,7 +95,7 @@ fn members<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut
     object.into_iter().flat_map(|object| object.values_mut())
 }
 
-/// Schemas of which every member may be left out.
+/// Returns the schemas without required members.
 fn optional_bodies(document: &Value) -> BTreeSet<String> {
     let schemas = document
         .pointer("/components/schemas")
@@ -109,7 +109,7 @@ fn optional_bodies(document: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Errors are `application/problem+json`, whatever the generator takes for the type of JSON.
+/// Changes the media type of errors to `application/problem+json`; the generator only knows `application/json`.
 fn name_problem(response: &mut Value) {
     let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else {
         return;
@@ -123,7 +123,7 @@ fn name_problem(response: &mut Value) {
     }
 }
 
-/// Roles in a path are names.
+/// Adds the grammar of names to parameters that are roles.
 fn name_grammar(parameter: &mut Value) {
     let is_name = ["role", "junior"]
         .iter()
@@ -134,11 +134,11 @@ fn name_grammar(parameter: &mut Value) {
     }
 }
 
-/// An error, as RFC 9457 writes it.
+/// An error (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDocument {
-    /// A URI that ends in the code of the error.
+    /// A URI that ends in the error code.
     r#type: String,
     title: String,
     status: u16,
@@ -153,10 +153,10 @@ pub(crate) struct ProblemDocument {
     path: Option<Vec<String>>,
 }
 
-/// A member that cannot be taken.
+/// An invalid member.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProblemField {
-    /// Members by name, places in a list by number.
+    /// The path of the member: names, and positions in lists.
     loc: Vec<Value>,
     msg: String,
     r#type: String,

@@ -87,7 +87,7 @@ async fn an_altered_or_truncated_audit_log_fails_verification(app: TestApp) {
     let cut = format!("DELETE FROM audit WHERE revision = {newest}");
     app.db.execute(&cut).await;
     let (whole, stdout) = verify_audit(&app).await;
-    assert!(!whole && stdout.contains("cut short"), "{stdout}");
+    assert!(!whole && stdout.contains("truncated"), "{stdout}");
 }
 
 async fn acting_as_a_user_permits_no_more_than_that_user_may_do(app: TestApp) {
@@ -112,7 +112,7 @@ async fn acting_as_a_user_permits_no_more_than_that_user_may_do(app: TestApp) {
         assert!(!output.status.success(), "{refused:?}");
         assert!(output.stdout.is_empty(), "{refused:?}");
         assert!(
-            stderr.contains("not permitted") || stderr.contains("not with --as"),
+            stderr.contains("not permitted") || stderr.contains("without --as"),
             "{refused:?}: {stderr}"
         );
     }

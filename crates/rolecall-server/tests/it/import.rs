@@ -211,7 +211,10 @@ async fn nobody_imports_more_than_they_may_assign(app: TestApp) {
 async fn a_user_without_a_hash_can_only_log_in_after_a_reset(app: TestApp) {
     let text = "username,hashed_password\nalice,\n";
     let output = expect_refusal(&app, "users.csv", text, &[]).await;
-    assert!(output.contains("line 2: no password hash"), "{output}");
+    assert!(
+        output.contains("line 2: the password hash is missing"),
+        "{output}"
+    );
     expect_import(&app, "users.csv", text, &["--without-password"]).await;
     app.password_grant("alice", "").await;
     app.password_grant("alice", PASSWORD).await.wrong_password();

@@ -255,7 +255,7 @@ async fn a_wrong_master_key_is_refused_with_an_explanation_and_changes_nothing(a
         let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success(), "{arguments:?}");
         assert!(
-            stderr.contains("the master key is not the one")
+            stderr.contains("this database is encrypted with another master key")
                 && stderr.contains("`master_key_file`"),
             "{arguments:?}: {stderr}"
         );

@@ -38,23 +38,7 @@ async fn reserved_names_are_refused_everywhere_and_change_nothing(app: TestApp) 
         .send()
         .await;
     response.invalid(&["body", "roles", "rolecall.anything"]);
-    for arguments in [
-        &["role", "add", "rolecall.anything"][..],
-        &["role", "allow", "editor", "rolecall.items:read"],
-        &[
-            "constraint",
-            "add",
-            "rolecall.apart",
-            "editor",
-            "user",
-            "--static",
-        ],
-    ] {
-        let output = rolecall(&app, arguments).await;
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
-        assert!(error.contains("rolecall."), "{arguments:?}: {error}");
-    }
+    assert_refused_on_the_command_line(&app).await;
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("policy.toml", document);
@@ -84,4 +68,24 @@ async fn reserved_names_are_refused_everywhere_and_change_nothing(app: TestApp) 
     let names = names.map(|role| role["name"].as_str().unwrap());
     let reserved: Vec<&str> = names.filter(|name| name.starts_with("rolecall.")).collect();
     assert_eq!(reserved, ["rolecall.admin", "rolecall.resource-server"]);
+}
+
+async fn assert_refused_on_the_command_line(app: &TestApp) {
+    for arguments in [
+        &["role", "add", "rolecall.anything"][..],
+        &["role", "allow", "editor", "rolecall.items:read"],
+        &[
+            "constraint",
+            "add",
+            "rolecall.apart",
+            "editor",
+            "user",
+            "--static",
+        ],
+    ] {
+        let output = rolecall(app, arguments).await;
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("rolecall."), "{arguments:?}: {error}");
+    }
 }

@@ -238,7 +238,7 @@ fn invalid_prefixes_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "begins with `/`")]
+#[should_panic(expected = "must begin with `/`")]
 fn a_path_without_leading_slash_is_refused() {
     let issuer = TestIssuer::new();
     let _ = GuardedRouter::<()>::new(issuer.guard()).route("x", get(secret));

@@ -1,5 +1,13 @@
 //! Takes users over: all of a file in one change, or nothing.
 
+use std::collections::{BTreeMap, HashMap};
+
+use aws_lc_rs::digest;
+use rolecall::PermissionName as _;
+use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
+use rolecall_import::users;
+use serde_json::json;
+
 use super::{
     Options, Problem, Report, Row,
     store::{self, New, ROWS},
@@ -13,13 +21,6 @@ use crate::{
     roles::{requests, store as roles},
     store::{Change, Conn, read_head},
 };
-use rolecall::PermissionName as _;
-use std::collections::{BTreeMap, HashMap};
-
-use aws_lc_rs::digest;
-use rolecall_core::{Policy, Revision, RoleAssignment, RoleName, Timestamp};
-use rolecall_import::users;
-use serde_json::json;
 
 /// The step that an import is at, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,7 +95,7 @@ async fn problem(response: Response) -> Value {
 }
 
 #[tokio::test]
-async fn every_answer_has_an_id_of_ours_and_safe_headers() {
+async fn every_answer_has_a_generated_id_and_security_headers() {
     let mut seen = std::collections::HashSet::new();
     for path in ["/", "/nowhere", "/panic", "/number/x", "/gone"] {
         let mine = request(Method::GET, path).header("x-request-id", "chosen-by-client");
@@ -130,7 +130,7 @@ async fn headers_that_a_handler_sets_stay() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_that_tells_nothing() {
+async fn a_panic_is_a_500_without_its_message() {
     let response = get_path("/panic").await;
     assert_eq!(response.status(), 500);
     let problem = problem(response).await;
@@ -139,7 +139,7 @@ async fn a_panic_is_a_500_that_tells_nothing() {
 }
 
 #[tokio::test]
-async fn errors_of_the_libraries_below_become_problems_and_keep_their_headers() {
+async fn errors_of_libraries_become_problems_and_keep_their_headers() {
     let missing = get_path("/nowhere").await;
     assert_eq!(missing.status(), 404);
     assert_eq!(problem(missing).await["status"], 404);
@@ -164,7 +164,7 @@ async fn errors_of_the_libraries_below_become_problems_and_keep_their_headers() 
 }
 
 #[tokio::test]
-async fn an_error_with_a_body_of_its_own_is_left_alone() {
+async fn an_error_with_a_body_of_its_own_is_not_replaced() {
     let response = get_path("/gone").await;
     assert_eq!(response.status(), 410);
     assert_eq!(body(response).await, r#"{"mine":1}"#);
@@ -179,7 +179,7 @@ async fn x072_a_body_over_the_limit_is_refused_announced_or_not() {
         } else {
             request
         };
-        let frames = futures_body(vec![b'x'; length]);
+        let frames = unsized_body(vec![b'x'; length]);
         send(request.body(frames).unwrap()).await
     };
     for announced in [true, false] {
@@ -196,8 +196,8 @@ async fn x072_a_body_over_the_limit_is_refused_announced_or_not() {
     assert_eq!(send(huge.body(Body::empty()).unwrap()).await.status(), 413);
 }
 
-/// A body that does not say how long it is.
-fn futures_body(bytes: Vec<u8>) -> Body {
+/// Returns a body without a known length.
+fn unsized_body(bytes: Vec<u8>) -> Body {
     struct Unsized(Option<Vec<u8>>);
     impl hyper::body::Body for Unsized {
         type Data = hyper::body::Bytes;
@@ -278,7 +278,7 @@ async fn an_allowed_origin_may_call_and_read_the_headers_it_needs() {
 }
 
 #[tokio::test]
-async fn another_origin_is_told_nothing_and_options_stays_405() {
+async fn other_origins_get_no_cors_headers_and_options_stays_405() {
     for (method, preflight, status) in [
         (Method::OPTIONS, true, 405),
         (Method::OPTIONS, false, 405),

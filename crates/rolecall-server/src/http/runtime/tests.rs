@@ -1,5 +1,5 @@
-//! Each limit is shown on a real connection. The limits are short and the test ends when the
-//! server acts; nothing measures how long that took.
+//! Tests of each limit on a real connection. The limits are short, and each test ends when the server acts; nothing
+//! measures time.
 
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// Long enough never to be reached.
+/// A limit that is never reached.
 const NEVER: Duration = Duration::from_hours(1);
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -64,7 +64,7 @@ impl Server {
 
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    // A reset instead of an orderly end is an end as well.
+    // a reset ends the connection too
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
@@ -125,7 +125,7 @@ async fn x077_a_connection_that_sends_nothing_is_closed() {
 }
 
 #[tokio::test]
-async fn x077_a_head_that_never_ends_is_cut_off_however_it_trickles() {
+async fn x077_a_head_that_trickles_in_is_cut_off() {
     let limits = Limits {
         head: SHORT,
         ..limits()
@@ -150,7 +150,7 @@ async fn x077_a_head_that_never_ends_is_cut_off_however_it_trickles() {
         _ = reader.read_to_end(&mut answer) => {}
         () = trickle => unreachable!(),
     }
-    // too late, or too many headers: it ends either way
+    // refused because of the time or of too many headers
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
 }
 
@@ -169,7 +169,7 @@ async fn the_head_of_a_later_request_has_the_same_limit() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_kept_for_the_idle_limit_and_not_longer() {
+async fn an_idle_connection_is_closed_at_the_idle_limit() {
     let limits = Limits {
         idle: SHORT,
         ..limits()
@@ -192,7 +192,7 @@ async fn an_idle_connection_outlives_the_head_limit() {
     for _ in 0..3 {
         stream.write_all(GET).await.unwrap();
         read_answer(&mut stream, "hello").await;
-        // one that sends nothing tells when the limit has passed
+        // returns once the head limit has passed
         assert_eq!(server.exchange(b"").await, "");
     }
 }
@@ -255,7 +255,7 @@ async fn x077_a_client_that_does_not_read_its_answer_is_cut_off() {
     drop(stream);
 }
 
-/// Tells when an answer's body is given up.
+/// Notifies when the body of an answer is dropped.
 #[derive(Default)]
 struct NotifyOnDrop(std::sync::Mutex<Option<Arc<Notify>>>);
 
@@ -310,7 +310,7 @@ async fn too_large_a_head_is_refused() {
 }
 
 #[tokio::test]
-async fn x071_requests_that_could_be_read_in_two_ways_are_refused() {
+async fn x071_ambiguous_requests_are_refused() {
     let server = Server::start(app(), limits()).await;
     for head in [
         "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
@@ -324,7 +324,7 @@ async fn x071_requests_that_could_be_read_in_two_ways_are_refused() {
         let answer = server.exchange(head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head:?}: {answer}");
     }
-    // both lengths: chunked counts, and the connection is not used again
+    // with both lengths, the chunks count and the connection is closed
     let both = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n";
     let answer = server.exchange(both.as_bytes()).await;
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
@@ -349,7 +349,7 @@ async fn x077_more_connections_than_allowed_wait_and_are_served_later() {
 }
 
 #[tokio::test]
-async fn stopping_lets_a_running_request_finish_and_takes_no_new_one() {
+async fn stopping_finishes_requests_in_progress_and_accepts_no_new_ones() {
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (begun_too, go_on_too) = (Arc::clone(&begun), Arc::clone(&go_on));
     let slow = move || async move {

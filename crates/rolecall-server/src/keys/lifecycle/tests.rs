@@ -33,7 +33,7 @@ fn pair(algorithm: Algorithm) -> Listed {
 }
 
 #[test]
-fn a_key_does_not_sign_before_every_copy_of_the_set_has_it() {
+fn a_key_does_not_sign_before_every_cached_set_contains_it() {
     let keys = pair(Algorithm::Es256);
     let at = NOW.plus(LEAD);
     assert_eq!(may_rotate(&keys, NOW, false), Err(Obstacle::TooSoon(at)));
@@ -45,26 +45,26 @@ fn a_key_does_not_sign_before_every_copy_of_the_set_has_it() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_does_not_end_rotation_for_good() {
+fn a_clock_set_back_does_not_stop_rotation_forever() {
     let keys = pair(Algorithm::Es256);
     let years = Duration::from_hours(24 * 3650);
     let now = NOW.minus(years);
     assert_eq!(may_rotate(&keys, now, false), Ok(()));
     assert!(is_due(&keys, now, Some(30 * DAY)));
-    // clocks that differ by less are no reason
+    // a small difference between clocks does not count
     let now = NOW.minus(Duration::from_hours(1));
     assert!(may_rotate(&keys, now, false).is_err());
     assert!(!is_due(&keys, now, Some(30 * DAY)));
 }
 
 #[test]
-fn keys_take_turns_by_themselves_when_the_active_one_is_old_and_not_before() {
+fn rotation_is_due_when_the_active_key_is_old_enough() {
     let keys = pair(Algorithm::Es256);
     let just_before = NOW.plus(30 * DAY).minus(Duration::from_micros(1));
     assert!(!is_due(&keys, just_before, Some(30 * DAY)));
     assert!(is_due(&keys, NOW.plus(30 * DAY), Some(30 * DAY)));
     assert!(!is_due(&keys, NOW.plus(900 * DAY), None));
-    // never before the next one was published long enough, however short the turns are
+    // never before the next key has been published long enough, even for a short interval
     assert!(!is_due(
         &keys,
         NOW.plus(MAX_AGE),
@@ -73,7 +73,7 @@ fn keys_take_turns_by_themselves_when_the_active_one_is_old_and_not_before() {
 }
 
 #[test]
-fn another_algorithm_waits_for_its_key_to_be_published_and_no_longer() {
+fn another_algorithm_takes_over_once_its_key_has_been_published() {
     let mut keys = pair(Algorithm::Es256);
     keys.keys[1].algorithm = Algorithm::Rs256;
     assert!(!is_due(&keys, NOW.plus(MAX_AGE), None));
@@ -81,9 +81,9 @@ fn another_algorithm_waits_for_its_key_to_be_published_and_no_longer() {
 }
 
 #[test]
-fn forced_rotations_do_not_fill_the_set_without_end() {
+fn forced_rotations_are_limited_by_the_keys_in_use() {
     let mut keys = pair(Algorithm::Es256);
-    for number in 0..MOST - 3 {
+    for number in 0..MAX_IN_USE - 3 {
         let kid = number.to_string();
         keys.keys
             .push(key(&kid, Algorithm::Es256, State::Retiring, NOW));
@@ -92,11 +92,11 @@ fn forced_rotations_do_not_fill_the_set_without_end() {
     keys.keys
         .push(key("one more", Algorithm::Es256, State::Retiring, NOW));
     assert_eq!(may_rotate(&keys, NOW, true), Err(Obstacle::TooMany));
-    const { assert!(MOST < rolecall::token::MAX_KEYS) };
+    const { assert!(MAX_IN_USE < rolecall::token::MAX_KEYS) };
 }
 
 #[test]
-fn a_retiring_key_goes_only_when_its_last_token_has_ended() {
+fn a_retiring_key_is_removed_only_after_its_last_token_has_expired() {
     let longest = Duration::from_mins(30);
     let mut old = key("o", Algorithm::Es256, State::Retiring, NOW);
     old.ends_at = Some(last_end(NOW, longest));
@@ -120,15 +120,15 @@ fn target(algorithm: Algorithm) -> KeyTarget {
 }
 
 #[test]
-fn the_first_start_makes_two_keys_and_the_second_none() {
+fn the_first_start_creates_two_keys_and_the_second_none() {
     let first = plan(&listed(Vec::new()), target(Algorithm::Es256));
-    assert_eq!((first.keys_to_make(), first.retire.len()), (2, 0));
+    assert_eq!((first.key_count(), first.retire.len()), (2, 0));
     let again = plan(&pair(Algorithm::Es256), target(Algorithm::Es256));
     assert_eq!(again, Plan::default());
 }
 
 #[test]
-fn a_command_that_serves_nothing_changes_no_key_whatever_its_configuration_says() {
+fn a_command_that_issues_no_tokens_changes_no_keys() {
     for algorithm in [Algorithm::Hs256, Algorithm::Rs256] {
         let target = KeyTarget {
             serves: false,
@@ -141,14 +141,14 @@ fn a_command_that_serves_nothing_changes_no_key_whatever_its_configuration_says(
 }
 
 #[test]
-fn between_asymmetric_algorithms_nothing_that_signed_is_taken_away() {
+fn a_new_asymmetric_algorithm_keeps_the_active_key() {
     let done = plan(&pair(Algorithm::Es256), target(Algorithm::EdDsa));
     assert_eq!(done.retire, ["n"]);
     assert!(!done.make_active && done.make_next);
 }
 
 #[test]
-fn secrets_and_key_pairs_are_never_in_one_set() {
+fn secrets_and_key_pairs_are_never_in_use_together() {
     for (before, after) in [
         (Algorithm::Es256, Algorithm::Hs256),
         (Algorithm::Hs256, Algorithm::Es256),
@@ -167,7 +167,7 @@ fn a_configured_secret_is_the_only_key() {
     };
     let done = plan(&pair(Algorithm::Hs256), with(true));
     assert_eq!(done.retire, ["n"]);
-    assert_eq!(done.keys_to_make(), 0);
+    assert_eq!(done.key_count(), 0);
     let done = plan(&pair(Algorithm::Hs256), with(false));
     assert_eq!(done.retire, ["a", "n"]);
     assert!(done.make_active && !done.make_next);

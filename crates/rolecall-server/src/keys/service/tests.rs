@@ -64,6 +64,6 @@ async fn a_slow_reader_does_not_bring_a_retired_key_back() {
     drop(conn);
     let kid = app.parts().keys.signing().key.kid().unwrap().to_owned();
     retire(app, Caller::System, &kid).await.unwrap();
-    app.parts().keys.put_in_use(&app.parts().live, before);
+    app.parts().keys.replace(&app.parts().live, before);
     server.guard().verify(&token).unwrap_err();
 }

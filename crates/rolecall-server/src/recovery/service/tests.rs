@@ -79,7 +79,7 @@ async fn restored(folder: &Path, from: &Path, force: bool) -> Result<u64, Recove
 }
 
 #[tokio::test]
-async fn x095_no_token_of_before_lives_after_a_restore_and_everybody_can_log_in_again() {
+async fn x095_a_restore_ends_all_tokens_and_users_can_log_in_again() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("rolecall.db");
     let app = open(&database).await;
@@ -101,7 +101,7 @@ async fn x095_no_token_of_before_lives_after_a_restore_and_everybody_can_log_in_
 }
 
 #[tokio::test]
-async fn a_backup_made_while_users_are_made_is_whole() {
+async fn a_backup_during_changes_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let app = open(&folder.path().join("rolecall.db")).await;
     let writer = app.clone();
@@ -122,13 +122,13 @@ async fn a_backup_made_while_users_are_made_is_whole() {
         .await
         .unwrap();
     assert!(
-        matches!(verdict, crate::audit::service::Verdict::Whole { .. }),
+        matches!(verdict, crate::audit::service::Verdict::Intact { .. }),
         "{verdict:?}"
     );
 }
 
 #[tokio::test]
-async fn nothing_is_replaced_unasked_or_by_something_else_or_under_a_running_server() {
+async fn no_database_is_replaced_without_force_by_another_file_or_while_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("rolecall.db");
     let app = open(&database).await;
@@ -159,7 +159,7 @@ async fn nothing_is_replaced_unasked_or_by_something_else_or_under_a_running_ser
 }
 
 #[tokio::test]
-async fn a_backup_does_not_open_with_another_master_key() {
+async fn a_backup_needs_its_master_key() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let app = open(&here.path().join("rolecall.db")).await;
     let backup = here.path().join("backup.db");
@@ -194,7 +194,7 @@ async fn a_backup_is_readable_by_its_owner_only() {
 }
 
 #[tokio::test]
-async fn nobody_with_limits_ends_what_everybody_holds() {
+async fn a_caller_with_limits_cannot_recover() {
     let app = start::open(options(Path::new(":memory:")))
         .await
         .unwrap()
@@ -220,7 +220,7 @@ async fn nobody_with_limits_ends_what_everybody_holds() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_backup_that_others_may_read_becomes_no_database_that_others_may_read() {
+async fn a_database_restored_from_a_readable_backup_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("rolecall.db");

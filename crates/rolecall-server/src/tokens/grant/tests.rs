@@ -1,7 +1,8 @@
-use super::*;
-use crate::{authority::subject::Assigned, tokens::effective::joined};
 use rolecall_core::PolicyBuilder;
 use rolecall_core::Timestamp;
+
+use super::*;
+use crate::{authority::subject::Assigned, tokens::effective::joined};
 
 const NOW: Timestamp = Timestamp::from_seconds(1000);
 

@@ -26,7 +26,7 @@ async fn inheritance_cannot_bypass_approval(app: TestApp) {
     app.inherit("top", "middle").await;
     app.assign(&alice, "top").await;
     let edge = |senior: &str, junior: &str| format!("/api/roles/{senior}/juniors/{junior}");
-    let reason = "would come to have it without one";
+    let reason = "would have it without one";
     let revision = app.db.revision().await;
     let response = app.put(edge("middle", "payer"), admin).await;
     assert!(
@@ -86,7 +86,7 @@ async fn a_document_cannot_bypass_approval(app: TestApp) {
     let before = "[roles.admin]\n[roles.user]\n[roles.payer]\napproval = true\n[roles.middle]\n[roles.top]\n";
     app.put_policy(admin, before, "*").await.is(200);
     let alice = app.create_user("alice", &["top"]).await;
-    let reason = "would come to have it without one";
+    let reason = "would have it without one";
     let inherits = |below: &str, top: &str| {
         format!("[roles.admin]\n[roles.user]\n{below}[roles.top]\njuniors = [{top}]\n")
     };

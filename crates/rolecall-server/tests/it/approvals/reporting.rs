@@ -63,7 +63,7 @@ async fn the_command_line_requests_confirms_and_withdraws(app: TestApp) {
     let alice = app.create_payers().await;
     run(&app, &["role", "add", "auditor", "--approval"]).await;
     let shown = run(&app, &["role", "show", "auditor"]).await;
-    assert!(shown.contains("(by two)"), "{shown}");
+    assert!(shown.contains("(approval)"), "{shown}");
     run(&app, &["role", "approval", "auditor", "off"]).await;
     run(&app, &["assign", "alice", "auditor"]).await;
     run(&app, &["role", "approval", "auditor", "on"]).await;
@@ -114,7 +114,7 @@ async fn the_command_line_requests_confirms_and_withdraws(app: TestApp) {
     run(&app, &["assign", "alice", "payer"]).await;
     let id = app.pending_requests().await.pop().unwrap();
     let printed = run(&app, &["request", "end", &id]).await;
-    assert!(printed.contains("no longer asked for"), "{printed}");
+    assert!(printed.contains("is closed"), "{printed}");
     run_failing(&app, &["request", "end", &id]).await;
     assert_eq!(app.pending_requests().await, [""; 0]);
 }

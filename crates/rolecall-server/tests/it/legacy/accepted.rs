@@ -137,7 +137,7 @@ async fn a_short_secret_must_be_allowed_explicitly() {
     let refused = app.builder().legacy_tokens(short()).open().await;
     let error = refused.err().unwrap().to_string();
     assert!(
-        error.contains("old application") && !error.contains("your-secret"),
+        error.contains("`tokens.legacy`") && !error.contains("your-secret"),
         "{error}"
     );
     let empty = LegacyTokens::new("", START.plus(DAY), MAX_AGE).allow_short_secret();

@@ -40,7 +40,7 @@ async fn a_dry_run_shows_the_changes_and_writes_nothing(app: TestApp) {
         "+ user alice",
         "+ alice has admin.domain1 in domain1",
         "policy.csv:1: role `admin` differs between domains: in `domain1` it is `admin.domain1`",
-        "10 changes, 2 new users, 2 new assignments; 0 without a counterpart; nothing was written: --apply does it",
+        "10 changes, 2 new users, 2 new assignments; 0 without a counterpart; nothing was written; --apply writes it",
     ] {
         assert!(out.lines().any(|printed| printed == line), "{line}\n{out}");
     }
@@ -108,7 +108,7 @@ async fn rules_without_a_counterpart_are_refused_unless_left_out(app: TestApp) {
         out.contains("policy.csv:3: there is no user `bob`; use --create-users to create them"),
         "{out}"
     );
-    assert!(out.ends_with("nothing was written: --leave-out leaves out what has no counterpart\n"));
+    assert!(out.ends_with("nothing was written; --leave-out leaves out what has no counterpart\n"));
     assert_eq!(counts(&app).await, before);
     let (status, out, _) = import_casbin(&app, PLAIN, policy, &["--apply", "--leave-out"]).await;
     assert!(

@@ -107,7 +107,10 @@ async fn many_realm_users_are_imported_in_one_revision(app: TestApp) {
         out.contains("1000 new users, 2000 new assignments; 0 without a counterpart; written"),
         "{out}"
     );
-    assert!(out.contains("and 2900 more; --json tells all"), "{out}");
+    assert!(
+        out.contains("and 2900 more; use --json to see all"),
+        "{out}"
+    );
     assert_eq!(app.db.revision().await, before + 1);
     assert!(audit_is_whole(&app).await);
 }

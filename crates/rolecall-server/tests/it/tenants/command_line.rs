@@ -32,12 +32,12 @@ async fn the_command_line_assigns_roles_in_tenants(app: TestApp) {
     let text = run(&app, &["user", "show", "alice"]).await;
     assert!(
         text.contains(
-            "editor in tenant acme from 2001-01-01T00:00:00Z until 2099-01-01T00:00:00Z (given "
+            "editor in tenant acme from 2001-01-01T00:00:00Z until 2099-01-01T00:00:00Z (assigned "
         ),
         "{text}"
     );
     assert!(
-        text.contains(": a project)") && text.contains("role    user (given"),
+        text.contains(": a project)") && text.contains("role    user (assigned"),
         "{text}"
     );
     let shown = run(&app, &["--json", "user", "show", "alice"]).await;

@@ -1,4 +1,4 @@
-//! Servers that are for this machine alone.
+//! Protection of servers on loopback addresses against DNS rebinding.
 
 use std::net::IpAddr;
 
@@ -10,19 +10,19 @@ use axum::{
 use http::{StatusCode, header};
 use rolecall::Problem;
 
-/// A page elsewhere can make its own name point at this machine, and would then be of the same origin as the
-/// server. So one that is for this machine alone answers to the names of this machine alone.
+/// Refuses requests whose `Host` is not a name of this machine. The name of a foreign web page can resolve to this
+/// machine; its scripts would then have the same origin as the server.
 pub(crate) async fn refuse_other_hosts(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_this_machine(host) {
+    if is_loopback_name(host) {
         return next.run(request).await;
     }
-    let detail = "this server answers to the names of this machine only";
+    let detail = "this server only accepts requests for localhost or a loopback address";
     Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", detail).into_response()
 }
 
-fn is_this_machine(host: &str) -> bool {
+fn is_loopback_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_machine_are_its_own() {
+    fn only_names_of_this_machine_are_accepted() {
         for own in [
             "localhost",
             "LocalHost:8000",
@@ -48,7 +48,7 @@ mod tests {
             "[::1]:8000",
             "[::1]",
         ] {
-            assert!(is_this_machine(own), "{own}");
+            assert!(is_loopback_name(own), "{own}");
         }
         for other in [
             "",
@@ -59,7 +59,7 @@ mod tests {
             "10.0.0.1:8000",
             "localhost:8000.evil.test",
         ] {
-            assert!(!is_this_machine(other), "{other}");
+            assert!(!is_loopback_name(other), "{other}");
         }
     }
 }

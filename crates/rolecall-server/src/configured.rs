@@ -1,0 +1,66 @@
+//! From a configuration to the options of a start.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+
+use rolecall::SystemClock;
+use secrecy::ExposeSecret as _;
+
+use crate::{
+    config::{Config, PasswordGrant, RegistrationMode},
+    legacy::old_tokens::LegacyTokens,
+    settings::{SessionLimits, Settings},
+    start::Options,
+};
+
+/// Returns the options with which `config` starts the application. `bound` is the address that the server listens
+/// on; without one no tokens are issued, and the issuer may be empty.
+pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
+    let issuer = bound
+        .map_or_else(|| config.issuer(), |bound| config.issuer_at(bound))
+        .unwrap_or_default();
+    Options {
+        database_url: config.database.url.clone(),
+        master_key: config.master_key.clone(),
+        previous_master_key: config.master_key_previous.clone(),
+        algorithm: config.tokens.algorithm.into(),
+        secret: config.tokens.secret.clone(),
+        serves: bound.is_some(),
+        legacy: legacy_tokens(config),
+        settings: settings(config, issuer),
+        scheme: config.passwords.scheme,
+        hashing: None,
+        min_length: config.passwords.min_length,
+        clock: Arc::new(SystemClock),
+    }
+}
+
+fn settings(config: &Config, issuer: String) -> Settings {
+    let audience = config.tokens.audience.clone();
+    Settings {
+        audience: audience.unwrap_or_else(|| issuer.clone()),
+        issuer,
+        access_ttl: config.tokens.access_ttl,
+        max_token_bytes: config.tokens.max_bytes,
+        rotate_every: Some(config.tokens.rotate_every).filter(|every| !every.is_zero()),
+        registration_open: config.registration.mode == RegistrationMode::Open,
+        registration_roles: config.registration.roles.iter().cloned().collect(),
+        password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
+        sessions: SessionLimits {
+            idle: config.sessions.idle_ttl,
+            lifetime: config.sessions.max_ttl,
+            per_user: config.sessions.per_user,
+        },
+        exempt_users: BTreeSet::new(),
+    }
+}
+
+fn legacy_tokens(config: &Config) -> Option<LegacyTokens> {
+    let legacy = &config.tokens.legacy;
+    let secret = legacy.secret.as_ref()?.expose_secret();
+    let tokens = LegacyTokens::new(secret, legacy.until?, legacy.max_age?);
+    Some(if legacy.allow_short_secret {
+        tokens.allow_short_secret()
+    } else {
+        tokens
+    })
+}

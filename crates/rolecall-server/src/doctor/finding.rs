@@ -1,0 +1,125 @@
+//! Findings of the checks, and the list of all checks.
+
+use std::fmt;
+
+/// The severity of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// No problem.
+    Good,
+    /// It works, but should be changed.
+    Warning,
+    /// It does not work, or is not secure.
+    Fault,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Good => "good",
+            Self::Warning => "warning",
+            Self::Fault => "fault",
+        })
+    }
+}
+
+/// All checks in the order in which they run, with the problems that they find.
+pub(crate) const CHECKS: &[(&str, &str)] = &[
+    (
+        "configuration",
+        "an invalid setting: a public address over plain HTTP, a weak secret or master key, a secret file that others can read, an unknown key, a trusted proxy network of all addresses",
+    ),
+    ("issuer", "no URL that tokens can name as issuer"),
+    (
+        "encryption",
+        "passwords and tokens that cross the network unencrypted",
+    ),
+    (
+        "proxy",
+        "a proxy that is not trusted, so that all clients share its address",
+    ),
+    ("password length", "a minimum below 15 characters"),
+    (
+        "registration",
+        "a role assigned at registration that is reserved or does not exist",
+    ),
+    (
+        "staleness",
+        "guards that accept revoked access while the database is unreachable",
+    ),
+    (
+        "algorithm",
+        "a symmetric algorithm, with which everyone who can verify tokens can also issue them",
+    ),
+    (
+        "old tokens",
+        "legacy tokens that are no longer accepted or accepted for too long, or whose secret can be guessed",
+    ),
+    ("origins", "an allowed web origin over plain HTTP"),
+    ("metrics", "metrics on a public address"),
+    ("clock", "a clock that is wrong or behind the newest change"),
+    (
+        "address",
+        "an address that is in use or cannot be listened on",
+    ),
+    (
+        "open files",
+        "a low limit on open files, which limits connections",
+    ),
+    (
+        "configuration file",
+        "secrets in a configuration file that others on the machine can read",
+    ),
+    (
+        "database file",
+        "a database that others on the machine can read or write",
+    ),
+    ("room", "a full disk or a folder that is not writable"),
+    (
+        "master key file",
+        "a master key that others on the machine can read",
+    ),
+    ("master key", "a master key beside the database"),
+    (
+        "database",
+        "a database that cannot be reached or opened, or that needs another master key",
+    ),
+    (
+        "schema",
+        "a database schema that is newer than this program, or outdated",
+    ),
+    ("administrators", "no administrator, or only one"),
+    ("audit log", "an audit log that was altered or truncated"),
+];
+
+/// The result of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) check: &'static str,
+    pub(crate) severity: Severity,
+    /// The problem and its solution.
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(super) fn good(check: &'static str, text: impl Into<String>) -> Self {
+        Self::new(check, Severity::Good, text)
+    }
+
+    pub(super) fn warning(check: &'static str, text: impl Into<String>) -> Self {
+        Self::new(check, Severity::Warning, text)
+    }
+
+    pub(super) fn fault(check: &'static str, text: impl Into<String>) -> Self {
+        Self::new(check, Severity::Fault, text)
+    }
+
+    fn new(check: &'static str, severity: Severity, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            check,
+            severity,
+            text,
+        }
+    }
+}

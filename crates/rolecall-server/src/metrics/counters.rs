@@ -1,0 +1,62 @@
+//! The counters of one node. They know nothing of the application, so that every part of it can count.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rolecall_core::{Revision, Timestamp};
+
+use super::series::{Counter, Family};
+
+/// Counters that the features of the server increment.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(super) started_at: Timestamp,
+    /// Log-ins, by outcome.
+    pub(crate) log_ins: Family,
+    /// Uses of refresh tokens, by outcome.
+    pub(crate) refreshes: Family,
+    /// Floors that this node raised, by kind.
+    pub(crate) floors_raised: Family,
+    /// Access tokens issued, by grant.
+    pub(crate) tokens: Family,
+    /// Entries written to the audit log.
+    pub(crate) audit_entries: Counter,
+    /// Runs that delete expired rows, by outcome.
+    pub(crate) clean_ups: Family,
+    /// Polls of the database for revocations, by outcome.
+    pub(crate) polls: Family,
+    revision: AtomicI64,
+}
+
+impl Metrics {
+    /// Returns counters at zero. `grants` are the names of the OAuth grants.
+    pub(crate) fn new(started_at: Timestamp, grants: &'static [&'static str]) -> Self {
+        Self {
+            started_at,
+            log_ins: Family::new(&[
+                "success",
+                "wrong",
+                "change_required",
+                "slowed",
+                "busy",
+                "refused",
+                "failed",
+            ]),
+            refreshes: Family::new(&["rotated", "grace", "replayed", "refused", "busy", "failed"]),
+            floors_raised: Family::new(&["subject", "client", "role", "sid", "jti"]),
+            tokens: Family::new(grants),
+            audit_entries: Counter::default(),
+            clean_ups: Family::new(&["done", "left", "failed"]),
+            polls: Family::new(&["done", "failed"]),
+            revision: AtomicI64::new(0),
+        }
+    }
+
+    /// Records the newest revision that this node knows.
+    pub(crate) fn note_revision(&self, revision: Revision) {
+        self.revision.store(revision, Ordering::Relaxed);
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision.load(Ordering::Relaxed)
+    }
+}
