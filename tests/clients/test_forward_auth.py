@@ -1,10 +1,11 @@
-"""The nginx example: it asks rolecall about each request, and no client can forge its identity."""
+"""The nginx and Caddy examples: each asks rolecall about each request, and no client can forge its identity."""
 
 import contextlib
-import http.server
 import json
+import socketserver
 import threading
 import time
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import jwt
 import pytest
@@ -16,24 +17,28 @@ import services
 import tours
 from programs import wait_until
 
-CONF = services.EXAMPLES / "nginx" / "nginx.conf"
 AUDIENCE = "https://items.example"
+PROXIES = ["nginx", "caddy"]
 
 
-class Echo(http.server.BaseHTTPRequestHandler):
-    """An application without any knowledge of tokens: it returns the headers that it received."""
+class ApplicationServer(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
 
-    def do_GET(self):
-        body = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
-    do_POST = do_GET
-
+class SilentHandler(WSGIRequestHandler):
     def log_message(self, *_):
         pass
+
+
+def echo(environ, start_response):
+    """An application without any knowledge of tokens: it returns the headers that it received.
+
+    It sees them as WSGI names them, which cannot distinguish `X-Auth-Roles` from `X_Auth_Roles`.
+    """
+    headers = {name.removeprefix("HTTP_").lower().replace("_", "-"): value
+               for name, value in environ.items() if name.startswith("HTTP_")}
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(headers).encode()]
 
 
 @pytest.fixture(scope="module")
@@ -42,45 +47,64 @@ def issuer():
         yield server
 
 
-@pytest.fixture(scope="module")
-def site(issuer):
-    with nginx_for(issuer) as running:
+@pytest.fixture(scope="module", params=PROXIES)
+def site(request, issuer):
+    with guarded_site(request.param, issuer) as running:
         yield running
 
 
 @contextlib.contextmanager
-def nginx_for(issuer):
-    """nginx with the configuration of the example, in front of an application."""
-    application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+def guarded_site(proxy, issuer):
+    """A proxy with the configuration of its example, in front of an application."""
+    application = make_server("127.0.0.1", 0, echo, server_class=ApplicationServer, handler_class=SilentHandler)
     threading.Thread(target=application.serve_forever, daemon=True).start()
-    port = programs.free_port()
-    folder = issuer.folder / "nginx"
+    folder, port = issuer.folder / proxy, programs.free_port()
     folder.mkdir()
-    text = CONF.read_text()
-    for documented, actual in [("127.0.0.1:8000", f"127.0.0.1:{issuer.port}"),
-                               ("127.0.0.1:9000", f"127.0.0.1:{application.server_port}"),
-                               ("127.0.0.1:8080", f"127.0.0.1:{port}")]:
-        assert text.count(documented) == 1
-        text = text.replace(documented, actual)
+    name, start = {"nginx": ("nginx.conf", nginx), "caddy": ("Caddyfile", caddy)}[proxy]
+    text = (services.EXAMPLES / proxy / name).read_text()
+    for documented, actual in [("127.0.0.1:8000", issuer.port), ("127.0.0.1:9000", application.server_port),
+                               ("127.0.0.1:8080", port)]:
+        assert documented in text
+        text = text.replace(documented, f"127.0.0.1:{actual}")
+    try:
+        with start(text, folder, port) as running:
+            yield running
+    finally:
+        application.shutdown()
+        application.server_close()
+
+
+def nginx(text, folder, port):
     # nginx may write only to the folder of the test
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     text = text.replace("http {", f"http {{ {paths} access_log off;", 1)
     (folder / "nginx.conf").write_text(f"pid {folder}/pid; error_log {folder}/error.log; daemon off;\n{text}")
     command = [programs.program("XTASK_NGINX", "nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"),
                "-e", str(folder / "error.log")]
-    with services.Service(command, folder, folder / "error.log", port) as running:
-        yield running
-    application.shutdown()
+    return services.Service(command, folder, folder / "error.log", port)
+
+
+def caddy(text, folder, port):
+    (folder / "Caddyfile").write_text(text)
+    command = [programs.program("XTASK_CADDY", "caddy"), "run", "--adapter", "caddyfile", "--config", "Caddyfile"]
+    return services.Service(command, folder, folder / "caddy.log", port, HOME=str(folder),
+                            XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder))
 
 
 def received_headers(response):
+    """The headers that the application received."""
     assert response.status_code == 200, response.text
     return response.json()
 
 
+def identity(response):
+    """The headers of the caller's identity that the application received."""
+    return {name: value for name, value in received_headers(response).items() if name.startswith("x-auth")}
+
+
 def test_the_application_learns_the_identity_of_the_caller(issuer, site):
     caller = api.login(issuer.url, "admin")
-    headers = dict(received_headers(site.get("/items/", caller.access_token)))
+    headers = received_headers(site.get("/items/", caller.access_token))
     assert headers["x-auth-username"] == "admin" and headers["x-auth-subject-kind"] == "user"
     # tokens for the application carry none of rolecall's own roles
     assert headers["x-auth-roles"] == "admin"
@@ -89,7 +113,7 @@ def test_the_application_learns_the_identity_of_the_caller(issuer, site):
 
 def test_a_missing_role_is_403_and_a_missing_token_401(issuer, site):
     alice = api.login(issuer.url, "alice").access_token
-    assert dict(received_headers(site.get("/users/", alice)))["x-auth-username"] == "alice"
+    assert received_headers(site.get("/users/", alice))["x-auth-username"] == "alice"
     for path in ("/items/", "/items/x", "/items/?role=user", "/users/../items/", "//items/"):
         # prepared by hand, since the library would normalize the path
         request = requests.Request("GET", site.url, headers={"Authorization": f"Bearer {alice}"}).prepare()
@@ -104,23 +128,27 @@ def test_a_missing_role_is_403_and_a_missing_token_401(issuer, site):
     assert response.status_code == 401 and response.headers["WWW-Authenticate"] == api.INVALID
 
 
+FORGED = ["X-Auth-Subject", "x-auth-subject-kind", "X-AUTH-USERNAME", "X-Auth-Client", "X-Auth-Roles",
+          "X-Auth-Permissions", "X-Auth-Tenant", "X-Auth-Session"]
+# WSGI, CGI and PHP read these as the ones above
+LOOKALIKES = ["X_Auth_Roles", "X_AUTH_USERNAME", "x_auth_tenant", "X-Auth_Session", "X_Auth-Permissions"]
+
+
 def test_a_client_cannot_forge_its_identity(issuer, site):
-    forged = {name: "admin" for name in (
-        "X-Auth-Subject", "x-auth-subject-kind", "X-AUTH-USERNAME", "X-Auth-Client", "X-Auth-Roles",
-        "X-Auth-Permissions", "X-Auth-Tenant", "X-Auth-Session", "X_Auth_Roles", "X_Auth_Username")}
     alice = api.login(issuer.url, "alice").access_token
-    plain = [header for header in received_headers(site.get("/users/", alice)) if header[0].startswith("x")]
-    sent = [header for header in received_headers(site.get("/users/", alice, **forged)) if header[0].startswith("x")]
-    assert sent == plain
-    # alice has no tenant, so nginx must remove the header
-    assert "x-auth-tenant" not in dict(sent)
-    assert site.get("/users/", **forged).status_code == 401
+    plain = identity(site.get("/users/", alice))
+    # alice has no tenant, so nothing may remain of a forged one
+    assert plain["x-auth-roles"] == "user" and not plain.get("x-auth-tenant")
+    for names in (FORGED, LOOKALIKES, FORGED + LOOKALIKES):
+        forged = {name: "admin" for name in names}
+        assert identity(site.get("/users/", alice, **forged)) == plain, names
+        assert site.get("/users/", **forged).status_code == 401
     # repeated, and named in `Connection` as a header of this hop
     headers = [("Authorization", f"Bearer {alice}"), ("X-Auth-Roles", "admin"),
                ("x-auth-roles", "admin"), ("Connection", "X-Auth-Roles, X-Auth-Username"), ("X-Auth-Username", "admin")]
     response = api.raw_request(site.url, "GET", "/users/", headers)
     assert response.status == 200
-    assert [header for header in json.loads(response.text) if header[0].startswith("x")] == plain
+    assert {name: value for name, value in json.loads(response.text).items() if name.startswith("x-auth")} == plain
 
 
 def test_only_tokens_for_the_application_or_the_issuer_are_accepted(issuer, site):
@@ -161,17 +189,19 @@ def test_no_valid_token_is_refused_while_keys_rotate(issuer, site):
         assert site.get("/items/", token).status_code == 200
 
 
-def test_the_commands_of_the_readme_print_the_documented_output(tmp_path):
-    with programs.dev() as issuer, nginx_for(issuer) as site:
-        text = (CONF.parent / "README.md").read_text()
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_commands_of_the_readme_print_the_documented_output(proxy, tmp_path):
+    with programs.dev() as issuer, guarded_site(proxy, issuer) as site:
+        text = (services.EXAMPLES / proxy / "README.md").read_text()
         for documented, actual in (("http://127.0.0.1:8000", issuer.url), ("http://127.0.0.1:8080", site.url)):
             text = text.replace(documented, actual)
         commands = text.split("In a fourth, ")[1]
         assert tours.assert_output_matches(commands, tmp_path) == 4
 
 
-def test_an_expired_token_is_refused_with_a_hint_to_refresh():
-    with programs.dev(ROLECALL_TOKENS__ACCESS_TTL="2s") as issuer, nginx_for(issuer) as site:
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_an_expired_token_is_refused_with_a_hint_to_refresh(proxy):
+    with programs.dev(ROLECALL_TOKENS__ACCESS_TTL="2s") as issuer, guarded_site(proxy, issuer) as site:
         token = api.login(issuer.url, "admin").access_token
         exp = jwt.decode(token, options={"verify_signature": False})["exp"]
         assert site.get("/items/", token).status_code == 200
