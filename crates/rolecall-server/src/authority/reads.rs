@@ -75,7 +75,7 @@ async fn token_lacks(
     let subject = subject.filter(|subject| subject.status == Status::Active);
     let subject = subject.ok_or(ApiError::Denied(Denial::EndedToken))?;
     let policy = subject.policy(app.policy(), &mut conn).await?;
-    let holds = authority_by(&policy, &subject, principal, None).holds(&parsed);
+    let holds = authority_by(&policy, &subject, principal).holds(&parsed);
     Ok((!holds).then(|| lacking(principal, parsed)))
 }
 

@@ -96,7 +96,7 @@ impl Rights {
                 // roles in a tenant count only with a token for that tenant
                 let tenant = tenant.filter(|tenant| principal.tenant() == Some(tenant.as_str()));
                 let subject = active(change, principal.subject(), tenant).await?;
-                authority_by(&policy, &subject, principal, tenant)
+                authority_by(&policy, &subject, principal)
             }
         };
         Ok(Self {
@@ -223,24 +223,13 @@ fn authority_of(
     Authority::of(policy, &global, &builtin::ANY).union(local)
 }
 
-/// Returns the rights of a subject in `tenant`, or outside any, limited to the roles and permissions in the token of
-/// `principal`.
-pub(super) fn authority_by(
-    policy: &Policy,
-    subject: &Subject,
-    principal: &Principal,
-    tenant: Option<&TenantName>,
-) -> Authority {
-    // what the token carries for its tenant counts only there
-    let counts_here = tenant.is_some() || principal.tenant().is_none();
-    let roles = principal.roles();
-    let roles = roles.filter(|role| counts_here || principal.has_global_role(role));
-    let roles: BTreeSet<RoleName> = roles.filter_map(|role| role.parse().ok()).collect();
-    let scope = principal.permissions();
-    let scope = scope.filter(|one| counts_here || principal.has_global_permission(one));
-    let scope: BTreeSet<Permission> = scope.filter_map(|one| one.parse().ok()).collect();
+/// Returns the rights of a subject, limited to the roles and permissions in the token of `principal`.
+pub(super) fn authority_by(policy: &Policy, subject: &Subject, principal: &Principal) -> Authority {
+    let roles = principal.roles().filter_map(|role| role.parse().ok());
+    let roles: BTreeSet<RoleName> = roles.collect();
+    let scope = principal.permissions().filter_map(|one| one.parse().ok());
     // a token through a client whose ceiling names no role has permissions alone: they come from whatever role
     let is_nameless = roles.is_empty();
     let whole = authority_of(policy, subject, |role| is_nameless || roles.contains(role));
-    whole.limit_to_token(policy, &roles, &scope, &builtin::ANY)
+    whole.limit_to_token(policy, &roles, &scope.collect(), &builtin::ANY)
 }
