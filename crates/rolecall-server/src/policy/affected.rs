@@ -51,7 +51,7 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             reload: Reload::Permission(permission),
             ..Affected::default()
         },
-        // an empty role gives nothing, not even by its name
+        // a name that no subject has gives nothing
         Edit::RoleCreated { role, .. } => Affected {
             created: Some(role),
             reload: Reload::Role(role),
@@ -62,6 +62,11 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             ..Affected::default()
         },
         Edit::RoleApproval { role, .. } => changed(role),
+        // only a caller who has the role may change whether it works by its name
+        Edit::RoleByName { role, .. } => Affected {
+            after: vec![role],
+            ..changed(role)
+        },
         // the roles below it too: a token may carry just one of them, activated through this role
         Edit::RoleDeleted { role } => Affected {
             losing_below: Some(role),

@@ -72,6 +72,9 @@ pub(crate) struct PolicyRole {
     /// True if a second person must approve each assignment of the role.
     #[serde(default)]
     approval: bool,
+    /// True, the default, if applications may check for the role by its name.
+    #[schema(value_type = bool, default = true)]
+    by_name: Option<bool>,
 }
 
 /// An expectation about one role or one user.
