@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 use rolecall::Require;
 use rolecall_core::{
     Permission, RoleName,
-    document::{PolicyChange, RoleEffect},
+    document::{PolicyChange, RoleEffect, RoleEntry},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,8 +73,13 @@ pub(crate) struct PolicyRole {
     #[serde(default)]
     approval: bool,
     /// True, the default, if applications may check for the role by its name.
-    #[schema(value_type = bool, default = true)]
-    by_name: Option<bool>,
+    #[serde(default = "works_by_name")]
+    #[schema(default = true)]
+    by_name: bool,
+}
+
+fn works_by_name() -> bool {
+    RoleEntry::default().by_name
 }
 
 /// An expectation about one role or one user.
