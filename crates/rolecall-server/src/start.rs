@@ -229,9 +229,8 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
             Err(error) => return Err(error.into()),
         }
     }
-    match crate::roles::separation::registration_violation(app).await? {
-        Some(breach) => return Err(StartError::RegistrationRolesApart(breach.to_string())),
-        None => {}
+    if let Some(breach) = crate::roles::separation::registration_violation(app).await? {
+        return Err(StartError::RegistrationRolesApart(breach.to_string()));
     }
     match crate::roles::open_roles::violation(app).await? {
         Some(error) if app.settings().registration_open => {
