@@ -1,7 +1,5 @@
 //! Token introspection (RFC 7662).
 
-use std::collections::BTreeSet;
-
 use http::HeaderMap;
 use rolecall::PermissionName as _;
 use rolecall::token::VerifiedClaims;
@@ -104,31 +102,26 @@ impl IntrospectedToken {
 /// Returns the permissions of a token, and what of them is held without its tenant. For one that was too long to carry
 /// permissions they are derived from the roles, as a guard does.
 fn scopes(app: &App, claims: &VerifiedClaims) -> (String, Option<IntrospectedGlobal>) {
+    let derive = |roles: &[String]| {
+        let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+        let policy = app.policy().latest();
+        let permissions = policy.map(|policy| policy.permissions_of(&roles));
+        let mut permissions = permissions.unwrap_or_default();
+        permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
+        joined(&permissions)
+    };
     let global = claims.tenant.as_ref().map(|_| {
         let global = claims.global.clone().unwrap_or_default();
-        let scope = global.scope.filter(|_| claims.has_scope);
-        let scope = scope.unwrap_or_else(|| joined(&permissions_of(app, &global.roles)));
         IntrospectedGlobal {
+            scope: global.scope.unwrap_or_else(|| derive(&global.roles)),
             roles: global.roles,
-            scope,
         }
     });
     if claims.has_scope {
-        return (claims.scope.clone(), global);
+        (claims.scope.clone(), global)
+    } else {
+        (derive(&claims.roles), global)
     }
-    let mut permissions = permissions_of(app, &claims.roles);
-    if let Some(global) = &global {
-        // of a tenant's roles, what is rolecall's own does not count
-        permissions.retain(|permission| !permission.is_reserved());
-        permissions.extend(permissions_of(app, &global.roles));
-    }
-    (joined(&permissions), global)
-}
-
-fn permissions_of(app: &App, roles: &[String]) -> BTreeSet<Permission> {
-    let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
-    let policy = app.policy().latest();
-    policy.map_or_else(BTreeSet::new, |policy| policy.permissions_of(&roles))
 }
 
 /// Says whether the token in the form is active for the client that asks.

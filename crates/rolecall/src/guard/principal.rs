@@ -365,16 +365,20 @@ fn derive_permissions(
     claims: &VerifiedClaims,
     global: &mut Option<Held>,
 ) -> BTreeSet<Box<str>> {
-    let flat = permissions_of(policy, claims.roles.iter().map(String::as_str));
-    let Some(global) = global else {
-        return flat.iter().map(|one| one.as_str().into()).collect();
+    let names = |permissions: &BTreeSet<Permission>| {
+        // INVARIANT: reserved permissions are in the `scope` of a token for a tenant, or not in the token at all
+        let counts = |one: &&Permission| claims.tenant.is_none() || !one.is_reserved();
+        let permissions = permissions.iter().filter(counts);
+        permissions.map(|one| one.as_str().into()).collect()
     };
-    let globally = permissions_of(policy, global.roles.iter().map(|role| &**role));
-    global.permissions = globally.iter().map(|one| one.as_str().into()).collect();
-    // INVARIANT: reserved permissions come from global assignments only
-    let local = flat.iter().filter(|one| !one.is_reserved());
-    let local = local.map(|one| one.as_str().into());
-    local.chain(global.permissions.iter().cloned()).collect()
+    if let Some(global) = global {
+        let roles = global.roles.iter().map(|role| &**role);
+        global.permissions = names(&permissions_of(policy, roles));
+    }
+    names(&permissions_of(
+        policy,
+        claims.roles.iter().map(String::as_str),
+    ))
 }
 
 fn permissions_of<'a>(
