@@ -27,6 +27,7 @@ mod legacy;
 mod loss;
 mod master_key;
 mod nodes;
+mod odd_strings;
 mod outages;
 mod password_rules;
 mod policy;
