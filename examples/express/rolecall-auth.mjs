@@ -47,8 +47,9 @@ export class Guard {
   }
 
   #isRevoked(claims) {
+    const isAbove = (...floor) => this.#floors.get(JSON.stringify(floor))?.revision > (claims.rev ?? -1);
     return claims.era !== this.#era || Object.entries(CLAIMS).some(([kind, claim]) => [claims[claim]].flat()
-      .some((name) => this.#floors.get(`${kind} ${name}`)?.revision > (claims.rev ?? -1)));
+      .some((name) => isAbove(kind, name, "") || isAbove(kind, name, claims.tenant ?? "")));
   }
 
   /** Known keys never wait; an unknown one triggers a reload, at most every 10 s. */
@@ -94,10 +95,11 @@ export class Guard {
     const isNewEra = answer.era !== this.#era;
     if (this.#pending.era !== answer.era) this.#pending = { era: answer.era, floors: new Map() };
     const floors = isNewEra ? this.#pending.floors : this.#floors;
-    for (const { kind, key, revision, until } of answer.floors) {
+    for (const { kind, key, tenant, revision, until } of answer.floors) {
       // fail on an unknown kind rather than miss a revocation
       if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`unknown floor: ${kind}`);
-      if (!(floors.get(`${kind} ${key}`)?.revision >= revision)) floors.set(`${kind} ${key}`, { revision, until });
+      const name = JSON.stringify([kind, key, tenant ?? ""]); // with a tenant: only its tokens
+      if (!(floors.get(name)?.revision >= revision)) floors.set(name, { revision, until });
     }
     this.#cursor = answer.cursor;
     if (answer.more) return;

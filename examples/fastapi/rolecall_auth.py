@@ -61,6 +61,7 @@ class Guard:
         (era, floors), rev = self.state, claims.get("rev", -1)
         names = [(kind, claims.get(claim)) for kind, claim in CLAIMS.items() if kind != "role"]
         names += [("role", role) for role in claims["roles"]]
+        names = [(*name, tenant) for name in names for tenant in (None, claims.get("tenant"))]
         return claims.get("era") != era or any(floors.get(name, (-1,))[0] > rev for name in names)
 
     def find_key(self, kid):
@@ -103,7 +104,8 @@ class Guard:
         era, floors = answer["era"], dict(self.pending[1]) if self.pending[0] == answer["era"] else {}
         for floor in answer["floors"]:
             CLAIMS[floor["kind"]]  # fail on an unknown kind rather than miss a revocation
-            until, name = datetime.fromisoformat(floor["until"]).timestamp(), (floor["kind"], floor["key"])
+            until = datetime.fromisoformat(floor["until"]).timestamp()
+            name = (floor["kind"], floor["key"], floor.get("tenant") or None)  # with a tenant: only its tokens
             floors[name] = max(floors.get(name, (0, 0)), (floor["revision"], until))
         self.pending, self.cursor = (era, floors), answer["cursor"]
         if not answer.get("more"):

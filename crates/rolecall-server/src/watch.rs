@@ -38,7 +38,7 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     parts.live.replace(&head.era, &floors);
     app.reload_keys(&mut conn).await?;
     drop(conn);
-    parts.feed.replace(&head, floors);
+    parts.feed.replace(&head, &floors);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));

@@ -29,7 +29,7 @@ use crate::{
 ///
 /// let clock = ManualClock::at(Timestamp::from_seconds(1_000));
 /// let state = LiveState::new(KeySet::empty(), "era-1", Arc::new(clock.clone()));
-/// state.raise(&[Floor { kind: FloorKind::Subject, key: "u1".into(), revision: 8, until: Timestamp::MAX }]);
+/// state.raise(&[Floor { kind: FloorKind::Subject, key: "u1".into(), tenant: None, revision: 8, until: Timestamp::MAX }]);
 /// clock.advance(Duration::from_secs(2));
 /// assert_eq!(state.age(), Duration::from_secs(2));
 /// state.mark_fresh();
@@ -262,6 +262,7 @@ impl Snapshot {
             roles: claims.roles.as_slice(),
             sid: claims.sid.as_deref(),
             jti: &claims.jti,
+            tenant: claims.tenant.as_deref(),
             rev: claims.rev,
         };
         current.floors.refuses(&facts).is_some()

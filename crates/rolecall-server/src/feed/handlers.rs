@@ -76,6 +76,9 @@ pub(crate) struct FloorView {
     /// `subject`, `client`, `role`, `sid` or `jti`.
     kind: &'static str,
     key: String,
+    /// The tenant to whose tokens the floor is limited; without it, the floor applies to all tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
     revision: Revision,
     /// When the floor can be forgotten, since all such tokens have expired.
     #[schema(format = DateTime)]
@@ -87,6 +90,7 @@ impl From<Floor> for FloorView {
         Self {
             kind: floor.kind.as_str(),
             key: floor.key,
+            tenant: floor.tenant,
             revision: floor.revision,
             until: rfc3339(floor.until),
         }

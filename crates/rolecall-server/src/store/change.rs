@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, Timestamp};
+use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, TenantName, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -20,8 +20,9 @@ queries! {
     RAISE_POLICY = "UPDATE head SET policy_revision = $1 WHERE id = 1";
     RECORD_POLICY_CHANGE = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
-    WRITE_FLOOR = "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ($1, $2, $3, $4) \
-        ON CONFLICT (kind, subject) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
+    WRITE_FLOOR = "INSERT INTO floors (kind, subject, tenant, revision, ends_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (kind, subject, tenant) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
+    FORGET_COVERED_FLOORS = "DELETE FROM floors WHERE kind = $1 AND subject = $2 AND tenant <> ''";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
@@ -63,7 +64,7 @@ pub(crate) struct Change<'c> {
     now: Timestamp,
     entries: Vec<Value>,
     floors: Vec<Floor>,
-    raised: BTreeSet<(&'static str, String)>,
+    raised: BTreeSet<(&'static str, String, Option<String>)>,
     /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
@@ -106,7 +107,19 @@ impl Change<'_> {
 
     /// Ends the tokens about `key` that were issued before this change.
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
-        if !self.raised.insert((kind.as_str(), key.to_owned())) {
+        self.raise_floor_in(None, kind, key);
+    }
+
+    /// Ends the tokens about `key` that were issued before this change: those for `tenant`, if there is one.
+    pub(crate) fn raise_floor_in(
+        &mut self,
+        tenant: Option<&TenantName>,
+        kind: FloorKind,
+        key: &str,
+    ) {
+        let tenant = tenant.map(ToString::to_string);
+        let raised = (kind.as_str(), key.to_owned(), tenant.clone());
+        if !self.raised.insert(raised) {
             return;
         }
         let lifetime = u64::try_from(self.head.longest_ttl_seconds)
@@ -116,6 +129,7 @@ impl Change<'_> {
         self.floors.push(Floor {
             kind,
             key: key.to_owned(),
+            tenant,
             revision: self.head.revision,
             until,
         });
@@ -180,15 +194,21 @@ impl Change<'_> {
 
 async fn write_floors(conn: &mut Conn, floors: &[Floor]) -> Result<(), StoreError> {
     for floor in floors {
+        if floor.tenant.is_none() {
+            let forget = query(FORGET_COVERED_FLOORS).bind(floor.kind.as_str());
+            forget.bind(floor.key.as_str()).execute(conn).await?;
+        }
         query(WRITE_FLOOR)
             .bind(floor.kind.as_str())
             .bind(floor.key.as_str())
+            .bind(floor.tenant.as_deref().unwrap_or_default())
             .bind(floor.revision)
             .bind(floor.until)
             .execute(conn)
             .await?;
-        // tokens of an old application need not carry the time of issue, so all tokens of the user end
-        if floor.kind == FloorKind::Subject {
+        // tokens of an old application need not carry the time of issue, so all tokens of the user end; they are for no
+        // tenant
+        if floor.kind == FloorKind::Subject && floor.tenant.is_none() {
             let end = query(END_LEGACY_TOKENS).bind(floor.key.as_str());
             end.execute(conn).await?;
         }

@@ -20,7 +20,7 @@ pub(crate) use change::{Actor, Change};
 pub(crate) use conn::Conn;
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
-pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_head};
+pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_floors_of, read_head};
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};

@@ -63,6 +63,8 @@ struct FloorView {
     // INVARIANT: an unknown kind makes the whole answer invalid, so that no revocation is ignored
     kind: FloorKind,
     key: String,
+    /// Older issuers do not send it; their floors apply to all tokens.
+    tenant: Option<String>,
     revision: Revision,
     until: String,
 }
@@ -234,6 +236,8 @@ impl FloorView {
         Some(Floor {
             kind: self.kind,
             key: self.key,
+            // a floor for no tenant is one for all tokens
+            tenant: self.tenant.filter(|tenant| !tenant.is_empty()),
             revision: self.revision,
             until: time::parse(&self.until)?,
         })

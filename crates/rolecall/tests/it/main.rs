@@ -94,6 +94,7 @@ pub(crate) fn floor(kind: FloorKind, key: &str, revision: i64) -> Floor {
     Floor {
         kind,
         key: key.to_owned(),
+        tenant: None,
         revision,
         until: Timestamp::MAX,
     }

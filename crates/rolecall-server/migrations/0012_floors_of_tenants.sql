@@ -1,0 +1,16 @@
+-- A floor may be limited to the tokens for one tenant. Runs unchanged on SQLite and PostgreSQL.
+
+-- An empty tenant stands for all tokens. SQLite cannot change a primary key, so the table is made anew.
+CREATE TABLE floors_of_tenants (
+    kind TEXT NOT NULL CHECK (kind IN ('subject', 'client', 'role', 'sid', 'jti')),
+    subject TEXT NOT NULL,
+    tenant TEXT NOT NULL DEFAULT '',
+    revision BIGINT NOT NULL CHECK (revision > 0),
+    ends_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, subject, tenant)
+);
+INSERT INTO floors_of_tenants (kind, subject, revision, ends_at) SELECT kind, subject, revision, ends_at FROM floors;
+DROP TABLE floors;
+ALTER TABLE floors_of_tenants RENAME TO floors;
+CREATE INDEX floors_by_revision ON floors (revision);
+CREATE INDEX floors_by_end ON floors (ends_at);
