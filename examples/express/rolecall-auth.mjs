@@ -104,7 +104,8 @@ export class Guard {
     this.#cursor = answer.cursor;
     if (answer.more) return;
     [this.#era, this.#floors] = [answer.era, floors];
-    for (const [name, { until }] of floors) if (Date.parse(until) < Date.now() - 60000) floors.delete(name);
+    const before = answer.forget_before ? Date.parse(answer.forget_before) : Date.now() - 86400000; // clocks may be wrong
+    for (const [name, { until }] of floors) if (Date.parse(until) < before) floors.delete(name);
     this.#freshAt = Math.max(this.#freshAt, sentAt - answer.age_ms / 1000);
     if (answer.keys_revision !== this.#keysRevision && await this.#loadKeys()) {
       this.#keysRevision = answer.keys_revision;

@@ -109,8 +109,10 @@ class Guard:
             floors[name] = max(floors.get(name, (0, 0)), (floor["revision"], until))
         self.pending, self.cursor = (era, floors), answer["cursor"]
         if not answer.get("more"):
+            known, day = answer.get("forget_before"), time.time() - 86400
+            before = datetime.fromisoformat(known).timestamp() if known else day  # own clocks may be wrong
             for name, floor in self.state[1].items() if self.state[0] == era else ():
-                if floor[1] > time.time() - 60:  # no valid token is old enough for the others to matter
+                if floor[1] >= before:  # no valid token is old enough for the others to matter
                     floors[name] = max(floors.get(name, floor), floor)
             self.state, self.pending = (era, floors), (None, {})
             self.fresh_at = max(self.fresh_at, sent_at - answer["age_ms"] / 1000)

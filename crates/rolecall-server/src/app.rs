@@ -15,10 +15,11 @@ use crate::{
     error::ApiError,
     feed::Feed,
     keys::ring::KeyRing,
+    known_time::KnownTime,
     legacy::old_tokens::Legacy,
     metrics::counters::Metrics,
     settings::Settings,
-    store::{Chain, Change, Conn, Head, Store, StoreError},
+    store::{Chain, Change, Conn, Head, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };
@@ -33,6 +34,10 @@ pub(crate) struct Parts {
     pub(crate) masters: MasterKeys,
     pub(crate) account_key: hmac::Key,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The clock of the database in tests; `None` to ask the database.
+    pub(crate) database_clock: Option<Arc<dyn Clock>>,
+    /// The time by which expired rows are deleted.
+    pub(crate) known_time: KnownTime,
     pub(crate) live: LiveState,
     pub(crate) keys: KeyRing,
     /// The changes that guards in other processes receive.
@@ -88,6 +93,25 @@ impl App {
         self.0.clock.now()
     }
 
+    /// Returns the time of the database as far as this node knows it, which all nodes agree on.
+    pub(crate) fn database_now(&self) -> Timestamp {
+        match &self.0.database_clock {
+            Some(clock) => clock.now(),
+            None => self.0.known_time.database_at(self.0.clock.monotonic()),
+        }
+    }
+
+    /// Reads the time of the database. SQLite has that of this machine.
+    pub(crate) async fn read_database_time(
+        &self,
+        conn: &mut Conn,
+    ) -> Result<Timestamp, StoreError> {
+        if let Some(clock) = &self.0.database_clock {
+            return Ok(clock.now());
+        }
+        Ok(read_time(conn).await?.unwrap_or_else(|| self.now()))
+    }
+
     /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change
     /// revoked; those of other processes follow with their next poll.
     pub(crate) async fn change<T>(
@@ -98,7 +122,12 @@ impl App {
         let now = self.now();
         let (done, changed) = self
             .store()
-            .change(&self.0.chain, &caller.actor(), now, work)
+            .change(
+                &self.0.chain,
+                &caller.actor(),
+                (now, self.database_now()),
+                work,
+            )
             .await
             .map_err(|error| caller.refusal(error))?;
         if let Some(changed) = changed {
@@ -107,6 +136,7 @@ impl App {
                 self.0.metrics.floors_raised.add_one(floor.kind.as_str());
             }
             self.0.live.raise(&changed.floors);
+            self.0.live.note_revision(changed.revision);
             // only the watch feeds guards in other processes: it also knows the changes of other nodes
             self.0.look_now.notify_one();
             if changed.policy {

@@ -77,7 +77,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     };
     start
         .store
-        .change(&chain, &Actor::System, start.now, work)
+        .change(&chain, &Actor::System, (start.now, start.now), work)
         .await?;
     let mut conn = start.store.read().await?;
     let era = read_head(&mut conn).await?.era;

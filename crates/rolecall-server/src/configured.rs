@@ -31,6 +31,7 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         hashing: None,
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
+        database_clock: None,
     }
 }
 

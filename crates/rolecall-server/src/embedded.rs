@@ -71,6 +71,7 @@ impl Embedded {
             rotate_every: ROTATE_EVERY,
             access_ttl: Duration::from_mins(30),
             clock: Arc::new(SystemClock),
+            database_clock: None,
             staleness: Staleness::default(),
             hashing: None,
             sessions: SessionLimits::default(),
@@ -156,6 +157,7 @@ pub struct EmbeddedBuilder {
     rotate_every: Duration,
     access_ttl: Duration,
     clock: Arc<dyn Clock>,
+    database_clock: Option<Arc<dyn Clock>>,
     staleness: Staleness,
     hashing: Option<Parameters>,
     sessions: SessionLimits,
@@ -229,9 +231,17 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// Sets the clock, for tests that control the time.
+    /// Sets the clock of this process and of the database, for tests that control the time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self.database_clock = Some(Arc::clone(&self.clock));
+        self
+    }
+
+    /// Sets another clock for the database, for tests of nodes whose clocks differ.
+    #[doc(hidden)]
+    pub fn database_clock(mut self, clock: impl Clock) -> Self {
+        self.database_clock = Some(Arc::new(clock));
         self
     }
 
@@ -302,6 +312,7 @@ impl EmbeddedBuilder {
             hashing: self.hashing,
             min_length: self.min_length,
             clock: self.clock,
+            database_clock: self.database_clock,
         })
         .await?;
         for (username, password, roles) in &self.demo_users {

@@ -36,6 +36,7 @@ mod health;
 pub mod http;
 pub mod ids;
 mod keys;
+mod known_time;
 mod legacy;
 pub mod logging;
 mod login;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rolecall::{Denial, Principal};
-use rolecall_core::{Floor, Revision};
+use rolecall_core::{Floor, Revision, Timestamp};
 
 use super::state::{Known, Newest};
 use crate::{
@@ -50,6 +50,8 @@ pub(crate) struct News {
     pub(super) position: Position,
     pub(super) age: Duration,
     pub(super) floors: Vec<Floor>,
+    pub(super) revision: Revision,
+    pub(super) forget_before: Timestamp,
     pub(super) policy_revision: Revision,
     pub(super) keys_revision: Revision,
     pub(super) more: bool,
@@ -113,6 +115,8 @@ impl Position {
             },
             age,
             floors,
+            revision: newest.revision,
+            forget_before: known.forget_before,
             policy_revision: known.policy_revision,
             keys_revision: known.keys_revision,
             more: complete.is_some(),

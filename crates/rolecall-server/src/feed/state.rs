@@ -37,6 +37,8 @@ pub(super) struct Known {
     pub(super) newest: Newest,
     pub(super) policy_revision: Revision,
     pub(super) keys_revision: Revision,
+    /// Floors that ended before can be forgotten.
+    pub(super) forget_before: Timestamp,
     /// In the order of their revisions, with their ends.
     floors: BTreeMap<(Revision, FloorKey), Timestamp>,
     /// The revision of each floor.
@@ -106,9 +108,12 @@ impl Feed {
         self.newest.send_replace(newest);
     }
 
-    /// Removes the floors that have ended at `now`: all tokens below them have expired. No waiting client wakes up.
-    pub(crate) fn prune(&self, now: Timestamp) {
-        self.write().prune(now);
+    /// Removes the floors that ended before `before`, by the known time: all tokens below them have expired. No waiting
+    /// client wakes up.
+    pub(crate) fn prune(&self, before: Timestamp) {
+        let mut known = self.write();
+        known.forget_before = before;
+        known.prune(before);
     }
 
     /// Returns the state. Do not hold it across an `await`.

@@ -71,6 +71,7 @@ async fn live_claims(app: &App, token: &str) -> Result<Option<VerifiedClaims>, A
         tenant: claims.tenant.as_deref(),
         rev: claims.rev,
     };
-    let alive = head.era == claims.era && floors.refuses(&facts).is_none();
+    let alive =
+        head.era == claims.era && claims.rev <= head.revision && floors.refuses(&facts).is_none();
     Ok(alive.then_some(claims))
 }

@@ -85,7 +85,8 @@ async fn attempt(
     for _ in 0..3 {
         let session = store::find(&mut app.store().read().await?, &token.session()).await?;
         let session = session.ok_or(OAuthError::InvalidGrant)?;
-        let now = app.now();
+        // nodes agree on the database's time, and a retry may come to another node than the lost answer came from
+        let now = app.database_now();
         refuse_foreign(app, request, &token, &session, now)?;
         let standing = standing(&token, &session, now);
         if standing == Standing::Replayed {

@@ -62,6 +62,8 @@ pub(crate) struct Change<'c> {
     conn: &'c mut Conn,
     head: Head,
     now: Timestamp,
+    /// The time of the database, from which the end of floors counts: the clock of this node may be behind.
+    database: Timestamp,
     entries: Vec<Value>,
     floors: Vec<Floor>,
     raised: BTreeSet<(&'static str, String, Option<String>)>,
@@ -125,7 +127,10 @@ impl Change<'_> {
         let lifetime = u64::try_from(self.head.longest_ttl_seconds)
             .unwrap_or(0)
             .saturating_add(FLOOR_SLACK_SECONDS);
-        let until = self.now.plus(std::time::Duration::from_secs(lifetime));
+        let until = self
+            .now
+            .max(self.database)
+            .plus(std::time::Duration::from_secs(lifetime));
         self.floors.push(Floor {
             kind,
             key: key.to_owned(),
@@ -217,12 +222,17 @@ async fn write_floors(conn: &mut Conn, floors: &[Floor]) -> Result<(), StoreErro
 }
 
 /// Raises the revision. From here to the end of the transaction no other change runs.
-async fn start(conn: &mut Conn, now: Timestamp) -> Result<Change<'_>, StoreError> {
+async fn start(
+    conn: &mut Conn,
+    now: Timestamp,
+    database: Timestamp,
+) -> Result<Change<'_>, StoreError> {
     let head = query(RAISE_REVISION).fetch_one(conn).await?;
     Ok(Change {
         conn,
         head,
         now,
+        database,
         entries: Vec::new(),
         floors: Vec::new(),
         raised: BTreeSet::new(),
@@ -234,19 +244,21 @@ async fn start(conn: &mut Conn, now: Timestamp) -> Result<Change<'_>, StoreError
 impl Store {
     /// Changes policy, assignments, subjects, clients or keys, or ends a session: the only way to do so.
     ///
+    /// `now` is the time of this node and `database` that of the database, as far as it is known.
+    ///
     /// Returns after the commit; an error, and a change that recorded nothing, leave everything as it was.
     pub(crate) async fn change<T, E>(
         &self,
         chain: &Chain,
         actor: &Actor,
-        now: Timestamp,
+        (now, database): (Timestamp, Timestamp),
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, E>,
     ) -> Result<(T, Option<Changed>), E>
     where
         E: From<StoreError>,
     {
         let mut conn = self.begin().await?;
-        let outcome = attempt(&mut conn, chain, actor, now, work).await;
+        let outcome = attempt(&mut conn, chain, actor, (now, database), work).await;
         match outcome {
             Ok((done, Some(changed))) => {
                 conn.commit().await?;
@@ -269,13 +281,13 @@ async fn attempt<T, E>(
     conn: &mut Conn,
     chain: &Chain,
     actor: &Actor,
-    now: Timestamp,
+    (now, database): (Timestamp, Timestamp),
     work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, E>,
 ) -> Result<(T, Option<Changed>), E>
 where
     E: From<StoreError>,
 {
-    let mut change = start(conn, now).await?;
+    let mut change = start(conn, now, database).await?;
     let done = work(&mut change).await?;
     let changed = change.finish(chain, actor).await?;
     Ok((done, changed))

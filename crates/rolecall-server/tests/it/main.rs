@@ -25,6 +25,7 @@ mod import;
 mod keys;
 mod legacy;
 mod loss;
+mod lost_revisions;
 mod master_key;
 mod nodes;
 mod outages;

@@ -1,4 +1,7 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
 use serde_json::{Map, Value};
@@ -32,6 +35,8 @@ pub struct Principal {
     permissions: BTreeSet<Box<str>>,
     /// The checks of the guard that verified the token.
     checks: Arc<Checks>,
+    /// The question of the token, if it is above the newest revision that the guard knows of.
+    question: Arc<AtomicU64>,
 }
 
 /// Principals are equal if their tokens have the same content, even if different guards verified them.
@@ -65,7 +70,12 @@ impl Principal {
             claims,
             permissions,
             checks: Arc::clone(checks),
+            question: Arc::default(),
         }
+    }
+
+    pub(super) fn question(&self) -> &AtomicU64 {
+        &self.question
     }
 
     /// Returns the id of the subject, `sub`.
@@ -225,7 +235,7 @@ impl Principal {
     /// }
     /// ```
     pub async fn lost(&self) {
-        self.checks.lost(&self.claims).await;
+        self.checks.lost(&self.claims, &self.question).await;
     }
 
     /// Returns an error unless the caller satisfies `R`; use it with `?` in a handler.

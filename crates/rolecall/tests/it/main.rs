@@ -7,6 +7,7 @@
     reason = "test helpers fail by panicking, and a caller is an optional argument of `get`"
 )]
 
+mod ahead;
 mod answers;
 mod arguments;
 mod builder;

@@ -42,6 +42,7 @@ fn options(database: &Path) -> Options {
         hashing: None,
         min_length: 8,
         clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000))),
+        database_clock: None,
     }
 }
 

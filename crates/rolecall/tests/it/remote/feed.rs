@@ -126,6 +126,38 @@ async fn y020_a_floor_of_a_tenant_ends_only_tokens_for_that_tenant() {
     assert_eq!(guard.verify(&token("bob", None)), ended);
 }
 
+#[tokio::test]
+async fn y022_a_guard_asks_the_issuer_about_a_token_from_a_lost_revision() {
+    let issuer = Issuer::new().await;
+    let (url, keys) = (issuer.url.clone(), issuer.key_set().to_string());
+    issuer.on(move |path| match path {
+        METADATA => metadata(&url, &format!("{url}{KEYS}")),
+        KEYS => keys.clone().into_response(),
+        "/token" => r#"{"access_token":"t"}"#.into_response(),
+        _ => feed(&json!({ "revision": 4 })).into_response(),
+    });
+    let guard = issuer.builder().client("items", "secret").build().unwrap();
+    eventually("the guard is ready", async || {
+        guard.verify(&issuer.token()).is_ok()
+    })
+    .await;
+    let token = |rev| {
+        let token = issuer.tokens.token("alice").rev(rev).claims(|claims| {
+            claims.iss.clone_from(&issuer.url);
+            claims.aud = rolecall::Audience::One("https://items.example".into());
+        });
+        token.sign()
+    };
+    let (known, lost) = (token(4), token(16));
+    eventually("the guard refuses", async || {
+        // the answers must be younger than the question
+        issuer.tokens.clock().advance(Duration::from_micros(1));
+        guard.verify(&lost) == Err(Denial::EndedToken)
+    })
+    .await;
+    assert!(guard.verify(&known).is_ok());
+}
+
 /// An answer of the maximum length is read, and one byte more is too long.
 #[tokio::test]
 async fn answers_of_the_issuer_are_limited_in_length() {
