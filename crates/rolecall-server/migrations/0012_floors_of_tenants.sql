@@ -7,6 +7,7 @@ CREATE TABLE floors_of_tenants (
     tenant TEXT NOT NULL DEFAULT '',
     revision BIGINT NOT NULL CHECK (revision > 0),
     ends_at BIGINT NOT NULL,
+    owner TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (kind, subject, tenant)
 );
 INSERT INTO floors_of_tenants (kind, subject, revision, ends_at) SELECT kind, subject, revision, ends_at FROM floors;
@@ -14,6 +15,8 @@ DROP TABLE floors;
 ALTER TABLE floors_of_tenants RENAME TO floors;
 CREATE INDEX floors_by_revision ON floors (revision);
 CREATE INDEX floors_by_end ON floors (ends_at);
+-- The owner of a floor for one token, session or tenant is the subject: one with too many of them gets a floor for all.
+CREATE INDEX floors_by_owner ON floors (owner) WHERE owner <> '';
 
 -- The time by which expired rows are deleted, so that a restart does not trust a wrong clock. `jumped_by` is how far
 -- the clock went when `jumped_at` was noticed, 0 once it is right again.

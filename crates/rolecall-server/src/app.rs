@@ -18,6 +18,7 @@ use crate::{
     known_time::KnownTime,
     legacy::old_tokens::Legacy,
     metrics::counters::Metrics,
+    quota::{Quota, Quotas},
     settings::Settings,
     store::{Chain, Change, Conn, Head, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -51,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
     pub(crate) failing_clients: AddressLimiter,
+    pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
     /// Tokens of the previous application, if they are accepted.
@@ -112,9 +114,39 @@ impl App {
         Ok(read_time(conn).await?.unwrap_or_else(|| self.now()))
     }
 
+    /// Takes one from a quota of `subject`.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::TooMany`] if it is used up.
+    pub(crate) fn take_quota(&self, quota: Quota, subject: &str) -> Result<(), ApiError> {
+        let (limits, now) = (&self.settings().quotas, self.0.clock.monotonic());
+        let taken = self.0.quotas.take(limits, quota, subject, now);
+        taken.map_err(|retry_after| ApiError::TooMany { retry_after })
+    }
+
+    /// Makes a change in the name of `caller`, within the quota of their changes; see
+    /// [`change_unlimited`](Self::change_unlimited).
+    pub(crate) async fn change<T>(
+        &self,
+        caller: Caller<'_>,
+        work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if let Caller::Token(principal) = caller {
+            let is_own = |name: &str| name.starts_with("rolecall.");
+            let quota = if principal.permissions().any(is_own) {
+                Quota::Changes
+            } else {
+                Quota::OwnChanges
+            };
+            self.take_quota(quota, principal.subject())?;
+        }
+        self.change_unlimited(caller, work).await
+    }
+
     /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change
     /// revoked; those of other processes follow with their next poll.
-    pub(crate) async fn change<T>(
+    pub(crate) async fn change_unlimited<T>(
         &self,
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,

@@ -51,6 +51,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
             lifetime: config.sessions.max_ttl,
             per_user: config.sessions.per_user,
         },
+        quotas: (&config.quotas).into(),
         exempt_users: BTreeSet::new(),
     }
 }

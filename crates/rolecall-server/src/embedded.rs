@@ -75,6 +75,7 @@ impl Embedded {
             staleness: Staleness::default(),
             hashing: None,
             sessions: SessionLimits::default(),
+            quotas: Quotas::default(),
             legacy: None,
         }
     }
@@ -161,6 +162,7 @@ pub struct EmbeddedBuilder {
     staleness: Staleness,
     hashing: Option<Parameters>,
     sessions: SessionLimits,
+    quotas: Quotas,
     legacy: Option<LegacyTokens>,
 }
 
@@ -228,6 +230,12 @@ impl EmbeddedBuilder {
     #[doc(hidden)]
     pub fn hashing(mut self, parameters: Parameters) -> Self {
         self.hashing = Some(parameters);
+        self
+    }
+
+    /// Sets how much one subject may write in an hour.
+    pub fn quotas(mut self, quotas: Quotas) -> Self {
+        self.quotas = quotas;
         self
     }
 
@@ -302,6 +310,7 @@ impl EmbeddedBuilder {
                     .collect::<BTreeSet<_>>(),
                 password_grant: true,
                 sessions: self.sessions,
+                quotas: (&self.quotas).into(),
                 exempt_users: self
                     .demo_users
                     .iter()

@@ -45,6 +45,7 @@ mod oauth;
 mod patch;
 mod policy;
 #[cfg(feature = "cli")]
+mod quota;
 mod recovery;
 mod refusals;
 mod roles;

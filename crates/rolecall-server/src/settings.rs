@@ -18,8 +18,29 @@ pub(crate) struct Settings {
     pub(crate) registration_roles: BTreeSet<RoleName>,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
+    pub(crate) quotas: QuotaLimits,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
+}
+
+/// How much one subject may write in an hour, and at once.
+#[derive(Clone, Debug)]
+pub(crate) struct QuotaLimits {
+    pub(crate) own_changes_per_hour: u32,
+    pub(crate) changes_per_hour: u32,
+    pub(crate) revocations_per_hour: u32,
+    pub(crate) refreshes_per_hour: u32,
+}
+
+impl From<&crate::config::Quotas> for QuotaLimits {
+    fn from(quotas: &crate::config::Quotas) -> Self {
+        Self {
+            own_changes_per_hour: quotas.own_changes_per_hour,
+            changes_per_hour: quotas.changes_per_hour,
+            revocations_per_hour: quotas.revocations_per_hour,
+            refreshes_per_hour: quotas.refreshes_per_hour,
+        }
+    }
 }
 
 /// The limits of sessions.

@@ -42,8 +42,10 @@ macro_rules! choices {
     };
 }
 
+mod quotas;
 mod tokens;
 
+pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
 pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
@@ -76,6 +78,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The sessions that log-ins open.
     pub sessions: Sessions,
+    /// How much one subject may write.
+    pub quotas: Quotas,
     /// New passwords.
     pub passwords: Passwords,
     /// Web pages of other origins that may call this server.
@@ -106,6 +110,7 @@ impl Default for Config {
             oauth: OAuth::default(),
             tokens: Tokens::default(),
             sessions: Sessions::default(),
+            quotas: Quotas::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),

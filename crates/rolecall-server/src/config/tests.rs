@@ -82,6 +82,11 @@ fn every_key_can_be_set_in_the_file() {
         audience = "https://api.example.com"
         max_bytes = 8192
         secret = "{SECRET}"
+        [quotas]
+        own_changes_per_hour = 60
+        changes_per_hour = 6000
+        revocations_per_hour = 60
+        refreshes_per_hour = 360
         [passwords]
         scheme = "bcrypt"
         min_length = 8
@@ -401,6 +406,46 @@ fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
             "[sessions]\nper_user = 1",
             "[sessions]\nper_user = 0",
             "sessions.per_user",
+        ),
+        (
+            "[quotas]\nown_changes_per_hour = 10",
+            "[quotas]\nown_changes_per_hour = 9",
+            "quotas.own_changes_per_hour",
+        ),
+        (
+            "[quotas]\nown_changes_per_hour = 10000000",
+            "[quotas]\nown_changes_per_hour = 10000001",
+            "quotas.own_changes_per_hour",
+        ),
+        (
+            "[quotas]\nchanges_per_hour = 10",
+            "[quotas]\nchanges_per_hour = 9",
+            "quotas.changes_per_hour",
+        ),
+        (
+            "[quotas]\nchanges_per_hour = 10000000",
+            "[quotas]\nchanges_per_hour = 10000001",
+            "quotas.changes_per_hour",
+        ),
+        (
+            "[quotas]\nrevocations_per_hour = 10",
+            "[quotas]\nrevocations_per_hour = 9",
+            "quotas.revocations_per_hour",
+        ),
+        (
+            "[quotas]\nrevocations_per_hour = 10000000",
+            "[quotas]\nrevocations_per_hour = 10000001",
+            "quotas.revocations_per_hour",
+        ),
+        (
+            "[quotas]\nrefreshes_per_hour = 10",
+            "[quotas]\nrefreshes_per_hour = 9",
+            "quotas.refreshes_per_hour",
+        ),
+        (
+            "[quotas]\nrefreshes_per_hour = 10000000",
+            "[quotas]\nrefreshes_per_hour = 10000001",
+            "quotas.refreshes_per_hour",
         ),
         (
             "[tokens]\nmax_bytes = 1024",

@@ -12,6 +12,7 @@ use crate::{
         caller::Caller,
         subject::{self, Status},
     },
+    quota::Quota,
     sessions::{
         active::opened,
         service,
@@ -69,6 +70,7 @@ fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static
         Ok((Standing::Newest, _)) => "rotated",
         Ok((Standing::JustReplaced, _)) => "grace",
         Ok((Standing::Replayed, _)) => "replayed",
+        Err(OAuthError::TooMany { .. }) => "slowed",
         Err(OAuthError::Busy) => "busy",
         Err(OAuthError::Failed(_)) => "failed",
         Err(_) => "refused",
@@ -93,6 +95,7 @@ async fn attempt(
             end_replayed(app, &session).await?;
             return Ok((standing, None));
         }
+        app.take_quota(Quota::Refreshes, &session.subject_id)?;
         let issued = app
             .store()
             .write(async |conn: &mut Conn| {

@@ -20,12 +20,17 @@ queries! {
     RAISE_POLICY = "UPDATE head SET policy_revision = $1 WHERE id = 1";
     RECORD_POLICY_CHANGE = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
-    WRITE_FLOOR = "INSERT INTO floors (kind, subject, tenant, revision, ends_at) VALUES ($1, $2, $3, $4, $5) \
+    WRITE_FLOOR = "INSERT INTO floors (kind, subject, tenant, revision, ends_at, owner) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (kind, subject, tenant) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
+    COUNT_FLOORS_OF = "SELECT COUNT(*) FROM floors WHERE owner = $1 AND owner <> '' \
+        AND NOT (kind = $2 AND subject = $3 AND tenant = $4)";
     FORGET_COVERED_FLOORS = "DELETE FROM floors WHERE kind = $1 AND subject = $2 AND tenant <> ''";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
+/// The most floors for single sessions, tokens and tenants of one subject. Further ones merge into a floor for the
+/// subject: it ends all tokens of the subject, which get new ones with the next refresh.
+const MAX_FLOORS_OF_OWNER: i64 = 32;
 /// How long a floor is kept after the last token below it has expired: the leeway of guards and some slack.
 const FLOOR_SLACK_SECONDS: u64 = 30 + 60;
 
@@ -65,11 +70,18 @@ pub(crate) struct Change<'c> {
     /// The time of the database, from which the end of floors counts: the clock of this node may be behind.
     database: Timestamp,
     entries: Vec<Value>,
-    floors: Vec<Floor>,
+    floors: Vec<OwnedFloor>,
     raised: BTreeSet<(&'static str, String, Option<String>)>,
     /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
+}
+
+/// A floor, and the subject into whose floor it may merge.
+#[derive(Debug)]
+struct OwnedFloor {
+    floor: Floor,
+    owner: Option<String>,
 }
 
 /// The result of a committed change, for the guards of this process.
@@ -109,12 +121,28 @@ impl Change<'_> {
 
     /// Ends the tokens about `key` that were issued before this change.
     pub(crate) fn raise_floor(&mut self, kind: FloorKind, key: &str) {
-        self.raise_floor_in(None, kind, key);
+        self.add_floor(None, None, kind, key);
+    }
+
+    /// Ends a single token or session of `owner`. With too many of them, all tokens of `owner` end.
+    pub(crate) fn raise_floor_of(&mut self, owner: &str, kind: FloorKind, key: &str) {
+        self.add_floor(Some(owner), None, kind, key);
     }
 
     /// Ends the tokens about `key` that were issued before this change: those for `tenant`, if there is one.
     pub(crate) fn raise_floor_in(
         &mut self,
+        tenant: Option<&TenantName>,
+        kind: FloorKind,
+        key: &str,
+    ) {
+        let owner = tenant.filter(|_| kind == FloorKind::Subject).map(|_| key);
+        self.add_floor(owner, tenant, kind, key);
+    }
+
+    fn add_floor(
+        &mut self,
+        owner: Option<&str>,
         tenant: Option<&TenantName>,
         kind: FloorKind,
         key: &str,
@@ -131,12 +159,15 @@ impl Change<'_> {
             .now
             .max(self.database)
             .plus(std::time::Duration::from_secs(lifetime));
-        self.floors.push(Floor {
-            kind,
-            key: key.to_owned(),
-            tenant,
-            revision: self.head.revision,
-            until,
+        self.floors.push(OwnedFloor {
+            floor: Floor {
+                kind,
+                key: key.to_owned(),
+                tenant,
+                revision: self.head.revision,
+                until,
+            },
+            owner: owner.map(str::to_owned),
         });
     }
 
@@ -167,7 +198,7 @@ impl Change<'_> {
         }
         let revision = self.head.revision;
         let conn = self.conn;
-        write_floors(conn, &self.floors).await?;
+        let floors = write_floors(conn, self.floors).await?;
         for (kind, name) in &self.policy {
             query(RECORD_POLICY_CHANGE)
                 .bind(revision)
@@ -190,15 +221,24 @@ impl Change<'_> {
             .await?;
         Ok(Some(Changed {
             revision,
-            floors: self.floors,
+            floors,
             policy,
             keys: self.keys,
         }))
     }
 }
 
-async fn write_floors(conn: &mut Conn, floors: &[Floor]) -> Result<(), StoreError> {
-    for floor in floors {
+/// Writes floors and returns them, merged where one subject has too many.
+async fn write_floors(conn: &mut Conn, raised: Vec<OwnedFloor>) -> Result<Vec<Floor>, StoreError> {
+    let mut written = Vec::with_capacity(raised.len());
+    for OwnedFloor { floor, owner } in raised {
+        let owner = owner.unwrap_or_default();
+        let ends_all = floor.kind == FloorKind::Subject && floor.tenant.is_none();
+        let floor = if owner.is_empty() {
+            floor
+        } else {
+            merge(conn, floor, &owner).await?
+        };
         if floor.tenant.is_none() {
             let forget = query(FORGET_COVERED_FLOORS).bind(floor.kind.as_str());
             forget.bind(floor.key.as_str()).execute(conn).await?;
@@ -209,16 +249,45 @@ async fn write_floors(conn: &mut Conn, floors: &[Floor]) -> Result<(), StoreErro
             .bind(floor.tenant.as_deref().unwrap_or_default())
             .bind(floor.revision)
             .bind(floor.until)
+            // a floor for all tokens is the one that others merge into
+            .bind(
+                if floor.kind == FloorKind::Subject && floor.tenant.is_none() {
+                    ""
+                } else {
+                    owner.as_str()
+                },
+            )
             .execute(conn)
             .await?;
         // tokens of an old application need not carry the time of issue, so all tokens of the user end; they are for no
         // tenant
-        if floor.kind == FloorKind::Subject && floor.tenant.is_none() {
+        if ends_all {
             let end = query(END_LEGACY_TOKENS).bind(floor.key.as_str());
             end.execute(conn).await?;
         }
+        written.push(floor);
     }
-    Ok(())
+    Ok(written)
+}
+
+/// Returns the floor, or one for all tokens of its owner if the owner has too many of such floors.
+async fn merge(conn: &mut Conn, floor: Floor, owner: &str) -> Result<Floor, StoreError> {
+    let others: i64 = query(COUNT_FLOORS_OF)
+        .bind(owner)
+        .bind(floor.kind.as_str())
+        .bind(floor.key.as_str())
+        .bind(floor.tenant.as_deref().unwrap_or_default())
+        .fetch_one(conn)
+        .await?;
+    if others < MAX_FLOORS_OF_OWNER {
+        return Ok(floor);
+    }
+    Ok(Floor {
+        kind: FloorKind::Subject,
+        key: owner.to_owned(),
+        tenant: None,
+        ..floor
+    })
 }
 
 /// Raises the revision. From here to the end of the transaction no other change runs.

@@ -34,6 +34,7 @@ mod policy;
 mod policy_command_line;
 mod policy_import;
 mod queries;
+mod quotas;
 mod races;
 mod refresh;
 mod registration;
