@@ -64,6 +64,11 @@ const MIGRATIONS: &[Step] = &[
         "approvals",
         include_str!("../../migrations/0010_approvals.sql"),
     ),
+    (
+        12,
+        "floors of tenants",
+        include_str!("../../migrations/0012_floors_of_tenants.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
