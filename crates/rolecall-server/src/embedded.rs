@@ -9,7 +9,7 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 use crate::{
     api,
     app::App,
-    config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo,
     error::ApiError,
     http, ids,

@@ -36,6 +36,7 @@ fn options(database: &Path) -> Options {
             registration_roles: BTreeSet::new(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
+            quotas: (&crate::config::Quotas::default()).into(),
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
