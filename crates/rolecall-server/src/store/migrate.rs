@@ -65,6 +65,11 @@ const MIGRATIONS: &[Step] = &[
         include_str!("../../migrations/0010_approvals.sql"),
     ),
     (
+        11,
+        "limits",
+        include_str!("../../migrations/0011_limits.sql"),
+    ),
+    (
         12,
         "floors of tenants",
         include_str!("../../migrations/0012_floors_of_tenants.sql"),
