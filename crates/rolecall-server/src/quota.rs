@@ -69,7 +69,7 @@ impl Quotas {
         address: &str,
         now: Duration,
     ) -> Result<(), Duration> {
-        let limit = limits.revocations_per_hour.saturating_mul(USERS_OF_ADDRESS);
+        let limit = limits.revocations.saturating_mul(USERS_OF_ADDRESS);
         self.take_of(limit, Quota::Revocations, &network_of(address), now)
     }
 
@@ -102,10 +102,10 @@ impl Spent {
 
 fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
     match quota {
-        Quota::OwnChanges => limits.own_changes_per_hour,
-        Quota::Changes => limits.changes_per_hour,
-        Quota::Revocations => limits.revocations_per_hour,
-        Quota::Refreshes => limits.refreshes_per_hour,
+        Quota::OwnChanges => limits.own_changes,
+        Quota::Changes => limits.changes,
+        Quota::Revocations => limits.revocations,
+        Quota::Refreshes => limits.refreshes,
     }
 }
 
@@ -126,10 +126,10 @@ mod tests {
 
     fn limits(each: u32) -> QuotaLimits {
         QuotaLimits {
-            own_changes_per_hour: each,
-            changes_per_hour: each,
-            revocations_per_hour: each,
-            refreshes_per_hour: each,
+            own_changes: each,
+            changes: each,
+            revocations: each,
+            refreshes: each,
         }
     }
 

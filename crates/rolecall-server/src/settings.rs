@@ -23,22 +23,22 @@ pub(crate) struct Settings {
     pub(crate) exempt_users: BTreeSet<String>,
 }
 
-/// How much one subject may write in an hour, and at once.
+/// How much one subject may write in an hour, and at once, by kind.
 #[derive(Clone, Debug)]
 pub(crate) struct QuotaLimits {
-    pub(crate) own_changes_per_hour: u32,
-    pub(crate) changes_per_hour: u32,
-    pub(crate) revocations_per_hour: u32,
-    pub(crate) refreshes_per_hour: u32,
+    pub(crate) own_changes: u32,
+    pub(crate) changes: u32,
+    pub(crate) revocations: u32,
+    pub(crate) refreshes: u32,
 }
 
 impl From<&crate::config::Quotas> for QuotaLimits {
     fn from(quotas: &crate::config::Quotas) -> Self {
         Self {
-            own_changes_per_hour: quotas.own_changes_per_hour,
-            changes_per_hour: quotas.changes_per_hour,
-            revocations_per_hour: quotas.revocations_per_hour,
-            refreshes_per_hour: quotas.refreshes_per_hour,
+            own_changes: quotas.own_changes_per_hour,
+            changes: quotas.changes_per_hour,
+            revocations: quotas.revocations_per_hour,
+            refreshes: quotas.refreshes_per_hour,
         }
     }
 }

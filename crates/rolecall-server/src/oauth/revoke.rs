@@ -29,10 +29,10 @@ pub(crate) async fn revoke(
     if client.registered().is_none() {
         let parts = app.parts();
         let now = parts.clock.monotonic();
-        let taken = parts
+        parts
             .quotas
-            .take_of_address(&app.settings().quotas, address, now);
-        taken.map_err(|retry_after| OAuthError::TooMany { retry_after })?;
+            .take_of_address(&app.settings().quotas, address, now)
+            .map_err(|retry_after| OAuthError::TooMany { retry_after })?;
     }
     let Some(known) = look_up(app, token).await? else {
         return Ok(());
