@@ -133,6 +133,7 @@ impl<'t> Writer<'t> {
             username: username.to_owned(),
             email: None,
             disabled: false,
+            must_change_password: false,
             hash: None,
             roles: BTreeSet::new(),
         });

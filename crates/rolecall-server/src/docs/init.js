@@ -1,7 +1,16 @@
-// Every address is relative to the page, so that it works behind a proxy that adds a prefix too.
-window.addEventListener("DOMContentLoaded", () => {
+// Every address is relative to the page, so that it works behind a proxy that adds a prefix too, and under another name
+// of the host than the one in the document.
+window.addEventListener("DOMContentLoaded", async () => {
+  const base = new URL(".", window.location.href);
+  const spec = await (await fetch("openapi.json")).json();
+  spec.servers = [{ url: base.pathname.replace(/\/$/, "") || "/" }];
+  for (const scheme of Object.values(spec.components.securitySchemes)) {
+    if (scheme.flows) {
+      scheme.flows.password.tokenUrl = new URL("token", base).pathname;
+    }
+  }
   window.ui = SwaggerUIBundle({
-    url: "openapi.json",
+    spec,
     dom_id: "#swagger-ui",
     layout: "BaseLayout",
     presets: [SwaggerUIBundle.presets.apis],

@@ -64,6 +64,11 @@ const MIGRATIONS: &[Step] = &[
         "approvals",
         include_str!("../../migrations/0010_approvals.sql"),
     ),
+    (
+        16,
+        "audit seal",
+        include_str!("../../migrations/0016_audit_seal.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
