@@ -208,7 +208,7 @@ fn parse(source: Source<'_>) -> Result<Vec<Part>, ImportError> {
         ImportError::new(Location::line(&file, error.line().max(1)), describe(&error))
     })?;
     if realms.is_empty() {
-        let message = "not the export of a realm: a JSON object is expected";
+        let message = "not the export of one realm: a JSON object is expected";
         return Err(ImportError::new(Location::line(&file, 1), message));
     }
     let are_several = realms.len() > 1;

@@ -285,12 +285,11 @@ async fn y093_a_reset_code_is_refused_where_its_maker_is(app: TestApp) {
     let sql = "SELECT COUNT(*) FROM audit_events WHERE kind = 'reset_refused'";
     assert_eq!(app.db.number(sql).await, 2);
     let admin = app.id_of("admin").await;
-    let page = app
-        .get("/api/audit?kind=event&limit=1", app.admin().await)
-        .await;
-    let event = &page.json["items"][0];
-    assert_eq!(event["subject"], alice);
-    assert_eq!(event["detail"], format!("made by user:{admin}"));
+    let page = app.get("/api/audit?kind=event", app.admin().await).await;
+    let events = page.json["items"].as_array().unwrap();
+    let refused = events.iter().find(|event| event["kind"] == "reset_refused");
+    assert_eq!(refused.unwrap()["subject"], alice);
+    assert_eq!(refused.unwrap()["detail"], format!("made by user:{admin}"));
     // a new user without a password is the same
     let request = app.request(http::Method::POST, "/api/users").peer(DESK);
     let request = request.token(app.admin().await);
@@ -334,6 +333,7 @@ async fn y094_failed_log_ins_name_the_account(app: TestApp) {
     app.password_grant("nobody", "wrong horse battery staple")
         .await
         .wrong_password();
-    let sql = "SELECT COALESCE(subject_id, '') FROM audit_events WHERE kind = 'log_in_failed' ORDER BY id";
-    assert_eq!(app.db.texts(sql).await, [alice, String::new()]);
+    let sql =
+        "SELECT COALESCE(subject_id, '') FROM audit_events WHERE kind = 'log_in_failed' ORDER BY 1";
+    assert_eq!(app.db.texts(sql).await, [String::new(), alice]);
 }
