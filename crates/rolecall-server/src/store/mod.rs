@@ -16,7 +16,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use chain::{BASELINE, Chain, Entry, Mark, TAMPERED, read_seal};
-pub(crate) use change::{Actor, Change, DETAILS, Details};
+pub(crate) use change::{Actor, Change, Changed, DETAILS, Details};
 pub(crate) use conn::Conn;
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
