@@ -65,6 +65,11 @@ const MIGRATIONS: &[Step] = &[
         include_str!("../../migrations/0010_approvals.sql"),
     ),
     (
+        11,
+        "limits",
+        include_str!("../../migrations/0011_limits.sql"),
+    ),
+    (
         16,
         "audit seal",
         include_str!("../../migrations/0016_audit_seal.sql"),
