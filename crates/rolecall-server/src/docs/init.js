@@ -4,10 +4,12 @@ window.addEventListener("DOMContentLoaded", async () => {
   const base = new URL(".", window.location.href);
   const spec = await (await fetch("openapi.json")).json();
   spec.servers = [{ url: base.pathname.replace(/\/$/, "") || "/" }];
-  for (const scheme of Object.values(spec.components.securitySchemes)) {
-    if (scheme.flows) {
-      scheme.flows.password.tokenUrl = new URL("token", base).pathname;
-    }
+  const schemes = spec.components.securitySchemes;
+  schemes.rolecall.flows.password.tokenUrl = new URL("token", base).pathname;
+  // the page logs in; the second scheme is the same for programs, and would be a second form in the dialog
+  delete schemes.bearer;
+  for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
+    operation.security = operation.security?.filter((way) => !("bearer" in way));
   }
   window.ui = SwaggerUIBundle({
     spec,
