@@ -47,6 +47,7 @@ mod policy;
 mod recovery;
 mod refusals;
 mod roles;
+mod secret_files;
 mod sessions;
 mod settings;
 mod start;

@@ -241,6 +241,8 @@ pub(crate) fn assigned<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn replayed(changes: &[Value]) -> Access {
@@ -310,6 +312,64 @@ mod tests {
         let mut left = Access::default();
         left.grant("reader", "items:*");
         assert!(access.differences(&left).is_empty());
+    }
+
+    /// Changes over few names, so that later ones meet earlier ones.
+    fn any_change() -> impl Strategy<Value = Value> {
+        let name = || prop::sample::select(&["a", "b", "c"][..]);
+        let tenant = prop::sample::select(&[None, Some("t")][..]);
+        (0..10_usize, name(), name(), tenant, any::<bool>()).prop_map(
+            |(kind, one, other, tenant, approval)| match kind {
+                0..=2 => json!({ "action": "role.assigned", "subject": one, "role": other, "tenant": tenant }),
+                3 => json!({ "action": "role.unassigned", "subject": one, "role": other, "tenant": tenant }),
+                4 => json!({ "action": "permission.granted", "role": one, "permission": format!("{other}:x") }),
+                5 => json!({ "action": "permission.revoked", "role": one, "permission": format!("{other}:x") }),
+                6 => json!({ "action": "junior.added", "role": one, "junior": other }),
+                7 => json!({ "action": "role.approval", "role": one, "approval": approval }),
+                8 => json!({ "action": "role.deleted", "role": one }),
+                _ => json!({ "action": "user.deleted", "subject": one }),
+            },
+        )
+    }
+
+    /// Returns the assignments that a list of changes leaves, found without any state in between.
+    fn assignments(changes: &[Value]) -> BTreeSet<(&str, &str, &str)> {
+        let mut left = BTreeSet::new();
+        for change in changes {
+            let (subject, role) = (text(change, "subject"), text(change, "role"));
+            let key = (subject, role, text(change, "tenant"));
+            match text(change, "action") {
+                "role.assigned" => {
+                    left.insert(key);
+                }
+                "role.unassigned" => {
+                    left.remove(&key);
+                }
+                "role.deleted" => left.retain(|(_, assigned, _)| *assigned != role),
+                "user.deleted" => left.retain(|(of, _, _)| *of != subject),
+                _ => {}
+            }
+        }
+        left
+    }
+
+    proptest! {
+        #[test]
+        fn a_state_is_its_changes_and_every_single_difference_is_found(
+            changes in prop::collection::vec(any_change(), 0..40),
+            more in any_change(),
+        ) {
+            let state = replayed(&changes);
+            let again = replayed(&state.changes());
+            prop_assert!(state.differences(&again).is_empty());
+            let found = state.assignments.iter().flat_map(|(subject, roles)| {
+                roles.keys().map(move |(role, tenant)| (subject.as_str(), role.as_str(), tenant.as_str()))
+            });
+            prop_assert_eq!(found.collect::<BTreeSet<_>>(), assignments(&changes));
+            let mut tables = state.clone();
+            tables.apply(&more);
+            prop_assert_eq!(state.differences(&tables).is_empty(), state.facts() == tables.facts());
+        }
     }
 
     #[test]

@@ -212,6 +212,12 @@ async fn every_address_that_leaves_the_server_has_the_prefix_of_the_public_url()
     );
     let flows = &document["components"]["securitySchemes"]["rolecall"]["flows"];
     assert_eq!(flows["password"]["tokenUrl"], "/auth/token");
+    let path = "/.well-known/oauth-authorization-server";
+    let metadata = app.get(path, "").await.json;
+    assert_eq!(
+        metadata["token_endpoint"],
+        "https://host.example/auth/token"
+    );
     let admin = app.admin().await;
     app.create_role("reviewed", &[]).await;
     let body = json!({ "approval": true });
