@@ -75,12 +75,12 @@ struct Pending {
 }
 
 impl Pending {
-    fn of(user: &User, rules: LoginRules) -> Self {
+    fn of(user: &User, login: LoginRules) -> Self {
         let is_temporary = |credential: &Credential| credential.temporary;
         let actions = || user.required_actions.iter();
         Self {
             action: actions().any(|action| action != UPDATE_PASSWORD),
-            verification: rules.verifies_email && user.email_verified != Some(true),
+            verification: login.verifies_email && user.email_verified != Some(true),
             password: actions().any(|action| action == UPDATE_PASSWORD)
                 || user.credentials.iter().any(is_temporary),
         }
@@ -90,14 +90,14 @@ impl Pending {
 /// Returns the users, in the order of the export.
 pub(super) fn people<'r>(
     realm: &'r Realm,
-    rules: LoginRules,
+    login: LoginRules,
     roles: &mut Roles<'r>,
     accounts: &dyn AccountRules,
     notes: &mut Notes,
 ) -> Vec<Person> {
     let mut names = Usernames::new(accounts);
     let mut reader = Reader {
-        rules,
+        login,
         roles,
         accounts,
         notes,
@@ -134,7 +134,7 @@ pub(super) fn people<'r>(
 
 /// The state while users are read.
 struct Reader<'u, 'r> {
-    rules: LoginRules,
+    login: LoginRules,
     roles: &'u mut Roles<'r>,
     accounts: &'u dyn AccountRules,
     notes: &'u mut Notes,
@@ -152,10 +152,10 @@ impl<'r> Reader<'_, 'r> {
                 None
             }
         });
-        let pending = Pending::of(user, self.rules);
+        let pending = Pending::of(user, self.login);
         self.tallies.add(user, pending, path);
         // in Keycloak too, a user without `enabled` is disabled
-        let is_enabled = user.enabled == Some(true) && !self.rules.is_disabled;
+        let is_enabled = user.enabled == Some(true) && !self.login.is_disabled;
         Person {
             at: self.notes.at(path),
             username,
