@@ -130,7 +130,7 @@ fn wanted(key: &str, model: &Model) -> usize {
 }
 
 /// Databases have a column for each value that a line could have; the last ones are empty, or NULL in a dump.
-fn without_empty_columns<'t>(mut values: Vec<&'t str>, wanted: usize) -> Vec<&'t str> {
+fn without_empty_columns(mut values: Vec<&str>, wanted: usize) -> Vec<&str> {
     let is_empty = |value: &&str| ["", "NULL", "\\N"].contains(value);
     while values.len() > wanted && values.last().is_some_and(is_empty) {
         values.pop();

@@ -453,7 +453,7 @@ fn an_operation_that_may_be_any_becomes_a_wildcard() {
     let policy = "p, admin, data1, *\np, reader, data1, read\np, reader, data2, write\ng, ann, admin\ng, ben, reader\n";
     let found = imported(&model, policy).unwrap();
     assert_eq!(found.unmapped, []);
-    let admin = &found.document.roles[&"admin".parse().unwrap()];
+    let admin = &found.document.roles["admin"];
     let held: Vec<String> = admin.permissions.iter().map(ToString::to_string).collect();
     assert_eq!(held, ["data1:*"]);
     let compiled = found.document.policy().unwrap();

@@ -231,7 +231,9 @@ impl<'a> Walk<'a> {
         }
         if has(BASELINE) && self.access.is_none() {
             let mut access = Access::default();
-            details.iter().for_each(|change| access.apply(change));
+            for change in &details {
+                access.apply(change);
+            }
             self.access = Some(access);
             return Ok(true);
         }
@@ -247,7 +249,9 @@ impl<'a> Walk<'a> {
                 entry.revision, entry.actor
             ));
         }
-        all().for_each(|change| access.apply(change));
+        for change in all() {
+            access.apply(change);
+        }
         Ok(true)
     }
 

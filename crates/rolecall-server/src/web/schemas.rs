@@ -195,7 +195,7 @@ fn collect_names(value: &Value, names: &mut BTreeSet<String>) {
 mod tests {
     use super::*;
 
-    fn shaped(schemas: Value) -> Value {
+    fn shaped(schemas: &Value) -> Value {
         let names: Vec<String> = schemas.as_object().unwrap().keys().cloned().collect();
         let used: Vec<Value> = names.iter().map(|name| reference(name)).collect();
         let mut document = json!({ "components": { "schemas": schemas }, "used": used });
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn one_object_takes_the_place_of_all_of() {
-        let found = shaped(json!({
+        let found = shaped(&json!({
             "Base": { "type": "object", "required": ["id", "email"],
                 "properties": { "id": { "type": "string" }, "email": { "type": ["string", "null"] } } },
             "More": { "description": "More.", "allOf": [
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn members_of_a_part_that_may_be_null_are_not_required() {
-        let found = shaped(json!({
+        let found = shaped(&json!({
             "Token": { "type": "object", "required": ["sub"], "properties": { "sub": { "type": "string" } } },
             "Answer": { "allOf": [
                 { "oneOf": [{ "$ref": "#/components/schemas/Token" }, { "type": "null" }] },
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn pages_refer_to_their_items() {
-        let found = shaped(json!({
+        let found = shaped(&json!({
             "Page_Item": { "type": "object", "properties": { "items": { "type": "array",
                 "items": { "type": "object", "properties": {} } } } },
         }));
@@ -250,7 +250,7 @@ mod tests {
     fn variants_get_names_and_a_discriminator() {
         let variant =
             |kind: &str| json!({ "type": "object", "properties": { "kind": { "enum": [kind] } } });
-        let found = shaped(json!({
+        let found = shaped(&json!({
             "Step": { "oneOf": [variant("need"), variant("other_tenant")] },
             "Choice": { "oneOf": [variant("need"), { "type": "null" }] },
         }));

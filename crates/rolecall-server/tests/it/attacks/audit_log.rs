@@ -195,11 +195,10 @@ async fn y091_every_change_of_the_server_explains_itself(app: TestApp) {
     run(&app, &["policy", "apply", file]).await;
     let users = folder.path().join("users.csv");
     let hash = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
-    let mut text = "username,hashed_password,roles\n".to_owned();
-    for number in 0..230 {
-        text.push_str(&format!("imported{number},{hash},reader\n"));
-    }
-    std::fs::write(&users, text).unwrap();
+    let rows = (0..230).map(|number| format!("imported{number},{hash},reader"));
+    let mut lines = vec!["username,hashed_password,roles".to_owned()];
+    lines.extend(rows);
+    std::fs::write(&users, lines.join("\n")).unwrap();
     run(&app, &["import", "users", users.to_str().unwrap()]).await;
     whole(&app).await;
     let imported = app.id_of("imported7").await;
