@@ -8,6 +8,7 @@ from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 import oauth
+import programs
 from programs import wait_until
 from test_tokens import verify
 
@@ -142,7 +143,7 @@ def test_errors_are_raised_with_their_classes(stock, keeper):
 
 
 def test_an_expired_token_is_refreshed_before_the_call_and_stored():
-    with oauth.with_short_tokens() as server:
+    with programs.dev_with_short_tokens() as server:
         stock = oauth.prepare(server)
         user, stored = oauth.create_keeper(stock), []
         session = session_of(
