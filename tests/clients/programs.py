@@ -162,9 +162,9 @@ def dev(**settings):
     return Server([rolecall(), "dev"], **settings)
 
 
-def dev_with_short_tokens():
-    """A server whose access tokens last two seconds."""
-    return dev(ROLECALL_TOKENS__ACCESS_TTL="2s")
+def dev_with_short_tokens(seconds=2):
+    """A server whose access tokens soon expire."""
+    return dev(ROLECALL_TOKENS__ACCESS_TTL=f"{seconds}s")
 
 
 def serve(**settings):
