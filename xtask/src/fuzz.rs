@@ -95,7 +95,10 @@ fn cargo_fuzz(
     target: &str,
 ) -> std::process::Command {
     let mut command = workspace.command(program);
-    command.env("RUSTC_BOOTSTRAP", "1").arg(subcommand).arg(target);
+    command
+        .env("RUSTC_BOOTSTRAP", "1")
+        .arg(subcommand)
+        .arg(target);
     command
 }
 
