@@ -49,6 +49,7 @@ mod quota;
 mod recovery;
 mod refusals;
 mod roles;
+mod secret_files;
 mod sessions;
 mod settings;
 mod start;
