@@ -1,4 +1,5 @@
 //! Backups, their restoration, and the end of all tokens after one.
 
+pub(crate) mod lost_revisions;
 pub(crate) mod service;
 pub(crate) mod store;
