@@ -37,7 +37,7 @@ async fn add_admin(app: &App, name: &str) {
 
 /// Returns the highest severity among the findings of a check.
 async fn severity(config: &Config, check: &str) -> Option<Severity> {
-    let findings = run_checks(config).await;
+    let findings = run_checks(config, Depth::Full).await;
     let of_check = findings.iter().filter(|finding| finding.check == check);
     of_check.map(|finding| finding.severity).max()
 }
@@ -45,7 +45,7 @@ async fn severity(config: &Config, check: &str) -> Option<Severity> {
 #[tokio::test]
 async fn an_empty_folder_has_no_fault_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let findings = run_checks(&config(folder.path(), &[])).await;
+    let findings = run_checks(&config(folder.path(), &[]), Depth::Quick).await;
     assert!(
         findings
             .iter()
@@ -145,7 +145,7 @@ async fn legacy_tokens_accepted_too_long_are_reported() {
             ("tokens.legacy.max_age", "30m"),
             ("tokens.legacy.allow_short_secret", "true"),
         ];
-        let findings = run_checks(&config(folder.path(), &settings)).await;
+        let findings = run_checks(&config(folder.path(), &settings), Depth::Quick).await;
         let found = findings.iter().find(|one| one.check == "old tokens");
         let found = found.unwrap();
         assert_eq!(found.severity, expected, "{found:?}");
@@ -297,7 +297,7 @@ async fn every_check_is_listed_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let _app = open(&config).await;
-    for finding in run_checks(&config).await {
+    for finding in run_checks(&config, Depth::Quick).await {
         let known = CHECKS.iter().any(|(check, _)| *check == finding.check);
         assert!(known, "not in the list: {}", finding.check);
     }

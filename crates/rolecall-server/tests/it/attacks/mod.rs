@@ -6,5 +6,6 @@ mod login;
 mod process;
 mod resources;
 mod secrets;
+mod storage;
 mod tokens;
 mod usernames;
