@@ -238,11 +238,11 @@ mod tests {
             assert_eq!(class_of(code), Class::Broken, "{code}");
         }
         // SQLite: busy, snapshot too old, locked, no memory, read-only
-        for code in ["5", "517", "6", "266", "7", "8", "1032"] {
+        for code in ["5", "517", "6", "262", "7", "8", "1032"] {
             assert_eq!(class_of(code), Class::Outage, "{code}");
         }
-        // SQLite: I/O error while writing, damaged, full, cannot open, not a database
-        for code in ["10", "778", "11", "267", "13", "14", "26"] {
+        // SQLite: I/O error while reading or writing, damaged, full, cannot open, not a database
+        for code in ["10", "266", "778", "11", "267", "13", "14", "26"] {
             assert_eq!(class_of(code), Class::Broken, "{code}");
         }
         // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax, failed transaction

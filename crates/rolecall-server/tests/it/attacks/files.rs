@@ -62,7 +62,10 @@ fn y085_a_restore_that_is_killed_leaves_the_old_or_the_new_database() {
     let folder = Folder::new();
     assert!(folder.run(&["backup", "backup.db"]).0);
     assert!(folder.run(&["role", "add", "newer"]).0);
-    let saved = fs::read(folder.path("rolecall.db")).unwrap();
+    let files = ["rolecall.db", "rolecall.db-wal"].map(|name| folder.path(name));
+    let saved = files
+        .each_ref()
+        .map(|path| fs::read(path).unwrap_or_default());
     for round in 0..16 {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
             .args(["restore", "backup.db", "--force"])
@@ -83,10 +86,10 @@ fn y085_a_restore_that_is_killed_leaves_the_old_or_the_new_database() {
             text.contains("the database file is sound"),
             "{round}: {sound} {text}"
         );
-        for suffix in ["-wal", "-shm"] {
-            let _ = fs::remove_file(folder.path(&format!("rolecall.db{suffix}")));
+        let _ = fs::remove_file(folder.path("rolecall.db-shm"));
+        for (path, content) in files.iter().zip(&saved) {
+            fs::write(path, content).unwrap();
         }
-        fs::write(folder.path("rolecall.db"), &saved).unwrap();
     }
     assert!(folder.run(&["restore", "backup.db", "--force"]).0);
     assert!(!folder.run(&["role", "show", "newer"]).0);
