@@ -162,7 +162,9 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // a caller that went away leaves its transaction behind, and this connection cannot be closed
+            // a caller that goes away during the test would drop the connection, and the database with it
+            .test_before_acquire(false)
+            // such a caller leaves its transaction behind too
             .after_release(|conn, _| {
                 Box::pin(async move {
                     let _ = conn.execute("ROLLBACK").await;

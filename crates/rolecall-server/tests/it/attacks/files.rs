@@ -58,44 +58,6 @@ fn y084_no_empty_database_takes_the_place_of_one_that_is_gone() {
 }
 
 #[test]
-fn y085_a_restore_that_is_killed_leaves_the_old_or_the_new_database() {
-    let folder = Folder::new();
-    assert!(folder.run(&["backup", "backup.db"]).0);
-    assert!(folder.run(&["role", "add", "newer"]).0);
-    let files = ["rolecall.db", "rolecall.db-wal"].map(|name| folder.path(name));
-    let saved = files
-        .each_ref()
-        .map(|path| fs::read(path).unwrap_or_default());
-    for round in 0..16 {
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
-            .args(["restore", "backup.db", "--force"])
-            .env_clear()
-            .env("ROLECALL_DATABASE__URL", "sqlite:rolecall.db")
-            .current_dir(folder.0.path())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        // each round is killed a little later
-        std::thread::sleep(std::time::Duration::from_millis(round * 8));
-        let _ = child.kill();
-        child.wait().unwrap();
-        let (done, text) = folder.run(&["role", "list"]);
-        assert!(done && text.contains("editor"), "{round}: {text}");
-        let (sound, text) = folder.run(&["doctor", "--full"]);
-        assert!(
-            text.contains("the database file is sound"),
-            "{round}: {sound} {text}"
-        );
-        let _ = fs::remove_file(folder.path("rolecall.db-shm"));
-        for (path, content) in files.iter().zip(&saved) {
-            fs::write(path, content).unwrap();
-        }
-    }
-    assert!(folder.run(&["restore", "backup.db", "--force"]).0);
-    assert!(!folder.run(&["role", "show", "newer"]).0);
-}
-
-#[test]
 fn y086_no_command_about_the_whole_installation_runs_for_a_user() {
     let folder = Folder::new();
     assert!(folder.run(&["backup", "backup.db"]).0);
