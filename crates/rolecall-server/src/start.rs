@@ -59,6 +59,12 @@ pub enum StartError {
         "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
+    /// The key file beside the database is missing.
+    #[error(
+        "the master key file `{path}` is missing, and the database cannot be used without it: put it back, or set `master_key_file`",
+        path = .0.display()
+    )]
+    KeyFileMissing(PathBuf),
     /// `registration.roles` names a role that does not exist.
     #[error(
         "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
@@ -124,12 +130,8 @@ pub(crate) struct Opened {
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
-    let store = Store::open(url).await?;
-    let masters = MasterKeys::new(
-        master_key(url, options.master_key)?,
-        options.previous_master_key,
-    )
-    .map_err(|error| StartError::Failed(error.to_string()))?;
+    let (current, previous) = (options.master_key, options.previous_master_key);
+    let (store, masters) = open_store(url, current, previous).await?;
     let start = Start {
         store: &store,
         masters: &masters,
@@ -222,23 +224,57 @@ fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, Star
     legacy.transpose().map_err(StartError::Legacy)
 }
 
-/// Returns the configured master key, or the one in the file beside a SQLite database.
-fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, StartError> {
+/// Returns the path of a SQLite database; `None` for PostgreSQL and in memory.
+fn database_file(url: &str) -> Option<PathBuf> {
+    file::sqlite_path(url).filter(|path| path.as_os_str() != ":memory:")
+}
+
+/// Opens the database with its master keys.
+async fn open_store(
+    url: &str,
+    current: Option<MasterKey>,
+    previous: Option<MasterKey>,
+) -> Result<(Store, MasterKeys), StartError> {
+    if let Some(path) = database_file(url) {
+        file::require_not_lost(&path, &key_file(&path))?;
+    }
+    let store = Store::open(url).await?;
+    let current = match master_key(url, current, &store).await {
+        Ok(current) => current,
+        Err(error) => {
+            store.close().await;
+            return Err(error);
+        }
+    };
+    let masters = MasterKeys::new(current, previous);
+    let masters = masters.map_err(|error| StartError::Failed(error.to_string()))?;
+    Ok((store, masters))
+}
+
+/// Returns the configured master key, or the one in the file beside a SQLite database. Only a new database gets a new
+/// key: another one beside an old database would hide that the right one is missing.
+async fn master_key(
+    url: &str,
+    configured: Option<MasterKey>,
+    store: &Store,
+) -> Result<MasterKey, StartError> {
     if let Some(key) = configured {
         return Ok(key);
     }
-    match file::sqlite_path(url) {
-        Some(path) if path.as_os_str() == ":memory:" => {
-            MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()))
-        }
-        Some(path) => master_key_beside(&path),
-        None => Err(StartError::NoMasterKey),
+    if file::sqlite_path(url).is_none() {
+        return Err(StartError::NoMasterKey);
     }
-}
-
-/// Returns the key in the file beside a SQLite database, and creates it if it does not exist.
-pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError> {
-    Ok(MasterKey::load_or_create(&key_file(database))?)
+    let Some(path) = database_file(url).map(|path| key_file(&path)) else {
+        return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
+    };
+    if !path.exists()
+        && bootstrap::is_prepared(store)
+            .await
+            .map_err(ApiError::from)?
+    {
+        return Err(StartError::KeyFileMissing(path));
+    }
+    Ok(MasterKey::load_or_create(&path)?)
 }
 
 /// Returns the path of the key file of a SQLite database.

@@ -20,18 +20,43 @@ use crate::{
     error::{ApiError, chain_of},
     roles::assignments,
     start,
-    store::{StoredTime, file, migrate, read_known_time},
+    store::{
+        OpenError, StoredTime, file,
+        integrity::{self, Depth},
+        migrate, read_known_time,
+    },
     times::rfc3339,
 };
 
 /// How far the newest change may be ahead of this clock; nodes' clocks differ a little.
 const TOLERANCE: Duration = Duration::from_mins(1);
 
-pub(super) async fn check(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
-    if file::sqlite_path(url).is_some_and(|path| !path.exists()) {
-        return vec![Finding::good("database", "created at the first start")];
+    let mut findings = Vec::new();
+    if let Some(path) = file::sqlite_path(url) {
+        if let Err(error) = file::require_not_lost(&path, &start::key_file(&path)) {
+            return vec![Finding::fault("database", error.to_string())];
+        }
+        if !path.exists() {
+            return vec![Finding::good("database", "created at the first start")];
+        }
+        match integrity::check(&path, depth).await {
+            Ok(()) => findings.push(Finding::good("damage", "the database file is sound")),
+            Err(error @ OpenError::Damaged { .. }) => {
+                return vec![
+                    Finding::fault("damage", error.to_string()),
+                    Finding::fault("database", "its other checks need a sound file"),
+                ];
+            }
+            Err(error) => return vec![Finding::fault("database", chain_of(&error))],
+        }
     }
+    findings.extend(check_schema(config, url).await);
+    findings
+}
+
+async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
     let schema = match migrate::read_version(url).await {
         Ok(schema) => schema,
         Err(error) => {

@@ -84,6 +84,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     ("master key", "a master key beside the database"),
     (
+        "damage",
+        "a damaged SQLite file; with --full also indexes and references that do not fit",
+    ),
+    (
         "database",
         "a database that cannot be reached or opened, or that needs another master key",
     ),

@@ -414,12 +414,11 @@ impl Store {
                 Ok((done, Some(changed)))
             }
             Ok((done, None)) => {
-                conn.rollback().await?;
+                conn.rollback().await;
                 Ok((done, None))
             }
             Err(error) => {
-                // the caller gets the first error
-                let _ = conn.rollback().await;
+                conn.rollback().await;
                 Err(error)
             }
         }

@@ -3,9 +3,11 @@
 mod chain;
 mod change;
 mod conn;
+mod demoted;
 mod error;
 pub(crate) mod file;
 mod head;
+pub(crate) mod integrity;
 mod known_time;
 pub(crate) mod migrate;
 mod open;
