@@ -4,6 +4,7 @@ use rolecall_core::Timestamp;
 use serde_json::json;
 
 use crate::{
+    audit,
     authority::builtin,
     error::ApiError,
     ids,
@@ -20,6 +21,7 @@ use crate::{
 queries! {
     INSERT_HEAD = "INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, master_key_fingerprint) \
         VALUES (1, 0, 0, 0, $1, $2, $3) ON CONFLICT (id) DO NOTHING";
+    COUNT_HEADS = "SELECT COUNT(*) FROM head";
     READ_FINGERPRINT = "SELECT master_key_fingerprint FROM head WHERE id = 1";
     RAISE_LONGEST_TTL = "UPDATE head SET longest_ttl_seconds = $1 WHERE id = 1 AND longest_ttl_seconds < $1";
 }
@@ -60,6 +62,14 @@ pub(crate) struct Ready {
     pub(crate) keys: Keys,
 }
 
+/// Returns true if a master key already seals the database.
+pub(crate) async fn is_prepared(store: &Store) -> Result<bool, StoreError> {
+    let heads: i64 = query(COUNT_HEADS)
+        .fetch_one(&mut store.read().await?)
+        .await?;
+    Ok(heads > 0)
+}
+
 /// Prepares a database. Every node does so at every start; nodes that start at the same time wait for each other at the
 /// head row.
 pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> {
@@ -73,11 +83,12 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     drop(conn);
     let work = async |change: &mut Change<'_>| {
         create_builtins(change).await?;
+        audit::baseline::record(change).await?;
         service::reconcile(change, start.masters, start.keys, fresh).await
     };
     start
         .store
-        .change(&chain, &Actor::System, start.now, work)
+        .change(&chain, &Actor::System, (start.now, start.now), work)
         .await?;
     let mut conn = start.store.read().await?;
     let era = read_head(&mut conn).await?.era;
@@ -145,7 +156,7 @@ async fn load_or_create_secret(
 }
 
 async fn create_builtins(change: &mut Change<'_>) -> Result<(), ApiError> {
-    let mut is_changed = false;
+    let (mut is_changed, mut granted) = (false, Vec::new());
     for (name, description) in builtin::PERMISSIONS {
         let name = name.parse().map_err(ApiError::internal)?;
         is_changed |= roles::insert_permission(change, &name, description).await?;
@@ -163,10 +174,15 @@ async fn create_builtins(change: &mut Change<'_>) -> Result<(), ApiError> {
     for (role, permission) in admin.chain(resource_server) {
         let role = role.parse().map_err(ApiError::internal)?;
         let permission = permission.parse().map_err(ApiError::internal)?;
-        is_changed |= roles::insert_grant(change, &role, &permission).await?;
+        if roles::insert_grant(change, &role, &permission).await? {
+            granted.push(
+                json!({ "action": "permission.granted", "role": role, "permission": permission }),
+            );
+        }
     }
-    if is_changed {
+    if is_changed || !granted.is_empty() {
         change.record(json!({ "action": "builtin.updated" }));
+        change.record_beside(&granted).await?;
         change.policy_changed();
     }
     Ok(())

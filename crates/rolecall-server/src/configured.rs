@@ -31,6 +31,7 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         hashing: None,
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
+        database_clock: None,
     }
 }
 
@@ -38,6 +39,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
     let audience = config.tokens.audience.clone();
     Settings {
         audience: audience.unwrap_or_else(|| issuer.clone()),
+        public_url: config.public_url.clone().unwrap_or_else(|| issuer.clone()),
         issuer,
         access_ttl: config.tokens.access_ttl,
         max_token_bytes: config.tokens.max_bytes,
@@ -50,6 +52,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
             lifetime: config.sessions.max_ttl,
             per_user: config.sessions.per_user,
         },
+        quotas: (&config.quotas).into(),
         exempt_users: BTreeSet::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! `policy import`: imports rules, users and assignments from Casbin or Keycloak.
 
-use std::{fmt::Write as _, path::Path, process::ExitCode};
+use std::{fmt::Write as _, fs::File, path::Path, process::ExitCode};
 
 use rolecall_core::document::{ParsedDocument, Positions};
 use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
@@ -21,6 +21,7 @@ use crate::{
         import::{self, Given, Outcome, Wanted},
         plan,
     },
+    store::file,
 };
 
 /// The largest file that is read, in bytes.
@@ -45,9 +46,10 @@ pub(super) async fn run(
         Some(at) => CliError::Refused(format!("{at}: {}", describe(&refused.error))),
         None => refused.error.into(),
     })?;
-    if let Some(file) = &wanted.document {
-        let written = std::fs::write(file, outcome.document.to_toml());
-        written.map_err(CliError::io(file.display().to_string()))?;
+    if let Some(path) = &wanted.document {
+        let text = outcome.document.to_toml();
+        let written = file::write_whole(path, &text, File::options().write(true).create(true));
+        written.map_err(CliError::io(path.display().to_string()))?;
     }
     let report = Report {
         imported: &imported,
@@ -82,15 +84,16 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
         };
         return Ok(casbin::convert(model, policy, &options, &ImportRules));
     }
-    let realm = wanted.keycloak.as_deref();
-    let realm = realm
+    let files = wanted.keycloak.as_deref();
+    let files = files
         .ok_or_else(|| CliError::Refused("name a source: --casbin or --keycloak".to_owned()))?;
-    let (name, text) = (display_name(realm), read_text(realm)?);
-    let source = Source {
-        name: &name,
-        text: &text,
-    };
-    Ok(keycloak::convert(source, &options, &ImportRules))
+    let texts = files
+        .iter()
+        .map(|file| Ok((display_name(file), read_text(file)?)))
+        .collect::<Result<Vec<(String, String)>, CliError>>()?;
+    let sources = texts.iter().map(|(name, text)| Source { name, text });
+    let sources: Vec<Source<'_>> = sources.collect();
+    Ok(keycloak::convert_all(&sources, &options, &ImportRules))
 }
 
 fn display_name(file: &Path) -> String {

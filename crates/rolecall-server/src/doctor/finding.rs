@@ -57,7 +57,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     ("origins", "an allowed web origin over plain HTTP"),
     ("metrics", "metrics on a public address"),
-    ("clock", "a clock that is wrong or behind the newest change"),
+    (
+        "clock",
+        "a clock that is wrong, behind the newest change, or different from the database's, and a database's clock that jumped",
+    ),
     (
         "address",
         "an address that is in use or cannot be listened on",
@@ -81,6 +84,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     ("master key", "a master key beside the database"),
     (
+        "damage",
+        "a damaged SQLite file; with --full also indexes and references that do not fit",
+    ),
+    (
         "database",
         "a database that cannot be reached or opened, or that needs another master key",
     ),
@@ -89,7 +96,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a database schema that is newer than this program, or outdated",
     ),
     ("administrators", "no administrator, or only one"),
-    ("audit log", "an audit log that was altered or truncated"),
+    (
+        "audit log",
+        "an audit log that was altered or truncated, or access that no entry of it explains",
+    ),
 ];
 
 /// The result of a check.

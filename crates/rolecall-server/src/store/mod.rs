@@ -3,9 +3,12 @@
 mod chain;
 mod change;
 mod conn;
+mod demoted;
 mod error;
 pub(crate) mod file;
 mod head;
+pub(crate) mod integrity;
+mod known_time;
 pub(crate) mod migrate;
 mod open;
 mod query;
@@ -15,12 +18,13 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chain::{Chain, Entry};
-pub(crate) use change::{Actor, Change, Changed};
+pub(crate) use chain::{BASELINE, Chain, Entry, Mark, TAMPERED, read_seal};
+pub(crate) use change::{Actor, Change, Changed, DETAILS, Details};
 pub(crate) use conn::Conn;
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
-pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_head};
+pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_floors_of, read_head};
+pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_time};
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};

@@ -1,10 +1,13 @@
 //! Attacks, numbered as in docs/attacks.md.
 
+mod audit_log;
 mod authorization;
+mod files;
 mod injection;
 mod login;
 mod process;
 mod resources;
 mod secrets;
+mod storage;
 mod tokens;
 mod usernames;
