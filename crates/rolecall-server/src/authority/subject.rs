@@ -72,7 +72,7 @@ pub(crate) struct Assigned {
     /// The end of the assignment, if it has one.
     pub(crate) ends: Option<Timestamp>,
     /// The time at which it was assigned or last changed.
-    pub(crate) assigned_at: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 /// A user or client, with all that a token or decision depends on.
@@ -160,7 +160,7 @@ pub(crate) async fn read(
                 role,
                 in_tenant: row.tenant.is_some(),
                 ends: row.expires_at,
-                assigned_at: row.assigned_at.unwrap_or_default(),
+                since: row.assigned_at.unwrap_or_default(),
             });
         }
     }

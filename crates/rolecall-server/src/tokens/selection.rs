@@ -80,7 +80,7 @@ pub(super) fn compatible(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> Vec<As
         return waiting;
     }
     waiting.sort_by(|one, other| {
-        let key = |one: &Assigned| (one.assigned_at, one.in_tenant);
+        let key = |one: &Assigned| (one.since, one.in_tenant);
         key(one)
             .cmp(&key(other))
             .then_with(|| one.role.cmp(&other.role))
@@ -122,7 +122,7 @@ fn choose_one(
         !conflict(holder, asked, &with)
     };
     let fitting = waiting.iter().position(|one| is_wanted(one) && fits(one));
-    let first = || waiting.iter().position(|one| is_wanted(one));
+    let first = || waiting.iter().position(&is_wanted);
     if let Some(position) = fitting.or_else(first) {
         chosen.push(waiting.remove(position));
     }

@@ -1,6 +1,6 @@
 //! Odd strings in every string of every operation, which both databases answer alike.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -92,7 +92,11 @@ impl Side {
 }
 
 fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        write!(encoded, "%{byte:02X}").unwrap();
+    }
+    encoded
 }
 
 fn parameters(path: &str) -> Vec<String> {

@@ -31,7 +31,7 @@ fn holding(roles: &[(&str, Option<i64>)]) -> Vec<Assigned> {
             role: role.parse().unwrap(),
             in_tenant: false,
             ends: ends.map(Timestamp::from_seconds),
-            assigned_at: Timestamp::from_seconds(0),
+            since: Timestamp::from_seconds(0),
         })
         .collect()
 }
@@ -268,7 +268,7 @@ fn in_tenant(role: &str, ends: Option<i64>) -> Assigned {
         role: role.parse().unwrap(),
         in_tenant: true,
         ends: ends.map(Timestamp::from_seconds),
-        assigned_at: Timestamp::from_seconds(0),
+        since: Timestamp::from_seconds(0),
     }
 }
 
@@ -439,7 +439,7 @@ mod later {
             role: ROLES[*role].parse().unwrap(),
             in_tenant: *in_tenant,
             ends: left.map(|left| Timestamp::from_seconds(NOW.seconds() + left)),
-            assigned_at: Timestamp::from_seconds(*at),
+            since: Timestamp::from_seconds(*at),
         };
         given.iter().map(one).collect()
     }
@@ -607,7 +607,7 @@ mod model {
             role: ROLES[*role].parse().unwrap(),
             in_tenant: *in_tenant,
             ends: left.map(|left| Timestamp::from_seconds(NOW.seconds() + left)),
-            assigned_at: NOW,
+            since: NOW,
         };
         given.iter().map(one).collect()
     }

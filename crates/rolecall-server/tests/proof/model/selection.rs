@@ -148,8 +148,8 @@ impl Model {
 
 /// The roles that a token is requested for, of the last scope that names some, or else its permissions.
 fn wanted(requested: &[&Names]) -> (Names, Names) {
-    let named = requested.iter().rev().map(|scope| split(scope).0);
-    let roles = named.into_iter().find(|roles| !roles.is_empty());
+    let mut named = requested.iter().rev().map(|scope| split(scope).0);
+    let roles = named.find(|roles| !roles.is_empty());
     match roles {
         Some(roles) => (roles, Names::new()),
         None => {
