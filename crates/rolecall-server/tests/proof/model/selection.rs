@@ -150,12 +150,10 @@ impl Model {
 fn wanted(requested: &[&Names]) -> (Names, Names) {
     let mut named = requested.iter().rev().map(|scope| split(scope).0);
     let roles = named.find(|roles| !roles.is_empty());
-    match roles {
-        Some(roles) => (roles, Names::new()),
-        None => {
-            let last = requested.iter().rev().find(|scope| !scope.is_empty());
-            let permissions = last.map(|scope| split(scope).1);
-            (Names::new(), permissions.unwrap_or_default())
-        }
+    if let Some(roles) = roles {
+        return (roles, Names::new());
     }
+    let last = requested.iter().rev().find(|scope| !scope.is_empty());
+    let permissions = last.map(|scope| split(scope).1);
+    (Names::new(), permissions.unwrap_or_default())
 }
