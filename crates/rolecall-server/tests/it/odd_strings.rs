@@ -246,7 +246,7 @@ fn known(name: &str, sample: Value) -> Value {
     match name {
         "username" => json!("alice"),
         "password" | "current_password" | "new_password" => json!(PASSWORD),
-        "permission" => json!("items:read"),
+        "permission" | "scope" => json!("items:read"),
         "grant_type" => json!("password"),
         "roles" => json!(["editor"]),
         "grants" => json!(["password"]),
@@ -254,7 +254,6 @@ fn known(name: &str, sample: Value) -> Value {
         "expires_at" => json!("2031-01-01T00:00:00Z"),
         "valid_from" => json!("2030-01-01T00:00:00Z"),
         "email" => json!("alice@mail.example"),
-        "scope" => json!("items:read"),
         "status" => json!("active"),
         _ => sample,
     }
