@@ -16,7 +16,8 @@ fn violations(admin: &str) -> Vec<(String, ErrorKind)> {
     let assignment = "INSERT INTO role_assignments (subject_id, role, assigned_by, assigned_at, valid_from, expires_at) VALUES ";
     let session = "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at) VALUES ";
     vec![
-        ("INSERT INTO head SELECT 2, revision, policy_revision, keys_revision, era, longest_ttl_seconds, '' FROM head".into(), Check),
+        ("INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, master_key_fingerprint) \
+            SELECT 2, revision, policy_revision, keys_revision, era, longest_ttl_seconds, '' FROM head".into(), Check),
         ("INSERT INTO head SELECT * FROM head".into(), Unique),
         ("UPDATE head SET policy_revision = revision + 1".into(), Check),
         ("UPDATE head SET keys_revision = -1".into(), Check),
