@@ -73,6 +73,12 @@ impl UsernameProblem {
     }
 }
 
+/// Returns true for white space as keyboards and copied lines add it. The line separators of Unicode are controls that
+/// nobody types.
+fn is_around_a_name(character: char) -> bool {
+    character.is_whitespace() && !matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 impl Username {
     /// Checks a name as typed and returns it in canonical form. White space around it is not part of the name: the
     /// keyboards of telephones add a space, and copying a line adds its end.
@@ -85,7 +91,7 @@ impl Username {
         if typed.len() > 4 * MAX_CODE_POINTS || typed.chars().count() > MAX_CODE_POINTS {
             return Err(UsernameProblem::TooLong);
         }
-        let typed = typed.trim();
+        let typed = typed.trim_matches(is_around_a_name);
         if typed.is_empty() {
             return Err(UsernameProblem::Empty);
         }

@@ -165,7 +165,7 @@ async fn acting_as_a_user_applies_no_more_than_that_user_holds(app: TestApp) {
         "{ITEMS}\n[roles.manager]\npermissions = [\"items:read\", \"rolecall.policy:read\", \"rolecall.policy:write\"]\n"
     );
     policy(&app, &manager, &["apply", "policy.toml"]).await;
-    app.create_user("mary", &["manager"]).await;
+    app.create_user("mary", &["manager", "reader"]).await;
     app.create_user("alice", &[]).await;
     let revision = app.db.revision().await;
     let more = manager.replace(
