@@ -38,7 +38,10 @@ pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
         match integrity::check(&path, depth).await {
             Ok(()) => findings.push(Finding::good("damage", "the database file is sound")),
             Err(error @ OpenError::Damaged { .. }) => {
-                return vec![Finding::fault("damage", error.to_string())];
+                return vec![
+                    Finding::fault("damage", error.to_string()),
+                    Finding::fault("database", "its other checks need a sound file"),
+                ];
             }
             Err(error) => return vec![Finding::fault("database", chain_of(&error))],
         }

@@ -198,6 +198,7 @@ async fn a_database_that_cannot_be_used_is_a_fault() {
     fs::write(elsewhere.path().join("rolecall.db"), "no database at all").unwrap();
     let nonsense = config(elsewhere.path(), &[]);
     assert_eq!(severity(&nonsense, "database").await, Some(Severity::Fault));
+    assert_eq!(severity(&nonsense, "damage").await, Some(Severity::Fault));
     let away = Config::load(
         &Sources::default()
             .with_flag("listen", "127.0.0.1:0")
