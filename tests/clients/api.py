@@ -1,11 +1,11 @@
-"""A client as a user of the tutorial would write it, and what answers must look like."""
+"""A client as a user of the tutorial would write it, and assertions on responses."""
 
 import http.client
 import uuid
 
 import requests
 
-from programs import PASSWORD
+from programs import PASS_PHRASE, PASSWORD
 
 PROBLEM = "application/problem+json"
 INVALID = 'Bearer error="invalid_token", error_description="The access token is not valid"'
@@ -13,7 +13,7 @@ ENDED = 'Bearer error="invalid_token", error_description="The access token has e
 
 
 class Caller(requests.Session):
-    """Somebody who calls the API at `url`, with a token once logged in."""
+    """A client of the API at `url`, with a token once logged in."""
 
     def __init__(self, url):
         super().__init__()
@@ -30,67 +30,94 @@ class Caller(requests.Session):
         return self.post("/token", data=fields)
 
     def log_in(self, username, password=PASSWORD, **form):
-        """Logs in and carries the token from here on."""
-        answer = self.token(username, password, **form)
-        assert answer.status_code == 200, answer.text
-        self.carry(answer.json()["access_token"])
-        return answer.json()
+        """Logs in and sends the access token with all later requests."""
+        response = self.token(username, password, **form)
+        assert response.status_code == 200, response.text
+        self.use_token(response.json()["access_token"])
+        return response.json()
 
-    def carry(self, token):
+    def use_token(self, token):
         self.access_token = token
         self.headers["Authorization"] = f"Bearer {token}"
 
 
-def logged_in(url, username, password=PASSWORD):
+def login(url, username, password=PASSWORD):
     caller = Caller(url)
     caller.log_in(username, password)
     return caller
 
 
-def fresh(prefix="user"):
+def client_token(url, client, **form):
+    """The access token of a client by the client credentials grant."""
+    response = Caller(url).post("/token", data={"grant_type": "client_credentials", **form},
+                                auth=(client["client_id"], client["client_secret"]))
+    assert response.status_code == 200, response.text
+    return response.json()["access_token"]
+
+
+def unique_name(prefix="user"):
     """A name that no other test uses."""
     return f"{prefix}-{uuid.uuid4().hex[:10]}"
 
 
-def register(url, username=None, password="a long enough pass phrase", **more):
-    username = username or fresh()
-    body = {"username": username, "password": password, **more}
-    answer = requests.post(f"{url}/register", json=body, timeout=30)
-    assert answer.status_code == 201, answer.text
-    return answer.json(), password
+def register(url, username=None, password=PASS_PHRASE, **more):
+    """Returns the new account and its password."""
+    body = {"username": username or unique_name(), "password": password, **more}
+    response = requests.post(f"{url}/register", json=body, timeout=30)
+    assert response.status_code == 201, response.text
+    return response.json(), password
 
 
-def is_problem(answer, status, detail=None, challenge=None):
+def assert_problem(response, status, detail=None, challenge=None):
     """Checks an error of the API: status, media type, `detail` and `WWW-Authenticate`."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"].startswith(PROBLEM), answer.headers
-    body = answer.json()
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"].startswith(PROBLEM), response.headers
+    body = response.json()
     assert body["status"] == status
     if detail is not None:
         assert body["detail"] == detail
     else:
         assert body["detail"]
-    assert answer.headers.get("WWW-Authenticate") == challenge
+    assert response.headers.get("WWW-Authenticate") == challenge
     return body
 
 
-def is_oauth_error(answer, status, error, detail=None, challenge=None):
+def assert_ended(response):
+    """Checks the response to an access token that was valid and is no longer."""
+    return assert_problem(response, 401, "Could not validate credentials", ENDED)
+
+
+def assert_invalid_token(response):
+    return assert_problem(response, 401, "Could not validate credentials", INVALID)
+
+
+def assert_forbidden(response, scope):
+    """Checks that the response names the scope that is missing."""
+    challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+    return assert_problem(response, 403, "Operation not permitted", challenge)
+
+
+def assert_oauth_error(response, status, error, detail=None, challenge=None):
     """Checks an error of an OAuth endpoint (RFC 6749 section 5.2)."""
-    assert answer.status_code == status, answer.text
-    body = answer.json()
+    assert response.status_code == status, response.text
+    body = response.json()
     assert body["error"] == error
     assert body["detail"] == body["error_description"]
     if detail is not None:
         assert body["detail"] == detail
-    assert "no-store" in answer.headers["Cache-Control"]
+    assert "no-store" in response.headers["Cache-Control"]
     if challenge is not None:
-        assert answer.headers["WWW-Authenticate"] == challenge
+        assert response.headers["WWW-Authenticate"] == challenge
     return body
 
 
-def refuses(answer, *locations):
-    """Checks that a body or parameter was refused at these places, as FastAPI names them."""
-    body = is_problem(answer, 422)
+def assert_wrong_password(response):
+    return assert_oauth_error(response, 401, "invalid_grant", "Incorrect username or password", "Bearer")
+
+
+def assert_invalid(response, *locations):
+    """Checks that a body or parameter was refused at these locations, as FastAPI names them."""
+    body = assert_problem(response, 422)
     for error in body["errors"]:
         assert set(error) >= {"loc", "msg", "type"} and error["msg"] and error["type"]
     found = [error["loc"] for error in body["errors"]]
@@ -100,7 +127,7 @@ def refuses(answer, *locations):
 
 
 def raw_request(url, method, path, headers, body=None):
-    """A request with headers as they stand, doubled ones too."""
+    """Sends the headers exactly as given, including repeated ones."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
     connection.putrequest(method, path)
     for name, value in headers:
@@ -108,7 +135,7 @@ def raw_request(url, method, path, headers, body=None):
     if body is not None:
         connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body)
-    answer = connection.getresponse()
-    answer.text = answer.read().decode()
+    response = connection.getresponse()
+    response.text = response.read().decode()
     connection.close()
-    return answer
+    return response

@@ -1,4 +1,4 @@
-"""Headless Chromium, and what a person does on the page /docs."""
+"""Headless Chromium, and the actions of a person on the page /docs."""
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service

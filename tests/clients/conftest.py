@@ -16,38 +16,34 @@ def dev():
 
 @pytest.fixture(scope="session")
 def admin(dev):
-    return api.logged_in(dev.url, "admin")
+    return api.login(dev.url, "admin")
 
 
 @pytest.fixture
 def alice(dev):
-    return api.logged_in(dev.url, "alice")
+    return api.login(dev.url, "alice")
 
 
 @pytest.fixture
-def anyone(dev):
+def anonymous(dev):
     return api.Caller(dev.url)
 
 
 @pytest.fixture
 def bob(dev):
-    """A user of this test alone, logged in; `bob.me` is the account."""
+    """A new user for each test, logged in; `bob.me` is the account."""
     account, password = api.register(dev.url)
-    caller = api.logged_in(dev.url, account["username"], password)
+    caller = api.login(dev.url, account["username"], password)
     caller.me, caller.password = account, password
     return caller
 
 
 @pytest.fixture(scope="session")
-def served():
-    """`rolecall serve` with an administrator made by the command line."""
-    with programs.serve(ROLECALL_REGISTRATION__MODE="open") as server:
-        made = server.run(
-            "user", "add", "root", "--role", "rolecall.admin", "--password-stdin",
-            text="a long enough pass phrase\n",
-        )
-        assert made.returncode == 0, made.stderr
-        yield server
+def server():
+    """`rolecall serve` with the administrator `root`, created on the command line."""
+    with programs.serve(ROLECALL_REGISTRATION__MODE="open") as running:
+        running.add_administrator("root")
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +54,12 @@ def stock(dev):
 
 @pytest.fixture
 def keeper(stock):
-    """A user of this test alone who may read and write the stock."""
-    return oauth.keeper(stock)
+    """A new user for each test, who may read and write the stock."""
+    return oauth.create_keeper(stock)
 
 
 @pytest.fixture
 def plain_http(monkeypatch):
-    """Authlib and oauthlib refuse addresses without TLS; the servers under test are on this machine."""
+    """Authlib and oauthlib refuse URLs without TLS; the servers under test are on this machine."""
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")

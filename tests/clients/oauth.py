@@ -1,4 +1,4 @@
-"""What the tests of OAuth client libraries share: an API for stock, who may read it, and clients."""
+"""Shared by the tests of OAuth client libraries: an API for stock, its permissions and its clients."""
 
 from types import SimpleNamespace
 
@@ -11,61 +11,58 @@ PERMISSIONS = "stock:read stock:write"
 
 
 def prepare(server):
-    """Permissions, a role that holds them, and a client of each kind, made over HTTP as an administrator."""
-    admin = api.logged_in(server.url, "admin")
-    role = api.fresh("keeper")
+    """Creates permissions, a role that grants them, and a client of each kind, over HTTP as an administrator."""
+    admin = api.login(server.url, "admin")
+    role = api.unique_name("keeper")
     for permission in PERMISSIONS.split():
-        done(admin.post("/api/permissions", json={"name": permission}), 201, 409)
-    done(admin.post("/api/roles", json={"name": role}), 201)
+        expect(admin.post("/api/permissions", json={"name": permission}), 201, 409)
+    expect(admin.post("/api/roles", json={"name": role}), 201)
     for permission in PERMISSIONS.split():
-        done(admin.put(f"/api/roles/{role}/permissions/{permission}"), 204)
+        expect(admin.put(f"/api/roles/{role}/permissions/{permission}"), 204)
 
     def client(*grants, **more):
-        made = admin.post("/api/clients", json={"name": api.fresh("client"), "grants": grants, **more})
-        return done(made, 201).json()
+        response = admin.post("/api/clients", json={"name": api.unique_name("client"), "grants": grants, **more})
+        return expect(response, 201).json()
 
     stock = SimpleNamespace(
         url=server.url, admin=admin, role=role, client=client,
-        # the issuer first: what is asked for without `audience=`
+        # the issuer first: that is the audience of a request that names none
         shop=client("password", "refresh_token", audiences=[server.url, STOCK]),
         app=client("password", "refresh_token", public=True),
         job=client("client_credentials", audiences=[STOCK], roles=[role]),
         api=client("client_credentials", audiences=[STOCK, server.url], roles=["rolecall.resource-server"]),
     )
-    # the metadata lists the grants that some client was given
+    # the metadata lists only grants that some client may use
     stock.metadata = server_metadata(server.url)
     return stock
 
 
-def done(answer, *statuses):
-    assert answer.status_code in statuses, answer.text
-    return answer
+def expect(response, *statuses):
+    assert response.status_code in statuses, response.text
+    return response
 
 
 def server_metadata(url):
-    answer = api.Caller(url).get("/.well-known/oauth-authorization-server")
-    return done(answer, 200).json()
+    response = api.Caller(url).get("/.well-known/oauth-authorization-server")
+    return expect(response, 200).json()
 
 
-def keeper(stock):
-    """A new user who holds the role: id, name and password."""
-    # made by an administrator: an address registers 30 a minute
-    name, password = api.fresh(), "a long enough pass phrase"
+def create_keeper(stock):
+    """A new user with the role: id, name and password."""
+    # created by an administrator, since an address may register only 30 users a minute
+    name, password = api.unique_name(), programs.PASS_PHRASE
     body = {"username": name, "password": password, "roles": ["user", stock.role]}
-    account = done(stock.admin.post("/api/users", json=body), 201).json()
+    account = expect(stock.admin.post("/api/users", json=body), 201).json()
     return SimpleNamespace(id=account["id"], username=name, password=password)
 
 
-def me(url, token):
+def assert_ended(url, token):
+    """Checks that the server refuses an access token that was valid before."""
     caller = api.Caller(url)
-    caller.carry(token)
-    return caller.get("/api/me")
+    caller.use_token(token)
+    api.assert_ended(caller.get("/api/me"))
 
 
-def has_ended(url, token):
-    api.is_problem(me(url, token), 401, "Could not validate credentials", api.ENDED)
-
-
-def brief():
+def with_short_tokens():
     """A server whose access tokens last two seconds."""
     return programs.dev(ROLECALL_TOKENS__ACCESS_TTL="2s")

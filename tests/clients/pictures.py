@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew: `python tests/clients/pictures.py`.
+"""Renews the pictures of the README: `python tests/clients/pictures.py`.
 
 They show a running server: the page /docs, and a refusal in a terminal with its explanation.
 """
@@ -46,13 +46,13 @@ def show_operations(browser, url):
 
 def refusal(server):
     """A terminal in which a call is refused and explained, as HTML."""
-    answer = api.logged_in(server.url, "alice").get("/items/")
-    receipt = answer.json()["receipt"]
+    response = api.login(server.url, "alice").get("/items/")
+    receipt = response.json()["receipt"]
     explanation = server.run("explain", "--receipt", receipt).stdout
-    head = f"HTTP/1.1 {answer.status_code} {answer.reason}\nwww-authenticate: {answer.headers['WWW-Authenticate']}\n...\n\n"
-    body = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in answer.json().items())
+    head = f"HTTP/1.1 {response.status_code} {response.reason}\nwww-authenticate: {response.headers['WWW-Authenticate']}\n...\n\n"
+    body = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in response.json().items())
     steps = [
-        (f'curl -si {tours.WRITTEN}/items/ -H "Authorization: Bearer $ALICE"', f"{head}{{\n{body}\n}}"),
+        (f'curl -si {tours.DOCUMENTED_URL}/items/ -H "Authorization: Bearer $ALICE"', f"{head}{{\n{body}\n}}"),
         ("rolecall explain --receipt $RECEIPT", explanation),
     ]
     text = "\n\n".join(f"$ {command}\n{output.strip()}" for command, output in steps)

@@ -14,23 +14,26 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path(os.environ.get("XTASK_OUTPUT", ROOT / "target" / "clients"))
+# of the users of `rolecall dev`, as in the tutorial
 PASSWORD = "yourpassword"
+PASS_PHRASE = "a long enough pass phrase"
+MASTER_KEY = "0123456789abcdef" * 4
 TUTORIAL_PORT = 8000
 
 
-def left_out(reason):
-    """Leaves a test out for want of a program; under `cargo xtask test` nothing may be wanting."""
+def skip_without(requirement):
+    """Skips a test that needs something not installed; under `cargo xtask test` the test fails instead."""
     if os.environ.get("XTASK_NOTHING_LEFT_OUT"):
-        pytest.fail(reason)
-    pytest.skip(f"left out: {reason}")
+        pytest.fail(f"{requirement} is not installed")
+    pytest.skip(f"{requirement} is not installed")
 
 
 def program(variable, fallback):
-    """The program that `cargo xtask` names, or else the one found under its usual name."""
-    named = os.environ.get(variable) or shutil.which(str(fallback))
-    if named is None or not Path(named).exists():
-        left_out(f"`{fallback}` is not there")
-    return named
+    """The program that `cargo xtask` names in `variable`, or the one found under its usual name."""
+    path = os.environ.get(variable) or shutil.which(str(fallback))
+    if path is None or not Path(path).exists():
+        skip_without(f"`{fallback}`")
+    return path
 
 
 def rolecall():
@@ -47,14 +50,28 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def environment(**settings):
-    """The variables of this process without a configuration that may stand in them."""
+    """The variables of this process, without any configuration of rolecall among them."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("ROLECALL_", "XTASK_"))}
     return plain | settings
 
 
+def wait_until(seconds, condition, goal=None):
+    """Returns the first true result of `condition`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {goal or 'the condition'}"
+        time.sleep(0.02)
+    return result
+
+
 class Server:
-    """A running server: where it answers, where its files are."""
+    """A running server."""
 
     def __init__(self, command, port=None, folder=None, **settings):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="rolecall-client-"))
@@ -67,9 +84,9 @@ class Server:
         self.start()
 
     def start(self):
-        """Starts the process and returns the seconds until it answered."""
+        """Starts the process and returns the seconds until it responded."""
         with self.log.open("ab") as log:
-            began = time.perf_counter()
+            start = time.perf_counter()
             self.process = subprocess.Popen(
                 self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment(**self.settings),
@@ -77,21 +94,34 @@ class Server:
         while True:
             try:
                 if requests.get(f"{self.url}/health/live", timeout=5).status_code == 200:
-                    return time.perf_counter() - began
+                    return time.perf_counter() - start
             except (requests.ConnectionError, requests.Timeout):
-                # it listens before it answers: RSA keys may be made in between
+                # it may listen before it responds, since generating RSA keys takes a while
                 pass
-            if self.process.poll() is not None or time.perf_counter() - began > 60:
+            if self.process.poll() is not None or time.perf_counter() - start > 60:
                 self.kill()
-                pytest.fail(f"{self.command} does not answer:\n{self.log.read_text()}")
+                pytest.fail(f"{self.command} does not respond:\n{self.log.read_text()}")
             time.sleep(0.002)
 
     def run(self, *arguments, text=None):
-        """The command line in another process, beside this server, on the same database."""
+        """Runs the command line beside this server, on the same database."""
         return subprocess.run(
             [rolecall(), *arguments], cwd=self.folder, input=text, text=True, capture_output=True,
             env=environment(**self.settings), timeout=60,
         )
+
+    def check_output(self, *arguments, text=None):
+        """Runs the command line, which must succeed, and returns its standard output."""
+        result = self.run(*arguments, text=text)
+        assert result.returncode == 0, (arguments, result.stderr)
+        return result.stdout
+
+    def add_user(self, name, *roles, password=PASS_PHRASE):
+        flags = [word for role in roles for word in ("--role", role)]
+        self.check_output("user", "add", name, *flags, "--password-stdin", text=f"{password}\n")
+
+    def add_administrator(self, name, *roles):
+        self.add_user(name, "rolecall.admin", *roles)
 
     def kill(self):
         if self.process.poll() is None:
@@ -99,7 +129,7 @@ class Server:
         self.process.wait()
 
     def stop(self):
-        """Ends the process as a supervisor does, and takes its folder away."""
+        """Ends the process as a supervisor does, and deletes its folder."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -127,16 +157,11 @@ def serve(**settings):
 def tutorial_server():
     """The tutorial example, which listens on port 8000 and reads no environment.
 
-    Another program on that port is no fault of ours, so the tests are left out then.
+    Another program on that port is not a fault of rolecall, so the tests are skipped then.
     """
-    began = time.monotonic()
-    while is_taken(TUTORIAL_PORT):
-        if time.monotonic() - began > 30:
-            pytest.skip(f"left out: another program listens on port {TUTORIAL_PORT}")
+    start = time.monotonic()
+    while listens(TUTORIAL_PORT):
+        if time.monotonic() - start > 30:
+            pytest.skip(f"another program listens on port {TUTORIAL_PORT}")
         time.sleep(0.2)
     return Server([tutorial()], port=TUTORIAL_PORT)
-
-
-def is_taken(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,46 +1,51 @@
-"""Starts the example services, each as its README says, guarded by a server under test."""
+"""Starts the example services as their READMEs describe, guarded by a server under test."""
 
 import http.client
 import subprocess
-import time
 
 import pytest
 import requests
 
 import programs
+from programs import wait_until
 
 EXAMPLES = programs.ROOT / "examples"
 NODE = programs.ROOT / "tests" / "clients" / "node"
 AUDIENCE = "https://items.example"
 
 
-class Way:
-    """One connection to a service, used again and again; for one thread."""
+def require_node_package(name):
+    if not (NODE / "node_modules" / name).exists():
+        programs.skip_without(f"the node package `{name}`")
+
+
+class Connection:
+    """A connection to a route of a service that is kept open; for one thread."""
 
     def __init__(self, service, path):
         self.service, self.path = service, path
-        self.connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
+        self.http = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
 
     def __str__(self):
         return self.service.url + self.path
 
-    def ask(self, token):
-        """The status and the challenge, if there is one."""
-        for last in (False, True):
+    def call(self, token):
+        """Returns the status and the challenge, if there is one."""
+        for is_last in (False, True):
             try:
-                self.connection.request("GET", self.path, headers={"Authorization": f"Bearer {token}"})
-                answer = self.connection.getresponse()
-                answer.read()
-                return answer.status, answer.headers["WWW-Authenticate"]
+                self.http.request("GET", self.path, headers={"Authorization": f"Bearer {token}"})
+                response = self.http.getresponse()
+                response.read()
+                return response.status, response.headers["WWW-Authenticate"]
             except (http.client.HTTPException, ConnectionError):
-                # an idle connection may have been closed
-                self.connection.close()
-                if last:
+                # the service may have closed an idle connection
+                self.http.close()
+                if is_last:
                     raise
 
 
 class Service:
-    """A program in another process that answers at `url`; `stop` ends it."""
+    """A process that serves `url`."""
 
     def __init__(self, command, folder, log, port, **settings):
         self.url = f"http://127.0.0.1:{port}"
@@ -49,25 +54,23 @@ class Service:
             self.process = subprocess.Popen(
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=programs.environment(PYTHONDONTWRITEBYTECODE="1", **settings))
-        within(30, lambda: self.answers() or self.has_ended())
+        wait_until(30, self.is_up)
 
-    def answers(self):
+    def is_up(self):
+        if self.process.poll() is not None:
+            pytest.fail(f"{self.process.args} has exited:\n{self.log.read_text()}")
         try:
             return requests.get(self.url, timeout=5) is not None
         except requests.ConnectionError:
             return False
-
-    def has_ended(self):
-        if self.process.poll() is not None:
-            pytest.fail(f"{self.process.args} has ended:\n{self.log.read_text()}")
 
     def get(self, path, token=None, **headers):
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         return requests.get(self.url + path, headers=headers, timeout=10)
 
-    def way(self, path):
-        return Way(self, path)
+    def connect(self, path):
+        return Connection(self, path)
 
     def stop(self):
         self.process.terminate()
@@ -84,23 +87,12 @@ class Service:
         self.stop()
 
 
-def within(seconds, done, pause=0.02):
-    """Asks until `done` gives something; gives that and the seconds that it took."""
-    began = time.perf_counter()
-    while True:
-        found = done()
-        if found:
-            return found, time.perf_counter() - began
-        assert time.perf_counter() - began < seconds, f"not within {seconds} s"
-        time.sleep(pause)
-
-
 def settings(server, client=None, **more):
-    """What the examples read: where the issuer is, and the client that reads its feed."""
-    own = {"ISSUER": server.url, "NO_PROXY": "127.0.0.1", **more}
+    """The variables that the examples read: the issuer's URL, and the client that reads its feed."""
+    variables = {"ISSUER": server.url, "NO_PROXY": "127.0.0.1", **more}
     if client is not None:
-        own |= {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
-    return own
+        variables |= {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
+    return variables
 
 
 def rust(server, client=None, **more):
@@ -125,9 +117,8 @@ def uvicorn(application, folder, log_folder, server, client=None, **more):
 
 
 def express(server, client=None, **more):
-    if not (NODE / "node_modules" / "express").exists():
-        programs.left_out("node packages are not installed")
-    # packages are looked for beside the program: those of the tests are installed once for all
+    require_node_package("express")
+    # Node looks for packages beside the program, and those of the tests are installed once for all
     folder = server.folder / "express"
     folder.mkdir(exist_ok=True)
     for name in ("main.mjs", "rolecall-auth.mjs", "package.json"):

@@ -1,19 +1,19 @@
-"""Roles that two people give: who asks, who confirms, and what nobody gets before."""
+"""Roles with approval: one person requests the assignment, and a second one confirms it."""
 
 import pytest
 
 import api
-from api import is_problem
+from api import assert_problem
 
 REQUESTS = "/api/assignment-requests"
 
 
 @pytest.fixture
 def role(admin):
-    """A role of this test alone that a second person has to confirm."""
-    name = api.fresh("role")
-    made = admin.post("/api/roles", json={"name": name, "approval": True})
-    assert made.status_code == 201 and made.json()["approval"] is True, made.text
+    """A new role with approval for each test."""
+    name = api.unique_name("role")
+    created = admin.post("/api/roles", json={"name": name, "approval": True})
+    assert created.status_code == 201 and created.json()["approval"] is True, created.text
     return name
 
 
@@ -22,7 +22,7 @@ def second(dev, admin):
     """Another administrator."""
     account, password = api.register(dev.url)
     admin.put(f"/api/users/{account['id']}/roles/rolecall.admin").raise_for_status()
-    return api.logged_in(dev.url, account["username"], password)
+    return api.login(dev.url, account["username"], password)
 
 
 def roles_of(bob):
@@ -30,42 +30,42 @@ def roles_of(bob):
     return bob.get("/api/me").json()["roles"]
 
 
-def test_a_role_that_two_give_is_not_had_before_the_second_confirms(admin, second, bob, role):
+def test_a_role_with_approval_is_assigned_only_once_a_second_person_confirms(admin, second, bob, role):
     path = f"/api/users/{bob.me['id']}/roles/{role}"
-    asked = admin.put(path, json={"reason": "a project"})
-    assert asked.status_code == 202, asked.text
-    request, address = asked.json(), asked.headers["Location"]
+    requested = admin.put(path, json={"reason": "a project"})
+    assert requested.status_code == 202, requested.text
+    request, address = requested.json(), requested.headers["Location"]
     assert address == f"{REQUESTS}/{request['id']}"
     assert (request["subject"], request["kind"], request["role"]) == (bob.me["id"], "user", role)
     assert (request["tenant"], request["reason"]) == (None, "a project")
     assert second.get(address).json() == request
     assert request in second.get(REQUESTS).json()["items"]
     assert role not in roles_of(bob)
-    body = is_problem(admin.post(f"{address}/confirm"), 409)
+    body = assert_problem(admin.post(f"{address}/confirm"), 409)
     assert body["rule"] == "approval"
     assert bob.post(f"{address}/confirm").status_code == 403
     assert role not in roles_of(bob)
     assert second.post(f"{address}/confirm").status_code == 204
     assert role in roles_of(bob)
-    is_problem(second.post(f"{address}/confirm"), 404)
+    assert_problem(second.post(f"{address}/confirm"), 404)
 
 
-def test_a_request_that_was_ended_is_not_confirmed(admin, second, bob, role):
+def test_a_deleted_request_cannot_be_confirmed(admin, second, bob, role):
     path = f"/api/users/{bob.me['id']}/roles/{role}"
-    for whoever in (admin, second):
+    for caller in (admin, second):
         address = admin.put(path).headers["Location"]
-        assert whoever.delete(address).status_code == 204
-        assert whoever.delete(address).status_code == 204
-        is_problem(second.post(f"{address}/confirm"), 404)
+        assert caller.delete(address).status_code == 204
+        assert caller.delete(address).status_code == 204
+        assert_problem(second.post(f"{address}/confirm"), 404)
     assert role not in roles_of(bob)
 
 
-def test_no_role_inherits_it_past_the_second_person(admin, bob, role):
-    senior = api.fresh("role")
+def test_inheritance_does_not_bypass_approval(admin, bob, role):
+    senior = api.unique_name("role")
     admin.post("/api/roles", json={"name": senior}).raise_for_status()
     path = f"/api/users/{bob.me['id']}/roles/{senior}"
     assert admin.put(path).status_code == 204
-    body = is_problem(admin.put(f"/api/roles/{senior}/juniors/{role}"), 409)
+    body = assert_problem(admin.put(f"/api/roles/{senior}/juniors/{role}"), 409)
     assert (body["rule"], body["roles"], body["path"]) == ("approval", [role], [senior, role])
     assert admin.delete(path).status_code == 204
     assert admin.put(f"/api/roles/{senior}/juniors/{role}").status_code == 204

@@ -1,4 +1,4 @@
-"""docs/clients.md: its program for each library works. `test_pages.py` runs its commands."""
+"""docs/clients.md: its program for each library works; `test_pages.py` runs its commands."""
 
 import subprocess
 
@@ -20,25 +20,25 @@ def server():
 
 @pytest.fixture(scope="module")
 def shop(server):
-    admin = api.logged_in(server.url, "admin")
-    made = admin.post("/api/clients", json={
+    admin = api.login(server.url, "admin")
+    client = admin.post("/api/clients", json={
         "name": "shop of the programs", "grants": ["password", "refresh_token"],
         "audiences": [server.url, "https://stock.example"]}).json()
-    return {"CLIENT_ID": made["client_id"], "CLIENT_SECRET": made["client_secret"]}
+    return {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
 
 
 def program(server, language, library):
-    """The program that uses the library first."""
-    found = [block for block in tours.blocks(tours.page(PAGE, server.url), language) if library in block]
-    assert found and server.url in found[0]
-    return found[0]
+    """The first program that uses the library."""
+    blocks = [block for block in tours.blocks(tours.page(PAGE, server.url), language) if library in block]
+    assert blocks and server.url in blocks[0]
+    return blocks[0]
 
 
 def run(command, shop, folder=None):
-    ran = subprocess.run(command, cwd=folder, env=programs.environment(**shop), text=True,
+    result = subprocess.run(command, cwd=folder, env=programs.environment(**shop), text=True,
                          capture_output=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.mark.parametrize("library", ["authlib.integrations", "requests_oauthlib"])
@@ -52,16 +52,15 @@ def test_a_python_program_logs_in(server, shop, library):
     ("openid-client", "[ { username: 'alice' } ]\n"), ("oauth4webapi", "alice\n")])
 def test_a_node_program_logs_in(server, shop, library, printed):
     node = programs.program("XTASK_NODE", "node")
-    if not (services.NODE / "node_modules" / library).exists():
-        programs.left_out("node packages are not installed")
+    services.require_node_package(library)
     script = program(server, "js", library)
     assert run([node, "--input-type=module", "--eval", script], shop, services.NODE) == printed
 
 
-def test_the_check_of_access_tokens_takes_those_that_carry_nothing(server):
+def test_the_validator_accepts_a_token_without_permissions(server):
     names = {}
     exec(program(server, "python", "JWTBearerTokenValidator"), names)
-    verifier, token = names["verifier"], api.logged_in(server.url, "alice").access_token
+    verifier, token = names["verifier"], api.login(server.url, "alice").access_token
     claims = verifier.authenticate_token(token)
     verifier.validate_token(claims, scopes=None, request=None)
     assert claims["scope"] == "" and claims["username"] == "alice"

@@ -1,4 +1,4 @@
-"""The tutorial's two calls, letter for letter, with the real curl against the tutorial example."""
+"""The two curl calls of the tutorial, unchanged, against the tutorial example."""
 
 import json
 import shlex
@@ -8,7 +8,7 @@ import pytest
 
 import programs
 
-LOG_IN = """curl -X POST "http://127.0.0.1:8000/token" \
+LOGIN = """curl -X POST "http://127.0.0.1:8000/token" \
 -H "accept: application/json" -H "Content-Type: application/x-www-form-urlencoded" \
 -d "grant_type=password&username=admin&password=yourpassword\""""
 GET = """curl -X GET "http://127.0.0.1:8000{path}" \
@@ -22,22 +22,22 @@ def tutorial():
 
 
 def curl(command):
-    """Runs a call as it stands."""
+    """Runs a call and returns the status and the body."""
     words = shlex.split(command)
     words[0] = programs.program("XTASK_CURL", "curl")
-    done = subprocess.run(
+    result = subprocess.run(
         [*words, "--silent", "--show-error", "--write-out", "\n%{http_code}"],
         capture_output=True, text=True, timeout=60, check=True)
-    body, status = done.stdout.rsplit("\n", 1)
+    body, status = result.stdout.rsplit("\n", 1)
     return int(status), body
 
 
-def log_in(command=LOG_IN):
+def log_in(command=LOGIN):
     status, body = curl(command)
     assert status == 200, body
-    answer = json.loads(body)
-    assert answer["token_type"] == "bearer"
-    return answer["access_token"]
+    response = json.loads(body)
+    assert response["token_type"] == "bearer"
+    return response["access_token"]
 
 
 def test_the_tutorials_two_calls_work():
@@ -46,19 +46,19 @@ def test_the_tutorials_two_calls_work():
         200, '[{"item_id":"Foo","owner":"admin"}]')
 
 
-def test_alice_sees_the_users_and_not_the_items():
-    token = log_in(LOG_IN.replace("username=admin", "username=alice"))
+def test_alice_may_read_users_but_not_items():
+    token = log_in(LOGIN.replace("username=admin", "username=alice"))
     assert curl(GET.format(path="/users/", token=token)) == (
         200, '[{"username":"alice"}]')
     status, body = curl(GET.format(path="/items/", token=token))
     assert (status, json.loads(body)["detail"]) == (403, "Operation not permitted")
 
 
-def test_the_admin_of_the_application_is_not_the_owner_of_the_accounts():
+def test_the_admin_role_of_the_application_does_not_administer_accounts():
     status, body = curl(GET.format(path="/api/users", token=log_in()))
     assert (status, json.loads(body)["detail"]) == (403, "Operation not permitted")
 
 
-def test_a_wrong_password_is_answered_as_in_the_tutorial():
-    status, body = curl(LOG_IN.replace("yourpassword", "wrong"))
+def test_a_wrong_password_gets_the_tutorials_response():
+    status, body = curl(LOGIN.replace("yourpassword", "wrong"))
     assert (status, json.loads(body)["detail"]) == (401, "Incorrect username or password")

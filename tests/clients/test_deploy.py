@@ -1,4 +1,4 @@
-"""The files of `deploy/`: linted, and put to use as far as that goes without a Docker daemon."""
+"""The files of `deploy/`: linted, and run as far as possible without a Docker daemon."""
 
 import os
 import re
@@ -7,7 +7,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,9 @@ from compose_spec import PyCompose
 import api
 import databases
 import programs
-from databases import MASTER_KEY
+from programs import MASTER_KEY, PASS_PHRASE, wait_until
 
 DEPLOY = programs.ROOT / "deploy"
-PASS_PHRASE = "a long enough pass phrase"
 HSTS = "max-age=31536000"
 UNITS = ("rolecall.service", "rolecall-backup.service", "rolecall-backup.timer")
 
@@ -36,38 +34,29 @@ def run(*command, **options):
                           **options)
 
 
-def must(*command, **options):
-    done = run(*command, **options)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def eventually(what, done, within=30):
-    began = time.monotonic()
-    while not (found := done()):
-        if time.monotonic() - began > within:
-            pytest.fail(f"not within {within} s: {what}")
-        time.sleep(0.05)
-    return found
+def check_output(*command, **options):
+    result = run(*command, **options)
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
 
 
 # -- lints
 
 def test_the_dockerfile_passes_its_linter():
-    must(tool("hadolint"), DEPLOY / "Dockerfile")
+    check_output(tool("hadolint"), DEPLOY / "Dockerfile")
 
 
-def test_compose_is_of_the_specification_and_passes_its_linter():
+def test_the_compose_file_is_valid_and_passes_its_linter():
     text = (DEPLOY / "compose.yaml").read_text()
     compose = PyCompose.from_yaml(text)
     for check in (compose.validate_networks, compose.validate_secrets, compose.validate_volumes):
         check()
     with pytest.raises(ValueError):
         PyCompose.from_yaml(text.replace("read_only:", "raed_only:"))
-    must(tool("compose-lint"), DEPLOY / "compose.yaml")
+    check_output(tool("compose-lint"), DEPLOY / "compose.yaml")
 
 
-def test_every_container_is_confined_and_only_the_proxy_is_published():
+def test_containers_are_confined_and_only_the_proxy_is_published():
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     for name, service in compose["services"].items():
         assert service["read_only"] is True, name
@@ -78,8 +67,8 @@ def test_every_container_is_confined_and_only_the_proxy_is_published():
         assert service["healthcheck"]["test"][0] == "CMD", name
         assert ("ports" in service) == (name == "proxy"), name
         assert not re.search(r":latest$", service["image"]), name
-        for needed in service.get("depends_on", {}).values():
-            assert needed == {"condition": "service_healthy"}, name
+        for dependency in service.get("depends_on", {}).values():
+            assert dependency == {"condition": "service_healthy"}, name
         for key, value in service["environment"].items():
             if re.search("password|secret|key|database_+url", key, re.IGNORECASE):
                 assert key.lower().endswith("_file") and value.startswith("/run/secrets/"), key
@@ -93,7 +82,7 @@ def test_every_container_is_confined_and_only_the_proxy_is_published():
         assert secret == {"file": f"./secrets/{name}"}
 
 
-def test_what_compose_says_to_rolecall_is_a_configuration(tmp_path):
+def test_the_settings_in_the_compose_file_are_valid(tmp_path):
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     for name, text in (("master_key", MASTER_KEY), ("database_url", "postgres://a:b@database/c")):
         (tmp_path / name).write_text(f"{text}\n")
@@ -101,14 +90,14 @@ def test_what_compose_says_to_rolecall_is_a_configuration(tmp_path):
     settings = {key: value.replace("/run/secrets", str(tmp_path)).replace("${LOGIN_HOST:?}", "a.example")
                 for key, value in compose["services"]["rolecall"]["environment"].items()}
     settings["ROLECALL_LISTEN"] = "0.0.0.0:8000"  # of the image
-    must(programs.rolecall(), "config", "check", cwd=tmp_path, env=programs.environment(**settings))
+    check_output(programs.rolecall(), "config", "check", cwd=tmp_path, env=programs.environment(**settings))
 
 
-def test_secrets_are_made_once_and_for_one_user_each(tmp_path):
+def test_secrets_are_created_once_and_readable_by_one_user_each(tmp_path):
     if os.geteuid() != 0:
-        pytest.skip("left out: only root can give files away")
+        pytest.skip("only root can change the owner of files")
     shutil.copy(DEPLOY / "make-secrets", tmp_path)
-    must(tmp_path / "make-secrets")
+    check_output(tmp_path / "make-secrets")
     secrets = tmp_path / "secrets"
     owners = {file.name: (file.stat().st_uid, file.stat().st_mode & 0o777) for file in secrets.iterdir()}
     assert owners == {"master_key": (10001, 0o400), "database_url": (10001, 0o400),
@@ -117,26 +106,26 @@ def test_secrets_are_made_once_and_for_one_user_each(tmp_path):
     password = before["postgres_password"].strip()
     assert before["database_url"] == f"postgres://rolecall:{password}@database/rolecall\n"
     assert re.fullmatch("[0-9a-f]{64}\n", before["master_key"]) and password not in before["master_key"]
-    must(tmp_path / "make-secrets")
+    check_output(tmp_path / "make-secrets")
     assert {file.name: file.read_text() for file in secrets.iterdir()} == before
 
 
 def units(tmp_path):
-    """The units with the program where it is on this machine."""
+    """Copies of the units with the path of the program under test."""
     for name in UNITS:
         text = (DEPLOY / "systemd" / name).read_text()
         (tmp_path / name).write_text(text.replace("/usr/bin/rolecall", programs.rolecall()))
     return [tmp_path / name for name in UNITS]
 
 
-def test_the_units_are_good_and_confined(tmp_path):
+def test_the_units_are_valid_and_confined(tmp_path):
     analyze = programs.program("XTASK_SYSTEMD_ANALYZE", "systemd-analyze")
     files = units(tmp_path)
-    done = run(analyze, "verify", "--man=no", *files)
-    complaints = [line for line in done.stderr.splitlines() if "rolecall" in line]
-    assert not complaints and done.returncode == 0, done.stderr
-    for file, most in ((files[0], 15), (files[1], 20)):
-        must(analyze, "security", "--offline=true", f"--threshold={most}", file)
+    result = run(analyze, "verify", "--man=no", *files)
+    complaints = [line for line in result.stderr.splitlines() if "rolecall" in line]
+    assert not complaints and result.returncode == 0, result.stderr
+    for file, threshold in ((files[0], 15), (files[1], 20)):
+        check_output(analyze, "security", "--offline=true", f"--threshold={threshold}", file)
     page = (DEPLOY / "README.md").read_text()
     score = re.search(r"exposure level for rolecall.service: ([0-9.]+)",
                       run(analyze, "security", "--offline=true", files[0]).stdout)[1]
@@ -146,25 +135,25 @@ def test_the_units_are_good_and_confined(tmp_path):
 # -- the image
 
 def dockerfile(instruction):
-    """What follows an instruction, with its lines joined; one for each time it stands there."""
+    """The arguments of each occurrence of an instruction, with continued lines joined."""
     text = re.sub(r"\\\n\s*", "", (DEPLOY / "Dockerfile").read_text())
     return [line.removeprefix(f"{instruction} ") for line in text.splitlines()
             if line.startswith(f"{instruction} ")]
 
 
-def make_image(root):
-    """What the image holds, made by the Dockerfile's own command."""
+def create_image(root):
+    """Creates the file system of the image with the Dockerfile's own command."""
     (root / "usr/bin").mkdir(parents=True)
     shutil.copy(programs.rolecall(), root / "usr/bin/rolecall")
     command = next(line for line in dockerfile("RUN") if line.startswith("ldd"))
-    must("bash", "-euo", "pipefail", "-c", command.replace("/out", str(root)), cwd=programs.ROOT)
+    check_output("bash", "-euo", "pipefail", "-c", command.replace("/out", str(root)), cwd=programs.ROOT)
 
 
-def test_the_image_serves_without_root_on_a_read_only_root(tmp_path):
+def test_the_image_runs_as_non_root_on_a_read_only_file_system(tmp_path):
     if os.geteuid() != 0 or run("unshare", "--mount", "true").returncode != 0:
-        pytest.skip("left out: only root can make a root folder of its own")
+        pytest.skip("only root can mount a root file system")
     root = tmp_path / "root"
-    make_image(root)
+    create_image(root)
     tmp_path.chmod(0o755)
     port = programs.free_port()
     settings = dict(re.findall(r"(\w+)=(\S+)", " ".join(dockerfile("ENV"))))
@@ -178,78 +167,77 @@ def test_the_image_serves_without_root_on_a_read_only_root(tmp_path):
         f' && exec env -i "$@" {shutil.which("chroot")} --userspec={user} {root} /usr/bin/rolecall "$COMMAND"')
     variables = [f"{key}={value}" for key, value in settings.items()]
 
-    def inside(command):
+    def in_image(command):
         return ["unshare", "--mount", "sh", "-c", confined, "sh", *variables], os.environ | {"COMMAND": command}
 
-    words, environment = inside("serve")
+    words, environment = in_image("serve")
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
-    words, environment = inside("health")
+    words, environment = in_image("health")
     try:
-        eventually("healthy", lambda: server.poll() is not None
-                   or run(*words, env=environment).returncode == 0)
+        wait_until(30, lambda: server.poll() is not None or run(*words, env=environment).returncode == 0, "healthy")
         assert server.poll() is None, (tmp_path / "log").read_text()
-        answer = requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=10)
-        assert answer.json() == {"status": "ready"}
+        response = requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=10)
+        assert response.json() == {"status": "ready"}
         process = Path(f"/proc/{server.pid}/status").read_text()
         assert re.search(r"Uid:\s+10001\s+10001", process)
         written = [path.relative_to(root) for path in root.rglob("*")
                    if path.is_file() and path.stat().st_uid == 10001]
         assert written and all(str(path).startswith("var/lib/rolecall/") for path in written)
-        assert run("chroot", "--userspec", user, root, "/bin/sh").returncode != 0, "there is a shell"
+        assert run("chroot", "--userspec", user, root, "/bin/sh").returncode != 0, "the image contains a shell"
     finally:
         server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=20) == 0, "does not end as STOPSIGNAL asks"
-    sick = run(*words, env=environment)
-    assert sick.returncode == 1 and "does not answer" in sick.stderr
+        assert server.wait(timeout=20) == 0, "the server does not stop after SIGTERM"
+    result = run(*words, env=environment)
+    assert result.returncode == 1 and "does not answer" in result.stderr
 
 
-def test_the_build_sees_all_that_it_needs_and_nothing_else():
-    """Every file that is compiled in has to pass .dockerignore; data and build products must not."""
+def test_the_build_context_contains_only_what_the_build_needs():
+    """.dockerignore includes every file that is compiled in, but neither data nor build products."""
     allowed = [line[1:] for line in (programs.ROOT / ".dockerignore").read_text().splitlines()
                if line.startswith("!")]
-    tracked = must("git", "ls-files", "--cached", "--others", "--exclude-standard",
+    tracked = check_output("git", "ls-files", "--cached", "--others", "--exclude-standard",
                    cwd=programs.ROOT).splitlines()
-    passes = {name for name in tracked if any(name == top or name.startswith(f"{top}/") for top in allowed)}
-    for source in (name for name in passes if name.endswith(".rs") and "/tests" not in name):
+    included = {name for name in tracked if any(name == top or name.startswith(f"{top}/") for top in allowed)}
+    for source in (name for name in included if name.endswith(".rs") and "/tests" not in name):
         text = (programs.ROOT / source).read_text()
-        for included in re.findall(r'include(?:_str|_bytes)?!\("([^"]+)"\)', text):
-            file = os.path.normpath(os.path.join(os.path.dirname(source), included))
-            assert file in passes, f"{source} needs {file}"
+        for path in re.findall(r'include(?:_str|_bytes)?!\("([^"]+)"\)', text):
+            file = os.path.normpath(os.path.join(os.path.dirname(source), path))
+            assert file in included, f"{source} needs {file}"
     members = yaml.safe_load(re.search(r"^members = (\[.*\])", (programs.ROOT / "Cargo.toml").read_text(),
                                        re.MULTILINE)[1])
     for member in members:
         assert member.split("/")[0] in allowed, member
-    assert not any(name.startswith(("tests/", "deploy/", "target/")) for name in passes)
+    assert not any(name.startswith(("tests/", "deploy/", "target/")) for name in included)
 
 
 # -- proxies
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """The URL of a PostgreSQL of this module alone."""
+    """The URL of a PostgreSQL server for this module."""
     with databases.Postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server.url()
 
 
-def node(database, host="localhost"):
+def start_node(database):
     return programs.serve(
-        ROLECALL_DATABASE__URL=database, ROLECALL_MASTER_KEY=MASTER_KEY, ROLECALL_PROXY__TRUSTED="127.0.0.1",
-        ROLECALL_PUBLIC_URL=f"https://{host}", ROLECALL_REGISTRATION__MODE="open")
+        ROLECALL_PROXY__TRUSTED="127.0.0.1", ROLECALL_PUBLIC_URL="https://localhost",
+        ROLECALL_REGISTRATION__MODE="open", **databases.node_settings(database))
 
 
 @pytest.fixture(scope="module")
 def caddy(database, tmp_path_factory):
-    """Two nodes behind the very Caddyfile; the certificate is of Caddy's own authority, as for any local name."""
+    """Two nodes behind Caddy with the Caddyfile; Caddy's own authority signs the certificate of a local name."""
     program = programs.program("XTASK_CADDY", "caddy")
     folder = tmp_path_factory.mktemp("caddy")
     http, https = programs.free_port(), programs.free_port()
-    with node(database) as first, node(database) as second:
+    with start_node(database) as first, start_node(database) as second:
         settings = programs.environment(
             LOGIN_HOST="localhost", HTTP_PORT=str(http), HTTPS_PORT=str(https),
             UPSTREAMS=f"127.0.0.1:{first.port} 127.0.0.1:{second.port}",
             XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder), HOME=str(folder))
-        must(program, "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile", env=settings)
+        check_output(program, "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile", env=settings)
         with (folder / "log").open("wb") as log:
             proxy = subprocess.Popen([program, "run", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile"],
                                      env=settings, stdout=log, stderr=log)
@@ -264,10 +252,10 @@ def caddy(database, tmp_path_factory):
 class Proxy:
     def __init__(self, url, plain, root, nodes, process):
         self.url, self.plain, self.root, self.nodes, self.process = url, plain, root, nodes, process
-        eventually("the proxy", self.answers)
+        wait_until(30, self.is_up, "the proxy responds")
 
-    def answers(self):
-        assert self.process.poll() is None, "the proxy has ended"
+    def is_up(self):
+        assert self.process.poll() is None, "the proxy has exited"
         try:
             return self.root.exists() and self.get("/health/ready").status_code == 200
         except (requests.ConnectionError, OSError, ssl.SSLError):
@@ -283,13 +271,13 @@ class Proxy:
 
 
 def check_proxy(proxy):
-    """What holds behind any of our proxies."""
+    """Checks what holds behind either proxy."""
     caller = proxy.caller()
-    name = api.fresh("proxied")
-    made = caller.post("/register", json={"username": name, "password": PASS_PHRASE},
-                       headers={"X-Forwarded-For": "203.0.113.9"})
-    assert made.status_code == 201, made.text
-    assert made.headers["Strict-Transport-Security"] == HSTS
+    name = api.unique_name("proxied")
+    created = caller.post("/register", json={"username": name, "password": PASS_PHRASE},
+                          headers={"X-Forwarded-For": "203.0.113.9"})
+    assert created.status_code == 201, created.text
+    assert created.headers["Strict-Transport-Security"] == HSTS
     caller.log_in(name, PASS_PHRASE)
     for _ in range(6):
         assert caller.get("/api/me").json()["username"] == name
@@ -300,41 +288,41 @@ def check_proxy(proxy):
     assert plain.status_code in (301, 308) and plain.headers["Location"].startswith("https://localhost")
 
 
-def test_log_in_through_caddy_and_two_nodes(caddy):
+def test_users_can_log_in_through_caddy_and_two_nodes(caddy):
     check_proxy(caddy)
 
-    def both_worked():
-        # which node it is, is left to chance
+    def both_nodes_responded():
+        # the proxy picks one of the nodes for each request
         assert caddy.get("/api/me").status_code == 401
         return all('"path":"/api/me"' in node.log.read_text() for node in caddy.nodes)
 
-    eventually("work for each node", both_worked)
+    wait_until(30, both_nodes_responded)
 
 
-def test_a_node_that_ends_is_not_missed_behind_caddy(caddy):
-    name = api.fresh("missed")
+def test_no_request_fails_when_a_node_behind_caddy_is_killed(caddy):
+    name = api.unique_name("killed")
     account = {"username": name, "password": PASS_PHRASE}
     assert caddy.caller().post("/register", json=account).status_code == 201
     caller = caddy.caller()
     caller.log_in(name, PASS_PHRASE)
     caddy.nodes[0].kill()
     try:
-        answers = [caller.get("/api/me").status_code for _ in range(12)]
-        assert answers == [200] * 12
+        statuses = [caller.get("/api/me").status_code for _ in range(12)]
+        assert statuses == [200] * 12
     finally:
         caddy.nodes[0].start()
 
 
 @pytest.fixture
 def nginx(database, tmp_path):
-    """One node behind the very server block, with the names and paths of this test."""
+    """A node behind nginx with the server block, adapted to this test's names and paths."""
     program = programs.program("XTASK_NGINX", "nginx")
     http, https = programs.free_port(), programs.free_port()
     certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
-    must("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+    check_output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
          "-out", certificate, "-keyout", key)
-    with node(database) as server:
+    with start_node(database) as server:
         text = (DEPLOY / "nginx/rolecall.conf").read_text()
         for old, new in (("login.example.com;", "localhost;"),
                          ("/etc/letsencrypt/live/login.example.com", str(tmp_path)),
@@ -349,7 +337,7 @@ def nginx(database, tmp_path):
         (tmp_path / "nginx.conf").write_text(
             f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{text}\n}}\n")
         command = [program, "-e", str(tmp_path / "error.log"), "-p", str(tmp_path), "-c", "nginx.conf"]
-        must(*command, "-t")
+        check_output(*command, "-t")
         proxy = subprocess.Popen([*command, "-g", "daemon off;"])
         try:
             yield Proxy(f"https://localhost:{https}", f"http://localhost:{http}", certificate, [server], proxy)
@@ -358,15 +346,15 @@ def nginx(database, tmp_path):
             proxy.wait(timeout=20)
 
 
-def test_log_in_through_nginx(nginx):
+def test_users_can_log_in_through_nginx(nginx):
     check_proxy(nginx)
 
 
 # -- commands of the systemd path
 
-def test_the_administrators_command_runs_as_the_service(tmp_path):
+def test_the_admin_command_runs_as_the_user_of_the_service(tmp_path):
     if os.geteuid() != 0:
-        pytest.skip("left out: only root can become the user of the service")
+        pytest.skip("only root can become the user of the service")
     tmp_path.chmod(0o755)
     state, settings, key = tmp_path / "state", tmp_path / "rolecall.env", tmp_path / "master.key"
     state.mkdir(mode=0o700)
@@ -385,11 +373,9 @@ def test_the_administrators_command_runs_as_the_service(tmp_path):
     script = tmp_path / "rolecall-admin"
     script.write_text(text)
     script.chmod(0o755)
-    for parent in tmp_path.parents[:3]:
-        if parent != Path("/tmp"):
-            parent.chmod(0o755)
-    must(script, "user", "add", "anna", "--role", "rolecall.admin", "--password-stdin",
+    databases.open_parents(tmp_path)
+    check_output(script, "user", "add", "anna", "--role", "rolecall.admin", "--password-stdin",
          input=f"{PASS_PHRASE}\n", env=programs.environment())
-    assert "anna" in must(script, "user", "list", env=programs.environment())
+    assert "anna" in check_output(script, "user", "list", env=programs.environment())
     for file in state.iterdir():
         assert file.stat().st_uid == state.stat().st_uid and file.stat().st_mode & 0o077 == 0, file

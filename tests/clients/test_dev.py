@@ -1,4 +1,4 @@
-"""`rolecall dev` is the first thing that a stranger runs: what it prints must work as it stands."""
+"""`rolecall dev` is the first command a new user runs: the commands that it prints must work."""
 
 import re
 import subprocess
@@ -6,12 +6,12 @@ import subprocess
 import programs
 
 
-def printed(server):
+def printed_by(server):
     return re.sub(r"\x1b\[[0-9;]*m", "", server.log.read_text())
 
 
 def test_the_printed_calls_name_the_real_port_and_work(dev):
-    text = printed(dev)
+    text = printed_by(dev)
     assert f":{dev.port}" in text
     calls = [line.strip().removeprefix("$ ") for line in text.splitlines() if "curl " in line]
     assert calls, text
@@ -20,7 +20,7 @@ def test_the_printed_calls_name_the_real_port_and_work(dev):
     assert '"access_token"' in shell.stdout, (log_in, shell.stdout, shell.stderr)
 
 
-def test_the_next_free_port_is_taken_and_named(dev):
+def test_the_next_free_port_is_used_and_printed(dev):
     settings = programs.environment(ROLECALL_LISTEN=f"127.0.0.1:{dev.port}")
     second = subprocess.Popen(
         [programs.rolecall(), "dev"], env=settings, text=True, stdin=subprocess.DEVNULL,
@@ -38,10 +38,10 @@ def test_the_next_free_port_is_taken_and_named(dev):
         second.wait()
 
 
-def test_it_does_not_listen_beyond_this_machine():
+def test_dev_listens_only_on_the_loopback_interface():
     settings = programs.environment(ROLECALL_LISTEN="0.0.0.0:0")
-    done = subprocess.run(
+    result = subprocess.run(
         [programs.rolecall(), "dev"], env=settings, text=True, capture_output=True,
         stdin=subprocess.DEVNULL, timeout=60)
-    assert done.returncode != 0
-    assert done.stderr
+    assert result.returncode != 0
+    assert result.stderr

@@ -1,4 +1,4 @@
-"""`rolecall doctor` on installations with one fault each: it names it, says what to do, and fails."""
+"""`rolecall doctor` on installations with one fault each: it fails, names the fault and a remedy."""
 
 import json
 import os
@@ -7,20 +7,19 @@ import subprocess
 import pytest
 
 import programs
+from programs import MASTER_KEY, PASS_PHRASE
 
-KEY = "0123456789abcdef" * 4
-PASS_PHRASE = "a long enough pass phrase"
-# what is wrong, and what the line about it has to say
-CONFIGURED = {
+# settings with a fault, and the words that the finding must contain
+FAULTS = {
     "http address": ({"ROLECALL_LISTEN": "0.0.0.0:8000"}, ["unencrypted", "https://"]),
     "http public_url": ({"ROLECALL_PUBLIC_URL": "http://login.example.com"}, ["unencrypted", "https://"]),
     "weak secret": ({"ROLECALL_TOKENS__ALGORITHM": "HS256", "ROLECALL_TOKENS__SECRET": "short"},
                     ["at least 32", "openssl rand"]),
     "weak master key": ({"ROLECALL_MASTER_KEY": "00" * 32}, ["not random", "openssl rand"]),
     "unknown key": ({"ROLECALL_LISTN": "127.0.0.1:8000"}, ["did you mean `listen`"]),
-    "everybody is a proxy": ({"ROLECALL_PROXY__TRUSTED": "0.0.0.0/0"}, ["trusts everybody"]),
+    "every client is a proxy": ({"ROLECALL_PROXY__TRUSTED": "0.0.0.0/0"}, ["trusts everybody"]),
     "unreachable database": ({"ROLECALL_DATABASE__URL": "postgres://nobody@127.0.0.1:1/none",
-                              "ROLECALL_MASTER_KEY": KEY}, ["check `database.url`"]),
+                              "ROLECALL_MASTER_KEY": MASTER_KEY}, ["check `database.url`"]),
     "PostgreSQL without a master key or a server": (
         {"ROLECALL_DATABASE__URL": "postgres://nobody@127.0.0.1:1/none"}, ["check `database.url`"]),
     "address of another machine": ({"ROLECALL_LISTEN": "192.0.2.1:8000", "ROLECALL_PUBLIC_URL": "https://a.example"},
@@ -28,18 +27,18 @@ CONFIGURED = {
 }
 
 
-def doctor(folder, *before, **settings):
-    done = subprocess.run([*before, programs.rolecall(), "doctor", "--json"], cwd=folder, text=True,
+def doctor(folder, *wrapper, **settings):
+    result = subprocess.run([*wrapper, programs.rolecall(), "doctor", "--json"], cwd=folder, text=True,
                           capture_output=True, timeout=60,
                           env=programs.environment(**{"ROLECALL_LISTEN": "127.0.0.1:0", **settings}))
-    assert done.stdout, done.stderr
-    findings = json.loads(done.stdout)
-    assert done.returncode == (1 if any(one["severity"] == "fault" for one in findings) else 0)
+    assert result.stdout, result.stderr
+    findings = json.loads(result.stdout)
+    assert result.returncode == (1 if any(finding["severity"] == "fault" for finding in findings) else 0)
     return findings
 
 
 def faults(findings):
-    return " / ".join(one["text"] for one in findings if one["severity"] == "fault")
+    return " / ".join(finding["text"] for finding in findings if finding["severity"] == "fault")
 
 
 def run(folder, *arguments, text=None):
@@ -47,39 +46,39 @@ def run(folder, *arguments, text=None):
                    capture_output=True, timeout=60, env=programs.environment())
 
 
-@pytest.mark.parametrize("fault", CONFIGURED)
-def test_a_fault_of_the_configuration_is_named_with_what_to_do(fault, tmp_path):
-    settings, said = CONFIGURED[fault]
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_configuration_fault_is_reported_with_a_remedy(fault, tmp_path):
+    settings, expected = FAULTS[fault]
     text = faults(doctor(tmp_path, **settings))
-    for words in said:
+    for words in expected:
         assert words in text, text
 
 
-def test_a_new_installation_has_no_fault_and_one_that_is_good_stays_so(tmp_path):
+def test_a_working_installation_has_no_faults(tmp_path):
     assert not faults(doctor(tmp_path))
     assert list(tmp_path.iterdir()) == []
     for name in ("anna", "berta"):
         run(tmp_path, "user", "add", name, "--role", "rolecall.admin", "--password-stdin", text=f"{PASS_PHRASE}\n")
         findings = doctor(tmp_path)
         assert not faults(findings)
-        severity = {one["check"]: one["severity"] for one in findings}["administrators"]
+        severity = {finding["check"]: finding["severity"] for finding in findings}["administrators"]
         assert severity == {"anna": "warning", "berta": "good"}[name]
 
 
-def test_nobody_who_administers_is_a_fault(tmp_path):
+def test_a_missing_administrator_is_a_fault(tmp_path):
     run(tmp_path, "user", "list")
     assert "rolecall user add NAME --role rolecall.admin" in faults(doctor(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["rolecall.db", "rolecall.key"])
-def test_a_file_that_everybody_can_read_is_a_fault(file, tmp_path):
+def test_a_world_readable_file_is_a_fault(file, tmp_path):
     run(tmp_path, "user", "list")
     (tmp_path / "rolecall-data" / file).chmod(0o644)
     assert f"chmod 600 rolecall-data/{file}" in faults(doctor(tmp_path))
 
 
-def test_a_secret_file_that_everybody_can_read_is_a_fault(tmp_path):
-    (tmp_path / "master.key").write_text(KEY)
+def test_a_world_readable_secret_file_is_a_fault(tmp_path):
+    (tmp_path / "master.key").write_text(MASTER_KEY)
     (tmp_path / "master.key").chmod(0o644)
     text = faults(doctor(tmp_path, ROLECALL_MASTER_KEY_FILE=str(tmp_path / "master.key")))
     assert "can be read by everybody" in text and "chmod o=" in text
@@ -89,13 +88,13 @@ def test_a_full_disk_is_a_fault(tmp_path):
     small = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=1m none rolecall-data && exec "$@"', "sh")
     (tmp_path / "rolecall-data").mkdir()
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode != 0:
-        pytest.skip("left out: only root can make a small disk")
+        pytest.skip("only root can mount a small disk")
     text = faults(doctor(tmp_path, *small))
     assert "No space left" in text and "free space" in text
 
 
-def test_the_list_names_at_least_fifteen_checks(tmp_path):
-    done = subprocess.run([programs.rolecall(), "doctor", "--list"], cwd=tmp_path, text=True, check=True,
+def test_at_least_fifteen_checks_are_listed(tmp_path):
+    result = subprocess.run([programs.rolecall(), "doctor", "--list"], cwd=tmp_path, text=True, check=True,
                           capture_output=True, timeout=60, env=programs.environment())
-    assert len(done.stdout.splitlines()) >= 15
+    assert len(result.stdout.splitlines()) >= 15
     assert list(tmp_path.iterdir()) == []

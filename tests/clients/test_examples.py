@@ -1,11 +1,10 @@
-"""The examples to copy stay short, and the commands of their pages work as they are written."""
+"""The files to copy from the examples stay short, and the commands of their READMEs work as written."""
 
 import contextlib
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 
 import pytest
@@ -15,21 +14,22 @@ import api
 import programs
 import services
 import tours
+from programs import wait_until
 
-LONGEST = 120
+MAX_LINES = 120
 
 
 @pytest.mark.parametrize("file", ["fastapi/rolecall_auth.py", "express/rolecall-auth.mjs"])
-def test_what_is_to_be_copied_is_short(file):
+def test_files_to_copy_are_short(file):
     lines = (services.EXAMPLES / file).read_text().splitlines()
-    assert len(lines) <= LONGEST
+    assert len(lines) <= MAX_LINES
     assert max(map(len, lines)) <= 130
 
 
 @contextlib.contextmanager
 def terminal(text, folder, port, **settings):
-    """A shell that runs the commands of a block for as long as it is needed, once something listens on `port`."""
-    # what they install is there
+    """Runs the commands of a block in a shell, from when something listens on `port` to the end of the test."""
+    # the packages are installed already
     commands = [command for command, _ in tours.steps(text) if not re.match(r"(pip|npm) install", command)]
     log = folder / f"terminal-{port}.log"
     with log.open("wb") as output:
@@ -37,7 +37,7 @@ def terminal(text, folder, port, **settings):
             ["bash", "-ec", "\n".join(commands)], cwd=folder, env=tours.shell_environment(**settings),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
-        services.within(30, lambda: listens(port) or shell.poll() is not None)
+        wait_until(30, lambda: programs.listens(port) or shell.poll() is not None)
         assert shell.poll() is None, log.read_text()
         yield
     finally:
@@ -46,37 +46,36 @@ def terminal(text, folder, port, **settings):
         shell.wait(timeout=20)
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def lets_in(url, token):
-    """Whether the guard has begun to follow; until then it answers 503."""
+def accepts(url, token):
+    """Whether the guard has loaded its state; until then it responds with 503."""
     return requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code == 200
 
 
-@pytest.mark.parametrize("example, written, path", [
+@pytest.mark.parametrize("example, documented_port, path", [
     ("fastapi", 9000, "/items/"), ("express", 3000, "/items/"), ("service", 9000, "/me")])
-def test_the_commands_of_the_page_print_what_it_shows(example, written, path, tmp_path):
+def test_the_commands_of_the_page_print_the_documented_output(example, documented_port, path, tmp_path):
     folder = tmp_path / example
-    shutil.copytree(services.EXAMPLES / example, folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__", "before"))
-    built = programs.program("XTASK_SERVICE", programs.ROOT / "target" / "debug" / "service") if example == "service" else ""
+    ignored = shutil.ignore_patterns("node_modules", "__pycache__", "before")
+    shutil.copytree(services.EXAMPLES / example, folder, ignore=ignored)
     if example == "express":
-        if not (services.NODE / "node_modules" / "express").exists():
-            programs.left_out("node packages are not installed")
+        services.require_node_package("express")
         (folder / "node_modules").symlink_to(services.NODE / "node_modules")
     issuer, port = programs.free_port(), programs.free_port()
     text = (folder / "README.md").read_text()
-    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{issuer}").replace(f"127.0.0.1:{written}", f"127.0.0.1:{port}")
-    text = text.replace(f"--port {written}", f"--port {port}").replace("cargo run\n", f"{built}\n")
+    for documented, actual in [("127.0.0.1:8000", f"127.0.0.1:{issuer}"),
+                               (f"127.0.0.1:{documented_port}", f"127.0.0.1:{port}"),
+                               (f"--port {documented_port}", f"--port {port}")]:
+        text = text.replace(documented, actual)
+    if example == "service":
+        program = programs.program("XTASK_SERVICE", programs.ROOT / "target" / "debug" / "service")
+        text = text.replace("cargo run\n", f"{program}\n")
     server, application, calls = re.findall(r"```console\n.*?```", text, re.DOTALL)
-    # a second is what is promised of a machine that has nothing else to do
+    # the promised second holds on an idle machine; this one may be busy
     calls = calls.replace("sleep 1;", "sleep 4;")
     url = f"http://127.0.0.1:{issuer}"
-    own = {"ISSUER": url, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    settings = {"ISSUER": url, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
     with terminal(server, folder, issuer, ROLECALL_LISTEN=f"127.0.0.1:{issuer}"), \
-            terminal(application, folder, port, **own):
-        token = api.logged_in(url, "admin").access_token
-        services.within(30, lambda: lets_in(f"http://127.0.0.1:{port}{path}", token))
-        assert tours.prints_what_it_shows(calls, folder) >= 4
+            terminal(application, folder, port, **settings):
+        token = api.login(url, "admin").access_token
+        wait_until(30, lambda: accepts(f"http://127.0.0.1:{port}{path}", token))
+        assert tours.assert_output_matches(calls, folder) >= 4

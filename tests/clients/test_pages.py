@@ -1,11 +1,11 @@
-"""The commands of the documentation print what its pages show, next to a fresh `rolecall dev --keep demo`."""
+"""The commands of the documentation print the documented output beside a new `rolecall dev --keep demo`."""
 
 import pytest
 
 import programs
 import tours
 
-# how many commands a page has at least
+# the minimum number of commands on each page
 PAGES = {
     "approvals": 7, "clients": 14, "configuration": 2, "decisions": 17, "doctor": 2, "keys": 5, "model": 6,
     "passwords": 3, "policy": 12, "separation-of-duties": 11, "tenants": 11, "tokens": 1, "tour": 54,
@@ -13,7 +13,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_commands_of_the_page_print_what_it_shows(name):
+def test_the_commands_of_the_page_print_the_documented_output(name):
     with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
         page = tours.page(f"docs/{name}.md", server.url)
-        assert tours.prints_what_it_shows(page, server.folder) >= PAGES[name]
+        assert tours.assert_output_matches(page, server.folder) >= PAGES[name]

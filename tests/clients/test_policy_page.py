@@ -1,4 +1,4 @@
-"""The page about policies: its document is valid. `test_pages.py` runs its commands."""
+"""docs/policy.md: its document is valid; `test_pages.py` runs its commands."""
 
 import subprocess
 
@@ -8,9 +8,9 @@ import tours
 PAGE = "docs/policy.md"
 
 
-def test_the_document_of_the_page_is_one(tmp_path):
+def test_the_document_of_the_page_is_valid(tmp_path):
     document, = tours.blocks(tours.page(PAGE, ""), "toml")
     (tmp_path / "policy.toml").write_text(document)
-    done = subprocess.run([programs.rolecall(), "policy", "test"], cwd=tmp_path, text=True,
+    result = subprocess.run([programs.rolecall(), "policy", "test"], cwd=tmp_path, text=True,
                           env=programs.environment(), capture_output=True, timeout=60)
-    assert done.stdout.endswith("3 expectations, 2 met\n"), done.stderr
+    assert result.stdout.endswith("3 expectations, 2 met\n"), result.stderr

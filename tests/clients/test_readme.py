@@ -1,4 +1,4 @@
-"""The README's command starts what it promises, its FastAPI program works, and links lead somewhere."""
+"""The README's command starts the server that it describes, its FastAPI program works, and no link is broken."""
 
 import re
 import shlex
@@ -10,19 +10,19 @@ import services
 import tours
 
 
-def page(url=tours.WRITTEN):
+def page(url=tours.DOCUMENTED_URL):
     return tours.page("README.md", url)
 
 
-def test_the_first_command_starts_a_server_with_the_page_and_the_users_that_the_readme_names():
+def test_the_first_command_starts_the_server_that_the_readme_describes():
     first = tours.blocks(page(), "console")[0].splitlines()[0]
     run, arguments = first.split(" -- ")
     assert run == "$ cargo run --release"
     username, password = re.search(r"as `(\w+)` with the password `(\w+)`", page()).groups()
     with programs.Server([programs.rolecall(), *shlex.split(arguments, comments=True)]) as server:
-        caller = api.logged_in(server.url, username, password)
+        caller = api.login(server.url, username, password)
         assert "<title>" in caller.get("/docs").text
-        refused = api.is_problem(caller.get("/items/"), 403, "Operation not permitted",
+        refused = api.assert_problem(caller.get("/items/"), 403, "Operation not permitted",
                                  'Bearer error="insufficient_scope", scope="role:admin"')
         assert refused["receipt"]
 
@@ -38,7 +38,7 @@ def test_the_fastapi_program_guards_its_route(admin, alice, tmp_path):
         assert service.get("/items/").status_code == 401
 
 
-def test_links_within_the_project_lead_somewhere():
+def test_links_within_the_project_are_not_broken():
     pages = [page for page in programs.ROOT.rglob("*.md")
              if not {"target", "node_modules"} & set(page.relative_to(programs.ROOT).parts)]
     assert len(pages) > 10
@@ -53,7 +53,7 @@ def test_links_within_the_project_lead_somewhere():
 
 
 def anchors(page):
-    """The anchors that the headings of a page get."""
+    """The anchors of the headings of a page."""
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
             for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}

@@ -1,4 +1,4 @@
-"""requests-oauthlib drives the OAuth endpoints as it comes."""
+"""requests-oauthlib, unmodified, with the OAuth endpoints."""
 
 import pytest
 import requests
@@ -8,7 +8,7 @@ from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 import oauth
-import services
+from programs import wait_until
 from test_tokens import verify
 
 pytestmark = pytest.mark.usefixtures("plain_http")
@@ -30,7 +30,7 @@ def log_in(session, stock, user, client=None, **more):
 
 
 def refresh(session, stock, client=None, **more):
-    """The library has no secret at hand for a refresh: whoever calls it says how it is proven."""
+    """The library does not remember the secret, so a refresh passes it again."""
     return session.refresh_token(
         stock.metadata["token_endpoint"], auth=client and basic(client), timeout=30, **more)
 
@@ -40,7 +40,7 @@ def form(client):
 
 
 @pytest.mark.parametrize("by_form", [False, True], ids=oauth.METHODS)
-def test_a_log_in_is_refreshed(stock, keeper, by_form):
+def test_a_login_can_be_refreshed(stock, keeper, by_form):
     session = session_of(stock.shop)
     first = log_in(session, stock, keeper, stock.shop, include_client_id=by_form or None)
     assert set(first.scopes) == set(oauth.PERMISSIONS.split())
@@ -51,24 +51,24 @@ def test_a_log_in_is_refreshed(stock, keeper, by_form):
     assert session.get(f"{stock.url}/api/me").status_code == 200
 
 
-def test_a_public_client_sends_its_id_alone(stock, keeper):
+def test_a_public_client_sends_only_its_id(stock, keeper):
     session = session_of(stock.app)
     token = log_in(session, stock, keeper, include_client_id=True)
     assert verify(stock.url, token["access_token"])["client_id"] == stock.app["client_id"]
     assert refresh(session, stock, client_id=stock.app["client_id"])["access_token"]
-    # what the library does unless told otherwise: Basic with an empty secret
+    # by default the library sends Basic with an empty secret
     assert log_in(session_of(stock.app), stock, keeper)["access_token"]
 
 
-def test_without_a_client_the_tutorials_form_is_enough(stock, keeper):
+def test_the_tutorials_form_works_without_a_client(stock, keeper):
     session = session_of(None)
     token = log_in(session, stock, keeper)
     assert verify(stock.url, token["access_token"])["client_id"] == "rolecall"
     assert refresh(session, stock)["access_token"]
 
 
-def test_a_scope_narrows_and_is_answered_as_it_was_asked_for(stock, keeper):
-    # the library compares the text: another order or form would raise a warning that counts as an error
+def test_a_narrowed_scope_is_returned_as_requested(stock, keeper):
+    # the library compares the text, and raises a warning if the order differs
     session = session_of(stock.shop, scope="stock:write stock:read")
     token = log_in(session, stock, keeper, stock.shop)
     assert token["scope"] == ["stock:write", "stock:read"] and not token.scope_changed
@@ -78,28 +78,28 @@ def test_a_scope_narrows_and_is_answered_as_it_was_asked_for(stock, keeper):
     assert verify(stock.url, token["access_token"])["scope"] == "stock:read"
 
 
-def test_a_loss_is_told_as_a_changed_scope_unless_that_is_allowed(stock, keeper, monkeypatch):
+def test_a_loss_is_reported_as_a_changed_scope_unless_allowed(stock, keeper, monkeypatch):
     session = session_of(stock.shop, scope="stock:read stock:write")
     log_in(session, stock, keeper, stock.shop)
-    taken = stock.admin.delete(f"/api/users/{keeper.id}/roles/{stock.role}")
-    assert taken.status_code == 204
+    unassigned = stock.admin.delete(f"/api/users/{keeper.id}/roles/{stock.role}")
+    assert unassigned.status_code == 204
     assert session.get(f"{stock.url}/api/me").status_code == 401
     with pytest.raises(Warning, match="Scope has changed"):
         refresh(session, stock, stock.shop)
     monkeypatch.setenv("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
-    # the refresh token is the one that the library still has: an answer that was dropped counts as lost
+    # the library still has the old refresh token, since the warning made it drop the response
     token = refresh(session, stock, stock.shop)
     assert token.scope_changed and token.missing_scopes
     assert session.get(f"{stock.url}/api/me").status_code == 200
 
 
 @pytest.mark.parametrize("parameter", ["audience", "resource"])
-def test_a_token_is_for_the_audience_that_was_asked_for(stock, keeper, parameter):
-    asked = {parameter: oauth.STOCK}
+def test_a_token_has_the_requested_audience(stock, keeper, parameter):
+    audience = {parameter: oauth.STOCK}
     session = session_of(stock.shop)
-    token = log_in(session, stock, keeper, stock.shop, **asked)
+    token = log_in(session, stock, keeper, stock.shop, **audience)
     assert verify(stock.url, token["access_token"], audience=oauth.STOCK)["sub"] == keeper.id
-    token = refresh(session, stock, stock.shop, **asked)
+    token = refresh(session, stock, stock.shop, **audience)
     assert verify(stock.url, token["access_token"], audience=oauth.STOCK)["sub"] == keeper.id
     with pytest.raises(errors.CustomOAuth2Error) as raised:
         log_in(session_of(stock.shop), stock, keeper, stock.shop, **{parameter: "https://else.example"})
@@ -107,7 +107,7 @@ def test_a_token_is_for_the_audience_that_was_asked_for(stock, keeper, parameter
 
 
 @pytest.mark.parametrize("by_form", [False, True], ids=oauth.METHODS)
-def test_a_client_acts_for_itself(stock, by_form):
+def test_a_client_gets_a_token_for_itself(stock, by_form):
     session = OAuth2Session(client=BackendApplicationClient(stock.job["client_id"]))
     token = session.fetch_token(
         stock.metadata["token_endpoint"], client_secret=stock.job["client_secret"],
@@ -117,7 +117,7 @@ def test_a_client_acts_for_itself(stock, by_form):
     assert claims["sub"] == stock.job["client_id"] and claims["subject_kind"] == "client"
 
 
-def test_errors_are_raised_by_their_names(stock, keeper):
+def test_errors_are_raised_with_their_classes(stock, keeper):
     wrong = {**stock.shop, "client_secret": "rcs_wrong"}
 
     def backend(client):
@@ -141,59 +141,59 @@ def test_errors_are_raised_by_their_names(stock, keeper):
         refresh(session_of(stock.shop), stock, stock.shop, refresh_token="rcr_made-up")
 
 
-def test_an_expired_token_is_refreshed_before_the_call_and_the_new_one_kept():
-    with oauth.brief() as server:
+def test_an_expired_token_is_refreshed_before_the_call_and_stored():
+    with oauth.with_short_tokens() as server:
         stock = oauth.prepare(server)
-        user, kept = oauth.keeper(stock), []
+        user, stored = oauth.create_keeper(stock), []
         session = session_of(
             stock.shop, auto_refresh_url=stock.metadata["token_endpoint"],
-            auto_refresh_kwargs=form(stock.shop), token_updater=kept.append)
+            auto_refresh_kwargs=form(stock.shop), token_updater=stored.append)
         first = dict(log_in(session, stock, user, stock.shop))
         for expected in (1, 2):
-            services.within(10, lambda: used(session, stock) and len(kept) == expected)
-        assert len({token["refresh_token"] for token in (first, *kept)}) == 3
+            wait_until(10, lambda: uses_token(session, stock) and len(stored) == expected)
+        assert len({token["refresh_token"] for token in (first, *stored)}) == 3
 
 
-def used(session, stock):
-    # the library's clock counts from when the answer came, so the server's is ahead: 401 for that moment
+def uses_token(session, stock):
+    # the library counts from when the response arrived, so the server may refuse the token a moment earlier
     assert session.get(f"{stock.url}/api/me").status_code in (200, 401)
     return True
 
 
-def test_a_refresh_token_that_was_replaced_ends_the_session(stock, keeper):
+def test_reusing_a_refresh_token_ends_the_session(stock, keeper):
     session = session_of(stock.shop)
     stolen = log_in(session, stock, keeper, stock.shop)["refresh_token"]
     refresh(session, stock, stock.shop)
     access_token = refresh(session, stock, stock.shop)["access_token"]
     with pytest.raises(errors.InvalidGrantError):
         refresh(session_of(stock.shop), stock, stock.shop, refresh_token=stolen)
-    oauth.has_ended(stock.url, access_token)
+    oauth.assert_ended(stock.url, access_token)
     with pytest.raises(errors.InvalidGrantError):
         refresh(session, stock, stock.shop)
 
 
-def test_a_revocation_as_the_library_writes_it_is_carried_out(stock, keeper):
+def test_a_revocation_request_of_the_library_works(stock, keeper):
     session = session_of(stock.shop)
     token = log_in(session, stock, keeper, stock.shop)
     for name in ("access_token", "refresh_token"):
         url, headers, body = session._client.prepare_token_revocation_request(
             stock.metadata["revocation_endpoint"], token[name], token_type_hint=name)
-        answer = requests.post(url, headers=headers, data=body, auth=basic(stock.shop), timeout=30)
-        assert answer.status_code == 200, answer.text
-        oauth.has_ended(stock.url, token["access_token"])
+        response = requests.post(url, headers=headers, data=body, auth=basic(stock.shop), timeout=30)
+        assert response.status_code == 200, response.text
+        oauth.assert_ended(stock.url, token["access_token"])
         if name == "access_token":
             token = refresh(session, stock, stock.shop)
     with pytest.raises(errors.InvalidGrantError):
         refresh(session, stock, stock.shop)
 
 
-def test_introspection_is_an_ordinary_call(stock, keeper):
+def test_introspection_works_with_an_ordinary_request(stock, keeper):
     token = log_in(session_of(stock.shop), stock, keeper, stock.shop, audience=oauth.STOCK)
 
-    def ask(asker):
+    def introspect(client):
         return requests.post(
             stock.metadata["introspection_endpoint"], data={"token": token["access_token"]},
-            auth=basic(asker), timeout=30)
+            auth=basic(client), timeout=30)
 
-    assert ask(stock.api).json()["username"] == keeper.username
-    assert ask(stock.job).status_code == 403
+    assert introspect(stock.api).json()["username"] == keeper.username
+    assert introspect(stock.job).status_code == 403

@@ -1,4 +1,4 @@
-"""The Swagger page in a real browser: Authorize logs in, and a call answers 200."""
+"""The Swagger page in a real browser: Authorize logs in, and a call returns 200."""
 
 import json
 from urllib.parse import urlsplit
@@ -21,8 +21,8 @@ def browser(tmp_path):
     driver.quit()
 
 
-def requested(browser):
-    """The addresses that the page asked for."""
+def requested_urls(browser):
+    """Yields the URLs that the page requested."""
     for entry in browser.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
@@ -43,24 +43,24 @@ def test_the_page_logs_in_and_calls_a_route(dev, browser):
     body = browser.find_element(By.XPATH, f'{ME}//*[contains(@class, "live-responses-table")]').text
     assert '"username": "admin"' in body
 
-    hosts = {urlsplit(url).netloc for url in requested(browser) if url.startswith("http")}
+    hosts = {urlsplit(url).netloc for url in requested_urls(browser) if url.startswith("http")}
     assert hosts == {urlsplit(dev.url).netloc}
     complaints = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert complaints == []
-    kept = browser.execute_script("return JSON.stringify([localStorage, sessionStorage, document.cookie])")
-    assert "eyJ" not in kept, "the access token is stored in the browser"
+    stored = browser.execute_script("return JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert "eyJ" not in stored, "the access token is stored in the browser"
 
 
-def test_the_page_is_answered_without_redirect_and_lets_no_foreign_script_run(dev):
-    answer = requests.get(f"{dev.url}/docs", allow_redirects=False, timeout=30)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "//" not in answer.text.lower().replace("<!doctype html>", "")
+def test_the_page_is_served_without_redirect_and_runs_only_its_own_scripts(dev):
+    response = requests.get(f"{dev.url}/docs", allow_redirects=False, timeout=30)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert "script-src 'self';" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "//" not in response.text.lower().replace("<!doctype html>", "")
 
 
-def test_files_of_the_page_are_sent_once(dev):
+def test_files_of_the_page_are_cacheable(dev):
     page = requests.get(f"{dev.url}/docs", timeout=30).text
     names = [piece for piece in page.split('"') if piece.startswith("docs/")]
     assert len(names) == 3
@@ -68,6 +68,6 @@ def test_files_of_the_page_are_sent_once(dev):
         first = requests.get(f"{dev.url}/{name}", timeout=30)
         assert first.status_code == 200 and first.text
         assert "immutable" in first.headers["Cache-Control"]
-        known = {"If-None-Match": first.headers["ETag"]}
-        assert requests.get(f"{dev.url}/{name}", headers=known, timeout=30).status_code == 304
+        condition = {"If-None-Match": first.headers["ETag"]}
+        assert requests.get(f"{dev.url}/{name}", headers=condition, timeout=30).status_code == 304
     assert requests.get(f"{dev.url}/docs/no-such-file", timeout=30).status_code == 404

@@ -1,4 +1,4 @@
-"""Log-in and access tokens, as a Python API sees them: `requests` and PyJWT with the JWK Set."""
+"""Logins and access tokens as a Python API sees them: `requests`, and PyJWT with the JWK Set."""
 
 import base64
 import json
@@ -10,11 +10,13 @@ import requests
 
 import api
 import programs
-from api import is_oauth_error, is_problem
+import services
+from api import assert_oauth_error, assert_problem
+from programs import PASS_PHRASE
 
 
 def verify(url, token, audience=None, algorithm="ES256"):
-    """What a resource server in Python does with a token."""
+    """Verifies a token as a resource server in Python does."""
     key = jwt.PyJWKClient(f"{url}/.well-known/jwks.json").get_signing_key_from_jwt(token)
     return jwt.decode(
         token, key, algorithms=[algorithm], audience=audience or url, issuer=url,
@@ -22,29 +24,29 @@ def verify(url, token, audience=None, algorithm="ES256"):
     )
 
 
-def test_a_wrong_password_and_an_unknown_user_are_answered_alike(anyone):
-    wrong = anyone.token("alice", "not the password")
-    unknown = anyone.token(api.fresh(), "not the password")
-    for answer in (wrong, unknown):
-        is_oauth_error(answer, 401, "invalid_grant", "Incorrect username or password", "Bearer")
+def test_a_wrong_password_and_an_unknown_user_get_the_same_response(anonymous):
+    wrong = anonymous.token("alice", "not the password")
+    unknown = anonymous.token(api.unique_name(), "not the password")
+    for response in (wrong, unknown):
+        api.assert_wrong_password(response)
     assert wrong.json() == unknown.json()
 
 
-def test_a_log_in_answers_what_the_tutorials_clients_read(anyone):
-    answer = anyone.token("alice")
-    assert answer.status_code == 200
-    assert "no-store" in answer.headers["Cache-Control"]
-    body = answer.json()
+def test_a_login_returns_the_fields_of_the_tutorial(anonymous):
+    response = anonymous.token("alice")
+    assert response.status_code == 200
+    assert "no-store" in response.headers["Cache-Control"]
+    body = response.json()
     assert body["token_type"] == "bearer"
     assert body["expires_in"] == 1800
     assert body["scope"] == ""
     assert body["access_token"].count(".") == 2
 
 
-def test_a_refresh_token_is_given_exactly_where_the_metadata_says_so(anyone):
-    grants = anyone.get("/.well-known/oauth-authorization-server").json()["grant_types_supported"]
+def test_a_refresh_token_is_issued_only_if_the_metadata_says_so(anonymous):
+    grants = anonymous.get("/.well-known/oauth-authorization-server").json()["grant_types_supported"]
     assert "password" in grants
-    assert ("refresh_token" in anyone.token("alice").json()) == ("refresh_token" in grants)
+    assert ("refresh_token" in anonymous.token("alice").json()) == ("refresh_token" in grants)
 
 
 @pytest.mark.parametrize("form, error", [
@@ -56,30 +58,30 @@ def test_a_refresh_token_is_given_exactly_where_the_metadata_says_so(anyone):
     ({"scope": "no:such"}, "invalid_scope"),
     ({"scope": "role:admin"}, "invalid_scope"),
 ])
-def test_a_form_that_is_not_right_is_400_and_never_401(anyone, form, error):
+def test_an_invalid_form_is_400_and_never_401(anonymous, form, error):
     fields = {"grant_type": "password", "username": "alice", "password": "yourpassword", **form}
-    sent = {name: value for name, value in fields.items() if value is not None}
-    is_oauth_error(anyone.post("/token", data=sent), 400, error)
+    form = {name: value for name, value in fields.items() if value is not None}
+    assert_oauth_error(anonymous.post("/token", data=form), 400, error)
 
 
-def test_a_doubled_parameter_is_refused_and_an_unknown_one_is_not(anyone):
+def test_a_repeated_parameter_is_refused_but_not_an_unknown_one(anonymous):
     pairs = [("grant_type", "password"), ("username", "alice"), ("password", "yourpassword")]
-    doubled = anyone.post("/token", data=[*pairs, ("username", "admin")])
-    is_oauth_error(doubled, 400, "invalid_request")
-    assert anyone.post("/token", data=[*pairs, ("colour", "blue")]).status_code == 200
-    assert anyone.post("/token", data=[*pairs, ("colour", "a"), ("colour", "b")]).status_code == 200
+    doubled = anonymous.post("/token", data=[*pairs, ("username", "admin")])
+    assert_oauth_error(doubled, 400, "invalid_request")
+    assert anonymous.post("/token", data=[*pairs, ("colour", "blue")]).status_code == 200
+    assert anonymous.post("/token", data=[*pairs, ("colour", "a"), ("colour", "b")]).status_code == 200
 
 
-def test_an_empty_client_means_no_client_and_a_wrong_one_is_401(anyone):
-    assert anyone.token("alice", client_id="", client_secret="").status_code == 200
-    assert anyone.post("/token", auth=("", ""), data={
+def test_an_empty_client_id_means_no_client_and_a_wrong_one_is_401(anonymous):
+    assert anonymous.token("alice", client_id="", client_secret="").status_code == 200
+    assert anonymous.post("/token", auth=("", ""), data={
         "grant_type": "password", "username": "alice", "password": "yourpassword",
     }).status_code == 200
-    is_oauth_error(anyone.token("alice", client_id="nobody", client_secret="x"), 401, "invalid_client")
-    basic = anyone.post("/token", auth=("nobody", "x"), data={
+    assert_oauth_error(anonymous.token("alice", client_id="nobody", client_secret="x"), 401, "invalid_client")
+    basic = anonymous.post("/token", auth=("nobody", "x"), data={
         "grant_type": "password", "username": "alice", "password": "yourpassword",
     })
-    is_oauth_error(basic, 401, "invalid_client")
+    assert_oauth_error(basic, 401, "invalid_client")
     assert basic.headers["WWW-Authenticate"].startswith("Basic")
 
 
@@ -112,7 +114,7 @@ def test_two_tokens_share_neither_id_nor_session(bob):
     assert first["sub"] == second["sub"]
 
 
-def test_roles_and_scope_hold_all_that_is_inherited(admin):
+def test_roles_and_scope_include_what_is_inherited(admin):
     claims = verify(admin.url, admin.access_token)
     assert {"admin", "rolecall.admin"} <= set(claims["roles"])
     scope = set(claims["scope"].split())
@@ -120,66 +122,63 @@ def test_roles_and_scope_hold_all_that_is_inherited(admin):
     assert not any("*" in permission for permission in scope)
 
 
-def test_a_narrowed_token_says_so_and_holds_no_more_than_was_asked_for(admin, anyone):
-    body = anyone.log_in("admin", scope="rolecall.users:read")
+def test_a_narrowed_token_is_marked_and_has_only_the_requested_scope(admin, anonymous):
+    body = anonymous.log_in("admin", scope="rolecall.users:read")
     assert body["scope"] == "rolecall.users:read"
-    claims = verify(anyone.url, anyone.access_token)
+    claims = verify(anonymous.url, anonymous.access_token)
     assert claims["scope"] == "rolecall.users:read"
     assert claims["narrowed"] is True
-    assert anyone.get("/api/users").status_code == 200
-    challenge = 'Bearer error="insufficient_scope", scope="rolecall.roles:read"'
-    is_problem(anyone.get("/api/roles"), 403, "Operation not permitted", challenge)
-    # changes of the own account need a token that was not narrowed
-    is_problem(
-        anyone.patch("/api/me", json={"email": "a@example.org"}), 403, "Operation not permitted",
+    assert anonymous.get("/api/users").status_code == 200
+    api.assert_forbidden(anonymous.get("/api/roles"), "rolecall.roles:read")
+    # changing one's own account needs a token that was not narrowed
+    assert_problem(
+        anonymous.patch("/api/me", json={"email": "a@example.org"}), 403, "Operation not permitted",
         'Bearer error="insufficient_scope"',
     )
 
 
-def test_an_audience_that_nobody_named_is_not_given(anyone):
-    is_oauth_error(anyone.token("admin", audience="https://orders.example"), 400, "invalid_target")
+def test_an_unknown_audience_is_refused(anonymous):
+    assert_oauth_error(anonymous.token("admin", audience="https://orders.example"), 400, "invalid_target")
 
 
-def test_a_token_for_another_audience_opens_nothing_here():
+def test_a_token_for_another_audience_is_refused_by_the_api():
     orders = "https://orders.example"
     with programs.serve(ROLECALL_TOKENS__AUDIENCE=orders) as server:
-        made = server.run("user", "add", "root", "--role", "rolecall.admin", "--password-stdin",
-                          text="a long enough pass phrase\n")
-        assert made.returncode == 0, made.stderr
-        root = api.logged_in(server.url, "root", "a long enough pass phrase")
+        server.add_administrator("root")
+        root = api.login(server.url, "root", PASS_PHRASE)
         claims = verify(root.url, root.access_token, audience=orders)
         assert "rolecall." not in claims["scope"]
-        is_problem(root.get("/api/me"), 401, "Could not validate credentials", api.INVALID)
-        # whoever wants to call rolecall itself asks for it
+        api.assert_invalid_token(root.get("/api/me"))
+        # a token for rolecall itself has to be requested
         for parameter in ("audience", "resource"):
-            root.log_in("root", "a long enough pass phrase", **{parameter: server.url})
+            root.log_in("root", PASS_PHRASE, **{parameter: server.url})
             assert verify(root.url, root.access_token)["aud"] == server.url
             assert root.get("/api/users").status_code == 200
 
 
-def test_the_jwk_set_holds_public_keys_alone(anyone):
-    answer = anyone.get("/.well-known/jwks.json")
-    assert answer.status_code == 200
-    assert "max-age" in answer.headers["Cache-Control"]
-    keys = answer.json()["keys"]
+def test_the_jwk_set_contains_only_public_keys(anonymous):
+    response = anonymous.get("/.well-known/jwks.json")
+    assert response.status_code == 200
+    assert "max-age" in response.headers["Cache-Control"]
+    keys = response.json()["keys"]
     assert keys and len({key["kid"] for key in keys}) == len(keys)
     for key in keys:
         assert not {"d", "p", "q", "k", "dp", "dq", "qi"} & set(key)
         assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
 
 
-def test_the_metadata_lists_only_what_works(anyone):
-    metadata = anyone.get("/.well-known/oauth-authorization-server").json()
-    assert metadata["issuer"] == anyone.url
-    assert metadata["token_endpoint"] == f"{anyone.url}/token"
-    assert metadata["jwks_uri"] == f"{anyone.url}/.well-known/jwks.json"
+def test_the_metadata_lists_only_what_works(anonymous):
+    metadata = anonymous.get("/.well-known/oauth-authorization-server").json()
+    assert metadata["issuer"] == anonymous.url
+    assert metadata["token_endpoint"] == f"{anonymous.url}/token"
+    assert metadata["jwks_uri"] == f"{anonymous.url}/.well-known/jwks.json"
     assert "response_types_supported" in metadata
     for name, address in metadata.items():
         if name.endswith(("_endpoint", "_uri")):
             assert requests.post(address, timeout=30).status_code != 404, name
 
 
-def test_a_token_that_was_touched_is_not_valid(bob):
+def test_a_tampered_token_is_invalid(bob):
     header, payload, signature = bob.access_token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     claims["roles"] = ["rolecall.admin"]
@@ -194,40 +193,36 @@ def test_a_token_that_was_touched_is_not_valid(bob):
         f"{header}.{forged}.{signature}", f"{unsigned}.{forged}.", confused, "garbage", "a.b.c",
         f"{header}.{payload}.{signature}.", f"{header}.{payload}.{signature[:-4]}",
     ):
-        answer = requests.get(
+        response = requests.get(
             f"{bob.url}/api/me", headers={"Authorization": f"Bearer {token}"}, timeout=30)
-        is_problem(answer, 401, "Could not validate credentials", api.INVALID)
+        api.assert_invalid_token(response)
 
 
 def test_a_node_program_verifies_the_token_through_the_jwk_set(bob):
     node = programs.program("XTASK_NODE", "node")
-    script = programs.ROOT / "tests" / "clients" / "node" / "verify.mjs"
-    if not (script.parent / "node_modules" / "jose").exists():
-        programs.left_out("node packages are not installed")
+    script = services.NODE / "verify.mjs"
+    services.require_node_package("jose")
 
     def run(token):
         return subprocess.run(
             [node, script, bob.url, token], capture_output=True, text=True, timeout=60)
 
-    held = run(bob.access_token)
-    assert held.returncode == 0, held.stderr
-    assert json.loads(held.stdout)["sub"] == bob.me["id"]
+    verified = run(bob.access_token)
+    assert verified.returncode == 0, verified.stderr
+    assert json.loads(verified.stdout)["sub"] == bob.me["id"]
     header, payload, signature = bob.access_token.split(".")
-    touched = run(f"{header}.{payload}.{signature[:-6]}AAAAAA")
-    assert touched.returncode == 1, touched.stdout
+    tampered = run(f"{header}.{payload}.{signature[:-6]}AAAAAA")
+    assert tampered.returncode == 1, tampered.stdout
 
 
-def test_o025_the_password_grant_that_is_off_is_refused_and_not_offered():
+def test_o025_a_disabled_password_grant_is_refused_and_not_advertised():
     with programs.serve(ROLECALL_OAUTH__PASSWORD_GRANT="off") as server:
-        added = server.run("user", "add", "alice", "--password-stdin", text=f"{programs.PASSWORD}\n")
-        assert added.returncode == 0, added.stderr
-        client = server.run("client", "add", "front", "--grant", "password", "--json")
-        assert client.returncode == 0, client.stderr
-        client = json.loads(client.stdout)
-        anyone = api.Caller(server.url)
-        is_oauth_error(anyone.token("alice"), 400, "unsupported_grant_type")
-        known = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
-        is_oauth_error(anyone.token("alice", **known), 400, "unauthorized_client")
-        metadata = anyone.get("/.well-known/oauth-authorization-server").json()
+        server.add_user("alice", password=programs.PASSWORD)
+        client = json.loads(server.check_output("client", "add", "front", "--grant", "password", "--json"))
+        anonymous = api.Caller(server.url)
+        assert_oauth_error(anonymous.token("alice"), 400, "unsupported_grant_type")
+        credentials = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
+        assert_oauth_error(anonymous.token("alice", **credentials), 400, "unauthorized_client")
+        metadata = anonymous.get("/.well-known/oauth-authorization-server").json()
         assert "password" not in metadata["grant_types_supported"]
         assert "refresh_token" in metadata["grant_types_supported"]

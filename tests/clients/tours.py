@@ -1,4 +1,4 @@
-"""Runs the commands and programs that a page of the documentation shows, each as it stands there."""
+"""Runs the commands and programs of a page of the documentation, exactly as the page shows them."""
 
 import os
 import re
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import programs
 
-WRITTEN = "http://127.0.0.1:8000"
+DOCUMENTED_URL = "http://127.0.0.1:8000"
 MARK = "=== the next step ==="
 
 
 def page(path, url):
-    """The page with the address of the server under test."""
-    return (programs.ROOT / path).read_text().replace(WRITTEN, url)
+    """The page with the URL of the server under test."""
+    return (programs.ROOT / path).read_text().replace(DOCUMENTED_URL, url)
 
 
 def blocks(text, language):
@@ -21,7 +21,7 @@ def blocks(text, language):
 
 
 def steps(text):
-    """The commands of a page, each with the output that it shows."""
+    """Yields the commands of a page, each with the output that the page shows."""
     for console in blocks(text, "console"):
         for step in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
             command, _, shown = step.partition("\n")
@@ -30,8 +30,8 @@ def steps(text):
 
 
 def pattern(shown):
-    """Output as a page shows it: `...` stands for anything in a line, alone in a line for any lines; the amount of
-    white space does not matter."""
+    """Matches the output that a page shows. `...` matches anything within a line, and any lines if it is alone on one;
+    any amount of white space matches any other."""
     any_lines = r"(?s:.*)"
     words = [any_lines if line.strip() == "..." else re.escape(word).replace(r"\.\.\.", ".*")
              for line in shown.splitlines() for word in line.split()]
@@ -39,14 +39,14 @@ def pattern(shown):
 
 
 def shell_environment(**settings):
-    """Where `rolecall` and the programs of the tests are found."""
-    named = (os.environ.get(variable) for variable in ("XTASK_PYTHON", "XTASK_NODE"))
-    found = [str(Path(program).parent) for program in (programs.rolecall(), *filter(None, named))]
-    return programs.environment(PATH=os.pathsep.join([*found, os.environ["PATH"]]), **settings)
+    """The environment of a shell that finds `rolecall` and the programs of the tests."""
+    configured = (os.environ.get(variable) for variable in ("XTASK_PYTHON", "XTASK_NODE"))
+    folders = [str(Path(program).parent) for program in (programs.rolecall(), *filter(None, configured))]
+    return programs.environment(PATH=os.pathsep.join([*folders, os.environ["PATH"]]), **settings)
 
 
-def prints_what_it_shows(text, folder):
-    """Runs every command in one shell; gives how many there were."""
+def assert_output_matches(text, folder):
+    """Runs all commands in one shell and compares their output; returns the number of commands."""
     tour = list(steps(text))
     script = "".join(f"{command}\nprintf '\\n{MARK}\\n'\n" for command, _ in tour)
     shell = subprocess.run(

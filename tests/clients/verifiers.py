@@ -1,6 +1,6 @@
-"""How resource servers verify an access token with the libraries of their language, and nothing but the issuer's address.
+"""Verifies access tokens as resource servers do: with a library of their language and nothing but the issuer's URL.
 
-Each gives the claims of a token that holds and raises `Refused` for every other.
+Each function returns the claims of a valid token and raises `Refused` for any other.
 """
 
 import json
@@ -41,7 +41,7 @@ def pyjwt(url, token, audience, algorithm):
 
 
 def joserfc(url, token, audience, algorithm):
-    # EdDSA is among the algorithms of the library that have to be named
+    # the library accepts EdDSA only if it is named
     try:
         decoded = jose.decode(token, KeySet.import_key_set(jwk_set(url)), algorithms=[algorithm])
         if decoded.header.get("typ", "").lower() not in TYPES:
@@ -55,7 +55,7 @@ def joserfc(url, token, audience, algorithm):
 
 
 class AccessTokens(JWTBearerTokenValidator):
-    """Authlib's own check of RFC 9068. It takes an empty list for a mistake unless it is told that it is none."""
+    """Authlib's own check of RFC 9068, which rejects empty lists unless they are allowed."""
 
     def get_jwks(self):
         return jwk_set(self.issuer)
@@ -77,23 +77,22 @@ def authlib(url, token, audience, algorithm):
         raise Refused from error
 
 
-def by_node(library):
+def with_node(library):
     def verify(url, token, audience, algorithm):
         node = programs.program("XTASK_NODE", "node")
-        if not (services.NODE / "node_modules" / library).exists():
-            programs.left_out("node packages are not installed")
-        ran = subprocess.run(
+        services.require_node_package(library)
+        result = subprocess.run(
             [node, services.NODE / "verify.mjs", url, token, algorithm, audience, library],
             capture_output=True, text=True, timeout=60)
-        if ran.returncode == 1:
-            raise Refused(ran.stderr)
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout)
+        if result.returncode == 1:
+            raise Refused(result.stderr)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
     return verify
 
 
 ALL = {"PyJWT": pyjwt, "joserfc": joserfc, "Authlib": authlib,
-       "jose": by_node("jose"), "oauth4webapi": by_node("oauth4webapi")}
+       "jose": with_node("jose"), "oauth4webapi": with_node("oauth4webapi")}
 
-# Authlib's check verifies with the algorithms that joserfc takes without being told: not with EdDSA
-UNKNOWN = [("EdDSA", "Authlib")]
+# Authlib's check verifies only the algorithms that joserfc accepts by default, and EdDSA is not one of them
+UNSUPPORTED = [("EdDSA", "Authlib")]

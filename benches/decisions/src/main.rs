@@ -1,6 +1,6 @@
-//! Decisions by casbin and cedar-policy, at the same sizes and for the same questions as rolecall's own.
+//! Decisions by casbin and cedar-policy, with the same sizes and questions as those of rolecall.
 //!
-//! Prints engine, size, what was measured, and the figure: `load` in ms, `memory KiB`, and decisions in ns.
+//! Prints engine, size, measurement and figure: `load ms`, `memory KiB`, and decisions in ns.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,7 +18,7 @@ use cedar_policy::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// So many roles, ten users to each; where `depth` is above 1, roles stand in chains of that length.
+/// The size of a policy with ten users per role. Above a `depth` of 1, roles form chains of that length.
 #[derive(Clone, Copy)]
 struct Size {
     name: &'static str,
@@ -78,15 +78,15 @@ impl Size {
         format!("object{}", if self.depth > 1 { role } else { role / 10 })
     }
 
-    /// Who holds which object.
+    /// Pairs of a role and its object.
     fn grants(self) -> Vec<(String, String)> {
         (0..self.roles)
             .map(|role| (format!("role{role}"), self.object_of(role)))
             .collect()
     }
 
-    /// Who has which role: ten users each, in chains those of the first role of a chain; then roles that
-    /// inherit roles.
+    /// Pairs of a member and a role: ten users per role, or only per first role of a chain, and roles that inherit
+    /// roles.
     fn memberships(self) -> Vec<(String, String)> {
         let users = self.roles * 10;
         let role_of = |user: usize| {
@@ -110,14 +110,14 @@ impl Size {
         let question = |number: usize| {
             let allowed = number % 2 == 0;
             let own = (number * 7919) % groups;
-            let asked = if allowed {
+            let requested = if allowed {
                 own
             } else {
                 (own + groups / 2) % groups
             };
             Question {
                 user: format!("user{}", own * group * 10),
-                object: self.object_of(asked * group + group - 1),
+                object: self.object_of(requested * group + group - 1),
                 allowed,
             }
         };
@@ -132,7 +132,7 @@ fn resident_kib() -> u64 {
         .unwrap_or(0)
 }
 
-/// Times an engine until `duration` has passed, once for questions of each outcome.
+/// Times an engine for `duration`, once for the questions of each outcome.
 fn measure(
     engine: &str,
     size: Size,
@@ -144,7 +144,7 @@ fn measure(
     for _ in 0..rounds {
         for (outcome, allowed) in [("allow", true), ("deny", false)] {
             let mut wrong = 0;
-            let (mut count, began) = (0_u32, Instant::now());
+            let (mut count, start) = (0_u32, Instant::now());
             for question in questions
                 .iter()
                 .filter(|question| question.allowed == allowed)
@@ -152,12 +152,12 @@ fn measure(
             {
                 wrong += usize::from(black_box(ask(black_box(question))?) != allowed);
                 count += 1;
-                if began.elapsed() >= duration {
+                if start.elapsed() >= duration {
                     break;
                 }
             }
-            let each = began.elapsed().as_secs_f64() * 1e9 / f64::from(count);
-            // an engine that answers wrongly is told apart, not left out
+            let each = start.elapsed().as_secs_f64() * 1e9 / f64::from(count);
+            // an engine with wrong decisions is marked, not left out
             let outcome = if wrong > 0 {
                 format!("{outcome} (wrong)")
             } else {
@@ -177,7 +177,7 @@ fn casbin(size: Size) -> Result<Enforcer> {
             MemoryAdapter::default(),
         )
         .await?;
-        // its own default, ten, answers no at the tenth role of a chain
+        // the default of ten denies at the tenth role of a chain
         let depth = size.depth + 2;
         let roles = casbin::DefaultRoleManager::new(depth);
         enforcer.set_role_manager(std::sync::Arc::new(parking_lot::RwLock::new(roles)))?;
@@ -262,26 +262,27 @@ impl Cedar {
             uid("Object", &question.object)?,
         );
         let request = Request::new(user, self.action.clone(), object, Context::empty(), None)?;
-        let answer = self
+        let response = self
             .authorizer
             .is_authorized(&request, &self.policies, &self.entities);
-        Ok(answer.decision() == Decision::Allow)
+        Ok(response.decision() == Decision::Allow)
     }
 }
 
-fn loaded<T>(engine: &str, size: Size, load: impl FnOnce() -> Result<T>) -> Result<T> {
-    let (before, began) = (resident_kib(), Instant::now());
-    let engine_loaded = load()?;
+/// Loads an engine, and prints the time and the memory.
+fn timed_load<T>(engine: &str, size: Size, load: impl FnOnce() -> Result<T>) -> Result<T> {
+    let (before, start) = (resident_kib(), Instant::now());
+    let loaded = load()?;
     let name = size.name;
     println!(
         "{engine}\t{name}\tload ms\t{:.2}",
-        began.elapsed().as_secs_f64() * 1e3
+        start.elapsed().as_secs_f64() * 1e3
     );
     println!(
         "{engine}\t{name}\tmemory KiB\t{}",
         resident_kib().saturating_sub(before)
     );
-    Ok(engine_loaded)
+    Ok(loaded)
 }
 
 fn main() -> Result<()> {
@@ -295,12 +296,12 @@ fn main() -> Result<()> {
     );
     for size in SIZES {
         if engine == "casbin" {
-            let enforcer = loaded(engine, size, || casbin(size))?;
+            let enforcer = timed_load(engine, size, || casbin(size))?;
             measure(engine, size, duration, rounds, |question| {
                 Ok(enforcer.enforce((question.user.as_str(), question.object.as_str(), "read"))?)
             })?;
         } else {
-            let cedar = loaded(engine, size, || cedar(size))?;
+            let cedar = timed_load(engine, size, || cedar(size))?;
             measure(engine, size, duration, rounds, |question| {
                 cedar.allows(question)
             })?;

@@ -1,5 +1,5 @@
-// express with jsonwebtoken. The secret is a key object made once: given as text, the library tries at every
-// request whether it is a public key, which takes several times as long as everything else.
+// express with jsonwebtoken. The secret is a key object that is created once: the library would try at every request
+// whether a string is a public key, which takes several times as long as everything else.
 import { createSecretKey } from "node:crypto";
 
 import express from "express";

@@ -1,4 +1,4 @@
-// fastify with its own JWT plug-in, which can keep verified tokens (second argument `cached`).
+// fastify with its own JWT plug-in, which can cache verified tokens (second argument `cached`).
 import jwt from "@fastify/jwt";
 import Fastify from "fastify";
 

@@ -1,9 +1,9 @@
-"""The FastAPI tutorial: log-in with a form, HS256 token, `RoleChecker` as a dependency.
+"""The FastAPI tutorial: login with a form, HS256 token, `RoleChecker` as a dependency.
 
-It does what the tutorial does, also where that is slow: the role check is a plain function, which FastAPI
-runs in a thread, and the log-in is `async` and hashes on the event loop. Three things are put right so that
-it runs and compares: bcrypt stays below version 5, which passlib cannot use; one JWT library is installed
-and imported, PyJWT; the wrong role is 403.
+It does what the tutorial does, even where that is slow: the role check is a plain function, which FastAPI
+runs in a thread, and the login is `async` and hashes on the event loop. Three things are changed so that it
+runs and is comparable: bcrypt stays below version 5, which passlib cannot use; PyJWT is the only JWT library;
+and the wrong role is 403.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -45,8 +45,8 @@ USERS = {
 
 
 def find_user(username):
-    found = USERS.get(username)
-    return StoredUser(**found) if found else None
+    user = USERS.get(username)
+    return StoredUser(**user) if user else None
 
 
 def authenticate(username, password):

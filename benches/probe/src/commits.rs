@@ -1,4 +1,4 @@
-//! The limit of whatever writes: one row in a transaction of its own, on disk before the next.
+//! The upper limit of writes: each row in its own transaction, on disk before the next.
 
 use std::time::{Duration, Instant};
 
@@ -14,21 +14,21 @@ const TABLE: &str =
 const LAST: &str = "SELECT COALESCE(MAX(id), 0) FROM probe_commits";
 const INSERT: &str = "INSERT INTO probe_commits (id, value) VALUES ($1, $2)";
 
-/// Writes for `time`, by so many tasks at once; prints commits a second. SQLite has one writer, as in the
-/// server, with the server's settings.
+/// Writes for `time` with concurrent tasks and prints commits per second. SQLite has one writer and the settings
+/// of the server.
 pub(crate) async fn run(url: &str, tasks: u32, time: Duration) -> anyhow::Result<()> {
     macro_rules! write {
         ($pool:ident) => {{
             sqlx::query(TABLE).execute(&$pool).await?;
             let last: i64 = sqlx::query_scalar(LAST).fetch_one(&$pool).await?;
-            let began = Instant::now();
+            let start = Instant::now();
             let writers: Vec<_> = (0..i64::from(tasks))
                 .map(|task| {
                     let pool = $pool.clone();
                     let first = last + 1 + task;
                     tokio::spawn(async move {
                         let mut written = 0_u32;
-                        while began.elapsed() < time {
+                        while start.elapsed() < time {
                             let id = first + i64::from(written) * i64::from(tasks);
                             let row = sqlx::query(INSERT).bind(id).bind("of a few bytes");
                             row.execute(&pool).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn run(url: &str, tasks: u32, time: Duration) -> anyhow::Result
             }
             println!(
                 "commits\t{:.2}",
-                f64::from(written) / began.elapsed().as_secs_f64()
+                f64::from(written) / start.elapsed().as_secs_f64()
             );
             $pool.close().await;
         }};

@@ -1,4 +1,4 @@
-//! Decisions of the compiled policy, at the sizes that Casbin publishes figures for, and with deep hierarchies.
+//! Decisions of the compiled policy, at the sizes of Casbin's benchmark and with deep hierarchies.
 
 use std::{
     collections::HashSet,
@@ -10,7 +10,7 @@ use rolecall_core::{
     Need, Permission, Policy, PolicyBuilder, Question, RoleAssignment, RoleName, Timestamp,
 };
 
-/// So many roles; where `depth` is above 1, they stand in chains of that length, each inheriting the next.
+/// The size of a policy. Above a `depth` of 1, roles form chains of that length; each inherits the next one.
 struct Size {
     name: &'static str,
     roles: usize,
@@ -44,18 +44,18 @@ const SIZES: [Size; 5] = [
         depth: 100,
     },
 ];
-/// What a principal with many roles has.
+/// The number of roles of a principal with many.
 const MANY: usize = 20;
-/// Different questions, so that no one answer stays in the processor's hand.
+/// The number of different questions, so that the processor cannot cache a single answer.
 const QUESTIONS: usize = 256;
 
-/// Prints size, way, nanoseconds: once for each round.
+/// Prints size, measurement and nanoseconds, once per round.
 pub(crate) fn run(rounds: usize, duration: Duration) -> anyhow::Result<()> {
     for size in &SIZES {
         let before = resident_kib();
-        let began = Instant::now();
+        let start = Instant::now();
         let policy = size.policy()?;
-        print(size, "compile", began.elapsed(), 1);
+        print(size, "compile", start.elapsed(), 1);
         println!(
             "{}\tmemory KiB\t{}",
             size.name,
@@ -69,7 +69,7 @@ pub(crate) fn run(rounds: usize, duration: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A principal, what it asks for, and whether it gets it.
+/// A principal, the requested permission, and the expected decision.
 struct Case {
     roles: Vec<RoleName>,
     permission: Permission,
@@ -82,7 +82,7 @@ struct Cases {
 }
 
 impl Size {
-    /// What role `role` holds: without chains ten roles share an object, as in Casbin's own benchmark.
+    /// The object of a role. Without chains ten roles share one, as in Casbin's benchmark.
     fn object_of(&self, role: usize) -> usize {
         if self.depth > 1 { role } else { role / 10 }
     }
@@ -100,7 +100,7 @@ impl Size {
         Ok(rules.build()?)
     }
 
-    /// Half are allowed. In chains, who has the first role asks for what the last one holds.
+    /// Half of the cases are allowed. In a chain the principal has the first role and needs the last one.
     fn cases(&self) -> anyhow::Result<Cases> {
         let group = if self.depth > 1 { self.depth } else { 10 };
         let groups = self.roles / group;
@@ -110,14 +110,14 @@ impl Size {
         };
         for number in 0..QUESTIONS {
             let allowed = number % 2 == 0;
-            // spread over the whole policy; the other group is one that the principal has nothing of
+            // spread over the whole policy; the principal has no role in the other group
             let own = (number * 7919) % groups;
-            let asked = if allowed {
+            let requested = if allowed {
                 own
             } else {
                 (own + groups / 2) % groups
             };
-            let object = self.object_of(asked * group + group - 1);
+            let object = self.object_of(requested * group + group - 1);
             let permission: Permission = format!("object{object}:read").parse()?;
             let many = (0..MANY.min(groups / 4).max(1))
                 .map(|step| role_name(((own + step) % groups) * group));
@@ -139,11 +139,11 @@ fn role_name(role: usize) -> anyhow::Result<RoleName> {
 
 fn measure(size: &Size, policy: &Policy, cases: &Cases, duration: Duration) {
     for (label, cases) in [("1 role", &cases.one), ("20 roles", &cases.many)] {
-        let ready: Vec<_> = cases
+        let effective: Vec<_> = cases
             .iter()
             .map(|case| policy.effective(&case.roles))
             .collect();
-        let bare: Vec<HashSet<String>> = cases
+        let sets: Vec<HashSet<String>> = cases
             .iter()
             .map(|case| {
                 policy
@@ -154,35 +154,49 @@ fn measure(size: &Size, policy: &Policy, cases: &Cases, duration: Duration) {
             })
             .collect();
         for (outcome, allowed) in [("allow", true), ("deny", false)] {
-            let which: Vec<usize> = (0..cases.len())
-                .filter(|at| cases.get(*at).is_some_and(|case| case.allowed == allowed))
+            let questions: Vec<usize> = (0..cases.len())
+                .filter(|index| {
+                    cases
+                        .get(*index)
+                        .is_some_and(|case| case.allowed == allowed)
+                })
                 .collect();
-            let asked = |at: usize| cases.get(at).map_or("", |case| case.permission.as_str());
-            let way = |what: &str| format!("{what}, {label}, {outcome}");
-            let took = time(&which, duration, |at| {
-                ready.get(at).is_some_and(|ready| ready.allows(asked(at))) == allowed
+            let permission =
+                |index: usize| cases.get(index).map_or("", |case| case.permission.as_str());
+            let name = |operation: &str| format!("{operation}, {label}, {outcome}");
+            let (elapsed, count) = time(&questions, duration, |index| {
+                effective
+                    .get(index)
+                    .is_some_and(|effective| effective.allows(permission(index)))
+                    == allowed
             });
-            print(size, &way("decision"), took.0, took.1);
-            let took = time(&which, duration, |at| {
-                bare.get(at).is_some_and(|held| held.contains(asked(at))) == allowed
+            print(size, &name("decision"), elapsed, count);
+            let (elapsed, count) = time(&questions, duration, |index| {
+                sets.get(index)
+                    .is_some_and(|set| set.contains(permission(index)))
+                    == allowed
             });
-            print(size, &way("hash set"), took.0, took.1);
-            let given: Vec<Vec<RoleAssignment>> = cases
+            print(size, &name("hash set"), elapsed, count);
+            let assignments: Vec<Vec<RoleAssignment>> = cases
                 .iter()
                 .map(|case| case.roles.iter().cloned().map(assignment).collect())
                 .collect();
-            let took = time(&which, duration, |at| {
-                let decided = given.get(at).zip(cases.get(at)).map(|(given, case)| {
-                    let question = Question {
-                        need: Need::Permission(&case.permission),
-                        tenant: None,
-                        at: Timestamp::MAX,
-                    };
-                    policy.decide(given, &question).is_allowed()
-                });
+            let (elapsed, count) = time(&questions, duration, |index| {
+                let decided =
+                    assignments
+                        .get(index)
+                        .zip(cases.get(index))
+                        .map(|(assignments, case)| {
+                            let question = Question {
+                                need: Need::Permission(&case.permission),
+                                tenant: None,
+                                at: Timestamp::MAX,
+                            };
+                            policy.decide(assignments, &question).is_allowed()
+                        });
                 decided == Some(allowed)
             });
-            print(size, &way("derivation"), took.0, took.1);
+            print(size, &name("derivation"), elapsed, count);
         }
     }
 }
@@ -199,24 +213,32 @@ fn assignment(role: RoleName) -> RoleAssignment {
     }
 }
 
-/// How long so many questions took. A wrong answer would make every figure worthless.
-fn time(which: &[usize], duration: Duration, ask: impl Fn(usize) -> bool) -> (Duration, u32) {
-    let began = Instant::now();
+/// Asks the questions for `duration` and returns the elapsed time and their number. Panics after a wrong decision,
+/// since that would make every figure worthless.
+fn time(
+    questions: &[usize],
+    duration: Duration,
+    is_right: impl Fn(usize) -> bool,
+) -> (Duration, u32) {
+    let start = Instant::now();
     let mut count = 0;
-    while began.elapsed() < duration {
-        for at in which {
-            assert!(black_box(ask(black_box(*at))), "a wrong decision");
+    while start.elapsed() < duration {
+        for question in questions {
+            assert!(
+                black_box(is_right(black_box(*question))),
+                "a wrong decision"
+            );
             count += 1;
         }
     }
-    (began.elapsed(), count)
+    (start.elapsed(), count)
 }
 
-fn print(size: &Size, way: &str, took: Duration, count: u32) {
+fn print(size: &Size, measurement: &str, elapsed: Duration, count: u32) {
     println!(
-        "{}\t{way}\t{:.1}",
+        "{}\t{measurement}\t{:.1}",
         size.name,
-        took.as_secs_f64() * 1e9 / f64::from(count)
+        elapsed.as_secs_f64() * 1e9 / f64::from(count)
     );
 }
 

@@ -1,4 +1,4 @@
-//! Very many users, written past the server: through it, a million would take hours of hashing.
+//! Writes many users into a database directly, since creating a million through the server would take hours.
 
 use rolecall_server::{
     Store,
@@ -8,8 +8,8 @@ use sqlx::{PgPool, SqlitePool, sqlite::SqliteConnectOptions};
 
 use super::serve::PASSWORD;
 
-/// One statement, and what its parameters stand for. Everybody holds `user`, every tenth also one of the
-/// numbered roles, each of which permits one thing.
+/// A statement and its parameters. All users have the role `user`; every tenth also has one of the numbered roles,
+/// each of which grants one permission.
 struct Step {
     sql: &'static str,
     binds: &'static [Bind],
@@ -67,12 +67,12 @@ const STEPS: [Step; 7] = [
     },
 ];
 
-/// Makes the database if need be, and `users` users with `roles` roles (both at least 1).
+/// Creates the database if it does not exist, and `users` users with `roles` roles (both at least 1).
 pub(crate) async fn run(url: &str, users: i64, roles: i64) -> anyhow::Result<()> {
     Store::open(url).await?.close().await;
     let hasher = Hasher::new(HasherOptions::default())?;
     let hash = hasher.hash(Password::new(PASSWORD.to_owned())?).await?;
-    // the two databases have types of their own
+    // the two databases have different types
     macro_rules! fill {
         ($pool:ident) => {{
             let mut transaction = $pool.begin().await?;
@@ -100,7 +100,7 @@ pub(crate) async fn run(url: &str, users: i64, roles: i64) -> anyhow::Result<()>
     } else {
         let pool = PgPool::connect(url).await?;
         fill!(pool);
-        // as PostgreSQL does by itself after a while
+        // PostgreSQL does this by itself, but only after a while
         sqlx::query("ANALYZE").execute(&pool).await?;
         pool.close().await;
     }

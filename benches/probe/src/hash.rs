@@ -1,4 +1,4 @@
-//! The limit of log-ins: nothing but the password hash, on all cores.
+//! The upper limit of logins: only the password hash, on all cores.
 
 use std::{
     thread,
@@ -20,19 +20,19 @@ pub(crate) fn run(time: Duration) -> anyhow::Result<()> {
         .collect();
     let (mut rate, mut hashes) = (0.0, 0.0);
     for thread in threads {
-        let (of_thread, count) = thread
+        let (thread_rate, count) = thread
             .join()
             .map_err(|_| anyhow!("a hashing thread panicked"))??;
-        rate += of_thread;
+        rate += thread_rate;
         hashes += count;
     }
-    // each thread hashed once more, to bring its memory in
+    // each thread hashed once more, to touch its memory
     let each = cpu_ticks()? / (hashes + f64::from(u32::try_from(cores)?));
     println!("hash\t{rate:.2}\t{each:.6}");
     Ok(())
 }
 
-/// User and system time of this process so far (proc(5)), in clock ticks.
+/// The user and system time of this process so far (proc(5)), in clock ticks.
 fn cpu_ticks() -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let (_, rest) = stat.rsplit_once(')').context("no name in `/proc`")?;
@@ -41,10 +41,10 @@ fn cpu_ticks() -> anyhow::Result<f64> {
     Ok(ticks?.into_iter().sum())
 }
 
-/// Hashes in memory that is reused, as the server does; gives hashes a second, and how many.
+/// Hashes in reused memory, as the server does; returns hashes per second and their number.
 fn hash_for(time: Duration) -> anyhow::Result<(f64, f64)> {
-    let wrong = |error| anyhow!("argon2: {error}");
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(wrong)?;
+    let describe = |error| anyhow!("argon2: {error}");
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(describe)?;
     let mut blocks = vec![Block::default(); params.block_count()];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut output = [0; 32];
@@ -52,14 +52,14 @@ fn hash_for(time: Duration) -> anyhow::Result<(f64, f64)> {
         let password = super::serve::PASSWORD.as_bytes();
         argon2
             .hash_password_into_with_memory(password, b"sixteen bytes it", &mut output, &mut blocks)
-            .map_err(wrong)
+            .map_err(describe)
     };
-    hash()?; // brings the memory in
-    let (began, mut hashes) = (Instant::now(), 0_u32);
-    while began.elapsed() < time {
+    hash()?; // touches the memory
+    let (start, mut hashes) = (Instant::now(), 0_u32);
+    while start.elapsed() < time {
         hash()?;
         hashes += 1;
     }
     let hashes = f64::from(hashes);
-    Ok((hashes / began.elapsed().as_secs_f64(), hashes))
+    Ok((hashes / start.elapsed().as_secs_f64(), hashes))
 }

@@ -1,6 +1,6 @@
-//! What `cargo xtask bench` measures that is not a program of its own.
+//! The measurements of `cargo xtask bench` that run inside one process.
 //!
-//! Every part prints lines of fields with tabs between them; `cargo xtask bench` makes tables of them.
+//! Each part prints lines of fields separated by tabs, and `cargo xtask bench` turns them into tables.
 
 mod commits;
 mod decide;
@@ -17,15 +17,15 @@ use anyhow::Context as _;
 const USAGE: &str = "\
 usage: rolecall-probe <part>
 
-  verify ROUNDS MILLISECONDS   times verification by each algorithm; prints algorithm, way, nanoseconds
-  sign ROUNDS MILLISECONDS     times signing and verifying, bare and whole; prints algorithm, way, nanoseconds
-  commits URL TASKS MILLISECONDS  writes one row after the other, each on disk; prints commits a second
-  hash SECONDS                 computes password hashes on all cores; prints hashes a second, clock ticks of CPU for each
-  decide ROUNDS MILLISECONDS   times decisions of policies of several sizes; prints size, way, nanoseconds
-  edit URL USERS ROLES EDITS   fills, loads, edits one role again and again; prints `load` or `edit`, milliseconds
-  serve ADDRESS URL            an application with a guarded and an open route, on the database of URL
-  fill URL USERS ROLES         makes users (`user0`, ..) and roles (`role0`, ..) without the server
-  queries URL USERS ROLES      fills, counts the queries of each operation; prints operation, queries";
+  verify ROUNDS MILLISECONDS   times verification by each algorithm; prints algorithm, operation, nanoseconds
+  sign ROUNDS MILLISECONDS     times signing and verifying, bare and whole; prints algorithm, operation, nanoseconds
+  commits URL TASKS MILLISECONDS  writes rows, each on disk before the next; prints commits per second
+  hash SECONDS                 computes password hashes on all cores; prints hashes per second, CPU clock ticks per hash
+  decide ROUNDS MILLISECONDS   times decisions of policies of several sizes; prints size, measurement, nanoseconds
+  edit URL USERS ROLES EDITS   fills a database, loads it, edits a role; prints `load` or `edit`, milliseconds
+  serve ADDRESS URL            serves an application with a guarded and an open route on the database at URL
+  fill URL USERS ROLES         creates users (`user0`, ..) and roles (`role0`, ..) without the server
+  queries URL USERS ROLES      fills a database; prints operation, number of queries";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
 
 fn number<N: std::str::FromStr>(text: &str) -> anyhow::Result<N> {
     let number = text.parse().ok();
-    number.with_context(|| format!("`{text}` is no number that can be used here"))
+    number.with_context(|| format!("`{text}` is not a valid number"))
 }
 
 fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Counts the queries of each operation, as the database driver reports them.
+//! Counts the queries of each operation with the events of the database driver.
 
 use std::sync::{
     Arc,
@@ -20,37 +20,37 @@ use tracing_subscriber::{
 
 use super::{fill, serve};
 
-/// Queries belong to an operation if they run inside this span: the server also asks by itself, all the time.
+/// The span of an operation, which separates its queries from those of the server's background tasks.
 const SPAN: &str = "operation";
 
-/// Counts the statements that the driver says it ran.
+/// Counts the statements that the driver reports.
 #[derive(Clone, Default)]
 struct Counter(Arc<AtomicUsize>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let inside = context
+        let is_in_operation = context
             .event_scope(event)
             .is_some_and(|mut spans| spans.any(|span| span.name() == SPAN));
-        if inside && event.metadata().target() == "sqlx::query" {
+        if is_in_operation && event.metadata().target() == "sqlx::query" {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// An application whose operations are counted.
-struct Counted {
+/// An application whose queries are counted.
+struct CountedApp {
     app: Router,
     counter: Counter,
 }
 
-/// What was answered.
-struct Answer {
+/// A response.
+struct Response {
     status: StatusCode,
     body: Value,
 }
 
-impl Answer {
+impl Response {
     fn text(&self, member: &str) -> anyhow::Result<&str> {
         let text = self.body.get(member).and_then(Value::as_str);
         text.with_context(|| format!("no `{member}` in {} {}", self.status, self.body))
@@ -60,38 +60,33 @@ impl Answer {
 pub(crate) async fn run(url: &str, users: i64, roles: i64) -> anyhow::Result<()> {
     fill::run(url, users, roles).await?;
     let counter = Counter::default();
-    let only = filter::Targets::new()
+    let targets = filter::Targets::new()
         .with_target("sqlx::query", tracing::Level::TRACE)
         .with_target(module_path!(), tracing::Level::TRACE);
     let subscriber = tracing_subscriber::registry()
-        .with(only)
+        .with(targets)
         .with(counter.clone());
     tracing::subscriber::set_global_default(subscriber)?;
     let login = serve::server(url).open().await?;
     let app = serve::routes(login.guard())
         .merge(login.routes()?)
         .into_axum();
-    Counted { app, counter }.all().await
+    CountedApp { app, counter }.run_all().await
 }
 
-impl Counted {
-    async fn all(&self) -> anyhow::Result<()> {
+impl CountedApp {
+    async fn run_all(&self) -> anyhow::Result<()> {
         let token = self.log_in("", "admin").await?;
-        self.log_in("log-in", "user0").await?;
-        self.refused_log_in("log-in, wrong password", "user1")
+        self.log_in("login", "user0").await?;
+        self.fail_to_log_in("login, wrong password", "user1")
             .await?;
-        self.refused_log_in("log-in, no such user", "nobody")
+        self.fail_to_log_in("login, no such user", "nobody").await?;
+        self.get("guarded route, new token", "/items/", &token)
             .await?;
-        self.get(
-            "guarded route, token seen for the first time",
-            "/items/",
-            &token,
-        )
-        .await?;
         self.get("guarded route, token in the cache", "/items/", &token)
             .await?;
-        // the application's audience and the server's own are one here
-        self.get("who am I (`GET /api/me`)", "/api/me", &token)
+        // the application and the server have the same audience here
+        self.get("read one's own account (`GET /api/me`)", "/api/me", &token)
             .await?;
         self.get("list 50 users", "/api/users?limit=50", &token)
             .await?;
@@ -105,7 +100,7 @@ impl Counted {
 
     async fn users(&self, token: &str) -> anyhow::Result<()> {
         let body = json!({ "username": "new", "password": serve::PASSWORD, "roles": ["user"] });
-        let made = self
+        let created = self
             .send(
                 "create a user with a role",
                 Method::POST,
@@ -114,17 +109,17 @@ impl Counted {
                 Some(body),
             )
             .await?;
-        let id = made.text("id")?.to_owned();
-        let own = self.log_in("", "new").await?;
+        let id = created.text("id")?.to_owned();
+        // a session that the changes below end
+        self.log_in("", "new").await?;
         let user = format!("/api/users/{id}");
         self.get("read a user", &user, token).await?;
         let role = format!("{user}/roles/role0");
         self.send("assign a role", Method::PUT, &role, token, None)
             .await?;
-        self.send("take a role away", Method::DELETE, &role, token, None)
+        self.send("unassign a role", Method::DELETE, &role, token, None)
             .await?;
-        drop(own);
-        // its token has ended with the role
+        // unassigning the role revoked the first token
         let own = self.log_in("", "new").await?;
         let change = json!({ "current_password": serve::PASSWORD, "new_password": "another password for measuring" });
         self.send(
@@ -154,13 +149,19 @@ impl Counted {
         )
         .await?;
         let path = "/api/roles/fresh/permissions/object0:read";
-        self.send("give a role a permission", Method::PUT, path, token, None)
-            .await?;
+        self.send(
+            "grant a permission to a role",
+            Method::PUT,
+            path,
+            token,
+            None,
+        )
+        .await?;
         let path = "/api/roles/fresh/juniors/role0";
         self.send("let a role inherit another", Method::PUT, path, token, None)
             .await?;
         self.log_in(
-            "log-in, the first since roles or permissions changed",
+            "login, the first after a change of roles or permissions",
             "user2",
         )
         .await?;
@@ -176,17 +177,21 @@ impl Counted {
     }
 
     async fn log_in(&self, name: &str, username: &str) -> anyhow::Result<String> {
-        let answer = self.token(name, username, serve::PASSWORD).await?;
-        Ok(answer.text("access_token")?.to_owned())
+        let response = self.token(name, username, serve::PASSWORD).await?;
+        Ok(response.text("access_token")?.to_owned())
     }
 
-    async fn refused_log_in(&self, name: &str, username: &str) -> anyhow::Result<()> {
-        let answer = self.token(name, username, "a wrong password").await?;
-        ensure!(answer.status == StatusCode::UNAUTHORIZED, "{}", answer.body);
+    async fn fail_to_log_in(&self, name: &str, username: &str) -> anyhow::Result<()> {
+        let response = self.token(name, username, "a wrong password").await?;
+        ensure!(
+            response.status == StatusCode::UNAUTHORIZED,
+            "{}",
+            response.body
+        );
         Ok(())
     }
 
-    async fn token(&self, name: &str, username: &str, password: &str) -> anyhow::Result<Answer> {
+    async fn token(&self, name: &str, username: &str, password: &str) -> anyhow::Result<Response> {
         let password = password.replace(' ', "+");
         let form = format!("grant_type=password&username={username}&password={password}");
         let request = Request::post("/token")
@@ -207,38 +212,38 @@ impl Counted {
         path: &str,
         token: &str,
         body: Option<Value>,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<Response> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"));
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         request = request.header(header::CONTENT_TYPE, "application/json");
-        let answer = self.count(name, request.body(body)?).await?;
+        let response = self.count(name, request.body(body)?).await?;
         ensure!(
-            answer.status.is_success(),
+            response.status.is_success(),
             "{name}: {} {}",
-            answer.status,
-            answer.body
+            response.status,
+            response.body
         );
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Runs one operation, and prints how many queries it took if it has a name.
-    async fn count(&self, name: &str, request: Request<Body>) -> anyhow::Result<Answer> {
+    /// Runs an operation and prints its number of queries, unless its name is empty.
+    async fn count(&self, name: &str, request: Request<Body>) -> anyhow::Result<Response> {
         let before = self.counter.0.load(Ordering::Relaxed);
-        let answer = async {
+        let response = async {
             let response = self.app.clone().oneshot(request).await?;
             let status = response.status();
             let body = response.into_body().collect().await?.to_bytes();
             let body = serde_json::from_slice(&body).unwrap_or_default();
-            anyhow::Ok(Answer { status, body })
+            anyhow::Ok(Response { status, body })
         };
-        let answer = answer.instrument(tracing::info_span!(SPAN)).await?;
+        let response = response.instrument(tracing::info_span!(SPAN)).await?;
         let queries = self.counter.0.load(Ordering::Relaxed) - before;
         if !name.is_empty() {
             println!("{name}\t{queries}");
         }
-        Ok(answer)
+        Ok(response)
     }
 }

@@ -1,4 +1,4 @@
-//! One application with a guarded and an open route that answer the same, so that only the guard differs.
+//! An application with a guarded and an open route, which differ only in the guard.
 
 use axum::Json;
 use rolecall::{Guard, GuardedRouter, Public, Require, routing::get};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 rolecall::roles! { pub(crate) mod role { Admin = "admin" } }
 
-/// Everybody's password, those whom `fill` makes included.
+/// The password of all users, including those that `fill` creates.
 pub(crate) const PASSWORD: &str = "a password for measuring";
 
 async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
@@ -24,7 +24,7 @@ pub(crate) fn routes(guard: Guard) -> GuardedRouter {
         .route("/open/items/", get(read_open_items))
 }
 
-/// The server on the database of `url`, with a user `admin`.
+/// The server on the database at `url`, with the user `admin`.
 pub(crate) fn server(url: &str) -> EmbeddedBuilder {
     Embedded::builder(url)
         .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")

@@ -1,5 +1,5 @@
-//! What it costs to sign and to verify an access token by each algorithm that the server signs with, beside
-//! bare aws-lc-rs with the same key.
+//! The cost to sign and to verify an access token with each algorithm of the server, beside bare aws-lc-rs with the
+//! same key.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use rolecall::{
 
 use super::verify::{BareKey, claims, guard, measure};
 
-/// Those that `tokens.algorithm` can choose.
+/// The values of `tokens.algorithm`.
 const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Es256,
     Algorithm::EdDsa,
@@ -29,7 +29,7 @@ const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Hs256,
 ];
 
-/// The private half, as aws-lc-rs has it.
+/// A private key of aws-lc-rs.
 enum BareSigner {
     Secret(Box<hmac::Key>),
     Ecdsa(EcdsaKeyPair),
@@ -52,19 +52,19 @@ impl BareSigner {
     }
 }
 
-/// One algorithm, ready to be timed; its key is made as the server makes its own, RSA with 3072 bits.
+/// An algorithm to time; its key is generated like those of the server, RSA with 3072 bits.
 struct Case {
     key: SigningKey,
     signer: BareSigner,
     verifier: BareKey,
     token: String,
-    /// What was signed, and the signature, already taken out of its encoding.
+    /// The signed text and the decoded signature.
     parts: (String, Vec<u8>),
-    /// Remembers nothing.
+    /// Has no cache.
     guard: Guard,
 }
 
-/// Rounds over all algorithms and ways, in turn; prints algorithm, way, nanoseconds.
+/// Measures all algorithms and operations in turn; prints algorithm, operation and nanoseconds.
 pub(crate) fn run(rounds: usize, time: Duration) -> anyhow::Result<()> {
     let cases = ALGORITHMS
         .into_iter()
@@ -75,7 +75,7 @@ pub(crate) fn run(rounds: usize, time: Duration) -> anyhow::Result<()> {
         for case in &cases {
             let (message, signature) = &case.parts;
             let message = message.as_bytes();
-            for (way, nanoseconds) in [
+            for (operation, nanoseconds) in [
                 (
                     "bare-sign",
                     measure(time, || case.signer.signs(&random, message))?,
@@ -90,7 +90,7 @@ pub(crate) fn run(rounds: usize, time: Duration) -> anyhow::Result<()> {
                     measure(time, || case.guard.verify(&case.token).is_ok())?,
                 ),
             ] {
-                println!("{}\t{way}\t{nanoseconds:.1}", case.key.algorithm());
+                println!("{}\t{operation}\t{nanoseconds:.1}", case.key.algorithm());
             }
         }
     }
@@ -124,7 +124,7 @@ fn keys(algorithm: Algorithm) -> anyhow::Result<(SigningKey, BareSigner, BareKey
         return Ok((key, BareSigner::Secret(bare()), BareKey::Secret(bare())));
     }
     let key = SigningKey::generate(algorithm)?;
-    let der = key.to_pkcs8().context("no private half")?;
+    let der = key.to_pkcs8().context("the key has no private part")?;
     let (signer, verifier) = match algorithm {
         Algorithm::Es256 => {
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)?;

@@ -1,4 +1,4 @@
-//! What it costs to verify one access token, beside the bare signature.
+//! The cost to verify an access token, beside that of the bare signature.
 
 use std::{
     hint::black_box,
@@ -22,7 +22,7 @@ use rolecall::{
 const ISSUER: &str = "https://login.example";
 const API: &str = "https://items.example";
 
-/// A key for both sides of the comparison.
+/// A key of aws-lc-rs for verification.
 pub(crate) enum BareKey {
     Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
@@ -37,20 +37,20 @@ impl BareKey {
     }
 }
 
-/// One algorithm, ready to be timed.
+/// An algorithm to time.
 struct Case {
     algorithm: Algorithm,
     token: String,
-    /// What was signed, and the signature, already taken out of its encoding.
+    /// The signed text and the decoded signature.
     parts: (String, Vec<u8>),
     bare: BareKey,
-    /// Remembers nothing.
-    forgetful: Guard,
-    /// Has seen the token.
+    /// Has no cache.
+    uncached: Guard,
+    /// Has the token in its cache.
     cached: Guard,
 }
 
-/// Rounds over all algorithms and ways, in turn, so that what disturbs the machine disturbs all alike.
+/// Measures all algorithms and operations in turn, so that disturbances of the machine affect all of them.
 pub(crate) fn run(rounds: usize, time: Duration) -> anyhow::Result<()> {
     let cases = Algorithm::ALL
         .into_iter()
@@ -60,36 +60,36 @@ pub(crate) fn run(rounds: usize, time: Duration) -> anyhow::Result<()> {
         for case in &cases {
             let (message, signature) = &case.parts;
             let bare = measure(time, || case.bare.verifies(message.as_bytes(), signature))?;
-            let full = measure(time, || case.forgetful.verify(&case.token).is_ok())?;
+            let full = measure(time, || case.uncached.verify(&case.token).is_ok())?;
             let cached = measure(time, || case.cached.verify(&case.token).is_ok())?;
-            for (way, nanoseconds) in [("bare", bare), ("full", full), ("cached", cached)] {
-                println!("{}\t{way}\t{nanoseconds:.1}", case.algorithm);
+            for (operation, nanoseconds) in [("bare", bare), ("full", full), ("cached", cached)] {
+                println!("{}\t{operation}\t{nanoseconds:.1}", case.algorithm);
             }
         }
     }
     Ok(())
 }
 
-/// Nanoseconds a call, over about `time`. A call that fails would be timed for the wrong thing.
+/// The nanoseconds per call over at least `time`. Fails if a call does, since a refusal takes another time.
 pub(crate) fn measure(time: Duration, mut call: impl FnMut() -> bool) -> anyhow::Result<f64> {
-    let mut in_a_row = 1_u32;
+    let mut calls = 1_u32;
     loop {
-        let began = Instant::now();
-        for _ in 0..in_a_row {
+        let start = Instant::now();
+        for _ in 0..calls {
             if !black_box(call()) {
-                bail!("a good token was refused");
+                bail!("a valid token was refused");
             }
         }
-        let took = began.elapsed();
-        if took >= time {
-            return Ok(took.as_secs_f64() * 1e9 / f64::from(in_a_row));
+        let elapsed = start.elapsed();
+        if elapsed >= time {
+            return Ok(elapsed.as_secs_f64() * 1e9 / f64::from(calls));
         }
-        // so many that the next turn is long enough, but never more than ten times as many
-        let ratio = time.as_secs_f64() / took.as_secs_f64().max(1e-9);
-        in_a_row = match ratio * 1.1 {
-            ratio if ratio < 2.0 => in_a_row.saturating_mul(2),
-            ratio if ratio < 5.0 => in_a_row.saturating_mul(5),
-            _ => in_a_row.saturating_mul(10),
+        // enough calls for the next attempt to be long enough, but at most ten times as many
+        let ratio = time.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
+        calls = match ratio * 1.1 {
+            ratio if ratio < 2.0 => calls.saturating_mul(2),
+            ratio if ratio < 5.0 => calls.saturating_mul(5),
+            _ => calls.saturating_mul(10),
         };
     }
 }
@@ -101,25 +101,25 @@ impl Case {
         let (message, signature) = token.rsplit_once('.').context("a token has three parts")?;
         let parts = (message.to_owned(), URL_SAFE_NO_PAD.decode(signature)?);
         let keys = KeySet::new(vec![key.verifying_key()])?;
-        let forgetful = guard(keys.clone(), 0)?;
+        let uncached = guard(keys.clone(), 0)?;
         let cached = guard(keys, 100)?;
         cached.verify(&token)?;
-        forgetful.verify(&token)?;
-        if (forgetful.cached_tokens(), cached.cached_tokens()) != (0, 1) {
-            bail!("the guards do not remember as they should");
+        uncached.verify(&token)?;
+        if (uncached.cached_tokens(), cached.cached_tokens()) != (0, 1) {
+            bail!("the guards do not cache as configured");
         }
         Ok(Self {
             algorithm,
             token,
             parts,
             bare,
-            forgetful,
+            uncached,
             cached,
         })
     }
 }
 
-/// As in a server: with floors, era and an age of the state to look at on every call.
+/// A guard as in a server, which checks revocations, the era and the age of the state on every call.
 pub(crate) fn guard(keys: KeySet, capacity: usize) -> anyhow::Result<Guard> {
     let live = LiveState::new(keys, "era", Arc::new(SystemClock));
     Ok(Guard::builder()
@@ -189,7 +189,7 @@ fn ecdsa_keys(
     Ok((key, BareKey::Public(public)))
 }
 
-/// With 2048 bits, as most issuers have them.
+/// Generates keys with 2048 bits, as most issuers do.
 fn rsa_keys(
     algorithm: Algorithm,
     verifying: &'static signature::RsaParameters,
@@ -201,7 +201,7 @@ fn rsa_keys(
     Ok((key, BareKey::Public(public)))
 }
 
-/// A token as the server issues it to somebody with two roles and three permissions.
+/// The claims that the server issues to a user with two roles and three permissions.
 pub(crate) fn claims() -> AccessClaims {
     let now = SystemClock.now().seconds();
     AccessClaims {

@@ -1,33 +1,33 @@
-// usage: SETTING='{"issuer": .., "user": .., "shop": .., "api": ..}' node oauth4webapi.mjs
-// oauth4webapi drives the OAuth endpoints as it comes. `test_node_clients.py` makes the clients and the user.
+// usage: SETTINGS='{"issuer": .., "user": .., "shop": .., "api": ..}' node oauth4webapi.mjs
+// oauth4webapi, unmodified, with the OAuth endpoints. `test_node_clients.py` creates the clients and the user.
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as oauth from "oauth4webapi";
 
-const { issuer, user, shop, app, job, api, stock, permissions } = JSON.parse(process.env.SETTING);
-// plain HTTP, for a server on this machine
+const { issuer, user, shop, app, job, api, stock, permissions } = JSON.parse(process.env.SETTINGS);
+// allows plain HTTP, since the server is on this machine
 const http = { [oauth.allowInsecureRequests]: true };
 
-const found = await oauth.discoveryRequest(new URL(issuer), { algorithm: "oauth2", ...http });
-const as = await oauth.processDiscoveryResponse(new URL(issuer), found);
-const basic = (registered) => oauth.ClientSecretBasic(registered.client_secret);
+const metadata = await oauth.discoveryRequest(new URL(issuer), { algorithm: "oauth2", ...http });
+const as = await oauth.processDiscoveryResponse(new URL(issuer), metadata);
+const basic = (client) => oauth.ClientSecretBasic(client.client_secret);
 
-async function logIn(registered, more = {}, authentication = basic(registered)) {
+async function logIn(client, more = {}, authentication = basic(client)) {
   const form = { username: user.username, password: user.password, ...more };
-  const answer = await oauth.genericTokenEndpointRequest(as, registered, authentication, "password", form, http);
-  return oauth.processGenericTokenEndpointResponse(as, registered, answer);
+  const response = await oauth.genericTokenEndpointRequest(as, client, authentication, "password", form, http);
+  return oauth.processGenericTokenEndpointResponse(as, client, response);
 }
 
-async function refresh(registered, token, authentication = basic(registered)) {
-  const answer = await oauth.refreshTokenGrantRequest(as, registered, authentication, token.refresh_token, http);
-  return oauth.processRefreshTokenResponse(as, registered, answer);
+async function refresh(client, token, authentication = basic(client)) {
+  const response = await oauth.refreshTokenGrantRequest(as, client, authentication, token.refresh_token, http);
+  return oauth.processRefreshTokenResponse(as, client, response);
 }
 
-/** The library's own check of RFC 9068, for a request as a server of the application gets it. */
-const verified = (token, audience) => oauth.validateJwtAccessToken(
+/** The library's own check of RFC 9068, on a request to a resource server. */
+const verify = (token, audience) => oauth.validateJwtAccessToken(
   as, new Request("https://api.example/", { headers: { authorization: `Bearer ${token.access_token}` } }), audience, http);
 
-test("the metadata says where everything is", () => {
+test("the metadata contains the URL of each endpoint", () => {
   assert.equal(as.issuer, issuer);
   for (const name of ["token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri"]) {
     assert.ok(as[name].startsWith(`${issuer}/`), name);
@@ -35,50 +35,51 @@ test("the metadata says where everything is", () => {
 });
 
 for (const method of ["ClientSecretBasic", "ClientSecretPost"]) {
-  test(`a log-in is refreshed, verified and revoked: ${method}`, async () => {
-    const proof = oauth[method](shop.client_secret);
-    const first = await logIn(shop, {}, proof);
-    const second = await refresh(shop, first, proof);
-    const claims = await verified(second, issuer);
+  test(`a login can be refreshed, verified and revoked: ${method}`, async () => {
+    const authentication = oauth[method](shop.client_secret);
+    const first = await logIn(shop, {}, authentication);
+    const second = await refresh(shop, first, authentication);
+    const claims = await verify(second, issuer);
     assert.deepEqual([claims.sub, claims.client_id, claims.scope], [user.id, shop.client_id, permissions]);
-    await oauth.processRevocationResponse(await oauth.revocationRequest(as, shop, proof, second.refresh_token, http));
-    await assert.rejects(refresh(shop, second, proof), { error: "invalid_grant" });
+    await oauth.processRevocationResponse(
+      await oauth.revocationRequest(as, shop, authentication, second.refresh_token, http));
+    await assert.rejects(refresh(shop, second, authentication), { error: "invalid_grant" });
   });
 }
 
 test("a public client needs no secret", async () => {
   const token = await refresh(app, await logIn(app, {}, oauth.None()), oauth.None());
-  assert.equal((await verified(token, issuer)).client_id, app.client_id);
+  assert.equal((await verify(token, issuer)).client_id, app.client_id);
 });
 
-test("a client acts for itself, and its token passes the check of RFC 9068 for its audience alone", async () => {
-  const answer = await oauth.clientCredentialsGrantRequest(as, job, basic(job), {}, http);
-  const token = await oauth.processClientCredentialsResponse(as, job, answer);
-  assert.equal((await verified(token, stock)).sub, job.client_id);
-  await assert.rejects(verified(token, issuer));
+test("a client gets a token for itself, which is valid only for its audience", async () => {
+  const response = await oauth.clientCredentialsGrantRequest(as, job, basic(job), {}, http);
+  const token = await oauth.processClientCredentialsResponse(as, job, response);
+  assert.equal((await verify(token, stock)).sub, job.client_id);
+  await assert.rejects(verify(token, issuer));
 });
 
-test("errors have the names of the RFC", async () => {
+test("errors have the codes of the RFC", async () => {
   await assert.rejects(logIn(shop, { scope: "stock:burn" }), { error: "invalid_scope" });
   await assert.rejects(logIn(shop, { resource: "https://else.example" }), { error: "invalid_target" });
   await assert.rejects(logIn(shop, {}, oauth.ClientSecretPost("rcs_wrong")), { error: "invalid_client" });
   await assert.rejects(refresh(shop, { refresh_token: "rcr_made-up" }), { error: "invalid_grant" });
 });
 
-test("a refresh token that was replaced ends the session", async () => {
+test("reusing a refresh token ends the session", async () => {
   const stolen = await logIn(shop);
   const third = await refresh(shop, await refresh(shop, stolen));
   await assert.rejects(refresh(shop, stolen), { error: "invalid_grant" });
   await assert.rejects(refresh(shop, third), { error: "invalid_grant" });
 });
 
-test("introspection tells what a token says until it is revoked", async () => {
+test("introspection returns the claims until the token is revoked", async () => {
   const token = await logIn(shop, { resource: stock });
-  const ask = async () => oauth.processIntrospectionResponse(
+  const introspect = async () => oauth.processIntrospectionResponse(
     as, api, await oauth.introspectionRequest(as, api, basic(api), token.access_token, http));
-  const seen = await ask();
-  assert.deepEqual([seen.active, seen.username, seen.aud], [true, user.username, stock]);
+  const claims = await introspect();
+  assert.deepEqual([claims.active, claims.username, claims.aud], [true, user.username, stock]);
   await oauth.processRevocationResponse(
     await oauth.revocationRequest(as, shop, basic(shop), token.access_token, http));
-  assert.deepEqual(await ask(), { active: false });
+  assert.deepEqual(await introspect(), { active: false });
 });

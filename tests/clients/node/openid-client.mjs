@@ -1,14 +1,14 @@
-// usage: SETTING='{"issuer": .., "user": .., "shop": .., "app": .., "job": .., "api": ..}' node openid-client.mjs
-// openid-client drives the OAuth endpoints as it comes. `test_node_clients.py` makes the clients and the user.
+// usage: SETTINGS='{"issuer": .., "user": .., "shop": .., "app": .., "job": .., "api": ..}' node openid-client.mjs
+// openid-client, unmodified, with the OAuth endpoints. `test_node_clients.py` creates the clients and the user.
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as client from "openid-client";
 
-const { issuer, user, shop, app, job, api, stock, permissions } = JSON.parse(process.env.SETTING);
+const { issuer, user, shop, app, job, api, stock, permissions } = JSON.parse(process.env.SETTINGS);
 
-/** A configuration from the metadata; plain HTTP is allowed for a server on this machine. */
-function connect(registered, authentication = client.ClientSecretBasic(registered.client_secret)) {
-  return client.discovery(new URL(issuer), registered.client_id, undefined, authentication, {
+/** A configuration from the metadata; allows plain HTTP, since the server is on this machine. */
+function connect(registration, authentication = client.ClientSecretBasic(registration.client_secret)) {
+  return client.discovery(new URL(issuer), registration.client_id, undefined, authentication, {
     algorithm: "oauth2", execute: [client.allowInsecureRequests],
   });
 }
@@ -25,7 +25,7 @@ const me = (config, token) =>
 const METHODS = { client_secret_basic: client.ClientSecretBasic, client_secret_post: client.ClientSecretPost };
 
 for (const [name, method] of Object.entries(METHODS)) {
-  test(`a log-in is refreshed, used and revoked: ${name}`, async () => {
+  test(`a login can be refreshed, used and revoked: ${name}`, async () => {
     const config = await connect(shop, method(shop.client_secret));
     const first = await logIn(config);
     assert.equal(first.scope, permissions);
@@ -40,7 +40,7 @@ for (const [name, method] of Object.entries(METHODS)) {
     assert.match(ended.cause[0].parameters.error_description, /has ended/);
   });
 
-  test(`a client acts for itself: ${name}`, async () => {
+  test(`a client gets a token for itself: ${name}`, async () => {
     const token = await client.clientCredentialsGrant(await connect(job, method(job.client_secret)));
     assert.equal(token.refresh_token, undefined);
     const claims = claimsOf(token);
@@ -56,11 +56,11 @@ test("a public client needs no secret", async () => {
   await assert.rejects(me(config, token), client.WWWAuthenticateChallengeError);
 });
 
-test("a scope narrows and stays narrow, and one token can be narrowed further", async () => {
+test("a scope narrowed at login stays narrow, and one narrowed at refresh does not", async () => {
   const config = await connect(shop);
   const [read] = permissions.split(" ");
-  const whole = await logIn(config);
-  const once = await client.refreshTokenGrant(config, whole.refresh_token, { scope: read });
+  const full = await logIn(config);
+  const once = await client.refreshTokenGrant(config, full.refresh_token, { scope: read });
   assert.equal(once.scope, read);
   assert.equal((await client.refreshTokenGrant(config, once.refresh_token)).scope, permissions);
   const narrow = await logIn(config, { scope: read });
@@ -69,7 +69,7 @@ test("a scope narrows and stays narrow, and one token can be narrowed further", 
 });
 
 for (const parameter of ["audience", "resource"]) {
-  test(`a token is for whom it was asked for: ${parameter}`, async () => {
+  test(`a token has the requested audience: ${parameter}`, async () => {
     const config = await connect(shop);
     const token = await logIn(config, { [parameter]: stock });
     assert.equal(claimsOf(token).aud, stock);
@@ -79,7 +79,7 @@ for (const parameter of ["audience", "resource"]) {
   });
 }
 
-test("errors have the names of the RFC", async () => {
+test("errors have the codes of the RFC", async () => {
   const config = await connect(shop);
   await assert.rejects(logIn(config, { scope: "stock:burn" }), { error: "invalid_scope", status: 400 });
   await assert.rejects(client.clientCredentialsGrant(config), { error: "unauthorized_client" });
@@ -89,8 +89,8 @@ test("errors have the names of the RFC", async () => {
   await assert.rejects(logIn(byForm), { error: "invalid_client", status: 401 });
 });
 
-test("where the answer has a challenge, the library raises that, and the error is in the body", async () => {
-  // RFC 6749 section 5.2 asks for one after a wrong secret by Basic; the tutorial's answer to a wrong password has one
+test("the library raises the challenge of a response, and the error is in the body", async () => {
+  // RFC 6749 section 5.2 requires a challenge after a wrong secret in Basic; the tutorial has one for a wrong password
   const byBasic = await logIn(await connect(shop, client.ClientSecretBasic("rcs_wrong"))).catch((error) => error);
   assert.ok(byBasic instanceof client.WWWAuthenticateChallengeError);
   assert.equal(byBasic.cause[0].scheme, "basic");
@@ -102,7 +102,7 @@ test("where the answer has a challenge, the library raises that, and the error i
   assert.deepEqual([body.error, body.detail], ["invalid_grant", "Incorrect username or password"]);
 });
 
-test("a refresh token that was replaced ends the session", async () => {
+test("reusing a refresh token ends the session", async () => {
   const config = await connect(shop);
   const stolen = await logIn(config);
   const second = await client.refreshTokenGrant(config, stolen.refresh_token);
@@ -112,13 +112,13 @@ test("a refresh token that was replaced ends the session", async () => {
   await assert.rejects(me(config, third), client.WWWAuthenticateChallengeError);
 });
 
-test("introspection tells what a token says until it is revoked", async () => {
+test("introspection returns the claims until the token is revoked", async () => {
   const config = await connect(shop);
   const token = await logIn(config, { audience: stock });
-  const asker = await connect(api);
-  const seen = await client.tokenIntrospection(asker, token.access_token);
-  assert.deepEqual([seen.active, seen.username, seen.aud, seen.scope], [true, user.username, stock, permissions]);
+  const introspector = await connect(api);
+  const claims = await client.tokenIntrospection(introspector, token.access_token);
+  assert.deepEqual([claims.active, claims.username, claims.aud, claims.scope], [true, user.username, stock, permissions]);
   await client.tokenRevocation(config, token.access_token);
-  assert.deepEqual(await client.tokenIntrospection(asker, token.access_token), { active: false });
+  assert.deepEqual(await client.tokenIntrospection(introspector, token.access_token), { active: false });
   await assert.rejects(client.tokenIntrospection(await connect(job), token.access_token));
 });

@@ -1,5 +1,5 @@
 // usage: node verify.mjs ISSUER TOKEN [ALGORITHM [AUDIENCE [LIBRARY]]]
-// Prints the claims of an access token that holds, exits 1 for one that does not.
+// Prints the claims of a valid access token; exits 1 for an invalid one.
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import * as oauth from "oauth4webapi";
 
@@ -16,8 +16,8 @@ const verify = {
   },
   async oauth4webapi() {
     const http = { [oauth.allowInsecureRequests]: true };
-    const found = await oauth.discoveryRequest(new URL(issuer), { algorithm: "oauth2", ...http });
-    const as = await oauth.processDiscoveryResponse(new URL(issuer), found);
+    const metadata = await oauth.discoveryRequest(new URL(issuer), { algorithm: "oauth2", ...http });
+    const as = await oauth.processDiscoveryResponse(new URL(issuer), metadata);
     const request = new Request(audience, { headers: { authorization: `Bearer ${token}` } });
     return oauth.validateJwtAccessToken(as, request, audience, { signingAlgorithms: [algorithm], ...http });
   },

@@ -1,9 +1,9 @@
-//! Decisions beside those of other engines, at Casbin's published sizes and with deep hierarchies.
+//! The speed of decisions beside other engines, at the sizes of Casbin's benchmark and with deep hierarchies.
 
 use anyhow::{Context as _, ensure};
 
 use super::Bench;
-use super::numbers::{Series, short};
+use super::numbers::{Series, format_number};
 use super::process::Folder;
 use super::report::{Bound, Section, Table};
 use crate::tools;
@@ -12,13 +12,17 @@ const SIZES: [&str; 5] = ["small", "medium", "large", "10 deep", "100 deep"];
 const USERS: &str = "100000";
 const ROLES: &str = "10000";
 
-/// Lines of `engine, size, way, figure`.
+/// Lines of `engine, size, measurement, figure`.
 struct Figures(Vec<Vec<String>>);
 
 impl Figures {
-    fn of(&self, engine: &str, size: &str, way: &str) -> Series {
+    fn of(&self, engine: &str, size: &str, measurement: &str) -> Series {
         let figures = self.0.iter().filter_map(|line| match line.as_slice() {
-            [one, two, three, figure] if one == engine && two == size && three == way => {
+            [line_engine, line_size, line_measurement, figure]
+                if line_engine == engine
+                    && line_size == size
+                    && line_measurement == measurement =>
+            {
                 figure.parse::<f64>().ok()
             }
             _ => None,
@@ -26,21 +30,21 @@ impl Figures {
         figures.collect()
     }
 
-    fn median(&self, engine: &str, size: &str, way: &str) -> f64 {
-        self.of(engine, size, way).median()
+    fn median(&self, engine: &str, size: &str, measurement: &str) -> f64 {
+        self.of(engine, size, measurement).median()
     }
 
-    /// `allow / deny`.
-    fn both(&self, engine: &str, size: &str, way: &str) -> String {
-        let prefix = if way.is_empty() {
+    /// The cell `allow / deny`.
+    fn allow_deny(&self, engine: &str, size: &str, measurement: &str) -> String {
+        let prefix = if measurement.is_empty() {
             String::new()
         } else {
-            format!("{way}, ")
+            format!("{measurement}, ")
         };
         let [allow, deny] = ["allow", "deny"].map(|outcome| {
             let wrong = self.of(engine, size, &format!("{prefix}{outcome} (wrong)"));
             if wrong.is_empty() {
-                short(self.median(engine, size, &format!("{prefix}{outcome}")))
+                format_number(self.median(engine, size, &format!("{prefix}{outcome}")))
             } else {
                 "wrong".to_owned()
             }
@@ -50,12 +54,12 @@ impl Figures {
 }
 
 pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
-    let figures = ask_all(bench)?;
-    let (load, edits) = from_a_database(bench)?;
+    let figures = measure_engines(bench)?;
+    let (load, edits) = measure_database(bench)?;
     let tables = format!(
         "{}\n{}\n{}",
-        speed(&figures),
-        room(&figures),
+        decision_times(&figures),
+        load_and_memory(&figures),
         database(load, &edits)
     );
     Ok(Section {
@@ -64,16 +68,16 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     })
 }
 
-fn ask_all(bench: &Bench<'_>) -> anyhow::Result<Figures> {
+fn measure_engines(bench: &Bench<'_>) -> anyhow::Result<Figures> {
     let manifest = bench.workspace.path("benches/decisions/Cargo.toml");
     let target = bench.workspace.target("decisions");
     let mut build = bench.workspace.cargo();
     build.args(["build", "--release", "--locked", "--manifest-path"]);
     build.arg(&manifest).arg("--target-dir").arg(&target);
-    tools::run(&mut build).context("the other engines do not build")?;
+    tools::run(&mut build).context("the other engines could not be built")?;
     let (rounds, milliseconds) = (bench.rounds.to_string(), (bench.seconds * 10).to_string());
     let mut lines: Vec<Vec<String>> = Vec::new();
-    for mut line in bench.ask_probe(&["decide", &rounds, &milliseconds])? {
+    for mut line in bench.run_probe(&["decide", &rounds, &milliseconds])? {
         line.insert(0, "rolecall".to_owned());
         lines.push(line);
     }
@@ -94,26 +98,26 @@ fn ask_all(bench: &Bench<'_>) -> anyhow::Result<Figures> {
     Ok(Figures(lines))
 }
 
-/// Milliseconds of a start with the large policy, and of each edit of one role in it.
-fn from_a_database(bench: &Bench<'_>) -> anyhow::Result<(f64, Series)> {
+/// The milliseconds of a start with the large policy, and of each edit of one of its roles.
+fn measure_database(bench: &Bench<'_>) -> anyhow::Result<(f64, Series)> {
     let folder = Folder::new("decisions")?;
     let url = format!("sqlite:{}", folder.path("large.db").display());
-    let lines = bench.ask_probe(&["edit", &url, USERS, ROLES, "30"])?;
-    let of = |what: &str| -> Series {
+    let lines = bench.run_probe(&["edit", &url, USERS, ROLES, "30"])?;
+    let series = |label: &str| -> Series {
         let figures = lines.iter().filter_map(|line| match line.as_slice() {
-            [name, figure] if name == what => figure.parse::<f64>().ok(),
+            [name, figure] if name == label => figure.parse::<f64>().ok(),
             _ => None,
         });
         figures.collect()
     };
-    let load = of("load");
-    ensure!(!load.is_empty(), "the probe loaded nothing");
-    Ok((load.median(), of("edit")))
+    let load = series("load");
+    ensure!(!load.is_empty(), "the probe printed no load time");
+    Ok((load.median(), series("edit")))
 }
 
-fn speed(figures: &Figures) -> String {
+fn decision_times(figures: &Figures) -> String {
     let mut table = Table::new(&[
-        "ns a decision, allow / deny",
+        "ns per decision, allow / deny",
         "rolecall, 1 role",
         "rolecall, 20 roles",
         "bare `HashSet`, 1 role",
@@ -126,20 +130,20 @@ fn speed(figures: &Figures) -> String {
     for size in SIZES {
         table.row(&[
             size.to_owned(),
-            figures.both("rolecall", size, "decision, 1 role"),
-            figures.both("rolecall", size, "decision, 20 roles"),
-            figures.both("rolecall", size, "hash set, 1 role"),
-            figures.both("rolecall", size, "hash set, 20 roles"),
-            figures.both("cedar-policy", size, ""),
-            figures.both("casbin", size, ""),
-            figures.both("rolecall", size, "derivation, 1 role"),
-            figures.both("rolecall", size, "derivation, 20 roles"),
+            figures.allow_deny("rolecall", size, "decision, 1 role"),
+            figures.allow_deny("rolecall", size, "decision, 20 roles"),
+            figures.allow_deny("rolecall", size, "hash set, 1 role"),
+            figures.allow_deny("rolecall", size, "hash set, 20 roles"),
+            figures.allow_deny("cedar-policy", size, ""),
+            figures.allow_deny("casbin", size, ""),
+            figures.allow_deny("rolecall", size, "derivation, 1 role"),
+            figures.allow_deny("rolecall", size, "derivation, 20 roles"),
         ]);
     }
     table.finish()
 }
 
-fn room(figures: &Figures) -> String {
+fn load_and_memory(figures: &Figures) -> String {
     let mut table = Table::new(&[
         "load, ms, and memory, MiB",
         "rolecall",
@@ -150,7 +154,7 @@ fn room(figures: &Figures) -> String {
         let unit = if load == "compile" { 1e-6 } else { 1.0 };
         let load = figures.median(engine, size, load) * unit;
         let memory = figures.median(engine, size, "memory KiB") / 1024.0;
-        format!("{} ms, {} MiB", short(load), short(memory))
+        format!("{} ms, {} MiB", format_number(load), format_number(memory))
     };
     for size in SIZES {
         table.row(&[
@@ -166,26 +170,27 @@ fn room(figures: &Figures) -> String {
 fn database(load: f64, edits: &Series) -> String {
     let mut table = Table::new(&["10,000 roles and 100,000 users in SQLite", "ms"]);
     table.row(&[
-        "the whole start of the server, loading and compiling included".to_owned(),
-        short(load),
+        "start of the server, including loading and compiling".to_owned(),
+        format_number(load),
     ]);
     table.row(&[
-        "a permission given to one role, on disk and in force".to_owned(),
-        edits.shown(),
+        "granting a permission to a role, on disk and in force".to_owned(),
+        edits.to_cell(),
     ]);
     table.finish()
 }
 
 fn bounds(figures: &Figures, load: f64, edits: &Series) -> Vec<Bound> {
-    let worst = |way: &str| {
+    let worst = |measurement: &str| {
         let each = SIZES.iter().flat_map(|size| {
-            ["allow", "deny"]
-                .map(|outcome| figures.median("rolecall", size, &format!("{way}, {outcome}")))
+            ["allow", "deny"].map(|outcome| {
+                figures.median("rolecall", size, &format!("{measurement}, {outcome}"))
+            })
         });
         each.fold(0.0, f64::max)
     };
     let casbin = figures.median("casbin", "large", "allow");
-    let ours = figures.median("rolecall", "large", "decision, 1 role, allow");
+    let rolecall = figures.median("rolecall", "large", "decision, 1 role, allow");
     vec![
         Bound::at_most(
             "a decision by name for a principal with up to 20 roles, at any size, ns",
@@ -195,7 +200,7 @@ fn bounds(figures: &Figures, load: f64, edits: &Series) -> Vec<Bound> {
         ),
         Bound::at_least(
             "decisions over those of casbin at the large size",
-            casbin / ours,
+            casbin / rolecall,
             10_000.0,
             "at least 10,000",
         ),

@@ -1,4 +1,4 @@
-//! How long the guarded route takes while log-ins come as fast as they can.
+//! The latency of the guarded route during a flood of logins.
 
 use std::thread;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::numbers::Series;
 use super::process::{Folder, Server};
 use super::report::{Bound, Section, Table};
-use super::wrk::{self, Load, Seen};
+use super::wrk::{self, Load, LoadResult};
 use super::{Bench, log_in, peers};
 
-/// Log-ins at a time.
+/// Concurrent logins.
 const FLOOD: u32 = 8;
 
 #[derive(Default)]
@@ -19,32 +19,32 @@ struct Latency {
 }
 
 impl Latency {
-    fn push(&mut self, seen: Seen) {
-        if !seen.was_answered() {
+    fn push(&mut self, result: LoadResult) {
+        if !result.has_responses() {
             return;
         }
-        self.p50.push(seen.p50_ms);
-        self.p99.push(seen.p99_ms);
+        self.p50.push(result.p50_ms);
+        self.p99.push(result.p99_ms);
     }
 }
 
-/// What one server showed.
+/// The latencies of one server.
 #[derive(Default)]
-struct Measured {
+struct Measurements {
     quiet: Latency,
     flooded: Latency,
 }
 
 pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     let folder = Folder::new("flood")?;
-    let (mut ours, mut tutorial) = (Measured::default(), Measured::default());
+    let (mut rolecall, mut tutorial) = (Measurements::default(), Measurements::default());
     for _ in 0..bench.rounds {
         let server = bench.start_application(&folder)?;
         let token = log_in(&server, "admin")?;
-        let flood = |seconds| wrk::log_ins(&folder, &server, FLOOD, seconds).map(drop);
-        round(bench, &server, &token, flood, &mut ours)?;
+        let flood = |seconds| wrk::logins(&folder, &server, FLOOD, seconds).map(drop);
+        round(bench, &server, &token, flood, &mut rolecall)?;
     }
-    // it takes seconds for each of few answers, so one round says enough
+    // each of its few responses takes seconds, so one round is enough
     let server = peers::tutorial(bench, "1")?;
     let token = peers::log_in_by_form(&server)?;
     let form = ("/token", peers::TUTORIAL_FORM);
@@ -57,32 +57,31 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
         "99th percentile, ms",
     ]);
     for (name, latency) in [
-        ("rolecall, nothing else going on", &ours.quiet),
-        ("rolecall, while 8 connections log in", &ours.flooded),
-        ("FastAPI tutorial, nothing else going on", &tutorial.quiet),
+        ("rolecall, no other load", &rolecall.quiet),
+        ("rolecall, while 8 connections log in", &rolecall.flooded),
+        ("FastAPI tutorial, no other load", &tutorial.quiet),
         (
             "FastAPI tutorial, while 8 connections log in",
             &tutorial.flooded,
         ),
     ] {
-        let shown = if latency.p50.is_empty() {
-            let silence = format!("no answer in {} s", bench.seconds);
-            [silence.clone(), silence]
+        let [p50, p99] = if latency.p50.is_empty() {
+            let none = format!("no response in {} s", bench.seconds);
+            [none.clone(), none]
         } else {
-            [latency.p50.shown(), latency.p99.shown()]
+            [latency.p50.to_cell(), latency.p99.to_cell()]
         };
-        let [p50, p99] = shown;
         table.row(&[name.to_owned(), p50, p99]);
     }
-    let (quiet, flooded) = (ours.quiet.p99.median(), ours.flooded.p99.median());
+    let (quiet, flooded) = (rolecall.quiet.p99.median(), rolecall.flooded.p99.median());
     let limit = (5.0 * quiet).max(10.0);
     Ok(Section {
         tables: table.finish(),
         bounds: vec![Bound::at_most(
-            "guarded route during a flood of log-ins, 99th percentile, ms",
+            "guarded route during a flood of logins, 99th percentile, ms",
             flooded,
             limit,
-            "under 10 or 5 times quiet",
+            "under 10 or 5 times without load",
         )],
     })
 }
@@ -92,7 +91,7 @@ fn round(
     server: &Server,
     token: &str,
     flood: impl FnOnce(u32) -> anyhow::Result<()> + Send,
-    measured: &mut Measured,
+    measurements: &mut Measurements,
 ) -> anyhow::Result<()> {
     let load = Load {
         path: "/items/",
@@ -101,16 +100,16 @@ fn round(
         seconds: bench.seconds,
     };
     wrk::warm_up(bench, server, &load)?;
-    measured.quiet.push(wrk::get(server, &load)?);
-    let seen = thread::scope(|scope| {
+    measurements.quiet.push(wrk::get(server, &load)?);
+    let result = thread::scope(|scope| {
         let flooding = scope.spawn(|| flood(bench.seconds + 2));
         thread::sleep(Duration::from_secs(1));
-        let seen = wrk::get(server, &load);
+        let result = wrk::get(server, &load);
         let flooded = flooding
             .join()
             .unwrap_or_else(|_| Err(anyhow::anyhow!("the flood panicked")));
-        flooded.and(seen)
+        flooded.and(result)
     })?;
-    measured.flooded.push(seen);
+    measurements.flooded.push(result);
     Ok(())
 }

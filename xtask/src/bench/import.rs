@@ -1,4 +1,4 @@
-//! Very many users taken over from another application, while others log in.
+//! The import of many users from another application, while others log in.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,15 +17,15 @@ use super::report::{Bound, Section, Table};
 use super::{Bench, http, wrk};
 
 const ROWS: u32 = 100_000;
-/// Users who are there already and log in meanwhile.
+/// Users that exist already and log in during the import.
 const USERS: &str = "100";
-/// Of the form that bcrypt has; nobody logs in with it.
+/// A bcrypt hash; nobody logs in with it.
 const HASH: &str = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
 
 #[derive(Default)]
-struct Measured {
+struct Measurements {
     seconds: Series,
-    log_ins: Series,
+    logins: Series,
     slowest_ms: Series,
     refused: f64,
 }
@@ -35,41 +35,41 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     let postgres = Postgres::start("import")?;
     let file = folder.path("users.csv");
     fs::write(&file, users()?)?;
-    let (mut sqlite, mut on_postgres) = (Measured::default(), Measured::default());
+    let (mut sqlite, mut on_postgres) = (Measurements::default(), Measurements::default());
     for round in 0..bench.rounds.min(3) {
         let database = folder.path(&format!("{round}.db"));
-        once(
+        run_once(
             bench,
             &format!("sqlite:{}", database.display()),
             &file,
             &mut sqlite,
         )?;
-        let url = postgres.database(&format!("import{round}"))?;
-        once(bench, &url, &file, &mut on_postgres)?;
+        let url = postgres.create_database(&format!("import{round}"))?;
+        run_once(bench, &url, &file, &mut on_postgres)?;
     }
     let mut table = Table::new(&[
         "database",
         "import of 100,000 users, s",
-        "log-ins meanwhile",
-        "slowest log-in, ms",
+        "logins meanwhile",
+        "slowest login, ms",
         "refused",
     ]);
-    for (name, of) in [("SQLite", &sqlite), ("PostgreSQL", &on_postgres)] {
+    for (name, series) in [("SQLite", &sqlite), ("PostgreSQL", &on_postgres)] {
         table.row(&[
             name.to_owned(),
-            of.seconds.shown(),
-            of.log_ins.shown(),
-            of.slowest_ms.shown(),
-            of.refused.to_string(),
+            series.seconds.to_cell(),
+            series.logins.to_cell(),
+            series.slowest_ms.to_cell(),
+            series.refused.to_string(),
         ]);
     }
     Ok(Section {
         tables: table.finish(),
-        bounds: wanted(&sqlite, &on_postgres),
+        bounds: bounds(&sqlite, &on_postgres),
     })
 }
 
-fn wanted(sqlite: &Measured, postgres: &Measured) -> Vec<Bound> {
+fn bounds(sqlite: &Measurements, postgres: &Measurements) -> Vec<Bound> {
     let seconds = sqlite.seconds.median().max(postgres.seconds.median());
     vec![
         Bound::at_most(
@@ -79,7 +79,7 @@ fn wanted(sqlite: &Measured, postgres: &Measured) -> Vec<Bound> {
             "under 30",
         ),
         Bound::at_most(
-            "log-ins refused while 100,000 users are imported",
+            "logins refused while 100,000 users are imported",
             sqlite.refused + postgres.refused,
             0.0,
             "none",
@@ -87,7 +87,7 @@ fn wanted(sqlite: &Measured, postgres: &Measured) -> Vec<Bound> {
     ]
 }
 
-/// Names in no order, as another application hands them out.
+/// The file to import; its names are in no order, as after an export.
 fn users() -> anyhow::Result<String> {
     let mut text = "username,hashed_password,role,email\n".to_owned();
     for number in 0..ROWS {
@@ -100,27 +100,30 @@ fn users() -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn once(bench: &Bench<'_>, url: &str, file: &Path, measured: &mut Measured) -> anyhow::Result<()> {
-    bench.ask_probe(&["fill", url, USERS, "10"])?;
+fn run_once(
+    bench: &Bench<'_>,
+    url: &str,
+    file: &Path,
+    measurements: &mut Measurements,
+) -> anyhow::Result<()> {
+    bench.run_probe(&["fill", url, USERS, "10"])?;
     let server = bench.start_rolecall(url)?;
     let done = AtomicBool::new(false);
-    let log_ins = thread::scope(|scope| {
-        let logging_in = scope.spawn(|| log_in_until(&done, &server));
-        let took = import(bench, url, file);
+    let logins = thread::scope(|scope| {
+        let thread = scope.spawn(|| log_in_until(&done, &server));
+        let seconds = import(bench, url, file);
         done.store(true, Ordering::Relaxed);
-        let log_ins = logging_in
-            .join()
-            .map_err(|_| anyhow!("a thread panicked"))??;
-        measured.seconds.push(took?);
-        anyhow::Ok(log_ins)
+        let logins = thread.join().map_err(|_| anyhow!("a thread panicked"))??;
+        measurements.seconds.push(seconds?);
+        anyhow::Ok(logins)
     })?;
-    measured.log_ins.push(log_ins.answered);
-    measured.slowest_ms.push(log_ins.slowest_ms);
-    measured.refused += log_ins.refused;
+    measurements.logins.push(logins.total);
+    measurements.slowest_ms.push(logins.slowest_ms);
+    measurements.refused += logins.refused;
     Ok(())
 }
 
-/// Runs the import with its progress bar, in a terminal of its own where there is `script`; gives the seconds.
+/// Runs the import with its progress bar, in a terminal that `script` provides; returns the seconds.
 fn import(bench: &Bench<'_>, url: &str, file: &Path) -> anyhow::Result<f64> {
     let command = bench.rolecall_on(url);
     let program = command.get_program().to_owned();
@@ -131,37 +134,37 @@ fn import(bench: &Bench<'_>, url: &str, file: &Path) -> anyhow::Result<f64> {
         terminal.env(key, value.unwrap_or_default());
     }
     terminal.stdin(Stdio::null());
-    let began = Instant::now();
+    let start = Instant::now();
     let output = terminal.output()?;
-    let took = began.elapsed().as_secs_f64();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let seconds = start.elapsed().as_secs_f64();
+    let printed = String::from_utf8_lossy(&output.stdout);
     ensure!(
-        output.status.success() && said.contains("100000 users imported"),
-        "the import failed: {said}"
+        output.status.success() && printed.contains("100000 users imported"),
+        "the import failed: {printed}"
     );
-    Ok(took)
+    Ok(seconds)
 }
 
 #[derive(Default)]
-struct LogIns {
-    answered: f64,
+struct Logins {
+    total: f64,
     refused: f64,
     slowest_ms: f64,
 }
 
-/// One log-in after the other.
-fn log_in_until(done: &AtomicBool, server: &Server) -> anyhow::Result<LogIns> {
-    let mut seen = LogIns::default();
-    let users = (0..wrk::LOG_IN_USERS).cycle();
+/// Logs users in, one after the other, until `done`.
+fn log_in_until(done: &AtomicBool, server: &Server) -> anyhow::Result<Logins> {
+    let mut logins = Logins::default();
+    let users = (0..wrk::LOGIN_USERS).cycle();
     for user in users.take_while(|_| !done.load(Ordering::Relaxed)) {
         let form = wrk::form(&format!("user{user}"));
-        let began = Instant::now();
-        let answer = http::post(server.port(), "/token", wrk::FORM, &form)?;
-        seen.slowest_ms = seen.slowest_ms.max(began.elapsed().as_secs_f64() * 1e3);
-        seen.answered += 1.0;
-        if answer.status != 200 {
-            seen.refused += 1.0;
+        let start = Instant::now();
+        let response = http::post(server.port(), "/token", wrk::FORM, &form)?;
+        logins.slowest_ms = logins.slowest_ms.max(start.elapsed().as_secs_f64() * 1e3);
+        logins.total += 1.0;
+        if response.status != 200 {
+            logins.refused += 1.0;
         }
     }
-    Ok(seen)
+    Ok(logins)
 }

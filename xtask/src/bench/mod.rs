@@ -1,6 +1,6 @@
-//! Measures, and says what the figures are beside others taken in the same run.
+//! Measures the performance beside reference figures from the same run.
 //!
-//! Absolute figures are those of the machine; ratios within a run, taken in turn, are what can be compared.
+//! Absolute figures depend on the machine. Comparable are ratios within a run, whose sides are measured in turn.
 
 mod decisions;
 mod flood;
@@ -30,7 +30,7 @@ use crate::tools::{self, Workspace};
 use process::{Folder, Server, free_port};
 use report::Section;
 
-/// What is measured, in this order.
+/// The sections by name, in the order of the run.
 const SECTIONS: [(&str, Measure); 10] = [
     ("verify", verify::measure),
     ("routes", routes::measure),
@@ -44,21 +44,21 @@ const SECTIONS: [(&str, Measure); 10] = [
     ("queries", queries::measure),
 ];
 
-/// Those that measure other stacks as well.
-const PEERS: [&str; 2] = ["peers", "flood"];
+/// The sections that also measure other stacks.
+const PEER_SECTIONS: [&str; 2] = ["peers", "flood"];
 
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 type Measure = fn(&Bench<'_>) -> anyhow::Result<Section>;
 
-/// What every measurement needs.
+/// The context of all measurements.
 struct Bench<'a> {
     workspace: &'a Workspace,
     /// The Python of the peers.
     python: PathBuf,
-    /// Seconds of load each time.
+    /// The duration of each load.
     seconds: u32,
-    /// How often each thing is measured, in turn with the others.
+    /// The number of times that each thing is measured, in turn with the others.
     rounds: usize,
 }
 
@@ -71,8 +71,8 @@ impl Bench<'_> {
         self.workspace.target("release/rolecall-probe")
     }
 
-    /// Runs a part of the probe; gives the fields of the lines that it prints.
-    fn ask_probe(&self, arguments: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
+    /// Runs a part of the probe and returns the fields of each line that it prints.
+    fn run_probe(&self, arguments: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
         let mut command = self.workspace.command(self.probe());
         let output = command.args(arguments).output()?;
         if !output.status.success() {
@@ -86,12 +86,12 @@ impl Bench<'_> {
         Ok(text.lines().map(fields).collect())
     }
 
-    /// The application with a guarded and an open route, on a database with some users.
+    /// Starts the application with a guarded and an open route, on a database with some users.
     fn start_application(&self, folder: &Folder) -> anyhow::Result<Server> {
         let url = format!("sqlite:{}", folder.path("application.db").display());
         if !folder.path("application.db").exists() {
-            let users = wrk::LOG_IN_USERS.to_string();
-            self.ask_probe(&["fill", &url, &users, "10"])?;
+            let users = wrk::LOGIN_USERS.to_string();
+            self.run_probe(&["fill", &url, &users, "10"])?;
         }
         let port = free_port()?;
         let mut command = self.workspace.command(self.probe());
@@ -99,7 +99,7 @@ impl Bench<'_> {
         Server::start(command, port, "/health/ready")
     }
 
-    /// The program itself on the database of `url`, with whatever the command needs.
+    /// The program `rolecall` with the settings for the database at `url`.
     fn rolecall_on(&self, url: &str) -> Command {
         let mut command = Command::new(self.rolecall());
         command.env("ROLECALL_DATABASE__URL", url);
@@ -108,7 +108,7 @@ impl Bench<'_> {
         command
     }
 
-    /// The server as it is installed, on the database of `url`.
+    /// Starts `rolecall serve` on the database at `url`.
     fn start_rolecall(&self, url: &str) -> anyhow::Result<Server> {
         let port = free_port()?;
         let mut command = self.rolecall_on(url);
@@ -117,24 +117,24 @@ impl Bench<'_> {
         let server = Server::start(command, port, "/health/ready")?;
         ensure!(
             http::get(port, "/api/me", "")?.status == 401,
-            "this is not rolecall"
+            "the server is not rolecall"
         );
         Ok(server)
     }
 }
 
-/// A user's access token, by the tutorial's form.
+/// Logs a user in with the tutorial's form and returns the access token.
 fn log_in(server: &Server, username: &str) -> anyhow::Result<String> {
     let form = wrk::form(username);
     http::post(server.port(), "/token", wrk::FORM, &form)?.token()
 }
 
-/// Measures what the arguments name, all if they name nothing.
+/// Measures the sections that the arguments name, or all.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> ExitCode {
     match measure(workspace, arguments) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failures) => {
-            eprintln!("{failures} of the measurements could not be made");
+            eprintln!("{failures} of the sections failed");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -151,11 +151,11 @@ fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize>
             "--quick" => quick = true,
             "--write" => write = true,
             name if SECTIONS.iter().any(|(known, _)| *known == name) => names.push(name),
-            other => bail!("`{other}` is no section and no option of `bench`"),
+            other => bail!("`bench` has no section or option `{other}`"),
         }
     }
-    let wanted = |name: &str| names.is_empty() || names.contains(&name);
-    let peers = PEERS.into_iter().any(wanted);
+    let is_selected = |name: &str| names.is_empty() || names.contains(&name);
+    let peers = PEER_SECTIONS.into_iter().any(is_selected);
     let python = install::install_for_bench(workspace, peers)?;
     build(workspace)?;
     let bench = Bench {
@@ -165,9 +165,9 @@ fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize>
         rounds: if quick { 3 } else { 5 },
     };
     let (mut sections, mut failures) = (Vec::new(), 0);
-    for (name, measure) in SECTIONS.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, measure) in SECTIONS.into_iter().filter(|(name, _)| is_selected(name)) {
         eprintln!("\n== {name}");
-        let began = Instant::now();
+        let start = Instant::now();
         match measure(&bench) {
             Ok(section) => {
                 println!("\n{}", section.markdown());
@@ -178,15 +178,19 @@ fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize>
                 failures += 1;
             }
         }
-        eprintln!("took {:.0} s", began.elapsed().as_secs_f64());
+        eprintln!("took {:.0} s", start.elapsed().as_secs_f64());
     }
     let summary = report::summary(&sections);
     println!("\n{summary}");
     if write {
         let machine = report::machine(workspace, quick);
-        let all = sections.len() == SECTIONS.len();
+        let is_complete = sections.len() == SECTIONS.len();
         let file = workspace.path("docs/performance.md");
-        report::write(&file, &sections, all.then_some((&*machine, &*summary)))?;
+        report::write(
+            &file,
+            &sections,
+            is_complete.then_some((&*machine, &*summary)),
+        )?;
     }
     Ok(failures)
 }
@@ -200,10 +204,10 @@ fn build(workspace: &Workspace) -> anyhow::Result<()> {
         "--package",
         "rolecall-probe",
     ]);
-    tools::run(&mut build).context("without a release build nothing can be measured")
+    tools::run(&mut build).context("the release build failed")
 }
 
-/// Lets what was just started come to rest.
-fn settle() {
+/// Waits until a new server has finished its work at start.
+fn wait_until_idle() {
     std::thread::sleep(Duration::from_millis(300));
 }

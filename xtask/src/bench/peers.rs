@@ -1,19 +1,19 @@
-//! The guarded route beside the same of other stacks, one server at a time, in turn.
+//! The guarded route beside the same route of other stacks, one server at a time, in turn.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::ensure;
 
-use super::numbers::{Series, short};
+use super::numbers::{Series, format_number};
 use super::process::{Folder, Server, free_port};
 use super::report::{Bound, Section, Table};
 use super::wrk::{self, Load, get_and_cpu, warm_up};
-use super::{Bench, http, log_in, settle};
+use super::{Bench, http, log_in, wait_until_idle};
 
 const CONNECTIONS: u32 = 32;
 
-/// One stack.
+/// A stack to measure.
 struct Peer {
     name: &'static str,
     start: fn(&Bench<'_>, &Folder) -> anyhow::Result<Server>,
@@ -54,7 +54,7 @@ const PEERS: [Peer; 6] = [
 ];
 
 #[derive(Default)]
-struct Measured {
+struct Measurements {
     rate: Series,
     cpu: Series,
     p99: Series,
@@ -64,10 +64,10 @@ struct Measured {
 
 pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     let folder = Folder::new("peers")?;
-    let mut all: [Measured; PEERS.len()] = Default::default();
+    let mut all: [Measurements; PEERS.len()] = Default::default();
     for _ in 0..bench.rounds.min(3) {
-        for (peer, measured) in PEERS.iter().zip(&mut all) {
-            round(bench, &folder, peer, measured)?;
+        for (peer, measurements) in PEERS.iter().zip(&mut all) {
+            round(bench, &folder, peer, measurements)?;
         }
     }
     let [tutorial, .., rolecall] = &all;
@@ -75,26 +75,26 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
         "guarded route of",
         "requests/s",
         "over the tutorial",
-        "server CPU a request, us",
+        "server CPU per request, us",
         "99th percentile, ms",
         "start, ms",
         "resident after load, MiB",
     ]);
-    for (peer, measured) in PEERS.iter().zip(&all) {
+    for (peer, measurements) in PEERS.iter().zip(&all) {
         table.row(&[
             peer.name.to_owned(),
-            measured.rate.shown(),
-            short(measured.rate.median() / tutorial.rate.median()),
-            measured.cpu.shown(),
-            measured.p99.shown(),
-            short(measured.start.median()),
-            short(measured.resident.median()),
+            measurements.rate.to_cell(),
+            format_number(measurements.rate.median() / tutorial.rate.median()),
+            measurements.cpu.to_cell(),
+            measurements.p99.to_cell(),
+            format_number(measurements.start.median()),
+            format_number(measurements.resident.median()),
         ]);
     }
     Ok(Section {
         tables: table.finish(),
         bounds: vec![Bound::at_least(
-            "guarded route, requests a second over those of the FastAPI tutorial with one worker",
+            "guarded route, requests per second over those of the FastAPI tutorial with one worker",
             rolecall.rate.median() / tutorial.rate.median(),
             25.0,
             "at least 25",
@@ -106,15 +106,17 @@ fn round(
     bench: &Bench<'_>,
     folder: &Folder,
     peer: &Peer,
-    measured: &mut Measured,
+    measurements: &mut Measurements,
 ) -> anyhow::Result<()> {
     eprintln!("{}", peer.name);
     let server = (peer.start)(bench, folder)?;
-    measured.start.push(server.started_in().as_secs_f64() * 1e3);
-    settle();
+    measurements
+        .start
+        .push(server.started_in().as_secs_f64() * 1e3);
+    wait_until_idle();
     let token = (peer.log_in)(&server)?;
-    let refused = http::get(server.port(), "/items/", "")?.status;
-    ensure!(refused == 401, "{}: {refused} without a token", peer.name);
+    let status = http::get(server.port(), "/items/", "")?.status;
+    ensure!(status == 401, "{}: {status} without a token", peer.name);
     let load = Load {
         path: "/items/",
         token: &token,
@@ -122,15 +124,15 @@ fn round(
         seconds: bench.seconds,
     };
     warm_up(bench, &server, &load)?;
-    let (seen, cpu) = get_and_cpu(&server, &load)?;
-    measured.rate.push(seen.per_second);
-    measured.cpu.push(cpu);
-    measured.p99.push(seen.p99_ms);
-    measured.resident.push(server.resident_mib()?);
+    let (result, cpu) = get_and_cpu(&server, &load)?;
+    measurements.rate.push(result.per_second);
+    measurements.cpu.push(cpu);
+    measurements.p99.push(result.p99_ms);
+    measurements.resident.push(server.resident_mib()?);
     Ok(())
 }
 
-/// uvicorn as its documentation advises for speed; nobody logs requests.
+/// uvicorn with the settings that its documentation recommends for speed, and without an access log.
 pub(super) fn tutorial(bench: &Bench<'_>, workers: &str) -> anyhow::Result<Server> {
     let port = free_port()?;
     let mut command = peer_command(
@@ -172,7 +174,7 @@ pub(super) fn log_in_by_form(server: &Server) -> anyhow::Result<String> {
     http::post(server.port(), "/token", wrk::FORM, TUTORIAL_FORM)?.token()
 }
 
-/// The log-in of the tutorial's administrator.
+/// The login form of the tutorial's administrator.
 pub(super) const TUTORIAL_FORM: &str = "grant_type=password&username=admin&password=yourpassword";
 
 fn log_in_by_json(server: &Server) -> anyhow::Result<String> {

@@ -1,4 +1,4 @@
-//! A PostgreSQL of our own, in a folder that goes away.
+//! A PostgreSQL server in a temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use super::process::Folder;
 use crate::tools::{find_postgres, run};
 
-/// Runs in the foreground as the child of this process; root becomes `postgres`, since it refuses root.
+/// A running server, a child of this process. PostgreSQL refuses to run as root, so root becomes `postgres`.
 pub(super) struct Postgres {
     folder: Folder,
     programs: PathBuf,
@@ -34,8 +34,8 @@ impl Postgres {
             "--no-sync",
             "-D",
         ]);
-        let made = init.arg(&data).current_dir(&folder).stdout(Stdio::null());
-        if !made.status()?.success() {
+        let init = init.arg(&data).current_dir(&folder).stdout(Stdio::null());
+        if !init.status()?.success() {
             bail!("`initdb` failed");
         }
         let mut serve = unprivileged(&programs.join("postgres"));
@@ -47,8 +47,8 @@ impl Postgres {
             "unix_socket_directories={}",
             folder.as_ref().display()
         ));
-        let quiet = serve.current_dir(&folder).stderr(Stdio::null());
-        let server = quiet.spawn().context("`postgres` cannot be started")?;
+        let serve = serve.current_dir(&folder).stderr(Stdio::null());
+        let server = serve.spawn().context("`postgres` cannot be started")?;
         let postgres = Self {
             folder,
             programs,
@@ -67,11 +67,11 @@ impl Postgres {
             }
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
-        bail!("PostgreSQL does not answer")
+        bail!("PostgreSQL did not start")
     }
 
-    /// Makes a database; gives its URL.
-    pub(super) fn database(&self, name: &str) -> anyhow::Result<String> {
+    /// Creates a database and returns its URL.
+    pub(super) fn create_database(&self, name: &str) -> anyhow::Result<String> {
         let folder = self.folder.as_ref();
         let mut create = Command::new(self.programs.join("createdb"));
         create.args(["-U", "postgres", "-h"]).arg(folder).arg(name);
@@ -85,7 +85,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // the data goes away, so nothing needs to be finished
+        // the data is deleted, so there is no need to shut down cleanly
         let mut stop = unprivileged(&self.programs.join("pg_ctl"));
         stop.args(["stop", "-m", "immediate", "-D"]);
         let stop = stop.arg(self.folder.path("data")).current_dir(&self.folder);

@@ -1,4 +1,4 @@
-//! Servers as processes: started, watched in `/proc`, and ended whatever happens.
+//! Server processes: they are measured through `/proc`, and stopped when dropped.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,28 +10,28 @@ use anyhow::{Context as _, bail};
 
 use super::http;
 
-/// No server may take longer to start.
-const STARTED_WITHIN: Duration = Duration::from_mins(1);
-/// Between two looks at whether a server answers or has ended.
+/// The longest time that a server may take to start.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// The pause between two checks whether a server responds or has exited.
 const POLL: Duration = Duration::from_micros(500);
 
-/// A server with all its children.
+/// A server process and its children.
 pub(super) struct Server {
     child: Child,
-    /// What it says: a pipe that nobody reads would stop it when full.
+    /// The standard error; a file, since a full pipe would block the server.
     log: PathBuf,
     port: u16,
     started_in: Duration,
 }
 
 impl Server {
-    /// Starts `command`, which listens on `port`, and waits for the first answer at `path`.
+    /// Starts `command`, which listens on `port`, and waits for the first response at `path`.
     pub(super) fn start(mut command: Command, port: u16, path: &str) -> anyhow::Result<Self> {
         let log = std::env::temp_dir().join(format!("rolecall-bench-{port}.log"));
         command.stdout(Stdio::null());
         command.stderr(fs::File::create(&log)?);
-        let began = Instant::now();
-        let child = command.spawn().context("a server cannot be started")?;
+        let start = Instant::now();
+        let child = command.spawn().context("the server cannot be started")?;
         let mut server = Self {
             child,
             log,
@@ -39,16 +39,16 @@ impl Server {
             started_in: Duration::ZERO,
         };
         loop {
-            if http::get(port, path, "").is_ok_and(|answer| answer.status == 200) {
-                server.started_in = began.elapsed();
+            if http::get(port, path, "").is_ok_and(|response| response.status == 200) {
+                server.started_in = start.elapsed();
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                let said = fs::read_to_string(&server.log).unwrap_or_default();
-                bail!("a server ended with {status}: {said}");
+                let log = fs::read_to_string(&server.log).unwrap_or_default();
+                bail!("the server exited with {status}: {log}");
             }
-            if began.elapsed() > STARTED_WITHIN {
-                bail!("a server does not answer at `{path}`");
+            if start.elapsed() > START_TIMEOUT {
+                bail!("the server does not respond at `{path}`");
             }
             std::thread::sleep(POLL);
         }
@@ -58,32 +58,33 @@ impl Server {
         self.port
     }
 
-    /// From its start to its first answer.
+    /// The time from the start of the process to the first response.
     pub(super) fn started_in(&self) -> Duration {
         self.started_in
     }
 
-    /// Processor time of the process and its children so far, in seconds.
+    /// The CPU time of the process and its children so far, in seconds.
     pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let ticks = clock_ticks()?;
         let mut sum = 0.0;
         for pid in self.tree() {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-            sum += cpu_ticks(&stat).context("`/proc` reads otherwise than expected")?;
+            sum += cpu_ticks(&stat).context("`/proc` has an unexpected format")?;
         }
         Ok(sum / ticks)
     }
 
-    /// Resident memory of the process and its children, in MiB.
+    /// The resident memory of the process and its children, in MiB.
     pub(super) fn resident_mib(&self) -> anyhow::Result<f64> {
         let mut kib = 0.0;
         for pid in self.tree() {
             let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            kib += resident_kib(&status).context("`/proc` reads otherwise than expected")?;
+            kib += resident_kib(&status).context("`/proc` has an unexpected format")?;
         }
         Ok(kib / 1024.0)
     }
 
+    /// The ids of the process and its descendants.
     fn tree(&self) -> Vec<u32> {
         let (mut found, mut open) = (Vec::new(), vec![self.child.id()]);
         while let Some(pid) = open.pop() {
@@ -107,35 +108,38 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.log);
         let tree = self.tree();
-        signal("-TERM", &tree);
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(5) {
+        send_signal("-TERM", &tree);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(5) {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }
             std::thread::sleep(POLL);
         }
-        signal("-KILL", &tree);
+        send_signal("-KILL", &tree);
         let _ = self.child.wait();
     }
 }
 
-fn signal(which: &str, pids: &[u32]) {
+fn send_signal(signal: &str, pids: &[u32]) {
     let _ = Command::new("kill")
-        .arg(which)
+        .arg(signal)
         .args(pids.iter().map(u32::to_string))
         .stderr(Stdio::null())
         .status();
 }
 
-/// Clock ticks a second.
+/// The number of clock ticks per second.
 pub(super) fn clock_ticks() -> anyhow::Result<f64> {
     let output = Command::new("getconf").arg("CLK_TCK").output()?;
     let text = String::from_utf8(output.stdout)?;
-    text.trim().parse().context("no CLK_TCK")
+    text.trim()
+        .parse()
+        .context("`getconf CLK_TCK` printed no number")
 }
 
-/// User and system time (proc(5), fields 14 and 15), counted after the name, which may hold anything.
+/// User and system time (proc(5), fields 14 and 15). Fields count from the end of the name, which may contain
+/// spaces and parentheses.
 fn cpu_ticks(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
@@ -150,14 +154,14 @@ fn resident_kib(status: &str) -> Option<f64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// A port that nobody listens on at the moment.
+/// A port that is free at the moment.
 pub(super) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())
 }
 
-/// A folder that goes away.
+/// A temporary folder.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -190,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_brackets_and_spaces_shifts_no_field() {
+    fn parentheses_and_spaces_in_the_name_shift_no_field() {
         let stat = "7 (a) b 9 9 9 (c)) S 1 2 3 4 5 6 7 8 9 10 300 45 0 0 20";
         assert_eq!(cpu_ticks(stat), Some(345.0));
         assert_eq!(cpu_ticks("7 (a) S 1"), None);
@@ -203,12 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ends_at_once_is_not_waited_for() {
+    fn the_error_of_a_server_that_exits_at_once_is_reported() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo no such thing >&2; exit 3"]);
         let port = free_port().unwrap();
         let Err(error) = Server::start(command, port, "/") else {
-            panic!("it has started");
+            panic!("the server has started");
         };
         assert!(error.to_string().contains("no such thing"), "{error}");
     }

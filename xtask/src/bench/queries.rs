@@ -1,4 +1,4 @@
-//! Queries for each operation, counted, on small and on large data.
+//! The number of queries of each operation, with little and with much data.
 
 use anyhow::{Context as _, ensure};
 
@@ -14,12 +14,12 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     let folder = Folder::new("queries")?;
     let file = |name: &str| format!("sqlite:{}", folder.path(name).display());
     let postgres = Postgres::start("queries")?;
-    let few = bench.ask_probe(&["queries", &file("few.db"), FEW, FEW])?;
-    let many = bench.ask_probe(&["queries", &file("many.db"), MANY, MANY])?;
-    let other = bench.ask_probe(&["queries", &postgres.database("queries")?, MANY, MANY])?;
+    let few = bench.run_probe(&["queries", &file("few.db"), FEW, FEW])?;
+    let many = bench.run_probe(&["queries", &file("many.db"), MANY, MANY])?;
+    let other = bench.run_probe(&["queries", &postgres.create_database("queries")?, MANY, MANY])?;
     ensure!(
         few.len() == many.len() && few.len() == other.len(),
-        "the operations differ"
+        "the probe counted different operations"
     );
     let mut table = Table::new(&[
         "operation",
@@ -28,7 +28,11 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
         "PostgreSQL, 10,000",
     ]);
     for ((few, many), other) in few.iter().zip(&many).zip(&other) {
-        let count = |line: &Vec<String>| line.get(1).cloned().context("a line without a count");
+        let count = |line: &Vec<String>| {
+            line.get(1)
+                .cloned()
+                .context("the probe printed a line without a count")
+        };
         let name = few.first().cloned().unwrap_or_default();
         table.row(&[name, count(few)?, count(many)?, count(other)?]);
     }

@@ -1,4 +1,4 @@
-//! Tables in Markdown, what was wanted, and the place where both are kept.
+//! Tables in Markdown, bounds, and the page that documents both.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,10 +7,10 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::numbers::short;
+use super::numbers::format_number;
 use crate::tools::Workspace;
 
-/// A table whose first column is text and whose others are numbers.
+/// A table with text in the first column and numbers in the others.
 pub(super) struct Table {
     text: String,
 }
@@ -34,82 +34,82 @@ impl Table {
     }
 }
 
-/// What was wanted of one figure.
+/// A target for one figure, and whether it was met.
 pub(super) struct Bound {
-    pub(super) what: &'static str,
+    pub(super) name: &'static str,
     pub(super) measured: String,
-    pub(super) wanted: &'static str,
+    pub(super) target: &'static str,
     pub(super) met: bool,
 }
 
 impl Bound {
-    /// A figure that should be no more than `limit`.
+    /// The target that `value` is at most `limit`.
     pub(super) fn at_most(
-        what: &'static str,
+        name: &'static str,
         value: f64,
         limit: f64,
-        wanted: &'static str,
+        target: &'static str,
     ) -> Self {
         let met = value <= limit;
-        let measured = short(value);
+        let measured = format_number(value);
         Self {
-            what,
+            name,
             measured,
-            wanted,
+            target,
             met,
         }
     }
 
-    /// A figure that should be no less than `limit`.
+    /// The target that `value` is at least `limit`.
     pub(super) fn at_least(
-        what: &'static str,
+        name: &'static str,
         value: f64,
         limit: f64,
-        wanted: &'static str,
+        target: &'static str,
     ) -> Self {
         let met = value >= limit;
-        let measured = short(value);
+        let measured = format_number(value);
         Self {
-            what,
+            name,
             measured,
-            wanted,
+            target,
             met,
         }
     }
 }
 
-/// One kind of measurement: its tables, and what was wanted.
+/// The result of one section.
 pub(super) struct Section {
     pub(super) tables: String,
     pub(super) bounds: Vec<Bound>,
 }
 
 impl Section {
-    /// As it stands in the documentation.
+    /// The tables as in the documentation.
     pub(super) fn markdown(&self) -> String {
         self.tables.trim_end().to_owned()
     }
 }
 
-/// Every wanted bound, and whether it was met.
+/// A table of all bounds.
 pub(super) fn summary(sections: &[(&str, Section)]) -> String {
-    let mut text = "| what | measured | wanted | |\n|---|--:|--:|---|\n".to_owned();
+    let mut text = "| figure | measured | target | |\n|---|--:|--:|---|\n".to_owned();
     for bound in sections.iter().flat_map(|(_, section)| &section.bounds) {
         let Bound {
-            what,
+            name,
             measured,
-            wanted,
+            target,
             met,
         } = bound;
         let met = if *met { "met" } else { "**missed**" };
-        let _ = writeln!(text, "| {what} | {measured} | {wanted} | {met} |");
+        let _ = writeln!(text, "| {name} | {measured} | {target} | {met} |");
     }
     text
 }
 
-/// On what the figures were taken.
+/// A sentence with the date, the commit and the machine.
 pub(super) fn machine(workspace: &Workspace, quick: bool) -> String {
-    let said = |program: &str, arguments: &[&str]| {
+    let output_of = |program: &str, arguments: &[&str]| {
         let output = Command::new(program)
             .args(arguments)
             .current_dir(workspace.path("."))
@@ -121,15 +121,18 @@ pub(super) fn machine(workspace: &Workspace, quick: bool) -> String {
     let model = cpus
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("a processor that does not say its name", |(_, name)| name);
+    let model = model.map_or("an unknown processor", |(_, name)| name);
     let cores = cpus
         .lines()
         .filter(|line| line.starts_with("processor"))
         .count();
-    let (date, kernel) = (said("date", &["-u", "+%F"]), said("uname", &["-sr"]));
+    let (date, kernel) = (
+        output_of("date", &["-u", "+%F"]),
+        output_of("uname", &["-sr"]),
+    );
     let (rustc, commit) = (
-        said("rustc", &["--version"]),
-        said("git", &["rev-parse", "--short", "HEAD"]),
+        output_of("rustc", &["--version"]),
+        output_of("git", &["rev-parse", "--short", "HEAD"]),
     );
     let run = if quick {
         "a short run (`--quick`), "
@@ -139,26 +142,26 @@ pub(super) fn machine(workspace: &Workspace, quick: bool) -> String {
     format!("{date}, {run}commit {commit}: {cores} cores of {model}, {kernel}, {rustc}.\n")
 }
 
-/// Puts the sections between their marks in `file`; date, machine and summary only if nothing is missing.
+/// Replaces the sections between their markers in `file`, and the machine and the summary of a complete run.
 pub(super) fn write(
     file: &Path,
     sections: &[(&str, Section)],
-    whole: Option<(&str, &str)>,
+    complete: Option<(&str, &str)>,
 ) -> anyhow::Result<()> {
     let mut text = fs::read_to_string(file)?;
     for (name, section) in sections {
-        text = replaced(&text, name, &section.markdown())?;
+        text = replace_section(&text, name, &section.markdown())?;
     }
-    if let Some((machine, summary)) = whole {
-        text = replaced(&text, "machine", machine)?;
-        text = replaced(&text, "summary", summary)?;
+    if let Some((machine, summary)) = complete {
+        text = replace_section(&text, "machine", machine)?;
+        text = replace_section(&text, "summary", summary)?;
     }
     fs::write(file, text)?;
-    eprintln!("written to {}", file.display());
+    eprintln!("updated {}", file.display());
     Ok(())
 }
 
-fn replaced(text: &str, name: &str, content: &str) -> anyhow::Result<String> {
+fn replace_section(text: &str, name: &str, content: &str) -> anyhow::Result<String> {
     let (begin, end) = (
         format!("<!-- bench: {name} -->"),
         format!("<!-- end: {name} -->"),
@@ -167,7 +170,7 @@ fn replaced(text: &str, name: &str, content: &str) -> anyhow::Result<String> {
         let (_, after) = rest.split_once(&end)?;
         Some((before, after))
     });
-    let (before, after) = parts.with_context(|| format!("no place for `{name}`"))?;
+    let (before, after) = parts.with_context(|| format!("the page has no markers for `{name}`"))?;
     Ok(format!(
         "{before}{begin}\n{}\n{end}{after}",
         content.trim_end()
@@ -179,18 +182,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_stands_between_the_marks_is_replaced() {
+    fn only_the_text_between_the_markers_is_replaced() {
         let text =
             "a\n<!-- bench: x -->\nold\n<!-- end: x -->\nb\n<!-- bench: y -->\n<!-- end: y -->\n";
         let expected =
             "a\n<!-- bench: x -->\nnew\n<!-- end: x -->\nb\n<!-- bench: y -->\n<!-- end: y -->\n";
-        assert_eq!(replaced(text, "x", "new\n").unwrap(), expected);
-        assert_eq!(replaced(expected, "x", "new").unwrap(), expected);
-        assert!(replaced(text, "z", "new").is_err());
+        assert_eq!(replace_section(text, "x", "new\n").unwrap(), expected);
+        assert_eq!(replace_section(expected, "x", "new").unwrap(), expected);
+        assert!(replace_section(text, "z", "new").is_err());
     }
 
     #[test]
-    fn a_missed_bound_is_said() {
+    fn a_missed_bound_is_marked() {
         let bounds = vec![
             Bound::at_most("a", 1.3, 1.25, "at most 1.25"),
             Bound::at_least("b", 30.0, 25.0, "at least 25"),

@@ -1,6 +1,6 @@
-//! A guarded route beside an open one, in the same process, in turn.
+//! A guarded route beside an open route of the same process, in turn.
 
-use super::numbers::{Series, short};
+use super::numbers::{Series, format_number};
 use super::process::Folder;
 use super::report::{Bound, Section, Table};
 use super::wrk::{Load, get_and_cpu, warm_up};
@@ -20,44 +20,44 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     };
     let guarded = load("/items/", &token);
     let open = load("/open/items/", "");
-    // the same bytes as to the guarded route, so that reading the header is not counted as guarding
+    // sends the same bytes as to the guarded route, so that the difference is the guard alone
     let open_with_token = load("/open/items/", &token);
     anyhow::ensure!(
         http::get(server.port(), "/items/", "")?.status == 401,
-        "nobody guards the guarded route"
+        "the guarded route is not guarded"
     );
     warm_up(bench, &server, &guarded)?;
-    let mut measured: [(Series, Series); 3] = Default::default();
+    let mut measurements: [(Series, Series); 3] = Default::default();
     for _ in 0..bench.rounds {
         for (load, (rate, cpu)) in [&guarded, &open_with_token, &open]
             .into_iter()
-            .zip(&mut measured)
+            .zip(&mut measurements)
         {
-            let (seen, microseconds) = get_and_cpu(&server, load)?;
-            rate.push(seen.per_second);
+            let (result, microseconds) = get_and_cpu(&server, load)?;
+            rate.push(result.per_second);
             cpu.push(microseconds);
         }
     }
-    let [guarded, with_token, open] = &measured;
+    let [guarded, with_token, open] = &measurements;
     let mut table = Table::new(&[
         "route",
         "requests/s",
-        "server CPU a request, us",
+        "server CPU per request, us",
         "ratio of CPU to open",
     ]);
     for (name, (rate, cpu)) in [
         ("guarded by a role, token in the cache", guarded),
-        ("open, a token is sent and not looked at", with_token),
+        ("open, with a token that is ignored", with_token),
         ("open", open),
     ] {
-        let ratio = short(cpu.over(&open.1).median());
-        table.row(&[name.to_owned(), rate.shown(), cpu.shown(), ratio]);
+        let ratio = format_number(cpu.ratio_to(&open.1).median());
+        table.row(&[name.to_owned(), rate.to_cell(), cpu.to_cell(), ratio]);
     }
-    let ratio = guarded.1.over(&open.1).median();
+    let ratio = guarded.1.ratio_to(&open.1).median();
     Ok(Section {
         tables: table.finish(),
         bounds: vec![Bound::at_most(
-            "guarded route, cached, over open: server CPU a request",
+            "guarded route, cached, over open: server CPU per request",
             ratio,
             1.25,
             "at most 1.25",

@@ -1,12 +1,12 @@
-//! Verification of one access token beside the bare signature of aws-lc-rs.
+//! The verification of an access token beside that of the bare signature with aws-lc-rs.
 
 use super::Bench;
-use super::numbers::{Series, short};
+use super::numbers::{Series, format_number};
 use super::report::{Section, Table};
 
 pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     let milliseconds = (bench.seconds * 25).to_string();
-    let lines = bench.ask_probe(&["verify", &bench.rounds.to_string(), &milliseconds])?;
+    let lines = bench.run_probe(&["verify", &bench.rounds.to_string(), &milliseconds])?;
     let mut algorithms: Vec<&str> = Vec::new();
     for line in &lines {
         if let Some(name) = line
@@ -26,14 +26,14 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     ]);
     for algorithm in algorithms {
         let [bare, full, cached] =
-            ["bare", "full", "cached"].map(|way| find(&lines, algorithm, way));
+            ["bare", "full", "cached"].map(|operation| find(&lines, algorithm, operation));
         table.row(&[
             algorithm.to_owned(),
-            bare.shown(),
-            full.shown(),
-            short(full.over(&bare).median()),
-            cached.shown(),
-            short(cached.over(&bare).median()),
+            bare.to_cell(),
+            full.to_cell(),
+            format_number(full.ratio_to(&bare).median()),
+            cached.to_cell(),
+            format_number(cached.ratio_to(&bare).median()),
         ]);
     }
     Ok(Section {
@@ -42,10 +42,12 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Section> {
     })
 }
 
-/// Microseconds, one of each round.
-pub(super) fn find(lines: &[Vec<String>], algorithm: &str, way: &str) -> Series {
+/// The microseconds of an operation, one per round.
+pub(super) fn find(lines: &[Vec<String>], algorithm: &str, operation: &str) -> Series {
     let nanoseconds = lines.iter().filter_map(|line| match line.as_slice() {
-        [name, other, value] if name == algorithm && other == way => value.parse::<f64>().ok(),
+        [name, other, value] if name == algorithm && other == operation => {
+            value.parse::<f64>().ok()
+        }
         _ => None,
     });
     nanoseconds.map(|value| value / 1000.0).collect()

@@ -1,4 +1,4 @@
-//! Load, made by wrk.
+//! Load tests with wrk.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use anyhow::{Context as _, bail};
 use super::Bench;
 use super::process::{Folder, Server};
 
-/// Log-ins are spread over as many users, as they are in life: one account lets guesses in one by one.
-pub(super) const LOG_IN_USERS: u32 = 64;
+/// The number of users that log in, as the server checks the passwords of one account one at a time.
+pub(super) const LOGIN_USERS: u32 = 64;
 
-/// Users' password in the probe's databases, as a form writes it.
+/// The password of all users in the probe's databases, encoded for a form.
 const PASSWORD: &str = "a+password+for+measuring";
 
-/// How a log-in is written.
+/// The media type of a login.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What wrk is told to do.
+/// A load of `GET` requests.
 pub(super) struct Load<'a> {
     pub(super) path: &'a str,
     /// A Bearer token, unless it is empty.
@@ -27,31 +27,31 @@ pub(super) struct Load<'a> {
     pub(super) seconds: u32,
 }
 
-/// What wrk saw.
+/// The result of a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct LoadResult {
     pub(super) per_second: f64,
     pub(super) requests: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
-    /// Other answers than those with 2xx or 3xx.
+    /// Responses other than 2xx or 3xx.
     refused: f64,
 }
 
-impl Seen {
-    /// Whether anything was answered while the load lasted.
-    pub(super) fn was_answered(&self) -> bool {
+impl LoadResult {
+    /// Whether the server responded at all during the load.
+    pub(super) fn has_responses(&self) -> bool {
         self.requests > 0.0
     }
 }
 
-/// The form of the tutorial's log-in.
+/// The login form of the tutorial.
 pub(super) fn form(username: &str) -> String {
     format!("grant_type=password&username={username}&password={PASSWORD}")
 }
 
-/// `GET`s, each of which must be answered well: refusals are cheaper and would be taken for speed.
-pub(super) fn get(server: &Server, load: &Load<'_>) -> anyhow::Result<Seen> {
+/// Sends `GET` requests, all of which must succeed, since refusals are cheaper and would look like speed.
+pub(super) fn get(server: &Server, load: &Load<'_>) -> anyhow::Result<LoadResult> {
     let mut command = wrk(1, load.connections, load.seconds);
     if !load.token.is_empty() {
         command.args(["-H", &format!("Authorization: Bearer {}", load.token)]);
@@ -59,48 +59,48 @@ pub(super) fn get(server: &Server, load: &Load<'_>) -> anyhow::Result<Seen> {
     run(&mut command, server, load.path)
 }
 
-/// Log-ins of [`LOG_IN_USERS`] users in turn.
-pub(super) fn log_ins(
+/// Logs [`LOGIN_USERS`] users in, in turn.
+pub(super) fn logins(
     folder: &Folder,
     server: &Server,
     connections: u32,
     seconds: u32,
-) -> anyhow::Result<Seen> {
+) -> anyhow::Result<LoadResult> {
     let form = form("user\" .. next_user .. \"");
     let script = format!(
         "local next_user = 0\nlocal headers = {{ [\"Content-Type\"] = \"{FORM}\" }}\n\
-         request = function()\n  next_user = (next_user + 1) % {LOG_IN_USERS}\n  \
+         request = function()\n  next_user = (next_user + 1) % {LOGIN_USERS}\n  \
          return wrk.format(\"POST\", nil, headers, \"{form}\")\nend\n"
     );
-    let file = script_in(folder, &script)?;
+    let file = write_script(folder, &script)?;
     let mut command = wrk(1, connections, seconds);
     run(command.arg("-s").arg(&file), server, "/token")
 }
 
-/// The same form again and again, to one path.
+/// Posts the same form to a path again and again.
 pub(super) fn posts(
     folder: &Folder,
     server: &Server,
     (path, form): (&str, &str),
     connections: u32,
     seconds: u32,
-) -> anyhow::Result<Seen> {
+) -> anyhow::Result<LoadResult> {
     let script = format!(
         "wrk.method = \"POST\"\nwrk.body = \"{form}\"\nwrk.headers[\"Content-Type\"] = \"{FORM}\"\n"
     );
-    let file = script_in(folder, &script)?;
+    let file = write_script(folder, &script)?;
     let mut command = wrk(1, connections, seconds);
     run(command.arg("-s").arg(&file), server, path)
 }
 
-/// Refreshes: each connection begins with one of the refresh tokens, and goes on with what it is given.
+/// Refreshes sessions: each connection starts with one of the tokens and continues with the new ones it receives.
 pub(super) fn refreshes(
     folder: &Folder,
     server: &Server,
     tokens: &[String],
     seconds: u32,
-) -> anyhow::Result<Seen> {
-    // a thread for each connection: only so does an answer tell which token it stands for
+) -> anyhow::Result<LoadResult> {
+    // a thread per connection, since a script cannot tell the connections of a thread apart
     let script = format!(
         "local tokens = {{ \"{}\" }}\nlocal count = 0\nlocal headers = {{ [\"Content-Type\"] = \"{FORM}\" }}\n\
          function setup(thread)\n  count = count + 1\n  thread:set(\"token\", tokens[count])\nend\n\
@@ -110,13 +110,13 @@ pub(super) fn refreshes(
          token = string.match(body, '\"refresh_token\":\"([^\"]+)\"') or token\nend\n",
         tokens.join("\", \"")
     );
-    let file = script_in(folder, &script)?;
-    let each = u32::try_from(tokens.len())?;
-    let mut command = wrk(each, each, seconds);
+    let file = write_script(folder, &script)?;
+    let connections = u32::try_from(tokens.len())?;
+    let mut command = wrk(connections, connections, seconds);
     run(command.arg("-s").arg(&file), server, "/token")
 }
 
-fn script_in(folder: &Folder, script: &str) -> anyhow::Result<PathBuf> {
+fn write_script(folder: &Folder, script: &str) -> anyhow::Result<PathBuf> {
     let file = folder.path("load.lua");
     fs::write(&file, script)?;
     Ok(file)
@@ -133,27 +133,27 @@ fn wrk(threads: u32, connections: u32, seconds: u32) -> Command {
     command
 }
 
-fn run(command: &mut Command, server: &Server, path: &str) -> anyhow::Result<Seen> {
+fn run(command: &mut Command, server: &Server, path: &str) -> anyhow::Result<LoadResult> {
     let url = format!("http://127.0.0.1:{}{path}", server.port());
     let output = command.arg(url).output().context("wrk cannot be started")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let Some(seen) = parse(&text) else {
+    let Some(result) = parse(&text) else {
         bail!(
-            "wrk said what is not understood: {text}{}",
+            "the output of wrk could not be parsed: {text}{}",
             String::from_utf8_lossy(&output.stderr)
         );
     };
-    if seen.refused > 0.0 {
+    if result.refused > 0.0 {
         bail!(
-            "{} of {} answers at `{path}` were refusals",
-            seen.refused,
-            seen.requests
+            "{} of {} responses at `{path}` were refusals",
+            result.refused,
+            result.requests
         );
     }
-    Ok(seen)
+    Ok(result)
 }
 
-fn parse(text: &str) -> Option<Seen> {
+fn parse(text: &str) -> Option<LoadResult> {
     let after = |label: &str| {
         let line = text
             .lines()
@@ -166,7 +166,7 @@ fn parse(text: &str) -> Option<Seen> {
         })
     };
     let requests = text.lines().find(|line| line.contains(" requests in "))?;
-    Some(Seen {
+    Some(LoadResult {
         per_second: after("Requests/sec:")?.parse().ok()?,
         requests: requests.split_whitespace().next()?.parse().ok()?,
         p50_ms: milliseconds(&after("50%")?)?,
@@ -191,15 +191,15 @@ fn milliseconds(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
-/// One round of load, and the server's processor time for each request in microseconds.
-pub(super) fn get_and_cpu(server: &Server, load: &Load<'_>) -> anyhow::Result<(Seen, f64)> {
+/// Runs a load and returns its result and the server's CPU time per request, in microseconds.
+pub(super) fn get_and_cpu(server: &Server, load: &Load<'_>) -> anyhow::Result<(LoadResult, f64)> {
     let before = server.cpu_seconds()?;
-    let seen = get(server, load)?;
+    let result = get(server, load)?;
     let cpu = server.cpu_seconds()? - before;
-    Ok((seen, cpu * 1e6 / seen.requests))
+    Ok((result, cpu * 1e6 / result.requests))
 }
 
-/// Brings caches and pools into the state that they have under load.
+/// Fills caches and pools with a short load.
 pub(super) fn warm_up(bench: &Bench<'_>, server: &Server, load: &Load<'_>) -> anyhow::Result<()> {
     let seconds = (bench.seconds / 4).max(1);
     get(server, &Load { seconds, ..*load }).map(drop)
@@ -224,28 +224,28 @@ Running 2s test @ http://127.0.0.1:9/
 ";
 
     #[test]
-    fn what_wrk_prints_is_read() {
-        let seen = parse(&format!(
+    fn the_output_of_wrk_is_parsed() {
+        let result = parse(&format!(
             "{TEXT}Requests/sec:  32931.07\nTransfer/sec: 4.74MB\n"
         ));
-        let expected = Seen {
+        let expected = LoadResult {
             per_second: 32_931.07,
             requests: 69_155.0,
             p50_ms: 0.113,
             p99_ms: 1.25,
             refused: 0.0,
         };
-        assert_eq!(seen, Some(expected));
+        assert_eq!(result, Some(expected));
     }
 
     #[test]
-    fn refusals_are_not_taken_for_answers() {
+    fn refusals_are_counted_separately() {
         let text = format!("{TEXT}  Non-2xx or 3xx responses: 12\nRequests/sec: 3.0\n");
-        assert_eq!(parse(&text).map(|seen| seen.refused), Some(12.0));
+        assert_eq!(parse(&text).map(|result| result.refused), Some(12.0));
     }
 
     #[test]
-    fn a_run_that_broke_off_gives_no_figures() {
+    fn the_output_of_an_aborted_run_is_not_parsed() {
         assert_eq!(parse(TEXT), None);
         assert_eq!(parse("unable to connect to 127.0.0.1:9"), None);
     }

@@ -38,7 +38,7 @@ async fn reserved_names_are_refused_everywhere_and_change_nothing(app: TestApp) 
         .send()
         .await;
     response.invalid(&["body", "roles", "rolecall.anything"]);
-    refused_on_the_command_line(&app).await;
+    assert_refused_on_the_command_line(&app).await;
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("policy.toml", document);
@@ -70,7 +70,7 @@ async fn reserved_names_are_refused_everywhere_and_change_nothing(app: TestApp) 
     assert_eq!(reserved, ["rolecall.admin", "rolecall.resource-server"]);
 }
 
-async fn refused_on_the_command_line(app: &TestApp) {
+async fn assert_refused_on_the_command_line(app: &TestApp) {
     for arguments in [
         &["role", "add", "rolecall.anything"][..],
         &["role", "allow", "editor", "rolecall.items:read"],

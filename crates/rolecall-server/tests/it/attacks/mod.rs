@@ -1,6 +1,7 @@
 //! Attacks, numbered as in docs/attacks.md.
 
 mod authorization;
+mod files;
 mod injection;
 mod login;
 mod process;

@@ -1,52 +1,52 @@
-"""A way over TCP that a test can cut, silence and lead elsewhere."""
+"""A TCP proxy that a test can cut, stall and redirect."""
 
 import itertools
 import socket
 import threading
 
 
-class Line:
-    """Leads whoever connects to one of `ports`, in turns: the next one where nobody listens."""
+class TcpProxy:
+    """Forwards each connection to one of `ports` in turn, or to the next one if nothing listens there."""
 
     def __init__(self, *ports):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.lock, self.open, self.dead = threading.Lock(), set(), set()
+        self.lock, self.open, self.black_holes = threading.Lock(), set(), set()
         self.flows = threading.Event()
         self.flows.set()
-        self.lead_to(*ports)
+        self.forward_to(*ports)
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def lead_to(self, *ports):
-        """Ends what is open; new connections lead there."""
+    def forward_to(self, *ports):
+        """Closes all connections; new ones go to `ports`."""
         with self.lock:
             self.ports, self.turn = ports, itertools.count()
-            ended, self.open = self.open, set()
-        for end in ended:
+            closing, self.open = self.open, set()
+        for end in closing:
             close(end)
 
     def cut(self):
-        """Nothing is reached any more, and that is noticed at once."""
-        self.lead_to()
+        """Closes all connections, and new ones at once."""
+        self.forward_to()
 
-    def silence(self):
-        """What is sent from now on arrives nowhere, until `speak`; nobody is told."""
+    def stall(self):
+        """Holds back everything sent from now on, until `resume`; neither end notices."""
         self.flows.clear()
 
-    def speak(self):
-        """What was held arrives, as after a fault of the network."""
+    def resume(self):
+        """Delivers what was held back, as after a fault of the network."""
         self.flows.set()
 
-    def forget(self):
-        """What is sent over the connections that are open arrives nowhere, ever; new ones work."""
+    def swallow_open_connections(self):
+        """Discards everything that is sent over the open connections; new ones work."""
         with self.lock:
-            self.dead |= self.open
+            self.black_holes |= self.open
 
     def close(self):
         self.listener.close()
         self.cut()
-        self.speak()
+        self.resume()
 
     def accept(self):
         while True:
@@ -65,10 +65,10 @@ class Line:
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self.lock:
-            is_there = self.ports is ports
-            if is_there:
+            is_current = self.ports is ports
+            if is_current:
                 self.open |= {near, far}
-        if not is_there:
+        if not is_current:
             return close(near), close(far)
         for source, sink in ((near, far), (far, near)):
             threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
@@ -85,13 +85,13 @@ class Line:
         try:
             while data := source.recv(65536):
                 self.flows.wait()
-                if source not in self.dead:
+                if source not in self.black_holes:
                     sink.sendall(data)
         except OSError:
             pass
         with self.lock:
             self.open -= {source, sink}
-            self.dead -= {source, sink}
+            self.black_holes -= {source, sink}
         close(source)
         close(sink)
 
@@ -103,7 +103,7 @@ class Line:
 
 
 def close(end):
-    """Ends it for those who wait in another thread, too."""
+    """Closes a socket, even if another thread waits for it."""
     try:
         end.shutdown(socket.SHUT_RDWR)
     except OSError:
