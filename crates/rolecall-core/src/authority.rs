@@ -9,8 +9,9 @@ use crate::{
 /// The permissions and roles that a caller may give to others: all that the caller holds (the delegation limit).
 ///
 /// ANSI INCITS 359 has no administrative model. The limit follows the idea of ARBAC97 that administrators grant at most
-/// what they administer. An application may check a role that holds no permission by its name, so the caller must have
-/// such a role itself to give it to others. The exception is the `open` roles, which everyone gets by registering.
+/// what they administer. Applications may check for a role by its name, unless the role states that it does not work
+/// [by name](crate::RoleRules::by_name), so the caller must have the role itself to give it to others. The exception is
+/// the `open` roles, which everyone gets by registering.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -41,7 +42,7 @@ pub struct Authority {
 pub struct Excess {
     /// Permissions that the target holds and the caller does not.
     pub permissions: Vec<PermissionPattern>,
-    /// Roles without permissions of their own that the target holds and the caller does not.
+    /// Roles that work by their name, which the target holds and the caller does not.
     pub roles: Vec<RoleName>,
     /// The path from a target role down to the role that holds the first item of `permissions`, or else is the first of
     /// `roles`, both included.
@@ -176,7 +177,14 @@ impl Authority {
             .any(|pattern| pattern.matches(permission))
     }
 
-    /// Checks that the caller holds all that the target `roles` hold and inherit.
+    /// Returns true if the caller has `role`, or the limit does not apply.
+    #[must_use]
+    pub fn has_role(&self, role: &RoleName) -> bool {
+        self.unlimited || self.roles.contains(role)
+    }
+
+    /// Checks that the caller holds all that the target `roles` hold and inherit, and has those of them that work by
+    /// their name.
     ///
     /// `open` are the roles that everyone may have.
     ///
@@ -220,16 +228,16 @@ impl Authority {
         }
         let targets: Vec<&RoleName> = roles.into_iter().collect();
         let closure = policy.closure(targets.iter().copied());
-        // such a role may be checked by its name, so the name itself is what it gives
-        let has_no_permissions = |role: &&RoleName| {
+        // an application may check for such a role by its name, whatever permissions it holds
+        let works_by_name = |role: &&RoleName| {
             extent.counts_role(role)
                 && policy
                     .role(role.as_str())
-                    .is_some_and(|rules| !rules.permissions.iter().any(|one| extent.counts(one)))
+                    .is_some_and(|rules| rules.by_name)
         };
         let missing_roles = closure
             .iter()
-            .filter(has_no_permissions)
+            .filter(works_by_name)
             .filter(|role| !self.roles.contains(*role) && !open.contains(*role));
         let mut needed = policy.patterns_of(&closure);
         needed.retain(|pattern| extent.counts(pattern));

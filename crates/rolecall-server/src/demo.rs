@@ -7,7 +7,10 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller},
     error::ApiError,
-    roles,
+    roles::{
+        self,
+        definition::{self, NewRole},
+    },
     start::StartError,
 };
 
@@ -20,7 +23,7 @@ pub(crate) async fn ensure_role(
     if builtin::is_builtin(role) {
         return Ok(());
     }
-    match roles::service::create(app, Caller::System, role, description, false).await {
+    match definition::create(app, Caller::System, NewRole::new(role, description)).await {
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),
         Err(error) => Err(error),
     }

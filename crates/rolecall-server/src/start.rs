@@ -70,6 +70,9 @@ pub enum StartError {
     /// New users would get roles that break a constraint.
     #[error("`registration.roles` violates a constraint, so that nobody could register: {0}")]
     RegistrationRolesApart(String),
+    /// New users would get permissions of rolecall's own.
+    #[error("registration would give away permissions of rolecall's own: {0}")]
+    RegistrationRolesReserved(String),
     /// The guard cannot be created.
     #[error("the guard cannot be created: {0}")]
     Guard(#[from] GuardError),
@@ -254,8 +257,17 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
             Err(error) => return Err(error.into()),
         }
     }
-    match crate::roles::separation::registration_violation(app).await? {
-        Some(breach) => Err(StartError::RegistrationRolesApart(breach.to_string())),
+    if let Some(breach) = crate::roles::separation::registration_violation(app).await? {
+        return Err(StartError::RegistrationRolesApart(breach.to_string()));
+    }
+    match crate::roles::open_roles::violation(app).await? {
+        Some(error) if app.settings().registration_open => {
+            Err(StartError::RegistrationRolesReserved(error.to_string()))
+        }
+        Some(error) => {
+            tracing::warn!(%error, "a role of `registration.roles` holds a permission of rolecall's own");
+            Ok(())
+        }
         None => Ok(()),
     }
 }

@@ -23,6 +23,9 @@ fn policy() -> Policy {
         .role(role("user"))
         .inherit(role("boss"), role("named"));
     rules.inherit(role("chief"), role("reader"));
+    rules
+        .grant(role("plain"), "items:write".parse().unwrap())
+        .by_name(role("plain"), false);
     rules.build().unwrap()
 }
 
@@ -38,9 +41,20 @@ fn covers(holder: &[&str], target: &str) -> Result<(), Excess> {
 #[test]
 fn a_caller_covers_roles_whose_permissions_the_caller_holds() {
     assert!(covers(&["writer"], "reader").is_ok());
-    assert!(covers(&["all-items"], "writer").is_ok());
+    assert!(covers(&["all-items"], "plain").is_ok());
     let excess = covers(&["reader"], "writer").unwrap_err();
     assert_eq!(excess.permissions, ["items:write".parse().unwrap()]);
+    assert_eq!(excess.roles, [role("writer")]);
+}
+
+#[test]
+fn y001_a_role_that_works_by_its_name_must_be_held_whatever_it_holds() {
+    let excess = covers(&["all-items"], "writer").unwrap_err();
+    assert_eq!(excess.permissions, []);
+    assert_eq!(excess.roles, [role("reader"), role("writer")]);
+    let has = |name: &str| authority(&["writer"]).has_role(&role(name));
+    assert!(has("writer") && has("reader") && !has("all-items"));
+    assert!(authority(&["owner"]).has_role(&role("all-items")));
 }
 
 #[test]
@@ -76,6 +90,7 @@ fn authority_in_a_tenant_is_limited_to_what_counts_there() {
     grant("helper", "items:read");
     grant("giver", "rolecall.assignments:write");
     grant("named", "rolecall.users:write");
+    rules.by_name(role("helper"), false);
     let policy = rules.build().unwrap();
     let (any, open) = (ANY.parse().unwrap(), BTreeSet::new());
     let local = |name: &str| Authority::in_tenant(&policy, [&role(name)], &any);
@@ -109,7 +124,7 @@ fn authority_in_a_tenant_is_limited_to_what_counts_there() {
 }
 
 #[test]
-fn a_reserved_role_without_permissions_must_be_held_itself_except_in_a_tenant() {
+fn a_reserved_role_must_be_held_itself_except_in_a_tenant() {
     let mut rules = PolicyBuilder::default();
     rules.permission("rolecall.users:write".parse().unwrap());
     rules.grant(
@@ -148,7 +163,7 @@ fn a_wildcard_is_covered_only_by_the_same_wildcard() {
 }
 
 #[test]
-fn a_role_without_permissions_of_its_own_must_be_held_itself() {
+fn a_role_must_be_held_itself_even_if_it_holds_no_permission() {
     assert_eq!(
         covers(&["writer"], "named").unwrap_err().roles,
         [role("named")]

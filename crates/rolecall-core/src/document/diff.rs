@@ -47,6 +47,14 @@ pub enum PolicyChange {
         /// True if it needs approval from now on.
         approval: bool,
     },
+    /// A role comes to work by its name, or no longer does.
+    #[serde(rename = "role.by_name")]
+    RoleByName {
+        /// The role.
+        role: RoleName,
+        /// True if applications may check for the role by its name from now on.
+        by_name: bool,
+    },
     /// A role no longer inherits another one.
     #[serde(rename = "junior.removed")]
     JuniorRemoved {
@@ -125,6 +133,7 @@ impl PolicyChange {
             Self::RoleCreated { role, .. }
             | Self::RoleDescribed { role, .. }
             | Self::RoleApproval { role, .. }
+            | Self::RoleByName { role, .. }
             | Self::RoleDeleted { role }
             | Self::PermissionGranted { role, .. }
             | Self::PermissionRevoked { role, .. }
@@ -150,6 +159,11 @@ impl std::fmt::Display for PolicyChange {
                 approval: true,
             } => write!(f, "+ role {role} needs approval"),
             Self::RoleApproval { role, .. } => write!(f, "- role {role} needs approval"),
+            Self::RoleByName {
+                role,
+                by_name: true,
+            } => write!(f, "+ role {role} works by its name"),
+            Self::RoleByName { role, .. } => write!(f, "- role {role} works by its name"),
             Self::RoleDeleted { role } => write!(f, "- role {role}"),
             Self::PermissionGranted { role, permission } => {
                 write!(f, "+ role {role} holds {permission}")
@@ -256,7 +270,7 @@ fn new_permissions(old: &Document, new: &Document) -> Vec<PolicyChange> {
     changes
 }
 
-/// Adds the permissions and juniors that a role loses, and its approval, to `losses`, and those that it gains to
+/// Adds the permissions and juniors that a role loses, its approval, and whether it works by its name, to `losses`, and those that it gains to
 /// `gains`.
 fn compare_rules(
     role: &RoleName,
@@ -270,6 +284,12 @@ fn compare_rules(
         losses.push(PolicyChange::RoleApproval {
             role: role(),
             approval: new.approval,
+        });
+    }
+    if old.by_name != new.by_name {
+        losses.push(PolicyChange::RoleByName {
+            role: role(),
+            by_name: new.by_name,
         });
     }
     for junior in old.juniors.difference(&new.juniors) {

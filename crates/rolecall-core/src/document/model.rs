@@ -27,7 +27,7 @@ pub struct Document {
 }
 
 /// A role in a [`Document`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoleEntry {
     /// The description of the role.
     pub description: String,
@@ -37,6 +37,22 @@ pub struct RoleEntry {
     pub juniors: BTreeSet<RoleName>,
     /// True if a second person must confirm assignments of the role.
     pub approval: bool,
+    /// True if applications may check for the role by its name.
+    pub by_name: bool,
+}
+
+impl Default for RoleEntry {
+    /// Returns a role that holds and inherits nothing, and works by its name.
+    fn default() -> Self {
+        let rules = RoleRules::default();
+        Self {
+            description: String::new(),
+            permissions: rules.permissions,
+            juniors: rules.juniors,
+            approval: rules.approval,
+            by_name: rules.by_name,
+        }
+    }
 }
 
 impl RoleEntry {
@@ -47,6 +63,7 @@ impl RoleEntry {
             permissions: self.permissions.clone(),
             juniors: self.juniors.clone(),
             approval: self.approval,
+            by_name: self.by_name,
         }
     }
 }

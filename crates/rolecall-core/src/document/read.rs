@@ -246,7 +246,8 @@ impl Reader<'_> {
                     entry.juniors = self.references(node, target).into_iter().collect();
                 }
                 "approval" => entry.approval = self.boolean(node),
-                _ => self.unknown_member("description, permissions, juniors, approval"),
+                "by_name" => entry.by_name = self.boolean(node),
+                _ => self.unknown_member("description, permissions, juniors, approval, by_name"),
             }
             self.path.pop();
         }

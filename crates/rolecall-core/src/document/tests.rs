@@ -76,7 +76,7 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "[roles.a]\nholds = []",
-        "line 2, column 9: unknown key `holds`; expected one of: description, permissions, juniors, approval",
+        "line 2, column 9: unknown key `holds`; expected one of: description, permissions, juniors, approval, by_name",
     ),
     (
         "[permissions]\n\"a\" = \"\"",

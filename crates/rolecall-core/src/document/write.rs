@@ -44,6 +44,9 @@ fn role_section(name: &str, role: &RoleEntry) -> String {
     if role.approval {
         write_value(&mut text, "approval", "true");
     }
+    if !role.by_name {
+        write_value(&mut text, "by_name", "false");
+    }
     text
 }
 

@@ -97,6 +97,12 @@ impl PolicyBuilder {
         self
     }
 
+    /// Sets whether applications may check for `role` by its name. The role is added if necessary.
+    pub fn by_name(&mut self, role: RoleName, by_name: bool) -> &mut Self {
+        self.rules(role).by_name = by_name;
+        self
+    }
+
     /// Adds or replaces a constraint.
     pub fn constraint(&mut self, name: ConstraintName, constraint: Constraint) -> &mut Self {
         Arc::make_mut(&mut self.constraints).insert(name, constraint);

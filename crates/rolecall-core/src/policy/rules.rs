@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use crate::{ConstraintError, ConstraintName, PermissionPattern, RoleName};
 
 /// The rules of one role, as they are written down: its own permissions and the roles that it inherits directly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRules {
     /// The permissions and wildcards that the role holds itself.
     pub permissions: BTreeSet<PermissionPattern>,
@@ -11,6 +11,22 @@ pub struct RoleRules {
     pub juniors: BTreeSet<RoleName>,
     /// True if a second person must confirm an assignment of this role, or of a role that inherits it.
     pub approval: bool,
+    /// True if applications may check for the role by its name, so that the name alone gives something.
+    ///
+    /// This is stated, and never inferred from the permissions of the role.
+    pub by_name: bool,
+}
+
+impl Default for RoleRules {
+    /// Returns the rules of a role that holds and inherits nothing, and works by its name.
+    fn default() -> Self {
+        Self {
+            permissions: BTreeSet::new(),
+            juniors: BTreeSet::new(),
+            approval: false,
+            by_name: true,
+        }
+    }
 }
 
 /// The error for rules that do not form a policy.

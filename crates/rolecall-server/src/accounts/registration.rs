@@ -16,7 +16,7 @@ use crate::{
     login::password::hash_reset_code,
     roles::{
         assigning::{Assignee, Validity},
-        assignments,
+        assignments, open_roles,
     },
     store::Change,
     usernames::Username,
@@ -72,6 +72,10 @@ pub(crate) async fn register(
         .take(address, parts.clock.monotonic())
     {
         return Err(ApiError::TooMany { retry_after });
+    }
+    if let Some(error) = open_roles::violation(app).await? {
+        tracing::error!(%error, "registration would give away permissions of rolecall's own");
+        return Err(ApiError::Forbidden("Registration is closed"));
     }
     let roles = app.settings().registration_roles.iter().cloned().collect();
     let wanted = NewAccount {

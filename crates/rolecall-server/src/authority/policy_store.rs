@@ -10,13 +10,14 @@ use rolecall_core::{
 use crate::store::{Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
 
 queries! {
-    ALL_ROLES = "SELECT name, approval FROM roles";
+    ALL_ROLES = "SELECT name, approval, by_name FROM roles";
     ALL_PERMISSIONS = "SELECT name FROM permissions";
     ALL_GRANTS = "SELECT role, permission FROM role_permissions UNION ALL SELECT role, object || ':*' FROM role_wildcards";
     ALL_JUNIORS = "SELECT senior, junior FROM role_juniors";
     POLICY_CHANGES = "SELECT revision, kind, name, previous FROM policy_changes WHERE revision > $1 ORDER BY revision, kind, name LIMIT $2";
     ROLE_RULES = "SELECT 'role', name FROM roles WHERE name = $1 \
         UNION ALL SELECT 'approval', name FROM roles WHERE name = $1 AND approval = TRUE \
+        UNION ALL SELECT 'permissions_only', name FROM roles WHERE name = $1 AND by_name = FALSE \
         UNION ALL SELECT 'permission', permission FROM role_permissions WHERE role = $1 \
         UNION ALL SELECT 'permission', object || ':*' FROM role_wildcards WHERE role = $1 \
         UNION ALL SELECT 'junior', junior FROM role_juniors WHERE senior = $1";
@@ -25,6 +26,15 @@ queries! {
     ALL_CONSTRAINTS = "SELECT c.name, c.kind, c.at_most, m.role FROM role_constraints c \
         JOIN role_constraint_members m ON m.constraint_name = c.name";
     FIND_PERMISSION = "SELECT name FROM permissions WHERE name = $1";
+}
+
+rows! {
+    /// A role without what it holds and inherits.
+    struct RoleRow {
+        name: RoleName,
+        approval: bool,
+        by_name: bool,
+    }
 }
 
 rows! {
@@ -68,8 +78,10 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     for name in query(ALL_PERMISSIONS).fetch_all(conn).await? {
         rules.permission(name);
     }
-    for (name, approval) in query(ALL_ROLES).fetch_all(conn).await? {
-        rules.approval(name, approval);
+    let found: Vec<RoleRow> = query(ALL_ROLES).fetch_all(conn).await?;
+    for row in found {
+        rules.approval(row.name.clone(), row.approval);
+        rules.by_name(row.name, row.by_name);
     }
     for (role, pattern) in query(ALL_GRANTS)
         .fetch_all::<(RoleName, PermissionPattern)>(conn)
@@ -196,6 +208,7 @@ async fn read_rules(conn: &mut Conn, role: &RoleName) -> Result<Option<RoleRules
             "permission" => drop(rules.permissions.insert(parse(&name)?)),
             "junior" => drop(rules.juniors.insert(parse(&name)?)),
             "approval" => rules.approval = true,
+            "permissions_only" => rules.by_name = false,
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall::{Denial, Principal};
-use rolecall_core::{Authority, Permission, Policy, RoleName, TenantName};
+use rolecall_core::{Authority, Excess, Permission, Policy, RoleName, TenantName};
 
 use super::{
     builtin,
@@ -147,6 +147,27 @@ impl Rights {
         roles: impl IntoIterator<Item = &'r RoleName>,
     ) -> Result<(), ApiError> {
         self.cover_under(&self.policy, roles)
+    }
+
+    /// Requires that the caller has `role` itself, or that the delegation limit does not apply.
+    pub(crate) fn require_role(&self, role: &RoleName) -> Result<(), ApiError> {
+        if self.authority.has_role(role) {
+            return Ok(());
+        }
+        Err(ApiError::Exceeds(Excess {
+            roles: vec![role.clone()],
+            path: vec![role.clone()],
+            ..Excess::default()
+        }))
+    }
+
+    /// Requires that the caller has `role` itself if everyone gets it by registering: to assign it takes nothing, but to
+    /// change it changes what everyone has.
+    pub(crate) fn cover_open_role(&self, role: &RoleName) -> Result<(), ApiError> {
+        if self.open.contains(role) {
+            return self.require_role(role);
+        }
+        Ok(())
     }
 
     /// As [`cover`](Self::cover), for the contents of the roles under another policy.

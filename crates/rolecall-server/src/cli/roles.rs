@@ -14,6 +14,7 @@ use crate::{
     error::ApiError,
     roles::{
         assignment_store::SubjectAssignment,
+        definition::{self, NewRole, RoleChanges},
         details::RoleDetails,
         handlers::RoleView,
         review,
@@ -35,6 +36,9 @@ pub(super) enum RoleCommand {
         /// Require that a second person approves each assignment of the role.
         #[arg(long)]
         approval: bool,
+        /// Set whether applications may check for the role by its name.
+        #[arg(long, default_value = "on")]
+        by_name: Switch,
     },
     /// Set whether assignments of a role, and of roles that inherit it, need the approval of a second person.
     Approval {
@@ -42,6 +46,13 @@ pub(super) enum RoleCommand {
         name: RoleName,
         /// Whether approval is needed.
         needed: Switch,
+    },
+    /// Set whether applications may check for a role by its name; if not, it gives its permissions alone.
+    ByName {
+        /// The role's name.
+        name: RoleName,
+        /// Whether the role works by its name.
+        works: Switch,
     },
     /// List roles.
     List,
@@ -113,10 +124,28 @@ pub(super) async fn run(context: &Context, command: &RoleCommand) -> Result<(), 
             name,
             description,
             approval,
-        } => service::create(app, caller, name, description, *approval).await?,
+            by_name,
+        } => {
+            let wanted = NewRole {
+                approval: *approval,
+                by_name: *by_name == Switch::On,
+                ..NewRole::new(name, description)
+            };
+            definition::create(app, caller, wanted).await?
+        }
         RoleCommand::Approval { name, needed } => {
-            let needed = *needed == Switch::On;
-            service::update(app, caller, name, None, Some(needed)).await?
+            let changes = RoleChanges {
+                approval: Some(*needed == Switch::On),
+                ..RoleChanges::default()
+            };
+            definition::update(app, caller, name, changes).await?
+        }
+        RoleCommand::ByName { name, works } => {
+            let changes = RoleChanges {
+                by_name: Some(*works == Switch::On),
+                ..RoleChanges::default()
+            };
+            definition::update(app, caller, name, changes).await?
         }
         RoleCommand::Allow { name, permissions } => {
             let mut changed = None;
@@ -253,6 +282,9 @@ fn row(details: RoleDetails) -> Vec<String> {
     let mut name = details.role.name.to_string();
     if details.approval {
         name.push_str("\n(approval)");
+    }
+    if !details.by_name {
+        name.push_str("\n(not by name)");
     }
     vec![
         name,

@@ -4,7 +4,14 @@ use super::{
     finding::{CHECKS, Severity},
     *,
 };
-use crate::{app::App, authority::caller::Caller, config::Sources, configured, demo, start};
+use crate::{
+    app::App,
+    authority::caller::Caller,
+    config::Sources,
+    configured, demo,
+    roles::definition::{self, NewRole},
+    start,
+};
 
 const CALLER: Caller<'_> = Caller::CommandLine {
     system_user: "test",
@@ -227,7 +234,7 @@ async fn an_altered_audit_log_and_a_missing_registration_role_are_faults() {
         .unwrap();
     assert_eq!(severity(&config, "audit log").await, Some(Severity::Fault));
     let role = "guest".parse().unwrap();
-    crate::roles::service::create(&app, CALLER, &role, "", false)
+    definition::create(&app, CALLER, NewRole::new(&role, ""))
         .await
         .unwrap();
     let guests = self::config(

@@ -51,7 +51,7 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             reload: Reload::Permission(permission),
             ..Affected::default()
         },
-        // an empty role gives nothing, not even by its name
+        // a name that no subject has gives nothing
         Edit::RoleCreated { role, .. } => Affected {
             created: Some(role),
             reload: Reload::Role(role),
@@ -67,7 +67,8 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             losing_below: Some(role),
             ..changed(role)
         },
-        Edit::PermissionGranted { role, .. } => Affected {
+        // only a caller who has the role may change whether it works by its name
+        Edit::RoleByName { role, .. } | Edit::PermissionGranted { role, .. } => Affected {
             after: vec![role],
             ..changed(role)
         },

@@ -78,7 +78,7 @@ pub(super) async fn put(
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
     let difference = compare(policy, current, parsed)?;
-    check_rules(app, &difference.changes)?;
+    check_rules(app, policy, &difference)?;
     check_authority(rights, &difference)?;
     let now = change.now();
     let transition = Transition::between(policy, &difference.policy);
@@ -117,6 +117,9 @@ fn check_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiEr
             let pattern = PermissionPattern::from(permission.clone());
             let covers = rights.authority.covers_pattern(&pattern);
             covers.map_err(ApiError::Exceeds)?;
+        }
+        if let Some(role) = edit.role() {
+            rights.cover_open_role(role)?;
         }
         before.extend(affected.before);
         after.extend(affected.after);
@@ -166,6 +169,9 @@ async fn write(change: &mut Change<'_>, edit: &Edit) -> Result<(), ApiError> {
         }
         Edit::RoleApproval { role, approval } => {
             store::set_approval(change, role, *approval).await?;
+        }
+        Edit::RoleByName { role, by_name } => {
+            store::set_by_name(change, role, *by_name).await?;
         }
         Edit::ConstraintCreated { constraint, rule }
         | Edit::ConstraintReplaced { constraint, rule } => {

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 use rolecall::Require;
 use rolecall_core::{
     Permission, RoleName,
-    document::{PolicyChange, RoleEffect},
+    document::{PolicyChange, RoleEffect, RoleEntry},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,6 +72,14 @@ pub(crate) struct PolicyRole {
     /// True if a second person must approve each assignment of the role.
     #[serde(default)]
     approval: bool,
+    /// True, the default, if applications may check for the role by its name.
+    #[serde(default = "works_by_name")]
+    #[schema(default = true)]
+    by_name: bool,
+}
+
+fn works_by_name() -> bool {
+    RoleEntry::default().by_name
 }
 
 /// An expectation about one role or one user.

@@ -19,7 +19,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, reads},
     error::ApiError,
-    roles::{holder_store, requests, separation, transition::Transition},
+    roles::{holder_store, open_roles, requests, separation, transition::Transition},
 };
 
 /// The difference between the policy in force and a document.
@@ -86,7 +86,7 @@ async fn plan_for(
     let mut conn = app.store().read().await?;
     let (policy, current) = service::read(app, &mut conn).await?;
     let difference = compare(&policy, &current, parsed)?;
-    check_rules(app, &difference.changes)?;
+    check_rules(app, &policy, &difference)?;
     if can_see_holders {
         let (now, transition) = (app.now(), Transition::between(&policy, &difference.policy));
         requests::check_approval_bypass(&mut conn, now, &transition).await?;
@@ -160,6 +160,7 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
             }
             PolicyChange::RoleCreated { role, .. }
             | PolicyChange::RoleApproval { role, .. }
+            | PolicyChange::RoleByName { role, .. }
             | PolicyChange::PermissionGranted { role, .. }
             | PolicyChange::PermissionRevoked { role, .. }
             | PolicyChange::JuniorAdded { role, .. }
@@ -175,8 +176,12 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
 }
 
 /// Refuses changes that no caller may make.
-pub(super) fn check_rules(app: &App, changes: &[PolicyChange]) -> Result<(), ApiError> {
-    for change in changes {
+pub(super) fn check_rules(
+    app: &App,
+    before: &Policy,
+    difference: &Difference,
+) -> Result<(), ApiError> {
+    for change in &difference.changes {
         if let PolicyChange::RoleDeleted { role } = change
             && app.settings().registration_roles.contains(role)
         {
@@ -187,7 +192,7 @@ pub(super) fn check_rules(app: &App, changes: &[PolicyChange]) -> Result<(), Api
             });
         }
     }
-    Ok(())
+    open_roles::check(app, before, &difference.policy)
 }
 
 /// The roles in force: global ones, and those of one tenant.

@@ -73,6 +73,7 @@ pub(super) async fn document_of(policy: &Policy, conn: &mut Conn) -> Result<Docu
             permissions: rules.permissions.clone(),
             juniors: rules.juniors.clone(),
             approval: rules.approval,
+            by_name: rules.by_name,
         };
         document.roles.insert(role.clone(), entry);
     }

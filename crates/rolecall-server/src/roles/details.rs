@@ -12,6 +12,8 @@ pub(crate) struct RoleDetails {
     pub(crate) juniors: Vec<RoleName>,
     /// True if a second person must approve each assignment of the role.
     pub(crate) approval: bool,
+    /// True if applications may check for the role by its name.
+    pub(crate) by_name: bool,
 }
 
 impl RoleDetails {
@@ -21,6 +23,7 @@ impl RoleDetails {
             permissions: rules.permissions.into_iter().collect(),
             juniors: rules.juniors.into_iter().collect(),
             approval: rules.approval,
+            by_name: rules.by_name,
         }
     }
 

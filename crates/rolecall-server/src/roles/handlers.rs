@@ -6,7 +6,7 @@ use rolecall_core::{PermissionPattern, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{details::RoleDetails, service};
+use super::{definition, details::RoleDetails, service};
 use crate::{
     app::App,
     authority::{caller::Caller, may},
@@ -35,6 +35,8 @@ pub(crate) struct RoleView {
     juniors: Vec<RoleName>,
     /// True if a second person must approve each assignment of the role, and of every role that inherits it.
     approval: bool,
+    /// True if applications may check for the role by its name. To assign such a role to others, a caller must have it.
+    by_name: bool,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -49,6 +51,7 @@ impl From<RoleDetails> for RoleView {
             permissions: details.permissions,
             juniors: details.juniors,
             approval: details.approval,
+            by_name: details.by_name,
             created_at: rfc3339(details.role.created_at),
             updated_at: rfc3339(details.role.updated_at),
         }
@@ -66,6 +69,14 @@ pub(crate) struct NewRole {
     /// True if a second person must approve each assignment of the role, and of every role that inherits it.
     #[serde(default)]
     approval: bool,
+    /// False if no application checks for the role by its name, so that it gives its permissions alone.
+    #[serde(default = "works_by_name")]
+    #[schema(default = true)]
+    by_name: bool,
+}
+
+fn works_by_name() -> bool {
+    true
 }
 
 /// A change of a role.
@@ -76,6 +87,8 @@ pub(crate) struct RoleChanges {
     description: Option<String>,
     #[serde(default)]
     approval: Option<bool>,
+    #[serde(default)]
+    by_name: Option<bool>,
 }
 
 /// List roles.
@@ -107,14 +120,13 @@ pub(crate) async fn create_role(
     State(app): State<App>,
     Body(new): Body<NewRole>,
 ) -> Result<Response, ApiError> {
-    let role = service::create(
-        &app,
-        Caller::Token(&caller),
-        &new.name,
-        &new.description,
-        new.approval,
-    )
-    .await?;
+    let wanted = definition::NewRole {
+        name: &new.name,
+        description: &new.description,
+        approval: new.approval,
+        by_name: new.by_name,
+    };
+    let role = definition::create(&app, Caller::Token(&caller), wanted).await?;
     Ok(created(
         &format!("/api/roles/{}", new.name),
         Json(RoleView::from(role)),
@@ -144,9 +156,12 @@ pub(crate) async fn update_role(
     Segment(role): Segment<RoleName>,
     Body(changes): Body<RoleChanges>,
 ) -> Result<Json<RoleView>, ApiError> {
-    let description = changes.description.as_deref();
-    let caller = Caller::Token(&caller);
-    let updated = service::update(&app, caller, &role, description, changes.approval).await?;
+    let changes = definition::RoleChanges {
+        description: changes.description.as_deref(),
+        approval: changes.approval,
+        by_name: changes.by_name,
+    };
+    let updated = definition::update(&app, Caller::Token(&caller), &role, changes).await?;
     Ok(Json(updated.into()))
 }
 

@@ -1,4 +1,4 @@
-//! The rules for roles: creating and changing them, the permissions that they hold, and the roles that they inherit.
+//! The rules for roles: the permissions that they hold, and the roles that they inherit.
 
 use rolecall::PermissionName as _;
 use rolecall_core::{
@@ -8,10 +8,9 @@ use serde_json::json;
 
 use super::{
     assignment_store,
+    definition::require_authority_over,
     details::{self, RoleDetails},
-    names::{check_description, check_name},
-    permissions, requests, separation,
-    store::{self, Role},
+    open_roles, permissions, requests, separation, store,
     transition::Transition,
 };
 use crate::{
@@ -55,80 +54,6 @@ pub(crate) async fn get(
         .await?
         .ok_or_else(|| ApiError::unknown("role", name))?;
     Ok(RoleDetails::under(&policy, role))
-}
-
-/// Creates a role that holds and inherits nothing.
-///
-/// # Errors
-///
-/// Refused if the name is reserved or exists, or the description is too long.
-pub(crate) async fn create(
-    app: &App,
-    caller: Caller<'_>,
-    name: &RoleName,
-    description: &str,
-    approval: bool,
-) -> Result<RoleDetails, ApiError> {
-    check_name(name.as_str())?;
-    check_description(description)?;
-    app.change(caller, async |change| {
-        Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-        if !store::insert_role(change, name, description).await? {
-            return Err(ApiError::already_there("role", name));
-        }
-        change.record(json!({ "action": "role.created", "role": name }));
-        if approval {
-            set_approval(change, name, approval).await?;
-        }
-        change.role_changed(name);
-        let role = get_role(change, name).await?;
-        Ok(RoleDetails {
-            role,
-            permissions: Vec::new(),
-            juniors: Vec::new(),
-            approval,
-        })
-    })
-    .await
-}
-
-/// Changes the description of a role, and if a second person must approve its assignments.
-pub(crate) async fn update(
-    app: &App,
-    caller: Caller<'_>,
-    name: &RoleName,
-    description: Option<&str>,
-    approval: Option<bool>,
-) -> Result<RoleDetails, ApiError> {
-    description.map(check_description).transpose()?;
-    app.change(caller, async |change| {
-        let (rights, _) = require_authority_over(app, change, caller, name).await?;
-        let before = rights.policy.role(name.as_str());
-        let before = before.is_some_and(|rules| rules.approval);
-        if let Some(approval) = approval.filter(|approval| *approval != before) {
-            set_approval(change, name, approval).await?;
-        }
-        if let Some(description) = description {
-            store::update_role(change, name, description).await?;
-            change.record(json!({ "action": "role.described", "role": name }));
-        }
-        Ok(RoleDetails {
-            approval: approval.unwrap_or(before),
-            ..RoleDetails::under(&rights.policy, get_role(change, name).await?)
-        })
-    })
-    .await
-}
-
-async fn set_approval(
-    change: &mut Change<'_>,
-    name: &RoleName,
-    approval: bool,
-) -> Result<(), ApiError> {
-    store::set_approval(change, name, approval).await?;
-    change.record(json!({ "action": "role.approval", "role": name, "approval": approval }));
-    change.role_changed(name);
-    Ok(())
 }
 
 /// Deletes a role with its assignments and its place in the hierarchy; false if there is none.
@@ -196,7 +121,8 @@ pub(crate) async fn remove(change: &mut Change<'_>, name: &RoleName) -> Result<(
 ///
 /// # Errors
 ///
-/// Refused if there is no such role or permission, and if the caller does not hold what the role holds or is granted.
+/// Refused if there is no such role or permission, if the caller does not hold what the role holds or is granted, and
+/// if everyone who registers would get a permission of rolecall's own.
 pub(crate) async fn grant(
     app: &App,
     caller: Caller<'_>,
@@ -212,6 +138,7 @@ pub(crate) async fn grant(
             .authority
             .covers_pattern(pattern)
             .map_err(ApiError::Exceeds)?;
+        open_roles::check_grant(app, &rights.policy, name, pattern)?;
         if store::insert_grant(change, name, pattern).await? {
             change.record(
                 json!({ "action": "permission.granted", "role": name, "permission": pattern }),
@@ -275,7 +202,8 @@ pub(crate) async fn revoke(
 /// # Errors
 ///
 /// Refused if one of the roles does not exist, the hierarchy would have a cycle, a subject would come to break a
-/// constraint, or would have a role that needs approval without one.
+/// constraint, or would have a role that needs approval without one, or if everyone who registers would get a permission
+/// of rolecall's own.
 pub(crate) async fn inherit(
     app: &App,
     caller: Caller<'_>,
@@ -305,6 +233,7 @@ pub(crate) async fn inherit(
             let mut rules = PolicyBuilder::from(&**rights.policy);
             rules.inherit(senior.clone(), junior.clone());
             let after = rules.build().map_err(ApiError::internal)?;
+            open_roles::check(app, &rights.policy, &after)?;
             let now = change.now();
             let transition = Transition::between(&rights.policy, &after);
             requests::check_approval_bypass(change.conn(), now, &transition).await?;
@@ -349,31 +278,4 @@ fn constraint_with<'p>(policy: &'p Policy, role: &RoleName) -> Option<&'p Constr
     let mut constraints = policy.constraints();
     let found = constraints.find(|(_, constraint)| constraint.roles.contains(role));
     found.map(|(name, _)| name)
-}
-
-async fn get_role(change: &mut Change<'_>, name: &RoleName) -> Result<Role, ApiError> {
-    store::find_role(change.conn(), name)
-        .await?
-        .ok_or_else(|| ApiError::unknown("role", name))
-}
-
-/// Requires that the caller may write roles and holds all that the role holds, and that the role exists and is not
-/// fixed.
-async fn require_authority_over(
-    app: &App,
-    change: &mut Change<'_>,
-    caller: Caller<'_>,
-    name: &RoleName,
-) -> Result<(Rights, Role), ApiError> {
-    let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-    let role = get_role(change, name).await?;
-    if builtin::is_fixed(name) {
-        return Err(ApiError::rule(
-            "builtin_role",
-            format!("role `{name}` is rolecall's own and cannot be changed"),
-            vec![name.clone()],
-        ));
-    }
-    rights.cover([name])?;
-    Ok((rights, role))
 }

@@ -10,6 +10,7 @@ queries! {
     INSERT_ROLE = "INSERT INTO roles (name, description, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     UPDATE_ROLE = "UPDATE roles SET description = $2, updated_at = $3 WHERE name = $1";
     SET_APPROVAL = "UPDATE roles SET approval = $2, updated_at = $3 WHERE name = $1";
+    SET_BY_NAME = "UPDATE roles SET by_name = $2, updated_at = $3 WHERE name = $1";
     DELETE_ROLE = "DELETE FROM roles WHERE name = $1";
     FIND_PERMISSION = "SELECT name, description, created_at FROM permissions WHERE name = $1";
     LIST_PERMISSIONS = "SELECT name, description, created_at FROM permissions WHERE name > $1 ORDER BY name LIMIT $2";
@@ -117,6 +118,17 @@ pub(crate) async fn set_approval(
     approval: bool,
 ) -> Result<bool, StoreError> {
     let update = query(SET_APPROVAL).bind(name.as_str()).bind(approval);
+    let update = update.bind(change.now());
+    changes_a_row(change, update).await
+}
+
+/// Sets whether applications may check for the role by its name.
+pub(crate) async fn set_by_name(
+    change: &mut Change<'_>,
+    name: &RoleName,
+    by_name: bool,
+) -> Result<bool, StoreError> {
+    let update = query(SET_BY_NAME).bind(name.as_str()).bind(by_name);
     let update = update.bind(change.now());
     changes_a_row(change, update).await
 }

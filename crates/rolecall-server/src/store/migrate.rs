@@ -68,6 +68,11 @@ const MIGRATIONS: &[Step] = &[
         "approvals",
         include_str!("../../migrations/0010_approvals.sql"),
     ),
+    (
+        11,
+        "limits",
+        include_str!("../../migrations/0011_limits.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

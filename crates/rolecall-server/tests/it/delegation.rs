@@ -13,7 +13,7 @@ on_both![
     x044_nobody_adds_to_a_role_what_they_do_not_hold,
     nobody_edits_or_deletes_a_role_above_their_own,
     x045_nobody_escalates_through_the_hierarchy,
-    a_role_checked_only_by_name_must_be_held_to_be_assigned,
+    a_role_checked_by_name_must_be_held_to_be_assigned,
     only_a_holder_of_a_wildcard_delegates_it,
     a_future_assignment_counts_as_held_by_its_user,
     a_narrowed_token_delegates_no_more_than_it_carries,
@@ -42,8 +42,8 @@ async fn create_limited(app: &TestApp) -> (String, String) {
     )
     .await;
     app.create_role("boss", &["secrets:read"]).await;
-    app.create_role("reader", &["items:read"]).await;
-    app.create_user("limited", &["manager"]).await;
+    app.create_plain_role("reader", &["items:read"]).await;
+    app.create_user("limited", &["manager", "user"]).await;
     let victim = app.create_user("victim", &["boss"]).await;
     (app.log_in("limited").await, victim)
 }
@@ -209,7 +209,7 @@ async fn x045_nobody_escalates_through_the_hierarchy(app: TestApp) {
     assert_eq!(app.db.revision().await, revision);
 }
 
-async fn a_role_checked_only_by_name_must_be_held_to_be_assigned(app: TestApp) {
+async fn a_role_checked_by_name_must_be_held_to_be_assigned(app: TestApp) {
     let (token, _) = create_limited(&app).await;
     let bob = app.create_user("bob", &[]).await;
     // the application's `admin` holds no permission, but routes may check for it by name

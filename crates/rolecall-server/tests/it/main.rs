@@ -42,6 +42,7 @@ mod responses;
 mod restart;
 mod review;
 mod revocation;
+mod role_names;
 mod roles;
 mod sessions;
 mod support;

@@ -7,7 +7,10 @@ use crate::{
     app::App,
     authority::{caller::Caller, policy_store},
     error::ApiError,
-    roles::{permissions, service},
+    roles::{
+        definition::{self, NewRole, RoleChanges},
+        permissions, service,
+    },
     store::{Conn, StoreError, query, testing::postgres_database},
 };
 
@@ -33,9 +36,17 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
         _ => permission(other).into(),
     };
     match kind % 10 {
-        0 | 1 => service::create(app, caller, &role(one), "", other.is_multiple_of(2))
-            .await
-            .map(drop),
+        0 | 1 => definition::create(
+            app,
+            caller,
+            NewRole {
+                approval: other.is_multiple_of(2),
+                by_name: !other.is_multiple_of(3),
+                ..NewRole::new(&role(one), "")
+            },
+        )
+        .await
+        .map(drop),
         2 => service::delete(app, caller, &role(one)).await.map(drop),
         3 => service::grant(app, caller, &role(one), &held)
             .await
@@ -46,9 +57,18 @@ async fn edit(app: &App, numbers: [usize; 3]) -> Result<(), ApiError> {
         5 | 6 => service::inherit(app, caller, &role(one), &role(other))
             .await
             .map(drop),
-        8 => service::update(app, caller, &role(one), None, Some(other.is_multiple_of(2)))
-            .await
-            .map(drop),
+        8 => definition::update(
+            app,
+            caller,
+            &role(one),
+            RoleChanges {
+                approval: Some(other.is_multiple_of(2)),
+                by_name: Some(!other.is_multiple_of(3)),
+                ..RoleChanges::default()
+            },
+        )
+        .await
+        .map(drop),
         7 => service::disinherit(app, caller, &role(one), &role(other))
             .await
             .map(drop),
@@ -131,7 +151,7 @@ async fn a_gap_in_the_changes_has_everything_read() {
     let (one, two) = (node().await, node().await);
     agrees(two.app(), "the start").await;
     for number in 0..4 {
-        service::create(one.app(), Caller::System, &role(number), "", false)
+        definition::create(one.app(), Caller::System, NewRole::new(&role(number), ""))
             .await
             .unwrap();
     }

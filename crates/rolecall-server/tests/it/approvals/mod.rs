@@ -20,7 +20,7 @@ const PATH: &str = "/api/assignment-requests";
 impl TestApp {
     /// Creates `payer`, which needs approval, and `ann` and `ben`, who may assign it; returns the id of `alice`.
     async fn create_payers(&self) -> String {
-        self.create_role("payer", &["payments:make"]).await;
+        self.create_plain_role("payer", &["payments:make"]).await;
         let giver = [
             "payments:make",
             "rolecall.assignments:read",

@@ -37,7 +37,7 @@ async fn a_request_does_not_outlive_its_subject_or_role(app: TestApp) {
     let bob = app.create_user("bob", &[]).await;
     let id = app.request_payer(&ann, &bob).await;
     app.delete("/api/roles/payer", admin).await.no_content();
-    app.create_role("payer", &["payments:make"]).await;
+    app.create_plain_role("payer", &["payments:make"]).await;
     app.confirm(&ben, &id).await.is(404);
     app.set_approval("payer", true).await;
     app.confirm(&ben, &id).await.is(404);

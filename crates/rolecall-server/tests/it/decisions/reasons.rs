@@ -47,7 +47,7 @@ async fn an_allowed_decision_names_assignment_path_and_grant(app: TestApp) {
 }
 
 async fn a_denied_decision_names_the_smallest_roles_and_who_may_assign_them(app: TestApp) {
-    app.create_role("reader", &["items:read"]).await;
+    app.create_plain_role("reader", &["items:read"]).await;
     app.create_role("owner", &["items:read", "items:write"])
         .await;
     app.create_role("boss", &[]).await;

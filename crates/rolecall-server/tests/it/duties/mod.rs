@@ -19,7 +19,7 @@ async fn create_payments(app: &TestApp, kind: &str) {
         ("approver", "payments:approve"),
         ("clerk", "payments:see"),
     ] {
-        app.create_role(role, &[permission]).await;
+        app.create_plain_role(role, &[permission]).await;
     }
     constrain(app, "payments", kind, &["approver", "payer"], 1)
         .await

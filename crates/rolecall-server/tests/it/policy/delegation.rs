@@ -13,7 +13,8 @@ async fn limited_token(app: &TestApp) -> String {
     set_policy(
         app,
         &format!(
-            "{ITEMS}\n[roles.manager]\npermissions = [\"items:read\", \"rolecall.policy:read\", \"rolecall.policy:write\", \"rolecall.roles:write\"]\n[roles.named]\n"
+            "{}\n[roles.manager]\npermissions = [\"items:read\", \"rolecall.policy:read\", \"rolecall.policy:write\", \"rolecall.roles:write\"]\n[roles.named]\n",
+            ITEMS.replacen("[roles.reader]\n", "[roles.reader]\nby_name = false\n", 1)
         ),
     )
     .await;
@@ -63,6 +64,13 @@ const ESCALATIONS: &[(&str, &str)] = &[
         "[roles.named]\n",
         "[roles.named]\n[roles.boss]\njuniors = [\"reader\"]\n",
     ),
+    // whether a role works by its name: only its holders change that
+    ("[roles.named]\n", "[roles.named]\nby_name = false\n"),
+    (
+        "[roles.named]\n",
+        "[roles.named]\n[roles.boss]\nby_name = false\n",
+    ),
+    ("by_name = false\n", ""),
     // a built-in permission granted to a role of their own
     (
         "[roles.reader]\npermissions = [\"items:read\"]",

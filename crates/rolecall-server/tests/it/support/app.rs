@@ -119,20 +119,36 @@ impl TestApp {
 
     /// Creates a role with these permissions, which are created too.
     pub(crate) async fn create_role(&self, name: &str, permissions: &[&str]) {
-        let admin = self.admin().await;
-        let created = self
-            .post("/api/roles", admin, json!({ "name": name }))
+        self.create_role_from(json!({ "name": name }), permissions)
             .await;
-        created.is(201);
+    }
+
+    /// Creates a role that does not work by its name, with these permissions.
+    pub(crate) async fn create_plain_role(&self, name: &str, permissions: &[&str]) {
+        self.create_role_from(json!({ "name": name, "by_name": false }), permissions)
+            .await;
+    }
+
+    async fn create_role_from(&self, body: Value, permissions: &[&str]) {
+        let admin = self.admin().await;
+        let created = self.post("/api/roles", admin, body).await;
+        let name = created.is(201).text("name");
         for permission in permissions {
             if !permission.starts_with("rolecall.") && !permission.ends_with('*') {
-                let body = json!({ "name": permission });
-                let created = self.post("/api/permissions", admin, body).await;
-                assert!([201, 409].contains(&created.status.as_u16()), "{created:?}");
+                self.create_permission(permission).await;
             }
             let path = format!("/api/roles/{name}/permissions/{permission}");
             self.put(path, admin).await.no_content();
         }
+    }
+
+    /// Creates a permission unless it exists.
+    pub(crate) async fn create_permission(&self, name: &str) {
+        let body = json!({ "name": name });
+        let created = self
+            .post("/api/permissions", self.admin().await, body)
+            .await;
+        assert!([201, 409].contains(&created.status.as_u16()), "{created:?}");
     }
 
     /// Lets `senior` inherit `junior`.

@@ -75,7 +75,7 @@ async fn a_tenant_administrator_assigns_no_more_than_they_hold(app: TestApp) {
     let lead = app.create_lead().await;
     app.create_role("boss", &["secrets:read"]).await;
     app.create_role("named", &[]).await;
-    app.create_role("helper", &["items:read", "rolecall.users:write"])
+    app.create_plain_role("helper", &["items:read", "rolecall.users:write"])
         .await;
     let bob = app.create_user("bob", &[]).await;
     let token = app.log_in_to("lead", "acme").await.access;

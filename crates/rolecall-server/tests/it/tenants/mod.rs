@@ -20,7 +20,7 @@ impl TestApp {
             "rolecall.assignments:write",
         ];
         self.create_role("lead", &held).await;
-        self.create_role("reader", &["items:read"]).await;
+        self.create_plain_role("reader", &["items:read"]).await;
         let lead = self.create_user("lead", &["user"]).await;
         self.assign_in(&lead, "lead", "acme").await;
         lead

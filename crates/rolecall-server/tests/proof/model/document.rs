@@ -28,6 +28,7 @@ impl Model {
         let mut refusals = self.policy_change_refusals(&authority, &target);
         refusals.extend(target.static_refusals());
         refusals.extend(target.registration_refusal());
+        refusals.extend(target.open_role_holds_own());
         refusals.extend(self.bypass_refusal(&target));
         let stricter = target.constraints.iter().filter(|(name, duty)| {
             !duty.is_static && duty.is_stricter_than(self.constraints.get(*name))
@@ -141,11 +142,21 @@ impl Model {
                 after.extend(new.into_iter().flat_map(|duty| duty.roles.clone()));
             }
         }
+        let grants = self.grants.symmetric_difference(&target.grants);
+        let edges = self.juniors.symmetric_difference(&target.juniors);
+        let marks = self.approval.symmetric_difference(&target.approval);
+        let changed = grants
+            .map(|(role, _)| role)
+            .chain(edges.map(|(role, _)| role));
+        let changed: Names = changed.chain(marks).cloned().collect();
         // a new role is empty before
         let mut created = self.clone();
         created.roles.extend(target.roles.iter().cloned());
         let mut refusals = created.delegation_refusals(authority, &before, false);
         refusals.extend(target.delegation_refusals(authority, &after, false));
+        for role in &changed {
+            refusals.extend(Self::open_role_refusals(authority, role));
+        }
         for removed in self.permissions.difference(&target.permissions) {
             refusals.extend(Self::pattern_refusals(authority, removed));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Model, Names, Outcome, Refusal, Token, USER, act::Refusals};
+use super::{Model, Names, Outcome, Refusal, Token, USER, act::Refusals, held::is_own};
 use crate::command::{Act, Constraint, Name};
 
 /// The rule of a refusal by a constraint.
@@ -210,6 +210,14 @@ impl Model {
             }
         }
         self.raise_role_floors(lost);
+    }
+
+    /// Refuses permissions of rolecall's own in what everyone gets by registering.
+    pub(super) fn open_role_holds_own(&self) -> Option<Refusal> {
+        let roles = self.closure([&USER.to_owned()]);
+        let patterns = self.patterns_of(&roles);
+        let holds = patterns.iter().any(|pattern| is_own(pattern));
+        holds.then(|| Refusal::rule(409, "registration_roles"))
     }
 
     /// Refuses constraints that the roles of registration violate.

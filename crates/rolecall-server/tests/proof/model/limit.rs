@@ -92,11 +92,9 @@ impl Model {
         let needed = held.into_iter().filter(|pattern| counts(pattern));
         let mut lacking: Vec<Name> = needed.filter(|one| !authority.may_delegate(one)).collect();
         for role in below {
-            // a role without permissions is checked by its name, if that counts
-            let own = self.grants.iter().filter(|(holder, _)| *holder == role);
-            let by_name = !own.clone().any(|(_, pattern)| counts(pattern));
+            // every role of the model works by its name, if that counts
             let named = !(in_tenant && is_own(&role)) && role != USER;
-            if by_name && named && !authority.roles.contains(&role) {
+            if named && !authority.roles.contains(&role) {
                 lacking.push(role);
             }
         }
@@ -111,6 +109,14 @@ impl Model {
         in_tenant: bool,
     ) -> BTreeSet<Refusal> {
         limit(self.lacking(authority, roles, in_tenant))
+    }
+
+    /// The reasons to refuse a change of the role that everyone gets by registering: only its holders change it.
+    pub(crate) fn open_role_refusals(authority: &Authority, role: &Name) -> BTreeSet<Refusal> {
+        if role != USER || authority.unlimited || authority.roles.contains(role) {
+            return BTreeSet::new();
+        }
+        limit(vec![role.clone()])
     }
 
     /// The reasons to refuse a change of a user: each assignment that counts or will count.

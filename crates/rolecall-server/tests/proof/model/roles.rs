@@ -123,7 +123,9 @@ impl Model {
         if [ADMIN, GUARDS].contains(&role.as_str()) {
             return Err(Refusal::rule(409, "builtin_role").into());
         }
-        Ok(self.delegation_refusals(authority, [role], false))
+        let mut refusals = self.delegation_refusals(authority, [role], false);
+        refusals.extend(Self::open_role_refusals(authority, role));
+        Ok(refusals)
     }
 
     pub(super) fn change_approval(
@@ -151,6 +153,9 @@ impl Model {
             refusals.insert(Refusal::status(404));
         }
         let held = (role.clone(), pattern.clone());
+        let mut target = self.clone();
+        target.grants.insert(held.clone());
+        refusals.extend(target.open_role_holds_own());
         Ok(self.change(refusals, 204, |model| model.grants.insert(held)))
     }
 
@@ -190,6 +195,7 @@ impl Model {
         refusals.extend(self.bypass_refusal(&target));
         refusals.extend(target.static_refusals());
         refusals.extend(target.registration_refusal());
+        refusals.extend(target.open_role_holds_own());
         Ok(self.change(refusals, 204, |model| {
             let before = model.clone();
             let is_new = model.juniors.insert(edge);
