@@ -30,7 +30,7 @@ use crate::{
     },
     metrics::counters::Metrics,
     settings::Settings,
-    store::{OpenError, Store, file},
+    store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
@@ -99,6 +99,7 @@ impl From<ApiError> for StartError {
 /// The options of a start.
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
+    pub(crate) tuning: Tuning,
     pub(crate) master_key: Option<MasterKey>,
     /// The master key before the last rotation, which the database may still be sealed with.
     pub(crate) previous_master_key: Option<MasterKey>,
@@ -125,10 +126,16 @@ pub(crate) struct Opened {
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
-    if let Some(path) = database_file(url) {
-        file::require_not_lost(&path, &key_file(&path))?;
+    match DatabaseUrl::parse(url)? {
+        DatabaseUrl::Memory => {}
+        DatabaseUrl::File(path) => file::require_not_lost(&path, &key_file(&path))?,
+        // before a start that waits for the server
+        DatabaseUrl::Postgres(_) if options.master_key.is_none() => {
+            return Err(StartError::NoMasterKey);
+        }
+        DatabaseUrl::Postgres(_) => {}
     }
-    let store = Store::open(url).await?;
+    let store = Store::open_with(url, options.tuning).await?;
     let current = match master_key(url, options.master_key, &store).await {
         Ok(key) => key,
         Err(error) => {
@@ -207,11 +214,6 @@ fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, Star
     legacy.transpose().map_err(StartError::Legacy)
 }
 
-/// Returns the path of a SQLite database; `None` for PostgreSQL and in memory.
-fn database_file(url: &str) -> Option<PathBuf> {
-    file::sqlite_path(url).filter(|path| path.as_os_str() != ":memory:")
-}
-
 /// Returns the configured master key, or the one in the file beside a SQLite database. Only a new database gets a new
 /// key: another one beside an old database would hide that the right one is missing.
 async fn master_key(
@@ -222,11 +224,12 @@ async fn master_key(
     if let Some(key) = configured {
         return Ok(key);
     }
-    if file::sqlite_path(url).is_none() {
-        return Err(StartError::NoMasterKey);
-    }
-    let Some(path) = database_file(url).map(|path| key_file(&path)) else {
-        return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
+    let path = match DatabaseUrl::parse(url)? {
+        DatabaseUrl::Postgres(_) => return Err(StartError::NoMasterKey),
+        DatabaseUrl::Memory => {
+            return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
+        }
+        DatabaseUrl::File(path) => key_file(&path),
     };
     if !path.exists()
         && bootstrap::is_prepared(store)

@@ -16,6 +16,8 @@ mod row;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tuning;
+pub(crate) mod url;
 
 pub(crate) use chain::{Chain, Entry};
 pub(crate) use change::{Actor, Change};
@@ -26,3 +28,4 @@ pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_head};
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};
+pub(crate) use tuning::Tuning;

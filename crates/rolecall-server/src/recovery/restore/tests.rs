@@ -21,6 +21,7 @@ const CALLER: Caller<'_> = Caller::CommandLine {
 fn options(database: &Path) -> Options {
     Options {
         database_url: url_of(database).into(),
+        tuning: crate::store::Tuning::default(),
         master_key: None,
         algorithm: Algorithm::Es256,
         secret: None,
