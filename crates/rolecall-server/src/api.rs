@@ -8,9 +8,10 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
 };
+use http::Method;
 use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
 use utoipa::openapi::{
-    HttpMethod, PathItem, RefOr, Schema,
+    PathItem, RefOr, Schema,
     path::{Operation, ParameterIn},
 };
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
@@ -44,15 +45,28 @@ impl Api {
     }
 
     /// Mounts a handler at the path of its `#[utoipa::path]`, behind the rule of its first argument.
-    fn mount<H, T>(mut self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
+    fn mount<H, T>(self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
     where
         H: Handler<T, App>,
         T: GuardedArgs + 'static,
     {
         let (schemas, paths, _) = documented;
+        self.mount_documented(schemas, paths, &|method| {
+            routing::on(method, handler.clone())
+        })
+    }
+
+    /// Mounts what `methods` returns at each documented path and method. Not generic, so that it is compiled once and
+    /// not for every handler.
+    fn mount_documented(
+        mut self,
+        schemas: Vec<(String, RefOr<Schema>)>,
+        paths: utoipa::openapi::Paths,
+        methods: &dyn Fn(Method) -> routing::GuardedMethods<App>,
+    ) -> Self {
         for (path, item) in &paths.paths {
             for (method, operation) in operations_of(item) {
-                let methods = on(&method, handler.clone());
+                let methods = methods(method);
                 let methods = match known_parameters(path, operation) {
                     Some(known) => methods.layer(from_fn_with_state(known, refuse_unknown)),
                     None => methods,
@@ -87,27 +101,13 @@ impl Api {
     }
 }
 
-fn on<H, T>(method: &HttpMethod, handler: H) -> routing::GuardedMethods<App>
-where
-    H: Handler<T, App>,
-    T: GuardedArgs + 'static,
-{
-    match method {
-        HttpMethod::Post => routing::post(handler),
-        HttpMethod::Put => routing::put(handler),
-        HttpMethod::Patch => routing::patch(handler),
-        HttpMethod::Delete => routing::delete(handler),
-        _ => routing::get(handler),
-    }
-}
-
-fn operations_of(item: &PathItem) -> Vec<(HttpMethod, &Operation)> {
+fn operations_of(item: &PathItem) -> Vec<(Method, &Operation)> {
     let of = [
-        (HttpMethod::Get, &item.get),
-        (HttpMethod::Post, &item.post),
-        (HttpMethod::Put, &item.put),
-        (HttpMethod::Patch, &item.patch),
-        (HttpMethod::Delete, &item.delete),
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
     ];
     of.into_iter()
         .filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))

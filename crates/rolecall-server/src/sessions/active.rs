@@ -62,9 +62,9 @@ pub(crate) async fn active_roles(
             continue;
         };
         // one that would have too much already gets nothing until its owner chooses
-        if policy.dynamic_breach(&granted.roles).is_none() {
+        if policy.dynamic_breach(&granted.active).is_none() {
             active.push(Active {
-                roles: granted.roles,
+                roles: granted.active,
                 tenant: granted.tenant,
             });
         }

@@ -22,6 +22,8 @@ queries! {
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
     WRITE_FLOOR = "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (kind, subject) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
+    // the object `role` is reserved, so a value that begins with `role:` is a role
+    CLIENTS_THAT_HIDE_ROLES = "SELECT id FROM clients WHERE scope IS NOT NULL AND (' ' || scope) NOT LIKE '% role:%'";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
@@ -141,11 +143,27 @@ impl Change<'_> {
         self.keys = true;
     }
 
+    /// If a role loses something, ends the tokens through clients whose ceiling names no role as well.
+    ///
+    /// INVARIANT: such tokens carry the permissions of a role without its name, so its floor does not reach them.
+    async fn end_tokens_without_role_names(&mut self) -> Result<(), StoreError> {
+        if !self.floors.iter().any(|one| one.kind == FloorKind::Role) {
+            return Ok(());
+        }
+        let query = query(CLIENTS_THAT_HIDE_ROLES);
+        let clients: Vec<String> = query.fetch_all(self.conn).await?;
+        for client in clients {
+            self.raise_floor(FloorKind::Client, &client);
+        }
+        Ok(())
+    }
+
     /// Writes floors, revisions and the audit entry; `None` if the change has no entry and is to be rolled back.
-    async fn finish(self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
+    async fn finish(mut self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
         if self.entries.is_empty() {
             return Ok(None);
         }
+        self.end_tokens_without_role_names().await?;
         let revision = self.head.revision;
         let conn = self.conn;
         write_floors(conn, &self.floors).await?;

@@ -20,7 +20,7 @@ mod tuning;
 pub(crate) mod url;
 
 pub(crate) use chain::{Chain, Entry};
-pub(crate) use change::{Actor, Change};
+pub(crate) use change::{Actor, Change, Changed};
 pub(crate) use conn::Conn;
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};

@@ -117,7 +117,7 @@ fn refuse_beyond(
 /// A token that would have too many roles of a constraint active is not made with some of them left out: whoever
 /// asks for it chooses.
 pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result<(), TokenError> {
-    match holder.policy.dynamic_breach(&granted.roles) {
+    match holder.policy.dynamic_breach(&granted.active) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
         None => Ok(()),
     }
