@@ -24,7 +24,7 @@ use crate::{
     feed, forward_auth, health,
     http::{LayerOptions, LoggedSubject, PathRule, layers::MAX_BODY_BYTES},
     keys, oauth, policy, roles, sessions,
-    web::document,
+    web::{address, document},
 };
 
 /// Routes with their OpenAPI document.
@@ -91,12 +91,18 @@ impl Api {
     ///
     /// If the document and the routes disagree, which a test rules out.
     pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
-        let document = document::write(&self.paths, &self.schemas, &self.router.access_table())?;
+        let public_url = app.settings().public_url.as_str();
+        let routes = self.router.access_table();
+        let document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
+        let prefix = address::path_of(public_url).to_owned();
         let _ = app.parts().document.set(document.to_string().into());
         Ok(self
             .router
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(from_fn(note_subject))
+            .layer(from_fn(move |request: Request, next: Next| {
+                address::prefix_location(prefix.clone(), request, next)
+            }))
             .with_state(app.clone()))
     }
 }

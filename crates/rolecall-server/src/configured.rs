@@ -33,6 +33,7 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         hashing: None,
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
+        database_clock: None,
     }
 }
 
@@ -55,6 +56,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
     let audience = config.tokens.audience.clone();
     Settings {
         audience: audience.unwrap_or_else(|| issuer.clone()),
+        public_url: config.public_url.clone().unwrap_or_else(|| issuer.clone()),
         issuer,
         access_ttl: config.tokens.access_ttl,
         max_token_bytes: config.tokens.max_bytes,
@@ -67,6 +69,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
             lifetime: config.sessions.max_ttl,
             per_user: config.sessions.per_user,
         },
+        quotas: (&config.quotas).into(),
         exempt_users: BTreeSet::new(),
     }
 }

@@ -8,6 +8,8 @@ use rolecall_core::RoleName;
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
+    /// The URL under which clients reach the server, with the path prefix that a proxy adds.
+    pub(crate) public_url: String,
     /// The audience of tokens for which none was asked.
     pub(crate) audience: String,
     pub(crate) access_ttl: Duration,
@@ -18,8 +20,29 @@ pub(crate) struct Settings {
     pub(crate) registration_roles: BTreeSet<RoleName>,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
+    pub(crate) quotas: QuotaLimits,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
+}
+
+/// How much one subject may write in an hour, and at once, by kind.
+#[derive(Clone, Debug)]
+pub(crate) struct QuotaLimits {
+    pub(crate) own_changes: u32,
+    pub(crate) changes: u32,
+    pub(crate) revocations: u32,
+    pub(crate) refreshes: u32,
+}
+
+impl From<&crate::config::Quotas> for QuotaLimits {
+    fn from(quotas: &crate::config::Quotas) -> Self {
+        Self {
+            own_changes: quotas.own_changes_per_hour,
+            changes: quotas.changes_per_hour,
+            revocations: quotas.revocations_per_hour,
+            refreshes: quotas.refreshes_per_hour,
+        }
+    }
 }
 
 /// The limits of sessions.

@@ -19,16 +19,19 @@ use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
     bootstrap::{self, Start},
+    clean_up,
     clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
     keys::{ring::KeyRing, service::Configured},
+    known_time::KnownTime,
     legacy::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
     metrics::counters::Metrics,
+    quota::Quotas,
     settings::Settings,
     store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -114,6 +117,8 @@ pub(crate) struct Options {
     pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The clock of the database in tests; `None` to ask the database.
+    pub(crate) database_clock: Option<Arc<dyn Clock>>,
 }
 
 /// An open application, and the state that its watch has seen so far.
@@ -170,12 +175,8 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             });
         }
     };
-    let hasher = Hasher::new(HasherOptions {
-        parameters: options
-            .hashing
-            .unwrap_or_else(|| Parameters::of(options.scheme)),
-        ..HasherOptions::default()
-    })?;
+    let hasher = hasher(options.hashing, options.scheme)?;
+    let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
     let started_at = options.clock.now();
     let app = App::new(Parts {
@@ -184,6 +185,8 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         masters,
         account_key: hmac::Key::new(hmac::HMAC_SHA256, &ready.account_key),
         clock: options.clock,
+        database_clock: options.database_clock,
+        known_time,
         live,
         keys: KeyRing::new(ready.keys.signing),
         feed: Feed::default(),
@@ -198,6 +201,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         failing_addresses: AddressLimiter::default(),
         registering_addresses: AddressLimiter::default(),
         failing_clients: AddressLimiter::default(),
+        quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
         legacy,
@@ -206,6 +210,30 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     });
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
+}
+
+/// Starts the hashing threads, at the default cost of `scheme` unless another is set.
+fn hasher(cost: Option<Parameters>, scheme: PasswordScheme) -> Result<Hasher, StartError> {
+    Ok(Hasher::new(HasherOptions {
+        parameters: cost.unwrap_or_else(|| Parameters::of(scheme)),
+        ..HasherOptions::default()
+    })?)
+}
+
+/// Returns the known time of this process, from the stored one and the database's clock.
+async fn known_time(
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    database_clock: Option<&Arc<dyn Clock>>,
+) -> Result<KnownTime, StartError> {
+    let at = clock.monotonic();
+    let has_own_clock = database_clock.is_none();
+    let database_clock = database_clock.unwrap_or(clock);
+    let read = async {
+        let mut conn = store.read().await?;
+        clean_up::clock::start(&mut conn, database_clock.now(), at, has_own_clock).await
+    };
+    read.await.map_err(|error| ApiError::from(error).into())
 }
 
 /// Returns the keys for tokens of the previous application.

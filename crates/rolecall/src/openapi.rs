@@ -256,6 +256,7 @@ fn problem_schema() -> Value {
             "title": member("string", "The type of problem in words"),
             "status": member("integer", "The HTTP status"),
             "detail": member("string", "An explanation of this occurrence"),
+            "receipt": member("string", "An encrypted note of a refusal, which an administrator can have explained"),
         },
     })
 }

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod error;
+mod injected;
 mod keys;
 mod load;
 mod merge;
@@ -23,7 +24,7 @@ pub use error::ConfigError;
 pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
     Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
-    OnStale, PasswordGrant, Passwords, Proxy, Registration, RegistrationMode, Sessions,
+    OnStale, PasswordGrant, Passwords, Proxy, Quotas, Registration, RegistrationMode, Sessions,
     SigningAlgorithm, Tokens,
 };
 pub use show::{Setting, Settings};

@@ -42,8 +42,10 @@ macro_rules! choices {
     };
 }
 
+mod quotas;
 mod tokens;
 
+pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
 pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
@@ -76,6 +78,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The sessions that log-ins open.
     pub sessions: Sessions,
+    /// How much one subject may write.
+    pub quotas: Quotas,
     /// New passwords.
     pub passwords: Passwords,
     /// Web pages of other origins that may call this server.
@@ -91,6 +95,9 @@ pub struct Config {
     /// The source of each value that is not a default.
     #[serde(skip)]
     pub(super) origins: BTreeMap<String, Origin>,
+    /// Variables with our prefix that a cluster set for a service of our name, and that are no keys.
+    #[serde(skip)]
+    pub(crate) passed_over: Vec<String>,
 }
 
 impl Default for Config {
@@ -106,6 +113,7 @@ impl Default for Config {
             oauth: OAuth::default(),
             tokens: Tokens::default(),
             sessions: Sessions::default(),
+            quotas: Quotas::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
@@ -113,6 +121,7 @@ impl Default for Config {
             guard: Guard::default(),
             log: Log::default(),
             origins: BTreeMap::new(),
+            passed_over: Vec::new(),
         }
     }
 }

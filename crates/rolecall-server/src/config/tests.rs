@@ -82,6 +82,11 @@ fn every_key_can_be_set_in_the_file() {
         audience = "https://api.example.com"
         max_bytes = 8192
         secret = "{SECRET}"
+        [quotas]
+        own_changes_per_hour = 60
+        changes_per_hour = 6000
+        revocations_per_hour = 60
+        refreshes_per_hour = 360
         [passwords]
         scheme = "bcrypt"
         min_length = 8
@@ -427,6 +432,21 @@ fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
     }
 }
 
+#[test]
+fn quotas_out_of_bounds_are_refused_and_the_bounds_are_exact() {
+    for name in [
+        "own_changes_per_hour",
+        "changes_per_hour",
+        "revocations_per_hour",
+        "refreshes_per_hour",
+    ] {
+        let text = |limit: u32| format!("[quotas]\n{name} = {limit}");
+        let key = format!("quotas.{name}");
+        assert_bound(&text(10), &text(9), &key);
+        assert_bound(&text(10_000_000), &text(10_000_001), &key);
+    }
+}
+
 fn assert_bound(good: &str, bad: &str, key: &str) {
     load(good).unwrap();
     let fault = fault(bad);
@@ -516,6 +536,30 @@ fn a_server_that_others_can_reach_needs_tls_or_insecure_http() {
     ] {
         load(text).unwrap();
     }
+}
+
+#[test]
+fn variables_of_a_cluster_are_passed_over_and_misspelt_ones_are_not() {
+    let sources = Sources::default()
+        .with_env("ROLECALL_SERVICE_HOST", "10.0.0.7")
+        .with_env("ROLECALL_PORT", "tcp://10.0.0.7:8000")
+        .with_env("ROLECALL_PORT_8000_TCP_ADDR", "10.0.0.7")
+        .with_env("ROLECALL_LISTEN", "127.0.0.1:9000");
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.listen.port(), 9000);
+    assert_eq!(
+        config.passed_over,
+        [
+            "ROLECALL_SERVICE_HOST",
+            "ROLECALL_PORT",
+            "ROLECALL_PORT_8000_TCP_ADDR"
+        ]
+    );
+    let refused = Config::load(&sources.with_env("ROLECALL_PORT", "9000")).unwrap_err();
+    assert!(
+        refused.to_string().contains("unknown key `port`"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -61,7 +61,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "database connection",
         "a connection to PostgreSQL that is not encrypted or not verified",
     ),
-    ("clock", "a clock that is wrong or behind the newest change"),
+    (
+        "clock",
+        "a clock that is wrong, behind the newest change, or different from the database's, and a database's clock that jumped",
+    ),
     (
         "address",
         "an address that is in use or cannot be listened on",
@@ -97,7 +100,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a database schema that is newer than this program, or outdated",
     ),
     ("administrators", "no administrator, or only one"),
-    ("audit log", "an audit log that was altered or truncated"),
+    (
+        "audit log",
+        "an audit log that was altered or truncated, or access that no entry of it explains",
+    ),
 ];
 
 /// The result of a check.

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 mod checksum;
 pub(crate) mod error;
+pub(crate) mod lost_revisions;
 pub(crate) mod restore;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -125,7 +125,7 @@ pub(crate) async fn unassign(
             ended_by: caller.actor().to_string(),
         };
         ended_store::put_ended(change, subject, &ended).await?;
-        change.raise_floor(FloorKind::Subject, subject);
+        change.raise_floor_in(tenant, FloorKind::Subject, subject);
         change.record(
             json!({ "action": "role.unassigned", "subject": subject, "role": role, "tenant": tenant }),
         );
@@ -217,7 +217,7 @@ mod tests {
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);
-        users::reset(app, caller, &two).await.unwrap();
+        users::reset(app, caller, &two, None).await.unwrap();
         let last = |refused| {
             matches!(
                 refused,
@@ -235,7 +235,7 @@ mod tests {
         let refused = users::update(app, caller, &one, &forced).await;
         assert!(last(refused.unwrap_err()));
         // a reset is the way back for an administrator who is locked out
-        users::reset(app, caller, &one).await.unwrap();
+        users::reset(app, caller, &one, None).await.unwrap();
         users::delete(app, caller, &two).await.unwrap();
     }
 }

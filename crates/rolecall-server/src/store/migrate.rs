@@ -73,6 +73,16 @@ const MIGRATIONS: &[Step] = &[
         "limits",
         include_str!("../../migrations/0011_limits.sql"),
     ),
+    (
+        12,
+        "floors of tenants",
+        include_str!("../../migrations/0012_floors_of_tenants.sql"),
+    ),
+    (
+        16,
+        "audit seal",
+        include_str!("../../migrations/0016_audit_seal.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
-use super::{Conn, Store, StoreError, chain, change, head, open, query, testing::postgres};
+use super::{
+    Conn, Store, StoreError, chain, change, head, known_time, open, query, testing::postgres,
+};
 use crate::{
     accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
     recovery, roles, sessions,
@@ -38,6 +40,7 @@ const MODULES: &[Module] = &[
     ("store/chain.rs", chain::ALL),
     ("store/change.rs", change::ALL),
     ("store/head.rs", head::ALL),
+    ("store/known_time.rs", known_time::ALL),
     ("store/open.rs", open::ALL),
 ];
 

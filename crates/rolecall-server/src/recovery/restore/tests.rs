@@ -7,6 +7,7 @@ use rolecall_passwords::PasswordScheme;
 use super::{super::backup::back_up, *};
 use crate::{
     app::App,
+    audit::verify::{Verdict, verify},
     demo,
     oauth::grant,
     settings::Settings,
@@ -31,6 +32,7 @@ fn options(database: &Path) -> Options {
         settings: Settings {
             rotate_every: None,
             issuer: ISSUER.into(),
+            public_url: ISSUER.into(),
             audience: ISSUER.into(),
             access_ttl: Duration::from_mins(30),
             max_token_bytes: 4096,
@@ -38,12 +40,14 @@ fn options(database: &Path) -> Options {
             registration_roles: BTreeSet::new(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
+            quotas: (&crate::config::Quotas::default()).into(),
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
         hashing: None,
         min_length: 8,
         clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000))),
+        database_clock: None,
     }
 }
 
@@ -121,13 +125,8 @@ async fn a_backup_during_changes_is_complete() {
     drop(app);
     restored(folder.path(), &backup, true).await.unwrap();
     let app = open(&folder.path().join("rolecall.db")).await;
-    let verdict = crate::audit::service::verify(&app, crate::authority::caller::Caller::System)
-        .await
-        .unwrap();
-    assert!(
-        matches!(verdict, crate::audit::service::Verdict::Intact { .. }),
-        "{verdict:?}"
-    );
+    let verdict = verify(&app, Caller::System, None).await.unwrap();
+    assert!(matches!(verdict, Verdict::Intact { .. }), "{verdict:?}");
 }
 
 #[tokio::test]
