@@ -1,6 +1,5 @@
-"""An issuer that signs whatever a test asks for, to see what the guards to copy refuse."""
+"""An issuer that signs anything, for tests of the tokens that the guards to copy refuse."""
 
-import base64
 import contextlib
 import http.server
 import json
@@ -10,12 +9,11 @@ import time
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from access_tokens import encode, encode_json
+
 KID, ERA = "k1", "e1"
-
-
-def encode(part):
-    """A part of a token: base64url without padding."""
-    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+# the value of a claim that a token does not have
+LEFT_OUT = object()
 
 
 class Issuer:
@@ -62,20 +60,17 @@ class Issuer:
 
     def signed(self, payload, **header):
         header = {"alg": "ES256", "typ": "at+jwt", "kid": KID, **header}
-        text = f"{encode(json.dumps(header).encode())}.{encode(payload)}"
+        text = f"{encode_json(header)}.{encode(payload)}"
         algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
         return f"{text}.{encode(algorithm.sign(text.encode(), self.key))}"
 
 
-LEFT_OUT = object()
-
-
 @contextlib.contextmanager
 def issuer(folder):
-    made = Issuer(folder)
-    threading.Thread(target=made.server.serve_forever, daemon=True).start()
+    running = Issuer(folder)
+    threading.Thread(target=running.server.serve_forever, daemon=True).start()
     try:
-        yield made
+        yield running
     finally:
-        made.server.shutdown()
-        made.server.server_close()
+        running.server.shutdown()
+        running.server.server_close()

@@ -1,12 +1,13 @@
-"""The guards to copy refuse what the crate refuses, and go on after a fork."""
+"""The guards to copy refuse what the crate refuses, and work after a fork."""
 
-import http.client
 import json
 import subprocess
 import sys
 
 import pytest
 
+import access_tokens
+import api
 import issuers
 import programs
 import services
@@ -17,8 +18,8 @@ DAY = 86_400
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory):
-    with issuers.issuer(tmp_path_factory.mktemp("issuer")) as made:
-        yield made
+    with issuers.issuer(tmp_path_factory.mktemp("issuer")) as running:
+        yield running
 
 
 def accepted(issuer):
@@ -55,13 +56,13 @@ def refused(issuer):
         "a fourth part": f"{whole}.e30", "of another type": issuer.signed(json.dumps(issuer.claims()).encode(), typ="JWT"),
         "without a type": issuer.signed(json.dumps(issuer.claims()).encode(), typ=None),
         "not an object": issuer.signed(b"[]"), "not UTF-8": issuer.signed(b'{"sub":"\xff"}'), "nothing": "",
-        "nested too deeply": f"{issuers.encode(b'[' * 9000)}.{issuers.encode(b'{}')}.{signature}",
+        "nested too deeply": f"{access_tokens.encode(b'[' * 9000)}.{access_tokens.encode(b'{}')}.{signature}",
         "too long": issuer.token(other="x" * 17_000),
     }
 
 
 def python(issuer, tokens):
-    """The user names that the guard for FastAPI finds in tokens, or the status with which it refuses them."""
+    """Verifies tokens with the guard for FastAPI: the user name, or the status of a refusal."""
     folder = str(services.EXAMPLES / "fastapi")
     sys.path.insert(0, folder)
     try:
@@ -70,12 +71,13 @@ def python(issuer, tokens):
         sys.path.remove(folder)
     guard = Guard(issuer.url)
 
-    def found(token):
+    def result(token):
         try:
             return guard.verify(token)["username"]
-        except Refused as answer:
-            return answer.status
-    return {name: found(token) for name, token in tokens.items()}
+        except Refused as refusal:
+            return refusal.status
+
+    return {name: result(token) for name, token in tokens.items()}
 
 
 NODE = """
@@ -97,19 +99,18 @@ console.log(JSON.stringify(found));
 
 
 def node(issuer, tokens):
-    """The same of the guard for Express."""
-    if not (services.NODE / "node_modules" / "jose").exists():
-        programs.left_out("node packages are not installed")
+    """The same with the guard for Express."""
+    services.require_node_package("jose")
     folder = issuer.folder / "node"
     folder.mkdir(exist_ok=True)
     (folder / "rolecall-auth.mjs").write_text((services.EXAMPLES / "express" / "rolecall-auth.mjs").read_text())
     (folder / "try.mjs").write_text(NODE)
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(services.NODE / "node_modules")
-    done = subprocess.run([programs.program("XTASK_NODE", "node"), "try.mjs"], cwd=folder, capture_output=True, text=True,
+    result = subprocess.run([programs.program("XTASK_NODE", "node"), "try.mjs"], cwd=folder, capture_output=True, text=True,
                           input=json.dumps({"issuer": issuer.url, "tokens": tokens}), timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 @pytest.mark.parametrize("guard", [python, node])
@@ -134,21 +135,16 @@ def test_y116_two_authorization_headers_are_refused(start, issuer):
         assert service.get("/users/", issuer.token(roles="administrator")).status_code == 401
         for second in (f"Bearer {token}", "Bearer other", "Basic YTpi", ""):
             for values in ([f"Bearer {token}", second], [second, f"Bearer {token}"]):
-                answer = two_headers(service, values)
-                assert (answer.status, json.loads(answer.read())["detail"]) == (400, "Send one credential")
-                assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_request"'
+                response = send_headers(service, values)
+                assert (response.status, json.loads(response.text)["detail"]) == (400, "Send one credential")
+                assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_request"'
         for value in ("", "Bearer", "Bearer ", "Basic YTpi", token):
-            answer = service.get("/items/", Authorization=value)
-            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), value
+            response = service.get("/items/", Authorization=value)
+            assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer"), value
 
 
-def two_headers(service, values):
-    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
-    connection.putrequest("GET", "/items/")
-    for value in values:
-        connection.putheader("Authorization", value)
-    connection.endheaders()
-    return connection.getresponse()
+def send_headers(service, values):
+    return api.raw_request(service.url, "GET", "/items/", [("Authorization", value) for value in values])
 
 
 FORK = """
@@ -165,7 +161,7 @@ before, http = guard.fresh_at, guard.http
 child = os.fork()
 if child == 0:
     try:
-        # nothing but a thread of its own makes the state of the child newer than that of its parent
+        # only a thread of its own can make the state of the child newer than that of its parent
         within(lambda: guard.fresh_at > before + guard.max_staleness)
         guard.verify(sys.argv[2])
         os._exit(0 if guard.http is not http else 3)
@@ -176,9 +172,9 @@ guard.verify(sys.argv[2])
 """
 
 
-def test_y117_a_guard_goes_on_in_a_process_that_was_forked(issuer):
+def test_y117_a_guard_works_in_a_forked_process(issuer):
     python = programs.program("XTASK_PYTHON", "python3")
-    done = subprocess.run([python, "-c", FORK, issuer.url, issuer.token()], cwd=services.EXAMPLES / "fastapi",
+    result = subprocess.run([python, "-c", FORK, issuer.url, issuer.token()], cwd=services.EXAMPLES / "fastapi",
                           capture_output=True, text=True, timeout=60,
                           env=programs.environment(PYTHONDONTWRITEBYTECODE="1", NO_PROXY="127.0.0.1"))
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr

@@ -2,15 +2,18 @@
 
 use std::sync::LazyLock;
 
+use crate::patterns::repeated_part;
+
 /// One password a line, lower case, sorted by bytes. `assets/README.md` names its origin.
 const LIST: &str = include_str!("../assets/common-passwords.txt");
 
 static LINES: LazyLock<Vec<&'static str>> = LazyLock::new(|| LIST.lines().collect());
 
 /// Checks whether `folded`, a whole password in lower case, is a common password, once or
-/// written twice.
+/// written several times.
 pub(crate) fn is_common(folded: &str) -> bool {
     contains(folded)
+        || repeated_part(folded).is_some_and(|part| contains(&part))
         || folded
             .split_at_checked(folded.len() / 2)
             .is_some_and(|(first, second)| first == second && contains(first))

@@ -7,6 +7,7 @@ mod hasher;
 mod limits;
 mod memory;
 mod password;
+mod patterns;
 mod policy;
 mod problem;
 mod scheme;

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use crate::common::{is_common, is_repetition};
 use crate::limits::DEFAULT_MIN_LENGTH;
 use crate::password::Password;
+use crate::patterns::is_pattern;
 use crate::problem::PasswordProblem;
 use crate::scheme::PasswordScheme;
 
@@ -67,7 +68,7 @@ impl PasswordPolicy {
         if is_made_from(&folded, SERVICE_NAME) {
             return Err(PasswordProblem::LikeService);
         }
-        if is_common(&folded) {
+        if is_common(&folded) || is_pattern(&folded) {
             return Err(PasswordProblem::Common);
         }
         Ok(())
@@ -102,17 +103,24 @@ mod tests {
 
     #[test]
     fn fourteen_code_points_are_rejected_and_fifteen_accepted_in_any_script() {
-        for letter in ["q", "\u{e9}", "\u{1f40e}", "\u{65e5}"] {
-            let problem = check(15, &letter.repeat(14), "alice").unwrap_err();
+        let words = [
+            "qwvzkxjmbpltgrh",
+            "\u{e9}\u{e0}\u{fc}\u{f1}\u{e7}\u{f8}\u{e5}\u{df}\u{e6}\u{f4}\u{ea}\u{ee}\u{f9}\u{eb}\u{fb}",
+            "\u{1f40e}\u{1f600}\u{1f3b8}\u{1f697}\u{1f30d}\u{1f34e}\u{1f4d6}\u{1f680}\u{1f436}\u{1f3e0}\u{1f525}\u{1f4a1}\u{1f381}\u{1f511}\u{1f9f2}",
+            "\u{65e5}\u{672c}\u{5c71}\u{5ddd}\u{6728}\u{82b1}\u{9ce5}\u{98a8}\u{6708}\u{7a7a}\u{6d77}\u{96ea}\u{5149}\u{97f3}\u{8272}",
+        ];
+        for word in words {
+            let shorter: String = word.chars().take(14).collect();
+            let problem = check(15, &shorter, "alice").unwrap_err();
             assert_eq!(problem.code(), "password_too_short");
             assert!(problem.to_string().contains("14 characters"), "{problem}");
-            assert_eq!(check(15, &letter.repeat(15), "alice"), Ok(()));
+            assert_eq!(check(15, word, "alice"), Ok(()), "{word}");
         }
     }
 
     #[test]
     fn no_composition_is_required_and_no_printing_character_rejected() {
-        for text in ["correcthorsebat", "839201756473829", "               "] {
+        for text in ["correcthorsebat", "839201756473829", "a b c d z q w   "] {
             assert_eq!(check(15, text, "alice"), Ok(()), "`{text}`");
         }
         for byte in b' '..=b'~' {
@@ -140,6 +148,17 @@ mod tests {
         ] {
             assert_eq!(
                 check(8, text, "alice"),
+                Err(PasswordProblem::Common),
+                "`{text}`"
+            );
+        }
+    }
+
+    #[test]
+    fn y057_long_patterns_are_rejected_in_any_case() {
+        for text in ["123456789012345", "QwertyUiopAsdfgh", "aaaaaaaaaaaaaaaa"] {
+            assert_eq!(
+                check(15, text, "alice"),
                 Err(PasswordProblem::Common),
                 "`{text}`"
             );

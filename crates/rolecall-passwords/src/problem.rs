@@ -34,7 +34,8 @@ pub enum PasswordProblem {
         "the password is too long: at most {MAX_CODE_POINTS} characters and {MAX_BYTES} bytes are allowed; choose a shorter one"
     )]
     TooLong,
-    /// The password, or the half that it repeats, is one of the most common ones.
+    /// The password, or what it repeats, is one of the most common ones, or it is a pattern: a
+    /// sequence, a run on the keyboard, the repetition of a few characters.
     #[error(
         "the password is one of the common ones that attackers try first; choose several unrelated words instead"
     )]

@@ -233,11 +233,10 @@ async fn open_store(
     previous: Option<MasterKey>,
 ) -> Result<(Store, MasterKeys), StartError> {
     match DatabaseUrl::parse(url)? {
-        DatabaseUrl::Memory => {}
         DatabaseUrl::File(path) => file::require_not_lost(&path, &key_file(&path))?,
         // before a start that waits for the server
         DatabaseUrl::Postgres(_) if current.is_none() => return Err(StartError::NoMasterKey),
-        DatabaseUrl::Postgres(_) => {}
+        DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => {}
     }
     let store = Store::open_with(url, tuning).await?;
     let current = match master_key(url, current, &store).await {

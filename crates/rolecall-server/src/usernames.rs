@@ -74,7 +74,8 @@ impl UsernameProblem {
 }
 
 impl Username {
-    /// Checks a name as typed and returns it in canonical form.
+    /// Checks a name as typed and returns it in canonical form. White space around it is not part of the name: the
+    /// keyboards of telephones add a space, and copying a line adds its end.
     ///
     /// # Errors
     ///
@@ -84,6 +85,7 @@ impl Username {
         if typed.len() > 4 * MAX_CODE_POINTS || typed.chars().count() > MAX_CODE_POINTS {
             return Err(UsernameProblem::TooLong);
         }
+        let typed = typed.trim();
         if typed.is_empty() {
             return Err(UsernameProblem::Empty);
         }
@@ -234,18 +236,16 @@ mod tests {
     fn names_with_forbidden_characters_are_refused() {
         for (typed, code) in [
             ("", "username_empty"),
-            (" ", "username_forbidden_character"),
-            ("   ", "username_forbidden_character"),
-            ("alice ", "username_forbidden_character"),
-            (" alice", "username_forbidden_character"),
+            (" ", "username_empty"),
+            ("   ", "username_empty"),
             ("al ice", "username_forbidden_character"),
-            ("alice\u{a0}", "username_forbidden_character"),
-            ("alice\u{3000}", "username_forbidden_character"),
+            ("al\u{a0}ice", "username_forbidden_character"),
+            ("al\u{3000}ice", "username_forbidden_character"),
             ("alice\0", "username_forbidden_character"),
             ("alice\r\nadmin", "username_forbidden_character"),
             ("alice\u{1b}[31m", "username_forbidden_character"),
             ("alice\u{7f}", "username_forbidden_character"),
-            ("alice\u{85}", "username_forbidden_character"),
+            ("al\u{85}ice", "username_forbidden_character"),
             ("alice\u{2028}bob", "username_forbidden_character"),
             ("alice\u{2029}bob", "username_forbidden_character"),
             ("alice\u{ad}", "username_forbidden_character"),
@@ -262,6 +262,21 @@ mod tests {
         ] {
             assert_eq!(canonical(typed), Err(code), "{}", typed.escape_unicode());
         }
+    }
+
+    #[test]
+    fn y061_white_space_around_a_name_is_not_part_of_it() {
+        for space in [" ", "  ", "\t", "\r\n", "\u{a0}", "\u{3000}", "\u{2003}"] {
+            for typed in [
+                format!("Alice{space}"),
+                format!("{space}Alice"),
+                format!("{space}Alice{space}"),
+            ] {
+                assert_eq!(canonical(&typed).as_deref(), Ok("alice"), "{typed:?}");
+            }
+        }
+        // characters that cannot be seen are no white space
+        assert!(canonical("alice\u{200b}").is_err() && canonical("\u{feff}alice").is_err());
     }
 
     #[test]

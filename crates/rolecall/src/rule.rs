@@ -234,6 +234,8 @@ impl fmt::Display for Rule {
             Self::Authenticated => f.write_str("authenticated"),
             Self::Role(role) => write!(f, "role:{role}"),
             Self::Permission(permission) => f.write_str(permission),
+            // the same globally or in the token's tenant: one rule to a caller
+            Self::AnyOf([rule, Self::InTenant(inner)]) if rule == *inner => write!(f, "{rule}"),
             Self::AnyOf(rules) => {
                 f.write_str("any of (")?;
                 list(f, rules)
@@ -319,6 +321,7 @@ mod tests {
             assert_eq!(either.admits(&Set(held)), admitted);
         }
         assert_eq!(either.names(), ["role:a"]);
+        assert_eq!(either.to_string(), "role:a");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::store::{Columns, Conn, FromRow, Head, StoreError, queries, query, row
 queries! {
     READ_SUBJECT = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
         s.kind, COALESCE(u.username, c.name) AS username, COALESCE(u.disabled, c.public) AS disabled, \
-        COALESCE(u.must_change_password, c.public) AS must_change_password, a.role, a.tenant, a.expires_at \
+        COALESCE(u.must_change_password, c.public) AS must_change_password, a.role, a.tenant, a.expires_at, a.assigned_at \
         FROM head h CROSS JOIN subjects s LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
         LEFT JOIN role_assignments a ON a.subject_id = s.id AND a.tenant IN ('', $3) \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
@@ -71,6 +71,8 @@ pub(crate) struct Assigned {
     pub(crate) in_tenant: bool,
     /// The end of the assignment, if it has one.
     pub(crate) ends: Option<Timestamp>,
+    /// The time at which it was assigned or last changed.
+    pub(crate) since: Timestamp,
 }
 
 /// A user or client, with all that a token or decision depends on.
@@ -125,6 +127,7 @@ rows! {
         role: Option<RoleName>,
         tenant: Option<TenantName>,
         expires_at: Option<Timestamp>,
+        assigned_at: Option<Timestamp>,
     }
 }
 
@@ -157,6 +160,7 @@ pub(crate) async fn read(
                 role,
                 in_tenant: row.tenant.is_some(),
                 ends: row.expires_at,
+                since: row.assigned_at.unwrap_or_default(),
             });
         }
     }

@@ -16,7 +16,11 @@ use crate::{
     authority::{caller::Caller, may},
     error::{ApiError, FieldError},
     times::{parse_rfc3339, rfc3339},
-    web::{body::Body, document::ProblemDocument, params::Segment},
+    web::{
+        body::Body,
+        document::ProblemDocument,
+        params::{Segment, id},
+    },
 };
 
 /// A decision to make.
@@ -25,6 +29,7 @@ use crate::{
 #[schema(as = DecisionRequest)]
 pub(crate) struct DecisionRequest {
     /// The id of a user or client.
+    #[serde(deserialize_with = "id")]
     subject: String,
     /// A permission, or `role:NAME`.
     #[serde(deserialize_with = "need")]

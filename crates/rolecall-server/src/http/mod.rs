@@ -3,6 +3,7 @@
 
 pub mod client_address;
 pub mod cors;
+mod host;
 pub mod layers;
 mod loopback_names;
 pub(crate) mod open_files;

@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::host;
 use super::stream::{Phase, TimedStream};
 
 /// Limits on the time and resources that a client may take.
@@ -189,6 +190,17 @@ impl Connection {
         phase: &Phase,
     ) -> Result<Response, Infallible> {
         phase.begin_request();
+        let response = if host::is_valid(&request) {
+            self.pass_on(request).await
+        } else {
+            host::refusal()
+        };
+        phase.end_request();
+        Ok(response)
+    }
+
+    /// Answers a request within its time.
+    async fn pass_on(&self, request: Request<Incoming>) -> Response {
         let in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
         let body_ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
         let mut request = request.map(|inner| {
@@ -211,8 +223,7 @@ impl Connection {
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        phase.end_request();
-        Ok(response)
+        response
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::{AccessClaims, Audience, Permission, RoleName, SubjectKind};
+use rolecall_core::{AccessClaims, Audience, SubjectKind};
 
 use super::{store, token};
 use crate::{
@@ -11,6 +11,10 @@ use crate::{
     error::ApiError,
     ids,
     oauth::client_auth::FIRST_PARTY,
+    tokens::{
+        effective::{TokenSubject, joined},
+        grant::grant,
+    },
 };
 
 /// The lifetime of a stand-in; a new role of the user takes effect after that.
@@ -51,24 +55,23 @@ pub(super) async fn for_claims(
     }
     let policy = subject.policy(app.policy(), &mut conn).await?;
     drop(conn);
-    let assigned: Vec<&RoleName> = subject.global_roles().collect();
-    let mut roles = policy.closure(assigned.iter().copied());
-    roles.retain(|role| !role.is_reserved());
-    let permissions = policy.permissions_of(assigned);
-    if policy.dynamic_breach(&roles).is_some() {
-        // a legacy token cannot choose among roles of a dynamic constraint: its user has to log in
+    let lifetime = LIFETIME.min(app.settings().access_ttl);
+    let holder = TokenSubject {
+        policy: &policy,
+        assigned: &subject.assigned,
+        lifetime,
+        tenant: None,
+        own_audience: false,
+        ceiling: None,
+        now,
+    };
+    let Ok(granted) = grant(&holder, None) else {
         return Ok(None);
-    }
-    let latest = now.plus(LIFETIME.min(app.settings().access_ttl)).seconds();
-    let ends = subject.assigned.iter().filter_map(|one| one.ends);
-    let exp = ends
-        .map(rolecall_core::Timestamp::seconds)
-        .fold(latest.min(claims.exp), i64::min);
+    };
+    let latest = now.plus(lifetime).seconds();
+    let ends = granted.ends_at.map(rolecall_core::Timestamp::seconds);
+    let exp = ends.into_iter().fold(latest.min(claims.exp), i64::min);
     let settings = app.settings();
-    let names = permissions
-        .iter()
-        .filter(|permission| !permission.is_reserved());
-    let names: Vec<&str> = names.map(Permission::as_str).collect();
     let claims = AccessClaims {
         iss: settings.issuer.clone(),
         sub: subject.id,
@@ -81,9 +84,9 @@ pub(super) async fn for_claims(
         sid: None,
         auth_time: None,
         username: subject.username,
-        roles: roles.iter().map(ToString::to_string).collect(),
+        roles: granted.roles.iter().map(ToString::to_string).collect(),
         // INVARIANT: never missing, since a guard would derive reserved permissions from the roles
-        scope: Some(names.join(" ")),
+        scope: Some(joined(&granted.permissions)),
         tenant: None,
         global: None,
         narrowed: false,

@@ -81,7 +81,7 @@ pub(crate) async fn prove(
 ) -> Result<Proven, LoginError> {
     let parts = app.parts();
     let canonical = Username::parse(username).ok();
-    let name = canonical.as_ref().map_or(username, Username::as_str);
+    let name = canonical.as_ref().map_or(username.trim(), Username::as_str);
     let account = app.account_of(name);
     refuse_address(app, address)?;
     // guesses that arrive together wait for the first to fail: the delays apply to them too

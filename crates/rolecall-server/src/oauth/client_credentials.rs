@@ -43,6 +43,7 @@ pub(crate) async fn for_client(
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
+        lifetime: app.settings().access_ttl,
         tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: request.ceiling.as_ref(),

@@ -149,6 +149,7 @@ async fn log_in(
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
+        lifetime: app.settings().access_ttl,
         tenant,
         own_audience: request.audience == app.settings().issuer,
         ceiling: request.ceiling.as_ref(),

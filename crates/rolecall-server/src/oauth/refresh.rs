@@ -202,6 +202,7 @@ async fn continue_session(
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
+        lifetime: app.settings().access_ttl,
         tenant,
         own_audience: audience == app.settings().issuer,
         ceiling: request.ceiling.as_ref(),

@@ -53,6 +53,7 @@ pub(crate) async fn active_roles(
         let holder = TokenSubject {
             policy,
             assigned: &subject.assigned,
+            lifetime: app.settings().access_ttl,
             tenant,
             own_audience: session.audience.as_deref() == Some(app.settings().issuer.as_str()),
             ceiling: ceilings.get(&session.client_id).and_then(Option::as_ref),

@@ -53,6 +53,8 @@ pub(crate) struct TokenSubject<'a> {
     pub(crate) policy: &'a Policy,
     /// The roles assigned globally and in `tenant`.
     pub(crate) assigned: &'a [Assigned],
+    /// How long a token lasts that nothing shortens.
+    pub(crate) lifetime: Duration,
     /// The tenant that the token is to be for.
     pub(crate) tenant: Option<&'a TenantName>,
     /// The token is for rolecall itself.
@@ -63,8 +65,16 @@ pub(crate) struct TokenSubject<'a> {
 }
 
 impl<'a> TokenSubject<'a> {
+    /// The same with other assignments.
+    pub(super) fn resting_on<'b>(&self, assigned: &'b [Assigned]) -> TokenSubject<'b>
+    where
+        'a: 'b,
+    {
+        TokenSubject { assigned, ..*self }
+    }
+
     /// The assignments that a token may rest on.
-    fn lasting(&self) -> impl Iterator<Item = &'a Assigned> + use<'a> {
+    pub(super) fn lasting(&self) -> impl Iterator<Item = &'a Assigned> + use<'a> {
         let (now, own_audience) = (self.now, self.own_audience);
         self.assigned
             .iter()
@@ -144,7 +154,7 @@ impl EffectiveScope {
 
     /// Returns the roles that count as active together: those that the token carries, or those of which it carries a
     /// permission if it hides their names.
-    fn active_roles(&self, policy: &Policy) -> BTreeSet<RoleName> {
+    pub(super) fn active_roles(&self, policy: &Policy) -> BTreeSet<RoleName> {
         let gives_one = |pattern: &PermissionPattern| match pattern.as_permission() {
             Some(permission) => self.permissions.contains(&permission),
             None => self.permissions.iter().any(|one| pattern.matches(one)),

@@ -8,6 +8,7 @@ use super::{
     effective::{EffectiveScope, Grant, TokenSubject},
     error::TokenError,
     requested::RequestedScope,
+    selection::{self, Asked},
 };
 
 /// The scope that a session was opened with: as requested, and as granted.
@@ -26,6 +27,9 @@ pub(crate) fn grant(
     holder: &TokenSubject<'_>,
     asked: Option<&RequestedScope>,
 ) -> Result<Grant, TokenError> {
+    let wanted = Asked::of(asked.into_iter());
+    let lasting = selection::lasting_enough(holder, &wanted);
+    let holder = &holder.resting_on(&lasting);
     if let Some(tenant) = holder.tenant
         && !holder.is_in_tenant()
     {
@@ -34,13 +38,16 @@ pub(crate) fn grant(
             "you have no role in tenant {tenant}"
         )));
     }
+    let whole = EffectiveScope::of(holder);
+    let compatible = selection::compatible(holder, &wanted);
+    let holder = &holder.resting_on(&compatible);
     let held = EffectiveScope::of(holder);
     let Some(asked) = asked else {
         return Ok(held.granted(holder));
     };
-    refuse_beyond(asked, &held, &[])?;
-    let mut granted = held.clone().narrow(holder.policy, asked).granted(holder);
-    granted.narrowed = is_narrowed(holder.policy, held, std::iter::once(asked), &granted);
+    refuse_beyond(asked, &whole, &[])?;
+    let mut granted = held.narrow(holder.policy, asked).granted(holder);
+    granted.narrowed = is_narrowed(holder.policy, whole, std::iter::once(asked), &granted);
     Ok(granted)
 }
 
@@ -55,22 +62,26 @@ pub(crate) fn regrant(
     session: &SessionScope,
     requested: Option<&RequestedScope>,
 ) -> Result<Grant, TokenError> {
+    let scopes = || session.asked.iter().chain(requested);
+    let wanted = Asked::of(scopes());
+    let lasting = selection::lasting_enough(holder, &wanted);
+    let holder = &holder.resting_on(&lasting);
     let whole = EffectiveScope::of(holder);
-    let mut held = whole.clone();
-    if let Some(asked) = &session.asked {
-        held = held.narrow(holder.policy, asked);
-    }
     if let Some(requested) = requested {
         let known: Vec<&RequestedScope> = [&session.asked, &session.granted]
             .into_iter()
             .flatten()
             .collect();
-        refuse_beyond(requested, &held, &known)?;
-        held = held.narrow(holder.policy, requested);
+        let before = session.asked.iter();
+        let before = before.fold(whole.clone(), |held, one| held.narrow(holder.policy, one));
+        refuse_beyond(requested, &before, &known)?;
     }
+    let compatible = selection::compatible(holder, &wanted);
+    let holder = &holder.resting_on(&compatible);
+    let held = EffectiveScope::of(holder);
+    let held = scopes().fold(held, |held, one| held.narrow(holder.policy, one));
     let mut granted = held.granted(holder);
-    let requested = session.asked.iter().chain(requested);
-    granted.narrowed = is_narrowed(holder.policy, whole, requested, &granted);
+    granted.narrowed = is_narrowed(holder.policy, whole, scopes(), &granted);
     Ok(granted)
 }
 
@@ -114,8 +125,8 @@ fn refuse_beyond(
     }
 }
 
-/// A token that would have too many roles of a constraint active is not made with some of them left out: whoever
-/// asks for it chooses.
+/// Refuses a token for which too many roles of a constraint were asked for: the client must choose. Roles that were not
+/// asked for are left out instead.
 pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result<(), TokenError> {
     match holder.policy.dynamic_breach(&granted.active) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),

@@ -6,3 +6,4 @@ pub(crate) mod error;
 pub(crate) mod grant;
 pub(crate) mod refresh_token;
 pub(crate) mod requested;
+mod selection;

@@ -13,6 +13,8 @@ pub(crate) struct Params<T>(pub(crate) T);
 /// A segment of the path.
 pub(crate) struct Segment<T>(pub(crate) T);
 
+const NO_NUL: &str = "NUL characters are not allowed";
+
 /// Refuses NUL characters: no name or id has one, PostgreSQL stores none, and SQLite's `LIKE` stops at one.
 fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
     place: &'static str,
@@ -24,7 +26,7 @@ fn refuse_nul<K: AsRef<str>, V: AsRef<str>>(
     {
         Some((name, _)) => Err(ApiError::Invalid(FieldError {
             loc: vec![place.into(), Place::Member(excerpt(name.as_ref()))],
-            msg: "NUL characters are not allowed".to_owned(),
+            msg: NO_NUL.to_owned(),
             kind: "value_error",
         })),
         None => Ok(()),
@@ -88,4 +90,13 @@ where
 {
     let text = <String as serde::Deserialize>::deserialize(deserializer)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Reads a member that is an id or another text to look up: without NUL characters, as in a path or query.
+pub(crate) fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+    if text.contains('\0') {
+        return Err(serde::de::Error::custom(NO_NUL));
+    }
+    Ok(text)
 }

@@ -10,7 +10,7 @@ on_both![
 
 /// Takes the database back by some revisions.
 async fn go_back(db: &Database, to: i64) {
-    for table in ["audit", "policy_changes"] {
+    for table in ["audit", "audit_details", "policy_changes"] {
         db.execute(&format!("DELETE FROM {table} WHERE revision > {to}"))
             .await;
     }

@@ -28,6 +28,7 @@ mod loss;
 mod lost_revisions;
 mod master_key;
 mod nodes;
+mod odd_strings;
 mod outages;
 mod password_rules;
 mod policy;

@@ -122,6 +122,7 @@ async fn nodes_that_start_at_once_create_everything_once(app: TestApp) {
     // as on an empty database
     for table in [
         "audit",
+        "audit_details",
         "policy_changes",
         "ended_assignments",
         "assignment_requests",

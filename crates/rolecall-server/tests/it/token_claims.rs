@@ -17,6 +17,7 @@ on_both![
     o084_an_unknown_audience_is_refused,
     a_token_never_outlives_the_assignment_it_rests_on,
     an_assignment_that_has_not_begun_or_is_about_to_expire_grants_nothing,
+    y107_a_short_role_shortens_a_log_in_only_if_it_was_asked_for,
     a_token_that_is_too_long_loses_its_scope_but_never_a_requested_one,
 ];
 
@@ -244,14 +245,53 @@ async fn an_assignment_that_has_not_begun_or_is_about_to_expire_grants_nothing(a
             .no_content();
         roles(&claims(&app.log_in("alice").await)).len()
     };
-    assert_eq!(put(json!({ "expires_at": after(29) })).await, 0);
-    assert_eq!(put(json!({ "expires_at": after(30) })).await, 1);
+    assert_eq!(put(json!({ "expires_at": after(299) })).await, 0);
+    assert_eq!(put(json!({ "expires_at": after(300) })).await, 1);
     assert_eq!(put(json!({ "valid_from": after(60) })).await, 0);
     app.try_log_in_with_scope("alice", "role:editor")
         .await
         .oauth_error(400, "invalid_scope");
     app.pass_time(Duration::from_mins(1));
     assert_eq!(roles(&claims(&app.log_in("alice").await)), ["editor"]);
+}
+
+async fn y107_a_short_role_shortens_a_log_in_only_if_it_was_asked_for(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_role("reader", &["items:read"]).await;
+    let alice = app.create_user("alice", &["user"]).await;
+    let path = format!("/api/users/{alice}/roles/editor");
+    let session = app.password_grant("alice", PASSWORD).await;
+    let session = session.is(200).text("refresh_token");
+    for seconds in [45, 299] {
+        let body = json!({ "expires_at": after(seconds) });
+        app.put_json(&path, app.admin().await, body)
+            .await
+            .no_content();
+        let token = app.log_in("alice").await;
+        assert_eq!(
+            (roles(&claims(&token)), lifetime(&token)),
+            (vec!["user"], 1800)
+        );
+        for asked in ["role:editor", "role:editor role:user", "items:read"] {
+            let token = app.log_in_with_scope("alice", asked).await;
+            assert_eq!(lifetime(&token), i64::try_from(seconds).unwrap(), "{asked}");
+            assert!(roles(&claims(&token)).contains(&"editor"));
+        }
+        app.try_log_in_with_scope("alice", "role:reader")
+            .await
+            .oauth_error(400, "invalid_scope");
+    }
+    let refreshed = app.refresh(&session).await;
+    assert_eq!(lifetime(&refreshed.is(200).text("access_token")), 1800);
+    // what another role gives for longer does not rest on the short one
+    app.assign(&alice, "reader").await;
+    assert_eq!(
+        lifetime(&app.log_in_with_scope("alice", "items:read").await),
+        1800
+    );
+    let refresh = refreshed.text("refresh_token");
+    let asked = app.refresh_with_scope(&refresh, "role:editor").await;
+    assert_eq!(lifetime(&asked.is(200).text("access_token")), 299);
 }
 
 async fn a_token_that_is_too_long_loses_its_scope_but_never_a_requested_one(app: TestApp) {

@@ -20,14 +20,10 @@ impl Rule {
     /// Returns the roles and permissions that the rule needs in the form that [`Receipts`] take, or `None` if it names
     /// none.
     pub(crate) fn needs(&self) -> Option<Value> {
-        let of = |rules: &[Self]| {
-            let mut needs = rules.iter().filter_map(Self::needs).collect::<Vec<_>>();
-            // a role in whatever tenant is the same need as the role itself
-            needs.dedup();
-            needs
-        };
+        let of = |rules: &[Self]| rules.iter().filter_map(Self::needs).collect::<Vec<_>>();
         match self {
             Self::Role(_) | Self::Permission(_) => self.scope().map(Value::String),
+            Self::AnyOf([rule, Self::InTenant(inner)]) if rule == *inner => rule.needs(),
             Self::AnyOf(rules) => Some(serde_json::json!({ "any": of(rules) })),
             Self::AllOf(rules) => Some(serde_json::json!({ "all": of(rules) })),
             Self::ForTenant(rule) | Self::InTenant(rule) => rule.needs(),

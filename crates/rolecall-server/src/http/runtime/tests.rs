@@ -331,6 +331,39 @@ async fn x071_ambiguous_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn y056_a_request_without_one_valid_host_is_refused() {
+    let server = Server::start(app(), limits()).await;
+    for head in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\nHost: y\r\n\r\n",
+        "GET / HTTP/1.0\r\nhost: x\r\nhost: y\r\n\r\n",
+        "GET http://x/ HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: user@x\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x/y\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x y\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x, y\r\n\r\n",
+    ] {
+        let answer = server.exchange(head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1."), "{head:?}: {answer}");
+        assert!(answer.contains(" 400 "), "{head:?}: {answer}");
+        assert!(answer.contains("bad_host"), "{head:?}: {answer}");
+    }
+    for host in [
+        "x",
+        "x:8000",
+        "127.0.0.1:8000",
+        "[::1]:8000",
+        "xn--bcher-kva.example",
+        "",
+    ] {
+        let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let answer = server.exchange(head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn x077_more_connections_than_allowed_wait_and_are_served_later() {
     let limits = Limits {
         connections: 1,

@@ -31,6 +31,7 @@ fn holding(roles: &[(&str, Option<i64>)]) -> Vec<Assigned> {
             role: role.parse().unwrap(),
             in_tenant: false,
             ends: ends.map(Timestamp::from_seconds),
+            since: Timestamp::from_seconds(0),
         })
         .collect()
 }
@@ -45,6 +46,8 @@ fn holder<'a>(policy: &'a Policy, assigned: &'a [Assigned]) -> TokenSubject<'a> 
     TokenSubject {
         policy,
         assigned,
+        // no assignment that is not about to end shortens a token of this length
+        lifetime: std::time::Duration::from_secs(30),
         tenant: None,
         own_audience: true,
         ceiling: None,
@@ -265,6 +268,7 @@ fn in_tenant(role: &str, ends: Option<i64>) -> Assigned {
         role: role.parse().unwrap(),
         in_tenant: true,
         ends: ends.map(Timestamp::from_seconds),
+        since: Timestamp::from_seconds(0),
     }
 }
 
@@ -353,6 +357,136 @@ fn a_token_for_a_tenant_ends_with_what_it_rests_on_there() {
         vec![in_tenant("reader", Some(1300))],
     ];
     assert_eq!(ends(&reader.concat(), Some("role:reader")), Some(1300));
+}
+
+#[test]
+fn y107_a_role_that_would_shorten_a_token_is_left_out_unless_it_was_asked_for() {
+    let assigned = holding(&[
+        ("reader", None),
+        ("editor", Some(1299)),
+        ("helper", Some(1300)),
+    ]);
+    let policy = policy();
+    let holder = TokenSubject {
+        lifetime: std::time::Duration::from_mins(30),
+        ..holder(&policy, &assigned)
+    };
+    let token = |asked: Option<&str>| {
+        let asked = asked.map(|text| RequestedScope::parse(text).unwrap());
+        let token = grant(&holder, asked.as_ref()).unwrap();
+        (names(&token).0, token.ends_at.map(Timestamp::seconds))
+    };
+    assert_eq!(token(None), ("helper reader".into(), Some(1300)));
+    assert_eq!(token(Some("role:editor")).1, Some(1299));
+    assert_eq!(token(Some("role:reader")).1, None);
+    // of two roles that give it, the one that lasts
+    assert_eq!(token(Some("items:read")).0, "helper reader");
+    let write = token(Some("items:write"));
+    assert_eq!(write, ("editor helper reader".into(), Some(1299)));
+    // a session that was opened for a role asks for it at each refresh
+    let session = SessionScope {
+        asked: RequestedScope::parse_any("role:editor"),
+        granted: None,
+    };
+    let again = regrant(&holder, &session, None).unwrap();
+    assert_eq!(again.ends_at.map(Timestamp::seconds), Some(1299));
+    // a token that is short anyway is not shortened
+    let short = TokenSubject {
+        lifetime: std::time::Duration::from_mins(1),
+        ..holder
+    };
+    assert_eq!(
+        names(&grant(&short, None).unwrap()).0,
+        "editor helper reader"
+    );
+}
+
+/// What others assign later, with any validity and under any constraint.
+mod later {
+    use proptest::prelude::*;
+    use rolecall_core::{Constraint, ConstraintKind};
+
+    use super::*;
+
+    const ROLES: [&str; 5] = ["r0", "r1", "r2", "r3", "r4"];
+
+    /// A role by its number, whether it is held in the tenant, when it was assigned, and how many seconds are left.
+    type Given = (usize, bool, i64, Option<i64>);
+
+    fn policy(apart: &[BTreeSet<usize>], edges: &BTreeSet<(usize, usize)>) -> Policy {
+        let role = |number: usize| ROLES[number].parse::<RoleName>().unwrap();
+        let mut rules = PolicyBuilder::default();
+        for (number, name) in ROLES.iter().enumerate() {
+            rules.permission(format!("x:{name}").parse().unwrap());
+            rules.grant(role(number), format!("x:{name}").parse().unwrap());
+        }
+        for (senior, junior) in edges.iter().filter(|(senior, junior)| senior < junior) {
+            rules.inherit(role(*senior), role(*junior));
+        }
+        for (number, roles) in apart.iter().enumerate() {
+            let constraint = Constraint {
+                kind: ConstraintKind::Dynamic,
+                roles: roles.iter().map(|number| role(*number)).collect(),
+                at_most: 1,
+            };
+            rules.constraint(format!("c{number}").parse().unwrap(), constraint);
+        }
+        rules.build().unwrap()
+    }
+
+    fn assigned(given: &[Given]) -> Vec<Assigned> {
+        let one = |(role, in_tenant, at, left): &Given| Assigned {
+            role: ROLES[*role].parse().unwrap(),
+            in_tenant: *in_tenant,
+            ends: left.map(|left| Timestamp::from_seconds(NOW.seconds() + left)),
+            since: Timestamp::from_seconds(*at),
+        };
+        given.iter().map(one).collect()
+    }
+
+    fn given() -> impl Strategy<Value = Given> {
+        let left = prop::option::of(0i64..3000);
+        (0..ROLES.len(), any::<bool>(), 0i64..100, left)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn y109_a_later_assignment_takes_nothing_from_a_log_in_that_did_not_ask_for_it(
+            apart in prop::collection::vec(prop::collection::btree_set(0..ROLES.len(), 2..4), 0..3),
+            edges in prop::collection::btree_set((0..ROLES.len(), 0..ROLES.len()), 0..4),
+            before in prop::collection::vec(given(), 1..5),
+            later in given(),
+        ) {
+            let policy = policy(&apart, &edges);
+            let tenant = "acme".parse().unwrap();
+            let token = |given: &[Given]| {
+                let assigned = assigned(given);
+                let in_tenant = before.iter().any(|one| one.1);
+                let holder = TokenSubject {
+                    lifetime: std::time::Duration::from_mins(30),
+                    tenant: in_tenant.then_some(&tenant),
+                    ..holder(&policy, &assigned)
+                };
+                grant(&holder, None).ok().filter(|token| check_active(&holder, token).is_ok())
+            };
+            // without a tenant, what is assigned in one is not read
+            prop_assume!(!later.1 || before.iter().any(|one| one.1));
+            let Some(old) = token(&before) else { return Ok(()) };
+            let more: Vec<Given> = before.iter().copied().chain([(later.0, later.1, 200, later.3)]).collect();
+            let new = token(&more).expect("the log-in is not blocked");
+            let end = |token: &Grant| token.ends_at.unwrap_or(Timestamp::MAX);
+            let least = NOW.plus(std::time::Duration::from_mins(5));
+            prop_assert!(end(&new) >= end(&old).min(least), "{:?} {:?}", old, new);
+            // one that rested on a short role, for want of another in the tenant, may rest on the later one
+            if end(&old) >= least {
+                prop_assert!(new.roles.is_superset(&old.roles), "{:?} {:?}", old, new);
+                prop_assert!(new.permissions.is_superset(&old.permissions));
+            }
+            prop_assert_eq!(new.narrowed, false);
+        }
+    }
 }
 
 /// A second implementation of the grant, value by value.
@@ -473,6 +607,7 @@ mod model {
             role: ROLES[*role].parse().unwrap(),
             in_tenant: *in_tenant,
             ends: left.map(|left| Timestamp::from_seconds(NOW.seconds() + left)),
+            since: NOW,
         };
         given.iter().map(one).collect()
     }

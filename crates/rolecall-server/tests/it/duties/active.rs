@@ -8,7 +8,8 @@ use super::{PATH, assign, constrain, create_payments, expect_choice, expect_conf
 use crate::support::{PASSWORD, TestApp, TokenPair, claims, on_both};
 
 on_both![
-    a_login_must_choose_among_conflicting_roles,
+    a_login_must_choose_among_conflicting_roles_that_it_asks_for,
+    y108_a_conflicting_role_that_was_assigned_later_is_left_out,
     a_refresh_can_choose_again_and_a_refusal_does_not_use_up_the_token,
     a_client_must_choose_too,
     activating_the_most_roles_possible_does_not_narrow_a_token,
@@ -19,17 +20,18 @@ on_both![
     inheriting_a_dynamically_constrained_role_revokes_tokens,
 ];
 
-async fn a_login_must_choose_among_conflicting_roles(app: TestApp) {
+async fn a_login_must_choose_among_conflicting_roles_that_it_asks_for(app: TestApp) {
     create_payments(&app, "dynamic").await;
     app.create_user("alice", &["payer", "approver", "clerk"])
         .await;
     let sessions = app.db.count("sessions").await;
-    expect_choice(&app.password_grant("alice", PASSWORD).await);
-    expect_choice(&app.try_log_in_with_scope("alice", "payments:make").await);
-    expect_choice(
-        &app.try_log_in_with_scope("alice", "role:payer role:approver")
-            .await,
-    );
+    for both in [
+        "role:payer role:approver",
+        "payments:make payments:approve",
+        "role:payer role:approver payments:see",
+    ] {
+        expect_choice(&app.try_log_in_with_scope("alice", both).await);
+    }
     assert_eq!(
         app.db.count("sessions").await,
         sessions,
@@ -41,45 +43,79 @@ async fn a_login_must_choose_among_conflicting_roles(app: TestApp) {
     assert_eq!(claims(&token)["roles"], json!(["clerk", "payer"]));
     let token = app.log_in_with_scope("alice", "role:approver").await;
     assert_eq!(claims(&token)["scope"], "payments:approve");
+    // a permission decides too, and leaves the other roles
+    let token = app.log_in_with_scope("alice", "payments:make").await;
+    assert_eq!(claims(&token)["roles"], json!(["clerk", "payer"]));
+    assert_eq!(claims(&token)["scope"], "payments:make");
     // inherited roles are active too
     app.create_role("boss", &[]).await;
     app.inherit("boss", "payer").await;
     app.create_user("bob", &["boss", "approver"]).await;
-    expect_choice(&app.password_grant("bob", PASSWORD).await);
+    let both = app.try_log_in_with_scope("bob", "role:boss role:approver");
+    expect_choice(&both.await);
     let token = app.log_in_with_scope("bob", "role:boss").await;
     assert_eq!(claims(&token)["roles"], json!(["boss", "payer"]));
-    // in a tenant, roles held there and globally
+}
+
+async fn y108_a_conflicting_role_that_was_assigned_later_is_left_out(app: TestApp) {
+    create_payments(&app, "dynamic").await;
+    let alice = app.create_user("alice", &["payer", "clerk"]).await;
+    let before = app.open_session("alice").await;
+    app.pass_time(Duration::from_secs(1));
+    app.assign(&alice, "approver").await;
+    let response = app.password_grant("alice", PASSWORD).await;
+    let token = response.is(200).text("access_token");
+    assert_eq!(claims(&token)["roles"], json!(["clerk", "payer"]));
+    assert!(claims(&token).get("narrowed").is_none());
+    assert_eq!(response.text("scope"), "payments:make payments:see");
+    let own = json!({ "email": "alice@mail.example" });
+    app.patch("/api/me", &token, own).await.is(200);
+    let next = TokenPair::of(&app.refresh(&before.refresh).await);
+    assert_eq!(claims(&next.access)["roles"], json!(["clerk", "payer"]));
+    // in a tenant, roles held there and globally: the tenant was asked for, and then the oldest counts
     let carol = app.create_user("carol", &["payer"]).await;
     assign(&app, &carol, "approver", "?tenant=acme", json!({}))
         .await
         .no_content();
-    app.log_in("carol").await;
-    expect_choice(&app.try_log_in_to("carol", "acme", None).await);
+    let there = app.log_in_to("carol", "acme").await.access;
+    assert_eq!(claims(&there)["roles"], json!(["approver"]));
+    assert_eq!(claims(&there)["tenant"], "acme");
+    assert_eq!(
+        claims(&app.log_in("carol").await)["roles"],
+        json!(["payer"])
+    );
+    let dave = app.create_user("dave", &["payer"]).await;
+    app.assign_in(&dave, "clerk", "acme").await;
+    app.pass_time(Duration::from_secs(1));
+    app.assign_in(&dave, "approver", "acme").await;
+    let there = app.log_in_to("dave", "acme").await.access;
+    assert_eq!(claims(&there)["roles"], json!(["clerk", "payer"]));
+    // of roles assigned at the same time, the first by name
+    app.create_user("erin", &["payer", "approver"]).await;
+    assert_eq!(
+        claims(&app.log_in("erin").await)["roles"],
+        json!(["approver"])
+    );
 }
 
 async fn a_refresh_can_choose_again_and_a_refusal_does_not_use_up_the_token(app: TestApp) {
     create_payments(&app, "dynamic").await;
     let alice = app.create_user("alice", &["payer", "clerk"]).await;
     let pair = app.open_session("alice").await;
+    app.pass_time(Duration::from_secs(1));
     app.assign(&alice, "approver").await;
     for _ in 0..3 {
-        expect_choice(&app.refresh(&pair.refresh).await);
+        let both = "role:payer role:approver";
+        app.refresh_with_scope(&pair.refresh, both)
+            .await
+            .oauth_error(400, "invalid_scope");
     }
     // the gain revokes nothing
     app.get("/api/me", &pair.access).await.is(200);
-    let chosen = app
-        .refresh_with_scope(&pair.refresh, "role:payer role:clerk")
-        .await;
-    let next = TokenPair::of(&chosen);
+    let next = TokenPair::of(&app.refresh(&pair.refresh).await);
     assert_eq!(claims(&next.access)["roles"], json!(["clerk", "payer"]));
-    expect_choice(&app.refresh(&next.refresh).await);
-    let other = app.refresh_with_scope(&next.refresh, "role:approver").await;
-    assert_eq!(
-        claims(&TokenPair::of(&other).access)["roles"],
-        json!(["approver"])
-    );
     app.unassign(&alice, "payer").await;
-    let last = app.refresh(&TokenPair::of(&other).refresh).await;
+    let last = app.refresh(&next.refresh).await;
     assert_eq!(
         claims(&TokenPair::of(&last).access)["roles"],
         json!(["approver", "clerk"])
@@ -90,11 +126,16 @@ async fn a_client_must_choose_too(app: TestApp) {
     create_payments(&app, "dynamic").await;
     let both = json!({ "roles": ["payer", "approver"] });
     let robot = app.create_client("robot", both).await;
-    expect_choice(&app.try_act_as(&robot, &[]).await);
+    let scope = [("scope", "role:payer role:approver")];
+    expect_choice(&app.try_act_as(&robot, &scope).await);
     let chosen = app.try_act_as(&robot, &[("scope", "role:payer")]).await;
     assert_eq!(
         claims(&chosen.is(200).text("access_token"))["roles"],
         json!(["payer"])
+    );
+    assert_eq!(
+        claims(&app.act_as(&robot).await)["roles"],
+        json!(["approver"])
     );
     // the limit of a client is a choice too
     let paying = app
@@ -232,7 +273,8 @@ async fn a_constraint_can_be_loosened_whatever_is_active(app: TestApp) {
     let session = app.open_session("alice").await;
     app.assign(&alice, "approver").await;
     app.assign(&alice, "clerk").await;
-    app.refresh(&session.refresh)
+    let all = "role:payer role:approver role:clerk";
+    app.try_log_in_with_scope("alice", all)
         .await
         .oauth_error(400, "invalid_scope");
     // her session never had more than one of them active
@@ -240,6 +282,12 @@ async fn a_constraint_can_be_loosened_whatever_is_active(app: TestApp) {
         .await
         .is(200);
     app.get("/api/me", &session.access).await.is(200);
+    // the next refresh would now give her two of them
+    let stricter = app.patch(&one, admin, json!({ "at_most": 1 })).await;
+    stricter.violates("separation_of_duties");
+    app.post("/api/me/logout", &session.access, json!({}))
+        .await
+        .no_content();
     app.patch(&one, admin, json!({ "at_most": 1 }))
         .await
         .is(200);
@@ -267,5 +315,6 @@ async fn inheriting_a_dynamically_constrained_role_revokes_tokens(app: TestApp) 
         .await
         .no_content();
     app.get("/api/me", &pair.access).await.ended_token();
-    expect_choice(&app.refresh(&pair.refresh).await);
+    let next = TokenPair::of(&app.refresh(&pair.refresh).await);
+    assert_eq!(claims(&next.access)["roles"], json!(["payer"]));
 }

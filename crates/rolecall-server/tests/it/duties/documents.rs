@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use super::{PATH, assign, expect_choice, expect_conflict};
-use crate::support::{PASSWORD, Response, TestApp, on_both};
+use crate::support::{Response, TestApp, on_both};
 
 on_both![
     a_document_cannot_create_a_conflict,
@@ -77,7 +77,9 @@ async fn a_document_cannot_create_a_conflict(app: TestApp) {
         .await
         .no_content();
     put_document(&app, "/api/policy", &dynamic).await.is(200);
-    expect_choice(&app.password_grant("alice", PASSWORD).await);
+    let both = "role:payer role:approver";
+    expect_choice(&app.try_log_in_with_scope("alice", both).await);
+    app.log_in("alice").await;
 }
 
 async fn one_document_can_remove_a_constraint_and_do_what_it_forbade(app: TestApp) {

@@ -153,8 +153,12 @@ async fn a_future_assignment_opens_its_tenant_only_when_it_begins(app: TestApp) 
         .oauth_error(400, "invalid_scope");
     app.pass_time(Duration::from_hours(1));
     app.log_in_to("alice", "acme").await;
+    // what is left is short, but the tenant was asked for
+    app.pass_time(Duration::from_mins(56));
+    let response = app.try_log_in_to("alice", "acme", None).await;
+    assert_eq!(response.is(200).json["expires_in"], 240);
     // an assignment with less than half a minute left is ignored, and so is its tenant
-    app.pass_time(Duration::from_secs(3600 - 29));
+    app.pass_time(Duration::from_secs(240 - 29));
     app.try_log_in_to("alice", "acme", None)
         .await
         .oauth_error(400, "invalid_scope");

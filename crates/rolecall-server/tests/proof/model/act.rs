@@ -297,6 +297,7 @@ impl Model {
     /// Sets the validity of an assignment. It is a loss if it ends earlier or begins later than before.
     pub(super) fn set_times(&mut self, key: &Key, times: Times) {
         let before = self.assigned.insert(key.clone(), times);
+        self.since.insert(key.clone(), self.now);
         let begin = |times: Times| times.from.unwrap_or(i64::MIN).max(self.now);
         let end = |times: Times| times.until.unwrap_or(i64::MAX);
         let loses = |old: Times| end(times) < end(old) || begin(times) > begin(old);

@@ -9,6 +9,7 @@ mod held;
 mod limit;
 mod outcome;
 mod roles;
+mod selection;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,8 @@ pub(crate) struct Model {
     /// Senior and junior.
     pub(crate) juniors: BTreeSet<(Name, Name)>,
     pub(crate) assigned: BTreeMap<Key, Times>,
+    /// When each assignment was made or last changed.
+    pub(crate) since: BTreeMap<Key, i64>,
     pub(crate) constraints: BTreeMap<Name, Duty>,
     /// The roles that need approval.
     pub(crate) approval: Names,

@@ -6,9 +6,9 @@ use super::{Counted, Model, Names, Outcome, Refusal, Times};
 use crate::command::Name;
 
 /// The longest lifetime of a token, in seconds.
-const LIFETIME: i64 = 1800;
+pub(super) const LIFETIME: i64 = 1800;
 /// An assignment that ends earlier is left out of a token, in seconds.
-const SHORTEST: i64 = 30;
+pub(super) const SHORTEST: i64 = 30;
 /// The longest idle time and the longest lifetime of a session, in seconds.
 const IDLE: i64 = 14 * 86_400;
 const LONGEST: i64 = 30 * 86_400;
@@ -122,7 +122,7 @@ impl Model {
         };
         let id = user.id;
         let requested: Names = scope.iter().cloned().collect();
-        let counted = self.lasting(id, tenant);
+        let counted = self.whole(id, tenant, &[&requested]);
         if tenant.is_some() && counted.local.is_empty() {
             return Refusal::rule(400, "invalid_scope").into();
         }
@@ -168,9 +168,9 @@ impl Model {
             return refused;
         }
         let tenant = session.tenant.as_ref();
-        let counted = self.lasting(session.user, tenant);
         let first: Names = session.requested.iter().cloned().collect();
         let then: Names = scope.iter().cloned().collect();
+        let counted = self.whole(session.user, tenant, &[&first, &then]);
         // what was lost since the login is dropped; what the login never granted is refused
         let mut known = self.narrowed(&counted, &first);
         known.extend(session.granted.iter().chain(&first).cloned());
@@ -256,14 +256,6 @@ impl Model {
         self.tokens.insert(name.clone(), token);
     }
 
-    /// The roles that a token may carry: of assignments that count now and for a while longer.
-    fn lasting(&self, user: usize, tenant: Option<&Name>) -> Counted {
-        let now = self.now;
-        self.counted(user, tenant.map(Name::as_str), move |times| {
-            lasts(times, now)
-        })
-    }
-
     /// Everything that can be requested, as scope values.
     fn values(&self, counted: &Counted) -> Names {
         values_of(&counted.roles(), &self.permissions_of(counted))
@@ -275,7 +267,7 @@ impl Model {
         values_of(&counted.roles(), &permissions)
     }
 
-    fn narrow(
+    pub(super) fn narrow(
         &self,
         counted: Counted,
         permissions: Option<Names>,
@@ -305,7 +297,8 @@ impl Model {
 
     /// The content and the expiry of a token that is narrowed by each requested scope.
     fn carried(&self, user: usize, tenant: Option<&Name>, requested: &[&Names]) -> Carried {
-        let mut counted = self.lasting(user, tenant);
+        let chosen = self.chosen(user, tenant, requested);
+        let mut counted = self.counted_among(&chosen);
         let in_tenant = !counted.local.is_empty();
         let (mut permissions, mut by_roles) = (None, false);
         for requested in requested {
@@ -314,13 +307,12 @@ impl Model {
             (counted, permissions) = (next, Some(kept));
         }
         let latest = self.now + LIFETIME;
-        let ends = self.ends_of(user, tenant);
+        let ends: BTreeSet<i64> = chosen.iter().filter_map(|(_, times)| times.until).collect();
         let ends = if by_roles {
             // it expires as soon as one of its roles or permissions, or the tenant, would be missing
             let missing = |at: i64| {
-                let then = self.counted(user, tenant.map(Name::as_str), |times| {
-                    lasts(times, self.now) && times.counts(at)
-                });
+                let then = chosen.iter().filter(|(_, times)| times.counts(at));
+                let then = self.counted_among(&then.cloned().collect::<Vec<_>>());
                 let whole = then.roles().is_superset(&counted.roles())
                     && self
                         .permissions_of(&then)
@@ -338,16 +330,6 @@ impl Model {
         }
     }
 
-    /// The ends of the assignments that a token may depend on.
-    fn ends_of(&self, user: usize, tenant: Option<&Name>) -> BTreeSet<i64> {
-        let assignments = self.assignments_of(user);
-        assignments
-            .filter(|(key, _)| key.tenant.is_none() || key.tenant.as_ref() == tenant)
-            .filter(|(_, times)| lasts(*times, self.now))
-            .filter_map(|(_, times)| times.until)
-            .collect()
-    }
-
     /// The scope values of a token that its subject does not hold now; empty if the token is valid.
     pub(crate) fn lost_of(&self, token: &Token) -> Names {
         let counted = self.counted_now(token.user, token.tenant.as_deref());
@@ -361,7 +343,7 @@ impl Model {
     }
 }
 
-fn lasts(times: Times, now: i64) -> bool {
+pub(super) fn lasts(times: Times, now: i64) -> bool {
     times.counts(now) && times.until.is_none_or(|until| until - now >= SHORTEST)
 }
 
@@ -371,7 +353,7 @@ fn values_of(roles: &Names, permissions: &Names) -> Names {
 }
 
 /// The roles and the permissions among scope values.
-fn split(values: &Names) -> (Names, Names) {
+pub(super) fn split(values: &Names) -> (Names, Names) {
     let (roles, permissions): (Names, Names) = values
         .iter()
         .cloned()
