@@ -43,7 +43,8 @@ async fn y090_removing_the_newest_entries_is_found_and_stays_found(app: TestApp)
     app.assign(&alice, "user").await;
     whole(&app).await;
     remove_newest(&app).await;
-    broken(&app, "not the newest").await;
+    // the node may have noticed already that the head went back, and have renewed the era
+    broken(&app, "the audit log was").await;
     // the next change seals itself: it must not hide what happened before it
     app.create_user("bob", &[]).await;
     broken(&app, "had been removed").await;
