@@ -1,6 +1,6 @@
 //! From a configuration to the options of a start.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use rolecall::SystemClock;
 use secrecy::ExposeSecret as _;
@@ -10,6 +10,7 @@ use crate::{
     legacy::old_tokens::LegacyTokens,
     settings::{SessionLimits, Settings},
     start::Options,
+    store::Tuning,
 };
 
 /// Returns the options with which `config` starts the application. `bound` is the address that the server listens
@@ -20,6 +21,7 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         .unwrap_or_default();
     Options {
         database_url: config.database.url.clone(),
+        tuning: tuning(config, bound.is_some()),
         master_key: config.master_key.clone(),
         previous_master_key: config.master_key_previous.clone(),
         algorithm: config.tokens.algorithm.into(),
@@ -32,6 +34,21 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
         database_clock: None,
+    }
+}
+
+fn tuning(config: &Config, serves: bool) -> Tuning {
+    let database = &config.database;
+    Tuning {
+        max_connections: database.max_connections,
+        acquire: database.acquire_timeout,
+        statement: database.statement_timeout,
+        // somebody waits for the answer of any other command
+        start: if serves {
+            database.start_timeout
+        } else {
+            Duration::ZERO
+        },
     }
 }
 

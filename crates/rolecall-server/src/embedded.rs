@@ -16,6 +16,7 @@ use crate::{
     legacy::old_tokens::LegacyTokens,
     settings::{SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
+    store::Tuning,
     watch,
 };
 
@@ -291,6 +292,7 @@ impl EmbeddedBuilder {
         let previous_master_key = parse(self.previous_master_key)?;
         let opened = start::open(Options {
             database_url: self.url.into(),
+            tuning: Tuning::default(),
             master_key,
             previous_master_key,
             algorithm: self.algorithm.into(),

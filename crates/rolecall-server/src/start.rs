@@ -33,7 +33,7 @@ use crate::{
     metrics::counters::Metrics,
     quota::Quotas,
     settings::Settings,
-    store::{OpenError, Store, file},
+    store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
@@ -102,6 +102,7 @@ impl From<ApiError> for StartError {
 /// The options of a start.
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
+    pub(crate) tuning: Tuning,
     pub(crate) master_key: Option<MasterKey>,
     /// The master key before the last rotation, which the database may still be sealed with.
     pub(crate) previous_master_key: Option<MasterKey>,
@@ -131,7 +132,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
     let (current, previous) = (options.master_key, options.previous_master_key);
-    let (store, masters) = open_store(url, current, previous).await?;
+    let (store, masters) = open_store(url, options.tuning, current, previous).await?;
     let start = Start {
         store: &store,
         masters: &masters,
@@ -224,21 +225,20 @@ fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, Star
     legacy.transpose().map_err(StartError::Legacy)
 }
 
-/// Returns the path of a SQLite database; `None` for PostgreSQL and in memory.
-fn database_file(url: &str) -> Option<PathBuf> {
-    file::sqlite_path(url).filter(|path| path.as_os_str() != ":memory:")
-}
-
 /// Opens the database with its master keys.
 async fn open_store(
     url: &str,
+    tuning: Tuning,
     current: Option<MasterKey>,
     previous: Option<MasterKey>,
 ) -> Result<(Store, MasterKeys), StartError> {
-    if let Some(path) = database_file(url) {
-        file::require_not_lost(&path, &key_file(&path))?;
+    match DatabaseUrl::parse(url)? {
+        DatabaseUrl::File(path) => file::require_not_lost(&path, &key_file(&path))?,
+        // before a start that waits for the server
+        DatabaseUrl::Postgres(_) if current.is_none() => return Err(StartError::NoMasterKey),
+        DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => {}
     }
-    let store = Store::open(url).await?;
+    let store = Store::open_with(url, tuning).await?;
     let current = match master_key(url, current, &store).await {
         Ok(current) => current,
         Err(error) => {
@@ -261,11 +261,12 @@ async fn master_key(
     if let Some(key) = configured {
         return Ok(key);
     }
-    if file::sqlite_path(url).is_none() {
-        return Err(StartError::NoMasterKey);
-    }
-    let Some(path) = database_file(url).map(|path| key_file(&path)) else {
-        return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
+    let path = match DatabaseUrl::parse(url)? {
+        DatabaseUrl::Postgres(_) => return Err(StartError::NoMasterKey),
+        DatabaseUrl::Memory => {
+            return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
+        }
+        DatabaseUrl::File(path) => key_file(&path),
     };
     if !path.exists()
         && bootstrap::is_prepared(store)

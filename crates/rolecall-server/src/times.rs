@@ -1,26 +1,11 @@
 //! Times as people and clients write them: RFC 3339.
 
-use rolecall_core::Timestamp;
-
-/// Parses an RFC 3339 time.
-///
-/// # Errors
-///
-/// If `text` is not one.
-pub(crate) fn parse_rfc3339(text: &str) -> Result<Timestamp, jiff::Error> {
-    let time = text.parse::<jiff::Timestamp>()?;
-    Ok(Timestamp::from_micros(time.as_microsecond()))
-}
-
-/// A time as RFC 3339 writes it, in UTC.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(time.micros())
-        .map_or_else(|_| String::new(), |time| time.to_string())
-}
+pub(crate) use rolecall_core::document::{format_time as rfc3339, parse_time as parse_rfc3339};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rolecall_core::Timestamp;
 
     #[test]
     fn times_are_written_in_utc() {

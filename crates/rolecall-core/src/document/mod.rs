@@ -57,6 +57,7 @@ pub use model::{Document, Expectation, MAX_DESCRIPTION, RoleEntry, TestSubject};
 pub use node::UncheckedDocument;
 pub use parse::ParsedDocument;
 pub use position::{Position, Positions, Step};
+pub use times::{format_time, parse_time};
 
 #[cfg(test)]
 mod properties;

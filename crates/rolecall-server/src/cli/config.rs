@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::{
     context::load,
     error::CliError,
     globals::GlobalFlags,
-    output::{print_done, print_json, write_out},
+    output::{print_json, write_out},
 };
+use crate::{config::Config, doctor::NO_TLS, start::StartError, store::url::DatabaseUrl};
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
@@ -25,7 +27,7 @@ pub(super) fn run(globals: &GlobalFlags, command: &ConfigCommand) -> Result<(), 
     // `serve` would refuse a configuration without an issuer
     config.issuer()?;
     match command {
-        ConfigCommand::Check => print_done(globals.json, "the configuration is valid"),
+        ConfigCommand::Check => check(globals, &config),
         ConfigCommand::Show if globals.json => {
             let settings = config.show().0.into_iter();
             let shown: BTreeMap<&str, Value> = settings
@@ -40,4 +42,27 @@ pub(super) fn run(globals: &GlobalFlags, command: &ConfigCommand) -> Result<(), 
         }
         ConfigCommand::Show => write_out(&config.show().to_string()),
     }
+}
+
+/// Refuses what `serve` would refuse without opening the database, and remarks what is rarely intended.
+fn check(globals: &GlobalFlags, config: &Config) -> Result<(), CliError> {
+    let url = config.database.url.expose_secret();
+    let database = DatabaseUrl::parse(url).map_err(StartError::from)?;
+    if matches!(database, DatabaseUrl::Postgres(_)) && config.master_key.is_none() {
+        return Err(StartError::NoMasterKey.into());
+    }
+    if matches!(&database, DatabaseUrl::File(path) if path.is_dir()) {
+        return Err(CliError::Refused(
+            "`database.url` names a folder, not a file".to_owned(),
+        ));
+    }
+    let remarks: Vec<&str> = database.lacks_tls().then_some(NO_TLS).into_iter().collect();
+    if globals.json {
+        return print_json(&json!({ "ok": true, "remarks": remarks }));
+    }
+    let remarks = remarks.iter().map(|remark| format!("remark: {remark}\n"));
+    write_out(&format!(
+        "the configuration is valid\n{}",
+        remarks.collect::<String>()
+    ))
 }

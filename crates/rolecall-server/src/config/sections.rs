@@ -133,12 +133,28 @@ pub struct Database {
     /// `sqlite://path` or `postgres://user:password@host/name`.
     #[serde(deserialize_with = "values::secret")]
     pub url: SecretString,
+    /// The most connections of this process to PostgreSQL.
+    #[serde(deserialize_with = "values::number")]
+    pub max_connections: u32,
+    /// How long a request waits for a free connection.
+    #[serde(deserialize_with = "values::duration")]
+    pub acquire_timeout: Duration,
+    /// The time limit of one statement on PostgreSQL.
+    #[serde(deserialize_with = "values::duration")]
+    pub statement_timeout: Duration,
+    /// How long `serve` waits at the start for PostgreSQL to answer.
+    #[serde(deserialize_with = "values::duration")]
+    pub start_timeout: Duration,
 }
 
 impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite://rolecall-data/rolecall.db".into(),
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(5),
+            start_timeout: Duration::from_mins(1),
         }
     }
 }

@@ -8,10 +8,15 @@ use secrecy::ExposeSecret as _;
 use tracing_subscriber::filter::Targets;
 
 use super::{Config, SigningAlgorithm, values::show_duration};
+use crate::store::url::DatabaseUrl;
 
 /// Guards refuse tokens with a longer lifetime.
 const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
 
+/// A request ends after 30 s, and waits for a connection and for statements in that time.
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_TIMEOUT: Duration = Duration::from_secs(25);
+const MAX_START: Duration = Duration::from_hours(24);
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
 const MIN_ROTATION: Duration = Duration::from_hours(1);
@@ -32,6 +37,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         sessions(config),
         quotas(config),
         legacy(config),
+        database(config),
         others(config),
     ]
     .concat()
@@ -221,6 +227,50 @@ fn legacy(config: &Config) -> Vec<String> {
     faults
 }
 
+fn database(config: &Config) -> Vec<String> {
+    let database = &config.database;
+    let mut faults = Vec::new();
+    if let Err(error) = DatabaseUrl::parse(database.url.expose_secret()) {
+        faults.push(error.to_string());
+    }
+    if !(2..=1000).contains(&database.max_connections) {
+        faults.push(format!(
+            "`database.max_connections`: {} is not between 2 and 1000",
+            database.max_connections
+        ));
+    }
+    for (key, limit, shortest, longest) in [
+        (
+            "acquire_timeout",
+            database.acquire_timeout,
+            MIN_TIMEOUT,
+            MAX_TIMEOUT,
+        ),
+        (
+            "statement_timeout",
+            database.statement_timeout,
+            MIN_TIMEOUT,
+            MAX_TIMEOUT,
+        ),
+        (
+            "start_timeout",
+            database.start_timeout,
+            Duration::ZERO,
+            MAX_START,
+        ),
+    ] {
+        if limit < shortest || limit > longest {
+            faults.push(format!(
+                "`database.{key}`: {} is not between {} and {}",
+                show_duration(limit),
+                show_duration(shortest),
+                show_duration(longest)
+            ));
+        }
+    }
+    faults
+}
+
 fn others(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     let min_length = config.passwords.min_length;
@@ -228,13 +278,6 @@ fn others(config: &Config) -> Vec<String> {
         faults.push(format!(
             "`passwords.min_length`: {min_length} is not between {LOWEST_MIN_LENGTH} and {MAX_CODE_POINTS}"
         ));
-    }
-    let url = config.database.url.expose_secret();
-    if !["sqlite:", "postgres:", "postgresql:"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-    {
-        faults.push("`database.url` must begin with `sqlite://` or `postgres://`".to_owned());
     }
     let staleness = config.guard.max_staleness;
     if staleness < Duration::from_secs(1) || staleness > Duration::from_hours(1) {

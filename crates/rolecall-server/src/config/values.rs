@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::de::{Deserialize as _, Deserializer, Error};
 use toml::Value;
 
-use crate::vault::MasterKey;
+use crate::{times::parse_rfc3339, vault::MasterKey};
 
 /// Parses `30m`, `1h30m`, `1800s`, `250ms` or a number of seconds.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
@@ -90,12 +90,10 @@ pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
 
 /// Parses an RFC 3339 time, or a date, which means its first moment in UTC.
 fn parse_time(text: &str) -> Option<Timestamp> {
-    let time = text.parse::<jiff::Timestamp>().or_else(|_| {
-        let date = text.parse::<jiff::civil::Date>()?;
-        Ok::<_, jiff::Error>(date.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp())
-    });
-    time.ok()
-        .map(|time| Timestamp::from_micros(time.as_microsecond()))
+    parse_rfc3339(text).or_else(|| {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        parse_rfc3339(&format!("{date}T00:00:00Z"))
+    })
 }
 
 pub(super) fn optional_time<'de, D: Deserializer<'de>>(

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may},
     error::{ApiError, FieldError},
-    times::rfc3339,
+    times::{parse_rfc3339, rfc3339},
     web::{
         body::Body,
         document::ProblemDocument,
@@ -90,10 +90,9 @@ pub(crate) struct RefusalView {
 }
 
 fn time(text: &str) -> Result<Timestamp, ApiError> {
-    let parsed = text.parse::<jiff::Timestamp>().map_err(|_| {
+    parse_rfc3339(text).ok_or_else(|| {
         ApiError::Invalid(FieldError::body("at", "datetime", "at is an RFC 3339 time"))
-    })?;
-    Ok(Timestamp::from_micros(parsed.as_microsecond()))
+    })
 }
 
 /// Decide, with reasons.

@@ -10,11 +10,16 @@ use super::finding::Finding;
 use crate::{
     config::{Config, OnStale, RegistrationMode, SigningAlgorithm},
     legacy::old_tokens::LEAST_BYTES,
+    store::url::DatabaseUrl,
     times::rfc3339,
 };
 
 /// The longest time for which legacy tokens should be accepted: a migration takes days, not months.
 const LONGEST_MIGRATION: Duration = Duration::from_hours(30 * 24);
+
+/// The remark about a connection that others can read or redirect.
+pub(crate) const NO_TLS: &str = "`database.url`: the connection to PostgreSQL is not encrypted or not verified, so others on the network may read and change it: \
+    add `?sslmode=verify-full` (and `sslrootcert=` for a private authority)";
 
 pub(super) fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
     vec![
@@ -28,6 +33,7 @@ pub(super) fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
         legacy_tokens(config, now),
         origins(config),
         metrics(config),
+        database_connection(config),
     ]
 }
 
@@ -58,6 +64,14 @@ fn proxy(config: &Config) -> Finding {
         return Finding::warning("proxy", text);
     }
     Finding::good("proxy", "the server sees the addresses of clients")
+}
+
+fn database_connection(config: &Config) -> Finding {
+    let url = DatabaseUrl::parse(config.database.url.expose_secret());
+    if url.is_ok_and(|url| url.lacks_tls()) {
+        return Finding::warning("database connection", NO_TLS);
+    }
+    Finding::good("database connection", "local, or encrypted and verified")
 }
 
 fn password_length(config: &Config) -> Finding {

@@ -58,6 +58,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ("origins", "an allowed web origin over plain HTTP"),
     ("metrics", "metrics on a public address"),
     (
+        "database connection",
+        "a connection to PostgreSQL that is not encrypted or not verified",
+    ),
+    (
         "clock",
         "a clock that is wrong, behind the newest change, or different from the database's, and a database's clock that jumped",
     ),

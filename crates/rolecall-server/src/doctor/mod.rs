@@ -8,6 +8,7 @@ mod system;
 
 use rolecall::{Clock as _, SystemClock};
 
+pub(crate) use self::configuration::NO_TLS;
 use self::finding::Finding;
 use crate::{config::Config, store::integrity::Depth};
 

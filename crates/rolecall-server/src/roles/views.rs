@@ -86,15 +86,14 @@ pub(crate) struct AssignmentValidity {
 impl AssignmentValidity {
     pub(crate) fn parse(self) -> Result<Validity, ApiError> {
         let time = |member: &'static str, text: Option<String>| {
-            let parsed = text.map(|text| parse_rfc3339(&text)).transpose();
-            let wrong = |_| {
+            let Some(text) = text else { return Ok(None) };
+            parse_rfc3339(&text).map(Some).ok_or_else(|| {
                 ApiError::Invalid(FieldError::body(
                     member,
                     "datetime",
                     format!("{member} is an RFC 3339 time"),
                 ))
-            };
-            parsed.map_err(wrong)
+            })
         };
         Ok(Validity {
             valid_from: time("valid_from", self.valid_from)?,

@@ -10,10 +10,6 @@ use super::{
     file::OpenFile,
 };
 
-/// The time limit for one statement on PostgreSQL, and for returning a connection to the pool. The PostgreSQL server
-/// has the same limit, so that it does not continue a statement that this process has given up.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {
     Sqlite(Local),
@@ -141,18 +137,30 @@ impl Drop for Local {
 pub(crate) struct Remote {
     conn: PoolConnection<Postgres>,
     demoted: Arc<Demoted>,
+    /// The time limit for one statement, and for returning the connection to the pool. The PostgreSQL server has the
+    /// same limit, so that it does not continue a statement that this process has given up.
+    limit: Duration,
     in_transaction: bool,
     broken: bool,
 }
 
 impl Remote {
-    pub(super) fn new(conn: PoolConnection<Postgres>, demoted: Arc<Demoted>) -> Self {
+    pub(super) fn new(
+        conn: PoolConnection<Postgres>,
+        demoted: Arc<Demoted>,
+        limit: Duration,
+    ) -> Self {
         Self {
             conn,
             demoted,
+            limit,
             in_transaction: false,
             broken: false,
         }
+    }
+
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
     }
 
     pub(super) fn conn(&mut self) -> &mut PgConnection {
@@ -173,20 +181,20 @@ impl Remote {
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
         // set before the statement is sent: after a timeout the transaction may have begun all the same
         self.in_transaction = true;
-        let begun = answered(self.conn.execute("BEGIN")).await;
+        let begun = answered(self.limit, self.conn.execute("BEGIN")).await;
         self.checked(begun.map_err(StoreError::from))?;
         Ok(self)
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
-        let committed = answered(self.conn.execute("COMMIT")).await;
+        let committed = answered(self.limit, self.conn.execute("COMMIT")).await;
         self.checked(committed.map_err(StoreError::from))?;
         self.in_transaction = false;
         Ok(())
     }
 
     async fn rollback(mut self) {
-        let undone = answered(self.conn.execute("ROLLBACK")).await;
+        let undone = answered(self.limit, self.conn.execute("ROLLBACK")).await;
         self.in_transaction = undone.is_err();
     }
 }
@@ -204,15 +212,16 @@ impl Drop for Remote {
         }
         let returned = self.conn.return_to_pool();
         // after the timeout the future is dropped, which closes the connection
-        runtime.spawn(tokio::time::timeout(ANSWER_TIMEOUT, returned));
+        runtime.spawn(tokio::time::timeout(self.limit, returned));
     }
 }
 
-/// Waits for an answer over a network, but no longer than [`ANSWER_TIMEOUT`].
+/// Waits for an answer over a network, but no longer than `limit`.
 pub(super) async fn answered<T, E: From<sqlx::Error>>(
+    limit: Duration,
     answer: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+    match tokio::time::timeout(limit, answer).await {
         Ok(answer) => answer,
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
     }

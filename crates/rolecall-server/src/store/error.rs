@@ -42,6 +42,9 @@ pub enum OpenError {
     /// The URL has neither scheme.
     #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
     UnknownKind,
+    /// The URL has a known scheme, but cannot be used.
+    #[error("`database.url`: {0}")]
+    Url(String),
     /// The database file, its folder or a file beside it could not be opened or created.
     #[error("cannot use `{path}`: {source}{hint}", path = path.display(), hint = owner_hint(path, source))]
     File {
@@ -179,6 +182,16 @@ impl StoreError {
     /// Returns true if the database is at fault: unreachable, overloaded, read-only, damaged or out of resources.
     pub(crate) fn is_outage(&self) -> bool {
         self.class() != Class::Statement
+    }
+
+    /// Returns true if waiting does not help: a wrong password, or a database that does not exist.
+    pub(super) fn is_misconfigured(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                code.len() == 5 && (code.starts_with("28") || code.starts_with("3D"))
+            }),
+            _ => false,
+        }
     }
 
     /// Returns true if the PostgreSQL server has become a standby, or takes no writes for another reason.

@@ -17,6 +17,8 @@ mod row;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tuning;
+pub(crate) mod url;
 
 pub(crate) use chain::{BASELINE, Chain, Entry, Mark, TAMPERED, read_seal};
 pub(crate) use change::{Actor, Change, Changed, DETAILS, Details};
@@ -28,3 +30,4 @@ pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};
+pub(crate) use tuning::Tuning;

@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,12 +14,14 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
-    conn::{ANSWER_TIMEOUT, Conn, Local, Remote},
+    conn::{Conn, Local, Remote},
     demoted::Demoted,
     error::{OpenError, StoreError},
     file::{self, OpenFile},
     migrate,
     query::{queries, query},
+    tuning::Tuning,
+    url::DatabaseUrl,
 };
 
 queries! {
@@ -34,7 +35,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a successful check is repeated without another write: anybody may ask, as often as they like.
 const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// The pause between two attempts to reach a database that does not answer yet.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is not pinged.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The time limit of that ping. It is short, so that a pool of dead connections is soon replaced.
@@ -60,6 +62,8 @@ pub(super) enum Pools {
     Postgres {
         pool: PgPool,
         demoted: Arc<Demoted>,
+        /// The time limit of a statement.
+        limit: Duration,
     },
 }
 
@@ -96,12 +100,35 @@ async fn is_alive(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx:
 
 /// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
 /// the transaction of a node that was cut off, which would block the changes of all other nodes.
-async fn set_limits(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
-        .bind(ANSWER_TIMEOUT.as_millis().to_string())
+        .bind(limit.as_millis().to_string())
         .execute(conn)
         .await
         .map(drop)
+}
+
+/// Migrates PostgreSQL, and waits up to `patience` for a server that does not answer yet.
+async fn migrate_patiently(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<(), OpenError> {
+    let started = Instant::now();
+    loop {
+        let error = match migrate::postgres(options).await {
+            Err(OpenError::Database(error)) => StoreError::from(error),
+            outcome => return outcome,
+        };
+        let hopeless = !error.is_outage() || error.is_misconfigured();
+        if hopeless || started.elapsed() >= patience {
+            return Err(match error {
+                StoreError::Database(error) => OpenError::Database(error),
+                other => OpenError::Url(other.to_string()),
+            });
+        }
+        tracing::warn!(error = %crate::error::chain_of(&error), "the database does not answer yet: trying again");
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
 }
 
 impl Store {
@@ -111,18 +138,16 @@ impl Store {
     ///
     /// [`OpenError`] if the URL, the file, the connection or the schema does not allow it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        if let Some(rest) = url.strip_prefix("sqlite:") {
-            let path = rest.strip_prefix("//").unwrap_or(rest);
-            return if path == ":memory:" {
-                Self::open_memory().await
-            } else {
-                Self::open_sqlite(path.into()).await
-            };
+        Self::open_with(url, Tuning::default()).await
+    }
+
+    /// Opens the database as [`Store::open`] does, with a pool and time limits of the configuration.
+    pub(crate) async fn open_with(url: &str, tuning: Tuning) -> Result<Self, OpenError> {
+        match DatabaseUrl::parse(url)? {
+            DatabaseUrl::Memory => Self::open_memory().await,
+            DatabaseUrl::File(path) => Self::open_sqlite(path, tuning).await,
+            DatabaseUrl::Postgres(options) => Self::open_postgres(*options, tuning).await,
         }
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Self::open_postgres(url).await;
-        }
-        Err(OpenError::UnknownKind)
     }
 
     fn on(pools: Pools) -> Self {
@@ -132,23 +157,27 @@ impl Store {
         }
     }
 
-    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("rolecall");
-        migrate::postgres(&options).await?;
+    async fn open_postgres(options: PgConnectOptions, tuning: Tuning) -> Result<Self, OpenError> {
+        let options = options.application_name("rolecall");
+        migrate_patiently(&options, tuning.start).await?;
         let demoted = Arc::new(Demoted::default());
         let noted = Arc::clone(&demoted);
         let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .max_connections(tuning.max_connections)
+            .acquire_timeout(tuning.acquire)
             .test_before_acquire(false)
             .before_acquire(move |conn, found| {
                 let demoted = noted.concerns(found.age);
                 Box::pin(async move { Ok(!demoted && is_alive(conn, found.idle_for).await?) })
             })
-            .after_connect(|conn, _| Box::pin(set_limits(conn)))
+            .after_connect(move |conn, _| Box::pin(set_limits(conn, tuning.statement)))
             .connect_with(options)
             .await?;
-        Ok(Self::on(Pools::Postgres { pool, demoted }))
+        Ok(Self::on(Pools::Postgres {
+            pool,
+            demoted,
+            limit: tuning.statement,
+        }))
     }
 
     /// Opens a database that ends with the process. It lives in one connection, which must never be closed.
@@ -181,7 +210,7 @@ impl Store {
         }))
     }
 
-    async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
+    async fn open_sqlite(path: PathBuf, tuning: Tuning) -> Result<Self, OpenError> {
         file::prepare(&path)?;
         let in_use = file::mark_in_use(&path)?;
         let opening = file::lock_opening(&path).await?;
@@ -190,17 +219,17 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(ACQUIRE_TIMEOUT)
+            .busy_timeout(tuning.acquire)
             .pragma("trusted_schema", "OFF");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(tuning.acquire)
             .connect_with(options.clone())
             .await?;
         migrate::sqlite(&write, &path).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(READ_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(tuning.acquire)
             .connect_with(options.read_only(true))
             .await?;
         drop(opening);
@@ -214,8 +243,13 @@ impl Store {
             Pools::Sqlite { read, file, .. } => {
                 Conn::Sqlite(Local::new(read.acquire().await?, file.clone())?)
             }
-            Pools::Postgres { pool, demoted } => {
-                Conn::Postgres(Remote::new(pool.acquire().await?, Arc::clone(demoted)))
+            Pools::Postgres {
+                pool,
+                demoted,
+                limit,
+            } => {
+                let conn = pool.acquire().await?;
+                Conn::Postgres(Remote::new(conn, Arc::clone(demoted), *limit))
             }
         })
     }
@@ -251,8 +285,13 @@ impl Store {
                 let local = Local::new(write.acquire().await?, file.clone())?;
                 Conn::Sqlite(local.begin().await?)
             }
-            Pools::Postgres { pool, demoted } => {
-                let remote = Remote::new(pool.acquire().await?, Arc::clone(demoted));
+            Pools::Postgres {
+                pool,
+                demoted,
+                limit,
+            } => {
+                let conn = pool.acquire().await?;
+                let remote = Remote::new(conn, Arc::clone(demoted), *limit);
                 Conn::Postgres(remote.begin().await?)
             }
         })

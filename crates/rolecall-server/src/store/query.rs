@@ -112,7 +112,7 @@ impl<'q> Statement<'q> {
                         .rows_affected()
                 }
                 Bound::Postgres(query, remote) => {
-                    let done = answered(query.execute(remote.conn())).await;
+                    let done = answered(remote.limit(), query.execute(remote.conn())).await;
                     remote
                         .checked(done.map_err(StoreError::from))?
                         .rows_affected()
@@ -216,6 +216,7 @@ fn for_each<'c>(
                 local.checked(done)
             }
             Bound::Postgres(query, remote) => {
+                let limit = remote.limit();
                 let rows = async {
                     let mut rows = query.fetch(remote.conn());
                     while let Some(row) = next(&mut rows).await {
@@ -223,7 +224,7 @@ fn for_each<'c>(
                     }
                     Ok(())
                 };
-                let done = answered(rows).await;
+                let done = answered(limit, rows).await;
                 remote.checked(done)
             }
         }
@@ -243,7 +244,7 @@ fn first(bound: Result<Bound<'_>, sqlx::Error>) -> Answer<'_, Option<Row>> {
                 row.map(Row::Sqlite)
             }
             Bound::Postgres(query, remote) => {
-                let row = answered(query.fetch_optional(remote.conn())).await;
+                let row = answered(remote.limit(), query.fetch_optional(remote.conn())).await;
                 let row = remote.checked(row.map_err(StoreError::from))?;
                 row.map(Row::Postgres)
             }

@@ -1,10 +1,12 @@
 //! Every statement is prepared on both databases.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
-use super::{Store, chain, change, head, known_time, open, testing::postgres};
+use super::{
+    Conn, Store, StoreError, chain, change, head, known_time, open, query, testing::postgres,
+};
 use crate::{
     accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
     recovery, roles, sessions,
@@ -91,5 +93,35 @@ async fn postgresql_understands_every_statement() {
             let prepared = (&mut conn).prepare((*sql).into_sql_str()).await;
             assert!(prepared.is_ok(), "{module} {name}: {:?}", prepared.err());
         }
+    }
+}
+
+/// The connection of a caller that goes away returns to its pool without the transaction.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_caller_goes_away_is_rolled_back() {
+    const ADD: &str = "UPDATE leases SET ends_at = ends_at + 1 WHERE name = 'clean-up'";
+    const READ: &str = "SELECT ends_at FROM leases WHERE name = 'clean-up'";
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+    for url in ["sqlite::memory:", &file] {
+        let store = Store::open(url).await.unwrap();
+        for cut in 0..40 {
+            let write = store.write(async |conn: &mut Conn| {
+                query(ADD).execute(conn).await?;
+                // longer than the caller stays
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                Ok::<_, StoreError>(())
+            });
+            let cut = Duration::from_micros(100 * cut);
+            assert!(tokio::time::timeout(cut, write).await.is_err());
+        }
+        let ends_at = store.write(async |conn: &mut Conn| {
+            let ends_at: i64 = query(READ).fetch_one(conn).await?;
+            Ok::<_, StoreError>(ends_at)
+        });
+        let ends_at = ends_at.await.unwrap_or_else(|error| {
+            panic!("{url}: {}", crate::error::chain_of(&error));
+        });
+        assert_eq!(ends_at, 0, "{url}");
     }
 }

@@ -22,6 +22,7 @@ const CALLER: Caller<'_> = Caller::CommandLine {
 fn options(database: &Path) -> Options {
     Options {
         database_url: url_of(database).into(),
+        tuning: crate::store::Tuning::default(),
         master_key: None,
         algorithm: Algorithm::Es256,
         secret: None,
@@ -338,6 +339,63 @@ async fn y079_a_backup_that_was_damaged_is_not_restored() {
     let restored = installation.restore().await.unwrap();
     assert!(!restored.has_checksum);
     assert!(!installation.is_old().await);
+}
+
+#[tokio::test]
+async fn y080_a_restore_that_ends_at_any_step_loses_nothing() {
+    let installation = Installation::new().await;
+    let target = &installation.database;
+    let partial = file::beside(target, ".restoring");
+    // the copy is complete, and the old database is not touched yet
+    assert!(copy(&installation.backup, &partial).unwrap());
+    integrity::check_and_fold(&partial, Depth::Full)
+        .await
+        .unwrap();
+    assert!(installation.is_old().await);
+    // the log has become part of the old database
+    let again = Installation::new().await;
+    assert!(file::holds_data(&file::beside(&again.database, "-wal")));
+    assert_eq!(clear_log(&again.database).await.unwrap(), None);
+    assert!(!file::beside(&again.database, "-wal").exists());
+    assert!(again.is_old().await);
+    // what a killed restore has left does not matter to the next
+    for suffix in ["", "-wal", ".before-schema-2"] {
+        fs::write(file::beside(&partial, suffix), "x").unwrap();
+    }
+    let restored = installation.restore().await.unwrap();
+    assert_eq!((restored.has_checksum, restored.set_aside), (true, None));
+    assert!(!installation.is_old().await);
+    let names = fs::read_dir(installation.folder.path()).unwrap();
+    let left: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("restoring") || name.ends_with("-wal"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn y080_a_damaged_database_is_set_aside_with_its_log() {
+    let installation = Installation::new().await;
+    // the log holds a copy of the first page
+    for suffix in ["", "-wal"] {
+        Installation::overwrite(&file::beside(&installation.database, suffix), 0, 4096);
+    }
+    let restored = installation.restore().await.unwrap();
+    let aside = restored.set_aside.unwrap();
+    assert!(file::holds_data(&aside) && file::holds_data(&file::beside(&aside, "-wal")));
+    assert!(!installation.is_old().await);
+    // between the two renames there is a log without a database
+    let killed = Installation::new().await;
+    fs::rename(&killed.database, file::beside(&killed.database, ".damaged")).unwrap();
+    let refused = start::open(options(&killed.database)).await.err().unwrap();
+    assert!(
+        matches!(refused, StartError::Open(OpenError::Lost { .. })),
+        "{refused}"
+    );
+    assert!(!killed.database.exists());
+    let restored = killed.restore().await.unwrap();
+    assert!(restored.set_aside.is_some());
+    assert!(!killed.is_old().await);
 }
 
 #[tokio::test]

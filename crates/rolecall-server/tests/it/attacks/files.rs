@@ -1,6 +1,11 @@
-//! Files of the database that are gone, and killed restores: through the program itself.
+//! Files of the database that are gone, killed restores, configurations that cannot work, and starts before PostgreSQL
+//! answers: through the program itself.
 
 use std::{fs, path::PathBuf};
+
+use serde_json::json;
+
+use crate::support::{Database, Proxy, TestApp, eventually};
 
 /// A database of the program with the role `editor`, and its key beside it.
 struct Folder(tempfile::TempDir);
@@ -58,6 +63,44 @@ fn y084_no_empty_database_takes_the_place_of_one_that_is_gone() {
 }
 
 #[test]
+fn y085_a_restore_that_is_killed_leaves_the_old_or_the_new_database() {
+    let folder = Folder::new();
+    assert!(folder.run(&["backup", "backup.db"]).0);
+    assert!(folder.run(&["role", "add", "newer"]).0);
+    let files = ["rolecall.db", "rolecall.db-wal"].map(|name| folder.path(name));
+    let saved = files
+        .each_ref()
+        .map(|path| fs::read(path).unwrap_or_default());
+    for round in 0..16 {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
+            .args(["restore", "backup.db", "--force"])
+            .env_clear()
+            .env("ROLECALL_DATABASE__URL", "sqlite:rolecall.db")
+            .current_dir(folder.0.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // each round is killed a little later
+        std::thread::sleep(std::time::Duration::from_millis(round * 8));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let (done, text) = folder.run(&["role", "list"]);
+        assert!(done && text.contains("editor"), "{round}: {text}");
+        let (sound, text) = folder.run(&["doctor", "--full"]);
+        assert!(
+            text.contains("the database file is sound"),
+            "{round}: {sound} {text}"
+        );
+        let _ = fs::remove_file(folder.path("rolecall.db-shm"));
+        for (path, content) in files.iter().zip(&saved) {
+            fs::write(path, content).unwrap();
+        }
+    }
+    assert!(folder.run(&["restore", "backup.db", "--force"]).0);
+    assert!(!folder.run(&["role", "show", "newer"]).0);
+}
+
+#[test]
 fn y086_no_command_about_the_whole_installation_runs_for_a_user() {
     let folder = Folder::new();
     assert!(folder.run(&["backup", "backup.db"]).0);
@@ -77,4 +120,95 @@ fn y086_no_command_about_the_whole_installation_runs_for_a_user() {
         );
     }
     assert_eq!(fs::read(folder.path("rolecall.db")).unwrap(), before);
+}
+
+#[test]
+fn y087_config_check_refuses_the_urls_that_serve_refuses() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("folder")).unwrap();
+    for (url, text) in [
+        ("sqlite:", "the path of the file is missing"),
+        ("sqlite:folder", "names a folder"),
+        ("sqlite:rolecall.db?mode=ro", "has no parameters"),
+        ("postgres://user@host:port/db", "cannot be read"),
+        ("postgres://user@127.0.0.1:1/db", "needs a master key"),
+        ("mysql://host/db", "must begin with"),
+    ] {
+        let set = format!("database.url={url}");
+        let (done, found) = folder.run(&["--set", &set, "config", "check"]);
+        assert!(!done && found.contains(text), "{url}: {found}");
+        let (done, _) = folder.run(&["--set", &set, "--set", "listen=127.0.0.1:0", "serve"]);
+        assert!(!done, "{url}");
+    }
+    // it works, but others on the network can read it
+    fs::write(folder.path("master.key"), "5c7e0b1a".repeat(8)).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(folder.path("master.key"), private).unwrap();
+    for (mode, remarked) in [("prefer", true), ("require", true), ("verify-full", false)] {
+        let set = format!("database.url=postgres://me@db.example.com/rolecall?sslmode={mode}");
+        let key = "master_key_file=master.key";
+        let (done, text) = folder.run(&["--set", &set, "--set", key, "config", "check"]);
+        assert!(done, "{text}");
+        assert_eq!(text.contains("remark: `database.url`"), remarked, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y088_a_start_waits_for_postgresql_as_long_as_it_is_configured_to() {
+    let Some(db) = Database::postgres().await else {
+        return;
+    };
+    let (name, socket) = db.name_and_socket();
+    let proxy = Proxy::to(socket).await;
+    proxy.disconnect();
+    let folder = tempfile::tempdir().unwrap();
+    let serve = |patience: &str| {
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
+            .args(["serve"])
+            .env_clear()
+            .env("ROLECALL_DATABASE__URL", proxy.url(&name))
+            .env("ROLECALL_DATABASE__START_TIMEOUT", patience)
+            .env("ROLECALL_MASTER_KEY", crate::support::MASTER_KEY)
+            .env("ROLECALL_PUBLIC_URL", crate::support::ISSUER)
+            .env("ROLECALL_LISTEN", "127.0.0.1:0")
+            .current_dir(folder.path())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    };
+    let log = || fs::read_to_string(folder.path().join("log")).unwrap();
+    let mut impatient = serve("0s");
+    let status = tokio::task::spawn_blocking(move || impatient.wait().unwrap());
+    assert!(!status.await.unwrap().success());
+    let mut patient = serve("1h");
+    eventually("it tries again", async || log().contains("trying again")).await;
+    assert!(patient.try_wait().unwrap().is_none());
+    proxy.restore();
+    eventually("it listens", async || log().contains("\"listening\"")).await;
+    patient.kill().unwrap();
+    patient.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y089_the_end_of_the_year_9999_is_a_time() {
+    let app = TestApp::sqlite().await;
+    let alice = app.create_user("alice", &[]).await;
+    app.create_role("editor", &[]).await;
+    let path = format!("/api/users/{alice}/roles/editor");
+    for end in ["9999-12-31T23:59:59Z", "9999-12-31T00:00:00Z"] {
+        let body = json!({ "expires_at": end });
+        app.put_json(&path, app.admin().await, body)
+            .await
+            .no_content();
+        let listed = app
+            .get(format!("/api/users/{alice}/roles"), app.admin().await)
+            .await;
+        let text = String::from_utf8_lossy(&listed.is(200).body).into_owned();
+        assert!(text.contains(end), "{text}");
+    }
+    app.log_in("alice").await;
+    let later = json!({ "expires_at": "9999-12-31T23:59:59-01:00" });
+    let refused = app.put_json(&path, app.admin().await, later).await;
+    refused.invalid(&["body", "expires_at"]);
 }

@@ -71,6 +71,21 @@ async fn y070_a_transaction_that_sqlite_ended_stops_no_later_write() {
     app.get("/health/ready", "").await.is(200);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y070_a_transaction_in_memory_that_sqlite_ended_stops_no_later_write() {
+    let builder = builder_at("sqlite::memory:", &ManualClock::at(START));
+    let node = Node::open(builder).await;
+    let admin = node.log_in("admin").await;
+    // the client goes away while the request is answered
+    for number in 0..20 {
+        let request = create_role(&node, &admin, number);
+        let cut = std::time::Duration::from_micros(200 * u64::try_from(number).unwrap());
+        let _ = tokio::time::timeout(cut, request).await;
+    }
+    create_role(&node, &admin, 100).await.is(201);
+    node.get("/health/ready", "").await.is(200);
+}
+
 /// No file of the server may grow any further, as on a full disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn y071_a_full_disk_answers_503_and_is_forgotten_once_there_is_room() {
@@ -269,4 +284,25 @@ async fn y076_nothing_is_acknowledged_to_a_database_file_that_is_gone() {
     move_file(&away, &path);
     expect_recovery(&app, &admin).await;
     app.get("/api/me", &alice).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y077_too_little_memory_for_a_hash_answers_503() {
+    // other arenas of glibc would have reserved enough
+    let settings = [("MALLOC_ARENA_MAX", "1")];
+    let server = Server::start_with(Database::sqlite(), "", &settings).await;
+    server.log_in("root", PASSWORD).await.is(200);
+    // an idle thread returns its memory
+    let peak = server.status("VmSize");
+    eventually("the memory is returned", async || {
+        server.status("VmSize") < peak
+    })
+    .await;
+    let limit = (server.status("VmSize") + 8 * 1024) * 1024;
+    server.limit("as", &limit.to_string());
+    expect_unavailable_reply(&server.log_in("root", PASSWORD).await);
+    expect_unavailable_reply(&server.get("/health/ready", "").await);
+    server.limit("as", "unlimited");
+    server.get("/health/ready", "").await.is(200);
+    server.log_in("root", PASSWORD).await.is(200);
 }
