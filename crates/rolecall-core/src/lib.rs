@@ -41,7 +41,7 @@ pub use names::{
     ConstraintName, ParseNameError, ParsePermissionError, Permission, PermissionPattern,
     RESERVED_PREFIX, RoleName, TenantName, is_name, is_permission,
 };
-pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, RoleRules};
+pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, PolicySize, RoleRules};
 pub use revision::Revision;
 pub use separation::{Breach, first_breach};
 pub use time::Timestamp;

@@ -1,2 +1,9 @@
 -- Whether applications may check for a role by its name. Runs unchanged on SQLite and PostgreSQL.
 ALTER TABLE roles ADD COLUMN by_name BOOLEAN NOT NULL DEFAULT TRUE;
+
+-- Who was shown a secret of a client, and so can act as it. Clients from before have nobody here.
+CREATE TABLE client_controllers (
+    client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    actor TEXT NOT NULL,
+    PRIMARY KEY (client_id, actor)
+);

@@ -23,6 +23,7 @@ use crate::{
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
+    heavy::HeavyWork,
     keys::{ring::KeyRing, service::Configured},
     legacy::{
         exchange::LegacyExchange,
@@ -173,6 +174,10 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             min_length: options.min_length,
             scheme: options.scheme,
         },
+        heavy: HeavyWork::new(
+            options.settings.policy.at_once,
+            options.settings.policy.deadline,
+        ),
         settings: options.settings,
         policy: PolicyCache::default(),
         failing_addresses: AddressLimiter::default(),
@@ -229,9 +234,8 @@ pub(crate) async fn check_registration_roles(app: &App) -> Result<(), StartError
             Err(error) => return Err(error.into()),
         }
     }
-    match crate::roles::separation::registration_violation(app).await? {
-        Some(breach) => return Err(StartError::RegistrationRolesApart(breach.to_string())),
-        None => {}
+    if let Some(breach) = crate::roles::separation::registration_violation(app).await? {
+        return Err(StartError::RegistrationRolesApart(breach.to_string()));
     }
     match crate::roles::open_roles::violation(app).await? {
         Some(error) if app.settings().registration_open => {

@@ -78,8 +78,8 @@ pub(crate) async fn read_policy(conn: &mut Conn) -> Result<Policy, StoreError> {
     for name in query(ALL_PERMISSIONS).fetch_all(conn).await? {
         rules.permission(name);
     }
-    let roles: Vec<RoleRow> = query(ALL_ROLES).fetch_all(conn).await?;
-    for row in roles {
+    let found: Vec<RoleRow> = query(ALL_ROLES).fetch_all(conn).await?;
+    for row in found {
         rules.approval(row.name.clone(), row.approval);
         rules.by_name(row.name, row.by_name);
     }

@@ -62,17 +62,13 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
             ..Affected::default()
         },
         Edit::RoleApproval { role, .. } => changed(role),
-        // only a caller who has the role may change whether it works by its name
-        Edit::RoleByName { role, .. } => Affected {
-            after: vec![role],
-            ..changed(role)
-        },
         // the roles below it too: a token may carry just one of them, activated through this role
         Edit::RoleDeleted { role } => Affected {
             losing_below: Some(role),
             ..changed(role)
         },
-        Edit::PermissionGranted { role, .. } => Affected {
+        // only a caller who has the role may change whether it works by its name
+        Edit::RoleByName { role, .. } | Edit::PermissionGranted { role, .. } => Affected {
             after: vec![role],
             ..changed(role)
         },

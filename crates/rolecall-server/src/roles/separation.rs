@@ -259,8 +259,7 @@ async fn holders_of(
     policy: &Policy,
     roles: &BTreeSet<RoleName>,
 ) -> Result<Vec<Holder>, StoreError> {
-    let roles = roles.iter().flat_map(|role| policy.seniors(role));
-    let roles: BTreeSet<RoleName> = roles.collect();
+    let roles = policy.seniors_of(roles);
     let found = holder_store::holders_of(conn, &roles).await?;
     Ok(found.into_values().collect())
 }
