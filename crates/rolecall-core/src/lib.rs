@@ -32,7 +32,9 @@ pub use approval::UnapprovedRole;
 pub use assignment::{AssignmentStatus, RoleAssignment, counts_in_tenant};
 pub use authority::{Authority, Excess};
 pub use claims::{AccessClaims, Audience, SubjectKind};
-pub use constraint::{Constraint, ConstraintError, ConstraintKind, MAX_CONSTRAINTS};
+pub use constraint::{
+    Constraint, ConstraintError, ConstraintKind, ConstraintScope, MAX_CONSTRAINTS,
+};
 pub use decision::{
     Decision, Derivation, InactiveAssignment, InactiveReason, Need, Question, Shortfall,
 };

@@ -7,3 +7,6 @@ CREATE TABLE client_controllers (
     actor TEXT NOT NULL,
     PRIMARY KEY (client_id, actor)
 );
+
+-- Whether a dynamic constraint counts the roles of all live sessions of a subject, or those of one session.
+ALTER TABLE role_constraints ADD COLUMN per_subject BOOLEAN NOT NULL DEFAULT FALSE;
