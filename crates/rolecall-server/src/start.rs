@@ -23,6 +23,7 @@ use crate::{
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
+    heavy::HeavyWork,
     keys::{ring::KeyRing, service::Configured},
     legacy::{
         exchange::LegacyExchange,
@@ -173,6 +174,10 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             min_length: options.min_length,
             scheme: options.scheme,
         },
+        heavy: HeavyWork::new(
+            options.settings.policy.at_once,
+            options.settings.policy.deadline,
+        ),
         settings: options.settings,
         policy: PolicyCache::default(),
         failing_addresses: AddressLimiter::default(),

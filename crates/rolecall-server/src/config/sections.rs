@@ -42,8 +42,10 @@ macro_rules! choices {
     };
 }
 
+mod policy;
 mod tokens;
 
+pub use policy::PolicySection;
 pub(crate) use tokens::ROTATE_EVERY;
 pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
@@ -76,6 +78,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The sessions that log-ins open.
     pub sessions: Sessions,
+    /// The limits of the policy.
+    pub policy: PolicySection,
     /// New passwords.
     pub passwords: Passwords,
     /// Web pages of other origins that may call this server.
@@ -106,6 +110,7 @@ impl Default for Config {
             oauth: OAuth::default(),
             tokens: Tokens::default(),
             sessions: Sessions::default(),
+            policy: PolicySection::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{Policy, RoleName};
+use rolecall_core::{ConstraintScope, Policy, RoleName, first_breach};
 
 use super::{
     effective::{EffectiveScope, Grant, TokenSubject},
@@ -118,6 +118,17 @@ fn refuse_beyond(
 /// asks for it chooses.
 pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result<(), TokenError> {
     match holder.policy.dynamic_breach(&granted.roles) {
+        Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
+        None => Ok(()),
+    }
+}
+
+/// A client has no sessions, so a constraint per subject counts all roles that it has.
+pub(crate) fn check_held_together(holder: &TokenSubject<'_>) -> Result<(), TokenError> {
+    let roles = EffectiveScope::of(holder).roles();
+    let constraints = holder.policy.constraints();
+    let constraints = constraints.filter(|(_, one)| one.per == ConstraintScope::Subject);
+    match first_breach(constraints, |role| roles.contains(role)) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
         None => Ok(()),
     }
