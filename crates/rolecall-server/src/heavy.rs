@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, settings::PolicyLimits};
 
 /// A limited number of turns for heavy work.
 pub(crate) struct HeavyWork {
@@ -14,11 +14,11 @@ pub(crate) struct HeavyWork {
 }
 
 impl HeavyWork {
-    /// Lets `at_once` pieces of work run at the same time, and callers wait for `deadline`.
-    pub(crate) fn new(at_once: usize, deadline: Duration) -> Self {
+    /// Lets as many pieces of work run at the same time, and callers wait as long, as `limits` state.
+    pub(crate) fn new(limits: &PolicyLimits) -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(at_once)),
-            deadline,
+            turns: Arc::new(Semaphore::new(limits.at_once)),
+            deadline: limits.deadline,
         }
     }
 
@@ -57,7 +57,11 @@ mod tests {
 
     #[tokio::test]
     async fn y003_work_runs_beside_the_runtime_and_a_few_at_once() {
-        let heavy = HeavyWork::new(1, Duration::from_millis(20));
+        let heavy = HeavyWork::new(&PolicyLimits {
+            at_once: 1,
+            deadline: Duration::from_millis(20),
+            ..PolicyLimits::default()
+        });
         assert!(matches!(heavy.run(|| Ok(3)).await, Ok(3)));
         assert!(matches!(
             heavy.run::<()>(|| Err(ApiError::Stale)).await,
@@ -81,7 +85,7 @@ mod tests {
         // its turn comes back when it ends
         let patient = HeavyWork {
             turns: Arc::clone(&heavy.turns),
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
         };
         assert!(matches!(patient.run(|| Ok(4)).await, Ok(4)));
     }

@@ -151,10 +151,9 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             });
         }
     };
+    let parameters = options.hashing;
     let hasher = Hasher::new(HasherOptions {
-        parameters: options
-            .hashing
-            .unwrap_or_else(|| Parameters::of(options.scheme)),
+        parameters: parameters.unwrap_or_else(|| Parameters::of(options.scheme)),
         ..HasherOptions::default()
     })?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
@@ -174,10 +173,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             min_length: options.min_length,
             scheme: options.scheme,
         },
-        heavy: HeavyWork::new(
-            options.settings.policy.at_once,
-            options.settings.policy.deadline,
-        ),
+        heavy: HeavyWork::new(&options.settings.policy),
         settings: options.settings,
         policy: PolicyCache::default(),
         failing_addresses: AddressLimiter::default(),

@@ -130,10 +130,10 @@ impl<'p> PolicyComparison<'p> {
     /// Summarizes the [`effect`](Self::effect) without the names in it.
     pub fn summary<'r>(
         &self,
-        global: impl IntoIterator<Item = &'r RoleName> + Clone,
-        local: impl IntoIterator<Item = &'r RoleName> + Clone,
+        global: impl IntoIterator<Item = &'r RoleName> + Copy,
+        local: impl IntoIterator<Item = &'r RoleName> + Copy,
     ) -> EffectSummary {
-        let old = self.old.given_ids(global.clone(), local.clone());
+        let old = self.old.given_ids(global, local);
         let new = self.new.given_ids(global, local);
         let mut hasher = DefaultHasher::new();
         let permissions = compare_ids(&self.permissions, &old.0, &new.0, &mut hasher);
@@ -150,14 +150,14 @@ impl<'p> PolicyComparison<'p> {
     /// In a tenant, of rolecall's own permissions only those for assignments count, and none of its roles.
     pub fn effect<'r>(
         &self,
-        global: impl IntoIterator<Item = &'r RoleName> + Clone,
-        local: impl IntoIterator<Item = &'r RoleName> + Clone,
+        global: impl IntoIterator<Item = &'r RoleName> + Copy,
+        local: impl IntoIterator<Item = &'r RoleName> + Copy,
     ) -> RoleEffect {
         let given = |policy: &Policy| {
-            let mut permissions = policy.permissions_of(global.clone());
-            let of_tenant = policy.permissions_of(local.clone()).into_iter();
+            let mut permissions = policy.permissions_of(global);
+            let of_tenant = policy.permissions_of(local).into_iter();
             permissions.extend(of_tenant.filter(counts_in_tenant));
-            let roles = policy.closure_in_tenant(global.clone(), local.clone());
+            let roles = policy.closure_in_tenant(global, local);
             (permissions, roles)
         };
         let (old, new) = (given(self.old), given(self.new));
@@ -242,8 +242,8 @@ pub fn role_effects(
     new: &Policy,
     changes: &[PolicyChange],
 ) -> Vec<(RoleName, RoleEffect)> {
-    let changed = PolicyComparison::new(old, new).changed_roles(changes);
-    changed
+    PolicyComparison::new(old, new)
+        .changed_roles(changes)
         .into_iter()
         .map(|role| {
             let effect = RoleEffect::between(old, new, [&role]);

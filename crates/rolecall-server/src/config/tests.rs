@@ -403,26 +403,6 @@ fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
             "sessions.per_user",
         ),
         (
-            "[policy]\nmax_roles = 100",
-            "[policy]\nmax_roles = 99",
-            "policy.max_roles",
-        ),
-        (
-            "[policy]\nmax_effects = 1000000000",
-            "[policy]\nmax_effects = 1000000001",
-            "policy.max_effects",
-        ),
-        (
-            "[policy]\nat_once = 1",
-            "[policy]\nat_once = 0",
-            "policy.at_once",
-        ),
-        (
-            "[policy]\ndeadline = \"10m\"",
-            "[policy]\ndeadline = \"11m\"",
-            "policy.deadline",
-        ),
-        (
             "[tokens]\nmax_bytes = 1024",
             "[tokens]\nmax_bytes = 1023",
             "tokens.max_bytes",
@@ -441,6 +421,34 @@ fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
             "[tokens]\naudience = \"x\"",
             "[tokens]\naudience = \"a b\"",
             "tokens.audience",
+        ),
+    ] {
+        assert_bound(good, bad, key);
+    }
+}
+
+#[test]
+fn limits_of_the_policy_have_bounds() {
+    for (good, bad, key) in [
+        (
+            "[policy]\nmax_roles = 100",
+            "[policy]\nmax_roles = 99",
+            "policy.max_roles",
+        ),
+        (
+            "[policy]\nmax_effects = 1000000000",
+            "[policy]\nmax_effects = 1000000001",
+            "policy.max_effects",
+        ),
+        (
+            "[policy]\nat_once = 1",
+            "[policy]\nat_once = 0",
+            "policy.at_once",
+        ),
+        (
+            "[policy]\ndeadline = \"10m\"",
+            "[policy]\ndeadline = \"11m\"",
+            "policy.deadline",
         ),
     ] {
         assert_bound(good, bad, key);

@@ -181,7 +181,7 @@ fn size_of(policy: &Policy, wanted: &Document) -> PolicySize {
 /// Returns the policy after the changes. Roles and permissions of rolecall's own stay as they are.
 fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result<Policy, ApiError> {
     let mut rules = PolicyBuilder::from(policy);
-    let (mut deleted, mut changed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut deleted, mut edited) = (BTreeSet::new(), BTreeSet::new());
     for change in changes {
         match change {
             PolicyChange::PermissionCreated { permission, .. } => {
@@ -207,14 +207,14 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
             | PolicyChange::PermissionRevoked { role, .. }
             | PolicyChange::JuniorAdded { role, .. }
             | PolicyChange::JuniorRemoved { role, .. } => {
-                changed.insert(role);
+                edited.insert(role);
             }
             PolicyChange::RoleDescribed { .. } | PolicyChange::PermissionDescribed { .. } => {}
         }
     }
     rules.remove_roles(&deleted);
     // once for each role, however many of its rules change
-    for role in changed {
+    for role in edited {
         if let Some(entry) = wanted.roles.get(role) {
             rules.set_role(role.clone(), entry.rules());
         }

@@ -106,13 +106,13 @@ impl Plan {
         changes: &[PolicyChange],
         shown: Shown,
     ) {
-        let changed = comparison.changed_roles(changes);
-        self.counts.roles = changed.len();
+        let affected = comparison.changed_roles(changes);
+        self.counts.roles = affected.len();
         let effect = |role: RoleName| {
             let effect = comparison.effect([&role], []);
             (role, effect)
         };
-        self.roles = first_effects(changed, shown, effect, |(_, effect)| names_in(effect));
+        self.roles = first_effects(affected, shown, effect, |(_, effect)| names_in(effect));
     }
 
     pub(super) fn add_subjects(
