@@ -25,6 +25,8 @@ fn chain(roles: usize, permissions: usize) -> String {
         let _ = writeln!(text, "[roles.r{}]\njuniors = [\"r{number}\"]", number - 1);
     }
     let _ = writeln!(text, "[roles.r{}]\npermissions = [\"items:*\"]", roles - 1);
+    // the role of the test administrator stays
+    text.push_str("[roles.admin]\n");
     text
 }
 
@@ -79,7 +81,7 @@ async fn y003_many_wildcards_in_one_role_are_planned(app: TestApp) {
         held.push(format!("o{number}:*"));
     }
     let document =
-        json!({ "permissions": permissions, "roles": { "all": { "permissions": held } } });
+        json!({ "permissions": permissions, "roles": { "admin": {}, "all": { "permissions": held } } });
     let plan = app.post(PLAN, admin, document).await;
     assert_eq!(plan.is(200).json["counts"]["changes"], 10_001);
     assert_eq!(
