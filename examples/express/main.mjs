@@ -12,8 +12,14 @@ function refuse(res, status, detail, headers) {
   res.status(status).set(headers).json({ detail });
 }
 
-/** Sets `req.user` to the caller's claims: `sub`, `username`, `roles`, `scope` and the others. */
+/**
+ * Sets `req.user` to the caller's claims: `sub`, `subject_kind`, `roles`, `scope` and the others. `username` is empty for
+ * a client, which could have the name of a user: show its `client_id`.
+ */
 async function getCurrentUser(req, res, next) {
+  if (req.headersDistinct.authorization?.length > 1) {
+    return refuse(res, 400, "Send one credential", { "WWW-Authenticate": 'Bearer error="invalid_request"' });
+  }
   const [, token] = /^bearer +([^ ]+) *$/i.exec(req.get("authorization") ?? "") ?? [];
   if (!token) return refuse(res, 401, "Not authenticated", { "WWW-Authenticate": "Bearer" });
   try {

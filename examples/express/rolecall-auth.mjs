@@ -1,21 +1,20 @@
 // Verifies rolecall's access tokens (RFC 9068), and refuses revoked ones within a second.
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { setTimeout as sleep } from "node:timers/promises";
-
 const CLAIMS = { subject: "sub", client: "client_id", sid: "sid", jti: "jti", role: "roles" };
+const TEXTS = ["sub", "client_id", "jti", "sid", "username", "scope", "tenant", "era"];
 const [INVALID, ENDED] = ["The access token is not valid", "The access token has ended; refresh it"];
-const now = () => performance.now() / 1000;
+const [now, isText] = [() => performance.now() / 1000, (value) => typeof value === "string"];
 /** The answer to send instead: 401 for a bad token, 503 while no decision is possible. */
 export class Refused extends Error {
   constructor(reason) {
     super(reason ?? "stale");
-    this.status = reason ? 401 : 503;
-    this.detail = reason ? "Could not validate credentials" : "cannot decide at the moment; try again";
     const challenge = `Bearer error="invalid_token", error_description="${reason}"`;
-    this.headers = reason ? { "WWW-Authenticate": challenge } : { "Retry-After": "1" };
+    Object.assign(this, reason
+      ? { status: 401, detail: "Could not validate credentials", headers: { "WWW-Authenticate": challenge } }
+      : { status: 503, detail: "cannot decide at the moment; try again", headers: { "Retry-After": "1" } });
   }
 }
-
 /** Holds the issuer's keys and, with a client that may read the feed, the revocations. */
 export class Guard {
   #keys; #loading; #keysRequestedAt = -Infinity; #keysRevision;
@@ -23,23 +22,26 @@ export class Guard {
 
   constructor({ issuer, audience, clientId, clientSecret, maxStaleness = 30 }) {
     Object.assign(this, { issuer, audience: audience || issuer, maxStaleness });
-    if (clientId) {
-      this.client = [clientId, clientSecret].map(encodeURIComponent).join(":");
-      this.#followFeed();
-    }
+    this.client = clientId && [clientId, clientSecret].map(encodeURIComponent).join(":");
+    if (clientId) this.#followFeed();
   }
 
   /** Returns the claims of `token`, or throws `Refused` with the status, detail and headers of the answer. */
   async verify(token) {
     if (this.client && now() - this.#freshAt > this.maxStaleness) throw new Refused();
     try {
-      if (token.length > 16384) throw new Error("too long");
+      const isExact = (part) => Buffer.from(part, "base64url").toString("base64url") === part;
+      if (token.length > 16384 || !token.split(".").every(isExact)) throw new Error("too long, or not base64url");
       const { payload } = await jwtVerify(token, (...header) => this.#findKey(...header), {
         issuer: this.issuer, audience: this.audience, typ: "at+jwt", algorithms: ["ES256", "EdDSA", "RS256"],
         requiredClaims: ["sub", "client_id", "exp", "jti"], clockTolerance: 30, maxTokenAge: 86400,
       });
-      const claims = { roles: [], scope: "", ...payload };
-      if (claims.exp <= Date.now() / 1000 || (this.client && this.#isRevoked(claims))) throw new Refused(ENDED);
+      const claims = { roles: [], scope: "", username: "", subject_kind: "user", rev: -1, ...payload };
+      if (TEXTS.some((name) => name in claims && !isText(claims[name])) || !Number.isInteger(claims.rev)
+        || !Array.isArray(claims.roles) || !claims.roles.every(isText) || !(claims.sub && claims.client_id && claims.jti)
+        || !["user", "client"].includes(claims.subject_kind) || claims.exp - claims.iat > 86400) throw new Error("wrong type");
+      if (claims.subject_kind === "client") claims.username = ""; // a client can be called like a user
+      if (Math.floor(claims.exp) <= Date.now() / 1000 || (this.client && this.#isRevoked(claims))) throw new Refused(ENDED);
       return claims;
     } catch (error) {
       throw error instanceof Refused ? error : new Refused(error.code === "ERR_JWT_EXPIRED" ? ENDED : INVALID);
@@ -48,7 +50,7 @@ export class Guard {
 
   #isRevoked(claims) {
     return claims.era !== this.#era || Object.entries(CLAIMS).some(([kind, claim]) => [claims[claim]].flat()
-      .some((name) => this.#floors.get(`${kind} ${name}`)?.revision > (claims.rev ?? -1)));
+      .some((name) => this.#floors.get(`${kind} ${name}`)?.revision > claims.rev));
   }
 
   /** Known keys never wait; an unknown one triggers a reload, at most every 10 s. */
@@ -77,8 +79,7 @@ export class Guard {
       try {
         token ??= (await this.#request("/token", { authorization: `Basic ${btoa(this.client)}` }, form)).access_token;
         const [sentAt, longest] = [now(), this.maxStaleness / 6];
-        const isOld = sentAt - this.#freshAt > 3 * longest; // then any answer within a second makes it fresh
-        const wait = isOld ? 1 : Math.max(1, Math.min(10, Math.floor(longest)));
+        const wait = sentAt - this.#freshAt > 3 * longest ? 1 : Math.max(1, Math.min(10, Math.floor(longest)));
         const path = `/api/feed?${new URLSearchParams({ after: this.#cursor, wait })}`;
         await this.#apply(await this.#request(path, { authorization: `Bearer ${token}` }, undefined, wait + 5), sentAt);
         pause = 100;
@@ -95,8 +96,7 @@ export class Guard {
     if (this.#pending.era !== answer.era) this.#pending = { era: answer.era, floors: new Map() };
     const floors = isNewEra ? this.#pending.floors : this.#floors;
     for (const { kind, key, revision, until } of answer.floors) {
-      // fail on an unknown kind rather than miss a revocation
-      if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`unknown floor: ${kind}`);
+      if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`unknown floor: ${kind}`); // do not miss it
       if (!(floors.get(`${kind} ${key}`)?.revision >= revision)) floors.set(`${kind} ${key}`, { revision, until });
     }
     this.#cursor = answer.cursor;

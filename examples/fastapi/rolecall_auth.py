@@ -1,36 +1,32 @@
 """Verifies rolecall's access tokens (RFC 9068), and refuses revoked ones within a second."""
-import logging
-import threading
-import time
-from datetime import datetime
+import base64, datetime, logging, os, threading, time, httpx, jwt
 
-import httpx
-import jwt
-
-ALGORITHMS = ["ES256", "EdDSA", "RS256"]
 CLAIMS = {"subject": "sub", "client": "client_id", "sid": "sid", "jti": "jti", "role": "roles"}
+TYPES = {"roles": (list,), "global": (dict,), "narrowed": (bool,), "rev": (int,),
+         **dict.fromkeys("iat exp nbf auth_time".split(), (int, float)),
+         **dict.fromkeys("iss sub subject_kind client_id jti sid username scope tenant era".split(), (str,))}
 log = logging.getLogger("rolecall")
-
 
 class Refused(Exception):
     """The answer to send instead: 401 for a bad token, 503 while no decision is possible."""
     def __init__(self, reason=None):
-        super().__init__(reason)
         self.status, self.detail, self.headers = 503, "cannot decide at the moment; try again", {"Retry-After": "1"}
         if reason:
             self.status, self.detail = 401, "Could not validate credentials"
             self.headers = {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{reason}"'}
 
-
 class Guard:
     """Holds the issuer's keys and, with a client that may read the feed, the revocations."""
     def __init__(self, issuer, audience=None, client_id=None, client_secret=None, max_staleness=30.0):
         self.issuer, self.audience, self.max_staleness = issuer, audience or issuer, max_staleness
-        self.client = client_id and (client_id, client_secret)
-        self.http = httpx.Client(base_url=issuer, timeout=5)  # does not follow redirects
-        self.keys, self.keys_requested_at, self.loading = {}, float("-inf"), threading.Lock()
-        self.keys_revision, self.cursor, self.pending = None, "", (None, {})
+        self.client, self.keys = client_id and (client_id, client_secret), {}
         self.state, self.fresh_at = (None, {}), float("-inf")  # era and floors, always replaced together
+        self.start()  # again in a forked process: threads do not survive a fork, and connections must not be shared
+        getattr(os, "register_at_fork", lambda **_: None)(after_in_child=self.start)
+
+    def start(self):
+        self.http, self.loading = httpx.Client(base_url=self.issuer, timeout=5), threading.Lock()  # follows no redirects
+        self.keys_requested_at, self.keys_revision, self.cursor, self.pending = float("-inf"), None, "", (None, {})
         if self.client:
             threading.Thread(target=self.follow_feed, daemon=True).start()
 
@@ -39,28 +35,32 @@ class Guard:
         if self.client and time.monotonic() - self.fresh_at > self.max_staleness:
             raise Refused()
         try:
-            header = jwt.get_unverified_header(token)
-            if len(token) > 16384 or str(header.get("typ")).lower() not in ("at+jwt", "application/at+jwt"):
+            parts = [base64.urlsafe_b64decode(part + "==") for part in token[:16385].split(".")]
+            exact = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+            header = jwt.get_unverified_header(exact)
+            if exact != token or str(header.get("typ")).lower() not in ("at+jwt", "application/at+jwt"):
                 raise jwt.InvalidTokenError("not an access token")
             key = self.find_key(header.get("kid"))  # pins the algorithm, whatever the header claims
-            claims = {"roles": [], "scope": "", **jwt.decode(
-                token, key, [key.algorithm_name], issuer=self.issuer, audience=self.audience,
-                leeway=30, options={"require": ["iss", "sub", "aud", "client_id", "iat", "exp", "jti"]})}
-            if claims["exp"] - claims["iat"] > 86400:
-                raise jwt.InvalidTokenError("valid for more than 24 hours")
-            if claims["exp"] <= time.time() or (self.client and self.is_revoked(claims)):
+            claims = {"roles": [], "scope": "", "username": "", "subject_kind": "user", **jwt.decode(
+                token, key, [key.algorithm_name], issuer=self.issuer, audience=self.audience, leeway=30)}
+            if any(type(value) not in TYPES.get(name, (type(value),)) for name, value in claims.items()) or not (
+                    claims["sub"] and claims["client_id"] and claims["jti"] and claims["exp"] - claims["iat"] <= 86400
+                    and all(isinstance(role, str) for role in claims["roles"])):
+                raise jwt.InvalidTokenError("a claim is empty or has a wrong type, or it is valid for more than 24 hours")
+            claims["username"] *= ("client", "user").index(claims["subject_kind"])  # a client can be called like a user
+            if int(claims["exp"]) <= time.time() or (self.client and self.is_revoked(claims)):
                 raise jwt.ExpiredSignatureError("expired or revoked")
             return claims
         except jwt.ExpiredSignatureError:
             raise Refused("The access token has ended; refresh it") from None
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
             log.debug("invalid access token: %s", error)
             raise Refused("The access token is not valid") from None
 
     def is_revoked(self, claims):
         (era, floors), rev = self.state, claims.get("rev", -1)
-        names = [(kind, claims.get(claim)) for kind, claim in CLAIMS.items() if kind != "role"]
-        names += [("role", role) for role in claims["roles"]]
+        names = [(claim, claims.get(claim)) for claim in CLAIMS.values() if claim != "roles"]
+        names += [("roles", role) for role in claims["roles"]]
         return claims.get("era") != era or any(floors.get(name, (-1,))[0] > rev for name in names)
 
     def find_key(self, kid):
@@ -78,7 +78,7 @@ class Guard:
                 self.keys_requested_at = time.monotonic()
                 try:
                     found = self.request("GET", "/.well-known/jwks.json")["keys"]
-                    self.keys = {key["kid"]: jwt.PyJWK(key) for key in found if key.get("alg") in ALGORITHMS}
+                    self.keys = {key["kid"]: jwt.PyJWK(key) for key in found if key.get("alg") in ("ES256", "EdDSA", "RS256")}
                     return True
                 except (httpx.HTTPError, ValueError, KeyError, jwt.PyJWTError) as error:
                     log.warning("cannot load the keys, keeping the last good ones: %s", error)
@@ -102,8 +102,8 @@ class Guard:
     def apply(self, answer, sent_at):
         era, floors = answer["era"], dict(self.pending[1]) if self.pending[0] == answer["era"] else {}
         for floor in answer["floors"]:
-            CLAIMS[floor["kind"]]  # fail on an unknown kind rather than miss a revocation
-            until, name = datetime.fromisoformat(floor["until"]).timestamp(), (floor["kind"], floor["key"])
+            name = (CLAIMS[floor["kind"]], floor["key"])  # fail on an unknown kind rather than miss a revocation
+            until = datetime.datetime.fromisoformat(floor["until"]).timestamp()
             floors[name] = max(floors.get(name, (0, 0)), (floor["revision"], until))
         self.pending, self.cursor = (era, floors), answer["cursor"]
         if not answer.get("more"):

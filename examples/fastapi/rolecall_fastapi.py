@@ -2,7 +2,7 @@
 
 import os
 
-from fastapi import Depends, HTTPException, status
+from fastapi import Depends, HTTPException, Request, status
 from fastapi.security import OAuth2PasswordBearer
 
 from rolecall_auth import Guard, Refused
@@ -12,11 +12,20 @@ guard = Guard(ISSUER, audience=os.environ.get("AUDIENCE"),
               client_id=os.environ.get("CLIENT_ID"),
               client_secret=os.environ.get("CLIENT_SECRET"),
               max_staleness=float(os.environ.get("MAX_STALENESS", "30")))
-oauth2_scheme = OAuth2PasswordBearer(tokenUrl=f"{ISSUER}/token")
+oauth2_scheme = OAuth2PasswordBearer(tokenUrl=f"{ISSUER}/token", auto_error=False)
 
 
-def get_current_user(token: str = Depends(oauth2_scheme)) -> dict:
-    """Returns the claims of the caller's access token: `sub`, `username`, `roles`, `scope` and the others."""
+def get_current_user(request: Request, token: str | None = Depends(oauth2_scheme)) -> dict:
+    """Returns the claims of the caller's access token: `sub`, `subject_kind`, `roles`, `scope` and the others.
+
+    `username` is empty for a client, which could have the name of a user: show its `client_id`.
+    """
+    if len(request.headers.getlist("Authorization")) > 1:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST, "Send one credential",
+                            {"WWW-Authenticate": 'Bearer error="invalid_request"'})
+    token = (token or "").strip(" ")
+    if not token:
+        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "Bearer"})
     try:
         return guard.verify(token)
     except Refused as refused:

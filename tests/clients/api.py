@@ -29,6 +29,10 @@ class Caller(requests.Session):
         fields = {"grant_type": "password", "username": username, "password": password, **form}
         return self.post("/token", data=fields)
 
+    def refresh(self, token):
+        """`POST /token` with a refresh token."""
+        return self.post("/token", data={"grant_type": "refresh_token", "refresh_token": token})
+
     def log_in(self, username, password=PASSWORD, **form):
         """Logs in and sends the access token with all later requests."""
         response = self.token(username, password, **form)
@@ -38,13 +42,33 @@ class Caller(requests.Session):
 
     def use_token(self, token):
         self.access_token = token
-        self.headers["Authorization"] = f"Bearer {token}"
+        self.headers.update(bearer(token))
+
+
+def bearer(token):
+    """The header that sends an access token."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def login(url, username, password=PASSWORD):
     caller = Caller(url)
     caller.log_in(username, password)
     return caller
+
+
+def create_client(admin, *grants, **more):
+    """Registers an OAuth client, which gets tokens for itself unless other grants are given."""
+    body = {"name": unique_name("client"), "grants": grants or ["client_credentials"], **more}
+    response = admin.post("/api/clients", json=body)
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def rotate_key(admin):
+    """Replaces the signing key, however new it is; returns the id of the one that signs now."""
+    response = admin.post("/api/keys/rotate", json={"force": True})
+    assert response.status_code == 200, response.text
+    return response.json()["kid"]
 
 
 def client_token(url, client, **form):

@@ -28,7 +28,7 @@ REPORT = programs.OUTPUT / "losses.json"
 
 
 class Measurement(NamedTuple):
-    """How long each service accepted a revoked token, in seconds from the response to the revoking call."""
+    """The time for which each service accepted a revoked token, in seconds from the response to the revoking call."""
     kind: str
     delays: dict
 
@@ -78,9 +78,8 @@ class Deployment:
         self.check(self.root.post("/api/roles", json={"name": name}))
         return name
 
-    def create_client(self, **members):
-        members = {"name": api.unique_name("client"), "grants": ["client_credentials"], **members}
-        return self.check(self.root.post("/api/clients", json=members)).json()
+    def create_client(self, *grants, **members):
+        return api.create_client(self.root, *grants, **members)
 
     def log_in(self):
         """Gives the administrator and the bystanders a new token, after keys have rotated."""
@@ -134,6 +133,16 @@ class Deployment:
         for name, connection in connections.items():
             assert connection.call(token)[0] in ((401, 503) if stale else (401,)), f"{name} accepts the token again"
         return delays
+
+    def assert_refused_after(self, limit, token, since, connections):
+        """Checks that each service refuses what is sent more than `limit` seconds after `since`. How long the check
+        itself takes does not matter."""
+        for name, connection in connections.items():
+            sent_at = time.perf_counter() - since
+            while connection.call(token)[0] != 401:
+                assert sent_at < limit, f"{name} accepted the token {sent_at:.1f} s after it was revoked"
+                time.sleep(0.002)
+                sent_at = time.perf_counter() - since
 
     def lose_each(self, kinds):
         """Measures the losses one after the other."""

@@ -3,8 +3,7 @@
 import time
 from typing import Callable, NamedTuple
 
-import jwt
-
+import access_tokens
 import api
 from programs import PASS_PHRASE
 
@@ -32,10 +31,7 @@ class User:
         self.caller = api.Caller(self.root.url)
         self.tokens = self.caller.log_in(self.name, PASS_PHRASE, **client or {})
         self.token = self.tokens["access_token"]
-        self.claims = jwt.decode(self.token, options={"verify_signature": False})
-
-    def refresh(self, token):
-        return self.caller.post("/token", data={"grant_type": "refresh_token", "refresh_token": token})
+        self.claims = access_tokens.claims_of(self.token)
 
 
 # -- the kinds of loss by name: each function creates the token
@@ -158,8 +154,8 @@ def replayed(deployment):
     user = User(deployment)
     first = user.tokens["refresh_token"]
     for _ in range(2):
-        user.tokens = user.refresh(user.tokens["refresh_token"]).json()
-    return Loss(user.tokens["access_token"], lambda: user.refresh(first), status=400)
+        user.tokens = user.caller.refresh(user.tokens["refresh_token"]).json()
+    return Loss(user.tokens["access_token"], lambda: user.caller.refresh(first), status=400)
 
 
 @loss("client narrowed")
@@ -173,7 +169,7 @@ def client_narrowed(deployment):
 
 def user_of_client(deployment):
     """A user who logged in through a new client, and the client."""
-    client = deployment.create_client(grants=["password", "refresh_token"])
+    client = deployment.create_client("password", "refresh_token")
     credentials = {name: client[name] for name in ("client_id", "client_secret")}
     return User(deployment, client=credentials), client
 
@@ -194,9 +190,9 @@ def client_deleted(deployment):
 def rotate_keys(deployment):
     """Replaces the signing key; returns a token that the old key signed, and the key's id."""
     user = User(deployment)
-    deployment.check(deployment.root.post("/api/keys/rotate", json={"force": True}))
+    api.rotate_key(deployment.root)
     deployment.log_in()
-    return user.token, jwt.get_unverified_header(user.token)["kid"]
+    return user.token, access_tokens.header_of(user.token)["kid"]
 
 
 @loss("key retired (command line)")

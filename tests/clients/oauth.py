@@ -21,8 +21,7 @@ def prepare(server):
         expect(admin.put(f"/api/roles/{role}/permissions/{permission}"), 204)
 
     def client(*grants, **more):
-        response = admin.post("/api/clients", json={"name": api.unique_name("client"), "grants": grants, **more})
-        return expect(response, 201).json()
+        return api.create_client(admin, *grants, **more)
 
     stock = SimpleNamespace(
         url=server.url, admin=admin, role=role, client=client,
@@ -61,8 +60,3 @@ def assert_ended(url, token):
     caller = api.Caller(url)
     caller.use_token(token)
     api.assert_ended(caller.get("/api/me"))
-
-
-def with_short_tokens():
-    """A server whose access tokens last two seconds."""
-    return programs.dev(ROLECALL_TOKENS__ACCESS_TTL="2s")

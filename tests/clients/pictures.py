@@ -49,7 +49,8 @@ def refusal(server):
     response = api.login(server.url, "alice").get("/items/")
     receipt = response.json()["receipt"]
     explanation = server.run("explain", "--receipt", receipt).stdout
-    head = f"HTTP/1.1 {response.status_code} {response.reason}\nwww-authenticate: {response.headers['WWW-Authenticate']}\n...\n\n"
+    head = (f"HTTP/1.1 {response.status_code} {response.reason}\n"
+            f"www-authenticate: {response.headers['WWW-Authenticate']}\n...\n\n")
     body = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in response.json().items())
     steps = [
         (f'curl -si {tours.DOCUMENTED_URL}/items/ -H "Authorization: Bearer $ALICE"', f"{head}{{\n{body}\n}}"),

@@ -70,6 +70,19 @@ def wait_until(seconds, condition, goal=None):
     return result
 
 
+def run_rolecall(*arguments, folder=None, text=None, **settings):
+    """Runs the command line in a folder, with `text` as its standard input."""
+    return subprocess.run([rolecall(), *arguments], cwd=folder, input=text or "", text=True, capture_output=True,
+                          env=environment(**settings), timeout=60)
+
+
+def check_rolecall(*arguments, **options):
+    """Runs the command line, which must succeed, and returns its standard output."""
+    result = run_rolecall(*arguments, **options)
+    assert result.returncode == 0, (arguments, result.stderr)
+    return result.stdout
+
+
 class Server:
     """A running server."""
 
@@ -103,18 +116,17 @@ class Server:
                 pytest.fail(f"{self.command} does not respond:\n{self.log.read_text()}")
             time.sleep(0.002)
 
+    @property
+    def data(self):
+        """The folder of a SQLite database and its master key."""
+        return self.folder / "rolecall-data"
+
     def run(self, *arguments, text=None):
         """Runs the command line beside this server, on the same database."""
-        return subprocess.run(
-            [rolecall(), *arguments], cwd=self.folder, input=text, text=True, capture_output=True,
-            env=environment(**self.settings), timeout=60,
-        )
+        return run_rolecall(*arguments, folder=self.folder, text=text, **self.settings)
 
     def check_output(self, *arguments, text=None):
-        """Runs the command line, which must succeed, and returns its standard output."""
-        result = self.run(*arguments, text=text)
-        assert result.returncode == 0, (arguments, result.stderr)
-        return result.stdout
+        return check_rolecall(*arguments, folder=self.folder, text=text, **self.settings)
 
     def add_user(self, name, *roles, password=PASS_PHRASE):
         flags = [word for role in roles for word in ("--role", role)]
@@ -148,6 +160,11 @@ class Server:
 
 def dev(**settings):
     return Server([rolecall(), "dev"], **settings)
+
+
+def dev_with_short_tokens(seconds=2):
+    """A server whose access tokens soon expire."""
+    return dev(ROLECALL_TOKENS__ACCESS_TTL=f"{seconds}s")
 
 
 def serve(**settings):

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import requests
 
+import api
 import programs
 from programs import wait_until
 
@@ -33,7 +34,7 @@ class Connection:
         """Returns the status and the challenge, if there is one."""
         for is_last in (False, True):
             try:
-                self.http.request("GET", self.path, headers={"Authorization": f"Bearer {token}"})
+                self.http.request("GET", self.path, headers=api.bearer(token))
                 response = self.http.getresponse()
                 response.read()
                 return response.status, response.headers["WWW-Authenticate"]
@@ -66,7 +67,7 @@ class Service:
 
     def get(self, path, token=None, **headers):
         if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+            headers |= api.bearer(token)
         return requests.get(self.url + path, headers=headers, timeout=10)
 
     def connect(self, path):
@@ -93,6 +94,12 @@ def settings(server, client=None, **more):
     if client is not None:
         variables |= {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
     return variables
+
+
+def nginx_paths(folder):
+    """Directives that let nginx write only to a folder."""
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
 
 
 def rust(server, client=None, **more):

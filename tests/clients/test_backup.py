@@ -51,7 +51,7 @@ class Load:
 
     def change(self, number):
         path = f"{self.server.url}/api/users/{self.users[number]['id']}/roles/editor"
-        headers = {"Authorization": f"Bearer {self.admin.access_token}"}
+        headers = api.bearer(self.admin.access_token)
         self.check(requests.put(path, headers=headers, timeout=30), 204)
         self.check(requests.delete(path, headers=headers, timeout=30), 204)
         self.changes += 1
@@ -65,19 +65,17 @@ class Login:
     """Everything that a login issues."""
 
     def __init__(self, server, name):
-        form = {"grant_type": "password", "username": name, "password": PASS_PHRASE}
-        issued = requests.post(f"{server.url}/token", data=form, timeout=30).json()
+        issued = api.Caller(server.url).log_in(name, PASS_PHRASE)
         self.access_token, self.refresh_token = issued["access_token"], issued["refresh_token"]
 
     def state(self, server):
-        """Whether each token works."""
+        """Tries each token."""
         caller = api.Caller(server.url)
         caller.use_token(self.access_token)
         response = caller.get("/api/me")
         if response.status_code != 200:
             api.assert_ended(response)
-        form = {"grant_type": "refresh_token", "refresh_token": self.refresh_token}
-        refreshed = requests.post(f"{server.url}/token", data=form, timeout=30)
+        refreshed = caller.refresh(self.refresh_token)
         assert refreshed.status_code == 200 or refreshed.json()["error"] == "invalid_grant", refreshed.text
         return {"access token": response.status_code == 200, "refresh token": refreshed.status_code == 200}
 
@@ -102,7 +100,7 @@ def backup(tmp_path_factory):
                 server.check_output("backup", str(folder / f"rolecall-{number}.db"))
             wait_until(60, lambda: load.logins > start[0] + 3 and load.changes > start[1] + 3)
         assert load.unexpected == []
-        shutil.copy(server.folder / "rolecall-data" / "rolecall.key", folder)
+        shutil.copy(server.data / "rolecall.key", folder)
         yield Backup(folder, before, users)
 
 

@@ -21,9 +21,7 @@ def server():
 @pytest.fixture(scope="module")
 def shop(server):
     admin = api.login(server.url, "admin")
-    client = admin.post("/api/clients", json={
-        "name": "shop of the programs", "grants": ["password", "refresh_token"],
-        "audiences": [server.url, "https://stock.example"]}).json()
+    client = api.create_client(admin, "password", "refresh_token", audiences=[server.url, "https://stock.example"])
     return {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
 
 

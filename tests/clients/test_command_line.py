@@ -2,14 +2,12 @@
 
 import json
 import re
-import subprocess
 
 import pytest
 
 import api
 import programs
 from programs import MASTER_KEY, PASS_PHRASE
-
 
 
 @pytest.mark.parametrize("arguments", [("user", "list"), ("role", "list"), ("audit", "list")])
@@ -71,9 +69,7 @@ def test_the_audit_log_verifies_and_contains_no_names(server):
 
 
 def test_unknown_settings_are_refused(server):
-    settings = programs.environment(ROLECALL_LISTNE="127.0.0.1:1")
-    result = subprocess.run([programs.rolecall(), "config", "check"], env=settings, text=True,
-                          capture_output=True, cwd=server.folder, timeout=60)
+    result = programs.run_rolecall("config", "check", folder=server.folder, ROLECALL_LISTNE="127.0.0.1:1")
     assert result.returncode != 0
     assert "listne" in result.stderr.lower()
 
@@ -81,10 +77,9 @@ def test_unknown_settings_are_refused(server):
 def test_config_show_hides_secrets(server):
     printed = server.check_output("config", "show")
     assert str(server.port) in printed
-    key = next((server.folder / "rolecall-data").glob("*key*"), None)
-    if key is not None:
-        assert key.read_text().strip() not in printed
-        assert key.stat().st_mode & 0o077 == 0
+    key = server.data / "rolecall.key"
+    assert key.read_text().strip() not in printed
+    assert key.stat().st_mode & 0o077 == 0
 
 
 def test_completions_are_printed(server):
@@ -102,12 +97,11 @@ def test_no_password_or_token_is_in_the_log(server):
 
 
 def test_every_setting_is_documented_with_its_default(tmp_path):
-    result = subprocess.run([programs.rolecall(), "config", "show", "--json"], cwd=tmp_path, text=True,
-                          env=programs.environment(), capture_output=True, timeout=60, check=True)
+    printed = programs.check_rolecall("config", "show", "--json", folder=tmp_path)
     page = (programs.ROOT / "docs" / "configuration.md").read_text()
     rows = dict(re.findall(r"^\| `([a-z._]+)` \| (.+?) \|", page, re.MULTILINE))
     defaults = {key: f"`{setting['value']}`" if setting["value"] else "none"
-             for key, setting in json.loads(result.stdout).items()}
+             for key, setting in json.loads(printed).items()}
     assert rows == defaults
 
 
@@ -118,9 +112,7 @@ def test_the_documented_file_is_valid(tmp_path):
     key.chmod(0o600)
     file = page.split("```toml\n")[1].split("```")[0].replace("/etc/rolecall/master.key", str(key))
     (tmp_path / "rolecall.toml").write_text(file)
-    result = subprocess.run([programs.rolecall(), "config", "check"], cwd=tmp_path, text=True,
-                          env=programs.environment(), capture_output=True, timeout=60)
-    assert result.returncode == 0, result.stderr
+    programs.check_rolecall("config", "check", folder=tmp_path)
 
 
 def test_registration_roles_that_violate_a_constraint_prevent_the_start():

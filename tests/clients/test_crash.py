@@ -82,9 +82,7 @@ class Load:
 
 def check_file(server):
     """Checks the database as the killed server left it."""
-    files = list((server.folder / "rolecall-data").glob("*.db"))
-    assert len(files) == 1, files
-    with sqlite3.connect(files[0]) as database:
+    with sqlite3.connect(server.data / "rolecall.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
 
@@ -138,13 +136,10 @@ class RefreshingClient:
         return random.choice([node for node in self.nodes if node.is_up]).url
 
     def log_in(self):
-        response = api.Caller(self.url()).token(self.name, PASS_PHRASE)
-        assert response.status_code == 200, response.text
-        return response.json()
+        return api.Caller(self.url()).log_in(self.name, PASS_PHRASE)
 
     def refresh(self):
-        form = {"grant_type": "refresh_token", "refresh_token": self.tokens["refresh_token"]}
-        response = requests.post(f"{self.url()}/token", data=form, timeout=30)
+        response = api.Caller(self.url()).refresh(self.tokens["refresh_token"])
         if response.status_code == 200:
             self.tokens = response.json()
             self.refreshes += 1
@@ -153,7 +148,7 @@ class RefreshingClient:
         return response
 
     def can_continue(self):
-        """Whether the refresh token still works, and so does the new access token."""
+        """Tries the refresh token and the new access token."""
         return self.refresh().status_code == 200 and is_accepted(self.url(), self.tokens)
 
     def refresh_until(self, stopping):
@@ -165,7 +160,7 @@ class RefreshingClient:
 
 
 def is_accepted(url, tokens):
-    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    headers = api.bearer(tokens["access_token"])
     return requests.get(f"{url}/api/me", headers=headers, timeout=30).status_code == 200
 
 
@@ -187,13 +182,12 @@ class Logout:
             pass
 
     def is_alive(self):
-        """Whether the session still works. Another node learns of its end by polling, so both tokens are tried until
+        """Tries the tokens of the session. Another node learns of its end by polling, so both tokens are tried until
         they agree."""
         start = time.monotonic()
         while True:
             url = self.client.url()
-            form = {"grant_type": "refresh_token", "refresh_token": self.tokens["refresh_token"]}
-            refreshed = requests.post(f"{url}/token", data=form, timeout=30).status_code == 200
+            refreshed = api.Caller(url).refresh(self.tokens["refresh_token"]).status_code == 200
             if is_accepted(url, self.tokens) == refreshed:
                 return refreshed
             assert time.monotonic() - start < 10, "only half of a session ended"
@@ -254,8 +248,7 @@ def test_x086_x094_a_client_that_retries_never_loses_its_session(capsys):
         server.is_up = True
 
         def query(sql):
-            files = list((server.folder / "rolecall-data").glob("*.db"))
-            with sqlite3.connect(files[0]) as database:
+            with sqlite3.connect(server.data / "rolecall.db") as database:
                 return database.execute(sql).fetchall()
 
         check_no_session_is_lost([server], query, capsys)

@@ -17,6 +17,7 @@ from compose_spec import PyCompose
 import api
 import databases
 import programs
+import services
 from programs import MASTER_KEY, PASS_PHRASE, wait_until
 
 DEPLOY = programs.ROOT / "deploy"
@@ -90,7 +91,7 @@ def test_the_settings_in_the_compose_file_are_valid(tmp_path):
     settings = {key: value.replace("/run/secrets", str(tmp_path)).replace("${LOGIN_HOST:?}", "a.example")
                 for key, value in compose["services"]["rolecall"]["environment"].items()}
     settings["ROLECALL_LISTEN"] = "0.0.0.0:8000"  # of the image
-    check_output(programs.rolecall(), "config", "check", cwd=tmp_path, env=programs.environment(**settings))
+    programs.check_rolecall("config", "check", folder=tmp_path, **settings)
 
 
 def test_secrets_are_created_once_and_readable_by_one_user_each(tmp_path):
@@ -332,10 +333,9 @@ def nginx(database, tmp_path):
                          ("    listen [::]:443 ssl http2;\n", "")):
             assert old in text, old
             text = text.replace(old, new)
-        paths = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n"
-                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (tmp_path / "nginx.conf").write_text(
-            f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{text}\n}}\n")
+            f"pid {tmp_path}/pid;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{services.nginx_paths(tmp_path)}\n{text}\n}}\n")
         command = [program, "-e", str(tmp_path / "error.log"), "-p", str(tmp_path), "-c", "nginx.conf"]
         check_output(*command, "-t")
         proxy = subprocess.Popen([*command, "-g", "daemon off;"])

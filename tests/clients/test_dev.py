@@ -39,9 +39,6 @@ def test_the_next_free_port_is_used_and_printed(dev):
 
 
 def test_dev_listens_only_on_the_loopback_interface():
-    settings = programs.environment(ROLECALL_LISTEN="0.0.0.0:0")
-    result = subprocess.run(
-        [programs.rolecall(), "dev"], env=settings, text=True, capture_output=True,
-        stdin=subprocess.DEVNULL, timeout=60)
+    result = programs.run_rolecall("dev", ROLECALL_LISTEN="0.0.0.0:0")
     assert result.returncode != 0
     assert result.stderr

@@ -41,11 +41,6 @@ def faults(findings):
     return " / ".join(finding["text"] for finding in findings if finding["severity"] == "fault")
 
 
-def run(folder, *arguments, text=None):
-    subprocess.run([programs.rolecall(), *arguments], cwd=folder, input=text, text=True, check=True,
-                   capture_output=True, timeout=60, env=programs.environment())
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_configuration_fault_is_reported_with_a_remedy(fault, tmp_path):
     settings, expected = FAULTS[fault]
@@ -58,7 +53,8 @@ def test_a_working_installation_has_no_faults(tmp_path):
     assert not faults(doctor(tmp_path))
     assert list(tmp_path.iterdir()) == []
     for name in ("anna", "berta"):
-        run(tmp_path, "user", "add", name, "--role", "rolecall.admin", "--password-stdin", text=f"{PASS_PHRASE}\n")
+        programs.check_rolecall("user", "add", name, "--role", "rolecall.admin", "--password-stdin",
+                                folder=tmp_path, text=f"{PASS_PHRASE}\n")
         findings = doctor(tmp_path)
         assert not faults(findings)
         severity = {finding["check"]: finding["severity"] for finding in findings}["administrators"]
@@ -66,13 +62,13 @@ def test_a_working_installation_has_no_faults(tmp_path):
 
 
 def test_a_missing_administrator_is_a_fault(tmp_path):
-    run(tmp_path, "user", "list")
+    programs.check_rolecall("user", "list", folder=tmp_path)
     assert "rolecall user add NAME --role rolecall.admin" in faults(doctor(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["rolecall.db", "rolecall.key"])
 def test_a_world_readable_file_is_a_fault(file, tmp_path):
-    run(tmp_path, "user", "list")
+    programs.check_rolecall("user", "list", folder=tmp_path)
     (tmp_path / "rolecall-data" / file).chmod(0o644)
     assert f"chmod 600 rolecall-data/{file}" in faults(doctor(tmp_path))
 
@@ -94,7 +90,5 @@ def test_a_full_disk_is_a_fault(tmp_path):
 
 
 def test_at_least_fifteen_checks_are_listed(tmp_path):
-    result = subprocess.run([programs.rolecall(), "doctor", "--list"], cwd=tmp_path, text=True, check=True,
-                          capture_output=True, timeout=60, env=programs.environment())
-    assert len(result.stdout.splitlines()) >= 15
+    assert len(programs.check_rolecall("doctor", "--list", folder=tmp_path).splitlines()) >= 15
     assert list(tmp_path.iterdir()) == []

@@ -47,8 +47,8 @@ def terminal(text, folder, port, **settings):
 
 
 def accepts(url, token):
-    """Whether the guard has loaded its state; until then it responds with 503."""
-    return requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code == 200
+    """Calls a guarded route, which responds with 503 until the guard has loaded its state."""
+    return requests.get(url, headers=api.bearer(token), timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("example, documented_port, path", [

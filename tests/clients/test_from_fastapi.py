@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 
+import api
 import programs
 import services
 
@@ -34,12 +35,8 @@ def old(tmp_path):
             created = requests.post(f"{url}/register", data={"username": name, "password": password, "role": role})
             assert created.status_code == 201, created.text
             tokens[name] = log_in(url, name)
-        assert requests.get(f"{url}/users/", headers=bearer(tokens["alice"])).status_code == 200
+        assert requests.get(f"{url}/users/", headers=api.bearer(tokens["alice"])).status_code == 200
         yield tokens, settings
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 def log_in(url, name):
@@ -78,10 +75,10 @@ def test_migrating_from_fastapi_logs_nobody_out(old, tmp_path):
             claims = introspect(tokens[name])
             assert claims["active"] and claims["username"] == name and claims["roles"] == [role], claims
             # the API of rolecall itself does not accept the old token
-            assert requests.get(f"{server.url}/api/me", headers=bearer(tokens[name])).status_code == 401
+            assert requests.get(f"{server.url}/api/me", headers=api.bearer(tokens[name])).status_code == 401
         new = log_in(server.url, "alice")
         assert introspect(new)["roles"] == ["user"]
-        assert requests.get(f"{server.url}/api/me", headers=bearer(new)).status_code == 200
+        assert requests.get(f"{server.url}/api/me", headers=api.bearer(new)).status_code == 200
         assert introspect(tokens["alice"])["active"], "the login ended the old session"
         server.check_output("user", "disable", "alice")
         assert introspect(tokens["alice"]) == {"active": False}

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import json
 import threading
 import time
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import access_tokens
 import api
 import programs
 import services
@@ -69,12 +69,10 @@ def test_a_request_without_a_token_is_401(service):
 
 def test_only_access_tokens_of_the_issuer_are_accepted(admin, service):
     token = admin.access_token
-    head, claims, signature = token.split(".")
-    unsigned_head = jwt.utils.base64url_encode(json.dumps({"alg": "none", "typ": "at+jwt"}).encode()).decode()
-    signed_by_another_key = jwt.encode(
-        jwt.decode(token, options={"verify_signature": False}), "k" * 32, headers={"typ": "at+jwt"})
-    for invalid in ("x", "a.b.c", f"{head}.{claims}.", token[:-6] + "AAAAAA", "x" * 9000,
-                    signed_by_another_key, f"{unsigned_head}.{claims}."):
+    head, claims, _ = token.split(".")
+    signed_by_another_key = jwt.encode(access_tokens.claims_of(token), "k" * 32, headers={"typ": access_tokens.TYPE})
+    for invalid in ("x", "a.b.c", f"{head}.{claims}.", "x" * 9000, signed_by_another_key,
+                    access_tokens.tampered(token), access_tokens.unsigned(token)):
         assert_invalid(service.get(service.path, invalid))
     with programs.dev() as other:
         foreign = api.login(other.url, "admin").access_token
@@ -82,17 +80,15 @@ def test_only_access_tokens_of_the_issuer_are_accepted(admin, service):
 
 
 def test_a_token_for_another_audience_is_refused(dev, admin, service):
-    client = admin.post("/api/clients", json={
-        "name": api.unique_name("other"), "grants": ["client_credentials"],
-        "audiences": [services.AUDIENCE], "roles": ["admin"]}).json()
+    client = api.create_client(admin, audiences=[services.AUDIENCE], roles=["admin"])
     assert_invalid(service.get(service.path, api.client_token(dev.url, client)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_expired_token_is_refused_with_a_hint_to_refresh(kind):
-    with programs.dev(ROLECALL_TOKENS__ACCESS_TTL="2s") as issuer, start(kind, issuer) as service:
+    with programs.dev_with_short_tokens() as issuer, start(kind, issuer) as service:
         token = api.login(issuer.url, "admin").access_token
-        exp = jwt.decode(token, options={"verify_signature": False})["exp"]
+        exp = access_tokens.claims_of(token)["exp"]
         assert service.get(service.path, token).status_code == 200
         (response,) = wait_until(10, lambda: refusal(service.get(service.path, token)))
         assert exp <= time.time() < exp + 2
@@ -159,9 +155,7 @@ def rotating():
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_valid_token_is_refused_while_keys_rotate(rotating, kind, follows_feed):
     root = api.login(rotating.url, "root", PASS_PHRASE)
-    client = root.post("/api/clients", json={
-        "name": api.unique_name("service"), "grants": ["client_credentials"],
-        "roles": ["rolecall.resource-server"]}).json()
+    client = api.create_client(root, roles=["rolecall.resource-server"])
     with start(kind, rotating, client if follows_feed else None) as service:
         old = root.access_token
         wait_until(30, lambda: service.get(service.path, old).status_code == 200)
@@ -169,12 +163,12 @@ def test_no_valid_token_is_refused_while_keys_rotate(rotating, kind, follows_fee
             callers.tokens.append(old)
             wait_until(30, lambda: callers.have_called(old, 5))
             # forced, since the other cases have rotated too; the services have loaded the next key already
-            assert root.post("/api/keys/rotate", json={"force": True}).status_code == 200
+            api.rotate_key(root)
             new = api.login(rotating.url, "root", PASS_PHRASE).access_token
             callers.tokens.append(new)
             wait_until(20, lambda: callers.have_called(new, 20))
         assert not callers.refused
-        kids = [jwt.get_unverified_header(token)["kid"] for token in (old, new)]
+        kids = [access_tokens.header_of(token)["kid"] for token in (old, new)]
         assert kids[0] != kids[1]
         if follows_feed:
             rotating.check_output("key", "retire", kids[0])

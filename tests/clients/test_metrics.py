@@ -2,7 +2,6 @@
 
 import re
 import socket
-import subprocess
 
 import pytest
 import requests
@@ -112,9 +111,8 @@ def test_the_address_of_the_metrics_is_logged_if_it_is_set(measured, server):
 def test_a_port_in_use_is_reported_before_anything_is_created(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        settings = programs.environment(ROLECALL_LISTEN="127.0.0.1:0", ROLECALL_METRICS__LISTEN=address)
-        result = subprocess.run([programs.rolecall(), "serve"], cwd=tmp_path, env=settings,
-                              text=True, capture_output=True, timeout=60)
+        settings = {"ROLECALL_LISTEN": "127.0.0.1:0", "ROLECALL_METRICS__LISTEN": address}
+        result = programs.run_rolecall("serve", folder=tmp_path, **settings)
     assert result.returncode == 1
     assert f"{address} is used by another program" in result.stderr
     assert "`metrics.listen`" in result.stderr

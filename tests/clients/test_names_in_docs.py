@@ -1,4 +1,4 @@
-"""The pages name only commands, flags, routes, variables and files that exist."""
+"""The pages name only commands, flags, routes, settings and files that exist."""
 
 import functools
 import json
@@ -13,6 +13,7 @@ import programs
 PAGES = [page for page in subprocess.run(
     ["git", "ls-files", "*.md"], cwd=programs.ROOT, text=True, capture_output=True, check=True).stdout.split()
     if "CHANGELOG" not in page]
+FOLDERS = "crates|docs|tests|examples|deploy|benches|xtask|fuzz|src"
 METHODS = "GET|POST|PUT|PATCH|DELETE"
 # routes of the demo application and of examples, and the page that a proxy maps
 FOREIGN_ROUTES = ("/items", "/users", "/me", "/admin", "/status", "/metrics", "/orders", "/book")
@@ -34,11 +35,10 @@ def code(page):
 @functools.cache
 def help_of(*command):
     """The subcommands and the flags of a command, as its help lists them."""
-    result = subprocess.run([programs.rolecall(), *command, "--help"], text=True, capture_output=True, timeout=60,
-                            env=programs.environment(), check=True)
-    _, _, listed = result.stdout.partition("\nCommands:\n")
+    text = programs.check_rolecall(*command, "--help")
+    _, _, listed = text.partition("\nCommands:\n")
     subcommands = re.findall(r"^  ([a-z-]+)  ", listed.partition("\n\n")[0], re.MULTILINE)
-    return set(subcommands), set(re.findall(r"(?:^|[ ,])(--?[a-z-]+|-[a-z])\b", result.stdout, re.MULTILINE))
+    return set(subcommands), set(re.findall(r"(?:^|[ ,])(--?[a-z-]+|-[a-z])\b", text, re.MULTILINE))
 
 
 def problem_of(command):
@@ -105,14 +105,26 @@ def test_every_route_exists(page, routes):
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    printed = subprocess.run([programs.rolecall(), "config", "show", "--json"], text=True, capture_output=True,
-                             cwd=tmp_path_factory.mktemp("settings"), env=programs.environment(), check=True)
-    return set(json.loads(printed.stdout))
+    folder = tmp_path_factory.mktemp("settings")
+    return set(json.loads(programs.check_rolecall("config", "show", "--json", folder=folder)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_exists(page, settings):
+    sections = {key.rpartition(".")[0] for key in settings if "." in key}
+    _, spans = code(page)
+    for span in spans:
+        found = re.match(r"([a-z_]+(?:\.[a-z_]+)+)( = .*)?$", span)
+        if found and found[1].partition(".")[0] in sections:
+            key = found[1].removesuffix("_file")
+            assert {key, found[1]} & (settings | sections), span
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_variable_names_a_setting(page, settings):
     for name in re.findall(r"\bROLECALL_([A-Z_]+[A-Z])\b", text_of(page)):
+        if name.startswith(("SERVICE_", "PORT")):
+            continue  # a cluster sets these beside a service of our name
         key = name.lower().replace("__", ".")
         known = settings | {"config", "bless"}
         assert key in known or key.removesuffix("_file") in known, f"ROLECALL_{name}"
@@ -123,7 +135,8 @@ def test_every_file_exists(page):
     folder = (programs.ROOT / page).parent
     _, spans = code(page)
     for span in spans:
-        if "TARGET" not in span and re.fullmatch(r"(crates|docs|tests|examples|deploy|benches|xtask|fuzz|src)/[\w./-]+", span):
+        # in capitals: a part to fill in
+        if re.fullmatch(rf"({FOLDERS})/[\w./-]+", span) and "TARGET" not in span:
             # the text around it names the crate
             places = [programs.ROOT / span, folder / span,
                       *(crate / span for crate in (programs.ROOT / "crates").iterdir())]

@@ -11,6 +11,7 @@ import jwt
 import jwt.api_jwt
 import pytest
 
+import access_tokens
 import api
 import oauth
 import programs
@@ -28,16 +29,11 @@ def block(language, url, containing=""):
     return program
 
 
-def tampered(token):
-    return token[:-6] + ("AAAAAA" if token[-6:] != "AAAAAA" else "BBBBBB")
-
-
 @pytest.fixture
 def refused(admin, bob):
     """Tokens that every program must refuse: a tampered one, and one for another audience."""
-    client = admin.post("/api/clients", json={
-        "name": api.unique_name("job"), "grants": ["client_credentials"], "audiences": [oauth.STOCK]}).json()
-    return [tampered(bob.access_token), api.client_token(admin.url, client)]
+    client = api.create_client(admin, audiences=[oauth.STOCK])
+    return [access_tokens.tampered(bob.access_token), api.client_token(admin.url, client)]
 
 
 @pytest.fixture

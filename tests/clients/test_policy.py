@@ -72,10 +72,8 @@ def typescript(tmp_path):
     node = programs.program("XTASK_NODE", "node")
     compiler = services.NODE / "node_modules" / "typescript" / "bin" / "tsc"
     services.require_node_package("typescript")
-    generated = subprocess.run([programs.rolecall(), "policy", "typescript", str(POLICY)], cwd=tmp_path, text=True,
-                          env=programs.environment(), capture_output=True, timeout=60)
-    assert generated.returncode == 0, generated.stderr
-    (tmp_path / "permissions.ts").write_text(generated.stdout)
+    generated = programs.check_rolecall("policy", "typescript", str(POLICY), folder=tmp_path)
+    (tmp_path / "permissions.ts").write_text(generated)
     (tmp_path / "package.json").write_text('{"type": "module"}')
 
     def compile_and_run(text):

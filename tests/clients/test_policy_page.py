@@ -1,7 +1,5 @@
 """docs/policy.md: its document is valid; `test_pages.py` runs its commands."""
 
-import subprocess
-
 import programs
 import tours
 
@@ -11,6 +9,5 @@ PAGE = "docs/policy.md"
 def test_the_document_of_the_page_is_valid(tmp_path):
     document, = tours.blocks(tours.page(PAGE, ""), "toml")
     (tmp_path / "policy.toml").write_text(document)
-    result = subprocess.run([programs.rolecall(), "policy", "test"], cwd=tmp_path, text=True,
-                          env=programs.environment(), capture_output=True, timeout=60)
+    result = programs.run_rolecall("policy", "test", folder=tmp_path)
     assert result.stdout.endswith("3 expectations, 2 met\n"), result.stderr

@@ -8,6 +8,7 @@ from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 import oauth
+import programs
 from programs import wait_until
 from test_tokens import verify
 
@@ -142,7 +143,8 @@ def test_errors_are_raised_with_their_classes(stock, keeper):
 
 
 def test_an_expired_token_is_refreshed_before_the_call_and_stored():
-    with oauth.with_short_tokens() as server:
+    # enough for the preparations on a busy machine
+    with programs.dev_with_short_tokens(5) as server:
         stock = oauth.prepare(server)
         user, stored = oauth.create_keeper(stock), []
         session = session_of(
@@ -150,7 +152,7 @@ def test_an_expired_token_is_refreshed_before_the_call_and_stored():
             auto_refresh_kwargs=form(stock.shop), token_updater=stored.append)
         first = dict(log_in(session, stock, user, stock.shop))
         for expected in (1, 2):
-            wait_until(10, lambda: uses_token(session, stock) and len(stored) == expected)
+            wait_until(20, lambda: uses_token(session, stock) and len(stored) == expected)
         assert len({token["refresh_token"] for token in (first, *stored)}) == 3
 
 

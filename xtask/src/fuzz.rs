@@ -91,11 +91,14 @@ pub(crate) fn fuzz(workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
 fn cargo_fuzz(
     workspace: &Workspace,
     program: &Path,
-    what: &str,
+    subcommand: &str,
     target: &str,
 ) -> std::process::Command {
     let mut command = workspace.command(program);
-    command.env("RUSTC_BOOTSTRAP", "1").arg(what).arg(target);
+    command
+        .env("RUSTC_BOOTSTRAP", "1")
+        .arg(subcommand)
+        .arg(target);
     command
 }
 

@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn options_replace_the_defaults() {
         let (sequences, seed) = (5, 7);
-        let asked = plan(&["--sequences", "5", "--seed", "7"]).unwrap();
-        assert_eq!(asked, Plan { sequences, seed });
+        let parsed = plan(&["--sequences", "5", "--seed", "7"]).unwrap();
+        assert_eq!(parsed, Plan { sequences, seed });
         assert_eq!(plan(&[]).unwrap().sequences, 10_000);
     }
 

@@ -219,6 +219,7 @@ pub(crate) fn claims() -> AccessClaims {
         roles: vec!["editor".to_owned(), "user".to_owned()],
         scope: Some("items:read items:write reports:read".to_owned()),
         tenant: None,
+        global: None,
         narrowed: false,
         rev: 0,
         era: "era".to_owned(),

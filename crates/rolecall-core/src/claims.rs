@@ -35,6 +35,18 @@ impl Audience {
     }
 }
 
+/// The `global` claim of a token for a tenant: what its subject holds without the tenant.
+///
+/// Beside it, the flat `roles` and `scope` also include what the subject holds in the tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalClaims {
+    /// The active roles of global assignments, including inherited ones.
+    pub roles: Vec<String>,
+    /// The permissions of these roles, separated by spaces; `None` if the token was too long to carry them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
 /// The claims of an access token that rolecall issues (RFC 9068 section 2.2).
 ///
 /// `roles` and `scope` are written even when they are empty, so that a simple check in any language works.
@@ -62,7 +74,8 @@ pub struct AccessClaims {
     /// The time at which the user last authenticated, in seconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
-    /// The user name, or the name of the client.
+    /// The user name. Empty, and not written, in the token of a client: a client could have the name of a user.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub username: String,
     /// The active roles, including inherited ones.
     pub roles: Vec<String>,
@@ -74,6 +87,9 @@ pub struct AccessClaims {
     /// The tenant for which the token was issued, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// In a token for a tenant, what the subject holds without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global: Option<GlobalClaims>,
     /// True if the token was requested with less than the subject holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub narrowed: bool,
@@ -103,6 +119,7 @@ mod tests {
             roles: vec![],
             scope: Some(String::new()),
             tenant: None,
+            global: None,
             narrowed: false,
             rev: 7,
             era: "e".into(),
@@ -115,7 +132,33 @@ mod tests {
         assert_eq!(json["roles"], serde_json::json!([]));
         assert_eq!(json["scope"], "");
         assert_eq!(json["subject_kind"], "user");
-        assert!(json.get("tenant").is_none() && json.get("narrowed").is_none());
+        for absent in ["tenant", "global", "narrowed"] {
+            assert!(json.get(absent).is_none(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_client_has_no_username_and_a_tenant_token_names_what_is_held_globally() {
+        let client = AccessClaims {
+            subject_kind: SubjectKind::Client,
+            username: String::new(),
+            tenant: Some("acme".into()),
+            global: Some(GlobalClaims {
+                scope: Some(String::new()),
+                ..GlobalClaims::default()
+            }),
+            ..claims()
+        };
+        let json = serde_json::to_value(&client).unwrap();
+        assert!(json.get("username").is_none(), "{json}");
+        assert_eq!(
+            json["global"],
+            serde_json::json!({ "roles": [], "scope": "" })
+        );
+        assert_eq!(
+            serde_json::from_value::<AccessClaims>(json).unwrap(),
+            client
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod time;
 pub use approval::UnapprovedRole;
 pub use assignment::{AssignmentStatus, RoleAssignment, counts_in_tenant};
 pub use authority::{Authority, Excess};
-pub use claims::{AccessClaims, Audience, SubjectKind};
+pub use claims::{AccessClaims, Audience, GlobalClaims, SubjectKind};
 pub use constraint::{
     Constraint, ConstraintError, ConstraintKind, ConstraintScope, MAX_CONSTRAINTS,
 };

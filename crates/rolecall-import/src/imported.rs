@@ -26,6 +26,8 @@ pub struct Person {
     pub email: Option<String>,
     /// The user may not log in.
     pub disabled: bool,
+    /// The user must choose another password before anything else.
+    pub must_change_password: bool,
     /// A password hash that can be verified at log-in.
     pub hash: Option<String>,
     /// The roles, each in one tenant, or globally.

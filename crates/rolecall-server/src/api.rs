@@ -8,9 +8,10 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
 };
+use http::Method;
 use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
 use utoipa::openapi::{
-    HttpMethod, PathItem, RefOr, Schema,
+    PathItem, RefOr, Schema,
     path::{Operation, ParameterIn},
 };
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
@@ -23,7 +24,7 @@ use crate::{
     feed, forward_auth, health,
     http::{LayerOptions, LoggedSubject, PathRule, layers::MAX_BODY_BYTES},
     keys, oauth, policy, roles, sessions,
-    web::document,
+    web::{address, document},
 };
 
 /// Routes with their OpenAPI document.
@@ -44,15 +45,28 @@ impl Api {
     }
 
     /// Mounts a handler at the path of its `#[utoipa::path]`, behind the rule of its first argument.
-    fn mount<H, T>(mut self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
+    fn mount<H, T>(self, documented: UtoipaMethodRouter<App>, handler: &H) -> Self
     where
         H: Handler<T, App>,
         T: GuardedArgs + 'static,
     {
         let (schemas, paths, _) = documented;
+        self.mount_documented(schemas, paths, &|method| {
+            routing::on(method, handler.clone())
+        })
+    }
+
+    /// Mounts what `methods` returns at each documented path and method. Not generic, so that it is compiled once and
+    /// not for every handler.
+    fn mount_documented(
+        mut self,
+        schemas: Vec<(String, RefOr<Schema>)>,
+        paths: utoipa::openapi::Paths,
+        methods: &dyn Fn(Method) -> routing::GuardedMethods<App>,
+    ) -> Self {
         for (path, item) in &paths.paths {
             for (method, operation) in operations_of(item) {
-                let methods = on(&method, handler.clone());
+                let methods = methods(method);
                 let methods = match known_parameters(path, operation) {
                     Some(known) => methods.layer(from_fn_with_state(known, refuse_unknown)),
                     None => methods,
@@ -77,37 +91,29 @@ impl Api {
     ///
     /// If the document and the routes disagree, which a test rules out.
     pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
-        let document = document::write(&self.paths, &self.schemas, &self.router.access_table())?;
+        let public_url = app.settings().public_url.as_str();
+        let routes = self.router.access_table();
+        let document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
+        let prefix = address::path_of(public_url).to_owned();
         let _ = app.parts().document.set(document.to_string().into());
         Ok(self
             .router
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(from_fn(note_subject))
+            .layer(from_fn(move |request: Request, next: Next| {
+                address::prefix_location(prefix.clone(), request, next)
+            }))
             .with_state(app.clone()))
     }
 }
 
-fn on<H, T>(method: &HttpMethod, handler: H) -> routing::GuardedMethods<App>
-where
-    H: Handler<T, App>,
-    T: GuardedArgs + 'static,
-{
-    match method {
-        HttpMethod::Post => routing::post(handler),
-        HttpMethod::Put => routing::put(handler),
-        HttpMethod::Patch => routing::patch(handler),
-        HttpMethod::Delete => routing::delete(handler),
-        _ => routing::get(handler),
-    }
-}
-
-fn operations_of(item: &PathItem) -> Vec<(HttpMethod, &Operation)> {
+fn operations_of(item: &PathItem) -> Vec<(Method, &Operation)> {
     let of = [
-        (HttpMethod::Get, &item.get),
-        (HttpMethod::Post, &item.post),
-        (HttpMethod::Put, &item.put),
-        (HttpMethod::Patch, &item.patch),
-        (HttpMethod::Delete, &item.delete),
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
     ];
     of.into_iter()
         .filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))

@@ -19,7 +19,7 @@ use crate::{
     legacy::old_tokens::Legacy,
     metrics::counters::Metrics,
     settings::Settings,
-    store::{Chain, Change, Conn, Head, Store, StoreError},
+    store::{Chain, Change, Changed, Conn, Head, Store, StoreError},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };
@@ -109,27 +109,34 @@ impl App {
             .await
             .map_err(|error| caller.refusal(error))?;
         if let Some(changed) = changed {
-            self.0.metrics.audit_entries.add_one();
-            for floor in &changed.floors {
-                self.0.metrics.floors_raised.add_one(floor.kind.as_str());
-            }
-            self.0.live.raise(&changed.floors);
-            // only the watch feeds guards in other processes: it also knows the changes of other nodes
-            self.0.look_now.notify_one();
-            if changed.policy {
-                self.load_policy(&mut self.store().read().await?).await?;
-            }
-            if changed.keys {
-                self.reload_keys(&mut self.store().read().await?).await?;
-            }
-            tracing::info!(
-                revision = changed.revision,
-                policy = changed.policy,
-                floors = changed.floors.len(),
-                "changed"
-            );
+            self.publish(changed).await?;
         }
         Ok(done)
+    }
+
+    /// Makes a committed change known to the guards, caches and metrics of this process. Not generic, so that it is
+    /// compiled once and not for every kind of change.
+    async fn publish(&self, changed: Changed) -> Result<(), ApiError> {
+        self.0.metrics.audit_entries.add_one();
+        for floor in &changed.floors {
+            self.0.metrics.floors_raised.add_one(floor.kind.as_str());
+        }
+        self.0.live.raise(&changed.floors);
+        // only the watch feeds guards in other processes: it also knows the changes of other nodes
+        self.0.look_now.notify_one();
+        if changed.policy {
+            self.load_policy(&mut self.store().read().await?).await?;
+        }
+        if changed.keys {
+            self.reload_keys(&mut self.store().read().await?).await?;
+        }
+        tracing::info!(
+            revision = changed.revision,
+            policy = changed.policy,
+            floors = changed.floors.len(),
+            "changed"
+        );
+        Ok(())
     }
 
     /// Reads the policy and passes it to the guards of this process. They derive permissions from the roles of a token

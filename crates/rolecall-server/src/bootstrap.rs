@@ -4,6 +4,7 @@ use rolecall_core::Timestamp;
 use serde_json::json;
 
 use crate::{
+    audit,
     authority::builtin,
     error::ApiError,
     ids,
@@ -73,6 +74,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     drop(conn);
     let work = async |change: &mut Change<'_>| {
         create_builtins(change).await?;
+        audit::baseline::record(change).await?;
         service::reconcile(change, start.masters, start.keys, fresh).await
     };
     start
@@ -145,7 +147,7 @@ async fn load_or_create_secret(
 }
 
 async fn create_builtins(change: &mut Change<'_>) -> Result<(), ApiError> {
-    let mut is_changed = false;
+    let (mut is_changed, mut granted) = (false, Vec::new());
     for (name, description) in builtin::PERMISSIONS {
         let name = name.parse().map_err(ApiError::internal)?;
         is_changed |= roles::insert_permission(change, &name, description).await?;
@@ -163,10 +165,15 @@ async fn create_builtins(change: &mut Change<'_>) -> Result<(), ApiError> {
     for (role, permission) in admin.chain(resource_server) {
         let role = role.parse().map_err(ApiError::internal)?;
         let permission = permission.parse().map_err(ApiError::internal)?;
-        is_changed |= roles::insert_grant(change, &role, &permission).await?;
+        if roles::insert_grant(change, &role, &permission).await? {
+            granted.push(
+                json!({ "action": "permission.granted", "role": role, "permission": permission }),
+            );
+        }
     }
-    if is_changed {
+    if is_changed || !granted.is_empty() {
         change.record(json!({ "action": "builtin.updated" }));
+        change.record_beside(&granted).await?;
         change.policy_changed();
     }
     Ok(())

@@ -38,6 +38,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
     let audience = config.tokens.audience.clone();
     Settings {
         audience: audience.unwrap_or_else(|| issuer.clone()),
+        public_url: config.public_url.clone().unwrap_or_else(|| issuer.clone()),
         issuer,
         access_ttl: config.tokens.access_ttl,
         max_token_bytes: config.tokens.max_bytes,

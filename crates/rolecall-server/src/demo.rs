@@ -52,6 +52,7 @@ pub(crate) async fn ensure_user(
         password: Some(password),
         email: None,
         roles: names,
+        address: None,
     };
     match registration::create(app, Caller::System, &wanted).await {
         Ok(_) | Err(ApiError::AlreadyThere { .. }) => Ok(()),

@@ -281,6 +281,7 @@ impl EmbeddedBuilder {
             legacy: self.legacy,
             settings: Settings {
                 audience: self.public_url.clone(),
+                public_url: self.public_url.clone(),
                 issuer: self.public_url,
                 access_ttl: self.access_ttl,
                 max_token_bytes: 4096,

@@ -10,8 +10,8 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rolecall::{Authenticated, Denial, Principal};
-use rolecall_core::{Permission, RoleName, SubjectKind};
-use serde_json::json;
+use rolecall_core::{Permission, RoleName, SubjectKind, TenantName};
+use serde_json::{Value, json};
 
 use crate::{http::PathRule, web::document::ProblemDocument};
 
@@ -73,48 +73,108 @@ fn identity(caller: &Principal) -> [String; 8] {
     ]
 }
 
-/// Checks that the caller holds everything in the query. The error is what it asks for, as a scope; `None` for a query
-/// that cannot be understood.
-fn check_query(caller: &Principal, query: &str) -> Result<(), Option<String>> {
-    let mut wanted = Vec::new();
-    let mut lacks = false;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        // INVARIANT: a query that cannot be understood is denied, so that a misspelled parameter grants nothing
-        let held = match &*name {
-            "role" => {
-                let role: RoleName = value.parse().map_err(|_| None)?;
-                wanted.push(format!("role:{role}"));
-                caller.has_role(role.as_str())
-            }
-            "permission" => {
-                let permission: Permission = value.parse().map_err(|_| None)?;
-                wanted.push(permission.to_string());
-                caller.has_permission(permission.as_str())
-            }
-            _ => return Err(None),
-        };
-        lacks |= !held;
+/// A role or permission that a query asks for.
+enum Wanted {
+    Role(RoleName),
+    Permission(Permission),
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Permission(permission) => write!(f, "{permission}"),
+        }
     }
-    if lacks {
-        Err(Some(wanted.join(" ")))
-    } else {
-        Ok(())
+}
+
+/// The parameters of a request.
+#[derive(Default)]
+struct Query {
+    wanted: Vec<Wanted>,
+    tenant: Option<TenantName>,
+}
+
+impl Query {
+    /// Parses a query; `None` if it cannot be understood.
+    fn parse(query: &str) -> Option<Self> {
+        let mut parsed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            // INVARIANT: a query that cannot be understood is denied, so that a misspelled parameter grants nothing
+            match &*name {
+                "role" => parsed.wanted.push(Wanted::Role(value.parse().ok()?)),
+                "permission" => parsed.wanted.push(Wanted::Permission(value.parse().ok()?)),
+                "tenant" if parsed.tenant.is_none() => parsed.tenant = Some(value.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(parsed)
+    }
+
+    /// Returns true if the caller holds a role or permission: in the tenant that the query names, or globally.
+    fn is_held(&self, caller: &Principal, wanted: &Wanted) -> bool {
+        match (wanted, &self.tenant) {
+            (Wanted::Role(role), None) => caller.has_global_role(role.as_str()),
+            (Wanted::Role(role), Some(_)) => caller.has_role(role.as_str()),
+            (Wanted::Permission(one), None) => caller.has_global_permission(one.as_str()),
+            (Wanted::Permission(one), Some(_)) => caller.has_permission(one.as_str()),
+        }
+    }
+
+    /// Checks that the caller holds everything, and has a token for the tenant if the query names one.
+    fn check(&self, caller: &Principal) -> Result<(), Refused> {
+        let holds_all = self.wanted.iter().all(|one| self.is_held(caller, one));
+        let tenant = self.tenant.as_ref().map(TenantName::as_str);
+        let is_right_tenant = tenant.is_none() || caller.tenant() == tenant;
+        if holds_all && is_right_tenant {
+            return Ok(());
+        }
+        let names = self.wanted.iter().map(ToString::to_string);
+        let needs = json!({ "all": names.clone().collect::<Vec<_>>() });
+        let globally = tenant.is_none() && caller.tenant().is_some();
+        Err(Refused {
+            // with another tenant's token nothing that a scope names is missing
+            scope: (!holds_all).then(|| names.collect::<Vec<_>>().join(" ")),
+            needs: if globally {
+                json!({ "global": needs })
+            } else {
+                needs
+            },
+        })
+    }
+}
+
+/// The refusal of a request.
+struct Refused {
+    /// What the query asks for, as a scope.
+    scope: Option<String>,
+    /// The same for a receipt.
+    needs: Value,
+}
+
+/// The refusal of a query that cannot be understood.
+fn not_understood() -> Refused {
+    Refused {
+        scope: None,
+        needs: json!({ "all": [] }),
     }
 }
 
 /// Authorize a request for a proxy.
 ///
 /// For nginx `auth_request`, Traefik `forwardAuth` and Caddy `forward_auth`. `role` and `permission` can be repeated,
-/// and the caller must hold all of them; any other parameter denies the request. Tokens for the issuer and for the
-/// configured audience are accepted. Only status 200 allows the request.
+/// and the caller must hold all of them; any other parameter denies the request. With `tenant`, the token must be for
+/// that tenant; without it, only what the caller holds globally counts. Tokens for the issuer and for the configured
+/// audience are accepted. Only status 200 allows the request.
 #[utoipa::path(get, path = "/forward-auth", tag = "forward-auth", params(
     ("role" = Option<Vec<String>>, Query, description = "Roles that the caller must have"),
-    ("permission" = Option<Vec<String>>, Query, description = "Permissions that the caller must hold")),
+    ("permission" = Option<Vec<String>>, Query, description = "Permissions that the caller must hold"),
+    ("tenant" = Option<String>, Query, description = "The tenant that the token must be for; roles and permissions in it count then")),
     responses(
     (status = 200, description = "The request is allowed; the headers identify the caller, percent-encoded, lists with commas", headers(
         ("X-Auth-Subject" = String, description = "The subject's id"),
         ("X-Auth-Subject-Kind" = String, description = "`user` or `client`"),
-        ("X-Auth-Username" = String, description = "The user name, or the name of a client"),
+        ("X-Auth-Username" = String, description = "The user name, empty for a client"),
         ("X-Auth-Client" = String, description = "The client that requested the token"),
         ("X-Auth-Roles" = String, description = "The roles, inherited ones included"),
         ("X-Auth-Permissions" = String, description = "The permissions"),
@@ -126,7 +186,9 @@ pub(crate) async fn authorize_request(
     caller: Authenticated,
     RawQuery(query): RawQuery,
 ) -> Response {
-    match check_query(&caller, &query.unwrap_or_default()) {
+    let query = Query::parse(&query.unwrap_or_default());
+    let outcome = query.map_or_else(|| Err(not_understood()), |query| query.check(&caller));
+    match outcome {
         Ok(()) => {
             let headers: HeaderMap = HEADERS
                 .iter()
@@ -137,10 +199,9 @@ pub(crate) async fn authorize_request(
             let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
             (no_store, headers).into_response()
         }
-        Err(scope) => {
+        Err(Refused { scope, needs }) => {
             tracing::info!(path = PATH, subject = caller.subject(), scope, "refused");
-            let wanted: Vec<&str> = scope.iter().flat_map(|scope| scope.split(' ')).collect();
-            let receipt = caller.receipt(&json!({ "all": wanted }));
+            let receipt = caller.receipt(&needs);
             let mut response = Denial::Forbidden { scope, receipt }
                 .into_problem()
                 .with("roles", caller.roles().collect::<Vec<_>>())

@@ -48,6 +48,7 @@ mod policy;
 mod recovery;
 mod refusals;
 mod roles;
+mod secret_files;
 mod sessions;
 mod settings;
 mod start;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _};
+use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt as _};
 
 use crate::config::{Log, LogFormat};
 
@@ -50,7 +50,7 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(level).map_err(|_| LoggingError::Filter)?;
+    let filter: Targets = level.parse().map_err(|_| LoggingError::Filter)?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(OneLine {

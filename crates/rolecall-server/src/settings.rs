@@ -8,6 +8,8 @@ use rolecall_core::RoleName;
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
+    /// The URL under which clients reach the server, with the path prefix that a proxy adds.
+    pub(crate) public_url: String,
     /// The audience of tokens for which none was asked.
     pub(crate) audience: String,
     pub(crate) access_ttl: Duration,

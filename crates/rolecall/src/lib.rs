@@ -21,7 +21,7 @@ pub mod token;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
 pub use extract::{
-    Access, AccessRule, Authenticated, ForTenant, GuardedArgs, Optional, Public, Require,
+    Access, AccessRule, Authenticated, ForTenant, GuardedArgs, InTenant, Optional, Public, Require,
 };
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, OnStale, Principal};
 #[doc(hidden)]
@@ -36,6 +36,6 @@ pub use routing::{GuardedMethods, GuardedRouter, RequireLayer, RouteAccess};
 pub use rule::Rule;
 
 pub use rolecall_core::{
-    AccessClaims, Audience, Floor, FloorKind, Permission, Policy, PolicyBuilder, Revision,
-    RoleName, SubjectKind, TenantName, Timestamp, is_name, is_permission,
+    AccessClaims, Audience, Floor, FloorKind, GlobalClaims, Permission, Policy, PolicyBuilder,
+    Revision, RoleName, SubjectKind, TenantName, Timestamp, is_name, is_permission,
 };

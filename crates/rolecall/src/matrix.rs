@@ -47,7 +47,7 @@ pub struct Caller {
     pub roles: Vec<String>,
     /// The permissions.
     pub permissions: Vec<String>,
-    /// The tenant for which the caller's token is issued.
+    /// The tenant for which the caller's token is issued; then the caller holds nothing globally.
     pub tenant: Option<String>,
 }
 
@@ -62,6 +62,14 @@ impl Holder for Caller {
 
     fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
+    }
+
+    fn has_global_role(&self, role: &str) -> bool {
+        self.tenant.is_none() && self.has_role(role)
+    }
+
+    fn has_global_permission(&self, permission: &str) -> bool {
+        self.tenant.is_none() && self.has_permission(permission)
     }
 }
 
@@ -89,6 +97,8 @@ impl Caller {
 
 /// The tenant that is used for paths that name one.
 pub(crate) const SOME_TENANT: &str = "rolecall-test";
+/// A tenant that no path names.
+pub(crate) const OTHER_TENANT: &str = "rolecall-test-other";
 
 /// A column of the matrix.
 pub(crate) struct Column {
@@ -105,6 +115,8 @@ pub(crate) enum Cell {
     Admitted,
     /// Admitted with a token for the tenant that the path names.
     AdmittedInTenant,
+    /// Admitted with a token for whatever tenant.
+    AdmittedInAnyTenant,
     NotAuthenticated,
     NotPermitted,
     /// Depends on the permissions of the role.
@@ -116,6 +128,7 @@ impl fmt::Display for Cell {
         f.pad(match self {
             Self::Admitted => "ok",
             Self::AdmittedInTenant => "own",
+            Self::AdmittedInAnyTenant => "any",
             Self::NotAuthenticated => "401",
             Self::NotPermitted => "403",
             Self::Depends => "?",
@@ -132,23 +145,30 @@ impl Column {
                 Cell::NotAuthenticated
             };
         };
-        // without a token for the tenant of the path, no role would be admitted
-        let in_tenant = caller.in_tenant(SOME_TENANT);
-        let caller = if rule.needs_tenant() {
-            &in_tenant
-        } else {
-            caller
-        };
-        let admits = |caller: &Caller| rule.admits_in(Some(SOME_TENANT), caller);
-        if admits(caller) && rule.needs_tenant() {
-            Cell::AdmittedInTenant
-        } else if admits(caller) {
-            Cell::Admitted
-        } else if !self.complete && admits(&caller.clone().with(permissions_of(rule))) {
-            Cell::Depends
-        } else {
-            Cell::NotPermitted
+        match admission(rule, caller) {
+            Cell::NotPermitted if !self.complete => {
+                let with = caller.clone().with(permissions_of(rule));
+                match admission(rule, &with) {
+                    Cell::NotPermitted => Cell::NotPermitted,
+                    _ => Cell::Depends,
+                }
+            }
+            cell => cell,
         }
+    }
+}
+
+/// Returns with which tokens a caller is admitted: without a tenant, for the tenant of the path, or for another one.
+pub(crate) fn admission(rule: &Rule, caller: &Caller) -> Cell {
+    let admits = |caller: &Caller| rule.admits_in(Some(SOME_TENANT), caller);
+    if admits(caller) {
+        Cell::Admitted
+    } else if admits(&caller.in_tenant(OTHER_TENANT)) {
+        Cell::AdmittedInAnyTenant
+    } else if admits(&caller.in_tenant(SOME_TENANT)) {
+        Cell::AdmittedInTenant
+    } else {
+        Cell::NotPermitted
     }
 }
 
@@ -245,6 +265,7 @@ impl AccessMatrix {
             Rule::Optional => "everyone, with or without a token".to_owned(),
             Rule::Authenticated => "any token".to_owned(),
             Rule::ForTenant(rule) => format!("{} in the path's tenant", self.audience(rule)),
+            Rule::InTenant(rule) => format!("{} in the token's tenant", self.audience(rule)),
             Rule::Permission(name) if self.policy.is_none() => format!("holders of {name}"),
             other => other.to_string(),
         }
@@ -260,6 +281,10 @@ const HEAD: &str = "\
 const OWN: &str =
     "# own = let in with a token for the tenant that the path names, 403 with any other\n";
 
+/// Part of the legend only if a rule needs a token for any tenant.
+const ANY: &str = "# any = let in with a token for any tenant, 403 with one for none
+";
+
 const TAIL: &str = "\
 # Written by the tests: `ROLECALL_BLESS=1 cargo test` writes it again, and a review reads the difference.
 
@@ -267,13 +292,14 @@ const TAIL: &str = "\
 
 impl fmt::Display for AccessMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let needs_tenant = |route: &RouteAccess| route.rule.needs_tenant();
-        let own = if self.routes.iter().any(needs_tenant) {
-            OWN
+        let has = |is_such: fn(&Rule) -> bool| self.routes.iter().any(|one| is_such(&one.rule));
+        let own = if has(Rule::needs_tenant) { OWN } else { "" };
+        let any = if has(|rule| matches!(rule, Rule::InTenant(_))) {
+            ANY
         } else {
             ""
         };
-        write!(f, "{HEAD}{own}{TAIL}")?;
+        write!(f, "{HEAD}{own}{any}{TAIL}")?;
         let columns = self.columns();
         for column in &columns {
             write!(f, "{}  ", column.title)?;

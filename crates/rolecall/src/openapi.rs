@@ -189,7 +189,7 @@ fn secure_operation(
         let challenge = "The challenge (RFC 6750 section 3)";
         responses.insert("401".to_owned(), response(text, challenge));
     }
-    if rule.scope().is_some() || rule.needs_tenant() {
+    if rule.scope().is_some() || rule.names_tenant() {
         let text = format!("The caller does not satisfy the access rule: {rule}");
         let challenge =
             "The challenge: `error=\"insufficient_scope\"` and the `scope` that is needed";
@@ -206,6 +206,7 @@ fn security(rule: &Rule, scheme: &str) -> Value {
         Rule::Optional => json!([{}, requirement(Vec::new())]),
         other => {
             let mut lists = alternatives(other);
+            lists.dedup();
             // an empty list would mean that the operation is public, but this rule admits no caller
             if lists.is_empty() {
                 lists.push(Vec::new());
@@ -225,7 +226,7 @@ fn alternatives(rule: &Rule) -> Vec<Vec<String>> {
                 |list: &Vec<String>| others.iter().map(|other| union(list, other)).collect();
             lists.iter().flat_map::<Vec<_>, _>(combine).collect()
         }),
-        Rule::ForTenant(rule) => alternatives(rule),
+        Rule::ForTenant(rule) | Rule::InTenant(rule) => alternatives(rule),
         other => vec![other.names()],
     }
 }
@@ -255,6 +256,7 @@ fn problem_schema() -> Value {
             "title": member("string", "The type of problem in words"),
             "status": member("integer", "The HTTP status"),
             "detail": member("string", "An explanation of this occurrence"),
+            "receipt": member("string", "An encrypted note of a refusal, which an administrator can have explained"),
         },
     })
 }

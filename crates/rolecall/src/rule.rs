@@ -33,13 +33,29 @@ pub enum Rule {
     AllOf(&'static [Rule]),
     /// Needs this rule, and a token for the tenant that the path's `{tenant}` names.
     ForTenant(&'static Rule),
+    /// Needs this rule, and a token for any tenant.
+    InTenant(&'static Rule),
 }
 
 /// A caller, as far as rules need to know it.
 pub(crate) trait Holder {
+    /// Returns true if the caller has the role globally or in the tenant of the token.
     fn has_role(&self, role: &str) -> bool;
+    /// Returns true if the caller has the permission globally or in the tenant of the token.
     fn has_permission(&self, permission: &str) -> bool;
     fn tenant(&self) -> Option<&str>;
+    /// Returns true if the caller has the role whatever the tenant.
+    fn has_global_role(&self, role: &str) -> bool;
+    /// Returns true if the caller has the permission whatever the tenant.
+    fn has_global_permission(&self, permission: &str) -> bool;
+}
+
+/// Where a rule looks for a role or permission.
+#[derive(Clone, Copy)]
+enum Extent {
+    Global,
+    /// In the tenant of the token, where global roles count as well.
+    Tenant,
 }
 
 impl Rule {
@@ -57,7 +73,10 @@ impl Rule {
     )]
     pub const fn needs_tenant(&self) -> bool {
         let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
-            return matches!(self, Self::ForTenant(_));
+            return match self {
+                Self::InTenant(rule) => rule.needs_tenant(),
+                _ => matches!(self, Self::ForTenant(_)),
+            };
         };
         let mut index = 0;
         while index < rules.len() {
@@ -69,6 +88,15 @@ impl Rule {
         false
     }
 
+    /// Returns true if the rule, or a part of it, looks at what the caller holds in a tenant.
+    pub(crate) fn names_tenant(&self) -> bool {
+        match self {
+            Self::ForTenant(_) | Self::InTenant(_) => true,
+            Self::AnyOf(rules) | Self::AllOf(rules) => rules.iter().any(Self::names_tenant),
+            _ => false,
+        }
+    }
+
     /// Returns true if a caller with a valid access token is admitted on a path that names no tenant.
     pub(crate) fn admits(&self, holder: &impl Holder) -> bool {
         self.admits_in(None, holder)
@@ -76,18 +104,39 @@ impl Rule {
 
     /// Returns true if a caller with a valid access token is admitted on a path that names `tenant`.
     pub(crate) fn admits_in(&self, tenant: Option<&str>, holder: &impl Holder) -> bool {
-        match self {
-            Self::Public | Self::Optional | Self::Authenticated => true,
-            Self::Role(role) => holder.has_role(role),
-            Self::Permission(permission) => holder.has_permission(permission),
-            Self::AnyOf(rules) => rules.iter().any(|rule| rule.admits_in(tenant, holder)),
+        self.evaluate(tenant, holder, Extent::Global)
+    }
+
+    /// Returns true if a handler that has already compared the tenant of the token would admit the caller.
+    pub(crate) fn admits_in_own_tenant(&self, holder: &impl Holder) -> bool {
+        self.evaluate(None, holder, Extent::Tenant)
+    }
+
+    fn evaluate(&self, tenant: Option<&str>, holder: &impl Holder, extent: Extent) -> bool {
+        match (self, extent) {
+            (Self::Public | Self::Optional | Self::Authenticated, _) => true,
+            // INVARIANT: what is held in a tenant satisfies only rules that look at the tenant
+            (Self::Role(role), Extent::Global) => holder.has_global_role(role),
+            (Self::Role(role), Extent::Tenant) => holder.has_role(role),
+            (Self::Permission(name), Extent::Global) => holder.has_global_permission(name),
+            (Self::Permission(name), Extent::Tenant) => holder.has_permission(name),
+            (Self::AnyOf(rules), _) => rules
+                .iter()
+                .any(|rule| rule.evaluate(tenant, holder, extent)),
             // INVARIANT: an empty list is a mistake and must not admit everyone
-            Self::AllOf(rules) => {
-                !rules.is_empty() && rules.iter().all(|rule| rule.admits_in(tenant, holder))
+            (Self::AllOf(rules), _) => {
+                let mut each = rules.iter();
+                !rules.is_empty() && each.all(|rule| rule.evaluate(tenant, holder, extent))
             }
             // INVARIANT: a path and a token without tenants do not match
-            Self::ForTenant(rule) => {
-                tenant.is_some() && holder.tenant() == tenant && rule.admits_in(tenant, holder)
+            (Self::ForTenant(rule), _) => {
+                tenant.is_some()
+                    && holder.tenant() == tenant
+                    && rule.evaluate(tenant, holder, Extent::Tenant)
+            }
+            (Self::InTenant(rule), _) => {
+                holder.tenant().is_some_and(|tenant| !tenant.is_empty())
+                    && rule.evaluate(tenant, holder, Extent::Tenant)
             }
         }
     }
@@ -102,7 +151,7 @@ impl Rule {
             Self::Public | Self::Optional | Self::Authenticated => None,
             Self::Role(role) => Some(format!("role:{role}")),
             Self::Permission(permission) => Some((*permission).to_owned()),
-            Self::ForTenant(rule) => rule.scope(),
+            Self::ForTenant(rule) | Self::InTenant(rule) => rule.scope(),
             Self::AnyOf(rules) => rules.first().and_then(Self::scope),
             Self::AllOf(rules) => {
                 let mut tokens: Vec<String> = Vec::new();
@@ -120,7 +169,9 @@ impl Rule {
     /// Returns the scope that the refused caller `holder` needs, or `None` if only the tenant of the token is wrong.
     pub(crate) fn missing_scope(&self, holder: &impl Holder) -> Option<String> {
         match self {
-            Self::ForTenant(rule) if rule.admits(holder) => None,
+            Self::ForTenant(rule) | Self::InTenant(rule) if rule.admits_in_own_tenant(holder) => {
+                None
+            }
             _ => self.scope(),
         }
     }
@@ -134,7 +185,7 @@ impl Rule {
     pub const fn depth(&self) -> usize {
         let rules = match self {
             Self::AnyOf(rules) | Self::AllOf(rules) => rules,
-            Self::ForTenant(rule) => return rule.depth(),
+            Self::ForTenant(rule) | Self::InTenant(rule) => return rule.depth(),
             _ => return 0,
         };
         let mut deepest = 0;
@@ -162,7 +213,7 @@ impl Rule {
                 }
                 names
             }
-            Self::ForTenant(rule) => rule.names(),
+            Self::ForTenant(rule) | Self::InTenant(rule) => rule.names(),
             other => other.scope().into_iter().collect(),
         }
     }
@@ -192,6 +243,7 @@ impl fmt::Display for Rule {
                 list(f, rules)
             }
             Self::ForTenant(rule) => write!(f, "{rule} in the path's tenant"),
+            Self::InTenant(rule) => write!(f, "{rule} in the token's tenant"),
         }
     }
 }
@@ -205,18 +257,68 @@ mod tests {
     const B: Rule = Rule::Permission("b:b");
     const C: Rule = Rule::Role("c");
 
+    /// What a token carries; with a tenant, `global ` marks what its subject holds without it.
     struct Set(Vec<&'static str>);
+
+    impl Set {
+        fn has(&self, name: &str) -> bool {
+            self.0.contains(&name) || self.has_global(name)
+        }
+
+        fn has_global(&self, name: &str) -> bool {
+            match self.tenant() {
+                None => self.0.contains(&name),
+                Some(_) => self.0.contains(&format!("global {name}").as_str()),
+            }
+        }
+    }
 
     impl Holder for Set {
         fn has_role(&self, role: &str) -> bool {
-            self.0.contains(&format!("role:{role}").as_str())
+            self.has(&format!("role:{role}"))
         }
         fn has_permission(&self, permission: &str) -> bool {
-            self.0.contains(&permission)
+            self.has(permission)
         }
         fn tenant(&self) -> Option<&str> {
             self.0.iter().find_map(|name| name.strip_prefix("tenant:"))
         }
+        fn has_global_role(&self, role: &str) -> bool {
+            self.has_global(&format!("role:{role}"))
+        }
+        fn has_global_permission(&self, permission: &str) -> bool {
+            self.has_global(permission)
+        }
+    }
+
+    #[test]
+    fn what_is_held_in_a_tenant_satisfies_only_rules_that_look_at_the_tenant() {
+        const IN: Rule = Rule::InTenant(&A);
+        let here = Set(vec!["role:a", "b:b", "tenant:acme"]);
+        let everywhere = Set(vec!["global role:a", "global b:b", "tenant:acme"]);
+        for rule in [A, B, Rule::AllOf(&[A, B]), Rule::AnyOf(&[A, B, C])] {
+            assert!(!rule.admits(&here) && rule.admits(&everywhere), "{rule}");
+            assert!(rule.admits_in_own_tenant(&here), "{rule}");
+        }
+        assert!(IN.admits(&here) && IN.admits(&everywhere));
+        assert!(!IN.admits(&Set(vec!["role:a"])), "without a tenant");
+        assert!(!IN.admits(&Set(vec!["role:a", "tenant:"])));
+        assert!(!IN.admits(&Set(vec!["role:c", "tenant:acme"])));
+        // the role is there and only the tenant is missing, so no scope is
+        assert_eq!(IN.missing_scope(&Set(vec!["role:a"])), None);
+        assert_eq!(IN.missing_scope(&Set(vec![])).as_deref(), Some("role:a"));
+        assert_eq!(A.missing_scope(&here).as_deref(), Some("role:a"));
+        assert!(!IN.needs_tenant(), "the path names none");
+        assert_eq!(IN.to_string(), "role:a in the token's tenant");
+        let either = Rule::AnyOf(&[A, IN]);
+        for (held, admitted) in [
+            (vec!["role:a"], true),
+            (vec!["role:a", "tenant:acme"], true),
+            (vec!["role:c", "tenant:acme"], false),
+        ] {
+            assert_eq!(either.admits(&Set(held)), admitted);
+        }
+        assert_eq!(either.names(), ["role:a"]);
     }
 
     #[test]

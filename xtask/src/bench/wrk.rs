@@ -39,7 +39,7 @@ pub(super) struct LoadResult {
 }
 
 impl LoadResult {
-    /// Whether the server responded at all during the load.
+    /// Returns whether the server responded at all during the load.
     pub(super) fn has_responses(&self) -> bool {
         self.requests > 0.0
     }
@@ -100,7 +100,7 @@ pub(super) fn refreshes(
     tokens: &[String],
     seconds: u32,
 ) -> anyhow::Result<LoadResult> {
-    // a thread per connection, since a script cannot tell the connections of a thread apart
+    // a thread per connection, since a script does not know which connection of a thread a request uses
     let script = format!(
         "local tokens = {{ \"{}\" }}\nlocal count = 0\nlocal headers = {{ [\"Content-Type\"] = \"{FORM}\" }}\n\
          function setup(thread)\n  count = count + 1\n  thread:set(\"token\", tokens[count])\nend\n\

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rolecall_core::Permission;
+use rolecall_core::PermissionPattern;
 
 /// The holder of permissions in the source, which becomes a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +18,7 @@ pub(super) type Domain<'t> = Option<&'t str>;
 /// The permissions and juniors of a role in one domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Version<'t> {
-    pub(super) permissions: BTreeSet<Permission>,
+    pub(super) permissions: BTreeSet<PermissionPattern>,
     pub(super) juniors: BTreeSet<&'t str>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rolecall_core::Permission;
+use rolecall_core::{Permission, PermissionPattern};
 
 use super::{
     domains::{Domain, Holder, Versions},
@@ -19,6 +19,8 @@ use crate::{
     source::{Location, quoted},
 };
 
+/// The operation that stands for every operation, if the matcher says so.
+const ANY: &str = "*";
 /// The longest chain of roles that Casbin follows.
 const DEEPEST: usize = 10;
 /// Policies with more permissions, counted once for each role that holds them, are rejected.
@@ -36,8 +38,10 @@ pub(super) struct Mapper<'t> {
     /// The direct members of each group of objects, by domain and group.
     groups: HashMap<(Domain<'t>, &'t str), Vec<&'t str>>,
     groups_by_domain: bool,
+    /// The operation `*` stands for every operation.
+    any_operation: bool,
     /// The results of [`Mapper::expand`].
-    expanded: HashMap<(Domain<'t>, &'t str, &'t str), Vec<Permission>>,
+    expanded: HashMap<(Domain<'t>, &'t str, &'t str), Vec<PermissionPattern>>,
 }
 
 impl<'t> Mapper<'t> {
@@ -51,6 +55,7 @@ impl<'t> Mapper<'t> {
         let mut mapper = Self::without_names(lines, model, options);
         mapper.convert_names(accounts);
         mapper.drop_unnamed();
+        mapper.drop_empty_wildcards();
         mapper.drop_cuts();
         mapper.collect_groups();
         mapper
@@ -84,8 +89,24 @@ impl<'t> Mapper<'t> {
                     ..
                 })
             ),
+            any_operation: model.any_operation,
             expanded: HashMap::new(),
         }
+    }
+
+    fn is_any(&self, operation: &str) -> bool {
+        self.any_operation && operation == ANY
+    }
+
+    /// Returns the permissions that a pattern needs: itself, or one of its object for each operation of the policy,
+    /// since a wildcard covers only permissions that exist.
+    pub(super) fn permissions_of(&self, pattern: &PermissionPattern) -> Vec<Permission> {
+        let Some(object) = pattern.wildcard_object() else {
+            return pattern.as_str().parse().into_iter().collect();
+        };
+        let operations = self.operations.values().flatten();
+        let permissions = operations.filter_map(|name| format!("{object}:{name}").parse().ok());
+        permissions.collect()
     }
 
     /// Converts the names of everything but roles, with a notice for each that changes.
@@ -110,7 +131,9 @@ impl<'t> Mapper<'t> {
                     operation,
                 } => {
                     objects.entry(*object).or_insert(*number);
-                    operations.entry(*operation).or_insert(*number);
+                    if !self.is_any(operation) {
+                        operations.entry(*operation).or_insert(*number);
+                    }
                     *subject
                 }
                 Statement::Has { member, .. } => *member,
@@ -171,6 +194,18 @@ impl<'t> Mapper<'t> {
             }
         }
         self.lines.known = kept;
+    }
+
+    /// Drops the lines that grant every operation where no line names one.
+    fn drop_empty_wildcards(&mut self) {
+        self.drop_lines(|mapper, _, line| match line.statement {
+            Statement::Allows { operation, .. }
+                if mapper.is_any(operation) && !mapper.operations.values().any(Result::is_ok) =>
+            {
+                Some("it grants every operation, and no line names one".to_owned())
+            }
+            _ => None,
+        });
     }
 
     /// Drops the lines with a name that cannot be converted.
@@ -263,8 +298,9 @@ impl<'t> Mapper<'t> {
         domain: Domain<'t>,
         object: &'t str,
         operation: &'t str,
-    ) -> &[Permission] {
+    ) -> &[PermissionPattern] {
         let home = domain.filter(|_| self.groups_by_domain);
+        let is_any = self.is_any(operation);
         let (groups, objects, operations) = (&self.groups, &self.objects, &self.operations);
         self.expanded
             .entry((home, object, operation))
@@ -274,7 +310,11 @@ impl<'t> Mapper<'t> {
                     let below = groups.get(&(home, one)).into_iter().flatten();
                     open.extend(below.filter(|below| seen.insert(below)));
                 }
-                let operation = name_of(operations, operation);
+                let operation = if is_any {
+                    Some(ANY)
+                } else {
+                    name_of(operations, operation)
+                };
                 let permissions = seen.into_iter().filter_map(|object| {
                     let permission = format!("{}:{}", name_of(objects, object)?, operation?);
                     permission.parse().ok()
@@ -313,8 +353,13 @@ impl<'t> Mapper<'t> {
                     operation,
                 } => {
                     let holder = self.holder(subject);
+                    let each = if self.is_any(operation) {
+                        self.operations.len()
+                    } else {
+                        1
+                    };
                     let granted = self.expand(domain, object, operation);
-                    grants += granted.len();
+                    grants += granted.len().saturating_mul(each);
                     if grants > MAX_GRANTS {
                         let at = Location::line(&self.lines.file, number);
                         let message = format!(

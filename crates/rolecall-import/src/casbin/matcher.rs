@@ -9,6 +9,8 @@ pub(super) enum Term {
     Equal(Operand, Operand),
     /// A call such as `g(r.sub, p.sub)`.
     Link(String, Vec<Operand>),
+    /// The value `*` of this member of the rule equals every value of the request.
+    Any(String),
 }
 
 /// A member of the request or of the rule.
@@ -37,7 +39,7 @@ const SIGNS: [&str; 17] = [
 ///
 /// The reason why the matcher is not such a list.
 pub(super) fn terms(text: &str) -> Result<Vec<Term>, String> {
-    let tokens = tokens(text)?;
+    let (tokens, any) = without_wildcards(&tokens(text)?);
     if tokens.contains(&Token::Sign("||")) || has_word(&tokens, "or") {
         return Err(
             "`||` allows access by other means than roles; only `&&` is supported".to_owned(),
@@ -47,7 +49,7 @@ pub(super) fn terms(text: &str) -> Result<Vec<Term>, String> {
         tokens: &tokens,
         open: 0,
     };
-    let mut terms = Vec::new();
+    let mut terms: Vec<Term> = any.into_iter().map(Term::Any).collect();
     loop {
         terms.push(parser.term()?);
         while parser.open > 0 && parser.take(")") {
@@ -59,6 +61,62 @@ pub(super) fn terms(text: &str) -> Result<Vec<Term>, String> {
         if !parser.take("&&") {
             return Err(parser.unexpected());
         }
+    }
+}
+
+/// Replaces each `(r.act == p.act || p.act == "*")` by `(r.act == p.act)`, and returns the members that may be `*`.
+fn without_wildcards(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
+    let (mut kept, mut any) = (Vec::new(), Vec::new());
+    let mut rest = tokens;
+    while let [first, behind @ ..] = rest {
+        let [
+            Token::Sign("("),
+            a,
+            Token::Sign("=="),
+            b,
+            Token::Sign("||"),
+            c,
+            Token::Sign("=="),
+            d,
+            Token::Sign(")"),
+            after @ ..,
+        ] = rest
+        else {
+            kept.push(first.clone());
+            rest = behind;
+            continue;
+        };
+        let found = wildcard(a, b)
+            .map(|member| (member, [c, d]))
+            .or_else(|| wildcard(c, d).map(|member| (member, [a, b])));
+        // the member must be the one that the other side compares
+        let found = found.filter(|(member, sides)| {
+            let name = Token::Word(format!("p.{member}"));
+            sides.iter().any(|side| **side == name)
+        });
+        let Some((member, [left, right])) = found else {
+            kept.push(first.clone());
+            rest = behind;
+            continue;
+        };
+        let equal = ["(", "==", ")"].map(Token::Sign);
+        let [open, sign, close] = equal;
+        kept.extend([open, left.clone(), sign, right.clone(), close]);
+        any.push(member);
+        rest = after;
+    }
+    (kept, any)
+}
+
+/// Returns the member of the rule that is compared with `"*"`.
+fn wildcard(one: &Token, other: &Token) -> Option<String> {
+    match (one, other) {
+        (Token::Word(word), Token::Text(text)) | (Token::Text(text), Token::Word(word))
+            if text == "*" =>
+        {
+            Some(word.strip_prefix("p.")?.to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -245,6 +303,30 @@ mod tests {
         ] {
             let found = terms(matcher).unwrap_err();
             assert!(found.contains(reason), "{matcher}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_a_comparison_with_a_member_that_may_be_any_value() {
+        let any = Term::Any("act".to_owned());
+        let rest = terms("g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act").unwrap();
+        let expected: Vec<Term> = std::iter::once(any).chain(rest).collect();
+        for matcher in [
+            "g(r.sub, p.sub) && r.obj == p.obj && (r.act == p.act || p.act == \"*\")",
+            "g(r.sub, p.sub) && r.obj == p.obj && (p.act == '*' || r.act == p.act)",
+            "g(r.sub, p.sub) && (r.obj == p.obj && ('*' == p.act || r.act == p.act))",
+        ] {
+            assert_eq!(terms(matcher).as_ref(), Ok(&expected), "{matcher}");
+        }
+        for matcher in [
+            "r.obj == p.obj && r.act == p.act || p.act == \"*\"",
+            "(r.act == p.act || p.obj == \"*\")",
+            "(r.act == p.act || r.act == \"*\")",
+            "(r.act == p.act || p.act == \"any\")",
+            "(r.act == p.act || p.act == \"*\" || r.sub == \"root\")",
+        ] {
+            let reason = terms(matcher).unwrap_err();
+            assert!(reason.contains("`||` allows access"), "{matcher}: {reason}");
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Field {
 /// The meaning of the values of a rule, and the role definitions that the matcher uses.
 pub(super) struct Meaning {
     pub(super) fields: Vec<Field>,
+    /// The operation `*` of a rule stands for every operation.
+    pub(super) any_operation: bool,
     pub(super) uses_roles: bool,
     pub(super) uses_resource_roles: bool,
 }
@@ -126,6 +128,17 @@ impl Meaning {
                 quoted(pair.rule)
             ));
         }
+        let mut any_operation = false;
+        for term in terms {
+            let Term::Any(name) = term else { continue };
+            if *name != operation.rule {
+                return Err(format!(
+                    "{} may be `*`, and a role in rolecall has wildcards for operations alone, such as `items:*`",
+                    quoted(name)
+                ));
+            }
+            any_operation = true;
+        }
         let mut compared = vec![
             (Field::Subject, subject),
             (Field::Object, object),
@@ -134,6 +147,7 @@ impl Meaning {
         compared.extend(domain.map(|pair| (Field::Domain, pair)));
         Ok(Self {
             fields: fields(rule, &compared)?,
+            any_operation,
             uses_roles,
             uses_resource_roles,
         })

@@ -17,6 +17,8 @@ use crate::{
 pub(super) struct Model {
     /// The meaning of the values of a rule, in their order.
     pub(super) fields: Vec<Field>,
+    /// The operation `*` of a rule stands for every operation.
+    pub(super) any_operation: bool,
     /// The definition of `g`.
     pub(super) roles: Option<Links>,
     /// The definition of `g2`.
@@ -70,6 +72,7 @@ impl Model {
         match meaning {
             Ok(meaning) => Ok(Self {
                 fields: meaning.fields,
+                any_operation: meaning.any_operation,
                 roles: roles.map(|by_domain| Links {
                     by_domain,
                     is_used: meaning.uses_roles,
@@ -189,6 +192,8 @@ impl Reader<'_> {
         let operands = terms.iter().flat_map(|term| match term {
             Term::Equal(left, right) => vec![left, right],
             Term::Link(_, operands) => operands.iter().collect(),
+            // the comparison beside it names the same member
+            Term::Any(_) => Vec::new(),
         });
         for operand in operands {
             let (name, names, of) = match operand {

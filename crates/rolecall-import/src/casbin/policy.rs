@@ -58,6 +58,7 @@ pub(super) fn read<'t>(source: Source<'t>, model: &Model) -> Result<Lines<'t>, I
         unmapped: Vec::new(),
         notices: Vec::new(),
     };
+    let mut columns = Columns::default();
     for (number, text) in (1..).zip(text.lines()) {
         if number > MAX_LINES {
             let at = Location::line(&lines.file, number);
@@ -68,7 +69,13 @@ pub(super) fn read<'t>(source: Source<'t>, model: &Model) -> Result<Lines<'t>, I
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        match parse(text, model) {
+        if lines.known.is_empty()
+            && let Some(found) = Columns::of_header(text)
+        {
+            columns = found;
+            continue;
+        }
+        match parse(text, columns, model) {
             Ok(Parsed::Statement(statement, domain)) => lines.known.push(Line {
                 number,
                 statement,
@@ -87,17 +94,61 @@ enum Parsed<'t> {
     NoEffect(String),
 }
 
-fn parse<'t>(text: &'t str, model: &Model) -> Result<Parsed<'t>, String> {
-    let mut values = values(text)?.into_iter();
+/// The columns of a dump of a database: `id,ptype,v0,v1,...`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Columns {
+    /// The columns before `ptype`.
+    before: usize,
+}
+
+impl Columns {
+    /// Reads the names of columns; `None` for a line of the policy.
+    fn of_header(text: &str) -> Option<Self> {
+        let names = values(text).ok()?;
+        let is = |name: &str, known: &[&str]| known.contains(&name.to_ascii_lowercase().as_str());
+        let before = names
+            .iter()
+            .position(|name| is(name.trim(), &["ptype", "p_type"]))?;
+        let next = names.get(before + 1)?;
+        is(next.trim(), &["v0"]).then_some(Self { before })
+    }
+}
+
+/// Returns the number of values that a line of this kind has.
+fn wanted(key: &str, model: &Model) -> usize {
+    let of_links = |links: Option<Links>| match links {
+        Some(Links {
+            by_domain: true, ..
+        }) => 3,
+        _ => 2,
+    };
+    match key {
+        "p" => model.fields.len(),
+        "g2" => of_links(model.resource_roles),
+        _ => of_links(model.roles),
+    }
+}
+
+/// Databases have a column for each value that a line could have; the last ones are empty, or NULL in a dump.
+fn without_empty_columns(mut values: Vec<&str>, wanted: usize) -> Vec<&str> {
+    let is_empty = |value: &&str| ["", "NULL", "\\N"].contains(value);
+    while values.len() > wanted && values.last().is_some_and(is_empty) {
+        values.pop();
+    }
+    values
+}
+
+fn parse<'t>(text: &'t str, columns: Columns, model: &Model) -> Result<Parsed<'t>, String> {
+    let mut values = values(text)?.into_iter().skip(columns.before);
     let key = values.next().unwrap_or_default();
-    let values: Vec<&str> = values.collect();
+    let values = without_empty_columns(values.collect(), wanted(key, model));
     for value in &values {
         if value.is_empty() {
             return Err("a value is empty".to_owned());
         }
         if value.trim() != *value {
             return Err(format!(
-                "{} begins or ends with a space, which is part of the value in Casbin",
+                "{} begins or ends with a space; some versions of Casbin keep it and others drop it, so remove it",
                 quoted(value)
             ));
         }

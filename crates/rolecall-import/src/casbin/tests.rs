@@ -448,6 +448,64 @@ fn a_role_that_differs_between_domains_becomes_one_role_for_each() {
 }
 
 #[test]
+fn an_operation_that_may_be_any_becomes_a_wildcard() {
+    let model = RBAC.replace("r.act == p.act", "(r.act == p.act || p.act == \"*\")");
+    let policy = "p, admin, data1, *\np, reader, data1, read\np, reader, data2, write\ng, ann, admin\ng, ben, reader\n";
+    let found = imported(&model, policy).unwrap();
+    assert_eq!(found.unmapped, []);
+    let admin = &found.document.roles["admin"];
+    let held: Vec<String> = admin.permissions.iter().map(ToString::to_string).collect();
+    assert_eq!(held, ["data1:*"]);
+    let compiled = found.document.policy().unwrap();
+    let simple = Simple::new(&model, policy);
+    for (user, object, operation, expected) in [
+        ("ann", "data1", "read", true),
+        ("ann", "data1", "write", true),
+        ("ann", "data2", "write", false),
+        ("ben", "data1", "write", false),
+    ] {
+        let question = [user, "", object, operation].map(str::to_owned);
+        let decided = decides(&simple, &compiled, &found, &question);
+        assert_eq!(decided, expected, "{question:?}");
+    }
+    // without the matcher it is a name that cannot be converted, and alone it covers nothing
+    assert_eq!(imported(RBAC, policy).unwrap().unmapped.len(), 1);
+    let alone = imported(&model, "p, admin, data1, *\ng, ann, admin\n").unwrap();
+    assert_eq!(
+        lines_of(&alone.unmapped),
+        ["policy.csv:1: it grants every operation, and no line names one"]
+    );
+    let of_objects = RBAC.replace("r.obj == p.obj", "(r.obj == p.obj || p.obj == '*')");
+    let rejected = imported(&of_objects, policy).unwrap_err().to_string();
+    assert!(
+        rejected.contains("wildcards for operations alone"),
+        "{rejected}"
+    );
+}
+
+#[test]
+fn a_dump_of_a_database_is_read_like_a_policy() {
+    let plain = imported(
+        RBAC,
+        "p, alice, data1, read\np, editor, data1, write\ng, bob, editor\n",
+    )
+    .unwrap();
+    for dump in [
+        "id,ptype,v0,v1,v2,v3,v4,v5\n1,p,alice,data1,read,,,\n2,p,editor,data1,write,,,\n3,g,bob,editor,,,,\n",
+        "\"ptype\",\"v0\",\"v1\",\"v2\",\"v3\"\n\"p\",\"alice\",\"data1\",\"read\",\"\"\n\"p\",\"editor\",\"data1\",\"write\",\"\"\n\"g\",\"bob\",\"editor\",\"\",\"\"\n",
+        "p_type,v0,v1,v2,v3\np,alice,data1,read,NULL\np,editor,data1,write,NULL\ng,bob,editor,NULL,NULL\n",
+        "p, alice, data1, read, ,\np, editor, data1, write,\ng, bob, editor,,\n",
+    ] {
+        let found = imported(RBAC, dump).unwrap();
+        assert_eq!(lines_of(&found.unmapped), Vec::<String>::new(), "{dump}");
+        assert_eq!(found.document, plain.document, "{dump}");
+        assert_eq!(found.people.len(), plain.people.len(), "{dump}");
+    }
+    let found = imported(RBAC, "p, alice, data1,\np, alice, data1, read, more\n").unwrap();
+    assert_eq!(found.unmapped.len(), 2, "{:?}", found.unmapped);
+}
+
+#[test]
 fn a_prefix_is_added_to_each_role_and_a_name_without_users_can_be_a_role() {
     let options = ImportOptions {
         prefix: Some("shop".parse().unwrap()),

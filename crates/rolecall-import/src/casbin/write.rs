@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use rolecall_core::{Permission, RoleName, TenantName};
+use rolecall_core::{PermissionPattern, RoleName, TenantName};
 
 use super::{
     domains::Holder,
@@ -66,7 +66,7 @@ impl<'t> Writer<'t> {
                 let holder = mapper.holder(subject);
                 let role = self.role(mapper, holder, line)?;
                 let granted = mapper.expand(line.domain, object, operation).to_vec();
-                self.grant(&role, granted);
+                self.grant(mapper, &role, granted);
                 if let Holder::User(user) = holder {
                     self.assign(mapper, user, role, line)?;
                 }
@@ -107,15 +107,13 @@ impl<'t> Writer<'t> {
         Ok(role)
     }
 
-    fn grant(&mut self, role: &RoleName, permissions: Vec<Permission>) {
+    fn grant(&mut self, mapper: &Mapper<'t>, role: &RoleName, granted: Vec<PermissionPattern>) {
         let document = &mut self.imported.document;
-        for permission in &permissions {
-            document.permissions.entry(permission.clone()).or_default();
+        for permission in granted.iter().flat_map(|one| mapper.permissions_of(one)) {
+            document.permissions.entry(permission).or_default();
         }
         let entry = document.roles.entry(role.clone()).or_default();
-        entry
-            .permissions
-            .extend(permissions.into_iter().map(Into::into));
+        entry.permissions.extend(granted);
     }
 
     fn assign(
@@ -133,6 +131,7 @@ impl<'t> Writer<'t> {
             username: username.to_owned(),
             email: None,
             disabled: false,
+            must_change_password: false,
             hash: None,
             roles: BTreeSet::new(),
         });

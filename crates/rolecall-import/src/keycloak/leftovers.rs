@@ -7,10 +7,41 @@ use super::{
 use crate::source::quoted;
 
 pub(super) fn report(realm: &Realm, notes: &mut Notes) {
+    report_log_in(realm, notes);
     report_other_sources(realm, notes);
     report_clients(realm, notes);
     report_not_imported(realm, notes);
     report_registration(realm, notes);
+}
+
+/// Reports settings that make Keycloak refuse a log-in that rolecall admits, or admit one that rolecall refuses.
+fn report_log_in(realm: &Realm, notes: &mut Notes) {
+    if realm.enabled == Some(false) {
+        let message = "the realm is disabled, and so are all its users";
+        notes.unmapped("enabled", message);
+    }
+    let policy = realm.password_policy.as_deref().unwrap_or_default();
+    if policy.contains("forceExpiredPasswordChange") {
+        let message =
+            "passwords expire in Keycloak and not in rolecall; reset those that are too old";
+        notes.unmapped("passwordPolicy", message);
+    }
+    for (path, flow, own) in [
+        ("browserFlow", &realm.browser_flow, "browser"),
+        ("directGrantFlow", &realm.direct_grant_flow, "direct grant"),
+    ] {
+        if let Some(flow) = flow.as_deref().filter(|flow| *flow != own) {
+            let flow = quoted(flow);
+            notes.unmapped(
+                path,
+                format!("the flow {flow} may require more than a password for a log-in"),
+            );
+        }
+    }
+    if realm.login_with_email_allowed {
+        let message = "users can log in with their e-mail address in Keycloak; in rolecall they use their user name";
+        notes.notice("loginWithEmailAllowed", message);
+    }
 }
 
 /// Reports sources of users or of their roles that are not in the file.

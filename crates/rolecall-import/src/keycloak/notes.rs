@@ -7,21 +7,24 @@ use crate::{note::Note, source::Location};
 /// Notes about members of the realm, each with the path of the member.
 pub(super) struct Notes {
     file: Arc<str>,
+    /// The path of the realm in the file.
+    realm: String,
     pub(super) unmapped: Vec<Note>,
     pub(super) notices: Vec<Note>,
 }
 
 impl Notes {
-    pub(super) fn new(file: Arc<str>) -> Self {
+    pub(super) fn new(file: Arc<str>, realm: &str) -> Self {
         Self {
             file,
+            realm: realm.to_owned(),
             unmapped: Vec::new(),
             notices: Vec::new(),
         }
     }
 
     pub(super) fn at(&self, path: &str) -> Location {
-        Location::path(&self.file, path)
+        Location::path(&self.file, &format!("{}{path}", self.realm))
     }
 
     /// Reports a member without a counterpart.

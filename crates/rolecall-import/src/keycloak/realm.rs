@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -12,12 +12,22 @@ use serde::{
 pub(super) struct Realm {
     #[serde(rename = "realm")]
     pub(super) name: Option<String>,
+    /// `false` refuses every log-in.
+    pub(super) enabled: Option<bool>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub(super) verify_email: bool,
+    #[serde(deserialize_with = "null_as_default")]
+    pub(super) login_with_email_allowed: bool,
+    pub(super) password_policy: Option<String>,
+    pub(super) browser_flow: Option<String>,
+    pub(super) direct_grant_flow: Option<String>,
     pub(super) roles: Option<Roles>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) groups: Vec<Group>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) users: Vec<User>,
-    #[serde(deserialize_with = "null_as_default")]
+    // versions before 1.2 call a client an application
+    #[serde(alias = "applications", deserialize_with = "null_as_default")]
     pub(super) clients: Vec<Client>,
     pub(super) default_role: Option<Named>,
     #[serde(deserialize_with = "null_as_default")]
@@ -26,7 +36,10 @@ pub(super) struct Realm {
     pub(super) default_groups: Vec<String>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) scope_mappings: Count,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(
+        alias = "applicationScopeMappings",
+        deserialize_with = "null_as_default"
+    )]
     pub(super) client_scope_mappings: Count,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) identity_providers: Count,
@@ -46,12 +59,34 @@ pub(super) struct Realm {
     pub(super) client_scopes: Vec<ClientScope>,
 }
 
+/// A realm in a list. Unlike [`Realm`] alone, it cannot be a list of values itself.
+#[derive(Debug)]
+pub(super) struct Listed(pub(super) Realm);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Listed;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Listed, A::Error> {
+                Realm::deserialize(MapAccessDeserializer::new(map)).map(Listed)
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Roles {
     #[serde(deserialize_with = "null_as_default")]
     pub(super) realm: Vec<Role>,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(alias = "application", deserialize_with = "null_as_default")]
     pub(super) client: Members<Vec<Role>>,
 }
 
@@ -70,7 +105,7 @@ pub(super) struct Role {
 pub(super) struct Composites {
     #[serde(deserialize_with = "null_as_default")]
     pub(super) realm: Vec<String>,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(alias = "application", deserialize_with = "null_as_default")]
     pub(super) client: Members<Vec<String>>,
 }
 
@@ -81,7 +116,7 @@ pub(super) struct Group {
     pub(super) path: Option<String>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) realm_roles: Vec<String>,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(alias = "applicationRoles", deserialize_with = "null_as_default")]
     pub(super) client_roles: Members<Vec<String>>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) sub_groups: Vec<Group>,
@@ -95,13 +130,14 @@ pub(super) struct User {
     pub(super) username: String,
     pub(super) email: Option<String>,
     pub(super) enabled: Option<bool>,
+    pub(super) email_verified: Option<bool>,
     pub(super) service_account_client_id: Option<String>,
     pub(super) federation_link: Option<String>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) credentials: Vec<Credential>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) realm_roles: Vec<String>,
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(alias = "applicationRoles", deserialize_with = "null_as_default")]
     pub(super) client_roles: Members<Vec<String>>,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) groups: Vec<String>,
@@ -120,6 +156,9 @@ pub(super) struct User {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Credential {
     pub(super) r#type: Option<String>,
+    /// The user must replace it at the next log-in.
+    #[serde(deserialize_with = "null_as_default")]
+    pub(super) temporary: bool,
     /// A password in plain text.
     pub(super) value: Option<String>,
     #[serde(rename = "secretData")]

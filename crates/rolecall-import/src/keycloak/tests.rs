@@ -247,7 +247,9 @@ fn every_fault_of_a_realm_is_reported_by_its_path() {
 fn a_text_that_is_not_an_export_is_rejected_with_its_line_and_without_secrets() {
     for (text, expected) in [
         ("", "realm.json:1: not the export"),
-        ("[{\"realm\": \"a\"}]", "realm.json:1: not the export"),
+        ("[]", "realm.json:1: not the export"),
+        ("[{\"realm\": \"a\"}]", "realm.json: there are no `roles`"),
+        ("[[\"a\"]]", "realm.json:1: a member is missing"),
         ("{\n\"roles\": {},\n", "realm.json:3: not valid JSON"),
         ("{}", "realm.json: there are no `roles`"),
         (
@@ -256,7 +258,11 @@ fn a_text_that_is_not_an_export_is_rejected_with_its_line_and_without_secrets() 
         ),
         (
             "{\"roles\": {}, \"roles\": {}}",
-            "realm.json:1: a member is missing, is repeated",
+            "realm.json:1: member `roles` is repeated",
+        ),
+        (
+            "{\"roles\": {}, \"users\": [],\n \"users\": []}",
+            "realm.json:2: member `users` is repeated",
         ),
     ] {
         let reason = imported(text).unwrap_err().to_string();
@@ -271,6 +277,154 @@ fn a_text_that_is_not_an_export_is_rejected_with_its_line_and_without_secrets() 
     );
     let reason = imported(&deep).unwrap_err().to_string();
     assert!(reason.contains("not valid JSON"), "{reason}");
+}
+
+#[test]
+fn users_whom_keycloak_refuses_are_disabled_or_must_change_their_password() {
+    let realm = json!({
+        "realm": "x", "enabled": true, "verifyEmail": true, "roles": {},
+        "users": [
+            { "username": "new", "enabled": true, "emailVerified": true, "requiredActions": ["UPDATE_PASSWORD"] },
+            { "username": "otp", "enabled": true, "emailVerified": true, "requiredActions": ["CONFIGURE_TOTP"] },
+            { "username": "both", "enabled": true, "emailVerified": true,
+              "requiredActions": ["UPDATE_PASSWORD", "some-action-of-a-plugin"] },
+            { "username": "mail", "enabled": true, "emailVerified": false },
+            { "username": "old", "enabled": true, "emailVerified": true,
+              "credentials": [{ "type": "password", "value": "x", "temporary": true }] },
+            { "username": "fine", "enabled": true, "emailVerified": true },
+        ],
+    });
+    let found = imported(&realm.to_string()).unwrap();
+    let people = found.people.iter();
+    let people = people.map(|one| {
+        (
+            one.username.as_str(),
+            one.disabled,
+            one.must_change_password,
+        )
+    });
+    assert_eq!(
+        people.collect::<Vec<_>>(),
+        [
+            ("new", false, true),
+            ("otp", true, false),
+            ("both", true, true),
+            ("mail", true, false),
+            ("old", false, true),
+            ("fine", false, false),
+        ]
+    );
+    assert_eq!(
+        lines_of(&found.unmapped),
+        [
+            "realm.json: users[1]: users with pending required actions are disabled, since Keycloak does not log them in (total: 2)",
+            "realm.json: users[3]: users whose address is not verified are disabled, since the realm does not log them in (total: 1)",
+        ]
+    );
+    let closed = realm
+        .to_string()
+        .replace("\"enabled\":true,\"realm\"", "\"enabled\":false,\"realm\"");
+    let found = imported(&closed).unwrap();
+    assert!(
+        found.people.iter().all(|person| person.disabled),
+        "{closed}"
+    );
+    assert!(lines_of(&found.unmapped).contains(
+        &"realm.json: enabled: the realm is disabled, and so are all its users".to_owned()
+    ));
+}
+
+#[test]
+fn settings_under_which_keycloak_admits_other_log_ins_are_reported() {
+    let realm = json!({
+        "realm": "x", "roles": {}, "loginWithEmailAllowed": true, "browserFlow": "with otp",
+        "directGrantFlow": "direct grant", "passwordPolicy": "length(8) and forceExpiredPasswordChange(90)",
+    });
+    let found = imported(&realm.to_string()).unwrap();
+    assert_eq!(
+        lines_of(&found.unmapped),
+        [
+            "realm.json: passwordPolicy: passwords expire in Keycloak and not in rolecall; reset those that are too old",
+            "realm.json: browserFlow: the flow `with otp` may require more than a password for a log-in",
+        ]
+    );
+    assert_eq!(
+        lines_of(&found.notices),
+        [
+            "realm.json: loginWithEmailAllowed: users can log in with their e-mail address in Keycloak; in rolecall they use their user name"
+        ]
+    );
+}
+
+#[test]
+fn members_with_the_names_of_old_versions_are_read() {
+    let old = json!({
+        "realm": "x",
+        "roles": {
+            "realm": [{ "name": "a", "composites": { "application": { "web": ["c"] } } }],
+            "application": { "web": [{ "name": "c" }, { "name": "d" }] },
+        },
+        "groups": [{ "name": "g", "applicationRoles": { "web": ["d"] } }],
+        "users": [{ "username": "u", "enabled": true, "realmRoles": ["a"], "applicationRoles": { "web": ["d"] } }],
+        "applications": [{ "name": "web" }],
+    });
+    let new = old
+        .to_string()
+        .replace("applicationRoles", "clientRoles")
+        .replace("\"application\"", "\"client\"");
+    let new = new.replace("applications", "clients");
+    let (old, new) = (imported(&old.to_string()).unwrap(), imported(&new).unwrap());
+    assert_eq!(roles_after_import(&old, "u"), roles_after_import(&new, "u"));
+    assert_eq!(roles_after_import(&old, "u").len(), 3);
+    assert_eq!(old.document.roles, new.document.roles);
+    assert_eq!((old.unmapped, old.notices), (new.unmapped, new.notices));
+}
+
+#[test]
+fn several_files_and_realms_are_imported_together() {
+    let file = |name: &'static str, text: &'static str| Source { name, text };
+    let realm = file(
+        "shop-realm.json",
+        r#"{"realm":"shop","roles":{"realm":[{"name":"editor"}]}}"#,
+    );
+    let users = file(
+        "shop-users-0.json",
+        r#"{"realm":"shop","users":[{"username":"alice","enabled":true,"realmRoles":["editor","ghost"]}]}"#,
+    );
+    let all = |files: &[Source<'_>]| convert_all(files, &ImportOptions::default(), &TestRules);
+    let found = all(&[realm, users]).unwrap();
+    assert_eq!(found.document.role_names().collect::<Vec<_>>(), ["editor"]);
+    assert_eq!((found.people.len(), found.people[0].roles.len()), (1, 1));
+    assert_eq!(
+        lines_of(&found.unmapped),
+        ["shop-users-0.json: users[0].realmRoles[1]: there is no role `ghost`"]
+    );
+    let both = file(
+        "all.json",
+        r#"[{"realm":"shop","roles":{"realm":[{"name":"editor"}]},"users":[{"username":"alice","enabled":true}]},
+            {"realm":"Bar","roles":{"realm":[{"name":"editor"}]},"users":[{"username":"alice","enabled":true,"realmRoles":["editor"]}]}]"#,
+    );
+    let found = all(&[both]).unwrap();
+    assert_eq!(
+        found.document.role_names().collect::<Vec<_>>(),
+        ["bar.editor", "shop.editor"]
+    );
+    // the same name in another realm is another person
+    assert_eq!((found.people.len(), found.people[0].roles.len()), (1, 0));
+    assert_eq!(
+        lines_of(&found.unmapped),
+        ["all.json: [1].users[0]: there is a user `alice` already, perhaps of another realm"]
+    );
+    for (files, reason) in [
+        (&[users][..], "shop-users-0.json: there are no `roles`"),
+        (
+            &[realm, realm],
+            "shop-realm.json: realm `shop` appears twice",
+        ),
+    ] {
+        let rejected = all(files).unwrap_err().to_string();
+        assert!(rejected.starts_with(reason), "{rejected}");
+    }
 }
 
 /// Random realms over few names, so that roles refer to each other.

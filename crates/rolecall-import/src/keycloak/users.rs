@@ -35,20 +35,69 @@ struct Tallies {
     other_credentials: Tally,
     identities: Tally,
     federated: Tally,
-    actions: Tally,
+    unready: Tally,
+    unverified: Tally,
+    change_password: Tally,
     described: Tally,
     not_enabled: Tally,
+}
+
+/// The settings of a realm that decide about log-ins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LoginRules {
+    /// Nobody logs in.
+    is_disabled: bool,
+    /// Users whose address is not verified do not log in.
+    verifies_email: bool,
+}
+
+impl LoginRules {
+    pub(super) fn of(realm: &Realm) -> Self {
+        Self {
+            is_disabled: realm.enabled == Some(false),
+            verifies_email: realm.verify_email,
+        }
+    }
+}
+
+/// The action that a new password completes. Every other one needs Keycloak itself.
+const UPDATE_PASSWORD: &str = "UPDATE_PASSWORD";
+
+/// What keeps a user from logging in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pending {
+    /// An action that has no counterpart.
+    action: bool,
+    /// The verification of the address, which the realm requires.
+    verification: bool,
+    /// A new password.
+    password: bool,
+}
+
+impl Pending {
+    fn of(user: &User, login: LoginRules) -> Self {
+        let is_temporary = |credential: &Credential| credential.temporary;
+        let actions = || user.required_actions.iter();
+        Self {
+            action: actions().any(|action| action != UPDATE_PASSWORD),
+            verification: login.verifies_email && user.email_verified != Some(true),
+            password: actions().any(|action| action == UPDATE_PASSWORD)
+                || user.credentials.iter().any(is_temporary),
+        }
+    }
 }
 
 /// Returns the users, in the order of the export.
 pub(super) fn people<'r>(
     realm: &'r Realm,
+    login: LoginRules,
     roles: &mut Roles<'r>,
     accounts: &dyn AccountRules,
     notes: &mut Notes,
 ) -> Vec<Person> {
     let mut names = Usernames::new(accounts);
     let mut reader = Reader {
+        login,
         roles,
         accounts,
         notes,
@@ -85,6 +134,7 @@ pub(super) fn people<'r>(
 
 /// The state while users are read.
 struct Reader<'u, 'r> {
+    login: LoginRules,
     roles: &'u mut Roles<'r>,
     accounts: &'u dyn AccountRules,
     notes: &'u mut Notes,
@@ -102,13 +152,16 @@ impl<'r> Reader<'_, 'r> {
                 None
             }
         });
-        self.tallies.add(user, path);
+        let pending = Pending::of(user, self.login);
+        self.tallies.add(user, pending, path);
+        // in Keycloak too, a user without `enabled` is disabled
+        let is_enabled = user.enabled == Some(true) && !self.login.is_disabled;
         Person {
             at: self.notes.at(path),
             username,
             email,
-            // in Keycloak too, a user without `enabled` is disabled
-            disabled: user.enabled != Some(true),
+            disabled: !is_enabled || pending.action || pending.verification,
+            must_change_password: pending.password,
             hash: self.password(&user.credentials, path),
             roles: roles.into_iter().map(|role| (role, None)).collect(),
         }
@@ -170,14 +223,16 @@ impl<'r> Reader<'_, 'r> {
 }
 
 impl Tallies {
-    fn add(&mut self, user: &User, path: &str) {
+    fn add(&mut self, user: &User, pending: Pending, path: &str) {
         let has_name = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
         let described =
             user.attributes.0 > 0 || has_name(&user.first_name) || has_name(&user.last_name);
         for (is_so, tally) in [
             (user.federated_identities.0 > 0, &mut self.identities),
             (user.federation_link.is_some(), &mut self.federated),
-            (!user.required_actions.is_empty(), &mut self.actions),
+            (pending.action, &mut self.unready),
+            (pending.verification, &mut self.unverified),
+            (pending.password, &mut self.change_password),
             (described, &mut self.described),
             (user.enabled.is_none(), &mut self.not_enabled),
         ] {
@@ -198,6 +253,14 @@ impl Tallies {
                 "log-ins at another identity provider are not imported",
             ),
             (&self.federated, "users of another directory"),
+            (
+                &self.unready,
+                "users with pending required actions are disabled, since Keycloak does not log them in",
+            ),
+            (
+                &self.unverified,
+                "users whose address is not verified are disabled, since the realm does not log them in",
+            ),
         ] {
             if let Tally {
                 count: count @ 1..,
@@ -212,7 +275,10 @@ impl Tallies {
                 &self.without_password,
                 "users without a password; a new user needs a reset",
             ),
-            (&self.actions, "required actions of users are not imported"),
+            (
+                &self.change_password,
+                "users must change their password at the next log-in, as in Keycloak",
+            ),
             (
                 &self.described,
                 "names and attributes of users are not imported",

@@ -48,6 +48,7 @@ pub(crate) struct PasswordReplacement {
 
 /// A user to make.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = UserInput)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
     username: String,
@@ -131,6 +132,7 @@ pub(crate) async fn register_user(
 #[utoipa::path(post, path = "/password", tag = "account", request_body = PasswordReplacement, responses(
     (status = 204, description = "Replaced"),
     (status = 401, description = "Wrong user name or password", body = OAuthErrorDocument),
+    (status = 409, description = "The maker of a reset code cannot use it", body = ProblemDocument),
     (status = 422, description = "The new password is refused", body = ProblemDocument),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument),
     (status = 503, description = "Too busy", body = OAuthErrorDocument)))]
@@ -188,6 +190,7 @@ pub(crate) async fn list_users(
 pub(crate) async fn create_user(
     caller: Require<may::WriteUsers>,
     State(app): State<App>,
+    address: ClientAddress,
     Body(wanted): Body<NewUser>,
 ) -> Result<Response, ApiError> {
     let wanted = NewAccount {
@@ -195,6 +198,7 @@ pub(crate) async fn create_user(
         password: wanted.password.as_deref(),
         email: wanted.email.as_deref(),
         roles: wanted.roles,
+        address: Some(address.as_str()),
     };
     let (user, reset) = registration::create(&app, Caller::Token(&caller), &wanted).await?;
     let location = format!("/api/users/{}", user.id);
@@ -263,13 +267,12 @@ pub(crate) async fn delete_user(
 pub(crate) async fn reset_user(
     caller: Require<may::WriteUsers>,
     State(app): State<App>,
+    address: ClientAddress,
     Segment(id): Segment<String>,
 ) -> Result<Json<ResetCodeView>, ApiError> {
-    Ok(Json(
-        service::reset(&app, Caller::Token(&caller), &id)
-            .await?
-            .into(),
-    ))
+    let address = Some(address.as_str());
+    let code = service::reset(&app, Caller::Token(&caller), &id, address).await?;
+    Ok(Json(code.into()))
 }
 
 /// Log a user out everywhere.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     registration::{hash_new, parse_email, parse_username},
-    service,
+    reset, service,
     store::{self, User},
 };
 use crate::{
@@ -70,6 +70,9 @@ pub(crate) async fn change_password(
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
+    if proven.by_reset_code {
+        reset::check_redeemer(app, &proven, address).await?;
+    }
     refuse_unchanged(current, new)?;
     if replace_password(app, caller, &proven, new, session).await? {
         Ok(())
@@ -87,8 +90,14 @@ pub(crate) async fn change_forced(
     address: &str,
 ) -> Result<(), LoginError> {
     let proven = password::prove(app, username, current, address).await?;
-    let caller = Caller::As {
-        user_id: &proven.id,
+    // the user is known by the password; a code also its maker knows, so that nobody is
+    let caller = if proven.by_reset_code {
+        reset::check_redeemer(app, &proven, address).await?;
+        Caller::System
+    } else {
+        Caller::As {
+            user_id: &proven.id,
+        }
     };
     refuse_unchanged(current, new)?;
     if replace_password(app, caller, &proven, new, None).await? {
@@ -139,12 +148,20 @@ async fn replace_password(
         if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
+        let origin = store::find_reset_origin(change.conn(), &proven.id).await?;
         store::set_password(change, &proven.id, &hash).await?;
         failures::forget(change.conn(), &proven.account).await?;
         sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
         request_ending::end_for_subject(change, &proven.id).await?;
-        change.record(json!({ "action": "user.password_changed", "subject": proven.id }));
+        change.record(if proven.by_reset_code {
+            let by = origin.and_then(|origin| origin.by);
+            json!({
+                "action": "user.password_changed", "subject": proven.id, "means": "reset_code", "reset_by": by,
+            })
+        } else {
+            json!({ "action": "user.password_changed", "subject": proven.id, "means": "password" })
+        });
         Ok(true)
     })
     .await
@@ -170,7 +187,7 @@ mod tests {
             panic!("the right password")
         };
         for _ in 0..MAX_FAILURES {
-            password::count_failure(app, &proven.account, "")
+            password::count_failure(app, &proven.account, None, "")
                 .await
                 .unwrap();
         }

@@ -6,6 +6,7 @@ pub(crate) mod import_rules;
 pub(crate) mod me_handlers;
 pub(crate) mod me_service;
 pub(crate) mod registration;
+pub(crate) mod reset;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod views;

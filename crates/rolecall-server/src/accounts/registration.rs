@@ -7,7 +7,7 @@ use rolecall_core::{RoleName, Timestamp};
 use rolecall_passwords::{HashError, Password, PasswordProblem};
 use serde_json::json;
 
-use super::store::{self, NewUser, User};
+use super::store::{self, NewUser, ResetOrigin, User};
 use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
@@ -53,6 +53,8 @@ pub(crate) struct NewAccount<'a> {
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) roles: Vec<RoleName>,
+    /// Where the request came from, unless it is a command; a reset code cannot be used there.
+    pub(crate) address: Option<&'a str>,
 }
 
 /// Registers a user who is not logged in, with the roles that the configuration names.
@@ -83,6 +85,7 @@ pub(crate) async fn register(
         password: Some(password),
         email,
         roles,
+        address: Some(address),
     };
     match create(app, Caller::System, &wanted).await {
         Ok((user, _)) => Ok(user),
@@ -127,7 +130,15 @@ pub(crate) async fn create(
             if !wanted.roles.is_empty() {
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
-            create_in(change, &rights, caller, &user, &wanted.roles).await
+            let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
+            if user.reset_code_hash.is_some() {
+                let origin = ResetOrigin {
+                    by: Some(caller.actor().to_string()),
+                    address: wanted.address.map(str::to_owned),
+                };
+                store::set_reset_origin(change, &id, &origin).await?;
+            }
+            Ok(created)
         })
         .await?;
     Ok((user, reset))
@@ -260,6 +271,7 @@ mod tests {
             password: None,
             email: None,
             roles: vec![clerk],
+            address: None,
         };
         let refused = create(app, caller, &wanted).await.unwrap_err();
         assert!(matches!(

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     registration::{ResetCode, hash_new, parse_email, parse_username},
-    store::{self, User, UserFilter},
+    store::{self, ResetOrigin, User, UserFilter},
 };
 use crate::authority::reads;
 use crate::{
@@ -166,12 +166,23 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
     .await
 }
 
-/// Takes the password away and makes a one-time code instead; sessions end at once.
-pub(crate) async fn reset(app: &App, caller: Caller<'_>, id: &str) -> Result<ResetCode, ApiError> {
+/// Takes the password away and makes a one-time code instead; sessions end at once. `address` is where the request came
+/// from; the code cannot be used there.
+pub(crate) async fn reset(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    address: Option<&str>,
+) -> Result<ResetCode, ApiError> {
     let code = ResetCode::new(app.now())?;
+    let origin = ResetOrigin {
+        by: Some(caller.actor().to_string()),
+        address: address.map(str::to_owned),
+    };
     app.change(caller, async |change| {
         let user = require_authority_over(app, change, caller, id).await?;
         store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
+        store::set_reset_origin(change, id, &origin).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;

@@ -21,17 +21,12 @@ use crate::{
 };
 
 /// An entry of the audit log: the changes of one revision.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AuditEntry)]
+#[derive(Debug, Serialize)]
 pub(crate) struct EntryView {
     revision: i64,
-    #[schema(format = DateTime)]
     at: String,
-    /// `user:ID`, `client:ID`, `cli:NAME` or `system`.
     actor: String,
-    #[schema(value_type = Vec<Object>)]
     changes: Value,
-    /// A MAC of this entry and of the mark before it.
     mark: String,
 }
 
@@ -48,16 +43,11 @@ impl From<Entry> for EntryView {
 }
 
 /// An event: something that happened without a change of the data.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AuditEvent)]
+#[derive(Debug, Serialize)]
 pub(crate) struct EventView {
     id: String,
-    #[schema(format = DateTime)]
     at: String,
-    /// `log_in`, `log_in_failed`, `refresh_grace` for a refresh token that was used again just after its replacement, or
-    /// `address_slowed` for an address that failed on many accounts.
     kind: String,
-    #[schema(required)]
     subject: Option<String>,
     address: String,
     detail: String,
@@ -85,11 +75,44 @@ impl From<Event> for EventView {
 }
 
 /// A page of changes or of events.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum AuditPage {
     Changes(Page<EntryView>),
     Events(Page<EventView>),
+}
+
+/// A page of the audit log, as the document describes it: entries and events share a schema, so that generated clients
+/// need not find out which one they got.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditPage)]
+pub(crate) struct AuditPageDocument {
+    items: Vec<AuditItem>,
+    /// Where the next page begins; null on the last.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// A change, which has `revision`, `actor`, `changes` and `mark`, or an event, which has the other members.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditItem {
+    #[schema(format = DateTime)]
+    at: String,
+    revision: Option<i64>,
+    /// `user:ID`, `client:ID`, `cli:NAME` or `system`.
+    actor: Option<String>,
+    #[schema(value_type = Option<Vec<Object>>)]
+    changes: Option<Value>,
+    /// A MAC of this entry and of the mark before it.
+    mark: Option<String>,
+    id: Option<String>,
+    /// `log_in`, `log_in_failed`, `refresh_grace` for a refresh token that was used again just after its replacement,
+    /// `address_slowed` for an address that failed on many accounts, or `reset_refused` for a reset code that its maker
+    /// tried to use.
+    kind: Option<String>,
+    subject: Option<String>,
+    address: Option<String>,
+    detail: Option<String>,
 }
 
 /// The query of the audit log.
@@ -124,7 +147,7 @@ pub(crate) enum AuditKind {
 
 /// List the audit log, newest first.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(AuditQuery), responses(
-    (status = 200, description = "A page of entries or of events", body = AuditPage),
+    (status = 200, description = "A page of entries or of events", body = AuditPageDocument),
     (status = "4XX", description = "The request is invalid", body = ProblemDocument)))]
 pub(crate) async fn list_audit_entries(
     caller: Require<may::ReadAudit>,

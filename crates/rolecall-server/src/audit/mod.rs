@@ -1,7 +1,10 @@
 //! The audit log: one entry for each revision, written in the transaction of the change. Each entry has a mark that
 //! depends on the mark before it.
 
+pub(crate) mod access;
+pub(crate) mod baseline;
 pub(crate) mod events;
 pub(crate) mod handlers;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod verify;

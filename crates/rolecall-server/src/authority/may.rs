@@ -1,5 +1,9 @@
 //! rolecall's own permissions, as types: the only place that names them.
 
+use std::marker::PhantomData;
+
+use rolecall::{PermissionName, Requirement, Rule};
+
 rolecall::permissions! {
     /// rolecall's own permissions, as the guards of its endpoints and its services name them.
     pub(crate) mod names {
@@ -25,6 +29,18 @@ rolecall::permissions! {
 }
 
 pub(crate) use names::*;
+
+/// Needs the permission `P` globally or in the tenant of the token; the service compares that tenant with the request's.
+pub(crate) struct Anywhere<P>(PhantomData<fn() -> P>);
+
+impl<P: PermissionName> Anywhere<P> {
+    const INNER: &'static Rule = &P::RULE;
+    const EITHER: &'static [Rule] = &[P::RULE, Rule::InTenant(Self::INNER)];
+}
+
+impl<P: PermissionName> Requirement for Anywhere<P> {
+    const RULE: Rule = Rule::AnyOf(Self::EITHER);
+}
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     audit::{
         handlers::EntryView,
-        service::{self, Verdict},
+        service,
+        verify::{self, KnownMark, Verdict},
     },
     times::rfc3339,
 };
@@ -26,8 +27,14 @@ pub(super) enum AuditCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
     },
-    /// Check that no entry was changed or removed; status 1 if one was.
-    Verify,
+    /// Check that no entry was changed or removed, and that the database has no access that no entry explains; status
+    /// 1 otherwise.
+    Verify {
+        /// A mark that was printed or exported before: some entry must have it. Store marks where those who can write
+        /// the database cannot write.
+        #[arg(long, value_name = "MARK")]
+        mark: Option<KnownMark>,
+    },
 }
 
 pub(super) async fn run(context: &Context, command: &AuditCommand) -> Result<ExitCode, CliError> {
@@ -36,7 +43,7 @@ pub(super) async fn run(context: &Context, command: &AuditCommand) -> Result<Exi
             list(context, *limit).await?;
             Ok(ExitCode::SUCCESS)
         }
-        AuditCommand::Verify => verify(context).await,
+        AuditCommand::Verify { mark } => verify(context, mark.as_ref()).await,
     }
 }
 
@@ -75,35 +82,34 @@ fn change_line(change: &Value) -> String {
     line
 }
 
-async fn verify(context: &Context) -> Result<ExitCode, CliError> {
-    let verdict = service::verify(&context.app, context.caller()).await?;
+async fn verify(context: &Context, known: Option<&KnownMark>) -> Result<ExitCode, CliError> {
+    let verdict = verify::verify(&context.app, context.caller(), known).await?;
     let is_intact = matches!(verdict, Verdict::Intact { .. });
-    let (text, details) = match verdict {
-        Verdict::Intact { entries } => (
-            format!("the audit log is intact: {entries} entries"),
-            json!({ "entries": entries }),
-        ),
-        Verdict::Altered { revision } => {
-            let text = format!(
-                "the audit log was altered: entry {revision} was changed, or entries before it are missing"
-            );
-            (text, json!({ "altered_at": revision }))
-        }
-        Verdict::Truncated { last, head } => {
-            let text = format!(
-                "the audit log was truncated: it ends at revision {last}, but the newest revision is {head}"
-            );
-            (text, json!({ "ends_at": last, "newest": head }))
-        }
-    };
     if context.json {
-        print_json(&json!({ "whole": is_intact, "details": details }))?;
+        print_json(&json!({ "whole": is_intact, "details": details(&verdict) }))?;
     } else {
-        write_out(&format!("{text}\n"))?;
+        write_out(&format!("{verdict}\n"))?;
     }
     Ok(if is_intact {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn details(verdict: &Verdict) -> Value {
+    match verdict {
+        Verdict::Intact { entries, newest } => {
+            let mark = newest.as_ref().map(ToString::to_string);
+            json!({ "entries": entries, "mark": mark })
+        }
+        Verdict::Altered { revision } => json!({ "altered_at": revision }),
+        Verdict::Truncated { last, head } => json!({ "ends_at": last, "newest": head }),
+        Verdict::Unsealed { last } => json!({ "ends_at": last }),
+        Verdict::Tampered { revision } => json!({ "altered_before": revision }),
+        Verdict::UnknownMark => json!({ "unknown_mark": true }),
+        Verdict::Unexplained { differences, more } => {
+            json!({ "unexplained": differences, "more": more })
+        }
+    }
 }

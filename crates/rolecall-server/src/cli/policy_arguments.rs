@@ -58,9 +58,9 @@ pub(super) struct PolicyImportOptions {
     /// A Casbin model and its policy as CSV.
     #[arg(long, group = "from", num_args = 2, value_names = ["MODEL", "POLICY"])]
     pub(super) casbin: Option<Vec<PathBuf>>,
-    /// The export of a Keycloak realm, with or without its users.
-    #[arg(long, group = "from", value_name = "REALM")]
-    pub(super) keycloak: Option<PathBuf>,
+    /// The export of Keycloak realms, with or without their users, in one or several files.
+    #[arg(long, group = "from", num_args = 1.., value_name = "REALM")]
+    pub(super) keycloak: Option<Vec<PathBuf>>,
     /// Write the policy, users and assignments, all or nothing.
     #[arg(long)]
     pub(super) apply: bool,

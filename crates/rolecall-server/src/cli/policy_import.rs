@@ -83,15 +83,16 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
         };
         return Ok(casbin::convert(model, policy, &options, &ImportRules));
     }
-    let realm = wanted.keycloak.as_deref();
-    let realm = realm
+    let files = wanted.keycloak.as_deref();
+    let files = files
         .ok_or_else(|| CliError::Refused("name a source: --casbin or --keycloak".to_owned()))?;
-    let (name, text) = (display_name(realm), read_text(realm)?);
-    let source = Source {
-        name: &name,
-        text: &text,
-    };
-    Ok(keycloak::convert(source, &options, &ImportRules))
+    let texts = files
+        .iter()
+        .map(|file| Ok((display_name(file), read_text(file)?)))
+        .collect::<Result<Vec<(String, String)>, CliError>>()?;
+    let sources = texts.iter().map(|(name, text)| Source { name, text });
+    let sources: Vec<Source<'_>> = sources.collect();
+    Ok(keycloak::convert_all(&sources, &options, &ImportRules))
 }
 
 fn display_name(file: &Path) -> String {

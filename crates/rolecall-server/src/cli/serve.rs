@@ -101,7 +101,14 @@ async fn serve_with_metrics(
 }
 
 pub(super) fn start_logging(config: &Config) -> Result<(), CliError> {
-    logging::init(&config.log).map_err(|error| CliError::Refused(error.to_string()))
+    logging::init(&config.log).map_err(|error| CliError::Refused(error.to_string()))?;
+    if !config.passed_over.is_empty() {
+        tracing::info!(
+            variables = config.passed_over.join(" "),
+            "ignored environment variables that a cluster sets for a service called rolecall"
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn staleness(config: &Config) -> Staleness {

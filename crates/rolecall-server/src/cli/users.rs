@@ -98,6 +98,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
                 password: Some(&password),
                 email: email.as_deref(),
                 roles: roles.clone(),
+                address: None,
             };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
             print_user(context, &format!("user `{}` created", user.username), &user)?;
@@ -119,7 +120,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         }
         UserCommand::Reset { name } => {
             let id = context.user_id(name).await?;
-            let code = service::reset(&context.app, context.caller(), &id).await?;
+            let code = service::reset(&context.app, context.caller(), &id, None).await?;
             print_reset_code(context, &code)
         }
         UserCommand::Disable { name } => set_status(context, name, Status::Disabled).await,

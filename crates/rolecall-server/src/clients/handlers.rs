@@ -95,6 +95,7 @@ impl CreatedClientView {
 
 /// A client to make.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = ClientInput)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewClient {
     name: String,

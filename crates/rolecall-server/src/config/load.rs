@@ -1,6 +1,6 @@
 //! From sources to a checked configuration.
 
-use super::merge::{deserialize, merge};
+use super::merge::{deserialize, merge, passed_over};
 use super::validate::faults;
 use super::{Config, ConfigError, Sources};
 
@@ -29,6 +29,7 @@ impl Config {
             .into_iter()
             .map(|(key, (_, origin))| (key, origin))
             .collect();
+        config.passed_over = passed_over(sources);
         if let Some(url) = &mut config.public_url {
             url.truncate(url.trim_end_matches('/').len());
         }

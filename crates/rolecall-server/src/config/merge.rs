@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::injected::is_injected;
 use super::keys::{KEYS, SECRET_KEYS, is_known, nearest};
 use super::{ConfigError, Origin, Sources};
+use crate::secret_files::{self, Readers};
 
 const ENV_PREFIX: &str = "ROLECALL_";
 
@@ -25,10 +27,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigError> {
         flatten("", table, &Origin::File(path.clone()), &mut merged);
     }
     for (name, value) in &sources.env {
-        if let Some(rest) = name.strip_prefix(ENV_PREFIX)
-            && !NOT_KEYS.contains(&name.as_str())
-        {
-            let key = rest.to_lowercase().replace("__", ".");
+        if let Some(key) = key_of(name, value) {
             let origin = Origin::Environment(name.clone());
             merged.insert(key, (value.as_str().into(), origin));
         }
@@ -46,6 +45,24 @@ pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigError> {
     }
     ConfigError::unless_empty(faults)?;
     Ok(merged)
+}
+
+/// Returns the key that a variable sets, known or not; `None` if it is not meant as configuration.
+fn key_of(name: &str, value: &str) -> Option<String> {
+    let rest = name.strip_prefix(ENV_PREFIX)?;
+    if NOT_KEYS.contains(&name) || is_injected(rest, value) {
+        return None;
+    }
+    Some(rest.to_lowercase().replace("__", "."))
+}
+
+/// Returns the variables with our prefix that a cluster set for a service of our name.
+pub(super) fn passed_over(sources: &Sources) -> Vec<String> {
+    let injected = sources.env.iter().filter(|(name, value)| {
+        let rest = name.strip_prefix(ENV_PREFIX);
+        rest.is_some_and(|rest| is_injected(rest, value))
+    });
+    injected.map(|(name, _)| name.clone()).collect()
 }
 
 /// Deserializes the typed configuration.
@@ -127,17 +144,12 @@ fn resolve_secret(merged: &mut Merged, key: &str) -> Result<(), String> {
 /// Reads a secret without the newline at its end. A file that every user of the machine can read is
 /// refused; one that its group can read is not, since secrets mounted into containers need that.
 fn read_secret(path: &Path) -> Result<String, String> {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let shown = path.display();
     let unreadable = |error| format!("`{shown}` cannot be read: {error}");
-    let mode = std::fs::metadata(path)
-        .map_err(unreadable)?
-        .permissions()
-        .mode();
-    if mode & 0o007 != 0 {
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if let Some(advice) = secret_files::exposure(path, &metadata, Readers::Everybody) {
         return Err(format!(
-            "`{shown}` can be read by everybody on this machine; run `chmod o= {shown}`"
+            "`{shown}` can be read by everybody on this machine; {advice}"
         ));
     }
     let mut text = std::fs::read_to_string(path).map_err(unreadable)?;

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod error;
+mod injected;
 mod keys;
 mod load;
 mod merge;

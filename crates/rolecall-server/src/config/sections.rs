@@ -95,6 +95,9 @@ pub struct Config {
     /// The source of each value that is not a default.
     #[serde(skip)]
     pub(super) origins: BTreeMap<String, Origin>,
+    /// Variables with our prefix that a cluster set for a service of our name, and that are no keys.
+    #[serde(skip)]
+    pub(crate) passed_over: Vec<String>,
 }
 
 impl Default for Config {
@@ -118,6 +121,7 @@ impl Default for Config {
             guard: Guard::default(),
             log: Log::default(),
             origins: BTreeMap::new(),
+            passed_over: Vec::new(),
         }
     }
 }

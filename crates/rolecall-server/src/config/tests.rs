@@ -547,6 +547,30 @@ fn a_server_that_others_can_reach_needs_tls_or_insecure_http() {
 }
 
 #[test]
+fn variables_of_a_cluster_are_passed_over_and_misspelt_ones_are_not() {
+    let sources = Sources::default()
+        .with_env("ROLECALL_SERVICE_HOST", "10.0.0.7")
+        .with_env("ROLECALL_PORT", "tcp://10.0.0.7:8000")
+        .with_env("ROLECALL_PORT_8000_TCP_ADDR", "10.0.0.7")
+        .with_env("ROLECALL_LISTEN", "127.0.0.1:9000");
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.listen.port(), 9000);
+    assert_eq!(
+        config.passed_over,
+        [
+            "ROLECALL_SERVICE_HOST",
+            "ROLECALL_PORT",
+            "ROLECALL_PORT_8000_TCP_ADDR"
+        ]
+    );
+    let refused = Config::load(&sources.with_env("ROLECALL_PORT", "9000")).unwrap_err();
+    assert!(
+        refused.to_string().contains("unknown key `port`"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn public_urls_that_cannot_be_an_issuer_are_refused() {
     for url in [
         "login.example.com",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use secrecy::ExposeSecret as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::{Config, SigningAlgorithm, values::show_duration};
 
@@ -262,9 +262,9 @@ fn others(config: &Config) -> Vec<String> {
     {
         faults.push("`proxy.trusted`: a network of all addresses trusts everybody; list the addresses of your proxies".to_owned());
     }
-    if EnvFilter::try_new(&config.log.level).is_err() || config.log.level.is_empty() {
+    if config.log.level.parse::<Targets>().is_err() || config.log.level.is_empty() {
         faults.push(format!(
-            "`log.level`: `{}` is not a level (`error`, `warn`, `info`, `debug`, `trace`) or filter",
+            "`log.level`: `{}` is not a level (`error`, `warn`, `info`, `debug`, `trace`) or a filter such as `info,sqlx=warn`",
             config.log.level
         ));
     }

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use super::finding::Finding;
 use crate::{
     config::{Config, Origin},
+    secret_files::{self, Readers},
     start,
     store::file,
 };
@@ -57,14 +58,15 @@ fn files_with_secrets(config: &Config) -> BTreeSet<PathBuf> {
 
 #[cfg(unix)]
 fn permissions(check: &'static str, path: &Path) -> Finding {
-    use std::os::unix::fs::PermissionsExt as _;
     let shown = path.display();
     match fs::metadata(path) {
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => Finding::fault(
-            check,
-            format!("others on this machine can read or write {shown}: run `chmod 600 {shown}`"),
-        ),
-        Ok(_) => Finding::good(check, format!("only its owner can read {shown}")),
+        Ok(found) => match secret_files::exposure(path, &found, Readers::Others) {
+            Some(advice) => Finding::fault(
+                check,
+                format!("others on this machine can read or write {shown}: {advice}"),
+            ),
+            None => Finding::good(check, format!("only its owner can read {shown}")),
+        },
         Err(_) => Finding::good(check, format!("{shown} is created at the first start")),
     }
 }

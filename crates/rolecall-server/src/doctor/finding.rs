@@ -89,7 +89,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a database schema that is newer than this program, or outdated",
     ),
     ("administrators", "no administrator, or only one"),
-    ("audit log", "an audit log that was altered or truncated"),
+    (
+        "audit log",
+        "an audit log that was altered or truncated, or access that no entry of it explains",
+    ),
 ];
 
 /// The result of a check.

@@ -85,6 +85,7 @@ pub(super) async fn for_claims(
         // INVARIANT: never missing, since a guard would derive reserved permissions from the roles
         scope: Some(names.join(" ")),
         tenant: None,
+        global: None,
         narrowed: false,
         rev: subject.head.revision,
         era: subject.head.era,

@@ -91,11 +91,12 @@ pub(crate) async fn prove(
     // is written, so that none is missed
     let in_flight = parts.in_flight.enter(&account);
     let (failed, found) = look_up(app, &account, canonical.as_ref()).await?;
+    let subject = found.as_ref().map(|found| found.id.clone());
     let open = admit(failed, &in_flight, app.now())?;
     let candidate = found.filter(|found| open && found.status != Status::Disabled);
     let verdict = verify(app, candidate, password).await?;
     let Some(verified) = verdict else {
-        count_failure(app, &account, address).await?;
+        count_failure(app, &account, subject.as_deref(), address).await?;
         return Err(LoginError::Wrong);
     };
     Ok(Proven {
@@ -201,8 +202,13 @@ fn refuse_account(failed: Failures, now: Timestamp) -> Result<(), LoginError> {
     }
 }
 
-/// Counts one failure of the account and of the address.
-pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Result<(), ApiError> {
+/// Counts one failure of the account and of the address. `subject` is the user, if the account has one.
+pub(crate) async fn count_failure(
+    app: &App,
+    account: &str,
+    subject: Option<&str>,
+    address: &str,
+) -> Result<(), ApiError> {
     let parts = app.parts();
     let beyond_free = parts
         .failing_addresses
@@ -217,7 +223,7 @@ pub(crate) async fn count_failure(app: &App, account: &str, address: &str) -> Re
         events::record(
             app,
             "log_in_failed",
-            None,
+            subject,
             address,
             &format!("{in_a_row} in a row"),
         )

@@ -86,7 +86,8 @@ async fn attempt(app: &App, request: &PasswordGrant<'_>) -> Result<Issued, OAuth
             Ok(opened.issued)
         }
         Attempt::Outdated(proven) => {
-            password::count_failure(app, &proven.account, request.address).await?;
+            password::count_failure(app, &proven.account, Some(&proven.id), request.address)
+                .await?;
             Err(OAuthError::WrongPassword)
         }
     }

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use rolecall::PermissionName as _;
 use rolecall::token::VerifiedClaims;
-use rolecall_core::{Audience, Permission, SubjectKind};
+use rolecall_core::{Audience, Permission, RoleName, SubjectKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,6 +19,7 @@ use crate::{
     clients::store::Client,
     error::ApiError,
     legacy,
+    tokens::effective::joined,
 };
 
 /// The answer to an introspection request (RFC 7662 section 2.2).
@@ -36,7 +37,9 @@ pub(crate) struct IntrospectedToken {
     /// The permissions.
     scope: String,
     client_id: String,
-    username: String,
+    /// The user name; absent in the token of a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
     sub: String,
     /// `user` or `client`.
     subject_kind: &'static str,
@@ -51,20 +54,31 @@ pub(crate) struct IntrospectedToken {
     /// The tenant that the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
+    /// What of it is held without the tenant; absent if the token is for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    global: Option<IntrospectedGlobal>,
+}
+
+/// What the subject of a token for a tenant holds without the tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IntrospectedGlobal {
+    roles: Vec<String>,
+    /// The permissions.
+    scope: String,
 }
 
 impl IntrospectedToken {
     fn new(app: &App, claims: VerifiedClaims) -> Self {
-        let scope = if claims.has_scope {
-            claims.scope
-        } else {
-            scope_of_roles(app, &claims)
-        };
+        let (scope, global) = scopes(app, &claims);
         Self {
             token_type: "Bearer",
             scope,
+            global,
             client_id: claims.client_id,
-            username: claims.username,
+            username: match claims.subject_kind {
+                SubjectKind::User => Some(claims.username),
+                SubjectKind::Client => None,
+            },
             sub: claims.sub,
             subject_kind: match claims.subject_kind {
                 SubjectKind::User => "user",
@@ -85,17 +99,29 @@ impl IntrospectedToken {
     }
 }
 
-/// The permissions of a token that was too long to carry them, as a guard derives them.
-fn scope_of_roles(app: &App, claims: &VerifiedClaims) -> String {
-    let roles = claims.roles.iter();
-    let roles: Vec<_> = roles.filter_map(|role| role.parse().ok()).collect();
-    let permissions = app.policy().latest().map(|policy| {
-        let mut permissions = policy.permissions_of(&roles);
+/// Returns the permissions of a token, and what of them is held without its tenant. For one that was too long to carry
+/// permissions they are derived from the roles, as a guard does.
+fn scopes(app: &App, claims: &VerifiedClaims) -> (String, Option<IntrospectedGlobal>) {
+    let derive = |roles: &[String]| {
+        let roles: Vec<RoleName> = roles.iter().filter_map(|role| role.parse().ok()).collect();
+        let policy = app.policy().latest();
+        let permissions = policy.map(|policy| policy.permissions_of(&roles));
+        let mut permissions = permissions.unwrap_or_default();
         permissions.retain(|permission| claims.tenant.is_none() || !permission.is_reserved());
-        let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
-        names.join(" ")
+        joined(&permissions)
+    };
+    let global = claims.tenant.as_ref().map(|_| {
+        let global = claims.global.clone().unwrap_or_default();
+        IntrospectedGlobal {
+            scope: global.scope.unwrap_or_else(|| derive(&global.roles)),
+            roles: global.roles,
+        }
     });
-    permissions.unwrap_or_default()
+    if claims.has_scope {
+        (claims.scope.clone(), global)
+    } else {
+        (derive(&claims.roles), global)
+    }
 }
 
 /// Says whether the token in the form is active for the client that asks.

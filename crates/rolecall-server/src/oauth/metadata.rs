@@ -14,7 +14,7 @@ const METHODS: [&str; 3] = ["none", "client_secret_basic", "client_secret_post"]
 /// The document, whatever `Host` the request named.
 pub(crate) async fn document(app: &App) -> Result<Value, ApiError> {
     let settings = app.settings();
-    let at = |path: &str| format!("{}{path}", settings.issuer.trim_end_matches('/'));
+    let at = |path: &str| format!("{}{path}", settings.public_url.trim_end_matches('/'));
     let mut grants = store::grants_in_use(&mut app.store().read().await?).await?;
     grants.insert(GrantType::RefreshToken);
     if settings.password_grant {

@@ -65,7 +65,7 @@ fn is_toml(media_type: &str) -> bool {
     essence(media_type) == TOML
 }
 
-/// Returns true if the client accepts TOML and does not prefer JSON to it.
+/// Returns true if the client prefers TOML to JSON; clients that name both alike get JSON.
 pub(super) fn wants_toml(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter();
     let ranges = values
@@ -80,7 +80,7 @@ pub(super) fn wants_toml(headers: &HeaderMap) -> bool {
             _ => {}
         }
     }
-    toml > 0.0 && toml >= json
+    toml > json
 }
 
 fn quality(range: &str) -> f32 {
@@ -101,7 +101,9 @@ mod tests {
             ("application/json", false),
             ("application/toml", true),
             ("Application/TOML; q=0.5", true),
-            ("application/json, application/toml", true),
+            ("application/json, application/toml", false),
+            ("application/toml, application/json", false),
+            ("application/toml, application/json;q=0.9", true),
             ("application/json, application/toml;q=0.9", false),
             ("application/toml;q=0", false),
             ("application/toml;q=x", false),

@@ -202,6 +202,10 @@ impl Work<'_, '_> {
                 refuse(format!(
                     "user `{name}` is disabled in the source, but not in rolecall"
                 ));
+            } else if person.must_change_password && found.status == Status::Active {
+                refuse(format!(
+                    "user `{name}` must change the password in the source, but not in rolecall"
+                ));
             }
             return Ok(Some(found.id));
         }
@@ -235,8 +239,15 @@ impl Work<'_, '_> {
         };
         let mut made =
             registration::create_in(self.change, rights, self.caller, &user, &[]).await?;
-        if person.disabled {
-            made.status = Status::Disabled;
+        let status = if person.disabled {
+            Status::Disabled
+        } else if person.must_change_password {
+            Status::PasswordChangeRequired
+        } else {
+            made.status
+        };
+        if status != made.status {
+            made.status = status;
             accounts::update_user(self.change, &made).await?;
             self.change.record(json!({
                 "action": "user.updated", "subject": id, "status": made.status.as_str(),

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may},
+    authority::{
+        caller::Caller,
+        may::{self, Anywhere},
+    },
     error::ApiError,
     web::{
         body::Body,
@@ -28,7 +31,7 @@ use crate::{
     (status = 200, description = "A page of assignments", body = Page<AssignmentView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_role_assignments(
-    caller: Require<may::ReadAssignments>,
+    caller: Require<Anywhere<may::ReadAssignments>>,
     State(app): State<App>,
     Segment(id): Segment<String>,
     Params(query): Params<AssignmentQuery>,
@@ -93,7 +96,7 @@ pub(crate) fn place(one: &RoleAssignment) -> String {
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn assign_role(
-    caller: Require<may::WriteAssignments>,
+    caller: Require<Anywhere<may::WriteAssignments>>,
     State(app): State<App>,
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
@@ -109,7 +112,7 @@ pub(crate) async fn assign_role(
     (status = 204, description = "No longer assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn unassign_role(
-    caller: Require<may::WriteAssignments>,
+    caller: Require<Anywhere<may::WriteAssignments>>,
     State(app): State<App>,
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
@@ -122,7 +125,7 @@ pub(crate) async fn unassign_role(
     (status = 200, description = "A page of assignments", body = Page<AssignmentView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_client_role_assignments(
-    caller: Require<may::ReadAssignments>,
+    caller: Require<Anywhere<may::ReadAssignments>>,
     State(app): State<App>,
     Segment(id): Segment<String>,
     Params(query): Params<AssignmentQuery>,
@@ -140,7 +143,7 @@ pub(crate) async fn list_client_role_assignments(
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn assign_role_to_client(
-    caller: Require<may::WriteAssignments>,
+    caller: Require<Anywhere<may::WriteAssignments>>,
     State(app): State<App>,
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,
@@ -156,7 +159,7 @@ pub(crate) async fn assign_role_to_client(
     (status = 204, description = "No longer assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn unassign_role_from_client(
-    caller: Require<may::WriteAssignments>,
+    caller: Require<Anywhere<may::WriteAssignments>>,
     State(app): State<App>,
     Segment((id, role)): Segment<(String, RoleName)>,
     Params(query): Params<TenantQuery>,

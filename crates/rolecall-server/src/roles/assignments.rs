@@ -218,7 +218,7 @@ mod tests {
             found.first().unwrap().id.clone()
         };
         let (one, two) = (id("one").await, id("two").await);
-        users::reset(app, caller, &two).await.unwrap();
+        users::reset(app, caller, &two, None).await.unwrap();
         let last = |refused| {
             matches!(
                 refused,
@@ -236,7 +236,7 @@ mod tests {
         let refused = users::update(app, caller, &one, &forced).await;
         assert!(last(refused.unwrap_err()));
         // a reset is the way back for an administrator who is locked out
-        users::reset(app, caller, &one).await.unwrap();
+        users::reset(app, caller, &one, None).await.unwrap();
         users::delete(app, caller, &two).await.unwrap();
     }
 }

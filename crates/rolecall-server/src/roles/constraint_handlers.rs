@@ -95,6 +95,7 @@ impl From<NamedConstraint> for ConstraintView {
 
 /// A new constraint.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = ConstraintInput)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewConstraint {
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]

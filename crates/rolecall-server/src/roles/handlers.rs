@@ -60,6 +60,7 @@ impl From<RoleDetails> for RoleView {
 
 /// A new role.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = RoleInput)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRole {
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]

@@ -43,6 +43,7 @@ impl From<PermissionRow> for PermissionView {
 
 /// A new permission.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = PermissionInput)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPermission {
     /// `object:operation`

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may},
+    authority::{
+        caller::Caller,
+        may::{self, Anywhere},
+    },
     error::ApiError,
     web::{
         body::Body,
@@ -32,7 +35,7 @@ pub(crate) struct Confirmation {}
     (status = 200, description = "A page of requests, oldest first", body = Page<RequestView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_assignment_requests(
-    caller: Require<may::ReadAssignments>,
+    caller: Require<Anywhere<may::ReadAssignments>>,
     State(app): State<App>,
     Params(query): Params<AssignmentQuery>,
 ) -> Result<Json<Page<RequestView>>, ApiError> {
@@ -49,7 +52,7 @@ pub(crate) async fn list_assignment_requests(
     (status = 200, description = "The request", body = RequestView),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn get_assignment_request(
-    caller: Require<may::ReadAssignments>,
+    caller: Require<Anywhere<may::ReadAssignments>>,
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<Json<RequestView>, ApiError> {
@@ -66,7 +69,7 @@ pub(crate) async fn get_assignment_request(
     (status = 204, description = "Assigned"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn confirm_assignment_request(
-    caller: Require<may::WriteAssignments>,
+    caller: Require<Anywhere<may::WriteAssignments>>,
     State(app): State<App>,
     Segment(id): Segment<String>,
     Body(Confirmation {}): Body<Confirmation>,
@@ -80,7 +83,7 @@ pub(crate) async fn confirm_assignment_request(
     (status = 204, description = "Ended, or it did not exist"),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn end_assignment_request(
-    caller: Require<may::WriteAssignments>,
+    caller: Require<Anywhere<may::WriteAssignments>>,
     State(app): State<App>,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may},
+    authority::{
+        caller::Caller,
+        may::{self, Anywhere},
+    },
     error::ApiError,
     web::{
         document::ProblemDocument,
@@ -130,7 +133,7 @@ pub(crate) fn after(place: &str) -> After<'_> {
     (status = 200, description = "A page of holders", body = Page<HolderView>),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
 pub(crate) async fn list_role_holders(
-    caller: Require<may::ReadAssignments>,
+    caller: Require<Anywhere<may::ReadAssignments>>,
     State(app): State<App>,
     Segment(role): Segment<RoleName>,
     Params(query): Params<HolderQuery>,

@@ -43,7 +43,7 @@ pub(crate) async fn check_other_sessions(
 ) -> Result<(), TokenError> {
     let counts = |constraint: &Constraint| {
         let roles = &constraint.roles;
-        constraint.per == ConstraintScope::Subject && !roles.is_disjoint(&granted.roles)
+        constraint.per == ConstraintScope::Subject && !roles.is_disjoint(&granted.active)
     };
     let constraints = holder.policy.constraints();
     let constraints: Vec<_> = constraints.filter(|(_, one)| counts(one)).collect();
@@ -53,7 +53,7 @@ pub(crate) async fn check_other_sessions(
     let mut others = sessions_with_roles(app, conn, holder.now, holder.policy, user).await?;
     others.retain(|other| other.session != own);
     let mut roles = roles_beside(&others, granted.tenant.as_ref());
-    roles.extend(granted.roles.iter().cloned());
+    roles.extend(granted.active.iter().cloned());
     match first_breach(constraints, |role| roles.contains(role)) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
         None => Ok(()),
@@ -124,8 +124,8 @@ async fn sessions_with_roles(
         let Ok(granted) = regrant(&holder, &opened(&session), None) else {
             continue;
         };
-        let must_choose = policy.dynamic_breach(&granted.roles).is_some();
-        let mut roles = granted.roles;
+        let must_choose = policy.dynamic_breach(&granted.active).is_some();
+        let mut roles = granted.active;
         if must_choose && let Some(before) = opened(&session).granted {
             roles.retain(|role| before.roles.contains(role));
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use aws_lc_rs::digest;
 use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    chain::Chain,
+    chain::{Chain, hex},
     conn::Conn,
     error::StoreError,
     head::Head,
@@ -22,6 +23,9 @@ queries! {
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
     WRITE_FLOOR = "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (kind, subject) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
+    WRITE_DETAILS = "INSERT INTO audit_details (revision, part, changes) VALUES ($1, $2, $3)";
+    // the object `role` is reserved, so a value that begins with `role:` is a role
+    CLIENTS_THAT_HIDE_ROLES = "SELECT id FROM clients WHERE scope IS NOT NULL AND (' ' || scope) NOT LIKE '% role:%'";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
@@ -62,11 +66,45 @@ pub(crate) struct Change<'c> {
     head: Head,
     now: Timestamp,
     entries: Vec<Value>,
+    details: Option<Details>,
     floors: Vec<Floor>,
     raised: BTreeSet<(&'static str, String)>,
     /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
+}
+
+/// The change that holds the number and the digest of the parts beside an entry.
+pub(crate) const DETAILS: &str = "audit.details";
+
+/// The digest of the parts that were written beside an entry. INVARIANT: it covers the length of each part.
+pub(crate) struct Details {
+    parts: i64,
+    digest: digest::Context,
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        Self {
+            parts: 0,
+            digest: digest::Context::new(&digest::SHA256),
+        }
+    }
+}
+
+impl Details {
+    /// Adds the next part.
+    pub(crate) fn add(&mut self, part: &str) {
+        self.parts += 1;
+        self.digest.update(&(part.len() as u64).to_be_bytes());
+        self.digest.update(part.as_bytes());
+    }
+
+    /// Returns the change that stands for all parts.
+    pub(crate) fn change(self) -> Value {
+        let digest = hex(self.digest.finish().as_ref());
+        json!({ "action": DETAILS, "parts": self.parts, "sha256": digest })
+    }
 }
 
 /// The result of a committed change, for the guards of this process.
@@ -97,6 +135,26 @@ impl Change<'_> {
     /// Adds an entry to the audit log. A change without an entry is rolled back.
     pub(crate) fn record(&mut self, entry: Value) {
         self.entries.push(entry);
+    }
+
+    /// Writes changes beside the audit entry, which then holds their digest: an entry itself must stay short. A change
+    /// that records nothing else is rolled back.
+    pub(crate) async fn record_beside(&mut self, changes: &[Value]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let revision = self.head.revision;
+        let details = self.details.get_or_insert_default();
+        let part = details.parts;
+        let text = Value::from(changes).to_string();
+        details.add(&text);
+        query(WRITE_DETAILS)
+            .bind(revision)
+            .bind(part)
+            .bind(text)
+            .execute(self.conn)
+            .await?;
+        Ok(())
     }
 
     /// Discards the change, as after a dry run.
@@ -141,11 +199,27 @@ impl Change<'_> {
         self.keys = true;
     }
 
+    /// If a role loses something, ends the tokens through clients whose ceiling names no role as well.
+    ///
+    /// INVARIANT: such tokens carry the permissions of a role without its name, so its floor does not reach them.
+    async fn end_tokens_without_role_names(&mut self) -> Result<(), StoreError> {
+        if !self.floors.iter().any(|one| one.kind == FloorKind::Role) {
+            return Ok(());
+        }
+        let query = query(CLIENTS_THAT_HIDE_ROLES);
+        let clients: Vec<String> = query.fetch_all(self.conn).await?;
+        for client in clients {
+            self.raise_floor(FloorKind::Client, &client);
+        }
+        Ok(())
+    }
+
     /// Writes floors, revisions and the audit entry; `None` if the change has no entry and is to be rolled back.
-    async fn finish(self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
+    async fn finish(mut self, chain: &Chain, actor: &Actor) -> Result<Option<Changed>, StoreError> {
         if self.entries.is_empty() {
             return Ok(None);
         }
+        self.end_tokens_without_role_names().await?;
         let revision = self.head.revision;
         let conn = self.conn;
         write_floors(conn, &self.floors).await?;
@@ -165,7 +239,8 @@ impl Change<'_> {
         if self.keys {
             query(RAISE_KEYS).bind(revision).execute(conn).await?;
         }
-        let changes = Value::Array(self.entries);
+        let mut changes = self.entries;
+        changes.extend(self.details.map(Details::change));
         chain
             .append(conn, revision, self.now, &actor.to_string(), changes)
             .await?;
@@ -204,6 +279,7 @@ async fn start(conn: &mut Conn, now: Timestamp) -> Result<Change<'_>, StoreError
         head,
         now,
         entries: Vec::new(),
+        details: None,
         floors: Vec::new(),
         raised: BTreeSet::new(),
         policy: BTreeSet::new(),

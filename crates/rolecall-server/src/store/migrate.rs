@@ -69,6 +69,11 @@ const MIGRATIONS: &[Step] = &[
         "limits",
         include_str!("../../migrations/0011_limits.sql"),
     ),
+    (
+        16,
+        "audit seal",
+        include_str!("../../migrations/0016_audit_seal.sql"),
+    ),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -15,8 +15,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chain::{Chain, Entry};
-pub(crate) use change::{Actor, Change};
+pub(crate) use chain::{BASELINE, Chain, Entry, Mark, TAMPERED, read_seal};
+pub(crate) use change::{Actor, Change, Changed, DETAILS, Details};
 pub(crate) use conn::Conn;
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use rolecall::token::SignError;
-use rolecall_core::{AccessClaims, Audience, TenantName, Timestamp};
+use rolecall_core::{AccessClaims, Audience, GlobalClaims, SubjectKind, TenantName, Timestamp};
 
-use super::{effective::Grant, error::TokenError};
+use super::{
+    effective::{Grant, joined},
+    error::TokenError,
+};
 use crate::{app::App, authority::subject::Subject, error::ApiError, ids, store::Conn};
 
 /// An issued token, as the token endpoint answers it.
@@ -59,11 +62,10 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
         .ends_at
         .map_or(latest, |ends| ends.min(latest))
         .seconds();
-    let permissions: Vec<String> = granted
-        .permissions
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let global = granted.global.as_ref().map(|global| GlobalClaims {
+        roles: global.roles.iter().map(ToString::to_string).collect(),
+        scope: Some(joined(&global.permissions)),
+    });
     Ok(AccessClaims {
         iss: settings.issuer.clone(),
         sub: basis.subject.id.clone(),
@@ -75,10 +77,15 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
         jti: ids::random_token(160).map_err(ApiError::internal)?,
         sid: basis.session.map(|(sid, _)| sid.to_owned()),
         auth_time: basis.session.map(|(_, opened)| opened.seconds()),
-        username: basis.subject.username.clone(),
+        username: match basis.subject.kind {
+            SubjectKind::User => basis.subject.username.clone(),
+            // a client could have the name of a user
+            SubjectKind::Client => String::new(),
+        },
         roles: granted.roles.iter().map(ToString::to_string).collect(),
-        scope: Some(permissions.join(" ")),
+        scope: Some(joined(&granted.permissions)),
         tenant: granted.tenant.as_ref().map(ToString::to_string),
+        global,
         narrowed: granted.narrowed,
         rev: basis.subject.head.revision,
         era: basis.subject.head.era.clone(),
@@ -106,5 +113,8 @@ fn sign(app: &App, mut claims: AccessClaims, granted: &Grant) -> Result<String, 
         return Err(too_long());
     }
     claims.scope = None;
+    if let Some(global) = &mut claims.global {
+        global.scope = None;
+    }
     fitting(&claims)?.ok_or_else(too_long)
 }

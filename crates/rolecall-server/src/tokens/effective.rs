@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rolecall_core::{Permission, Policy, RoleName, TenantName, Timestamp, counts_in_tenant};
+use rolecall_core::{
+    Permission, PermissionPattern, Policy, RoleName, TenantName, Timestamp, counts_in_tenant,
+};
 
 use super::requested::RequestedScope;
 use crate::authority::subject::Assigned;
@@ -15,6 +17,10 @@ const SHORTEST_REST: Duration = Duration::from_secs(30);
 pub(crate) struct Grant {
     pub(crate) roles: BTreeSet<RoleName>,
     pub(crate) permissions: BTreeSet<Permission>,
+    /// In a token for a tenant, what is held without the tenant.
+    pub(crate) global: Option<GlobalGrant>,
+    /// The roles that count as active together. They are `roles`, unless the ceiling of the client hides the names.
+    pub(crate) active: BTreeSet<RoleName>,
     pub(crate) narrowed: bool,
     /// The `scope` member of the answer.
     pub(crate) answer: String,
@@ -22,6 +28,13 @@ pub(crate) struct Grant {
     pub(crate) tenant: Option<TenantName>,
     /// The end of the shortest assignment that the token rests on.
     pub(crate) ends_at: Option<Timestamp>,
+}
+
+/// The global part of a token for a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GlobalGrant {
+    pub(crate) roles: BTreeSet<RoleName>,
+    pub(crate) permissions: BTreeSet<Permission>,
 }
 
 impl Grant {
@@ -44,7 +57,7 @@ pub(crate) struct TokenSubject<'a> {
     pub(crate) tenant: Option<&'a TenantName>,
     /// The token is for rolecall itself.
     pub(crate) own_audience: bool,
-    /// The most that tokens through the client may carry.
+    /// The most that tokens through the client may carry. Without a role in it, they carry permissions alone.
     pub(crate) ceiling: Option<&'a RequestedScope>,
     pub(crate) now: Timestamp,
 }
@@ -78,6 +91,8 @@ pub(super) struct EffectiveScope {
     pub(super) named: Option<RequestedScope>,
     /// The roles that the token rests on, where it was narrowed by roles.
     roots: Option<BTreeSet<RoleName>>,
+    /// True if the ceiling of the client names no role, so that the token carries permissions alone.
+    hides_roles: bool,
 }
 
 impl EffectiveScope {
@@ -98,6 +113,7 @@ impl EffectiveScope {
             permissions,
             named: None,
             roots: None,
+            hides_roles: false,
         };
         match holder.ceiling {
             None => whole,
@@ -106,6 +122,7 @@ impl EffectiveScope {
                 // the ceiling of the client is not a requested scope
                 Self {
                     named: Some(RequestedScope::default()),
+                    hides_roles: ceiling.roles.is_empty(),
                     ..held
                 }
             }
@@ -114,29 +131,64 @@ impl EffectiveScope {
 
     /// The roles that a token carries.
     pub(super) fn roles(&self) -> BTreeSet<RoleName> {
-        let local = self.local.iter().filter(|role| !role.is_reserved());
-        self.global.iter().chain(local).cloned().collect()
+        if self.hides_roles {
+            return BTreeSet::new();
+        }
+        self.held_roles().cloned().collect()
     }
 
+    fn held_roles(&self) -> impl Iterator<Item = &RoleName> {
+        let local = self.local.iter().filter(|role| !role.is_reserved());
+        self.global.iter().chain(local)
+    }
+
+    /// Returns the roles that count as active together: those that the token carries, or those of which it carries a
+    /// permission if it hides their names.
+    fn active_roles(&self, policy: &Policy) -> BTreeSet<RoleName> {
+        let gives_one = |pattern: &PermissionPattern| match pattern.as_permission() {
+            Some(permission) => self.permissions.contains(&permission),
+            None => self.permissions.iter().any(|one| pattern.matches(one)),
+        };
+        let is_used = |role: &&RoleName| {
+            let rules = policy.role(role.as_str());
+            rules.is_some_and(|rules| rules.permissions.iter().any(gives_one))
+        };
+        if self.hides_roles {
+            self.held_roles().filter(is_used).cloned().collect()
+        } else {
+            self.roles()
+        }
+    }
+
+    /// Returns true if a role can be asked for by its name.
     pub(super) fn has_role(&self, role: &RoleName) -> bool {
+        !self.hides_roles && self.holds_role(role)
+    }
+
+    fn holds_role(&self, role: &RoleName) -> bool {
         self.global.contains(role) || (self.local.contains(role) && !role.is_reserved())
     }
 
     /// Keeps what is both held and asked for. Roles named become the active ones; permissions alone leave
     /// the roles whole.
     pub(super) fn narrow(self, policy: &Policy, asked: &RequestedScope) -> Self {
-        let named = asked.roles.iter().filter(|role| self.has_role(role));
-        let named: BTreeSet<RoleName> = named.cloned().collect();
+        let chosen = asked.roles.iter().filter(|role| self.holds_role(role));
+        let chosen: BTreeSet<RoleName> = chosen.cloned().collect();
+        let named = if self.hides_roles {
+            BTreeSet::new()
+        } else {
+            chosen.clone()
+        };
         let (global, local, roots) = if asked.roles.is_empty() {
             (self.global, self.local, self.roots)
         } else {
             let active = |held: &BTreeSet<RoleName>| {
-                let mut roles = policy.closure(named.intersection(held));
+                let mut roles = policy.closure(chosen.intersection(held));
                 roles.retain(|role| held.contains(role));
                 roles
             };
             let (global, local) = (active(&self.global), active(&self.local));
-            (global, local, Some(named.clone()))
+            (global, local, Some(chosen))
         };
         let mut permissions = given(policy, &global, &local);
         permissions.retain(|permission| {
@@ -160,6 +212,7 @@ impl EffectiveScope {
             local,
             permissions,
             roots,
+            hides_roles: self.hides_roles,
         }
     }
 
@@ -172,13 +225,30 @@ impl EffectiveScope {
             Some(asked) if !asked.text.is_empty() => asked.text.clone(),
             _ => joined(&self.permissions),
         };
+        let tenant = holder.tenant.filter(|_| holder.is_in_tenant()).cloned();
         Grant {
             narrowed: self.named.is_some(),
             roles: self.roles(),
+            active: self.active_roles(holder.policy),
+            global: tenant.as_ref().map(|_| self.global_part(holder.policy)),
             permissions: self.permissions,
             answer,
-            tenant: holder.tenant.filter(|_| holder.is_in_tenant()).cloned(),
+            tenant,
             ends_at,
+        }
+    }
+
+    /// Returns what of the token does not come from the tenant.
+    fn global_part(&self, policy: &Policy) -> GlobalGrant {
+        let mut permissions = policy.permissions_of(&self.global);
+        permissions.retain(|permission| self.permissions.contains(permission));
+        GlobalGrant {
+            roles: if self.hides_roles {
+                BTreeSet::new()
+            } else {
+                self.global.clone()
+            },
+            permissions,
         }
     }
 
@@ -248,7 +318,7 @@ fn end_of(one: &Assigned) -> Timestamp {
     one.ends.unwrap_or(Timestamp::MAX)
 }
 
-pub(super) fn joined(permissions: &BTreeSet<Permission>) -> String {
+pub(crate) fn joined(permissions: &BTreeSet<Permission>) -> String {
     permissions
         .iter()
         .map(Permission::as_str)

@@ -117,7 +117,7 @@ fn refuse_beyond(
 /// A token that would have too many roles of a constraint active is not made with some of them left out: whoever
 /// asks for it chooses.
 pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result<(), TokenError> {
-    match holder.policy.dynamic_breach(&granted.roles) {
+    match holder.policy.dynamic_breach(&granted.active) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
         None => Ok(()),
     }
@@ -125,7 +125,8 @@ pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result
 
 /// A client has no sessions, so a constraint per subject counts all roles that it has.
 pub(crate) fn check_held_together(holder: &TokenSubject<'_>) -> Result<(), TokenError> {
-    let roles = EffectiveScope::of(holder).roles();
+    let assigned = holder.assigned.iter().map(|one| &one.role);
+    let roles = holder.policy.closure(assigned);
     let constraints = holder.policy.constraints();
     let constraints = constraints.filter(|(_, one)| one.per == ConstraintScope::Subject);
     match first_breach(constraints, |role| roles.contains(role)) {

@@ -46,11 +46,13 @@ impl RequestedScope {
         Some(asked)
     }
 
-    /// Returns `true` if `other` includes every value of this scope. Without roles or without permissions a
-    /// scope leaves these whole.
+    /// Returns `true` if tokens under the ceiling `other` carry everything that they carry under this one.
+    ///
+    /// A ceiling without roles lets no role pass, and the permissions of all; one without permissions lets all of its
+    /// roles' pass.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
-        let roles = other.roles.is_empty()
-            || (!self.roles.is_empty() && self.roles.is_subset(&other.roles));
+        let roles =
+            self.roles.is_empty() == other.roles.is_empty() && self.roles.is_subset(&other.roles);
         let permissions = other.permissions.is_empty()
             || (!self.permissions.is_empty() && self.permissions.is_subset(&other.permissions));
         roles && permissions

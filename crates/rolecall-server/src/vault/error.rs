@@ -16,8 +16,13 @@ pub enum MasterKeyError {
     #[error("the master key is not random; create one with `openssl rand -hex 32`")]
     NotRandom,
     /// Others than the owner can read the file.
-    #[error("the key file `{path}` can be read by others; run `chmod 600 {path}`", path = .0.display())]
-    Readable(PathBuf),
+    #[error("the key file `{path}` can be read by others; {advice}", path = .path.display())]
+    Readable {
+        /// The file.
+        path: PathBuf,
+        /// What to do about it.
+        advice: String,
+    },
     /// The file cannot be read or created.
     #[error("the key file `{path}` cannot be used: {source}", path = .path.display())]
     File {

@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -14,7 +14,10 @@ use super::{
     error::MasterKeyError,
     master_key::{KEY_BYTES, MasterKey},
 };
-use crate::ids::{NoRandomness, random_token};
+use crate::{
+    ids::{NoRandomness, random_token},
+    secret_files::{self, Readers},
+};
 
 impl MasterKey {
     /// Reads the key from a file, or creates the file (mode 0600) with a random key. Processes that start at the same
@@ -53,8 +56,11 @@ impl MasterKey {
         };
         let file = File::open(path).map_err(file_error)?;
         let metadata = file.metadata().map_err(file_error)?;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            return Err(MasterKeyError::Readable(path.to_owned()));
+        if let Some(advice) = secret_files::exposure(path, &metadata, Readers::Others) {
+            return Err(MasterKeyError::Readable {
+                path: path.to_owned(),
+                advice,
+            });
         }
         let mut text = Zeroizing::new(String::with_capacity(256));
         file.take(256)
@@ -113,7 +119,7 @@ fn create(path: &Path) -> Result<(), CreateError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::faults::{invalid, path_of, without_position};
 use crate::error::{ApiError, FieldError};
 
-/// A JSON body; an absent one counts as `{}`.
+/// A JSON body; an absent one counts as `{}`, and so does `null`, which generated clients send where nothing is needed.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -32,6 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return parse_json(b"{}").map(Body);
         }
         match is_json {
+            Some(true) if body.trim_ascii() == b"null" => parse_json(b"{}").map(Body),
             Some(true) => parse_json(&body).map(Body),
             _ => Err(ApiError::UnsupportedMediaType(
                 "the body must be application/json",

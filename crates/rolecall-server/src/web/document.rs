@@ -12,42 +12,71 @@ use utoipa::{
     ToSchema,
     openapi::{
         ComponentsBuilder, Info, OpenApiBuilder, Paths, RefOr, Schema,
-        security::{Flow, OAuth2, Password, Scopes, SecurityScheme},
+        security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme},
+        server::Server,
     },
 };
 
+use super::{address::path_of, schemas};
+
 /// The name of the security scheme.
 const SCHEME: &str = "rolecall";
+/// The name of the same scheme for clients that have a token already; generators of clients support it best.
+const BEARER: &str = "bearer";
 /// The grammar of names, the same as that of `rolecall_core::is_name`.
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 
-/// Builds the document.
+/// Builds the document of a server that clients reach at `public_url`.
 ///
 /// # Errors
 ///
 /// If routes and descriptions disagree; a test checks that they agree.
 pub(crate) fn write(
+    public_url: &str,
     paths: &Paths,
-    schemas: &[(String, RefOr<Schema>)],
+    described: &[(String, RefOr<Schema>)],
     routes: &[RouteAccess],
 ) -> Result<Value, DocumentError> {
     let mut components = ComponentsBuilder::new();
-    for (name, schema) in schemas {
+    for (name, schema) in described {
         components = components.schema(name, schema.clone());
     }
-    let flow = Flow::Password(Password::new("/token", scopes(routes)));
+    let token_url = format!("{}/token", path_of(public_url));
+    let flow = Flow::Password(Password::new(token_url, scopes(routes)));
     components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new([flow])));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT");
+    components = components.security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
     let mut info = Info::new("rolecall", env!("CARGO_PKG_VERSION"));
     info.description = Some("Log-in, roles and permissions.".to_owned());
     let built = OpenApiBuilder::new()
         .info(info)
+        .servers(Some([Server::new(public_url)]))
         .paths(paths.clone())
         .components(Some(components.build()))
         .build();
     let mut document = serde_json::to_value(built).unwrap_or_default();
     complete(&mut document);
     openapi::secure(&mut document, routes, SCHEME)?;
+    offer_bearer(&mut document);
+    schemas::shape(&mut document);
     Ok(document)
+}
+
+/// Adds the second scheme to every operation that needs the first, with the same scopes.
+fn offer_bearer(document: &mut Value) {
+    for item in members(document, "paths") {
+        let operations = item.as_object_mut().into_iter().flatten();
+        for (_, operation) in operations {
+            let Some(ways) = operation.get_mut("security").and_then(Value::as_array_mut) else {
+                continue;
+            };
+            let scopes = ways.iter().filter_map(|way| way.get(SCHEME));
+            let bearer: Vec<Value> = scopes.map(|scopes| json!({ BEARER: scopes })).collect();
+            ways.extend(bearer);
+        }
+    }
 }
 
 /// Returns the scopes that the Authorize dialog of the page offers.
@@ -151,6 +180,10 @@ pub(crate) struct ProblemDocument {
     roles: Option<Vec<String>>,
     permissions: Option<Vec<String>>,
     path: Option<Vec<String>>,
+    /// The constraint that would be violated.
+    constraint: Option<String>,
+    /// An encrypted note of a refusal, which an administrator can have explained: `GET /api/decisions/{receipt}`.
+    receipt: Option<String>,
 }
 
 /// An invalid member.
@@ -160,4 +193,7 @@ pub(crate) struct ProblemField {
     loc: Vec<Value>,
     msg: String,
     r#type: String,
+    /// The line of a document in TOML.
+    line: Option<u32>,
+    column: Option<u32>,
 }

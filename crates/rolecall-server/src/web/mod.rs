@@ -1,8 +1,10 @@
 //! HTTP as the API speaks it: bodies, queries, pages, errors and the document about them.
 
+pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod document;
 mod faults;
 pub(crate) mod page;
 pub(crate) mod params;
 pub(crate) mod problem;
+mod schemas;

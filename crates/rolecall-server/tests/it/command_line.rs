@@ -3,7 +3,8 @@
 use rolecall::SystemClock;
 
 use crate::support::{
-    PASSWORD, TestApp, WRONG, eventually, on_both, rolecall, run, run_failing, verify_audit,
+    MASTER_KEY, PASSWORD, TestApp, WRONG, command, eventually, on_both, output_of, rolecall, run,
+    run_failing, verify_audit,
 };
 
 on_both![
@@ -11,6 +12,7 @@ on_both![
     a_user_disabled_on_the_command_line_is_refused_by_the_running_server,
     an_altered_or_truncated_audit_log_fails_verification,
     acting_as_a_user_permits_no_more_than_that_user_may_do,
+    variables_that_kubernetes_sets_for_a_service_of_our_name_change_nothing,
 ];
 
 async fn unassigning_on_the_command_line_takes_effect_in_the_running_server(app: TestApp) {
@@ -55,6 +57,28 @@ async fn a_user_disabled_on_the_command_line_is_refused_by_the_running_server(ap
     run_failing(&app, &["user", "disable", "admin"]).await;
     server.log_in("admin").await;
     server.password_grant("admin", WRONG).await.wrong_password();
+}
+
+async fn variables_that_kubernetes_sets_for_a_service_of_our_name_change_nothing(app: TestApp) {
+    let with = |more: &[(&str, &str)]| {
+        let mut command = command(&app, MASTER_KEY, &["user", "list"]);
+        command
+            .env("ROLECALL_SERVICE_HOST", "10.0.0.7")
+            .env("ROLECALL_SERVICE_PORT", "8000")
+            .env("ROLECALL_PORT", "tcp://10.0.0.7:8000")
+            .env("ROLECALL_PORT_8000_TCP", "tcp://10.0.0.7:8000")
+            .env("ROLECALL_PORT_8000_TCP_PROTO", "tcp")
+            .env("ROLECALL_PORT_8000_TCP_PORT", "8000")
+            .env("ROLECALL_PORT_8000_TCP_ADDR", "10.0.0.7")
+            .envs(more.iter().copied());
+        output_of(command)
+    };
+    let output = with(&[]).await;
+    assert!(output.status.success(), "{output:?}");
+    // a variable that was meant as a setting is still refused
+    let output = with(&[("ROLECALL_LISTENN", "127.0.0.1:1")]).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("unknown key `listenn`"), "{stderr}");
 }
 
 async fn an_altered_or_truncated_audit_log_fails_verification(app: TestApp) {

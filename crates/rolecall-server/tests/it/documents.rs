@@ -151,6 +151,124 @@ async fn x052_no_response_contains_a_password_or_a_hash(app: TestApp) {
     assert!(!String::from_utf8_lossy(&response.body).contains("alice"));
 }
 
+/// Generators of clients cannot do with everything that a document may contain.
+#[tokio::test]
+async fn the_document_has_a_form_that_client_generators_support() {
+    let app = TestApp::sqlite().await;
+    let document = app.get("/openapi.json", "").await.json;
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let text = document.to_string();
+    assert!(!text.contains("\"allOf\""), "allOf loses nullability");
+    for (name, schema) in schemas {
+        assert!(
+            !name.starts_with("New"),
+            "{name} stands beside a constructor"
+        );
+        if let Some(items) = schema.pointer("/properties/items/items") {
+            assert!(items["$ref"].is_string(), "{name}: {items}");
+        }
+        let variants = schema["oneOf"].as_array().into_iter().flatten();
+        for variant in variants {
+            assert!(variant["$ref"].is_string(), "{name}: {variant}");
+            assert_eq!(schema["discriminator"]["propertyName"], "kind", "{name}");
+        }
+    }
+    for name in [
+        "UserInput",
+        "ClientInput",
+        "RoleInput",
+        "PermissionInput",
+        "ConstraintInput",
+    ] {
+        assert!(schemas.contains_key(name), "{name}");
+    }
+    // `{"active": false}` is valid
+    assert_eq!(schemas["Introspection"]["required"], json!(["active"]));
+    assert!(schemas["Problem"]["properties"]["receipt"].is_object());
+    let email = &schemas["CreatedUser"]["properties"]["email"];
+    assert_eq!(email["type"], json!(["string", "null"]));
+    let bearer = &document["components"]["securitySchemes"]["bearer"];
+    assert_eq!(
+        (&bearer["type"], &bearer["scheme"]),
+        (&json!("http"), &json!("bearer"))
+    );
+    let security = &document["paths"]["/api/users"]["get"]["security"];
+    let expected =
+        json!([{ "rolecall": ["rolecall.users:read"] }, { "bearer": ["rolecall.users:read"] }]);
+    assert_eq!(security, &expected);
+}
+
+#[tokio::test]
+async fn every_address_that_leaves_the_server_has_the_prefix_of_the_public_url() {
+    let db = crate::support::Database::sqlite();
+    let app = TestApp::configured(db, |builder| {
+        builder.public_url("https://host.example/auth")
+    })
+    .await;
+    let document = app.get("/openapi.json", "").await.json;
+    assert_eq!(
+        document["servers"],
+        json!([{ "url": "https://host.example/auth" }])
+    );
+    let flows = &document["components"]["securitySchemes"]["rolecall"]["flows"];
+    assert_eq!(flows["password"]["tokenUrl"], "/auth/token");
+    let path = "/.well-known/oauth-authorization-server";
+    let metadata = app.get(path, "").await.json;
+    assert_eq!(
+        metadata["token_endpoint"],
+        "https://host.example/auth/token"
+    );
+    let admin = app.admin().await;
+    app.create_role("reviewed", &[]).await;
+    let body = json!({ "approval": true });
+    app.patch("/api/roles/reviewed", admin, body).await.is(200);
+    let alice = app.create_user("alice", &[]).await;
+    for (path, body) in [
+        ("/api/users", json!({ "username": "bob" })),
+        ("/api/roles", json!({ "name": "editor" })),
+        ("/api/permissions", json!({ "name": "items:read" })),
+        (
+            "/api/constraints",
+            json!({ "name": "apart", "kind": "static", "roles": ["editor", "user"], "at_most": 1 }),
+        ),
+        (
+            "/api/clients",
+            json!({ "name": "robot", "grants": ["client_credentials"] }),
+        ),
+        (
+            "/register",
+            json!({ "username": "dora", "password": PASSWORD }),
+        ),
+    ] {
+        let made = app.post(path, admin, body).await;
+        let location = made.is(201).header("location").unwrap();
+        let rest = location.strip_prefix("/auth/api/").unwrap_or_default();
+        assert!(!rest.is_empty(), "{path}: {location}");
+    }
+    let asked = app
+        .put(format_args!("/api/users/{alice}/roles/reviewed"), admin)
+        .await;
+    let location = asked.is(202).header("location").unwrap();
+    assert!(location.starts_with("/auth/api/"), "{location}");
+}
+
+#[tokio::test]
+async fn a_null_body_counts_as_absent() {
+    let app = TestApp::sqlite().await;
+    let admin = app.admin().await;
+    let alice = app.create_user("alice", &[]).await;
+    app.put_json(
+        format_args!("/api/users/{alice}/roles/user"),
+        admin,
+        Value::Null,
+    )
+    .await
+    .no_content();
+    app.post("/api/roles", admin, Value::Null)
+        .await
+        .invalid(&["body", "name"]);
+}
+
 /// The committed document is the one that the server serves; `ROLECALL_BLESS=1` writes it.
 #[tokio::test]
 async fn the_committed_openapi_document_is_current() {
@@ -202,6 +320,7 @@ async fn every_operation_documents_its_responses() {
         }
     }
     assert!(guarded > 20, "{guarded}");
+    assert_eq!(document["servers"], json!([{ "url": ISSUER }]));
     let text = document.to_string();
     // every reference can be resolved
     for piece in text.split("\"$ref\":\"#").skip(1) {

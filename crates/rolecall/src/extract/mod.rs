@@ -3,6 +3,7 @@
 mod access;
 mod admitted;
 mod authenticated;
+mod in_tenant;
 mod optional;
 mod public;
 mod require;
@@ -11,6 +12,7 @@ mod tenant;
 pub use access::{Access, AccessRule, GuardedArgs};
 pub(crate) use admitted::Admitted;
 pub use authenticated::Authenticated;
+pub use in_tenant::InTenant;
 pub use optional::Optional;
 pub use public::Public;
 pub use require::Require;

@@ -44,6 +44,21 @@ impl<R: Requirement> ForTenant<R> {
         self.principal.tenant().unwrap_or_default()
     }
 
+    /// Returns true if the caller satisfies `Q` in the tenant, for rules that depend on data. Global roles count too.
+    #[must_use]
+    pub fn has<Q: Requirement>(&self) -> bool {
+        Q::RULE.admits_in_own_tenant(&*self.principal)
+    }
+
+    /// Returns an error unless the caller satisfies `Q` in the tenant; use it with `?` in a handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::Forbidden`], with the scope that the caller needs.
+    pub fn require<Q: Requirement>(&self) -> Result<(), Denial> {
+        require_in_own_tenant::<Q>(&self.principal)
+    }
+
     /// Returns the caller, for use after the request.
     #[must_use]
     pub fn into_principal(self) -> Arc<Principal> {
@@ -51,6 +66,15 @@ impl<R: Requirement> ForTenant<R> {
     }
 
     const INNER: &'static Rule = &R::RULE;
+}
+
+/// Returns an error unless the caller satisfies `Q` in the tenant of the token.
+pub(super) fn require_in_own_tenant<Q: Requirement>(principal: &Principal) -> Result<(), Denial> {
+    if Q::RULE.admits_in_own_tenant(principal) {
+        Ok(())
+    } else {
+        Err(principal.refusal_in_tenant(&Q::RULE))
+    }
 }
 
 impl<R: Requirement> Deref for ForTenant<R> {

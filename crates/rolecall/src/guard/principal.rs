@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::checks::Checks;
 use crate::{Denial, Requirement, Rule, rule::Holder, token::VerifiedClaims};
@@ -30,8 +30,17 @@ use crate::{Denial, Requirement, Rule, rule::Holder, token::VerifiedClaims};
 pub struct Principal {
     claims: VerifiedClaims,
     permissions: BTreeSet<Box<str>>,
+    /// In a token for a tenant, what the subject holds without it.
+    global: Option<Held>,
     /// The checks of the guard that verified the token.
     checks: Arc<Checks>,
+}
+
+/// Roles and permissions.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    roles: BTreeSet<Box<str>>,
+    permissions: BTreeSet<Box<str>>,
 }
 
 /// Principals are equal if their tokens have the same content, even if different guards verified them.
@@ -50,20 +59,20 @@ impl Principal {
     ) -> Self {
         claims.roles.sort_unstable();
         claims.roles.dedup();
+        let mut global = claims.tenant.is_some().then(|| held_globally(&claims));
         let permissions = match policy {
             Some(policy) if !claims.has_scope && !claims.narrowed => {
-                derive_permissions(policy, &claims)
+                derive_permissions(policy, &claims, &mut global)
             }
-            _ => claims
-                .scope
-                .split(' ')
-                .filter(|name| !name.is_empty())
-                .map(Box::from)
-                .collect(),
+            _ => values_of(&claims.scope),
         };
+        if let Some(global) = &mut global {
+            global.permissions.retain(|one| permissions.contains(one));
+        }
         Self {
             claims,
             permissions,
+            global,
             checks: Arc::clone(checks),
         }
     }
@@ -80,10 +89,18 @@ impl Principal {
         self.claims.subject_kind
     }
 
-    /// Returns the name of the user or client. Use it only for display, since a name can pass to another subject.
+    /// Returns the name of the user, or an empty text for a client. Use it only for display, since a name can pass to
+    /// another user.
+    ///
+    /// A client has no user name: anybody who may register one could give it the name of a user. Show its
+    /// [`client_id`](Self::client_id) instead.
     #[must_use]
     pub fn username(&self) -> &str {
-        &self.claims.username
+        match self.claims.subject_kind {
+            SubjectKind::User => &self.claims.username,
+            // an older issuer writes the name of the client
+            SubjectKind::Client => "",
+        }
     }
 
     /// Returns the id of the client that requested the token, or an empty text if the token has none.
@@ -92,12 +109,15 @@ impl Principal {
         &self.claims.client_id
     }
 
-    /// Returns the roles, including inherited ones, ordered by name.
+    /// Returns the roles, including inherited ones, ordered by name. With a token for a tenant, they include those that
+    /// the caller has only there.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.claims.roles.iter().map(String::as_str)
     }
 
-    /// Returns true if the caller has `role`.
+    /// Returns true if the caller has `role`, be it only in the tenant of the token.
+    ///
+    /// [`has`](Self::has) and [`Require`](crate::Require) do not count what the caller has only in a tenant.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
         let found = self
@@ -107,15 +127,35 @@ impl Principal {
         found.is_ok()
     }
 
-    /// Returns the permissions, ordered by name.
+    /// Returns the permissions, ordered by name. With a token for a tenant, they include those that the caller has only
+    /// there.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
         self.permissions.iter().map(|name| &**name)
     }
 
-    /// Returns true if the caller has `permission`. Wildcards have no meaning here.
+    /// Returns true if the caller has `permission`, be it only in the tenant of the token. Wildcards have no meaning
+    /// here.
     #[must_use]
     pub fn has_permission(&self, permission: &str) -> bool {
         self.permissions.contains(permission)
+    }
+
+    /// Returns true if the caller has `role` whatever the tenant.
+    #[must_use]
+    pub fn has_global_role(&self, role: &str) -> bool {
+        match &self.global {
+            Some(global) => global.roles.contains(role),
+            None => self.has_role(role),
+        }
+    }
+
+    /// Returns true if the caller has `permission` whatever the tenant.
+    #[must_use]
+    pub fn has_global_permission(&self, permission: &str) -> bool {
+        match &self.global {
+            Some(global) => global.permissions.contains(permission),
+            None => self.has_permission(permission),
+        }
     }
 
     /// Returns the tenant for which the token was issued.
@@ -191,6 +231,9 @@ impl Principal {
 
     /// Returns true if the caller satisfies `R`, for rules that depend on data, such as "the owner or an admin".
     ///
+    /// What the caller holds only in the tenant of the token does not count;
+    /// [`ForTenant::has`](crate::ForTenant::has) and [`InTenant::has`](crate::InTenant::has) count it.
+    ///
     /// ```
     /// use rolecall::Principal;
     ///
@@ -245,8 +288,21 @@ impl Principal {
 impl Principal {
     /// Creates the denial for a caller who does not satisfy `rule`, with a receipt if the guard issues them.
     pub(crate) fn refusal(&self, rule: &Rule) -> Denial {
+        let needs = rule.needs().map(|needs| match &self.global {
+            // such a rule asks for what is held whatever the tenant
+            Some(_) if !rule.names_tenant() => json!({ "global": needs }),
+            _ => needs,
+        });
         Denial::Forbidden {
             scope: rule.missing_scope(self),
+            receipt: needs.and_then(|needs| self.receipt(&needs)),
+        }
+    }
+
+    /// As [`refusal`](Self::refusal), for a rule that counts what the caller holds in the tenant of the token.
+    pub(crate) fn refusal_in_tenant(&self, rule: &Rule) -> Denial {
+        Denial::Forbidden {
+            scope: rule.scope(),
             receipt: rule.needs().and_then(|needs| self.receipt(&needs)),
         }
     }
@@ -273,18 +329,62 @@ impl Holder for Principal {
     fn tenant(&self) -> Option<&str> {
         Principal::tenant(self)
     }
+
+    fn has_global_role(&self, role: &str) -> bool {
+        Principal::has_global_role(self, role)
+    }
+
+    fn has_global_permission(&self, permission: &str) -> bool {
+        Principal::has_global_permission(self, permission)
+    }
 }
 
-/// Returns the permissions that `policy` gives to the roles of the token; invalid role names are ignored.
-fn derive_permissions(policy: &Policy, claims: &VerifiedClaims) -> BTreeSet<Box<str>> {
-    let roles = claims.roles.iter().filter_map(|role| role.parse().ok());
-    let roles: Vec<RoleName> = roles.collect();
-    let permissions = policy.permissions_of(&roles);
-    // INVARIANT: reserved permissions come from global assignments only, and a token for a tenant does not show which
-    // of its roles are global
-    let counts = |permission: &&Permission| claims.tenant.is_none() || !permission.is_reserved();
-    let permissions = permissions.iter().filter(counts);
-    permissions
-        .map(|permission| permission.as_str().into())
-        .collect()
+fn values_of(scope: &str) -> BTreeSet<Box<str>> {
+    let values = scope.split(' ').filter(|name| !name.is_empty());
+    values.map(Box::from).collect()
+}
+
+/// Returns what the subject of a token for a tenant holds without it: nothing if an older issuer did not write it.
+fn held_globally(claims: &VerifiedClaims) -> Held {
+    let Some(global) = &claims.global else {
+        return Held::default();
+    };
+    // a floor compares the flat list, so a role that is only here could not be revoked
+    let is_carried = |role: &&String| claims.roles.binary_search(role).is_ok();
+    let roles = global.roles.iter().filter(is_carried);
+    Held {
+        roles: roles.map(|role| role.as_str().into()).collect(),
+        permissions: values_of(global.scope.as_deref().unwrap_or_default()),
+    }
+}
+
+/// Returns the permissions that `policy` gives to the roles of the token, and sets those of the `global` ones; invalid
+/// role names are ignored.
+fn derive_permissions(
+    policy: &Policy,
+    claims: &VerifiedClaims,
+    global: &mut Option<Held>,
+) -> BTreeSet<Box<str>> {
+    let names = |permissions: &BTreeSet<Permission>| {
+        // INVARIANT: reserved permissions are in the `scope` of a token for a tenant, or not in the token at all
+        let counts = |one: &&Permission| claims.tenant.is_none() || !one.is_reserved();
+        let permissions = permissions.iter().filter(counts);
+        permissions.map(|one| one.as_str().into()).collect()
+    };
+    if let Some(global) = global {
+        let roles = global.roles.iter().map(|role| &**role);
+        global.permissions = names(&permissions_of(policy, roles));
+    }
+    names(&permissions_of(
+        policy,
+        claims.roles.iter().map(String::as_str),
+    ))
+}
+
+fn permissions_of<'a>(
+    policy: &Policy,
+    roles: impl Iterator<Item = &'a str>,
+) -> BTreeSet<Permission> {
+    let roles: Vec<RoleName> = roles.filter_map(|role| role.parse().ok()).collect();
+    policy.permissions_of(&roles)
 }

@@ -11,7 +11,7 @@ pub trait Receipts: Send + Sync + 'static {
     /// Returns a receipt that states that the caller with `claims` was refused for lack of `needs`.
     ///
     /// Only the implementation can read the receipt. `needs` is a name as in a scope (`role:admin`, `items:read`), or
-    /// `{"any": [..]}` or `{"all": [..]}` of such. Returns `None` if no receipt can be written, which does not change
+    /// `{"any": [..]}` or `{"all": [..]}` of such; `{"global": ..}` around it if only global assignments count. Returns `None` if no receipt can be written, which does not change
     /// the refusal.
     fn receipt(&self, claims: &VerifiedClaims, needs: &Value) -> Option<String>;
 }
@@ -20,12 +20,17 @@ impl Rule {
     /// Returns the roles and permissions that the rule needs in the form that [`Receipts`] take, or `None` if it names
     /// none.
     pub(crate) fn needs(&self) -> Option<Value> {
-        let of = |rules: &[Self]| rules.iter().filter_map(Self::needs).collect::<Vec<_>>();
+        let of = |rules: &[Self]| {
+            let mut needs = rules.iter().filter_map(Self::needs).collect::<Vec<_>>();
+            // a role in whatever tenant is the same need as the role itself
+            needs.dedup();
+            needs
+        };
         match self {
             Self::Role(_) | Self::Permission(_) => self.scope().map(Value::String),
             Self::AnyOf(rules) => Some(serde_json::json!({ "any": of(rules) })),
             Self::AllOf(rules) => Some(serde_json::json!({ "all": of(rules) })),
-            Self::ForTenant(rule) => rule.needs(),
+            Self::ForTenant(rule) | Self::InTenant(rule) => rule.needs(),
             _ => None,
         }
     }

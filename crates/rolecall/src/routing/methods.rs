@@ -4,7 +4,7 @@ use axum::{
     extract::Request,
     handler::Handler,
     response::IntoResponse,
-    routing::{MethodRouter, Route},
+    routing::{MethodFilter, MethodRouter, Route},
 };
 use http::Method;
 use tower_layer::Layer;
@@ -61,14 +61,12 @@ macro_rules! methods {
                 ///
                 /// If the method already has a handler, or `HEAD` and `GET` have different rules.
                 #[track_caller]
-                pub fn $name<H, T>(mut self, handler: H) -> Self
+                pub fn $name<H, T>(self, handler: H) -> Self
                 where
                     H: Handler<T, S>,
                     T: GuardedArgs + 'static,
                 {
-                    self.rules = join_rules(self.rules, [rule_of::<H, T>(Method::$METHOD)], "");
-                    self.handlers = self.handlers.$name(handler);
-                    self
+                    self.on(Method::$METHOD, handler)
                 }
             )*
         }
@@ -99,6 +97,52 @@ where
         .delete(handler)
 }
 
+/// Routes `method` to a handler whose first argument states who may call it.
+///
+/// For routes that are made from a table; otherwise [`get`], [`post`] and the others are shorter to read.
+///
+/// ```
+/// use http::Method;
+/// use rolecall::{Authenticated, GuardedMethods, routing::on};
+///
+/// async fn read_items(_: Authenticated) {}
+///
+/// let items: GuardedMethods = on(Method::GET, read_items);
+/// ```
+///
+/// # Panics
+///
+/// If `method` is none of those that [`any`] routes.
+#[track_caller]
+pub fn on<H, T, S>(method: Method, handler: H) -> GuardedMethods<S>
+where
+    H: Handler<T, S>,
+    T: GuardedArgs + 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    GuardedMethods::new().on(method, handler)
+}
+
+/// Returns the method as axum routes it.
+///
+/// Panics for a method that the guard does not know.
+#[track_caller]
+#[expect(
+    clippy::panic,
+    reason = "a mistake in the program that shows when it starts, as in axum"
+)]
+fn filter_of(method: &Method) -> MethodFilter {
+    match *method {
+        Method::GET => MethodFilter::GET,
+        Method::HEAD => MethodFilter::HEAD,
+        Method::POST => MethodFilter::POST,
+        Method::PUT => MethodFilter::PUT,
+        Method::PATCH => MethodFilter::PATCH,
+        Method::DELETE => MethodFilter::DELETE,
+        _ => panic!("`{method}` cannot be routed: use GET, HEAD, POST, PUT, PATCH or DELETE"),
+    }
+}
+
 fn rule_of<H, T: GuardedArgs>(method: Method) -> MethodRule {
     MethodRule {
         method,
@@ -113,6 +157,24 @@ impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
             handlers: MethodRouter::new(),
             rules: Vec::new(),
         }
+    }
+
+    /// Also routes `method`.
+    ///
+    /// # Panics
+    ///
+    /// If the method already has a handler, if `HEAD` and `GET` have different rules, or if `method` is none of those
+    /// that [`any`] routes.
+    #[track_caller]
+    pub fn on<H, T>(mut self, method: Method, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: GuardedArgs + 'static,
+    {
+        let filter = filter_of(&method);
+        self.rules = join_rules(self.rules, vec![rule_of::<H, T>(method)], "");
+        self.handlers = self.handlers.on(filter, handler);
+        self
     }
 
     /// Adds a layer to the handlers that were added before. It runs only for callers who are admitted.
@@ -155,11 +217,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
     clippy::panic,
     reason = "a mistake in the program that shows when it starts, as in axum"
 )]
-fn join_rules(
-    mut rules: Vec<MethodRule>,
-    more: impl IntoIterator<Item = MethodRule>,
-    path: &str,
-) -> Vec<MethodRule> {
+fn join_rules(mut rules: Vec<MethodRule>, more: Vec<MethodRule>, path: &str) -> Vec<MethodRule> {
     for new in more {
         assert!(
             !rules.iter().any(|known| known.method == new.method),

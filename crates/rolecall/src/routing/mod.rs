@@ -6,5 +6,5 @@ mod methods;
 mod router;
 
 pub use layer::{RequireLayer, RequireService};
-pub use methods::{GuardedMethods, any, delete, get, head, patch, post, put};
+pub use methods::{GuardedMethods, any, delete, get, head, on, patch, post, put};
 pub use router::{GuardedRouter, RouteAccess};

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use rolecall_core::{AccessClaims, Audience, Revision, SubjectKind, Timestamp};
+use rolecall_core::{AccessClaims, Audience, GlobalClaims, Revision, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -138,6 +138,7 @@ impl TestIssuer {
                 roles: Vec::new(),
                 scope: Some(String::new()),
                 tenant: None,
+                global: None,
                 narrowed: false,
                 rev: 0,
                 era: self.live.era().as_ref().to_owned(),
@@ -201,24 +202,57 @@ impl TestToken<'_> {
 
     /// Adds a permission by its name.
     pub fn permission_named(mut self, permission: &str) -> Self {
-        let scope = self.claims.scope.get_or_insert_default();
-        if !scope.is_empty() {
-            scope.push(' ');
-        }
-        scope.push_str(permission);
+        append(&mut self.claims.scope, permission);
         self
     }
 
-    /// Issues the token for a tenant.
+    /// Issues the token for a tenant, in which the subject holds what the token carries.
+    ///
+    /// Add what it holds globally too with [`global_role`](Self::global_role) and
+    /// [`global_permission`](Self::global_permission).
+    ///
+    /// ```
+    /// use rolecall::testing::TestIssuer;
+    ///
+    /// rolecall::roles! { mod role { Admin = "admin", Editor = "editor" } }
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let token = issuer.token("alice").role::<role::Editor>().tenant("acme").global_role::<role::Admin>();
+    /// let caller = issuer.guard().verify(&token.sign())?;
+    /// assert!(caller.has_role("editor") && !caller.has::<role::Editor>(), "only in the tenant");
+    /// assert!(caller.has::<role::Admin>());
+    /// # Ok::<(), rolecall::Denial>(())
+    /// ```
     pub fn tenant(mut self, tenant: &str) -> Self {
         self.claims.tenant = Some(tenant.to_owned());
+        self.global();
         self
     }
 
-    /// Makes the subject a client, so that the token has no session.
+    /// Adds a role that the subject of a token for a tenant holds globally.
+    pub fn global_role<R: Role>(mut self) -> Self {
+        self.global().roles.push(R::NAME.to_owned());
+        self.role::<R>()
+    }
+
+    /// Adds a permission that the subject of a token for a tenant holds globally.
+    pub fn global_permission<P: PermissionName>(mut self) -> Self {
+        append(&mut self.global().scope, P::NAME);
+        self.permission::<P>()
+    }
+
+    fn global(&mut self) -> &mut GlobalClaims {
+        self.claims.global.get_or_insert_with(|| GlobalClaims {
+            roles: Vec::new(),
+            scope: Some(String::new()),
+        })
+    }
+
+    /// Makes the subject a client, so that the token has no user name and no session.
     pub fn client(mut self) -> Self {
         self.claims.subject_kind = SubjectKind::Client;
         self.claims.client_id.clone_from(&self.claims.sub);
+        self.claims.username.clear();
         self.claims.sid = None;
         self.claims.auth_time = None;
         self
@@ -290,4 +324,13 @@ impl TestToken<'_> {
         let value = format!("Bearer {}", self.sign());
         HeaderValue::try_from(value).expect("a token is ASCII")
     }
+}
+
+/// Appends a value to a scope.
+fn append(scope: &mut Option<String>, value: &str) {
+    let scope = scope.get_or_insert_default();
+    if !scope.is_empty() {
+        scope.push(' ');
+    }
+    scope.push_str(value);
 }

@@ -19,12 +19,11 @@ use tower::ServiceExt as _;
 use super::TestIssuer;
 use crate::{
     AccessMatrix, Caller, Denial, Guard, GuardedRouter, RouteAccess, Rule,
-    matrix::{Cell, SOME_TENANT, permissions_of},
+    matrix::{Cell, OTHER_TENANT, SOME_TENANT, admission, permissions_of},
 };
 
 /// The value of every path parameter in a request.
 const PARAMETER: &str = SOME_TENANT;
-const OTHER_TENANT: &str = "rolecall-test-other";
 const NOT_A_TOKEN: &str = "not.a.token";
 
 /// Compares the access matrix of an application with the committed file, and requests every cell from its router.
@@ -148,7 +147,7 @@ impl RouteTest<'_> {
                 let with = caller.clone().with(permissions_of(&self.route.rule));
                 self.expect(Some(caller), Cell::NotPermitted, &column.title)?;
                 let title = format!("{} with the permissions", column.title);
-                self.expect(Some(&with), self.admitted(), &title)?;
+                self.expect(Some(&with), admission(&self.route.rule, &with), &title)?;
             } else {
                 self.expect(Some(caller), cell, &column.title)?;
             }
@@ -169,13 +168,7 @@ impl RouteTest<'_> {
         for set in sets {
             let title = format!("a holder of [{}]", set.join(", "));
             let caller = Caller::default().with(set);
-            let in_tenant = caller.in_tenant(SOME_TENANT);
-            let cell = if rule.admits_in(Some(SOME_TENANT), &in_tenant) {
-                self.admitted()
-            } else {
-                Cell::NotPermitted
-            };
-            self.expect(Some(&caller), cell, &title)?;
+            self.expect(Some(&caller), admission(rule, &caller), &title)?;
         }
         Ok(())
     }
@@ -198,26 +191,25 @@ impl RouteTest<'_> {
         self.compare("OPTIONS", &expected, &(status, challenge(&headers)))
     }
 
-    /// Returns the cell for callers who satisfy the rule.
-    fn admitted(&self) -> Cell {
-        if self.route.rule.needs_tenant() {
-            Cell::AdmittedInTenant
-        } else {
-            Cell::Admitted
-        }
-    }
-
-    /// Requests the route as `caller` and compares the response with `cell`, if necessary in several tenants.
+    /// Requests the route as `caller` and compares the response with `cell`; if the caller is admitted at all, with a
+    /// token for each of several tenants too.
     fn expect(&self, caller: Option<&Caller>, cell: Cell, title: &str) -> Result<(), String> {
-        let Some(caller) = caller.filter(|_| cell == Cell::AdmittedInTenant) else {
+        let is_refused = matches!(cell, Cell::NotAuthenticated | Cell::NotPermitted);
+        let Some(caller) = caller.filter(|_| !is_refused) else {
             return self.expect_response(caller, cell, title);
         };
-        let in_tenant = caller.in_tenant(SOME_TENANT);
-        self.expect_response(Some(&in_tenant), Cell::Admitted, title)?;
-        let in_other = caller.in_tenant(OTHER_TENANT);
-        for (caller, tenant) in [(&in_other, "another tenant"), (caller, "no tenant")] {
+        for (caller, tenant) in [
+            (caller.in_tenant(SOME_TENANT), "the path's tenant"),
+            (caller.in_tenant(OTHER_TENANT), "another tenant"),
+            (caller.clone(), "no tenant"),
+        ] {
             let title = format!("{title} with a token for {tenant}");
-            self.expect_response(Some(caller), Cell::NotPermitted, &title)?;
+            let cell = if self.route.rule.admits_in(Some(SOME_TENANT), &caller) {
+                Cell::Admitted
+            } else {
+                Cell::NotPermitted
+            };
+            self.expect_response(Some(&caller), cell, &title)?;
         }
         Ok(())
     }
@@ -229,7 +221,9 @@ impl RouteTest<'_> {
         title: &str,
     ) -> Result<(), String> {
         let denial = match cell {
-            Cell::Admitted | Cell::AdmittedInTenant | Cell::Depends => None,
+            Cell::Admitted | Cell::AdmittedInTenant | Cell::AdmittedInAnyTenant | Cell::Depends => {
+                None
+            }
             Cell::NotAuthenticated => Some(Denial::NotAuthenticated),
             Cell::NotPermitted => {
                 let default = Caller::default();

@@ -1,6 +1,6 @@
 //! The claims of a verified access token, parsed strictly.
 
-use rolecall_core::{Audience, Revision, SubjectKind};
+use rolecall_core::{Audience, GlobalClaims, Revision, SubjectKind};
 use serde_json::{Map, Value};
 
 use super::error::Reason;
@@ -24,7 +24,7 @@ pub struct VerifiedClaims {
     pub subject_kind: SubjectKind,
     /// The audiences.
     pub aud: Audience,
-    /// The id of the client that requested the token; empty if the claim is missing.
+    /// The id of the client that requested the token; empty if another issuer left it out.
     pub client_id: String,
     /// The time of issue, in seconds since the epoch.
     pub iat: i64,
@@ -32,13 +32,13 @@ pub struct VerifiedClaims {
     pub nbf: Option<i64>,
     /// The expiry time, in seconds since the epoch: the first second at which the token is no longer valid.
     pub exp: i64,
-    /// The id of the token; empty if the claim is missing.
+    /// The id of the token; empty if another issuer left it out.
     pub jti: String,
     /// The id of the session in which the token was issued.
     pub sid: Option<String>,
     /// The time at which the user last authenticated, in seconds since the epoch.
     pub auth_time: Option<i64>,
-    /// The user name; the same as `sub` if the claim is missing.
+    /// The user name; if the claim is missing, the same as `sub` for a user, and empty for a client.
     pub username: String,
     /// The roles, as written.
     pub roles: Vec<String>,
@@ -48,6 +48,8 @@ pub struct VerifiedClaims {
     pub has_scope: bool,
     /// The tenant for which the token was issued.
     pub tenant: Option<String>,
+    /// What the subject holds without the tenant. `None` for a token without a tenant, and one of an older issuer.
+    pub global: Option<GlobalClaims>,
     /// True if the token was requested with less than the subject holds.
     pub narrowed: bool,
     /// The revision from which the token was issued; 0 if the claim is missing.
@@ -68,10 +70,12 @@ impl VerifiedClaims {
         let mut claims = Members(members);
         let sub = claims.string("sub")?.filter(|sub| !sub.is_empty());
         let sub = sub.ok_or(Reason::Claims)?;
+        claims.check_ids()?;
+        let subject_kind = claims.subject_kind()?;
         Ok(Self {
             iss: claims.string("iss")?.ok_or(Reason::Claims)?,
             has_scope: claims.0.contains_key("scope"),
-            subject_kind: claims.subject_kind()?,
+            subject_kind,
             aud: claims.audience()?,
             client_id: claims.string("client_id")?.unwrap_or_default(),
             iat: claims.time("iat")?.ok_or(Reason::Claims)?,
@@ -80,11 +84,14 @@ impl VerifiedClaims {
             jti: claims.string("jti")?.unwrap_or_default(),
             sid: claims.string("sid")?,
             auth_time: claims.time("auth_time")?,
-            username: claims.string("username")?.unwrap_or_else(|| sub.clone()),
+            username: claims
+                .string("username")?
+                .unwrap_or_else(|| default_username(subject_kind, &sub)),
             sub,
             roles: claims.strings("roles")?.unwrap_or_default(),
             scope: claims.string("scope")?.unwrap_or_default(),
             tenant: claims.string("tenant")?,
+            global: claims.global()?,
             narrowed: claims.boolean("narrowed")?,
             rev: claims.integer("rev")?.unwrap_or_default(),
             era: claims.string("era")?.unwrap_or_default(),
@@ -94,10 +101,33 @@ impl VerifiedClaims {
     }
 }
 
+/// Returns the user name of a token without the claim: the id of a user, and none for a client.
+fn default_username(kind: SubjectKind, sub: &str) -> String {
+    match kind {
+        SubjectKind::User => sub.to_owned(),
+        SubjectKind::Client => String::new(),
+    }
+}
+
 /// The members of the payload that have not been taken yet.
 struct Members(Map<String, Value>);
 
 impl Members {
+    /// Requires `client_id` and `jti` of rolecall's own tokens, which `rev` and `era` show (RFC 9068 section 2.2).
+    ///
+    /// Without them, a floor for the client or the token could not end it. Other issuers may leave them out.
+    fn check_ids(&self) -> Result<(), Reason> {
+        let is_own = ["rev", "era"].iter().any(|name| self.0.contains_key(*name));
+        let has = |name: &str| {
+            let value = self.0.get(name).and_then(Value::as_str);
+            value.is_some_and(|text| !text.is_empty())
+        };
+        if is_own && !(has("client_id") && has("jti")) {
+            return Err(Reason::Claims);
+        }
+        Ok(())
+    }
+
     fn string(&mut self, name: &str) -> Result<Option<String>, Reason> {
         match self.0.remove(name) {
             None => Ok(None),
@@ -134,12 +164,27 @@ impl Members {
         }
     }
 
+    /// Takes a `NumericDate`, rounded down to seconds: a fraction is allowed (RFC 7519 section 2).
     fn time(&mut self, name: &str) -> Result<Option<i64>, Reason> {
-        let seconds = self.integer(name)?;
-        if seconds.is_some_and(|seconds| seconds > MAX_TIME) {
-            return Err(Reason::Claims);
-        }
-        Ok(seconds)
+        let Some(value) = self.0.remove(name) else {
+            return Ok(None);
+        };
+        let seconds = value.as_i64().or_else(|| value.as_f64().and_then(whole));
+        let in_range = seconds.filter(|seconds| (0..=MAX_TIME).contains(seconds));
+        in_range.map(Some).ok_or(Reason::Claims)
+    }
+
+    /// Takes `global`: an object with `roles` and `scope`.
+    fn global(&mut self) -> Result<Option<GlobalClaims>, Reason> {
+        let mut members = match self.0.remove("global") {
+            None => return Ok(None),
+            Some(Value::Object(members)) => Self(members),
+            Some(_) => return Err(Reason::Claims),
+        };
+        Ok(Some(GlobalClaims {
+            roles: members.strings("roles")?.unwrap_or_default(),
+            scope: members.string("scope")?,
+        }))
     }
 
     /// Takes `aud`: a string or a non-empty array of strings (RFC 7519 section 4.1.3).
@@ -158,6 +203,17 @@ impl Members {
             Some(_) => Err(Reason::Claims),
         }
     }
+}
+
+/// Returns the whole seconds of a number between zero and [`MAX_TIME`].
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "the number is between zero and `MAX_TIME`, which an f64 represents exactly"
+)]
+fn whole(number: f64) -> Option<i64> {
+    let is_in_range = (0.0..MAX_TIME as f64 + 1.0).contains(&number);
+    (is_in_range && number.is_sign_positive()).then(|| number.floor() as i64)
 }
 
 fn strings(items: Vec<Value>) -> Result<Vec<String>, Reason> {

@@ -26,6 +26,7 @@
 //! #     roles: vec!["admin".into()],
 //! #     scope: Some(String::new()),
 //! #     tenant: None,
+//! #     global: None,
 //! #     narrowed: false,
 //! #     rev: 0,
 //! #     era: String::new(),

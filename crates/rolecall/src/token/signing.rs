@@ -325,6 +325,7 @@ mod tests {
             roles: vec![],
             scope: None,
             tenant: None,
+            global: None,
             narrowed: false,
             rev: 0,
             era: String::new(),

@@ -3,7 +3,7 @@
 use http::{Method, Request, header::AUTHORIZATION};
 use rolecall::{
     Authenticated, GuardedRouter, Public, Require,
-    routing::{any, delete, get, head, patch, post, put},
+    routing::{any, delete, get, head, on, patch, post, put},
     testing::TestIssuer,
 };
 
@@ -173,6 +173,30 @@ async fn any_has_the_same_rule_for_each_method_and_no_options() {
     }
     let answer = call(&app, Method::OPTIONS, "/x", admin(&issuer)).await;
     is_405(&answer, "GET, HEAD, POST, PUT, PATCH, DELETE");
+}
+
+#[tokio::test]
+async fn a_method_from_a_table_has_the_rule_of_its_handler() {
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/x", on(Method::GET, read).on(Method::DELETE, change))
+        .into_axum();
+    for method in [Method::GET, Method::HEAD] {
+        let answer = call(&app, method, "/x", user(&issuer)).await;
+        assert_eq!(answer.status, 200);
+    }
+    let answer = call(&app, Method::DELETE, "/x", user(&issuer)).await;
+    assert_eq!(answer.status, 403);
+    let answer = call(&app, Method::DELETE, "/x", admin(&issuer)).await;
+    assert_eq!(answer.status, 200);
+    let answer = call(&app, Method::POST, "/x", admin(&issuer)).await;
+    is_405(&answer, "GET, HEAD, DELETE");
+}
+
+#[test]
+#[should_panic(expected = "`OPTIONS` cannot be routed: use GET, HEAD, POST, PUT, PATCH or DELETE")]
+fn a_method_that_the_guard_does_not_know_is_a_mistake() {
+    let _ = on::<_, _, ()>(Method::OPTIONS, open);
 }
 
 #[test]

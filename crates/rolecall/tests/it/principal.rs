@@ -100,6 +100,21 @@ fn x054_wildcards_and_similar_names_in_a_token_give_nothing() {
 }
 
 #[test]
+fn y100_the_token_of_a_client_has_no_username() {
+    let issuer = TestIssuer::new();
+    let guard = issuer.guard();
+    let client = issuer.token("admin").client();
+    let caller = guard.verify(&client.clone().sign()).unwrap();
+    assert_eq!((caller.username(), caller.client_id()), ("", "admin"));
+    assert_eq!(caller.kind(), rolecall::SubjectKind::Client);
+    // an older issuer writes the name of the client
+    let older = client.sign_with(&json!({ "username": "admin" }));
+    assert_eq!(guard.verify(&older).unwrap().username(), "");
+    let nameless = issuer.token("u1").sign_with(&json!({ "username": null }));
+    assert_eq!(guard.verify(&nameless).unwrap().username(), "u1");
+}
+
+#[test]
 fn debug_output_has_no_tokens_or_keys() {
     let issuer = TestIssuer::new();
     let guard = issuer.guard();

@@ -90,6 +90,10 @@ fn a_guard_without_a_live_state_ignores_revision_and_era() {
         0,
         "valid, but without roles and permissions"
     );
+    // those without the ids by which they could be revoked are not rolecall's own
+    let ids = json!({ "jti": null, "client_id": null });
+    let refused = guard.verify(&issuer.token("a").sign_with(&ids));
+    assert_eq!(refused.unwrap_err(), Denial::InvalidToken);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use axum::{
 };
 use http::{HeaderValue, Method};
 use rolecall::{
-    AccessMatrix, AnyOf, Authenticated, ForTenant, GuardedRouter, PolicyBuilder, Require, Rule,
-    openapi,
+    AccessMatrix, AnyOf, Authenticated, ForTenant, GuardedRouter, InTenant, PolicyBuilder, Require,
+    Rule, openapi,
     routing::{get, post},
-    testing::TestIssuer,
+    testing::{TestIssuer, TestToken},
 };
 
 use crate::{call, may, role};
@@ -300,7 +300,7 @@ async fn a_tenant_rule_is_never_satisfied_without_a_path() {
     impl rolecall::Requirement for There {
         const RULE: Rule = Rule::ForTenant(&Rule::Authenticated);
     }
-    async fn ask(caller: Require<role::User>) -> String {
+    async fn ask(caller: ForTenant<role::User>) -> String {
         caller.has::<There>().to_string()
     }
     let issuer = TestIssuer::new();
@@ -309,4 +309,142 @@ async fn a_tenant_rule_is_never_satisfied_without_a_path() {
         .into_axum();
     let answer = crate::get(&app, "/acme", user_of(&issuer, "acme")).await;
     assert_eq!(answer.body, "false");
+}
+
+/// Answers with what the handler itself finds by its type.
+async fn mine(caller: InTenant<role::User>) -> String {
+    let (flat, as_guarded) = (caller.has_role("admin"), caller.has::<role::Admin>());
+    format!("{} {flat} {as_guarded}", caller.tenant())
+}
+
+async fn of_all(caller: Require<role::User>) -> String {
+    let (flat, as_guarded) = (caller.has_role("admin"), caller.has::<role::Admin>());
+    format!("{flat} {as_guarded}")
+}
+
+async fn in_path(caller: ForTenant<role::User>) -> String {
+    let asked = (
+        caller.has::<role::Admin>(),
+        caller.require::<may::ReadItems>(),
+    );
+    format!("{} {}", asked.0, asked.1.is_ok())
+}
+
+fn routes(issuer: &TestIssuer) -> GuardedRouter {
+    GuardedRouter::new(issuer.guard())
+        .route("/mine", get(mine))
+        .route("/all", get(of_all))
+        .route("/{tenant}/in", get(in_path))
+}
+
+#[tokio::test]
+async fn y103_a_role_in_a_tenant_opens_no_route_of_all_tenants() {
+    let issuer = TestIssuer::new();
+    let app = routes(&issuer).into_axum();
+    let layered = axum::Router::new().route(
+        "/layered",
+        axum::routing::get(|| async {}).layer(issuer.guard().layer::<role::User>()),
+    );
+    let app = app.merge(layered);
+    let token = || issuer.token("alice").role::<role::User>();
+    let here = token().role::<role::Admin>().tenant("acme");
+    let everywhere = issuer.token("alice").tenant("acme");
+    let everywhere = everywhere.global_role::<role::User>().role::<role::Admin>();
+    let older = |claims: &mut rolecall::AccessClaims| claims.global = None;
+    let status = async |path: &str, token: &TestToken<'_>| {
+        let answer = crate::get(&app, path, Some(token.clone().bearer())).await;
+        (answer.status.as_u16(), answer.body.clone())
+    };
+    let refused = |(status, _): (u16, String)| assert_eq!(status, 403);
+    for path in ["/all", "/layered"] {
+        refused(status(path, &here).await);
+        refused(status(path, &here.clone().claims(older)).await);
+        refused(status(path, &everywhere.clone().claims(older)).await);
+        assert_eq!(status(path, &everywhere).await.0, 200, "{path}");
+        assert_eq!(status(path, &token()).await.0, 200, "{path}");
+    }
+    // the handler sees the flat list, and by type only what its guard counts
+    assert_eq!(status("/all", &everywhere).await.1, "true false");
+    assert_eq!(status("/mine", &here).await, (200, "acme true true".into()));
+    assert_eq!(status("/mine", &here.clone().claims(older)).await.0, 200);
+    refused(status("/mine", &token()).await);
+    assert_eq!(status("/acme/in", &here).await, (200, "true false".into()));
+    refused(status("/other/in", &here).await);
+    let empty = token().tenant("");
+    refused(status("/mine", &empty).await);
+}
+
+#[test]
+fn a_global_role_that_the_flat_list_lacks_counts_nowhere() {
+    let issuer = TestIssuer::new();
+    let global =
+        serde_json::json!({ "roles": ["admin", "user"], "scope": "items:read items:write" });
+    let token = issuer
+        .token("alice")
+        .role::<role::User>()
+        .permission::<may::ReadItems>();
+    let caller = issuer
+        .guard()
+        .verify(
+            &token
+                .tenant("acme")
+                .sign_with(&serde_json::json!({ "global": global })),
+        )
+        .unwrap();
+    assert!(caller.has::<role::User>() && caller.has::<may::ReadItems>());
+    assert!(!caller.has::<role::Admin>() && !caller.has_global_role("admin"));
+    assert!(!caller.has_global_permission("items:write"));
+    assert!(!caller.has_global_role("use") && !caller.has_global_role(""));
+}
+
+#[test]
+fn a_policy_gives_global_roles_their_permissions_in_a_token_for_a_tenant() {
+    let issuer = TestIssuer::new();
+    let mut rules = PolicyBuilder::default();
+    for (role, permission) in [
+        ("user", "items:read"),
+        ("user", "rolecall.users:write"),
+        ("admin", "items:write"),
+    ] {
+        rules.permission(permission.parse().unwrap());
+        rules.grant(role.parse().unwrap(), permission.parse().unwrap());
+    }
+    issuer.live().set_policy(rules.build().unwrap().into());
+    let token = issuer
+        .token("alice")
+        .tenant("acme")
+        .role::<role::Admin>()
+        .global_role::<role::User>()
+        .claims(|claims| claims.scope = None);
+    let caller = issuer.guard().verify(&token.sign()).unwrap();
+    let held: Vec<&str> = caller.permissions().collect();
+    assert_eq!(held, ["items:read", "items:write"]);
+    assert!(caller.has_global_permission("items:read"));
+    assert!(!caller.has_global_permission("items:write"));
+}
+
+#[test]
+fn the_matrix_shows_rules_for_any_tenant() {
+    let issuer = TestIssuer::new();
+    let matrix = AccessMatrix::of(&routes(&issuer)).roles(role::ALL);
+    let text = matrix.to_string();
+    assert!(text.contains("\n# any = let in with a token for any tenant, 403 with one for none\n"));
+    assert!(
+        text.ends_with(
+            "\
+anonymous  any token  admin  user  | route
+401        403        403    ok    | GET /all for role:user
+401        403        403    any   | GET /mine for role:user in the token's tenant
+401        403        403    own   | GET /{tenant}/in for role:user in the path's tenant
+"
+        ),
+        "{text}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("access.lock");
+    std::fs::write(&lock, &text).unwrap();
+    // every cell is requested, with tokens for several tenants
+    if std::env::var_os("ROLECALL_BLESS").is_none() {
+        matrix.assert(&lock, |caller| issuer.token_of(caller));
+    }
 }

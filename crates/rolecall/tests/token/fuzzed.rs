@@ -245,6 +245,7 @@ fn assert_round_trip(claims: &VerifiedClaims) {
         roles: claims.roles.clone(),
         scope: claims.has_scope.then(|| claims.scope.clone()),
         tenant: claims.tenant.clone(),
+        global: claims.global.clone(),
         narrowed: claims.narrowed,
         rev: claims.rev,
         era: claims.era.clone(),

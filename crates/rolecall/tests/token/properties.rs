@@ -4,20 +4,21 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use rolecall::token::{KeySet, SigningKey, dangerous, jws};
-use rolecall_core::{AccessClaims, Audience, SubjectKind};
+use rolecall_core::{AccessClaims, Audience, GlobalClaims, SubjectKind};
 use serde_json::json;
 
 use crate::support::*;
 
 prop_compose! {
     fn any_claims()(
-        (sub, username, jti) in (".{1,40}", ".{0,40}", ".{0,40}"),
-        (client_id, era, scope) in (".{0,40}", ".{0,40}", option::of("[a-z:. ]{0,200}")),
+        (sub, username, jti) in (".{1,40}", ".{1,40}", ".{1,40}"),
+        (client_id, era, scope) in (".{1,40}", ".{0,40}", option::of("[a-z:. ]{0,200}")),
         client in any::<bool>(),
         audiences in vec(".{0,30}", 0..4),
         (age, lasts, auth_age) in (0..80_000i64, 1..6_000i64, option::of(0..9_999i64)),
         (sid, tenant) in (option::of(".{0,40}"), option::of("[a-z]{1,20}")),
         roles in vec("[a-z.]{1,30}", 0..20),
+        global in option::of((vec("[a-z.]{1,30}", 0..5), option::of("[a-z:. ]{0,50}"))),
         narrowed in any::<bool>(),
         rev in 0..i64::MAX,
     ) -> AccessClaims {
@@ -28,7 +29,9 @@ prop_compose! {
         };
         AccessClaims {
             iss: ISSUER.to_owned(),
-            sub, username, jti, client_id, era, scope, sid, tenant, roles, narrowed, rev, aud,
+            sub, jti, client_id, era, scope, sid, tenant, roles, narrowed, rev, aud,
+            username: if client { String::new() } else { username },
+            global: global.map(|(roles, scope)| GlobalClaims { roles, scope }),
             subject_kind: if client { SubjectKind::Client } else { SubjectKind::User },
             iat: NOW - age,
             exp: NOW + lasts,
@@ -47,8 +50,8 @@ proptest! {
             iss: read.iss, sub: read.sub, subject_kind: read.subject_kind, aud: read.aud,
             client_id: read.client_id, iat: read.iat, exp: read.exp, jti: read.jti, sid: read.sid,
             auth_time: read.auth_time, username: read.username, roles: read.roles,
-            scope: read.has_scope.then_some(read.scope), tenant: read.tenant, narrowed: read.narrowed, rev: read.rev,
-            era: read.era,
+            scope: read.has_scope.then_some(read.scope), tenant: read.tenant, global: read.global,
+            narrowed: read.narrowed, rev: read.rev, era: read.era,
         };
         prop_assert_eq!(again, claims);
         prop_assert!(read.other.is_empty() && read.nbf.is_none());

@@ -48,7 +48,6 @@ fn every_kind_that_is_not_imported_is_reported_unless_it_is_empty() {
         notices(&realm),
         [
             "users[5]: users without a password; a new user needs a reset (total: 1)",
-            "users[4]: required actions of users are not imported (total: 1)",
             "users[1]: names and attributes of users are not imported (total: 3)",
             "users[4]: users without `enabled` are disabled, as in Keycloak (total: 1)",
             "clients[0].defaultRoles: new users get these roles in Keycloak; set `registration.roles` for the same",
@@ -67,6 +66,7 @@ fn every_kind_that_is_not_imported_is_reported_unless_it_is_empty() {
             "users[0].credentials[0]: credentials other than passwords are not imported; these users log in with their password alone (total: 5)",
             "users[4]: log-ins at another identity provider are not imported (total: 1)",
             "users[4]: users of another directory (total: 1)",
+            "users[4]: users with pending required actions are disabled, since Keycloak does not log them in (total: 1)",
         ]
         .map(|line| format!("realm.json: {line}"))
     );

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     accounts::import_rules::ImportRules,
     app::App,
+    audit::access::assigned,
     authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
@@ -240,9 +241,11 @@ async fn write(
             .flat_map(|user| user.row.roles.iter().map(|role| (user.id.as_str(), role)))
             .collect();
         store::insert_assignments(change, &given, &assigned_by).await?;
+        let given = given.iter().map(|(user, role)| (*user, role.as_str()));
+        change.record_beside(&assigned(given)).await?;
         watch(Step::Written(users.len()));
     }
-    // a hundred thousand ids would make one entry of megabytes: the entry holds the digest of the file instead
+    // a hundred thousand ids would make one entry of megabytes: they are beside it, and the entry holds their digest
     change.record(json!({
         "action": "users.imported", "users": report.users, "assignments": report.assignments,
         "sha256": report.digest,

@@ -27,6 +27,7 @@ async fn token(server: &Embedded) -> String {
         roles: Vec::new(),
         scope: Some(String::new()),
         tenant: None,
+        global: None,
         narrowed: false,
         rev: head.revision,
         era: head.era,

@@ -6,6 +6,7 @@ use rolecall_passwords::PasswordScheme;
 
 use super::*;
 use crate::{
+    audit::verify::{Verdict, verify},
     demo,
     oauth::grant,
     settings::Settings,
@@ -29,6 +30,7 @@ fn options(database: &Path) -> Options {
         settings: Settings {
             rotate_every: None,
             issuer: ISSUER.into(),
+            public_url: ISSUER.into(),
             audience: ISSUER.into(),
             access_ttl: Duration::from_mins(30),
             max_token_bytes: 4096,
@@ -119,13 +121,8 @@ async fn a_backup_during_changes_is_complete() {
     drop(app);
     restored(folder.path(), &backup, true).await.unwrap();
     let app = open(&folder.path().join("rolecall.db")).await;
-    let verdict = crate::audit::service::verify(&app, crate::authority::caller::Caller::System)
-        .await
-        .unwrap();
-    assert!(
-        matches!(verdict, crate::audit::service::Verdict::Intact { .. }),
-        "{verdict:?}"
-    );
+    let verdict = verify(&app, Caller::System, None).await.unwrap();
+    assert!(matches!(verdict, Verdict::Intact { .. }), "{verdict:?}");
 }
 
 #[tokio::test]

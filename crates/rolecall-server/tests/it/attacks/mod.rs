@@ -1,5 +1,6 @@
 //! Attacks, numbered as in docs/attacks.md.
 
+mod audit_log;
 mod authorization;
 mod injection;
 mod login;

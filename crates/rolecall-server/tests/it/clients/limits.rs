@@ -7,6 +7,10 @@ use crate::support::{ISSUER, Response, TestApp, claims, on_both};
 on_both![
     o054_a_client_gets_nothing_beyond_its_own_roles,
     x046_a_user_gets_no_more_through_a_client_than_the_client_may_have,
+    y101_a_client_whose_scope_names_no_role_carries_none,
+    y101_such_a_token_writes_with_its_permissions_alone,
+    y102_a_role_that_loses_something_ends_tokens_that_hide_it,
+    y101_roles_that_are_hidden_stay_separated,
     narrowing_a_client_takes_effect_at_once,
     tokens_for_an_audience_a_client_loses_are_revoked,
     o084_a_client_requests_only_its_own_audiences,
@@ -67,6 +71,126 @@ async fn x046_a_user_gets_no_more_through_a_client_than_the_client_may_have(app:
     assert_eq!(next.is(200).text("scope"), "items:read");
 }
 
+async fn y101_a_client_whose_scope_names_no_role_carries_none(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["admin", "reader", "rolecall.admin"])
+        .await;
+    let client = app
+        .create_client("app", json!({ "scope": "items:read" }))
+        .await;
+    let token = app.log_in_through(&client, &[]).await;
+    let access = token.is(200).text("access_token");
+    assert_eq!(claims(&access)["roles"], json!([]));
+    assert_eq!(token.text("scope"), "items:read");
+    for query in ["role=admin", "role=reader", "role=rolecall.admin"] {
+        let refused = app
+            .get(format_args!("/forward-auth?{query}"), &access)
+            .await;
+        refused.forbidden(&query.replace('=', ":"));
+    }
+    app.get("/forward-auth?permission=items:read", &access)
+        .await
+        .is(200);
+    let beyond = app
+        .log_in_through(&client, &[("scope", "role:reader")])
+        .await;
+    beyond.oauth_error(400, "invalid_scope");
+    let next = app
+        .refresh_through(&client, &token.text("refresh_token"))
+        .await;
+    let next = claims(&next.is(200).text("access_token"));
+    assert_eq!(
+        (&next["roles"], &next["scope"]),
+        (&json!([]), &json!("items:read"))
+    );
+    // the same for what the client itself holds
+    let worker = json!({ "scope": "items:read", "roles": ["reader"] });
+    let worker = app.create_client("worker", worker).await;
+    let own = claims(&app.act_as(&worker).await);
+    assert_eq!(
+        (&own["roles"], &own["scope"]),
+        (&json!([]), &json!("items:read"))
+    );
+    let named = json!({ "scope": "items:read role:reader" });
+    let named = app.create_client("named", named).await;
+    let token = app.log_in_through(&named, &[]).await;
+    let named = claims(&token.is(200).text("access_token"));
+    assert_eq!(named["roles"], json!(["reader"]));
+}
+
+async fn y101_such_a_token_writes_with_its_permissions_alone(app: TestApp) {
+    app.create_user("alice", &["rolecall.admin"]).await;
+    app.create_role("reader", &["items:read"]).await;
+    let bob = app.create_user("bob", &[]).await;
+    let scope = "rolecall.roles:write rolecall.roles:read rolecall.assignments:write";
+    let client = app.create_client("app", json!({ "scope": scope })).await;
+    let token = app.log_in_through(&client, &[("audience", ISSUER)]).await;
+    let access = token.is(200).text("access_token");
+    let made = json!({ "name": "made", "description": "over a client" });
+    app.post("/api/roles", &access, made).await.is(201);
+    app.get("/api/roles/made", &access).await.is(200);
+    // what the role gives is not in the token
+    let path = format!("/api/users/{bob}/roles/reader");
+    app.put(&path, &access).await.forbidden("items:read");
+    app.get("/api/users", &access)
+        .await
+        .forbidden("rolecall.users:read");
+}
+
+async fn y102_a_role_that_loses_something_ends_tokens_that_hide_it(app: TestApp) {
+    app.create_role("reader", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["reader"]).await;
+    let hiding = app
+        .create_client("hiding", json!({ "scope": "items:read items:write" }))
+        .await;
+    let naming = app
+        .create_client("naming", json!({ "scope": "items:read role:admin" }))
+        .await;
+    let server = app.create_resource_server("server").await;
+    let token = app.log_in_through(&hiding, &[]).await;
+    let other = app.log_in_through(&naming, &[]).await;
+    let access = token.is(200).text("access_token");
+    app.get("/forward-auth?permission=items:write", &access)
+        .await
+        .is(200);
+    let path = "/api/roles/reader/permissions/items:write";
+    app.delete(path, app.admin().await).await.no_content();
+    app.get("/forward-auth?permission=items:write", &access)
+        .await
+        .ended_token();
+    assert_eq!(app.introspect(&server, &access).await.json["active"], false);
+    app.get("/forward-auth", &other.text("access_token"))
+        .await
+        .is(200);
+    let next = app
+        .refresh_through(&hiding, &token.text("refresh_token"))
+        .await;
+    assert_eq!(next.is(200).text("scope"), "items:read");
+    app.get("/forward-auth", &next.text("access_token"))
+        .await
+        .is(200);
+}
+
+async fn y101_roles_that_are_hidden_stay_separated(app: TestApp) {
+    app.create_role("payer", &["payments:make"]).await;
+    app.create_role("approver", &["payments:approve"]).await;
+    app.create_user("alice", &["payer", "approver"]).await;
+    let apart =
+        json!({ "name": "two", "kind": "dynamic", "roles": ["payer", "approver"], "at_most": 1 });
+    app.post("/api/constraints", app.admin().await, apart)
+        .await
+        .is(201);
+    let scope = "payments:make payments:approve";
+    let client = app.create_client("app", json!({ "scope": scope })).await;
+    let both = app.log_in_through(&client, &[("scope", scope)]).await;
+    both.oauth_error(400, "invalid_scope");
+    for one in ["payments:make", "payments:approve"] {
+        let token = app.log_in_through(&client, &[("scope", one)]).await;
+        assert_eq!(token.is(200).text("scope"), one);
+    }
+}
+
 async fn narrowing_a_client_takes_effect_at_once(app: TestApp) {
     app.create_role("editor", &["items:read", "items:write"])
         .await;
@@ -81,6 +205,7 @@ async fn narrowing_a_client_takes_effect_at_once(app: TestApp) {
         .await
         .is(200);
     for narrower in [
+        json!({ "scope": "items:read items:write role:editor" }),
         json!({ "scope": "items:read items:write" }),
         json!({ "scope": "items:read" }),
         json!({ "grants": ["password", "refresh_token"] }),

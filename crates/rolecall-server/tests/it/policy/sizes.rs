@@ -80,8 +80,7 @@ async fn y003_many_wildcards_in_one_role_are_planned(app: TestApp) {
         permissions[format!("o{number}:read")] = json!("");
         held.push(format!("o{number}:*"));
     }
-    let document =
-        json!({ "permissions": permissions, "roles": { "admin": {}, "all": { "permissions": held } } });
+    let document = json!({ "permissions": permissions, "roles": { "admin": {}, "all": { "permissions": held } } });
     let plan = app.post(PLAN, admin, document).await;
     assert_eq!(plan.is(200).json["counts"]["changes"], 10_001);
     assert_eq!(

@@ -10,6 +10,7 @@ on_both![
     an_existing_user_keeps_their_roles_and_gains_the_realms,
     many_realm_users_are_imported_in_one_revision,
     an_invalid_realm_is_refused_without_echoing_its_secrets,
+    users_whom_keycloak_does_not_log_in_do_not_log_in_here,
 ];
 
 const REALM: &str = include_str!("../../../../rolecall-import/tests/fixtures/keycloak/realm.json");
@@ -113,6 +114,35 @@ async fn many_realm_users_are_imported_in_one_revision(app: TestApp) {
     );
     assert_eq!(app.db.revision().await, before + 1);
     assert!(audit_is_whole(&app).await);
+}
+
+const PENDING: &str =
+    include_str!("../../../../rolecall-import/tests/fixtures/keycloak/pending.json");
+
+async fn users_whom_keycloak_does_not_log_in_do_not_log_in_here(app: TestApp) {
+    let all = ["--create-users", "--apply", "--leave-out"];
+    let (status, out, error) = import_keycloak(&app, PENDING, &all).await;
+    assert!(
+        status == 0 && out.contains("users[1]: users with pending required actions are disabled"),
+        "{out}{error}"
+    );
+    let temporary = "Welcome-to-shop-1";
+    app.password_grant("tempo", temporary)
+        .await
+        .oauth_error(400, "invalid_grant");
+    app.password_grant("unproved", "long enough password 2")
+        .await
+        .wrong_password();
+    app.password_grant("mailer", "long enough password 3")
+        .await
+        .is(200);
+    let body = json!({
+        "username": "tempo", "current_password": temporary, "new_password": "a password of their own",
+    });
+    app.post("/password", "", body).await.no_content();
+    app.password_grant("tempo", "a password of their own")
+        .await
+        .is(200);
 }
 
 async fn an_invalid_realm_is_refused_without_echoing_its_secrets(app: TestApp) {

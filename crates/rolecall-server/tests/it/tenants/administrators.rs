@@ -11,6 +11,7 @@ on_both![
     a_token_narrowed_to_a_tenant_role_grants_nothing_globally,
     administering_a_tenant_requires_a_token_for_it,
     a_refusal_names_the_path_and_changes_nothing,
+    y103_an_administrator_of_a_tenant_opens_no_route_of_all_tenants,
 ];
 
 async fn a_tenant_administrator_assigns_only_in_that_tenant(app: TestApp) {
@@ -242,4 +243,50 @@ async fn a_refusal_names_the_path_and_changes_nothing(app: TestApp) {
     assert_eq!(refused.json["rule"], "delegation_limit");
     assert_eq!(refused.json["path"], json!(["top", "bridge", "boss"]));
     assert_eq!(refused.json["permissions"], json!(["secrets:read"]));
+}
+
+async fn y103_an_administrator_of_a_tenant_opens_no_route_of_all_tenants(app: TestApp) {
+    app.create_role(
+        "lord",
+        &["rolecall.assignments:write", "rolecall.assignments:any"],
+    )
+    .await;
+    app.create_role("editor", &["items:read"]).await;
+    let lord = app.create_user("lord", &[]).await;
+    let bob = app.create_user("bob", &[]).await;
+    app.assign_in(&lord, "lord", "acme").await;
+    let token = app.log_in_to("lord", "acme").await.access;
+    for (id, role) in [(&bob, "editor"), (&bob, "admin"), (&lord, "admin")] {
+        let path = format!("/api/users/{id}/roles/{role}?tenant=acme");
+        app.put(path, &token).await.no_content();
+    }
+    for name in ["bob", "lord"] {
+        let token = app.log_in_to(name, "acme").await.access;
+        assert!(roles_of(&token).contains(&json!("admin")), "{name}");
+        assert_eq!(
+            claims(&token)["global"],
+            json!({ "roles": [], "scope": "" }),
+            "{name}"
+        );
+        app.get("/admin-only", &token).await.forbidden("role:admin");
+        app.get("/forward-auth?role=admin", &token)
+            .await
+            .forbidden("role:admin");
+    }
+    let bobs = app.log_in_to("bob", "acme").await.access;
+    app.get("/t/acme/items/", &bobs).await.is(200);
+    app.get("/items/", &bobs).await.forbidden("items:read");
+    app.get("/edit", &bobs).await.forbidden("role:editor");
+    app.assign(&bob, "editor").await;
+    let bobs = app.log_in_to("bob", "acme").await.access;
+    assert_eq!(
+        claims(&bobs)["global"],
+        json!({ "roles": ["editor"], "scope": "items:read" })
+    );
+    app.get("/items/", &bobs).await.is(200);
+    app.get("/edit", &bobs).await.is(200);
+}
+
+fn roles_of(token: &str) -> Vec<Value> {
+    claims(token)["roles"].as_array().unwrap().clone()
 }

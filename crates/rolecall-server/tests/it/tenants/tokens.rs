@@ -32,7 +32,10 @@ async fn a_token_for_a_tenant_carries_global_roles_and_those_of_the_tenant(app: 
     assert_eq!(claims(&token)["tenant"], "acme");
     assert_eq!(roles(&token), json!(["editor", "reader", "user"]));
     assert_eq!(claims(&token)["scope"], "items:read items:write");
-    app.get("/items/", &token).await.is(200);
+    let global = json!({ "roles": ["user"], "scope": "" });
+    assert_eq!(claims(&token)["global"], global);
+    app.get("/t/acme/items/", &token).await.is(200);
+    app.get("/items/", &token).await.forbidden("items:read");
     // without a tenant only global roles count, and the response names no tenant
     let response = app.password_grant("alice", PASSWORD).await;
     assert!(response.is(200).json.get("tenant").is_none());

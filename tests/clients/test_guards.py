@@ -1,0 +1,184 @@
+"""The guards to copy refuse what the crate refuses, and go on after a fork."""
+
+import http.client
+import json
+import subprocess
+import sys
+
+import pytest
+
+import issuers
+import programs
+import services
+from issuers import LEFT_OUT
+
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory):
+    with issuers.issuer(tmp_path_factory.mktemp("issuer")) as made:
+        yield made
+
+
+def accepted(issuer):
+    now = issuer.claims()["iat"]
+    return {
+        "as rolecall writes it": issuer.token(),
+        "for 24 hours": issuer.token(exp=now + DAY),
+        "dates with a fraction": issuer.token(exp=now + 600.9, iat=now - 0.5),
+        "of the long type": issuer.signed(json.dumps(issuer.claims()).encode(), typ="application/AT+JWT"),
+        "for several audiences": issuer.token(aud=["https://other.example", issuer.url]),
+        "without optional claims": issuer.token(roles=LEFT_OUT, scope=LEFT_OUT, username=LEFT_OUT, sid=LEFT_OUT),
+    }
+
+
+def refused(issuer):
+    now = issuer.claims()["iat"]
+    whole = issuer.token()
+    signature = whole.rsplit(".", 1)[1]
+    twin = whole[:-1] + chr(ord(whole[-1]) ^ 1) if whole[-1] in "AQgw" else whole[:-1] + "B"
+    changed = {
+        "roles": ["administrator", None, {"admin": True}, [1], ["admin", None]],
+        "scope": [["items:read"], None, 1], "sub": ["", 1, None, LEFT_OUT], "jti": [None, 1, "", LEFT_OUT],
+        "client_id": [None, "", LEFT_OUT], "username": [None, 1], "subject_kind": ["admin", None, ["user"]],
+        "rev": ["7", None, 7.5], "tenant": [None, 1], "era": [1, None], "sid": [1, None],
+        "iat": [str(now), None, LEFT_OUT, now + 90], "nbf": ["0", now + 90],
+        "exp": [str(now + 600), None, LEFT_OUT, now + 25 * 3600, now - 1, now - 0.5, True],
+        "iss": ["https://other.example", [issuer.url], None], "aud": ["https://other.example", [], None, 1],
+    }
+    tokens = {f"{name} {value!r}": issuer.token(**{name: value}) for name, values in changed.items() for value in values}
+    return tokens | {
+        "padding": f"{whole}==", "padding inside": whole.replace(".", "=.", 1), "a line break": f"{whole}\n",
+        "a space": f"{whole} ", "a character outside of the alphabet": f"{whole[:-5]}!{whole[-5:]}",
+        "another spelling of the same bytes": twin, "no signature": whole.removesuffix(signature),
+        "a fourth part": f"{whole}.e30", "of another type": issuer.signed(json.dumps(issuer.claims()).encode(), typ="JWT"),
+        "without a type": issuer.signed(json.dumps(issuer.claims()).encode(), typ=None),
+        "not an object": issuer.signed(b"[]"), "not UTF-8": issuer.signed(b'{"sub":"\xff"}'), "nothing": "",
+        "nested too deeply": f"{issuers.encode(b'[' * 9000)}.{issuers.encode(b'{}')}.{signature}",
+        "too long": issuer.token(other="x" * 17_000),
+    }
+
+
+def python(issuer, tokens):
+    """The user names that the guard for FastAPI finds in tokens, or the status with which it refuses them."""
+    folder = str(services.EXAMPLES / "fastapi")
+    sys.path.insert(0, folder)
+    try:
+        from rolecall_auth import Guard, Refused
+    finally:
+        sys.path.remove(folder)
+    guard = Guard(issuer.url)
+
+    def found(token):
+        try:
+            return guard.verify(token)["username"]
+        except Refused as answer:
+            return answer.status
+    return {name: found(token) for name, token in tokens.items()}
+
+
+NODE = """
+import { text } from "node:stream/consumers";
+import { Guard, Refused } from "./rolecall-auth.mjs";
+const { issuer, tokens } = JSON.parse(await text(process.stdin));
+const guard = new Guard({ issuer });
+const found = {};
+for (const [name, token] of Object.entries(tokens)) {
+  try {
+    found[name] = (await guard.verify(token)).username;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    found[name] = error.status;
+  }
+}
+console.log(JSON.stringify(found));
+"""
+
+
+def node(issuer, tokens):
+    """The same of the guard for Express."""
+    if not (services.NODE / "node_modules" / "jose").exists():
+        programs.left_out("node packages are not installed")
+    folder = issuer.folder / "node"
+    folder.mkdir(exist_ok=True)
+    (folder / "rolecall-auth.mjs").write_text((services.EXAMPLES / "express" / "rolecall-auth.mjs").read_text())
+    (folder / "try.mjs").write_text(NODE)
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(services.NODE / "node_modules")
+    done = subprocess.run([programs.program("XTASK_NODE", "node"), "try.mjs"], cwd=folder, capture_output=True, text=True,
+                          input=json.dumps({"issuer": issuer.url, "tokens": tokens}), timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("guard", [python, node])
+def test_y115_the_guards_to_copy_refuse_what_the_crate_refuses(guard, issuer):
+    good, bad = accepted(issuer), refused(issuer)
+    assert guard(issuer, good) == {name: "" if "optional" in name else "alice" for name in good}
+    assert guard(issuer, bad) == dict.fromkeys(bad, 401)
+
+
+@pytest.mark.parametrize("guard", [python, node])
+def test_y100_the_guards_to_copy_give_a_client_no_username(guard, issuer):
+    client = {"subject_kind": "client", "client_id": "c1", "sub": "c1", "sid": LEFT_OUT}
+    tokens = {"new": issuer.token(username=LEFT_OUT, **client), "old": issuer.token(username="admin", **client)}
+    assert guard(issuer, tokens) == {"new": "", "old": ""}
+
+
+@pytest.mark.parametrize("start", [services.fastapi, services.express])
+def test_y116_two_authorization_headers_are_refused(start, issuer):
+    token = issuer.token(roles=["admin", "user"])
+    with start(issuer) as service:
+        assert service.get("/items/", token).json() == [{"item_id": "Foo", "owner": "alice"}]
+        assert service.get("/users/", issuer.token(roles="administrator")).status_code == 401
+        for second in (f"Bearer {token}", "Bearer other", "Basic YTpi", ""):
+            for values in ([f"Bearer {token}", second], [second, f"Bearer {token}"]):
+                answer = two_headers(service, values)
+                assert (answer.status, json.loads(answer.read())["detail"]) == (400, "Send one credential")
+                assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_request"'
+        for value in ("", "Bearer", "Bearer ", "Basic YTpi", token):
+            answer = service.get("/items/", Authorization=value)
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), value
+
+
+def two_headers(service, values):
+    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
+    connection.putrequest("GET", "/items/")
+    for value in values:
+        connection.putheader("Authorization", value)
+    connection.endheaders()
+    return connection.getresponse()
+
+
+FORK = """
+import os, sys, time
+from rolecall_auth import Guard
+guard = Guard(sys.argv[1], client_id="c", client_secret="s", max_staleness=1)
+def within(done):
+    until = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+within(lambda: guard.fresh_at > float("-inf"))
+before, http = guard.fresh_at, guard.http
+child = os.fork()
+if child == 0:
+    try:
+        # nothing but a thread of its own makes the state of the child newer than that of its parent
+        within(lambda: guard.fresh_at > before + guard.max_staleness)
+        guard.verify(sys.argv[2])
+        os._exit(0 if guard.http is not http else 3)
+    finally:
+        os._exit(2)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+guard.verify(sys.argv[2])
+"""
+
+
+def test_y117_a_guard_goes_on_in_a_process_that_was_forked(issuer):
+    python = programs.program("XTASK_PYTHON", "python3")
+    done = subprocess.run([python, "-c", FORK, issuer.url, issuer.token()], cwd=services.EXAMPLES / "fastapi",
+                          capture_output=True, text=True, timeout=60,
+                          env=programs.environment(PYTHONDONTWRITEBYTECODE="1", NO_PROXY="127.0.0.1"))
+    assert done.returncode == 0, done.stderr
