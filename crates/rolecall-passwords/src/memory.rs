@@ -20,12 +20,24 @@ impl Memory {
         if self.blocks.capacity() < count {
             self.release();
             let capacity = count.max(ALWAYS_MAPPED_BLOCKS);
-            self.blocks.try_reserve_exact(capacity).ok()?;
+            let reserved = self.blocks.try_reserve_exact(capacity);
+            reserved
+                .or_else(|_| self.blocks.try_reserve_exact(count))
+                .ok()?;
         }
         if self.blocks.len() < count {
             self.blocks.resize(count, Block::default());
         }
         self.blocks.get_mut(..count)
+    }
+
+    /// Checks whether the system would give `count` blocks now.
+    pub(crate) fn is_available(count: usize) -> bool {
+        let mut blocks: Vec<Block> = Vec::new();
+        let reserved = blocks.try_reserve_exact(count).is_ok();
+        // or the compiler leaves out the reservation that nobody uses
+        std::hint::black_box(&blocks);
+        reserved
     }
 
     /// Wipes the memory and returns it to the system.
@@ -85,5 +97,7 @@ mod tests {
     #[test]
     fn an_impossible_amount_does_not_end_the_process() {
         assert!(Memory::default().blocks(usize::MAX / 2).is_none());
+        assert!(!Memory::is_available(usize::MAX / 2));
+        assert!(Memory::is_available(8));
     }
 }

@@ -128,6 +128,14 @@ impl Parameters {
         }
     }
 
+    /// Returns the number of blocks of 1 KiB that a computation takes.
+    pub(crate) fn memory_blocks(&self) -> usize {
+        match *self {
+            Self::Argon2id { memory_kib, .. } => usize::try_from(memory_kib).unwrap_or(usize::MAX),
+            Self::Bcrypt { .. } => 0,
+        }
+    }
+
     /// Computes a new hash of `password` with a random salt.
     pub(crate) fn hash(
         &self,

@@ -16,10 +16,12 @@ use crate::{
     feed::Feed,
     heavy::HeavyWork,
     keys::ring::KeyRing,
+    known_time::KnownTime,
     legacy::old_tokens::Legacy,
     metrics::counters::Metrics,
+    quota::{Quota, Quotas},
     settings::Settings,
-    store::{Chain, Change, Changed, Conn, Head, Store, StoreError},
+    store::{Chain, Change, Changed, Conn, Head, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Turns},
     vault::MasterKeys,
 };
@@ -34,6 +36,10 @@ pub(crate) struct Parts {
     pub(crate) masters: MasterKeys,
     pub(crate) account_key: hmac::Key,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The clock of the database in tests; `None` to ask the database.
+    pub(crate) database_clock: Option<Arc<dyn Clock>>,
+    /// The time by which expired rows are deleted.
+    pub(crate) known_time: KnownTime,
     pub(crate) live: LiveState,
     pub(crate) keys: KeyRing,
     /// The changes that guards in other processes receive.
@@ -49,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
     pub(crate) failing_clients: AddressLimiter,
+    pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
     /// Tokens of the previous application, if they are accepted.
@@ -95,9 +102,58 @@ impl App {
         self.0.clock.now()
     }
 
+    /// Returns the time of the database as far as this node knows it, which all nodes agree on.
+    pub(crate) fn database_now(&self) -> Timestamp {
+        match &self.0.database_clock {
+            Some(clock) => clock.now(),
+            None => self.0.known_time.database_at(self.0.clock.monotonic()),
+        }
+    }
+
+    /// Reads the time of the database. SQLite has that of this machine.
+    pub(crate) async fn read_database_time(
+        &self,
+        conn: &mut Conn,
+    ) -> Result<Timestamp, StoreError> {
+        if let Some(clock) = &self.0.database_clock {
+            return Ok(clock.now());
+        }
+        Ok(read_time(conn).await?.unwrap_or_else(|| self.now()))
+    }
+
+    /// Takes one from a quota of `subject`.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::TooMany`] if it is used up.
+    pub(crate) fn take_quota(&self, quota: Quota, subject: &str) -> Result<(), ApiError> {
+        let (limits, now) = (&self.settings().quotas, self.0.clock.monotonic());
+        let taken = self.0.quotas.take(limits, quota, subject, now);
+        taken.map_err(|retry_after| ApiError::TooMany { retry_after })
+    }
+
+    /// Makes a change in the name of `caller`, within the quota of their changes; see
+    /// [`change_unlimited`](Self::change_unlimited).
+    pub(crate) async fn change<T>(
+        &self,
+        caller: Caller<'_>,
+        work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if let Caller::Token(principal) = caller {
+            let is_own = |name: &str| name.starts_with("rolecall.");
+            let quota = if principal.permissions().any(is_own) {
+                Quota::Changes
+            } else {
+                Quota::OwnChanges
+            };
+            self.take_quota(quota, principal.subject())?;
+        }
+        self.change_unlimited(caller, work).await
+    }
+
     /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change
     /// revoked; those of other processes follow with their next poll.
-    pub(crate) async fn change<T>(
+    pub(crate) async fn change_unlimited<T>(
         &self,
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
@@ -105,7 +161,12 @@ impl App {
         let now = self.now();
         let (done, changed) = self
             .store()
-            .change(&self.0.chain, &caller.actor(), now, work)
+            .change(
+                &self.0.chain,
+                &caller.actor(),
+                (now, self.database_now()),
+                work,
+            )
             .await
             .map_err(|error| caller.refusal(error))?;
         if let Some(changed) = changed {
@@ -122,6 +183,7 @@ impl App {
             self.0.metrics.floors_raised.add_one(floor.kind.as_str());
         }
         self.0.live.raise(&changed.floors);
+        self.0.live.note_revision(changed.revision);
         // only the watch feeds guards in other processes: it also knows the changes of other nodes
         self.0.look_now.notify_one();
         if changed.policy {

@@ -21,6 +21,7 @@ use crate::{
 queries! {
     INSERT_HEAD = "INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, master_key_fingerprint) \
         VALUES (1, 0, 0, 0, $1, $2, $3) ON CONFLICT (id) DO NOTHING";
+    COUNT_HEADS = "SELECT COUNT(*) FROM head";
     READ_FINGERPRINT = "SELECT master_key_fingerprint FROM head WHERE id = 1";
     RAISE_LONGEST_TTL = "UPDATE head SET longest_ttl_seconds = $1 WHERE id = 1 AND longest_ttl_seconds < $1";
 }
@@ -61,6 +62,14 @@ pub(crate) struct Ready {
     pub(crate) keys: Keys,
 }
 
+/// Returns true if a master key already seals the database.
+pub(crate) async fn is_prepared(store: &Store) -> Result<bool, StoreError> {
+    let heads: i64 = query(COUNT_HEADS)
+        .fetch_one(&mut store.read().await?)
+        .await?;
+    Ok(heads > 0)
+}
+
 /// Prepares a database. Every node does so at every start; nodes that start at the same time wait for each other at the
 /// head row.
 pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> {
@@ -79,7 +88,7 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
     };
     start
         .store
-        .change(&chain, &Actor::System, start.now, work)
+        .change(&chain, &Actor::System, (start.now, start.now), work)
         .await?;
     let mut conn = start.store.read().await?;
     let era = read_head(&mut conn).await?.era;

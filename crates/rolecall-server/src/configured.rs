@@ -31,6 +31,7 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         hashing: None,
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
+        database_clock: None,
     }
 }
 
@@ -60,6 +61,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
             deadline: config.policy.deadline,
             at_once: config.policy.at_once,
         },
+        quotas: (&config.quotas).into(),
         exempt_users: BTreeSet::new(),
     }
 }

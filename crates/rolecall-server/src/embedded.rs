@@ -9,7 +9,7 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 use crate::{
     api,
     app::App,
-    config::{ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo,
     error::ApiError,
     http, ids,
@@ -71,9 +71,11 @@ impl Embedded {
             rotate_every: ROTATE_EVERY,
             access_ttl: Duration::from_mins(30),
             clock: Arc::new(SystemClock),
+            database_clock: None,
             staleness: Staleness::default(),
             hashing: None,
             sessions: SessionLimits::default(),
+            quotas: Quotas::default(),
             legacy: None,
         }
     }
@@ -156,9 +158,11 @@ pub struct EmbeddedBuilder {
     rotate_every: Duration,
     access_ttl: Duration,
     clock: Arc<dyn Clock>,
+    database_clock: Option<Arc<dyn Clock>>,
     staleness: Staleness,
     hashing: Option<Parameters>,
     sessions: SessionLimits,
+    quotas: Quotas,
     legacy: Option<LegacyTokens>,
 }
 
@@ -229,9 +233,23 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// Sets the clock, for tests that control the time.
+    /// Sets how much one subject may write in an hour.
+    pub fn quotas(mut self, quotas: Quotas) -> Self {
+        self.quotas = quotas;
+        self
+    }
+
+    /// Sets the clock of this process and of the database, for tests that control the time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self.database_clock = Some(Arc::clone(&self.clock));
+        self
+    }
+
+    /// Sets another clock for the database, for tests of nodes whose clocks differ.
+    #[doc(hidden)]
+    pub fn database_clock(mut self, clock: impl Clock) -> Self {
+        self.database_clock = Some(Arc::new(clock));
         self
     }
 
@@ -294,6 +312,7 @@ impl EmbeddedBuilder {
                     .collect::<BTreeSet<_>>(),
                 password_grant: true,
                 sessions: self.sessions,
+                quotas: (&self.quotas).into(),
                 exempt_users: self
                     .demo_users
                     .iter()
@@ -304,6 +323,7 @@ impl EmbeddedBuilder {
             hashing: self.hashing,
             min_length: self.min_length,
             clock: self.clock,
+            database_clock: self.database_clock,
         })
         .await?;
         for (username, password, roles) in &self.demo_users {

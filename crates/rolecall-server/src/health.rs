@@ -19,14 +19,17 @@ pub(crate) async fn get_liveness(_: Public) -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// Check that the database answers.
+/// Check that the server can do its work: that the database takes writes, and that there is memory to check passwords.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
-    (status = 200, description = "The database answers", body = Health),
-    (status = 503, description = "The database does not answer", body = ProblemDocument)))]
+    (status = 200, description = "The database takes writes, and there is memory to check passwords", body = Health),
+    (status = 503, description = "The database takes no writes, or there is too little memory", body = ProblemDocument)))]
 pub(crate) async fn get_readiness(
     _: Public,
     State(app): State<App>,
 ) -> Result<Json<Health>, ApiError> {
     app.ping().await?;
+    if !app.parts().hasher.has_memory() {
+        return Err(ApiError::Busy);
+    }
     Ok(Json(Health { status: "ready" }))
 }

@@ -37,6 +37,7 @@ mod heavy;
 pub mod http;
 pub mod ids;
 mod keys;
+mod known_time;
 mod legacy;
 pub mod logging;
 mod login;
@@ -45,6 +46,7 @@ mod oauth;
 mod patch;
 mod policy;
 #[cfg(feature = "cli")]
+mod quota;
 mod recovery;
 mod refusals;
 mod roles;

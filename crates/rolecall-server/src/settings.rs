@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
     pub(crate) policy: PolicyLimits,
+    pub(crate) quotas: QuotaLimits,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
 }
@@ -52,6 +53,26 @@ impl Default for PolicyLimits {
             effects: 20_000_000,
             deadline: Duration::from_secs(10),
             at_once: 2,
+        }
+    }
+}
+
+/// How much one subject may write in an hour, and at once, by kind.
+#[derive(Clone, Debug)]
+pub(crate) struct QuotaLimits {
+    pub(crate) own_changes: u32,
+    pub(crate) changes: u32,
+    pub(crate) revocations: u32,
+    pub(crate) refreshes: u32,
+}
+
+impl From<&crate::config::Quotas> for QuotaLimits {
+    fn from(quotas: &crate::config::Quotas) -> Self {
+        Self {
+            own_changes: quotas.own_changes_per_hour,
+            changes: quotas.changes_per_hour,
+            revocations: quotas.revocations_per_hour,
+            refreshes: quotas.refreshes_per_hour,
         }
     }
 }

@@ -19,17 +19,20 @@ use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
     bootstrap::{self, Start},
+    clean_up,
     clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
     heavy::HeavyWork,
     keys::{ring::KeyRing, service::Configured},
+    known_time::KnownTime,
     legacy::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
     metrics::counters::Metrics,
+    quota::Quotas,
     settings::Settings,
     store::{OpenError, Store, file},
     throttle::{AddressLimiter, InFlight, Turns},
@@ -57,6 +60,12 @@ pub enum StartError {
         "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
+    /// The key file beside the database is missing.
+    #[error(
+        "the master key file `{path}` is missing, and the database cannot be used without it: put it back, or set `master_key_file`",
+        path = .0.display()
+    )]
+    KeyFileMissing(PathBuf),
     /// `registration.roles` names a role that does not exist.
     #[error(
         "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
@@ -108,6 +117,8 @@ pub(crate) struct Options {
     pub(crate) hashing: Option<Parameters>,
     pub(crate) min_length: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The clock of the database in tests; `None` to ask the database.
+    pub(crate) database_clock: Option<Arc<dyn Clock>>,
 }
 
 /// An open application, and the state that its watch has seen so far.
@@ -120,12 +131,8 @@ pub(crate) struct Opened {
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
     let url = options.database_url.expose_secret();
-    let store = Store::open(url).await?;
-    let masters = MasterKeys::new(
-        master_key(url, options.master_key)?,
-        options.previous_master_key,
-    )
-    .map_err(|error| StartError::Failed(error.to_string()))?;
+    let (current, previous) = (options.master_key, options.previous_master_key);
+    let (store, masters) = open_store(url, current, previous).await?;
     let start = Start {
         store: &store,
         masters: &masters,
@@ -151,11 +158,8 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             });
         }
     };
-    let parameters = options.hashing;
-    let hasher = Hasher::new(HasherOptions {
-        parameters: parameters.unwrap_or_else(|| Parameters::of(options.scheme)),
-        ..HasherOptions::default()
-    })?;
+    let hasher = hasher(options.hashing, options.scheme)?;
+    let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
     let started_at = options.clock.now();
     let app = App::new(Parts {
@@ -164,6 +168,8 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         masters,
         account_key: hmac::Key::new(hmac::HMAC_SHA256, &ready.account_key),
         clock: options.clock,
+        database_clock: options.database_clock,
+        known_time,
         live,
         keys: KeyRing::new(ready.keys.signing),
         feed: Feed::default(),
@@ -179,6 +185,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         failing_addresses: AddressLimiter::default(),
         registering_addresses: AddressLimiter::default(),
         failing_clients: AddressLimiter::default(),
+        quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
         legacy,
@@ -189,29 +196,87 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     Ok(Opened { app, seen })
 }
 
+/// Starts the hashing threads, at the default cost of `scheme` unless another is set.
+fn hasher(cost: Option<Parameters>, scheme: PasswordScheme) -> Result<Hasher, StartError> {
+    Ok(Hasher::new(HasherOptions {
+        parameters: cost.unwrap_or_else(|| Parameters::of(scheme)),
+        ..HasherOptions::default()
+    })?)
+}
+
+/// Returns the known time of this process, from the stored one and the database's clock.
+async fn known_time(
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    database_clock: Option<&Arc<dyn Clock>>,
+) -> Result<KnownTime, StartError> {
+    let at = clock.monotonic();
+    let has_own_clock = database_clock.is_none();
+    let database_clock = database_clock.unwrap_or(clock);
+    let read = async {
+        let mut conn = store.read().await?;
+        clean_up::clock::start(&mut conn, database_clock.now(), at, has_own_clock).await
+    };
+    read.await.map_err(|error| ApiError::from(error).into())
+}
+
 /// Returns the keys for tokens of the previous application.
 fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
     let legacy = configured.map(Legacy::new);
     legacy.transpose().map_err(StartError::Legacy)
 }
 
-/// Returns the configured master key, or the one in the file beside a SQLite database.
-fn master_key(url: &str, configured: Option<MasterKey>) -> Result<MasterKey, StartError> {
+/// Returns the path of a SQLite database; `None` for PostgreSQL and in memory.
+fn database_file(url: &str) -> Option<PathBuf> {
+    file::sqlite_path(url).filter(|path| path.as_os_str() != ":memory:")
+}
+
+/// Opens the database with its master keys.
+async fn open_store(
+    url: &str,
+    current: Option<MasterKey>,
+    previous: Option<MasterKey>,
+) -> Result<(Store, MasterKeys), StartError> {
+    if let Some(path) = database_file(url) {
+        file::require_not_lost(&path, &key_file(&path))?;
+    }
+    let store = Store::open(url).await?;
+    let current = match master_key(url, current, &store).await {
+        Ok(current) => current,
+        Err(error) => {
+            store.close().await;
+            return Err(error);
+        }
+    };
+    let masters = MasterKeys::new(current, previous);
+    let masters = masters.map_err(|error| StartError::Failed(error.to_string()))?;
+    Ok((store, masters))
+}
+
+/// Returns the configured master key, or the one in the file beside a SQLite database. Only a new database gets a new
+/// key: another one beside an old database would hide that the right one is missing.
+async fn master_key(
+    url: &str,
+    configured: Option<MasterKey>,
+    store: &Store,
+) -> Result<MasterKey, StartError> {
     if let Some(key) = configured {
         return Ok(key);
     }
-    match file::sqlite_path(url) {
-        Some(path) if path.as_os_str() == ":memory:" => {
-            MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()))
-        }
-        Some(path) => master_key_beside(&path),
-        None => Err(StartError::NoMasterKey),
+    if file::sqlite_path(url).is_none() {
+        return Err(StartError::NoMasterKey);
     }
-}
-
-/// Returns the key in the file beside a SQLite database, and creates it if it does not exist.
-pub(crate) fn master_key_beside(database: &Path) -> Result<MasterKey, StartError> {
-    Ok(MasterKey::load_or_create(&key_file(database))?)
+    let Some(path) = database_file(url).map(|path| key_file(&path)) else {
+        return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
+    };
+    if !path.exists()
+        && bootstrap::is_prepared(store)
+            .await
+            .map_err(ApiError::from)?
+    {
+        return Err(StartError::KeyFileMissing(path));
+    }
+    Ok(MasterKey::load_or_create(&path)?)
 }
 
 /// Returns the path of the key file of a SQLite database.

@@ -4,13 +4,14 @@
 use std::{sync::Weak, time::Duration};
 
 use rolecall_core::Revision;
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     app::{App, Parts},
     clean_up::{self, Outcome},
     error::{self, ApiError},
     keys,
+    recovery::lost_revisions,
     store::{read_floors, read_head},
 };
 
@@ -30,15 +31,17 @@ pub(crate) struct Seen {
 pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
+    let question = parts.live.question();
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
     let floors = read_floors(&mut conn, Revision::MIN).await?;
     app.policy().forget();
     app.load_policy(&mut conn).await?;
     parts.live.replace(&head.era, &floors);
+    parts.live.answer(question, head.revision);
     app.reload_keys(&mut conn).await?;
     drop(conn);
-    parts.feed.replace(&head, floors);
+    parts.feed.replace(&head, &floors);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -53,11 +56,24 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
 pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
+    let question = parts.live.question();
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
     if *head.era != *parts.live.era() {
         drop(conn);
         return load_all(app).await;
+    }
+    let claimed = parts.live.claimed_revision().unwrap_or(Revision::MIN);
+    let known = seen.revision.max(claimed);
+    if head.revision < known {
+        drop(conn);
+        return if lost_revisions::renew_if_behind(app, &head.era, known).await? {
+            load_all(app).await
+        } else {
+            Err(ApiError::internal(std::io::Error::other(
+                "a copy of the database that lags behind answered",
+            )))
+        };
     }
     let mut floors = Vec::new();
     if head.revision != seen.revision {
@@ -72,6 +88,7 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     drop(conn);
     // last, so that a guard that is notified finds the policy and keys of this revision
     parts.feed.raise(&head, &floors);
+    parts.live.answer(question, head.revision);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -82,27 +99,39 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     })
 }
 
-/// Waits for the next poll, or until a change of this process requests one. Returns `None` once the application is
+/// Waits for the next poll, or until a change of this process or a token requests one. Returns `None` once the application is
 /// dropped.
-async fn wait_for_poll(app: &Weak<Parts>, poll: &mut tokio::time::Interval) -> Option<()> {
+async fn wait_for_poll(
+    app: &Weak<Parts>,
+    poll: &mut tokio::time::Interval,
+    questions: &mut watch::Receiver<u64>,
+) -> Option<()> {
     // a reference held forever would keep the application alive
     let parts = app.upgrade()?;
     tokio::select! {
         _ = poll.tick() => {}
         () = parts.look_now.notified() => {}
+        // a token is above the newest revision that this node knows of
+        Ok(()) = questions.changed() => {}
     }
     Some(())
 }
 
 /// Runs until the application is dropped. `node` is the name of this process among the nodes of its database.
 pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
+    let Some(mut questions) = app.upgrade().map(|parts| parts.live.questions()) else {
+        return;
+    };
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cleaned = Duration::ZERO;
     let mut chores: Option<JoinHandle<()>> = None;
     let mut failing = false;
     loop {
-        if wait_for_poll(&app, &mut poll).await.is_none() {
+        if wait_for_poll(&app, &mut poll, &mut questions)
+            .await
+            .is_none()
+        {
             return;
         }
         let Some(parts) = app.upgrade() else { return };
@@ -144,8 +173,16 @@ pub(crate) async fn run(app: Weak<Parts>, node: String, mut seen: Seen) {
 /// Deletes expired rows and maintains the signing keys.
 async fn do_chores(app: App, node: String) {
     let parts = app.parts();
-    parts.live.prune(app.now());
-    parts.feed.prune(app.now());
+    match clean_up::clock::observe(&app).await {
+        Ok(longest) => {
+            let before = parts.known_time.floors_before(longest);
+            parts.live.prune(before);
+            parts.feed.prune(before);
+        }
+        Err(error) => {
+            tracing::warn!(error = %error::chain_of(&error), "the database's time could not be read");
+        }
+    }
     let outcome = match clean_up::run(&app, &node).await {
         Ok(Outcome::Done(rows)) => {
             tracing::debug!(rows, "expired rows deleted");

@@ -1,17 +1,22 @@
 //! The state of a guard that changes while the guard runs.
 
+mod newest;
+
 use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::{ArcSwap, Guard as Loaded};
-use rolecall_core::{Floor, Floors, Policy, Timestamp, TokenFacts};
+use rolecall_core::{Floor, Floors, Policy, Revision, Timestamp, TokenFacts};
 use tokio::sync::watch;
+
+use newest::Newest;
+pub(crate) use newest::Standing;
 
 use crate::{
     Clock,
@@ -29,7 +34,7 @@ use crate::{
 ///
 /// let clock = ManualClock::at(Timestamp::from_seconds(1_000));
 /// let state = LiveState::new(KeySet::empty(), "era-1", Arc::new(clock.clone()));
-/// state.raise(&[Floor { kind: FloorKind::Subject, key: "u1".into(), revision: 8, until: Timestamp::MAX }]);
+/// state.raise(&[Floor { kind: FloorKind::Subject, key: "u1".into(), tenant: None, revision: 8, until: Timestamp::MAX }]);
 /// clock.advance(Duration::from_secs(2));
 /// assert_eq!(state.age(), Duration::from_secs(2));
 /// state.mark_fresh();
@@ -47,6 +52,7 @@ struct Shared {
     writing: Mutex<()>,
     /// The monotonic time at which the state was last current, in microseconds; can be before the clock's start.
     fresh_at: AtomicI64,
+    newest: Newest,
     /// Notified after every change.
     changed: watch::Sender<()>,
     clock: Arc<dyn Clock>,
@@ -86,6 +92,7 @@ impl LiveState {
             current: ArcSwap::from_pointee(current),
             writing: Mutex::new(()),
             fresh_at: AtomicI64::new(NEVER),
+            newest: Newest::unknown(),
             changed: watch::Sender::new(()),
             clock,
         }))
@@ -129,6 +136,55 @@ impl LiveState {
             current.era = era.into();
             current.floors = replacement;
         });
+        self.0.newest.reset();
+    }
+
+    /// Notes that the database has had this revision. Tokens with a higher `rev` are refused as soon as an
+    /// [`answer`](Self::answer) shows that the database has never had theirs. Without a revision, none are.
+    pub fn note_revision(&self, revision: Revision) {
+        self.0.newest.note(revision);
+    }
+
+    /// Returns the number of the last question of a token that is above the newest revision. Take it before you read
+    /// the revision that answers it.
+    #[must_use]
+    pub fn question(&self) -> u64 {
+        self.0.newest.question()
+    }
+
+    /// Answers all questions up to the number `question`: the newest revision, read after they were asked.
+    pub fn answer(&self, question: u64, revision: Revision) {
+        self.0.newest.answer(question, revision);
+    }
+
+    /// Returns the highest revision of the genuine tokens of this era that asked, or `None` if none did.
+    #[must_use]
+    pub fn claimed_revision(&self) -> Option<Revision> {
+        self.0.newest.claimed()
+    }
+
+    /// Returns a receiver that is notified of every question.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn questions(&self) -> watch::Receiver<u64> {
+        self.0.newest.questions()
+    }
+
+    /// Returns true if a question is not answered yet.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.newest.is_asked()
+    }
+
+    /// Resolves when a question is answered.
+    pub(crate) async fn answered(&self, question: u64) {
+        self.0.newest.answered(question).await;
+    }
+
+    /// Returns the standing of a token with `rev`; `question` is that of this token.
+    pub(crate) fn standing(&self, rev: Revision, question: &AtomicU64) -> Standing {
+        let now = self.0.clock.monotonic();
+        self.0.newest.standing(rev, question, now)
     }
 
     /// Removes the floors that are no longer needed at `now`.
@@ -262,6 +318,7 @@ impl Snapshot {
             roles: claims.roles.as_slice(),
             sid: claims.sid.as_deref(),
             jti: &claims.jti,
+            tenant: claims.tenant.as_deref(),
             rev: claims.rev,
         };
         current.floors.refuses(&facts).is_some()

@@ -152,6 +152,12 @@ impl Hasher {
         receiver.await.map_err(|_| HashError::Failed)?
     }
 
+    /// Returns false while the system has too little memory to compute a hash.
+    #[must_use]
+    pub fn has_memory(&self) -> bool {
+        self.0.shared.has_memory()
+    }
+
     /// Returns the current load, for metrics and tests.
     #[must_use]
     pub fn load(&self) -> Load {

@@ -21,10 +21,13 @@ pub enum HashError {
     /// The queue is full; try again in a second.
     #[error("too many passwords are waiting to be checked; try again in a second")]
     Busy,
+    /// The system has no memory for the computation; try again in a second.
+    #[error("there is too little memory to check a password; try again in a second")]
+    NoMemory,
     /// The scheme cannot keep the whole of this password.
     #[error(transparent)]
     Refused(#[from] PasswordProblem),
-    /// The system has no memory or no random numbers, or the computation panicked.
+    /// The system has no random numbers, or the computation panicked.
     #[error("the password could not be hashed")]
     Failed,
 }
@@ -54,7 +57,10 @@ impl From<ComputeError> for StartError {
 }
 
 impl From<ComputeError> for HashError {
-    fn from(_: ComputeError) -> Self {
-        Self::Failed
+    fn from(error: ComputeError) -> Self {
+        match error {
+            ComputeError::OutOfMemory => Self::NoMemory,
+            ComputeError::InvalidCosts | ComputeError::NoRandomness => Self::Failed,
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::task::{Context, Waker};
 use super::*;
 use crate::memory::Memory;
 use crate::problem::PasswordProblem;
+use crate::stored::ComputeError;
 
 const CHEAP: Parameters = Parameters::Argon2id {
     memory_kib: 8,
@@ -247,4 +248,21 @@ async fn impossible_costs_are_refused_at_start() {
 fn debug_output_shows_no_hash() {
     let shown = format!("{:?}", hasher());
     assert!(!shown.contains('$'), "{shown}");
+}
+
+#[tokio::test]
+async fn too_little_memory_is_reported_until_there_is_enough() {
+    let hasher = hasher();
+    assert!(hasher.has_memory());
+    let shared = &hasher.0.shared;
+    let refused = shared.noted::<()>(Err(ComputeError::OutOfMemory));
+    assert_eq!(refused, Err(HashError::NoMemory));
+    // there is enough again by now
+    assert!(hasher.has_memory());
+    let hungry = Parameters::Argon2id {
+        memory_kib: u32::MAX,
+        passes: 1,
+        lanes: 1,
+    };
+    assert_eq!(hungry.memory_blocks(), 0xffff_ffff);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     pub(super) counters: Counters,
+    /// The last computation got no memory.
+    starved: AtomicBool,
 }
 
 #[derive(Default)]
@@ -63,6 +65,7 @@ impl Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
             counters: Counters::default(),
+            starved: AtomicBool::new(false),
         })
     }
 
@@ -158,14 +161,32 @@ impl Shared {
                 self.counters.started.fetch_add(1, Ordering::Relaxed);
                 let hash = self.parameters.hash(&password, memory);
                 // `send` fails if the caller went away meanwhile.
-                let _ = sender.send(hash.map_err(HashError::from));
+                let _ = sender.send(self.noted(hash));
             }
             Work::Verify(password, stored, sender) => {
                 self.counters.started.fetch_add(1, Ordering::Relaxed);
                 let verdict = self.verify(&password, stored.as_deref(), memory);
-                let _ = sender.send(verdict.map_err(HashError::from));
+                let _ = sender.send(self.noted(verdict));
             }
         }
+    }
+
+    /// Notes whether there was memory for a computation.
+    pub(super) fn noted<T>(&self, outcome: Result<T, ComputeError>) -> Result<T, HashError> {
+        let starved = matches!(outcome, Err(ComputeError::OutOfMemory));
+        if starved != self.starved.swap(starved, Ordering::Relaxed) && starved {
+            tracing::error!("there is too little memory to check passwords");
+        }
+        outcome.map_err(HashError::from)
+    }
+
+    /// Checks whether the next computation would get its memory, if the last one did not.
+    pub(super) fn has_memory(&self) -> bool {
+        if self.starved.load(Ordering::Relaxed) {
+            let available = Memory::is_available(self.parameters.memory_blocks());
+            self.starved.store(!available, Ordering::Relaxed);
+        }
+        !self.starved.load(Ordering::Relaxed)
     }
 
     /// Verifies a password against the text of a stored hash.

@@ -239,7 +239,7 @@ pub(crate) async fn hash_new(
         .hash(password)
         .await
         .map_err(|error| match error {
-            HashError::Busy => ApiError::Busy,
+            HashError::Busy | HashError::NoMemory => ApiError::Busy,
             other => ApiError::internal(other),
         })
 }

@@ -88,7 +88,9 @@ impl Rights {
                 authority_of(&policy, &subject, |_| true)
             }
             Caller::Token(principal) => {
+                // the change has raised the revision, so that a genuine token is below it
                 if *change.head().era != *principal.era()
+                    || principal.rev() >= change.head().revision
                     || is_ended(change.conn(), principal).await?
                 {
                     return Err(ApiError::Denied(Denial::EndedToken));

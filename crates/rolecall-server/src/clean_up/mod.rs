@@ -1,5 +1,9 @@
 //! Deletes expired rows: sessions, floors, old events, login failures and policy changes. A lease makes sure that one
 //! node at a time does it. Transactions and runs are bounded, so that other writers hardly wait.
+//!
+//! INVARIANT: rows expire by the known time, never by the clock of one machine.
+
+pub(crate) mod clock;
 
 use std::time::Duration;
 
@@ -17,7 +21,7 @@ use crate::{
 
 queries! {
     TAKE_LEASE = "UPDATE leases SET holder = $2, ends_at = $3 WHERE name = $1 AND (holder = $2 OR ends_at <= $4 OR ends_at > $5)";
-    LOCK_HEAD = "UPDATE head SET revision = revision WHERE id = 1";
+    LOCK_HEAD = "UPDATE head SET revision = revision WHERE id = 1 RETURNING longest_ttl_seconds";
 }
 
 /// The name of the lease.
@@ -53,6 +57,9 @@ enum Table {
 
 /// Deletes expired rows, unless another node than `node` has the lease.
 pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
+    if !store_known_time(app, node).await? {
+        return Ok(Outcome::Skipped);
+    }
     let mut deleted = 0_u64;
     for table in [
         Table::Floors,
@@ -74,9 +81,23 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
     Ok(Outcome::Done(deleted))
 }
 
+/// Stores the known time of this node; false if another node has the lease.
+async fn store_known_time(app: &App, node: &str) -> Result<bool, StoreError> {
+    let now = app.now();
+    app.store()
+        .write(async |conn: &mut Conn| {
+            let is_taken = take_lease(conn, node, now).await?;
+            if is_taken {
+                clock::store(conn, &app.parts().known_time).await?;
+            }
+            Ok(is_taken)
+        })
+        .await
+}
+
 /// Deletes a batch of rows and returns their number; `None` if another node has the lease.
 async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>, StoreError> {
-    let now = app.now();
+    let (now, known) = (app.now(), app.parts().known_time.known());
     let idle = app.settings().sessions.idle;
     app.store()
         .write(async |conn: &mut Conn| {
@@ -87,19 +108,20 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
             let limit = i64::try_from(BATCH_ROWS).unwrap_or(i64::MAX);
             let rows = match table {
                 Table::Floors => {
-                    lock_head(conn).await?;
-                    prune_floors(conn, now, limit).await?
+                    let longest = lock_head(conn).await?;
+                    let before = app.parts().known_time.floors_before(longest);
+                    prune_floors(conn, before, limit).await?
                 }
                 Table::Sessions => {
                     lock_head(conn).await?;
-                    sessions::store::prune(conn, now, idle, limit).await?
+                    sessions::store::prune(conn, known, idle, limit).await?
                 }
                 Table::Events => {
-                    audit::store::prune_events(conn, now.minus(KEEP_EVENTS), limit).await?
+                    audit::store::prune_events(conn, known.minus(KEEP_EVENTS), limit).await?
                 }
                 Table::Failures => {
                     let locked = i64::from(MAX_FAILURES);
-                    failures::prune(conn, now.minus(KEEP_FAILURES), locked, limit).await?
+                    failures::prune(conn, known.minus(KEEP_FAILURES), locked, limit).await?
                 }
                 Table::PolicyChanges => {
                     lock_head(conn).await?;
@@ -127,10 +149,10 @@ async fn take_lease(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool,
 }
 
 /// Locks the head row, as every change does: changes write to several of these tables in different orders, and could
-/// deadlock with the clean-up otherwise.
-async fn lock_head(conn: &mut Conn) -> Result<(), StoreError> {
-    query(LOCK_HEAD).execute(conn).await?;
-    Ok(())
+/// deadlock with the clean-up otherwise. Returns the longest lifetime of a token.
+async fn lock_head(conn: &mut Conn) -> Result<Duration, StoreError> {
+    let seconds: i64 = query(LOCK_HEAD).fetch_one(conn).await?;
+    Ok(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 #[cfg(test)]

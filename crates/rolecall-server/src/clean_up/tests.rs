@@ -15,6 +15,7 @@ struct Nodes {
     one: Embedded,
     two: Embedded,
     on_postgres: bool,
+    url: String,
     _folder: tempfile::TempDir,
 }
 
@@ -39,6 +40,7 @@ impl Nodes {
             two: node().await,
             clock,
             on_postgres,
+            url,
             _folder: folder,
         }
     }
@@ -121,7 +123,128 @@ on_both![
     x081_expired_rows_are_deleted_and_others_stay,
     a_session_refreshed_during_a_clean_up_stays,
     policy_changes_are_deleted_after_ten_thousand_revisions,
+    y023_a_floor_outlives_a_clock_that_is_an_hour_ahead_for_a_while,
+    y023_sessions_outlive_a_clock_that_is_days_ahead_for_a_while,
+    y023_a_node_that_starts_with_a_wrong_clock_deletes_nothing,
+    y023_a_jump_is_stored_until_the_clock_is_right_again,
+    y023_a_node_behind_the_database_writes_floors_that_last,
 ];
+
+const HOUR: Duration = Duration::from_hours(1);
+/// The longest lifetime of a token of these nodes.
+const LIFETIME: Duration = Duration::from_mins(30);
+
+impl Nodes {
+    /// Inserts a floor as a change at this moment writes it.
+    async fn insert_floor(&self) {
+        let until = self.clock.now().plus(LIFETIME).micros();
+        self.execute(&format!(
+            "INSERT INTO floors (kind, subject, revision, ends_at) VALUES ('jti', 'x', 1, {until})"
+        ))
+        .await;
+    }
+
+    /// Lets both nodes look at the clock and clean up.
+    async fn clean_up(&self) {
+        for (node, name) in [(&self.one, "one"), (&self.two, "two")] {
+            clock::observe(node.app()).await.unwrap();
+            run(node.app(), name).await.unwrap();
+        }
+    }
+
+    async fn jumped_by(&self) -> i64 {
+        let mut conn = self.one.app().store().read().await.unwrap();
+        let stored = crate::store::read_known_time(&mut conn).await.unwrap();
+        stored.unwrap().jumped_by
+    }
+}
+
+async fn y023_a_floor_outlives_a_clock_that_is_an_hour_ahead_for_a_while(nodes: Nodes) {
+    nodes.clean_up().await;
+    nodes.insert_floor().await;
+    let start = nodes.clock.now();
+    nodes.advance(HOUR);
+    nodes.clean_up().await;
+    assert_eq!(nodes.count("floors WHERE subject = 'x'").await, 1);
+    nodes.clock.set(start);
+    nodes.clean_up().await;
+    assert_eq!(nodes.count("floors WHERE subject = 'x'").await, 1);
+    // real time passes; the nodes clean up in the background too
+    let forgotten = async {
+        while nodes.count("floors WHERE subject = 'x'").await > 0 {
+            nodes.clock.advance(HOUR);
+            nodes.clean_up().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(20), forgotten).await;
+    assert!(in_time.is_ok());
+}
+
+async fn y023_sessions_outlive_a_clock_that_is_days_ahead_for_a_while(nodes: Nodes) {
+    nodes.clean_up().await;
+    let now = nodes.clock.now();
+    let (used, ends) = (now.micros(), now.plus(HOUR * 24 * 30).micros());
+    nodes
+        .execute(&format!(
+            "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at, salt) \
+             SELECT 'alive', id, 'rolecall', '', {used}, {used}, {ends}, 'salt' FROM users"
+        ))
+        .await;
+    nodes.advance(HOUR * 24 * 15);
+    nodes.clean_up().await;
+    nodes.clock.set(now);
+    nodes.clean_up().await;
+    assert_eq!(nodes.count("sessions").await, 1);
+}
+
+async fn y023_a_node_that_starts_with_a_wrong_clock_deletes_nothing(nodes: Nodes) {
+    nodes.clean_up().await;
+    nodes.insert_floor().await;
+    nodes.advance(HOUR * 24);
+    // the known time of a process that starts now
+    let app = nodes.two.app();
+    let mut conn = app.store().read().await.unwrap();
+    let known = clock::start(&mut conn, app.now(), Duration::ZERO, false);
+    let known = known.await.unwrap();
+    assert!(known.known() < app.now().minus(HOUR * 23));
+    let before = known.floors_before(LIFETIME);
+    assert!(before < app.now().minus(HOUR * 24));
+}
+
+async fn y023_a_jump_is_stored_until_the_clock_is_right_again(nodes: Nodes) {
+    let start = nodes.clock.now();
+    nodes.clean_up().await;
+    assert_eq!(nodes.jumped_by().await, 0);
+    nodes.advance(HOUR);
+    nodes.clean_up().await;
+    assert_eq!(nodes.jumped_by().await, 3_600_000_000);
+    nodes.clock.set(start);
+    nodes.clean_up().await;
+    assert_eq!(nodes.jumped_by().await, 0);
+}
+
+async fn y023_a_node_behind_the_database_writes_floors_that_last(nodes: Nodes) {
+    let behind = ManualClock::at(nodes.clock.now().minus(HOUR));
+    let url = nodes.url.clone();
+    let node = Embedded::builder(&url)
+        .clock(behind)
+        .database_clock(nodes.clock.clone())
+        .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+        .open()
+        .await
+        .unwrap();
+    let change = node
+        .app()
+        .change(crate::authority::caller::Caller::System, async |change| {
+            change.raise_floor(rolecall_core::FloorKind::Jti, "x");
+            change.record(serde_json::json!({ "action": "test" }));
+            Ok(())
+        });
+    change.await.unwrap();
+    let now = nodes.clock.now().micros();
+    let lasting = format!("floors WHERE subject = 'x' AND ends_at > {now}");
+    assert_eq!(nodes.count(&lasting).await, 1);
+}
 
 async fn policy_changes_are_deleted_after_ten_thousand_revisions(nodes: Nodes) {
     let before = nodes.count("policy_changes").await;

@@ -102,6 +102,9 @@ pub(super) enum Command {
     Backup {
         /// The file to create.
         file: PathBuf,
+        /// Check indexes and references of the database too, which takes longer.
+        #[arg(long)]
+        full: bool,
     },
     /// Replace the database with a backup; all tokens issued so far are refused.
     Restore {
@@ -118,6 +121,9 @@ pub(super) enum Command {
         /// Only list the checks.
         #[arg(long)]
         list: bool,
+        /// Check indexes and references of a SQLite database too, which takes longer.
+        #[arg(long)]
+        full: bool,
     },
     /// Check that the server on this machine is ready; status 1 if not.
     Health,

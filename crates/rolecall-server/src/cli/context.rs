@@ -54,9 +54,7 @@ impl Context {
     pub(super) fn require_no_user(&self) -> Result<(), CliError> {
         match self.actor {
             Actor::SystemUser(_) => Ok(()),
-            Actor::User(_) => Err(CliError::Refused(
-                "this command concerns the whole installation: run it without --as".to_owned(),
-            )),
+            Actor::User(_) => Err(CliError::installation()),
         }
     }
 

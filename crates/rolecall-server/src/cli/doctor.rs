@@ -10,15 +10,18 @@ use super::{
     globals::GlobalFlags,
     output::{print_json, printable, write_out},
 };
-use crate::doctor::{
-    self,
-    finding::{CHECKS, Finding, Severity},
+use crate::{
+    doctor::{
+        self,
+        finding::{CHECKS, Finding, Severity},
+    },
+    store::integrity::Depth,
 };
 
 /// Runs all checks: status 1 if one finds a fault; warnings do not count.
-pub(super) async fn run(globals: &GlobalFlags) -> Result<ExitCode, CliError> {
+pub(super) async fn run(globals: &GlobalFlags, depth: Depth) -> Result<ExitCode, CliError> {
     let findings = match load(globals, &[]) {
-        Ok(config) => doctor::run_checks(&config).await,
+        Ok(config) => doctor::run_checks(&config, depth).await,
         Err(CliError::Config(error)) => error
             .faults()
             .iter()

@@ -23,6 +23,13 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// The refusal of `--as` for a command that no user's permissions can limit.
+    pub(super) fn installation() -> Self {
+        Self::Refused(
+            "this command concerns the whole installation: run it without --as".to_owned(),
+        )
+    }
+
     /// Adds `context`, such as a file name, to an I/O error; for `map_err`.
     pub(super) fn io(context: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let context = context.into();

@@ -40,6 +40,7 @@ use self::{
     error::CliError,
     import::ImportCommand,
 };
+use crate::store::integrity::Depth;
 
 /// Runs the command of this process's arguments and returns its exit status: 0 for success, 1 for an error, and 2
 /// where a command documents it.
@@ -71,6 +72,9 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
     let Arguments { globals, command } = arguments;
+    if globals.act_as.is_some() && !acts_for_a_user(&command) {
+        return Err(CliError::installation());
+    }
     let done = |(): ()| ExitCode::SUCCESS;
     match command {
         Command::Dev(options) => dev::run(&globals, &options).await.map(done),
@@ -82,11 +86,27 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
             recovery::restore(&globals, &file, force).await.map(done)
         }
         Command::Health => health::run(&globals).await.map(done),
-        Command::Doctor { list: true } => doctor::list(&globals).map(done),
-        Command::Doctor { list: false } => doctor::run(&globals).await,
+        Command::Doctor { list: true, .. } => doctor::list(&globals).map(done),
+        Command::Doctor { full, .. } => doctor::run(&globals, Depth::of(full)).await,
         Command::Migrate { check } => recovery::migrate(&globals, check).await,
         command => run_on_database(&Context::open(&globals).await?, &command).await,
     }
+}
+
+/// Returns false for commands that concern the whole installation, to which no user can be limited.
+fn acts_for_a_user(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Dev(_)
+            | Command::Serve(_)
+            | Command::Completions { .. }
+            | Command::Config { .. }
+            | Command::Backup { .. }
+            | Command::Restore { .. }
+            | Command::Health
+            | Command::Doctor { .. }
+            | Command::Migrate { .. }
+    )
 }
 
 /// Runs a command that needs the database open.
@@ -105,7 +125,9 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
         Command::Import {
             command: ImportCommand::Users(options),
         } => return import::users(context, options).await,
-        Command::Backup { file } => recovery::back_up(context, file).await?,
+        Command::Backup { file, full } => {
+            recovery::back_up(context, file, Depth::of(*full)).await?;
+        }
         Command::Recover => recovery::recover(context).await?,
         Command::Audit { command } => return audit::run(context, command).await,
         // `dispatch` runs these itself

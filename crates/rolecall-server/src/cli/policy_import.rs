@@ -1,6 +1,6 @@
 //! `policy import`: imports rules, users and assignments from Casbin or Keycloak.
 
-use std::{fmt::Write as _, path::Path, process::ExitCode};
+use std::{fmt::Write as _, fs::File, path::Path, process::ExitCode};
 
 use rolecall_core::document::{ParsedDocument, Positions};
 use rolecall_import::{ImportError, ImportOptions, Imported, Note, Source, casbin, keycloak};
@@ -22,6 +22,7 @@ use crate::{
         plan,
         plan_effects::{Plan, Shown},
     },
+    store::file,
 };
 
 /// The largest file that is read, in bytes.
@@ -46,9 +47,10 @@ pub(super) async fn run(
         Some(at) => CliError::Refused(format!("{at}: {}", describe(&refused.error))),
         None => refused.error.into(),
     })?;
-    if let Some(file) = &wanted.document {
-        let written = std::fs::write(file, outcome.document.to_toml());
-        written.map_err(CliError::io(file.display().to_string()))?;
+    if let Some(path) = &wanted.document {
+        let text = outcome.document.to_toml();
+        let written = file::write_whole(path, &text, File::options().write(true).create(true));
+        written.map_err(CliError::io(path.display().to_string()))?;
     }
     let report = Report {
         imported: &imported,

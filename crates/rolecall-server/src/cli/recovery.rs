@@ -15,9 +15,9 @@ use super::{
 use crate::{
     authority::caller::Caller,
     configured,
-    recovery::service::{self, RecoveryError},
+    recovery::{backup, error::RecoveryError, restore, service},
     start::StartError,
-    store::{OpenError, migrate},
+    store::{OpenError, integrity::Depth, migrate},
 };
 
 impl From<RecoveryError> for CliError {
@@ -26,14 +26,13 @@ impl From<RecoveryError> for CliError {
     }
 }
 
-pub(super) async fn back_up(context: &Context, to: &Path) -> Result<(), CliError> {
-    context.require_no_user()?;
-    service::back_up(&context.app, to).await?;
+pub(super) async fn back_up(context: &Context, to: &Path, depth: Depth) -> Result<(), CliError> {
+    backup::back_up(&context.app, to, depth).await?;
     if context.json {
         return print_json(&json!({ "backup": to }));
     }
     write_out(&format!(
-        "backup written to {}; keep the master key too, in another place: a backup cannot be used without it\n",
+        "backup written to {} and checked, with its checksum beside it; keep the master key too, in another place: a backup cannot be used without it\n",
         to.display()
     ))
 }
@@ -48,12 +47,30 @@ pub(super) async fn restore(
     let caller = Caller::CommandLine {
         system_user: &system_user,
     };
-    let ended = service::restore(configured::options(&config, None), from, force, caller).await?;
-    print_ended(
-        globals.json,
-        ended,
-        "backup restored; all tokens issued so far are refused",
-    )
+    let options = configured::options(&config, None);
+    let restored = restore::restore(options, from, force, caller).await?;
+    if globals.json {
+        return print_json(&json!({
+            "sessions_ended": restored.sessions,
+            "checksum": restored.has_checksum,
+            "damaged_database": restored.set_aside,
+        }));
+    }
+    let text = "backup restored; all tokens issued so far are refused";
+    print_ended(false, restored.sessions, text)?;
+    if !restored.has_checksum {
+        write_out(&format!(
+            "no {}.sha256 lies beside the backup: its structure is sound, but changed values would not be noticed\n",
+            from.display()
+        ))?;
+    }
+    if let Some(path) = restored.set_aside {
+        write_out(&format!(
+            "the replaced database is damaged; it is now {}\n",
+            path.display()
+        ))?;
+    }
+    Ok(())
 }
 
 pub(super) async fn recover(context: &Context) -> Result<(), CliError> {

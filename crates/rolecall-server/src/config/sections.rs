@@ -43,9 +43,11 @@ macro_rules! choices {
 }
 
 mod policy;
+mod quotas;
 mod tokens;
 
 pub use policy::PolicySection;
+pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
 pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
@@ -80,6 +82,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// The limits of the policy.
     pub policy: PolicySection,
+    /// How much one subject may write.
+    pub quotas: Quotas,
     /// New passwords.
     pub passwords: Passwords,
     /// Web pages of other origins that may call this server.
@@ -114,6 +118,7 @@ impl Default for Config {
             tokens: Tokens::default(),
             sessions: Sessions::default(),
             policy: PolicySection::default(),
+            quotas: Quotas::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),

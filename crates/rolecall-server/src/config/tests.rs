@@ -82,6 +82,11 @@ fn every_key_can_be_set_in_the_file() {
         audience = "https://api.example.com"
         max_bytes = 8192
         secret = "{SECRET}"
+        [quotas]
+        own_changes_per_hour = 60
+        changes_per_hour = 6000
+        revocations_per_hour = 60
+        refreshes_per_hour = 360
         [passwords]
         scheme = "bcrypt"
         min_length = 8
@@ -452,6 +457,21 @@ fn limits_of_the_policy_have_bounds() {
         ),
     ] {
         assert_bound(good, bad, key);
+    }
+}
+
+#[test]
+fn quotas_out_of_bounds_are_refused_and_the_bounds_are_exact() {
+    for name in [
+        "own_changes_per_hour",
+        "changes_per_hour",
+        "revocations_per_hour",
+        "refreshes_per_hour",
+    ] {
+        let text = |limit: u32| format!("[quotas]\n{name} = {limit}");
+        let key = format!("quotas.{name}");
+        assert_bound(&text(10), &text(9), &key);
+        assert_bound(&text(10_000_000), &text(10_000_001), &key);
     }
 }
 

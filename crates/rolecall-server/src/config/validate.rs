@@ -19,6 +19,8 @@ const MAX_ROTATION: Duration = Duration::from_hours(400 * 24);
 /// The longest lifetime that a session of the old application may plausibly have.
 const MAX_LEGACY_AGE: Duration = Duration::from_hours(90 * 24);
 
+/// The quotas that can be set. Fewer would keep people from working, and more would limit nothing.
+const QUOTAS: std::ops::RangeInclusive<u32> = 10..=10_000_000;
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -29,6 +31,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         tokens(config),
         sessions(config),
         policy(config),
+        quotas(config),
         legacy(config),
         others(config),
     ]
@@ -134,6 +137,21 @@ fn policy(config: &Config) -> Vec<String> {
         ));
     }
     faults
+}
+
+fn quotas(config: &Config) -> Vec<String> {
+    let quotas = &config.quotas;
+    let limits = [
+        ("own_changes_per_hour", quotas.own_changes_per_hour),
+        ("changes_per_hour", quotas.changes_per_hour),
+        ("revocations_per_hour", quotas.revocations_per_hour),
+        ("refreshes_per_hour", quotas.refreshes_per_hour),
+    ];
+    limits
+        .iter()
+        .filter(|(_, limit)| !QUOTAS.contains(limit))
+        .map(|(key, limit)| format!("`quotas.{key}`: {limit} is not between 10 and 10000000"))
+        .collect()
 }
 
 fn tokens(config: &Config) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rolecall::{Clock as _, SystemClock};
+use rolecall_core::Timestamp;
 use secrecy::ExposeSecret as _;
 
 use super::finding::Finding;
@@ -13,22 +14,49 @@ use crate::{
         verify::{Verdict, verify},
     },
     authority::caller::Caller,
+    clean_up::clock,
     config::Config,
     configured,
     error::{ApiError, chain_of},
     roles::assignments,
     start,
-    store::{file, migrate},
+    store::{
+        OpenError, StoredTime, file,
+        integrity::{self, Depth},
+        migrate, read_known_time,
+    },
+    times::rfc3339,
 };
 
 /// How far the newest change may be ahead of this clock; nodes' clocks differ a little.
 const TOLERANCE: Duration = Duration::from_mins(1);
 
-pub(super) async fn check(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
     let url = config.database.url.expose_secret();
-    if file::sqlite_path(url).is_some_and(|path| !path.exists()) {
-        return vec![Finding::good("database", "created at the first start")];
+    let mut findings = Vec::new();
+    if let Some(path) = file::sqlite_path(url) {
+        if let Err(error) = file::require_not_lost(&path, &start::key_file(&path)) {
+            return vec![Finding::fault("database", error.to_string())];
+        }
+        if !path.exists() {
+            return vec![Finding::good("database", "created at the first start")];
+        }
+        match integrity::check(&path, depth).await {
+            Ok(()) => findings.push(Finding::good("damage", "the database file is sound")),
+            Err(error @ OpenError::Damaged { .. }) => {
+                return vec![
+                    Finding::fault("damage", error.to_string()),
+                    Finding::fault("database", "its other checks need a sound file"),
+                ];
+            }
+            Err(error) => return vec![Finding::fault("database", chain_of(&error))],
+        }
     }
+    findings.extend(check_schema(config, url).await);
+    findings
+}
+
+async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
     let schema = match migrate::read_version(url).await {
         Ok(schema) => schema,
         Err(error) => {
@@ -68,6 +96,7 @@ async fn check_open(app: &App) -> Vec<Finding> {
         administrators(app).await,
         audit_log(app).await,
         newest_change(app).await,
+        clocks(app).await,
     ] {
         findings.push(found.unwrap_or_else(|error| Finding::fault("database", chain_of(&error))));
     }
@@ -105,6 +134,35 @@ async fn audit_log(app: &App) -> Result<Finding, ApiError> {
     })
 }
 
+/// Compares the clock of this machine with the database's, and looks for one that has jumped.
+async fn clocks(app: &App) -> Result<Finding, ApiError> {
+    let mut conn = app.store().read().await?;
+    let database = app.read_database_time(&mut conn).await?;
+    let stored = read_known_time(&mut conn).await?;
+    Ok(judge_clocks(SystemClock.now(), database, stored))
+}
+
+fn judge_clocks(now: Timestamp, database: Timestamp, stored: Option<StoredTime>) -> Finding {
+    if let Some(stored) = stored.filter(|stored| stored.jumped_by != 0) {
+        let noticed = stored.jumped_at.unwrap_or(stored.known_at);
+        return Finding::fault(
+            "clock",
+            format!(
+                "the database's clock jumped by {} s, noticed at {}: nothing is deleted on its word; set it right, or leave a server running until it trusts the time",
+                stored.jumped_by / 1_000_000,
+                rfc3339(noticed)
+            ),
+        );
+    }
+    match clock::offset_seconds(now, database) {
+        Some(seconds) => Finding::fault(
+            "clock",
+            format!("this clock differs from the database's by {seconds} s: synchronize both"),
+        ),
+        None => Finding::good("clock", "agrees with the database's"),
+    }
+}
+
 async fn newest_change(app: &App) -> Result<Finding, ApiError> {
     let newest = audit::service::list(app, Caller::System, None, 1).await?;
     let ahead = newest
@@ -115,9 +173,37 @@ async fn newest_change(app: &App) -> Result<Finding, ApiError> {
             "clock",
             format!(
                 "the newest change is dated {}, in the future: this clock or the clock of another node is wrong",
-                crate::times::rfc3339(entry.at)
+                rfc3339(entry.at)
             ),
         ),
         None => Finding::good("clock", "the newest change is not in the future"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Severity;
+
+    #[test]
+    fn y023_clocks_that_differ_or_jumped_are_faults() {
+        let now = Timestamp::from_seconds(1_900_000_000);
+        let time = |jumped_by| StoredTime {
+            known_at: now,
+            jumped_at: Some(now),
+            jumped_by,
+        };
+        let severity = |now, stored| {
+            judge_clocks(now, Timestamp::from_seconds(1_900_000_000), stored).severity
+        };
+        assert_eq!(severity(now, None), Severity::Good);
+        assert_eq!(severity(now, Some(time(0))), Severity::Good);
+        assert_eq!(severity(now, Some(time(3_600_000_000))), Severity::Fault);
+        for seconds in [-45, 45] {
+            let other = Timestamp::from_seconds(1_900_000_000 + seconds);
+            assert_eq!(severity(other, None), Severity::Fault);
+        }
+        let close = Timestamp::from_seconds(1_900_000_004);
+        assert_eq!(severity(close, None), Severity::Good);
+    }
 }

@@ -57,7 +57,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     ("origins", "an allowed web origin over plain HTTP"),
     ("metrics", "metrics on a public address"),
-    ("clock", "a clock that is wrong or behind the newest change"),
+    (
+        "clock",
+        "a clock that is wrong, behind the newest change, or different from the database's, and a database's clock that jumped",
+    ),
     (
         "address",
         "an address that is in use or cannot be listened on",
@@ -80,6 +83,10 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
         "a master key that others on the machine can read",
     ),
     ("master key", "a master key beside the database"),
+    (
+        "damage",
+        "a damaged SQLite file; with --full also indexes and references that do not fit",
+    ),
     (
         "database",
         "a database that cannot be reached or opened, or that needs another master key",

@@ -9,14 +9,14 @@ mod system;
 use rolecall::{Clock as _, SystemClock};
 
 use self::finding::Finding;
-use crate::config::Config;
+use crate::{config::Config, store::integrity::Depth};
 
-/// Runs all checks on a valid configuration.
-pub(crate) async fn run_checks(config: &Config) -> Vec<Finding> {
+/// Runs all checks on a valid configuration. `depth` is that of the check of a SQLite file.
+pub(crate) async fn run_checks(config: &Config, depth: Depth) -> Vec<Finding> {
     let mut findings = configuration::check(config, SystemClock.now());
     findings.extend(system::check(config).await);
     findings.extend(files::check(config));
-    findings.extend(database::check(config).await);
+    findings.extend(database::check(config, depth).await);
     findings
 }
 

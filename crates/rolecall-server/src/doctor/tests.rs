@@ -44,7 +44,7 @@ async fn add_admin(app: &App, name: &str) {
 
 /// Returns the highest severity among the findings of a check.
 async fn severity(config: &Config, check: &str) -> Option<Severity> {
-    let findings = run_checks(config).await;
+    let findings = run_checks(config, Depth::Full).await;
     let of_check = findings.iter().filter(|finding| finding.check == check);
     of_check.map(|finding| finding.severity).max()
 }
@@ -52,7 +52,7 @@ async fn severity(config: &Config, check: &str) -> Option<Severity> {
 #[tokio::test]
 async fn an_empty_folder_has_no_fault_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let findings = run_checks(&config(folder.path(), &[])).await;
+    let findings = run_checks(&config(folder.path(), &[]), Depth::Quick).await;
     assert!(
         findings
             .iter()
@@ -152,7 +152,7 @@ async fn legacy_tokens_accepted_too_long_are_reported() {
             ("tokens.legacy.max_age", "30m"),
             ("tokens.legacy.allow_short_secret", "true"),
         ];
-        let findings = run_checks(&config(folder.path(), &settings)).await;
+        let findings = run_checks(&config(folder.path(), &settings), Depth::Quick).await;
         let found = findings.iter().find(|one| one.check == "old tokens");
         let found = found.unwrap();
         assert_eq!(found.severity, expected, "{found:?}");
@@ -205,6 +205,7 @@ async fn a_database_that_cannot_be_used_is_a_fault() {
     fs::write(elsewhere.path().join("rolecall.db"), "no database at all").unwrap();
     let nonsense = config(elsewhere.path(), &[]);
     assert_eq!(severity(&nonsense, "database").await, Some(Severity::Fault));
+    assert_eq!(severity(&nonsense, "damage").await, Some(Severity::Fault));
     let away = Config::load(
         &Sources::default()
             .with_flag("listen", "127.0.0.1:0")
@@ -304,7 +305,7 @@ async fn every_check_is_listed_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);
     let _app = open(&config).await;
-    for finding in run_checks(&config).await {
+    for finding in run_checks(&config, Depth::Quick).await {
         let known = CHECKS.iter().any(|(check, _)| *check == finding.check);
         assert!(known, "not in the list: {}", finding.check);
     }

@@ -62,6 +62,13 @@ pub(crate) struct FeedView {
     /// The age of this state in milliseconds: how long ago the node last read the database.
     age_ms: u64,
     floors: Vec<FloorView>,
+    /// The newest revision that this node knows of. A token of this era with a higher `rev`, which you got before you
+    /// sent the request, was never issued by this database as it is now.
+    revision: Revision,
+    /// Floors whose `until` is before this time can be forgotten. Do not forget any by a clock of your own, which may be
+    /// wrong.
+    #[schema(format = DateTime)]
+    forget_before: String,
     policy_revision: Revision,
     /// If it differs from the previous answer, the JWK Set has changed.
     keys_revision: Revision,
@@ -76,8 +83,11 @@ pub(crate) struct FloorView {
     /// `subject`, `client`, `role`, `sid` or `jti`.
     kind: &'static str,
     key: String,
+    /// The tenant to whose tokens the floor is limited; without it, the floor applies to all tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
     revision: Revision,
-    /// When the floor can be forgotten, since all such tokens have expired.
+    /// When all such tokens have expired. See `forget_before`.
     #[schema(format = DateTime)]
     until: String,
 }
@@ -87,6 +97,7 @@ impl From<Floor> for FloorView {
         Self {
             kind: floor.kind.as_str(),
             key: floor.key,
+            tenant: floor.tenant,
             revision: floor.revision,
             until: rfc3339(floor.until),
         }
@@ -100,6 +111,8 @@ impl From<News> for FeedView {
             era: news.era().to_owned(),
             age_ms: u64::try_from(news.age.as_micros().div_ceil(1000)).unwrap_or(u64::MAX),
             floors: news.floors.into_iter().map(FloorView::from).collect(),
+            revision: news.revision,
+            forget_before: rfc3339(news.forget_before),
             policy_revision: news.policy_revision,
             keys_revision: news.keys_revision,
             more: news.more,

@@ -1,11 +1,11 @@
 //! Reads of the feed, which can wait for news.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use rolecall::{Denial, Principal};
-use rolecall_core::{Floor, Revision};
+use rolecall_core::{Floor, Revision, Timestamp};
 
-use super::state::Known;
+use super::state::{Known, Newest};
 use crate::{
     app::App,
     error::{ApiError, FieldError},
@@ -50,6 +50,8 @@ pub(crate) struct News {
     pub(super) position: Position,
     pub(super) age: Duration,
     pub(super) floors: Vec<Floor>,
+    pub(super) revision: Revision,
+    pub(super) forget_before: Timestamp,
     pub(super) policy_revision: Revision,
     pub(super) keys_revision: Revision,
     pub(super) more: bool,
@@ -73,34 +75,34 @@ pub(crate) async fn read(
     stopping: impl Future<Output = ()>,
 ) -> Result<News, ApiError> {
     let feed = &app.parts().feed;
-    let mut known = feed.subscribe();
-    let is_news = |known: &Arc<Known>| after.is_before(known);
-    let has_news = is_news(&known.borrow());
+    let mut newest = feed.subscribe();
+    let is_news = |newest: &Newest| after.is_before(newest);
+    let has_news = is_news(&newest.borrow());
     if !has_news && !wait.is_zero() {
         let _permit = feed.try_wait().ok_or(ApiError::Busy)?;
         tokio::select! {
             biased;
             () = caller.lost() => return Err(ApiError::Denied(Denial::EndedToken)),
-            _ = known.wait_for(is_news) => {}
+            _ = newest.wait_for(is_news) => {}
             () = tokio::time::sleep(wait) => {}
             () = stopping => {}
         }
     }
     // read before the floors, which are at least as fresh
     let age = app.parts().live.age();
-    let known = Arc::clone(&known.borrow());
-    Ok(after.news(&known, age, MAX_FLOORS))
+    Ok(after.news(&feed.known(), age, MAX_FLOORS))
 }
 
 impl Position {
-    fn is_before(&self, known: &Known) -> bool {
-        self.era != known.era || self.revision < known.revision
+    fn is_before(&self, newest: &Newest) -> bool {
+        self.era != *newest.era || self.revision < newest.revision
     }
 
     /// Returns the news since this position. For another era that is the whole state. A position ahead of this node,
     /// from another node or from before a restore, is set back to this node's revision.
     fn news(&self, known: &Known, age: Duration, most: usize) -> News {
-        let after = if self.era == known.era {
+        let newest = &known.newest;
+        let after = if self.era == *newest.era {
             self.revision
         } else {
             0
@@ -108,11 +110,13 @@ impl Position {
         let (floors, complete) = known.above(after, most);
         News {
             position: Self {
-                era: known.era.clone(),
-                revision: complete.unwrap_or(known.revision),
+                era: newest.era.to_string(),
+                revision: complete.unwrap_or(newest.revision),
             },
             age,
-            floors: floors.to_vec(),
+            floors,
+            revision: newest.revision,
+            forget_before: known.forget_before,
             policy_revision: known.policy_revision,
             keys_revision: known.keys_revision,
             more: complete.is_some(),

@@ -32,7 +32,10 @@ pub(crate) async fn rotate(
     };
     // `App::change` would reload the keys, but this process may not be configured with the new key
     let (actor, now) = (caller.actor(), app.now());
-    let (count, _) = parts.store.change(&parts.chain, &actor, now, work).await?;
+    let (count, _) = parts
+        .store
+        .change(&parts.chain, &actor, (now, app.database_now()), work)
+        .await?;
     Ok(count)
 }
 

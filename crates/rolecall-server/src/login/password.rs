@@ -166,7 +166,7 @@ async fn verify(
         }),
     };
     let verdict = verdict.map_err(|error| match error {
-        HashError::Busy => LoginError::Busy,
+        HashError::Busy | HashError::NoMemory => LoginError::Busy,
         other => LoginError::Failed(ApiError::internal(other)),
     })?;
     let matched = candidate.filter(|_| verdict.matches || by_reset_code);

@@ -41,7 +41,9 @@ impl Metrics {
                 "refused",
                 "failed",
             ]),
-            refreshes: Family::new(&["rotated", "grace", "replayed", "refused", "busy", "failed"]),
+            refreshes: Family::new(&[
+                "rotated", "grace", "replayed", "slowed", "refused", "busy", "failed",
+            ]),
             floors_raised: Family::new(&["subject", "client", "role", "sid", "jti"]),
             tokens: Family::new(grants),
             audit_entries: Counter::default(),

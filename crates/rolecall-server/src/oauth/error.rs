@@ -91,7 +91,10 @@ impl From<TokenError> for OAuthError {
 
 impl From<ApiError> for OAuthError {
     fn from(error: ApiError) -> Self {
-        Self::Failed(error)
+        match error {
+            ApiError::TooMany { retry_after } => Self::TooMany { retry_after },
+            error => Self::Failed(error),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     error::ApiError,
     sessions::{store as sessions, store::Session},
-    store::{read_floors, read_head},
+    store::{read_floors_of, read_head},
     tokens::refresh_token::RefreshToken,
 };
 
@@ -59,7 +59,7 @@ async fn live_claims(app: &App, token: &str) -> Result<Option<VerifiedClaims>, A
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
     let mut floors = Floors::default();
-    for floor in read_floors(&mut conn, claims.rev).await? {
+    for floor in read_floors_of(&mut conn, &claims).await? {
         floors.raise(&floor);
     }
     let facts = TokenFacts {
@@ -68,8 +68,10 @@ async fn live_claims(app: &App, token: &str) -> Result<Option<VerifiedClaims>, A
         roles: claims.roles.iter(),
         sid: claims.sid.as_deref(),
         jti: &claims.jti,
+        tenant: claims.tenant.as_deref(),
         rev: claims.rev,
     };
-    let alive = head.era == claims.era && floors.refuses(&facts).is_none();
+    let alive =
+        head.era == claims.era && claims.rev <= head.revision && floors.refuses(&facts).is_none();
     Ok(alive.then_some(claims))
 }

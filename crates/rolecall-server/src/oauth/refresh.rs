@@ -12,6 +12,7 @@ use crate::{
         caller::Caller,
         subject::{self, Status},
     },
+    quota::Quota,
     sessions::{
         active::{check_other_sessions, opened},
         service,
@@ -69,6 +70,7 @@ fn name_of(outcome: &Result<(Standing, Option<Issued>), OAuthError>) -> &'static
         Ok((Standing::Newest, _)) => "rotated",
         Ok((Standing::JustReplaced, _)) => "grace",
         Ok((Standing::Replayed, _)) => "replayed",
+        Err(OAuthError::TooMany { .. }) => "slowed",
         Err(OAuthError::Busy) => "busy",
         Err(OAuthError::Failed(_)) => "failed",
         Err(_) => "refused",
@@ -85,13 +87,15 @@ async fn attempt(
     for _ in 0..3 {
         let session = store::find(&mut app.store().read().await?, &token.session()).await?;
         let session = session.ok_or(OAuthError::InvalidGrant)?;
-        let now = app.now();
+        // nodes agree on the database's time, and a retry may come to another node than the lost answer came from
+        let now = app.database_now();
         refuse_foreign(app, request, &token, &session, now)?;
         let standing = standing(&token, &session, now);
         if standing == Standing::Replayed {
             end_replayed(app, &session).await?;
             return Ok((standing, None));
         }
+        app.take_quota(Quota::Refreshes, &session.subject_id)?;
         let issued = app
             .store()
             .write(async |conn: &mut Conn| {

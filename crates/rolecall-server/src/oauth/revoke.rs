@@ -11,7 +11,8 @@ use super::{
     known_token::{Known, look_up},
 };
 use crate::{
-    app::App, authority::caller::Caller, clients::store as clients, sessions::service as sessions,
+    app::App, authority::caller::Caller, clients::store as clients, quota::Quota,
+    sessions::service as sessions,
 };
 
 /// Revokes the token in the form. What is unknown or has ended already is as good as revoked.
@@ -25,6 +26,14 @@ pub(crate) async fn revoke(
     let token = form
         .get("token")
         .ok_or(OAuthError::InvalidRequest("token is missing"))?;
+    if client.registered().is_none() {
+        let parts = app.parts();
+        let now = parts.clock.monotonic();
+        parts
+            .quotas
+            .take_of_address(&app.settings().quotas, address, now)
+            .map_err(|retry_after| OAuthError::TooMany { retry_after })?;
+    }
     let Some(known) = look_up(app, token).await? else {
         return Ok(());
     };
@@ -33,6 +42,11 @@ pub(crate) async fn revoke(
         Known::Refresh(session) => &session.client_id,
     };
     demand_own(app, &client, issued_to).await?;
+    let subject = match &known {
+        Known::Access(claims) => &claims.sub,
+        Known::Refresh(session) => &session.subject_id,
+    };
+    app.take_quota(Quota::Revocations, subject)?;
     app.change(Caller::System, async |change| {
         match &known {
             Known::Refresh(session) => {
@@ -40,7 +54,7 @@ pub(crate) async fn revoke(
                 sessions::end(change, "session.revoked", id, subject).await?;
             }
             Known::Access(claims) => {
-                change.raise_floor(FloorKind::Jti, &claims.jti);
+                change.raise_floor_of(&claims.sub, FloorKind::Jti, &claims.jti);
                 change.record(json!({
                     "action": "token.revoked", "token": claims.jti, "subject": claims.sub,
                 }));

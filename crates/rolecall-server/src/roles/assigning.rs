@@ -78,7 +78,7 @@ pub(super) async fn write_assignment(
     assignment_store::put(change, user, given).await?;
     ended_store::delete_ended(change, user, role, tenant).await?;
     if before.is_some_and(|before| is_loss(before, given, now)) {
-        change.raise_floor(FloorKind::Subject, user);
+        change.raise_floor_in(tenant, FloorKind::Subject, user);
     }
     check_last_admin(change, admins).await?;
     let mut entry = json!({

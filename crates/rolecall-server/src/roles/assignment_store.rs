@@ -16,7 +16,7 @@ queries! {
         assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at";
     DELETE = "DELETE FROM role_assignments WHERE subject_id = $1 AND role = $2 AND tenant = $3";
     ROLES_EVER_OF = "SELECT role, tenant FROM role_assignments WHERE subject_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
-    IN_TENANTS = "SELECT DISTINCT subject_id FROM role_assignments WHERE role = $1 AND tenant <> ''";
+    IN_TENANTS = "SELECT subject_id, tenant FROM role_assignments WHERE role = $1 AND tenant <> ''";
     ROLES_GIVEN = "SELECT DISTINCT role FROM role_assignments WHERE role >= $1 ORDER BY role";
     HOLDERS_OF = "SELECT a.subject_id AS subject, s.kind, COALESCE(u.username, c.name) AS name, a.role, a.tenant, a.valid_from, \
         a.expires_at, a.reason, a.assigned_by, a.assigned_at FROM role_assignments a JOIN subjects s ON s.id = a.subject_id \
@@ -102,11 +102,11 @@ pub(crate) async fn all_of(
     list(conn, subject, ("", ""), None, i64::MAX).await
 }
 
-/// Returns the subjects to whom `role` is assigned in at least one tenant.
+/// Returns the subjects to whom `role` is assigned in a tenant, with the tenants.
 pub(super) async fn in_tenants(
     conn: &mut Conn,
     role: &RoleName,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<(String, TenantName)>, StoreError> {
     let subjects = query(IN_TENANTS).bind(role.as_str());
     subjects.fetch_all(conn).await
 }

@@ -126,7 +126,7 @@ pub(crate) async fn unassign(
             ended_by: caller.actor().to_string(),
         };
         ended_store::put_ended(change, subject, &ended).await?;
-        change.raise_floor(FloorKind::Subject, subject);
+        change.raise_floor_in(tenant, FloorKind::Subject, subject);
         change.record(
             json!({ "action": "role.unassigned", "subject": subject, "role": role, "tenant": tenant }),
         );

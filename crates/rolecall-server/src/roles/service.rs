@@ -105,13 +105,13 @@ pub(crate) async fn delete(
     .await
 }
 
-/// Deletes a role with its assignments, and ends the tokens of subjects who have it in a tenant.
+/// Deletes a role with its assignments, and ends the tokens for each tenant in which a subject has it.
 ///
 /// Such a token may carry other roles alone and name this role nowhere, although its subject is in the tenant through
 /// this role.
 pub(crate) async fn remove(change: &mut Change<'_>, name: &RoleName) -> Result<(), ApiError> {
-    for subject in assignment_store::in_tenants(change.conn(), name).await? {
-        change.raise_floor(FloorKind::Subject, &subject);
+    for (subject, tenant) in assignment_store::in_tenants(change.conn(), name).await? {
+        change.raise_floor_in(Some(&tenant), FloorKind::Subject, &subject);
     }
     store::delete_role(change, name).await?;
     Ok(())

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
+    quota::Quota,
     store::Conn,
 };
 
@@ -49,7 +50,8 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     let subject = caller.subject();
     let own = caller.session() == Some(session);
     let caller = Caller::Token(caller);
-    app.change(caller, async |change| {
+    app.take_quota(Quota::Revocations, subject)?;
+    app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         // a session that is over may be forgotten while a token of it still lives
         if store::end(change, session, subject).await? || own {
@@ -99,7 +101,11 @@ fn refuse_tokens(
     session: &str,
     subject: &str,
 ) {
-    change.raise_floor(FloorKind::Sid, session);
+    change.raise_floor_of(subject, FloorKind::Sid, session);
+    record_end(change, action, session, subject);
+}
+
+fn record_end(change: &mut crate::store::Change<'_>, action: &str, session: &str, subject: &str) {
     change.record(json!({ "action": action, "session": session, "subject": subject }));
 }
 
@@ -121,7 +127,11 @@ pub(crate) async fn end_surplus(app: &App, user: &str, surplus: &[String]) -> Re
     }
     app.change(Caller::System, async |change| {
         for session in surplus {
-            end(change, "session.ended", session, user).await?;
+            if store::end(change, session, user).await? {
+                // a floor of its own, which is never merged: a floor for the user would end the token just issued
+                change.raise_floor(FloorKind::Sid, session);
+                record_end(change, "session.ended", session, user);
+            }
         }
         Ok(())
     })

@@ -1,13 +1,14 @@
-//! A connection to the open database, and how PostgreSQL connections return to their pool.
+//! A connection to the open database, and how connections return to their pools.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use sqlx::{
-    Executor as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction,
-    pool::PoolConnection,
+use sqlx::{Executor as _, PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection};
+
+use super::{
+    demoted::Demoted,
+    error::{Class, StoreError},
+    file::OpenFile,
 };
-
-use super::error::StoreError;
 
 /// The time limit for one statement on PostgreSQL, and for returning a connection to the pool. The PostgreSQL server
 /// has the same limit, so that it does not continue a statement that this process has given up.
@@ -15,26 +16,11 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {
-    Sqlite(PoolConnection<Sqlite>),
-    SqliteTx(Transaction<'static, Sqlite>),
+    Sqlite(Local),
     Postgres(Remote),
 }
 
-/// The connection of the database itself.
-pub(super) enum Split<'c> {
-    Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut PgConnection),
-}
-
 impl Conn {
-    pub(super) fn split(&mut self) -> Split<'_> {
-        match self {
-            Self::Sqlite(conn) => Split::Sqlite(conn),
-            Self::SqliteTx(tx) => Split::Sqlite(tx),
-            Self::Postgres(remote) => Split::Postgres(&mut remote.conn),
-        }
-    }
-
     /// Returns true if this is a connection to PostgreSQL.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
@@ -42,22 +28,108 @@ impl Conn {
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::SqliteTx(tx) => Ok(tx.commit().await?),
+            Self::Sqlite(local) => local.commit().await,
             Self::Postgres(remote) => remote.commit().await,
-            Self::Sqlite(_) => Ok(()),
         }
     }
 
     /// Rolls the transaction back. On PostgreSQL a task does it, so that the caller does not wait for a database that
-    /// may be unreachable.
-    pub(super) async fn rollback(self) -> Result<(), StoreError> {
+    /// may be unreachable. A connection that cannot roll back is closed, which discards the transaction too.
+    pub(super) async fn rollback(self) {
         match self {
-            Self::SqliteTx(tx) => Ok(tx.rollback().await?),
+            Self::Sqlite(local) => local.rollback().await,
             Self::Postgres(remote) => {
                 tokio::spawn(remote.rollback());
-                Ok(())
             }
-            Self::Sqlite(_) => Ok(()),
+        }
+    }
+}
+
+/// A connection to SQLite.
+///
+/// sqlx's own transactions are not used: SQLite ends a transaction by itself when the disk is full or fails, after
+/// which sqlx's ROLLBACK fails and its connection refuses every further transaction.
+pub(crate) struct Local {
+    conn: PoolConnection<Sqlite>,
+    /// `None` for a database in memory, which would be lost with its only connection.
+    file: Option<Arc<OpenFile>>,
+    in_transaction: bool,
+    broken: bool,
+}
+
+impl Local {
+    /// # Errors
+    ///
+    /// [`StoreError::Moved`] if another file lies at the path of the database.
+    pub(super) fn new(
+        conn: PoolConnection<Sqlite>,
+        file: Option<Arc<OpenFile>>,
+    ) -> Result<Self, StoreError> {
+        let local = Self {
+            conn,
+            file,
+            in_transaction: false,
+            broken: false,
+        };
+        local.check_file()?;
+        Ok(local)
+    }
+
+    pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
+        // set before the statement runs: if this future is dropped, the transaction may have begun all the same
+        self.in_transaction = true;
+        let begun = self.conn.execute("BEGIN IMMEDIATE").await;
+        if begun.is_err() {
+            self.in_transaction = false;
+        }
+        self.checked(begun.map(drop).map_err(StoreError::from))?;
+        Ok(self)
+    }
+
+    async fn commit(mut self) -> Result<(), StoreError> {
+        // what is written to a file without a name is lost
+        if let Err(error) = self.check_file() {
+            self.rollback().await;
+            return Err(error);
+        }
+        let committed = self.conn.execute("COMMIT").await;
+        if let Err(error) = self.checked(committed.map_err(StoreError::from)) {
+            self.rollback().await;
+            return Err(error);
+        }
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    async fn rollback(mut self) {
+        let undone = self.conn.execute("ROLLBACK").await;
+        self.in_transaction = false;
+        // it fails if SQLite has already rolled back, because the disk is full or failed
+        self.broken |= undone.is_err();
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
+    }
+
+    pub(super) fn conn(&mut self) -> &mut SqliteConnection {
+        &mut self.conn
+    }
+
+    /// Notes whether an error has made the connection unusable.
+    pub(super) fn checked<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome {
+            self.broken |= error.class() == Class::Broken;
+        }
+        outcome
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // closing rolls back; the next caller gets a new connection
+        if self.file.is_some() && (self.broken || self.in_transaction) {
+            self.conn.close_on_drop();
         }
     }
 }
@@ -68,26 +140,47 @@ impl Conn {
 /// connections would block it forever. Dropping a `Remote` returns its connection with a time limit.
 pub(crate) struct Remote {
     conn: PoolConnection<Postgres>,
+    demoted: Arc<Demoted>,
     in_transaction: bool,
+    broken: bool,
 }
 
 impl Remote {
-    pub(super) fn new(conn: PoolConnection<Postgres>) -> Self {
+    pub(super) fn new(conn: PoolConnection<Postgres>, demoted: Arc<Demoted>) -> Self {
         Self {
             conn,
+            demoted,
             in_transaction: false,
+            broken: false,
         }
+    }
+
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.conn
+    }
+
+    /// Notes whether an error has made the connection unusable, and with it all that were opened before.
+    pub(super) fn checked<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome {
+            self.broken |= error.class() == Class::Broken;
+            if error.is_read_only() {
+                self.demoted.note();
+            }
+        }
+        outcome
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
         // set before the statement is sent: after a timeout the transaction may have begun all the same
         self.in_transaction = true;
-        answered(self.conn.execute("BEGIN")).await?;
+        let begun = answered(self.conn.execute("BEGIN")).await;
+        self.checked(begun.map_err(StoreError::from))?;
         Ok(self)
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
-        answered(self.conn.execute("COMMIT")).await?;
+        let committed = answered(self.conn.execute("COMMIT")).await;
+        self.checked(committed.map_err(StoreError::from))?;
         self.in_transaction = false;
         Ok(())
     }
@@ -104,7 +197,7 @@ impl Drop for Remote {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        if self.in_transaction {
+        if self.in_transaction || self.broken {
             // its state is unknown; PostgreSQL rolls back when the connection closes
             self.conn.close_on_drop();
             return;

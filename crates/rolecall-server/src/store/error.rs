@@ -1,7 +1,7 @@
 //! Errors of the database, and how many of each kind this process has seen.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -14,6 +14,12 @@ pub enum StoreError {
     /// A row violates an invariant of the program.
     #[error("the database holds a row that should not exist: {0}")]
     Inconsistent(String),
+    /// The file of the database is gone, or another one lies in its place.
+    #[error(
+        "the database file `{path}` was removed or replaced while it was open: put it back, or stop rolecall and use `rolecall restore`",
+        path = .0.display()
+    )]
+    Moved(PathBuf),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -36,13 +42,36 @@ pub enum OpenError {
     /// The URL has neither scheme.
     #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
     UnknownKind,
-    /// The database file or its folder could not be created.
-    #[error("cannot create the database file `{path}`: {source}")]
+    /// The database file, its folder or a file beside it could not be opened or created.
+    #[error("cannot use `{path}`: {source}{hint}", path = path.display(), hint = owner_hint(path, source))]
     File {
         /// The file or folder.
         path: PathBuf,
         /// The error of the operating system.
         source: std::io::Error,
+    },
+    /// The database file is missing, although it was there before.
+    #[error(
+        "the database `{path}` is missing or empty, but `{trace}` shows that it was in use: put it back, restore a backup with `rolecall restore`, or move `{trace}` away to start with an empty database",
+        path = path.display(),
+        trace = trace.display()
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// The file that shows it.
+        trace: PathBuf,
+    },
+    /// The file is damaged.
+    #[error(
+        "the database `{path}` is damaged ({fault}): restore a backup with `rolecall restore FILE --force`",
+        path = path.display()
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// The first fault found.
+        fault: String,
     },
     /// The database could not be reached.
     #[error("cannot open the database: {0}")]
@@ -60,6 +89,23 @@ pub enum OpenError {
         /// The newest schema version known.
         known: i64,
     },
+}
+
+/// Names the owner of a file that this process may not use.
+fn owner_hint(path: &Path, error: &std::io::Error) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let owner = std::fs::metadata(path).map(|found| found.uid());
+    let own = std::fs::metadata("/proc/self").map(|found| found.uid());
+    match (owner, own) {
+        (Ok(owner), Ok(own)) if owner != own => format!(
+            "; it belongs to the user with the id {owner}, and rolecall runs with the id {own}: run `chown {own} {}`",
+            path.display()
+        ),
+        _ => String::new(),
+    }
 }
 
 const KINDS: [&str; 4] = ["timeout", "connection", "database", "other"];
@@ -91,45 +137,88 @@ fn kind_of(error: &sqlx::Error) -> Option<&'static str> {
         Error::Database(error) if error.kind() != ErrorKind::Other => None,
         Error::Database(_) => Some("database"),
         Error::PoolTimedOut => Some("timeout"),
-        Error::Io(_) | Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed => {
-            Some("connection")
-        }
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::PoolClosed
+        | Error::WorkerCrashed => Some("connection"),
         _ => Some("other"),
     }
 }
 
+/// The meaning of an error. It is decided here and nowhere else: answers, readiness and pools follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The statement or its values are wrong, or a caller expects the error, such as a name that is taken.
+    Statement,
+    /// The database cannot do it now, and may a little later.
+    Outage,
+    /// An outage after which the connection must not be used again.
+    Broken,
+}
+
 impl StoreError {
-    /// Returns true if the database is at fault: unreachable, overloaded or out of resources.
-    pub(crate) fn is_outage(&self) -> bool {
+    pub(super) fn class(&self) -> Class {
         use sqlx::Error as Sql;
         match self {
             Self::Database(error) => match error {
-                Sql::Io(_)
-                | Sql::PoolTimedOut
-                | Sql::PoolClosed
-                | Sql::WorkerCrashed
-                | Sql::Tls(_) => true,
-                Sql::Database(error) => error.code().is_some_and(|code| is_outage_code(&code)),
-                _ => false,
+                // a protocol error comes from something that is not PostgreSQL, such as a load balancer that
+                // accepts connections and closes them
+                Sql::Io(_) | Sql::Tls(_) | Sql::Protocol(_) | Sql::WorkerCrashed => Class::Broken,
+                Sql::PoolTimedOut | Sql::PoolClosed => Class::Outage,
+                Sql::Database(error) => error
+                    .code()
+                    .map_or(Class::Statement, |code| class_of(&code)),
+                _ => Class::Statement,
             },
-            Self::Inconsistent(_) => false,
+            Self::Moved(_) => Class::Broken,
+            Self::Inconsistent(_) => Class::Statement,
+        }
+    }
+
+    /// Returns true if the database is at fault: unreachable, overloaded, read-only, damaged or out of resources.
+    pub(crate) fn is_outage(&self) -> bool {
+        self.class() != Class::Statement
+    }
+
+    /// Returns true if the PostgreSQL server has become a standby, or takes no writes for another reason.
+    pub(super) fn is_read_only(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == READ_ONLY)
+            }
+            _ => false,
         }
     }
 }
 
-/// Returns true if the code of a database error means trouble with the database itself.
-fn is_outage_code(code: &str) -> bool {
-    // five characters come from PostgreSQL. The classes: connection exception, transaction rollback, insufficient
-    // resources, operator intervention, system error
-    if code.len() == 5 {
-        return ["08", "40", "53", "57", "58"]
-            .iter()
-            .any(|class| code.starts_with(class));
+/// PostgreSQL: `read_only_sql_transaction`.
+const READ_ONLY: &str = "25006";
+
+/// Returns the class of a code. Five characters come from PostgreSQL, others from SQLite.
+fn class_of(code: &str) -> Class {
+    let class = code.get(..2).unwrap_or_default();
+    match code {
+        // read-only, a transaction that idled too long, an administrator who closes the connection
+        READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => Class::Broken,
+        // a lock that was not available
+        "55P03" => Class::Outage,
+        _ if code.len() == 5 => match class {
+            // connection exception, system error, internal error, which includes damaged files
+            "08" | "58" | "XX" => Class::Broken,
+            // wrong password, unknown database, transaction rollback, insufficient resources, operator intervention
+            "28" | "3D" | "40" | "53" | "57" => Class::Outage,
+            _ => Class::Statement,
+        },
+        // the primary code is in the lowest byte
+        _ => match code.parse::<u32>().map(|code| code & 0xff) {
+            // I/O error, damaged, full, cannot open, not a database
+            Ok(10 | 11 | 13 | 14 | 26) => Class::Broken,
+            // no permission, aborted, busy, locked, no memory, read-only, interrupted, lock protocol, files too large
+            Ok(3..=9 | 15 | 22) => Class::Outage,
+            _ => Class::Statement,
+        },
     }
-    // others come from SQLite, with the primary code in the lowest byte: busy, locked, read-only, I/O error, full,
-    // cannot open
-    code.parse::<u32>()
-        .is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)))
 }
 
 #[cfg(test)]
@@ -138,20 +227,49 @@ mod tests {
 
     #[test]
     fn only_trouble_with_the_database_counts_as_an_outage() {
-        // PostgreSQL: connection lost, too many connections, shutting down, disk failure
-        for code in ["08006", "53300", "57P01", "58030"] {
-            assert!(is_outage_code(code), "{code}");
-        }
-        // SQLite: busy, snapshot too old, locked, I/O error while reading, full, cannot open
-        for code in ["5", "517", "6", "266", "13", "14"] {
-            assert!(is_outage_code(code), "{code}");
-        }
-        // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax
+        // PostgreSQL: too many connections, statement timeout, deadlock, wrong password, no such database
         for code in [
-            "22021", "23505", "23503", "42601", "1", "19", "2067", "787", "",
+            "53300", "53100", "57014", "40P01", "28P01", "3D000", "55P03",
         ] {
-            assert!(!is_outage_code(code), "{code}");
+            assert_eq!(class_of(code), Class::Outage, "{code}");
         }
+        // PostgreSQL: connection lost, shutting down, disk failure, read-only, damaged
+        for code in ["08006", "57P01", "58030", "25006", "25P03", "XX001"] {
+            assert_eq!(class_of(code), Class::Broken, "{code}");
+        }
+        // SQLite: busy, snapshot too old, locked, no memory, read-only
+        for code in ["5", "517", "6", "262", "7", "8", "1032"] {
+            assert_eq!(class_of(code), Class::Outage, "{code}");
+        }
+        // SQLite: I/O error while reading or writing, damaged, full, cannot open, not a database
+        for code in ["10", "266", "778", "11", "267", "13", "14", "26"] {
+            assert_eq!(class_of(code), Class::Broken, "{code}");
+        }
+        // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax, failed transaction
+        for code in [
+            "22021", "23505", "23503", "42601", "25P02", "1", "19", "2067", "787", "20", "",
+        ] {
+            assert_eq!(class_of(code), Class::Statement, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_connection_is_an_outage() {
+        for error in [
+            sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into()),
+            sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned()),
+            sqlx::Error::WorkerCrashed,
+        ] {
+            assert_eq!(StoreError::from(error).class(), Class::Broken);
+        }
+        assert_eq!(
+            StoreError::from(sqlx::Error::PoolTimedOut).class(),
+            Class::Outage
+        );
+        assert_eq!(
+            StoreError::from(sqlx::Error::RowNotFound).class(),
+            Class::Statement
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::error::OpenError;
+use super::error::{OpenError, StoreError};
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     let path = path.to_owned();
@@ -21,6 +21,35 @@ pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
     Some(rest.strip_prefix("//").unwrap_or(rest).into())
 }
 
+/// Checks that a database that was there before is still there: SQLite would silently create an empty one.
+///
+/// # Errors
+///
+/// [`OpenError::Lost`] if the file is missing although another that only a used database has lies beside it.
+pub(crate) fn require_not_lost(path: &Path, key: &Path) -> Result<(), OpenError> {
+    let (in_use, log) = (beside(path, ".in-use"), beside(path, "-wal"));
+    // looked for before the database: a process that starts at the same time creates it after the database
+    let (used, logged, sealed) = (in_use.exists(), holds_data(&log), key.exists());
+    let trace = if !path.exists() && used {
+        in_use
+    } else if !holds_data(path) && logged {
+        log
+    } else if !holds_data(path) && sealed {
+        key.to_owned()
+    } else {
+        // a first start that was interrupted leaves an empty database and the mark of its use
+        return Ok(());
+    };
+    Err(OpenError::Lost {
+        path: path.to_owned(),
+        trace,
+    })
+}
+
+pub(crate) fn holds_data(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.len() > 0)
+}
+
 /// Creates the file and its folder, unless they exist.
 pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
     prepare_folder(path)?;
@@ -29,10 +58,8 @@ pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
 
 /// Creates the folder of a file, unless it exists.
 pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+    let folder = folder_of(path);
+    if !folder.exists() {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -42,12 +69,112 @@ pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Writes a folder's list of names to the disk: without it, a power cut brings back the names of before.
+pub(crate) fn sync_folder(file: &Path) -> std::io::Result<()> {
+    File::open(folder_of(file))?.sync_all()
+}
+
+/// Returns the folder of a file.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Gives the complete file `from` the name `to`, in place of the file that has it. After a power cut, one of the two
+/// has the name.
+pub(crate) fn replace(from: &Path, to: &Path) -> std::io::Result<()> {
+    File::open(from)?.sync_all()?;
+    fs::rename(from, to)?;
+    sync_folder(to)
+}
+
+/// Gives the complete file `from` the name `to`, which no file may have.
+pub(crate) fn publish(from: &Path, to: &Path) -> std::io::Result<()> {
+    File::open(from)?.sync_all()?;
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from)?,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(error),
+        // some file systems have no hard links
+        Err(_) if to.exists() => return Err(std::io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to)?,
+    }
+    sync_folder(to)
+}
+
+/// Writes a file as a whole or not at all. `options` decide who can read it.
+pub(crate) fn write_whole(to: &Path, text: &str, options: &OpenOptions) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let partial = beside(to, ".partial");
+    remove_if_exists(&partial)?;
+    let mut file = options.open(&partial)?;
+    file.write_all(text.as_bytes())?;
+    drop(file);
+    replace(&partial, to)
+}
+
+pub(crate) fn remove_if_exists(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the owner of `like` the owner of `path`: what root writes for the server must belong to the server.
+pub(crate) fn keep_owner(path: &Path, like: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (found, wanted) = (fs::metadata(path)?, fs::metadata(like)?);
+    if (found.uid(), found.gid()) == (wanted.uid(), wanted.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(path, Some(wanted.uid()), Some(wanted.gid()))
+}
+
 /// Marks the database as open in this process, until the returned file is closed.
 pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
     let mark = beside(path, ".in-use");
     let file = owner_only().open(&mark).map_err(failed(&mark))?;
     file.lock_shared().map_err(failed(&mark))?;
     Ok(file)
+}
+
+/// The file of an open database.
+pub(super) struct OpenFile {
+    path: PathBuf,
+    /// Device and inode, which a removed or replaced file no longer has.
+    identity: (u64, u64),
+    /// Locked while the file is open, so that no restore replaces it meanwhile.
+    _in_use: File,
+}
+
+impl OpenFile {
+    pub(super) fn new(path: PathBuf, in_use: File) -> Result<Self, OpenError> {
+        let identity = identity(&path).map_err(failed(&path))?;
+        Ok(Self {
+            path,
+            identity,
+            _in_use: in_use,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks that the file still lies where it was opened: SQLite would go on writing to one without a name.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match identity(&self.path) {
+            Ok(found) if found == self.identity => Ok(()),
+            _ => Err(StoreError::Moved(self.path.clone())),
+        }
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// Waits until no other process is opening the database, and makes others wait until the returned file is closed.

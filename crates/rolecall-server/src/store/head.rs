@@ -1,6 +1,6 @@
 //! The head row, and the floors that end tokens.
 
-use rolecall::Principal;
+use rolecall::{Principal, token::VerifiedClaims};
 use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
 
 use super::{
@@ -12,11 +12,15 @@ use super::{
 
 queries! {
     READ_HEAD = "SELECT revision, policy_revision, keys_revision, era, longest_ttl_seconds FROM head WHERE id = 1";
-    IS_ENDED = "SELECT COUNT(*) FROM floors WHERE revision > $1 AND ((kind = 'subject' AND subject = $2) \
-        OR (kind = 'client' AND subject = $3) OR (kind = 'sid' AND subject = $4) OR (kind = 'jti' AND subject = $5))";
-    READ_FLOORS = "SELECT kind, subject, revision, ends_at FROM floors WHERE revision > $1";
+    IS_ENDED = "SELECT COUNT(*) FROM floors WHERE revision > $1 AND (tenant = '' OR tenant = $2) \
+        AND ((kind = 'subject' AND subject = $3) OR (kind = 'client' AND subject = $4) \
+        OR (kind = 'sid' AND subject = $5) OR (kind = 'jti' AND subject = $6))";
+    READ_FLOORS = "SELECT kind, subject, tenant, revision, ends_at FROM floors WHERE revision > $1";
+    READ_FLOORS_OF = "SELECT kind, subject, tenant, revision, ends_at FROM floors WHERE revision > $1 AND (kind = 'role' \
+        OR (kind = 'subject' AND subject = $2) OR (kind = 'client' AND subject = $3) \
+        OR (kind = 'sid' AND subject = $4) OR (kind = 'jti' AND subject = $5))";
     PRUNE_FLOORS = "DELETE FROM floors WHERE ends_at < $1 \
-        AND (kind, subject) IN (SELECT kind, subject FROM floors WHERE ends_at < $1 LIMIT $2)";
+        AND (kind, subject, tenant) IN (SELECT kind, subject, tenant FROM floors WHERE ends_at < $1 LIMIT $2)";
 }
 
 rows! {
@@ -38,6 +42,7 @@ impl FromRow for Floor {
         Ok(Self {
             kind: kind.ok_or_else(|| StoreError::inconsistent("a floor of an unknown kind"))?,
             key: columns.named("subject")?,
+            tenant: Some(columns.named("tenant")?).filter(|tenant: &String| !tenant.is_empty()),
             revision: columns.named("revision")?,
             until: columns.named("ends_at")?,
         })
@@ -57,6 +62,22 @@ pub(crate) async fn read_floors(
     query(READ_FLOORS).bind(after).fetch_all(conn).await
 }
 
+/// Returns the floors above a token that name it, and all floors of roles above it. Its cost does not grow with the
+/// number of revocations of others.
+pub(crate) async fn read_floors_of(
+    conn: &mut Conn,
+    token: &VerifiedClaims,
+) -> Result<Vec<Floor>, StoreError> {
+    query(READ_FLOORS_OF)
+        .bind(token.rev)
+        .bind(token.sub.as_str())
+        .bind(token.client_id.as_str())
+        .bind(token.sid.as_deref().unwrap_or_default())
+        .bind(token.jti.as_str())
+        .fetch_all(conn)
+        .await
+}
+
 /// Deletes up to `limit` floors that have outlived every token below them, and returns their number.
 pub(crate) async fn prune_floors(
     conn: &mut Conn,
@@ -74,6 +95,7 @@ pub(crate) async fn prune_floors(
 pub(crate) async fn is_ended(conn: &mut Conn, token: &Principal) -> Result<bool, StoreError> {
     let floors_above: i64 = query(IS_ENDED)
         .bind(token.rev())
+        .bind(token.tenant().unwrap_or_default())
         .bind(token.subject())
         .bind(token.client_id())
         .bind(token.session().unwrap_or_default())

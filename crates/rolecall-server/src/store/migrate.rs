@@ -1,6 +1,6 @@
 //! Migrations of the schema.
 
-use std::{borrow::Cow, io, path::Path, time::Duration};
+use std::{borrow::Cow, path::Path, time::Duration};
 
 use sqlx::{
     Connection as _, Executor as _, SqlitePool,
@@ -8,7 +8,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{error::OpenError, file};
+use super::{
+    error::OpenError,
+    file,
+    integrity::{self, Depth},
+};
 
 /// A version of the schema, its name, and the SQL that creates it from the version before.
 type Step = (i64, &'static str, &'static str);
@@ -68,6 +72,11 @@ const MIGRATIONS: &[Step] = &[
         11,
         "limits",
         include_str!("../../migrations/0011_limits.sql"),
+    ),
+    (
+        12,
+        "floors of tenants",
+        include_str!("../../migrations/0012_floors_of_tenants.sql"),
     ),
     (
         16,
@@ -220,16 +229,15 @@ async fn back_up(pool: &SqlitePool, path: &Path, version: usize) -> Result<(), O
         path: copy.clone(),
         source,
     };
-    match std::fs::remove_file(&partial) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
+    file::remove_if_exists(&partial).map_err(failed)?;
     file::owner_only().open(&partial).map_err(failed)?;
     sqlx::query("VACUUM INTO $1")
         .bind(partial.to_string_lossy().into_owned())
         .execute(pool)
         .await?;
-    std::fs::rename(&partial, &copy).map_err(failed)
+    integrity::check_and_fold(&partial, Depth::Full).await?;
+    file::keep_owner(&partial, path).map_err(failed)?;
+    file::replace(&partial, &copy).map_err(failed)
 }
 
 #[cfg(test)]

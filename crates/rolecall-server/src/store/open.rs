@@ -1,23 +1,38 @@
 //! Opening the database, its connection pools and its transactions.
 
-use std::{fs::File, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
-    Connection as _, PgConnection, PgPool, SqlitePool,
+    Connection as _, Executor as _, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::Mutex;
 
 use super::{
-    conn::{ANSWER_TIMEOUT, Conn, Remote},
+    conn::{ANSWER_TIMEOUT, Conn, Local, Remote},
+    demoted::Demoted,
     error::{OpenError, StoreError},
-    file, migrate,
-    query::query,
+    file::{self, OpenFile},
+    migrate,
+    query::{queries, query},
 };
+
+queries! {
+    PROBE = "INSERT INTO leases (name, holder, ends_at) VALUES ('readiness', '', 1) \
+        ON CONFLICT (name) DO UPDATE SET ends_at = leases.ends_at + 1";
+}
 
 /// The time that a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a successful check is repeated without another write: anybody may ask, as often as they like.
+const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// A connection that was used this recently is not pinged.
@@ -29,6 +44,8 @@ const IDLE_PING_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Store {
     pools: Pools,
+    /// When the database last took a write of [`Store::ping`].
+    written: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone)]
@@ -37,10 +54,13 @@ pub(super) enum Pools {
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
-        /// Locked while the file is open, so that no restore replaces it meanwhile; `None` in memory.
-        _in_use: Option<Arc<File>>,
+        /// `None` in memory.
+        file: Option<Arc<OpenFile>>,
     },
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        demoted: Arc<Demoted>,
+    },
 }
 
 /// The state of a connection pool.
@@ -105,20 +125,30 @@ impl Store {
         Err(OpenError::UnknownKind)
     }
 
+    fn on(pools: Pools) -> Self {
+        Self {
+            pools,
+            written: Arc::default(),
+        }
+    }
+
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.application_name("rolecall");
         migrate::postgres(&options).await?;
+        let demoted = Arc::new(Demoted::default());
+        let noted = Arc::clone(&demoted);
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
-            .before_acquire(|conn, idle| Box::pin(is_alive(conn, idle.idle_for)))
+            .before_acquire(move |conn, found| {
+                let demoted = noted.concerns(found.age);
+                Box::pin(async move { Ok(!demoted && is_alive(conn, found.idle_for).await?) })
+            })
             .after_connect(|conn, _| Box::pin(set_limits(conn)))
             .connect_with(options)
             .await?;
-        Ok(Self {
-            pools: Pools::Postgres(pool),
-        })
+        Ok(Self::on(Pools::Postgres { pool, demoted }))
     }
 
     /// Opens a database that ends with the process. It lives in one connection, which must never be closed.
@@ -132,16 +162,23 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // a caller that goes away during the test would drop the connection, and the database with it
+            .test_before_acquire(false)
+            // such a caller leaves its transaction behind too
+            .after_release(|conn, _| {
+                Box::pin(async move {
+                    let _ = conn.execute("ROLLBACK").await;
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         migrate::sqlite_in_memory(&pool).await?;
-        Ok(Self {
-            pools: Pools::Sqlite {
-                read: pool.clone(),
-                write: pool,
-                _in_use: None,
-            },
-        })
+        Ok(Self::on(Pools::Sqlite {
+            read: pool.clone(),
+            write: pool,
+            file: None,
+        }))
     }
 
     async fn open_sqlite(path: PathBuf) -> Result<Self, OpenError> {
@@ -167,20 +204,19 @@ impl Store {
             .connect_with(options.read_only(true))
             .await?;
         drop(opening);
-        Ok(Self {
-            pools: Pools::Sqlite {
-                read,
-                write,
-                _in_use: Some(Arc::new(in_use)),
-            },
-        })
+        let file = Some(Arc::new(OpenFile::new(path, in_use)?));
+        Ok(Self::on(Pools::Sqlite { read, write, file }))
     }
 
     /// Returns a connection to read with.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
-            Pools::Sqlite { read, .. } => Conn::Sqlite(read.acquire().await?),
-            Pools::Postgres(pool) => Conn::Postgres(Remote::new(pool.acquire().await?)),
+            Pools::Sqlite { read, file, .. } => {
+                Conn::Sqlite(Local::new(read.acquire().await?, file.clone())?)
+            }
+            Pools::Postgres { pool, demoted } => {
+                Conn::Postgres(Remote::new(pool.acquire().await?, Arc::clone(demoted)))
+            }
         })
     }
 
@@ -202,8 +238,7 @@ impl Store {
                 Ok(done)
             }
             Err(error) => {
-                // the caller gets the first error
-                let _ = conn.rollback().await;
+                conn.rollback().await;
                 Err(error)
             }
         }
@@ -212,11 +247,13 @@ impl Store {
     /// Begins a transaction that writes.
     pub(super) async fn begin(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
-            Pools::Sqlite { write, .. } => {
-                Conn::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await?)
+            Pools::Sqlite { write, file, .. } => {
+                let local = Local::new(write.acquire().await?, file.clone())?;
+                Conn::Sqlite(local.begin().await?)
             }
-            Pools::Postgres(pool) => {
-                Conn::Postgres(Remote::new(pool.acquire().await?).begin().await?)
+            Pools::Postgres { pool, demoted } => {
+                let remote = Remote::new(pool.acquire().await?, Arc::clone(demoted));
+                Conn::Postgres(remote.begin().await?)
             }
         })
     }
@@ -229,7 +266,15 @@ impl Store {
                 copy.execute(write).await?;
                 Ok(true)
             }
-            Pools::Postgres(_) => Ok(false),
+            Pools::Postgres { .. } => Ok(false),
+        }
+    }
+
+    /// Returns the path of the SQLite file; `None` for PostgreSQL and in memory.
+    pub(crate) fn sqlite_file(&self) -> Option<&Path> {
+        match &self.pools {
+            Pools::Sqlite { file, .. } => file.as_ref().map(|file| file.path()),
+            Pools::Postgres { .. } => None,
         }
     }
 
@@ -240,28 +285,38 @@ impl Store {
                 Connections::of("read", read),
                 Connections::of("write", write),
             ],
-            Pools::Postgres(pool) => vec![Connections::of("all", pool)],
+            Pools::Postgres { pool, .. } => vec![Connections::of("all", pool)],
         }
     }
 
-    /// Checks that the database answers within two seconds.
+    /// Checks that the database takes a write within two seconds: one that only answers can be full, read-only, or
+    /// without the standby that must confirm each commit.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let answer = async {
-            let mut conn = self.read().await?;
-            let _: i64 = query("SELECT CAST(1 AS BIGINT)")
-                .fetch_one(&mut conn)
-                .await?;
-            Ok(())
-        };
         // health checks have short timeouts of their own
-        match tokio::time::timeout(PING_TIMEOUT, answer).await {
+        match tokio::time::timeout(PING_TIMEOUT, self.probe()).await {
             Ok(answer) => answer,
             Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
         }
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        // one check at a time: the others wait for its result
+        let mut written = self.written.lock().await;
+        if written.is_some_and(|at| at.elapsed() < PING_KEPT) {
+            return Ok(());
+        }
+        *written = None;
+        self.write(async |conn: &mut Conn| {
+            query(PROBE).execute(conn).await?;
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        *written = Some(Instant::now());
+        Ok(())
     }
 
     /// Closes all connections; SQLite merges its write-ahead log into the database.
@@ -271,7 +326,7 @@ impl Store {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { pool, .. } => pool.close().await,
         }
     }
 }

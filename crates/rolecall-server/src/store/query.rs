@@ -5,13 +5,10 @@ use std::{borrow::Cow, future::poll_fn, pin::Pin};
 
 use futures_core::Stream;
 use rolecall_core::Timestamp;
-use sqlx::{
-    Database, Encode, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, Type,
-    query::Query,
-};
+use sqlx::{Database, Encode, Postgres, SqlSafeStr, SqlStr, Sqlite, Type, query::Query};
 
 use super::{
-    conn::{Conn, Split, answered},
+    conn::{Conn, Local, Remote, answered},
     error::StoreError,
     row::{FromRow, Row},
 };
@@ -108,9 +105,17 @@ impl<'q> Statement<'q> {
         let bound = self.bound_to(conn);
         Box::pin(async move {
             Ok(match bound? {
-                Bound::Sqlite(query, conn) => query.execute(conn).await?.rows_affected(),
-                Bound::Postgres(query, conn) => {
-                    answered(query.execute(conn)).await?.rows_affected()
+                Bound::Sqlite(query, local) => {
+                    let done = query.execute(local.conn()).await;
+                    local
+                        .checked(done.map_err(StoreError::from))?
+                        .rows_affected()
+                }
+                Bound::Postgres(query, remote) => {
+                    let done = answered(query.execute(remote.conn())).await;
+                    remote
+                        .checked(done.map_err(StoreError::from))?
+                        .rows_affected()
                 }
             })
         })
@@ -153,9 +158,9 @@ impl<'q> Statement<'q> {
 
     /// Hands the values over to sqlx, in the form that the database of `conn` takes.
     fn bound_to(self, conn: &mut Conn) -> Result<Bound<'_>, sqlx::Error> {
-        Ok(match conn.split() {
-            Split::Sqlite(conn) => Bound::Sqlite(bind_all(self.sql, self.values)?, conn),
-            Split::Postgres(conn) => Bound::Postgres(bind_all(self.sql, self.values)?, conn),
+        Ok(match conn {
+            Conn::Sqlite(local) => Bound::Sqlite(bind_all(self.sql, self.values)?, local),
+            Conn::Postgres(remote) => Bound::Postgres(bind_all(self.sql, self.values)?, remote),
         })
     }
 }
@@ -164,8 +169,8 @@ type Prepared<D> = Query<'static, D, <D as Database>::Arguments>;
 
 /// A statement with its values and the connection to run it on.
 enum Bound<'c> {
-    Sqlite(Prepared<Sqlite>, &'c mut SqliteConnection),
-    Postgres(Prepared<Postgres>, &'c mut PgConnection),
+    Sqlite(Prepared<Sqlite>, &'c mut Local),
+    Postgres(Prepared<Postgres>, &'c mut Remote),
 }
 
 fn bind_all<D: Database>(sql: SqlStr, values: Vec<Value<'_>>) -> Result<Prepared<D>, sqlx::Error>
@@ -199,22 +204,27 @@ fn for_each<'c>(
 ) -> Answer<'c, ()> {
     Box::pin(async move {
         match bound? {
-            Bound::Sqlite(query, conn) => {
-                let mut rows = query.fetch(conn);
-                while let Some(row) = next(&mut rows).await {
-                    take(&Row::Sqlite(row?))?;
-                }
-                Ok(())
-            }
-            Bound::Postgres(query, conn) => {
+            Bound::Sqlite(query, local) => {
                 let rows = async {
-                    let mut rows = query.fetch(conn);
+                    let mut rows = query.fetch(local.conn());
+                    while let Some(row) = next(&mut rows).await {
+                        take(&Row::Sqlite(row?))?;
+                    }
+                    Ok(())
+                };
+                let done = rows.await;
+                local.checked(done)
+            }
+            Bound::Postgres(query, remote) => {
+                let rows = async {
+                    let mut rows = query.fetch(remote.conn());
                     while let Some(row) = next(&mut rows).await {
                         take(&Row::Postgres(row?))?;
                     }
                     Ok(())
                 };
-                answered(rows).await
+                let done = answered(rows).await;
+                remote.checked(done)
             }
         }
     })
@@ -227,9 +237,14 @@ async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
 fn first(bound: Result<Bound<'_>, sqlx::Error>) -> Answer<'_, Option<Row>> {
     Box::pin(async move {
         Ok(match bound? {
-            Bound::Sqlite(query, conn) => query.fetch_optional(conn).await?.map(Row::Sqlite),
-            Bound::Postgres(query, conn) => {
-                let row = answered(query.fetch_optional(conn)).await?;
+            Bound::Sqlite(query, local) => {
+                let row = query.fetch_optional(local.conn()).await;
+                let row = local.checked(row.map_err(StoreError::from))?;
+                row.map(Row::Sqlite)
+            }
+            Bound::Postgres(query, remote) => {
+                let row = answered(query.fetch_optional(remote.conn())).await;
+                let row = remote.checked(row.map_err(StoreError::from))?;
                 row.map(Row::Postgres)
             }
         })

@@ -172,6 +172,7 @@ columns! {
     PermissionPattern = |columns| parse(columns.text()?);
     ConstraintName = |columns| parse(columns.text()?);
     RoleName = |columns| parse(columns.text()?);
+    TenantName = |columns| parse(columns.text()?);
     Option<RoleName> = |columns| columns.optional_text()?.map(parse).transpose();
     SubjectKind = |columns| Ok(match columns.text()? {
         "client" => SubjectKind::Client,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
-use super::{Store, chain, change, head, testing::postgres};
+use super::{Store, chain, change, head, known_time, open, testing::postgres};
 use crate::{
     accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
     recovery, roles, sessions,
@@ -38,6 +38,8 @@ const MODULES: &[Module] = &[
     ("store/chain.rs", chain::ALL),
     ("store/change.rs", change::ALL),
     ("store/head.rs", head::ALL),
+    ("store/known_time.rs", known_time::ALL),
+    ("store/open.rs", open::ALL),
 ];
 
 #[test]

@@ -43,6 +43,8 @@ pub(crate) async fn access_token(
     basis: &Basis<'_>,
 ) -> Result<Issued, TokenError> {
     app.catch_up_keys(conn, &basis.subject.head).await?;
+    // the guards of this process need not ask for the revision of the token
+    app.parts().live.note_revision(basis.subject.head.revision);
     let claims = claims(app, basis)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use http::Method;
+use rolecall::{Clock as _, ManualClock};
 use tokio::task::JoinSet;
 
 use crate::support::{ISSUER, Node, PASSWORD, START, TestApp, TokenPair, claims, on_both};
@@ -28,6 +29,7 @@ on_both![
     o050_the_database_contains_neither_tokens_nor_secrets,
     a_new_era_revokes_every_refresh_token,
     x094_a_session_continues_after_a_restart_and_on_another_node,
+    y024_nodes_with_different_clocks_agree_on_the_grace_period,
 ];
 
 const GRACE: Duration = Duration::from_secs(30);
@@ -379,4 +381,24 @@ async fn x094_a_session_continues_after_a_restart_and_on_another_node(app: TestA
     let other = app.second_node().await;
     let third = TokenPair::of(&other.refresh(&second.refresh).await);
     app.get("/api/me", &third.access).await.is(200);
+}
+
+async fn y024_nodes_with_different_clocks_agree_on_the_grace_period(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let now = app.clock.now();
+    let ahead = Duration::from_secs(45);
+    for clock in [now.plus(ahead), now.minus(ahead)] {
+        let clock = ManualClock::at(clock);
+        let other = app
+            .node(|builder| builder.clock(clock).database_clock(app.clock.clone()))
+            .await;
+        // the answer of each node in turn is lost, and the client tries again at the other
+        for (first, second) in [(&*app, &other), (&other, &*app)] {
+            let pair = first.open_session("alice").await;
+            let lost = TokenPair::of(&first.refresh(&pair.refresh).await);
+            let again = TokenPair::of(&second.refresh(&pair.refresh).await);
+            assert_eq!(again.refresh, lost.refresh);
+            second.refresh(&again.refresh).await.is(200);
+        }
+    }
 }

@@ -121,7 +121,9 @@ async fn only_the_owner_can_read_the_database_and_the_master_key() {
     drop(open().await);
     std::fs::remove_file(data.join("rolecall.key")).unwrap();
     let refused = rolecall_server::Embedded::open(&url).await;
-    assert!(matches!(refused.err(), Some(StartError::WrongMasterKey)));
+    assert!(matches!(refused.err(), Some(StartError::KeyFileMissing(_))));
+    // another key in its place would only hide that
+    assert!(!data.join("rolecall.key").exists());
 }
 
 /// Nodes share a PostgreSQL database, so a key generated beside it would not be shared.

@@ -361,15 +361,18 @@ impl Core {
     /// Raises the new floors, and compares which tokens are refused.
     fn floors(&mut self, model: &Model) -> Result<(), String> {
         for floor in model.floors.iter().skip(self.raised) {
-            let (kind, key) = match &floor.of {
-                FloorKey::Subject(user) => (FloorKind::Subject, user.to_string()),
-                FloorKey::Role(role) => (FloorKind::Role, role.clone()),
-                FloorKey::Session(session) => (FloorKind::Sid, session.to_string()),
-                FloorKey::Token(token) => (FloorKind::Jti, token.clone()),
+            let (kind, key, tenant) = match &floor.of {
+                FloorKey::Subject(user, tenant) => {
+                    (FloorKind::Subject, user.to_string(), tenant.clone())
+                }
+                FloorKey::Role(role) => (FloorKind::Role, role.clone(), None),
+                FloorKey::Session(session) => (FloorKind::Sid, session.to_string(), None),
+                FloorKey::Token(token) => (FloorKind::Jti, token.clone(), None),
             };
             self.floors.raise(&CoreFloor {
                 kind,
                 key,
+                tenant,
                 revision: floor.revision,
                 until: moment(model.now + 1800 + 90),
             });
@@ -384,6 +387,7 @@ impl Core {
                 roles: &token.roles,
                 sid: Some(&session),
                 jti: &token.name,
+                tenant: token.tenant.as_deref(),
                 rev: token.revision,
             };
             let valid = model.now < token.ends && self.floors.refuses(&facts).is_none();

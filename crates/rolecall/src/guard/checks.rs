@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -14,12 +14,15 @@ use rolecall_core::Timestamp;
 use super::receipts::Receipts;
 use crate::{
     Clock, Denial,
-    live::{LiveState, Snapshot},
+    live::{LiveState, Snapshot, Standing},
     token::{KeySet, VerifiedClaims},
 };
 
 /// The longest sleep of [`Checks::lost`]. Nothing wakes it when a clock is set or the state becomes stale.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
+
+/// The longest wait for the newest revision.
+const MAX_ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// The behavior of a guard whose state is older than `max_staleness`, so that revocations may be missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,12 +111,12 @@ impl Checks {
     }
 
     /// Resolves when a token with these claims would no longer be accepted.
-    pub(super) async fn lost(&self, claims: &VerifiedClaims) {
+    pub(super) async fn lost(&self, claims: &VerifiedClaims, question: &AtomicU64) {
         let mut changes = self.source.changing_state().map(LiveState::subscribe);
         loop {
             let expires_at = Timestamp::from_seconds(claims.exp);
             let remaining = expires_at.since(self.clock.now());
-            if remaining.is_zero() || !self.is_trusted(claims) {
+            if remaining.is_zero() || !self.is_trusted(claims, question) {
                 return;
             }
             let next_change = async {
@@ -132,6 +135,23 @@ impl Checks {
         }
     }
 
+    /// Waits until it is known if the token is above the newest revision; `None` if that is known.
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        claims: &VerifiedClaims,
+        question: &AtomicU64,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let Standing::Asked(question) = self.standing(claims, question) else {
+            return None;
+        };
+        let state = self.live()?.clone();
+        Some(async move {
+            // without an answer in time, the age of the state limits how long the token is accepted
+            let answered = state.answered(question);
+            let _ = tokio::time::timeout(MAX_ANSWER_WAIT, answered).await;
+        })
+    }
+
     /// Returns a receipt for the refusal of a caller who lacks `needs`, if the guard issues receipts.
     pub(super) fn receipt(
         &self,
@@ -142,11 +162,21 @@ impl Checks {
     }
 
     /// Returns true if the state is fresh, the key is still trusted and no floor refuses the token.
-    fn is_trusted(&self, claims: &VerifiedClaims) -> bool {
+    fn is_trusted(&self, claims: &VerifiedClaims, question: &AtomicU64) -> bool {
         let snapshot = self.source.load();
         self.check_fresh().is_ok()
             && snapshot.keys().contains(claims.key)
             && !snapshot.has_ended(claims)
+            && self.standing(claims, question) != Standing::Beyond
+    }
+
+    /// Returns the standing of a token among the revisions, and asks for the newest one if it is above all that are
+    /// known.
+    pub(super) fn standing(&self, claims: &VerifiedClaims, question: &AtomicU64) -> Standing {
+        let state = self.live();
+        state.map_or(Standing::Known, |state| {
+            state.standing(claims.rev, question)
+        })
     }
 }
 

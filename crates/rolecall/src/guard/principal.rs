@@ -1,4 +1,7 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
 use serde_json::{Map, Value, json};
@@ -34,6 +37,8 @@ pub struct Principal {
     global: Option<Held>,
     /// The checks of the guard that verified the token.
     checks: Arc<Checks>,
+    /// The question of the token, if it is above the newest revision that the guard knows of.
+    question: Arc<AtomicU64>,
 }
 
 /// Roles and permissions.
@@ -74,7 +79,12 @@ impl Principal {
             permissions,
             global,
             checks: Arc::clone(checks),
+            question: Arc::default(),
         }
+    }
+
+    pub(super) fn question(&self) -> &AtomicU64 {
+        &self.question
     }
 
     /// Returns the id of the subject, `sub`.
@@ -268,7 +278,7 @@ impl Principal {
     /// }
     /// ```
     pub async fn lost(&self) {
-        self.checks.lost(&self.claims).await;
+        self.checks.lost(&self.claims, &self.question).await;
     }
 
     /// Returns an error unless the caller satisfies `R`; use it with `?` in a handler.

@@ -14,7 +14,7 @@ use rolecall_core::{Policy, Timestamp};
 use super::{checks::Checks, credential, exchange::Exchange, principal::Principal};
 use crate::{
     Denial,
-    live::Snapshot,
+    live::{Snapshot, Standing},
     token::{LEEWAY, MAX_TOKEN_BYTES, Reason, TokenError, Verifier},
 };
 
@@ -97,6 +97,10 @@ impl Guard {
 
     /// Verifies an access token.
     ///
+    /// A token may have a higher revision than the guard knows of, because another node issued it a moment ago. It is
+    /// accepted, and the guard asks for the newest revision; if that is still lower, it refuses the token from then on.
+    /// Routers and layers wait for the answer before the handler runs.
+    ///
     /// # Errors
     ///
     /// [`Denial::InvalidToken`] for a text that was never a token for this guard, [`Denial::EndedToken`] for a token
@@ -115,10 +119,24 @@ impl Guard {
         let snapshot = checks.source.load();
         let principal = self.0.find_or_verify(token, &snapshot, now)?;
         // INVARIANT: everything that can change after a token was verified is checked on every request
-        if now >= principal.expires_at() || snapshot.has_ended(principal.claims()) {
+        let claims = principal.claims();
+        if now >= principal.expires_at()
+            || snapshot.has_ended(claims)
+            || checks.standing(claims, principal.question()) == Standing::Beyond
+        {
             return Err(Denial::EndedToken);
         }
         Ok(principal)
+    }
+
+    /// Waits, at most a second, until the guard knows if the token of a principal is above the newest revision; `None`
+    /// if it knows. Verify the token again afterwards.
+    pub(crate) fn answer(
+        &self,
+        principal: &Principal,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let checks = &self.0.checks;
+        checks.answer(principal.claims(), principal.question())
     }
 
     /// Returns the number of verified tokens in the cache.

@@ -7,7 +7,7 @@ use http::{
     Request, StatusCode, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
-use rolecall_core::{Floor, FloorKind, Revision};
+use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -39,7 +39,11 @@ const WAIT_WHEN_OLD: Duration = Duration::from_secs(1);
 /// The pause after an answer. Revocations in quick succession then come in one answer, and an issuer that always
 /// answers immediately does not keep the guard busy.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
+/// The pause between requests while a token asks for the newest revision, which the issuer polls a few times a second.
+const ASKED_PAUSE: Duration = Duration::from_millis(100);
 const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
+/// The longest lifetime of a token that a guard accepts.
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 /// The lifetime that is assumed for a token without `expires_in`, in seconds.
 const DEFAULT_TOKEN_LIFETIME: u64 = 60;
 
@@ -51,6 +55,10 @@ struct Answer {
     age_ms: u64,
     floors: Vec<FloorView>,
     policy_revision: Revision,
+    /// The newest revision that the issuer knows of; older issuers do not send it.
+    revision: Option<Revision>,
+    /// The issuer's floors that ended before are forgotten; older issuers do not send it.
+    forget_before: Option<String>,
     /// Changes when the JWK Set changes; older issuers do not send it.
     keys_revision: Option<Revision>,
     /// True if there is more to read immediately.
@@ -63,6 +71,8 @@ struct FloorView {
     // INVARIANT: an unknown kind makes the whole answer invalid, so that no revocation is ignored
     kind: FloorKind,
     key: String,
+    /// Older issuers do not send it; their floors apply to all tokens.
+    tenant: Option<String>,
     revision: Revision,
     until: String,
 }
@@ -96,11 +106,16 @@ struct Reader {
 pub(super) async fn follow(shared: &Shared, credentials: &Credentials) {
     let mut reader = Reader::default();
     let mut backoff = Backoff::new(FIRST_RETRY);
-    let pause = pause_between(shared.max_staleness).unwrap_or(MIN_PAUSE);
+    let usual_pause = pause_between(shared.max_staleness).unwrap_or(MIN_PAUSE);
     loop {
         match reader.read(shared, credentials).await {
             Ok(()) => {
                 backoff.reset();
+                let pause = if shared.state.is_asked() {
+                    ASKED_PAUSE
+                } else {
+                    usual_pause
+                };
                 tokio::time::sleep(pause).await;
             }
             Err(failure) => {
@@ -131,6 +146,9 @@ fn pause_between(max_staleness: Duration) -> Option<Duration> {
 
 /// Returns the time for which the issuer is asked to hold the next request.
 fn next_wait(shared: &Shared) -> Duration {
+    if shared.state.is_asked() {
+        return Duration::ZERO;
+    }
     let wait = wait_within(shared.max_staleness);
     if shared.state.age() > shared.max_staleness / 2 {
         wait.min(WAIT_WHEN_OLD)
@@ -151,7 +169,14 @@ impl Reader {
             self.token = Some(fetch_token(shared, credentials).await?);
         }
         let sent_at = shared.clock.monotonic();
-        match self.request(shared).await {
+        let mut questions = shared.state.questions();
+        let wait = next_wait(shared);
+        let answer = tokio::select! {
+            answer = self.request(shared, wait) => answer,
+            // a token asks: the next request is not held
+            _ = questions.changed(), if !wait.is_zero() => return Ok(()),
+        };
+        match answer {
             Ok(answer) => self.apply(shared, answer, sent_at),
             Err(failure) => {
                 // the token may be the reason, so the next attempt uses a new one
@@ -163,9 +188,8 @@ impl Reader {
         }
     }
 
-    async fn request(&self, shared: &Shared) -> Result<Answer, Failure> {
+    async fn request(&self, shared: &Shared, wait: Duration) -> Result<Answer, Failure> {
         let text = self.token.as_ref().map_or("", |token| &token.text);
-        let wait = next_wait(shared);
         let uri = shared.issuer.uri_of(&format!(
             "/api/feed?after={}&wait={}",
             form_encoded(&self.cursor),
@@ -219,13 +243,30 @@ impl Reader {
             // least as old as the request
             let age = Duration::from_millis(answer.age_ms);
             state.mark_fresh_with_age(age.saturating_add(now.saturating_sub(sent_at)));
+            if let Some(revision) = answer.revision {
+                // questions are numbered by their time; only the earlier ones are answered
+                let read_at = sent_at.saturating_sub(age).as_micros();
+                state.answer(u64::try_from(read_at).unwrap_or(0), revision);
+            }
         }
         if now.saturating_sub(self.pruned_at) >= PRUNE_INTERVAL {
             self.pruned_at = now;
-            state.prune(shared.clock.now());
+            state.prune(forget_before(
+                answer.forget_before.as_deref(),
+                shared.clock.now(),
+            ));
         }
         shared.record_answer(&self.cursor, answer.policy_revision);
         Ok(())
+    }
+}
+
+/// Returns the time before which floors must have ended to be forgotten: the issuer's, since this clock may be wrong.
+/// Without it, floors stay for as long as a token may live.
+fn forget_before(issuers: Option<&str>, now: Timestamp) -> Timestamp {
+    match issuers {
+        Some(text) => time::parse(text).unwrap_or_default(),
+        None => now.minus(MAX_LIFETIME),
     }
 }
 
@@ -234,6 +275,8 @@ impl FloorView {
         Some(Floor {
             kind: self.kind,
             key: self.key,
+            // a floor for no tenant is one for all tokens
+            tenant: self.tenant.filter(|tenant| !tenant.is_empty()),
             revision: self.revision,
             until: time::parse(&self.until)?,
         })
@@ -285,6 +328,15 @@ async fn token_endpoint(shared: &Shared) -> Result<Uri, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn y023_floors_are_forgotten_by_the_time_of_the_issuer() {
+        let now = Timestamp::from_seconds(1_893_456_000);
+        let issuers = forget_before(Some("2029-12-31T23:00:00Z"), now);
+        assert_eq!(issuers, now.minus(Duration::from_hours(1)));
+        assert_eq!(forget_before(Some("soon"), now), Timestamp::default());
+        assert_eq!(forget_before(None, now), now.minus(MAX_LIFETIME));
+    }
 
     #[test]
     fn every_staleness_limit_gives_frequent_requests_without_a_busy_loop() {

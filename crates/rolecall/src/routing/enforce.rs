@@ -138,6 +138,15 @@ fn path_tenant(rule: &Rule, request: &mut Request) -> Option<String> {
     }
 }
 
+/// Waits until the guard knows if the admitted caller's token is above the newest revision; `None` if it knows.
+pub(super) fn answer(
+    guard: &Guard,
+    request: &Request,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let admitted = request.extensions().get::<Admitted>()?;
+    guard.answer(admitted.principal.as_ref()?)
+}
+
 /// Logs a refusal and returns the response for it.
 pub(super) fn refuse(refusal: &Refusal, rule: &Rule, request: &Request, path: &str) -> Response {
     let Refusal { denial, principal } = refusal;
@@ -207,17 +216,29 @@ where
             let next = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, next);
             let gate = Arc::clone(&self.gate);
-            return Gated::Exchanged(Box::pin(async move {
+            return Gated::Waiting(Box::pin(async move {
                 match gate.check_exchanged(exchanged.await, &mut request) {
                     Some(response) => Ok(response),
                     None => inner.call(request).await,
                 }
             }));
         }
-        match self.gate.check(&mut request) {
-            Some(response) => Gated::Refused(Some(response)),
-            None => Gated::Inner(Box::pin(self.inner.call(request))),
+        if let Some(response) = self.gate.check(&mut request) {
+            return Gated::Refused(Some(response));
         }
+        if let Some(answer) = answer(&self.gate.guard, &request) {
+            let next = self.inner.clone();
+            let mut inner = std::mem::replace(&mut self.inner, next);
+            let gate = Arc::clone(&self.gate);
+            return Gated::Waiting(Box::pin(async move {
+                answer.await;
+                match gate.check(&mut request) {
+                    Some(response) => Ok(response),
+                    None => inner.call(request).await,
+                }
+            }));
+        }
+        Gated::Inner(Box::pin(self.inner.call(request)))
     }
 }
 
@@ -228,7 +249,7 @@ pub enum Gated<F: Future> {
     #[doc(hidden)]
     Inner(Pin<Box<F>>),
     #[doc(hidden)]
-    Exchanged(Pin<Box<dyn Future<Output = F::Output> + Send>>),
+    Waiting(Pin<Box<dyn Future<Output = F::Output> + Send>>),
 }
 
 impl<F, E> Future for Gated<F>
@@ -240,7 +261,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
             Self::Inner(inner) => inner.as_mut().poll(cx),
-            Self::Exchanged(exchanged) => exchanged.as_mut().poll(cx),
+            Self::Waiting(waiting) => waiting.as_mut().poll(cx),
             Self::Refused(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 // polled again after it was ready, which callers must not do

@@ -11,7 +11,7 @@ use axum::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::enforce::{Gated, refuse};
+use super::enforce::{Gated, answer, refuse};
 use crate::{Guard, Principal, Requirement, Rule, extract::Admitted, guard::Refusal};
 
 impl Guard {
@@ -135,7 +135,7 @@ where
             let next = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, next);
             let (guard, rule) = (self.guard.clone(), self.rule);
-            return Gated::Exchanged(Box::pin(async move {
+            return Gated::Waiting(Box::pin(async move {
                 let result = guard.admit_exchanged(&rule, None, exchanged.await);
                 match Self::finish(&guard, &rule, result, &mut request) {
                     Some(response) => Ok(response),
@@ -144,9 +144,22 @@ where
             }));
         }
         let result = self.guard.admit(&self.rule, None, request.headers());
-        match Self::finish(&self.guard, &self.rule, result, &mut request) {
-            Some(response) => Gated::Refused(Some(response)),
-            None => Gated::Inner(Box::pin(self.inner.call(request))),
+        if let Some(response) = Self::finish(&self.guard, &self.rule, result, &mut request) {
+            return Gated::Refused(Some(response));
         }
+        if let Some(answer) = answer(&self.guard, &request) {
+            let next = self.inner.clone();
+            let mut inner = std::mem::replace(&mut self.inner, next);
+            let (guard, rule) = (self.guard.clone(), self.rule);
+            return Gated::Waiting(Box::pin(async move {
+                answer.await;
+                let result = guard.admit(&rule, None, request.headers());
+                match Self::finish(&guard, &rule, result, &mut request) {
+                    Some(response) => Ok(response),
+                    None => inner.call(request).await,
+                }
+            }));
+        }
+        Gated::Inner(Box::pin(self.inner.call(request)))
     }
 }

@@ -42,6 +42,7 @@ async fn lost_resolves_after_a_floor_is_raised() {
         issuer.live().raise(&[Floor {
             kind: FloorKind::Subject,
             key: caller.subject().to_owned(),
+            tenant: None,
             revision: 2,
             until: Timestamp::MAX,
         }]);
@@ -73,6 +74,7 @@ async fn lost_does_not_resolve_for_another_subject() {
     issuer.live().raise(&[Floor {
         kind: FloorKind::Subject,
         key: "another".into(),
+        tenant: None,
         revision: 2,
         until: Timestamp::MAX,
     }]);

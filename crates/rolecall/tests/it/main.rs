@@ -7,6 +7,7 @@
     reason = "test helpers fail by panicking, and a caller is an optional argument of `get`"
 )]
 
+mod ahead;
 mod answers;
 mod arguments;
 mod builder;
@@ -94,6 +95,7 @@ pub(crate) fn floor(kind: FloorKind, key: &str, revision: i64) -> Floor {
     Floor {
         kind,
         key: key.to_owned(),
+        tenant: None,
         revision,
         until: Timestamp::MAX,
     }

@@ -2,10 +2,12 @@
 
 mod audit_log;
 mod authorization;
+mod files;
 mod injection;
 mod login;
 mod process;
 mod resources;
 mod secrets;
+mod storage;
 mod tokens;
 mod usernames;

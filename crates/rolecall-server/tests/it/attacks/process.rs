@@ -124,6 +124,16 @@ impl Server {
         assert!(sent.unwrap().success());
     }
 
+    /// Sets a soft limit of the running server, as `prlimit` names it.
+    pub(super) fn limit(&self, resource: &str, soft: &str) {
+        let id = self.process.id().to_string();
+        let limit = format!("--{resource}={soft}:unlimited");
+        let set = Command::new("prlimit")
+            .args(["--pid", &id, &limit])
+            .status();
+        assert!(set.unwrap().success(), "{limit}");
+    }
+
     /// A number in `/proc/PID/status`, such as `VmHWM`, the peak memory in KiB.
     pub(super) fn status(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());

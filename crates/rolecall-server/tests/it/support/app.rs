@@ -73,10 +73,16 @@ impl TestApp {
 
     /// Stops the node and starts another one on its database.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(async |_: &Database| {}).await
+    }
+
+    /// Stops the node, runs `work`, and starts another node on the database.
+    pub(crate) async fn restart_after(self, work: impl AsyncFnOnce(&Database)) -> Self {
         let Self {
             node, clock, db, ..
         } = self;
         drop(node);
+        work(&db).await;
         let node = Node::open(builder_at(&db.url, &clock)).await;
         Self {
             node,

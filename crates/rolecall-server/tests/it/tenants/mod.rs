@@ -5,6 +5,7 @@ mod assignments;
 mod command_line;
 mod lifetime;
 mod limits;
+mod losses;
 mod tokens;
 
 use serde_json::Value;

@@ -301,7 +301,7 @@ impl Model {
         let end = |times: Times| times.until.unwrap_or(i64::MAX);
         let loses = |old: Times| end(times) < end(old) || begin(times) > begin(old);
         if before.is_some_and(loses) {
-            self.raise_floor(FloorKey::Subject(key.user));
+            self.raise_floor(FloorKey::Subject(key.user, key.tenant.clone()));
         }
     }
 
@@ -320,7 +320,7 @@ impl Model {
             let ended = model.requests.remove(&key).is_some();
             let held = model.assigned.remove(&key).is_some();
             if held {
-                model.raise_floor(FloorKey::Subject(user));
+                model.raise_floor(FloorKey::Subject(user, key.tenant.clone()));
             }
             held || ended
         }))

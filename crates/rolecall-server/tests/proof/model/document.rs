@@ -51,7 +51,7 @@ impl Model {
             self.revision = before.revision + 1;
             self.raise_role_floors(lost);
             let deleted = before.roles.difference(&self.roles).cloned().collect();
-            self.raise_subject_floors(before.users_in_tenants_with(&deleted));
+            self.raise_tenant_floors(before.users_in_tenants_with(&deleted));
             self.raise_activation_floors(&before);
         }
         Ok(Outcome::Done(200))

@@ -41,17 +41,18 @@ impl Model {
             // a token may carry only a junior of the role, held through it
             let below = model.closure([role]);
             model.raise_role_floors(below);
-            model.raise_subject_floors(model.users_in_tenants_with(&Names::from([role.clone()])));
+            model.raise_tenant_floors(model.users_in_tenants_with(&Names::from([role.clone()])));
             model.remove_role(role);
             true
         }))
     }
 
-    /// The users with one of these roles in a tenant, who may have no other role there.
-    pub(super) fn users_in_tenants_with(&self, roles: &Names) -> Vec<usize> {
+    /// The users with one of these roles in a tenant, who may have no other role there, with the tenant.
+    pub(super) fn users_in_tenants_with(&self, roles: &Names) -> Vec<(usize, Name)> {
         let assignments = self.assigned.keys();
-        let in_tenant = assignments.filter(|key| key.tenant.is_some() && roles.contains(&key.role));
-        in_tenant.map(|key| key.user).collect()
+        let with_role = assignments.filter(|key| roles.contains(&key.role));
+        let in_tenant = with_role.filter_map(|key| Some((key.user, key.tenant.clone()?)));
+        in_tenant.collect()
     }
 
     /// Removes a role from every set.

@@ -54,7 +54,8 @@ pub(crate) struct Floor {
 /// The key of a floor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FloorKey {
-    Subject(usize),
+    /// A user, and the tenant to whose tokens the floor is limited.
+    Subject(usize, Option<Name>),
     Role(Name),
     Session(usize),
     Token(Name),
@@ -71,7 +72,9 @@ impl Model {
     /// Returns whether a token is valid: it has not expired, and no floor revokes it.
     pub(crate) fn is_valid(&self, token: &Token) -> bool {
         let concerns = |floor: &Floor| match &floor.of {
-            FloorKey::Subject(user) => *user == token.user,
+            FloorKey::Subject(user, tenant) => {
+                *user == token.user && (tenant.is_none() || *tenant == token.tenant)
+            }
             FloorKey::Role(role) => token.roles.contains(role),
             FloorKey::Session(session) => *session == token.session,
             FloorKey::Token(name) => *name == token.name,
@@ -86,9 +89,9 @@ impl Model {
         self.floors.push(Floor { of, revision });
     }
 
-    pub(super) fn raise_subject_floors(&mut self, users: Vec<usize>) {
-        for user in users {
-            self.raise_floor(FloorKey::Subject(user));
+    pub(super) fn raise_tenant_floors(&mut self, users: Vec<(usize, Name)>) {
+        for (user, tenant) in users {
+            self.raise_floor(FloorKey::Subject(user, Some(tenant)));
         }
     }
 
@@ -100,7 +103,7 @@ impl Model {
 
     /// Ends the sessions and tokens of a user.
     pub(super) fn end_access(&mut self, user: usize) {
-        self.raise_floor(FloorKey::Subject(user));
+        self.raise_floor(FloorKey::Subject(user, None));
         let theirs = self.sessions.iter_mut();
         theirs
             .filter(|session| session.user == user)

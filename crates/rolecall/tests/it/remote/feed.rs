@@ -26,6 +26,9 @@ async fn a_malicious_feed_never_makes_the_guard_accept_a_token() {
         feed(
             &json!({ "floors": [{ "kind": "role", "key": "t", "revision": 1, "until": "soon" }] }),
         ),
+        feed(
+            &json!({ "floors": [{ "kind": "sid", "key": "t", "tenant": 1, "revision": 1, "until": "2030-01-01T00:00:00Z" }] }),
+        ),
         feed(&json!({ "age_ms": -1 })),
         feed(&json!({ "age_ms": 31_000 })),
         feed(&json!({ "age_ms": u64::MAX })),
@@ -89,6 +92,70 @@ async fn a_feed_in_pages_counts_once_it_is_complete() {
     .await;
     assert_eq!(guard.status().floors, 1);
     assert_eq!(guard.status().cursor.as_deref(), Some("c"));
+}
+
+#[tokio::test]
+async fn y020_a_floor_of_a_tenant_ends_only_tokens_for_that_tenant() {
+    let issuer = Issuer::new().await;
+    let (url, keys) = (issuer.url.clone(), issuer.key_set().to_string());
+    let floor = |key: &str, tenant: &str| json!({ "kind": "subject", "key": key, "tenant": tenant, "revision": 9, "until": "2999-01-01T00:00:00Z" });
+    let floors = json!({ "floors": [floor("alice", "acme"), floor("bob", "")] });
+    issuer.on(move |path| match path {
+        METADATA => metadata(&url, &format!("{url}{KEYS}")),
+        KEYS => keys.clone().into_response(),
+        "/token" => r#"{"access_token":"t"}"#.into_response(),
+        _ => feed(&floors).into_response(),
+    });
+    let guard = issuer.builder().client("items", "secret").build().unwrap();
+    eventually("the guard knows the floors", async || {
+        guard.status().keys > 0 && guard.status().floors == 2
+    })
+    .await;
+    let token = |user: &str, tenant: Option<&str>| {
+        let token = issuer.tokens.token(user).claims(|claims| {
+            claims.iss.clone_from(&issuer.url);
+            claims.aud = rolecall::Audience::One("https://items.example".into());
+            claims.tenant = tenant.map(str::to_owned);
+        });
+        token.sign()
+    };
+    assert!(guard.verify(&token("alice", None)).is_ok());
+    assert!(guard.verify(&token("alice", Some("initech"))).is_ok());
+    let ended = Err(Denial::EndedToken);
+    assert_eq!(guard.verify(&token("alice", Some("acme"))), ended);
+    assert_eq!(guard.verify(&token("bob", None)), ended);
+}
+
+#[tokio::test]
+async fn y022_a_guard_asks_the_issuer_about_a_token_from_a_lost_revision() {
+    let issuer = Issuer::new().await;
+    let (url, keys) = (issuer.url.clone(), issuer.key_set().to_string());
+    issuer.on(move |path| match path {
+        METADATA => metadata(&url, &format!("{url}{KEYS}")),
+        KEYS => keys.clone().into_response(),
+        "/token" => r#"{"access_token":"t"}"#.into_response(),
+        _ => feed(&json!({ "revision": 4 })).into_response(),
+    });
+    let guard = issuer.builder().client("items", "secret").build().unwrap();
+    eventually("the guard is ready", async || {
+        guard.verify(&issuer.token()).is_ok()
+    })
+    .await;
+    let token = |rev| {
+        let token = issuer.tokens.token("alice").rev(rev).claims(|claims| {
+            claims.iss.clone_from(&issuer.url);
+            claims.aud = rolecall::Audience::One("https://items.example".into());
+        });
+        token.sign()
+    };
+    let (known, lost) = (token(4), token(16));
+    eventually("the guard refuses", async || {
+        // the answers must be younger than the question
+        issuer.tokens.clock().advance(Duration::from_micros(1));
+        guard.verify(&lost) == Err(Denial::EndedToken)
+    })
+    .await;
+    assert!(guard.verify(&known).is_ok());
 }
 
 /// An answer of the maximum length is read, and one byte more is too long.

@@ -4,13 +4,14 @@ use rolecall::{Denial, Guard, ManualClock, token::Algorithm};
 use rolecall_core::Timestamp;
 use rolecall_passwords::PasswordScheme;
 
-use super::*;
+use super::{super::backup::back_up, *};
 use crate::{
+    app::App,
     audit::verify::{Verdict, verify},
     demo,
     oauth::grant,
     settings::Settings,
-    start::{Opened, Staleness},
+    start::{Opened, Staleness, StartError},
 };
 
 const ISSUER: &str = "https://login.test";
@@ -39,12 +40,14 @@ fn options(database: &Path) -> Options {
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
+            quotas: (&crate::config::Quotas::default()).into(),
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
         hashing: None,
         min_length: 8,
         clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000))),
+        database_clock: None,
     }
 }
 
@@ -78,7 +81,8 @@ fn guard(app: &App) -> Guard {
 }
 
 async fn restored(folder: &Path, from: &Path, force: bool) -> Result<u64, RecoveryError> {
-    restore(options(&folder.join("rolecall.db")), from, force, CALLER).await
+    let restored = restore(options(&folder.join("rolecall.db")), from, force, CALLER).await;
+    restored.map(|restored| restored.sessions)
 }
 
 #[tokio::test]
@@ -88,7 +92,7 @@ async fn x095_a_restore_ends_all_tokens_and_users_can_log_in_again() {
     let app = open(&database).await;
     let old = token(&app).await;
     let backup = folder.path().join("backup.db");
-    back_up(&app, &backup).await.unwrap();
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
     let after_backup = token(&app).await;
     app.store().close().await;
     drop(app);
@@ -115,7 +119,7 @@ async fn a_backup_during_changes_is_complete() {
         }
     });
     let backup = folder.path().join("backup.db");
-    back_up(&app, &backup).await.unwrap();
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
     writing.await.unwrap();
     app.store().close().await;
     drop(app);
@@ -131,9 +135,9 @@ async fn no_database_is_replaced_without_force_by_another_file_or_while_in_use()
     let database = folder.path().join("rolecall.db");
     let app = open(&database).await;
     let backup = folder.path().join("backup.db");
-    back_up(&app, &backup).await.unwrap();
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
     assert!(matches!(
-        back_up(&app, &backup).await,
+        back_up(&app, &backup, Depth::Quick).await,
         Err(RecoveryError::Exists(_))
     ));
     assert!(matches!(
@@ -161,7 +165,7 @@ async fn a_backup_needs_its_master_key() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let app = open(&here.path().join("rolecall.db")).await;
     let backup = here.path().join("backup.db");
-    back_up(&app, &backup).await.unwrap();
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
     assert!(matches!(
         restored(there.path(), &backup, false).await,
         Err(RecoveryError::NoKey(_))
@@ -186,7 +190,7 @@ async fn a_backup_is_readable_by_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let app = open(&folder.path().join("rolecall.db")).await;
     let backup = folder.path().join("backup.db");
-    back_up(&app, &backup).await.unwrap();
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
     let mode = fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
 }
@@ -224,11 +228,184 @@ async fn a_database_restored_from_a_readable_backup_is_private() {
     let database = folder.path().join("rolecall.db");
     let app = open(&database).await;
     let backup = folder.path().join("backup.db");
-    back_up(&app, &backup).await.unwrap();
+    back_up(&app, &backup, Depth::Quick).await.unwrap();
     app.store().close().await;
     drop(app);
     fs::set_permissions(&backup, fs::Permissions::from_mode(0o644)).unwrap();
     restored(folder.path(), &backup, true).await.unwrap();
     let mode = fs::metadata(&database).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Copies the files of a database that is in use, as a process leaves them that is killed.
+fn copy_in_use(from: &Path, to: &Path) {
+    for suffix in ["", "-wal"] {
+        let (from, to) = (file::beside(from, suffix), file::beside(to, suffix));
+        fs::copy(from, to).unwrap();
+    }
+}
+
+async fn add_role(app: &App, name: &str) {
+    let role = name.parse().unwrap();
+    demo::ensure_role(app, &role, "").await.unwrap();
+}
+
+async fn has_role(app: &App, name: &str) -> bool {
+    let role = name.parse().unwrap();
+    crate::roles::service::get(app, Caller::System, &role)
+        .await
+        .is_ok()
+}
+
+/// A folder with a database, its key, and a backup of it.
+struct Installation {
+    folder: tempfile::TempDir,
+    database: PathBuf,
+    backup: PathBuf,
+}
+
+impl Installation {
+    /// The database has the role `newer`, which is in its log only, and the backup has not.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (first, database, backup) = (path("first.db"), path("rolecall.db"), path("backup.db"));
+        let app = open(&first).await;
+        back_up(&app, &backup, Depth::Full).await.unwrap();
+        add_role(&app, "newer").await;
+        copy_in_use(&first, &database);
+        app.store().close().await;
+        fs::rename(path("first.key"), path("rolecall.key")).unwrap();
+        Self {
+            folder,
+            database,
+            backup,
+        }
+    }
+
+    async fn restore(&self) -> Result<Restored, RecoveryError> {
+        restore(options(&self.database), &self.backup, true, CALLER).await
+    }
+
+    /// Opens the database and returns whether it is the old one, with its log.
+    async fn is_old(&self) -> bool {
+        let Opened { app, .. } = start::open(options(&self.database)).await.unwrap();
+        let old = has_role(&app, "newer").await;
+        app.store().close().await;
+        old
+    }
+
+    fn overwrite(path: &Path, start: usize, length: usize) {
+        let mut bytes = fs::read(path).unwrap();
+        for byte in &mut bytes[start..start + length] {
+            *byte ^= 0xa5;
+        }
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn y079_a_backup_that_was_damaged_is_not_restored() {
+    let installation = Installation::new().await;
+    let sound = fs::read(&installation.backup).unwrap();
+    let sum = checksum::path_of(&installation.backup);
+    let before = fs::read(&installation.database).unwrap();
+    // with the checksum, a single bit is noticed wherever it is
+    for place in (0..sound.len()).step_by(sound.len() / 16) {
+        let mut flipped = sound.clone();
+        flipped[place] ^= 1;
+        fs::write(&installation.backup, flipped).unwrap();
+        let refused = installation.restore().await.unwrap_err();
+        assert!(
+            matches!(refused, RecoveryError::Checksum(_)),
+            "{place}: {refused}"
+        );
+    }
+    // and a page is noticed without it
+    fs::remove_file(sum).unwrap();
+    for place in (0..sound.len()).step_by(4096) {
+        fs::write(&installation.backup, &sound).unwrap();
+        Installation::overwrite(&installation.backup, place, 4096);
+        let refused = installation.restore().await.unwrap_err();
+        assert!(
+            matches!(refused, RecoveryError::Backup(OpenError::Damaged { .. })),
+            "{place}: {refused}"
+        );
+    }
+    fs::write(&installation.backup, &sound[..sound.len() - 4096]).unwrap();
+    installation.restore().await.unwrap_err();
+    assert_eq!(fs::read(&installation.database).unwrap(), before);
+    fs::write(&installation.backup, &sound).unwrap();
+    let restored = installation.restore().await.unwrap();
+    assert!(!restored.has_checksum);
+    assert!(!installation.is_old().await);
+}
+
+#[tokio::test]
+async fn y081_the_log_beside_a_copied_database_is_restored_with_it() {
+    let installation = Installation::new().await;
+    let copied = installation.folder.path().join("copied.db");
+    copy_in_use(&installation.database, &copied);
+    let restored = restore(options(&installation.database), &copied, true, CALLER).await;
+    assert!(!restored.unwrap().has_checksum);
+    assert!(installation.is_old().await);
+    // a backup of rolecall has no log, so that one beside it is of something else
+    let installation = Installation::new().await;
+    for suffix in ["-wal", "-journal"] {
+        let stray = file::beside(&installation.backup, suffix);
+        fs::copy(file::beside(&installation.database, "-wal"), &stray).unwrap();
+        let refused = installation.restore().await.unwrap_err();
+        assert!(matches!(refused, RecoveryError::Log(_)), "{refused}");
+        fs::remove_file(stray).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn y082_a_restore_by_root_keeps_the_owner_of_the_database() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let installation = Installation::new().await;
+    let owner = |path: &Path| {
+        let found = fs::metadata(path).unwrap();
+        (found.uid(), found.gid())
+    };
+    // only root can give files away
+    let given = chown(&installation.database, Some(4242), Some(4243)).is_ok();
+    let before = owner(&installation.database);
+    installation.restore().await.unwrap();
+    assert_eq!(owner(&installation.database), before);
+    assert_eq!(
+        owner(&file::beside(&installation.database, ".in-use")),
+        before
+    );
+    if given {
+        assert_eq!(before, (4242, 4243));
+    }
+}
+
+#[tokio::test]
+async fn y083_a_damaged_database_is_not_backed_up() {
+    let installation = Installation::new().await;
+    let database = &installation.database;
+    integrity::fold(database).await.unwrap();
+    let pages = fs::read(database).unwrap().len() / 4096;
+    let sound = fs::read(database).unwrap();
+    let mut refused = 0;
+    for page in 1..pages {
+        fs::write(database, &sound).unwrap();
+        Installation::overwrite(database, page * 4096, 64);
+        let found = integrity::check(database, Depth::Quick).await;
+        // a page that was freed holds nothing
+        let Err(error) = found else { continue };
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        refused += 1;
+        let Ok(Opened { app, .. }) = start::open(options(database)).await else {
+            continue;
+        };
+        let copy = installation.folder.path().join("copy.db");
+        back_up(&app, &copy, Depth::Quick).await.unwrap_err();
+        assert!(!copy.exists() && !file::beside(&copy, ".partial").exists());
+        app.store().close().await;
+    }
+    assert!(refused * 10 >= pages * 9, "{refused} of {pages}");
 }

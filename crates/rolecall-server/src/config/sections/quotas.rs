@@ -1,0 +1,34 @@
+//! The section `quotas`.
+
+use serde::Deserialize;
+
+use super::values;
+
+/// Section `quotas`: how much one subject may write in an hour. As much may be written at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quotas {
+    /// Changes that a user makes to the own account.
+    #[serde(deserialize_with = "values::number")]
+    pub own_changes_per_hour: u32,
+    /// Changes by a user or client with permissions of rolecall itself.
+    #[serde(deserialize_with = "values::number")]
+    pub changes_per_hour: u32,
+    /// Tokens and sessions that a user ends; an address without a client may end ten times as many.
+    #[serde(deserialize_with = "values::number")]
+    pub revocations_per_hour: u32,
+    /// Refreshes of all sessions of a user.
+    #[serde(deserialize_with = "values::number")]
+    pub refreshes_per_hour: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            own_changes_per_hour: 600,
+            changes_per_hour: 60_000,
+            revocations_per_hour: 600,
+            refreshes_per_hour: 3_600,
+        }
+    }
+}

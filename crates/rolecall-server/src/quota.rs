@@ -1,0 +1,203 @@
+//! Quotas: how much one subject may write. Every change waits for the same row of the database and stays in the audit
+//! log, so that one busy account could slow down all others.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::settings::QuotaLimits;
+
+/// The time to which the limits refer. As much as the limit may be used at once.
+const PERIOD: Duration = Duration::from_hours(1);
+/// Spent quotas beyond this many are looked through for some that are whole again.
+const MIN_ENTRIES: usize = 1024;
+/// An address stands for many users, so that it may revoke this many times as much as one.
+const USERS_OF_ADDRESS: u32 = 10;
+
+/// What a quota limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Quota {
+    /// Changes that users make to their own accounts.
+    OwnChanges,
+    /// Changes by callers who hold permissions of rolecall itself.
+    Changes,
+    /// Tokens and sessions that a user ends, so that other changes never keep anybody from logging out.
+    Revocations,
+    /// Refreshes of the sessions of a user.
+    Refreshes,
+}
+
+/// The quotas of all subjects, in the memory of this node.
+#[derive(Default)]
+pub(crate) struct Quotas(Mutex<Spent>);
+
+#[derive(Default)]
+struct Spent {
+    /// The monotonic time at which each quota is whole again.
+    whole_at: HashMap<(Quota, Box<str>), Duration>,
+    /// The number of entries at which they are looked through.
+    look_through_at: usize,
+}
+
+impl Quotas {
+    /// Takes one from a quota of `subject` at the monotonic time `now`.
+    ///
+    /// # Errors
+    ///
+    /// The time after which there is one again.
+    pub(crate) fn take(
+        &self,
+        limits: &QuotaLimits,
+        quota: Quota,
+        subject: &str,
+        now: Duration,
+    ) -> Result<(), Duration> {
+        self.take_of(limit_of(limits, quota), quota, subject, now)
+    }
+
+    /// Takes one from the quota of revocations of an address.
+    ///
+    /// # Errors
+    ///
+    /// The time after which there is one again.
+    pub(crate) fn take_of_address(
+        &self,
+        limits: &QuotaLimits,
+        address: &str,
+        now: Duration,
+    ) -> Result<(), Duration> {
+        let limit = limits.revocations.saturating_mul(USERS_OF_ADDRESS);
+        self.take_of(limit, Quota::Revocations, &network_of(address), now)
+    }
+
+    fn take_of(&self, limit: u32, quota: Quota, key: &str, now: Duration) -> Result<(), Duration> {
+        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = PERIOD / limit.max(1);
+        let key = (quota, Box::from(key));
+        let before = spent.whole_at.get(&key).copied().unwrap_or_default();
+        let after = before.max(now).saturating_add(one);
+        let longest = now.saturating_add(PERIOD);
+        if after > longest {
+            return Err(after.saturating_sub(longest));
+        }
+        spent.whole_at.insert(key, after);
+        spent.look_through(now);
+        Ok(())
+    }
+}
+
+impl Spent {
+    /// Forgets the quotas that are whole again, whenever the number of the others has doubled.
+    fn look_through(&mut self, now: Duration) {
+        if self.whole_at.len() < self.look_through_at.max(MIN_ENTRIES) {
+            return;
+        }
+        self.whole_at.retain(|_, whole_at| *whole_at > now);
+        self.look_through_at = self.whole_at.len().saturating_mul(2);
+    }
+}
+
+fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
+    match quota {
+        Quota::OwnChanges => limits.own_changes,
+        Quota::Changes => limits.changes,
+        Quota::Revocations => limits.revocations,
+        Quota::Refreshes => limits.refreshes,
+    }
+}
+
+/// Returns the address, or the /64 network of an IPv6 address, all of which one client may use.
+fn network_of(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(each: u32) -> QuotaLimits {
+        QuotaLimits {
+            own_changes: each,
+            changes: each,
+            revocations: each,
+            refreshes: each,
+        }
+    }
+
+    #[test]
+    fn y025_a_quota_is_used_up_and_fills_evenly() {
+        let (quotas, limits) = (Quotas::default(), limits(60));
+        let take = |subject, seconds| {
+            let now = Duration::from_secs(seconds);
+            quotas.take(&limits, Quota::OwnChanges, subject, now)
+        };
+        for _ in 0..60 {
+            assert_eq!(take("alice", 5), Ok(()));
+        }
+        assert_eq!(take("alice", 5), Err(Duration::from_mins(1)));
+        assert_eq!(take("alice", 35), Err(Duration::from_secs(30)));
+        assert_eq!(take("bob", 5), Ok(()), "others have their own");
+        assert_eq!(take("alice", 65), Ok(()));
+        assert_eq!(take("alice", 65), Err(Duration::from_mins(1)));
+        // never more than the limit at once, however long it was unused
+        for _ in 0..60 {
+            assert_eq!(take("alice", 1_000_000), Ok(()));
+        }
+        assert!(take("alice", 1_000_000).is_err());
+    }
+
+    #[test]
+    fn quotas_are_separate() {
+        let (quotas, limits) = (Quotas::default(), limits(1));
+        for quota in [
+            Quota::OwnChanges,
+            Quota::Changes,
+            Quota::Revocations,
+            Quota::Refreshes,
+        ] {
+            assert!(quotas.take(&limits, quota, "alice", Duration::ZERO).is_ok());
+            assert!(
+                quotas
+                    .take(&limits, quota, "alice", Duration::ZERO)
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn y025_addresses_of_one_network_share_a_quota() {
+        let (quotas, limits) = (Quotas::default(), limits(1));
+        let take = |address: &str| quotas.take_of_address(&limits, address, Duration::ZERO);
+        for number in 0..10 {
+            assert!(take(&format!("2001:db8::{number}")).is_ok());
+        }
+        assert!(take("2001:db8::ffff:1").is_err());
+        assert!(take("2001:db8:0:1::1").is_ok());
+        assert!(take("192.0.2.1").is_ok());
+    }
+
+    #[test]
+    fn whole_quotas_take_no_memory() {
+        let (quotas, limits) = (Quotas::default(), limits(3600));
+        for number in 0..100_000_u64 {
+            let taken = quotas.take(
+                &limits,
+                Quota::Refreshes,
+                &number.to_string(),
+                Duration::from_millis(number * 10),
+            );
+            assert!(taken.is_ok());
+        }
+        let spent = quotas.0.lock().unwrap();
+        assert!(spent.whole_at.len() <= MIN_ENTRIES);
+    }
+}

@@ -1,0 +1,141 @@
+//! Checks of a SQLite file for damage, and its log.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::error::OpenError;
+
+/// The thoroughness of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The structure of every page.
+    Quick,
+    /// Also that each index agrees with its table, and each reference finds its row.
+    Full,
+}
+
+impl Depth {
+    pub(crate) fn of(full: bool) -> Self {
+        if full { Self::Full } else { Self::Quick }
+    }
+}
+
+const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+const FULL_CHECK: &str = "PRAGMA integrity_check(1)";
+const CHECK_REFERENCES: &str = "PRAGMA foreign_key_check";
+const FOLD: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const LEAVE_WAL: &str = "PRAGMA journal_mode = DELETE";
+/// How long another program that has the file open is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Checks a database that may be in use.
+///
+/// # Errors
+///
+/// [`OpenError::Damaged`], or why the file cannot be opened.
+pub(crate) async fn check(path: &Path, depth: Depth) -> Result<(), OpenError> {
+    check_with(options(path).read_only(true), path, depth).await
+}
+
+/// Checks a database that no other program uses, with the log beside it, which becomes part of it.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(crate) async fn check_and_fold(path: &Path, depth: Depth) -> Result<(), OpenError> {
+    check_with(options(path), path, depth).await?;
+    fold(path).await
+}
+
+/// Makes the log beside a database part of it, so that one file holds everything. The next start begins a new log.
+///
+/// # Errors
+///
+/// Why it cannot be done: the file is damaged, or another program has it open.
+pub(crate) async fn fold(path: &Path) -> Result<(), OpenError> {
+    let damaged = |error: sqlx::Error| damaged_or(error, path);
+    let mut conn = SqliteConnection::connect_with(&options(path))
+        .await
+        .map_err(damaged)?;
+    let (busy, ..): (i64, i64, i64) = sqlx::query_as(FOLD)
+        .fetch_one(&mut conn)
+        .await
+        .map_err(damaged)?;
+    let mode: String = sqlx::query_scalar(LEAVE_WAL)
+        .fetch_one(&mut conn)
+        .await
+        .map_err(damaged)?;
+    conn.close().await.map_err(damaged)?;
+    if busy == 0 && mode == "delete" {
+        return Ok(());
+    }
+    let source = std::io::Error::other("another program has it open");
+    Err(OpenError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(PATIENCE)
+        .pragma("trusted_schema", "OFF")
+}
+
+async fn check_with(
+    options: SqliteConnectOptions,
+    path: &Path,
+    depth: Depth,
+) -> Result<(), OpenError> {
+    match find_fault(&options, depth).await {
+        Ok(None) => Ok(()),
+        Ok(Some(fault)) => Err(OpenError::Damaged {
+            path: path.to_owned(),
+            fault,
+        }),
+        Err(error) => Err(damaged_or(error, path)),
+    }
+}
+
+async fn find_fault(
+    options: &SqliteConnectOptions,
+    depth: Depth,
+) -> Result<Option<String>, sqlx::Error> {
+    let mut conn = SqliteConnection::connect_with(options).await?;
+    let check = match depth {
+        Depth::Quick => QUICK_CHECK,
+        Depth::Full => FULL_CHECK,
+    };
+    let verdict: String = sqlx::query_scalar(check).fetch_one(&mut conn).await?;
+    let mut fault = (verdict != "ok").then_some(verdict);
+    if fault.is_none() && depth == Depth::Full {
+        let dangling = sqlx::query(CHECK_REFERENCES)
+            .fetch_optional(&mut conn)
+            .await?;
+        if let Some(row) = dangling {
+            let table: String = row.try_get(0)?;
+            fault = Some(format!(
+                "a row of `{table}` refers to one that does not exist"
+            ));
+        }
+    }
+    conn.close().await?;
+    Ok(fault)
+}
+
+/// Some damage is so bad that the check itself fails: SQLite's codes 11 (damaged) and 26 (not a database).
+fn damaged_or(error: sqlx::Error, path: &Path) -> OpenError {
+    let code = match &error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<u32>().ok()),
+        _ => None,
+    };
+    match code.map(|code| code & 0xff) {
+        Some(11 | 26) => OpenError::Damaged {
+            path: path.to_owned(),
+            fault: error.to_string(),
+        },
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,123 @@
+//! Quotas: how much one user may write.
+
+use http::Method;
+use rolecall_server::config::Quotas;
+use serde_json::json;
+
+use crate::support::{Database, Fixture, Node, Response, TestApp, TokenPair, on_both};
+
+on_both![
+    y025_a_user_gets_429_beyond_the_quota_and_others_go_on,
+    y025_revocations_have_a_quota_of_their_own,
+    y025_floors_of_one_user_merge_into_one,
+];
+
+/// A node with the smallest quotas for users.
+struct Small(TestApp);
+
+impl Fixture for Small {
+    async fn on(db: Database) -> Self {
+        let quotas = Quotas {
+            own_changes_per_hour: 10,
+            revocations_per_hour: 10,
+            refreshes_per_hour: 10,
+            ..Quotas::default()
+        };
+        Self(TestApp::configured(db, |builder| builder.quotas(quotas)).await)
+    }
+}
+
+impl Node {
+    async fn revoke(&self, token: &str) -> Response {
+        let request = self.request(Method::POST, "/revoke");
+        request.form(&[("token", token)]).send().await
+    }
+}
+
+#[track_caller]
+fn is_too_many(response: &Response) {
+    assert_eq!(response.status, 429, "{response:?}");
+    let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=360).contains(&seconds), "{seconds}");
+}
+
+async fn y025_a_user_gets_429_beyond_the_quota_and_others_go_on(app: Small) {
+    let app = app.0;
+    app.create_user("alice", &["user"]).await;
+    app.create_user("bob", &["user"]).await;
+    let alice = app.open_session("alice").await;
+    let bob = app.log_in("bob").await;
+    let change = async |token: &str, number: u32| {
+        let body = json!({ "email": format!("a{number}@mail.example") });
+        app.patch("/api/me", token, body).await
+    };
+    for number in 0..10 {
+        change(&alice.access, number).await.is(200);
+    }
+    let entries = app.db.count("audit").await;
+    is_too_many(&change(&alice.access, 11).await);
+    assert_eq!(app.db.count("audit").await, entries);
+    change(&bob, 0).await.is(200);
+    // administrators have a larger one
+    for number in 0..12 {
+        app.create_role(&format!("role-{number}"), &[]).await;
+    }
+    let mut pair = alice;
+    for _ in 0..10 {
+        pair = TokenPair::of(&app.refresh(&pair.refresh).await);
+    }
+    is_too_many(&app.refresh(&pair.refresh).await);
+    // the session is not used up
+    app.clock.advance(std::time::Duration::from_mins(6));
+    TokenPair::of(&app.refresh(&pair.refresh).await);
+}
+
+async fn y025_revocations_have_a_quota_of_their_own(app: Small) {
+    let app = app.0;
+    app.create_user("alice", &["user"]).await;
+    let last = app.log_in("alice").await;
+    for _ in 0..10 {
+        let token = app.log_in("alice").await;
+        app.revoke(&token).await.is(200);
+        // a token that has ended costs nothing
+        app.revoke(&token).await.is(200);
+    }
+    let entries = app.db.count("audit").await;
+    is_too_many(&app.revoke(&last).await);
+    assert_eq!(app.db.count("audit").await, entries);
+    let body = json!({ "email": "alice@mail.example" });
+    app.patch("/api/me", &last, body).await.is(200);
+    // and by address
+    let mut answers = Vec::new();
+    for _ in 0..100 {
+        answers.push(app.revoke("unknown").await);
+    }
+    is_too_many(answers.last().unwrap());
+}
+
+async fn y025_floors_of_one_user_merge_into_one(app: TestApp) {
+    let alice = app.create_user("alice", &["user"]).await;
+    let bob = app.create_user("bob", &["user"]).await;
+    let bystander = app.log_in("bob").await;
+    let count = async |what: &str| app.db.count(&format!("floors WHERE {what}")).await;
+    for _ in 0..32 {
+        let token = app.log_in("alice").await;
+        app.revoke(&token).await.is(200);
+        app.get("/api/me", &token).await.ended_token();
+    }
+    assert_eq!(count("kind = 'jti'").await, 32);
+    for _ in 0..5 {
+        let (token, other) = (app.log_in("alice").await, app.open_session("alice").await);
+        app.revoke(&token).await.is(200);
+        app.get("/api/me", &token).await.ended_token();
+        // it refuses more, and a refresh gives a new token
+        app.get("/api/me", &other.access).await.ended_token();
+        let again = TokenPair::of(&app.refresh(&other.refresh).await);
+        app.get("/api/me", &again.access).await.is(200);
+    }
+    assert_eq!(count("kind = 'jti'").await, 32);
+    let of_alice = format!("kind = 'subject' AND subject = '{alice}'");
+    assert_eq!(count(&of_alice).await, 1);
+    app.get("/api/me", &bystander).await.is(200);
+    assert_eq!(count(&format!("subject = '{bob}'")).await, 0);
+}
