@@ -49,9 +49,8 @@ export class Guard {
   }
 
   #isRevoked(claims) {
-    const isAbove = (...floor) => this.#floors.get(JSON.stringify(floor))?.revision > (claims.rev ?? -1);
     return claims.era !== this.#era || Object.entries(CLAIMS).some(([kind, claim]) => [claims[claim]].flat()
-      .some((name) => isAbove(kind, name, "") || isAbove(kind, name, claims.tenant ?? "")));
+      .some((name) => ["", claims.tenant ?? ""].some((of) => this.#floors.get(`${kind} ${name} ${of}`)?.revision > claims.rev)));
   }
 
   /** Known keys never wait; an unknown one triggers a reload, at most every 10 s. */
@@ -98,14 +97,12 @@ export class Guard {
     const floors = isNewEra ? this.#pending.floors : this.#floors;
     for (const { kind, key, tenant, revision, until } of answer.floors) {
       if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`unknown floor: ${kind}`); // do not miss it
-      const name = JSON.stringify([kind, key, tenant ?? ""]); // with a tenant: only its tokens
+      const name = `${kind} ${key} ${tenant ?? ""}`; // with a tenant: only its tokens
       if (!(floors.get(name)?.revision >= revision)) floors.set(name, { revision, until });
     }
-    this.#cursor = answer.cursor;
-    if (answer.more) return;
+    if ((this.#cursor = answer.cursor) && answer.more) return;
     [this.#era, this.#floors] = [answer.era, floors];
-    const before = answer.forget_before ? Date.parse(answer.forget_before) : Date.now() - 86400000; // clocks may be wrong
-    for (const [name, { until }] of floors) if (Date.parse(until) < before) floors.delete(name);
+    for (const [name, { until }] of floors) if (Date.parse(until) < Date.parse(answer.forget_before)) floors.delete(name);
     this.#freshAt = Math.max(this.#freshAt, sentAt - answer.age_ms / 1000);
     if (answer.keys_revision !== this.#keysRevision && await this.#loadKeys()) {
       this.#keysRevision = answer.keys_revision;

@@ -58,11 +58,9 @@ class Guard:
             raise Refused("The access token is not valid") from None
 
     def is_revoked(self, claims):
-        (era, floors), rev = self.state, claims.get("rev", -1)
-        names = [(claim, claims.get(claim)) for claim in CLAIMS.values() if claim != "roles"]
-        names += [("roles", role) for role in claims["roles"]]
-        names = [(*name, tenant) for name in names for tenant in (None, claims.get("tenant"))]
-        return claims.get("era") != era or any(floors.get(name, (-1,))[0] > rev for name in names)
+        (era, floors), rev, tenants = self.state, claims.get("rev", -1), (None, claims.get("tenant"))
+        names = [(key, name) for key in CLAIMS.values() for name in (claims[key] if key == "roles" else [claims.get(key)])]
+        return claims.get("era") != era or any(floors.get((*name, of), (-1,))[0] > rev for name in names for of in tenants)
 
     def find_key(self, kid):
         if kid not in self.keys:
@@ -103,16 +101,14 @@ class Guard:
     def apply(self, answer, sent_at):
         era, floors = answer["era"], dict(self.pending[1]) if self.pending[0] == answer["era"] else {}
         for floor in answer["floors"]:
-            # fail on an unknown kind rather than miss a revocation; a floor with a tenant is for its tokens only
-            name = (CLAIMS[floor["kind"]], floor["key"], floor.get("tenant") or None)
+            name = (CLAIMS[floor["kind"]], floor["key"], floor.get("tenant") or None)  # fails on an unknown kind
             until = datetime.datetime.fromisoformat(floor["until"]).timestamp()
             floors[name] = max(floors.get(name, (0, 0)), (floor["revision"], until))
         self.pending, self.cursor = (era, floors), answer["cursor"]
         if not answer.get("more"):
-            known, day = answer.get("forget_before"), time.time() - 86400
-            before = datetime.datetime.fromisoformat(known).timestamp() if known else day  # own clocks may be wrong
+            before = datetime.datetime.fromisoformat(answer.get("forget_before") or "1970-01-01").timestamp()
             for name, floor in self.state[1].items() if self.state[0] == era else ():
-                if floor[1] >= before:  # no valid token is old enough for the others to matter
+                if floor[1] >= before:  # by the issuer's time, since this clock may be wrong
                     floors[name] = max(floors.get(name, floor), floor)
             self.state, self.pending = (era, floors), (None, {})
             self.fresh_at = max(self.fresh_at, sent_at - answer["age_ms"] / 1000)

@@ -23,6 +23,9 @@ use crate::{
     store::{Change, Conn, read_head},
 };
 
+/// The users whose roles stand in one part of the audit entry.
+const RECORDED: usize = 2000;
+
 /// The step that an import is at, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -241,9 +244,16 @@ async fn write(
             .flat_map(|user| user.row.roles.iter().map(|role| (user.id.as_str(), role)))
             .collect();
         store::insert_assignments(change, &given, &assigned_by).await?;
-        let given = given.iter().map(|(user, role)| (*user, role.as_str()));
-        change.record_beside(&assigned(given)).await?;
         watch(Step::Written(users.len()));
+    }
+    for users in users.chunks(RECORDED) {
+        let given = users.iter().flat_map(|user| {
+            user.row
+                .roles
+                .iter()
+                .map(|role| (user.id.as_str(), role.as_str()))
+        });
+        change.record_beside(&assigned(given)).await?;
     }
     // a hundred thousand ids would make one entry of megabytes: they are beside it, and the entry holds their digest
     change.record(json!({
