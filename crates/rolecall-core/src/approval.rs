@@ -34,7 +34,7 @@ impl Policy {
     /// ```
     #[must_use]
     pub fn approval_path(&self, role: &RoleName) -> Option<Vec<RoleName>> {
-        self.path_to(role, |role| self.requires_approval(role))
+        self.path_to([role], |role| self.requires_approval(role))
     }
 
     /// Returns a role that needs approval and that a subject with `assignments` gains by the change from the policy

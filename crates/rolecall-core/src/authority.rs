@@ -141,8 +141,7 @@ impl Authority {
         let carried = |pattern: &PermissionPattern| match pattern.as_permission() {
             Some(permission) => scope.contains(&permission),
             None => policy
-                .permissions()
-                .filter(|permission| pattern.matches(permission))
+                .covered_by(pattern)
                 .all(|permission| scope.contains(permission)),
         };
         let held: BTreeSet<PermissionPattern> = scope
@@ -172,9 +171,8 @@ impl Authority {
     /// Returns true if the caller holds `permission`. An unlimited authority does not hold every permission.
     #[must_use]
     pub fn holds(&self, permission: &Permission) -> bool {
-        self.patterns
-            .iter()
-            .any(|pattern| pattern.matches(permission))
+        let wildcard = format!("{}:*", permission.object());
+        self.patterns.contains(permission.as_str()) || self.patterns.contains(wildcard.as_str())
     }
 
     /// Returns true if the caller has `role`, or the limit does not apply.
@@ -243,7 +241,7 @@ impl Authority {
         needed.retain(|pattern| extent.counts(pattern));
         self.check_patterns(needed, missing_roles.cloned().collect())
             .map_err(|excess| Excess {
-                path: path_to_excess(policy, &targets, &closure, &excess),
+                path: path_to_excess(policy, &targets, &excess),
                 ..excess
             })
     }
@@ -287,26 +285,17 @@ impl Authority {
     }
 }
 
-/// Returns the shortest path from one of `targets` down to a role of their `closure` that holds, or is, the first
-/// item of `excess`.
-fn path_to_excess(
-    policy: &Policy,
-    targets: &[&RoleName],
-    closure: &BTreeSet<RoleName>,
-    excess: &Excess,
-) -> Vec<RoleName> {
-    let holds_first = |role: &&RoleName| match excess.permissions.first() {
+/// Returns the shortest path from one of `targets` down to a role that holds, or is, the first item of `excess`.
+fn path_to_excess(policy: &Policy, targets: &[&RoleName], excess: &Excess) -> Vec<RoleName> {
+    let holds_first = |role: &RoleName| match excess.permissions.first() {
         Some(first) => {
             let rules = policy.role(role.as_str());
             rules.is_some_and(|rules| rules.permissions.contains(first))
         }
-        None => excess.roles.first() == Some(*role),
+        None => excess.roles.first() == Some(role),
     };
-    let paths = closure.iter().filter(holds_first).flat_map(|holder| {
-        let targets = targets.iter();
-        targets.filter_map(move |target| policy.path(target, holder))
-    });
-    paths.min_by_key(Vec::len).unwrap_or_default()
+    let path = policy.path_to(targets.iter().copied(), holds_first);
+    path.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -32,6 +32,36 @@ impl ConstraintKind {
     }
 }
 
+/// What a dynamic [`Constraint`] counts together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConstraintScope {
+    /// The roles that are active in one session, as in the standard.
+    #[default]
+    Session,
+    /// The roles that are active in any of a subject's live sessions.
+    Subject,
+}
+
+impl ConstraintScope {
+    /// Returns `session` or `subject`, as in a policy document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Subject => "subject",
+        }
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde asks for"
+    )]
+    fn is_session(&self) -> bool {
+        *self == Self::Session
+    }
+}
+
 /// A rule of separation of duty: one subject may have at most [`at_most`](Self::at_most) of some roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Constraint {
@@ -42,13 +72,20 @@ pub struct Constraint {
     /// The largest number of these roles that a subject may have together: at least 1, and less than the number of
     /// roles. The cardinality of the standard is one more.
     pub at_most: u32,
+    /// What a dynamic constraint counts together. A static one always counts all that a subject has.
+    #[serde(skip_serializing_if = "ConstraintScope::is_session")]
+    pub per: ConstraintScope,
 }
 
 impl std::fmt::Display for Constraint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let roles: Vec<&str> = self.roles.iter().map(RoleName::as_str).collect();
         let (most, kind) = (self.at_most, self.kind.as_str());
-        write!(f, "at most {most} of {} ({kind})", roles.join(", "))
+        let per = match self.per {
+            ConstraintScope::Session => "",
+            ConstraintScope::Subject => ", per subject",
+        };
+        write!(f, "at most {most} of {} ({kind}{per})", roles.join(", "))
     }
 }
 
@@ -64,6 +101,9 @@ pub enum ConstraintError {
         /// The number of roles that the constraint names.
         roles: usize,
     },
+    /// A static constraint states what it counts together.
+    #[error("per is only for dynamic constraints: a static one counts all roles of a subject")]
+    StaticScope,
     /// The constraint names a role that does not exist.
     #[error("there is no role `{0}`")]
     UnknownRole(RoleName),
@@ -93,6 +133,7 @@ impl Constraint {
             kind,
             roles,
             at_most,
+            per: ConstraintScope::Session,
         };
         constraint.check()?;
         Ok(constraint)
@@ -102,11 +143,14 @@ impl Constraint {
     ///
     /// # Errors
     ///
-    /// [`ConstraintError::TooFewRoles`] or [`ConstraintError::AtMost`].
+    /// [`ConstraintError::TooFewRoles`], [`ConstraintError::AtMost`], or [`ConstraintError::StaticScope`].
     pub fn check(&self) -> Result<(), ConstraintError> {
         let roles = self.roles.len();
         if roles < 2 {
             return Err(ConstraintError::TooFewRoles);
+        }
+        if self.kind == ConstraintKind::Static && self.per != ConstraintScope::Session {
+            return Err(ConstraintError::StaticScope);
         }
         let in_range = usize::try_from(self.at_most).is_ok_and(|most| (1..roles).contains(&most));
         if in_range {
@@ -120,6 +164,7 @@ impl Constraint {
     #[must_use]
     pub fn is_no_stricter_than(&self, other: &Self) -> bool {
         self.kind == other.kind
+            && self.per <= other.per
             && self.at_most >= other.at_most
             && self.roles.is_subset(&other.roles)
     }
@@ -150,6 +195,17 @@ impl Constraint {
     /// [`ConstraintError::AtMost`].
     pub fn with_at_most(mut self, at_most: u32) -> Result<Self, ConstraintError> {
         self.at_most = at_most;
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Sets what a dynamic constraint counts together.
+    ///
+    /// # Errors
+    ///
+    /// [`ConstraintError::StaticScope`].
+    pub fn with_scope(mut self, per: ConstraintScope) -> Result<Self, ConstraintError> {
+        self.per = per;
         self.check()?;
         Ok(self)
     }

@@ -32,7 +32,9 @@ pub use approval::UnapprovedRole;
 pub use assignment::{AssignmentStatus, RoleAssignment, counts_in_tenant};
 pub use authority::{Authority, Excess};
 pub use claims::{AccessClaims, Audience, GlobalClaims, SubjectKind};
-pub use constraint::{Constraint, ConstraintError, ConstraintKind, MAX_CONSTRAINTS};
+pub use constraint::{
+    Constraint, ConstraintError, ConstraintKind, ConstraintScope, MAX_CONSTRAINTS,
+};
 pub use decision::{
     Decision, Derivation, InactiveAssignment, InactiveReason, Need, Question, Shortfall,
 };
@@ -41,7 +43,7 @@ pub use names::{
     ConstraintName, ParseNameError, ParsePermissionError, Permission, PermissionPattern,
     RESERVED_PREFIX, RoleName, TenantName, is_name, is_permission,
 };
-pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, RoleRules};
+pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, PolicySize, RoleRules};
 pub use revision::Revision;
 pub use separation::{Breach, first_breach};
 pub use time::Timestamp;

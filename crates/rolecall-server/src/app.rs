@@ -14,6 +14,7 @@ use crate::{
     authority::{caller::Caller, policy_cache::PolicyCache},
     error::ApiError,
     feed::Feed,
+    heavy::HeavyWork,
     keys::ring::KeyRing,
     known_time::KnownTime,
     legacy::old_tokens::Legacy,
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) settings: Settings,
     pub(crate) policy: PolicyCache,
+    /// Work on whole policies.
+    pub(crate) heavy: HeavyWork,
     pub(crate) failing_addresses: AddressLimiter,
     pub(crate) registering_addresses: AddressLimiter,
     pub(crate) failing_clients: AddressLimiter,
@@ -89,6 +92,10 @@ impl App {
 
     pub(crate) fn policy(&self) -> &PolicyCache {
         &self.0.policy
+    }
+
+    pub(crate) fn heavy(&self) -> &HeavyWork {
+        &self.0.heavy
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use crate::{
     config::{Config, PasswordGrant, RegistrationMode},
     legacy::old_tokens::LegacyTokens,
-    settings::{SessionLimits, Settings},
+    settings::{PolicyLimits, SessionLimits, Settings},
     start::Options,
     store::Tuning,
 };
@@ -68,6 +68,15 @@ fn settings(config: &Config, issuer: String) -> Settings {
             idle: config.sessions.idle_ttl,
             lifetime: config.sessions.max_ttl,
             per_user: config.sessions.per_user,
+        },
+        policy: PolicyLimits {
+            roles: config.policy.max_roles,
+            permissions: config.policy.max_permissions,
+            grants: config.policy.max_grants,
+            edges: config.policy.max_edges,
+            effects: config.policy.max_effects,
+            deadline: config.policy.deadline,
+            at_once: config.policy.at_once,
         },
         quotas: (&config.quotas).into(),
         exempt_users: BTreeSet::new(),

@@ -14,7 +14,7 @@ use crate::{
     error::ApiError,
     http, ids,
     legacy::old_tokens::LegacyTokens,
-    settings::{SessionLimits, Settings},
+    settings::{PolicyLimits, SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
     store::Tuning,
     watch,
@@ -307,6 +307,7 @@ impl EmbeddedBuilder {
                 max_token_bytes: 4096,
                 rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
                 registration_open: self.registration == Registration::Open,
+                policy: PolicyLimits::default(),
                 registration_roles: "user"
                     .parse::<RoleName>()
                     .into_iter()

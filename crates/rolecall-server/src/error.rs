@@ -77,6 +77,9 @@ pub(crate) enum ApiError {
     Malformed(String),
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
+    /// A policy exceeds a limit of the configuration.
+    #[error("{0}")]
+    PolicyTooLarge(String),
     #[error("the body is too large")]
     TooLarge,
     /// Something named does not exist.

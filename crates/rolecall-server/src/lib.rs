@@ -33,6 +33,7 @@ mod forward_auth;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
+mod heavy;
 pub mod http;
 pub mod ids;
 mod keys;

@@ -20,9 +20,41 @@ pub(crate) struct Settings {
     pub(crate) registration_roles: BTreeSet<RoleName>,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
+    pub(crate) policy: PolicyLimits,
     pub(crate) quotas: QuotaLimits,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
+}
+
+/// The limits of the policy, and of the work for it.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyLimits {
+    pub(crate) roles: usize,
+    pub(crate) permissions: usize,
+    /// Permissions and wildcards that roles hold themselves.
+    pub(crate) grants: usize,
+    /// Roles that roles inherit directly.
+    pub(crate) edges: usize,
+    /// Pairs of a role and a permission that it gives, or a role that it inherits.
+    pub(crate) effects: usize,
+    /// The time that a request waits for work on a policy.
+    pub(crate) deadline: Duration,
+    /// The number of policies that are worked on at the same time.
+    pub(crate) at_once: usize,
+}
+
+impl Default for PolicyLimits {
+    fn default() -> Self {
+        Self {
+            roles: 10_000,
+            permissions: 20_000,
+            grants: 200_000,
+            edges: 50_000,
+            effects: 20_000_000,
+            deadline: Duration::from_secs(10),
+            at_once: 2,
+        }
+    }
 }
 
 /// How much one subject may write in an hour, and at once, by kind.

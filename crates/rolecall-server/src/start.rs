@@ -24,6 +24,7 @@ use crate::{
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
+    heavy::HeavyWork,
     keys::{ring::KeyRing, service::Configured},
     known_time::KnownTime,
     legacy::{
@@ -179,6 +180,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             min_length: options.min_length,
             scheme: options.scheme,
         },
+        heavy: HeavyWork::new(&options.settings.policy),
         settings: options.settings,
         policy: PolicyCache::default(),
         failing_addresses: AddressLimiter::default(),

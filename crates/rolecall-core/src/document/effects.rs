@@ -1,9 +1,12 @@
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use serde::Serialize;
 
 use super::diff::PolicyChange;
-use crate::{Permission, Policy, RoleName};
+use crate::{Permission, Policy, RoleName, counts_in_tenant};
 
 /// The permissions and roles that a role or subject gains and loses by a change, including inherited ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,7 +65,9 @@ pub fn affected_roles(old: &Policy, new: &Policy, changes: &[PolicyChange]) -> B
     let mut objects: BTreeSet<&str> = BTreeSet::new();
     for change in changes {
         match change {
-            PolicyChange::RoleDescribed { .. } | PolicyChange::RoleApproval { .. } => {}
+            PolicyChange::RoleDescribed { .. }
+            | PolicyChange::RoleApproval { .. }
+            | PolicyChange::RoleByName { .. } => {}
             PolicyChange::PermissionCreated { permission, .. }
             | PolicyChange::PermissionDeleted { permission } => {
                 objects.insert(permission.object());
@@ -80,13 +85,154 @@ pub fn affected_roles(old: &Policy, new: &Policy, changes: &[PolicyChange]) -> B
             direct.insert(role.clone());
         }
     }
-    let mut affected = BTreeSet::new();
-    for role in &direct {
-        affected.extend(old.seniors(role));
-        affected.extend(new.seniors(role));
-    }
+    let mut affected = old.seniors_of(&direct);
+    affected.extend(new.seniors_of(&direct));
     affected.extend(direct);
     affected
+}
+
+/// What a [`RoleEffect`] amounts to, in little memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EffectSummary {
+    /// A permission or role is gained.
+    pub gains: bool,
+    /// A permission or role is lost.
+    pub loses: bool,
+    /// A hash of what is gained and lost, by which effects of the same comparison differ.
+    digest: u64,
+}
+
+/// Two policies, compared for many subjects: what it costs does not depend on the names of what they give.
+#[derive(Debug)]
+pub struct PolicyComparison<'p> {
+    old: &'p Policy,
+    new: &'p Policy,
+    /// For each permission of the old policy, its id in the new one.
+    permissions: Vec<Option<u32>>,
+    /// For each role of the old policy, its id in the new one.
+    roles: Vec<Option<u32>>,
+}
+
+impl<'p> PolicyComparison<'p> {
+    /// Prepares the comparison of the policy before and after a change.
+    #[must_use]
+    pub fn new(old: &'p Policy, new: &'p Policy) -> Self {
+        let permissions = new.permissions().map(Permission::as_str);
+        let roles = new.roles().map(|(role, _)| role.as_str());
+        Self {
+            old,
+            new,
+            permissions: positions(old.permissions().map(Permission::as_str), permissions),
+            roles: positions(old.roles().map(|(role, _)| role.as_str()), roles),
+        }
+    }
+
+    /// Summarizes the [`effect`](Self::effect) without the names in it.
+    pub fn summary<'r>(
+        &self,
+        global: impl IntoIterator<Item = &'r RoleName> + Copy,
+        local: impl IntoIterator<Item = &'r RoleName> + Copy,
+    ) -> EffectSummary {
+        let old = self.old.given_ids(global, local);
+        let new = self.new.given_ids(global, local);
+        let mut hasher = DefaultHasher::new();
+        let permissions = compare_ids(&self.permissions, &old.0, &new.0, &mut hasher);
+        let roles = compare_ids(&self.roles, &old.1, &new.1, &mut hasher);
+        EffectSummary {
+            gains: permissions.0 || roles.0,
+            loses: permissions.1 || roles.1,
+            digest: hasher.finish(),
+        }
+    }
+
+    /// Returns what a subject with `global` roles, and `local` ones in a tenant, gains and loses there.
+    ///
+    /// In a tenant, of rolecall's own permissions only those for assignments count, and none of its roles.
+    pub fn effect<'r>(
+        &self,
+        global: impl IntoIterator<Item = &'r RoleName> + Copy,
+        local: impl IntoIterator<Item = &'r RoleName> + Copy,
+    ) -> RoleEffect {
+        let given = |policy: &Policy| {
+            let mut permissions = policy.permissions_of(global);
+            let of_tenant = policy.permissions_of(local).into_iter();
+            permissions.extend(of_tenant.filter(counts_in_tenant));
+            let roles = policy.closure_in_tenant(global, local);
+            (permissions, roles)
+        };
+        let (old, new) = (given(self.old), given(self.new));
+        RoleEffect::of((&old.0, &old.1), (&new.0, &new.1))
+    }
+
+    /// Returns the roles that themselves gain or lose something by `changes`, by name.
+    #[must_use]
+    pub fn changed_roles(&self, changes: &[PolicyChange]) -> Vec<RoleName> {
+        let affected = affected_roles(self.old, self.new, changes).into_iter();
+        let is_changed = |role: &RoleName| {
+            let summary = self.summary([role], []);
+            summary.gains || summary.loses
+        };
+        affected.filter(is_changed).collect()
+    }
+}
+
+/// Returns for each of the `old` names its position among the `new` ones; both are in order.
+fn positions<'n>(
+    old: impl Iterator<Item = &'n str>,
+    new: impl Iterator<Item = &'n str>,
+) -> Vec<Option<u32>> {
+    let mut new = (0u32..).zip(new).peekable();
+    let find = |name: &str| {
+        while new.next_if(|(_, other)| *other < name).is_some() {}
+        let (position, _) = new.next_if(|(_, other)| *other == name)?;
+        Some(position)
+    };
+    old.map(find).collect()
+}
+
+/// Compares ids of the old policy, which `positions` translates, with those of the new one, and hashes the difference.
+/// Returns whether something is gained, and whether something is lost.
+fn compare_ids(
+    positions: &[Option<u32>],
+    old: &[u32],
+    new: &[u32],
+    hasher: &mut DefaultHasher,
+) -> (bool, bool) {
+    let translate = |id: &u32| positions.get(*id as usize).copied().flatten();
+    let gone: BTreeSet<u32> = old
+        .iter()
+        .filter(|id| translate(id).is_none())
+        .copied()
+        .collect();
+    gone.hash(hasher);
+    let in_old = marks(old.iter().filter_map(translate));
+    let in_new = marks(new.iter().copied());
+    let (mut gains, mut loses) = (false, !gone.is_empty());
+    for id in 0..in_old.len().max(in_new.len()) {
+        let is_in = |marks: &[bool]| marks.get(id).copied().unwrap_or_default();
+        match (is_in(&in_old), is_in(&in_new)) {
+            (true, false) => loses = true,
+            (false, true) => gains = true,
+            _ => continue,
+        }
+        (id, is_in(&in_new)).hash(hasher);
+    }
+    (gains, loses)
+}
+
+/// Returns for each id up to the highest whether it is among `ids`.
+fn marks(ids: impl Iterator<Item = u32>) -> Vec<bool> {
+    let mut marks = Vec::new();
+    for id in ids {
+        let id = id as usize;
+        if id >= marks.len() {
+            marks.resize(id + 1, false);
+        }
+        if let Some(mark) = marks.get_mut(id) {
+            *mark = true;
+        }
+    }
+    marks
 }
 
 /// Returns the roles that gain or lose something through `changes`, each with its effect, ordered by name.
@@ -96,12 +242,69 @@ pub fn role_effects(
     new: &Policy,
     changes: &[PolicyChange],
 ) -> Vec<(RoleName, RoleEffect)> {
-    affected_roles(old, new, changes)
+    PolicyComparison::new(old, new)
+        .changed_roles(changes)
         .into_iter()
         .map(|role| {
             let effect = RoleEffect::between(old, new, [&role]);
             (role, effect)
         })
-        .filter(|(_, effect)| !effect.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        builtin,
+        document::{Document, diff},
+    };
+
+    #[test]
+    fn what_a_role_of_a_tenant_gives_of_rolecalls_own_is_not_counted() {
+        let name = |text: &str| text.parse::<RoleName>().unwrap();
+        let mut made = builtin::rules();
+        made.permission("items:read".parse().unwrap());
+        made.grant(name("boss"), "items:read".parse().unwrap());
+        made.grant(name("boss"), "rolecall.users:read".parse().unwrap());
+        made.grant(name("boss"), "rolecall.assignments:read".parse().unwrap());
+        made.inherit(name("boss"), name("rolecall.resource-server"));
+        made.inherit(name("boss"), name("user"));
+        let (nothing, policy) = (Policy::default(), made.build().unwrap());
+        let comparison = PolicyComparison::new(&nothing, &policy);
+        let texts = |global: &[RoleName], local: &[RoleName]| {
+            let effect = comparison.effect(global, local);
+            let permissions: Vec<String> = effect.gains.iter().map(ToString::to_string).collect();
+            let roles: Vec<String> = effect.gains_roles.iter().map(ToString::to_string).collect();
+            (permissions.join(" "), roles.join(" "))
+        };
+        let local = texts(&[], &[name("boss")]);
+        assert_eq!(local.0, "items:read rolecall.assignments:read");
+        assert_eq!(local.1, "boss user");
+        let global = texts(&[name("boss")], &[]);
+        assert!(global.0.contains("rolecall.users:read"), "{global:?}");
+        assert_eq!(global.1, "boss rolecall.resource-server user");
+        let differ = comparison.summary(&[name("boss")], &[]);
+        assert_ne!(comparison.summary(&[], &[name("boss")]), differ);
+    }
+
+    #[test]
+    fn y003_many_roles_that_give_many_permissions_are_compared_without_their_names() {
+        let mut text = "[permissions]\n".to_owned();
+        for number in 0..2000 {
+            text += &format!("\"items:p{number}\" = \"\"\n");
+        }
+        for number in 0..2000 {
+            text += &format!("[roles.r{number}]\njuniors = [\"r{}\"]\n", number + 1);
+        }
+        text += "[roles.r2000]\npermissions = [\"items:*\"]\n";
+        let new = Document::parse(&text).unwrap().document;
+        let changes = diff(&Document::default(), &new);
+        let (old, policy) = (builtin::rules().build().unwrap(), new.policy().unwrap());
+        let comparison = PolicyComparison::new(&old, &policy);
+        assert_eq!(comparison.changed_roles(&changes).len(), 2001);
+        // 2001 roles give 2000 permissions each, and each inherits all that follow it; and rolecall's own
+        let own = old.effects();
+        assert_eq!(policy.effects() - own, 2001 * 2000 + 2000 * 2001 / 2);
+    }
 }

@@ -113,7 +113,11 @@ impl Linter<'_> {
     }
 
     fn find_redundant_inheritance(&mut self, role: &RoleName, entry: &RoleEntry) {
-        for junior in &entry.juniors {
+        let rules = entry.juniors.iter();
+        let rules = rules.filter_map(|junior| self.policy.role(junior.as_str()));
+        // without a cycle, a junior that is below the juniors is below another one
+        let below = self.policy.closure(rules.flat_map(|rules| &rules.juniors));
+        for junior in entry.juniors.intersection(&below) {
             let mut others = entry.juniors.iter().filter(|other| *other != junior);
             let path = others.find_map(|other| self.policy.path(other, junior));
             if let Some(path) = path {
@@ -145,19 +149,21 @@ impl Linter<'_> {
 
     /// Finds roles that give every permission, and roles that give the same permissions.
     fn compare_roles(&mut self) {
-        let mut by_permissions: BTreeMap<Vec<String>, Vec<&RoleName>> = BTreeMap::new();
+        let mut by_permissions: BTreeMap<Vec<u32>, Vec<&RoleName>> = BTreeMap::new();
         let permission_count = self.document.permissions.len();
         let mut all_powerful = Vec::new();
         for role in self.document.roles.keys() {
             let effective = self.policy.effective([role]);
-            let own = effective
-                .permissions()
-                .filter(|permission| !permission.is_reserved());
-            if permission_count > 1 && own.count() == permission_count {
+            let own = effective.permissions().filter(|one| !one.is_reserved());
+            if permission_count > 1
+                && effective.len() >= permission_count
+                && own.count() == permission_count
+            {
                 all_powerful.push(role.clone());
             }
             if !effective.is_empty() {
-                let permissions = effective.permissions().map(ToString::to_string).collect();
+                // ids are in the order of the names
+                let (permissions, _) = self.policy.given_ids([role], []);
                 by_permissions.entry(permissions).or_default().push(role);
             }
         }

@@ -47,7 +47,7 @@ mod times;
 mod write;
 
 pub use diff::{PolicyChange, diff};
-pub use effects::{RoleEffect, affected_roles, role_effects};
+pub use effects::{EffectSummary, PolicyComparison, RoleEffect, affected_roles, role_effects};
 pub use error::{DocumentError, DocumentErrors};
 pub use expectation::{TestFailure, UserAssignments, run_tests};
 pub use finding::{Finding, FindingKind};

@@ -330,7 +330,8 @@ impl Reader<'_> {
                 self.within(name, |reader| reader.fault("value_error", message));
             }
         }
-        if let Some(both) = can.iter().find(|one| cannot.contains(one)) {
+        let forbidden: BTreeSet<&Permission> = cannot.iter().collect();
+        if let Some(both) = can.iter().find(|one| forbidden.contains(one)) {
             let message = format!("`{both}` is in both `can` and `cannot`");
             self.within("cannot", |reader| reader.fault("value_error", message));
         }

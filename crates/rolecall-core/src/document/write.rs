@@ -6,7 +6,7 @@ use super::{
     model::{Document, Expectation, RoleEntry, TestSubject},
     times,
 };
-use crate::Constraint;
+use crate::{Constraint, ConstraintScope};
 
 /// The maximum width of a list on one line, in characters; a longer list gets one line for each item.
 const MAX_LINE: usize = 100;
@@ -55,6 +55,9 @@ fn constraint_section(name: &str, constraint: &Constraint) -> String {
     write_value(&mut text, "kind", &quoted(constraint.kind.as_str()));
     write_nonempty_list(&mut text, "roles", &constraint.roles);
     write_value(&mut text, "at_most", &constraint.at_most.to_string());
+    if constraint.per != ConstraintScope::Session {
+        write_value(&mut text, "per", &quoted(constraint.per.as_str()));
+    }
     text
 }
 

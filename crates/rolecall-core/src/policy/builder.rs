@@ -70,10 +70,19 @@ impl PolicyBuilder {
     /// Removes a role, also from the roles that inherit it. [`build`](Self::build) fails if a constraint still names
     /// it.
     pub fn remove_role(&mut self, role: &RoleName) -> &mut Self {
-        self.roles.remove(role);
+        self.remove_roles(&BTreeSet::from([role.clone()]))
+    }
+
+    /// Removes roles, also from the roles that inherit them, in one pass.
+    pub fn remove_roles(&mut self, roles: &BTreeSet<RoleName>) -> &mut Self {
+        if roles.is_empty() {
+            return self;
+        }
+        self.roles.retain(|role, _| !roles.contains(role));
         for rules in self.roles.values_mut() {
-            if rules.juniors.contains(role) {
-                Arc::make_mut(rules).juniors.remove(role);
+            if rules.juniors.iter().any(|junior| roles.contains(junior)) {
+                let juniors = &mut Arc::make_mut(rules).juniors;
+                juniors.retain(|junior| !roles.contains(junior));
             }
         }
         self

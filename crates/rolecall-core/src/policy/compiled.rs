@@ -27,6 +27,8 @@ pub(super) struct Compiled {
     seniors: Vec<Vec<u32>>,
     /// The permissions that a role gives, including inherited ones.
     effective: Vec<PermissionSet>,
+    /// The ids of the roles, juniors before seniors.
+    order: Vec<u32>,
     /// The length of the longest path down from a role.
     heights: Vec<u32>,
     /// The roles that hold a pattern themselves, sorted by [`size`](Self::size).
@@ -55,6 +57,7 @@ impl Compiled {
         let order = compiled.juniors_first()?;
         compiled.compute_permissions(rules, &order);
         compiled.index_holders(rules);
+        compiled.order = order;
         Ok(compiled)
     }
 
@@ -121,6 +124,7 @@ impl Compiled {
     /// Walking from junior to junior must therefore return to a role that was visited before.
     fn find_cycle(&self, blocked: &BTreeSet<u32>) -> Vec<RoleName> {
         let mut walk: Vec<u32> = blocked.first().copied().into_iter().collect();
+        let mut visited: HashMap<u32, usize> = walk.iter().map(|first| (*first, 0)).collect();
         while let Some(last) = walk.last() {
             let Some(next) = self
                 .juniors_of(*last)
@@ -129,13 +133,14 @@ impl Compiled {
             else {
                 break;
             };
-            if let Some(start) = walk.iter().position(|visited| visited == next) {
-                let cycle = walk.iter().skip(start).chain([next]);
+            if let Some(start) = visited.get(next) {
+                let cycle = walk.iter().skip(*start).chain([next]);
                 return cycle
                     .filter_map(|role| self.role_name(*role))
                     .cloned()
                     .collect();
             }
+            visited.insert(*next, walk.len());
             walk.push(*next);
         }
         Vec::new()
@@ -181,6 +186,11 @@ impl Compiled {
             roles.sort_by_key(|role| self.size(*role));
         }
         self.holders = holders;
+    }
+
+    /// Returns the ids of all roles, juniors before seniors.
+    pub(super) fn order(&self) -> &[u32] {
+        &self.order
     }
 
     pub(super) fn role_id(&self, role: &str) -> Option<u32> {
@@ -253,30 +263,32 @@ impl Compiled {
         found
     }
 
-    /// Returns the shortest path from `senior` down to a role for which `is_goal` is true, both included.
+    /// Returns the shortest path from one of `starts` down to a role for which `is_goal` is true, both included.
     ///
     /// The path leads only through roles for which `may_pass` is true. Of several paths of the same length, the one
     /// whose names come first is returned.
     pub(super) fn shortest_path(
         &self,
-        senior: u32,
+        starts: &[u32],
         is_goal: impl Fn(u32) -> bool,
         may_pass: impl Fn(u32) -> bool,
     ) -> Option<Vec<RoleName>> {
-        let mut previous: HashMap<u32, u32> = HashMap::new();
-        let mut open = VecDeque::from([senior]);
+        // the role before each role that was found; none before a start
+        let mut previous: HashMap<u32, Option<u32>> =
+            starts.iter().map(|start| (*start, None)).collect();
+        let mut open: VecDeque<u32> = starts.iter().copied().collect();
         while let Some(role) = open.pop_front() {
             if is_goal(role) {
                 let mut path = vec![role];
-                while let Some(last) = path.last().filter(|last| **last != senior) {
-                    path.push(*previous.get(last)?);
+                while let Some(before) = path.last().and_then(|last| *previous.get(last)?) {
+                    path.push(before);
                 }
                 let names = path.iter().rev().map(|role| self.role_name(*role).cloned());
                 return names.collect();
             }
             for next in self.juniors_of(role) {
-                if *next != senior && may_pass(*next) && !previous.contains_key(next) {
-                    previous.insert(*next, role);
+                if may_pass(*next) && !previous.contains_key(next) {
+                    previous.insert(*next, Some(role));
                     open.push_back(*next);
                 }
             }

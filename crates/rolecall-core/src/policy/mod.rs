@@ -6,11 +6,13 @@ mod effective;
 mod model;
 mod rules;
 mod set;
+mod size;
 
 pub use builder::PolicyBuilder;
 pub use effective::Effective;
 pub use model::Policy;
 pub use rules::{PolicyError, RoleRules};
+pub use size::PolicySize;
 
 #[cfg(test)]
 mod tests;

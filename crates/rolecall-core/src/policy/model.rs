@@ -1,10 +1,12 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
 use super::{compiled::Compiled, effective::Effective, rules::RoleRules};
-use crate::{Constraint, ConstraintName, Permission, PermissionPattern, RoleName};
+use crate::{
+    Constraint, ConstraintName, Permission, PermissionPattern, RoleName, counts_in_tenant,
+};
 
 /// A complete and valid set of roles, permissions and constraints.
 ///
@@ -101,10 +103,24 @@ impl Policy {
     /// Returns `role` and every role that inherits it, directly or not.
     #[must_use]
     pub fn seniors(&self, role: &RoleName) -> BTreeSet<RoleName> {
+        self.seniors_of([role])
+    }
+
+    /// Returns `roles` and every role that inherits one of them, directly or not; unknown names are ignored.
+    pub fn seniors_of<'a>(
+        &self,
+        roles: impl IntoIterator<Item = &'a RoleName>,
+    ) -> BTreeSet<RoleName> {
         let found = self
             .compiled
-            .reachable(self.ids([role]), |id| self.compiled.seniors_of(id));
+            .reachable(self.ids(roles), |id| self.compiled.seniors_of(id));
         self.names(&found)
+    }
+
+    /// Returns the existing permissions that `pattern` covers, ordered by name.
+    pub fn covered_by(&self, pattern: &PermissionPattern) -> impl Iterator<Item = &Permission> {
+        let ids = self.compiled.ids_of(pattern);
+        ids.filter_map(|id| self.compiled.permission(id))
     }
 
     /// Returns the permissions and wildcards that `roles` and the roles they inherit hold.
@@ -148,18 +164,18 @@ impl Policy {
         let junior = self.compiled.role_id(junior.as_str())?;
         let senior = self.compiled.role_id(senior.as_str())?;
         self.compiled
-            .shortest_path(senior, |role| role == junior, |_| true)
+            .shortest_path(&[senior], |role| role == junior, |_| true)
     }
 
-    /// Returns the shortest path from `senior` down to a role for which `is_goal` is true, both included.
-    pub(crate) fn path_to(
+    /// Returns the shortest path from one of `seniors` down to a role for which `is_goal` is true, both included.
+    pub(crate) fn path_to<'a>(
         &self,
-        senior: &RoleName,
+        seniors: impl IntoIterator<Item = &'a RoleName>,
         is_goal: impl Fn(&RoleName) -> bool,
     ) -> Option<Vec<RoleName>> {
-        let senior = self.compiled.role_id(senior.as_str())?;
         let is_goal = |role: u32| self.compiled.role_name(role).is_some_and(&is_goal);
-        self.compiled.shortest_path(senior, is_goal, |_| true)
+        self.compiled
+            .shortest_path(&self.ids(seniors), is_goal, |_| true)
     }
 
     /// Returns how `role` gives `permission`, or `None` if it does not.
@@ -183,9 +199,9 @@ impl Policy {
         if !gives(role) {
             return None;
         }
-        let path = self
-            .compiled
-            .shortest_path(role, |role| own_pattern(role).is_some(), gives)?;
+        let path =
+            self.compiled
+                .shortest_path(&[role], |role| own_pattern(role).is_some(), gives)?;
         let pattern = self.own_pattern(path.last()?, permission)?;
         Some((path, pattern))
     }
@@ -206,19 +222,17 @@ impl Policy {
         // this sorts a senior after its juniors, even if it gives no more than they do
         holders.sort_by_key(|role| self.compiled.size(*role));
         holders.dedup();
-        let names = holders
-            .iter()
-            .filter_map(|role| self.compiled.role_name(*role));
         let mut smallest: Vec<RoleName> = Vec::new();
-        for role in names {
+        // the roles that inherit one in the list
+        let mut above: HashSet<u32> = HashSet::new();
+        for role in holders {
             if smallest.len() == limit {
                 break;
             }
-            if !smallest
-                .iter()
-                .any(|smaller| self.path(role, smaller).is_some())
-            {
-                smallest.push(role.clone());
+            if !above.contains(&role) {
+                let seniors = |id| self.compiled.seniors_of(id);
+                above.extend(self.compiled.reachable([role], seniors));
+                smallest.extend(self.compiled.role_name(role).cloned());
             }
         }
         smallest
@@ -254,6 +268,40 @@ impl Policy {
             holders.extend(self.compiled.holders_of(&wildcard));
         }
         holders
+    }
+
+    /// Returns the ids of the permissions that the roles give, with `local` ones held in a tenant, and the ids of the
+    /// roles with those that they inherit. An id can occur twice.
+    pub(crate) fn given_ids<'a>(
+        &self,
+        global: impl IntoIterator<Item = &'a RoleName>,
+        local: impl IntoIterator<Item = &'a RoleName>,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let (global, local) = (self.ids(global), self.ids(local));
+        let mut permissions = self.union_of(&global);
+        let counts = |id: &u32| {
+            let permission = self.compiled.permission(*id);
+            permission.is_some_and(counts_in_tenant)
+        };
+        permissions.extend(self.union_of(&local).into_iter().filter(counts));
+        let juniors = |id| self.compiled.juniors_of(id);
+        let mut roles = self.compiled.reachable(global, juniors);
+        let is_reserved = |id: u32| {
+            let role = self.compiled.role_name(id);
+            role.is_some_and(RoleName::is_reserved)
+        };
+        let local = self.compiled.reachable(local, juniors).into_iter();
+        roles.extend(local.filter(|id| !is_reserved(*id)));
+        (permissions, roles)
+    }
+
+    fn union_of(&self, roles: &[u32]) -> Vec<u32> {
+        let mut scratch = self.compiled.scratch();
+        let sets = roles
+            .iter()
+            .filter_map(|role| self.compiled.effective(*role));
+        sets.for_each(|set| scratch.extend(set));
+        scratch.take().ids()
     }
 
     fn ids<'a>(&self, roles: impl IntoIterator<Item = &'a RoleName>) -> Vec<u32> {

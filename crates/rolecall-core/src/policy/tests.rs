@@ -49,6 +49,7 @@ fn policies_that_differ_in_one_part_are_not_equal() {
             let roles = [role("a"), role("b")].into();
             let kind = crate::ConstraintKind::Static;
             let constraint = Constraint {
+                per: crate::ConstraintScope::Session,
                 kind,
                 roles,
                 at_most: 1,

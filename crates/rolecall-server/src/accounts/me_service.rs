@@ -19,6 +19,7 @@ use crate::{
         failures,
         password::{self, LoginError, Proven},
     },
+    roles::request_ending,
     sessions,
 };
 
@@ -46,6 +47,7 @@ pub(crate) async fn update_email(
                 },
             )
             .await?;
+            request_ending::end_for_subject(change, id).await?;
             change.record(json!({ "action": "user.updated", "subject": id }));
         }
         Ok(())
@@ -151,6 +153,7 @@ async fn replace_password(
         failures::forget(change.conn(), &proven.account).await?;
         sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
+        request_ending::end_for_subject(change, &proven.id).await?;
         change.record(if proven.by_reset_code {
             let by = origin.and_then(|origin| origin.by);
             json!({

@@ -16,7 +16,7 @@ use crate::{
     error::ApiError,
     login::failures,
     patch::Patch,
-    roles::assigning,
+    roles::{assigning, request_ending},
     sessions,
     store::Change,
     usernames::Username,
@@ -130,6 +130,10 @@ pub(crate) async fn update(
         let lasting = assigning::count_lasting_admins(change).await?;
         store::update_user(change, &after).await?;
         assigning::check_last_admin(change, lasting).await?;
+        let is_forced = after.status == Status::PasswordChangeRequired;
+        if after.email != before.email || after.username != before.username || is_forced {
+            request_ending::end_for_subject(change, id).await?;
+        }
         // a new name too: guards and applications know callers by it
         if after.status != Status::Active || after.username != before.username {
             end_access(change, id).await?;
@@ -181,6 +185,7 @@ pub(crate) async fn reset(
         store::set_reset_origin(change, id, &origin).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
+        request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.reset", "subject": id }));
         Ok(())
     })
@@ -202,6 +207,7 @@ pub(crate) async fn set_password(
         store::set_password(change, id, &hash).await?;
         failures::forget(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
+        request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.password_set", "subject": id }));
         Ok(())
     })

@@ -4,6 +4,7 @@ pub(crate) mod builtin;
 pub(crate) mod caller;
 pub(crate) mod may;
 pub(crate) mod policy_cache;
+pub(crate) mod policy_limits;
 pub(crate) mod policy_store;
 pub(crate) mod reads;
 pub(crate) mod rights;

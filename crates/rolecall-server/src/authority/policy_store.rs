@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
-    Constraint, ConstraintKind, ConstraintName, Permission, PermissionPattern, Policy,
-    PolicyBuilder, Revision, RoleName, RoleRules,
+    Constraint, ConstraintKind, ConstraintName, ConstraintScope, Permission, PermissionPattern,
+    Policy, PolicyBuilder, Revision, RoleName, RoleRules,
 };
 
 use crate::store::{Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
@@ -23,7 +23,7 @@ queries! {
         UNION ALL SELECT 'junior', junior FROM role_juniors WHERE senior = $1";
     PRUNE_POLICY_CHANGES = "DELETE FROM policy_changes WHERE revision IN (SELECT revision FROM policy_changes \
         WHERE revision < (SELECT policy_revision FROM head WHERE id = 1) - $1 ORDER BY revision LIMIT $2)";
-    ALL_CONSTRAINTS = "SELECT c.name, c.kind, c.at_most, m.role FROM role_constraints c \
+    ALL_CONSTRAINTS = "SELECT c.name, c.kind, c.at_most, c.per_subject, m.role FROM role_constraints c \
         JOIN role_constraint_members m ON m.constraint_name = c.name";
     FIND_PERMISSION = "SELECT name FROM permissions WHERE name = $1";
 }
@@ -43,6 +43,7 @@ rows! {
         name: ConstraintName,
         kind: ConstraintKind,
         at_most: i64,
+        per_subject: bool,
         role: RoleName,
     }
 }
@@ -108,6 +109,11 @@ async fn constraints(conn: &mut Conn) -> Result<BTreeMap<ConstraintName, Constra
             kind: row.kind,
             roles: BTreeSet::new(),
             at_most,
+            per: if row.per_subject {
+                ConstraintScope::Subject
+            } else {
+                ConstraintScope::Session
+            },
         });
         constraint.roles.insert(row.role);
     }

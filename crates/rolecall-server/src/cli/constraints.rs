@@ -1,7 +1,7 @@
 //! `constraint`: manages separation of duties.
 
-use clap::{ArgGroup, Args, Subcommand};
-use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use rolecall_core::{ConstraintKind, ConstraintName, ConstraintScope, RoleName};
 use serde_json::json;
 
 use super::{
@@ -50,6 +50,13 @@ pub(super) enum ConstraintCommand {
         /// The number of roles.
         at_most: u32,
     },
+    /// Change what a dynamic constraint counts together.
+    Per {
+        /// The constraint's name.
+        name: ConstraintName,
+        /// The roles of one session, or those of all live sessions of a subject.
+        scope: Scope,
+    },
     /// Delete a constraint.
     Delete {
         /// The constraint's name.
@@ -74,6 +81,24 @@ pub(super) struct NewConstraint {
     /// How many of them are allowed together.
     #[arg(long, default_value_t = 1)]
     at_most: u32,
+    /// Count all live sessions of a subject, not each alone; with `--dynamic`.
+    #[arg(long)]
+    per: Option<Scope>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Scope {
+    Session,
+    Subject,
+}
+
+impl From<Scope> for ConstraintScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Session => Self::Session,
+            Scope::Subject => Self::Subject,
+        }
+    }
 }
 
 impl NewConstraint {
@@ -92,8 +117,13 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
         ConstraintCommand::List => return list(context).await,
         ConstraintCommand::Show { name } => constraints::get(app, caller, name).await?,
         ConstraintCommand::Add(new) => {
-            let (kind, roles) = (new.kind(), &new.roles);
-            constraints::create(app, caller, &new.name, kind, roles, new.at_most).await?
+            let wanted = constraints::NewConstraint {
+                kind: new.kind(),
+                roles: &new.roles,
+                at_most: new.at_most,
+                per: new.per.map(ConstraintScope::from),
+            };
+            constraints::create(app, caller, &new.name, wanted).await?
         }
         ConstraintCommand::AddRole { name, role } => {
             constraints::edit(app, caller, name, &ConstraintEdit::AddRole(role.clone())).await?
@@ -103,6 +133,10 @@ pub(super) async fn run(context: &Context, command: &ConstraintCommand) -> Resul
         }
         ConstraintCommand::Limit { name, at_most } => {
             constraints::edit(app, caller, name, &ConstraintEdit::AtMost(*at_most)).await?
+        }
+        ConstraintCommand::Per { name, scope } => {
+            let edit = ConstraintEdit::Per((*scope).into());
+            constraints::edit(app, caller, name, &edit).await?
         }
         ConstraintCommand::Delete { name } => {
             if !constraints::delete(app, caller, name).await? {
@@ -138,7 +172,10 @@ fn row(NamedConstraint { name, constraint }: NamedConstraint) -> Vec<String> {
     let roles: Vec<&str> = constraint.roles.iter().map(RoleName::as_str).collect();
     vec![
         name.to_string(),
-        constraint.kind.as_str().to_owned(),
+        match constraint.per {
+            ConstraintScope::Session => constraint.kind.as_str().to_owned(),
+            ConstraintScope::Subject => format!("{}, per subject", constraint.kind.as_str()),
+        },
         constraint.at_most.to_string(),
         roles.join(", "),
     ]

@@ -8,10 +8,7 @@ use super::{
     error::CliError,
     output::{count_of, print_table, write_out},
 };
-use crate::policy::{
-    handlers::counts,
-    plan::{AffectedSubject, Plan},
-};
+use crate::policy::plan_effects::{AffectedSubject, Plan};
 
 /// Exit status for "there are differences"; 1 stands for an error.
 pub(super) const EXIT_DIFFERENCES: u8 = 2;
@@ -34,7 +31,7 @@ pub(super) fn print_plan(plan: &Plan) -> Result<(), CliError> {
         .take(MAX_SHOWN)
         .map(|subject| effect_row(subject_name(subject), &subject.effect));
     print_effects("user", rows.collect())?;
-    let counts = counts(plan);
+    let counts = plan.counts;
     write_out(&format!(
         "\n{}; {} gain, {} lose something\n",
         count_of(counts.changes, "change"),

@@ -16,7 +16,7 @@ use super::{
     error::CliError,
     globals::GlobalFlags,
     output::{count_of, print_json, printable, write_out},
-    plan_output::{EXIT_DIFFERENCES, change_lines, print_plan},
+    plan_output::{EXIT_DIFFERENCES, MAX_SHOWN, change_lines, print_plan},
     policy_arguments::PolicyCommand,
     policy_import,
 };
@@ -25,7 +25,9 @@ use crate::{
     policy::{
         apply::{self, IfMatch},
         handlers::{PolicyPlan, tag},
-        plan, service,
+        plan,
+        plan_effects::Shown,
+        service,
     },
     web::body::parse_json,
 };
@@ -148,7 +150,12 @@ async fn export(globals: &GlobalFlags) -> Result<ExitCode, Fault> {
 async fn plan(globals: &GlobalFlags, file: &Path) -> Result<ExitCode, Fault> {
     let source = read(file)?;
     let context = Context::open(globals).await?;
-    let plan = plan::plan(&context.app, context.caller(), &source.parsed).await;
+    let shown = if context.json {
+        Shown::ALL
+    } else {
+        Shown::entries(MAX_SHOWN)
+    };
+    let plan = plan::plan(&context.app, context.caller(), &source.parsed, shown).await;
     let plan = plan.map_err(|error| source.fault(error))?;
     let is_none = plan.changes.is_empty();
     if context.json {

@@ -20,6 +20,7 @@ use crate::{
         handlers::PolicyPlan,
         import::{self, Given, Outcome, Wanted},
         plan,
+        plan_effects::{Plan, Shown},
     },
     store::file,
 };
@@ -172,12 +173,12 @@ impl Report<'_> {
     }
 
     /// Compares the resulting policy with the current one.
-    async fn plan(&self, context: &Context) -> Result<plan::Plan, CliError> {
+    async fn plan(&self, context: &Context) -> Result<Plan, CliError> {
         let parsed = ParsedDocument {
             document: self.outcome.document.clone(),
             positions: Positions::default(),
         };
-        Ok(plan::plan_import(&context.app, context.caller(), &parsed).await?)
+        Ok(plan::plan_import(&context.app, context.caller(), &parsed, Shown::ALL).await?)
     }
 
     async fn print_json(&self, context: &Context) -> Result<(), CliError> {

@@ -21,7 +21,7 @@ use crate::{
     patch::Patch,
     roles::{
         assigning::{self, Assignee, Validity},
-        assignments,
+        assignments, request_ending,
     },
     sessions,
     store::Change,
@@ -117,6 +117,7 @@ pub(crate) async fn create(
         }
         refuse_taken(change, &client).await?;
         store::insert(change, &client).await?;
+        store::add_controller(change, &client.id, &caller.actor().to_string()).await?;
         change.record(json!({ "action": "client.created", "client": client.id }));
         let (whose, always) = (Assignee::Client(&client.id), Validity::default());
         for role in roles {
@@ -210,6 +211,10 @@ pub(crate) async fn rotate_secret(
         let ends_at = change.now().plus(overlap);
         let previous = (!overlap.is_zero()).then_some((previous.as_str(), ends_at));
         store::set_secret(change, id, &hash, previous).await?;
+        // who is shown the secret can act as the client from now on
+        request_ending::end_for_subject(change, id).await?;
+        request_ending::end_by_client(change, id).await?;
+        store::add_controller(change, id, &caller.actor().to_string()).await?;
         change.record(json!({ "action": "client.secret_rotated", "client": id }));
         Ok(())
     })

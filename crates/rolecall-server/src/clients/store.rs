@@ -24,6 +24,8 @@ queries! {
     UPDATE = "UPDATE clients SET name = $2, grants = $3, audiences = $4, scope = $5, redirect_uris = $6, updated_at = $7 WHERE id = $1";
     SET_SECRET = "UPDATE clients SET previous_secret_hash = $3, previous_secret_ends_at = $4, secret_hash = $2, updated_at = $5 \
         WHERE id = $1";
+    INSERT_CONTROLLER = "INSERT INTO client_controllers (client_id, actor) VALUES ($1, $2) ON CONFLICT (client_id, actor) DO NOTHING";
+    CONTROLLERS = "SELECT actor FROM client_controllers WHERE client_id = $1 ORDER BY actor";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'client'";
     GRANTS = "SELECT DISTINCT grants FROM clients";
 }
@@ -300,4 +302,20 @@ pub(crate) async fn set_secret(
 pub(crate) async fn delete(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let delete = query(DELETE_SUBJECT).bind(id);
     Ok(delete.execute(change.conn()).await? > 0)
+}
+
+/// Records that `actor` was shown a secret of a client.
+pub(crate) async fn add_controller(
+    change: &mut Change<'_>,
+    id: &str,
+    actor: &str,
+) -> Result<(), StoreError> {
+    let insert = query(INSERT_CONTROLLER).bind(id).bind(actor);
+    insert.execute(change.conn()).await?;
+    Ok(())
+}
+
+/// Returns all who were shown a secret of a client, as the audit log names them.
+pub(crate) async fn controllers(conn: &mut Conn, id: &str) -> Result<Vec<String>, StoreError> {
+    query(CONTROLLERS).bind(id).fetch_all(conn).await
 }

@@ -24,8 +24,8 @@ pub use error::ConfigError;
 pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
     Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
-    OnStale, PasswordGrant, Passwords, Proxy, Quotas, Registration, RegistrationMode, Sessions,
-    SigningAlgorithm, Tokens,
+    OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
+    RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub use show::{Setting, Settings};
 pub use sources::{Origin, Sources};

@@ -42,9 +42,11 @@ macro_rules! choices {
     };
 }
 
+mod policy;
 mod quotas;
 mod tokens;
 
+pub use policy::PolicySection;
 pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
 pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
@@ -78,6 +80,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// The sessions that log-ins open.
     pub sessions: Sessions,
+    /// The limits of the policy.
+    pub policy: PolicySection,
     /// How much one subject may write.
     pub quotas: Quotas,
     /// New passwords.
@@ -113,6 +117,7 @@ impl Default for Config {
             oauth: OAuth::default(),
             tokens: Tokens::default(),
             sessions: Sessions::default(),
+            policy: PolicySection::default(),
             quotas: Quotas::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),

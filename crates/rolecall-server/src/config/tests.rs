@@ -433,6 +433,34 @@ fn x076_values_out_of_bounds_are_refused_and_the_bounds_are_exact() {
 }
 
 #[test]
+fn limits_of_the_policy_have_bounds() {
+    for (good, bad, key) in [
+        (
+            "[policy]\nmax_roles = 100",
+            "[policy]\nmax_roles = 99",
+            "policy.max_roles",
+        ),
+        (
+            "[policy]\nmax_effects = 1000000000",
+            "[policy]\nmax_effects = 1000000001",
+            "policy.max_effects",
+        ),
+        (
+            "[policy]\nat_once = 1",
+            "[policy]\nat_once = 0",
+            "policy.at_once",
+        ),
+        (
+            "[policy]\ndeadline = \"10m\"",
+            "[policy]\ndeadline = \"11m\"",
+            "policy.deadline",
+        ),
+    ] {
+        assert_bound(good, bad, key);
+    }
+}
+
+#[test]
 fn quotas_out_of_bounds_are_refused_and_the_bounds_are_exact() {
     for name in [
         "own_changes_per_hour",

@@ -35,6 +35,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         addresses(config),
         tokens(config),
         sessions(config),
+        policy(config),
         quotas(config),
         legacy(config),
         database(config),
@@ -111,6 +112,34 @@ fn sessions(config: &Config) -> Vec<String> {
         faults.push(format!(
             "`sessions.per_user`: {} is not between 1 and 10000",
             sessions.per_user
+        ));
+    }
+    faults
+}
+
+fn policy(config: &Config) -> Vec<String> {
+    let policy = &config.policy;
+    let mut faults = Vec::new();
+    for (key, value, most) in [
+        ("max_roles", policy.max_roles, 100_000),
+        ("max_permissions", policy.max_permissions, 100_000),
+        ("max_grants", policy.max_grants, 1_000_000),
+        ("max_edges", policy.max_edges, 1_000_000),
+        ("max_effects", policy.max_effects, 1_000_000_000),
+        ("at_once", policy.at_once, 64),
+    ] {
+        // rolecall's own roles and permissions count too
+        let least = if key == "at_once" { 1 } else { 100 };
+        if !(least..=most).contains(&value) {
+            faults.push(format!(
+                "`policy.{key}`: {value} is not between {least} and {most}"
+            ));
+        }
+    }
+    if !(Duration::from_secs(1)..=Duration::from_mins(10)).contains(&policy.deadline) {
+        faults.push(format!(
+            "`policy.deadline`: {} is not between 1s and 10m",
+            show_duration(policy.deadline)
         ));
     }
     faults

@@ -10,7 +10,7 @@ use crate::{
     tokens::{
         access_token::{self, Basis, Issued},
         effective::TokenSubject,
-        grant::{check_active, grant},
+        grant::{check_active, check_held_together, grant},
         requested::RequestedScope,
     },
 };
@@ -51,6 +51,7 @@ pub(crate) async fn for_client(
     };
     let granted = grant(&holder, request.scope.as_ref())?;
     check_active(&holder, &granted)?;
+    check_held_together(&holder)?;
     Ok(access_token::access_token(
         app,
         &mut conn,

@@ -157,6 +157,7 @@ async fn log_in(
     };
     let granted = grant(&holder, request.scope.as_ref())?;
     check_active(&holder, &granted)?;
+    sessions::active::check_other_sessions(app, conn, &holder, (&proven.id, ""), &granted).await?;
     let opened = open_session(app, conn, request, &subject, &granted, holder.now).await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
     Ok(opened)

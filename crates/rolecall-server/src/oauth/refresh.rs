@@ -14,7 +14,7 @@ use crate::{
     },
     quota::Quota,
     sessions::{
-        active::opened,
+        active::{check_other_sessions, opened},
         service,
         store::{self, Session},
     },
@@ -210,6 +210,7 @@ async fn continue_session(
     };
     let granted = regrant(&holder, &opened(session), request.scope.as_ref())?;
     check_active(&holder, &granted)?;
+    check_other_sessions(app, conn, &holder, (&subject.id, id), &granted).await?;
     let mut issued = access_token::access_token(
         app,
         conn,

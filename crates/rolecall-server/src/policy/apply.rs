@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     affected::{Affected, Reload, affected},
-    plan::{Difference, check_rules, compare},
+    plan::{Difference, check_rules, compare, prepare},
     service, store as descriptions,
 };
 use crate::{
@@ -53,31 +53,48 @@ pub(crate) async fn apply(
     parsed: &ParsedDocument,
     if_match: &IfMatch,
 ) -> Result<Applied, ApiError> {
+    // everybody who writes waits for the change, so most of the work is done before it
+    let prepared = prepare(app, parsed).await?;
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
-        let policy = &rights.policy;
-        let current = service::document_of(policy, change.conn()).await?;
+        let current = service::document_of(&rights.policy, change.conn()).await?;
         if let IfMatch::Tags(tags) = if_match
             && !tags.contains(&service::tag_of(&current))
         {
             return Err(ApiError::Stale);
         }
-        let (applied, _) = put(app, change, &rights, &current, parsed).await?;
+        let is_as_prepared =
+            current == prepared.current && *rights.policy.policy == *prepared.policy;
+        let difference = if is_as_prepared {
+            prepared.difference
+        } else {
+            compare_in(app, &rights, &current, parsed)?
+        };
+        let (applied, _) = put(app, change, &rights, difference).await?;
         Ok(applied)
     })
     .await
 }
 
-/// Replaces `current` with `parsed` inside a larger change, and also returns the new policy.
+/// Compares `parsed` with the policy of a change.
+pub(super) fn compare_in(
+    app: &App,
+    rights: &Rights,
+    current: &Document,
+    parsed: &ParsedDocument,
+) -> Result<Difference, ApiError> {
+    let limits = &app.settings().policy;
+    compare(limits, &rights.policy, current, parsed.document.clone())
+}
+
+/// Makes the changes of `difference` inside a larger change, and also returns the new policy.
 pub(super) async fn put(
     app: &App,
     change: &mut Change<'_>,
     rights: &Rights,
-    current: &Document,
-    parsed: &ParsedDocument,
+    difference: Difference,
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
-    let difference = compare(policy, current, parsed)?;
     check_rules(app, policy, &difference)?;
     check_authority(rights, &difference)?;
     let now = change.now();

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use rolecall_core::document::{Document, ParsedDocument, UncheckedDocument};
 
 use crate::{
+    app::App,
     error::ApiError,
     web::body::{is_json, parse_json},
 };
@@ -24,31 +25,35 @@ pub(crate) const PATHS: &[&str] = &["/api/policy", "/api/policy/plan"];
 /// A valid document, read from the body of a request.
 pub(crate) struct PolicyBody(pub(crate) ParsedDocument);
 
-impl<S: Send + Sync> FromRequest<S> for PolicyBody {
+impl FromRequest<App> for PolicyBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
         let media_type = request.headers().get(header::CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();
-        let body = Bytes::from_request(request, state).await;
+        let body = Bytes::from_request(request, app).await;
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
             _ => ApiError::Malformed("the body could not be read".to_owned()),
         })?;
-        let parsed = if is_toml(&media_type) {
-            let text = std::str::from_utf8(&body)
-                .map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
-            Document::parse(text)
-        } else if is_json(&media_type) {
-            Document::check(&parse_json::<UncheckedDocument>(&body)?)
-        } else {
-            return Err(ApiError::UnsupportedMediaType(
-                "the body must be application/toml or application/json",
-            ));
-        };
-        parsed.map(Self).map_err(ApiError::Document)
+        app.heavy().run(move || parse(&media_type, &body)).await
     }
+}
+
+fn parse(media_type: &str, body: &[u8]) -> Result<PolicyBody, ApiError> {
+    let parsed = if is_toml(media_type) {
+        let text = std::str::from_utf8(body)
+            .map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
+        Document::parse(text)
+    } else if is_json(media_type) {
+        Document::check(&parse_json::<UncheckedDocument>(body)?)
+    } else {
+        return Err(ApiError::UnsupportedMediaType(
+            "the body must be application/toml or application/json",
+        ));
+    };
+    parsed.map(PolicyBody).map_err(ApiError::Document)
 }
 
 fn essence(media_type: &str) -> String {

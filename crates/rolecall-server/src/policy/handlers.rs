@@ -20,7 +20,8 @@ use utoipa::ToSchema;
 use super::{
     apply::{self, IfMatch},
     body::{self, PolicyBody},
-    plan::{self, AffectedSubject, Plan},
+    plan,
+    plan_effects::{AffectedSubject, Counts, Plan, Shown},
     service,
 };
 use crate::{
@@ -30,8 +31,11 @@ use crate::{
     web::document::ProblemDocument,
 };
 
-/// The most changes, roles and subjects that a plan lists. The counts include all.
-const SHOWN: usize = 200;
+/// The most changes, roles and subjects that a plan lists, and the most names in their effects. The counts include all.
+const SHOWN: Shown = Shown {
+    entries: 200,
+    names: 100_000,
+};
 
 /// The policy: the rules of an application, without role assignments.
 #[derive(Deserialize, ToSchema)]
@@ -146,16 +150,8 @@ pub(crate) struct SubjectChange {
     effect: Effect,
 }
 
-/// The total numbers, whatever the lists show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Counts {
-    pub(crate) changes: usize,
-    pub(crate) roles: usize,
-    pub(crate) gaining: usize,
-    pub(crate) losing: usize,
-}
-
-/// The changes that a document would make. The lists show the first 200.
+/// The changes that a document would make. The lists show the first 200, or fewer roles and subjects if these gain or
+/// lose very many permissions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PolicyPlan {
     counts: Counts,
@@ -168,47 +164,26 @@ pub(crate) struct PolicyPlan {
 }
 
 impl PolicyPlan {
-    /// Shows up to `shown` changes, roles and subjects of a plan.
+    /// Shows up to `shown` changes of a plan, and its roles and subjects.
     pub(crate) fn of(plan: Plan, shown: usize) -> Self {
-        let counts = counts(&plan);
-        let roles = plan
-            .roles
-            .iter()
-            .take(shown)
-            .map(|(role, effect)| RoleChange {
-                role: role.clone(),
-                effect: effect.into(),
-            });
+        let roles = plan.roles.iter().map(|(role, effect)| RoleChange {
+            role: role.clone(),
+            effect: effect.into(),
+        });
         let subject = |one: &AffectedSubject| SubjectChange {
             id: one.id.clone(),
             kind: one.kind.clone(),
             name: one.name.clone(),
             tenant: one.tenant.as_ref().map(ToString::to_string),
-            effect: (&*one.effect).into(),
+            effect: (&one.effect).into(),
         };
-        let subjects = plan.subjects.iter().take(shown).map(subject);
+        let subjects = plan.subjects.iter().map(subject);
         Self {
-            counts,
+            counts: plan.counts,
             roles: roles.collect(),
             subjects: plan.can_see_holders.then(|| subjects.collect()),
             changes: plan.changes.into_iter().take(shown).collect(),
         }
-    }
-}
-
-/// Counts the subjects that gain and that lose something; a subject that does both counts in each.
-pub(crate) fn counts(plan: &Plan) -> Counts {
-    let count = |which: &dyn Fn(&RoleEffect) -> bool| {
-        let ids = plan.subjects.iter().filter(|one| which(&one.effect));
-        ids.map(|one| one.id.as_str())
-            .collect::<BTreeSet<_>>()
-            .len()
-    };
-    Counts {
-        changes: plan.changes.len(),
-        roles: plan.roles.len(),
-        gaining: count(&|effect| !effect.gains.is_empty() || !effect.gains_roles.is_empty()),
-        losing: count(&|effect| !effect.loses.is_empty() || !effect.loses_roles.is_empty()),
     }
 }
 
@@ -268,9 +243,9 @@ pub(crate) async fn plan_policy(
     State(app): State<App>,
     PolicyBody(parsed): PolicyBody,
 ) -> Result<Response, ApiError> {
-    let plan = plan::plan(&app, Caller::Token(&caller), &parsed).await?;
+    let plan = plan::plan(&app, Caller::Token(&caller), &parsed, SHOWN).await?;
     let tag = plan.tag.clone();
-    let plan = PolicyPlan::of(plan, SHOWN);
+    let plan = PolicyPlan::of(plan, SHOWN.entries);
     Ok(with_tag(Json(plan).into_response(), &tag, "json"))
 }
 

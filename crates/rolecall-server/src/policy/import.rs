@@ -133,8 +133,8 @@ impl Work<'_, '_> {
             document: together,
             positions: Positions::default(),
         };
-        let (applied, policy) =
-            document::put(self.app, self.change, &rights, &current, &parsed).await?;
+        let difference = document::compare_in(self.app, &rights, &current, &parsed)?;
+        let (applied, policy) = document::put(self.app, self.change, &rights, difference).await?;
         self.outcome.changes = applied.changes;
         self.outcome.document = parsed.document;
         let rights = rights.under(policy);

@@ -6,5 +6,6 @@ pub(crate) mod body;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod plan;
+pub(crate) mod plan_effects;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -1,25 +1,28 @@
 //! The changes that a document would make, and the subjects that they affect.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use rolecall::PermissionName as _;
 use rolecall_core::{
-    AssignmentStatus, Permission, Policy, PolicyBuilder, RoleAssignment, RoleName, TenantName,
-    Timestamp, builtin,
-    document::{
-        Document, ParsedDocument, PolicyChange, RoleEffect, affected_roles, diff, role_effects,
-    },
+    Policy, PolicyBuilder, PolicySize, builtin,
+    document::{Document, ParsedDocument, PolicyChange, PolicyComparison, affected_roles, diff},
 };
 
-use super::service;
+use super::{
+    plan_effects::{Counts, Plan, Shown},
+    service,
+};
 use crate::{
     app::App,
-    authority::{caller::Caller, may, reads},
+    authority::{
+        caller::Caller,
+        may,
+        policy_limits::{check_policy, check_size},
+        reads,
+    },
     error::ApiError,
     roles::{holder_store, open_roles, requests, separation, transition::Transition},
+    settings::PolicyLimits,
 };
 
 /// The difference between the policy in force and a document.
@@ -31,29 +34,6 @@ pub(super) struct Difference {
     pub(super) policy: Policy,
 }
 
-/// The changes that a document would make.
-pub(crate) struct Plan {
-    /// The tag of the policy that is in force.
-    pub(crate) tag: String,
-    pub(crate) changes: Vec<PolicyChange>,
-    /// For each role, the permissions and roles that it gains and loses.
-    pub(crate) roles: Vec<(RoleName, RoleEffect)>,
-    /// The subjects that gain or lose something, by name.
-    pub(crate) subjects: Vec<AffectedSubject>,
-    /// True if the caller may read users and their roles. Otherwise `subjects` is only for counting.
-    pub(crate) can_see_holders: bool,
-}
-
-/// A user or client who gains or loses something.
-pub(crate) struct AffectedSubject {
-    pub(crate) id: String,
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    /// The tenant in which it applies; `None` outside of tenants, and in those that are not listed.
-    pub(crate) tenant: Option<TenantName>,
-    pub(crate) effect: Arc<RoleEffect>,
-}
-
 /// Returns the changes that `parsed` would make now. It writes nothing.
 ///
 /// Only a caller who may read users and their roles learns of subjects that would break a constraint or evade an
@@ -62,9 +42,10 @@ pub(crate) async fn plan(
     app: &App,
     caller: Caller<'_>,
     parsed: &ParsedDocument,
+    shown: Shown,
 ) -> Result<Plan, ApiError> {
     reads::require(app, caller, may::ReadPolicy::NAME).await?;
-    plan_for(app, caller, parsed).await
+    plan_for(app, caller, parsed, shown).await
 }
 
 /// As [`plan`], for a document that the caller is about to import.
@@ -72,55 +53,93 @@ pub(crate) async fn plan_import(
     app: &App,
     caller: Caller<'_>,
     parsed: &ParsedDocument,
+    shown: Shown,
 ) -> Result<Plan, ApiError> {
     reads::require(app, caller, may::WritePolicy::NAME).await?;
-    plan_for(app, caller, parsed).await
+    plan_for(app, caller, parsed, shown).await
 }
 
 async fn plan_for(
     app: &App,
     caller: Caller<'_>,
     parsed: &ParsedDocument,
+    shown: Shown,
 ) -> Result<Plan, ApiError> {
     let can_see_holders = reads::can_see_all_holders(app, caller).await?;
-    let mut conn = app.store().read().await?;
-    let (policy, current) = service::read(app, &mut conn).await?;
-    let difference = compare(&policy, &current, parsed)?;
+    let prepared = prepare(app, parsed).await?;
+    let Prepared {
+        policy,
+        current,
+        difference,
+    } = prepared;
     check_rules(app, &policy, &difference)?;
+    let now = app.now();
+    let mut conn = app.store().read().await?;
     if can_see_holders {
-        let (now, transition) = (app.now(), Transition::between(&policy, &difference.policy));
+        let transition = Transition::between(&policy, &difference.policy);
         requests::check_approval_bypass(&mut conn, now, &transition).await?;
         separation::check_policy_change(app, &mut conn, now, &transition).await?;
     }
-    let changes = difference.changes;
-    let affected = affected_roles(&policy, &difference.policy, &changes);
+    let affected = affected_roles(&policy, &difference.policy, &difference.changes);
     let holders = holder_store::holders_of(&mut conn, &affected).await?;
-    let mut subjects = Vec::new();
-    let mut effects = SubjectEffects {
-        old: &policy,
-        new: &difference.policy,
-        known: BTreeMap::new(),
+    // nobody waits for a connection because of the work that follows
+    drop(conn);
+    let work = move || {
+        let comparison = PolicyComparison::new(&policy, &difference.policy);
+        let mut plan = Plan {
+            tag: service::tag_of(&current),
+            changes: Vec::new(),
+            roles: Vec::new(),
+            subjects: Vec::new(),
+            counts: Counts::default(),
+            can_see_holders,
+        };
+        plan.add_roles(&comparison, &difference.changes, shown);
+        plan.add_subjects(&comparison, holders.into_values(), now, shown);
+        plan.counts.changes = difference.changes.len();
+        plan.changes = difference.changes;
+        Ok(plan)
     };
-    for holder in holders.into_values() {
-        effects.add(&holder, app.now(), &mut subjects);
-    }
-    subjects.sort_by(|a, b| (&a.name, &a.id, &a.tenant).cmp(&(&b.name, &b.id, &b.tenant)));
-    Ok(Plan {
-        tag: service::tag_of(&current),
-        roles: role_effects(&policy, &difference.policy, &changes),
-        changes,
-        subjects,
-        can_see_holders,
-    })
+    app.heavy().run(work).await
+}
+
+/// A document, compared with the policy in force.
+pub(super) struct Prepared {
+    pub(super) policy: Arc<Policy>,
+    /// The policy in force as a document.
+    pub(super) current: Document,
+    pub(super) difference: Difference,
+}
+
+/// Compares `parsed` with the policy in force, beside the threads of the runtime.
+pub(super) async fn prepare(app: &App, parsed: &ParsedDocument) -> Result<Prepared, ApiError> {
+    let mut conn = app.store().read().await?;
+    let (policy, current) = service::read(app, &mut conn).await?;
+    // nobody waits for a connection because of the work that follows
+    drop(conn);
+    let (wanted, limits) = (parsed.document.clone(), app.settings().policy.clone());
+    let work = move || {
+        let difference = compare(&limits, &policy, &current, wanted)?;
+        Ok(Prepared {
+            policy,
+            current,
+            difference,
+        })
+    };
+    app.heavy().run(work).await
 }
 
 /// Compares the policy in force with the wanted one.
+///
+/// # Errors
+///
+/// Refused if the wanted one exceeds a limit, before it is compiled where possible.
 pub(super) fn compare(
+    limits: &PolicyLimits,
     policy: &Policy,
     current: &Document,
-    parsed: &ParsedDocument,
+    mut wanted: Document,
 ) -> Result<Difference, ApiError> {
-    let mut wanted = parsed.document.clone();
     wanted.tests.clear();
     for (role, entry) in &current.roles {
         if builtin::is_builtin(role) && !wanted.roles.contains_key(role) {
@@ -128,18 +147,41 @@ pub(super) fn compare(
             emptied.description.clone_from(&entry.description);
         }
     }
+    check_size(limits, policy.size(), size_of(policy, &wanted))?;
     let changes = diff(current, &wanted);
-    let policy = after(policy, &wanted, &changes)?;
+    let after = after(policy, &wanted, &changes)?;
+    check_policy(limits, policy, &after)?;
     Ok(Difference {
         wanted,
         changes,
-        policy,
+        policy: after,
     })
+}
+
+/// Returns the size of the policy after the changes: the roles and permissions of rolecall's own stay.
+fn size_of(policy: &Policy, wanted: &Document) -> PolicySize {
+    let own = policy.permissions().filter(|one| one.is_reserved());
+    let mut size = PolicySize {
+        roles: wanted.roles.len(),
+        permissions: wanted.permissions.len() + own.count(),
+        ..PolicySize::default()
+    };
+    for entry in wanted.roles.values() {
+        size.grants += entry.permissions.len();
+        size.edges += entry.juniors.len();
+    }
+    for (_, rules) in policy.roles().filter(|(role, _)| role.is_reserved()) {
+        size.roles += 1;
+        size.grants += rules.permissions.len();
+        size.edges += rules.juniors.len();
+    }
+    size
 }
 
 /// Returns the policy after the changes. Roles and permissions of rolecall's own stay as they are.
 fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result<Policy, ApiError> {
     let mut rules = PolicyBuilder::from(policy);
+    let (mut deleted, mut edited) = (BTreeSet::new(), BTreeSet::new());
     for change in changes {
         match change {
             PolicyChange::PermissionCreated { permission, .. } => {
@@ -149,7 +191,7 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
                 rules.remove_permission(permission);
             }
             PolicyChange::RoleDeleted { role } => {
-                rules.remove_role(role);
+                deleted.insert(role.clone());
             }
             PolicyChange::ConstraintCreated { constraint, rule }
             | PolicyChange::ConstraintReplaced { constraint, rule } => {
@@ -165,11 +207,16 @@ fn after(policy: &Policy, wanted: &Document, changes: &[PolicyChange]) -> Result
             | PolicyChange::PermissionRevoked { role, .. }
             | PolicyChange::JuniorAdded { role, .. }
             | PolicyChange::JuniorRemoved { role, .. } => {
-                if let Some(entry) = wanted.roles.get(role) {
-                    rules.set_role(role.clone(), entry.rules());
-                }
+                edited.insert(role);
             }
             PolicyChange::RoleDescribed { .. } | PolicyChange::PermissionDescribed { .. } => {}
+        }
+    }
+    rules.remove_roles(&deleted);
+    // once for each role, however many of its rules change
+    for role in edited {
+        if let Some(entry) = wanted.roles.get(role) {
+            rules.set_role(role.clone(), entry.rules());
         }
     }
     rules.build().map_err(ApiError::internal)
@@ -193,109 +240,4 @@ pub(super) fn check_rules(
         }
     }
     open_roles::check(app, before, &difference.policy)
-}
-
-/// The roles in force: global ones, and those of one tenant.
-type Roles = (BTreeSet<RoleName>, BTreeSet<RoleName>);
-
-/// Computes the effect of the changes on subjects; subjects with the same roles are computed once.
-struct SubjectEffects<'p> {
-    old: &'p Policy,
-    new: &'p Policy,
-    known: BTreeMap<Roles, Arc<RoleEffect>>,
-}
-
-impl SubjectEffects<'_> {
-    fn add(
-        &mut self,
-        holder: &holder_store::Holder,
-        now: Timestamp,
-        into: &mut Vec<AffectedSubject>,
-    ) {
-        let global = self.effect(&holder.assignments, None, now);
-        let tenants: BTreeSet<&TenantName> = holder
-            .assignments
-            .iter()
-            .filter_map(|given| given.tenant.as_ref())
-            .collect();
-        let mut found = Vec::new();
-        for tenant in tenants {
-            let effect = self.effect(&holder.assignments, Some(tenant), now);
-            if effect != global {
-                found.push((Some(tenant.clone()), effect));
-            }
-        }
-        found.push((None, global));
-        for (tenant, effect) in found.into_iter().filter(|(_, effect)| !effect.is_empty()) {
-            into.push(AffectedSubject {
-                id: holder.id.clone(),
-                kind: holder.kind.clone(),
-                name: holder.name.clone(),
-                tenant,
-                effect,
-            });
-        }
-    }
-
-    fn effect(
-        &mut self,
-        assignments: &[RoleAssignment],
-        tenant: Option<&TenantName>,
-        now: Timestamp,
-    ) -> Arc<RoleEffect> {
-        let counts =
-            |given: &&RoleAssignment| given.status(tenant, now) == AssignmentStatus::InForce;
-        let in_force = assignments.iter().filter(counts);
-        let (global, local): (Vec<_>, Vec<_>) = in_force.partition(|given| given.tenant.is_none());
-        let names =
-            |given: Vec<&RoleAssignment>| given.iter().map(|one| one.role.clone()).collect();
-        let roles: Roles = (names(global), names(local));
-        if let Some(known) = self.known.get(&roles) {
-            return Arc::clone(known);
-        }
-        let (old, new) = (given(self.old, &roles), given(self.new, &roles));
-        let effect = Arc::new(RoleEffect::of((&old.0, &old.1), (&new.0, &new.1)));
-        self.known.insert(roles, Arc::clone(&effect));
-        effect
-    }
-}
-
-/// Returns the permissions and roles that `roles` give. In a tenant, of rolecall's own permissions only those for
-/// assignments count.
-fn given(policy: &Policy, (global, local): &Roles) -> (BTreeSet<Permission>, BTreeSet<RoleName>) {
-    let mut permissions = policy.permissions_of(global);
-    let of_tenant = policy.permissions_of(local).into_iter();
-    permissions.extend(of_tenant.filter(rolecall_core::counts_in_tenant));
-    (permissions, policy.closure_in_tenant(global, local))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_role_of_a_tenant_gives_of_rolecalls_own_is_not_counted() {
-        let name = |text: &str| text.parse::<RoleName>().unwrap();
-        let mut made = builtin::rules();
-        made.permission("items:read".parse().unwrap());
-        made.grant(name("boss"), "items:read".parse().unwrap());
-        made.grant(name("boss"), "rolecall.users:read".parse().unwrap());
-        made.grant(name("boss"), "rolecall.assignments:read".parse().unwrap());
-        made.inherit(name("boss"), name("rolecall.resource-server"));
-        made.inherit(name("boss"), name("user"));
-        let policy = made.build().unwrap();
-        let texts = |(global, local): (&[&str], &[&str])| {
-            let roles = |names: &[&str]| names.iter().map(|one| name(one)).collect();
-            let (permissions, roles) = given(&policy, &(roles(global), roles(local)));
-            let permissions: Vec<String> = permissions.iter().map(ToString::to_string).collect();
-            let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
-            (permissions.join(" "), roles.join(" "))
-        };
-        let local = texts((&[], &["boss"]));
-        assert_eq!(local.0, "items:read rolecall.assignments:read");
-        assert_eq!(local.1, "boss user");
-        let global = texts((&["boss"], &[]));
-        assert!(global.0.contains("rolecall.users:read"), "{global:?}");
-        assert_eq!(global.1, "boss rolecall.resource-server user");
-    }
 }

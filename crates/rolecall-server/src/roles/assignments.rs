@@ -11,7 +11,7 @@ use super::{
     },
     assignment_store,
     ended_store::{self, EndedAssignment},
-    requests, separation, store,
+    request_ending, requests, separation, store,
 };
 use crate::{
     app::App,
@@ -90,9 +90,10 @@ pub(crate) async fn assign_in(
     }
     separation::check_assignment(change, &rights.policy, subject, &given).await?;
     if requests::needs_approval(&rights.policy, before.as_ref(), &given, now) {
+        requests::check_may_request(caller, assignee, role)?;
         return requests::request(change, assignee, &given).await;
     }
-    requests::end_matching(change, subject, role, tenant).await?;
+    request_ending::end_matching(change, subject, role, tenant).await?;
     write_assignment(change, assignee, before.as_ref(), &given, None).await?;
     Ok(Outcome::Assigned)
 }
@@ -112,7 +113,7 @@ pub(crate) async fn unassign(
         // the role itself need not exist
         assignee.require_exists(change.conn(), now).await?;
         rights.cover_in(tenant, [role])?;
-        requests::end_matching(change, subject, role, tenant).await?;
+        request_ending::end_matching(change, subject, role, tenant).await?;
         let admins = count_lasting_admins(change).await?;
         if !assignment_store::delete(change, subject, role, tenant).await? {
             return Ok(());

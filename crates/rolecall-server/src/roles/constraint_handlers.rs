@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::Require;
-use rolecall_core::{ConstraintKind, ConstraintName, RoleName};
+use rolecall_core::{ConstraintKind, ConstraintName, ConstraintScope, RoleName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,6 +41,26 @@ impl From<KindView> for ConstraintKind {
     }
 }
 
+/// What a dynamic constraint counts together.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ConstraintScope)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ScopeView {
+    /// The roles that are active in one session.
+    Session,
+    /// The roles that are active in any live session of a subject.
+    Subject,
+}
+
+impl From<ScopeView> for ConstraintScope {
+    fn from(per: ScopeView) -> Self {
+        match per {
+            ScopeView::Session => Self::Session,
+            ScopeView::Subject => Self::Subject,
+        }
+    }
+}
+
 /// Separation of duties: the most roles of a list that one subject may have, or have active, together.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Constraint)]
@@ -53,6 +73,9 @@ pub(crate) struct ConstraintView {
     /// The most of these roles that one subject may have together.
     #[schema(minimum = 1)]
     at_most: u32,
+    /// `subject` if a dynamic constraint counts all live sessions of a subject; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per: Option<ScopeView>,
 }
 
 impl From<NamedConstraint> for ConstraintView {
@@ -65,6 +88,7 @@ impl From<NamedConstraint> for ConstraintView {
             },
             roles: constraint.roles,
             at_most: constraint.at_most,
+            per: (constraint.per == ConstraintScope::Subject).then_some(ScopeView::Subject),
         }
     }
 }
@@ -83,6 +107,9 @@ pub(crate) struct NewConstraint {
     /// At least 1, and fewer than there are roles.
     #[schema(minimum = 1)]
     at_most: u32,
+    /// What a dynamic constraint counts together: `session` by default.
+    #[serde(default)]
+    per: Option<ScopeView>,
 }
 
 /// A change of a constraint.
@@ -93,6 +120,9 @@ pub(crate) struct ConstraintChanges {
     #[serde(default)]
     #[schema(minimum = 1)]
     at_most: Option<u32>,
+    /// What a dynamic constraint counts together.
+    #[serde(default)]
+    per: Option<ScopeView>,
 }
 
 /// List constraints.
@@ -125,9 +155,14 @@ pub(crate) async fn create_constraint(
     State(app): State<App>,
     Body(new): Body<NewConstraint>,
 ) -> Result<Response, ApiError> {
-    let (caller, kind) = (Caller::Token(&caller), new.kind.into());
-    let constraint =
-        constraints::create(&app, caller, &new.name, kind, &new.roles, new.at_most).await?;
+    let wanted = constraints::NewConstraint {
+        kind: new.kind.into(),
+        roles: &new.roles,
+        at_most: new.at_most,
+        per: new.per.map(ConstraintScope::from),
+    };
+    let caller = Caller::Token(&caller);
+    let constraint = constraints::create(&app, caller, &new.name, wanted).await?;
     Ok(created(
         &format!("/api/constraints/{}", new.name),
         Json(ConstraintView::from(constraint)),
@@ -147,7 +182,7 @@ pub(crate) async fn get_constraint(
     Ok(Json(constraint.into()))
 }
 
-/// Change the number of roles that a constraint allows together.
+/// Change the number of roles that a constraint allows together, and what it counts.
 #[utoipa::path(patch, path = "/api/constraints/{constraint}", tag = "constraints", params(("constraint" = String, Path)),
     request_body = ConstraintChanges, responses(
     (status = 200, description = "The changed constraint", body = ConstraintView),
@@ -160,7 +195,8 @@ pub(crate) async fn update_constraint(
     Body(changes): Body<ConstraintChanges>,
 ) -> Result<Json<ConstraintView>, ApiError> {
     let caller = Caller::Token(&caller);
-    let constraint = constraints::update(&app, caller, &name, changes.at_most).await?;
+    let per = changes.per.map(ConstraintScope::from);
+    let constraint = constraints::update(&app, caller, &name, changes.at_most, per).await?;
     Ok(Json(constraint.into()))
 }
 

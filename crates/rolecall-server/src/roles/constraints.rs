@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rolecall::PermissionName as _;
 use rolecall_core::{
-    Constraint, ConstraintError, ConstraintKind, ConstraintName, MAX_CONSTRAINTS, Policy,
-    PolicyBuilder, PolicyError, RoleName,
+    Constraint, ConstraintError, ConstraintKind, ConstraintName, ConstraintScope, MAX_CONSTRAINTS,
+    Policy, PolicyBuilder, PolicyError, RoleName,
 };
 use serde_json::json;
 
@@ -74,6 +74,16 @@ fn find(policy: &Policy, name: &ConstraintName) -> Result<Constraint, ApiError> 
     found.ok_or_else(|| ApiError::unknown("constraint", name))
 }
 
+/// The members of a new constraint beside its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewConstraint<'a> {
+    pub(crate) kind: ConstraintKind,
+    pub(crate) roles: &'a [RoleName],
+    pub(crate) at_most: u32,
+    /// What a dynamic constraint counts together; not for a static one.
+    pub(crate) per: Option<ConstraintScope>,
+}
+
 /// Creates a constraint (`CreateSsdSet`, `CreateDsdSet`).
 ///
 /// # Errors
@@ -84,12 +94,14 @@ pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
     name: &ConstraintName,
-    kind: ConstraintKind,
-    roles: &[RoleName],
-    at_most: u32,
+    wanted: NewConstraint<'_>,
 ) -> Result<NamedConstraint, ApiError> {
     check_name(name.as_str())?;
-    let constraint = Constraint::new(kind, distinct(roles)?, at_most);
+    let constraint = Constraint::new(wanted.kind, distinct(wanted.roles)?, wanted.at_most);
+    let constraint = constraint.and_then(|one| match wanted.per {
+        Some(_) if one.kind == ConstraintKind::Static => Err(ConstraintError::StaticScope),
+        per => one.with_scope(per.unwrap_or_default()),
+    });
     let constraint = constraint.map_err(|error| invalid(&error))?;
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
@@ -137,9 +149,11 @@ pub(crate) enum ConstraintEdit {
     RemoveRole(RoleName),
     /// `SetSsdSetCardinality`, `SetDsdSetCardinality`.
     AtMost(u32),
+    /// What a dynamic constraint counts together.
+    Per(ConstraintScope),
 }
 
-/// Changes the number of roles that a constraint allows together, if `at_most` is given.
+/// Changes the number of roles that a constraint allows together, and what it counts, as far as they are given.
 ///
 /// # Errors
 ///
@@ -149,9 +163,12 @@ pub(crate) async fn update(
     caller: Caller<'_>,
     name: &ConstraintName,
     at_most: Option<u32>,
+    per: Option<ConstraintScope>,
 ) -> Result<NamedConstraint, ApiError> {
-    if let Some(at_most) = at_most {
-        return edit(app, caller, name, &ConstraintEdit::AtMost(at_most)).await;
+    let edits = at_most.map(ConstraintEdit::AtMost).into_iter();
+    let edits: Vec<ConstraintEdit> = edits.chain(per.map(ConstraintEdit::Per)).collect();
+    if !edits.is_empty() {
+        return edit_all(app, caller, name, &edits).await;
     }
     reads::require(app, caller, may::WriteRoles::NAME).await?;
     read(app, name).await
@@ -168,11 +185,23 @@ pub(crate) async fn edit(
     name: &ConstraintName,
     edit: &ConstraintEdit,
 ) -> Result<NamedConstraint, ApiError> {
+    edit_all(app, caller, name, std::slice::from_ref(edit)).await
+}
+
+async fn edit_all(
+    app: &App,
+    caller: Caller<'_>,
+    name: &ConstraintName,
+    edits: &[ConstraintEdit],
+) -> Result<NamedConstraint, ApiError> {
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let before = find(&rights.policy, name)?;
         rights.cover(&before.roles)?;
-        let after = apply_edit(before.clone(), name, edit)?;
+        let mut after = before.clone();
+        for edit in edits {
+            after = apply_edit(after, name, edit)?;
+        }
         if after != before {
             put(app, change, &rights, name, &after).await?;
             change.record(audit_entry("constraint.replaced", name, &after));
@@ -196,6 +225,10 @@ fn apply_edit(
         ConstraintEdit::AtMost(at_most) => before
             .with_at_most(*at_most)
             .map_err(|error| invalid(&error)),
+        ConstraintEdit::Per(_) if before.kind == ConstraintKind::Static => {
+            Err(invalid(&ConstraintError::StaticScope))
+        }
+        ConstraintEdit::Per(per) => before.with_scope(*per).map_err(|error| invalid(&error)),
     }
 }
 
@@ -259,6 +292,7 @@ fn invalid(error: &ConstraintError) -> ApiError {
     let member = match error {
         ConstraintError::AtMost { .. } => "at_most",
         ConstraintError::TooFewRoles => "roles",
+        ConstraintError::StaticScope => "per",
         ConstraintError::UnknownRole(role) => return ApiError::unknown("role", role),
     };
     ApiError::Invalid(FieldError::body(member, "value_error", error.to_string()))
@@ -267,6 +301,6 @@ fn invalid(error: &ConstraintError) -> ApiError {
 fn audit_entry(action: &str, name: &ConstraintName, constraint: &Constraint) -> serde_json::Value {
     json!({
         "action": action, "constraint": name, "kind": constraint.kind, "roles": constraint.roles,
-        "at_most": constraint.at_most,
+        "at_most": constraint.at_most, "per": constraint.per,
     })
 }

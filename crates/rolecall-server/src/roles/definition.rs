@@ -1,7 +1,7 @@
 //! The rules for roles themselves: creating and changing them.
 
 use rolecall::PermissionName as _;
-use rolecall_core::RoleName;
+use rolecall_core::{PolicySize, RoleName};
 use serde_json::json;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{builtin, caller::Caller, may, rights::Rights},
+    authority::{builtin, caller::Caller, may, policy_limits::check_size, rights::Rights},
     error::ApiError,
     store::Change,
 };
@@ -68,6 +68,12 @@ pub(crate) async fn create(
     check_description(description)?;
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        let before = rights.policy.size();
+        let after = PolicySize {
+            roles: before.roles + 1,
+            ..before
+        };
+        check_size(&app.settings().policy, before, after)?;
         if !store::insert_role(change, name, description).await? {
             return Err(ApiError::already_there("role", name));
         }

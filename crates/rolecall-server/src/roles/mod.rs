@@ -16,6 +16,7 @@ pub(crate) mod names;
 pub(crate) mod open_roles;
 pub(crate) mod permission_handlers;
 pub(crate) mod permissions;
+pub(crate) mod request_ending;
 pub(crate) mod request_handlers;
 pub(crate) mod request_store;
 pub(crate) mod requests;

@@ -1,7 +1,7 @@
 //! The rules for permissions.
 
 use rolecall::PermissionName as _;
-use rolecall_core::{FloorKind, Permission, PermissionPattern, Policy};
+use rolecall_core::{FloorKind, Permission, PermissionPattern, Policy, PolicyBuilder};
 use serde_json::json;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{caller::Caller, may, reads, rights::Rights},
+    authority::{caller::Caller, may, policy_limits::check_policy, reads, rights::Rights},
     error::ApiError,
     store::Change,
 };
@@ -41,7 +41,11 @@ pub(crate) async fn create(
     check_name(name.as_str())?;
     check_description(description)?;
     app.change(caller, async |change| {
-        Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        let mut after = PolicyBuilder::from(&**rights.policy);
+        after.permission(name.clone());
+        let after = after.build().map_err(ApiError::internal)?;
+        check_policy(&app.settings().policy, &rights.policy, &after)?;
         if !store::insert_permission(change, name, description).await? {
             return Err(ApiError::already_there("permission", name));
         }

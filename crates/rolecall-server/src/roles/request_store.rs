@@ -10,6 +10,10 @@ queries! {
         r.expires_at, r.reason, r.requested_by AS assigned_by, r.requested_at AS assigned_at FROM assignment_requests r \
         JOIN subjects s ON s.id = r.subject_id LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
         WHERE r.id > $1 AND ($2 = '*' OR r.tenant = $2) AND ($3 = '' OR r.subject_id = $3) ORDER BY r.id LIMIT $4";
+    LIST_BY = "SELECT r.id, r.subject_id AS subject, s.kind, COALESCE(u.username, c.name) AS name, r.role, r.tenant, r.valid_from, \
+        r.expires_at, r.reason, r.requested_by AS assigned_by, r.requested_at AS assigned_at FROM assignment_requests r \
+        JOIN subjects s ON s.id = r.subject_id LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
+        WHERE r.requested_by = $1 ORDER BY r.id";
     FIND = "SELECT r.id, r.subject_id AS subject, s.kind, COALESCE(u.username, c.name) AS name, r.role, r.tenant, r.valid_from, \
         r.expires_at, r.reason, r.requested_by AS assigned_by, r.requested_at AS assigned_at FROM assignment_requests r \
         JOIN subjects s ON s.id = r.subject_id LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
@@ -34,6 +38,13 @@ rows! {
     }
 }
 
+impl AssignmentRequest {
+    /// Returns the requester, as the audit log names them.
+    pub(crate) fn requested_by(&self) -> &str {
+        &self.assignment.assigned_by
+    }
+}
+
 /// Returns up to `limit` requests after an id, the oldest first: those in one tenant, or all; for one subject, or all.
 pub(crate) async fn list(
     conn: &mut Conn,
@@ -50,6 +61,14 @@ pub(crate) async fn list(
         .bind(limit)
         .fetch_all(conn)
         .await
+}
+
+/// Returns the requests that were made by `requester`, as the audit log names them, the oldest first.
+pub(crate) async fn list_by(
+    conn: &mut Conn,
+    requester: &str,
+) -> Result<Vec<AssignmentRequest>, StoreError> {
+    query(LIST_BY).bind(requester).fetch_all(conn).await
 }
 
 /// Finds a request by id.

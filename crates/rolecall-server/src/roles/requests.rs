@@ -10,6 +10,7 @@ use super::{
     assigning::{self, Assignee, Outcome},
     assignment_store,
     holder_store::holders_of,
+    request_ending,
     request_store::{self as store, AssignmentRequest},
     separation,
     transition::Transition,
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
+    clients::store as clients,
     error::ApiError,
     ids,
     store::{Change, Conn},
@@ -30,11 +32,6 @@ impl AssignmentRequest {
             SubjectKind::User => Assignee::User(&self.subject),
             SubjectKind::Client => Assignee::Client(&self.subject),
         }
-    }
-
-    /// Returns the requester, as the audit log names them.
-    pub(crate) fn requested_by(&self) -> &str {
-        &self.assignment.assigned_by
     }
 }
 
@@ -106,7 +103,7 @@ pub(crate) async fn confirm(
         let rights =
             Rights::require_in(app, change, caller, tenant, may::WriteAssignments::NAME).await?;
         rights.cover_in(tenant, [&requested.role])?;
-        check_second_person(caller, &request)?;
+        check_second_person(change, caller, &request).await?;
         check_requester(app, change, &request).await?;
         if requested.expires_at.is_some_and(|end| end <= now) {
             let why = "the requested time has passed; make a new request";
@@ -149,32 +146,10 @@ pub(crate) async fn end(
                     .await?;
             rights.cover_in(tenant, [&request.assignment.role])?;
         }
-        remove(change, &request).await?;
+        request_ending::end(change, &request).await?;
         Ok(Some(request))
     })
     .await
-}
-
-/// Ends the request for an assignment that is now created, changed or removed: it was made for another state.
-pub(super) async fn end_matching(
-    change: &mut Change<'_>,
-    subject: &str,
-    role: &RoleName,
-    tenant: Option<&TenantName>,
-) -> Result<(), ApiError> {
-    match store::find_for(change.conn(), subject, role, tenant).await? {
-        Some(request) => remove(change, &request).await,
-        None => Ok(()),
-    }
-}
-
-async fn remove(change: &mut Change<'_>, request: &AssignmentRequest) -> Result<(), ApiError> {
-    store::delete(change, &request.id).await?;
-    change.record(json!({
-        "action": "role.request_ended", "request": request.id, "subject": request.subject,
-        "role": request.assignment.role, "tenant": request.assignment.tenant, "requested_by": request.requested_by(),
-    }));
-    Ok(())
 }
 
 /// Returns true if a second person must approve `given`: the role needs approval, and `given` is valid for longer than
@@ -188,6 +163,24 @@ pub(super) fn needs_approval(
     policy.approval_path(&given.role).is_some()
         && before.is_none_or(|before| assigning::is_gain(before, given, now))
 }
+
+/// Refuses a request by a client for a user: whoever controls the client could confirm it.
+pub(super) fn check_may_request(
+    caller: Caller<'_>,
+    assignee: Assignee<'_>,
+    role: &RoleName,
+) -> Result<(), ApiError> {
+    match (caller, assignee) {
+        (Caller::Token(principal), Assignee::User(_))
+            if principal.kind() == SubjectKind::Client =>
+        {
+            Err(refusal(NOT_FOR_PEOPLE, role))
+        }
+        _ => Ok(()),
+    }
+}
+
+const NOT_FOR_PEOPLE: &str = "a client cannot request it for a user; a person must request it";
 
 /// Requests an assignment. An earlier request of the same person is replaced under another id, so that nobody confirms
 /// a request that they did not see.
@@ -227,18 +220,57 @@ fn refusal(why: &str, role: &RoleName) -> ApiError {
     ApiError::rule("approval", detail, vec![role.clone()])
 }
 
-/// Refuses to let the requester confirm, through whatever token or shell, and to let a client confirm.
-fn check_second_person(caller: Caller<'_>, request: &AssignmentRequest) -> Result<(), ApiError> {
+/// Refuses to let the requester confirm, through whatever token or shell, to let a client confirm, and to let a person
+/// confirm what a client requested that they control.
+async fn check_second_person(
+    change: &mut Change<'_>,
+    caller: Caller<'_>,
+    request: &AssignmentRequest,
+) -> Result<(), ApiError> {
     let role = &request.assignment.role;
-    if caller.actor().to_string() == request.requested_by() {
+    let actor = caller.actor().to_string();
+    if actor == request.requested_by() {
         return Err(refusal("another person must confirm", role));
     }
-    match caller {
-        Caller::Token(principal) if principal.kind() == SubjectKind::Client => {
-            Err(refusal("a client cannot confirm", role))
-        }
-        _ => Ok(()),
+    if let Caller::Token(principal) = caller
+        && principal.kind() == SubjectKind::Client
+    {
+        return Err(refusal("a client cannot confirm", role));
     }
+    let Some(client) = request.requested_by().strip_prefix("client:") else {
+        return Ok(());
+    };
+    if request.kind == SubjectKind::User {
+        return Err(refusal(NOT_FOR_PEOPLE, role));
+    }
+    let controllers = controllers_of(change, client).await?;
+    if controllers.is_empty() {
+        let why = "it is not known who controls the client that requested it; rotate its secret and request it again";
+        return Err(refusal(why, role));
+    }
+    if controllers.contains(&actor) {
+        let why = "another person must confirm: you control the client that requested it";
+        return Err(refusal(why, role));
+    }
+    Ok(())
+}
+
+/// Returns all who were shown a secret of a client, directly or through a client that they control.
+async fn controllers_of(
+    change: &mut Change<'_>,
+    client: &str,
+) -> Result<BTreeSet<String>, ApiError> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![client.to_owned()];
+    while let Some(client) = open.pop() {
+        for actor in clients::controllers(change.conn(), &client).await? {
+            let through = actor.strip_prefix("client:").map(str::to_owned);
+            if found.insert(actor) {
+                open.extend(through);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Refuses if the requester may no longer assign the role.
@@ -276,12 +308,11 @@ pub(crate) async fn check_approval_bypass(
     transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
     let (old, new) = (transition.before, transition.after);
-    let mut seniors = BTreeSet::new();
-    for (senior, junior) in &transition.edges {
-        if new.approval_path(junior).is_some() {
-            seniors.extend(new.seniors(senior));
-        }
-    }
+    let marked = new.roles().filter(|(_, rules)| rules.approval);
+    let needing = new.seniors_of(marked.map(|(role, _)| role));
+    let edges = transition.edges.iter();
+    let edges = edges.filter(|(_, junior)| needing.contains(*junior));
+    let seniors = new.seniors_of(edges.map(|(senior, _)| *senior));
     if seniors.is_empty() {
         return Ok(());
     }

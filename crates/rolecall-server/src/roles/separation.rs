@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
-    Breach, Constraint, ConstraintKind, ConstraintName, FloorKind, Policy, RoleAssignment,
-    RoleName, TenantName, Timestamp, first_breach,
+    Breach, Constraint, ConstraintKind, ConstraintName, ConstraintScope, FloorKind, Policy,
+    RoleAssignment, RoleName, TenantName, Timestamp, first_breach,
 };
 
 use super::{
@@ -226,12 +226,16 @@ async fn check_sessions(
         if breaches.is_full() {
             break;
         }
-        let sessions = active::active_roles(app, conn, now, transition.before, &holder.id);
-        let mut sessions = sessions.await?.into_iter();
-        let found = sessions.find_map(|active| {
-            let breach =
-                first_breach(stricter.iter().copied(), |role| active.roles.contains(role))?;
-            let tenant = active.tenant;
+        let sessions = active::active_roles(app, conn, now, transition.before, &holder.id).await?;
+        let found = sessions.iter().find_map(|active| {
+            let together = active::roles_beside(&sessions, active.tenant.as_ref());
+            let (subject, session): (Vec<_>, Vec<_>) = stricter
+                .iter()
+                .copied()
+                .partition(|(_, one)| one.per == ConstraintScope::Subject);
+            let breach = first_breach(session, |role| active.roles.contains(role))
+                .or_else(|| first_breach(subject, |role| together.contains(role)))?;
+            let tenant = active.tenant.clone();
             Some(Breach { tenant, ..breach })
         });
         if let Some(breach) = found {
@@ -259,8 +263,7 @@ async fn holders_of(
     policy: &Policy,
     roles: &BTreeSet<RoleName>,
 ) -> Result<Vec<Holder>, StoreError> {
-    let roles = roles.iter().flat_map(|role| policy.seniors(role));
-    let roles: BTreeSet<RoleName> = roles.collect();
+    let roles = policy.seniors_of(roles);
     let found = holder_store::holders_of(conn, &roles).await?;
     Ok(found.into_values().collect())
 }

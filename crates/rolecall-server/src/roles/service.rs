@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
-    authority::{builtin, caller::Caller, may, reads, rights::Rights},
+    authority::{builtin, caller::Caller, may, policy_limits::check_policy, reads, rights::Rights},
     error::ApiError,
     store::Change,
 };
@@ -139,6 +139,10 @@ pub(crate) async fn grant(
             .covers_pattern(pattern)
             .map_err(ApiError::Exceeds)?;
         open_roles::check_grant(app, &rights.policy, name, pattern)?;
+        let mut after = PolicyBuilder::from(&**rights.policy);
+        after.grant(name.clone(), pattern.clone());
+        let after = after.build().map_err(ApiError::internal)?;
+        check_policy(&app.settings().policy, &rights.policy, &after)?;
         if store::insert_grant(change, name, pattern).await? {
             change.record(
                 json!({ "action": "permission.granted", "role": name, "permission": pattern }),
@@ -233,6 +237,7 @@ pub(crate) async fn inherit(
             let mut rules = PolicyBuilder::from(&**rights.policy);
             rules.inherit(senior.clone(), junior.clone());
             let after = rules.build().map_err(ApiError::internal)?;
+            check_policy(&app.settings().policy, &rights.policy, &after)?;
             open_roles::check(app, &rights.policy, &after)?;
             let now = change.now();
             let transition = Transition::between(&rights.policy, &after);

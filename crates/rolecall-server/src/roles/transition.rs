@@ -53,11 +53,9 @@ impl<'p> Transition<'p> {
         if members.is_empty() {
             return BTreeSet::new();
         }
-        let leads = |(_, junior): &&(&RoleName, &RoleName)| {
-            let reached = self.after.closure([*junior]);
-            reached.iter().any(|role| members.contains(role))
-        };
-        let edges = self.edges.iter().filter(leads);
+        let leading = self.after.seniors_of(members);
+        let edges = self.edges.iter();
+        let edges = edges.filter(|(_, junior)| leading.contains(*junior));
         edges.map(|(senior, _)| (*senior).clone()).collect()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::{Policy, RoleName, TenantName, Timestamp};
+use rolecall_core::{
+    Constraint, ConstraintScope, Policy, RoleName, TenantName, Timestamp, first_breach,
+};
 
 use super::{store as sessions, store::Session};
 use crate::{
@@ -11,7 +13,8 @@ use crate::{
     clients::store as clients,
     store::{Conn, StoreError},
     tokens::{
-        effective::TokenSubject,
+        effective::{Grant, TokenSubject},
+        error::TokenError,
         grant::{SessionScope, regrant},
         requested::RequestedScope,
     },
@@ -19,12 +22,72 @@ use crate::{
 
 /// The roles that a session has active, and for which tenant.
 pub(crate) struct Active {
+    pub(crate) session: String,
     pub(crate) roles: BTreeSet<RoleName>,
     pub(crate) tenant: Option<TenantName>,
+    /// A refresh would break a constraint, so that `roles` are those of the last token.
+    must_choose: bool,
+}
+
+/// Refuses what other live sessions of the user do not leave room for, under the constraints that count them together.
+/// `own` is the session of `granted`.
+///
+/// Of a log-in and a refresh at the same time at least one sees the other, since a session counts with all that it can
+/// get by a refresh. Two log-ins wait for each other at the row of the user, which a log-in has locked.
+pub(crate) async fn check_other_sessions(
+    app: &App,
+    conn: &mut Conn,
+    holder: &TokenSubject<'_>,
+    (user, own): (&str, &str),
+    granted: &Grant,
+) -> Result<(), TokenError> {
+    let counts = |constraint: &Constraint| {
+        let roles = &constraint.roles;
+        constraint.per == ConstraintScope::Subject && !roles.is_disjoint(&granted.active)
+    };
+    let constraints = holder.policy.constraints();
+    let constraints: Vec<_> = constraints.filter(|(_, one)| counts(one)).collect();
+    if constraints.is_empty() {
+        return Ok(());
+    }
+    let mut others = sessions_with_roles(app, conn, holder.now, holder.policy, user).await?;
+    others.retain(|other| other.session != own);
+    let mut roles = roles_beside(&others, granted.tenant.as_ref());
+    roles.extend(granted.active.iter().cloned());
+    match first_breach(constraints, |role| roles.contains(role)) {
+        Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
+        None => Ok(()),
+    }
+}
+
+/// Returns the roles of all sessions that count together with one for `tenant`: those for the same tenant, and where one
+/// of the two is for none.
+pub(crate) fn roles_beside(sessions: &[Active], tenant: Option<&TenantName>) -> BTreeSet<RoleName> {
+    let is_beside = |other: &&Active| {
+        let other = other.tenant.as_ref();
+        other.is_none() || tenant.is_none() || other == tenant
+    };
+    let beside = sessions.iter().filter(is_beside);
+    beside
+        .flat_map(|other| other.roles.iter().cloned())
+        .collect()
 }
 
 /// Returns the roles that each live session of a user would have after its next refresh, under `policy`.
 pub(crate) async fn active_roles(
+    app: &App,
+    conn: &mut Conn,
+    now: Timestamp,
+    policy: &Policy,
+    user: &str,
+) -> Result<Vec<Active>, StoreError> {
+    let mut active = sessions_with_roles(app, conn, now, policy, user).await?;
+    // one that would have too much already gets nothing until its owner chooses
+    active.retain(|one| !one.must_choose);
+    Ok(active)
+}
+
+async fn sessions_with_roles(
     app: &App,
     conn: &mut Conn,
     now: Timestamp,
@@ -62,13 +125,17 @@ pub(crate) async fn active_roles(
         let Ok(granted) = regrant(&holder, &opened(&session), None) else {
             continue;
         };
-        // one that would have too much already gets nothing until its owner chooses
-        if policy.dynamic_breach(&granted.active).is_none() {
-            active.push(Active {
-                roles: granted.active,
-                tenant: granted.tenant,
-            });
+        let must_choose = policy.dynamic_breach(&granted.active).is_some();
+        let mut roles = granted.active;
+        if must_choose && let Some(before) = opened(&session).granted {
+            roles.retain(|role| before.roles.contains(role));
         }
+        active.push(Active {
+            session: session.id,
+            roles,
+            tenant: granted.tenant,
+            must_choose,
+        });
     }
     Ok(active)
 }

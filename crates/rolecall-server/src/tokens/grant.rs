@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{Policy, RoleName};
+use rolecall_core::{ConstraintScope, Policy, RoleName, first_breach};
 
 use super::{
     effective::{EffectiveScope, Grant, TokenSubject},
@@ -129,6 +129,18 @@ fn refuse_beyond(
 /// asked for are left out instead.
 pub(crate) fn check_active(holder: &TokenSubject<'_>, granted: &Grant) -> Result<(), TokenError> {
     match holder.policy.dynamic_breach(&granted.active) {
+        Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
+        None => Ok(()),
+    }
+}
+
+/// A client has no sessions, so a constraint per subject counts all roles that it has.
+pub(crate) fn check_held_together(holder: &TokenSubject<'_>) -> Result<(), TokenError> {
+    let assigned = holder.assigned.iter().map(|one| &one.role);
+    let roles = holder.policy.closure(assigned);
+    let constraints = holder.policy.constraints();
+    let constraints = constraints.filter(|(_, one)| one.per == ConstraintScope::Subject);
+    match first_breach(constraints, |role| roles.contains(role)) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
         None => Ok(()),
     }

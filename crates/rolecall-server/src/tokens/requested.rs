@@ -12,7 +12,7 @@ const MAX_SCOPE_VALUES: usize = 1000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RequestedScope {
     pub(crate) text: String,
-    pub(super) roles: BTreeSet<RoleName>,
+    pub(crate) roles: BTreeSet<RoleName>,
     pub(super) permissions: BTreeSet<Permission>,
 }
 

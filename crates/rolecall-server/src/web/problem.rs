@@ -52,6 +52,7 @@ impl ApiError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Invalid(_) | Self::Document(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::PolicyTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "policy_too_large"),
             Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale"),
             Self::NoPrecondition => (StatusCode::PRECONDITION_REQUIRED, "no_precondition"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),

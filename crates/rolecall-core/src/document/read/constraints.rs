@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::{Reader, Target};
-use crate::{Constraint, ConstraintKind, ConstraintName, MAX_CONSTRAINTS, document::node::Node};
+use crate::{
+    Constraint, ConstraintKind, ConstraintName, ConstraintScope, MAX_CONSTRAINTS,
+    document::node::Node,
+};
 
 impl Reader<'_> {
     pub(super) fn constraints(&mut self, node: &Node) {
@@ -27,6 +30,7 @@ impl Reader<'_> {
     fn constraint(&mut self, node: &Node) -> Option<Constraint> {
         let (mut kind, mut roles, mut at_most) = (None, None, None);
         let (mut has_kind, mut has_at_most) = (false, false);
+        let mut per = ConstraintScope::Session;
         for (name, node) in self.members(node) {
             self.path.push(name.as_str().into());
             match name.as_str() {
@@ -46,7 +50,8 @@ impl Reader<'_> {
                     has_at_most = true;
                     at_most = self.at_most(node);
                 }
-                _ => self.unknown_member("kind, roles, at_most"),
+                "per" => per = self.constraint_scope(node),
+                _ => self.unknown_member("kind, roles, at_most, per"),
             }
             self.path.pop();
         }
@@ -67,10 +72,17 @@ impl Reader<'_> {
             );
             self.within("at_most", |reader| reader.fault("value_error", message));
         }
+        if kind == ConstraintKind::Static
+            && self.members(node).iter().any(|(name, _)| name == "per")
+        {
+            let message = "per is only for dynamic constraints";
+            self.within("per", |reader| reader.fault("value_error", message));
+        }
         Some(Constraint {
             kind,
             roles,
             at_most,
+            per,
         })
     }
 
@@ -81,6 +93,17 @@ impl Reader<'_> {
             _ => {
                 self.fault("value_error", "kind must be `static` or `dynamic`");
                 None
+            }
+        }
+    }
+
+    fn constraint_scope(&mut self, node: &Node) -> ConstraintScope {
+        match self.string(node) {
+            Some("session") | None => ConstraintScope::Session,
+            Some("subject") => ConstraintScope::Subject,
+            Some(_) => {
+                self.fault("value_error", "per must be `session` or `subject`");
+                ConstraintScope::Session
             }
         }
     }

@@ -38,6 +38,7 @@ fn options(database: &Path) -> Options {
             max_token_bytes: 4096,
             registration_open: false,
             registration_roles: BTreeSet::new(),
+            policy: crate::settings::PolicyLimits::default(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
             quotas: (&crate::config::Quotas::default()).into(),

@@ -133,7 +133,9 @@ async fn a_client_can_request_but_not_confirm(app: TestApp) {
     let id = app.request_payer(&ann, &alice).await;
     expect_refusal(&app, app.confirm(&robot, &id), "a client cannot confirm").await;
     app.delete(format!("{PATH}/{id}"), &ann).await.no_content();
-    let id = app.request_payer(&robot, &alice).await;
+    let worker = app.create_client("worker", json!({})).await;
+    let path = format!("/api/clients/{}/roles/payer", worker.id);
+    let id = app.put(path, &robot).await.is(202).text("id");
     app.confirm(&ann, &id).await.no_content();
     // a client gets the role in the same way as a user
     let path = format!("/api/clients/{}/roles/payer", client.id);

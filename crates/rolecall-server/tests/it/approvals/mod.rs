@@ -7,6 +7,7 @@ mod model;
 mod pending;
 mod racing;
 mod reporting;
+mod takeover;
 
 use std::time::Duration;
 

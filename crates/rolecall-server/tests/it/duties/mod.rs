@@ -5,6 +5,7 @@ mod assigned;
 mod command_line;
 mod constraints;
 mod documents;
+mod subjects;
 
 use serde_json::{Value, json};
 

@@ -4,6 +4,7 @@ mod delegation;
 mod documents;
 mod losses;
 mod plans;
+mod sizes;
 
 use http::Method;
 use serde_json::Value;
