@@ -428,6 +428,7 @@ mod later {
                 kind: ConstraintKind::Dynamic,
                 roles: roles.iter().map(|number| role(*number)).collect(),
                 at_most: 1,
+                per: rolecall_core::ConstraintScope::Session,
             };
             rules.constraint(format!("c{number}").parse().unwrap(), constraint);
         }
