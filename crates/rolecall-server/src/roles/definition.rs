@@ -68,15 +68,15 @@ pub(crate) async fn create(
     check_description(description)?;
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+        if !store::insert_role(change, name, description).await? {
+            return Err(ApiError::already_there("role", name));
+        }
         let before = rights.policy.size();
         let after = PolicySize {
             roles: before.roles + 1,
             ..before
         };
         check_size(&app.settings().policy, before, after)?;
-        if !store::insert_role(change, name, description).await? {
-            return Err(ApiError::already_there("role", name));
-        }
         change.record(json!({ "action": "role.created", "role": name }));
         if approval {
             set_approval(change, name, approval).await?;
