@@ -26,7 +26,7 @@ use super::{
     users::UserCommand,
 };
 
-/// Log-in, roles and permissions for your API.
+/// Login, roles and permissions for your API.
 #[derive(Parser)]
 #[command(name = "rolecall", version, propagate_version = true)]
 pub(super) struct Arguments {

@@ -49,7 +49,7 @@ pub(crate) fn write(
         .bearer_format("JWT");
     components = components.security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
     let mut info = Info::new("rolecall", env!("CARGO_PKG_VERSION"));
-    info.description = Some("Log-in, roles and permissions.".to_owned());
+    info.description = Some("Login, roles and permissions.".to_owned());
     let built = OpenApiBuilder::new()
         .info(info)
         .servers(Some([Server::new(public_url)]))
