@@ -45,8 +45,8 @@ mod metrics;
 mod oauth;
 mod patch;
 mod policy;
-#[cfg(feature = "cli")]
 mod quota;
+#[cfg(feature = "cli")]
 mod recovery;
 mod refusals;
 mod roles;

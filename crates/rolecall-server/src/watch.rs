@@ -23,6 +23,8 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The revisions that the node has loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
+    /// The era to which the revisions belong.
+    era: String,
     revision: Revision,
     policy_revision: Revision,
 }
@@ -47,6 +49,7 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
     parts.metrics.note_revision(head.revision);
     Ok(Seen {
+        era: head.era.clone(),
         revision: head.revision,
         policy_revision: head.policy_revision,
     })
@@ -59,7 +62,8 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     let question = parts.live.question();
     let mut conn = app.store().read().await?;
     let head = read_head(&mut conn).await?;
-    if *head.era != *parts.live.era() {
+    // the guards may know the era already from a load that failed halfway; its revisions are unknown then
+    if *head.era != *parts.live.era() || *head.era != *seen.era {
         drop(conn);
         return load_all(app).await;
     }
@@ -94,6 +98,7 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
     parts.metrics.note_revision(head.revision);
     Ok(Seen {
+        era: head.era.clone(),
         revision: head.revision,
         policy_revision: head.policy_revision,
     })

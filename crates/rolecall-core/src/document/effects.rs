@@ -254,6 +254,8 @@ pub fn role_effects(
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::{
         builtin,
@@ -292,10 +294,10 @@ mod tests {
     fn y003_many_roles_that_give_many_permissions_are_compared_without_their_names() {
         let mut text = "[permissions]\n".to_owned();
         for number in 0..2000 {
-            text += &format!("\"items:p{number}\" = \"\"\n");
+            writeln!(text, "\"items:p{number}\" = \"\"").unwrap();
         }
         for number in 0..2000 {
-            text += &format!("[roles.r{number}]\njuniors = [\"r{}\"]\n", number + 1);
+            writeln!(text, "[roles.r{number}]\njuniors = [\"r{}\"]", number + 1).unwrap();
         }
         text += "[roles.r2000]\npermissions = [\"items:*\"]\n";
         let new = Document::parse(&text).unwrap().document;
