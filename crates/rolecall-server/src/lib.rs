@@ -46,7 +46,6 @@ mod oauth;
 mod patch;
 mod policy;
 mod quota;
-#[cfg(feature = "cli")]
 mod recovery;
 mod refusals;
 mod roles;
