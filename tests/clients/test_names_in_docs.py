@@ -115,7 +115,8 @@ def test_every_setting_exists(page, settings):
     _, spans = code(page)
     for span in spans:
         found = re.match(r"([a-z_]+(?:\.[a-z_]+)+)( = .*)?$", span)
-        if found and found[1].partition(".")[0] in sections:
+        # `policy.toml` is a file, although there is a section `policy`
+        if found and not found[1].endswith(".toml") and found[1].partition(".")[0] in sections:
             key = found[1].removesuffix("_file")
             assert {key, found[1]} & (settings | sections), span
 

@@ -272,6 +272,7 @@ impl Policy {
 
     /// Returns the ids of the permissions that the roles give, with `local` ones held in a tenant, and the ids of the
     /// roles with those that they inherit. An id can occur twice.
+    #[cfg(feature = "document")]
     pub(crate) fn given_ids<'a>(
         &self,
         global: impl IntoIterator<Item = &'a RoleName>,
@@ -295,6 +296,7 @@ impl Policy {
         (permissions, roles)
     }
 
+    #[cfg(feature = "document")]
     fn union_of(&self, roles: &[u32]) -> Vec<u32> {
         let mut scratch = self.compiled.scratch();
         let sets = roles
