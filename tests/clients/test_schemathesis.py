@@ -1,5 +1,6 @@
 """Requests generated from the OpenAPI document: no response is a 5xx or undocumented."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ def test_generated_requests_get_documented_responses_and_no_5xx():
                 "-H", f"Authorization: Bearer {token}",
                 *(word for path in EXCLUDED for word in ("--exclude-path", path)),
             ],
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)},
             cwd=server.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900,
             check=False,
         )
