@@ -4,9 +4,7 @@ use std::{
 };
 
 use super::{compiled::Compiled, effective::Effective, rules::RoleRules};
-use crate::{
-    Constraint, ConstraintName, Permission, PermissionPattern, RoleName, counts_in_tenant,
-};
+use crate::{Constraint, ConstraintName, Permission, PermissionPattern, RoleName};
 
 /// A complete and valid set of roles, permissions and constraints.
 ///
@@ -282,7 +280,7 @@ impl Policy {
         let mut permissions = self.union_of(&global);
         let counts = |id: &u32| {
             let permission = self.compiled.permission(*id);
-            permission.is_some_and(counts_in_tenant)
+            permission.is_some_and(crate::counts_in_tenant)
         };
         permissions.extend(self.union_of(&local).into_iter().filter(counts));
         let juniors = |id| self.compiled.juniors_of(id);
