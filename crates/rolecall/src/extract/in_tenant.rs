@@ -6,7 +6,7 @@ use http::request::Parts;
 use super::{
     access::{Access, AccessRule, sealed::Sealed},
     admitted::Admitted,
-    tenant::require_in_own_tenant,
+    principal_extractor::{principal_extractor, tenant_extractor},
 };
 use crate::{Denial, Principal, Requirement, Rule};
 
@@ -39,54 +39,10 @@ impl<R: Requirement> InTenant<R> {
     pub fn tenant(&self) -> &str {
         self.principal.tenant().unwrap_or_default()
     }
-
-    /// Returns true if the caller satisfies `Q` in the tenant, for rules that depend on data. Global roles count too.
-    #[must_use]
-    pub fn has<Q: Requirement>(&self) -> bool {
-        Q::RULE.admits_in_own_tenant(&*self.principal)
-    }
-
-    /// Returns an error unless the caller satisfies `Q` in the tenant; use it with `?` in a handler.
-    ///
-    /// # Errors
-    ///
-    /// [`Denial::Forbidden`], with the scope that the caller needs.
-    pub fn require<Q: Requirement>(&self) -> Result<(), Denial> {
-        require_in_own_tenant::<Q>(&self.principal)
-    }
-
-    /// Returns the caller, for use after the request.
-    #[must_use]
-    pub fn into_principal(self) -> Arc<Principal> {
-        self.principal
-    }
-
-    const INNER: &'static Rule = &R::RULE;
 }
 
-impl<R: Requirement> Deref for InTenant<R> {
-    type Target = Principal;
-    fn deref(&self) -> &Principal {
-        &self.principal
-    }
-}
+tenant_extractor!(InTenant);
 
-impl<R: Requirement> Clone for InTenant<R> {
-    fn clone(&self) -> Self {
-        Self {
-            principal: Arc::clone(&self.principal),
-            requirement: PhantomData,
-        }
-    }
-}
-
-impl<R: Requirement> fmt::Debug for InTenant<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InTenant").field(&self.principal).finish()
-    }
-}
-
-impl<R: Requirement> Sealed for InTenant<R> {}
 impl<R: Requirement> AccessRule for InTenant<R> {
     const RULE: Rule = {
         assert!(
@@ -103,9 +59,6 @@ impl<R: Requirement> AccessRule for InTenant<R> {
         );
         Rule::InTenant(Self::INNER)
     };
-}
-impl<R: Requirement> Access for InTenant<R> {
-    type Rule = Self;
 }
 
 impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for InTenant<R> {

@@ -5,6 +5,7 @@ mod admitted;
 mod authenticated;
 mod in_tenant;
 mod optional;
+mod principal_extractor;
 mod public;
 mod require;
 mod tenant;

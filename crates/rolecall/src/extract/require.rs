@@ -6,6 +6,7 @@ use http::request::Parts;
 use super::{
     access::{Access, AccessRule, sealed::Sealed},
     admitted::Admitted,
+    principal_extractor::principal_extractor,
 };
 use crate::{Denial, Principal, Requirement, Rule};
 
@@ -29,37 +30,8 @@ pub struct Require<R: Requirement> {
     requirement: PhantomData<fn() -> R>,
 }
 
-impl<R: Requirement> Require<R> {
-    /// Returns the caller, for use after the request.
-    #[must_use]
-    pub fn into_principal(self) -> Arc<Principal> {
-        self.principal
-    }
-}
+principal_extractor!(Require);
 
-impl<R: Requirement> Deref for Require<R> {
-    type Target = Principal;
-    fn deref(&self) -> &Principal {
-        &self.principal
-    }
-}
-
-impl<R: Requirement> Clone for Require<R> {
-    fn clone(&self) -> Self {
-        Self {
-            principal: Arc::clone(&self.principal),
-            requirement: PhantomData,
-        }
-    }
-}
-
-impl<R: Requirement> fmt::Debug for Require<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Require").field(&self.principal).finish()
-    }
-}
-
-impl<R: Requirement> Sealed for Require<R> {}
 impl<R: Requirement> AccessRule for Require<R> {
     const RULE: Rule = {
         // an implementation of `Requirement` by the application must not make a route public that looks guarded
@@ -77,9 +49,6 @@ impl<R: Requirement> AccessRule for Require<R> {
         );
         R::RULE
     };
-}
-impl<R: Requirement> Access for Require<R> {
-    type Rule = Self;
 }
 
 impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for Require<R> {

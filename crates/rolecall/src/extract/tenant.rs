@@ -6,6 +6,7 @@ use http::request::Parts;
 use super::{
     access::{Access, AccessRule, sealed::Sealed},
     admitted::Admitted,
+    principal_extractor::{principal_extractor, tenant_extractor},
 };
 use crate::{Denial, Principal, Requirement, Rule};
 
@@ -43,63 +44,10 @@ impl<R: Requirement> ForTenant<R> {
     pub fn tenant(&self) -> &str {
         self.principal.tenant().unwrap_or_default()
     }
-
-    /// Returns true if the caller satisfies `Q` in the tenant, for rules that depend on data. Global roles count too.
-    #[must_use]
-    pub fn has<Q: Requirement>(&self) -> bool {
-        Q::RULE.admits_in_own_tenant(&*self.principal)
-    }
-
-    /// Returns an error unless the caller satisfies `Q` in the tenant; use it with `?` in a handler.
-    ///
-    /// # Errors
-    ///
-    /// [`Denial::Forbidden`], with the scope that the caller needs.
-    pub fn require<Q: Requirement>(&self) -> Result<(), Denial> {
-        require_in_own_tenant::<Q>(&self.principal)
-    }
-
-    /// Returns the caller, for use after the request.
-    #[must_use]
-    pub fn into_principal(self) -> Arc<Principal> {
-        self.principal
-    }
-
-    const INNER: &'static Rule = &R::RULE;
 }
 
-/// Returns an error unless the caller satisfies `Q` in the tenant of the token.
-pub(super) fn require_in_own_tenant<Q: Requirement>(principal: &Principal) -> Result<(), Denial> {
-    if Q::RULE.admits_in_own_tenant(principal) {
-        Ok(())
-    } else {
-        Err(principal.refusal_in_tenant(&Q::RULE))
-    }
-}
+tenant_extractor!(ForTenant);
 
-impl<R: Requirement> Deref for ForTenant<R> {
-    type Target = Principal;
-    fn deref(&self) -> &Principal {
-        &self.principal
-    }
-}
-
-impl<R: Requirement> Clone for ForTenant<R> {
-    fn clone(&self) -> Self {
-        Self {
-            principal: Arc::clone(&self.principal),
-            requirement: PhantomData,
-        }
-    }
-}
-
-impl<R: Requirement> fmt::Debug for ForTenant<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ForTenant").field(&self.principal).finish()
-    }
-}
-
-impl<R: Requirement> Sealed for ForTenant<R> {}
 impl<R: Requirement> AccessRule for ForTenant<R> {
     const RULE: Rule = {
         assert!(
@@ -116,9 +64,6 @@ impl<R: Requirement> AccessRule for ForTenant<R> {
         );
         Rule::ForTenant(Self::INNER)
     };
-}
-impl<R: Requirement> Access for ForTenant<R> {
-    type Rule = Self;
 }
 
 impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for ForTenant<R> {
