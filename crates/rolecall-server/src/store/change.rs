@@ -10,6 +10,7 @@ use super::{
     chain::{Chain, hex},
     conn::Conn,
     error::StoreError,
+    floors::{OwnedFloor, write_floors},
     head::Head,
     open::Store,
     query::{queries, query},
@@ -21,21 +22,12 @@ queries! {
     RAISE_POLICY = "UPDATE head SET policy_revision = $1 WHERE id = 1";
     RECORD_POLICY_CHANGE = "INSERT INTO policy_changes (revision, kind, name, previous) VALUES ($1, $2, $3, $4)";
     RAISE_KEYS = "UPDATE head SET keys_revision = $1 WHERE id = 1";
-    WRITE_FLOOR = "INSERT INTO floors (kind, subject, tenant, revision, ends_at, owner) VALUES ($1, $2, $3, $4, $5, $6) \
-        ON CONFLICT (kind, subject, tenant) DO UPDATE SET revision = excluded.revision, ends_at = excluded.ends_at";
-    COUNT_FLOORS_OF = "SELECT COUNT(*) FROM floors WHERE owner = $1 AND owner <> '' \
-        AND NOT (kind = $2 AND subject = $3 AND tenant = $4)";
-    FORGET_COVERED_FLOORS = "DELETE FROM floors WHERE kind = $1 AND subject = $2 AND tenant <> ''";
     WRITE_DETAILS = "INSERT INTO audit_details (revision, part, changes) VALUES ($1, $2, $3)";
     // the object `role` is reserved, so a value that begins with `role:` is a role
     CLIENTS_THAT_HIDE_ROLES = "SELECT id FROM clients WHERE scope IS NOT NULL AND (' ' || scope) NOT LIKE '% role:%'";
-    END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
-/// The most floors for single sessions, tokens and tenants of one subject. Further ones merge into a floor for the
-/// subject: it ends all tokens of the subject, which get new ones with the next refresh.
-const MAX_FLOORS_OF_OWNER: i64 = 32;
-/// How long a floor is kept after the last token below it has expired: the leeway of guards and some slack.
+/// The time for which a floor is kept after the last token below it has expired: the leeway of guards and some slack.
 const FLOOR_SLACK_SECONDS: u64 = 30 + 60;
 
 /// The author of a change, as the audit log names it: by id, never by name or address.
@@ -80,13 +72,6 @@ pub(crate) struct Change<'c> {
     /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
-}
-
-/// A floor, and the subject into whose floor it may merge.
-#[derive(Debug)]
-struct OwnedFloor {
-    floor: Floor,
-    owner: Option<String>,
 }
 
 /// The change that holds the number and the digest of the parts beside an entry.
@@ -305,68 +290,6 @@ impl Change<'_> {
             keys: self.keys,
         }))
     }
-}
-
-/// Writes floors and returns them, merged where one subject has too many.
-async fn write_floors(conn: &mut Conn, raised: Vec<OwnedFloor>) -> Result<Vec<Floor>, StoreError> {
-    let mut written = Vec::with_capacity(raised.len());
-    for OwnedFloor { floor, owner } in raised {
-        let owner = owner.unwrap_or_default();
-        let ends_all = floor.kind == FloorKind::Subject && floor.tenant.is_none();
-        let floor = if owner.is_empty() {
-            floor
-        } else {
-            merge(conn, floor, &owner).await?
-        };
-        if floor.tenant.is_none() {
-            let forget = query(FORGET_COVERED_FLOORS).bind(floor.kind.as_str());
-            forget.bind(floor.key.as_str()).execute(conn).await?;
-        }
-        query(WRITE_FLOOR)
-            .bind(floor.kind.as_str())
-            .bind(floor.key.as_str())
-            .bind(floor.tenant.as_deref().unwrap_or_default())
-            .bind(floor.revision)
-            .bind(floor.until)
-            // a floor for all tokens is the one that others merge into
-            .bind(
-                if floor.kind == FloorKind::Subject && floor.tenant.is_none() {
-                    ""
-                } else {
-                    owner.as_str()
-                },
-            )
-            .execute(conn)
-            .await?;
-        // tokens of an old application need not carry the time of issue, so all tokens of the user end; they are for no
-        // tenant
-        if ends_all {
-            let end = query(END_LEGACY_TOKENS).bind(floor.key.as_str());
-            end.execute(conn).await?;
-        }
-        written.push(floor);
-    }
-    Ok(written)
-}
-
-/// Returns the floor, or one for all tokens of its owner if the owner has too many of such floors.
-async fn merge(conn: &mut Conn, floor: Floor, owner: &str) -> Result<Floor, StoreError> {
-    let others: i64 = query(COUNT_FLOORS_OF)
-        .bind(owner)
-        .bind(floor.kind.as_str())
-        .bind(floor.key.as_str())
-        .bind(floor.tenant.as_deref().unwrap_or_default())
-        .fetch_one(conn)
-        .await?;
-    if others < MAX_FLOORS_OF_OWNER {
-        return Ok(floor);
-    }
-    Ok(Floor {
-        kind: FloorKind::Subject,
-        key: owner.to_owned(),
-        tenant: None,
-        ..floor
-    })
 }
 
 /// Raises the revision. From here to the end of the transaction no other change runs.

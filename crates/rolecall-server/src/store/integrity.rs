@@ -26,7 +26,7 @@ const FULL_CHECK: &str = "PRAGMA integrity_check(1)";
 const CHECK_REFERENCES: &str = "PRAGMA foreign_key_check";
 const FOLD: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const LEAVE_WAL: &str = "PRAGMA journal_mode = DELETE";
-/// How long another program that has the file open is waited for.
+/// The time to wait for another program that has the file open.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Checks a database that may be in use.

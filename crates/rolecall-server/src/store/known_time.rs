@@ -27,7 +27,7 @@ rows! {
         pub(crate) known_at: Timestamp,
         /// When the last jump was noticed.
         pub(crate) jumped_at: Option<Timestamp>,
-        /// How far the clock jumped, in microseconds; 0 once it is right again or trusted.
+        /// The jump of the clock in microseconds; 0 once it is right again or trusted.
         pub(crate) jumped_by: i64,
     }
 }

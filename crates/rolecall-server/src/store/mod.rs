@@ -6,6 +6,7 @@ mod conn;
 mod demoted;
 mod error;
 pub(crate) mod file;
+mod floors;
 mod head;
 pub(crate) mod integrity;
 mod known_time;

@@ -32,7 +32,7 @@ queries! {
 /// The time that a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a successful check is repeated without another write: anybody may ask, as often as they like.
+/// The time for which a successful check is repeated without another write: anybody may ask, as often as they like.
 const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
 /// The pause between two attempts to reach a database that does not answer yet.
@@ -240,17 +240,12 @@ impl Store {
     /// Returns a connection to read with.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
-            Pools::Sqlite { read, file, .. } => {
-                Conn::Sqlite(Local::new(read.acquire().await?, file.clone())?)
-            }
+            Pools::Sqlite { read, file, .. } => Conn::Sqlite(local(read, file.clone()).await?),
             Pools::Postgres {
                 pool,
                 demoted,
                 limit,
-            } => {
-                let conn = pool.acquire().await?;
-                Conn::Postgres(Remote::new(conn, Arc::clone(demoted), *limit))
-            }
+            } => Conn::Postgres(remote(pool, demoted, *limit).await?),
         })
     }
 
@@ -282,18 +277,13 @@ impl Store {
     pub(super) async fn begin(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
             Pools::Sqlite { write, file, .. } => {
-                let local = Local::new(write.acquire().await?, file.clone())?;
-                Conn::Sqlite(local.begin().await?)
+                Conn::Sqlite(local(write, file.clone()).await?.begin().await?)
             }
             Pools::Postgres {
                 pool,
                 demoted,
                 limit,
-            } => {
-                let conn = pool.acquire().await?;
-                let remote = Remote::new(conn, Arc::clone(demoted), *limit);
-                Conn::Postgres(remote.begin().await?)
-            }
+            } => Conn::Postgres(remote(pool, demoted, *limit).await?.begin().await?),
         })
     }
 
@@ -368,4 +358,22 @@ impl Store {
             Pools::Postgres { pool, .. } => pool.close().await,
         }
     }
+}
+
+/// Takes a connection from a pool of a SQLite database.
+async fn local(pool: &SqlitePool, file: Option<Arc<OpenFile>>) -> Result<Local, StoreError> {
+    Local::new(pool.acquire().await?, file)
+}
+
+/// Takes a connection from the pool of a PostgreSQL database, whose statements end after `limit`.
+async fn remote(
+    pool: &PgPool,
+    demoted: &Arc<Demoted>,
+    limit: Duration,
+) -> Result<Remote, StoreError> {
+    Ok(Remote::new(
+        pool.acquire().await?,
+        Arc::clone(demoted),
+        limit,
+    ))
 }

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
-    Conn, Store, StoreError, chain, change, head, known_time, open, query, testing::postgres,
+    Conn, Store, StoreError, chain, change, floors, head, known_time, open, query,
+    testing::postgres,
 };
 use crate::{
     accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
@@ -39,6 +40,7 @@ const MODULES: &[Module] = &[
     ("clients/store.rs", clients::store::ALL),
     ("store/chain.rs", chain::ALL),
     ("store/change.rs", change::ALL),
+    ("store/floors.rs", floors::ALL),
     ("store/head.rs", head::ALL),
     ("store/known_time.rs", known_time::ALL),
     ("store/open.rs", open::ALL),

@@ -7,11 +7,11 @@ use std::time::Duration;
 pub(crate) struct Tuning {
     /// The most connections to PostgreSQL.
     pub(crate) max_connections: u32,
-    /// How long a request waits for a connection.
+    /// The time that a request waits for a connection.
     pub(crate) acquire: Duration,
     /// The time limit of one statement on PostgreSQL, there and here.
     pub(crate) statement: Duration,
-    /// How long a start waits for a database that does not answer; one attempt is always made.
+    /// The time that a start waits for a database that does not answer; one attempt is always made.
     pub(crate) start: Duration,
 }
 
