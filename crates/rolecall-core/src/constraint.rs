@@ -32,7 +32,7 @@ impl ConstraintKind {
     }
 }
 
-/// What a dynamic [`Constraint`] counts together.
+/// The roles that a dynamic [`Constraint`] counts together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConstraintScope {
@@ -72,7 +72,7 @@ pub struct Constraint {
     /// The largest number of these roles that a subject may have together: at least 1, and less than the number of
     /// roles. The cardinality of the standard is one more.
     pub at_most: u32,
-    /// What a dynamic constraint counts together. A static one always counts all that a subject has.
+    /// The roles that a dynamic constraint counts together. A static one always counts all that a subject has.
     #[serde(skip_serializing_if = "ConstraintScope::is_session")]
     pub per: ConstraintScope,
 }

@@ -315,6 +315,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// For each kind, the key of [`token`].
+    const KEYS: [(FloorKind, &str); 5] = [
+        (FloorKind::Subject, "s"),
+        (FloorKind::Client, "c"),
+        (FloorKind::Role, "b"),
+        (FloorKind::Sid, "d"),
+        (FloorKind::Jti, "j"),
+    ];
+
     fn floor(kind: FloorKind, key: &str, revision: Revision) -> Floor {
         Floor {
             kind,
@@ -366,13 +375,7 @@ mod tests {
 
     #[test]
     fn each_kind_refuses_older_tokens_and_accepts_newer_ones() {
-        for (kind, key) in [
-            (FloorKind::Subject, "s"),
-            (FloorKind::Client, "c"),
-            (FloorKind::Role, "b"),
-            (FloorKind::Sid, "d"),
-            (FloorKind::Jti, "j"),
-        ] {
+        for (kind, key) in KEYS {
             let mut floors = Floors::default();
             floors.raise(&floor(kind, key, 5));
             assert_eq!(floors.refuses(&token(4)), Some(kind));
@@ -417,13 +420,7 @@ mod tests {
 
     #[test]
     fn y020_a_floor_of_a_tenant_refuses_only_tokens_for_that_tenant() {
-        for (kind, key) in [
-            (FloorKind::Subject, "s"),
-            (FloorKind::Client, "c"),
-            (FloorKind::Role, "b"),
-            (FloorKind::Sid, "d"),
-            (FloorKind::Jti, "j"),
-        ] {
+        for (kind, key) in KEYS {
             let mut floors = Floors::default();
             floors.raise(&limited(floor(kind, key, 5), "acme"));
             let of = |tenant| TokenFacts { tenant, ..token(4) };

@@ -6,7 +6,7 @@ use crate::limits::LOWEST_MIN_LENGTH;
 
 /// Shorter passwords are compared with the list of common ones only, which holds the patterns that people choose.
 const SHORTEST: usize = 15;
-/// Nobody tries patterns of this length first, and whoever repeats a text so often has chosen to.
+/// Attackers do not try patterns of this length first, and a text is repeated so often only on purpose.
 const TOO_LONG: usize = 64;
 /// A password that falls into runs of so many characters on average is a pattern.
 const RUN: usize = 4;

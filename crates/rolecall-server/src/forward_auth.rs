@@ -146,7 +146,7 @@ impl Query {
 
 /// The refusal of a request.
 struct Refused {
-    /// What the query asks for, as a scope.
+    /// The wanted roles and permissions, as a scope.
     scope: Option<String>,
     /// The same for a receipt.
     needs: Value,

@@ -12,11 +12,12 @@ use std::{
 
 use rolecall_core::Timestamp;
 
-/// How much faster than the monotonic clock the known time may advance, to catch up after the service was stopped.
+/// The factor by which the known time may advance faster than the monotonic clock, to catch up after the service was
+/// stopped.
 const CATCH_UP: u32 = 2;
 /// A clock that moves this much against the monotonic clock, between two observations, has been set.
 const JUMP: Duration = Duration::from_secs(10);
-/// How long floors are kept at least after the last token below them has expired.
+/// The least time for which floors are kept after the last token below them has expired.
 const MIN_FLOOR_SLACK: Duration = Duration::from_mins(10);
 
 /// The known time of this process.
@@ -37,7 +38,7 @@ struct State {
 pub(crate) struct Jump {
     /// The known time at which it was noticed.
     pub(crate) noticed_at: Timestamp,
-    /// How far it went forward or, if negative, back, in microseconds.
+    /// The jump forward or, if negative, back, in microseconds.
     pub(crate) by: i64,
 }
 

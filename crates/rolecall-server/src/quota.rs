@@ -17,7 +17,7 @@ const MIN_ENTRIES: usize = 1024;
 /// An address stands for many users, so that it may revoke this many times as much as one.
 const USERS_OF_ADDRESS: u32 = 10;
 
-/// What a quota limits.
+/// The kinds of requests that have a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Quota {
     /// Changes that users make to their own accounts.

@@ -57,7 +57,7 @@ impl Default for PolicyLimits {
     }
 }
 
-/// How much one subject may write in an hour, and at once, by kind.
+/// The writes that one subject may make in an hour, and at once, by kind.
 #[derive(Clone, Debug)]
 pub(crate) struct QuotaLimits {
     pub(crate) own_changes: u32,

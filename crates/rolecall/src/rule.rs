@@ -259,7 +259,7 @@ mod tests {
     const B: Rule = Rule::Permission("b:b");
     const C: Rule = Rule::Role("c");
 
-    /// What a token carries; with a tenant, `global ` marks what its subject holds without it.
+    /// The names that a token carries; with a tenant, `global ` marks what its subject holds without it.
     struct Set(Vec<&'static str>);
 
     impl Set {

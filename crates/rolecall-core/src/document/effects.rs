@@ -91,7 +91,7 @@ pub fn affected_roles(old: &Policy, new: &Policy, changes: &[PolicyChange]) -> B
     affected
 }
 
-/// What a [`RoleEffect`] amounts to, in little memory.
+/// The sum of a [`RoleEffect`], in little memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EffectSummary {
     /// A permission or role is gained.

@@ -63,7 +63,7 @@ impl LoginRules {
 /// The action that a new password completes. Every other one needs Keycloak itself.
 const UPDATE_PASSWORD: &str = "UPDATE_PASSWORD";
 
-/// What keeps a user from logging in.
+/// A reason for which a user cannot log in.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pending {
     /// An action that has no counterpart.

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// How far the clock of a node may be from the database's without a warning.
+/// The difference between the clocks of a node and the database beyond which there is a warning.
 pub(crate) const TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Returns how far the clock `now` of this node is ahead of the database's or, if negative, behind, in seconds; `None`

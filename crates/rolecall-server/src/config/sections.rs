@@ -82,7 +82,7 @@ pub struct Config {
     pub sessions: Sessions,
     /// The limits of the policy.
     pub policy: PolicySection,
-    /// How much one subject may write.
+    /// The limits for changes that one subject makes.
     pub quotas: Quotas,
     /// New passwords.
     pub passwords: Passwords,
@@ -141,13 +141,13 @@ pub struct Database {
     /// The most connections of this process to PostgreSQL.
     #[serde(deserialize_with = "values::number")]
     pub max_connections: u32,
-    /// How long a request waits for a free connection.
+    /// The time that a request waits for a free connection.
     #[serde(deserialize_with = "values::duration")]
     pub acquire_timeout: Duration,
     /// The time limit of one statement on PostgreSQL.
     #[serde(deserialize_with = "values::duration")]
     pub statement_timeout: Duration,
-    /// How long `serve` waits at the start for PostgreSQL to answer.
+    /// The time that `serve` waits at the start for PostgreSQL to answer.
     #[serde(deserialize_with = "values::duration")]
     pub start_timeout: Duration,
 }

@@ -54,12 +54,12 @@ pub(crate) struct IntrospectedToken {
     /// The tenant that the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
-    /// What of it is held without the tenant; absent if the token is for none.
+    /// The part that is held without the tenant; absent if the token is for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     global: Option<IntrospectedGlobal>,
 }
 
-/// What the subject of a token for a tenant holds without the tenant.
+/// The roles and permissions that the subject of a token for a tenant holds without the tenant.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IntrospectedGlobal {
     roles: Vec<String>,

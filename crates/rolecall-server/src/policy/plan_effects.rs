@@ -48,7 +48,7 @@ pub(crate) struct AffectedSubject {
     pub(crate) effect: RoleEffect,
 }
 
-/// How much of a plan is shown.
+/// The extent to which a plan is shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shown {
     /// The most roles, and the most subjects.

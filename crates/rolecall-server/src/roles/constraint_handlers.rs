@@ -41,7 +41,7 @@ impl From<KindView> for ConstraintKind {
     }
 }
 
-/// What a dynamic constraint counts together.
+/// The roles that a dynamic constraint counts together.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = ConstraintScope)]
 #[serde(rename_all = "lowercase")]
@@ -107,7 +107,7 @@ pub(crate) struct NewConstraint {
     /// At least 1, and fewer than there are roles.
     #[schema(minimum = 1)]
     at_most: u32,
-    /// What a dynamic constraint counts together: `session` by default.
+    /// The roles that a dynamic constraint counts together: `session` by default.
     #[serde(default)]
     per: Option<ScopeView>,
 }
@@ -120,7 +120,7 @@ pub(crate) struct ConstraintChanges {
     #[serde(default)]
     #[schema(minimum = 1)]
     at_most: Option<u32>,
-    /// What a dynamic constraint counts together.
+    /// The roles that a dynamic constraint counts together.
     #[serde(default)]
     per: Option<ScopeView>,
 }

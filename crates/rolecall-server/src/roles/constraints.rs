@@ -80,7 +80,7 @@ pub(crate) struct NewConstraint<'a> {
     pub(crate) kind: ConstraintKind,
     pub(crate) roles: &'a [RoleName],
     pub(crate) at_most: u32,
-    /// What a dynamic constraint counts together; not for a static one.
+    /// The roles that a dynamic constraint counts together; not for a static one.
     pub(crate) per: Option<ConstraintScope>,
 }
 
@@ -149,7 +149,7 @@ pub(crate) enum ConstraintEdit {
     RemoveRole(RoleName),
     /// `SetSsdSetCardinality`, `SetDsdSetCardinality`.
     AtMost(u32),
-    /// What a dynamic constraint counts together.
+    /// The roles that a dynamic constraint counts together.
     Per(ConstraintScope),
 }
 

@@ -8,7 +8,7 @@ use crate::{app::App, error::ApiError};
 
 /// Refuses a change of the policy through which registration would come to give a permission of rolecall's own.
 ///
-/// What a policy gave before it was refused does not stand in the way of other changes.
+/// A permission that registration gave before does not stand in the way of other changes.
 pub(crate) fn check(app: &App, before: &Policy, after: &Policy) -> Result<(), ApiError> {
     let open = &app.settings().registration_roles;
     let known = reserved_patterns(open, before);

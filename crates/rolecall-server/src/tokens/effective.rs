@@ -53,7 +53,7 @@ pub(crate) struct TokenSubject<'a> {
     pub(crate) policy: &'a Policy,
     /// The roles assigned globally and in `tenant`.
     pub(crate) assigned: &'a [Assigned],
-    /// How long a token lasts that nothing shortens.
+    /// The lifetime of a token that nothing shortens.
     pub(crate) lifetime: Duration,
     /// The tenant that the token is to be for.
     pub(crate) tenant: Option<&'a TenantName>,

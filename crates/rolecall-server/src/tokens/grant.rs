@@ -146,7 +146,7 @@ pub(crate) fn check_held_together(holder: &TokenSubject<'_>) -> Result<(), Token
     }
 }
 
-/// Whether `active` leaves out of `whole` only what a constraint does not allow beside it: then a token has as
+/// Returns true if `active` leaves out of `whole` only what a constraint does not allow beside it: then a token has as
 /// much as its holder can have at once.
 fn is_maximal(policy: &Policy, whole: &BTreeSet<RoleName>, active: &BTreeSet<RoleName>) -> bool {
     let mut left_out = whole.difference(active);

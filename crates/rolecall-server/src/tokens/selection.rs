@@ -16,7 +16,7 @@ use crate::authority::subject::Assigned;
 /// A role that would leave a token less than this is left out, unless the token is requested for it.
 const SHORTEST_UNASKED: Duration = Duration::from_mins(5);
 
-/// What a token is requested for: the scopes that narrow it, the widest first.
+/// The scopes that narrow a requested token, the widest first.
 pub(super) struct Asked<'a> {
     scopes: Vec<&'a RequestedScope>,
     roles: BTreeSet<RoleName>,

@@ -31,7 +31,7 @@ struct Side {
     names: BTreeMap<&'static str, String>,
     /// A client that may introspect tokens and read the feed.
     server: Credentials,
-    /// How often it started over.
+    /// The number of times it started over.
     starts: usize,
 }
 

@@ -241,7 +241,7 @@ impl Principal {
 
     /// Returns true if the caller satisfies `R`, for rules that depend on data, such as "the owner or an admin".
     ///
-    /// What the caller holds only in the tenant of the token does not count;
+    /// Roles and permissions that the caller holds only in the tenant of the token do not count;
     /// [`ForTenant::has`](crate::ForTenant::has) and [`InTenant::has`](crate::InTenant::has) count it.
     ///
     /// ```

@@ -48,7 +48,7 @@ pub struct VerifiedClaims {
     pub has_scope: bool,
     /// The tenant for which the token was issued.
     pub tenant: Option<String>,
-    /// What the subject holds without the tenant. `None` for a token without a tenant, and one of an older issuer.
+    /// The roles and permissions that the subject holds without the tenant. `None` for a token without a tenant, and one of an older issuer.
     pub global: Option<GlobalClaims>,
     /// True if the token was requested with less than the subject holds.
     pub narrowed: bool,

@@ -401,7 +401,7 @@ fn y107_a_role_that_would_shorten_a_token_is_left_out_unless_it_was_asked_for() 
     );
 }
 
-/// What others assign later, with any validity and under any constraint.
+/// Assignments that others make later, with any validity and under any constraint.
 mod later {
     use proptest::prelude::*;
     use rolecall_core::{Constraint, ConstraintKind};

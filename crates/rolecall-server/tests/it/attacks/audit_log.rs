@@ -1,4 +1,4 @@
-//! Whoever writes the database without the server: the audit log, and access beside it.
+//! Writes to the database without the server: the audit log, and access beside it.
 
 use serde_json::{Value, json};
 
