@@ -179,6 +179,16 @@ impl StoreError {
         }
     }
 
+    /// Returns true if the connection was dead, or died, and the error came at once. Nothing is known about a
+    /// statement that was given up after its time limit.
+    pub(super) fn is_of_dead_connection(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
+            Self::Database(_) => self.class() == Class::Broken,
+            Self::Moved(_) | Self::Inconsistent(_) => false,
+        }
+    }
+
     /// Returns true if the database is at fault: unreachable, overloaded, read-only, damaged or out of resources.
     pub(crate) fn is_outage(&self) -> bool {
         self.class() != Class::Statement
