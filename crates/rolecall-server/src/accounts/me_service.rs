@@ -19,6 +19,7 @@ use crate::{
         failures,
         password::{self, LoginError, Proven},
     },
+    quota::Quota,
     roles::request_ending,
     sessions,
 };
@@ -100,6 +101,8 @@ pub(crate) async fn change_forced(
         }
     };
     refuse_unchanged(current, new)?;
+    // the callers above have no token, by which other changes are counted
+    app.take_quota(Quota::OwnChanges, &proven.id)?;
     if replace_password(app, caller, &proven, new, None).await? {
         Ok(())
     } else {

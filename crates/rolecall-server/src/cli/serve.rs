@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config},
     configured,
     embedded::Embedded,
-    http::{self, CorsOrigins, LayerOptions},
+    http::{self, CorsOrigins, LayerOptions, Limits},
     logging, metrics,
     roles::assignments,
     start::{self, Staleness},
@@ -68,9 +68,16 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
         trusted_proxies: config.proxy.trusted.clone(),
         ..api::layer_options()
     };
+    let limits = configured::limits(&config);
     match metrics {
-        None => http::serve_until_signal(listener, http::wrap(routes.into_axum(), layers)).await,
-        Some(metrics) => serve_with_metrics(&server, listener, routes, layers, metrics).await?,
+        None => {
+            let app = http::wrap(routes.into_axum(), layers);
+            http::serve_until_signal(listener, app, limits).await;
+        }
+        Some(metrics) => {
+            let listeners = (listener, metrics);
+            serve_with_metrics(&server, listeners, routes, layers, limits).await?;
+        }
     }
     server.app().store().close().await;
     tracing::info!("stopped");
@@ -80,10 +87,10 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
 /// Serves the API, and its metrics on a listener of their own.
 async fn serve_with_metrics(
     server: &Embedded,
-    listener: TcpListener,
+    (listener, metrics): (TcpListener, TcpListener),
     routes: GuardedRouter,
     layers: LayerOptions,
-    metrics: TcpListener,
+    limits: Limits,
 ) -> Result<(), CliError> {
     let access = routes.access_table();
     let paths = access.iter().map(|route| route.path.as_str());
@@ -96,7 +103,7 @@ async fn serve_with_metrics(
     tracing::info!(%address, "metrics at /metrics, without authentication");
     let guard = server.api_guard().clone();
     let metrics = metrics::listener::serve(metrics, address, server.app().clone(), guard, requests);
-    tokio::join!(http::serve_until_signal(listener, app), metrics);
+    tokio::join!(http::serve_until_signal(listener, app, limits), metrics);
     Ok(())
 }
 

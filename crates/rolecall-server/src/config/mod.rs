@@ -23,7 +23,7 @@ mod values;
 pub use error::ConfigError;
 pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
-    Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
+    Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
     OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
     RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };

@@ -42,10 +42,12 @@ macro_rules! choices {
     };
 }
 
+mod connections;
 mod policy;
 mod quotas;
 mod tokens;
 
+pub use connections::Connections;
 pub use policy::PolicySection;
 pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
@@ -86,6 +88,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// New passwords.
     pub passwords: Passwords,
+    /// Connections of clients.
+    pub connections: Connections,
     /// Web pages of other origins that may call this server.
     pub cors: Cors,
     /// Proxies in front of this server.
@@ -120,6 +124,7 @@ impl Default for Config {
             policy: PolicySection::default(),
             quotas: Quotas::default(),
             passwords: Passwords::default(),
+            connections: Connections::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
             metrics: Metrics::default(),

@@ -24,6 +24,11 @@ const MAX_ROTATION: Duration = Duration::from_hours(400 * 24);
 /// The longest lifetime that a session of the old application may plausibly have.
 const MAX_LEGACY_AGE: Duration = Duration::from_hours(90 * 24);
 
+/// The shortest time for which idle connections can be kept: the load balancer must be able to close them first.
+const SHORTEST_IDLE: Duration = Duration::from_secs(5);
+const LONGEST_IDLE: Duration = Duration::from_hours(1);
+const LONGEST_DRAIN: Duration = Duration::from_mins(5);
+
 /// The quotas that can be set. Fewer would keep people from working, and more would limit nothing.
 const QUOTAS: std::ops::RangeInclusive<u32> = 10..=10_000_000;
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
@@ -37,6 +42,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         sessions(config),
         policy(config),
         quotas(config),
+        connections(config),
         legacy(config),
         database(config),
         others(config),
@@ -145,6 +151,33 @@ fn policy(config: &Config) -> Vec<String> {
     faults
 }
 
+fn connections(config: &Config) -> Vec<String> {
+    let mut faults = Vec::new();
+    let connections = &config.connections;
+    for (key, number) in [
+        ("connections.max", connections.max),
+        ("connections.per_address", connections.per_address),
+    ] {
+        if !(1..=1_000_000).contains(&number) {
+            faults.push(format!("`{key}`: {number} is not between 1 and 1000000"));
+        }
+    }
+    let idle = connections.idle_timeout;
+    if !(SHORTEST_IDLE..=LONGEST_IDLE).contains(&idle) {
+        faults.push(format!(
+            "`connections.idle_timeout`: {} is not between 5s and 1h",
+            show_duration(idle)
+        ));
+    }
+    if connections.drain_delay > LONGEST_DRAIN {
+        faults.push(format!(
+            "`connections.drain_delay`: {} is longer than 5m",
+            show_duration(connections.drain_delay)
+        ));
+    }
+    faults
+}
+
 fn quotas(config: &Config) -> Vec<String> {
     let quotas = &config.quotas;
     let limits = [
@@ -152,6 +185,7 @@ fn quotas(config: &Config) -> Vec<String> {
         ("changes_per_hour", quotas.changes_per_hour),
         ("revocations_per_hour", quotas.revocations_per_hour),
         ("refreshes_per_hour", quotas.refreshes_per_hour),
+        ("log_ins_per_hour", quotas.log_ins_per_hour),
     ];
     limits
         .iter()

@@ -14,6 +14,7 @@ use crate::{
         failures,
         password::{self, Proven},
     },
+    quota::Quota,
     sessions::{self, store as session_store, store::NewSession},
     store::Conn,
     tokens::{
@@ -106,6 +107,8 @@ async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attemp
     if proven.by_reset_code || proven.credentials.status != Status::Active {
         return Err(OAuthError::PasswordChangeRequired);
     }
+    // only the right password takes from it, so that nobody else can use it up
+    app.take_quota(Quota::LogIns, &proven.id)?;
     let opened = app
         .store()
         .write(async |conn: &mut Conn| log_in(app, conn, request, &proven).await)
