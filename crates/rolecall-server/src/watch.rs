@@ -332,13 +332,13 @@ mod tests {
             loss.await.unwrap();
         }));
         // one after the other begins to wait while another transaction writes
-        let writing = app.store().write(async |_: &mut Conn| {
+        let ahead = app.store().write(async |_: &mut Conn| {
             for one in &mut waiting {
                 poll_fn(|context| Poll::Ready(one.as_mut().poll(context).is_pending())).await;
             }
             Ok::<_, StoreError>(())
         });
-        writing.await.unwrap();
+        ahead.await.unwrap();
         let waiting: Vec<_> = waiting.into_iter().map(tokio::spawn).collect();
         for one in waiting {
             one.await.unwrap();

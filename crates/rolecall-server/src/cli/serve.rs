@@ -15,7 +15,7 @@ use crate::{
     http::{self, CorsOrigins, LayerOptions, Limits},
     logging, metrics,
     roles::assignments,
-    start::{self, Staleness},
+    start::{self, Opened, Staleness},
 };
 
 #[derive(Args)]
@@ -50,6 +50,20 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
         .map_err(CliError::io("cannot read the address of the listener"))?;
     config.issuer_at(bound)?;
     let opened = start::open(configured::options(&config, Some(bound))).await?;
+    let store = opened.app.store().clone();
+    let served = serve(opened, &config, listener, metrics).await;
+    store.close().await;
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(
+    opened: Opened,
+    config: &Config,
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+) -> Result<(), CliError> {
     start::check_registration_roles(&opened.app).await?;
     if assignments::count_admins(&opened.app).await? == 0 {
         tracing::warn!(
@@ -57,8 +71,11 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
              `rolecall user add NAME --role rolecall.admin`"
         );
     }
-    let server = Embedded::from_opened(opened, staleness(&config))?;
+    let server = Embedded::from_opened(opened, staleness(config))?;
     let routes = server.routes()?;
+    let bound = listener
+        .local_addr()
+        .map_err(CliError::io("cannot read the address of the listener"))?;
     tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");
     let layers = LayerOptions {
         cors: CorsOrigins {
@@ -68,7 +85,7 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
         trusted_proxies: config.proxy.trusted.clone(),
         ..api::layer_options()
     };
-    let limits = configured::limits(&config);
+    let limits = configured::limits(config);
     match metrics {
         None => {
             let app = http::wrap(routes.into_axum(), layers);
@@ -79,8 +96,6 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
             serve_with_metrics(&server, listeners, routes, layers, limits).await?;
         }
     }
-    server.app().store().close().await;
-    tracing::info!("stopped");
     Ok(())
 }
 

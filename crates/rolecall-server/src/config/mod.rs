@@ -23,8 +23,8 @@ mod values;
 pub use error::ConfigError;
 pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
-    Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
-    OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
+    Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat,
+    Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
     RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub use show::{Setting, Settings};

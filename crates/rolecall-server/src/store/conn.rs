@@ -78,16 +78,18 @@ impl Local {
         pool: &SqlitePool,
         file: Option<&Arc<OpenFile>>,
     ) -> Result<Self, StoreError> {
-        let local = Self {
+        // before a new connection could begin another file in its place
+        if let Some(file) = file {
+            file.check()?;
+        }
+        Ok(Self {
             conn: pool.acquire().await?,
             options: pool.connect_options(),
             file: file.cloned(),
             in_transaction: false,
             used: false,
             broken: false,
-        };
-        local.check_file()?;
-        Ok(local)
+        })
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
@@ -117,7 +119,9 @@ impl Local {
         }
         // once is enough
         self.used = true;
-        let Ok(fresh) = SqliteConnection::connect_with(&self.options).await else {
+        // boxed, since it is rare and large
+        let connected = Box::pin(SqliteConnection::connect_with(&self.options));
+        let Ok(fresh) = connected.await else {
             return false;
         };
         *self.conn = fresh;
@@ -264,7 +268,8 @@ impl Remote {
             set_limits(&mut fresh, self.limit).await?;
             Ok::<_, sqlx::Error>(fresh)
         };
-        let Ok(fresh) = answered(self.limit, connected).await else {
+        // boxed, since it is rare and large
+        let Ok(fresh) = answered(self.limit, Box::pin(connected)).await else {
             return false;
         };
         *self.conn = fresh;

@@ -20,6 +20,12 @@ pub enum StoreError {
         path = .0.display()
     )]
     Moved(PathBuf),
+    /// The write-ahead log of the database is gone, or another one lies in its place.
+    #[error(
+        "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
+        path = .0.display()
+    )]
+    LogMoved(PathBuf),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -174,7 +180,7 @@ impl StoreError {
                     .map_or(Class::Statement, |code| class_of(&code)),
                 _ => Class::Statement,
             },
-            Self::Moved(_) => Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) => Class::Broken,
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -185,7 +191,7 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
             Self::Database(_) => self.class() == Class::Broken,
-            Self::Moved(_) | Self::Inconsistent(_) => false,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Inconsistent(_) => false,
         }
     }
 

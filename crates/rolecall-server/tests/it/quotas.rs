@@ -143,7 +143,9 @@ async fn y119_log_ins_and_password_changes_of_one_account_have_a_quota(app: FewL
     app.create_user("bob", &["user"]).await;
     // what others send does not use it up
     for _ in 0..3 {
-        app.password_grant("alice", "a wrong password").await.is(401);
+        app.password_grant("alice", "a wrong password")
+            .await
+            .is(401);
     }
     for _ in 0..10 {
         app.log_in("alice").await;

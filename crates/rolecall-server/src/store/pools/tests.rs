@@ -3,25 +3,41 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::{Lane, Local, Pools};
-use crate::store::{
-    Conn, Store, StoreError, head::read_head, query::query, testing::postgres_database,
-};
+use crate::store::{Conn, Store, StoreError, query::query, testing::postgres_database};
 
-/// Reads, writes and begins a change, each after `kill`.
+/// Writes one more.
+async fn raise(conn: &mut Conn) -> Result<(), StoreError> {
+    const RAISE: &str = "INSERT INTO leases (name, holder, ends_at) VALUES ('test', '', 1) \
+        ON CONFLICT (name) DO UPDATE SET ends_at = leases.ends_at + 1";
+    query(RAISE).execute(conn).await.map(drop)
+}
+
+/// Reads how often it was raised.
+async fn value(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
+    query(VALUE).fetch_optional(conn).await
+}
+
+const VALUE: &str = "SELECT ends_at FROM leases WHERE name = 'test'";
+
+/// Reads and writes with each kind of connection, each time after `kill`.
 async fn check_after(store: &Store, kill: impl AsyncFn()) {
     kill().await;
-    read_head(&mut store.read().await.unwrap()).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), None);
+    drop(conn);
     kill().await;
     let mut conn = store.read_for_watch().await.unwrap();
-    read_head(&mut conn).await.unwrap();
+    let all: Vec<i64> = query(VALUE).fetch_all(&mut conn).await.unwrap();
+    assert!(all.is_empty());
     drop(conn);
     for lane in [Lane::Requests, Lane::Changes, Lane::Watch] {
         kill().await;
         let mut conn = store.begin(lane).await.unwrap();
-        let raise = query("UPDATE head SET revision = revision + 1");
-        assert_eq!(raise.execute(&mut conn).await.unwrap(), 1, "{lane:?}");
+        raise(&mut conn).await.unwrap();
         conn.commit().await.unwrap();
     }
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(3));
 }
 
 /// Ends all connections of the store as a restart of PostgreSQL does, once they are idle.
@@ -107,15 +123,43 @@ async fn y026_nothing_is_tried_again_once_something_has_happened() {
     let store = Store::open(&url).await.unwrap();
     let mut read = store.read().await.unwrap();
     let mut write = store.begin(Lane::Requests).await.unwrap();
-    read_head(&mut read).await.unwrap();
+    value(&mut read).await.unwrap();
     let mut other = PgConnection::connect(&url).await.unwrap();
     sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
         .execute(&mut other)
         .await
         .unwrap();
-    assert!(read_head(&mut read).await.is_err());
-    let failed: StoreError = read_head(&mut write).await.unwrap_err();
-    assert!(failed.is_outage());
+    assert!(value(&mut read).await.is_err());
+    assert!(value(&mut write).await.unwrap_err().is_outage());
     drop((read, write));
-    read_head(&mut store.read().await.unwrap()).await.unwrap();
+    value(&mut store.read().await.unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn y120_a_deleted_log_is_noticed_and_merged_when_the_database_closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    let url = format!("sqlite:{}", path.display());
+    let store = Store::open(&url).await.unwrap();
+    let change = async |store: &Store| {
+        let mut conn = store.begin(Lane::Changes).await?;
+        raise(&mut conn).await?;
+        conn.commit().await
+    };
+    change(&store).await.unwrap();
+    let mut held = store.begin(Lane::Changes).await.unwrap();
+    raise(&mut held).await.unwrap();
+    std::fs::remove_file(path.with_file_name("rolecall.db-wal")).unwrap();
+    for refused in [
+        held.commit().await.unwrap_err(),
+        change(&store).await.unwrap_err(),
+        store.read_for_watch().await.err().unwrap(),
+    ] {
+        assert!(matches!(refused, StoreError::LogMoved(_)), "{refused:?}");
+    }
+    store.close().await;
+    let store = Store::open(&url).await.unwrap();
+    change(&store).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(2));
 }
