@@ -43,11 +43,14 @@ macro_rules! choices {
 }
 
 mod connections;
+mod login;
 mod policy;
 mod quotas;
 mod tokens;
 
 pub use connections::Connections;
+pub(crate) use login::FAILURES_PER_MINUTE;
+pub use login::Login;
 pub use policy::PolicySection;
 pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
@@ -86,6 +89,8 @@ pub struct Config {
     pub policy: PolicySection,
     /// The limits for changes that one subject makes.
     pub quotas: Quotas,
+    /// Limits on failed log-ins.
+    pub login: Login,
     /// New passwords.
     pub passwords: Passwords,
     /// Connections of clients.
@@ -123,6 +128,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             policy: PolicySection::default(),
             quotas: Quotas::default(),
+            login: Login::default(),
             passwords: Passwords::default(),
             connections: Connections::default(),
             cors: Cors::default(),

@@ -150,7 +150,12 @@ async fn y119_log_ins_and_password_changes_of_one_account_have_a_quota(app: FewL
     for _ in 0..10 {
         app.log_in("alice").await;
     }
-    let stored = async || (app.db.count("audit_events").await, app.db.count("sessions").await);
+    let stored = async || {
+        (
+            app.db.count("audit_events").await,
+            app.db.count("sessions").await,
+        )
+    };
     let before = stored().await;
     let refused = app.password_grant("alice", PASSWORD).await;
     is_too_many(&refused);
