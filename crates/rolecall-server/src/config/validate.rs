@@ -1,5 +1,7 @@
 //! Checks the values, each alone and together.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,11 +26,6 @@ const MAX_ROTATION: Duration = Duration::from_hours(400 * 24);
 /// The longest lifetime that a session of the old application may plausibly have.
 const MAX_LEGACY_AGE: Duration = Duration::from_hours(90 * 24);
 
-/// The shortest time for which idle connections can be kept: the load balancer must be able to close them first.
-const SHORTEST_IDLE: Duration = Duration::from_secs(5);
-const LONGEST_IDLE: Duration = Duration::from_hours(1);
-const LONGEST_DRAIN: Duration = Duration::from_mins(5);
-
 /// The quotas that can be set. Fewer would keep people from working, and more would limit nothing.
 const QUOTAS: std::ops::RangeInclusive<u32> = 10..=10_000_000;
 /// RFC 7518 section 3.2: an HMAC key is at least as long as the hash.
@@ -42,7 +39,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         sessions(config),
         policy(config),
         quotas(config),
-        connections(config),
+        connections::faults(config),
         legacy(config),
         database(config),
         login(config),
@@ -147,33 +144,6 @@ fn policy(config: &Config) -> Vec<String> {
         faults.push(format!(
             "`policy.deadline`: {} is not between 1s and 10m",
             show_duration(policy.deadline)
-        ));
-    }
-    faults
-}
-
-fn connections(config: &Config) -> Vec<String> {
-    let mut faults = Vec::new();
-    let connections = &config.connections;
-    for (key, number) in [
-        ("connections.max", connections.max),
-        ("connections.per_address", connections.per_address),
-    ] {
-        if !(1..=1_000_000).contains(&number) {
-            faults.push(format!("`{key}`: {number} is not between 1 and 1000000"));
-        }
-    }
-    let idle = connections.idle_timeout;
-    if !(SHORTEST_IDLE..=LONGEST_IDLE).contains(&idle) {
-        faults.push(format!(
-            "`connections.idle_timeout`: {} is not between 5s and 1h",
-            show_duration(idle)
-        ));
-    }
-    if connections.drain_delay > LONGEST_DRAIN {
-        faults.push(format!(
-            "`connections.drain_delay`: {} is longer than 5m",
-            show_duration(connections.drain_delay)
         ));
     }
     faults
