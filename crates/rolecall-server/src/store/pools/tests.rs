@@ -85,6 +85,36 @@ async fn y026_a_dead_connection_to_postgresql_is_replaced_and_nothing_fails() {
 }
 
 #[tokio::test]
+async fn y026_a_connection_that_can_only_read_is_replaced_once_writes_are_taken() {
+    let Some(url) = postgres_database("y026_read_only").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let name: String = sqlx::query_scalar("SELECT current_database()")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    let mut alter = async |what: &str| {
+        let sql = format!("ALTER DATABASE {name} {what}");
+        let altered = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other);
+        altered.await.unwrap();
+    };
+    alter("SET default_transaction_read_only = on").await;
+    kill_all(&store, &url).await;
+    // opens a connection that can only read
+    value(&mut store.read().await.unwrap()).await.unwrap();
+    let mut refused = store.begin(Lane::Requests).await.unwrap();
+    assert!(raise(&mut refused).await.unwrap_err().is_read_only());
+    drop(refused);
+    value(&mut store.read().await.unwrap()).await.unwrap();
+    alter("RESET default_transaction_read_only").await;
+    let mut conn = store.begin(Lane::Requests).await.unwrap();
+    raise(&mut conn).await.unwrap();
+    conn.commit().await.unwrap();
+}
+
+#[tokio::test]
 async fn y026_a_broken_connection_to_sqlite_is_replaced_and_nothing_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rolecall.db");
