@@ -42,8 +42,7 @@ async fn check_after(store: &Store, kill: impl AsyncFn()) {
 
 /// Ends all connections of the store as a restart of PostgreSQL does, once they are idle.
 async fn kill_all(store: &Store, url: &str) {
-    const OTHERS: &str =
-        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rolecall'";
     let is_idle = || {
         let pools = store.connections();
         pools
