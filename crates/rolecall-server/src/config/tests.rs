@@ -53,6 +53,7 @@ fn without_sources_the_documented_defaults_apply() {
     assert_eq!(config.tokens.access_ttl, Duration::from_mins(30));
     assert_eq!(config.tokens.max_bytes, 4096);
     assert_eq!(config.passwords.scheme, PasswordScheme::Argon2id);
+    assert_eq!(config.login.failures_per_minute, 600);
     assert_eq!(config.passwords.min_length, 15);
     assert_eq!(config.guard.max_staleness, Duration::from_secs(30));
     assert_eq!(config.guard.on_stale, OnStale::Refuse);
@@ -87,6 +88,8 @@ fn every_key_can_be_set_in_the_file() {
         changes_per_hour = 6000
         revocations_per_hour = 60
         refreshes_per_hour = 360
+        [login]
+        failures_per_minute = 6000
         [passwords]
         scheme = "bcrypt"
         min_length = 8
@@ -495,6 +498,16 @@ fn values_that_would_disable_a_protection_are_refused() {
             "guard.max_staleness",
         ),
         (
+            "[login]\nfailures_per_minute = 1000000",
+            "[login]\nfailures_per_minute = 1000001",
+            "login.failures_per_minute",
+        ),
+        (
+            "[login]\nfailures_per_minute = 1",
+            "[login]\nfailures_per_minute = 0",
+            "login.failures_per_minute",
+        ),
+        (
             "[database]\nurl = \"sqlite::memory:\"",
             "[database]\nurl = \"mysql://x\"",
             "database.url",
@@ -697,7 +710,7 @@ fn what_editors_put_around_a_secret_is_no_part_of_it() {
     }
     // it would sign with another secret than the program that reads all of the file, or none of its newlines
     for ends in ["\n\n", "\r\n\r\n", "\n\r\n", "\r"] {
-        let error = with(&format!("{SECRET}{ends}")).unwrap_err().to_string();
+        let error = with(&format!("{SECRET}{ends}")).unwrap_err();
         assert!(error.contains("more than one newline"), "{error}");
         assert!(!error.contains(SECRET), "{error}");
     }
