@@ -245,7 +245,11 @@ fn an_unknown_key_is_refused_in_every_source() {
     );
     assert_eq!(
         env(&[("ROLECALL_TOKENS_ACCESS_TTL", "5")]).unwrap_err(),
-        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `tokens.access_ttl`?"
+        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `ROLECALL_TOKENS__ACCESS_TTL`?"
+    );
+    assert_eq!(
+        env(&[("ROLECALL_DATABSE_URL", "x")]).unwrap_err(),
+        "unknown key `databse_url` (environment ROLECALL_DATABSE_URL); did you mean `ROLECALL_DATABASE__URL`?"
     );
     assert_eq!(
         Config::load(&Sources::default().with_flag("lisen", "x"))
