@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
-    bootstrap::{self, Start},
+    bootstrap::{self, BootstrapError, Origin, Start},
     clean_up,
     clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
@@ -34,7 +34,10 @@ use crate::{
     metrics::counters::Metrics,
     quota::Quotas,
     settings::Settings,
-    store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
+    store::{
+        OpenError, Opening, Store, Target, Tuning, file,
+        url::{DatabaseUrl, SchemaName},
+    },
     throttle::{AddressLimiter, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
@@ -60,6 +63,16 @@ pub enum StartError {
         "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
+    /// The database was made by `rolecall dev`.
+    #[error(
+        "the database {0} was made by `rolecall dev`, whose users have a known password: set `database.url` to a new database; `rolecall policy export` and `rolecall policy apply` take the roles and permissions along"
+    )]
+    MadeByDev(String),
+    /// `rolecall dev` was started on another database than its own.
+    #[error(
+        "the database {0} was not made by `rolecall dev`, which would create users with a known password in it: choose a new folder with --keep"
+    )]
+    NotMadeByDev(String),
     /// The key file beside the database is missing.
     #[error(
         "the master key file `{path}` is missing, and the database cannot be used without it: put it back, or set `master_key_file`",
@@ -103,6 +116,10 @@ impl From<ApiError> for StartError {
 /// The options of a start.
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
+    /// The schema of PostgreSQL that holds rolecall's tables, if it is not the default one of the connection.
+    pub(crate) schema: Option<SchemaName>,
+    pub(crate) opening: Opening,
+    pub(crate) origin: Origin,
     pub(crate) tuning: Tuning,
     pub(crate) master_key: Option<MasterKey>,
     /// The master key before the last rotation, which the database may still be sealed with.
@@ -131,9 +148,13 @@ pub(crate) struct Opened {
 /// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
-    let url = options.database_url.expose_secret();
+    let target = Target {
+        url: options.database_url.expose_secret(),
+        schema: options.schema.as_ref(),
+        opening: options.opening,
+    };
     let (current, previous) = (options.master_key, options.previous_master_key);
-    let (store, masters) = open_store(url, options.tuning, current, previous).await?;
+    let (store, masters) = open_store(target, options.tuning, current, previous).await?;
     let start = Start {
         store: &store,
         masters: &masters,
@@ -147,16 +168,14 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         },
         access_ttl: options.settings.access_ttl,
         now: options.clock.now(),
+        origin: options.origin,
     };
     let ready = match bootstrap::prepare(&start).await {
         Ok(ready) => ready,
         Err(error) => {
             // close the files, so that the fault can be fixed
             store.close().await;
-            return Err(match error {
-                bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
-                bootstrap::BootstrapError::Failed(error) => error.into(),
-            });
+            return Err(refusal(error, target.url));
         }
     };
     let hasher = hasher(options.hashing, options.scheme)?;
@@ -197,6 +216,17 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     Ok(Opened { app, seen })
 }
 
+/// Returns the error of a start whose database cannot be prepared.
+fn refusal(error: BootstrapError, url: &str) -> StartError {
+    let database = || DatabaseUrl::parse(url).map_or_else(|_| String::new(), |url| url.describe());
+    match error {
+        BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
+        BootstrapError::MadeByDev => StartError::MadeByDev(database()),
+        BootstrapError::NotMadeByDev => StartError::NotMadeByDev(database()),
+        BootstrapError::Failed(error) => error.into(),
+    }
+}
+
 /// Starts the hashing threads, at the default cost of `scheme` unless another is set.
 fn hasher(cost: Option<Parameters>, scheme: PasswordScheme) -> Result<Hasher, StartError> {
     Ok(Hasher::new(HasherOptions {
@@ -229,18 +259,19 @@ fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, Star
 
 /// Opens the database with its master keys.
 async fn open_store(
-    url: &str,
+    target: Target<'_>,
     tuning: Tuning,
     current: Option<MasterKey>,
     previous: Option<MasterKey>,
 ) -> Result<(Store, MasterKeys), StartError> {
+    let url = target.url;
     match DatabaseUrl::parse(url)? {
         DatabaseUrl::File(path) => file::require_not_lost(&path, &key_file(&path))?,
         // before a start that waits for the server
         DatabaseUrl::Postgres(_) if current.is_none() => return Err(StartError::NoMasterKey),
         DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => {}
     }
-    let store = Store::open_with(url, tuning).await?;
+    let store = Store::open_with(target, tuning).await?;
     let current = match master_key(url, current, &store).await {
         Ok(current) => current,
         Err(error) => {

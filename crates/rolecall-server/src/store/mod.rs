@@ -14,6 +14,7 @@ pub(crate) mod migrate;
 mod open;
 mod query;
 mod row;
+mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -31,4 +32,5 @@ pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};
+pub(crate) use target::{Opening, Target};
 pub(crate) use tuning::Tuning;

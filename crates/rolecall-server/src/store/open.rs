@@ -1,6 +1,7 @@
 //! Opening the database, its connection pools and its transactions.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -16,12 +17,13 @@ use tokio::sync::Mutex;
 use super::{
     conn::{Conn, Local, Remote},
     demoted::Demoted,
-    error::{OpenError, StoreError},
+    error::{OpenError, StoreError, is_misconfigured, is_outage},
     file::{self, OpenFile},
     migrate,
     query::{queries, query},
+    target::{Opening, Target},
     tuning::Tuning,
-    url::DatabaseUrl,
+    url::{DatabaseUrl, SchemaName, describe_file, describe_server},
 };
 
 queries! {
@@ -111,23 +113,52 @@ async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx
 /// Migrates PostgreSQL, and waits up to `patience` for a server that does not answer yet.
 async fn migrate_patiently(
     options: &PgConnectOptions,
+    schema: Option<&SchemaName>,
     patience: Duration,
 ) -> Result<(), OpenError> {
     let started = Instant::now();
     loop {
-        let error = match migrate::postgres(options).await {
-            Err(OpenError::Database(error)) => StoreError::from(error),
+        let error = match migrate::postgres(options, schema).await {
+            Err(error @ OpenError::Database { .. }) => error.at(&describe_server(options)),
             outcome => return outcome,
         };
-        let hopeless = !error.is_outage() || error.is_misconfigured();
+        let hopeless = match &error {
+            OpenError::Database { reason, .. } => !is_outage(reason) || is_misconfigured(reason),
+            _ => true,
+        };
         if hopeless || started.elapsed() >= patience {
-            return Err(match error {
-                StoreError::Database(error) => OpenError::Database(error),
-                other => OpenError::Url(other.to_string()),
-            });
+            return Err(error);
         }
-        tracing::warn!(error = %crate::error::chain_of(&error), "the database does not answer yet: trying again");
+        tracing::warn!(%error, "the database does not answer yet: trying again");
         tokio::time::sleep(RETRY_PAUSE).await;
+    }
+}
+
+/// Refuses a file that this start may not open, before anything is written to it or beside it. Returns the lock of
+/// [`file::lock_opening`] if it was needed: while another process prepares the file, it must not be read.
+async fn inspect_before_writing(path: &Path, opening: Opening) -> Result<Option<File>, OpenError> {
+    // rolecall puts data into a file only after its lock
+    if !file::holds_data(path) && opening == Opening::Create {
+        return Ok(None);
+    }
+    let locked = if file::has_lock(path) {
+        Some(file::lock_opening(path).await?)
+    } else {
+        None
+    };
+    match migrate::inspect_sqlite(path).await {
+        // opening the files beside it gives a clearer message
+        Err(OpenError::Database { reason, .. }) if is_unopened(&reason) => Ok(locked),
+        Err(error) => Err(error),
+        Ok(state) => opening.check(state, &describe_file(path)).map(|()| locked),
+    }
+}
+
+/// Returns true for SQLite's `SQLITE_CANTOPEN`.
+fn is_unopened(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "14"),
+        _ => false,
     }
 }
 
@@ -138,16 +169,29 @@ impl Store {
     ///
     /// [`OpenError`] if the URL, the file, the connection or the schema does not allow it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Self::open_with(url, Tuning::default()).await
+        let target = Target {
+            url,
+            schema: None,
+            opening: Opening::Create,
+        };
+        Self::open_with(target, Tuning::default()).await
     }
 
-    /// Opens the database as [`Store::open`] does, with a pool and time limits of the configuration.
-    pub(crate) async fn open_with(url: &str, tuning: Tuning) -> Result<Self, OpenError> {
-        match DatabaseUrl::parse(url)? {
+    /// Opens the database with the pool and the time limits of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`]; and [`OpenError::Missing`], [`OpenError::Empty`] and [`OpenError::Outdated`] for a start that
+    /// may not create tables.
+    pub(crate) async fn open_with(target: Target<'_>, tuning: Tuning) -> Result<Self, OpenError> {
+        let database = DatabaseUrl::parse(target.url)?;
+        let described = database.describe();
+        let opened = match database {
             DatabaseUrl::Memory => Self::open_memory().await,
-            DatabaseUrl::File(path) => Self::open_sqlite(path, tuning).await,
-            DatabaseUrl::Postgres(options) => Self::open_postgres(*options, tuning).await,
-        }
+            DatabaseUrl::File(path) => Self::open_sqlite(path, target.opening, tuning).await,
+            DatabaseUrl::Postgres(options) => Self::open_postgres(*options, target, tuning).await,
+        };
+        opened.map_err(|error| error.at(&described))
     }
 
     fn on(pools: Pools) -> Self {
@@ -157,9 +201,20 @@ impl Store {
         }
     }
 
-    async fn open_postgres(options: PgConnectOptions, tuning: Tuning) -> Result<Self, OpenError> {
+    async fn open_postgres(
+        options: PgConnectOptions,
+        target: Target<'_>,
+        tuning: Tuning,
+    ) -> Result<Self, OpenError> {
         let options = options.application_name("rolecall");
-        migrate_patiently(&options, tuning.start).await?;
+        match target.opening {
+            Opening::Create => migrate_patiently(&options, target.schema, tuning.start).await?,
+            Opening::Existing => {
+                let state = migrate::inspect_postgres(&options, target.schema).await?;
+                target.opening.check(state, &describe_server(&options))?;
+            }
+        }
+        let schema = target.schema.cloned();
         let demoted = Arc::new(Demoted::default());
         let noted = Arc::clone(&demoted);
         let pool = PgPoolOptions::new()
@@ -170,7 +225,13 @@ impl Store {
                 let demoted = noted.concerns(found.age);
                 Box::pin(async move { Ok(!demoted && is_alive(conn, found.idle_for).await?) })
             })
-            .after_connect(move |conn, _| Box::pin(set_limits(conn, tuning.statement)))
+            .after_connect(move |conn, _| {
+                let schema = schema.clone();
+                Box::pin(async move {
+                    migrate::set_schema(conn, schema.as_ref()).await?;
+                    set_limits(conn, tuning.statement).await
+                })
+            })
             .connect_with(options)
             .await?;
         Ok(Self::on(Pools::Postgres {
@@ -210,10 +271,21 @@ impl Store {
         }))
     }
 
-    async fn open_sqlite(path: PathBuf, tuning: Tuning) -> Result<Self, OpenError> {
+    async fn open_sqlite(
+        path: PathBuf,
+        opening: Opening,
+        tuning: Tuning,
+    ) -> Result<Self, OpenError> {
+        if opening == Opening::Existing && !path.exists() {
+            return Err(OpenError::Missing(describe_file(&path)));
+        }
         file::prepare(&path)?;
+        let locked = inspect_before_writing(&path, opening).await?;
         let in_use = file::mark_in_use(&path)?;
-        let opening = file::lock_opening(&path).await?;
+        let locked = match locked {
+            Some(locked) => locked,
+            None => file::lock_opening(&path).await?,
+        };
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -226,13 +298,15 @@ impl Store {
             .acquire_timeout(tuning.acquire)
             .connect_with(options.clone())
             .await?;
-        migrate::sqlite(&write, &path).await?;
+        if opening == Opening::Create {
+            migrate::sqlite(&write, &path).await?;
+        }
         let read = SqlitePoolOptions::new()
             .max_connections(READ_CONNECTIONS)
             .acquire_timeout(tuning.acquire)
             .connect_with(options.read_only(true))
             .await?;
-        drop(opening);
+        drop(locked);
         let file = Some(Arc::new(OpenFile::new(path, in_use)?));
         Ok(Self::on(Pools::Sqlite { read, write, file }))
     }
