@@ -85,6 +85,11 @@ const MIGRATIONS: &[Step] = &[
         include_str!("../../migrations/0012_floors_of_tenants.sql"),
     ),
     (
+        13,
+        "known devices",
+        include_str!("../../migrations/0013_known_devices.sql"),
+    ),
+    (
         14,
         "mark of dev",
         include_str!("../../migrations/0014_mark_of_dev.sql"),
@@ -134,7 +139,7 @@ fn newest(steps: &[Step]) -> i64 {
 /// The schema version of a database, beside that of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaState {
-    /// The version found; 0 if rolecall has no tables there.
+    /// The version up to which all migrations are applied; 0 if rolecall has no tables there.
     pub(crate) found: i64,
     /// The version that this program needs.
     pub(crate) known: i64,
@@ -143,7 +148,7 @@ pub(crate) struct SchemaState {
 impl SchemaState {
     fn of(found: &Found) -> Self {
         Self {
-            found: found.version(),
+            found: found.version,
             known: newest(MIGRATIONS),
         }
     }
@@ -304,7 +309,7 @@ async fn sqlite_by(
     drop(conn);
     let applied = found.applied.len();
     if applied > 0 && (applied < steps.len() || found.is_shared) {
-        back_up(pool, path, found.version()).await?;
+        back_up(pool, path, found.version).await?;
     }
     if found.is_shared {
         found::adopt_in_sqlite(&mut *pool.acquire().await?, &found.applied).await?;

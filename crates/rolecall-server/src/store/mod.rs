@@ -1,5 +1,6 @@
 //! The database: two pools, one SQL text a query, and the only two ways to write.
 
+mod begin;
 mod chain;
 mod change;
 mod conn;

@@ -1,7 +1,6 @@
 //! Opening the database, its connection pools and its transactions.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -15,15 +14,16 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
+    begin::{inspect_before_writing, migrate_patiently},
     conn::{Conn, Local, Remote},
     demoted::Demoted,
-    error::{OpenError, StoreError, is_misconfigured, is_outage},
+    error::{OpenError, StoreError},
     file::{self, OpenFile},
     migrate,
     query::{queries, query},
     target::{Opening, Target},
     tuning::Tuning,
-    url::{DatabaseUrl, SchemaName, describe_file, describe_server},
+    url::{DatabaseUrl, describe_file, describe_server},
 };
 
 queries! {
@@ -37,8 +37,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time for which a successful check is repeated without another write: anybody may ask, as often as they like.
 const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
-/// The pause between two attempts to reach a database that does not answer yet.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is not pinged.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The time limit of that ping. It is short, so that a pool of dead connections is soon replaced.
@@ -108,58 +106,6 @@ async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx
         .execute(conn)
         .await
         .map(drop)
-}
-
-/// Migrates PostgreSQL, and waits up to `patience` for a server that does not answer yet.
-async fn migrate_patiently(
-    options: &PgConnectOptions,
-    schema: Option<&SchemaName>,
-    patience: Duration,
-) -> Result<(), OpenError> {
-    let started = Instant::now();
-    loop {
-        let error = match migrate::postgres(options, schema).await {
-            Err(error @ OpenError::Database { .. }) => error.at(&describe_server(options)),
-            outcome => return outcome,
-        };
-        let hopeless = match &error {
-            OpenError::Database { reason, .. } => !is_outage(reason) || is_misconfigured(reason),
-            _ => true,
-        };
-        if hopeless || started.elapsed() >= patience {
-            return Err(error);
-        }
-        tracing::warn!(%error, "the database does not answer yet: trying again");
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-}
-
-/// Refuses a file that this start may not open, before anything is written to it or beside it. Returns the lock of
-/// [`file::lock_opening`] if it was needed: while another process prepares the file, it must not be read.
-async fn inspect_before_writing(path: &Path, opening: Opening) -> Result<Option<File>, OpenError> {
-    // rolecall puts data into a file only after its lock
-    if !file::holds_data(path) && opening == Opening::Create {
-        return Ok(None);
-    }
-    let locked = if file::has_lock(path) {
-        Some(file::lock_opening(path).await?)
-    } else {
-        None
-    };
-    match migrate::inspect_sqlite(path).await {
-        // opening the files beside it gives a clearer message
-        Err(OpenError::Database { reason, .. }) if is_unopened(&reason) => Ok(locked),
-        Err(error) => Err(error),
-        Ok(state) => opening.check(state, &describe_file(path)).map(|()| locked),
-    }
-}
-
-/// Returns true for SQLite's `SQLITE_CANTOPEN`.
-fn is_unopened(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "14"),
-        _ => false,
-    }
 }
 
 impl Store {

@@ -40,6 +40,8 @@ const DROP: &str = "DROP TABLE _sqlx_migrations";
 
 /// The applied migrations of rolecall, and what is in the way of the others.
 pub(super) struct Found {
+    /// The version up to which all migrations are applied; 0 if rolecall has no tables here.
+    pub(super) version: i64,
     pub(super) applied: Vec<AppliedMigration>,
     /// True if they are in the table that older releases shared with applications.
     pub(super) is_shared: bool,
@@ -94,6 +96,7 @@ async fn read(
         .collect();
     in_the_way.sort();
     Ok(Found {
+        version: complete_version(migrator, &applied),
         applied,
         is_shared,
         in_the_way: in_the_way.into_iter().map(|(_, object)| object).collect(),
@@ -122,6 +125,13 @@ async fn read_shared(
 fn with_article(kind: &str) -> String {
     let article = if kind == "index" { "an" } else { "a" };
     format!("{article} {kind}")
+}
+
+/// Returns the version before the first migration that is not applied: one may have been added below others.
+fn complete_version(migrator: &Migrator, applied: &[AppliedMigration]) -> i64 {
+    let is_applied = |version: &i64| applied.iter().any(|row| row.version == *version);
+    let versions = migrator.iter().map(|step| step.version);
+    versions.take_while(is_applied).last().unwrap_or(0)
 }
 
 /// Returns the names that the migrations which are not applied need, except those that the applied ones have created.
@@ -157,15 +167,10 @@ fn created_names(sql: &str) -> Vec<&str> {
 }
 
 impl Found {
-    /// The newest applied version; 0 if rolecall has no tables here.
-    pub(super) fn version(&self) -> i64 {
-        let versions = self.applied.iter().map(|row| row.version);
-        versions.max().unwrap_or(0)
-    }
-
     /// Refuses a database of a newer rolecall, and one that has tables of an application where rolecall needs its own.
     pub(super) fn check(&self, known: i64, place: &str) -> Result<(), OpenError> {
-        let found = self.version();
+        let versions = self.applied.iter().map(|row| row.version);
+        let found = versions.max().unwrap_or(0);
         if found > known {
             return Err(OpenError::Newer { found, known });
         }

@@ -333,6 +333,29 @@ async fn y122_an_application_can_have_sqlx_migrations_of_its_own() {
 }
 
 #[tokio::test]
+async fn y122_a_migration_that_is_missing_below_others_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let without: Vec<Step> = (MIGRATIONS.iter().copied())
+        .filter(|(version, ..)| *version != 14)
+        .collect();
+    let without = migrator(without.leak());
+    for url in new_databases(&folder, "gap").await {
+        let mut other = Other::open(&url).await;
+        other.migrate(&without).await;
+        other.close().await;
+        let state = inspect(&url, None).await.unwrap();
+        assert_eq!(
+            (state.found, state.known),
+            (13, newest(MIGRATIONS)),
+            "{url}"
+        );
+        crate::store::Store::open(&url).await.unwrap().close().await;
+        let state = inspect(&url, None).await.unwrap();
+        assert_eq!(state.found, newest(MIGRATIONS), "{url}");
+    }
+}
+
+#[tokio::test]
 async fn y123_a_database_of_something_else_is_refused_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let cases = [
