@@ -7,10 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
-use rolecall::{
-    Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale,
-    token::{Algorithm, KeyError},
-};
+use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale, token::Algorithm};
 use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
