@@ -19,6 +19,7 @@ use crate::{
         failures,
         password::{self, LoginError, Proven},
     },
+    quota::Quota,
     roles::request_ending,
     sessions,
 };
@@ -103,6 +104,11 @@ pub(crate) async fn change_forced(
             user_id: &proven.id,
         }
     };
+    // the callers above have no token, by which other changes are counted
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
+        password::count_refused(app, &proven, address).await?;
+        return Err(used_up.into());
+    }
     let wanted = Replacement {
         current,
         new,
