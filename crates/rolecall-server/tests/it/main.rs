@@ -23,6 +23,7 @@ mod feed;
 mod forward_auth;
 mod import;
 mod keys;
+mod known_devices;
 mod legacy;
 mod loss;
 mod lost_revisions;
