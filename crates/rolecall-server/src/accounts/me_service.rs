@@ -223,7 +223,12 @@ mod tests {
         let Ok(proven) = proven else {
             panic!("the right password")
         };
-        for _ in 0..MAX_FAILURES {
+        for number in 0..MAX_FAILURES {
+            let guess = format!("a guess {number}");
+            let typed = Typed {
+                password: &guess,
+                ..typed
+            };
             password::count_failure(app, &proven.slot, None, &typed)
                 .await
                 .unwrap();
