@@ -154,10 +154,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         Err(error) => {
             // close the files, so that the fault can be fixed
             store.close().await;
-            return Err(match error {
-                bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
-                bootstrap::BootstrapError::Failed(error) => error.into(),
-            });
+            return Err(error.into());
         }
     };
     let hasher = hasher(options.hashing, options.scheme)?;
@@ -203,6 +200,15 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     }
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
+}
+
+impl From<bootstrap::BootstrapError> for StartError {
+    fn from(error: bootstrap::BootstrapError) -> Self {
+        match error {
+            bootstrap::BootstrapError::WrongMasterKey => Self::WrongMasterKey,
+            bootstrap::BootstrapError::Failed(error) => error.into(),
+        }
+    }
 }
 
 /// Starts the hashing threads, at the default cost of `scheme` unless another is set.
