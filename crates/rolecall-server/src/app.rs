@@ -192,10 +192,12 @@ impl App {
         // only the watch feeds guards in other processes: it also knows the changes of other nodes
         self.0.look_now.notify_one();
         if changed.policy {
-            self.load_policy(&mut self.store().read().await?).await?;
+            self.load_policy(&mut self.store().read_for_watch().await?)
+                .await?;
         }
         if changed.keys {
-            self.reload_keys(&mut self.store().read().await?).await?;
+            self.reload_keys(&mut self.store().read_for_watch().await?)
+                .await?;
         }
         tracing::info!(
             revision = changed.revision,

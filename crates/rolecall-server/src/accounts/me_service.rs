@@ -19,6 +19,7 @@ use crate::{
         known::{self, Origin},
         password::{self, LoginError, Proven, Typed},
     },
+    quota::Quota,
     roles::request_ending,
     sessions,
 };
@@ -101,6 +102,11 @@ pub(crate) async fn change_forced(
             user_id: &proven.id,
         }
     };
+    // the callers above have no token, by which other changes are counted
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
+        password::count_refused(app, &proven, typed.origin.address).await?;
+        return Err(used_up.into());
+    }
     if replace(app, caller, &proven, typed, (new, None)).await? {
         Ok(())
     } else {

@@ -2,6 +2,7 @@
 //! a feature of the server.
 
 pub mod client_address;
+mod connections;
 pub mod cors;
 mod device;
 mod host;

@@ -303,6 +303,16 @@ pub(crate) async fn record_refused(
     record_slowed(app, address, &exceeded).await
 }
 
+/// Counts such an answer at the address without recording it, where the quota of what is stored is used up.
+pub(crate) async fn count_refused(
+    app: &App,
+    proven: &Proven,
+    address: &str,
+) -> Result<(), ApiError> {
+    let exceeded = count_at_address(app, &proven.slot.account, address);
+    record_slowed(app, address, &exceeded).await
+}
+
 /// Forgives what failed at the account from this address.
 pub(crate) fn forgive_address(app: &App, account: &str, address: &str) {
     let parts = app.parts();

@@ -14,6 +14,7 @@ use crate::{
         known::Origin,
         password::{self, Proven, Typed},
     },
+    quota::Quota,
     sessions::{self, store as session_store, store::NewSession},
     store::Conn,
     tokens::{
@@ -117,6 +118,10 @@ async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attemp
     let proven = password::prove(app, &request.typed()).await?;
     let opened = if proven.by_reset_code || proven.credentials.status != Status::Active {
         Err(OAuthError::PasswordChangeRequired)
+    } else if let Err(used_up) = app.take_quota(Quota::LogIns, &proven.id) {
+        // only the right password takes from it, so that nobody else can use it up
+        password::count_refused(app, &proven, request.origin.address).await?;
+        return Err(used_up.into());
     } else {
         let store = app.store();
         let log_in = async |conn: &mut Conn| log_in(app, conn, request, &proven).await;
