@@ -29,6 +29,7 @@ use crate::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
+    login::{decoys::Decoys, sampling},
     metrics::counters::Metrics,
     quota::Quotas,
     settings::Settings,
@@ -36,7 +37,7 @@ use crate::{
         Opening, Store, Target, Tuning, file,
         url::{DatabaseUrl, SchemaName},
     },
-    throttle::{AddressLimiter, Budget, InFlight, Turns},
+    throttle::{AddressLimiter, Budget, InFlight, Repeats, Turns},
     vault::{MasterKey, MasterKeys},
     watch::{self, Seen},
 };
@@ -76,11 +77,11 @@ pub(crate) struct Opened {
 /// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
-    let target = Target {
-        url: options.database_url.expose_secret(),
-        schema: options.schema.as_ref(),
-        opening: options.opening,
-    };
+    let target = Target::new(
+        &options.database_url,
+        options.schema.as_ref(),
+        options.opening,
+    );
     let (current, previous) = (options.master_key, options.previous_master_key);
     let (store, masters) = open_store(target, options.tuning, current, previous).await?;
     let start = Start {
@@ -138,10 +139,15 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        decoys: Decoys::default(),
+        repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),
         document: OnceLock::new(),
     });
+    if options.serves {
+        sampling::refresh(&app).await.map_err(ApiError::from)?;
+    }
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
 }
