@@ -16,7 +16,7 @@ pub use crate::start_error::StartError;
 use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
-    bootstrap::{self, BootstrapError, Origin, Start},
+    bootstrap::{self, BootstrapError, Origin, Ready, Start},
     clean_up,
     clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
@@ -99,14 +99,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         now: options.clock.now(),
         origin: options.origin,
     };
-    let ready = match bootstrap::prepare(&start).await {
-        Ok(ready) => ready,
-        Err(error) => {
-            // close the files, so that the fault can be fixed
-            store.close().await;
-            return Err(refusal(error, target.url));
-        }
-    };
+    let ready = prepare(&start, target.url).await?;
     let hasher = hasher(options.hashing, options.scheme)?;
     let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
@@ -150,6 +143,17 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     }
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
+}
+
+/// Prepares the database, and closes its files if that fails, so that the fault can be fixed.
+async fn prepare(start: &Start<'_>, url: &str) -> Result<Ready, StartError> {
+    match bootstrap::prepare(start).await {
+        Ok(ready) => Ok(ready),
+        Err(error) => {
+            start.store.close().await;
+            Err(refusal(error, url))
+        }
+    }
 }
 
 /// Returns the error of a start whose database cannot be prepared.
