@@ -11,6 +11,7 @@ use crate::{
     clean_up::{self, Outcome},
     error::{self, ApiError},
     keys,
+    login::sampling,
     recovery::lost_revisions,
     store::{read_floors, read_head},
 };
@@ -200,6 +201,9 @@ async fn do_chores(app: App, node: String) {
         }
     };
     parts.metrics.clean_ups.add_one(outcome);
+    if let Err(error) = sampling::refresh(&app).await {
+        tracing::warn!(error = %error::chain_of(&error), "the costs of password hashes could not be read");
+    }
     if let Err(error) = keys::service::maintain(&app).await {
         tracing::warn!(error = %error::chain_of(&error), "maintenance of the signing keys failed");
     }
