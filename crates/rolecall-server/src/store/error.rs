@@ -79,7 +79,7 @@ pub enum OpenError {
         fault: String,
     },
     /// The database could not be reached.
-    #[error("cannot open the database: {0}")]
+    #[error("cannot open the database: {0}{hint}", hint = pooler_hint(.0))]
     Database(#[from] sqlx::Error),
     /// The schema could not be migrated.
     #[error("cannot migrate the database: {0}")]
@@ -94,6 +94,16 @@ pub enum OpenError {
         /// The newest schema version known.
         known: i64,
     },
+}
+
+/// Names the remedy if a pooler such as `PgBouncer` refused the connection.
+fn pooler_hint(error: &sqlx::Error) -> &'static str {
+    if error.to_string().contains("unsupported startup parameter") {
+        "; a pooler refused it: connect to PostgreSQL directly, or set `ignore_startup_parameters = extra_float_digits` \
+         and `pool_mode = session` in PgBouncer"
+    } else {
+        ""
+    }
 }
 
 /// Names the owner of a file that this process may not use.
@@ -285,6 +295,15 @@ mod tests {
             StoreError::from(sqlx::Error::RowNotFound).class(),
             Class::Statement
         );
+    }
+
+    #[test]
+    fn a_pooler_that_refuses_the_connection_is_named_with_the_remedy() {
+        let shown =
+            |text: &str| OpenError::from(sqlx::Error::Protocol(text.to_owned())).to_string();
+        let refused = shown("unsupported startup parameter: extra_float_digits");
+        assert!(refused.contains("`pool_mode = session`"), "{refused}");
+        assert!(!shown("unexpected message").contains("pool"));
     }
 
     #[test]
