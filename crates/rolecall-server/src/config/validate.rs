@@ -1,5 +1,7 @@
 //! Checks the values, each alone and together.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         sessions(config),
         policy(config),
         quotas(config),
+        connections::faults(config),
         legacy(config),
         database(config),
         login(config),
@@ -153,6 +156,7 @@ fn quotas(config: &Config) -> Vec<String> {
         ("changes_per_hour", quotas.changes_per_hour),
         ("revocations_per_hour", quotas.revocations_per_hour),
         ("refreshes_per_hour", quotas.refreshes_per_hour),
+        ("log_ins_per_hour", quotas.log_ins_per_hour),
     ];
     limits
         .iter()
@@ -260,8 +264,14 @@ fn legacy(config: &Config) -> Vec<String> {
 fn database(config: &Config) -> Vec<String> {
     let database = &config.database;
     let mut faults = Vec::new();
-    if let Err(error) = DatabaseUrl::parse(database.url.expose_secret()) {
-        faults.push(error.to_string());
+    match DatabaseUrl::parse(database.url.expose_secret()) {
+        Err(error) => faults.push(error.to_string()),
+        Ok(DatabaseUrl::Postgres(_)) => {}
+        Ok(_) if database.schema.is_some() => faults.push(
+            "`database.schema`: SQLite has no schemas; remove it, and give rolecall a file of its own with `database.url`"
+                .to_owned(),
+        ),
+        Ok(_) => {}
     }
     if !(2..=1000).contains(&database.max_connections) {
         faults.push(format!(
