@@ -40,6 +40,8 @@ pub(crate) struct PasswordGrant<'a> {
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
     pub(crate) address: &'a str,
+    /// The log-in asks for a refresh token. Without one, its session ends with the access token and displaces no other.
+    pub(crate) wants_refresh: bool,
 }
 
 /// A session that was opened.
@@ -185,7 +187,7 @@ async fn open_session(
         },
     )
     .await?;
-    let salt = if request.client.may_refresh() {
+    let salt = if request.wants_refresh && request.client.may_refresh() {
         Some(ids::random_token(128).map_err(ApiError::internal)?)
     } else {
         None
@@ -220,7 +222,8 @@ async fn open_session(
             era: &subject.head.era,
         })
     });
-    let surplus = sessions::service::surplus(app, conn, &subject.id, &id).await?;
+    let is_lasting = issued.refresh_token.is_some();
+    let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
     Ok(OpenedSession { issued, surplus })
 }
 
@@ -266,6 +269,7 @@ mod tests {
                         tenant: None,
                         audience: &app.settings().issuer,
                         address: "",
+                        wants_refresh: true,
                     };
                     by_password(&app, &request).await.map(drop)
                 })

@@ -38,6 +38,7 @@ fn options(database: &Path) -> Options {
             max_token_bytes: 4096,
             registration_open: false,
             registration_roles: BTreeSet::new(),
+            unique_email: false,
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
@@ -70,6 +71,7 @@ async fn token(app: &App) -> String {
         tenant: None,
         audience: ISSUER,
         address: "192.0.2.1",
+        wants_refresh: true,
     };
     grant::by_password(app, &request)
         .await
