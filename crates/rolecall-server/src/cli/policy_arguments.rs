@@ -70,6 +70,12 @@ pub(super) struct PolicyImportOptions {
     /// Create the users that do not exist.
     #[arg(long)]
     pub(super) create_users: bool,
+    /// Leave users who exist as they are: they get no roles.
+    #[arg(long)]
+    pub(super) skip_existing: bool,
+    /// Keycloak only: created users keep their ids, which become the `sub` of their tokens.
+    #[arg(long, conflicts_with = "casbin")]
+    pub(super) keep_ids: bool,
     /// Write the resulting policy document to this file.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(super) document: Option<PathBuf>,

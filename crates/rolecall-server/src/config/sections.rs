@@ -174,6 +174,9 @@ pub struct Registration {
     /// Roles that a user gets by registering.
     #[serde(deserialize_with = "values::list")]
     pub roles: Vec<RoleName>,
+    /// No two users have one e-mail address.
+    #[serde(deserialize_with = "values::switch")]
+    pub unique_email: bool,
 }
 
 impl Default for Registration {
@@ -181,6 +184,7 @@ impl Default for Registration {
         Self {
             mode: RegistrationMode::default(),
             roles: "user".parse().into_iter().collect(),
+            unique_email: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use rolecall_import::{Imported, Location, Note, Person};
 use serde_json::json;
 
 use crate::{
-    accounts::{registration, store as accounts, store::NewUser},
+    accounts::{emails, registration, store as accounts, store::NewUser},
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct Wanted {
     /// Creates users who do not exist.
     pub(crate) create_users: bool,
+    /// Leaves users who exist as they are: they get no assignments, and nothing is compared.
+    pub(crate) skip_existing: bool,
     /// Leaves out everything without a counterpart; without it, that is a reason to write nothing.
     pub(crate) leave_out: bool,
     /// Writes the result; without it, the change is discarded.
@@ -44,6 +46,8 @@ pub(crate) struct Outcome {
     pub(crate) changes: Vec<Edit>,
     /// The names of new users.
     pub(crate) users: Vec<String>,
+    /// The number of existing users that were left as they are.
+    pub(crate) skipped: usize,
     pub(crate) assignments: Vec<Given>,
     /// Parts of the source that conflict with the database.
     pub(crate) unmapped: Vec<Note>,
@@ -198,6 +202,17 @@ impl Work<'_, '_> {
             self.outcome.unmapped.push(note);
         };
         if let Some(found) = accounts::find_credentials(self.change.conn(), name).await? {
+            if self.wanted.skip_existing {
+                self.outcome.skipped += 1;
+                return Ok(None);
+            }
+            if let Some(id) = person.id.as_ref().filter(|id| **id != found.id) {
+                refuse(format!(
+                    "user `{name}` has the id `{}` in rolecall, not `{}`",
+                    found.id,
+                    id.escape_debug()
+                ));
+            }
             if person.disabled && found.status != Status::Disabled {
                 refuse(format!(
                     "user `{name}` is disabled in the source, but not in rolecall"
@@ -228,7 +243,18 @@ impl Work<'_, '_> {
             let needed = may::WriteUsers::NAME;
             Rights::require(self.app, self.change, self.caller, needed).await?;
         }
-        let id = ids::new_id(self.change.now()).map_err(ApiError::internal)?;
+        let id = match &person.id {
+            None => ids::new_id(self.change.now()).map_err(ApiError::internal)?,
+            Some(id) => match self.refusal_of_id(id).await? {
+                None => id.clone(),
+                Some(why) => {
+                    let message = format!("user `{name}` is not created: {why}");
+                    let note = Note::new(person.at.clone(), message);
+                    self.outcome.unmapped.push(note);
+                    return Ok(None);
+                }
+            },
+        };
         let user = NewUser {
             id: &id,
             username: &person.username,
@@ -237,6 +263,7 @@ impl Work<'_, '_> {
             reset_code_hash: None,
             reset_expires_at: None,
         };
+        emails::refuse_taken(self.app, self.change, user.email, &id).await?;
         let mut made =
             registration::create_in(self.change, rights, self.caller, &user, &[]).await?;
         let status = if person.disabled {
@@ -255,6 +282,16 @@ impl Work<'_, '_> {
         }
         self.outcome.users.push(person.username.clone());
         Ok(Some(id))
+    }
+
+    /// Returns the reason why a user cannot have an id.
+    async fn refusal_of_id(&mut self, id: &str) -> Result<Option<String>, ApiError> {
+        if let Err(why) = ids::check_brought_id(id) {
+            return Ok(Some(why.to_owned()));
+        }
+        let is_used = accounts::is_id_used(self.change.conn(), id).await?;
+        let why = || format!("id `{id}` belongs to another user or client, or did");
+        Ok(is_used.then(why))
     }
 
     async fn assign(&mut self, rights: &Rights, person: &Person, id: &str) -> Result<(), ApiError> {
