@@ -13,6 +13,7 @@ import pytest
 
 import access_tokens
 import api
+import builds
 import oauth
 import programs
 import services
@@ -97,26 +98,6 @@ def test_the_node_program_verifies_a_token_and_refuses_invalid_ones(bob, refused
         assert run(token).returncode != 0
 
 
-def optional_program(name):
-    """A program that `cargo xtask test` does not install, so that its absence is no failure."""
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"`{name}` is not installed")
-    return path
-
-
-def download(*command, **options):
-    """Gets the libraries of a program. Without them there is nothing to test."""
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
-    if result.returncode != 0:
-        pytest.skip(f"the libraries are not available: {(result.stdout + result.stderr).strip()[-300:]}")
-
-
-def build(*command, **options):
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
 def assert_verifies(command, bob, refused):
     """Checks a program that prints the subject and the roles of each token, or `refused`."""
     result = subprocess.run([*command, bob.access_token, *refused], capture_output=True, text=True, timeout=60)
@@ -125,29 +106,21 @@ def assert_verifies(command, bob, refused):
 
 
 def test_the_go_program_verifies_a_token_and_refuses_invalid_ones(bob, refused, tmp_path):
-    go = optional_program("go")
+    go = builds.optional_program("go")
     for name in ("go.mod", "go.sum", "main.go"):
         shutil.copy(CLIENTS / "go" / name, tmp_path)
     (tmp_path / "verify.go").write_text(block("go", bob.url))
     settings = os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
-    download(go, "mod", "download", cwd=tmp_path, env=settings)
-    build(go, "build", "-o", "verify", ".", cwd=tmp_path, env=settings)
+    builds.download(go, "mod", "download", cwd=tmp_path, env=settings)
+    builds.build(go, "build", "-o", "verify", ".", cwd=tmp_path, env=settings)
     assert_verifies([tmp_path / "verify"], bob, refused)
 
 
 @pytest.fixture(scope="module")
 def java_libraries():
-    """A class path of the libraries of the Java programs, which Maven downloads once for each version of the list."""
-    optional_program("java")
-    optional_program("javac")
-    wanted, folder = CLIENTS / "java" / "pom.xml", programs.OUTPUT / "java"
-    installed = folder / "installed.xml"
-    if not installed.exists() or installed.read_text() != wanted.read_text():
-        shutil.rmtree(folder, ignore_errors=True)
-        download(optional_program("mvn"), "--quiet", "--batch-mode", "--file", wanted, "dependency:copy-dependencies",
-                 f"-DoutputDirectory={folder}")
-        shutil.copy(wanted, installed)
-    return f"{folder}/*"
+    builds.optional_program("java")
+    builds.optional_program("javac")
+    return builds.java_libraries(CLIENTS / "java" / "pom.xml", "java")
 
 
 @pytest.mark.parametrize("library", ["nimbus", "spring"])
@@ -156,5 +129,5 @@ def test_a_java_program_verifies_a_token_and_refuses_invalid_ones(java_libraries
     for name in ("AccessTokens", "ResourceServer"):
         (tmp_path / f"{name}.java").write_text(block("java", bob.url, f"class {name}"))
     class_path = f"{tmp_path}{os.pathsep}{java_libraries}"
-    build("javac", "-cp", class_path, *tmp_path.glob("*.java"))
+    builds.build("javac", "-cp", class_path, *tmp_path.glob("*.java"))
     assert_verifies(["java", "-cp", class_path, "Verify", library], bob, refused)

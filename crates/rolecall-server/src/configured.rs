@@ -80,6 +80,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
             at_once: config.policy.at_once,
         },
         quotas: (&config.quotas).into(),
+        failures_per_minute: config.login.failures_per_minute,
         exempt_users: BTreeSet::new(),
     }
 }

@@ -325,6 +325,7 @@ impl EmbeddedBuilder {
                 password_grant: true,
                 sessions: self.sessions,
                 quotas: (&self.quotas).into(),
+                failures_per_minute: crate::config::FAILURES_PER_MINUTE,
                 exempt_users: self
                     .demo_users
                     .iter()

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) sessions: SessionLimits,
     pub(crate) policy: PolicyLimits,
     pub(crate) quotas: QuotaLimits,
+    /// Failed log-ins of all addresses together that are forgiven in a minute.
+    pub(crate) failures_per_minute: u32,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
 }

@@ -35,7 +35,7 @@ use crate::{
     quota::Quotas,
     settings::Settings,
     store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
-    throttle::{AddressLimiter, InFlight, Turns},
+    throttle::{AddressLimiter, Budget, InFlight, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
 };
@@ -181,9 +181,11 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
             scheme: options.scheme,
         },
         heavy: HeavyWork::new(&options.settings.policy),
+        failing_addresses: AddressLimiter::with_budget(Budget {
+            per_minute: options.settings.failures_per_minute,
+        }),
         settings: options.settings,
         policy: PolicyCache::default(),
-        failing_addresses: AddressLimiter::default(),
         registering_addresses: AddressLimiter::default(),
         failing_clients: AddressLimiter::default(),
         quotas: Quotas::default(),

@@ -1,4 +1,4 @@
-//! Limits on guesses: per account and per address.
+//! Limits on guesses: per account, per address, per network, and altogether.
 //!
 //! Everything here is in memory or pure; the time is a parameter, a monotonic reading since some fixed start. The
 //! failures of accounts are stored in the database, so that they outlive a restart; a restart only forgives addresses.
@@ -6,10 +6,12 @@
 mod address;
 mod delay;
 mod in_flight;
+mod network;
 mod turns;
 
-pub use address::AddressLimiter;
-pub(crate) use address::client_key;
+pub use address::{AddressLimiter, Budget, Excess, Source};
 pub use delay::{MAX_FAILURES, account_delay};
 pub use in_flight::{InFlight, InFlightGuard};
+pub use network::Network;
+pub(crate) use network::{is_same_place, nearest};
 pub use turns::{Turn, Turns};

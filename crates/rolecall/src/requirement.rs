@@ -29,6 +29,12 @@ pub trait PermissionName: Requirement {
 /// }
 /// const _: Rule = <Require<Open> as AccessRule>::RULE;
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an access rule",
+    label = "not a role or permission, and no combination of them",
+    note = "declare roles and permissions with `rolecall::roles!` and `rolecall::permissions!`, and write `Require<role::Admin>`",
+    note = "combine several in a tuple: `Require<AnyOf<(A, B)>>` needs one of them, `Require<AllOf<(A, B)>>` all of them"
+)]
 pub trait Requirement: Send + Sync + 'static {
     /// The requirement as a value.
     const RULE: Rule;

@@ -64,11 +64,11 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn rolecall(&self) -> PathBuf {
-        self.workspace.target("release/rolecall")
+        self.workspace.target("dist/rolecall")
     }
 
     fn probe(&self) -> PathBuf {
-        self.workspace.target("release/rolecall-probe")
+        self.workspace.target("dist/rolecall-probe")
     }
 
     /// Runs a part of the probe and returns the fields of each line that it prints.
@@ -195,16 +195,17 @@ fn measure(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<usize>
     Ok(failures)
 }
 
+/// Builds what is distributed, not what is quick to compile.
 fn build(workspace: &Workspace) -> anyhow::Result<()> {
     let mut build = workspace.cargo();
-    build.args(["build", "--release", "--locked"]);
+    build.args(["build", "--profile", "dist", "--locked"]);
     build.args([
         "--package",
         "rolecall-server",
         "--package",
         "rolecall-probe",
     ]);
-    tools::run(&mut build).context("the release build failed")
+    tools::run(&mut build).context("the build with profile `dist` failed")
 }
 
 /// Waits until a new server has finished its work at start.

@@ -75,8 +75,12 @@ pub(crate) async fn change_password(
     if proven.by_reset_code {
         reset::check_redeemer(app, &proven, address).await?;
     }
-    refuse_unchanged(current, new)?;
-    if replace_password(app, caller, &proven, new, session).await? {
+    let wanted = Replacement {
+        current,
+        new,
+        keep_session: session,
+    };
+    if replace(app, caller, &proven, &wanted, address).await? {
         Ok(())
     } else {
         Err(LoginError::Failed(wrong_current_password()))
@@ -101,12 +105,54 @@ pub(crate) async fn change_forced(
             user_id: &proven.id,
         }
     };
-    refuse_unchanged(current, new)?;
-    if replace_password(app, caller, &proven, new, None).await? {
+    let wanted = Replacement {
+        current,
+        new,
+        keep_session: None,
+    };
+    if replace(app, caller, &proven, &wanted, address).await? {
         Ok(())
     } else {
         Err(LoginError::Wrong)
     }
+}
+
+/// A password that replaces another.
+struct Replacement<'a> {
+    current: &'a str,
+    new: &'a str,
+    /// The session that does not end.
+    keep_session: Option<&'a str>,
+}
+
+/// Replaces the password, and records a refusal: it shows that the current password was right. Returns `false` if the
+/// stored credentials changed since they were verified.
+async fn replace(
+    app: &App,
+    caller: Caller<'_>,
+    proven: &Proven,
+    wanted: &Replacement<'_>,
+    address: &str,
+) -> Result<bool, ApiError> {
+    let replaced = match refuse_unchanged(wanted.current, wanted.new) {
+        Ok(()) => replace_password(app, caller, proven, wanted.new, wanted.keep_session).await,
+        Err(refused) => Err(refused),
+    };
+    match &replaced {
+        Ok(true) => password::forgive_address(app, &proven.account, address),
+        Ok(false) => {
+            password::count_failure(app, &proven.account, Some(&proven.id), address).await?;
+        }
+        Err(error) => {
+            let reason = match error {
+                ApiError::Invalid(field) => field.kind,
+                ApiError::Busy => "too_busy",
+                _ => "failed",
+            };
+            password::record_refused(app, proven, address, reason).await?;
+        }
+    }
+    replaced
 }
 
 fn wrong_current_password() -> ApiError {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::store::{self, ResetOrigin};
 use crate::{
     app::App, audit::events, error::ApiError, login::password::Proven, sessions::store as sessions,
-    store::Conn,
+    store::Conn, throttle::is_same_place,
 };
 
 /// The sessions of an administrator that are compared.
@@ -68,18 +68,12 @@ async fn addresses_of(
 /// Returns true if two addresses belong to one place: IPv6 devices change addresses within their /64. Loopback is no
 /// place: it is a proxy that is not trusted, or a person who tries rolecall.
 fn is_same(known: &str, address: &str) -> bool {
-    let (Ok(known), Ok(address)) = (known.parse::<IpAddr>(), address.parse::<IpAddr>()) else {
-        return false;
-    };
-    if address.is_loopback() || address.is_unspecified() {
-        return false;
-    }
-    match (known, address) {
-        (IpAddr::V6(known), IpAddr::V6(address)) => {
-            known.to_bits() >> 64 == address.to_bits() >> 64
-        }
-        (known, address) => known == address,
-    }
+    let parsed = address.parse::<IpAddr>();
+    let is_place = parsed.is_ok_and(|parsed| {
+        let parsed = parsed.to_canonical();
+        !parsed.is_loopback() && !parsed.is_unspecified()
+    });
+    is_place && is_same_place(known, address)
 }
 
 #[cfg(test)]

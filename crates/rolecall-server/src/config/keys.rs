@@ -42,6 +42,7 @@ pub(super) const KEYS: &[&str] = &[
     "quotas.changes_per_hour",
     "quotas.revocations_per_hour",
     "quotas.refreshes_per_hour",
+    "login.failures_per_minute",
     "passwords.scheme",
     "passwords.min_length",
     "cors.allowed_origins",

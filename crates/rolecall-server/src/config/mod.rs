@@ -21,11 +21,11 @@ mod validate;
 mod values;
 
 pub use error::ConfigError;
-pub(crate) use sections::ROTATE_EVERY;
 pub use sections::{
-    Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Metrics, OAuth,
-    OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
+    Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Login, Metrics,
+    OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
     RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
+pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};
 pub use sources::{Origin, Sources};

@@ -42,10 +42,13 @@ macro_rules! choices {
     };
 }
 
+mod login;
 mod policy;
 mod quotas;
 mod tokens;
 
+pub(crate) use login::FAILURES_PER_MINUTE;
+pub use login::Login;
 pub use policy::PolicySection;
 pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
@@ -84,6 +87,8 @@ pub struct Config {
     pub policy: PolicySection,
     /// The limits for changes that one subject makes.
     pub quotas: Quotas,
+    /// Limits on failed log-ins.
+    pub login: Login,
     /// New passwords.
     pub passwords: Passwords,
     /// Web pages of other origins that may call this server.
@@ -119,6 +124,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             policy: PolicySection::default(),
             quotas: Quotas::default(),
+            login: Login::default(),
             passwords: Passwords::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),

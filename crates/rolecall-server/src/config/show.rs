@@ -113,6 +113,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "quotas.changes_per_hour" => config.quotas.changes_per_hour.to_string(),
         "quotas.revocations_per_hour" => config.quotas.revocations_per_hour.to_string(),
         "quotas.refreshes_per_hour" => config.quotas.refreshes_per_hour.to_string(),
+        "login.failures_per_minute" => config.login.failures_per_minute.to_string(),
         "passwords.scheme" => quoted(config.passwords.scheme),
         "passwords.min_length" => config.passwords.min_length.to_string(),
         "cors.allowed_origins" => list(&config.cors.allowed_origins),

@@ -53,6 +53,7 @@ fn without_sources_the_documented_defaults_apply() {
     assert_eq!(config.tokens.access_ttl, Duration::from_mins(30));
     assert_eq!(config.tokens.max_bytes, 4096);
     assert_eq!(config.passwords.scheme, PasswordScheme::Argon2id);
+    assert_eq!(config.login.failures_per_minute, 600);
     assert_eq!(config.passwords.min_length, 15);
     assert_eq!(config.guard.max_staleness, Duration::from_secs(30));
     assert_eq!(config.guard.on_stale, OnStale::Refuse);
@@ -87,6 +88,8 @@ fn every_key_can_be_set_in_the_file() {
         changes_per_hour = 6000
         revocations_per_hour = 60
         refreshes_per_hour = 360
+        [login]
+        failures_per_minute = 6000
         [passwords]
         scheme = "bcrypt"
         min_length = 8
@@ -493,6 +496,16 @@ fn values_that_would_disable_a_protection_are_refused() {
             "[guard]\nmax_staleness = \"1h\"",
             "[guard]\nmax_staleness = \"61m\"",
             "guard.max_staleness",
+        ),
+        (
+            "[login]\nfailures_per_minute = 1000000",
+            "[login]\nfailures_per_minute = 1000001",
+            "login.failures_per_minute",
+        ),
+        (
+            "[login]\nfailures_per_minute = 1",
+            "[login]\nfailures_per_minute = 0",
+            "login.failures_per_minute",
         ),
         (
             "[database]\nurl = \"sqlite::memory:\"",

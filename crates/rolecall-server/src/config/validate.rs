@@ -39,6 +39,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         quotas(config),
         legacy(config),
         database(config),
+        login(config),
         others(config),
     ]
     .concat()
@@ -296,6 +297,17 @@ fn database(config: &Config) -> Vec<String> {
                 show_duration(longest)
             ));
         }
+    }
+    faults
+}
+
+fn login(config: &Config) -> Vec<String> {
+    let mut faults = Vec::new();
+    let failures = config.login.failures_per_minute;
+    if !(1..=1_000_000).contains(&failures) {
+        faults.push(format!(
+            "`login.failures_per_minute`: {failures} is not between 1 and 1000000"
+        ));
     }
     faults
 }

@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     ids,
     store::{Conn, StoreError},
-    throttle::{InFlightGuard, MAX_FAILURES, account_delay},
+    throttle::{Excess, InFlightGuard, MAX_FAILURES, Network, account_delay, nearest},
     usernames::Username,
 };
 
@@ -209,10 +209,7 @@ pub(crate) async fn count_failure(
     subject: Option<&str>,
     address: &str,
 ) -> Result<(), ApiError> {
-    let parts = app.parts();
-    let beyond_free = parts
-        .failing_addresses
-        .failed(address, parts.clock.monotonic());
+    let exceeded = count_at_address(app, account, address);
     let now = app.now();
     let in_a_row = app
         .store()
@@ -229,16 +226,55 @@ pub(crate) async fn count_failure(
         )
         .await?;
     }
-    // one password tried on many names shows in no account: it shows here, as sparsely
-    if beyond_free.is_power_of_two() {
-        events::record(
-            app,
-            "address_slowed",
-            None,
-            address,
-            &format!("{beyond_free} beyond what is free"),
-        )
-        .await?;
+    record_slowed(app, address, &exceeded).await
+}
+
+/// Counts and records that the answer to `proven` shows that the password is right although nobody is logged in, and
+/// why not. A refusal proves a password as well as a success does: without this, passwords could be checked unseen.
+pub(crate) async fn record_refused(
+    app: &App,
+    proven: &Proven,
+    address: &str,
+    reason: &str,
+) -> Result<(), ApiError> {
+    let exceeded = count_at_address(app, &proven.account, address);
+    let subject = Some(proven.id.as_str());
+    events::record(app, "password_proven", subject, address, reason).await?;
+    record_slowed(app, address, &exceeded).await
+}
+
+/// Forgives what failed at the account from this address.
+pub(crate) fn forgive_address(app: &App, account: &str, address: &str) {
+    let parts = app.parts();
+    let now = parts.clock.monotonic();
+    parts.failing_addresses.succeeded(address, account, now);
+}
+
+fn count_at_address(app: &App, account: &str, address: &str) -> Vec<Excess> {
+    let parts = app.parts();
+    let now = parts.clock.monotonic();
+    parts.failing_addresses.failed(address, account, now)
+}
+
+/// Records networks that are slowed, ever less often. One password tried on many names shows in no account: it shows
+/// here.
+async fn record_slowed(app: &App, address: &str, exceeded: &[Excess]) -> Result<(), ApiError> {
+    for Excess { network, failures } in exceeded {
+        if !failures.is_power_of_two() {
+            continue;
+        }
+        let kind = match network {
+            Network::All => "log_ins_slowed",
+            _ => "address_slowed",
+        };
+        let is_own = nearest(address).as_ref() == Some(network);
+        let wider = if is_own {
+            String::new()
+        } else {
+            format!(" in {network}")
+        };
+        let detail = format!("{failures} beyond what is free{wider}");
+        events::record(app, kind, None, address, &detail).await?;
     }
     Ok(())
 }

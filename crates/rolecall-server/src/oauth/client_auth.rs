@@ -10,7 +10,7 @@ use crate::{
         secret,
         store::{self, Client, GrantType},
     },
-    throttle::client_key,
+    throttle::Source,
 };
 
 /// The client of a log-in without one.
@@ -78,8 +78,8 @@ pub(crate) async fn authenticate(
         (None, None, Some(_)) => return Err(OAuthError::InvalidClient { basic: false }),
     };
     let parts = app.parts();
-    let (key, now) = (client_key(id, address), parts.clock.monotonic());
-    if let Some(retry_after) = parts.failing_clients.retry_after(&key, now) {
+    let (source, now) = (Source::client(id, address), parts.clock.monotonic());
+    if let Some(retry_after) = parts.failing_clients.retry_after(source, now) {
         return Err(OAuthError::TooMany { retry_after });
     }
     // no id of ours, and PostgreSQL takes no NUL
@@ -91,7 +91,7 @@ pub(crate) async fn authenticate(
     if let Some(client) = client.filter(|client| is_proven(app, client, secret)) {
         return Ok(RequestingClient::Client(Box::new(client)));
     }
-    parts.failing_clients.failed(&key, now);
+    parts.failing_clients.failed(source, id, now);
     Err(OAuthError::InvalidClient { basic: by_basic })
 }
 

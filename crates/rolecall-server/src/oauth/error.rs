@@ -162,6 +162,16 @@ impl OAuthError {
         (status, error, text.into())
     }
 
+    /// Returns the code under which an event names the refusal.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::PasswordChangeRequired => "password_change_required",
+            Self::Busy => "too_busy",
+            Self::Failed(_) => "failed",
+            _ => self.parts().1,
+        }
+    }
+
     /// Returns the header that says what the client can do next.
     fn advice(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {

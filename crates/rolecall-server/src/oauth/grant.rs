@@ -47,6 +47,8 @@ pub(crate) struct PasswordGrant<'a> {
 /// A session that was opened.
 struct OpenedSession {
     issued: Issued,
+    /// The key that failures are counted under.
+    account: String,
     /// The user's sessions that are now too many.
     surplus: Vec<String>,
 }
@@ -83,7 +85,7 @@ async fn attempt(app: &App, request: &PasswordGrant<'_>) -> Result<Issued, OAuth
     }
     match outcome {
         Attempt::Opened { user, opened } => {
-            app.parts().failing_addresses.succeeded(request.address);
+            password::forgive_address(app, &opened.account, request.address);
             sessions::service::end_surplus(app, &user, &opened.surplus).await?;
             Ok(opened.issued)
         }
@@ -105,20 +107,23 @@ enum Attempt {
 
 async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attempt, OAuthError> {
     let proven = password::prove(app, request.username, request.password, request.address).await?;
-    if proven.by_reset_code || proven.credentials.status != Status::Active {
-        return Err(OAuthError::PasswordChangeRequired);
-    }
-    let opened = app
-        .store()
-        .write(async |conn: &mut Conn| log_in(app, conn, request, &proven).await)
-        .await;
+    let opened = if proven.by_reset_code || proven.credentials.status != Status::Active {
+        Err(OAuthError::PasswordChangeRequired)
+    } else {
+        let store = app.store();
+        let log_in = async |conn: &mut Conn| log_in(app, conn, request, &proven).await;
+        store.write(log_in).await
+    };
     match opened {
         Ok(opened) => Ok(Attempt::Opened {
             user: proven.id,
             opened,
         }),
         Err(OAuthError::WrongPassword) => Ok(Attempt::Outdated(Box::new(proven))),
-        Err(error) => Err(error),
+        Err(error) => {
+            password::record_refused(app, &proven, request.address, error.code()).await?;
+            Err(error)
+        }
     }
 }
 
@@ -160,9 +165,14 @@ async fn log_in(
     let granted = grant(&holder, request.scope.as_ref())?;
     check_active(&holder, &granted)?;
     sessions::active::check_other_sessions(app, conn, &holder, (&proven.id, ""), &granted).await?;
-    let opened = open_session(app, conn, request, &subject, &granted, holder.now).await?;
+    let (issued, surplus) =
+        open_session(app, conn, request, &subject, &granted, holder.now).await?;
     events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
-    Ok(opened)
+    Ok(OpenedSession {
+        issued,
+        account: proven.account.clone(),
+        surplus,
+    })
 }
 
 async fn open_session(
@@ -172,7 +182,7 @@ async fn open_session(
     subject: &Subject,
     granted: &Grant,
     now: rolecall_core::Timestamp,
-) -> Result<OpenedSession, OAuthError> {
+) -> Result<(Issued, Vec<String>), OAuthError> {
     let id = ids::new_id(now).map_err(ApiError::internal)?;
     let mut issued = access_token::access_token(
         app,
@@ -224,7 +234,7 @@ async fn open_session(
     });
     let is_lasting = issued.refresh_token.is_some();
     let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
-    Ok(OpenedSession { issued, surplus })
+    Ok((issued, surplus))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::{
         store::{self, Session},
     },
     store::Conn,
+    throttle::is_same_place,
     tokens::{
         access_token::{self, Basis, Issued},
         effective::TokenSubject,
@@ -29,7 +30,11 @@ use crate::{
 };
 
 /// The time in which the token just replaced still gets its successor: for a lost answer, and for two tabs.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How often a session may use its grace. Somebody with a copy of a refresh token could otherwise follow its owner
+/// from one grace to the next, unnoticed for as long as the session lasts.
+const MAX_GRACES: i64 = 5;
 
 /// A token request with the refresh grant.
 pub(crate) struct RefreshGrant<'a> {
@@ -90,9 +95,9 @@ async fn attempt(
         // nodes agree on the database's time, and a retry may come to another node than the lost answer came from
         let now = app.database_now();
         refuse_foreign(app, request, &token, &session, now)?;
-        let standing = standing(&token, &session, now);
+        let standing = standing(&token, &session, request.address, now);
         if standing == Standing::Replayed {
-            end_replayed(app, &session).await?;
+            end_replayed(app, &session, request.address).await?;
             return Ok((standing, None));
         }
         app.take_quota(Quota::Refreshes, &session.subject_id)?;
@@ -151,19 +156,28 @@ fn refuse_foreign(
     }
 }
 
-fn standing(token: &RefreshToken, session: &Session, now: Timestamp) -> Standing {
+fn standing(token: &RefreshToken, session: &Session, address: &str, now: Timestamp) -> Standing {
     let generation = token.generation();
     if generation == session.generation {
         Standing::Newest
     } else if generation.checked_add(1) == Some(session.generation)
-        // a clock set back must not stretch the grace
-        && now < session.rotated_at.plus(GRACE)
-        && now.plus(GRACE) >= session.rotated_at
+        && may_have_grace(session, address, now)
     {
         Standing::JustReplaced
     } else {
         Standing::Replayed
     }
+}
+
+/// Whether the predecessor of the newest token may still be used: once, for a short time, a few times a session, and
+/// only where its successor went.
+fn may_have_grace(session: &Session, address: &str, now: Timestamp) -> bool {
+    let is_recent = now < session.rotated_at.plus(GRACE)
+        // a clock set back must not stretch the grace
+        && now.plus(GRACE) >= session.rotated_at;
+    let is_unused = session.graced_generation < session.generation;
+    let is_same_client = is_same_place(address, &session.address);
+    is_recent && is_unused && session.graces < MAX_GRACES && is_same_client
 }
 
 /// `None` if the session is no longer as it was read.
@@ -182,7 +196,7 @@ async fn continue_session(
         let rotated = store::rotate(conn, id, known, now, request.address).await?;
         (rotated, known.saturating_add(1))
     } else {
-        let touched = store::touch(conn, id, known, now, request.address).await?;
+        let touched = store::use_grace(conn, id, known, now, request.address).await?;
         (touched, known)
     };
     if !held {
@@ -237,11 +251,14 @@ async fn continue_session(
 }
 
 /// Ends the session of a replayed token: its owner and the holder of the copy cannot be distinguished.
-async fn end_replayed(app: &App, session: &Session) -> Result<(), OAuthError> {
+async fn end_replayed(app: &App, session: &Session, address: &str) -> Result<(), OAuthError> {
     app.change(Caller::System, async |change| {
         let (id, subject) = (&session.id, &session.subject_id);
         service::end(change, "session.replayed", id, subject).await
     })
     .await?;
+    // the entry of the change names no address, and the owner wants to know where the copy was used
+    let (id, subject) = (&session.id, Some(session.subject_id.as_str()));
+    events::record(app, "refresh_replayed", subject, address, id).await?;
     Ok(())
 }

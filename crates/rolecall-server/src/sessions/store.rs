@@ -9,14 +9,15 @@ use crate::store::{Change, Conn, StoreError, queries, query, rows};
 queries! {
     INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)";
-    FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.salt, s.generation, s.rotated_at, \
-        s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
-    LIVE = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.salt, s.generation, s.rotated_at, \
-        s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s \
+    FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
+        s.graces, s.graced_generation, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
+    LIVE = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
+        s.graces, s.graced_generation, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s \
         WHERE h.id = 1 AND s.subject_id = $1 AND s.expires_at > $2 AND (s.salt IS NULL OR s.last_used_at > $3) ORDER BY s.id";
     ROTATE = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used_at = $3, address = $4 \
         WHERE id = $1 AND generation = $2";
-    TOUCH = "UPDATE sessions SET last_used_at = $3, address = $4 WHERE id = $1 AND generation = $2";
+    USE_GRACE = "UPDATE sessions SET last_used_at = $3, address = $4, graces = graces + 1, graced_generation = $2 \
+        WHERE id = $1 AND generation = $2 AND graced_generation < $2";
     LIST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND id > $2 AND expires_at > $3 AND (salt IS NULL OR last_used_at > $4) ORDER BY id LIMIT $5";
     IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NOT NULL \
@@ -60,9 +61,15 @@ rows! {
         pub(crate) audience: Option<String>,
         /// The requested tenant; each token checks anew if the subject may still act in it.
         pub(crate) tenant: Option<TenantName>,
+        /// Where the newest refresh token went.
+        pub(crate) address: String,
         pub(crate) salt: Option<String>,
         pub(crate) generation: i64,
         pub(crate) rotated_at: Timestamp,
+        /// How often a token just replaced was given its successor again.
+        pub(crate) graces: i64,
+        /// The generation that was given again last.
+        pub(crate) graced_generation: i64,
         pub(crate) created_at: Timestamp,
         pub(crate) last_used_at: Timestamp,
         pub(crate) expires_at: Timestamp,
@@ -128,15 +135,16 @@ pub(crate) async fn rotate(
     use_row(conn, ROTATE, session, generation, now, address).await
 }
 
-/// Records a use without a rotation and locks the row; false if `generation` is no longer current.
-pub(crate) async fn touch(
+/// Records that the newest token is given again and locks the row; false if `generation` is no longer current or was
+/// given again before.
+pub(crate) async fn use_grace(
     conn: &mut Conn,
     session: &str,
     generation: i64,
     now: Timestamp,
     address: &str,
 ) -> Result<bool, StoreError> {
-    use_row(conn, TOUCH, session, generation, now, address).await
+    use_row(conn, USE_GRACE, session, generation, now, address).await
 }
 
 async fn use_row(

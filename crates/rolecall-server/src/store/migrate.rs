@@ -79,6 +79,11 @@ const MIGRATIONS: &[Step] = &[
         include_str!("../../migrations/0012_floors_of_tenants.sql"),
     ),
     (
+        13,
+        "known devices",
+        include_str!("../../migrations/0013_known_devices.sql"),
+    ),
+    (
         15,
         "brought ids",
         include_str!("../../migrations/0015_brought_ids.sql"),

@@ -1,68 +1,83 @@
-//! Limits per address.
+//! Limits per address, per network and for all addresses together.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::IpAddr;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::delay::backoff;
+use super::network::{Level, Network, networks};
 
-/// Failures of an address that cause no delay; many users can share an address.
-const FREE_ADDRESS_FAILURES: u32 = 50;
-
-/// The interval at which one failure of an address is forgiven.
-const FORGIVEN_EVERY: Duration = Duration::from_secs(6);
-
-/// Registrations that an address may make at once, and in each minute after that.
-const REGISTRATIONS_PER_MINUTE: u32 = 30;
-
-/// Addresses in each of the two generations.
+/// Entries in each of the two generations.
 const GENERATION: usize = 50_000;
 
-/// The prefix of [`client_key`], which no address has.
-const CLIENT: &str = "client ";
+/// The failures of all addresses together that cause no delay, in minutes of [`Budget::per_minute`].
+const FREE_MINUTES: u32 = 10;
 
-/// Returns the key under which wrong secrets of a client are counted: the client at one address, so that failures from
-/// elsewhere do not block it.
-pub(crate) fn client_key(client_id: &str, address: &str) -> String {
-    format!("{CLIENT}{client_id} {address}")
+/// Who is counted: an address, or an OAuth client at an address, so that failures from elsewhere do not block it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    address: &'a str,
+    client: Option<&'a str>,
 }
 
-/// What is counted together: an IPv4 address, or an IPv6 /64 network, since one client usually has all of its
-/// addresses.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Key {
-    V4(u32),
-    V6(u64),
-    /// An OAuth client at one address.
-    Client(u64),
-}
-
-impl Key {
-    /// Returns `None` for the unspecified address and for text that is no address: the caller is unknown, and unknown
-    /// callers must not share one limit.
-    fn of(address: &str) -> Option<Self> {
-        if address.starts_with(CLIENT) {
-            let mut hasher = DefaultHasher::new();
-            address.hash(&mut hasher);
-            return Some(Self::Client(hasher.finish()));
+impl<'a> Source<'a> {
+    /// A client at an address.
+    #[must_use]
+    pub const fn client(client: &'a str, address: &'a str) -> Self {
+        Self {
+            address,
+            client: Some(client),
         }
-        let address = address.parse::<IpAddr>().ok()?.to_canonical();
-        if address.is_unspecified() {
-            return None;
-        }
-        Some(match address {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments().map(u64::from);
-                Self::V6(a << 48 | b << 32 | c << 16 | d)
-            }
-        })
     }
 }
 
-/// The state of one address.
+impl<'a> From<&'a str> for Source<'a> {
+    fn from(address: &'a str) -> Self {
+        Self {
+            address,
+            client: None,
+        }
+    }
+}
+
+/// The failures of all addresses together.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Failures that are forgiven in a minute. Ten minutes' worth of them causes no delay.
+    pub per_minute: u32,
+}
+
+impl Budget {
+    fn level(self) -> Level {
+        let per_minute = self.per_minute.max(1);
+        let every = Duration::from_mins(1) / per_minute;
+        Level {
+            free: per_minute.saturating_mul(FREE_MINUTES),
+            forgiven_every: every,
+            // as many strangers go on as failures are forgiven: a flood must not stop everybody
+            longest: every,
+            registrations: u32::MAX,
+        }
+    }
+}
+
+/// A network with failures that cause a delay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Excess {
+    /// The network.
+    pub network: Network,
+    /// The number of its failures that cause a delay.
+    pub failures: u32,
+}
+
+/// The key of an entry: a network, alone or with a client or an account.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Key {
+    network: Network,
+    about: Option<u64>,
+}
+
+/// The state of one key.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     failures: u32,
@@ -76,25 +91,28 @@ struct Entry {
 
 impl Entry {
     /// Subtracts the failures forgiven since the last update.
-    fn forgive(&mut self, now: Duration) {
+    fn forgive(&mut self, level: &Level, now: Duration) {
         let passed = now.saturating_sub(self.counted_at);
-        let forgiven = passed.as_nanos() / FORGIVEN_EVERY.as_nanos();
-        let forgiven = u32::try_from(forgiven).unwrap_or(u32::MAX);
+        let every = level.forgiven_every.as_nanos().max(1);
+        let forgiven = u32::try_from(passed.as_nanos() / every).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_sub(forgiven);
         if self.failures == 0 {
             self.counted_at = now;
         } else {
-            self.counted_at += FORGIVEN_EVERY * forgiven;
+            self.counted_at += level.forgiven_every * forgiven;
         }
     }
 
-    fn penalty(&self) -> Duration {
-        backoff(self.failures.saturating_sub(FREE_ADDRESS_FAILURES))
+    fn fail(&mut self, level: &Level, now: Duration) {
+        self.forgive(level, now);
+        self.failures = self.failures.saturating_add(1);
+        let until = now + level.penalty(self.failures);
+        self.blocked_until = self.blocked_until.max(until);
     }
 }
 
-/// Limits log-ins and registrations per address. Memory is bounded: with very many addresses, the least recently used
-/// ones are forgotten. A caller with an unknown address is only limited per account.
+/// Limits log-ins and registrations per address, per network and altogether. Memory is bounded: with very many
+/// addresses, the least recently used ones are forgotten. A caller with an unknown address is only limited per account.
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,13 +122,23 @@ impl Entry {
 /// let (address, now) = ("203.0.113.7", Duration::ZERO);
 /// for _ in 0..51 {
 ///     assert_eq!(limiter.retry_after(address, now), None);
-///     limiter.failed(address, now);
+///     limiter.failed(address, "alice", now);
 /// }
 /// assert_eq!(limiter.retry_after(address, now), Some(Duration::from_secs(1)));
 /// ```
 #[derive(Debug)]
 pub struct AddressLimiter {
-    generations: Mutex<Generations>,
+    state: Mutex<State>,
+    hasher: RandomState,
+    budget: Option<Level>,
+}
+
+#[derive(Debug)]
+struct State {
+    networks: Generations,
+    /// The part of the failures of a narrowest network that each account has: what a success of it forgives.
+    accounts: Generations,
+    all: Entry,
 }
 
 impl Default for AddressLimiter {
@@ -120,49 +148,116 @@ impl Default for AddressLimiter {
 }
 
 impl AddressLimiter {
-    fn with_capacity(capacity: usize) -> Self {
+    /// Also limits the failures of all addresses together.
+    #[must_use]
+    pub fn with_budget(budget: Budget) -> Self {
         Self {
-            generations: Mutex::new(Generations {
-                young: HashMap::new(),
-                old: HashMap::new(),
-                capacity,
-            }),
+            budget: Some(budget.level()),
+            ..Self::default()
         }
     }
 
-    /// Returns how long `address` must wait before it may log in; `None` if it may log in now. While it has a penalty,
-    /// only one log-in is admitted each time the penalty ends.
-    #[must_use]
-    pub fn retry_after(&self, address: &str, now: Duration) -> Option<Duration> {
-        let mut generations = self.lock();
-        let entry = generations.find(Key::of(address)?)?;
-        let left = entry.blocked_until.saturating_sub(now);
-        if !left.is_zero() {
-            return Some(left);
+    fn with_capacity(capacity: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                networks: Generations::new(capacity),
+                accounts: Generations::new(capacity),
+                all: Entry::default(),
+            }),
+            hasher: RandomState::new(),
+            budget: None,
         }
-        entry.forgive(now);
-        entry.blocked_until = now + entry.penalty();
+    }
+
+    /// Returns how long `source` must wait before it may log in; `None` if it may log in now. While one of its networks
+    /// has a penalty, only one log-in is admitted each time the penalty ends.
+    #[must_use]
+    pub fn retry_after<'a>(
+        &self,
+        source: impl Into<Source<'a>>,
+        now: Duration,
+    ) -> Option<Duration> {
+        let keys = self.keys(source.into());
+        let mut state = self.lock();
+        let mut longest = Duration::ZERO;
+        for (key, _) in keys.clone() {
+            if let Some(entry) = state.networks.find(key) {
+                longest = longest.max(entry.blocked_until.saturating_sub(now));
+            }
+        }
+        let budget = self.budget.filter(|_| keys.clone().next().is_some());
+        if budget.is_some() {
+            longest = longest.max(state.all.blocked_until.saturating_sub(now));
+        }
+        if !longest.is_zero() {
+            return Some(longest);
+        }
+        for (key, level) in keys {
+            if let Some(entry) = state.networks.find(key) {
+                entry.forgive(&level, now);
+                entry.blocked_until = now + level.penalty(entry.failures);
+            }
+        }
+        if let Some(level) = budget {
+            state.all.forgive(&level, now);
+            state.all.blocked_until = now + level.penalty(state.all.failures);
+        }
         None
     }
 
-    /// Counts a failed log-in of `address`. Returns the number of its failures that cause a delay.
-    pub fn failed(&self, address: &str, now: Duration) -> u32 {
-        let Some(key) = Key::of(address) else {
-            return 0;
+    /// Counts a failed log-in to `account`. Returns the networks whose failures cause a delay, the narrowest first.
+    pub fn failed<'a>(
+        &self,
+        source: impl Into<Source<'a>>,
+        account: &str,
+        now: Duration,
+    ) -> Vec<Excess> {
+        let mut keys = self.keys(source.into()).peekable();
+        let Some((nearest, level)) = keys.peek().copied() else {
+            return Vec::new();
         };
-        let mut generations = self.lock();
-        let entry = generations.find_or_add(key);
-        entry.forgive(now);
-        entry.failures = entry.failures.saturating_add(1);
-        entry.blocked_until = entry.blocked_until.max(now + entry.penalty());
-        entry.failures.saturating_sub(FREE_ADDRESS_FAILURES)
+        let mut state = self.lock();
+        let account = self.account_key(nearest, account);
+        state.accounts.find_or_add(account).fail(&level, now);
+        let mut exceeded = Vec::new();
+        let mut fail = |network, entry: &mut Entry, level: &Level| {
+            entry.fail(level, now);
+            let failures = entry.failures.saturating_sub(level.free);
+            if failures > 0 {
+                exceeded.push(Excess { network, failures });
+            }
+        };
+        for (key, level) in keys {
+            fail(key.network, state.networks.find_or_add(key), &level);
+        }
+        if let Some(level) = &self.budget {
+            fail(Network::All, &mut state.all, level);
+        }
+        exceeded
     }
 
-    /// Subtracts one failure for a successful log-in; not all of them, since an attacker can have an account too.
-    pub fn succeeded(&self, address: &str) {
-        let mut generations = self.lock();
-        if let Some(entry) = Key::of(address).and_then(|key| generations.find(key)) {
-            entry.failures = entry.failures.saturating_sub(1);
+    /// Forgives, for a successful log-in, what failed at `account` from the same address, and nothing else: an attacker
+    /// can have an account too.
+    pub fn succeeded<'a>(&self, source: impl Into<Source<'a>>, account: &str, now: Duration) {
+        let mut keys = self.keys(source.into()).peekable();
+        let Some((nearest, level)) = keys.peek().copied() else {
+            return;
+        };
+        let mut state = self.lock();
+        let Some(own) = state.accounts.remove(self.account_key(nearest, account)) else {
+            return;
+        };
+        let mut own = own;
+        own.forgive(&level, now);
+        for (key, level) in keys {
+            if let Some(entry) = state.networks.find(key) {
+                entry.forgive(&level, now);
+                entry.failures = entry.failures.saturating_sub(own.failures);
+            }
+        }
+        if let Some(level) = &self.budget {
+            state.all.forgive(level, now);
+            state.all.failures = state.all.failures.saturating_sub(own.failures);
         }
     }
 
@@ -170,21 +265,39 @@ impl AddressLimiter {
     #[must_use]
     pub fn take(&self, address: &str, now: Duration) -> Option<Duration> {
         const MINUTE: Duration = Duration::from_mins(1);
-        let mut generations = self.lock();
-        let entry = generations.find_or_add(Key::of(address)?);
-        let until = entry.registrations_until.max(now) + MINUTE / REGISTRATIONS_PER_MINUTE;
-        let excess = until.saturating_sub(now + MINUTE);
-        if excess.is_zero() {
-            entry.registrations_until = until;
-            return None;
+        let keys = self.keys(address.into());
+        let mut state = self.lock();
+        let mut excess = Duration::ZERO;
+        for (key, level) in keys.clone() {
+            let taken = state.networks.find_or_add(key).registrations_until.max(now);
+            let until = taken + MINUTE / level.registrations;
+            excess = excess.max(until.saturating_sub(now + MINUTE));
         }
-        Some(excess)
+        if !excess.is_zero() {
+            return Some(excess);
+        }
+        for (key, level) in keys {
+            let entry = state.networks.find_or_add(key);
+            let taken = entry.registrations_until.max(now);
+            entry.registrations_until = taken + MINUTE / level.registrations;
+        }
+        None
     }
 
-    fn lock(&self) -> MutexGuard<'_, Generations> {
-        self.generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn keys(&self, source: Source<'_>) -> impl Iterator<Item = (Key, Level)> + Clone {
+        let about = source.client.map(|client| self.hasher.hash_one(client));
+        networks(source.address).map(move |(network, level)| (Key { network, about }, level))
+    }
+
+    fn account_key(&self, nearest: Key, account: &str) -> Key {
+        Key {
+            about: Some(self.hasher.hash_one((nearest.about, account))),
+            ..nearest
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,6 +311,14 @@ struct Generations {
 }
 
 impl Generations {
+    fn new(capacity: usize) -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            capacity,
+        }
+    }
+
     fn find(&mut self, key: Key) -> Option<&mut Entry> {
         if let Some(entry) = self.old.remove(&key) {
             self.add(key, entry);
@@ -214,6 +335,10 @@ impl Generations {
         self.young.entry(key).or_default()
     }
 
+    fn remove(&mut self, key: Key) -> Option<Entry> {
+        self.young.remove(&key).or_else(|| self.old.remove(&key))
+    }
+
     fn add(&mut self, key: Key, entry: Entry) {
         if self.young.len() >= self.capacity {
             self.old = std::mem::take(&mut self.young);
@@ -224,6 +349,8 @@ impl Generations {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const fn seconds(count: u64) -> Duration {
@@ -232,7 +359,7 @@ mod tests {
 
     fn fail(limiter: &AddressLimiter, address: &str, now: Duration, times: u32) {
         for _ in 0..times {
-            limiter.failed(address, now);
+            limiter.failed(address, "alice", now);
         }
     }
 
@@ -242,13 +369,13 @@ mod tests {
         let address = "203.0.113.7";
         for _ in 0..50 {
             assert_eq!(limiter.retry_after(address, seconds(0)), None);
-            limiter.failed(address, seconds(0));
+            limiter.failed(address, "alice", seconds(0));
         }
         assert_eq!(limiter.retry_after(address, seconds(0)), None);
-        limiter.failed(address, seconds(0));
+        limiter.failed(address, "alice", seconds(0));
         assert_eq!(limiter.retry_after(address, seconds(0)), Some(seconds(1)));
         assert_eq!(limiter.retry_after(address, seconds(1)), None);
-        limiter.failed(address, seconds(1));
+        limiter.failed(address, "alice", seconds(1));
         assert_eq!(limiter.retry_after(address, seconds(2)), Some(seconds(1)));
         assert_eq!(limiter.retry_after("203.0.113.8", seconds(2)), None);
     }
@@ -271,13 +398,13 @@ mod tests {
         fail(&limiter, address, seconds(0), 1_000_000);
         assert_eq!(limiter.retry_after(address, seconds(0)), Some(seconds(60)));
         assert_eq!(limiter.retry_after(address, seconds(60)), None);
-        fail(&limiter, "203.0.113.8", seconds(0), 60);
+        fail(&limiter, "198.51.100.8", seconds(0), 60);
         let later = seconds(60 * 6);
         for _ in 0..50 {
-            assert_eq!(limiter.retry_after("203.0.113.8", later), None);
-            limiter.failed("203.0.113.8", later);
+            assert_eq!(limiter.retry_after("198.51.100.8", later), None);
+            limiter.failed("198.51.100.8", "alice", later);
         }
-        assert_eq!(limiter.retry_after("203.0.113.8", later), None);
+        assert_eq!(limiter.retry_after("198.51.100.8", later), None);
     }
 
     #[test]
@@ -286,7 +413,7 @@ mod tests {
         for host in 0..52_u128 {
             let address =
                 IpAddr::V6((0x2001_0db8_0000_0001_0000_0000_0000_0000 + host).into()).to_string();
-            limiter.failed(&address, seconds(0));
+            limiter.failed(address.as_str(), "alice", seconds(0));
         }
         assert!(
             limiter
@@ -342,13 +469,16 @@ mod tests {
         let watched = "203.0.113.7";
         fail(&limiter, watched, seconds(0), 60);
         for number in 0..10_000_u32 {
-            limiter.failed(&IpAddr::V4(number.into()).to_string(), seconds(0));
+            let address = IpAddr::V4(number.into()).to_string();
+            limiter.failed(address.as_str(), "alice", seconds(0));
             if number % 50 == 0 {
                 assert!(limiter.retry_after(watched, seconds(0)).is_some());
             }
         }
-        let generations = limiter.lock();
-        assert!(generations.young.len() <= 100 && generations.old.len() <= 100);
+        let state = limiter.lock();
+        for generations in [&state.networks, &state.accounts] {
+            assert!(generations.young.len() <= 100 && generations.old.len() <= 100);
+        }
     }
 
     #[test]
@@ -356,9 +486,9 @@ mod tests {
         let limiter = AddressLimiter::default();
         for number in 1..1000_u32 {
             let address = IpAddr::V4(number.into()).to_string();
-            assert_eq!(limiter.retry_after(&address, seconds(0)), None);
+            assert_eq!(limiter.retry_after(address.as_str(), seconds(0)), None);
         }
-        assert_eq!(limiter.lock().young.len(), 0);
+        assert_eq!(limiter.lock().networks.young.len(), 0);
     }
 
     #[test]
@@ -368,19 +498,151 @@ mod tests {
             fail(&limiter, address, seconds(0), 200);
             assert_eq!(limiter.retry_after(address, seconds(0)), None, "{address}");
         }
-        assert_eq!(limiter.lock().young.len(), 0);
+        assert_eq!(limiter.lock().networks.young.len(), 0);
     }
 
     #[test]
-    fn a_successful_log_in_subtracts_one_failure_only() {
+    fn y040_a_success_forgives_only_what_its_own_account_failed() {
         let limiter = AddressLimiter::default();
-        fail(&limiter, "203.0.113.7", seconds(0), 55);
-        limiter.succeeded("203.0.113.7");
+        let address = "203.0.113.7";
+        // an attacker logs in to an account of their own after each guess at another
+        for round in 0..52 {
+            assert_eq!(limiter.retry_after(address, seconds(0)), None, "{round}");
+            limiter.failed(address, "alice", seconds(0));
+            limiter.succeeded(address, "mallory", seconds(0));
+            if round == 50 {
+                break;
+            }
+        }
+        assert_eq!(limiter.retry_after(address, seconds(0)), Some(seconds(1)));
+        // a user who mistypes and then remembers leaves nothing behind
+        let other = "203.0.113.8";
+        for _ in 0..100 {
+            limiter.failed(other, "bob", seconds(0));
+            limiter.succeeded(other, "bob", seconds(0));
+        }
+        assert_eq!(limiter.retry_after(other, seconds(0)), None);
+        limiter.succeeded("unknown", "bob", seconds(0));
+    }
+
+    #[test]
+    fn y040_a_success_never_forgives_what_time_has_forgiven() {
+        let limiter = AddressLimiter::default();
+        let address = "203.0.113.7";
+        fail(&limiter, address, seconds(0), 40);
+        for _ in 0..20 {
+            limiter.failed(address, "mallory", seconds(0));
+        }
+        // ten of everybody's failures were forgiven, of each account's own too
+        limiter.succeeded(address, "mallory", seconds(60));
+        let key = limiter.keys(address.into()).next().unwrap().0;
+        assert_eq!(limiter.lock().networks.find(key).unwrap().failures, 40);
+    }
+
+    #[test]
+    fn y041_new_networks_of_one_larger_network_do_not_help() {
+        let limiter = AddressLimiter::default();
+        let mut evaluated = 0;
+        for network in 0..100_u128 {
+            for host in 0..40_u128 {
+                let bits = 0x2001_0db8_0001_0000_0000_0000_0000_0000 + (network << 64) + host;
+                let address = IpAddr::V6(bits.into()).to_string();
+                if limiter.retry_after(address.as_str(), seconds(0)).is_none() {
+                    limiter.failed(address.as_str(), "alice", seconds(0));
+                    evaluated += 1;
+                }
+            }
+        }
+        assert!(evaluated <= 201, "{evaluated} of 4000 guesses from one /48");
+        assert_eq!(limiter.retry_after("2001:db8:2::1", seconds(0)), None);
+    }
+
+    #[test]
+    fn y041_all_addresses_together_have_a_budget_and_nobody_waits_for_long() {
+        let limiter = AddressLimiter::with_budget(Budget { per_minute: 60 });
+        for number in 0..602_u32 {
+            let address = IpAddr::V4((0x0a00_0000 + (number << 8)).into()).to_string();
+            limiter.failed(address.as_str(), "alice", seconds(0));
+        }
         assert_eq!(
             limiter.retry_after("203.0.113.7", seconds(0)),
-            Some(seconds(16))
+            Some(seconds(1))
         );
-        limiter.succeeded("203.0.113.8");
-        limiter.succeeded("unknown");
+        assert_eq!(limiter.retry_after("203.0.113.7", seconds(1)), None);
+        assert_eq!(
+            limiter.retry_after("203.0.113.8", seconds(1)),
+            Some(seconds(1))
+        );
+        assert_eq!(limiter.retry_after("unknown", seconds(1)), None);
+        assert_eq!(limiter.retry_after("203.0.113.8", seconds(60)), None);
+        assert_eq!(limiter.retry_after("203.0.113.9", seconds(60)), None);
+    }
+
+    #[test]
+    fn y041_the_exceeded_networks_are_named_the_narrowest_first() {
+        let limiter = AddressLimiter::default();
+        fail(&limiter, "2001:db8::1", seconds(0), 100);
+        let exceeded = limiter.failed("2001:db8::1", "alice", seconds(0));
+        let exceeded: Vec<_> = exceeded
+            .iter()
+            .map(|one| (one.network.to_string(), one.failures))
+            .collect();
+        assert_eq!(
+            exceeded,
+            [
+                ("2001:db8::/64".to_owned(), 51),
+                ("2001:db8::/56".to_owned(), 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn y041_a_client_is_limited_by_network_too_and_apart_from_others() {
+        let limiter = AddressLimiter::default();
+        for host in 0..52 {
+            let address = format!("2001:db8::{host:x}");
+            limiter.failed(Source::client("one", &address), "one", seconds(0));
+        }
+        let blocked = |client, address| {
+            let source = Source::client(client, address);
+            limiter.retry_after(source, seconds(0)).is_some()
+        };
+        assert!(blocked("one", "2001:db8::ffff"));
+        assert!(!blocked("two", "2001:db8::ffff"));
+        assert!(!blocked("one", "2001:db8:0:1::1"));
+        assert!(limiter.retry_after("2001:db8::1", seconds(0)).is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn y040_no_success_of_other_accounts_ever_admits_more(
+            steps in proptest::collection::vec((0_u64..20, 0_usize..3, proptest::bool::ANY), 1..300)
+        ) {
+            // the same failures of `alice`, with and without everything that the other accounts do
+            let (mixed, alone) = (AddressLimiter::default(), AddressLimiter::default());
+            let address = "203.0.113.7";
+            let mut now = Duration::ZERO;
+            for (pause, account, success) in steps {
+                now += Duration::from_secs(pause);
+                let name = ["alice", "bob", "carl"][account];
+                if name == "alice" {
+                    mixed.failed(address, name, now);
+                    alone.failed(address, name, now);
+                } else if success {
+                    mixed.succeeded(address, name, now);
+                } else {
+                    mixed.failed(address, name, now);
+                }
+                let failures = |limiter: &AddressLimiter| {
+                    let (key, level) = limiter.keys(address.into()).next().unwrap();
+                    let mut state = limiter.lock();
+                    let entry = state.networks.find_or_add(key);
+                    entry.forgive(&level, now);
+                    entry.failures
+                };
+                // the two may be forgiven a moment apart
+                proptest::prop_assert!(failures(&mixed) + 1 >= failures(&alone));
+            }
+        }
     }
 }

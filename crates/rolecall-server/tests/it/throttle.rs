@@ -16,6 +16,9 @@ on_both![
     a_clock_set_back_does_not_stretch_a_delay,
     x080_failures_from_one_address_do_not_slow_another,
     x018_too_many_registrations_from_one_address_get_retry_after,
+    y040_own_log_ins_between_guesses_forgive_nothing,
+    y041_new_networks_of_one_larger_network_are_slowed_and_recorded,
+    y042_a_refusal_that_proves_a_password_is_an_event_and_counted,
 ];
 
 /// Records that many failures of `admin`, a while ago.
@@ -226,4 +229,97 @@ async fn x018_too_many_registrations_from_one_address_get_retry_after(app: TestA
     register("192.0.2.2").await.is(422);
     app.clock.advance(Duration::from_secs(seconds));
     register("192.0.2.1").await.is(422);
+}
+
+async fn y040_own_log_ins_between_guesses_forgive_nothing(app: TestApp) {
+    app.create_user("mallory", &[]).await;
+    let address = "203.0.113.9";
+    let mut evaluated = 0;
+    for number in 0..60 {
+        let victim = format!("victim{number}");
+        let guess = app.password_grant_from(address, &victim, "a guess").await;
+        evaluated += u32::from(guess.status == 401);
+        app.password_grant_from(address, "mallory", PASSWORD).await;
+    }
+    assert_eq!(evaluated, 51);
+}
+
+async fn y041_new_networks_of_one_larger_network_are_slowed_and_recorded(app: TestApp) {
+    let mut evaluated = 0;
+    for number in 0..240 {
+        // forty guesses from each /64 of one /48, in /56 networks of their own
+        let address = format!("2001:db8:7:{:x}00::1", number / 40);
+        let guess = app
+            .password_grant_from(&address, &format!("victim{number}"), "a guess")
+            .await;
+        evaluated += u32::from(guess.status == 401);
+    }
+    assert_eq!(evaluated, 201);
+    let sql = "SELECT detail FROM audit_events WHERE kind = 'address_slowed'";
+    assert_eq!(
+        app.db.texts(sql).await,
+        ["1 beyond what is free in 2001:db8:7::/48"]
+    );
+    // the neighbors of the network go on
+    app.password_grant_from("2001:db8:8::1", "admin", PASSWORD)
+        .await
+        .is(200);
+}
+
+async fn y042_a_refusal_that_proves_a_password_is_an_event_and_counted(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
+    let token = app.log_in("alice").await;
+    let address = "203.0.113.9";
+    let mut expected = Vec::new();
+    let replace = async |new: &str| {
+        let body =
+            json!({ "username": "alice", "current_password": PASSWORD, "new_password": new });
+        let request = app.request(Method::POST, "/password").peer(address);
+        request.json(&body).send().await
+    };
+    for (new, reason) in [
+        ("short", "password_too_short"),
+        (PASSWORD, "password_unchanged"),
+    ] {
+        replace(new).await.is(422);
+        expected.push(reason);
+    }
+    let body = json!({ "current_password": PASSWORD, "new_password": "short" });
+    let request = app.request(Method::PUT, "/api/me/password").peer(address);
+    let request = request.token(&token).json(&body);
+    request.send().await.invalid(&["body", "new_password"]);
+    expected.push("password_too_short");
+    let log_in = async |scope: &str| {
+        let form = [
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("scope", scope),
+        ];
+        let request = app.request(Method::POST, "/token").peer(address);
+        request.form(&form).send().await
+    };
+    log_in("role:admin").await.oauth_error(400, "invalid_scope");
+    expected.push("invalid_scope");
+    let path = format!("/api/users/{alice}");
+    let status = json!({ "status": "password_change_required" });
+    app.patch(&path, app.admin().await, status).await.is(200);
+    log_in("").await.oauth_error(400, "invalid_grant");
+    expected.push("password_change_required");
+    let sql = format!(
+        "SELECT detail FROM audit_events WHERE kind = 'password_proven' AND subject_id = '{alice}' \
+         AND address = '{address}'"
+    );
+    // within a millisecond, the ids of events have no order
+    let mut recorded = app.db.texts(&sql).await;
+    recorded.sort_unstable();
+    let mut sorted = expected.clone();
+    sorted.sort_unstable();
+    assert_eq!(recorded, sorted);
+    // and refusals are counted like failures of the address
+    let mut checked = expected.len();
+    while checked < 60 && replace("short").await.status == 422 {
+        checked += 1;
+    }
+    assert_eq!(checked, 51);
 }

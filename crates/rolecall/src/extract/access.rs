@@ -29,12 +29,29 @@ use crate::Rule;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the first argument of this handler does not say who may call it: take `Public`, `Authenticated` or `Require<_>`",
-    label = "this says nothing about who may call the handler"
+    label = "this says nothing about who may call the handler",
+    note = "the rule stands first, before the arguments that read the request: `(caller: Require<_>, Json(body): Json<_>)`",
+    note = "an extractor of your own states it with `impl rolecall::Access for ItsType {{ type Rule = Require<_>; }}`"
 )]
 pub trait Access {
     /// The rule, given by one of rolecall's own extractors.
     type Rule: AccessRule;
 }
+
+impl<T: Access> Access for Option<T>
+where
+    Self: OptionalRule,
+{
+    type Rule = T::Rule;
+}
+
+/// Implemented by nothing: an access rule that may or may not hold is none.
+#[diagnostic::on_unimplemented(
+    message = "`Option<_>` around an access rule guards nothing",
+    label = "neither admits nor refuses",
+    note = "to serve callers with and without a token take `rolecall::Optional`, and ask its `principal()` for roles and permissions"
+)]
+pub trait OptionalRule {}
 
 /// An extractor of rolecall with an access rule.
 pub trait AccessRule: sealed::Sealed {

@@ -10,7 +10,7 @@ mod public;
 mod require;
 mod tenant;
 
-pub use access::{Access, AccessRule, GuardedArgs};
+pub use access::{Access, AccessRule, GuardedArgs, OptionalRule};
 pub(crate) use admitted::Admitted;
 pub use authenticated::Authenticated;
 pub use in_tenant::InTenant;

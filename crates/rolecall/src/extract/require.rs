@@ -1,6 +1,6 @@
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::{
@@ -61,5 +61,34 @@ impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for Require<R> {
             principal,
             requirement: PhantomData,
         })
+    }
+}
+
+/// As a later argument, `Option<Require<_>>` is `Some` for callers who satisfy the rule. The first argument decides who
+/// gets in.
+///
+/// ```
+/// use rolecall::{Authenticated, GuardedMethods, Require, routing::get};
+///
+/// rolecall::roles! { mod role { Admin = "admin" } }
+///
+/// async fn read_items(_: Authenticated, admin: Option<Require<role::Admin>>) -> &'static str {
+///     if admin.is_some() { "all items" } else { "your items" }
+/// }
+///
+/// let items: GuardedMethods = get(read_items);
+/// ```
+impl<R: Requirement, S: Send + Sync> OptionalFromRequestParts<S> for Require<R> {
+    type Rejection = Denial;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Denial> {
+        match Admitted::principal(parts) {
+            Ok(principal) if principal.has::<R>() => Ok(Some(Self {
+                principal,
+                requirement: PhantomData,
+            })),
+            Ok(_) | Err(Denial::NotAuthenticated) => Ok(None),
+            Err(denial) => Err(denial),
+        }
     }
 }

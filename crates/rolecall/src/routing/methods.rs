@@ -10,6 +10,7 @@ use http::Method;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::refused::{GuardedFallback, GuardedHandlers, sealed};
 use crate::{GuardedArgs, Rule};
 
 /// A method of a route, with its access rule.
@@ -36,6 +37,21 @@ pub(crate) struct MethodRule {
 pub struct GuardedMethods<S = ()> {
     pub(crate) handlers: MethodRouter<S>,
     pub(crate) rules: Vec<MethodRule>,
+}
+
+impl<S> sealed::Sealed for GuardedMethods<S> {}
+impl<S> GuardedHandlers<Self> for GuardedMethods<S> {
+    fn into_guarded(self) -> Self {
+        self
+    }
+}
+
+#[doc(hidden)]
+impl<S> GuardedMethods<S> {
+    /// A method of axum's router that cannot be guarded: the compiler says what to write instead.
+    pub fn fallback<H: GuardedFallback>(self, handler: H) -> Self {
+        handler.refuse()
+    }
 }
 
 macro_rules! methods {

@@ -3,8 +3,10 @@
 mod enforce;
 mod layer;
 mod methods;
+mod refused;
 mod router;
 
 pub use layer::{RequireLayer, RequireService};
 pub use methods::{GuardedMethods, any, delete, get, head, on, patch, post, put};
+pub use refused::{GuardedFallback, GuardedHandlers, GuardedRoutes, GuardedService};
 pub use router::{GuardedRouter, RouteAccess};

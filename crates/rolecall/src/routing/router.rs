@@ -8,6 +8,7 @@ use tower_service::Service;
 use super::{
     enforce::{EnforceLayer, Gate},
     methods::{GuardedMethods, MethodRule},
+    refused::{GuardedFallback, GuardedHandlers, GuardedRoutes, GuardedService, sealed},
 };
 use crate::{Guard, Problem, Rule, extract::TENANT};
 
@@ -104,18 +105,17 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// If the path does not begin with `/`, or one of the methods already has a handler.
     #[track_caller]
-    pub fn route(mut self, path: &str, methods: GuardedMethods<S>) -> Self {
+    pub fn route(mut self, path: &str, methods: impl GuardedHandlers<GuardedMethods<S>>) -> Self {
         assert!(
             path.starts_with('/'),
             "the path of a route must begin with `/`: `{path}`"
         );
-        let guard = self.guard.clone();
-        let path = path.to_owned();
-        self.add(GuardedRoute {
-            guard,
-            path,
-            methods,
-        });
+        let route = GuardedRoute {
+            guard: self.guard.clone(),
+            path: path.to_owned(),
+            methods: methods.into_guarded(),
+        };
+        self.add(route);
         self
     }
 
@@ -143,11 +143,12 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     /// If the prefix is empty or `/`, does not begin with `/` or contains a wildcard, or if a method of a path would
     /// have two handlers.
     #[track_caller]
-    pub fn nest(mut self, prefix: &str, other: Self) -> Self {
+    pub fn nest(mut self, prefix: &str, other: impl GuardedRoutes<Self>) -> Self {
         assert!(
             prefix.len() > 1 && prefix.starts_with('/') && !prefix.contains("{*"),
             "the prefix must begin with `/`, not be `/` itself (use `merge`) and have no wildcard: `{prefix}`"
         );
+        let other = other.into_guarded();
         for route in other.routes {
             let path = join_paths(prefix, &route.path);
             self.add(GuardedRoute { path, ..route });
@@ -167,7 +168,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// If a method of a path would have two handlers.
     #[track_caller]
-    pub fn merge(mut self, other: Self) -> Self {
+    pub fn merge(mut self, other: impl GuardedRoutes<Self>) -> Self {
+        let other = other.into_guarded();
         for route in other.routes {
             self.add(route);
         }
@@ -264,6 +266,37 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         let public = self.public.into_iter().map(|public| public.router);
         let public = public.fold(axum::Router::new(), axum::Router::merge);
         app.fallback_service(public.fallback(not_found))
+    }
+}
+
+impl<S> sealed::Sealed for GuardedRouter<S> {}
+impl<S> GuardedRoutes<Self> for GuardedRouter<S> {
+    fn into_guarded(self) -> Self {
+        self
+    }
+}
+
+/// Methods of axum's router that cannot be guarded: the compiler says what to write instead.
+#[doc(hidden)]
+impl<S> GuardedRouter<S> {
+    pub fn fallback<H: GuardedFallback>(self, handler: H) -> Self {
+        handler.refuse()
+    }
+
+    pub fn fallback_service<H: GuardedFallback>(self, service: H) -> Self {
+        service.refuse()
+    }
+
+    pub fn method_not_allowed_fallback<H: GuardedFallback>(self, handler: H) -> Self {
+        handler.refuse()
+    }
+
+    pub fn route_service<H: GuardedService>(self, _: &str, service: H) -> Self {
+        service.refuse()
+    }
+
+    pub fn nest_service<H: GuardedService>(self, _: &str, service: H) -> Self {
+        service.refuse()
     }
 }
 

@@ -191,6 +191,22 @@ async fn a_later_argument_can_need_more_than_the_first() {
 }
 
 #[tokio::test]
+async fn a_later_argument_can_ask_for_a_rule_without_needing_it() {
+    async fn read(_: Public, admin: Option<Require<role::Admin>>) -> String {
+        admin.map_or_else(|| "-".to_owned(), |admin| admin.username().to_owned())
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/x", get(read))
+        .into_axum();
+    assert_eq!(crate::get(&app, "/x", None).await.body, "-");
+    assert_eq!(crate::get(&app, "/x", user(&issuer)).await.body, "-");
+    assert_eq!(crate::get(&app, "/x", admin(&issuer)).await.body, "boss");
+    let bad = Some("Bearer x".parse().unwrap());
+    assert_eq!(crate::get(&app, "/x", bad).await.status, 401);
+}
+
+#[tokio::test]
 async fn rules_on_data_stay_in_the_handler() {
     async fn read(caller: Authenticated, Path(owner): Path<String>) -> Result<String, Denial> {
         if caller.subject() != owner {
