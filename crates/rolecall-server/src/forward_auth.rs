@@ -302,4 +302,74 @@ mod tests {
             assert_eq!(answer.headers()[name], expected);
         }
     }
+
+    const PREFLIGHT: [(&str, &str); 3] = [
+        ("x-forwarded-method", "OPTIONS"),
+        ("origin", "https://spa.example"),
+        ("access-control-request-method", "GET"),
+    ];
+
+    /// Sends a request through all layers, as a proxy does.
+    async fn ask(router: &axum::Router, query: &str, headers: &[(&str, &str)]) -> Response {
+        use tower::ServiceExt as _;
+
+        let mut request = axum::http::Request::get(format!("/forward-auth?{query}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Returns the status, after checking that every answer has all identity headers, and with values only if it names
+    /// a caller.
+    async fn status(router: &axum::Router, query: &str, headers: &[(&str, &str)]) -> u16 {
+        let answer = ask(router, query, headers).await;
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+        for name in &HEADERS {
+            assert_eq!(answer.headers()[name], "", "{query}");
+        }
+        answer.status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn y131_a_preflight_passes_without_a_token_only_if_the_proxy_asks_for_that() {
+        let server = crate::Embedded::open("sqlite::memory:").await.unwrap();
+        let routes = rolecall::GuardedRouter::new(server.guard());
+        let routes = routes.merge(server.routes().unwrap()).into_axum();
+        let router = crate::http::wrap(routes, crate::api::layer_options());
+        for query in [
+            "preflight=allow",
+            "role=a&preflight=allow",
+            "&preflight=allow",
+        ] {
+            assert_eq!(status(&router, query, &PREFLIGHT).await, 200, "{query}");
+        }
+        for query in [
+            "",
+            "role=a",
+            "preflight=",
+            "preflight=deny",
+            "preflight=allow&preflight=allow",
+            "preflight=allow&rolle=a",
+            "Preflight=allow",
+        ] {
+            assert_eq!(status(&router, query, &PREFLIGHT).await, 401, "{query}");
+        }
+        for at in 0..PREFLIGHT.len() {
+            let mut without = PREFLIGHT.to_vec();
+            let twice = without.remove(at);
+            assert_eq!(status(&router, "preflight=allow", &without).await, 401);
+            let doubled = [&PREFLIGHT[..], &[twice]].concat();
+            assert_eq!(status(&router, "preflight=allow", &doubled).await, 401);
+        }
+        for method in ["GET", "options", "OPTIONS, GET", ""] {
+            let mut other = PREFLIGHT;
+            other[0].1 = method;
+            assert_eq!(status(&router, "preflight=allow", &other).await, 401);
+        }
+        // a request with a token is judged by it
+        let with_token = [&PREFLIGHT[..], &[("authorization", "Bearer a.b.c")]].concat();
+        assert_eq!(status(&router, "preflight=allow", &with_token).await, 401);
+    }
 }

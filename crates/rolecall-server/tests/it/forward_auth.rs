@@ -17,7 +17,6 @@ on_both![
     y100_a_client_with_the_name_of_a_user_has_no_username,
     y103_without_a_tenant_only_what_is_held_globally_counts,
     a_token_for_another_audience_is_refused,
-    y131_a_preflight_passes_without_a_token_only_if_the_proxy_asks_for_that,
     a_loss_takes_effect_at_once_here_and_soon_on_the_other_node,
 ];
 
@@ -316,60 +315,4 @@ async fn a_loss_takes_effect_at_once_here_and_soon_on_the_other_node(app: TestAp
     .await;
     let token = app.log_in("alice").await;
     app.get(path, &token).await.is(200);
-}
-
-async fn y131_a_preflight_passes_without_a_token_only_if_the_proxy_asks_for_that(app: TestApp) {
-    const PREFLIGHT: [(&str, &str); 3] = [
-        ("x-forwarded-method", "OPTIONS"),
-        ("origin", "https://spa.example"),
-        ("access-control-request-method", "GET"),
-    ];
-    let send = async |query: &str, headers: &[(&str, &str)]| {
-        let mut request = app.request(Method::GET, format!("/forward-auth?{query}"));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        request.send().await
-    };
-    for query in [
-        "preflight=allow",
-        "role=admin&preflight=allow",
-        "&preflight=allow",
-    ] {
-        let allowed = send(query, &PREFLIGHT).await;
-        assert_eq!(identity(allowed.is(200)), [""; 8]);
-        assert_eq!(allowed.header("cache-control"), Some("no-store"));
-    }
-    for query in [
-        "",
-        "role=admin",
-        "preflight=",
-        "preflight=deny",
-        "preflight=allow&preflight=allow",
-        "preflight=allow&rolle=admin",
-        "Preflight=allow",
-    ] {
-        let refused = send(query, &PREFLIGHT).await;
-        assert_eq!(identity(refused.is(401)), [""; 8]);
-    }
-    for at in 0..PREFLIGHT.len() {
-        let mut without = PREFLIGHT.to_vec();
-        let twice = without.remove(at);
-        send("preflight=allow", &without).await.not_authenticated();
-        let doubled = [&PREFLIGHT[..], &[twice]].concat();
-        send("preflight=allow", &doubled).await.not_authenticated();
-    }
-    for method in ["GET", "options", "OPTIONS, GET", ""] {
-        let mut other = PREFLIGHT;
-        other[0].1 = method;
-        send("preflight=allow", &other).await.not_authenticated();
-    }
-    // a request with a token is judged by it
-    app.create_user("alice", &["user"]).await;
-    let bearer = format!("Bearer {}", app.log_in("alice").await);
-    let with_token = [&PREFLIGHT[..], &[("authorization", bearer.as_str())]].concat();
-    let judged = send("role=admin&preflight=allow", &with_token).await;
-    judged.forbidden("role:admin");
-    let judged = send("role=user&preflight=allow", &with_token).await;
-    assert_eq!(identity(judged.is(200))[2], "alice");
 }
