@@ -334,16 +334,16 @@ mod tests {
 
     #[tokio::test]
     async fn y131_a_preflight_passes_without_a_token_only_if_the_proxy_asks_for_that() {
-        let server = crate::Embedded::open("sqlite::memory:").await.unwrap();
-        let routes = rolecall::GuardedRouter::new(server.guard());
-        let routes = routes.merge(server.routes().unwrap()).into_axum();
-        let router = crate::http::wrap(routes, crate::api::layer_options());
+        let embedded = crate::Embedded::open("sqlite::memory:").await.unwrap();
+        let routes = rolecall::GuardedRouter::new(embedded.guard());
+        let routes = routes.merge(embedded.routes().unwrap()).into_axum();
+        let server = crate::http::wrap(routes, crate::api::layer_options());
         for query in [
             "preflight=allow",
             "role=a&preflight=allow",
             "&preflight=allow",
         ] {
-            assert_eq!(status(&router, query, &PREFLIGHT).await, 200, "{query}");
+            assert_eq!(status(&server, query, &PREFLIGHT).await, 200, "{query}");
         }
         for query in [
             "",
@@ -354,22 +354,22 @@ mod tests {
             "preflight=allow&rolle=a",
             "Preflight=allow",
         ] {
-            assert_eq!(status(&router, query, &PREFLIGHT).await, 401, "{query}");
+            assert_eq!(status(&server, query, &PREFLIGHT).await, 401, "{query}");
         }
         for at in 0..PREFLIGHT.len() {
             let mut without = PREFLIGHT.to_vec();
             let twice = without.remove(at);
-            assert_eq!(status(&router, "preflight=allow", &without).await, 401);
+            assert_eq!(status(&server, "preflight=allow", &without).await, 401);
             let doubled = [&PREFLIGHT[..], &[twice]].concat();
-            assert_eq!(status(&router, "preflight=allow", &doubled).await, 401);
+            assert_eq!(status(&server, "preflight=allow", &doubled).await, 401);
         }
         for method in ["GET", "options", "OPTIONS, GET", ""] {
             let mut other = PREFLIGHT;
             other[0].1 = method;
-            assert_eq!(status(&router, "preflight=allow", &other).await, 401);
+            assert_eq!(status(&server, "preflight=allow", &other).await, 401);
         }
         // a request with a token is judged by it
         let with_token = [&PREFLIGHT[..], &[("authorization", "Bearer a.b.c")]].concat();
-        assert_eq!(status(&router, "preflight=allow", &with_token).await, 401);
+        assert_eq!(status(&server, "preflight=allow", &with_token).await, 401);
     }
 }

@@ -54,6 +54,7 @@ pub(super) enum PolicyCommand {
 /// `policy import`.
 #[derive(Args)]
 #[command(group(ArgGroup::new("from").required(true)))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub(super) struct PolicyImportOptions {
     /// A Casbin model and its policy as CSV.
     #[arg(long, group = "from", num_args = 2, value_names = ["MODEL", "POLICY"])]

@@ -27,6 +27,10 @@ use crate::{
 
 /// The decisions of the caller.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command"
+)]
 pub(crate) struct Wanted {
     /// Creates users who do not exist.
     pub(crate) create_users: bool,
@@ -197,63 +201,89 @@ impl Work<'_, '_> {
     /// Returns the id of a user, who is created if necessary; `None` if they are left out.
     async fn user(&mut self, rights: &Rights, person: &Person) -> Result<Option<String>, ApiError> {
         let name = person.username.as_str();
-        let mut refuse = |why: String| {
-            let note = Note::new(person.at.clone(), why);
-            self.outcome.unmapped.push(note);
-        };
         if let Some(found) = accounts::find_credentials(self.change.conn(), name).await? {
             if self.wanted.skip_existing {
                 self.outcome.skipped += 1;
                 return Ok(None);
             }
-            if let Some(id) = person.id.as_ref().filter(|id| **id != found.id) {
-                refuse(format!(
-                    "user `{name}` has the id `{}` in rolecall, not `{}`",
-                    found.id,
-                    id.escape_debug()
-                ));
-            }
-            if person.disabled && found.status != Status::Disabled {
-                refuse(format!(
-                    "user `{name}` is disabled in the source, but not in rolecall"
-                ));
-            } else if person.must_change_password && found.status == Status::Active {
-                refuse(format!(
-                    "user `{name}` must change the password in the source, but not in rolecall"
-                ));
-            }
+            self.compare(person, &found.id, found.status);
             return Ok(Some(found.id));
         }
+        match self.refusal_to_create(person).await? {
+            None => self.create(rights, person).await.map(Some),
+            Some(why) => {
+                self.report(person, why);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reports something about a user that has no counterpart.
+    fn report(&mut self, person: &Person, why: String) {
+        let note = Note::new(person.at.clone(), why);
+        self.outcome.unmapped.push(note);
+    }
+
+    /// Reports how an existing user differs from the one in the source.
+    fn compare(&mut self, person: &Person, id: &str, status: Status) {
+        let name = &person.username;
+        if let Some(kept) = person.id.as_deref().filter(|kept| *kept != id) {
+            let kept = kept.escape_debug();
+            self.report(
+                person,
+                format!("user `{name}` has the id `{id}` in rolecall, not `{kept}`"),
+            );
+        }
+        if person.disabled && status != Status::Disabled {
+            let why = format!("user `{name}` is disabled in the source, but not in rolecall");
+            self.report(person, why);
+        } else if person.must_change_password && status == Status::Active {
+            self.report(
+                person,
+                format!(
+                    "user `{name}` must change the password in the source, but not in rolecall"
+                ),
+            );
+        }
+    }
+
+    /// Returns the reason why a user who does not exist is not created.
+    async fn refusal_to_create(&mut self, person: &Person) -> Result<Option<String>, ApiError> {
+        let name = person.username.as_str();
         if accounts::find_alike(self.change.conn(), name)
             .await?
             .is_some()
         {
-            refuse(format!(
-                "user `{name}`: another user has a name that looks the same"
-            ));
-            return Ok(None);
+            let why = format!("user `{name}`: another user has a name that looks the same");
+            return Ok(Some(why));
         }
         if !self.wanted.create_users {
-            refuse(format!(
-                "there is no user `{name}`; use --create-users to create them"
-            ));
-            return Ok(None);
+            let why = format!("there is no user `{name}`; use --create-users to create them");
+            return Ok(Some(why));
         }
+        let Some(id) = &person.id else {
+            return Ok(None);
+        };
+        if let Err(why) = ids::check_brought_id(id) {
+            return Ok(Some(format!("user `{name}` is not created: {why}")));
+        }
+        let is_used = accounts::is_id_used(self.change.conn(), id).await?;
+        Ok(is_used.then(|| {
+            format!(
+                "user `{name}` is not created: id `{id}` belongs to another user or client, or did"
+            )
+        }))
+    }
+
+    /// Creates a user and returns the id.
+    async fn create(&mut self, rights: &Rights, person: &Person) -> Result<String, ApiError> {
         if self.outcome.users.is_empty() {
             let needed = may::WriteUsers::NAME;
             Rights::require(self.app, self.change, self.caller, needed).await?;
         }
         let id = match &person.id {
+            Some(id) => id.clone(),
             None => ids::new_id(self.change.now()).map_err(ApiError::internal)?,
-            Some(id) => match self.refusal_of_id(id).await? {
-                None => id.clone(),
-                Some(why) => {
-                    let message = format!("user `{name}` is not created: {why}");
-                    let note = Note::new(person.at.clone(), message);
-                    self.outcome.unmapped.push(note);
-                    return Ok(None);
-                }
-            },
         };
         let user = NewUser {
             id: &id,
@@ -281,17 +311,7 @@ impl Work<'_, '_> {
             }));
         }
         self.outcome.users.push(person.username.clone());
-        Ok(Some(id))
-    }
-
-    /// Returns the reason why a user cannot have an id.
-    async fn refusal_of_id(&mut self, id: &str) -> Result<Option<String>, ApiError> {
-        if let Err(why) = ids::check_brought_id(id) {
-            return Ok(Some(why.to_owned()));
-        }
-        let is_used = accounts::is_id_used(self.change.conn(), id).await?;
-        let why = || format!("id `{id}` belongs to another user or client, or did");
-        Ok(is_used.then(why))
+        Ok(id)
     }
 
     async fn assign(&mut self, rights: &Rights, person: &Person, id: &str) -> Result<(), ApiError> {
