@@ -21,8 +21,8 @@ pub mod token;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use denial::Denial;
 pub use extract::{
-    Access, AccessRule, Authenticated, ForTenant, GuardedArgs, InTenant, Optional, OptionalRule,
-    Public, Require,
+    Access, AccessRule, Authenticated, DataRule, ForTenant, GuardedArgs, InTenant, Optional,
+    OptionalRule, Public, Require, RequireOr,
 };
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, OnStale, Principal};
 #[doc(hidden)]

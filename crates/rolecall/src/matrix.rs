@@ -1,10 +1,14 @@
 //! The access matrix: which role may call which route.
 
+#[cfg(feature = "testing")]
+use std::sync::Arc;
 use std::{collections::BTreeSet, fmt};
 
 use http::Method;
 use rolecall_core::{Policy, RoleName};
 
+#[cfg(feature = "testing")]
+use crate::{Guard, Principal};
 use crate::{GuardedRouter, RouteAccess, Rule, rule::Holder};
 
 /// The access matrix of a router: which role may call which route.
@@ -37,6 +41,22 @@ pub struct AccessMatrix {
     pub(crate) policy: Option<Policy>,
     #[cfg(feature = "testing")]
     pub(crate) probe: axum::Router,
+    #[cfg(feature = "testing")]
+    pub(crate) guard: Guard,
+    #[cfg(feature = "testing")]
+    pub(crate) data_rules: Vec<DataSides>,
+}
+
+/// Returns the results of a rule on data for a caller: with data that it should admit, and with data that it should not.
+#[cfg(feature = "testing")]
+type TryBoth = dyn Fn(&Principal) -> (bool, bool) + Send + Sync;
+
+/// Data on both sides of a rule on data.
+#[cfg(feature = "testing")]
+#[derive(Clone)]
+pub(crate) struct DataSides {
+    pub(crate) name: &'static str,
+    pub(crate) of: Arc<TryBoth>,
 }
 
 /// An imaginary caller, for a column or a single cell of the matrix.
@@ -121,18 +141,23 @@ pub(crate) enum Cell {
     NotPermitted,
     /// Depends on the permissions of the role.
     Depends,
+    /// Admitted if the handler's rule on data, which has this name, admits the caller.
+    IfData(&'static str),
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+        let word = match self {
+            // never as wide as to join the next column
+            Self::IfData(name) => return f.pad(&format!("if {name}  ")),
             Self::Admitted => "ok",
             Self::AdmittedInTenant => "own",
             Self::AdmittedInAnyTenant => "any",
             Self::NotAuthenticated => "401",
             Self::NotPermitted => "403",
             Self::Depends => "?",
-        })
+        };
+        f.pad(word)
     }
 }
 
@@ -145,6 +170,12 @@ impl Column {
                 Cell::NotAuthenticated
             };
         };
+        if let Rule::OrIf(holders, data) = rule {
+            return match admission(holders, caller) {
+                Cell::NotPermitted => Cell::IfData(data),
+                cell => cell,
+            };
+        }
         match admission(rule, caller) {
             Cell::NotPermitted if !self.complete => {
                 let with = caller.clone().with(permissions_of(rule));
@@ -195,6 +226,10 @@ impl AccessMatrix {
             policy: None,
             #[cfg(feature = "testing")]
             probe: router.probe(),
+            #[cfg(feature = "testing")]
+            guard: router.guard().clone(),
+            #[cfg(feature = "testing")]
+            data_rules: Vec::new(),
         }
     }
 
@@ -266,6 +301,7 @@ impl AccessMatrix {
             Rule::Authenticated => "any token".to_owned(),
             Rule::ForTenant(rule) => format!("{} in the path's tenant", self.audience(rule)),
             Rule::InTenant(rule) => format!("{} in the token's tenant", self.audience(rule)),
+            Rule::OrIf(rule, data) => format!("{}, or if {data}", self.audience(rule)),
             Rule::Permission(name) if self.policy.is_none() => format!("holders of {name}"),
             other => other.to_string(),
         }
@@ -285,6 +321,9 @@ const OWN: &str =
 const ANY: &str = "# any = let in with a token for any tenant, 403 with one for none
 ";
 
+/// Part of the legend only if a handler has a rule on data.
+const IF: &str = "# if = let in, and the handler refuses with 403 unless its rule on the data admits the caller\n";
+
 const TAIL: &str = "\
 # Written by the tests: `ROLECALL_BLESS=1 cargo test` writes it again, and a review reads the difference.
 
@@ -299,7 +338,12 @@ impl fmt::Display for AccessMatrix {
         } else {
             ""
         };
-        write!(f, "{HEAD}{own}{any}{TAIL}")?;
+        let on_data = if has(|rule| matches!(rule, Rule::OrIf(..))) {
+            IF
+        } else {
+            ""
+        };
+        write!(f, "{HEAD}{own}{any}{on_data}{TAIL}")?;
         let columns = self.columns();
         for column in &columns {
             write!(f, "{}  ", column.title)?;

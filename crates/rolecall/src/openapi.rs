@@ -189,7 +189,7 @@ fn secure_operation(
         let challenge = "The challenge (RFC 6750 section 3)";
         responses.insert("401".to_owned(), response(text, challenge));
     }
-    if rule.scope().is_some() || rule.names_tenant() {
+    if rule.scope().is_some() || rule.names_tenant() || matches!(rule, Rule::OrIf(..)) {
         let text = format!("The caller does not satisfy the access rule: {rule}");
         let challenge =
             "The challenge: `error=\"insufficient_scope\"` and the `scope` that is needed";
@@ -227,6 +227,8 @@ fn alternatives(rule: &Rule) -> Vec<Vec<String>> {
             lists.iter().flat_map::<Vec<_>, _>(combine).collect()
         }),
         Rule::ForTenant(rule) | Rule::InTenant(rule) => alternatives(rule),
+        // every token may try
+        Rule::OrIf(..) => vec![Vec::new()],
         other => vec![other.names()],
     }
 }

@@ -35,6 +35,8 @@ pub enum Rule {
     ForTenant(&'static Rule),
     /// Needs this rule, and a token for any tenant.
     InTenant(&'static Rule),
+    /// Needs this rule, or that the handler's rule on data, which has this name, admits the caller.
+    OrIf(&'static Rule, &'static str),
 }
 
 /// A caller, as far as rules need to know it.
@@ -74,7 +76,7 @@ impl Rule {
     pub const fn needs_tenant(&self) -> bool {
         let (Self::AnyOf(rules) | Self::AllOf(rules)) = self else {
             return match self {
-                Self::InTenant(rule) => rule.needs_tenant(),
+                Self::InTenant(rule) | Self::OrIf(rule, _) => rule.needs_tenant(),
                 _ => matches!(self, Self::ForTenant(_)),
             };
         };
@@ -92,6 +94,7 @@ impl Rule {
     pub(crate) fn names_tenant(&self) -> bool {
         match self {
             Self::ForTenant(_) | Self::InTenant(_) => true,
+            Self::OrIf(rule, _) => rule.names_tenant(),
             Self::AnyOf(rules) | Self::AllOf(rules) => rules.iter().any(Self::names_tenant),
             _ => false,
         }
@@ -114,7 +117,8 @@ impl Rule {
 
     fn evaluate(&self, tenant: Option<&str>, holder: &impl Holder, extent: Extent) -> bool {
         match (self, extent) {
-            (Self::Public | Self::Optional | Self::Authenticated, _) => true,
+            // the handler decides on its data
+            (Self::Public | Self::Optional | Self::Authenticated | Self::OrIf(..), _) => true,
             // INVARIANT: what is held in a tenant satisfies only rules that look at the tenant
             (Self::Role(role), Extent::Global) => holder.has_global_role(role),
             (Self::Role(role), Extent::Tenant) => holder.has_role(role),
@@ -148,7 +152,7 @@ impl Rule {
     #[must_use]
     pub fn scope(&self) -> Option<String> {
         match self {
-            Self::Public | Self::Optional | Self::Authenticated => None,
+            Self::Public | Self::Optional | Self::Authenticated | Self::OrIf(..) => None,
             Self::Role(role) => Some(format!("role:{role}")),
             Self::Permission(permission) => Some((*permission).to_owned()),
             Self::ForTenant(rule) | Self::InTenant(rule) => rule.scope(),
@@ -185,7 +189,9 @@ impl Rule {
     pub const fn depth(&self) -> usize {
         let rules = match self {
             Self::AnyOf(rules) | Self::AllOf(rules) => rules,
-            Self::ForTenant(rule) | Self::InTenant(rule) => return rule.depth(),
+            Self::ForTenant(rule) | Self::InTenant(rule) | Self::OrIf(rule, _) => {
+                return rule.depth();
+            }
             _ => return 0,
         };
         let mut deepest = 0;
@@ -213,7 +219,7 @@ impl Rule {
                 }
                 names
             }
-            Self::ForTenant(rule) | Self::InTenant(rule) => rule.names(),
+            Self::ForTenant(rule) | Self::InTenant(rule) | Self::OrIf(rule, _) => rule.names(),
             other => other.scope().into_iter().collect(),
         }
     }
@@ -246,6 +252,7 @@ impl fmt::Display for Rule {
             }
             Self::ForTenant(rule) => write!(f, "{rule} in the path's tenant"),
             Self::InTenant(rule) => write!(f, "{rule} in the token's tenant"),
+            Self::OrIf(rule, data) => write!(f, "{rule}, or if {data}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tools for the tests of an application: an issuer in memory, and a test of the access matrix.
 
+mod data;
 mod issuer;
 mod matrix;
 mod policy;

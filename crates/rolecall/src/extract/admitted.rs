@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use http::{Extensions, request::Parts};
 
@@ -9,6 +12,22 @@ use crate::{Denial, Guard, Principal};
 pub(crate) struct Admitted {
     pub(crate) guard: Guard,
     pub(crate) principal: Option<Arc<Principal>>,
+    /// Present if the handler decides by a rule on data.
+    pub(crate) decision: Option<Decision>,
+}
+
+/// Remembers whether a handler has asked its rule on data.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Decision(Arc<AtomicBool>);
+
+impl Decision {
+    pub(super) fn make(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_made(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Admitted {
@@ -19,6 +38,13 @@ impl Admitted {
             None => extensions.remove::<Arc<Principal>>(),
         };
         extensions.insert(self);
+    }
+
+    /// Returns the decision that the router waits for, or one for which nobody waits.
+    pub(super) fn decision(parts: &Parts) -> Decision {
+        let admitted = parts.extensions.get::<Self>();
+        let decision = admitted.and_then(|admitted| admitted.decision.clone());
+        decision.unwrap_or_default()
     }
 
     /// Returns the caller of a request that passed a guard.

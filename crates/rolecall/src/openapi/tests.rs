@@ -43,6 +43,14 @@ fn an_authenticated_operation_has_a_401_but_no_403_response() {
 }
 
 #[test]
+fn every_token_may_try_a_rule_on_data_and_can_be_refused() {
+    let operation = secured(Rule::OrIf(&ADMIN, "owner"));
+    assert_eq!(operation["security"], json!([{ "login": [] }]));
+    assert!(operation["responses"]["403"].is_object());
+    assert_eq!(operation["x-rolecall-rule"], "role:admin, or if owner");
+}
+
+#[test]
 fn combined_rules_become_alternatives_of_scopes() {
     let requirements = |rule: Rule| secured(rule)["security"].clone();
     assert_eq!(

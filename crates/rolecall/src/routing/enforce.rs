@@ -20,7 +20,7 @@ use tower_service::Service;
 use super::methods::MethodRule;
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
-    extract::{Admitted, tenant_of},
+    extract::{Admitted, Decision, tenant_of},
     guard::{Exchanged, Refusal},
 };
 
@@ -105,8 +105,28 @@ impl Gate {
             return Some(StatusCode::NO_CONTENT.into_response());
         }
         let guard = self.guard.clone();
-        Admitted { guard, principal }.insert_into(request.extensions_mut());
+        let decision = matches!(rule, Rule::OrIf(..)).then(Decision::default);
+        Admitted {
+            guard,
+            principal,
+            decision,
+        }
+        .insert_into(request.extensions_mut());
         None
+    }
+
+    /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data.
+    fn decided(&self, decision: Option<&Decision>, response: Response) -> Response {
+        let is_decided = decision.is_none_or(Decision::is_made);
+        if is_decided || response.status().is_client_error() || response.status().is_server_error()
+        {
+            return response;
+        }
+        tracing::error!(
+            path = %self.path,
+            "a handler did not ask its rule on data: call `RequireOr::check` before anything else"
+        );
+        Denial::Unguarded.into_response()
     }
 
     /// Starts to exchange the token of the request, if it is one that the guard does not accept itself.
@@ -219,7 +239,7 @@ where
             return Gated::Waiting(Box::pin(async move {
                 match gate.check_exchanged(exchanged.await, &mut request) {
                     Some(response) => Ok(response),
-                    None => inner.call(request).await,
+                    None => run(&gate, &mut inner, request).await,
                 }
             }));
         }
@@ -234,12 +254,35 @@ where
                 answer.await;
                 match gate.check(&mut request) {
                     Some(response) => Ok(response),
-                    None => inner.call(request).await,
+                    None => run(&gate, &mut inner, request).await,
                 }
             }));
         }
-        Gated::Inner(Box::pin(self.inner.call(request)))
+        let decision = decision_of(&request);
+        let response = self.inner.call(request);
+        if decision.is_none() {
+            return Gated::Inner(Box::pin(response));
+        }
+        let gate = Arc::clone(&self.gate);
+        Gated::Waiting(Box::pin(async move {
+            Ok(gate.decided(decision.as_ref(), response.await?))
+        }))
     }
+}
+
+fn decision_of(request: &Request) -> Option<Decision> {
+    let admitted = request.extensions().get::<Admitted>()?;
+    admitted.decision.clone()
+}
+
+/// Runs the inner service for an admitted caller.
+async fn run<I>(gate: &Gate, inner: &mut I, request: Request) -> Result<Response, Infallible>
+where
+    I: Service<Request, Response = Response, Error = Infallible>,
+{
+    let decision = decision_of(&request);
+    let response = inner.call(request).await?;
+    Ok(gate.decided(decision.as_ref(), response))
 }
 
 /// The future of a guarded service: a refusal, or the response of the inner service.

@@ -104,7 +104,12 @@ impl<I> RequireService<I> {
         match result {
             Ok(principal) => {
                 let guard = guard.clone();
-                Admitted { guard, principal }.insert_into(request.extensions_mut());
+                Admitted {
+                    guard,
+                    principal,
+                    decision: None,
+                }
+                .insert_into(request.extensions_mut());
                 None
             }
             Err(refusal) => {

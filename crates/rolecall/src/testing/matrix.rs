@@ -16,7 +16,7 @@ use http::{
 };
 use tower::ServiceExt as _;
 
-use super::TestIssuer;
+use super::{TestIssuer, data::try_data_rule};
 use crate::{
     AccessMatrix, Caller, Denial, Guard, GuardedRouter, RouteAccess, Rule,
     matrix::{Cell, OTHER_TENANT, SOME_TENANT, admission, permissions_of},
@@ -119,6 +119,8 @@ impl AccessMatrix {
             test.request_columns()?;
             test.request_around_rule()?;
             test.request_invalid()?;
+            try_data_rule(self, route, token)
+                .map_err(|fault| format!("{method} {}: {fault}", route.path))?;
         }
         Ok(())
     }
@@ -221,9 +223,11 @@ impl RouteTest<'_> {
         title: &str,
     ) -> Result<(), String> {
         let denial = match cell {
-            Cell::Admitted | Cell::AdmittedInTenant | Cell::AdmittedInAnyTenant | Cell::Depends => {
-                None
-            }
+            Cell::Admitted
+            | Cell::AdmittedInTenant
+            | Cell::AdmittedInAnyTenant
+            | Cell::Depends
+            | Cell::IfData(_) => None,
             Cell::NotAuthenticated => Some(Denial::NotAuthenticated),
             Cell::NotPermitted => {
                 let default = Caller::default();

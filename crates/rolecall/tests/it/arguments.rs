@@ -8,7 +8,8 @@ use axum::{
 };
 use http::{HeaderMap, Method, Request, Uri, Version, header::AUTHORIZATION, request::Parts};
 use rolecall::{
-    Access, AllOf, AnyOf, Authenticated, Denial, GuardedRouter, Optional, Public, Require, Rule,
+    Access, AllOf, AnyOf, Authenticated, DataRule, Denial, GuardedRouter, Optional, Principal,
+    Public, Require, RequireOr, Rule,
     routing::{get, post},
     testing::TestIssuer,
 };
@@ -232,6 +233,76 @@ async fn rules_on_data_stay_in_the_handler() {
         answer.challenge(),
         Some(r#"Bearer error="insufficient_scope", scope="role:admin""#)
     );
+}
+
+/// The owner of a path's segment.
+struct Owner;
+
+impl DataRule for Owner {
+    type Data = str;
+    const NAME: &'static str = "owner";
+    fn admits(caller: &Principal, owner: &str) -> bool {
+        caller.username() == owner
+    }
+}
+
+async fn read_owned(
+    caller: RequireOr<AnyOf<(role::Admin, may::ReadItems)>, Owner>,
+    Path(owner): Path<String>,
+) -> Result<String, Denial> {
+    assert!(!caller.unchecked().subject().is_empty());
+    Ok(caller.check(&owner)?.username().to_owned())
+}
+
+#[tokio::test]
+async fn a_rule_on_data_admits_its_callers_and_the_holders_of_a_role() {
+    let issuer = TestIssuer::new();
+    let router = GuardedRouter::<()>::new(issuer.guard()).route("/x/{owner}", get(read_owned));
+    let rule = router.access_table()[0].rule;
+    assert_eq!(
+        rule.to_string(),
+        "any of (role:admin, items:read), or if owner"
+    );
+    assert_eq!((rule.scope(), rule.depth()), (None, 1));
+    let app = router.into_axum();
+    let ask = async |path, credential| crate::get(&app, path, credential).await;
+    assert_eq!(ask("/x/alice", user(&issuer)).await.body, "alice");
+    assert_eq!(ask("/x/alice", admin(&issuer)).await.body, "boss");
+    assert_eq!(ask("/x/alice", None).await.status, 401);
+    let refused = ask("/x/bob", user(&issuer)).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(
+        refused.challenge(),
+        Some(r#"Bearer error="insufficient_scope", scope="role:admin""#)
+    );
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_ask_its_rule_on_data_cannot_succeed() {
+    async fn forgetful(_: RequireOr<role::Admin, Owner>) -> &'static str {
+        "secret"
+    }
+    async fn redirects(_: RequireOr<role::Admin, Owner>) -> axum::response::Redirect {
+        axum::response::Redirect::to("/secret")
+    }
+    async fn finds_nothing(_: RequireOr<role::Admin, Owner>) -> http::StatusCode {
+        http::StatusCode::NOT_FOUND
+    }
+    let issuer = TestIssuer::new();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/forgetful", get(forgetful))
+        .route("/redirects", get(redirects))
+        .route("/nothing", get(finds_nothing))
+        .into_axum();
+    for path in ["/forgetful", "/redirects"] {
+        for credential in [user(&issuer), admin(&issuer)] {
+            let answer = crate::get(&app, path, credential).await;
+            assert_eq!(answer.status, 500, "{path}");
+            assert!(!answer.body.contains("secret"));
+        }
+    }
+    let answer = crate::get(&app, "/nothing", user(&issuer)).await;
+    assert_eq!(answer.status, 404);
 }
 
 #[tokio::test]

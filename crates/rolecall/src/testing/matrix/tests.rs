@@ -1,7 +1,7 @@
 use axum::{extract::Request, middleware::Next, middleware::from_fn, response::IntoResponse};
 
 use super::*;
-use crate::{Authenticated, ForTenant, routing::get};
+use crate::{Authenticated, DataRule, ForTenant, Principal, RequireOr, Requirement, routing::get};
 
 fn matrix(issuer: &TestIssuer) -> AccessMatrix {
     let handler = |_: Authenticated| async {};
@@ -114,4 +114,58 @@ fn blessing_writes_the_file_only_for_a_correct_router() {
     matrix.check(&lock, true, &right).unwrap();
     matrix.check(&lock, false, &right).unwrap();
     assert_eq!(fs::read_to_string(&lock).unwrap(), matrix.to_string());
+}
+
+struct Admin;
+
+impl Requirement for Admin {
+    const RULE: Rule = Rule::Role("admin");
+}
+
+struct Owner;
+
+impl DataRule for Owner {
+    type Data = bool;
+    const NAME: &'static str = "owner";
+    fn admits(_: &Principal, is_owner: &bool) -> bool {
+        *is_owner
+    }
+}
+
+fn matrix_with_data_rule<R: Requirement>(issuer: &TestIssuer) -> AccessMatrix {
+    let handler = |_: RequireOr<R, Owner>| async {};
+    let router = GuardedRouter::<()>::new(issuer.guard()).route("/x", get(handler));
+    AccessMatrix::of(&router).roles(&["admin"])
+}
+
+#[test]
+fn a_rule_on_data_is_tried_with_data_on_both_sides() {
+    let issuer = TestIssuer::new();
+    let matrix = || matrix_with_data_rule::<Admin>(&issuer);
+    let with = |admitted: bool, refused: bool| {
+        matrix().data_rule::<Owner, _>(move |_| admitted, move |_| refused)
+    };
+    assert_eq!(fault(&issuer, &with(true, false)), None);
+    for (matrix, expected) in [
+        (matrix(), "there is no data to try `if owner` with"),
+        (
+            with(true, true),
+            "`if owner` admits the data that it should refuse",
+        ),
+        (
+            with(false, false),
+            "`if owner` refuses the data that it should admit",
+        ),
+        (
+            with(false, true),
+            "`if owner` refuses the data that it should admit",
+        ),
+        (
+            matrix_with_data_rule::<Authenticated>(&issuer),
+            "`authenticated` admits everyone, so that `if owner` decides nothing",
+        ),
+    ] {
+        let fault = fault(&issuer, &matrix).unwrap();
+        assert!(fault.starts_with(&format!("GET /x: {expected}")), "{fault}");
+    }
 }
