@@ -245,7 +245,11 @@ fn an_unknown_key_is_refused_in_every_source() {
     );
     assert_eq!(
         env(&[("ROLECALL_TOKENS_ACCESS_TTL", "5")]).unwrap_err(),
-        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `tokens.access_ttl`?"
+        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `ROLECALL_TOKENS__ACCESS_TTL`?"
+    );
+    assert_eq!(
+        env(&[("ROLECALL_DATABSE_URL", "x")]).unwrap_err(),
+        "unknown key `databse_url` (environment ROLECALL_DATABSE_URL); did you mean `ROLECALL_DATABASE__URL`?"
     );
     assert_eq!(
         Config::load(&Sources::default().with_flag("lisen", "x"))
@@ -688,6 +692,32 @@ fn every_secret_can_be_in_a_file() {
     let path = secret_file(folder.path(), "sqlite://x.db\n", 0o600);
     let config = env(&[("ROLECALL_DATABASE__URL_FILE", &path)]).unwrap();
     assert_eq!(config.database.url.expose_secret(), "sqlite://x.db");
+}
+
+#[test]
+fn what_editors_put_around_a_secret_is_no_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |content: &str| {
+        let path = secret_file(folder.path(), content, 0o600);
+        load(&format!(
+            "[tokens]\nalgorithm = \"HS256\"\nsecret_file = \"{path}\""
+        ))
+    };
+    for content in [
+        format!("\u{feff}{SECRET}"),
+        format!("\u{feff}{SECRET}\n"),
+        format!("{SECRET}\n"),
+    ] {
+        let config = with(&content).unwrap();
+        let secret = config.tokens.secret.as_ref().unwrap();
+        assert_eq!(secret.expose_secret(), SECRET);
+    }
+    // it would sign with another secret than the program that reads all of the file, or none of its newlines
+    for ends in ["\n\n", "\r\n\r\n", "\n\r\n", "\r"] {
+        let error = with(&format!("{SECRET}{ends}")).unwrap_err();
+        assert!(error.contains("more than one newline"), "{error}");
+        assert!(!error.contains(SECRET), "{error}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ on_both![
     holders_of_a_permission_are_listed_with_the_role_and_the_path,
     y128_assignments_that_cannot_give_a_permission_are_not_listed_as_holders,
     holders_of_a_permission_are_paged_without_gaps,
+    a_list_of_holders_refuses_what_it_does_not_know_and_who_may_not_see_it,
     the_command_line_lists_the_holders_of_a_permission,
 ];
 
@@ -252,6 +253,13 @@ async fn holders_of_a_permission_are_listed_with_the_role_and_the_path(app: Test
         .post("/api/decisions", app.admin().await, question)
         .await;
     assert_eq!(decision.is(200).json["allowed"], true);
+}
+
+async fn a_list_of_holders_refuses_what_it_does_not_know_and_who_may_not_see_it(app: TestApp) {
+    create_hierarchy(&app).await;
+    app.create_user("anna", &["chief"]).await;
+    app.create_user("bob", &["reader"]).await;
+    let holders = "/api/permissions/items:write/holders";
     app.get("/api/permissions/items:burn/holders", app.admin().await)
         .await
         .problem(404, "no permission `items:burn`");
