@@ -31,11 +31,12 @@ use crate::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
+    login::{decoys::Decoys, sampling},
     metrics::counters::Metrics,
     quota::Quotas,
     settings::Settings,
     store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
-    throttle::{AddressLimiter, Budget, InFlight, Turns},
+    throttle::{AddressLimiter, Budget, InFlight, Repeats, Turns},
     vault::{MasterKey, MasterKeyError, MasterKeys},
     watch::{self, Seen},
 };
@@ -153,10 +154,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         Err(error) => {
             // close the files, so that the fault can be fixed
             store.close().await;
-            return Err(match error {
-                bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
-                bootstrap::BootstrapError::Failed(error) => error.into(),
-            });
+            return Err(error.into());
         }
     };
     let hasher = hasher(options.hashing, options.scheme)?;
@@ -191,12 +189,26 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        decoys: Decoys::default(),
+        repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),
         document: OnceLock::new(),
     });
+    if options.serves {
+        sampling::refresh(&app).await.map_err(ApiError::from)?;
+    }
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
+}
+
+impl From<bootstrap::BootstrapError> for StartError {
+    fn from(error: bootstrap::BootstrapError) -> Self {
+        match error {
+            bootstrap::BootstrapError::WrongMasterKey => Self::WrongMasterKey,
+            bootstrap::BootstrapError::Failed(error) => error.into(),
+        }
+    }
 }
 
 /// Starts the hashing threads, at the default cost of `scheme` unless another is set.

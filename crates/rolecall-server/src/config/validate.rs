@@ -1,5 +1,7 @@
 //! Checks the values, each alone and together.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         sessions(config),
         policy(config),
         quotas(config),
+        connections::faults(config),
         legacy(config),
         database(config),
         login(config),
@@ -153,6 +156,7 @@ fn quotas(config: &Config) -> Vec<String> {
         ("changes_per_hour", quotas.changes_per_hour),
         ("revocations_per_hour", quotas.revocations_per_hour),
         ("refreshes_per_hour", quotas.refreshes_per_hour),
+        ("log_ins_per_hour", quotas.log_ins_per_hour),
     ];
     limits
         .iter()

@@ -20,6 +20,12 @@ pub enum StoreError {
         path = .0.display()
     )]
     Moved(PathBuf),
+    /// The write-ahead log of the database is gone, or another one lies in its place.
+    #[error(
+        "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
+        path = .0.display()
+    )]
+    LogMoved(PathBuf),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -176,8 +182,18 @@ impl StoreError {
                     .map_or(Class::Statement, |code| class_of(&code)),
                 _ => Class::Statement,
             },
-            Self::Moved(_) => Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) => Class::Broken,
             Self::Inconsistent(_) => Class::Statement,
+        }
+    }
+
+    /// Returns true if the connection was dead, or died, and the error came at once. Nothing is known about a
+    /// statement that was given up after its time limit.
+    pub(super) fn is_of_dead_connection(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
+            Self::Database(_) => self.class() == Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Inconsistent(_) => false,
         }
     }
 

@@ -3,8 +3,8 @@
 mod chain;
 mod change;
 mod conn;
-mod demoted;
 mod error;
+mod failures;
 pub(crate) mod file;
 mod floors;
 mod head;
@@ -12,6 +12,7 @@ pub(crate) mod integrity;
 mod known_time;
 pub(crate) mod migrate;
 mod open;
+mod pools;
 mod query;
 mod row;
 #[cfg(test)]

@@ -73,6 +73,7 @@ impl ApiError {
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
+            Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             _ if self.is_outage() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }

@@ -24,6 +24,7 @@ mod forward_auth;
 mod import;
 mod interoperability;
 mod keys;
+mod known_devices;
 mod legacy;
 mod loss;
 mod lost_revisions;
