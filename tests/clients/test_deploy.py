@@ -424,6 +424,7 @@ def test_the_admin_command_runs_as_the_user_of_the_service(tmp_path):
     script.write_text(text)
     script.chmod(0o755)
     databases.open_parents(tmp_path)
+    check_output(script, "migrate", env=programs.environment())
     check_output(script, "user", "add", "anna", "--role", "rolecall.admin", "--password-stdin",
          input=f"{PASS_PHRASE}\n", env=programs.environment())
     assert "anna" in check_output(script, "user", "list", env=programs.environment())

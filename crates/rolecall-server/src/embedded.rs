@@ -9,6 +9,7 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 use crate::{
     api,
     app::App,
+    bootstrap::Origin,
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo,
     error::ApiError,
@@ -16,7 +17,7 @@ use crate::{
     legacy::old_tokens::LegacyTokens,
     settings::{PolicyLimits, SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
-    store::Tuning,
+    store::{OpenError, Opening, Tuning},
     watch,
 };
 
@@ -62,6 +63,7 @@ impl Embedded {
     pub fn builder(url: &str) -> EmbeddedBuilder {
         EmbeddedBuilder {
             url: url.to_owned(),
+            schema: None,
             public_url: "http://127.0.0.1:8000".to_owned(),
             registration: Registration::Closed,
             unique_email: false,
@@ -150,6 +152,7 @@ impl Drop for Embedded {
 #[must_use]
 pub struct EmbeddedBuilder {
     url: String,
+    schema: Option<String>,
     public_url: String,
     registration: Registration,
     unique_email: bool,
@@ -170,6 +173,14 @@ pub struct EmbeddedBuilder {
 }
 
 impl EmbeddedBuilder {
+    /// Keeps rolecall's tables in this schema of a PostgreSQL database, which is created if it does not exist. Without
+    /// it they are in the first schema of the connection's `search_path`, usually `public`, where an application may not
+    /// have tables of the same names.
+    pub fn schema(mut self, name: &str) -> Self {
+        self.schema = Some(name.to_owned());
+        self
+    }
+
     /// Sets the most sessions that one user may have, 100 by default. Beyond that, the idlest session ends.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.sessions.per_user = sessions.max(1);
@@ -299,8 +310,13 @@ impl EmbeddedBuilder {
         let parse = |key: Option<String>| key.as_deref().map(str::parse).transpose();
         let master_key = parse(self.master_key)?;
         let previous_master_key = parse(self.previous_master_key)?;
+        let schema = self.schema.as_deref().map(str::parse).transpose();
+        let schema = schema.map_err(OpenError::Schema)?;
         let opened = start::open(Options {
             database_url: self.url.into(),
+            schema,
+            opening: Opening::Create,
+            origin: Origin::NotDev,
             tuning: Tuning::default(),
             master_key,
             previous_master_key,

@@ -20,7 +20,7 @@ use crate::{
     patch::Patch,
     roles::{assigning, request_ending},
     sessions,
-    store::Change,
+    store::{Change, StoreError},
     usernames::Username,
 };
 
@@ -169,6 +169,26 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         Ok(())
     })
     .await
+    // the statement fails, or the commit if the foreign key is deferred
+    .map_err(|error| name_references(error, id))
+}
+
+/// Names the reason if rows of an application's own tables refer to the user.
+fn name_references(error: ApiError, id: &str) -> ApiError {
+    match error {
+        ApiError::Internal(source)
+            if source
+                .downcast_ref::<StoreError>()
+                .is_some_and(StoreError::is_referenced) =>
+        {
+            ApiError::InUse {
+                kind: "user",
+                name: id.to_owned(),
+                by: "rows of the application's own tables refer to it; delete them first, or give their foreign key ON DELETE CASCADE or ON DELETE SET NULL".to_owned(),
+            }
+        }
+        other => other,
+    }
 }
 
 /// Takes the password away and makes a one-time code instead; sessions end at once. `address` is where the request came

@@ -29,7 +29,7 @@ enum Actor {
 }
 
 impl Context {
-    /// Opens the configured database; creates and migrates it first if needed.
+    /// Opens the configured database, which must exist with the current schema.
     pub(super) async fn open(globals: &GlobalFlags) -> Result<Self, CliError> {
         let config = load(globals, &[])?;
         let Opened { app, .. } = start::open(configured::options(&config, None)).await?;

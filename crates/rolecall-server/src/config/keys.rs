@@ -8,6 +8,7 @@ pub(super) const KEYS: &[&str] = &[
     "master_key",
     "master_key_previous",
     "database.url",
+    "database.schema",
     "database.max_connections",
     "database.acquire_timeout",
     "database.statement_timeout",

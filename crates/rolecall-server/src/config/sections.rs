@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Origin, values};
-use crate::vault::MasterKey;
+use crate::{store::url::SchemaName, vault::MasterKey};
 
 /// Defines an enum whose variants are words in the configuration.
 macro_rules! choices {
@@ -149,6 +149,9 @@ pub struct Database {
     /// `sqlite://path` or `postgres://user:password@host/name`.
     #[serde(deserialize_with = "values::secret")]
     pub url: SecretString,
+    /// The schema of PostgreSQL that holds rolecall's tables.
+    #[serde(deserialize_with = "values::schema")]
+    pub schema: Option<SchemaName>,
     /// The most connections of this process to PostgreSQL.
     #[serde(deserialize_with = "values::number")]
     pub max_connections: u32,
@@ -167,6 +170,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite://rolecall-data/rolecall.db".into(),
+            schema: None,
             max_connections: 16,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),

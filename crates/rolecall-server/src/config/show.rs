@@ -79,6 +79,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "master_key" => hidden(config.master_key.is_some()),
         "master_key_previous" => hidden(config.master_key_previous.is_some()),
         "database.url" => database_url(config.database.url.expose_secret()),
+        "database.schema" => optional(config.database.schema.as_ref()),
         "database.max_connections" => config.database.max_connections.to_string(),
         "database.acquire_timeout" => quoted(show_duration(config.database.acquire_timeout)),
         "database.statement_timeout" => quoted(show_duration(config.database.statement_timeout)),

@@ -75,6 +75,7 @@ fn every_key_can_be_set_in_the_file() {
         master_key = "{KEY}"
         [database]
         url = "postgres://u:p@db/rolecall"
+        schema = "rolecall"
         [registration]
         mode = "open"
         roles = ["user", "reader"]
@@ -127,6 +128,28 @@ fn every_key_can_be_set_in_the_file() {
     assert_eq!(config.proxy.trusted.len(), 3);
     assert_eq!(config.log.format, LogFormat::Json);
     assert!(config.master_key.is_some());
+    let schema = config.database.schema.unwrap();
+    assert_eq!(schema.to_string(), "rolecall");
+}
+
+#[test]
+fn a_schema_is_a_plain_name_and_only_postgresql_has_one() {
+    for (url, schema, part) in [
+        ("postgres://db/app", "a-b", "is not the name of a schema"),
+        ("postgres://db/app", "pg_temp", "belongs to PostgreSQL"),
+        ("sqlite:a.db", "rolecall", "SQLite has no schemas"),
+    ] {
+        let text = fault(&format!(
+            "[database]\nurl = \"{url}\"\nschema = \"{schema}\""
+        ));
+        assert!(
+            text.contains("database.schema") && text.contains(part),
+            "{text}"
+        );
+    }
+    // an empty one clears that of a source below
+    let config = load("[database]\nurl = \"sqlite:a.db\"\nschema = \"\"").unwrap();
+    assert_eq!(config.database.schema, None);
 }
 
 #[test]

@@ -264,8 +264,14 @@ fn legacy(config: &Config) -> Vec<String> {
 fn database(config: &Config) -> Vec<String> {
     let database = &config.database;
     let mut faults = Vec::new();
-    if let Err(error) = DatabaseUrl::parse(database.url.expose_secret()) {
-        faults.push(error.to_string());
+    match DatabaseUrl::parse(database.url.expose_secret()) {
+        Err(error) => faults.push(error.to_string()),
+        Ok(DatabaseUrl::Postgres(_)) => {}
+        Ok(_) if database.schema.is_some() => faults.push(
+            "`database.schema`: SQLite has no schemas; remove it, and give rolecall a file of its own with `database.url`"
+                .to_owned(),
+        ),
+        Ok(_) => {}
     }
     if !(2..=1000).contains(&database.max_connections) {
         faults.push(format!(

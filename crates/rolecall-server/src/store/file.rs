@@ -212,6 +212,11 @@ fn identity(path: &Path) -> std::io::Result<Identity> {
     Ok((found.dev(), found.ino()))
 }
 
+/// Returns true if rolecall has opened the database before, or another process is opening it.
+pub(super) fn has_lock(path: &Path) -> bool {
+    beside(path, ".lock").exists()
+}
+
 /// Waits until no other process is opening the database, and makes others wait until the returned file is closed.
 /// Without this, several processes could open a new file at once, and SQLite fails instead of waiting when it switches
 /// a file to a write-ahead log that another process has open.

@@ -14,6 +14,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
+    begin::{inspect_before_writing, migrate_patiently},
     conn::{Conn, set_limits},
     error::{OpenError, StoreError},
     failures::Failures,
@@ -21,8 +22,9 @@ use super::{
     migrate,
     pools::{Connections, Lane, Pools, RemotePools, Turns},
     query::{queries, query},
+    target::{Opening, Target},
     tuning::Tuning,
-    url::DatabaseUrl,
+    url::{DatabaseUrl, describe_file, describe_server},
 };
 
 queries! {
@@ -40,8 +42,6 @@ const READ_CONNECTIONS: u32 = 4;
 const CHANGE_CONNECTIONS: u32 = 4;
 /// One for the poll, one for readiness, and one for what a change reads after its commit.
 const WATCH_CONNECTIONS: u32 = 3;
-/// The pause between two attempts to reach a database that does not answer yet.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is not pinged.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The time limit of that ping. It is short, so that a pool of dead connections is soon replaced.
@@ -67,29 +67,6 @@ async fn is_alive(conn: &mut PgConnection, is_suspect: bool) -> Result<bool, sql
     Ok(true)
 }
 
-/// Migrates PostgreSQL, and waits up to `patience` for a server that does not answer yet.
-async fn migrate_patiently(
-    options: &PgConnectOptions,
-    patience: Duration,
-) -> Result<(), OpenError> {
-    let started = Instant::now();
-    loop {
-        let error = match migrate::postgres(options).await {
-            Err(OpenError::Database(error)) => StoreError::from(error),
-            outcome => return outcome,
-        };
-        let hopeless = !error.is_outage() || error.is_misconfigured();
-        if hopeless || started.elapsed() >= patience {
-            return Err(match error {
-                StoreError::Database(error) => OpenError::Database(error),
-                other => OpenError::Url(other.to_string()),
-            });
-        }
-        tracing::warn!(error = %crate::error::chain_of(&error), "the database does not answer yet: trying again");
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-}
-
 impl Store {
     /// Opens the database and migrates its schema. A SQLite file that does not exist is created.
     ///
@@ -97,16 +74,29 @@ impl Store {
     ///
     /// [`OpenError`] if the URL, the file, the connection or the schema does not allow it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Self::open_with(url, Tuning::default()).await
+        let target = Target {
+            url,
+            schema: None,
+            opening: Opening::Create,
+        };
+        Self::open_with(target, Tuning::default()).await
     }
 
-    /// Opens the database as [`Store::open`] does, with a pool and time limits of the configuration.
-    pub(crate) async fn open_with(url: &str, tuning: Tuning) -> Result<Self, OpenError> {
-        match DatabaseUrl::parse(url)? {
+    /// Opens the database with the pool and the time limits of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`]; and [`OpenError::Missing`], [`OpenError::Empty`] and [`OpenError::Outdated`] for a start that
+    /// may not create tables.
+    pub(crate) async fn open_with(target: Target<'_>, tuning: Tuning) -> Result<Self, OpenError> {
+        let database = DatabaseUrl::parse(target.url)?;
+        let described = database.describe();
+        let opened = match database {
             DatabaseUrl::Memory => Self::open_memory().await,
-            DatabaseUrl::File(path) => Self::open_sqlite(path, tuning).await,
-            DatabaseUrl::Postgres(options) => Self::open_postgres(*options, tuning).await,
-        }
+            DatabaseUrl::File(path) => Self::open_sqlite(path, target.opening, tuning).await,
+            DatabaseUrl::Postgres(options) => Self::open_postgres(*options, target, tuning).await,
+        };
+        opened.map_err(|error| error.at(&described))
     }
 
     fn on(pools: Pools) -> Self {
@@ -116,12 +106,23 @@ impl Store {
         }
     }
 
-    async fn open_postgres(options: PgConnectOptions, tuning: Tuning) -> Result<Self, OpenError> {
+    async fn open_postgres(
+        options: PgConnectOptions,
+        target: Target<'_>,
+        tuning: Tuning,
+    ) -> Result<Self, OpenError> {
         let options = options.application_name("rolecall");
-        migrate_patiently(&options, tuning.start).await?;
+        match target.opening {
+            Opening::Create => migrate_patiently(&options, target.schema, tuning.start).await?,
+            Opening::Existing => {
+                let state = migrate::inspect_postgres(&options, target.schema).await?;
+                target.opening.check(state, &describe_server(&options))?;
+            }
+        }
         let failures = Arc::new(Failures::default());
         let pool = |connections| {
             let failures = Arc::clone(&failures);
+            let schema = target.schema.cloned();
             PgPoolOptions::new()
                 // open already when PostgreSQL has none left
                 .min_connections(1)
@@ -134,7 +135,13 @@ impl Store {
                     let is_suspect = idle > TRUSTED_IDLE || failures.is_suspect(idle);
                     Box::pin(async move { Ok(!is_demoted && is_alive(conn, is_suspect).await?) })
                 })
-                .after_connect(move |conn, _| Box::pin(set_limits(conn, tuning.statement)))
+                .after_connect(move |conn, _| {
+                    let schema = schema.clone();
+                    Box::pin(async move {
+                        migrate::set_schema(conn, schema.as_ref()).await?;
+                        set_limits(conn, tuning.statement).await
+                    })
+                })
                 .connect_with(options.clone())
         };
         Ok(Self::on(Pools::Postgres(RemotePools {
@@ -178,10 +185,21 @@ impl Store {
         }))
     }
 
-    async fn open_sqlite(path: PathBuf, tuning: Tuning) -> Result<Self, OpenError> {
+    async fn open_sqlite(
+        path: PathBuf,
+        opening: Opening,
+        tuning: Tuning,
+    ) -> Result<Self, OpenError> {
+        if opening == Opening::Existing && !path.exists() {
+            return Err(OpenError::Missing(describe_file(&path)));
+        }
         file::prepare(&path)?;
+        let locked = inspect_before_writing(&path, opening).await?;
         let in_use = file::mark_in_use(&path)?;
-        let opening = file::lock_opening(&path).await?;
+        let locked = match locked {
+            Some(locked) => locked,
+            None => file::lock_opening(&path).await?,
+        };
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -194,7 +212,9 @@ impl Store {
             .acquire_timeout(tuning.acquire)
             .connect_with(options.clone())
             .await?;
-        migrate::sqlite(&write, &path).await?;
+        if opening == Opening::Create {
+            migrate::sqlite(&write, &path).await?;
+        }
         let options = options.read_only(true);
         let reading = |connections| {
             SqlitePoolOptions::new()
@@ -204,7 +224,7 @@ impl Store {
         };
         let read = reading(READ_CONNECTIONS).await?;
         let watch = reading(WATCH_CONNECTIONS).await?;
-        drop(opening);
+        drop(locked);
         Ok(Self::on(Pools::Sqlite {
             read,
             watch,

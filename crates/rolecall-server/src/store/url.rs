@@ -1,6 +1,9 @@
 //! The URL of a database.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
@@ -80,6 +83,15 @@ impl DatabaseUrl {
         }
     }
 
+    /// Describes the database in messages, without user and password.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Memory => "in memory".to_owned(),
+            Self::File(path) => describe_file(path),
+            Self::Postgres(options) => describe_server(options),
+        }
+    }
+
     /// Returns true if the connection crosses a network and may be read or redirected there.
     pub(crate) fn lacks_tls(&self) -> bool {
         let Self::Postgres(options) = self else {
@@ -123,6 +135,64 @@ fn misreading(url: &str) -> Option<String> {
     Some(format!(
         "there is no parameter `{unknown}`; `sslmode` and `sslrootcert` are for TLS"
     ))
+}
+
+/// Names the file of a database.
+pub(super) fn describe_file(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+/// Names the database and its server, without user and password.
+pub(super) fn describe_server(options: &PgConnectOptions) -> String {
+    let name = options.get_database();
+    // as PostgreSQL chooses
+    let name = name.unwrap_or_else(|| options.get_username());
+    let host = match options.get_socket() {
+        Some(folder) => folder.display().to_string(),
+        None => options.get_host().to_owned(),
+    };
+    format!("`{name}` on `{host}`, port {}", options.get_port())
+}
+
+/// The name of a PostgreSQL schema that needs no quotes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SchemaName(String);
+
+impl SchemaName {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for SchemaName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SchemaName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let is_plain =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        // PostgreSQL cuts longer names
+        let is_name = name.len() <= 63
+            && name.chars().all(is_plain)
+            && !name.starts_with(|first: char| first.is_ascii_digit());
+        if name.is_empty() || !is_name {
+            return Err(format!(
+                "`{}` is not the name of a schema: use up to 63 lower-case letters, digits and `_`, and no digit first, such as `rolecall`",
+                name.escape_debug()
+            ));
+        }
+        if name.starts_with("pg_") || name == "information_schema" {
+            return Err(format!(
+                "`{name}` belongs to PostgreSQL itself: choose another name, such as `rolecall`"
+            ));
+        }
+        Ok(Self(name.to_owned()))
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +272,56 @@ mod tests {
             };
             let url = format!("postgres://host/db?{name}={value}");
             assert!(DatabaseUrl::parse(&url).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn y125_a_database_is_named_without_its_user_and_password() {
+        for (url, shown) in [
+            ("sqlite:data/a.db", "`data/a.db`"),
+            (
+                "postgres://canary:canary@db.example.com/app",
+                "`app` on `db.example.com`, port 5432",
+            ),
+            (
+                "postgres://canary@db.example.com:6432/app?password=canary",
+                "`app` on `db.example.com`, port 6432",
+            ),
+            (
+                "postgres://canary@localhost/app?host=/run/postgresql",
+                "`app` on `/run/postgresql`, port 5432",
+            ),
+            (
+                "postgres://app@localhost",
+                "`app` on `localhost`, port 5432",
+            ),
+        ] {
+            assert_eq!(DatabaseUrl::parse(url).unwrap().describe(), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn y123_a_schema_has_a_plain_name() {
+        for name in ["rolecall", "_1", "user", &"s".repeat(63)] {
+            assert_eq!(name.parse::<SchemaName>().unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            "1a",
+            "Rolecall",
+            "a-b",
+            "a b",
+            "a,public",
+            "\"a\"",
+            "$user",
+            "é",
+            "a;drop schema public",
+            "pg_catalog",
+            "pg_temp",
+            "information_schema",
+            &"s".repeat(64),
+        ] {
+            assert!(name.parse::<SchemaName>().is_err(), "{name}");
         }
     }
 

@@ -50,6 +50,7 @@ mod revocation;
 mod role_names;
 mod roles;
 mod sessions;
+mod shared_database;
 mod support;
 mod tenants;
 mod throttle;

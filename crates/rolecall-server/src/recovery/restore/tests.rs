@@ -23,6 +23,9 @@ const CALLER: Caller<'_> = Caller::CommandLine {
 fn options(database: &Path) -> Options {
     Options {
         database_url: url_of(database).into(),
+        schema: None,
+        opening: crate::store::Opening::Create,
+        origin: crate::bootstrap::Origin::NotDev,
         tuning: crate::store::Tuning::default(),
         master_key: None,
         algorithm: Algorithm::Es256,

@@ -26,6 +26,7 @@ impl Folder {
 
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
+        assert!(folder.run(&["migrate"]).0);
         assert!(folder.run(&["role", "add", "editor"]).0);
         folder
     }
