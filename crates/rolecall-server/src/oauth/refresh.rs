@@ -12,7 +12,7 @@ use crate::{
         caller::Caller,
         subject::{self, Status},
     },
-    quota::Quota,
+    quota::{Quota, through},
     sessions::{
         active::{check_other_sessions, opened},
         service,
@@ -100,7 +100,9 @@ async fn attempt(
             end_replayed(app, &session, request.address).await?;
             return Ok((standing, None));
         }
-        app.take_quota(Quota::Refreshes, &session.subject_id)?;
+        let of_client = through(&session.subject_id, &session.client_id);
+        app.take_quota(Quota::Refreshes, &session.id)?;
+        app.take_quota(Quota::RefreshesOfClient, &of_client)?;
         let issued = app
             .store()
             .write(async |conn: &mut Conn| {
