@@ -33,6 +33,8 @@ pub(crate) enum Quota {
     Refreshes,
     /// Refreshes of all sessions that a user has through one client.
     RefreshesOfClient,
+    /// Log-ins of a user with the right password.
+    LogIns,
 }
 
 /// The quotas of all subjects, in the memory of this node.
@@ -146,6 +148,7 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         Quota::Revocations => limits.revocations,
         Quota::Refreshes => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
+        Quota::LogIns => limits.log_ins,
     }
 }
 
@@ -170,6 +173,7 @@ mod tests {
             changes: each,
             revocations: each,
             refreshes: each,
+            log_ins: each,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     error::ApiError,
     heavy::{self, Purpose, Room},
     settings::PolicyLimits,
-    web::body::{is_json, parse_json},
+    web::body::{is_compressed, is_json, parse_json},
 };
 
 /// The media type of TOML (RFC 9618 registers none other).
@@ -35,6 +35,9 @@ impl FromRequest<App> for PolicyBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        if is_compressed(request.headers()) {
+            return Err(ApiError::Compressed);
+        }
         let purpose = match *request.method() {
             Method::PUT => Purpose::Change,
             _ => Purpose::Plan,
