@@ -106,7 +106,7 @@ async fn y150_a_document_that_would_take_much_memory_is_not_parsed(app: TestApp)
     let braces = "x = {a={b={c={d=1}}}}\n";
     let shallow = "x.a.b.c.d.e.f=1\n";
     for (document, start) in [
-        (dotted.repeat(4000), "line 1, column 20: "),
+        (dotted.repeat(4000), "line 1, column 19: "),
         (braces.repeat(100_000), "line "),
         (shallow.repeat(100_000), "line "),
     ] {
