@@ -20,7 +20,7 @@ use crate::{
     legacy::old_tokens::Legacy,
     login::decoys::Decoys,
     metrics::counters::Metrics,
-    quota::{Quota, Quotas},
+    quota::{Quota, Quotas, through},
     settings::Settings,
     store::{Chain, Change, Changed, Conn, Head, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Repeats, Turns},
@@ -137,23 +137,50 @@ impl App {
         taken.map_err(|retry_after| ApiError::TooMany { retry_after })
     }
 
-    /// Makes a change in the name of `caller`, within the quota of their changes; see
+    /// Checks that a quota of `subject` is not used up, and takes nothing.
+    fn check_quota(&self, quota: Quota, subject: &str) -> Result<(), ApiError> {
+        let (limits, now) = (&self.settings().quotas, self.0.clock.monotonic());
+        let checked = self.0.quotas.check(limits, quota, subject, now);
+        checked.map_err(|retry_after| ApiError::TooMany { retry_after })
+    }
+
+    /// Makes a change in the name of `caller`, within the quota of their changes through this client; see
     /// [`change_unlimited`](Self::change_unlimited).
     pub(crate) async fn change<T>(
         &self,
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        if let Caller::Token(principal) = caller {
-            let is_own = |name: &str| name.starts_with("rolecall.");
-            let quota = if principal.permissions().any(is_own) {
-                Quota::Changes
-            } else {
-                Quota::OwnChanges
-            };
-            self.take_quota(quota, principal.subject())?;
-        }
-        self.change_unlimited(caller, work).await
+        let Caller::Token(principal) = caller else {
+            return self.change_unlimited(caller, work).await;
+        };
+        let is_own = |name: &str| name.starts_with("rolecall.");
+        let quota = if principal.permissions().any(is_own) {
+            Quota::Changes
+        } else {
+            Quota::OwnChanges
+        };
+        let key = through(principal.subject(), principal.client_id());
+        self.change_within(quota, &key, caller, work).await
+    }
+
+    /// Makes a change within a quota, from which one is taken if the change writes something.
+    pub(crate) async fn change_within<T>(
+        &self,
+        quota: Quota,
+        key: &str,
+        caller: Caller<'_>,
+        work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.check_quota(quota, key)?;
+        self.change_unlimited(caller, async |change| {
+            let done = work(change).await?;
+            if change.is_recorded() {
+                self.take_quota(quota, key)?;
+            }
+            Ok(done)
+        })
+        .await
     }
 
     /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change

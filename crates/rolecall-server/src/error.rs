@@ -221,14 +221,31 @@ pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// The permissions that are lacking; roles only where no permission is.
+/// The most bytes of a scope: it goes into a header and into a receipt, whose reader sends it in a URL.
+const MAX_SCOPE: usize = 1024;
+
+/// The first permissions that are lacking; roles only where no permission is.
 fn scope_of(excess: &Excess) -> String {
-    let permissions: Vec<String> = excess.permissions.iter().map(ToString::to_string).collect();
-    if permissions.is_empty() {
+    if excess.permissions.is_empty() {
         let roles = excess.roles.iter().map(|role| format!("role:{role}"));
-        return roles.collect::<Vec<_>>().join(" ");
+        return joined(roles);
     }
-    permissions.join(" ")
+    joined(excess.permissions.iter().map(ToString::to_string))
+}
+
+/// Joins names with spaces, as many as fit into [`MAX_SCOPE`].
+fn joined(names: impl Iterator<Item = String>) -> String {
+    let mut scope = String::new();
+    for name in names {
+        if scope.len() + name.len() >= MAX_SCOPE {
+            break;
+        }
+        if !scope.is_empty() {
+            scope.push(' ');
+        }
+        scope.push_str(&name);
+    }
+    scope
 }
 
 /// An error and what caused it, on one line for the log.

@@ -3,22 +3,86 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
 
 use crate::{error::ApiError, settings::PolicyLimits};
 
+/// The size limit of a document, in bytes.
+pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The unit of the room for documents, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// Who works on a document. Each has turns and room of its own, so that readers never keep anybody from changing the
+/// policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Plan,
+    Change,
+}
+
 /// A limited number of turns for heavy work.
 pub(crate) struct HeavyWork {
-    turns: Arc<Semaphore>,
+    plans: Lane,
+    changes: Lane,
     deadline: Duration,
+}
+
+#[derive(Clone)]
+struct Lane {
+    turns: Arc<Semaphore>,
+    /// Pieces of documents that may be in memory, read or being read.
+    room: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(at_once: usize) -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(at_once)),
+            room: Arc::new(Semaphore::new(at_once.saturating_mul(MAX_BYTES / PIECE))),
+        }
+    }
+}
+
+/// Room for one document, until it is dropped.
+pub(crate) struct Room {
+    _held: OwnedSemaphorePermit,
 }
 
 impl HeavyWork {
     /// Lets as many pieces of work run at the same time, and callers wait as long, as `limits` state.
     pub(crate) fn new(limits: &PolicyLimits) -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(limits.at_once)),
+            plans: Lane::new(limits.at_once),
+            changes: Lane::new(limits.at_once),
             deadline: limits.deadline,
+        }
+    }
+
+    fn lane(&self, purpose: Purpose) -> &Lane {
+        match purpose {
+            Purpose::Plan => &self.plans,
+            Purpose::Change => &self.changes,
+        }
+    }
+
+    /// Waits for room for a document of `bytes`, before its body is read. Keep it for as long as the document.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Busy`] after the deadline.
+    pub(crate) async fn room(&self, purpose: Purpose, bytes: usize) -> Result<Room, ApiError> {
+        let pieces = bytes.min(MAX_BYTES).div_ceil(PIECE).max(1);
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.lane(purpose).room);
+        match timeout(self.deadline, room.acquire_many_owned(pieces)).await {
+            Ok(held) => held
+                .map(|held| Room { _held: held })
+                .map_err(ApiError::internal),
+            Err(_) => Err(ApiError::Busy),
         }
     }
 
@@ -30,10 +94,11 @@ impl HeavyWork {
     /// a thread cannot be stopped, and a turn that came back early would be a way to start more of them.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        purpose: Purpose,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let done = async {
-            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let turn = Arc::clone(&self.lane(purpose).turns).acquire_owned().await;
             let turn = turn.map_err(ApiError::internal)?;
             let work = spawn_blocking(move || {
                 let done = work();
@@ -62,31 +127,61 @@ mod tests {
             deadline: Duration::from_millis(20),
             ..PolicyLimits::default()
         });
-        assert!(matches!(heavy.run(|| Ok(3)).await, Ok(3)));
+        assert!(matches!(heavy.run(Purpose::Plan, || Ok(3)).await, Ok(3)));
         assert!(matches!(
-            heavy.run::<()>(|| Err(ApiError::Stale)).await,
+            heavy
+                .run::<()>(Purpose::Plan, || Err(ApiError::Stale))
+                .await,
             Err(ApiError::Stale)
         ));
         // the first piece holds its turn beyond the deadline, so the second one does not begin
         let (release, wait) = mpsc::channel::<()>();
-        let first = heavy.run(move || {
+        let first = heavy.run(Purpose::Plan, move || {
             let _ = wait.recv();
             Ok(())
         });
         assert!(matches!(first.await, Err(ApiError::Busy)));
         let (begun, begins) = mpsc::channel::<()>();
-        let second = heavy.run(move || {
+        let second = heavy.run(Purpose::Plan, move || {
             let _ = begun.send(());
             Ok(())
         });
         assert!(matches!(second.await, Err(ApiError::Busy)));
         assert!(begins.try_recv().is_err());
+        // who changes the policy does not wait for those who plan
+        assert!(matches!(heavy.run(Purpose::Change, || Ok(5)).await, Ok(5)));
         release.send(()).unwrap();
         // its turn comes back when it ends
         let patient = HeavyWork {
-            turns: Arc::clone(&heavy.turns),
+            plans: heavy.plans.clone(),
+            changes: heavy.changes.clone(),
             deadline: Duration::from_mins(1),
         };
-        assert!(matches!(patient.run(|| Ok(4)).await, Ok(4)));
+        assert!(matches!(patient.run(Purpose::Plan, || Ok(4)).await, Ok(4)));
+    }
+
+    #[tokio::test]
+    async fn y151_bodies_wait_for_room_and_give_it_back() {
+        let heavy = HeavyWork::new(&PolicyLimits {
+            at_once: 1,
+            deadline: Duration::from_millis(20),
+            ..PolicyLimits::default()
+        });
+        let small = heavy.room(Purpose::Plan, 10).await.ok();
+        assert!(small.is_some());
+        assert!(matches!(
+            heavy.room(Purpose::Plan, MAX_BYTES).await,
+            Err(ApiError::Busy)
+        ));
+        assert!(heavy.room(Purpose::Change, MAX_BYTES).await.is_ok());
+        drop(small);
+        let whole = heavy.room(Purpose::Plan, usize::MAX).await.ok();
+        assert!(whole.is_some());
+        assert!(matches!(
+            heavy.room(Purpose::Plan, 0).await,
+            Err(ApiError::Busy)
+        ));
+        drop(whole);
+        assert!(heavy.room(Purpose::Plan, 0).await.is_ok());
     }
 }

@@ -17,6 +17,9 @@ const MIN_ENTRIES: usize = 1024;
 /// An address stands for many users, so that it may revoke this many times as much as one.
 const USERS_OF_ADDRESS: u32 = 10;
 
+/// Sessions are many, so that those of one user through one client may be refreshed this many times as often as one.
+const SESSIONS_OF_CLIENT: u32 = 10;
+
 /// The kinds of requests that have a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Quota {
@@ -24,10 +27,12 @@ pub(crate) enum Quota {
     OwnChanges,
     /// Changes by callers who hold permissions of rolecall itself.
     Changes,
-    /// Tokens and sessions that a user ends, so that other changes never keep anybody from logging out.
+    /// Tokens that a user or client revokes, so that other changes never keep anybody from it.
     Revocations,
-    /// Refreshes of the sessions of a user.
+    /// Refreshes of one session.
     Refreshes,
+    /// Refreshes of all sessions that a user has through one client.
+    RefreshesOfClient,
     /// Log-ins of a user with the right password.
     LogIns,
 }
@@ -44,7 +49,30 @@ struct Spent {
     look_through_at: usize,
 }
 
+/// Returns the key of what `subject` does through `client`. A client that a user trusts with little must not be able to
+/// use up what the user may do through others.
+pub(crate) fn through(subject: &str, client: &str) -> String {
+    format!("{subject} {client}")
+}
+
 impl Quotas {
+    /// Checks that a quota of `subject` is not used up, and takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The time after which there is one again.
+    pub(crate) fn check(
+        &self,
+        limits: &QuotaLimits,
+        quota: Quota,
+        subject: &str,
+        now: Duration,
+    ) -> Result<(), Duration> {
+        let spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.with_one_more(limit_of(limits, quota), &(quota, Box::from(subject)), now)?;
+        Ok(())
+    }
+
     /// Takes one from a quota of `subject` at the monotonic time `now`.
     ///
     /// # Errors
@@ -77,14 +105,8 @@ impl Quotas {
 
     fn take_of(&self, limit: u32, quota: Quota, key: &str, now: Duration) -> Result<(), Duration> {
         let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = PERIOD / limit.max(1);
         let key = (quota, Box::from(key));
-        let before = spent.whole_at.get(&key).copied().unwrap_or_default();
-        let after = before.max(now).saturating_add(one);
-        let longest = now.saturating_add(PERIOD);
-        if after > longest {
-            return Err(after.saturating_sub(longest));
-        }
+        let after = spent.with_one_more(limit, &key, now)?;
         spent.whole_at.insert(key, after);
         spent.look_through(now);
         Ok(())
@@ -92,6 +114,23 @@ impl Quotas {
 }
 
 impl Spent {
+    /// Returns the time at which a quota would be whole again if one were taken now; an error if it is used up.
+    fn with_one_more(
+        &self,
+        limit: u32,
+        key: &(Quota, Box<str>),
+        now: Duration,
+    ) -> Result<Duration, Duration> {
+        let one = PERIOD / limit.max(1);
+        let before = self.whole_at.get(key).copied().unwrap_or_default();
+        let after = before.max(now).saturating_add(one);
+        let longest = now.saturating_add(PERIOD);
+        if after > longest {
+            return Err(after.saturating_sub(longest));
+        }
+        Ok(after)
+    }
+
     /// Forgets the quotas that are whole again, whenever the number of the others has doubled.
     fn look_through(&mut self, now: Duration) {
         if self.whole_at.len() < self.look_through_at.max(MIN_ENTRIES) {
@@ -108,6 +147,7 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         Quota::Changes => limits.changes,
         Quota::Revocations => limits.revocations,
         Quota::Refreshes => limits.refreshes,
+        Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
         Quota::LogIns => limits.log_ins,
     }
 }
@@ -147,6 +187,12 @@ mod tests {
         for _ in 0..60 {
             assert_eq!(take("alice", 5), Ok(()));
         }
+        let check =
+            |subject| quotas.check(&limits, Quota::OwnChanges, subject, Duration::from_secs(5));
+        for _ in 0..100 {
+            assert_eq!(check("bob"), Ok(()), "looking costs nothing");
+        }
+        assert_eq!(check("alice"), Err(Duration::from_mins(1)));
         assert_eq!(take("alice", 5), Err(Duration::from_mins(1)));
         assert_eq!(take("alice", 35), Err(Duration::from_secs(30)));
         assert_eq!(take("bob", 5), Ok(()), "others have their own");

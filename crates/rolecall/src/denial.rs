@@ -138,14 +138,27 @@ impl Denial {
     }
 }
 
+/// The most bytes of a scope in a challenge. Proxies and clients refuse an answer with a head of 8 KiB or less.
+const MAX_SCOPE: usize = 1024;
+
 fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
     const BARE: HeaderValue = HeaderValue::from_static(r#"Bearer error="insufficient_scope""#);
     // a valid scope needs no escaping; an invalid one could end the quoted string
-    let Some(scope) = scope.filter(|scope| is_scope(scope)) else {
+    let scope = scope.map(first_names).filter(|scope| is_scope(scope));
+    let Some(scope) = scope else {
         return BARE;
     };
     let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
     HeaderValue::try_from(challenge).unwrap_or(BARE)
+}
+
+/// Returns the first whole names of a scope, up to [`MAX_SCOPE`] bytes.
+fn first_names(scope: &str) -> &str {
+    if scope.len() <= MAX_SCOPE {
+        return scope;
+    }
+    let start = scope.get(..=MAX_SCOPE).unwrap_or_default();
+    start.rsplit_once(' ').map_or("", |(whole, _)| whole)
 }
 
 /// Returns true for `scope-token *( SP scope-token )` (RFC 6749 section 3.3).
@@ -249,6 +262,33 @@ mod tests {
         assert_eq!(response.headers()["retry-after"], "1");
         let response = Denial::Unguarded.into_response();
         assert!(!response.headers().contains_key("retry-after"));
+    }
+
+    #[test]
+    fn y154_a_long_scope_is_cut_after_a_name() {
+        let challenge = |scope: String| {
+            let receipt = None;
+            let scope = Some(scope);
+            answer(&Denial::Forbidden { scope, receipt }).1.unwrap()
+        };
+        let names: Vec<String> = (0..9000).map(|number| format!("role:r{number}")).collect();
+        let cut = challenge(names.join(" "));
+        assert!((900..1100).contains(&cut.len()), "{cut}");
+        let listed = cut.split('"').nth(3).unwrap().split(' ').count();
+        assert_eq!(
+            cut,
+            format!(
+                r#"Bearer error="insufficient_scope", scope="{}""#,
+                names[..listed].join(" ")
+            )
+        );
+        let whole = format!("{} {}", "a".repeat(511), "b".repeat(512));
+        assert!(challenge(whole.clone()).contains(&format!("\"{whole}\"")));
+        assert!(!challenge(format!("{whole}c")).contains('b'));
+        assert_eq!(
+            challenge("a".repeat(1025)),
+            r#"Bearer error="insufficient_scope""#
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub struct DocumentError {
     /// The position in the text, if the document was parsed from TOML.
     pub position: Option<Position>,
     /// The kind of the fault, for programs: `syntax`, `type_error`, `missing`, `extra_forbidden`, `duplicate`,
-    /// `unknown`, `reserved`, `cycle` or `value_error`.
+    /// `unknown`, `reserved`, `cycle`, `too_large` or `value_error`.
     pub kind: &'static str,
     /// A sentence for people.
     pub message: String,
@@ -51,33 +51,45 @@ impl std::error::Error for DocumentErrors {}
 /// The largest number of faults that are reported for one document.
 pub(super) const MAX_FAULTS: usize = 10_000;
 
+/// The most bytes of paths and messages of all faults together. A path can repeat a long name for each fault below it.
+const MAX_FAULT_BYTES: usize = 8 * 1024 * 1024;
+
 /// Collects faults while a document is read.
 #[derive(Default)]
-pub(super) struct Faults(Vec<DocumentError>);
+pub(super) struct Faults {
+    found: Vec<DocumentError>,
+    bytes: usize,
+}
 
 impl Faults {
-    /// Adds a fault, unless there are [`MAX_FAULTS`] already.
+    /// Adds a fault, unless there are [`MAX_FAULTS`] already, or too many bytes of them.
     pub(super) fn add(&mut self, path: &[Step], kind: &'static str, message: impl Into<String>) {
-        if self.0.len() >= MAX_FAULTS {
+        if self.found.len() >= MAX_FAULTS || self.bytes >= MAX_FAULT_BYTES {
             return;
         }
-        self.0.push(DocumentError {
+        let message = message.into();
+        let names = path.iter().map(|step| match step {
+            Step::Member(name) => name.len(),
+            Step::Index(_) => 0,
+        });
+        self.bytes += message.len() + names.sum::<usize>();
+        self.found.push(DocumentError {
             path: path.to_vec(),
             position: None,
             kind,
-            message: message.into(),
+            message,
         });
     }
 
     /// Returns the faults with their positions as an error, or `Ok` if there are none.
     pub(super) fn into_result(mut self, positions: &Positions) -> Result<(), DocumentErrors> {
-        if self.0.is_empty() {
+        if self.found.is_empty() {
             return Ok(());
         }
-        for fault in &mut self.0 {
+        for fault in &mut self.found {
             fault.position = positions.get(&fault.path);
         }
-        self.0.sort_by_key(|fault| fault.position);
-        Err(DocumentErrors(self.0))
+        self.found.sort_by_key(|fault| fault.position);
+        Err(DocumentErrors(self.found))
     }
 }

@@ -44,6 +44,7 @@ mod parse;
 mod position;
 mod read;
 mod times;
+mod weight;
 mod write;
 
 pub use diff::{PolicyChange, diff};
@@ -58,6 +59,7 @@ pub use node::UncheckedDocument;
 pub use parse::ParsedDocument;
 pub use position::{Position, Positions, Step};
 pub use times::{format_time, parse_time};
+pub use weight::ParseLimit;
 
 #[cfg(test)]
 mod properties;

@@ -1,7 +1,5 @@
 //! A document whose form is known but whose content has not been checked.
 
-use std::collections::BTreeMap;
-
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -50,11 +48,14 @@ impl UncheckedDocument {
 
     pub(super) fn from_toml(text: &str) -> Result<Self, DocumentErrors> {
         let lines = Lines::new(text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            return Err(syntax_errors(text, &lines, &errors));
-        }
-        let (node, children) = from_table(table.get_ref());
+        let table = DeTable::parse(text).map_err(|first| {
+            let mut errors = vec![first];
+            if text.len() <= MAX_RECOVERED {
+                errors = DeTable::parse_recoverable(text).1;
+            }
+            syntax_errors(text, &lines, &errors)
+        })?;
+        let (node, children) = from_table(table.into_inner());
         let root = Tree {
             offset: 0,
             children,
@@ -63,6 +64,10 @@ impl UncheckedDocument {
         Ok(Self { node, positions })
     }
 }
+
+/// The length in bytes up to which all syntax errors of a text are collected. Each takes hundreds of bytes, and nearly
+/// every byte of a text can be one.
+const MAX_RECOVERED: usize = 64 * 1024;
 
 fn syntax_errors(text: &str, lines: &Lines, errors: &[toml::de::Error]) -> DocumentErrors {
     let mut found: Vec<DocumentError> = Vec::new();
@@ -88,18 +93,20 @@ fn syntax_errors(text: &str, lines: &Lines, errors: &[toml::de::Error]) -> Docum
     DocumentErrors(found)
 }
 
-fn from_table(table: &DeTable<'_>) -> (Node, Children) {
-    let (mut members, mut trees) = (Vec::new(), BTreeMap::new());
+/// Converts a table and frees it on the way, so that there are never two whole trees.
+fn from_table(table: DeTable<'_>) -> (Node, Children) {
+    let mut members = Vec::with_capacity(table.len());
+    let mut trees = Vec::with_capacity(table.len());
     for (key, value) in table {
-        let name = key.get_ref().clone().into_owned();
         // the span of a table is not useful, since its members can be anywhere in the text
         let is_table = matches!(value.get_ref(), DeValue::Table(_));
         let span = if is_table { key.span() } else { value.span() };
-        let (node, children) = from_value(value.get_ref());
-        let offset = span.start;
-        trees.insert(name.clone(), Tree { offset, children });
+        let (node, children) = from_value(value.into_inner());
+        let (name, offset) = (key.into_inner().into_owned(), span.start);
+        trees.push((name.clone(), Tree { offset, children }));
         members.push((name, node));
     }
+    trees.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     let node = Node::Table {
         members,
         duplicates: Vec::new(),
@@ -107,19 +114,20 @@ fn from_table(table: &DeTable<'_>) -> (Node, Children) {
     (node, Children::Members(trees))
 }
 
-fn from_value(value: &DeValue<'_>) -> (Node, Children) {
+fn from_value(value: DeValue<'_>) -> (Node, Children) {
     let node = match value {
-        DeValue::String(text) => Node::String(text.clone().into_owned()),
+        DeValue::String(text) => Node::String(text.into_owned()),
         DeValue::Datetime(time) => Node::Datetime(time.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Node::Unsupported, Node::Integer),
-        DeValue::Boolean(boolean) => Node::Boolean(*boolean),
+        DeValue::Boolean(boolean) => Node::Boolean(boolean),
         DeValue::Float(_) => Node::Unsupported,
         DeValue::Array(values) => {
-            let (mut nodes, mut trees) = (Vec::new(), Vec::new());
+            let mut nodes = Vec::with_capacity(values.len());
+            let mut trees = Vec::with_capacity(values.len());
             for value in values {
-                let (node, children) = from_value(value.get_ref());
                 let offset = value.span().start;
+                let (node, children) = from_value(value.into_inner());
                 trees.push(Tree { offset, children });
                 nodes.push(node);
             }

@@ -5,6 +5,7 @@ use super::{
     node::UncheckedDocument,
     position::Positions,
     read,
+    weight::ParseLimit,
 };
 
 /// A valid document, and the positions of its members in the text.
@@ -23,6 +24,16 @@ impl Document {
     ///
     /// All faults, in the order of the text.
     pub fn parse(text: &str) -> Result<ParsedDocument, DocumentErrors> {
+        Self::parse_within(text, ParseLimit::NONE)
+    }
+
+    /// Parses a document in TOML, unless that would take too much memory.
+    ///
+    /// # Errors
+    ///
+    /// All faults, in the order of the text; of a long text that is not TOML, the first one.
+    pub fn parse_within(text: &str, limit: ParseLimit) -> Result<ParsedDocument, DocumentErrors> {
+        limit.check_toml(text)?;
         Self::check(&UncheckedDocument::from_toml(text)?)
     }
 

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
@@ -56,14 +56,18 @@ pub(super) struct Tree {
 #[derive(Debug)]
 pub(super) enum Children {
     None,
-    Members(BTreeMap<String, Tree>),
+    /// Sorted by name.
+    Members(Vec<(String, Tree)>),
     Items(Vec<Tree>),
 }
 
 impl Tree {
     fn child(&self, step: &Step) -> Option<&Self> {
         match (&self.children, step) {
-            (Children::Members(members), Step::Member(name)) => members.get(name),
+            (Children::Members(members), Step::Member(name)) => {
+                let at = members.binary_search_by(|(member, _)| member.cmp(name));
+                members.get(at.ok()?).map(|(_, tree)| tree)
+            }
             (Children::Items(items), Step::Index(index)) => items.get(*index),
             _ => None,
         }
@@ -119,14 +123,27 @@ impl Lines {
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         // a syntax error at the end can have an offset beyond the text
         let before = self.text.get(start..offset.min(self.text.len()));
-        let before = before.unwrap_or_default();
-        let column = match before.len() {
-            0..LONG_LINE => before.chars().count(),
-            bytes => bytes,
-        };
         Position {
             line,
-            column: column + 1,
+            column: column_after(before.unwrap_or_default()),
         }
+    }
+
+    /// Returns the position of the byte at `offset`, of which no other in this text is wanted.
+    pub(super) fn position_in(text: &str, offset: usize) -> Position {
+        let before = text.get(..offset).unwrap_or(text);
+        let in_line = before.rsplit('\n').next().unwrap_or_default();
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: column_after(in_line),
+        }
+    }
+}
+
+/// Returns the column after `before`, the start of a line.
+fn column_after(before: &str) -> usize {
+    match before.len() {
+        0..LONG_LINE => before.chars().count() + 1,
+        bytes => bytes + 1,
     }
 }

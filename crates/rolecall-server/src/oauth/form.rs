@@ -95,6 +95,12 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        // URLs are written to logs, and a parameter that has no effect there would be missed
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(OAuthError::InvalidRequest(
+                "parameters belong in the body, not in the URL",
+            ));
+        }
         if !is_form(request.headers()) {
             return Err(OAuthError::InvalidRequest(
                 "the body must be application/x-www-form-urlencoded",

@@ -13,7 +13,7 @@ use crate::{
         subject::{self, Status},
     },
     login::known::Origin,
-    quota::Quota,
+    quota::{Quota, through},
     sessions::{
         active::{check_other_sessions, opened},
         service,
@@ -101,7 +101,9 @@ async fn attempt(
             end_replayed(app, &session, request.origin.address).await?;
             return Ok((standing, None));
         }
-        app.take_quota(Quota::Refreshes, &session.subject_id)?;
+        let of_client = through(&session.subject_id, &session.client_id);
+        app.take_quota(Quota::Refreshes, &session.id)?;
+        app.take_quota(Quota::RefreshesOfClient, &of_client)?;
         let issued = app
             .store()
             .write(async |conn: &mut Conn| {

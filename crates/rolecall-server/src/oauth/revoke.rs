@@ -11,7 +11,10 @@ use super::{
     known_token::{Known, look_up},
 };
 use crate::{
-    app::App, authority::caller::Caller, clients::store as clients, quota::Quota,
+    app::App,
+    authority::caller::Caller,
+    clients::store as clients,
+    quota::{Quota, through},
     sessions::service as sessions,
 };
 
@@ -42,27 +45,27 @@ pub(crate) async fn revoke(
         Known::Refresh(session) => &session.client_id,
     };
     demand_own(app, &client, issued_to).await?;
-    let subject = match &known {
-        Known::Access(claims) => &claims.sub,
-        Known::Refresh(session) => &session.subject_id,
-    };
-    app.take_quota(Quota::Revocations, subject)?;
-    app.change(Caller::System, async |change| {
-        match &known {
-            Known::Refresh(session) => {
+    match &known {
+        // a session ends once, so that it needs no quota
+        Known::Refresh(session) => {
+            app.change(Caller::System, async |change| {
                 let (id, subject) = (&session.id, &session.subject_id);
-                sessions::end(change, "session.revoked", id, subject).await?;
-            }
-            Known::Access(claims) => {
+                sessions::end(change, "session.revoked", id, subject).await
+            })
+            .await?;
+        }
+        Known::Access(claims) => {
+            let key = through(&claims.sub, &claims.client_id);
+            app.change_within(Quota::Revocations, &key, Caller::System, async |change| {
                 change.raise_floor_of(&claims.sub, FloorKind::Jti, &claims.jti);
                 change.record(json!({
                     "action": "token.revoked", "token": claims.jti, "subject": claims.sub,
                 }));
-            }
+                Ok(())
+            })
+            .await?;
         }
-        Ok(())
-    })
-    .await?;
+    }
     Ok(())
 }
 

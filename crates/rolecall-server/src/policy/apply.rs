@@ -18,6 +18,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
+    heavy::Purpose,
     roles::{
         constraint_store, requests, separation, service as service_of_roles, store,
         transition::Transition,
@@ -54,7 +55,7 @@ pub(crate) async fn apply(
     if_match: &IfMatch,
 ) -> Result<Applied, ApiError> {
     // everybody who writes waits for the change, so most of the work is done before it
-    let prepared = prepare(app, parsed).await?;
+    let prepared = prepare(app, Purpose::Change, parsed).await?;
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
         let current = service::document_of(&rights.policy, change.conn()).await?;

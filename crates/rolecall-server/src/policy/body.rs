@@ -4,12 +4,14 @@ use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
 };
-use http::{HeaderMap, StatusCode, header};
-use rolecall_core::document::{Document, ParsedDocument, UncheckedDocument};
+use http::{HeaderMap, Method, StatusCode, header};
+use rolecall_core::document::{Document, ParseLimit, ParsedDocument, Positions, UncheckedDocument};
 
 use crate::{
     app::App,
     error::ApiError,
+    heavy::{self, Purpose, Room},
+    settings::PolicyLimits,
     web::body::{is_compressed, is_json, parse_json},
 };
 
@@ -17,13 +19,17 @@ use crate::{
 pub(super) const TOML: &str = "application/toml";
 
 /// The size limit of a document, in bytes.
-pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = heavy::MAX_BYTES;
 
 /// The paths that take a document as the body.
 pub(crate) const PATHS: &[&str] = &["/api/policy", "/api/policy/plan"];
 
 /// A valid document, read from the body of a request.
-pub(crate) struct PolicyBody(pub(crate) ParsedDocument);
+pub(crate) struct PolicyBody {
+    pub(crate) parsed: ParsedDocument,
+    /// Held for as long as the document is in memory.
+    _room: Room,
+}
 
 impl FromRequest<App> for PolicyBody {
     type Rejection = ApiError;
@@ -32,6 +38,11 @@ impl FromRequest<App> for PolicyBody {
         if is_compressed(request.headers()) {
             return Err(ApiError::Compressed);
         }
+        let purpose = match *request.method() {
+            Method::PUT => Purpose::Change,
+            _ => Purpose::Plan,
+        };
+        let room = app.heavy().room(purpose, length_of(&request)).await?;
         let media_type = request.headers().get(header::CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();
@@ -40,23 +51,54 @@ impl FromRequest<App> for PolicyBody {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
             _ => ApiError::Malformed("the body could not be read".to_owned()),
         })?;
-        app.heavy().run(move || parse(&media_type, &body)).await
+        let limit = limit_of(&app.settings().policy);
+        // the room goes along: what has begun is finished even if nobody waits for it any more
+        let work = move || {
+            let parsed = parse(&media_type, &body, limit)?;
+            Ok(PolicyBody {
+                parsed,
+                _room: room,
+            })
+        };
+        app.heavy().run(purpose, work).await
     }
 }
 
-fn parse(media_type: &str, body: &[u8]) -> Result<PolicyBody, ApiError> {
+/// Returns the length that the request announces, or the largest allowed one.
+fn length_of(request: &Request) -> usize {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
+    announced.unwrap_or(MAX_BYTES)
+}
+
+fn limit_of(limits: &PolicyLimits) -> ParseLimit {
+    ParseLimit::for_policy(
+        limits.roles,
+        limits.permissions,
+        limits.grants,
+        limits.edges,
+    )
+}
+
+fn parse(media_type: &str, body: &[u8], limit: ParseLimit) -> Result<ParsedDocument, ApiError> {
+    let text = || {
+        std::str::from_utf8(body)
+            .map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))
+    };
     let parsed = if is_toml(media_type) {
-        let text = std::str::from_utf8(body)
-            .map_err(|_| ApiError::Malformed("the body is not UTF-8".to_owned()))?;
-        Document::parse(text)
+        Document::parse_within(text()?, limit)
     } else if is_json(media_type) {
+        limit.check_json(text()?).map_err(ApiError::Document)?;
         Document::check(&parse_json::<UncheckedDocument>(body)?)
     } else {
         return Err(ApiError::UnsupportedMediaType(
             "the body must be application/toml or application/json",
         ));
     };
-    parsed.map(PolicyBody).map_err(ApiError::Document)
+    let mut parsed = parsed.map_err(ApiError::Document)?;
+    // only faults have them, and they are as large as the document
+    parsed.positions = Positions::default();
+    Ok(parsed)
 }
 
 fn essence(media_type: &str) -> String {

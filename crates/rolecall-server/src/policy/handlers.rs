@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use super::{
     apply::{self, IfMatch},
-    body::{self, PolicyBody},
+    body::{PolicyBody, TOML, wants_toml},
     plan,
     plan_effects::{AffectedSubject, Counts, Plan, Shown},
     service,
@@ -217,8 +217,8 @@ pub(crate) async fn get_policy(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let shown = service::show(&app, Caller::Token(&caller)).await?;
-    let mut response = if body::wants_toml(&headers) {
-        let media_type = [(header::CONTENT_TYPE, body::TOML)];
+    let mut response = if wants_toml(&headers) {
+        let media_type = [(header::CONTENT_TYPE, TOML)];
         let response = (media_type, shown.document.to_toml()).into_response();
         with_tag(response, &shown.tag, "toml")
     } else {
@@ -241,9 +241,9 @@ pub(crate) async fn get_policy(
 pub(crate) async fn plan_policy(
     caller: Require<may::ReadPolicy>,
     State(app): State<App>,
-    PolicyBody(parsed): PolicyBody,
+    body: PolicyBody,
 ) -> Result<Response, ApiError> {
-    let plan = plan::plan(&app, Caller::Token(&caller), &parsed, SHOWN).await?;
+    let plan = plan::plan(&app, Caller::Token(&caller), &body.parsed, SHOWN).await?;
     let tag = plan.tag.clone();
     let plan = PolicyPlan::of(plan, SHOWN.entries);
     Ok(with_tag(Json(plan).into_response(), &tag, "json"))
@@ -264,10 +264,10 @@ pub(crate) async fn replace_policy(
     caller: Require<may::WritePolicy>,
     State(app): State<App>,
     headers: HeaderMap,
-    PolicyBody(parsed): PolicyBody,
+    body: PolicyBody,
 ) -> Result<Response, ApiError> {
     let if_match = if_match(&headers)?;
-    let applied = apply::apply(&app, Caller::Token(&caller), &parsed, &if_match).await?;
+    let applied = apply::apply(&app, Caller::Token(&caller), &body.parsed, &if_match).await?;
     let changes = PolicyChanges {
         changes: applied.changes,
     };

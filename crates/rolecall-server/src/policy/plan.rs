@@ -21,6 +21,7 @@ use crate::{
         reads,
     },
     error::ApiError,
+    heavy::Purpose,
     roles::{holder_store, open_roles, requests, separation, transition::Transition},
     settings::PolicyLimits,
 };
@@ -66,7 +67,7 @@ async fn plan_for(
     shown: Shown,
 ) -> Result<Plan, ApiError> {
     let can_see_holders = reads::can_see_all_holders(app, caller).await?;
-    let prepared = prepare(app, parsed).await?;
+    let prepared = prepare(app, Purpose::Plan, parsed).await?;
     let Prepared {
         policy,
         current,
@@ -100,7 +101,7 @@ async fn plan_for(
         plan.changes = difference.changes;
         Ok(plan)
     };
-    app.heavy().run(work).await
+    app.heavy().run(Purpose::Plan, work).await
 }
 
 /// A document, compared with the policy in force.
@@ -112,7 +113,11 @@ pub(super) struct Prepared {
 }
 
 /// Compares `parsed` with the policy in force, beside the threads of the runtime.
-pub(super) async fn prepare(app: &App, parsed: &ParsedDocument) -> Result<Prepared, ApiError> {
+pub(super) async fn prepare(
+    app: &App,
+    purpose: Purpose,
+    parsed: &ParsedDocument,
+) -> Result<Prepared, ApiError> {
     let mut conn = app.store().read().await?;
     let (policy, current) = service::read(app, &mut conn).await?;
     // nobody waits for a connection because of the work that follows
@@ -126,7 +131,7 @@ pub(super) async fn prepare(app: &App, parsed: &ParsedDocument) -> Result<Prepar
             difference,
         })
     };
-    app.heavy().run(work).await
+    app.heavy().run(purpose, work).await
 }
 
 /// Compares the policy in force with the wanted one.

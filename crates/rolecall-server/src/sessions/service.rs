@@ -12,7 +12,6 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
-    quota::Quota,
     store::Conn,
 };
 
@@ -28,13 +27,19 @@ pub(crate) async fn list(
     list_of(app, user, after, limit).await
 }
 
-/// Returns up to `limit` of the caller's own sessions after the id `after`.
+/// Returns up to `limit` of the caller's own sessions after the id `after`; for a narrowed token, only its own.
 pub(crate) async fn list_own(
     app: &App,
     caller: &Principal,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Shown>, ApiError> {
+    if caller.narrowed() {
+        let own = caller.session().unwrap_or_default();
+        let mut conn = app.store().read().await?;
+        let shown = store::find_shown(&mut conn, own, caller.subject()).await?;
+        return Ok(shown.into_iter().filter(|_| after < own).collect());
+    }
     list_of(app, caller.subject(), after, limit).await
 }
 
@@ -45,12 +50,20 @@ async fn list_of(app: &App, user: &str, after: &str, limit: i64) -> Result<Vec<S
     Ok(store::list(&mut conn, user, after, now, used_after, limit).await?)
 }
 
-/// Ends one of the caller's own sessions, the token's own included.
+/// Ends one of the caller's own sessions, the token's own included. No quota keeps anybody from that: a session ends
+/// once.
+///
+/// # Errors
+///
+/// [`ApiError::Lacks`] for another session than that of a narrowed token: its owner handed it on for less than the
+/// whole account.
 pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Result<(), ApiError> {
     let subject = caller.subject();
     let own = caller.session() == Some(session);
+    if caller.narrowed() && !own {
+        return Err(ApiError::Lacks(None));
+    }
     let caller = Caller::Token(caller);
-    app.take_quota(Quota::Revocations, subject)?;
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
         // a session that is over may be forgotten while a token of it still lives

@@ -20,6 +20,7 @@ queries! {
         WHERE id = $1 AND generation = $2 AND graced_generation < $2";
     LIST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND id > $2 AND expires_at > $3 AND (salt IS NULL OR last_used_at > $4) ORDER BY id LIMIT $5";
+    FIND_SHOWN = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions WHERE id = $1 AND subject_id = $2";
     IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NOT NULL \
         ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
     OLDEST_BRIEF = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NULL \
@@ -186,6 +187,16 @@ pub(crate) async fn list(
         .bind(limit)
         .fetch_all(conn)
         .await
+}
+
+/// Finds a session of a subject as its owner sees it.
+pub(crate) async fn find_shown(
+    conn: &mut Conn,
+    id: &str,
+    subject: &str,
+) -> Result<Option<Shown>, StoreError> {
+    let query = query(FIND_SHOWN).bind(id).bind(subject);
+    query.fetch_optional(conn).await
 }
 
 /// Returns the sessions of a subject that have a refresh token, except `opened` and the `keep` others that were used last.

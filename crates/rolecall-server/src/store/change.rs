@@ -158,6 +158,11 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Returns true if the change will be written: something was recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
     /// Discards the change, as after a dry run.
     pub(crate) fn discard(&mut self) {
         self.entries.clear();

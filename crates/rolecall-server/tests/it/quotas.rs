@@ -4,12 +4,17 @@ use http::Method;
 use rolecall_server::config::Quotas;
 use serde_json::json;
 
-use crate::support::{Database, Fixture, Node, PASSWORD, Response, TestApp, TokenPair, on_both};
+use crate::support::{
+    Database, Fixture, Node, PASSWORD, Response, TestApp, TokenPair, on_both, session_id,
+};
 
 on_both![
     y025_a_user_gets_429_beyond_the_quota_and_others_go_on,
     y025_revocations_have_a_quota_of_their_own,
     y025_floors_of_one_user_merge_into_one,
+    y152_what_changes_nothing_costs_no_quota,
+    y152_a_client_does_not_use_up_what_others_may_do,
+    y152_logging_out_is_always_possible,
     y119_log_ins_and_password_changes_of_one_account_have_a_quota,
 ];
 
@@ -108,6 +113,83 @@ async fn y025_revocations_have_a_quota_of_their_own(app: Small) {
         answers.push(app.revoke("unknown").await);
     }
     is_too_many(answers.last().unwrap());
+}
+
+async fn y152_what_changes_nothing_costs_no_quota(app: Small) {
+    let app = app.0;
+    app.create_user("alice", &[]).await;
+    let alice = app.log_in("alice").await;
+    let body = json!({ "email": "alice@mail.example" });
+    let change = async || app.patch("/api/me", &alice, body.clone()).await;
+    for _ in 0..12 {
+        change().await.is(200);
+        app.delete("/api/me/sessions/x", &alice).await.no_content();
+    }
+    // a refused change costs nothing either
+    for _ in 0..12 {
+        let wrong = json!({ "email": "nowhere" });
+        app.patch("/api/me", &alice, wrong).await.is(422);
+    }
+    for number in 0..9 {
+        let body = json!({ "email": format!("a{number}@mail.example") });
+        app.patch("/api/me", &alice, body).await.is(200);
+    }
+    is_too_many(&change().await);
+}
+
+async fn y152_a_client_does_not_use_up_what_others_may_do(app: Small) {
+    let app = app.0;
+    app.create_user("alice", &["user"]).await;
+    let client = app.create_client("app", json!({})).await;
+    let mut own = app.open_session("alice").await;
+    let mut other = TokenPair::of(&app.log_in_through(&client, &[]).await);
+    for _ in 0..10 {
+        other = TokenPair::of(&app.refresh_through(&client, &other.refresh).await);
+    }
+    is_too_many(&app.refresh_through(&client, &other.refresh).await);
+    let again = TokenPair::of(&app.log_in_through(&client, &[]).await);
+    app.refresh_through(&client, &again.refresh).await.is(200);
+    for _ in 0..10 {
+        own = TokenPair::of(&app.refresh(&own.refresh).await);
+    }
+    let change = async |token: &str, number: u32| {
+        let body = json!({ "email": format!("a{number}@mail.example") });
+        app.patch("/api/me", token, body).await
+    };
+    for number in 0..10 {
+        change(&other.access, number).await.is(200);
+    }
+    is_too_many(&change(&other.access, 10).await);
+    change(&own.access, 10).await.is(200);
+    for _ in 0..10 {
+        let pair = TokenPair::of(&app.log_in_through(&client, &[]).await);
+        let form = [("token", pair.access.as_str())];
+        app.form_as(&client, "/revoke", &form).send().await.is(200);
+    }
+    let token = app.log_in("alice").await;
+    app.revoke(&token).await.is(200);
+    app.get("/api/me", &token).await.ended_token();
+}
+
+async fn y152_logging_out_is_always_possible(app: Small) {
+    let app = app.0;
+    app.create_user("alice", &["user"]).await;
+    let last = app.log_in("alice").await;
+    for number in 0..12 {
+        let pair = app.open_session("alice").await;
+        if number % 3 == 0 {
+            app.revoke(&pair.refresh).await.is(200);
+        } else if number % 3 == 1 {
+            let path = format!("/api/me/sessions/{}", session_id(&pair.access));
+            app.delete(path, &last).await.no_content();
+        } else {
+            let out = app.post("/api/me/logout", &pair.access, json!({})).await;
+            out.no_content();
+        }
+        app.get("/api/me", &pair.access).await.ended_token();
+    }
+    let out = app.post("/api/me/logout", &last, json!({})).await;
+    out.no_content();
 }
 
 async fn y025_floors_of_one_user_merge_into_one(app: TestApp) {

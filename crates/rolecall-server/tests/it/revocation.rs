@@ -21,7 +21,7 @@ on_both![
     o103_nothing_is_revealed_about_an_inactive_token,
     o104_a_token_for_another_audience_is_not_active,
     o105_introspection_finds_a_token_whatever_the_hint,
-    o106_a_token_in_the_query_is_ignored,
+    o106_a_token_in_the_query_is_refused,
 ];
 
 async fn revoke(app: &TestApp, form: &[(&str, &str)]) -> Response {
@@ -291,7 +291,7 @@ async fn o104_a_token_for_another_audience_is_not_active(app: TestApp) {
     assert_eq!(claims(&for_issuer)["aud"], ISSUER);
 }
 
-async fn o106_a_token_in_the_query_is_ignored(app: TestApp) {
+async fn o106_a_token_in_the_query_is_refused(app: TestApp) {
     app.create_user("alice", &[]).await;
     let pair = app.open_session("alice").await;
     let path = format!("/revoke?token={}", pair.access);

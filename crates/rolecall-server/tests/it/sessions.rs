@@ -20,6 +20,7 @@ on_both![
     y132_log_ins_without_a_refresh_token_end_no_other_session,
     a_log_in_without_a_refresh_token_can_be_ended_like_any_other,
     expired_sessions_are_deleted,
+    y153_a_narrowed_token_sees_and_ends_only_its_own_session,
     logging_out_works_even_after_the_session_row_is_deleted,
 ];
 
@@ -109,6 +110,41 @@ async fn a_session_ended_from_another_one_is_refused_at_once(app: TestApp) {
             .await
             .no_content();
     }
+}
+
+async fn y153_a_narrowed_token_sees_and_ends_only_its_own_session(app: TestApp) {
+    app.create_role("reader", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["reader"]).await;
+    let whole = app.open_session("alice").await;
+    let members = json!({ "scope": "items:read" });
+    let client = app.create_client("app", members).await;
+    let limited = TokenPair::of(&app.log_in_through(&client, &[]).await).access;
+    let asked = app.log_in_with_scope("alice", "items:read").await;
+    let refreshed = app.refresh_with_scope(&whole.refresh, "items:read").await;
+    let refreshed = refreshed.is(200).text("access_token");
+    let others = [session_id(&app.log_in("alice").await), "nothing".to_owned()];
+    let revision = app.db.revision().await;
+    for token in [&limited, &asked, &refreshed] {
+        let own = session_id(token);
+        let seen = app.get("/api/me/sessions", token).await;
+        assert_eq!(seen.is(200).items("id"), [own.as_str()]);
+        assert_eq!(seen.json["items"][0]["current"], true);
+        assert_eq!(seen.json["next_cursor"], json!(null));
+        for other in &others {
+            let path = format!("/api/me/sessions/{other}");
+            app.delete(path, token).await.forbidden("");
+        }
+    }
+    assert_eq!(app.db.revision().await, revision);
+    let path = format!("/api/me/sessions/{}", session_id(&limited));
+    app.delete(path, &limited).await.no_content();
+    app.get("/api/me", &limited).await.ended_token();
+    let out = app.post("/api/me/logout", &asked, json!({})).await;
+    out.no_content();
+    app.get("/api/me", &asked).await.ended_token();
+    let seen = app.get("/api/me/sessions", &whole.access).await;
+    assert_eq!(seen.items("id").len(), 2);
 }
 
 async fn nobody_sees_or_ends_other_peoples_sessions(app: TestApp) {

@@ -15,7 +15,7 @@ on_both![
     o017_o018_an_unknown_client_looks_like_a_wrong_secret,
     o019_two_credentials_in_one_request_are_refused,
     o020_an_encoded_secret_is_decoded,
-    o021_a_secret_in_the_query_is_ignored,
+    o021_a_secret_in_the_query_is_refused,
     o023_guessing_slows_only_the_guessed_client,
     o030_no_password_is_hashed_for_an_unauthenticated_client,
 ];
@@ -109,7 +109,7 @@ async fn o020_an_encoded_secret_is_decoded(app: TestApp) {
     request.header("authorization", &value).send().await.is(200);
 }
 
-async fn o021_a_secret_in_the_query_is_ignored(app: TestApp) {
+async fn o021_a_secret_in_the_query_is_refused(app: TestApp) {
     let client = app.create_client("worker", json!({})).await;
     let path = format!(
         "/token?client_id={}&client_secret={}",
@@ -118,7 +118,7 @@ async fn o021_a_secret_in_the_query_is_ignored(app: TestApp) {
     let request = app
         .request(Method::POST, path)
         .form(&[("grant_type", "client_credentials")]);
-    request.send().await.oauth_error(401, "invalid_client");
+    request.send().await.oauth_error(400, "invalid_request");
 }
 
 async fn o023_guessing_slows_only_the_guessed_client(app: TestApp) {

@@ -6,6 +6,7 @@ use crate::support::{TestApp, on_both};
 on_both![
     nobody_escalates_with_a_document,
     a_narrowed_token_applies_no_more_than_it_carries,
+    y154_the_header_of_a_refusal_does_not_grow_with_the_document,
 ];
 
 /// The token of a user who may write the policy and holds `items:read`, but nothing else.
@@ -114,6 +115,27 @@ async fn nobody_escalates_with_a_document(app: TestApp) {
             "permission.revoked items:read reader",
         ]
     );
+}
+
+async fn y154_the_header_of_a_refusal_does_not_grow_with_the_document(app: TestApp) {
+    let token = limited_token(&app).await;
+    let mut document = String::from_utf8(read_policy(&app, &token).await.body.to_vec()).unwrap();
+    for number in 0..500 {
+        document.push_str(&format!(
+            "[roles.long-name-{number}]\npermissions = [\"items:read\"]\n"
+        ));
+    }
+    let refused = app.put_policy(&token, &document, "*").await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let roles = refused.json["roles"].as_array().map(Vec::len);
+    assert_eq!(roles, Some(500));
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!((500..1200).contains(&challenge.len()), "{challenge}");
+    assert!(challenge.contains("role:long-name-0 "), "{challenge}");
+    // the receipt fits into a URL
+    if let Some(receipt) = refused.json["receipt"].as_str() {
+        assert!(receipt.len() < 2048, "{}", receipt.len());
+    }
 }
 
 async fn a_narrowed_token_applies_no_more_than_it_carries(app: TestApp) {

@@ -3,12 +3,12 @@
 use http::Method;
 
 use super::{GOOD, send_form};
-use crate::support::{PASSWORD, TestApp, WRONG, claims, on_both};
+use crate::support::{PASSWORD, TestApp, WRONG, claims, on_both, password_form};
 
 on_both![
     o009_a_valid_request_gets_the_tutorials_response,
     o001_only_post_gets_a_token,
-    o002_parameters_in_the_query_are_ignored,
+    o002_parameters_in_the_query_are_refused,
     o003_a_body_that_is_not_a_form_gets_no_token,
     o029_a_missing_username_or_password_is_refused,
     o010_no_response_of_the_token_endpoint_may_be_cached,
@@ -51,7 +51,7 @@ async fn o001_only_post_gets_a_token(app: TestApp) {
     assert_eq!(app.db.count("sessions").await, 0);
 }
 
-async fn o002_parameters_in_the_query_are_ignored(app: TestApp) {
+async fn o002_parameters_in_the_query_are_refused(app: TestApp) {
     let request = app.request(Method::POST, format_args!("/token?{GOOD}"));
     let response = request
         .raw("application/x-www-form-urlencoded", "")
@@ -67,8 +67,15 @@ async fn o002_parameters_in_the_query_are_ignored(app: TestApp) {
         ("username", "admin"),
         ("password", WRONG),
     ];
-    request.form(&wrong).send().await.wrong_password();
-    assert_eq!(app.db.count("sessions").await, 0);
+    let response = request.form(&wrong).send().await;
+    response.oauth_error(400, "invalid_request");
+    // whatever it is, and the body alone is right
+    let good = password_form("admin", PASSWORD);
+    for (query, status) in [("?tenant=acme", 400), ("?x", 400), ("?", 200), ("", 200)] {
+        let request = app.request(Method::POST, format_args!("/token{query}"));
+        request.form(&good).send().await.is(status);
+    }
+    assert_eq!(app.db.count("sessions").await, 2);
 }
 
 async fn o003_a_body_that_is_not_a_form_gets_no_token(app: TestApp) {
