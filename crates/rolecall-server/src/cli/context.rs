@@ -1,6 +1,6 @@
 //! The database that a command works on, and the user in whose name it acts.
 
-use super::{error::CliError, globals::GlobalFlags};
+use super::{error::CliError, globals::GlobalFlags, output::printable};
 use crate::{
     accounts::service,
     app::App,
@@ -66,7 +66,7 @@ impl Context {
 
 async fn find_user_id(app: &App, name: &str) -> Result<String, CliError> {
     let found = service::find_id(app, name).await?;
-    found.ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    found.ok_or_else(|| CliError::Refused(format!("no user `{}`", printable(name))))
 }
 
 /// Returns the name of the system user who started this process, for the audit log. It is read from the process

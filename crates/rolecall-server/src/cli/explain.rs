@@ -85,18 +85,15 @@ async fn explain_decision(
     write_steps(&answer)
 }
 
-/// Finds the id of a user by name, or of a client by id.
+/// Finds the id of a user by name, or of a user or client by id. The id goes first: a user could have it as a name.
 async fn find_subject(context: &Context, name: &str) -> Result<String, CliError> {
-    let unknown = match context.user_id(name).await {
-        Err(CliError::Refused(unknown)) => unknown,
-        other => return other,
-    };
     let app = &context.app;
     let mut conn = app.store().read().await.map_err(ApiError::from)?;
-    match subject::read(&mut conn, name, None, app.now()).await {
-        Ok(Some(found)) => Ok(found.id),
-        Ok(None) => Err(CliError::Refused(unknown)),
-        Err(error) => Err(ApiError::from(error).into()),
+    let found = subject::read(&mut conn, name, None, app.now()).await;
+    drop(conn);
+    match found.map_err(ApiError::from)? {
+        Some(found) => Ok(found.id),
+        None => context.user_id(name).await,
     }
 }
 

@@ -39,6 +39,7 @@ use self::{
     context::Context,
     error::CliError,
     import::ImportCommand,
+    output::printable_lines,
 };
 use crate::store::integrity::Depth;
 
@@ -64,7 +65,7 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("rolecall: {error}");
+            eprintln!("rolecall: {}", printable_lines(&error.to_string()));
             ExitCode::FAILURE
         }
     }

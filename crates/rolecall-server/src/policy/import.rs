@@ -236,6 +236,7 @@ impl Work<'_, '_> {
             password_hash: person.hash.as_deref(),
             reset_code_hash: None,
             reset_expires_at: None,
+            must_change_password: false,
         };
         let mut made =
             registration::create_in(self.change, rights, self.caller, &user, &[]).await?;
