@@ -266,11 +266,8 @@ pub(crate) async fn end_tokens(
     }
     let now = change.now();
     let holders = holders_of(change.conn(), transition.after, &affected).await?;
-    let constraints = transition.after.constraints();
-    let dynamic: Vec<_> = constraints
-        .filter(|(_, one)| one.kind == ConstraintKind::Dynamic)
-        .collect();
-    let found = violations(transition.after, &dynamic, &holders, now).await;
+    let constraints: Vec<_> = transition.tightened(ConstraintKind::Dynamic).collect();
+    let found = violations(transition.after, &constraints, &holders, now).await;
     if found.len() <= MAX_ENDED {
         for (holder, _) in found {
             change.raise_floor(FloorKind::Subject, &holder.id);
