@@ -16,7 +16,7 @@ FAULTS = {
     "weak secret": ({"ROLECALL_TOKENS__ALGORITHM": "HS256", "ROLECALL_TOKENS__SECRET": "short"},
                     ["at least 32", "openssl rand"]),
     "weak master key": ({"ROLECALL_MASTER_KEY": "00" * 32}, ["not random", "openssl rand"]),
-    "unknown key": ({"ROLECALL_LISTN": "127.0.0.1:8000"}, ["did you mean `listen`"]),
+    "unknown key": ({"ROLECALL_LISTN": "127.0.0.1:8000"}, ["did you mean `ROLECALL_LISTEN`"]),
     "every client is a proxy": ({"ROLECALL_PROXY__TRUSTED": "0.0.0.0/0"}, ["trusts everybody"]),
     "unreachable database": ({"ROLECALL_DATABASE__URL": "postgres://nobody@127.0.0.1:1/none",
                               "ROLECALL_MASTER_KEY": MASTER_KEY}, ["check `database.url`"]),
@@ -52,6 +52,7 @@ def test_a_configuration_fault_is_reported_with_a_remedy(fault, tmp_path):
 def test_a_working_installation_has_no_faults(tmp_path):
     assert not faults(doctor(tmp_path))
     assert list(tmp_path.iterdir()) == []
+    programs.check_rolecall("migrate", folder=tmp_path)
     for name in ("anna", "berta"):
         programs.check_rolecall("user", "add", name, "--role", "rolecall.admin", "--password-stdin",
                                 folder=tmp_path, text=f"{PASS_PHRASE}\n")
@@ -62,13 +63,13 @@ def test_a_working_installation_has_no_faults(tmp_path):
 
 
 def test_a_missing_administrator_is_a_fault(tmp_path):
-    programs.check_rolecall("user", "list", folder=tmp_path)
+    programs.check_rolecall("migrate", folder=tmp_path)
     assert "rolecall user add NAME --role rolecall.admin" in faults(doctor(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["rolecall.db", "rolecall.key"])
 def test_a_world_readable_file_is_a_fault(file, tmp_path):
-    programs.check_rolecall("user", "list", folder=tmp_path)
+    programs.check_rolecall("migrate", folder=tmp_path)
     (tmp_path / "rolecall-data" / file).chmod(0o644)
     assert f"chmod 600 rolecall-data/{file}" in faults(doctor(tmp_path))
 

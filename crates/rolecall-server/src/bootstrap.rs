@@ -19,8 +19,9 @@ use crate::{
 };
 
 queries! {
-    INSERT_HEAD = "INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, master_key_fingerprint) \
-        VALUES (1, 0, 0, 0, $1, $2, $3) ON CONFLICT (id) DO NOTHING";
+    INSERT_HEAD = "INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, \
+        master_key_fingerprint, made_by_dev) VALUES (1, 0, 0, 0, $1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+    READ_MADE_BY_DEV = "SELECT made_by_dev FROM head WHERE id = 1";
     COUNT_HEADS = "SELECT COUNT(*) FROM head";
     READ_FINGERPRINT = "SELECT master_key_fingerprint FROM head WHERE id = 1";
     RAISE_LONGEST_TTL = "UPDATE head SET longest_ttl_seconds = $1 WHERE id = 1 AND longest_ttl_seconds < $1";
@@ -34,8 +35,33 @@ pub(crate) enum BootstrapError {
          `master_key_file`, or the file beside the database)"
     )]
     WrongMasterKey,
+    #[error("the database was made by `rolecall dev`")]
+    MadeByDev,
+    #[error("the database was not made by `rolecall dev`")]
+    NotMadeByDev,
     #[error("{0}")]
     Failed(#[from] ApiError),
+}
+
+/// Which databases a start accepts. Those that `dev` made are marked, since their users have a known password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// All, for commands.
+    Any,
+    /// All but those of `dev`, for servers.
+    NotDev,
+    /// Only those of `dev`; a new one gets the mark.
+    Dev,
+}
+
+impl Origin {
+    fn check(self, is_made_by_dev: bool) -> Result<(), BootstrapError> {
+        match (self, is_made_by_dev) {
+            (Self::NotDev, true) => Err(BootstrapError::MadeByDev),
+            (Self::Dev, false) => Err(BootstrapError::NotMadeByDev),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl From<StoreError> for BootstrapError {
@@ -51,6 +77,7 @@ pub(crate) struct Start<'a> {
     pub(crate) keys: Configured<'a>,
     pub(crate) access_ttl: std::time::Duration,
     pub(crate) now: Timestamp,
+    pub(crate) origin: Origin,
 }
 
 /// The state that a start needs, as found or created.
@@ -108,7 +135,8 @@ async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, Boo
     let fingerprint = start.masters.current_fingerprint();
     let ttl = i64::try_from(start.access_ttl.as_secs()).unwrap_or(i64::MAX);
     let era = ids::random_token(128).map_err(ApiError::internal)?;
-    insert_head(conn, &era, ttl, fingerprint).await?;
+    insert_head(conn, &era, ttl, fingerprint, start.origin).await?;
+    start.origin.check(read_made_by_dev(conn).await?)?;
     let known = read_fingerprint(conn).await?;
     let master = start.masters.find(&known);
     let master = master.ok_or(BootstrapError::WrongMasterKey)?;
@@ -124,10 +152,17 @@ async fn insert_head(
     era: &str,
     ttl: i64,
     fingerprint: &str,
+    origin: Origin,
 ) -> Result<(), StoreError> {
     let head = query(INSERT_HEAD).bind(era).bind(ttl).bind(fingerprint);
+    let head = head.bind(origin == Origin::Dev);
     head.execute(conn).await?;
     Ok(())
+}
+
+/// Returns true if `rolecall dev` made the database.
+pub(crate) async fn read_made_by_dev(conn: &mut Conn) -> Result<bool, StoreError> {
+    query(READ_MADE_BY_DEV).fetch_one(conn).await
 }
 
 /// Returns the fingerprint of the master key that the database is sealed with.
@@ -207,6 +242,7 @@ mod tests {
                     serves: true,
                 },
                 access_ttl: std::time::Duration::from_mins(30),
+                origin: Origin::NotDev,
                 now: Timestamp::from_seconds(1_900_000_000),
             };
             prepare(&start).await.unwrap().keys

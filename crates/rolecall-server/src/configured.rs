@@ -6,21 +6,34 @@ use rolecall::SystemClock;
 use secrecy::ExposeSecret as _;
 
 use crate::{
+    bootstrap::Origin,
     config::{Config, PasswordGrant, RegistrationMode},
+    http::Limits,
     legacy::old_tokens::LegacyTokens,
     settings::{PolicyLimits, SessionLimits, Settings},
     start::Options,
-    store::Tuning,
+    store::{Opening, Tuning},
 };
 
 /// Returns the options with which `config` starts the application. `bound` is the address that the server listens
-/// on; without one no tokens are issued, and the issuer may be empty.
+/// on; without one no tokens are issued, the issuer may be empty, and the database must exist.
 pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
     let issuer = bound
         .map_or_else(|| config.issuer(), |bound| config.issuer_at(bound))
         .unwrap_or_default();
     Options {
         database_url: config.database.url.clone(),
+        schema: config.database.schema.clone(),
+        opening: if bound.is_some() {
+            Opening::Create
+        } else {
+            Opening::Existing
+        },
+        origin: if bound.is_some() {
+            Origin::NotDev
+        } else {
+            Origin::Any
+        },
         tuning: tuning(config, bound.is_some()),
         master_key: config.master_key.clone(),
         previous_master_key: config.master_key_previous.clone(),
@@ -34,6 +47,19 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
         database_clock: None,
+    }
+}
+
+/// Returns the limits on connections.
+pub(crate) fn limits(config: &Config) -> Limits {
+    let connections = &config.connections;
+    Limits {
+        connections: connections.max,
+        per_client: connections.per_address,
+        proxies: config.proxy.trusted.clone(),
+        idle: connections.idle_timeout,
+        drain: connections.drain_delay,
+        ..Limits::default()
     }
 }
 
@@ -63,6 +89,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         rotate_every: Some(config.tokens.rotate_every).filter(|every| !every.is_zero()),
         registration_open: config.registration.mode == RegistrationMode::Open,
         registration_roles: config.registration.roles.iter().cloned().collect(),
+        unique_email: config.registration.unique_email,
         password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
         sessions: SessionLimits {
             idle: config.sessions.idle_ttl,

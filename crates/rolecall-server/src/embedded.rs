@@ -9,6 +9,7 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 use crate::{
     api,
     app::App,
+    bootstrap::Origin,
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     demo,
     error::ApiError,
@@ -16,7 +17,7 @@ use crate::{
     legacy::old_tokens::LegacyTokens,
     settings::{PolicyLimits, SessionLimits, Settings},
     start::{self, Opened, Options, Staleness, StartError},
-    store::Tuning,
+    store::{OpenError, Opening, Tuning},
     watch,
 };
 
@@ -62,8 +63,10 @@ impl Embedded {
     pub fn builder(url: &str) -> EmbeddedBuilder {
         EmbeddedBuilder {
             url: url.to_owned(),
+            schema: None,
             public_url: "http://127.0.0.1:8000".to_owned(),
             registration: Registration::Closed,
+            unique_email: false,
             min_length: DEFAULT_MIN_LENGTH,
             demo_users: Vec::new(),
             master_key: None,
@@ -135,7 +138,7 @@ impl Embedded {
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = http::wrap(app, api::layer_options());
-    http::serve_until_signal(listener, app).await;
+    http::serve_until_signal(listener, app, http::Limits::default()).await;
     Ok(())
 }
 
@@ -149,8 +152,10 @@ impl Drop for Embedded {
 #[must_use]
 pub struct EmbeddedBuilder {
     url: String,
+    schema: Option<String>,
     public_url: String,
     registration: Registration,
+    unique_email: bool,
     min_length: usize,
     demo_users: Vec<(String, String, Vec<String>)>,
     master_key: Option<String>,
@@ -168,6 +173,14 @@ pub struct EmbeddedBuilder {
 }
 
 impl EmbeddedBuilder {
+    /// Keeps rolecall's tables in this schema of a PostgreSQL database, which is created if it does not exist. Without
+    /// it they are in the first schema of the connection's `search_path`, usually `public`, where an application may not
+    /// have tables of the same names.
+    pub fn schema(mut self, name: &str) -> Self {
+        self.schema = Some(name.to_owned());
+        self
+    }
+
     /// Sets the most sessions that one user may have, 100 by default. Beyond that, the idlest session ends.
     pub fn sessions_per_user(mut self, sessions: u32) -> Self {
         self.sessions.per_user = sessions.max(1);
@@ -196,7 +209,7 @@ impl EmbeddedBuilder {
     }
 
     /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect after the new key has been
-    /// published for five and a half minutes.
+    /// published for 30 minutes.
     pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
@@ -260,6 +273,13 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Sets whether an e-mail address belongs to one user at most, without regard to case; it may belong to several by
+    /// default.
+    pub fn unique_email(mut self, unique: bool) -> Self {
+        self.unique_email = unique;
+        self
+    }
+
     /// Opens or closes registration, which is closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
@@ -290,8 +310,13 @@ impl EmbeddedBuilder {
         let parse = |key: Option<String>| key.as_deref().map(str::parse).transpose();
         let master_key = parse(self.master_key)?;
         let previous_master_key = parse(self.previous_master_key)?;
+        let schema = self.schema.as_deref().map(str::parse).transpose();
+        let schema = schema.map_err(OpenError::Schema)?;
         let opened = start::open(Options {
             database_url: self.url.into(),
+            schema,
+            opening: Opening::Create,
+            origin: Origin::NotDev,
             tuning: Tuning::default(),
             master_key,
             previous_master_key,
@@ -307,6 +332,7 @@ impl EmbeddedBuilder {
                 max_token_bytes: 4096,
                 rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
                 registration_open: self.registration == Registration::Open,
+                unique_email: self.unique_email,
                 policy: PolicyLimits::default(),
                 registration_roles: "user"
                     .parse::<RoleName>()

@@ -53,6 +53,7 @@ mod secret_files;
 mod sessions;
 mod settings;
 mod start;
+mod start_error;
 mod store;
 pub mod throttle;
 mod times;

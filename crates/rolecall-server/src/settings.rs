@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
+    /// No two users have one e-mail address.
+    pub(crate) unique_email: bool,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
     pub(crate) policy: PolicyLimits,
@@ -66,6 +68,7 @@ pub(crate) struct QuotaLimits {
     pub(crate) changes: u32,
     pub(crate) revocations: u32,
     pub(crate) refreshes: u32,
+    pub(crate) log_ins: u32,
 }
 
 impl From<&crate::config::Quotas> for QuotaLimits {
@@ -75,6 +78,7 @@ impl From<&crate::config::Quotas> for QuotaLimits {
             changes: quotas.changes_per_hour,
             revocations: quotas.revocations_per_hour,
             refreshes: quotas.refreshes_per_hour,
+            log_ins: quotas.log_ins_per_hour,
         }
     }
 }

@@ -7,18 +7,16 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
-use rolecall::{
-    Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale,
-    token::{Algorithm, KeyError},
-};
+use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale, token::Algorithm};
 use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
+pub use crate::start_error::StartError;
 use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
-    bootstrap::{self, Start},
+    bootstrap::{self, BootstrapError, Origin, Ready, Start},
     clean_up,
     clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
@@ -31,78 +29,26 @@ use crate::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
+    login::{decoys::Decoys, sampling},
     metrics::counters::Metrics,
     quota::Quotas,
     settings::Settings,
-    store::{OpenError, Store, Tuning, file, url::DatabaseUrl},
-    throttle::{AddressLimiter, Budget, InFlight, Turns},
-    vault::{MasterKey, MasterKeyError, MasterKeys},
+    store::{
+        Opening, Store, Target, Tuning, file,
+        url::{DatabaseUrl, SchemaName},
+    },
+    throttle::{AddressLimiter, Budget, InFlight, Repeats, Turns},
+    vault::{MasterKey, MasterKeys},
     watch::{self, Seen},
 };
-
-/// The reason why the server does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The database cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The master key file cannot be used.
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    /// Nodes share a PostgreSQL database, so there is no place for a key file beside it.
-    #[error(
-        "PostgreSQL needs a master key: create one with `openssl rand -hex 32`, store it in a file that only rolecall can read, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
-    )]
-    NoMasterKey,
-    /// The database is sealed with another master key.
-    #[error(
-        "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
-    )]
-    WrongMasterKey,
-    /// The key file beside the database is missing.
-    #[error(
-        "the master key file `{path}` is missing, and the database cannot be used without it: put it back, or set `master_key_file`",
-        path = .0.display()
-    )]
-    KeyFileMissing(PathBuf),
-    /// `registration.roles` names a role that does not exist.
-    #[error(
-        "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
-    )]
-    UnknownRegistrationRole(String),
-    /// New users would get roles that break a constraint.
-    #[error("`registration.roles` violates a constraint, so that nobody could register: {0}")]
-    RegistrationRolesApart(String),
-    /// New users would get permissions of rolecall's own.
-    #[error("registration would give away permissions of rolecall's own: {0}")]
-    RegistrationRolesReserved(String),
-    /// The guard cannot be created.
-    #[error("the guard cannot be created: {0}")]
-    Guard(#[from] GuardError),
-    /// The secret of the old application is too short.
-    #[error("the secret of `tokens.legacy` cannot be used: {0}")]
-    Legacy(KeyError),
-    /// Passwords cannot be hashed.
-    #[error("{0}")]
-    Hasher(#[from] rolecall_passwords::StartError),
-    /// A demo user cannot be created.
-    #[error("user `{0}` cannot be created: {1}")]
-    DemoUser(String, String),
-    /// An unexpected failure.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<ApiError> for StartError {
-    fn from(error: ApiError) -> Self {
-        Self::Failed(crate::error::chain_of(&error))
-    }
-}
 
 /// The options of a start.
 pub(crate) struct Options {
     pub(crate) database_url: SecretString,
+    /// The schema of PostgreSQL that holds rolecall's tables, if it is not the default one of the connection.
+    pub(crate) schema: Option<SchemaName>,
+    pub(crate) opening: Opening,
+    pub(crate) origin: Origin,
     pub(crate) tuning: Tuning,
     pub(crate) master_key: Option<MasterKey>,
     /// The master key before the last rotation, which the database may still be sealed with.
@@ -131,9 +77,13 @@ pub(crate) struct Opened {
 /// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
-    let url = options.database_url.expose_secret();
+    let target = Target::new(
+        &options.database_url,
+        options.schema.as_ref(),
+        options.opening,
+    );
     let (current, previous) = (options.master_key, options.previous_master_key);
-    let (store, masters) = open_store(url, options.tuning, current, previous).await?;
+    let (store, masters) = open_store(target, options.tuning, current, previous).await?;
     let start = Start {
         store: &store,
         masters: &masters,
@@ -147,18 +97,9 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         },
         access_ttl: options.settings.access_ttl,
         now: options.clock.now(),
+        origin: options.origin,
     };
-    let ready = match bootstrap::prepare(&start).await {
-        Ok(ready) => ready,
-        Err(error) => {
-            // close the files, so that the fault can be fixed
-            store.close().await;
-            return Err(match error {
-                bootstrap::BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
-                bootstrap::BootstrapError::Failed(error) => error.into(),
-            });
-        }
-    };
+    let ready = prepare(&start, target.url).await?;
     let hasher = hasher(options.hashing, options.scheme)?;
     let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
@@ -191,12 +132,39 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        decoys: Decoys::default(),
+        repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),
         document: OnceLock::new(),
     });
+    if options.serves {
+        sampling::refresh(&app).await.map_err(ApiError::from)?;
+    }
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
+}
+
+/// Prepares the database, and closes its files if that fails, so that the fault can be fixed.
+async fn prepare(start: &Start<'_>, url: &str) -> Result<Ready, StartError> {
+    match bootstrap::prepare(start).await {
+        Ok(ready) => Ok(ready),
+        Err(error) => {
+            start.store.close().await;
+            Err(refusal(error, url))
+        }
+    }
+}
+
+/// Returns the error of a start whose database cannot be prepared.
+fn refusal(error: BootstrapError, url: &str) -> StartError {
+    let database = || DatabaseUrl::parse(url).map_or_else(|_| String::new(), |url| url.describe());
+    match error {
+        BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
+        BootstrapError::MadeByDev => StartError::MadeByDev(database()),
+        BootstrapError::NotMadeByDev => StartError::NotMadeByDev(database()),
+        BootstrapError::Failed(error) => error.into(),
+    }
 }
 
 /// Starts the hashing threads, at the default cost of `scheme` unless another is set.
@@ -231,18 +199,19 @@ fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, Star
 
 /// Opens the database with its master keys.
 async fn open_store(
-    url: &str,
+    target: Target<'_>,
     tuning: Tuning,
     current: Option<MasterKey>,
     previous: Option<MasterKey>,
 ) -> Result<(Store, MasterKeys), StartError> {
+    let url = target.url;
     match DatabaseUrl::parse(url)? {
         DatabaseUrl::File(path) => file::require_not_lost(&path, &key_file(&path))?,
         // before a start that waits for the server
         DatabaseUrl::Postgres(_) if current.is_none() => return Err(StartError::NoMasterKey),
         DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => {}
     }
-    let store = Store::open_with(url, tuning).await?;
+    let store = Store::open_with(target, tuning).await?;
     let current = match master_key(url, current, &store).await {
         Ok(current) => current,
         Err(error) => {

@@ -3,9 +3,11 @@
 use rolecall::PermissionName as _;
 use rolecall::Principal;
 use rolecall_core::FloorKind;
+use rolecall_passwords::Lane;
 use serde_json::json;
 
 use super::{
+    emails,
     registration::{ResetCode, hash_new, parse_email, parse_username},
     store::{self, ResetOrigin, User, UserFilter},
 };
@@ -14,11 +16,11 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
-    login::failures,
+    login::known,
     patch::Patch,
     roles::{assigning, request_ending},
     sessions,
-    store::Change,
+    store::{Change, StoreError},
     usernames::Username,
 };
 
@@ -130,6 +132,9 @@ pub(crate) async fn update(
         {
             return Err(ApiError::already_there("user", &after.username));
         }
+        if after.email != before.email {
+            emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
+        }
         let lasting = assigning::count_lasting_admins(change).await?;
         store::update_user(change, &after).await?;
         assigning::check_last_admin(change, lasting).await?;
@@ -187,11 +192,31 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         end_access(change, id).await?;
         store::delete_user(change, id).await?;
         assigning::check_last_admin(change, lasting).await?;
-        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        known::forget_account(change.conn(), &app.account_of(&user.username)).await?;
         change.record(json!({ "action": "user.deleted", "subject": id }));
         Ok(())
     })
     .await
+    // the statement fails, or the commit if the foreign key is deferred
+    .map_err(|error| name_references(error, id))
+}
+
+/// Names the reason if rows of an application's own tables refer to the user.
+fn name_references(error: ApiError, id: &str) -> ApiError {
+    match error {
+        ApiError::Internal(source)
+            if source
+                .downcast_ref::<StoreError>()
+                .is_some_and(StoreError::is_referenced) =>
+        {
+            ApiError::InUse {
+                kind: "user",
+                name: id.to_owned(),
+                by: "rows of the application's own tables refer to it; delete them first, or give their foreign key ON DELETE CASCADE or ON DELETE SET NULL".to_owned(),
+            }
+        }
+        other => other,
+    }
 }
 
 /// Takes the password away and makes a one-time code instead; sessions end at once. `address` is where the request came
@@ -211,7 +236,7 @@ pub(crate) async fn reset(
         let user = require_authority_over(app, change, caller, id).await?;
         store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
         store::set_reset_origin(change, id, &origin).await?;
-        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.reset", "subject": id }));
@@ -229,11 +254,12 @@ pub(crate) async fn set_password(
     password: &str,
 ) -> Result<(), ApiError> {
     let user = find(app, id).await?;
-    let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
+    let username = parse_username(&user.username)?;
+    let hash = hash_new(app, Lane::default(), "password", password, &username).await?;
     app.change(caller, async |change| {
         let user = require_authority_over(app, change, caller, id).await?;
         store::set_password(change, id, &hash).await?;
-        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.password_set", "subject": id }));

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     api,
     app::App,
+    bootstrap::Origin,
     configured, demo,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
@@ -60,6 +61,8 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     let flags = [
         ("listen", dev.listen.as_deref()),
         ("database.url", Some(database.as_str())),
+        // one that is configured for `serve` on PostgreSQL
+        ("database.schema", Some("")),
         ("registration.mode", Some("open")),
         ("passwords.min_length", Some("8")),
     ];
@@ -77,6 +80,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;
     let mut options = configured::options(&config, Some(bound));
+    options.origin = Origin::Dev;
     let seeded = seed
         .iter()
         .flat_map(|seed| &seed.users)
@@ -114,7 +118,8 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         &database,
         dev.keep.is_some(),
     ))?;
-    http::serve_until_signal(listener, http::wrap(app, layers)).await;
+    let limits = configured::limits(&config);
+    http::serve_until_signal(listener, http::wrap(app, layers), limits).await;
     server.app().store().close().await;
     Ok(())
 }

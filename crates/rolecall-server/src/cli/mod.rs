@@ -17,6 +17,7 @@ mod import;
 mod keys;
 mod output;
 mod pages;
+mod permissions;
 mod plan_output;
 mod policy;
 mod policy_arguments;
@@ -48,6 +49,7 @@ use crate::store::integrity::Depth;
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    let json = arguments.globals.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -63,6 +65,10 @@ pub fn run() -> ExitCode {
         // `rolecall user list | head` closes the pipe early
         Err(CliError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
+        }
+        Err(error) if json => {
+            eprintln!("{}", serde_json::json!({ "error": error.to_string() }));
+            ExitCode::FAILURE
         }
         Err(error) => {
             eprintln!("rolecall: {}", printable_lines(&error.to_string()));
@@ -90,7 +96,13 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Doctor { list: true, .. } => doctor::list(&globals).map(done),
         Command::Doctor { full, .. } => doctor::run(&globals, Depth::of(full)).await,
         Command::Migrate { check } => recovery::migrate(&globals, check).await,
-        command => run_on_database(&Context::open(&globals).await?, &command).await,
+        command => {
+            let context = Context::open(&globals).await?;
+            match run_on_database(&context, &command).await {
+                Err(error) => Err(context.suggest(error).await),
+                done => done,
+            }
+        }
     }
 }
 
@@ -115,6 +127,7 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
     match command {
         Command::User { command } => users::run(context, command).await?,
         Command::Role { command } => roles::run(context, command).await?,
+        Command::Permission { command } => permissions::run(context, command).await?,
         Command::Constraint { command } => constraints::run(context, command).await?,
         Command::Assign(options) => assignments::assign(context, options).await?,
         Command::Unassign(options) => assignments::unassign(context, options).await?,

@@ -1,6 +1,6 @@
 //! `backup`, `restore`, `recover` and `migrate`.
 
-use std::{cmp::Ordering, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -16,8 +16,8 @@ use crate::{
     authority::caller::Caller,
     configured,
     recovery::{backup, error::RecoveryError, restore, service},
-    start::StartError,
-    store::{OpenError, integrity::Depth, migrate},
+    start::{self, Options, StartError},
+    store::{Opening, integrity::Depth, migrate},
 };
 
 impl From<RecoveryError> for CliError {
@@ -93,33 +93,32 @@ fn print_ended(json: bool, ended: u64, text: &str) -> Result<(), CliError> {
 /// Updates the schema, or with `check` only compares it: status 2 if an update is needed.
 pub(super) async fn migrate(globals: &GlobalFlags, check: bool) -> Result<ExitCode, CliError> {
     let config = load(globals, &[])?;
-    let before = migrate::read_version(config.database.url.expose_secret())
+    let (url, schema) = (&config.database.url, config.database.schema.as_ref());
+    let before = migrate::inspect(url.expose_secret(), schema)
         .await
         .map_err(StartError::from)?;
     if check {
-        let text = match before.found.cmp(&before.known) {
-            Ordering::Equal => "the schema is up to date".to_owned(),
-            Ordering::Less => format!(
+        let current = before.found == before.known;
+        let text = if current {
+            "the schema is up to date".to_owned()
+        } else {
+            format!(
                 "the schema is at version {} of {}: `rolecall migrate` or the next start updates it",
                 before.found, before.known
-            ),
-            Ordering::Greater => {
-                return Err(StartError::from(OpenError::Newer {
-                    found: before.found,
-                    known: before.known,
-                })
-                .into());
-            }
+            )
         };
         print_schema(globals.json, before.found, before.known, &text)?;
-        let current = before.found == before.known;
         return Ok(if current {
             ExitCode::SUCCESS
         } else {
             ExitCode::from(EXIT_DIFFERENCES)
         });
     }
-    Context::open(globals).await?;
+    let options = Options {
+        opening: Opening::Create,
+        ..configured::options(&config, None)
+    };
+    start::open(options).await?.app.store().close().await;
     let text = format!("the schema is at version {}", before.known);
     print_schema(globals.json, before.known, before.known, &text)?;
     Ok(ExitCode::SUCCESS)

@@ -8,12 +8,14 @@ pub(super) const KEYS: &[&str] = &[
     "master_key",
     "master_key_previous",
     "database.url",
+    "database.schema",
     "database.max_connections",
     "database.acquire_timeout",
     "database.statement_timeout",
     "database.start_timeout",
     "registration.mode",
     "registration.roles",
+    "registration.unique_email",
     "oauth.password_grant",
     "tokens.algorithm",
     "tokens.access_ttl",
@@ -41,9 +43,14 @@ pub(super) const KEYS: &[&str] = &[
     "quotas.changes_per_hour",
     "quotas.revocations_per_hour",
     "quotas.refreshes_per_hour",
+    "quotas.log_ins_per_hour",
     "login.failures_per_minute",
     "passwords.scheme",
     "passwords.min_length",
+    "connections.max",
+    "connections.per_address",
+    "connections.idle_timeout",
+    "connections.drain_delay",
     "cors.allowed_origins",
     "proxy.trusted",
     "metrics.listen",
@@ -70,9 +77,16 @@ pub(super) fn is_known(key: &str) -> bool {
 
 /// Returns the key that an unknown one was probably meant to be.
 pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
+    // in a variable one `_` is easily written for the two that stand for a dot
+    let spelled = unknown.replace('.', "_");
     // more than three wrong letters are no typing error
     KEYS.iter()
-        .map(|known| (strsim::levenshtein(unknown, known), *known))
+        .map(|known| {
+            (
+                strsim::levenshtein(&spelled, &known.replace('.', "_")),
+                *known,
+            )
+        })
         .filter(|(distance, _)| *distance <= 3)
         .min()
         .map(|(_, known)| known)

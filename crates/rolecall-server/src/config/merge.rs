@@ -117,8 +117,19 @@ fn flatten(prefix: &str, table: Table, origin: &Origin, into: &mut Merged) {
 }
 
 fn unknown(key: &str, origin: &Origin) -> String {
-    let hint = nearest(key).map(|known| format!("; did you mean `{known}`?"));
+    let hint = nearest(key).map(|known| {
+        let spelling = match origin {
+            Origin::Environment(_) => variable_of(known),
+            _ => known.to_owned(),
+        };
+        format!("; did you mean `{spelling}`?")
+    });
     format!("unknown key `{key}` ({origin}){}", hint.unwrap_or_default())
+}
+
+/// Returns the environment variable for a key: `ROLECALL_DATABASE__URL` for `database.url`.
+fn variable_of(key: &str) -> String {
+    format!("{ENV_PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 
 /// Replaces `key_file` by `key` with the content of the file.
@@ -159,8 +170,17 @@ fn read_secret(path: &Path) -> Result<String, String> {
             text.pop();
         }
     }
+    // some editors begin a file with a byte order mark
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
     if text.is_empty() {
         return Err(format!("`{shown}` is empty"));
+    }
+    if text.ends_with(['\n', '\r']) {
+        return Err(format!(
+            "`{shown}` ends in more than one newline, which would belong to the secret; keep one at most"
+        ));
     }
     Ok(text)
 }

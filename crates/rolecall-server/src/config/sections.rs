@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Origin, values};
-use crate::vault::MasterKey;
+use crate::{store::url::SchemaName, vault::MasterKey};
 
 /// Defines an enum whose variants are words in the configuration.
 macro_rules! choices {
@@ -42,11 +42,13 @@ macro_rules! choices {
     };
 }
 
+mod connections;
 mod login;
 mod policy;
 mod quotas;
 mod tokens;
 
+pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
 pub use login::Login;
 pub use policy::PolicySection;
@@ -91,6 +93,8 @@ pub struct Config {
     pub login: Login,
     /// New passwords.
     pub passwords: Passwords,
+    /// Connections of clients.
+    pub connections: Connections,
     /// Web pages of other origins that may call this server.
     pub cors: Cors,
     /// Proxies in front of this server.
@@ -126,6 +130,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             login: Login::default(),
             passwords: Passwords::default(),
+            connections: Connections::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
             metrics: Metrics::default(),
@@ -144,6 +149,9 @@ pub struct Database {
     /// `sqlite://path` or `postgres://user:password@host/name`.
     #[serde(deserialize_with = "values::secret")]
     pub url: SecretString,
+    /// The schema of PostgreSQL that holds rolecall's tables.
+    #[serde(deserialize_with = "values::schema")]
+    pub schema: Option<SchemaName>,
     /// The most connections of this process to PostgreSQL.
     #[serde(deserialize_with = "values::number")]
     pub max_connections: u32,
@@ -162,6 +170,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite://rolecall-data/rolecall.db".into(),
+            schema: None,
             max_connections: 16,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),
@@ -180,6 +189,9 @@ pub struct Registration {
     /// Roles that a user gets by registering.
     #[serde(deserialize_with = "values::list")]
     pub roles: Vec<RoleName>,
+    /// No two users have one e-mail address.
+    #[serde(deserialize_with = "values::switch")]
+    pub unique_email: bool,
 }
 
 impl Default for Registration {
@@ -187,6 +199,7 @@ impl Default for Registration {
         Self {
             mode: RegistrationMode::default(),
             roles: "user".parse().into_iter().collect(),
+            unique_email: false,
         }
     }
 }

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::de::{Deserialize as _, Deserializer, Error};
 use toml::Value;
 
-use crate::{times::parse_rfc3339, vault::MasterKey};
+use crate::{store::url::SchemaName, times::parse_rfc3339, vault::MasterKey};
 
 /// Parses `30m`, `1h30m`, `1800s`, `250ms` or a number of seconds.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
@@ -115,6 +115,15 @@ pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SecretString>, D::Error> {
     secret(deserializer).map(Some)
+}
+
+/// Reads the name of a schema; an empty one means the default schema, so that a flag can clear it.
+pub(super) fn schema<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SchemaName>, D::Error> {
+    let name = text(deserializer)?;
+    let name = (!name.is_empty()).then(|| name.parse());
+    name.transpose().map_err(Error::custom)
 }
 
 pub(super) fn master_key<'de, D: Deserializer<'de>>(

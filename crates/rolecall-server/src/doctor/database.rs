@@ -14,6 +14,7 @@ use crate::{
         verify::{Verdict, verify},
     },
     authority::caller::Caller,
+    bootstrap,
     clean_up::clock,
     config::Config,
     configured,
@@ -57,23 +58,16 @@ pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
 }
 
 async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
-    let schema = match migrate::read_version(url).await {
+    let schema = match migrate::inspect(url, config.database.schema.as_ref()).await {
         Ok(schema) => schema,
+        Err(error @ (OpenError::Newer { .. } | OpenError::Occupied { .. })) => {
+            return vec![Finding::fault("schema", error.to_string())];
+        }
         Err(error) => {
-            let text = format!(
-                "{}: check `database.url`, and that the database server runs",
-                chain_of(&error)
-            );
+            let text = format!("{error}: check `database.url`, and that the database server runs");
             return vec![Finding::fault("database", text)];
         }
     };
-    if schema.found > schema.known {
-        let text = format!(
-            "a newer version of rolecall has updated it to schema {}, and this version knows {}: install the newer version",
-            schema.found, schema.known
-        );
-        return vec![Finding::fault("schema", text)];
-    }
     if schema.found < schema.known {
         let text = "the next start updates it; make a backup first";
         return vec![Finding::warning("schema", text)];
@@ -92,6 +86,7 @@ async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
 async fn check_open(app: &App) -> Vec<Finding> {
     let mut findings = vec![Finding::good("master key", "fits the database")];
     findings.extend(registration_roles(app).await);
+    findings.extend(origin(app).await);
     for found in [
         administrators(app).await,
         audit_log(app).await,
@@ -101,6 +96,19 @@ async fn check_open(app: &App) -> Vec<Finding> {
         findings.push(found.unwrap_or_else(|error| Finding::fault("database", chain_of(&error))));
     }
     findings
+}
+
+/// Reports a database that `serve` refuses.
+async fn origin(app: &App) -> Option<Finding> {
+    let read = async { bootstrap::read_made_by_dev(&mut app.store().read().await?).await };
+    match read.await {
+        Ok(false) => None,
+        Ok(true) => Some(Finding::warning(
+            "database",
+            "`rolecall dev` made it, with users whose password is known, so `serve` refuses it",
+        )),
+        Err(error) => Some(Finding::fault("database", chain_of(&error))),
+    }
 }
 
 async fn registration_roles(app: &App) -> Option<Finding> {

@@ -29,10 +29,11 @@ fn config(folder: &Path, settings: &[(&str, &str)]) -> Config {
 }
 
 async fn open(config: &Config) -> App {
-    start::open(configured::options(config, None))
-        .await
-        .unwrap()
-        .app
+    let options = start::Options {
+        opening: crate::store::Opening::Create,
+        ..configured::options(config, None)
+    };
+    start::open(options).await.unwrap().app
 }
 
 async fn add_admin(app: &App, name: &str) {
@@ -277,9 +278,18 @@ async fn a_newer_or_older_schema_and_a_clock_set_back_are_reported() {
     assert_eq!(severity(&config, "clock").await, Some(Severity::Good));
     execute(&app, "UPDATE audit SET at = at + 3600000000").await;
     assert_eq!(severity(&config, "clock").await, Some(Severity::Fault));
-    execute(&app, "UPDATE _sqlx_migrations SET version = version + 100").await;
+    execute(
+        &app,
+        "UPDATE rolecall_migrations SET version = version + 100",
+    )
+    .await;
     assert_eq!(severity(&config, "schema").await, Some(Severity::Fault));
-    execute(&app, "DELETE FROM _sqlx_migrations").await;
+    execute(
+        &app,
+        "UPDATE rolecall_migrations SET version = version - 100",
+    )
+    .await;
+    execute(&app, "DELETE FROM rolecall_migrations WHERE version = 14").await;
     assert_eq!(severity(&config, "schema").await, Some(Severity::Warning));
 }
 

@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
 use super::error::OAuthError;
+use crate::web::body::is_compressed;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -25,6 +26,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "resource",
     "tenant",
     "refresh_token",
+    "access_type",
     "token",
     "token_type_hint",
     "code",
@@ -96,6 +98,11 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if !is_form(request.headers()) {
             return Err(OAuthError::InvalidRequest(
                 "the body must be application/x-www-form-urlencoded",
+            ));
+        }
+        if is_compressed(request.headers()) {
+            return Err(OAuthError::InvalidRequest(
+                "compressed bodies are not supported: send it without `Content-Encoding`",
             ));
         }
         match Bytes::from_request(request, state).await {

@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     start::{self, Options},
     store::{
-        OpenError, file,
+        OpenError, Opening, file,
         integrity::{self, Depth},
     },
     vault::MasterKey,
@@ -137,12 +137,16 @@ async fn prepare(
     partial: &Path,
     caller: Caller<'_>,
 ) -> Result<u64, RecoveryError> {
-    let schema = crate::store::migrate::read_version(&url_of(partial)).await;
-    if schema.map_or(0, |schema| schema.found) == 0 {
-        return Err(RecoveryError::NotOurs(from.to_owned()));
+    match crate::store::migrate::inspect(&url_of(partial), None).await {
+        Ok(schema) if schema.found > 0 => {}
+        Err(error @ OpenError::Newer { .. }) => return Err(RecoveryError::Backup(error)),
+        _ => return Err(RecoveryError::NotOurs(from.to_owned())),
     }
     let options = Options {
         database_url: url_of(partial).into(),
+        schema: None,
+        // a backup of an older release
+        opening: Opening::Create,
         master_key: Some(master_key),
         ..options
     };

@@ -20,6 +20,12 @@ pub enum StoreError {
         path = .0.display()
     )]
     Moved(PathBuf),
+    /// The write-ahead log of the database is gone, or another one lies in its place.
+    #[error(
+        "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
+        path = .0.display()
+    )]
+    LogMoved(PathBuf),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -40,11 +46,16 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL has neither scheme.
-    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
+    #[error(
+        "`database.url` must begin with `sqlite:` or `postgres:`, without a driver such as `+asyncpg`"
+    )]
     UnknownKind,
     /// The URL has a known scheme, but cannot be used.
     #[error("`database.url`: {0}")]
     Url(String),
+    /// The name of the schema cannot be used.
+    #[error("`database.schema`: {0}")]
+    Schema(String),
     /// The database file, its folder or a file beside it could not be opened or created.
     #[error("cannot use `{path}`: {source}{hint}", path = path.display(), hint = owner_hint(path, source))]
     File {
@@ -76,12 +87,54 @@ pub enum OpenError {
         /// The first fault found.
         fault: String,
     },
-    /// The database could not be reached.
-    #[error("cannot open the database: {0}")]
-    Database(#[from] sqlx::Error),
+    /// The database could not be reached or opened.
+    #[error("cannot open the database{place}: {reason}{hint}", hint = pooler_hint(reason))]
+    Database {
+        /// The database, with a space before it; empty where it is not known.
+        place: String,
+        /// The error of the connection or of the statement.
+        reason: sqlx::Error,
+    },
     /// The schema could not be migrated.
-    #[error("cannot migrate the database: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("cannot migrate the database{place}: {reason}")]
+    Migrate {
+        /// The database, with a space before it; empty where it is not known.
+        place: String,
+        /// The error of the migration.
+        reason: sqlx::migrate::MigrateError,
+    },
+    /// The database contains tables of an application where rolecall needs its own.
+    #[error(
+        "the database {place} has {objects}, which rolecall did not create, so nothing was changed: set `database.schema` to a schema of rolecall's own on PostgreSQL, or `database.url` to a database of its own"
+    )]
+    Occupied {
+        /// The database.
+        place: String,
+        /// The tables, indexes and types whose names rolecall needs.
+        objects: String,
+    },
+    /// The database does not exist, and only `serve`, `dev` and `migrate` create one.
+    #[error(
+        "the database {0} does not exist: `rolecall serve` or `rolecall migrate` creates it; if it should exist, check `database.url`"
+    )]
+    Missing(String),
+    /// The database has no tables of rolecall, and only `serve`, `dev` and `migrate` create them.
+    #[error(
+        "the database {0} has no tables of rolecall: `rolecall serve` or `rolecall migrate` creates them; if it should have them, check `database.url` and `database.schema`"
+    )]
+    Empty(String),
+    /// The schema is older than this version of rolecall, and only `serve`, `dev` and `migrate` update it.
+    #[error(
+        "the database {database} has version {found} of the schema, and this rolecall needs version {known}: make a backup, and update it with `rolecall migrate` or the next start of `rolecall serve`"
+    )]
+    Outdated {
+        /// The database.
+        database: String,
+        /// The schema version found.
+        found: i64,
+        /// The schema version that this program needs.
+        known: i64,
+    },
     /// The schema is newer than this version of rolecall.
     #[error(
         "the database was last used by a newer rolecall (schema {found}, this version knows {known}): install the newer version again"
@@ -92,6 +145,48 @@ pub enum OpenError {
         /// The newest schema version known.
         known: i64,
     },
+}
+
+/// Names the remedy if a pooler such as `PgBouncer` refused the connection.
+fn pooler_hint(error: &sqlx::Error) -> &'static str {
+    if error.to_string().contains("unsupported startup parameter") {
+        "; a pooler refused it: connect to PostgreSQL directly, or set `ignore_startup_parameters = extra_float_digits` \
+         and `pool_mode = session` in PgBouncer"
+    } else {
+        ""
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(reason: sqlx::Error) -> Self {
+        let place = String::new();
+        Self::Database { place, reason }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for OpenError {
+    fn from(reason: sqlx::migrate::MigrateError) -> Self {
+        match reason {
+            // a statement about the table of migrations, not one of a migration
+            sqlx::migrate::MigrateError::Execute(reason) => reason.into(),
+            reason => Self::Migrate {
+                place: String::new(),
+                reason,
+            },
+        }
+    }
+}
+
+impl OpenError {
+    /// Adds the name of the database, unless the error has it.
+    pub(super) fn at(mut self, database: &str) -> Self {
+        if let Self::Database { place, .. } | Self::Migrate { place, .. } = &mut self
+            && place.is_empty()
+        {
+            *place = format!(" {database}");
+        }
+        self
+    }
 }
 
 /// Names the owner of a file that this process may not use.
@@ -160,38 +255,67 @@ pub(super) enum Class {
     Broken,
 }
 
+fn class_of_error(error: &sqlx::Error) -> Class {
+    use sqlx::Error as Sql;
+    match error {
+        // a protocol error comes from something that is not PostgreSQL, such as a load balancer that accepts
+        // connections and closes them
+        Sql::Io(_) | Sql::Tls(_) | Sql::Protocol(_) | Sql::WorkerCrashed => Class::Broken,
+        Sql::PoolTimedOut | Sql::PoolClosed => Class::Outage,
+        Sql::Database(error) => error
+            .code()
+            .map_or(Class::Statement, |code| class_of(&code)),
+        _ => Class::Statement,
+    }
+}
+
+/// Returns true if the database is at fault, as [`StoreError::is_outage`].
+pub(super) fn is_outage(error: &sqlx::Error) -> bool {
+    class_of_error(error) != Class::Statement
+}
+
+/// Returns true if waiting does not help: a wrong password, or a database that does not exist.
+pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.len() == 5 && (code.starts_with("28") || code.starts_with("3D"))
+        }),
+        _ => false,
+    }
+}
+
 impl StoreError {
     pub(super) fn class(&self) -> Class {
-        use sqlx::Error as Sql;
         match self {
-            Self::Database(error) => match error {
-                // a protocol error comes from something that is not PostgreSQL, such as a load balancer that
-                // accepts connections and closes them
-                Sql::Io(_) | Sql::Tls(_) | Sql::Protocol(_) | Sql::WorkerCrashed => Class::Broken,
-                Sql::PoolTimedOut | Sql::PoolClosed => Class::Outage,
-                Sql::Database(error) => error
-                    .code()
-                    .map_or(Class::Statement, |code| class_of(&code)),
-                _ => Class::Statement,
-            },
-            Self::Moved(_) => Class::Broken,
+            Self::Database(error) => class_of_error(error),
+            Self::Moved(_) | Self::LogMoved(_) => Class::Broken,
             Self::Inconsistent(_) => Class::Statement,
+        }
+    }
+
+    /// Returns true if a row that would be deleted is referred to by a row of another table.
+    pub(crate) fn is_referenced(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.kind() == sqlx::error::ErrorKind::ForeignKeyViolation
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns true if the connection was dead, or died, and the error came at once. Nothing is known about a
+    /// statement that was given up after its time limit.
+    pub(super) fn is_of_dead_connection(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
+            Self::Database(_) => self.class() == Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Inconsistent(_) => false,
         }
     }
 
     /// Returns true if the database is at fault: unreachable, overloaded, read-only, damaged or out of resources.
     pub(crate) fn is_outage(&self) -> bool {
         self.class() != Class::Statement
-    }
-
-    /// Returns true if waiting does not help: a wrong password, or a database that does not exist.
-    pub(super) fn is_misconfigured(&self) -> bool {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
-                code.len() == 5 && (code.starts_with("28") || code.starts_with("3D"))
-            }),
-            _ => false,
-        }
     }
 
     /// Returns true if the PostgreSQL server has become a standby, or takes no writes for another reason.
@@ -283,6 +407,15 @@ mod tests {
             StoreError::from(sqlx::Error::RowNotFound).class(),
             Class::Statement
         );
+    }
+
+    #[test]
+    fn a_pooler_that_refuses_the_connection_is_named_with_the_remedy() {
+        let shown =
+            |text: &str| OpenError::from(sqlx::Error::Protocol(text.to_owned())).to_string();
+        let refused = shown("unsupported startup parameter: extra_float_digits");
+        assert!(refused.contains("`pool_mode = session`"), "{refused}");
+        assert!(!shown("unexpected message").contains("pool"));
     }
 
     #[test]

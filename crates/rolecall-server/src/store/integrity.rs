@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::error::OpenError;
+use super::{error::OpenError, url::describe_file};
 
 /// The thoroughness of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,6 @@ fn damaged_or(error: sqlx::Error, path: &Path) -> OpenError {
             path: path.to_owned(),
             fault: error.to_string(),
         },
-        _ => error.into(),
+        _ => OpenError::from(error).at(&describe_file(path)),
     }
 }

@@ -1,21 +1,27 @@
 //! Migrations of the schema.
 
-use std::{borrow::Cow, path::Path, time::Duration};
-
-use sqlx::{
-    Connection as _, Executor as _, SqlitePool,
-    migrate::{Migrate, Migration, MigrationType, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
+use std::{
+    borrow::Cow,
+    path::Path,
+    time::{Duration, Instant},
 };
 
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, SqliteConnection, SqlitePool,
+    migrate::{Migrate as _, Migration, MigrationType, Migrator},
+    postgres::PgConnectOptions,
+    sqlite::SqliteConnectOptions,
+};
+
+use self::found::{Found, Step};
 use super::{
     error::OpenError,
     file,
     integrity::{self, Depth},
+    url::{DatabaseUrl, SchemaName, describe_file, describe_server},
 };
 
-/// A version of the schema, its name, and the SQL that creates it from the version before.
-type Step = (i64, &'static str, &'static str);
+mod found;
 
 const MIGRATIONS: &[Step] = &[
     (
@@ -84,16 +90,32 @@ const MIGRATIONS: &[Step] = &[
         include_str!("../../migrations/0013_known_devices.sql"),
     ),
     (
+        14,
+        "mark of dev",
+        include_str!("../../migrations/0014_mark_of_dev.sql"),
+    ),
+    (
+        15,
+        "brought ids",
+        include_str!("../../migrations/0015_brought_ids.sql"),
+    ),
+    (
         16,
         "audit seal",
         include_str!("../../migrations/0016_audit_seal.sql"),
     ),
 ];
 
+/// The time limit of connecting, for which a server that is still starting is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// Limits for the connection that holds the lock: a node that was cut off would keep all others from starting.
 const LOCK_LIMITS: &str =
     "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'";
+const SET_SCHEMA: &str = "SELECT set_config('search_path', $1, false)";
+/// Creates the schema of [`SET_SCHEMA`]. `IF NOT EXISTS` would need the permission to create schemas even if it exists.
+const CREATE_SCHEMA: &str = "DO $$ BEGIN IF to_regnamespace(current_setting('search_path')) IS NULL THEN \
+    EXECUTE format('CREATE SCHEMA %I', current_setting('search_path')); END IF; END $$";
 
 fn migrator(steps: &'static [Step]) -> Migrator {
     let migrations = steps.iter().map(|(version, name, sql)| {
@@ -106,7 +128,9 @@ fn migrator(steps: &'static [Step]) -> Migrator {
             false,
         )
     });
-    Migrator::with_migrations(migrations.collect())
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name(found::TABLE);
+    migrator
 }
 
 fn newest(steps: &[Step]) -> i64 {
@@ -120,78 +144,148 @@ fn newest(steps: &[Step]) -> i64 {
 /// The schema version of a database, beside that of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaState {
-    /// The version found; 0 in an empty database.
+    /// The version up to which all migrations are applied; 0 if rolecall has no tables there.
     pub(crate) found: i64,
     /// The version that this program needs.
     pub(crate) known: i64,
 }
 
-/// Reads the schema version of a database without changing it.
-pub(crate) async fn read_version(url: &str) -> Result<SchemaState, OpenError> {
-    const VERSION: &str = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM _sqlx_migrations";
-    let missing = |error: &sqlx::Error| matches!(error, sqlx::Error::Database(error) if error.message().contains("_sqlx_migrations"));
-    let found: Result<(i64,), sqlx::Error> = if let Some(path) = file::sqlite_path(url) {
-        if !path.exists() {
-            return Ok(SchemaState {
-                found: 0,
-                known: newest(MIGRATIONS),
-            });
+impl SchemaState {
+    fn of(found: &Found) -> Self {
+        Self {
+            found: found.version,
+            known: newest(MIGRATIONS),
         }
-        let options = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(&path)
-            .read_only(true);
-        let mut conn = sqlx::SqliteConnection::connect_with(&options).await?;
-        sqlx::query_as(VERSION).fetch_one(&mut conn).await
-    } else {
-        let mut conn = sqlx::PgConnection::connect(url).await?;
-        sqlx::query_as(VERSION).fetch_one(&mut conn).await
-    };
-    let found = match found {
-        Ok((found,)) => found,
-        Err(error) if missing(&error) => 0,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(SchemaState {
-        found,
-        known: newest(MIGRATIONS),
-    })
+    }
+
+    fn nothing() -> Self {
+        Self {
+            found: 0,
+            known: newest(MIGRATIONS),
+        }
+    }
 }
 
-fn refuse_newer(applied: &[sqlx::migrate::AppliedMigration], known: i64) -> Result<(), OpenError> {
-    let found = applied
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0);
-    if found > known {
-        Err(OpenError::Newer { found, known })
-    } else {
-        Ok(())
+/// Reads the schema version of a database without changing it.
+///
+/// # Errors
+///
+/// [`OpenError::Newer`] and [`OpenError::Occupied`] for databases that a start would refuse, or why the database cannot
+/// be read.
+pub(crate) async fn inspect(
+    url: &str,
+    schema: Option<&SchemaName>,
+) -> Result<SchemaState, OpenError> {
+    let database = DatabaseUrl::parse(url)?;
+    let inspected = match &database {
+        DatabaseUrl::Memory => Ok(SchemaState::nothing()),
+        DatabaseUrl::File(path) => inspect_sqlite(path).await,
+        DatabaseUrl::Postgres(options) => inspect_postgres(options, schema).await,
+    };
+    inspected.map_err(|error| error.at(&database.describe()))
+}
+
+/// Reads the schema version of a SQLite database. Nothing is written, not even a log beside the file.
+pub(super) async fn inspect_sqlite(path: &Path) -> Result<SchemaState, OpenError> {
+    if !file::holds_data(path) {
+        return Ok(SchemaState::nothing());
     }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut conn = SqliteConnection::connect_with(&options).await?;
+    let found = found::in_sqlite(&mut conn, &migrator(MIGRATIONS)).await?;
+    conn.close().await?;
+    found.check(newest(MIGRATIONS), &describe_file(path))?;
+    Ok(SchemaState::of(&found))
+}
+
+pub(super) async fn inspect_postgres(
+    options: &PgConnectOptions,
+    schema: Option<&SchemaName>,
+) -> Result<SchemaState, OpenError> {
+    let mut conn = connect(options, schema).await?;
+    let found = found::in_postgres(&mut conn, &migrator(MIGRATIONS)).await?;
+    conn.close().await?;
+    found.check(newest(MIGRATIONS), &describe_server(options))?;
+    Ok(SchemaState::of(&found))
+}
+
+/// Connects to PostgreSQL, and tries again while the server is starting.
+async fn connect(
+    options: &PgConnectOptions,
+    schema: Option<&SchemaName>,
+) -> Result<PgConnection, sqlx::Error> {
+    let started = Instant::now();
+    loop {
+        let left = CONNECT_TIMEOUT.saturating_sub(started.elapsed());
+        let attempt = PgConnection::connect_with(options);
+        let error = match tokio::time::timeout(left, attempt).await {
+            Ok(Ok(mut conn)) => {
+                set_schema(&mut conn, schema).await?;
+                return Ok(conn);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        };
+        if !is_starting(&error) || started.elapsed() + CONNECT_PAUSE >= CONNECT_TIMEOUT {
+            return Err(error);
+        }
+        tokio::time::sleep(CONNECT_PAUSE).await;
+    }
+}
+
+/// Returns true if a server is starting, is being started, or has no free connection at this moment.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["57P03", "53300"].contains(&&*code)),
+        _ => false,
+    }
+}
+
+/// Makes a connection find and create tables in this schema alone.
+pub(super) async fn set_schema(
+    conn: &mut PgConnection,
+    schema: Option<&SchemaName>,
+) -> Result<(), sqlx::Error> {
+    if let Some(schema) = schema {
+        let statement = sqlx::query(SET_SCHEMA).bind(schema.as_str());
+        statement.execute(conn).await?;
+    }
+    Ok(())
 }
 
 /// Migrates PostgreSQL under an advisory lock, because several nodes may start at once.
 ///
 /// Uses a connection of its own, because a migration may take longer than the time limit of a statement.
-pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
-    postgres_by(options, MIGRATIONS).await
+pub(super) async fn postgres(
+    options: &PgConnectOptions,
+    schema: Option<&SchemaName>,
+) -> Result<(), OpenError> {
+    postgres_by(options, schema, MIGRATIONS).await
 }
 
-async fn postgres_by(options: &PgConnectOptions, steps: &'static [Step]) -> Result<(), OpenError> {
-    let one = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(CONNECT_TIMEOUT);
-    // a pool, because it retries while PostgreSQL is still starting
-    let mut conn = one.connect_with(options.clone()).await?.acquire().await?;
+async fn postgres_by(
+    options: &PgConnectOptions,
+    schema: Option<&SchemaName>,
+    steps: &'static [Step],
+) -> Result<(), OpenError> {
+    let mut conn = connect(options, schema).await?;
     conn.execute(LOCK_LIMITS).await?;
     conn.lock().await?;
     let mut migrator = migrator(steps);
     migrator.set_locking(false);
     let outcome = async {
-        conn.ensure_migrations_table(&migrator.table_name).await?;
-        let applied = conn.list_applied_migrations(&migrator.table_name).await?;
-        refuse_newer(&applied, newest(steps))?;
-        Ok::<_, OpenError>(migrator.run_direct(None, &mut *conn, false).await?)
+        let found = found::in_postgres(&mut conn, &migrator).await?;
+        found.check(newest(steps), &describe_server(options))?;
+        if schema.is_some() {
+            conn.execute(CREATE_SCHEMA).await?;
+        }
+        if found.is_shared {
+            found::adopt_in_postgres(&mut conn, &found.applied).await?;
+        }
+        Ok::<_, OpenError>(migrator.run_direct(None, &mut conn, false).await?)
     }
     .await;
     // closing the connection releases the lock
@@ -215,19 +309,22 @@ async fn sqlite_by(
 ) -> Result<(), OpenError> {
     let migrator = migrator(steps);
     let mut conn = pool.acquire().await?;
-    conn.ensure_migrations_table(&migrator.table_name).await?;
-    let applied = conn.list_applied_migrations(&migrator.table_name).await?;
-    refuse_newer(&applied, newest(steps))?;
+    let found = found::in_sqlite(&mut conn, &migrator).await?;
+    found.check(newest(steps), &describe_file(path))?;
     drop(conn);
-    if !applied.is_empty() && applied.len() < steps.len() {
-        back_up(pool, path, applied.len()).await?;
+    let applied = found.applied.len();
+    if applied > 0 && (applied < steps.len() || found.is_shared) {
+        back_up(pool, path, found.version).await?;
+    }
+    if found.is_shared {
+        found::adopt_in_sqlite(&mut *pool.acquire().await?, &found.applied).await?;
     }
     Ok(migrator.run(pool).await?)
 }
 
 /// Copies the file before its schema changes. Replaces the copy of an earlier attempt, because data may have been
 /// written since. The copy gets its name when it is complete, so that a partial one is never mistaken for it.
-async fn back_up(pool: &SqlitePool, path: &Path, version: usize) -> Result<(), OpenError> {
+async fn back_up(pool: &SqlitePool, path: &Path, version: i64) -> Result<(), OpenError> {
     let copy = file::beside(path, &format!(".before-schema-{}", version + 1));
     let partial = file::beside(&copy, ".partial");
     let failed = |source| OpenError::File {

@@ -1,10 +1,11 @@
 //! The database: two pools, one SQL text a query, and the only two ways to write.
 
+mod begin;
 mod chain;
 mod change;
 mod conn;
-mod demoted;
 mod error;
+mod failures;
 pub(crate) mod file;
 mod floors;
 mod head;
@@ -12,8 +13,10 @@ pub(crate) mod integrity;
 mod known_time;
 pub(crate) mod migrate;
 mod open;
+mod pools;
 mod query;
 mod row;
+mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -31,4 +34,5 @@ pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};
+pub(crate) use target::{Opening, Target};
 pub(crate) use tuning::Tuning;

@@ -57,12 +57,12 @@ async fn another_master_key_is_refused(app: TestApp) {
 async fn a_database_from_a_newer_server_is_refused(app: TestApp) {
     let newer = app
         .db
-        .number("SELECT MAX(version) + 1 FROM _sqlx_migrations")
+        .number("SELECT MAX(version) + 1 FROM rolecall_migrations")
         .await;
     app.db
         .execute(&format!(
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             SELECT {newer}, 'future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1"
+            "INSERT INTO rolecall_migrations (version, description, success, checksum, execution_time) \
+             SELECT {newer}, 'future', success, checksum, 0 FROM rolecall_migrations WHERE version = 1"
         ))
         .await;
     let refused = app.builder().open().await.err().unwrap().to_string();
@@ -70,8 +70,9 @@ async fn a_database_from_a_newer_server_is_refused(app: TestApp) {
 }
 
 async fn x094_failures_survive_a_restart(app: TestApp) {
-    for _ in 0..5 {
-        app.password_grant("admin", WRONG).await.wrong_password();
+    for number in 0..5 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("admin", &guess).await.wrong_password();
     }
     app.password_grant("admin", WRONG).await.wrong_password();
     let app = app.restart().await;

@@ -9,6 +9,7 @@ use crate::{
     app::App,
     audit::verify::{Verdict, verify},
     demo,
+    login::known::Origin,
     oauth::grant,
     settings::Settings,
     start::{Opened, Staleness, StartError},
@@ -22,6 +23,9 @@ const CALLER: Caller<'_> = Caller::CommandLine {
 fn options(database: &Path) -> Options {
     Options {
         database_url: url_of(database).into(),
+        schema: None,
+        opening: crate::store::Opening::Create,
+        origin: crate::bootstrap::Origin::NotDev,
         tuning: crate::store::Tuning::default(),
         master_key: None,
         algorithm: Algorithm::Es256,
@@ -38,6 +42,7 @@ fn options(database: &Path) -> Options {
             max_token_bytes: 4096,
             registration_open: false,
             registration_roles: BTreeSet::new(),
+            unique_email: false,
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
@@ -70,7 +75,11 @@ async fn token(app: &App) -> String {
         scope: None,
         tenant: None,
         audience: ISSUER,
-        address: "192.0.2.1",
+        origin: Origin {
+            address: "192.0.2.1",
+            device: None,
+        },
+        wants_refresh: true,
     };
     grant::by_password(app, &request)
         .await

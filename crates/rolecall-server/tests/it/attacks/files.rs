@@ -26,6 +26,7 @@ impl Folder {
 
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
+        assert!(folder.run(&["migrate"]).0);
         assert!(folder.run(&["role", "add", "editor"]).0);
         folder
     }
@@ -98,6 +99,29 @@ fn y085_a_restore_that_is_killed_leaves_the_old_or_the_new_database() {
     }
     assert!(folder.run(&["restore", "backup.db", "--force"]).0);
     assert!(!folder.run(&["role", "show", "newer"]).0);
+}
+
+#[test]
+fn y121_commands_leave_no_log_beside_the_database() {
+    let folder = Folder::new();
+    for command in [
+        ["role", "add", "auditor"].as_slice(),
+        &["role", "list"],
+        &["role", "show", "unknown"],
+        &["--as", "unknown", "role", "list"],
+        &["policy", "export"],
+        &["policy", "apply", "missing.toml"],
+        &["backup", "backup.db"],
+        &["audit", "verify"],
+        &["doctor"],
+        &["migrate"],
+    ] {
+        folder.run(command);
+        for log in ["rolecall.db-wal", "rolecall.db-shm"] {
+            assert!(!folder.path(log).exists(), "{command:?} left {log}");
+        }
+    }
+    assert!(folder.run(&["role", "show", "auditor"]).0);
 }
 
 #[test]

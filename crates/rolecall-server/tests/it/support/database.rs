@@ -150,6 +150,15 @@ impl Database {
         }
     }
 
+    /// Runs migrations of an application.
+    pub(crate) async fn migrate(&self, migrator: &sqlx::migrate::Migrator) {
+        match &self.pool {
+            Pool::Sqlite(pool) => migrator.run(pool).await,
+            Pool::Postgres(pool) => migrator.run(pool).await,
+        }
+        .unwrap();
+    }
+
     /// Executes a statement without the server.
     pub(crate) async fn execute(&self, sql: &str) {
         self.try_execute(sql).await.unwrap();

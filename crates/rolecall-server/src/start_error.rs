@@ -1,0 +1,77 @@
+//! The reasons why a start is refused.
+
+use std::path::PathBuf;
+
+use rolecall::{GuardError, token::KeyError};
+
+use crate::{error::ApiError, store::OpenError, vault::MasterKeyError};
+
+/// The reason why the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The master key file cannot be used.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// Nodes share a PostgreSQL database, so there is no place for a key file beside it.
+    #[error(
+        "PostgreSQL needs a master key: create one with `openssl rand -hex 32`, store it in a file that only rolecall can read, and set `master_key_file` (or ROLECALL_MASTER_KEY_FILE)"
+    )]
+    NoMasterKey,
+    /// The database is sealed with another master key.
+    #[error(
+        "this database is encrypted with another master key: configure that one (`master_key`, `master_key_file`, or the file beside the database)"
+    )]
+    WrongMasterKey,
+    /// The database was made by `rolecall dev`.
+    #[error(
+        "the database {0} was made by `rolecall dev`, whose users have a known password: set `database.url` to a new database; `rolecall policy export` and `rolecall policy apply` take the roles and permissions along"
+    )]
+    MadeByDev(String),
+    /// `rolecall dev` was started on another database than its own.
+    #[error(
+        "the database {0} was not made by `rolecall dev`, which would create users with a known password in it: choose a new folder with --keep"
+    )]
+    NotMadeByDev(String),
+    /// The key file beside the database is missing.
+    #[error(
+        "the master key file `{path}` is missing, and the database cannot be used without it: put it back, or set `master_key_file`",
+        path = .0.display()
+    )]
+    KeyFileMissing(PathBuf),
+    /// `registration.roles` names a role that does not exist.
+    #[error(
+        "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"
+    )]
+    UnknownRegistrationRole(String),
+    /// New users would get roles that break a constraint.
+    #[error("`registration.roles` violates a constraint, so that nobody could register: {0}")]
+    RegistrationRolesApart(String),
+    /// New users would get permissions of rolecall's own.
+    #[error("registration would give away permissions of rolecall's own: {0}")]
+    RegistrationRolesReserved(String),
+    /// The guard cannot be created.
+    #[error("the guard cannot be created: {0}")]
+    Guard(#[from] GuardError),
+    /// The secret of the old application is too short.
+    #[error("the secret of `tokens.legacy` cannot be used: {0}")]
+    Legacy(KeyError),
+    /// Passwords cannot be hashed.
+    #[error("{0}")]
+    Hasher(#[from] rolecall_passwords::StartError),
+    /// A demo user cannot be created.
+    #[error("user `{0}` cannot be created: {1}")]
+    DemoUser(String, String),
+    /// An unexpected failure.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<ApiError> for StartError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(crate::error::chain_of(&error))
+    }
+}
