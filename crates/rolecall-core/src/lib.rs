@@ -26,6 +26,7 @@ mod names;
 mod policy;
 mod revision;
 mod separation;
+mod text;
 mod time;
 
 pub use approval::UnapprovedRole;
@@ -46,4 +47,5 @@ pub use names::{
 pub use policy::{Effective, Policy, PolicyBuilder, PolicyError, PolicySize, RoleRules};
 pub use revision::Revision;
 pub use separation::{Breach, first_breach};
+pub use text::is_unprintable;
 pub use time::Timestamp;

@@ -37,6 +37,11 @@ pub fn new_id(now: Timestamp) -> Result<String, NoRandomness> {
     Ok(id.hyphenated().to_string())
 }
 
+/// Returns true if `text` has the form of an id: a UUID with hyphens, in any case.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == uuid::fmt::Hyphenated::LENGTH && uuid::Uuid::try_parse(text).is_ok()
+}
+
 /// The longest id that another system may have given.
 const MAX_BROUGHT_ID: usize = 128;
 

@@ -11,6 +11,8 @@ use std::io::{self, IsTerminal as _, Write};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt as _};
 
+use rolecall_core::is_unprintable;
+
 use crate::config::{Log, LogFormat};
 
 /// The longest line in bytes; longer ones are cut.
@@ -129,23 +131,16 @@ fn shorten(line: &str, json: bool) -> Cow<'_, str> {
 fn escape(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len() + 1);
     for letter in line.chars() {
-        if is_dangerous(letter) {
-            // all of them have four hex digits; writing to a `String` cannot fail
-            let _ = write!(escaped, "\\u{:04x}", u32::from(letter));
+        if is_unprintable(letter) {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                // writing to a `String` cannot fail
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
         } else {
             escaped.push(letter);
         }
     }
     escaped
-}
-
-fn is_dangerous(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        )
 }
 
 /// Captures the log of code under test.
@@ -203,7 +198,7 @@ mod tests {
             let lines: Vec<&str> = output.lines().collect();
             assert_eq!(lines.len(), 2, "{output}");
             assert!(
-                !output.trim_end().replace('\n', "").contains(is_dangerous),
+                !output.trim_end().replace('\n', "").contains(is_unprintable),
                 "{output:?}"
             );
         }

@@ -15,7 +15,8 @@ use super::{
     times,
 };
 use crate::{
-    Permission, PermissionPattern, RESERVED_PREFIX, RoleName, TenantName, Timestamp, names::excerpt,
+    Permission, PermissionPattern, RESERVED_PREFIX, RoleName, TenantName, Timestamp,
+    is_unprintable, names::excerpt,
 };
 
 /// The maximum length of a user name in a test, in characters.
@@ -157,9 +158,9 @@ impl Reader<'_> {
 
     fn description(&mut self, node: &Node) -> String {
         let text = self.string(node).unwrap_or_default();
-        if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
+        if text.chars().count() > MAX_DESCRIPTION || text.contains(is_unprintable) {
             let message = format!(
-                "a description must have at most {MAX_DESCRIPTION} characters and no control characters"
+                "a description must have at most {MAX_DESCRIPTION} characters and no control or format characters"
             );
             self.fault("value_error", message);
         }
@@ -360,9 +361,9 @@ impl Reader<'_> {
     fn tested_user(&mut self, node: &Node) -> Option<String> {
         let user = self.string(node)?;
         let length = user.chars().count();
-        if !(1..=MAX_USER_NAME).contains(&length) || user.chars().any(char::is_control) {
+        if !(1..=MAX_USER_NAME).contains(&length) || user.contains(is_unprintable) {
             let message = format!(
-                "a user name must have 1 to {MAX_USER_NAME} characters and no control characters"
+                "a user name must have 1 to {MAX_USER_NAME} characters and no control or format characters"
             );
             self.fault("value_error", message);
             return None;

@@ -6,7 +6,7 @@ use super::{
     model::{Document, Expectation, RoleEntry, TestSubject},
     times,
 };
-use crate::{Constraint, ConstraintScope};
+use crate::{Constraint, ConstraintScope, is_unprintable};
 
 /// The maximum width of a list on one line, in characters; a longer list gets one line for each item.
 const MAX_LINE: usize = 100;
@@ -126,8 +126,11 @@ fn quoted(text: &str) -> String {
         match c {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            c if is_unprintable(c) => {
+                let _ = match u32::from(c) {
+                    code @ ..=0xFFFF => write!(quoted, "\\u{code:04X}"),
+                    code => write!(quoted, "\\U{code:08X}"),
+                };
             }
             c => quoted.push(c),
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rolecall_core::{
     RoleName,
     document::{Document, MAX_DESCRIPTION, RoleEntry},
+    is_unprintable,
 };
 
 use super::{
@@ -93,10 +94,10 @@ fn add(edges: &mut Vec<Inherits>, senior: &RoleName, found: Vec<(RoleName, Strin
     }));
 }
 
-/// Returns a role with its description, unless that is the key of a text of Keycloak or has control characters.
+/// Returns a role with its description, unless that is the key of a text of Keycloak or has control or format characters.
 fn entry(description: Option<&str>) -> RoleEntry {
     let description = description.unwrap_or_default();
-    let fits = !description.starts_with("${") && !description.chars().any(char::is_control);
+    let fits = !description.starts_with("${") && !description.contains(is_unprintable);
     let description = description.chars().take(MAX_DESCRIPTION).collect();
     RoleEntry {
         description: if fits { description } else { String::new() },

@@ -78,9 +78,7 @@ pub(crate) async fn change_password(
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
-    if proven.by_reset_code {
-        reset::check_redeemer(app, &proven, origin.address).await?;
-    }
+    reset::check_redeemer(app, &proven, origin.address).await?;
     if replace(app, caller, &proven, &typed, (new, session)).await? {
         Ok(())
     } else {
@@ -95,9 +93,9 @@ pub(crate) async fn change_forced(
     new: &str,
 ) -> Result<(), LoginError> {
     let proven = password::prove(app, typed).await?;
-    // the user is known by the password; a code also its maker knows, so that nobody is
-    let caller = if proven.by_reset_code {
-        reset::check_redeemer(app, &proven, typed.origin.address).await?;
+    // the user is known by the password; a code or a first password also its maker knows, so that nobody is
+    let is_of_other = reset::check_redeemer(app, &proven, typed.origin.address).await?;
+    let caller = if proven.by_reset_code || is_of_other {
         Caller::System
     } else {
         Caller::As {
@@ -188,20 +186,27 @@ async fn replace_password(
             return Ok(false);
         }
         let origin = store::find_reset_origin(change.conn(), &proven.id).await?;
+        if let Some(origin) = &origin {
+            reset::check_maker(app, change, &proven.id, origin).await?;
+        }
+        let by = origin.and_then(|origin| origin.by);
         store::set_password(change, &proven.id, &hash).await?;
         // guesses at the old password no longer matter, wherever they came from
         known::forget_failures(change.conn(), &proven.slot.account).await?;
         sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
         request_ending::end_for_subject(change, &proven.id).await?;
-        change.record(if proven.by_reset_code {
-            let by = origin.and_then(|origin| origin.by);
-            json!({
-                "action": "user.password_changed", "subject": proven.id, "means": "reset_code", "reset_by": by,
-            })
-        } else {
-            json!({ "action": "user.password_changed", "subject": proven.id, "means": "password" })
-        });
+        let means = match &by {
+            _ if proven.by_reset_code => "reset_code",
+            Some(_) => "first_password",
+            None => "password",
+        };
+        let mut entry =
+            json!({ "action": "user.password_changed", "subject": proven.id, "means": means });
+        if let (true, Some(members)) = (means != "password", entry.as_object_mut()) {
+            members.insert("reset_by".to_owned(), json!(by));
+        }
+        change.record(entry);
         Ok(true)
     })
     .await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rolecall::PermissionName as _;
-use rolecall_core::{RoleName, Timestamp};
+use rolecall_core::{RoleName, Timestamp, is_unprintable};
 use rolecall_passwords::{HashError, Lane, Password, PasswordProblem};
 use serde_json::json;
 
@@ -57,7 +57,7 @@ pub(crate) struct NewAccount<'a> {
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) roles: Vec<RoleName>,
-    /// Where the request came from, unless it is a command; a reset code cannot be used there.
+    /// Where the request came from, unless it is a command; a reset code or a first password cannot be used there.
     pub(crate) address: Option<&'a str>,
 }
 
@@ -102,7 +102,9 @@ pub(crate) async fn register(
     }
 }
 
-/// Makes a user; without a password the answer holds a reset code.
+/// Makes a user; without a password the answer holds a reset code. A password that comes from a caller to whom the
+/// delegation limit applies must be changed first: the caller knows it, and roles that others assign later would be
+/// the caller's too.
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
@@ -126,13 +128,14 @@ pub(crate) async fn create(
         None
     };
     let id = ids::new_id(app.now()).map_err(ApiError::internal)?;
-    let user = NewUser {
+    let mut user = NewUser {
         id: &id,
         username: username.as_str(),
         email: email.as_deref(),
         password_hash: hash.as_deref(),
         reset_code_hash: reset.as_ref().map(|reset| reset.hash.as_str()),
         reset_expires_at: reset.as_ref().map(|reset| reset.expires_at),
+        must_change_password: hash.is_none(),
     };
     let user = app
         .change(caller, async |change| {
@@ -141,8 +144,9 @@ pub(crate) async fn create(
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
             emails::refuse_taken(app, change, user.email, &id).await?;
+            user.must_change_password |= !rights.authority.is_unlimited();
             let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
-            if user.reset_code_hash.is_some() {
+            if user.must_change_password {
                 let origin = ResetOrigin {
                     by: Some(caller.actor().to_string()),
                     address: wanted.address.map(str::to_owned),
@@ -202,7 +206,7 @@ pub(crate) fn parse_username(text: &str) -> Result<Username, ApiError> {
 /// Checks that an address has one `@` with text on both sides. Only an e-mail could show that it works.
 pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     let fits = text.len() <= MAX_EMAIL_LENGTH
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+        && !text.chars().any(|c| is_unprintable(c) || c.is_whitespace())
         && text.split_once('@').is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && !host.contains('@')
         });
@@ -308,6 +312,7 @@ mod tests {
             "a@b@c",
             "a b@c",
             "a@b\r\nBcc: c@d",
+            "a@b\u{202e}",
             long.as_str(),
         ] {
             assert!(parse_email(bad).is_err(), "{bad:?}");

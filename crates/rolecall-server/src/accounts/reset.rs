@@ -1,33 +1,43 @@
-//! The use of a reset code. Until a code reaches the user by mail, the administrator who makes it passes it on, and must
-//! not use it: they would choose a lasting password and act as the user.
+//! The use of a reset code, or of the first password that an administrator chose. Until a code reaches the user by mail,
+//! the administrator who makes it passes it on, and must not use it: they would choose a lasting password and act as the
+//! user.
 
 use std::net::IpAddr;
 
+use rolecall::PermissionName as _;
+
 use super::store::{self, ResetOrigin};
 use crate::{
-    app::App, audit::events, error::ApiError, login::password::Proven, sessions::store as sessions,
-    store::Conn, throttle::is_same_place,
+    app::App,
+    audit::events,
+    authority::{may, rights::Rights},
+    error::ApiError,
+    login::password::Proven,
+    roles::assigning,
+    sessions::store as sessions,
+    store::{Change, Conn},
+    throttle::is_same_place,
 };
 
 /// The sessions of an administrator that are compared.
 const SESSIONS: i64 = 1000;
 
-/// Refuses a reset code that comes from where its maker is: the address of the request that made it, or of a session of
-/// its maker. The refusal is an event.
+/// Refuses a reset code or first password that comes from where its maker is: the address of the request that made it,
+/// or of a session of its maker. The refusal is an event. Returns true if somebody else than the user made it.
 pub(crate) async fn check_redeemer(
     app: &App,
     proven: &Proven,
     address: &str,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     let mut conn = app.store().read().await?;
     let origin = store::find_reset_origin(&mut conn, &proven.id).await?;
     let Some(origin) = origin.filter(|origin| origin.is_of_other(&proven.id)) else {
-        return Ok(());
+        return Ok(false);
     };
     let addresses = addresses_of(app, &mut conn, &origin).await?;
     drop(conn);
     if !addresses.iter().any(|known| is_same(known, address)) {
-        return Ok(());
+        return Ok(true);
     }
     let by = origin.by.as_deref().unwrap_or_default();
     let detail = format!("made by {by}");
@@ -38,6 +48,38 @@ pub(crate) async fn check_redeemer(
          from their own device and network",
         Vec::new(),
     ))
+}
+
+/// Refuses a reset code or first password whose maker could not make it for this user now: the user has got roles since
+/// that exceed the maker's, and the maker knows the code. A code from the command line always works.
+pub(crate) async fn check_maker(
+    app: &App,
+    change: &mut Change<'_>,
+    user: &str,
+    origin: &ResetOrigin,
+) -> Result<(), ApiError> {
+    if !origin.is_of_other(user) {
+        return Ok(());
+    }
+    let by = origin.by.as_deref().unwrap_or_default();
+    let maker = by.strip_prefix("user:").or(by.strip_prefix("client:"));
+    let Some(maker) = maker else { return Ok(()) };
+    let rights = Rights::require_of(app, change, maker, None, may::WriteUsers::NAME).await;
+    let checked = match rights {
+        Ok(rights) => assigning::cover_subject(change, &rights, user).await,
+        Err(refused) => Err(refused),
+    };
+    match checked {
+        Err(ApiError::Denied(_) | ApiError::Lacks(_) | ApiError::Exceeds(_)) => {
+            Err(ApiError::rule(
+                "reset_outgrown",
+                "the administrator who made this reset code or password may not reset this account any more: ask \
+                 another administrator for a new reset code",
+                Vec::new(),
+            ))
+        }
+        other => other,
+    }
 }
 
 impl ResetOrigin {

@@ -110,7 +110,9 @@ pub(crate) async fn update(
         Patch::Keep | Patch::Clear => None,
     };
     app.change(caller, async |change| {
-        let before = require_authority_over(app, change, caller, id).await?;
+        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+        let before = required(change, id).await?;
+        cover_subject(change, &rights, id).await?;
         let mut after = before.clone();
         if let Some(username) = &username {
             username.as_str().clone_into(&mut after.username);
@@ -122,6 +124,7 @@ pub(crate) async fn update(
         if after == before {
             return Ok(before);
         }
+        check_activation(change, &rights, &before, &after).await?;
         if after.username != before.username
             && store::find_alike(change.conn(), &after.username)
                 .await?
@@ -149,6 +152,31 @@ pub(crate) async fn update(
         required(change, id).await
     })
     .await
+}
+
+/// Refuses to lift a forced change of a password that an administrator chose, unless the caller is above the delegation
+/// limit: it would become a lasting password that the administrator knows.
+async fn check_activation(
+    change: &mut Change<'_>,
+    rights: &Rights,
+    before: &User,
+    after: &User,
+) -> Result<(), ApiError> {
+    let is_lifted =
+        before.status == Status::PasswordChangeRequired && after.status == Status::Active;
+    if !is_lifted || rights.authority.is_unlimited() {
+        return Ok(());
+    }
+    let origin = store::find_reset_origin(change.conn(), &before.id).await?;
+    if origin.is_none_or(|origin| origin.by.is_none()) {
+        return Ok(());
+    }
+    let detail = format!(
+        "an administrator knows the password or reset code of `{}`: the owner of the account must change it first \
+         (`POST /password`)",
+        before.username
+    );
+    Err(ApiError::rule("change_by_owner", detail, Vec::new()))
 }
 
 /// Deletes a user with assignments and sessions.

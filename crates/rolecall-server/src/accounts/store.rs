@@ -38,7 +38,8 @@ queries! {
         WHERE id = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2, must_change_password = $3, reset_code_hash = NULL, \
         reset_expires_at = NULL, reset_by = NULL, reset_address = NULL, updated_at = $4 WHERE id = $1";
-    FIND_RESET_ORIGIN = "SELECT reset_by AS by, reset_address AS address FROM users WHERE id = $1 AND reset_code_hash IS NOT NULL";
+    FIND_RESET_ORIGIN = "SELECT reset_by AS by, reset_address AS address FROM users WHERE id = $1 \
+        AND (must_change_password = $2 OR reset_code_hash IS NOT NULL)";
     SET_RESET_ORIGIN = "UPDATE users SET reset_by = $2, reset_address = $3 WHERE id = $1";
     SET_RESET_CODE = "UPDATE users SET password_hash = NULL, must_change_password = $5, reset_code_hash = $2, \
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
@@ -72,6 +73,8 @@ pub(crate) struct NewUser<'a> {
     pub(crate) password_hash: Option<&'a str>,
     pub(crate) reset_code_hash: Option<&'a str>,
     pub(crate) reset_expires_at: Option<Timestamp>,
+    /// The user must change the password before the first login. Without a password that is always so.
+    pub(crate) must_change_password: bool,
 }
 
 rows! {
@@ -98,7 +101,7 @@ rows! {
 }
 
 rows! {
-    /// The maker of a reset code.
+    /// The maker of a reset code, or of the first password of a user.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct ResetOrigin {
         /// As the audit log names them; `None` for a code from before this was recorded.
@@ -205,7 +208,7 @@ pub(crate) async fn insert_user(
     user: &NewUser<'_>,
 ) -> Result<bool, StoreError> {
     let now = change.now();
-    let must_change_password = user.password_hash.is_none();
+    let must_change_password = user.must_change_password || user.password_hash.is_none();
     let conn = change.conn();
     query(INSERT_SUBJECT).bind(user.id).execute(conn).await?;
     let rows = query(INSERT_USER)
@@ -279,7 +282,7 @@ pub(crate) async fn set_reset_code(
     Ok(())
 }
 
-/// Sets the maker of a user's reset code.
+/// Sets the maker of a user's reset code or first password.
 pub(crate) async fn set_reset_origin(
     change: &mut Change<'_>,
     id: &str,
@@ -294,12 +297,13 @@ pub(crate) async fn set_reset_origin(
     Ok(())
 }
 
-/// Finds the maker of a user's reset code; `None` if there is no code.
+/// Finds the maker of a user's reset code or first password; `None` if the user need not change the password.
 pub(crate) async fn find_reset_origin(
     conn: &mut Conn,
     id: &str,
 ) -> Result<Option<ResetOrigin>, StoreError> {
-    query(FIND_RESET_ORIGIN).bind(id).fetch_optional(conn).await
+    let origin = query(FIND_RESET_ORIGIN).bind(id).bind(true);
+    origin.fetch_optional(conn).await
 }
 
 /// Returns true if `hash` is still the user's and the user may log in; `rehash` replaces it. Takes nothing away.

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall::PermissionName as _;
+use rolecall_core::RESERVED_PREFIX;
 use serde_json::{Value, json};
-
-use crate::authority::may;
 
 /// The most subjects that one change names.
 const SUBJECTS: usize = 500;
 
+/// The permissions on assignments count in a tenant.
+const ON_ASSIGNMENTS: &str = "rolecall.assignments:";
+
 /// The start and the end of an assignment, as a change has them.
-type Span = (Option<String>, Option<String>);
+pub(super) type Span = (Option<String>, Option<String>);
 
 /// Assignments, the permissions and juniors of roles, and the roles that need approval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,43 +104,56 @@ impl Access {
         self.approvals.remove(role);
     }
 
-    /// Returns true if `actor` could make a change, by what was recorded before it. The time and the tenant of an
-    /// assignment do not count here.
-    pub(super) fn permits(&self, actor: &str, change: &Value) -> bool {
-        let needed: &[&str] = match text(change, "action") {
-            "role.assigned" | "role.unassigned" => &[may::WriteAssignments::NAME],
-            "role.created" | "role.deleted" | "role.approval" | "permission.granted"
-            | "permission.revoked" | "junior.added" | "junior.removed" => {
-                &[may::WriteRoles::NAME, may::WritePolicy::NAME]
-            }
-            _ => return true,
-        };
-        let subject = actor
-            .strip_prefix("user:")
-            .or_else(|| actor.strip_prefix("client:"));
-        // the command line of the machine, and rolecall itself
-        let Some(subject) = subject else { return true };
-        let assigned = self.assignments.get(subject).into_iter().flatten();
-        let mut open: Vec<&str> = assigned.map(|((role, _), _)| role.as_str()).collect();
-        let mut reached = BTreeSet::new();
-        while let Some(role) = open.pop() {
-            if !reached.insert(role) {
-                continue;
-            }
-            if needed.iter().any(|needed| self.grants(role, needed)) {
-                return true;
-            }
-            let juniors = self.juniors.get(role).into_iter().flatten();
-            open.extend(juniors.map(String::as_str));
-        }
-        false
+    /// Returns the role and tenant of each assignment of a subject, with its time.
+    pub(super) fn assignments_of(
+        &self,
+        subject: &str,
+    ) -> impl Iterator<Item = (&(String, String), &Span)> {
+        self.assignments.get(subject).into_iter().flatten()
     }
 
-    fn grants(&self, role: &str, permission: &str) -> bool {
-        let object = permission.split(':').next().unwrap_or_default();
-        self.permissions.get(role).is_some_and(|held| {
-            held.contains(permission) || held.contains(format!("{object}:*").as_str())
-        })
+    /// Returns the time of an assignment, if there is one.
+    pub(super) fn assignment(&self, subject: &str, role: &str, tenant: &str) -> Option<&Span> {
+        let roles = self.assignments.get(subject)?;
+        roles.get(&(role.to_owned(), tenant.to_owned()))
+    }
+
+    /// Returns the roles that `roles` inherit, and themselves.
+    fn closure<'a>(&'a self, roles: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let mut open: Vec<&str> = roles.into_iter().collect();
+        let mut reached = BTreeSet::new();
+        while let Some(role) = open.pop() {
+            if reached.insert(role) {
+                let juniors = self.juniors.get(role).into_iter().flatten();
+                open.extend(juniors.map(String::as_str));
+            }
+        }
+        reached
+    }
+
+    /// Returns the permissions and wildcards that roles give, globally or in a tenant, where of rolecall's own only those
+    /// on assignments count.
+    pub(super) fn patterns_of<'a>(
+        &'a self,
+        roles: impl IntoIterator<Item = &'a str>,
+        in_tenant: bool,
+    ) -> BTreeSet<&'a str> {
+        let roles = self.closure(roles).into_iter();
+        let patterns = roles
+            .filter_map(|role| self.permissions.get(role))
+            .flatten();
+        let counts = |pattern: &&str| {
+            !in_tenant
+                || !pattern.starts_with(RESERVED_PREFIX)
+                || pattern.starts_with(ON_ASSIGNMENTS)
+        };
+        patterns.map(String::as_str).filter(counts).collect()
+    }
+
+    /// Returns true if a role, or one that it inherits, needs approval.
+    pub(super) fn needs_approval(&self, role: &str) -> bool {
+        let closure = self.closure([role]);
+        closure.iter().any(|role| self.approvals.contains(*role))
     }
 
     /// Returns changes that lead from nothing to this state.
@@ -220,12 +234,12 @@ fn pairs(sets: &BTreeMap<String, BTreeSet<String>>) -> impl Iterator<Item = (&St
         .flat_map(|(one, others)| others.iter().map(move |other| (one, other)))
 }
 
-fn text<'v>(change: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(change: &'v Value, name: &str) -> &'v str {
     change[name].as_str().unwrap_or_default()
 }
 
 /// Returns the subjects of a change, which names one or many.
-fn subjects(change: &Value) -> impl Iterator<Item = &str> {
+pub(super) fn subjects(change: &Value) -> impl Iterator<Item = &str> {
     let many = change["subjects"].as_array().into_iter().flatten();
     many.chain([&change["subject"]]).filter_map(Value::as_str)
 }
@@ -370,24 +384,5 @@ mod tests {
             tables.apply(&more);
             prop_assert_eq!(state.differences(&tables).is_empty(), state.facts() == tables.facts());
         }
-    }
-
-    #[test]
-    fn an_actor_needs_a_recorded_right() {
-        let mut access = Access::default();
-        access.assign("u1", "lead", "acme", Span::default());
-        access.inherit("lead", "clerk");
-        access.grant("clerk", "rolecall.assignments:*");
-        let (assigned, granted) = (
-            json!({ "action": "role.assigned", "subject": "u2", "role": "editor" }),
-            json!({ "action": "permission.granted", "role": "clerk", "permission": "a:b" }),
-        );
-        assert!(access.permits("user:u1", &assigned));
-        assert!(!access.permits("user:u1", &granted));
-        assert!(!access.permits("client:u2", &assigned));
-        for actor in ["system", "cli:root"] {
-            assert!(access.permits(actor, &granted));
-        }
-        assert!(access.permits("user:u2", &json!({ "action": "user.updated" })));
     }
 }

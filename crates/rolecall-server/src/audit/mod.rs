@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod baseline;
 pub(crate) mod events;
 pub(crate) mod handlers;
+mod permitted;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod verify;

@@ -7,7 +7,11 @@ use rolecall::PermissionName as _;
 use rolecall_core::Revision;
 use serde_json::Value;
 
-use super::{access::Access, store};
+use super::{
+    access::Access,
+    permitted::{Author, Requests},
+    store,
+};
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads},
@@ -158,6 +162,7 @@ struct Walk<'a> {
     entries: u64,
     /// `None` before the baseline.
     access: Option<Access>,
+    requests: Requests,
     /// The first entry that found the log tampered with.
     tampered: Option<Revision>,
     differences: Vec<String>,
@@ -171,6 +176,7 @@ impl<'a> Walk<'a> {
             newest: None,
             entries: 0,
             access: None,
+            requests: Requests::default(),
             tampered: None,
             differences: Vec::new(),
         }
@@ -235,6 +241,7 @@ impl<'a> Walk<'a> {
                 access.apply(change);
             }
             self.access = Some(access);
+            self.requests = Requests::new(entry.revision == 1);
             return Ok(true);
         }
         let Some(access) = &mut self.access else {
@@ -242,15 +249,14 @@ impl<'a> Walk<'a> {
         };
         // before any of them is applied: a change must not be what permits another one of its entry
         let all = || changes.iter().chain(&details);
-        if let Some(change) = all().find(|change| !access.permits(&entry.actor, change)) {
-            let action = change["action"].as_str().unwrap_or_default();
-            self.differences.push(format!(
-                "entry {}: no entry gives `{}` the right to `{action}`",
-                entry.revision, entry.actor
-            ));
+        let mut author = Author::new(access, &self.requests, &entry.actor, entry.at);
+        if let Some(objection) = author.objection(all()) {
+            let objection = format!("entry {}: {objection}", entry.revision);
+            self.differences.push(objection);
         }
         for change in all() {
             access.apply(change);
+            self.requests.apply(&entry.actor, change);
         }
         Ok(true)
     }

@@ -18,6 +18,7 @@ use crate::{
         step::{Giver, Step},
     },
     error::ApiError,
+    ids,
     roles::views::AssignmentView,
     times::rfc3339,
 };
@@ -85,19 +86,26 @@ async fn explain_decision(
     write_steps(&answer)
 }
 
-/// Finds the id of a user by name, or of a client by id.
+/// Finds the id of a user by name, or of a user or client by id. What has the form of an id goes first as one: a user
+/// could have it as a name.
 async fn find_subject(context: &Context, name: &str) -> Result<String, CliError> {
+    if ids::is_id(name)
+        && let Some(id) = find_by_id(context, name).await?
+    {
+        return Ok(id);
+    }
     let unknown = match context.user_id(name).await {
-        Err(CliError::Refused(unknown)) => unknown,
+        Err(unknown @ CliError::Unknown { .. }) => unknown,
         other => return other,
     };
+    find_by_id(context, name).await?.ok_or(unknown)
+}
+
+async fn find_by_id(context: &Context, id: &str) -> Result<Option<String>, CliError> {
     let app = &context.app;
     let mut conn = app.store().read().await.map_err(ApiError::from)?;
-    match subject::read(&mut conn, name, None, app.now()).await {
-        Ok(Some(found)) => Ok(found.id),
-        Ok(None) => Err(CliError::Refused(unknown)),
-        Err(error) => Err(ApiError::from(error).into()),
-    }
+    let found = subject::read(&mut conn, id, None, app.now()).await;
+    Ok(found.map_err(ApiError::from)?.map(|found| found.id))
 }
 
 async fn explain_refusal(context: &Context, receipt: &str) -> Result<(), CliError> {

@@ -40,6 +40,7 @@ use self::{
     context::Context,
     error::CliError,
     import::ImportCommand,
+    output::printable_lines,
 };
 use crate::store::integrity::Depth;
 
@@ -70,7 +71,7 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("rolecall: {error}");
+            eprintln!("rolecall: {}", printable_lines(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -1,15 +1,20 @@
 //! Output to standard output: tables for people, JSON for programs.
 
-use std::io::Write as _;
+use std::{fmt::Write as _, io::Write as _};
 
 use comfy_table::{Table, presets};
-use rolecall_core::{RoleName, TenantName};
+use rolecall_core::{RoleName, TenantName, is_unprintable};
 use serde_json::{Value, json};
 
 use super::error::CliError;
 
-/// Writes to standard output.
+/// Writes to standard output, without anything that could drive the terminal: descriptions and reasons from before a
+/// rule forbade such characters may be in the database.
 pub(super) fn write_out(text: &str) -> Result<(), CliError> {
+    write_raw(&printable_lines(text))
+}
+
+fn write_raw(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -18,7 +23,7 @@ pub(super) fn write_out(text: &str) -> Result<(), CliError> {
 
 /// Prints a JSON value, indented.
 pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
-    write_out(&format!("{value:#}\n"))
+    write_raw(&escape_json(&format!("{value:#}\n")))
 }
 
 /// Confirms that a command did its work: `text`, or `{"ok": true}` with `--json`.
@@ -50,17 +55,52 @@ pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(),
     write_out(&format!("{}\n", lines.join("\n")))
 }
 
-/// Escapes control characters, so that text from elsewhere cannot drive the terminal.
+/// Escapes control and format characters, so that text from elsewhere can neither drive the terminal nor look like
+/// another text.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            if c.is_control() {
-                c.escape_debug().collect::<Vec<_>>()
+            if is_unprintable(c) {
+                escaped(c)
             } else {
                 vec![c]
             }
         })
         .collect()
+}
+
+/// Escapes a character; `escape_debug` alone leaves some format characters as they are.
+fn escaped(c: char) -> Vec<char> {
+    if c.is_ascii() {
+        c.escape_debug().collect()
+    } else {
+        c.escape_unicode().collect()
+    }
+}
+
+/// As [`printable`], for text of several lines, which may have tabs.
+pub(super) fn printable_lines(text: &str) -> String {
+    let parts = text.split_inclusive(['\n', '\t']);
+    let part = |part: &str| match part.strip_suffix(['\n', '\t']) {
+        Some(start) => printable(start) + part.get(start.len()..).unwrap_or_default(),
+        None => printable(part),
+    };
+    parts.map(part).collect()
+}
+
+/// Escapes such characters in JSON, which allows them in strings only.
+fn escape_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || !is_unprintable(c) {
+            escaped.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    }
+    escaped
 }
 
 /// Formats a number with a noun in the singular or plural, such as `1 change` or `2 changes`.
@@ -83,6 +123,20 @@ pub(super) fn role_in_tenant(role: &RoleName, tenant: Option<&TenantName>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn y162_what_changes_how_a_text_looks_is_escaped() {
+        let text = "a\u{202e}b\u{2028}c\u{200b}d\u{e0041}e";
+        assert_eq!(
+            printable(text),
+            "a\\u{202e}b\\u{2028}c\\u{200b}d\\u{e0041}e"
+        );
+        assert_eq!(printable_lines("a\nb\u{202e}\n"), "a\nb\\u{202e}\n");
+        let value = json!({ "reason": text });
+        let printed = escape_json(&format!("{value:#}\n"));
+        assert!(printed.is_ascii(), "{printed}");
+        assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), value);
+    }
 
     #[test]
     fn control_characters_are_escaped() {

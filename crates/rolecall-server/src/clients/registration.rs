@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_core::is_unprintable;
+
 use super::store::{Client, GrantType};
 use crate::{
     error::{ApiError, FieldError},
+    ids,
     tokens::requested::RequestedScope,
 };
 
@@ -38,7 +41,10 @@ impl ClientRegistration {
 
     /// Checks everything, and writes it into `client`.
     pub(crate) fn apply(&self, client: &mut Client) -> Result<(), ApiError> {
-        client.name = name(&self.name)?;
+        // a name from before a rule does not block other changes
+        if self.name != client.name {
+            client.name = name(&self.name)?;
+        }
         client.grants = grants(&self.grants, self.public)?;
         client.audiences = list("audiences", &self.audiences, is_audience)?;
         client.redirect_uris = list("redirect_uris", &self.redirect_uris, is_redirect_uri)?;
@@ -57,17 +63,22 @@ fn name(text: &str) -> Result<String, ApiError> {
     let fits = !text.is_empty()
         && text.trim() == text
         && text.chars().count() <= MAX_NAME
-        && !text.chars().any(char::is_control);
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err(refused(
+        && !text.contains(is_unprintable);
+    if !fits {
+        return Err(refused(
             "name",
             format!(
-                "name is 1 to {MAX_NAME} characters, none of them a control character, with no space around them"
+                "name is 1 to {MAX_NAME} characters, none of them a control or format character, with no space around them"
             ),
-        ))
+        ));
     }
+    // commands accept names and ids: the name of one client must not be the id of another
+    if ids::is_id(text) {
+        let msg =
+            "name must not have the form of an id, such as that of a client: choose another name";
+        return Err(refused("name", msg));
+    }
+    Ok(text.to_owned())
 }
 
 fn grants(names: &[String], public: bool) -> Result<BTreeSet<GrantType>, ApiError> {
@@ -168,6 +179,22 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_another_one_or_is_the_form_of_an_id_is_refused() {
+        for bad in [
+            "a\u{202e}b",
+            "a\u{2028}b",
+            "a\u{200b}b",
+            "018bcfe5-6800-7000-8000-000000000000",
+            "018BCFE5-6800-7000-8000-000000000000",
+        ] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+        for good in ["018bcfe5", "my app", "ü-山"] {
+            assert!(name(good).is_ok(), "{good}");
+        }
+    }
 
     #[test]
     fn o058_a_redirect_uri_that_leads_elsewhere_is_refused() {

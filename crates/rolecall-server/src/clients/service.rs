@@ -99,13 +99,14 @@ async fn load(app: &App, id: &str) -> Result<Listed, ApiError> {
         .ok_or_else(|| ApiError::unknown("client", &id))
 }
 
-/// Returns the id of the client with this name, or with this id. It asks for no permission: commands name clients,
+/// Returns the id of the client with this id, or with this name. It asks for no permission: commands name clients,
 /// and services check what may be done with them.
 pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, ApiError> {
     let mut conn = app.store().read().await?;
-    match store::find_by_name(&mut conn, name).await? {
-        Some(id) => Ok(Some(id)),
-        None => Ok(store::find(&mut conn, name).await?.map(|client| client.id)),
+    // the id first: another client could have it as its name
+    match store::find(&mut conn, name).await? {
+        Some(client) => Ok(Some(client.id)),
+        None => Ok(store::find_by_name(&mut conn, name).await?),
     }
 }
 

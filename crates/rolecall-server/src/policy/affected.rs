@@ -11,6 +11,8 @@ pub(super) struct Affected<'a> {
     pub(super) before: Vec<&'a RoleName>,
     /// The caller must hold what these roles give after all changes.
     pub(super) after: Vec<&'a RoleName>,
+    /// A constraint changes its roles: of those that everyone gets by registering, the caller must have each itself.
+    pub(super) constrained: Vec<&'a RoleName>,
     /// The caller must hold this permission.
     pub(super) permission: Option<&'a Permission>,
     /// This role loses something.
@@ -91,11 +93,17 @@ pub(super) fn affected<'a>(edit: &'a Edit, policy: &'a Policy) -> Affected<'a> {
         | Edit::ConstraintReplaced { constraint, rule } => Affected {
             before: roles_of(policy, constraint),
             after: rule.roles.iter().collect(),
+            constrained: rule
+                .roles
+                .iter()
+                .chain(roles_of(policy, constraint))
+                .collect(),
             reload: Reload::Policy,
             ..Affected::default()
         },
         Edit::ConstraintDeleted { constraint } => Affected {
             before: roles_of(policy, constraint),
+            constrained: roles_of(policy, constraint),
             reload: Reload::Policy,
             ..Affected::default()
         },

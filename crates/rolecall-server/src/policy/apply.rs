@@ -107,7 +107,7 @@ pub(super) async fn put(
         change.record(audit_entry(edit));
     }
     separation::check_policy_change(app, change.conn(), now, &transition).await?;
-    separation::end_tokens(change, &transition);
+    separation::end_tokens(app, change, &transition).await?;
     let effects = difference.changes.iter();
     let effects: Vec<Affected<'_>> = effects.map(|edit| affected(edit, policy)).collect();
     mark_stale(change, &effects);
@@ -136,7 +136,7 @@ fn check_authority(rights: &Rights, difference: &Difference) -> Result<(), ApiEr
             let covers = rights.authority.covers_pattern(&pattern);
             covers.map_err(ApiError::Exceeds)?;
         }
-        if let Some(role) = edit.role() {
+        for role in edit.role().into_iter().chain(affected.constrained) {
             rights.cover_open_role(role)?;
         }
         before.extend(affected.before);

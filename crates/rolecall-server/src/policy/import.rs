@@ -292,6 +292,7 @@ impl Work<'_, '_> {
             password_hash: person.hash.as_deref(),
             reset_code_hash: None,
             reset_expires_at: None,
+            must_change_password: false,
         };
         emails::refuse_taken(self.app, self.change, user.email, &id).await?;
         let mut made =

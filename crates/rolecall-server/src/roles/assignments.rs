@@ -1,7 +1,7 @@
 //! The rules for role assignments.
 
 use rolecall::PermissionName as _;
-use rolecall_core::{FloorKind, RoleAssignment, RoleName, TenantName, Timestamp};
+use rolecall_core::{FloorKind, RoleAssignment, RoleName, TenantName, Timestamp, is_unprintable};
 use serde_json::json;
 
 use super::{
@@ -151,11 +151,13 @@ async fn require_role(
 
 fn check_validity(validity: &Validity, now: Timestamp) -> Result<(), ApiError> {
     let reason = validity.reason.as_deref().unwrap_or_default();
-    if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
+    if reason.chars().count() > MAX_REASON || reason.contains(is_unprintable) {
         return Err(ApiError::Invalid(FieldError::body(
             "reason",
             "value_error",
-            format!("reason is at most {MAX_REASON} characters, none of them a control character"),
+            format!(
+                "reason is at most {MAX_REASON} characters, none of them a control or format character"
+            ),
         )));
     }
     if validity.expires_at.is_some_and(|end| end <= now) {

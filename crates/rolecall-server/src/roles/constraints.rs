@@ -197,7 +197,7 @@ async fn edit_all(
     app.change(caller, async |change| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let before = find(&rights.policy, name)?;
-        rights.cover(&before.roles)?;
+        cover_roles(&rights, &before)?;
         let mut after = before.clone();
         for edit in edits {
             after = apply_edit(after, name, edit)?;
@@ -232,6 +232,13 @@ fn apply_edit(
     }
 }
 
+/// Checks the delegation limit for a constraint: it changes all its roles, those of registration too.
+fn cover_roles(rights: &Rights, constraint: &Constraint) -> Result<(), ApiError> {
+    rights.cover(&constraint.roles)?;
+    let mut roles = constraint.roles.iter();
+    roles.try_for_each(|role| rights.cover_open_role(role))
+}
+
 /// Writes a constraint, unless a subject breaks it.
 async fn put(
     app: &App,
@@ -244,7 +251,7 @@ async fn put(
     for role in &constraint.roles {
         require_role(before, role)?;
     }
-    rights.cover(&constraint.roles)?;
+    cover_roles(rights, constraint)?;
     let mut rules = PolicyBuilder::from(&***before);
     rules.constraint(name.clone(), constraint.clone());
     let after = rules.build().map_err(|error| match error {
@@ -254,7 +261,7 @@ async fn put(
     let now = change.now();
     let transition = Transition::between(before, &after);
     separation::check_policy_change(app, change.conn(), now, &transition).await?;
-    separation::end_tokens(change, &transition);
+    separation::end_tokens(app, change, &transition).await?;
     constraint_store::put(change, name, constraint).await?;
     change.policy_changed();
     Ok(())
@@ -271,7 +278,7 @@ pub(crate) async fn delete(
         let Some(constraint) = rights.policy.constraint(name.as_str()) else {
             return Ok(false);
         };
-        rights.cover(&constraint.roles)?;
+        cover_roles(&rights, constraint)?;
         constraint_store::delete(change, name).await?;
         change.record(json!({ "action": "constraint.deleted", "constraint": name }));
         change.policy_changed();

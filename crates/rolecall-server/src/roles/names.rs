@@ -1,6 +1,6 @@
 //! Checks of the names and descriptions that callers choose for roles, permissions and constraints.
 
-use rolecall_core::RESERVED_PREFIX;
+use rolecall_core::{RESERVED_PREFIX, is_unprintable};
 
 use crate::error::{ApiError, FieldError};
 
@@ -20,9 +20,9 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
 
 /// Refuses a description that is too long, or that a terminal or a page cannot show as it is.
 pub(crate) fn check_description(text: &str) -> Result<(), ApiError> {
-    if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
+    if text.chars().count() > MAX_DESCRIPTION || text.contains(is_unprintable) {
         let msg = format!(
-            "description is at most {MAX_DESCRIPTION} characters, none of them a control character"
+            "description is at most {MAX_DESCRIPTION} characters, none of them a control or format character"
         );
         return Err(ApiError::Invalid(FieldError::body(
             "description",
@@ -47,6 +47,14 @@ mod tests {
         }
         assert!(check_description(&"ü".repeat(MAX_DESCRIPTION)).is_ok());
         assert!(check_description(&"u".repeat(MAX_DESCRIPTION + 1)).is_err());
-        assert!(check_description("two\nlines").is_err());
+        for bad in [
+            "two\nlines",
+            "\u{202e}x",
+            "a\u{2028}b",
+            "a\u{200b}b",
+            "a\u{e0041}",
+        ] {
+            assert!(check_description(bad).is_err(), "{bad:?}");
+        }
     }
 }

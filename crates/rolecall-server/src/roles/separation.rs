@@ -245,16 +245,56 @@ async fn check_sessions(
     breaches.refuse()
 }
 
-/// Ends the tokens that carry a role of a dynamic constraint that is new or stricter: among them may be one from a login
-/// that was not complete yet, or a client's, which has no session. It also ends those that carry a role through which
-/// new edges lead to a role of a dynamic constraint, because a guard may derive permissions from the roles in a token.
-pub(crate) fn end_tokens(change: &mut Change<'_>, transition: &Transition<'_>) {
-    let mut affected = transition.seniors_of(ConstraintKind::Dynamic);
-    let stricter = transition.stricter(ConstraintKind::Dynamic);
-    affected.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
-    for role in &affected {
+/// The most subjects whose tokens end one by one. A floor for each of more would fill the memory of every guard.
+const MAX_ENDED: usize = 1000;
+
+/// Ends the tokens of the subjects who can violate a dynamic constraint that is new or stricter, or one to whose roles
+/// new edges lead: among them may be a token from a login that was not complete yet, or a client's, which has no session.
+/// A guard may derive permissions from the roles in a token, so that new edges count too. Tokens of other subjects go on:
+/// nobody can have roles active that are not assigned, and a constraint must be no means to end everybody's tokens.
+pub(crate) async fn end_tokens(
+    app: &App,
+    change: &mut Change<'_>,
+    transition: &Transition<'_>,
+) -> Result<(), ApiError> {
+    let seniors = transition.seniors_of(ConstraintKind::Dynamic);
+    let stricter: Vec<_> = transition.stricter(ConstraintKind::Dynamic).collect();
+    let listed = stricter.iter().flat_map(|(_, one)| one.roles.clone());
+    let affected: BTreeSet<RoleName> = listed.chain(seniors.iter().cloned()).collect();
+    if affected.is_empty() {
+        return Ok(());
+    }
+    let now = change.now();
+    let holders = holders_of(change.conn(), transition.after, &affected).await?;
+    let constraints: Vec<_> = transition.tightened(ConstraintKind::Dynamic).collect();
+    let found = violations(transition.after, &constraints, &holders, now).await;
+    if found.len() <= MAX_ENDED {
+        for (holder, _) in found {
+            change.raise_floor(FloorKind::Subject, &holder.id);
+        }
+        return Ok(());
+    }
+    let open = &app.settings().registration_roles;
+    let enough = stricter
+        .iter()
+        .flat_map(|(_, one)| roles_in_each_violation(one, open));
+    for role in enough.chain(&seniors).collect::<BTreeSet<_>>() {
         change.raise_floor(FloorKind::Role, role.as_str());
     }
+    Ok(())
+}
+
+/// Returns roles of which every violation of `constraint` has at least one, none of `open` as far as that is possible:
+/// whoever has more than `at_most` of all roles has one of all but `at_most`.
+fn roles_in_each_violation<'c>(
+    constraint: &'c Constraint,
+    open: &BTreeSet<RoleName>,
+) -> impl Iterator<Item = &'c RoleName> {
+    let mut roles: Vec<&RoleName> = constraint.roles.iter().collect();
+    roles.sort_by_key(|role| open.contains(*role));
+    let at_most = usize::try_from(constraint.at_most).unwrap_or(0);
+    let needed = roles.len().saturating_sub(at_most);
+    roles.into_iter().take(needed)
 }
 
 /// Returns the subjects who have one of `roles`, or a role that inherits one of them.

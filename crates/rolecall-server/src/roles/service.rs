@@ -243,7 +243,7 @@ pub(crate) async fn inherit(
             let transition = Transition::between(&rights.policy, &after);
             requests::check_approval_bypass(change.conn(), now, &transition).await?;
             separation::check_policy_change(app, change.conn(), now, &transition).await?;
-            separation::end_tokens(change, &transition);
+            separation::end_tokens(app, change, &transition).await?;
             change.record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }

@@ -46,6 +46,27 @@ impl<'p> Transition<'p> {
         stricter.filter(move |(_, constraint)| constraint.kind == kind)
     }
 
+    /// Returns the constraints of this kind that are new, forbid more than before, or have a role to which a new edge leads.
+    pub(super) fn tightened(
+        &self,
+        kind: ConstraintKind,
+    ) -> impl Iterator<Item = (&'p ConstraintName, &'p Constraint)> {
+        let constraints = self.after.constraints();
+        constraints.filter(move |(name, one)| {
+            let is_stricter = || self.stricter.iter().any(|(stricter, _)| stricter == name);
+            one.kind == kind && (is_stricter() || self.is_led_to(one))
+        })
+    }
+
+    fn is_led_to(&self, constraint: &Constraint) -> bool {
+        if self.edges.is_empty() {
+            return false;
+        }
+        let leading = self.after.seniors_of(&constraint.roles);
+        let mut edges = self.edges.iter();
+        edges.any(|(_, junior)| leading.contains(*junior))
+    }
+
     /// Returns the seniors of new edges that lead to a role of a constraint of this kind.
     pub(super) fn seniors_of(&self, kind: ConstraintKind) -> BTreeSet<RoleName> {
         let constraints = self.after.constraints().filter(|(_, one)| one.kind == kind);

@@ -16,6 +16,8 @@ on_both![
     y093_a_reset_code_is_refused_where_its_maker_is,
     y093_the_use_of_a_reset_code_names_its_maker,
     y094_failed_log_ins_name_the_account,
+    y159_access_that_was_used_and_deleted_again_is_found,
+    y159_a_second_person_who_was_left_out_is_found,
 ];
 
 /// Deletes the newest entry and lets the head forget it.
@@ -337,4 +339,91 @@ async fn y094_failed_log_ins_name_the_account(app: TestApp) {
     let sql =
         "SELECT COALESCE(subject_id, '') FROM audit_events WHERE kind = 'log_in_failed' ORDER BY 1";
     assert_eq!(app.db.texts(sql).await, [String::new(), alice]);
+}
+
+/// Writes a global assignment of a role past the server, or deletes it again.
+async fn slip(app: &TestApp, subject: &str, role: &str, is_held: bool) {
+    let statement = if is_held {
+        format!(
+            "INSERT INTO role_assignments (subject_id, role, tenant, assigned_by, assigned_at) \
+             VALUES ('{subject}', '{role}', '', 'system', 1)"
+        )
+    } else {
+        "DELETE FROM role_assignments WHERE assigned_at = 1".to_owned()
+    };
+    app.db.execute(&statement).await;
+}
+
+async fn y159_access_that_was_used_and_deleted_again_is_found(app: TestApp) {
+    app.create_role("mta", &["rolecall.assignments:write", "items:read"])
+        .await;
+    app.create_role("limited", &["rolecall.assignments:write"])
+        .await;
+    let body = json!({ "name": "robot", "grants": ["client_credentials"] });
+    let client = app.post("/api/clients", app.admin().await, body).await;
+    let client = client.is(201).text("client_id");
+    let alice = app.create_user("alice", &[]).await;
+    // what she has elsewhere, or had, must not explain it
+    let mallory = app.create_user("mallory", &["limited"]).await;
+    app.assign_in(&mallory, "mta", "acme").await;
+    let path = format!("/api/users/{mallory}/roles/rolecall.admin");
+    let body = json!({ "expires_at": "2031-01-01T00:00:00Z" });
+    app.put_json(&path, app.admin().await, body)
+        .await
+        .no_content();
+    app.unassign(&mallory, "rolecall.admin").await;
+    whole(&app).await;
+    let constraint =
+        json!({ "name": "c", "kind": "static", "roles": ["mta", "user"], "at_most": 1 });
+    for (method, path, body, action) in [
+        (
+            "PUT",
+            format!("/api/users/{alice}/roles/mta"),
+            json!({}),
+            "role.assigned",
+        ),
+        (
+            "POST",
+            format!("/api/users/{alice}/reset"),
+            json!({}),
+            "user.reset",
+        ),
+        (
+            "POST",
+            format!("/api/clients/{client}/secret"),
+            json!({}),
+            "client.secret_rotated",
+        ),
+        (
+            "POST",
+            "/api/constraints".to_owned(),
+            constraint,
+            "constraint.created",
+        ),
+    ] {
+        slip(&app, &mallory, "rolecall.admin", true).await;
+        let token = app.log_in("mallory").await;
+        let method: http::Method = method.parse().unwrap();
+        let request = app.request(method, &path).token(&token).json(&body);
+        let done = request.send().await;
+        assert!(done.status.is_success(), "{action}: {done:?}");
+        slip(&app, &mallory, "", false).await;
+        let about = format!("`user:{mallory}` the right to `{action}`");
+        broken(&app, &about).await;
+    }
+}
+
+async fn y159_a_second_person_who_was_left_out_is_found(app: TestApp) {
+    let admin = app.admin().await;
+    let body = json!({ "name": "vault", "approval": true });
+    app.post("/api/roles", admin, body).await.is(201);
+    let alice = app.create_user("alice", &[]).await;
+    let mark =
+        |is_marked: bool| format!("UPDATE roles SET approval = {is_marked} WHERE name = 'vault'");
+    app.db.execute(&mark(false)).await;
+    // a node that reads the policy now
+    let app = app.restart().await;
+    app.assign(&alice, "vault").await;
+    app.db.execute(&mark(true)).await;
+    broken(&app, "needs a second person").await;
 }

@@ -134,10 +134,13 @@ impl Model {
         let cut = self.juniors.difference(&target.juniors);
         before.extend(cut.map(|(senior, _)| senior.clone()));
         before.extend(self.roles.difference(&target.roles).cloned());
+        let mut constrained = Names::new();
         let all = self.constraints.iter().chain(&target.constraints);
         for (name, _) in all {
             let (old, new) = (self.constraints.get(name), target.constraints.get(name));
             if old != new {
+                let duties = old.into_iter().chain(new);
+                constrained.extend(duties.flat_map(|duty| duty.roles.clone()));
                 before.extend(old.into_iter().flat_map(|duty| duty.roles.clone()));
                 after.extend(new.into_iter().flat_map(|duty| duty.roles.clone()));
             }
@@ -148,7 +151,8 @@ impl Model {
         let changed = grants
             .map(|(role, _)| role)
             .chain(edges.map(|(role, _)| role));
-        let changed: Names = changed.chain(marks).cloned().collect();
+        let mut changed: Names = changed.chain(marks).cloned().collect();
+        changed.extend(constrained);
         // a new role is empty before
         let mut created = self.clone();
         created.roles.extend(target.roles.iter().cloned());

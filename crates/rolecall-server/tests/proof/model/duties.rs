@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Model, Names, Outcome, Refusal, Token, USER, act::Refusals, held::is_own};
+use super::{
+    Model, Names, Outcome, Refusal, Token, USER, act::Refusals, held::is_own, token::FloorKey,
+};
 use crate::command::{Act, Constraint, Name};
 
 /// The rule of a refusal by a constraint.
@@ -162,6 +164,8 @@ impl Model {
                 of.into_iter()
                     .flat_map(|of| self.delegation_refusals(&authority, of, false)),
             );
+            let open = of.into_iter().flatten();
+            refusals.extend(open.flat_map(|role| Self::open_role_refusals(&authority, role)));
         }
         if let Some(after) = &after {
             if !after.is_possible() {
@@ -194,22 +198,40 @@ impl Model {
         }))
     }
 
-    /// Raises floors for tokens that may have more active than a stricter constraint allows, or whose roles now
-    /// inherit constrained ones.
+    /// Raises floors for users who may have more active than a stricter constraint allows, or whose roles now inherit
+    /// constrained ones.
     pub(super) fn raise_activation_floors(&mut self, before: &Self) {
-        let dynamic = || self.constraints.iter().filter(|(_, duty)| !duty.is_static);
-        let stricter = dynamic().filter(|(name, duty)| {
-            let known = before.constraints.get(*name);
-            duty.is_stricter_than(known)
-        });
-        let mut lost: Names = stricter.flat_map(|(_, duty)| duty.roles.clone()).collect();
-        let members: Names = dynamic().flat_map(|(_, duty)| duty.roles.clone()).collect();
-        for (senior, junior) in self.juniors.difference(&before.juniors) {
-            if !self.closure([junior]).is_disjoint(&members) {
-                lost.insert(senior.clone());
+        let (mut affected, mut relevant) = (Names::new(), Vec::new());
+        let dynamic = self.constraints.iter().filter(|(_, duty)| !duty.is_static);
+        for (name, duty) in dynamic {
+            let is_stricter = duty.is_stricter_than(before.constraints.get(name));
+            if is_stricter {
+                affected.extend(duty.roles.iter().cloned());
             }
+            let edges = self.juniors.difference(&before.juniors);
+            let leading =
+                edges.filter(|(_, junior)| !self.closure([junior]).is_disjoint(&duty.roles));
+            let seniors: Names = leading.map(|(senior, _)| senior.clone()).collect();
+            if is_stricter || !seniors.is_empty() {
+                relevant.push(duty);
+            }
+            affected.extend(seniors);
         }
-        self.raise_role_floors(lost);
+        let has_affected = |user: usize| {
+            let mut assignments = self.assignments_of(user);
+            assignments.any(|(key, _)| !self.closure([&key.role]).is_disjoint(&affected))
+        };
+        let can_violate = |user: usize| {
+            let mut relevant = relevant.iter();
+            relevant.any(|duty| !self.breaches(duty, user).is_empty())
+        };
+        let users = self.users.values().map(|user| user.id);
+        let users: Vec<usize> = users
+            .filter(|user| has_affected(*user) && can_violate(*user))
+            .collect();
+        for user in users {
+            self.raise_floor(FloorKey::Subject(user, None));
+        }
     }
 
     /// Refuses permissions of rolecall's own in what everyone gets by registering.

@@ -1,5 +1,6 @@
 //! Attacks by an authenticated user.
 
+mod administrators;
 mod disclosure;
 mod mass_assignment;
 mod permissions;
