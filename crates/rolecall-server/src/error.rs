@@ -187,6 +187,24 @@ impl ApiError {
         error.is_some_and(StoreError::is_outage)
     }
 
+    /// Returns the error of the database behind this one.
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Internal(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the database may recover by itself.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_temporary)
+    }
+
+    /// Returns `true` if the file of the database is damaged.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_damage)
+    }
+
     /// Logs the cause of an internal error, which the answer does not show.
     pub(crate) fn log(&self) {
         if let Self::Internal(source) = self {

@@ -49,10 +49,10 @@ pub(super) async fn inspect_before_writing(
     opening: Opening,
 ) -> Result<Option<File>, OpenError> {
     // rolecall puts data into a file only after its lock
-    if !file::holds_data(path) && opening == Opening::Create {
+    if !file::holds_data(path)? && opening == Opening::Create {
         return Ok(None);
     }
-    let locked = if file::has_lock(path) {
+    let locked = if file::has_lock(path)? {
         Some(file::lock_opening(path).await?)
     } else {
         None

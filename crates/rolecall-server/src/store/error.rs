@@ -160,6 +160,35 @@ impl From<sqlx::migrate::MigrateError> for OpenError {
 }
 
 impl OpenError {
+    /// Returns true if the database may recover by itself, so that a start can wait for it.
+    pub(crate) fn is_temporary(&self) -> bool {
+        use sqlx::migrate::MigrateError;
+        match self {
+            Self::Database { reason, .. }
+            | Self::Migrate {
+                reason: MigrateError::Execute(reason) | MigrateError::ExecuteMigration(reason, _),
+                ..
+            } => is_outage(reason) && !is_misconfigured(reason),
+            _ => false,
+        }
+    }
+
+    /// Names the damaged file in an error that comes from damage.
+    pub(super) fn of_file(self, path: &Path) -> Self {
+        use sqlx::migrate::MigrateError;
+        match self {
+            Self::Database { reason, .. }
+            | Self::Migrate {
+                reason: MigrateError::Execute(reason) | MigrateError::ExecuteMigration(reason, _),
+                ..
+            } if is_damage(&reason) => Self::Damaged {
+                path: path.to_owned(),
+                fault: reason.to_string(),
+            },
+            error => error,
+        }
+    }
+
     /// Adds the name of the database, unless the error has it.
     pub(super) fn at(mut self, database: &str) -> Self {
         if let Self::Database { place, .. } | Self::Migrate { place, .. } = &mut self
@@ -244,6 +273,7 @@ fn class_of_error(error: &sqlx::Error) -> Class {
         // connections and closes them
         Sql::Io(_) | Sql::Tls(_) | Sql::Protocol(_) | Sql::WorkerCrashed => Class::Broken,
         Sql::PoolTimedOut | Sql::PoolClosed => Class::Outage,
+        Sql::Database(error) if lacks_table(error.as_ref()) => Class::Outage,
         Sql::Database(error) => error
             .code()
             .map_or(Class::Statement, |code| class_of(&code)),
@@ -256,14 +286,39 @@ pub(super) fn is_outage(error: &sqlx::Error) -> bool {
     class_of_error(error) != Class::Statement
 }
 
-/// Returns true if waiting does not help: a wrong password, or a database that does not exist.
+/// Returns true if waiting does not help: somebody has to correct the configuration, a permission or the file.
 pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.len() == 5 && (code.starts_with("28") || code.starts_with("3D"))
-        }),
+        sqlx::Error::Database(error) => {
+            lacks_table(error.as_ref()) || error.code().is_some_and(|code| needs_somebody(&code))
+        }
         _ => false,
     }
+}
+
+/// Returns true for SQLite's codes 11 (damaged) and 26 (not a database).
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<u32>().ok()),
+        _ => None,
+    };
+    matches!(code.map(|code| code & 0xff), Some(11 | 26))
+}
+
+/// Returns true if SQLite misses a table. It has one code for all wrong statements.
+fn lacks_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.message().starts_with("no such table: ")
+}
+
+/// Returns true for the codes of a wrong password, a database, schema or table that does not exist, and a missing
+/// permission; in SQLite, of a file that is damaged, read-only or cannot be opened.
+fn needs_somebody(code: &str) -> bool {
+    if code.len() == 5 {
+        let class = code.get(..2).unwrap_or_default();
+        return ["28", "3D", "3F"].contains(&class) || UNUSABLE.contains(&code);
+    }
+    let primary = code.parse::<u32>().map(|code| code & 0xff);
+    matches!(primary, Ok(3 | 8 | 11 | 14 | 26))
 }
 
 impl StoreError {
@@ -285,6 +340,22 @@ impl StoreError {
         }
     }
 
+    /// Returns true if the file is damaged: SQLite's codes 11 (damaged) and 26 (not a database).
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Database(error) => is_damage(error),
+            _ => false,
+        }
+    }
+
+    /// Returns true if the database is at fault and may recover by itself, so that a start can wait for it.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database(error) => is_outage(error) && !is_misconfigured(error),
+            _ => false,
+        }
+    }
+
     /// Returns true if the database is at fault: unreachable, overloaded, read-only, damaged or out of resources.
     pub(crate) fn is_outage(&self) -> bool {
         self.class() != Class::Statement
@@ -301,6 +372,10 @@ impl StoreError {
     }
 }
 
+/// PostgreSQL: no permission, no such table, no such column. Every statement of ours has been prepared on a database that
+/// had them, so that somebody has taken them away since.
+const UNUSABLE: [&str; 3] = ["42501", "42P01", "42703"];
+
 /// PostgreSQL: `read_only_sql_transaction`.
 const READ_ONLY: &str = "25006";
 
@@ -312,11 +387,13 @@ fn class_of(code: &str) -> Class {
         READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => Class::Broken,
         // a lock that was not available
         "55P03" => Class::Outage,
+        _ if UNUSABLE.contains(&code) => Class::Outage,
         _ if code.len() == 5 => match class {
             // connection exception, system error, internal error, which includes damaged files
             "08" | "58" | "XX" => Class::Broken,
-            // wrong password, unknown database, transaction rollback, insufficient resources, operator intervention
-            "28" | "3D" | "40" | "53" | "57" => Class::Outage,
+            // wrong password, unknown database or schema, transaction rollback, insufficient resources, operator
+            // intervention
+            "28" | "3D" | "3F" | "40" | "53" | "57" => Class::Outage,
             _ => Class::Statement,
         },
         // the primary code is in the lowest byte
@@ -339,6 +416,8 @@ mod tests {
         // PostgreSQL: too many connections, statement timeout, deadlock, wrong password, no such database
         for code in [
             "53300", "53100", "57014", "40P01", "28P01", "3D000", "55P03",
+            // no permission, no such table, no such column, no such schema
+            "42501", "42P01", "42703", "3F000",
         ] {
             assert_eq!(class_of(code), Class::Outage, "{code}");
         }
@@ -359,6 +438,20 @@ mod tests {
             "22021", "23505", "23503", "42601", "25P02", "1", "19", "2067", "787", "20", "",
         ] {
             assert_eq!(class_of(code), Class::Statement, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_start_waits_only_for_what_can_end_by_itself() {
+        for code in [
+            "28P01", "3D000", "3F000", "42501", "42P01", "8", "11", "14", "26", "267",
+        ] {
+            assert!(needs_somebody(code), "{code}");
+        }
+        for code in [
+            "25006", "57014", "57P03", "53300", "53100", "40P01", "5", "6", "10", "13",
+        ] {
+            assert!(!needs_somebody(code), "{code}");
         }
     }
 

@@ -134,7 +134,10 @@ impl Store {
         let described = database.describe();
         let opened = match database {
             DatabaseUrl::Memory => Self::open_memory().await,
-            DatabaseUrl::File(path) => Self::open_sqlite(path, target.opening, tuning).await,
+            DatabaseUrl::File(path) => {
+                let opened = Self::open_sqlite(path.clone(), target.opening, tuning).await;
+                opened.map_err(|error| error.of_file(&path))
+            }
             DatabaseUrl::Postgres(options) => Self::open_postgres(*options, target, tuning).await,
         };
         opened.map_err(|error| error.at(&described))
@@ -222,7 +225,7 @@ impl Store {
         opening: Opening,
         tuning: Tuning,
     ) -> Result<Self, OpenError> {
-        if opening == Opening::Existing && !path.exists() {
+        if opening == Opening::Existing && !file::exists(&path)? {
             return Err(OpenError::Missing(describe_file(&path)));
         }
         file::prepare(&path)?;
