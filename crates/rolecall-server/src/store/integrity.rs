@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::error::{OpenError, is_damage};
+use super::{
+    error::{OpenError, is_damage},
+    url::describe_file,
+};
 
 /// The thoroughness of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,5 +136,5 @@ fn damaged_or(error: sqlx::Error, path: &Path) -> OpenError {
             fault: error.to_string(),
         };
     }
-    error.into()
+    OpenError::from(error).at(&describe_file(path))
 }
