@@ -9,7 +9,8 @@ use std::{
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    error::{OpenError, is_misconfigured, is_outage},
+    codes::{is_misconfigured, is_outage},
+    error::OpenError,
     file, migrate,
     target::Opening,
     url::{SchemaName, describe_file, describe_server},

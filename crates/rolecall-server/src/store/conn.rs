@@ -4,11 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{Executor as _, PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection};
 
-use super::{
-    demoted::Demoted,
-    error::{Class, StoreError},
-    file::OpenFile,
-};
+use super::{codes::Class, demoted::Demoted, error::StoreError, file::OpenFile};
 
 /// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {

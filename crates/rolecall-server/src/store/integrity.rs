@@ -4,10 +4,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{
-    error::{OpenError, is_damage},
-    url::describe_file,
-};
+use super::{codes::is_damage, error::OpenError, url::describe_file};
 
 /// The thoroughness of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod begin;
 mod chain;
 mod change;
+mod codes;
 mod conn;
 mod demoted;
 mod error;

@@ -7,7 +7,10 @@ use sqlx::{
     migrate::{AppliedMigration, Migrate, MigrateError, Migrator},
 };
 
-use crate::store::error::{OpenError, is_misconfigured, is_outage};
+use crate::store::{
+    codes::{is_misconfigured, is_outage},
+    error::OpenError,
+};
 
 /// A version of the schema, its name, and the SQL that creates it from the version before.
 pub(super) type Step = (i64, &'static str, &'static str);
