@@ -15,23 +15,27 @@ export class Refused extends Error {
       : { status: 503, detail: "cannot decide at the moment; try again", headers: { "Retry-After": "1" } });
   }
 }
+/** Checks for exact base64url, and for no two members with one name, of which another program may read the other one. */
+function isStrict(part, index) {
+  const bytes = Buffer.from(part, "base64url"), json = index < 2 ? `${bytes}` : "0"; // the signature is no JSON
+  let members = json.replace(/"(?:[^"\\]|\\.)*"/g, "").split(":").length; // with the whole as one
+  JSON.parse(json, function (_, value) { members -= !Array.isArray(this); return value; });
+  return members === 0 && bytes.toString("base64url") === part;
+}
 /** Holds the issuer's keys and, with a client that may read the feed, the revocations. */
 export class Guard {
   #keys; #loading; #keysRequestedAt = -Infinity; #keysRevision;
   #era; #floors = new Map(); #freshAt = -Infinity; #cursor = ""; #pending = { floors: new Map() };
-
   constructor({ issuer, audience, clientId, clientSecret, maxStaleness = 30 }) {
     Object.assign(this, { issuer, audience: audience || issuer, maxStaleness });
-    this.client = clientId && [clientId, clientSecret].map(encodeURIComponent).join(":");
-    if (clientId) this.#followFeed();
+    if ((this.client = clientId && [clientId, clientSecret].map(encodeURIComponent).join(":"))) this.#followFeed();
   }
 
   /** Returns the claims of `token`, or throws `Refused` with the status, detail and headers of the answer. */
   async verify(token) {
     if (this.client && now() - this.#freshAt > this.maxStaleness) throw new Refused();
     try {
-      const isExact = (part) => Buffer.from(part, "base64url").toString("base64url") === part;
-      if (token.length > 16384 || !token.split(".").every(isExact)) throw new Error("too long, or not base64url");
+      if (token.length > 16384 || !token.split(".").every(isStrict)) throw new Error("too long, or ambiguous");
       const { payload } = await jwtVerify(token, (...header) => this.#findKey(...header), {
         issuer: this.issuer, audience: this.audience, typ: "at+jwt", algorithms: ["ES256", "EdDSA", "RS256"],
         requiredClaims: ["sub", "client_id", "exp", "jti"], clockTolerance: 30, maxTokenAge: 86400,
@@ -92,28 +96,24 @@ export class Guard {
   }
 
   async #apply(answer, sentAt) {
-    const isNewEra = answer.era !== this.#era;
     if (this.#pending.era !== answer.era) this.#pending = { era: answer.era, floors: new Map() };
-    const floors = isNewEra ? this.#pending.floors : this.#floors;
+    const floors = answer.era === this.#era ? this.#floors : this.#pending.floors;
     for (const { kind, key, tenant, revision, until } of answer.floors) {
       if (!(kind in CLAIMS) || Number.isNaN(Date.parse(until))) throw new Error(`unknown floor: ${kind}`); // do not miss it
       const name = `${kind} ${key} ${tenant ?? ""}`; // with a tenant: only its tokens
       if (!(floors.get(name)?.revision >= revision)) floors.set(name, { revision, until });
     }
     if ((this.#cursor = answer.cursor) && answer.more) return;
-    [this.#era, this.#floors] = [answer.era, floors];
+    [this.#era, this.#floors, this.#freshAt] = [answer.era, floors, Math.max(this.#freshAt, sentAt - answer.age_ms / 1000)];
     for (const [name, { until }] of floors) if (Date.parse(until) < Date.parse(answer.forget_before)) floors.delete(name);
-    this.#freshAt = Math.max(this.#freshAt, sentAt - answer.age_ms / 1000);
-    if (answer.keys_revision !== this.#keysRevision && await this.#loadKeys()) {
-      this.#keysRevision = answer.keys_revision;
-      setTimeout(() => this.#loadKeys(), 400); // another node may have answered that lags behind
-    }
+    if (answer.keys_revision === this.#keysRevision || !(await this.#loadKeys())) return;
+    this.#keysRevision = answer.keys_revision;
+    setTimeout(() => this.#loadKeys(), 400); // another node may have answered that lags behind
   }
 
   async #request(path, headers = {}, body = undefined, seconds = 5) {
-    const answer = await fetch(this.issuer + path, {
-      method: body ? "POST" : "GET", headers, body, redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
-    });
+    const options = { method: body ? "POST" : "GET", headers, body, redirect: "error" };
+    const answer = await fetch(this.issuer + path, { ...options, signal: AbortSignal.timeout(seconds * 1000) });
     if (!answer.ok) throw new Error(`${path.split("?")[0]} answers ${answer.status}`);
     return answer.json();
   }

@@ -1,11 +1,16 @@
 """Verifies rolecall's access tokens (RFC 9068), and refuses revoked ones within a second."""
-import base64, datetime, logging, os, threading, time, httpx, jwt
+import base64, datetime, json, logging, math, os, threading, time, httpx, jwt
 
 CLAIMS = {"subject": "sub", "client": "client_id", "sid": "sid", "jti": "jti", "role": "roles"}
 TYPES = {"roles": (list,), "global": (dict,), "narrowed": (bool,), "rev": (int,),
          **dict.fromkeys("iat exp nbf auth_time".split(), (int, float)),
          **dict.fromkeys("iss sub subject_kind client_id jti sid username scope tenant era".split(), (str,))}
 log = logging.getLogger("rolecall")
+seconds = lambda text: datetime.datetime.fromisoformat(text).timestamp()
+def unique(members):  # of two members with one name, another program may read the other one
+    if len(dict(members)) < len(members):
+        raise ValueError("a member appears twice")
+    return dict(members)
 
 class Refused(Exception):
     """The answer to send instead: 401 for a bad token, 503 while no decision is possible."""
@@ -15,18 +20,16 @@ class Refused(Exception):
             self.status, self.detail = 401, "Could not validate credentials"
             self.headers = {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{reason}"'}
 
-class Guard:
-    """Holds the issuer's keys and, with a client that may read the feed, the revocations."""
+class Guard:  # holds the issuer's keys and, with a client that may read the feed, the revocations
     def __init__(self, issuer, audience=None, client_id=None, client_secret=None, max_staleness=30.0):
         self.issuer, self.audience, self.max_staleness = issuer, audience or issuer, max_staleness
-        self.client, self.keys = client_id and (client_id, client_secret), {}
-        self.state, self.fresh_at = (None, {}), float("-inf")  # era and floors, always replaced together
+        self.client, self.keys, self.state, self.fresh_at = client_id and (client_id, client_secret), {}, (None, {}), -math.inf
         self.start()  # again in a forked process: threads do not survive a fork, and connections must not be shared
         getattr(os, "register_at_fork", lambda **_: None)(after_in_child=self.start)
 
     def start(self):
         self.http, self.loading = httpx.Client(base_url=self.issuer, timeout=5), threading.Lock()  # follows no redirects
-        self.keys_requested_at, self.keys_revision, self.cursor, self.pending = float("-inf"), None, "", (None, {})
+        self.keys_requested_at, self.keys_revision, self.cursor, self.pending = -math.inf, None, "", (None, {})
         if self.client:
             threading.Thread(target=self.follow_feed, daemon=True).start()
 
@@ -37,7 +40,7 @@ class Guard:
         try:
             parts = [base64.urlsafe_b64decode(part + "==") for part in token[:16385].split(".")]
             exact = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
-            header = jwt.get_unverified_header(exact)
+            header, _ = [json.loads(part, object_pairs_hook=unique) for part in parts[:2]]
             if exact != token or str(header.get("typ")).lower() not in ("at+jwt", "application/at+jwt"):
                 raise jwt.InvalidTokenError("not an access token")
             key = self.find_key(header.get("kid"))  # pins the algorithm, whatever the header claims
@@ -53,7 +56,7 @@ class Guard:
             return claims
         except jwt.ExpiredSignatureError:
             raise Refused("The access token has ended; refresh it") from None
-        except (jwt.PyJWTError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
             log.debug("invalid access token: %s", error)
             raise Refused("The access token is not valid") from None
 
@@ -82,8 +85,7 @@ class Guard:
                 except (httpx.HTTPError, ValueError, KeyError, jwt.PyJWTError) as error:
                     log.warning("cannot load the keys, keeping the last good ones: %s", error)
 
-    def follow_feed(self):
-        """Polls the feed for as long as the process runs, continuing after the last cursor."""
+    def follow_feed(self):  # for as long as the process runs, continuing after the last cursor
         token, pause, form = None, 0.1, {"grant_type": "client_credentials", "audience": self.issuer}
         while True:
             try:
@@ -102,15 +104,13 @@ class Guard:
         era, floors = answer["era"], dict(self.pending[1]) if self.pending[0] == answer["era"] else {}
         for floor in answer["floors"]:
             name = (CLAIMS[floor["kind"]], floor["key"], floor.get("tenant") or None)  # fails on an unknown kind
-            until = datetime.datetime.fromisoformat(floor["until"]).timestamp()
-            floors[name] = max(floors.get(name, (0, 0)), (floor["revision"], until))
+            floors[name] = max(floors.get(name, (0, 0)), (floor["revision"], seconds(floor["until"])))
         self.pending, self.cursor = (era, floors), answer["cursor"]
         if not answer.get("more"):
-            before = datetime.datetime.fromisoformat(answer.get("forget_before") or "1970-01-01").timestamp()
-            for name, floor in self.state[1].items() if self.state[0] == era else ():
-                if floor[1] >= before:  # by the issuer's time, since this clock may be wrong
-                    floors[name] = max(floors.get(name, floor), floor)
-            self.state, self.pending = (era, floors), (None, {})
+            before = seconds(answer.get("forget_before") or "1970-01-01")  # the issuer's time: this clock may be wrong
+            known = self.state[1] if self.state[0] == era else {}
+            floors |= {name: max(floors.get(name, floor), floor) for name, floor in known.items() if floor[1] >= before}
+            self.state, self.pending = (era, floors), (None, {})  # era and floors are always replaced together
             self.fresh_at = max(self.fresh_at, sent_at - answer["age_ms"] / 1000)
             if answer.get("keys_revision") != self.keys_revision and self.load_keys():
                 self.keys_revision = answer.get("keys_revision")

@@ -9,7 +9,7 @@ import time
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from access_tokens import encode, encode_json
+from access_tokens import encode
 
 KID, ERA = "k1", "e1"
 # the value of a claim that a token does not have
@@ -58,9 +58,9 @@ class Issuer:
     def token(self, **changed):
         return self.signed(json.dumps(self.claims(**changed)).encode())
 
-    def signed(self, payload, **header):
-        header = {"alg": "ES256", "typ": "at+jwt", "kid": KID, **header}
-        text = f"{encode_json(header)}.{encode(payload)}"
+    def signed(self, payload, header=None, **changed):
+        header = header or json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": KID, **changed}).encode()
+        text = f"{encode(header)}.{encode(payload)}"
         algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
         return f"{text}.{encode(algorithm.sign(text.encode(), self.key))}"
 

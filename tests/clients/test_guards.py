@@ -49,7 +49,12 @@ def refused(issuer):
         "iss": ["https://other.example", [issuer.url], None], "aud": ["https://other.example", [], None, 1],
     }
     tokens = {f"{name} {value!r}": issuer.token(**{name: value}) for name, values in changed.items() for value in values}
-    return tokens | {
+    claims, header = json.dumps(issuer.claims()), {"alg": "ES256", "typ": "at+jwt", "kid": issuers.KID}
+    twins = {f"{text} twice": issuer.signed(f"{claims[:-1]}, {text}}}".encode())
+             for text in ('"sub": "u1"', '"s\\u0075b": "u2"', '"roles": []', '"global": {"roles": [], "roles": []}')}
+    twice = json.dumps(header)[:-1] + ', "typ": "at+jwt"}'
+    return tokens | twins | {
+        "a header with a member twice": issuer.signed(claims.encode(), header=twice.encode()),
         "padding": f"{whole}==", "padding inside": whole.replace(".", "=.", 1), "a line break": f"{whole}\n",
         "a space": f"{whole} ", "a character outside of the alphabet": f"{whole[:-5]}!{whole[-5:]}",
         "another spelling of the same bytes": twin, "no signature": whole.removesuffix(signature),

@@ -15,7 +15,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub use hasher::{HashError, Hasher, HasherOptions, Load, StartError, Verdict, WaitTimes};
+pub use hasher::{HashError, Hasher, HasherOptions, Lane, Load, StartError, Verdict, WaitTimes};
 pub use limits::{DEFAULT_MIN_LENGTH, LOWEST_MIN_LENGTH, MAX_BYTES, MAX_CODE_POINTS};
 pub use password::Password;
 pub use policy::PasswordPolicy;

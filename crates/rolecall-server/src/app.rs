@@ -18,11 +18,12 @@ use crate::{
     keys::ring::KeyRing,
     known_time::KnownTime,
     legacy::old_tokens::Legacy,
+    login::decoys::Decoys,
     metrics::counters::Metrics,
     quota::{Quota, Quotas},
     settings::Settings,
     store::{Chain, Change, Changed, Conn, Head, Store, StoreError, read_time},
-    throttle::{AddressLimiter, InFlight, Turns},
+    throttle::{AddressLimiter, InFlight, Repeats, Turns},
     vault::MasterKeys,
 };
 
@@ -58,6 +59,10 @@ pub(crate) struct Parts {
     pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
+    /// Wrong passwords that were counted a moment ago.
+    pub(crate) repeats: Repeats,
+    /// Hashes that unknown names cost.
+    pub(crate) decoys: Decoys,
     /// Tokens of the previous application, if they are accepted.
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
@@ -187,10 +192,12 @@ impl App {
         // only the watch feeds guards in other processes: it also knows the changes of other nodes
         self.0.look_now.notify_one();
         if changed.policy {
-            self.load_policy(&mut self.store().read().await?).await?;
+            self.load_policy(&mut self.store().read_for_watch().await?)
+                .await?;
         }
         if changed.keys {
-            self.reload_keys(&mut self.store().read().await?).await?;
+            self.reload_keys(&mut self.store().read_for_watch().await?)
+                .await?;
         }
         tracing::info!(
             revision = changed.revision,

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use crate::{
     bootstrap::Origin,
     config::{Config, PasswordGrant, RegistrationMode},
+    http::Limits,
     legacy::old_tokens::LegacyTokens,
     settings::{PolicyLimits, SessionLimits, Settings},
     start::Options,
@@ -46,6 +47,19 @@ pub(crate) fn options(config: &Config, bound: Option<SocketAddr>) -> Options {
         min_length: config.passwords.min_length,
         clock: Arc::new(SystemClock),
         database_clock: None,
+    }
+}
+
+/// Returns the limits on connections.
+pub(crate) fn limits(config: &Config) -> Limits {
+    let connections = &config.connections;
+    Limits {
+        connections: connections.max,
+        per_client: connections.per_address,
+        proxies: config.proxy.trusted.clone(),
+        idle: connections.idle_timeout,
+        drain: connections.drain_delay,
+        ..Limits::default()
     }
 }
 

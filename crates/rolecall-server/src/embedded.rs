@@ -137,7 +137,7 @@ impl Embedded {
 pub async fn serve(address: &str, app: axum::Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = http::wrap(app, api::layer_options());
-    http::serve_until_signal(listener, app).await;
+    http::serve_until_signal(listener, app, http::Limits::default()).await;
     Ok(())
 }
 

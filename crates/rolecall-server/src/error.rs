@@ -77,6 +77,8 @@ pub(crate) enum ApiError {
     Malformed(String),
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
+    #[error("compressed bodies are not supported: send it without `Content-Encoding`")]
+    Compressed,
     /// A policy exceeds a limit of the configuration.
     #[error("{0}")]
     PolicyTooLarge(String),
@@ -127,6 +129,9 @@ pub(crate) enum ApiError {
     TooMany { retry_after: Duration },
     #[error("too busy")]
     Busy,
+    /// The server was asked to stop, and load balancers should choose another node.
+    #[error("the server is about to stop; ask another node")]
+    Stopping,
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -78,11 +78,8 @@ async fn open_prepared(
     options: &Options,
     tuning: Tuning,
 ) -> Result<(Store, MasterKeys, Ready), StartError> {
-    let target = Target {
-        url: options.database_url.expose_secret(),
-        schema: options.schema.as_ref(),
-        opening: options.opening,
-    };
+    let schema = options.schema.as_ref();
+    let target = Target::new(&options.database_url, schema, options.opening);
     let (current, previous) = (&options.master_key, &options.previous_master_key);
     let (store, masters) = open_store(target, tuning, current.clone(), previous.clone()).await?;
     match prepare(options, &store, &masters).await {
@@ -121,11 +118,8 @@ async fn prepare(
 
 /// Returns what a prepared database lacks, without opening more of it; `None` if it was never prepared.
 pub(crate) async fn find_missing(options: &Options) -> Result<Option<Vec<Missing>>, StartError> {
-    let target = Target {
-        url: options.database_url.expose_secret(),
-        schema: options.schema.as_ref(),
-        opening: Opening::Existing,
-    };
+    let schema = options.schema.as_ref();
+    let target = Target::new(&options.database_url, schema, Opening::Existing);
     let store = Store::open_with(target, options.tuning).await?;
     let found = async { bootstrap::find_missing(&mut store.read().await?).await }.await;
     store.close().await;

@@ -28,6 +28,8 @@ pub(crate) enum Quota {
     Revocations,
     /// Refreshes of the sessions of a user.
     Refreshes,
+    /// Log-ins of a user with the right password.
+    LogIns,
 }
 
 /// The quotas of all subjects, in the memory of this node.
@@ -106,6 +108,7 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         Quota::Changes => limits.changes,
         Quota::Revocations => limits.revocations,
         Quota::Refreshes => limits.refreshes,
+        Quota::LogIns => limits.log_ins,
     }
 }
 
@@ -130,6 +133,7 @@ mod tests {
             changes: each,
             revocations: each,
             refreshes: each,
+            log_ins: each,
         }
     }
 

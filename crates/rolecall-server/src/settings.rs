@@ -66,6 +66,7 @@ pub(crate) struct QuotaLimits {
     pub(crate) changes: u32,
     pub(crate) revocations: u32,
     pub(crate) refreshes: u32,
+    pub(crate) log_ins: u32,
 }
 
 impl From<&crate::config::Quotas> for QuotaLimits {
@@ -75,6 +76,7 @@ impl From<&crate::config::Quotas> for QuotaLimits {
             changes: quotas.changes_per_hour,
             revocations: quotas.revocations_per_hour,
             refreshes: quotas.refreshes_per_hour,
+            log_ins: quotas.log_ins_per_hour,
         }
     }
 }

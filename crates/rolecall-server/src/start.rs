@@ -27,11 +27,12 @@ use crate::{
         exchange::LegacyExchange,
         old_tokens::{Legacy, LegacyTokens},
     },
+    login::{decoys::Decoys, sampling},
     metrics::counters::Metrics,
     prepared::open_patiently,
     quota::Quotas,
     store::Store,
-    throttle::{AddressLimiter, Budget, InFlight, Turns},
+    throttle::{AddressLimiter, Budget, InFlight, Repeats, Turns},
     watch::{self, Seen},
 };
 
@@ -77,10 +78,15 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        decoys: Decoys::default(),
+        repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),
         document: OnceLock::new(),
     });
+    if options.serves {
+        sampling::refresh(&app).await.map_err(ApiError::from)?;
+    }
     let seen = watch::load_all(&app).await?;
     Ok(Opened { app, seen })
 }

@@ -7,11 +7,13 @@ mod address;
 mod delay;
 mod in_flight;
 mod network;
+mod repeats;
 mod turns;
 
 pub use address::{AddressLimiter, Budget, Excess, Source};
 pub use delay::{MAX_FAILURES, account_delay};
 pub use in_flight::{InFlight, InFlightGuard};
 pub use network::Network;
-pub(crate) use network::{is_same_place, nearest};
+pub(crate) use network::{is_same_place, nearest, network_lane};
+pub(crate) use repeats::Repeats;
 pub use turns::{Turn, Turns};

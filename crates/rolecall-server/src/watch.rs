@@ -11,6 +11,7 @@ use crate::{
     clean_up::{self, Outcome},
     error::{self, ApiError},
     keys,
+    login::sampling,
     recovery::lost_revisions,
     store::{read_floors, read_head},
 };
@@ -34,7 +35,7 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
     let question = parts.live.question();
-    let mut conn = app.store().read().await?;
+    let mut conn = app.store().read_for_watch().await?;
     let head = read_head(&mut conn).await?;
     let floors = read_floors(&mut conn, Revision::MIN).await?;
     app.policy().forget();
@@ -60,7 +61,7 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
     let question = parts.live.question();
-    let mut conn = app.store().read().await?;
+    let mut conn = app.store().read_for_watch().await?;
     let head = read_head(&mut conn).await?;
     // the guards may know the era already from a load that failed halfway; its revisions are unknown then
     if *head.era != *parts.live.era() || *head.era != *seen.era {
@@ -200,6 +201,9 @@ async fn do_chores(app: App, node: String) {
         }
     };
     parts.metrics.clean_ups.add_one(outcome);
+    if let Err(error) = sampling::refresh(&app).await {
+        tracing::warn!(error = %error::chain_of(&error), "the costs of password hashes could not be read");
+    }
     if let Err(error) = keys::service::maintain(&app).await {
         tracing::warn!(error = %error::chain_of(&error), "maintenance of the signing keys failed");
     }
@@ -208,8 +212,18 @@ async fn do_chores(app: App, node: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Conn, StoreError, query};
+    use crate::{
+        authority::caller::Caller,
+        store::{Conn, StoreError, query, testing::postgres_database},
+    };
     use rolecall::{ManualClock, Timestamp};
+    use rolecall_core::FloorKind;
+    use std::{
+        future::poll_fn,
+        pin::Pin,
+        sync::{Arc, Mutex},
+        task::Poll,
+    };
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_waiting_clean_up_does_not_stop_the_poll() {
@@ -244,6 +258,98 @@ mod tests {
             })
             .await
             .unwrap();
+    }
+
+    /// Takes all connections for requests; the poll, readiness and a loss go on.
+    async fn check_with_all_connections_taken(url: &str) {
+        let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
+        let server = crate::Embedded::builder(url)
+            .clock(clock.clone())
+            .master_key("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+            .open()
+            .await
+            .unwrap();
+        let (app, live) = (server.app(), &server.app().parts().live);
+        let most = app.store().connections().first().unwrap().max;
+        let mut held = Vec::new();
+        for _ in 0..most {
+            held.push(app.store().read().await.unwrap());
+        }
+        let goes_on = async {
+            app.ping().await.unwrap();
+            let loss = app.change(Caller::System, async |change| {
+                change.raise_floor(FloorKind::Jti, "x");
+                change.record(serde_json::json!({ "action": "test" }));
+                change.policy_changed();
+                Ok(())
+            });
+            loss.await.unwrap();
+            clock.advance(Duration::from_secs(1));
+            while !live.age().is_zero() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // less than the time that a request waits for a connection
+        let in_time = tokio::time::timeout(Duration::from_secs(4), goes_on).await;
+        assert!(in_time.is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn y026_a_starved_pool_stops_neither_poll_nor_loss_nor_readiness_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        check_with_all_connections_taken(&url).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn y026_a_starved_pool_stops_neither_poll_nor_loss_nor_readiness_on_postgresql() {
+        if let Some(url) = postgres_database("y026_starved").await {
+            check_with_all_connections_taken(&url).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn y026_a_loss_waits_behind_one_other_writer_at_most() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rolecall.db").display());
+        let server = crate::Embedded::builder(&url).open().await.unwrap();
+        let app = server.app().clone();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiting: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
+        for _ in 0..8 {
+            let (app, order) = (app.clone(), Arc::clone(&order));
+            waiting.push(Box::pin(async move {
+                let write = app.store().write(async |_: &mut Conn| {
+                    order.lock().unwrap().push("write");
+                    Ok::<_, StoreError>(())
+                });
+                write.await.unwrap();
+            }));
+        }
+        let (changing, ordered) = (app.clone(), Arc::clone(&order));
+        waiting.push(Box::pin(async move {
+            let loss = changing.change(Caller::System, async |change| {
+                ordered.lock().unwrap().push("loss");
+                change.record(serde_json::json!({ "action": "test" }));
+                Ok(())
+            });
+            loss.await.unwrap();
+        }));
+        // one after the other begins to wait while another transaction writes
+        let ahead = app.store().write(async |_: &mut Conn| {
+            for one in &mut waiting {
+                poll_fn(|context| Poll::Ready(one.as_mut().poll(context).is_pending())).await;
+            }
+            Ok::<_, StoreError>(())
+        });
+        ahead.await.unwrap();
+        let waiting: Vec<_> = waiting.into_iter().map(tokio::spawn).collect();
+        for one in waiting {
+            one.await.unwrap();
+        }
+        let order = order.lock().unwrap();
+        let place = order.iter().position(|one| *one == "loss").unwrap();
+        assert!(order.len() == 9 && place <= 1, "{order:?}");
     }
 
     #[tokio::test]

@@ -1,11 +1,13 @@
 //! Hashing and verifying on threads of its own, behind a bounded queue.
 //!
-//! - [`worker`] has the queue and the loop of the threads,
+//! - [`queue`] has the order of the jobs,
+//! - [`worker`] has the loop of the threads,
 //! - [`load`] counts what they do,
 //! - [`outcome`] has the results and errors.
 
 mod load;
 mod outcome;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -18,9 +20,11 @@ use tokio::sync::oneshot;
 
 pub use self::load::{Load, WaitTimes};
 pub use self::outcome::{HashError, StartError, Verdict};
+pub use self::queue::Lane;
 use self::worker::{Shared, Work};
 use crate::password::Password;
 use crate::scheme::Parameters;
+use crate::stored::StoredHash;
 
 /// Jobs that may wait for each thread: less than a second of work at the default costs.
 const QUEUE_PER_THREAD: usize = 32;
@@ -124,9 +128,18 @@ impl Hasher {
     ///
     /// See [`HashError`].
     pub async fn hash(&self, password: Password) -> Result<String, HashError> {
+        self.hash_in(Lane::default(), password).await
+    }
+
+    /// The same as [`Hasher::hash`], waiting in `lane`.
+    ///
+    /// # Errors
+    ///
+    /// See [`HashError`].
+    pub async fn hash_in(&self, lane: Lane, password: Password) -> Result<String, HashError> {
         self.parameters().scheme().check(&password)?;
         let (sender, receiver) = oneshot::channel();
-        self.0.shared.submit(Work::Hash(password, sender))?;
+        self.0.shared.submit(lane, Work::Hash(password, sender));
         receiver.await.map_err(|_| HashError::Failed)?
     }
 
@@ -145,10 +158,23 @@ impl Hasher {
         password: Password,
         stored: Option<String>,
     ) -> Result<Verdict, HashError> {
+        self.verify_in(Lane::default(), password, stored).await
+    }
+
+    /// The same as [`Hasher::verify`], waiting in `lane`.
+    ///
+    /// # Errors
+    ///
+    /// See [`HashError`].
+    pub async fn verify_in(
+        &self,
+        lane: Lane,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<Verdict, HashError> {
         let (sender, receiver) = oneshot::channel();
-        self.0
-            .shared
-            .submit(Work::Verify(password, stored, sender))?;
+        let work = Work::Verify(password, stored, sender);
+        self.0.shared.submit(lane, work);
         receiver.await.map_err(|_| HashError::Failed)?
     }
 
@@ -156,6 +182,26 @@ impl Hasher {
     #[must_use]
     pub fn has_memory(&self) -> bool {
         self.0.shared.has_memory()
+    }
+
+    /// Returns a hash with the scheme and the costs of `stored` that no password matches, to be
+    /// verified where there is none. `None` if verifying `stored` takes as long as verifying
+    /// nothing: it is current or unusable.
+    #[must_use]
+    pub fn decoy(&self, stored: &str) -> Option<String> {
+        let parsed = StoredHash::parse(stored).ok()?;
+        if self.0.shared.parameters.is_current(&parsed) {
+            return None;
+        }
+        let (head, output) = stored.rsplit_once('$')?;
+        // Which characters an encoding takes, also at its end, depends on the scheme.
+        ['.', '0', 'A'].into_iter().find_map(|letter| {
+            let masked = output
+                .chars()
+                .map(|old| if old == '=' { old } else { letter });
+            let decoy = format!("{head}${}", masked.collect::<String>());
+            StoredHash::parse(&decoy).is_ok().then_some(decoy)
+        })
     }
 
     /// Returns the current load, for metrics and tests.

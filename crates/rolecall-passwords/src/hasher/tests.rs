@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::memory::Memory;
@@ -265,4 +265,65 @@ async fn too_little_memory_is_reported_until_there_is_enough() {
         lanes: 1,
     };
     assert_eq!(hungry.memory_blocks(), 0xffff_ffff);
+}
+
+/// Fourteen accounts of one address on 140 connections once kept a victim at another address out.
+#[tokio::test]
+async fn y050_a_flood_from_one_source_does_not_refuse_another() {
+    let hasher = Hasher::without_threads(options(1, 32)).unwrap();
+    let (mut flood, mut refused) = (Vec::new(), 0);
+    for number in 0..140 {
+        let hasher = hasher.clone();
+        let lane = Lane {
+            source: 1,
+            account: number % 14,
+        };
+        let mut job = Box::pin(async move { hasher.verify_in(lane, password("x"), None).await });
+        let polled = job.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match polled {
+            Poll::Ready(refusal) => {
+                assert_eq!(refusal, Err(HashError::Busy));
+                refused += 1;
+            }
+            Poll::Pending => flood.push(job),
+        }
+    }
+    let victim = Lane {
+        source: 2,
+        account: 1,
+    };
+    let waiting = hasher.verify_in(victim, password("y"), None);
+    let mut waiting = Box::pin(waiting);
+    let polled = waiting
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    assert_eq!(hasher.load().waiting, 32);
+    hasher.start_threads(1).unwrap();
+    assert_eq!(waiting.await, Ok(Verdict::default()));
+    for job in flood {
+        refused += usize::from(job.await == Err(HashError::Busy));
+    }
+    assert_eq!(refused, 140 - 31);
+    assert_eq!(hasher.load().refused, 109);
+}
+
+#[tokio::test]
+async fn y062_a_decoy_costs_what_a_stored_hash_costs_and_nothing_matches_it() {
+    let hasher = hasher();
+    let current = hasher.hash(password("right")).await.unwrap();
+    assert_eq!(hasher.decoy(&current), None);
+    assert_eq!(hasher.decoy("!"), None);
+    for stored in [
+        "$2y$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C",
+        "pbkdf2_sha256$1$saltsaltsalt$nSvMuTtcOZox8d3fZ4NTyTgRjwnulwvZKQeRBHqrdpQ=",
+        "$scrypt$ln=1,r=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$IwqNy0LHsLtGa2rfQqwUDOKd9SIAAAAAAAAAAAAAAAA",
+    ] {
+        let decoy = hasher.decoy(stored).unwrap();
+        assert_ne!(decoy, stored);
+        let (head, _) = decoy.rsplit_once('$').unwrap();
+        assert!(stored.starts_with(head), "{decoy}");
+        let verdict = hasher.verify(password("x"), Some(decoy)).await.unwrap();
+        assert_eq!(verdict, Verdict::default());
+    }
 }

@@ -1,6 +1,5 @@
 //! The queue of jobs, and the loop of the threads that compute them.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +10,7 @@ use tracing::Span;
 
 use super::load::{Counters, Load};
 use super::outcome::{HashError, Verdict};
+use super::queue::{FairQueue, Lane};
 use crate::memory::Memory;
 use crate::password::Password;
 use crate::scheme::Parameters;
@@ -32,9 +32,8 @@ pub(super) struct Shared {
     starved: AtomicBool,
 }
 
-#[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: FairQueue<Job>,
     closed: bool,
 }
 
@@ -56,13 +55,27 @@ pub(super) enum Work {
     ),
 }
 
+impl Work {
+    /// Answers the caller that the queue is full.
+    fn refuse(self) {
+        // `send` fails if the caller went away meanwhile.
+        match self {
+            Self::Hash(_, sender) => drop(sender.send(Err(HashError::Busy))),
+            Self::Verify(_, _, sender) => drop(sender.send(Err(HashError::Busy))),
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn new(parameters: Parameters, capacity: usize) -> Result<Self, ComputeError> {
         Ok(Self {
             parameters,
             dummy: parameters.dummy()?,
             capacity,
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue {
+                jobs: FairQueue::new(capacity),
+                closed: false,
+            }),
             wake: Condvar::new(),
             counters: Counters::default(),
             starved: AtomicBool::new(false),
@@ -74,22 +87,20 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a job, or returns [`HashError::Busy`] if the queue is full.
-    pub(super) fn submit(&self, work: Work) -> Result<(), HashError> {
-        let span = Span::current();
-        let mut queue = self.lock();
-        if queue.jobs.len() >= self.capacity {
-            self.counters.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(HashError::Busy);
-        }
-        queue.jobs.push_back(Job {
-            span,
+    /// Queues a job. If the queue is full, the caller of the job that has no place gets [`HashError::Busy`]: this one,
+    /// or one of a source with more of them.
+    pub(super) fn submit(&self, lane: Lane, work: Work) {
+        let job = Job {
+            span: Span::current(),
             queued_at: Instant::now(),
             work,
-        });
-        drop(queue);
+        };
+        let displaced = self.lock().jobs.push(lane, job);
         self.wake.notify_one();
-        Ok(())
+        if let Some(displaced) = displaced {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            displaced.work.refuse();
+        }
     }
 
     pub(super) fn load(&self) -> Load {
@@ -125,7 +136,7 @@ impl Shared {
     fn next_job(&self, memory: &mut Memory) -> Option<Job> {
         let mut queue = self.lock();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if let Some(job) = queue.jobs.pop() {
                 return Some(job);
             }
             if queue.closed {

@@ -16,7 +16,8 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, subject::Status},
     error::ApiError,
-    http::ClientAddress,
+    http::{ClientAddress, DeviceToken},
+    login::{known::Origin, password::Typed},
     oauth::error::{OAuthError, OAuthErrorDocument},
     patch::Patch,
     web::{
@@ -140,18 +141,19 @@ pub(crate) async fn replace_password(
     _: Public,
     State(app): State<App>,
     address: ClientAddress,
+    device: DeviceToken,
     body: Result<Body<PasswordReplacement>, ApiError>,
 ) -> Result<StatusCode, OAuthError> {
     let Body(wanted) = body?;
-    let (username, current) = (&wanted.username, &wanted.current_password);
-    me_service::change_forced(
-        &app,
-        username,
-        current,
-        &wanted.new_password,
-        address.as_str(),
-    )
-    .await?;
+    let typed = Typed {
+        username: &wanted.username,
+        password: &wanted.current_password,
+        origin: Origin {
+            address: address.as_str(),
+            device: device.as_deref(),
+        },
+    };
+    me_service::change_forced(&app, &typed, &wanted.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -11,7 +11,8 @@ use crate::{
     app::App,
     authority::caller::Caller,
     error::ApiError,
-    http::ClientAddress,
+    http::{ClientAddress, DeviceToken},
+    login::known::Origin,
     patch::Patch,
     web::{body::Body, document::ProblemDocument},
 };
@@ -100,10 +101,15 @@ pub(crate) async fn change_my_password(
     caller: Authenticated,
     State(app): State<App>,
     address: ClientAddress,
+    device: DeviceToken,
     Body(wanted): Body<PasswordChange>,
 ) -> Result<StatusCode, ApiError> {
     require_not_narrowed(&caller)?;
     let (current, new) = (&wanted.current_password, &wanted.new_password);
-    me_service::change_password(&app, &caller, current, new, address.as_str()).await?;
+    let origin = Origin {
+        address: address.as_str(),
+        device: device.as_deref(),
+    };
+    me_service::change_password(&app, &caller, current, new, origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }

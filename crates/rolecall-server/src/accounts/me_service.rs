@@ -16,9 +16,10 @@ use crate::{
     error::{ApiError, FieldError},
     ids::canonical_reset_code,
     login::{
-        failures,
-        password::{self, LoginError, Proven},
+        known::{self, Origin},
+        password::{self, LoginError, Proven, Typed},
     },
+    quota::Quota,
     roles::request_ending,
     sessions,
 };
@@ -62,23 +63,23 @@ pub(crate) async fn change_password(
     caller: &Principal,
     current: &str,
     new: &str,
-    address: &str,
+    origin: Origin<'_>,
 ) -> Result<(), LoginError> {
     let user = service::get_own(app, caller).await?;
     let (caller, session) = (Caller::Token(caller), caller.session());
-    let proven = match password::prove(app, &user.username, current, address).await {
+    let typed = Typed {
+        username: &user.username,
+        password: current,
+        origin,
+    };
+    let proven = match password::prove(app, &typed).await {
         Err(LoginError::Wrong) => return Err(LoginError::Failed(wrong_current_password())),
         other => other?,
     };
     if proven.by_reset_code {
-        reset::check_redeemer(app, &proven, address).await?;
+        reset::check_redeemer(app, &proven, origin.address).await?;
     }
-    let wanted = Replacement {
-        current,
-        new,
-        keep_session: session,
-    };
-    if replace(app, caller, &proven, &wanted, address).await? {
+    if replace(app, caller, &proven, &typed, (new, session)).await? {
         Ok(())
     } else {
         Err(LoginError::Failed(wrong_current_password()))
@@ -88,59 +89,48 @@ pub(crate) async fn change_password(
 /// Changes a password without a token: the way out of a forced change and of a reset code.
 pub(crate) async fn change_forced(
     app: &App,
-    username: &str,
-    current: &str,
+    typed: &Typed<'_>,
     new: &str,
-    address: &str,
 ) -> Result<(), LoginError> {
-    let proven = password::prove(app, username, current, address).await?;
+    let proven = password::prove(app, typed).await?;
     // the user is known by the password; a code also its maker knows, so that nobody is
     let caller = if proven.by_reset_code {
-        reset::check_redeemer(app, &proven, address).await?;
+        reset::check_redeemer(app, &proven, typed.origin.address).await?;
         Caller::System
     } else {
         Caller::As {
             user_id: &proven.id,
         }
     };
-    let wanted = Replacement {
-        current,
-        new,
-        keep_session: None,
-    };
-    if replace(app, caller, &proven, &wanted, address).await? {
+    // the callers above have no token, by which other changes are counted
+    if let Err(used_up) = app.take_quota(Quota::OwnChanges, &proven.id) {
+        password::count_refused(app, &proven, typed.origin.address).await?;
+        return Err(used_up.into());
+    }
+    if replace(app, caller, &proven, typed, (new, None)).await? {
         Ok(())
     } else {
         Err(LoginError::Wrong)
     }
 }
 
-/// A password that replaces another.
-struct Replacement<'a> {
-    current: &'a str,
-    new: &'a str,
-    /// The session that does not end.
-    keep_session: Option<&'a str>,
-}
-
-/// Replaces the password, and records a refusal: it shows that the current password was right. Returns `false` if the
-/// stored credentials changed since they were verified.
+/// Replaces the password, and records a refusal: it shows that the current password was right. The session `keep` does
+/// not end. Returns `false` if the stored credentials changed since they were verified.
 async fn replace(
     app: &App,
     caller: Caller<'_>,
     proven: &Proven,
-    wanted: &Replacement<'_>,
-    address: &str,
+    typed: &Typed<'_>,
+    (new, keep): (&str, Option<&str>),
 ) -> Result<bool, ApiError> {
-    let replaced = match refuse_unchanged(wanted.current, wanted.new) {
-        Ok(()) => replace_password(app, caller, proven, wanted.new, wanted.keep_session).await,
+    let address = typed.origin.address;
+    let replaced = match refuse_unchanged(typed.password, new) {
+        Ok(()) => replace_password(app, caller, proven, new, keep).await,
         Err(refused) => Err(refused),
     };
     match &replaced {
-        Ok(true) => password::forgive_address(app, &proven.account, address),
-        Ok(false) => {
-            password::count_failure(app, &proven.account, Some(&proven.id), address).await?;
-        }
+        Ok(true) => password::forgive_address(app, &proven.slot.account, address),
+        Ok(false) => password::count_failure(app, &proven.slot, Some(&proven.id), typed).await?,
         Err(error) => {
             let reason = match error {
                 ApiError::Invalid(field) => field.kind,
@@ -186,17 +176,19 @@ async fn replace_password(
     new: &str,
     keep_session: Option<&str>,
 ) -> Result<bool, ApiError> {
-    let hash = hash_new(app, "new_password", new, &parse_username(&proven.username)?).await?;
+    let username = parse_username(&proven.username)?;
+    let hash = hash_new(app, proven.lane, "new_password", new, &username).await?;
     app.change(caller, async |change| {
         let stored = store::find_credentials(change.conn(), &proven.username).await?;
         // guesses that were under way elsewhere count here too: a locked account opens for none of them
-        let failed = failures::read(change.conn(), &proven.account).await?;
+        let failed = proven.slot.failures(change.conn()).await?;
         if stored.as_ref() != Some(&proven.credentials) || failed.is_locked() {
             return Ok(false);
         }
         let origin = store::find_reset_origin(change.conn(), &proven.id).await?;
         store::set_password(change, &proven.id, &hash).await?;
-        failures::forget(change.conn(), &proven.account).await?;
+        // guesses at the old password no longer matter, wherever they came from
+        known::forget_failures(change.conn(), &proven.slot.account).await?;
         sessions::store::end_others(change, &proven.id, keep_session.unwrap_or_default()).await?;
         change.raise_floor(FloorKind::Subject, &proven.id);
         request_ending::end_for_subject(change, &proven.id).await?;
@@ -228,12 +220,22 @@ mod tests {
             .await
             .unwrap();
         let app = server.app();
-        let proven = password::prove(app, "alice", PASSWORD, "").await;
+        let typed = Typed {
+            username: "alice",
+            password: PASSWORD,
+            origin: Origin::default(),
+        };
+        let proven = password::prove(app, &typed).await;
         let Ok(proven) = proven else {
             panic!("the right password")
         };
-        for _ in 0..MAX_FAILURES {
-            password::count_failure(app, &proven.account, None, "")
+        for number in 0..MAX_FAILURES {
+            let guess = format!("a guess {number}");
+            let typed = Typed {
+                password: &guess,
+                ..typed
+            };
+            password::count_failure(app, &proven.slot, None, &typed)
                 .await
                 .unwrap();
         }
@@ -241,7 +243,7 @@ mod tests {
         let replaced = replace_password(app, Caller::System, &proven, new, None).await;
         assert!(!replaced.unwrap());
         app.store()
-            .write(async |conn| failures::forget(conn, &proven.account).await)
+            .write(async |conn| known::forget_failures(conn, &proven.slot.account).await)
             .await
             .unwrap();
         let replaced = replace_password(app, Caller::System, &proven, new, None).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rolecall::PermissionName as _;
 use rolecall_core::{RoleName, Timestamp};
-use rolecall_passwords::{HashError, Password, PasswordProblem};
+use rolecall_passwords::{HashError, Lane, Password, PasswordProblem};
 use serde_json::json;
 
 use super::store::{self, NewUser, ResetOrigin, User};
@@ -19,6 +19,7 @@ use crate::{
         assignments, open_roles,
     },
     store::Change,
+    throttle::network_lane,
     usernames::Username,
 };
 
@@ -107,7 +108,13 @@ pub(crate) async fn create(
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
     let hash = match wanted.password {
-        Some(password) => Some(hash_new(app, "password", password, &username).await?),
+        Some(password) => {
+            let lane = Lane {
+                source: network_lane(wanted.address.unwrap_or_default()),
+                account: 0,
+            };
+            Some(hash_new(app, lane, "password", password, &username).await?)
+        }
         None => None,
     };
     let reset = if hash.is_none() {
@@ -206,9 +213,10 @@ pub(crate) fn parse_email(text: &str) -> Result<String, ApiError> {
     }
 }
 
-/// Checks a new password against the rules and hashes it.
+/// Checks a new password against the rules and hashes it, waiting in `lane`.
 pub(crate) async fn hash_new(
     app: &App,
+    lane: Lane,
     member: &str,
     password: &str,
     username: &Username,
@@ -236,7 +244,7 @@ pub(crate) async fn hash_new(
         .map_err(refused)?;
     parts
         .hasher
-        .hash(password)
+        .hash_in(lane, password)
         .await
         .map_err(|error| match error {
             HashError::Busy | HashError::NoMemory => ApiError::Busy,

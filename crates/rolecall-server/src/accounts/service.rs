@@ -3,6 +3,7 @@
 use rolecall::PermissionName as _;
 use rolecall::Principal;
 use rolecall_core::FloorKind;
+use rolecall_passwords::Lane;
 use serde_json::json;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
-    login::failures,
+    login::known,
     patch::Patch,
     roles::{assigning, request_ending},
     sessions,
@@ -159,7 +160,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         end_access(change, id).await?;
         store::delete_user(change, id).await?;
         assigning::check_last_admin(change, lasting).await?;
-        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        known::forget_account(change.conn(), &app.account_of(&user.username)).await?;
         change.record(json!({ "action": "user.deleted", "subject": id }));
         Ok(())
     })
@@ -203,7 +204,7 @@ pub(crate) async fn reset(
         let user = require_authority_over(app, change, caller, id).await?;
         store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
         store::set_reset_origin(change, id, &origin).await?;
-        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.reset", "subject": id }));
@@ -221,11 +222,12 @@ pub(crate) async fn set_password(
     password: &str,
 ) -> Result<(), ApiError> {
     let user = find(app, id).await?;
-    let hash = hash_new(app, "password", password, &parse_username(&user.username)?).await?;
+    let username = parse_username(&user.username)?;
+    let hash = hash_new(app, Lane::default(), "password", password, &username).await?;
     app.change(caller, async |change| {
         let user = require_authority_over(app, change, caller, id).await?;
         store::set_password(change, id, &hash).await?;
-        failures::forget(change.conn(), &app.account_of(&user.username)).await?;
+        known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.password_set", "subject": id }));

@@ -27,6 +27,7 @@ queries! {
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
         WHERE u.id = $1 ORDER BY a.role";
     FIND_ALIKE = "SELECT id FROM users WHERE folded_username = $1";
+    SAMPLE_HASHES = "SELECT password_hash FROM users WHERE password_hash IS NOT NULL ORDER BY RANDOM() LIMIT $1";
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
     UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, disabled = $4, updated_at = $6, \
@@ -321,6 +322,11 @@ pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<boo
     query(DELETE_USER).bind(id).execute(conn).await?;
     let rows = query(DELETE_SUBJECT).bind(id).execute(conn).await?;
     Ok(rows > 0)
+}
+
+/// Returns the password hashes of up to `limit` random users. Reads all of them.
+pub(crate) async fn sample_hashes(conn: &mut Conn, limit: i64) -> Result<Vec<String>, StoreError> {
+    query(SAMPLE_HASHES).bind(limit).fetch_all(conn).await
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) async fn start(
 pub(crate) async fn observe(app: &App) -> Result<Duration, StoreError> {
     let parts = app.parts();
     let at = parts.clock.monotonic();
-    let mut conn = app.store().read().await?;
+    let mut conn = app.store().read_for_watch().await?;
     let database = app.read_database_time(&mut conn).await?;
     let head = read_head(&mut conn).await?;
     drop(conn);

@@ -1,5 +1,5 @@
-//! Deletes expired rows: sessions, floors, old events, login failures and policy changes. A lease makes sure that one
-//! node at a time does it. Transactions and runs are bounded, so that other writers hardly wait.
+//! Deletes expired rows: sessions, floors, old events, login failures, addresses no longer used and policy changes. A
+//! lease makes sure that one node at a time does it. Transactions and runs are bounded, so that other writers hardly wait.
 //!
 //! INVARIANT: rows expire by the known time, never by the clock of one machine.
 
@@ -13,7 +13,7 @@ use crate::{
     app::App,
     audit,
     authority::policy_store,
-    login::failures,
+    login::{failures, known::KEEP_ADDRESSES, known_store},
     sessions,
     store::{Conn, StoreError, prune_floors, queries, query},
     throttle::MAX_FAILURES,
@@ -52,6 +52,8 @@ enum Table {
     Sessions,
     Events,
     Failures,
+    KnownFailures,
+    KnownAddresses,
     PolicyChanges,
 }
 
@@ -66,6 +68,8 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::Sessions,
         Table::Events,
         Table::Failures,
+        Table::KnownFailures,
+        Table::KnownAddresses,
         Table::PolicyChanges,
     ] {
         for _ in 0..MAX_BATCHES {
@@ -122,6 +126,15 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                 Table::Failures => {
                     let locked = i64::from(MAX_FAILURES);
                     failures::prune(conn, known.minus(KEEP_FAILURES), locked, limit).await?
+                }
+                Table::KnownFailures => {
+                    let locked = i64::from(MAX_FAILURES);
+                    known_store::prune_failures(conn, known.minus(KEEP_FAILURES), locked, limit)
+                        .await?
+                }
+                Table::KnownAddresses => {
+                    let unused = known.minus(KEEP_ADDRESSES);
+                    known_store::prune_addresses(conn, unused, limit).await?
                 }
                 Table::PolicyChanges => {
                     lock_head(conn).await?;

@@ -33,19 +33,17 @@ impl Context {
     pub(super) async fn open(globals: &GlobalFlags) -> Result<Self, CliError> {
         let config = load(globals, &[])?;
         let Opened { app, .. } = start::open(configured::options(&config, None)).await?;
-        let actor = match &globals.act_as {
-            Some(name) => {
-                let id = find_user_id(&app, name).await?;
-                reads::check_all_active(&app, &id).await?;
-                Actor::User(id)
-            }
-            None => Actor::SystemUser(system_user()),
-        };
-        Ok(Self {
+        let mut context = Self {
             app,
             json: globals.json,
-            actor,
-        })
+            actor: Actor::SystemUser(system_user()),
+        };
+        if let Some(name) = &globals.act_as {
+            let id = find_user_id(&context.app, name).await?;
+            reads::check_all_active(&context.app, &id).await?;
+            context.actor = Actor::User(id);
+        }
+        Ok(context)
     }
 
     pub(super) fn caller(&self) -> Caller<'_> {
@@ -106,6 +104,16 @@ impl Context {
     /// Returns the id of the user named `name`.
     pub(super) async fn user_id(&self, name: &str) -> Result<String, CliError> {
         find_user_id(&self.app, name).await
+    }
+}
+
+impl Drop for Context {
+    /// Closes the database, however the command ends: SQLite then leaves no log beside it.
+    fn drop(&mut self) {
+        let store = self.app.store().clone();
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(store.close());
+        });
     }
 }
 

@@ -118,7 +118,8 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         &database,
         dev.keep.is_some(),
     ))?;
-    http::serve_until_signal(listener, http::wrap(app, layers)).await;
+    let limits = configured::limits(&config);
+    http::serve_until_signal(listener, http::wrap(app, layers), limits).await;
     server.app().store().close().await;
     Ok(())
 }

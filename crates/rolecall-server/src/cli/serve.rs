@@ -12,10 +12,10 @@ use crate::{
     config::{self, Config},
     configured,
     embedded::Embedded,
-    http::{self, CorsOrigins, LayerOptions},
+    http::{self, CorsOrigins, LayerOptions, Limits},
     logging, metrics,
     roles::assignments,
-    start::{self, Staleness},
+    start::{self, Opened, Staleness},
 };
 
 #[derive(Args)]
@@ -50,6 +50,20 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
         .map_err(CliError::io("cannot read the address of the listener"))?;
     config.issuer_at(bound)?;
     let opened = start::open(configured::options(&config, Some(bound))).await?;
+    let store = opened.app.store().clone();
+    let served = serve(opened, &config, listener, metrics).await;
+    store.close().await;
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(
+    opened: Opened,
+    config: &Config,
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+) -> Result<(), CliError> {
     start::check_registration_roles(&opened.app).await?;
     if assignments::count_admins(&opened.app).await? == 0 {
         tracing::warn!(
@@ -57,8 +71,11 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
              `rolecall user add NAME --role rolecall.admin`"
         );
     }
-    let server = Embedded::from_opened(opened, staleness(&config))?;
+    let server = Embedded::from_opened(opened, staleness(config))?;
     let routes = server.routes()?;
+    let bound = listener
+        .local_addr()
+        .map_err(CliError::io("cannot read the address of the listener"))?;
     tracing::info!(address = %bound, issuer = %server.app().settings().issuer, "listening");
     let layers = LayerOptions {
         cors: CorsOrigins {
@@ -68,22 +85,27 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
         trusted_proxies: config.proxy.trusted.clone(),
         ..api::layer_options()
     };
+    let limits = configured::limits(config);
     match metrics {
-        None => http::serve_until_signal(listener, http::wrap(routes.into_axum(), layers)).await,
-        Some(metrics) => serve_with_metrics(&server, listener, routes, layers, metrics).await?,
+        None => {
+            let app = http::wrap(routes.into_axum(), layers);
+            http::serve_until_signal(listener, app, limits).await;
+        }
+        Some(metrics) => {
+            let listeners = (listener, metrics);
+            serve_with_metrics(&server, listeners, routes, layers, limits).await?;
+        }
     }
-    server.app().store().close().await;
-    tracing::info!("stopped");
     Ok(())
 }
 
 /// Serves the API, and its metrics on a listener of their own.
 async fn serve_with_metrics(
     server: &Embedded,
-    listener: TcpListener,
+    (listener, metrics): (TcpListener, TcpListener),
     routes: GuardedRouter,
     layers: LayerOptions,
-    metrics: TcpListener,
+    limits: Limits,
 ) -> Result<(), CliError> {
     let access = routes.access_table();
     let paths = access.iter().map(|route| route.path.as_str());
@@ -96,7 +118,7 @@ async fn serve_with_metrics(
     tracing::info!(%address, "metrics at /metrics, without authentication");
     let guard = server.api_guard().clone();
     let metrics = metrics::listener::serve(metrics, address, server.app().clone(), guard, requests);
-    tokio::join!(http::serve_until_signal(listener, app), metrics);
+    tokio::join!(http::serve_until_signal(listener, app, limits), metrics);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod injected;
 mod keys;
 mod load;
 mod merge;
+mod origins;
 mod sections;
 mod show;
 mod sources;
@@ -22,9 +23,9 @@ mod values;
 
 pub use error::ConfigError;
 pub use sections::{
-    Config, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat, Login, Metrics,
-    OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas, Registration,
-    RegistrationMode, Sessions, SigningAlgorithm, Tokens,
+    Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat,
+    Login, Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas,
+    Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};

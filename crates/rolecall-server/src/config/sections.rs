@@ -42,11 +42,13 @@ macro_rules! choices {
     };
 }
 
+mod connections;
 mod login;
 mod policy;
 mod quotas;
 mod tokens;
 
+pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
 pub use login::Login;
 pub use policy::PolicySection;
@@ -91,6 +93,8 @@ pub struct Config {
     pub login: Login,
     /// New passwords.
     pub passwords: Passwords,
+    /// Connections of clients.
+    pub connections: Connections,
     /// Web pages of other origins that may call this server.
     pub cors: Cors,
     /// Proxies in front of this server.
@@ -126,6 +130,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             login: Login::default(),
             passwords: Passwords::default(),
+            connections: Connections::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
             metrics: Metrics::default(),

@@ -55,6 +55,10 @@ fn without_sources_the_documented_defaults_apply() {
     assert_eq!(config.passwords.scheme, PasswordScheme::Argon2id);
     assert_eq!(config.login.failures_per_minute, 600);
     assert_eq!(config.passwords.min_length, 15);
+    let connections = &config.connections;
+    assert_eq!((connections.max, connections.per_address), (10_000, 1_000));
+    assert_eq!(connections.idle_timeout, Duration::from_secs(620));
+    assert!(connections.drain_delay.is_zero());
     assert_eq!(config.guard.max_staleness, Duration::from_secs(30));
     assert_eq!(config.guard.on_stale, OnStale::Refuse);
     assert!(config.cors.allowed_origins.is_empty() && config.proxy.trusted.is_empty());
@@ -89,11 +93,17 @@ fn every_key_can_be_set_in_the_file() {
         changes_per_hour = 6000
         revocations_per_hour = 60
         refreshes_per_hour = 360
+        log_ins_per_hour = 60
         [login]
         failures_per_minute = 6000
         [passwords]
         scheme = "bcrypt"
         min_length = 8
+        [connections]
+        max = 500
+        per_address = 50
+        idle_timeout = "65s"
+        drain_delay = "10s"
         [cors]
         allowed_origins = ["https://app.example.com", "http://localhost:3000"]
         [proxy]
@@ -497,11 +507,29 @@ fn quotas_out_of_bounds_are_refused_and_the_bounds_are_exact() {
         "changes_per_hour",
         "revocations_per_hour",
         "refreshes_per_hour",
+        "log_ins_per_hour",
     ] {
         let text = |limit: u32| format!("[quotas]\n{name} = {limit}");
         let key = format!("quotas.{name}");
         assert_bound(&text(10), &text(9), &key);
         assert_bound(&text(10_000_000), &text(10_000_001), &key);
+    }
+}
+
+#[test]
+fn limits_on_connections_out_of_bounds_are_refused_and_the_bounds_are_exact() {
+    for (key, good, bad) in [
+        ("max", "1", "0"),
+        ("max", "1000000", "1000001"),
+        ("per_address", "1", "0"),
+        ("per_address", "1000000", "1000001"),
+        ("idle_timeout", "\"5s\"", "\"4999ms\""),
+        ("idle_timeout", "\"1h\"", "\"61m\""),
+        ("drain_delay", "\"0s\"", "\"301s\""),
+        ("drain_delay", "\"5m\"", "\"301s\""),
+    ] {
+        let text = |value: &str| format!("[connections]\n{key} = {value}");
+        assert_bound(&text(good), &text(bad), &format!("connections.{key}"));
     }
 }
 
@@ -715,6 +743,32 @@ fn every_secret_can_be_in_a_file() {
     let path = secret_file(folder.path(), "sqlite://x.db\n", 0o600);
     let config = env(&[("ROLECALL_DATABASE__URL_FILE", &path)]).unwrap();
     assert_eq!(config.database.url.expose_secret(), "sqlite://x.db");
+}
+
+#[test]
+fn what_editors_put_around_a_secret_is_no_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |content: &str| {
+        let path = secret_file(folder.path(), content, 0o600);
+        load(&format!(
+            "[tokens]\nalgorithm = \"HS256\"\nsecret_file = \"{path}\""
+        ))
+    };
+    for content in [
+        format!("\u{feff}{SECRET}"),
+        format!("\u{feff}{SECRET}\n"),
+        format!("{SECRET}\n"),
+    ] {
+        let config = with(&content).unwrap();
+        let secret = config.tokens.secret.as_ref().unwrap();
+        assert_eq!(secret.expose_secret(), SECRET);
+    }
+    // it would sign with another secret than the program that reads all of the file, or none of its newlines
+    for ends in ["\n\n", "\r\n\r\n", "\n\r\n", "\r"] {
+        let error = with(&format!("{SECRET}{ends}")).unwrap_err();
+        assert!(error.contains("more than one newline"), "{error}");
+        assert!(!error.contains(SECRET), "{error}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Checks the values, each alone and together.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::filter::Targets;
 
-use super::{Config, SigningAlgorithm, values::show_duration};
+use super::{Config, SigningAlgorithm, origins, values::show_duration};
 use crate::store::url::DatabaseUrl;
 
 /// Guards refuse tokens with a longer lifetime.
@@ -37,6 +39,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         sessions(config),
         policy(config),
         quotas(config),
+        connections::faults(config),
         legacy(config),
         database(config),
         login(config),
@@ -78,13 +81,13 @@ fn addresses(config: &Config) -> Vec<String> {
             config.listen
         ));
     }
-    for origin in &config.cors.allowed_origins {
-        if !Url::parse(origin).is_some_and(|url| url.bare) {
-            faults.push(format!(
-                "`cors.allowed_origins`: `{origin}` is not an origin; write scheme and host, such as `https://app.example.com`, without a path and without `*`"
-            ));
-        }
-    }
+    faults.extend(
+        config
+            .cors
+            .allowed_origins
+            .iter()
+            .filter_map(|origin| origins::fault(origin)),
+    );
     faults
 }
 
@@ -153,6 +156,7 @@ fn quotas(config: &Config) -> Vec<String> {
         ("changes_per_hour", quotas.changes_per_hour),
         ("revocations_per_hour", quotas.revocations_per_hour),
         ("refreshes_per_hour", quotas.refreshes_per_hour),
+        ("log_ins_per_hour", quotas.log_ins_per_hour),
     ];
     limits
         .iter()
@@ -354,8 +358,6 @@ fn others(config: &Config) -> Vec<String> {
 struct Url {
     encrypted: bool,
     local: bool,
-    /// Set if nothing follows the host and port.
-    bare: bool,
 }
 
 impl Url {
@@ -378,13 +380,6 @@ impl Url {
             |_| host == "localhost" || host.ends_with(".localhost"),
             |ip| ip.is_loopback(),
         );
-        // browsers send origins in lower case and without a slash at the end
-        let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
-        let bare = origin == text && !text.contains(char::is_uppercase);
-        Some(Self {
-            encrypted,
-            local,
-            bare,
-        })
+        Some(Self { encrypted, local })
     }
 }

@@ -16,9 +16,11 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, if-match");
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("www-authenticate, location, retry-after, etag, x-request-id");
+const HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, if-match, rolecall-device");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "www-authenticate, location, retry-after, etag, x-request-id, rolecall-device",
+);
 
 /// The origins whose pages may call this server. Cookies are never allowed, since callers authenticate with tokens.
 #[derive(Clone, Debug, Default)]

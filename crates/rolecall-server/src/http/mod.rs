@@ -2,7 +2,9 @@
 //! a feature of the server.
 
 pub mod client_address;
+mod connections;
 pub mod cors;
+mod device;
 mod host;
 pub mod layers;
 mod loopback_names;
@@ -13,6 +15,7 @@ mod until_signal;
 
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
+pub(crate) use device::{DEVICE_HEADER, DeviceToken};
 pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
 pub(crate) use runtime::Stopping;

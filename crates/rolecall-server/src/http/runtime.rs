@@ -21,18 +21,22 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ipnet::IpNet;
 use rolecall::Problem;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::connections::{Connections, OpenConnection};
 use super::host;
 use super::stream::{Phase, TimedStream};
 
+/// Time in which a connection that gives way may finish what it sends.
+const SHED_GRACE: Duration = Duration::from_secs(1);
+
 /// Limits on the time and resources that a client may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Time for the head of a request from its first byte; for the first request, from the start of the connection.
     pub head: Duration,
@@ -42,12 +46,21 @@ pub struct Limits {
     pub request: Duration,
     /// Time in which the peer must read some of the answer.
     pub write: Duration,
-    /// Simultaneous connections; more wait in the queue of the system.
+    /// Simultaneous connections. One more ends the idlest, or waits until one ends.
     pub connections: usize,
+    /// Simultaneous connections of one IPv4 address or IPv6 /64, at most half of all. One more ends the idlest of them,
+    /// or is closed if none is idle.
+    pub per_client: usize,
+    /// Proxies, whose connections carry the requests of many clients. Neither they nor connections of this machine are
+    /// limited by address.
+    pub proxies: Vec<IpNet>,
     /// Size of the head of a request in bytes.
     pub head_bytes: usize,
     /// Number of headers of a request.
     pub headers: usize,
+    /// Time after the signal to stop in which connections are still accepted while `/health/ready` answers 503, so that
+    /// load balancers notice in time.
+    pub drain: Duration,
     /// Time for requests in progress when the server stops.
     pub shutdown: Duration,
 }
@@ -56,19 +69,23 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
-            idle: Duration::from_secs(75),
+            // the load balancer must be the one that closes an idle connection, and some keep them for ten minutes
+            idle: Duration::from_secs(620),
             request: Duration::from_secs(30),
             write: Duration::from_secs(30),
             connections: 10_000,
+            per_client: 1_000,
+            proxies: Vec::new(),
             head_bytes: 32 * 1024,
             headers: 100,
+            drain: Duration::ZERO,
             shutdown: Duration::from_secs(10),
         }
     }
 }
 
-/// Serves `app` until `shutdown` resolves. Then it accepts no more connections, finishes the requests in progress
-/// and returns, after [`Limits::shutdown`] at the latest.
+/// Serves `app` until `shutdown` resolves and [`Limits::drain`] has passed. Then it accepts no more connections, finishes
+/// the requests in progress and returns, after [`Limits::shutdown`] at the latest.
 ///
 /// The peer's address is in the extensions of each request, as `ConnectInfo<SocketAddr>`.
 pub async fn serve(
@@ -77,35 +94,43 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
-    let stopping = watch::Sender::new(false);
+    let stopping = watch::Sender::new(Stage::Serving);
     let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let stopped = async {
+        shutdown.await;
+        if !limits.drain.is_zero() {
+            stopping.send_replace(Stage::Draining);
+            tracing::info!(seconds = limits.drain.as_secs(), "draining");
+            tokio::time::sleep(limits.drain).await;
+        }
+    };
+    let per_client = limits.per_client.min(limits.connections / 2).max(1);
+    let acceptor = Acceptor {
+        permits: Arc::new(Semaphore::new(limits.connections)),
+        open: Arc::new(Connections::new(per_client, limits.proxies.clone())),
+        app,
+        limits: Arc::new(limits.clone()),
+        stopping: Stopping(stopping.subscribe()),
+    };
+    let mut stopped = std::pin::pin!(stopped);
     loop {
         let accepted = tokio::select! {
-            () = &mut shutdown => break,
-            accepted = accept(&listener, &permits) => accepted,
+            () = &mut stopped => break,
+            accepted = acceptor.accept(&listener) => accepted,
         };
         // removes finished connections, so that the set does not grow
         while connections.try_join_next().is_some() {}
-        let Some((stream, peer, permit)) = accepted else {
-            break;
-        };
-        let connection = Connection {
-            app: app.clone(),
-            limits,
-            peer,
-            stopping: Stopping(stopping.subscribe()),
-        };
-        connections.spawn(connection.run(stream, graceful.watcher(), permit));
+        match accepted {
+            Accepted::Connection(stream, connection) => {
+                connections.spawn(connection.run(stream));
+            }
+            Accepted::Refused => {}
+            Accepted::Closed => break,
+        }
     }
     drop(listener);
-    stopping.send_replace(true);
-    let finished = async {
-        graceful.shutdown().await;
-        while connections.join_next().await.is_some() {}
-    };
+    stopping.send_replace(Stage::Stopping);
+    let finished = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.shutdown, finished)
         .await
         .is_err()
@@ -114,17 +139,68 @@ pub async fn serve(
     }
 }
 
-/// Waits for a permit and accepts the next connection.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+/// Accepts connections and gives each what its requests need.
+struct Acceptor {
+    permits: Arc<Semaphore>,
+    open: Arc<Connections>,
+    app: Router,
+    limits: Arc<Limits>,
+    stopping: Stopping,
+}
+
+enum Accepted {
+    Connection(TcpStream, Box<Connection>),
+    /// The client has too many connections, and none of them is idle.
+    Refused,
+    Closed,
+}
+
+impl Acceptor {
+    /// Accepts the next connection and waits for a place for it.
+    async fn accept(&self, listener: &TcpListener) -> Accepted {
+        let (stream, peer) = next_connection(listener).await;
+        let phase = Arc::new(Phase::default());
+        let Some(open) = self.open.add(peer.ip(), &phase) else {
+            return Accepted::Refused;
+        };
+        let Some(permit) = self.place(&open).await else {
+            return Accepted::Closed;
+        };
+        let connection = Connection {
+            app: self.app.clone(),
+            limits: Arc::clone(&self.limits),
+            peer,
+            phase,
+            stopping: self.stopping.clone(),
+            open,
+            _permit: permit,
+        };
+        Accepted::Connection(stream, Box::new(connection))
+    }
+
+    /// Waits for a permit for a new connection, and ends the idlest of the others while there is none.
+    async fn place(&self, new: &OpenConnection) -> Option<OwnedSemaphorePermit> {
+        const LOOK_AGAIN: Duration = Duration::from_millis(50);
+        loop {
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+                return Some(permit);
+            }
+            self.open.shed_idlest(new);
+            let permit = Arc::clone(&self.permits).acquire_owned();
+            if let Ok(permit) = tokio::time::timeout(LOOK_AGAIN, permit).await {
+                return permit.ok();
+            }
+        }
+    }
+}
+
+/// Accepts the next connection, however long the system has no file descriptor for it.
+async fn next_connection(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     let mut pause = Duration::from_millis(5);
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return Some((stream, peer, permit)),
+            Ok(accepted) => return accepted,
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 // most likely no file descriptor is left: wait until other connections end
@@ -148,54 +224,87 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// A connection with the state that its requests need.
 struct Connection {
     app: Router,
-    limits: Limits,
+    limits: Arc<Limits>,
     peer: SocketAddr,
+    phase: Arc<Phase>,
     stopping: Stopping,
+    open: OpenConnection,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Tells a waiting handler when the server stops; in the extensions of each request.
+/// The stages of a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Serving,
+    /// The server still accepts connections, and asks clients and load balancers to go elsewhere.
+    Draining,
+    /// The server finishes the requests in progress.
+    Stopping,
+}
+
+/// Lets a waiting handler know when the server stops; in the extensions of each request.
 #[derive(Clone, Debug)]
-pub(crate) struct Stopping(watch::Receiver<bool>);
+pub(crate) struct Stopping(watch::Receiver<Stage>);
 
 impl Stopping {
     /// Resolves when the server stops.
     pub(crate) async fn wait(mut self) {
-        let _ = self.0.wait_for(|stopping| *stopping).await;
+        let _ = self.0.wait_for(|stage| *stage == Stage::Stopping).await;
+    }
+
+    /// Returns `true` after the signal to stop.
+    pub(crate) fn has_begun(&self) -> bool {
+        *self.0.borrow() != Stage::Serving
     }
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, watcher: Watcher, permit: OwnedSemaphorePermit) {
+    async fn run(self: Box<Self>, stream: TcpStream) {
         // answers are small: waiting to fill a packet would only delay them
         let _ = stream.set_nodelay(true);
-        let limits = self.limits;
-        let phase = Arc::new(Phase::default());
-        let stream = TimedStream::new(stream, Arc::clone(&phase), limits.head, limits.write);
-        let service = service_fn(|request| self.answer(request, &phase));
+        let limits = &self.limits;
+        let phase = Arc::clone(&self.phase);
+        let stream = TimedStream::new(stream, phase, limits.head, limits.write);
+        let service = service_fn(|request| self.answer(request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.idle)
             .max_headers(limits.headers)
             .max_header_size(limits.head_bytes)
             .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stopping.clone().wait() => {
+                // a request in progress is finished
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = self.open.shed() => {
+                // the rest of an answer may still be under way; half a request is not waited for
+                connection.as_mut().graceful_shutdown();
+                let ended = tokio::time::timeout(SHED_GRACE, connection).await;
+                ended.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended");
         }
-        drop(permit);
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        phase: &Phase,
-    ) -> Result<Response, Infallible> {
-        phase.begin_request();
-        let response = if host::is_valid(&request) {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        self.phase.begin_request();
+        let mut response = if host::is_valid(&request) {
             self.pass_on(request).await
         } else {
             host::refusal()
         };
-        phase.end_request();
+        if self.stopping.has_begun() {
+            // the next request goes to another node
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        self.phase.end_request();
         Ok(response)
     }
 

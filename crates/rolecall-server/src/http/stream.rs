@@ -11,11 +11,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The state that a connection shares with its requests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Phase {
     in_request: AtomicBool,
+    /// Set when the connection must end because another one needs its place.
+    is_given_up: AtomicBool,
     /// The number of requests that began.
     requests: AtomicU64,
+    opened: Instant,
+    /// The end of the last request, in microseconds since `opened`.
+    idle_after: AtomicU64,
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self {
+            in_request: AtomicBool::new(false),
+            is_given_up: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            opened: Instant::now(),
+            idle_after: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Phase {
@@ -27,7 +44,28 @@ impl Phase {
 
     /// Marks that the answer is complete.
     pub(super) fn end_request(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.idle_after.store(now, Ordering::Relaxed);
         self.in_request.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns the time since when the connection has been waiting for a request; `None` during a request, or if it is
+    /// about to end.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let is_busy =
+            self.in_request.load(Ordering::Relaxed) || self.is_given_up.load(Ordering::Relaxed);
+        let after = Duration::from_micros(self.idle_after.load(Ordering::Relaxed));
+        (!is_busy).then(|| self.opened + after)
+    }
+
+    /// Returns true if a request was ever sent.
+    pub(super) fn has_served(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
+    }
+
+    /// Marks that the connection is about to end.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
     }
 }
 

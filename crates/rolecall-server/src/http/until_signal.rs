@@ -10,13 +10,13 @@ use super::{
     runtime::{Limits, serve},
 };
 
-/// Serves with the default limits, and no more connections than open files allow, until the process gets SIGINT or
-/// SIGTERM. Requests in progress are finished first.
-pub async fn serve_until_signal(listener: TcpListener, app: Router) {
-    let defaults = Limits::default();
+/// Serves until the process gets SIGINT or SIGTERM. Requests in progress are finished first. Raises the limit on open
+/// files to what the connections need, or lowers their number to what it allows.
+pub async fn serve_until_signal(listener: TcpListener, app: Router, limits: Limits) {
+    let limit = open_files::raise(limits.connections);
     let limits = Limits {
-        connections: open_files::connections(defaults.connections, open_files::limit()),
-        ..defaults
+        connections: open_files::connections(limits.connections, limit),
+        ..limits
     };
     serve(listener, app, limits, stop_signal()).await;
 }

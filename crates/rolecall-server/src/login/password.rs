@@ -1,12 +1,16 @@
 //! Checking a user name and a password: with the same work and the same answer whatever is wrong.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use rolecall_core::Timestamp;
-use rolecall_passwords::{HashError, Password, Verdict};
+use rolecall_passwords::{HashError, Lane, Password, Verdict};
 
-use super::failures::{self, Failures};
+use super::{
+    failures::Failures,
+    known::{Origin, Slot},
+};
 use crate::{
     accounts::store::{self, Credentials},
     app::App,
@@ -15,7 +19,9 @@ use crate::{
     error::ApiError,
     ids,
     store::{Conn, StoreError},
-    throttle::{Excess, InFlightGuard, MAX_FAILURES, Network, account_delay, nearest},
+    throttle::{
+        Excess, InFlightGuard, MAX_FAILURES, Network, account_delay, nearest, network_lane,
+    },
     usernames::Username,
 };
 
@@ -58,8 +64,10 @@ impl From<LoginError> for ApiError {
 pub(crate) struct Proven {
     pub(crate) id: String,
     pub(crate) username: String,
-    /// The key that failures are counted under.
-    pub(crate) account: String,
+    /// The slot that counts its failures.
+    pub(crate) slot: Slot,
+    /// The queue in which its passwords wait to be hashed.
+    pub(crate) lane: Lane,
     pub(crate) credentials: Credentials,
     /// The same password hashed with today's parameters, where the stored hash has others.
     pub(crate) rehash: Option<String>,
@@ -67,46 +75,78 @@ pub(crate) struct Proven {
     pub(crate) by_reset_code: bool,
 }
 
-/// Checks `username` and `password`. Whatever is wrong, the answer is the same and a failure is counted.
+/// A user name and a password as they were typed, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Typed<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// Checks a user name and a password. Whatever is wrong, the answer is the same and a failure is counted.
 ///
 /// # Errors
 ///
 /// [`LoginError::Wrong`] for an unknown, disabled or locked account and for a wrong password,
 /// [`LoginError::TooMany`] and [`LoginError::Busy`] where the caller must wait.
-pub(crate) async fn prove(
-    app: &App,
-    username: &str,
-    password: &str,
-    address: &str,
-) -> Result<Proven, LoginError> {
+pub(crate) async fn prove(app: &App, typed: &Typed<'_>) -> Result<Proven, LoginError> {
     let parts = app.parts();
-    let canonical = Username::parse(username).ok();
-    let name = canonical.as_ref().map_or(username.trim(), Username::as_str);
-    let account = app.account_of(name);
-    refuse_address(app, address)?;
+    let canonical = Username::parse(typed.username).ok();
+    let name = canonical
+        .as_ref()
+        .map_or(typed.username.trim(), Username::as_str);
+    let slot = Slot::find(app, &app.account_of(name), &typed.origin).await?;
+    // a known device or address is limited by its own failures, so that no neighbor can keep it out
+    if !slot.is_known() {
+        refuse_address(app, typed.origin.address)?;
+    }
     // guesses that arrive together wait for the first to fail: the delays apply to them too
-    let turn = parts.turns.wait(&account).await;
+    let turn = parts.turns.wait(&slot.key()).await;
     let _turn = turn.ok_or(LoginError::Busy)?;
     // parallel guesses count as failures while they run. Entered before the failures are read and left after this one
     // is written, so that none is missed
-    let in_flight = parts.in_flight.enter(&account);
-    let (failed, found) = look_up(app, &account, canonical.as_ref()).await?;
+    let in_flight = parts.in_flight.enter(&slot.key());
+    let (failed, found) = look_up(app, &slot, canonical.as_ref()).await?;
     let subject = found.as_ref().map(|found| found.id.clone());
     let open = admit(failed, &in_flight, app.now())?;
-    let candidate = found.filter(|found| open && found.status != Status::Disabled);
-    let verdict = verify(app, candidate, password).await?;
+    let lane = lane(&slot, typed.origin.address);
+    let target = Target {
+        open,
+        found,
+        decoy: parts.decoys.pick(&slot.account),
+    };
+    let verdict = verify(app, lane, target, typed.password).await?;
     let Some(verified) = verdict else {
-        count_failure(app, &account, subject.as_deref(), address).await?;
+        count_failure(app, &slot, subject.as_deref(), typed).await?;
         return Err(LoginError::Wrong);
     };
     Ok(Proven {
         id: verified.credentials.id.clone(),
         username: name.to_owned(),
-        account,
+        slot,
+        lane,
         credentials: verified.credentials,
         rehash: verified.rehash,
         by_reset_code: verified.by_reset_code,
     })
+}
+
+/// Returns the place in the queue for hashing. Strangers share that of their network; a known device or address has one
+/// of its own.
+fn lane(slot: &Slot, address: &str) -> Lane {
+    let hash = |text: &str| {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        hasher.finish()
+    };
+    Lane {
+        source: if slot.is_known() {
+            hash(&slot.key())
+        } else {
+            network_lane(address)
+        },
+        account: hash(&slot.account),
+    }
 }
 
 /// Credentials that a password or a reset code matched.
@@ -116,14 +156,14 @@ struct Verified {
     by_reset_code: bool,
 }
 
-/// Reads the failures of the account and the credentials of the user, if there is one.
+/// Reads the failures in the slot and the credentials of the user, if there is one.
 async fn look_up(
     app: &App,
-    account: &str,
+    slot: &Slot,
     username: Option<&Username>,
 ) -> Result<(Failures, Option<Credentials>), StoreError> {
     let mut conn = app.store().read().await?;
-    let failed = failures::read(&mut conn, account).await?;
+    let failed = slot.failures(&mut conn).await?;
     let found = match username {
         Some(username) => store::find_credentials(&mut conn, username.as_str()).await?,
         None => None,
@@ -145,20 +185,34 @@ fn admit(failed: Failures, in_flight: &InFlightGuard, now: Timestamp) -> Result<
     Ok(open)
 }
 
-/// Verifies `password` against `candidate`. Without a candidate it does the same work.
+/// The stored values that a password is verified against.
+struct Target {
+    /// False if the account is locked for this attempt.
+    open: bool,
+    found: Option<Credentials>,
+    /// The hash that a name without one costs.
+    decoy: Option<String>,
+}
+
+/// Verifies `password`. Whatever it finds, and whether there is a user at all, it does the work of some stored hash.
 async fn verify(
     app: &App,
-    candidate: Option<Credentials>,
+    lane: Lane,
+    target: Target,
     password: &str,
 ) -> Result<Option<Verified>, LoginError> {
+    let stored = target.found.as_ref();
+    let stored = stored.and_then(|found| found.password_hash.clone());
+    let stored = stored.or(target.decoy);
+    // a closed account costs what it always costs, and nothing matches
+    let candidate = target
+        .found
+        .filter(|found| target.open && found.status != Status::Disabled);
     let by_reset_code = candidate
         .as_ref()
         .is_some_and(|found| is_reset_code(found, password, app.now()));
-    let stored = candidate
-        .as_ref()
-        .and_then(|found| found.password_hash.clone());
     let verdict = match Password::new(password.to_owned()) {
-        Ok(password) => app.parts().hasher.verify(password, stored).await,
+        Ok(password) => app.parts().hasher.verify_in(lane, password, stored).await,
         // too long to be anybody's password: nothing is hashed, whoever the user is
         Err(_) => Ok(Verdict {
             matches: false,
@@ -202,18 +256,24 @@ fn refuse_account(failed: Failures, now: Timestamp) -> Result<(), LoginError> {
     }
 }
 
-/// Counts one failure of the account and of the address. `subject` is the user, if the account has one.
+/// Counts one failure of the slot and of the address. The slot counts the same wrong password once a minute; the address
+/// counts each, since each costs a hash. `subject` is the user, if the account has one.
 pub(crate) async fn count_failure(
     app: &App,
-    account: &str,
+    slot: &Slot,
     subject: Option<&str>,
-    address: &str,
+    typed: &Typed<'_>,
 ) -> Result<(), ApiError> {
-    let exceeded = count_at_address(app, account, address);
+    let address = typed.origin.address;
+    let exceeded = count_at_address(app, &slot.account, address);
     let now = app.now();
+    let repeats = &app.parts().repeats;
+    if repeats.is_repeat(&slot.key(), typed.password, now) {
+        return record_slowed(app, address, &exceeded).await;
+    }
     let in_a_row = app
         .store()
-        .write(async |conn: &mut Conn| failures::count(conn, account, now).await)
+        .write(async |conn: &mut Conn| slot.count_failure(conn, now).await)
         .await?;
     // one event for the first failure and then ever fewer: a flood of guesses must not flood the log
     if in_a_row.count_ones() == 1 || in_a_row == i64::from(MAX_FAILURES) {
@@ -237,9 +297,19 @@ pub(crate) async fn record_refused(
     address: &str,
     reason: &str,
 ) -> Result<(), ApiError> {
-    let exceeded = count_at_address(app, &proven.account, address);
+    let exceeded = count_at_address(app, &proven.slot.account, address);
     let subject = Some(proven.id.as_str());
     events::record(app, "password_proven", subject, address, reason).await?;
+    record_slowed(app, address, &exceeded).await
+}
+
+/// Counts such an answer at the address without recording it, where the quota of what is stored is used up.
+pub(crate) async fn count_refused(
+    app: &App,
+    proven: &Proven,
+    address: &str,
+) -> Result<(), ApiError> {
+    let exceeded = count_at_address(app, &proven.slot.account, address);
     record_slowed(app, address, &exceeded).await
 }
 

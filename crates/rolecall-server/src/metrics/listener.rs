@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::{report, requests::Requests, text};
 use crate::{
     app::App,
-    http::{self, LayerOptions, refuse_other_hosts},
+    http::{self, LayerOptions, Limits, refuse_other_hosts},
 };
 
 #[derive(Clone)]
@@ -34,7 +34,8 @@ pub(crate) async fn serve(
         requests,
     };
     let routes = routes(source, address);
-    http::serve_until_signal(listener, http::wrap(routes, LayerOptions::default())).await;
+    let app = http::wrap(routes, LayerOptions::default());
+    http::serve_until_signal(listener, app, Limits::default()).await;
 }
 
 fn routes(source: Source, address: SocketAddr) -> Router {

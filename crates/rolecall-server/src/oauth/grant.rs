@@ -11,9 +11,10 @@ use crate::{
     error::ApiError,
     ids,
     login::{
-        failures,
-        password::{self, Proven},
+        known::Origin,
+        password::{self, Proven, Typed},
     },
+    quota::Quota,
     sessions::{self, store as session_store, store::NewSession},
     store::Conn,
     tokens::{
@@ -39,7 +40,17 @@ pub(crate) struct PasswordGrant<'a> {
     pub(crate) tenant: Option<TenantName>,
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
-    pub(crate) address: &'a str,
+    pub(crate) origin: Origin<'a>,
+}
+
+impl PasswordGrant<'_> {
+    fn typed(&self) -> Typed<'_> {
+        Typed {
+            username: self.username,
+            password: self.password,
+            origin: self.origin,
+        }
+    }
 }
 
 /// A session that was opened.
@@ -83,13 +94,13 @@ async fn attempt(app: &App, request: &PasswordGrant<'_>) -> Result<Issued, OAuth
     }
     match outcome {
         Attempt::Opened { user, opened } => {
-            password::forgive_address(app, &opened.account, request.address);
+            password::forgive_address(app, &opened.account, request.origin.address);
             sessions::service::end_surplus(app, &user, &opened.surplus).await?;
             Ok(opened.issued)
         }
         Attempt::Outdated(proven) => {
-            password::count_failure(app, &proven.account, Some(&proven.id), request.address)
-                .await?;
+            let subject = Some(proven.id.as_str());
+            password::count_failure(app, &proven.slot, subject, &request.typed()).await?;
             Err(OAuthError::WrongPassword)
         }
     }
@@ -104,9 +115,13 @@ enum Attempt {
 }
 
 async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attempt, OAuthError> {
-    let proven = password::prove(app, request.username, request.password, request.address).await?;
+    let proven = password::prove(app, &request.typed()).await?;
     let opened = if proven.by_reset_code || proven.credentials.status != Status::Active {
         Err(OAuthError::PasswordChangeRequired)
+    } else if let Err(used_up) = app.take_quota(Quota::LogIns, &proven.id) {
+        // only the right password takes from it, so that nobody else can use it up
+        password::count_refused(app, &proven, request.origin.address).await?;
+        return Err(used_up.into());
     } else {
         let store = app.store();
         let log_in = async |conn: &mut Conn| log_in(app, conn, request, &proven).await;
@@ -119,7 +134,7 @@ async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attemp
         }),
         Err(OAuthError::WrongPassword) => Ok(Attempt::Outdated(Box::new(proven))),
         Err(error) => {
-            password::record_refused(app, &proven, request.address, error.code()).await?;
+            password::record_refused(app, &proven, request.origin.address, error.code()).await?;
             Err(error)
         }
     }
@@ -142,11 +157,11 @@ async fn log_in(
         return Err(OAuthError::WrongPassword);
     }
     // guesses that were under way elsewhere count: a locked account opens for none of them
-    if failures::read(conn, &proven.account).await?.is_locked() {
+    if proven.slot.failures(conn).await?.is_locked() {
         return Err(OAuthError::WrongPassword);
     }
-    failures::forget(conn, &proven.account).await?;
     let now = app.now();
+    proven.slot.succeed(conn, now).await?;
     let tenant = request.tenant.as_ref();
     let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
@@ -163,20 +178,41 @@ async fn log_in(
     let granted = grant(&holder, request.scope.as_ref())?;
     check_active(&holder, &granted)?;
     sessions::active::check_other_sessions(app, conn, &holder, (&proven.id, ""), &granted).await?;
-    let (issued, surplus) =
-        open_session(app, conn, request, &subject, &granted, holder.now).await?;
-    events::record_in(conn, app, "log_in", &proven.id, request.address, "password").await?;
+    let device = proven.slot.device_of_login(app);
+    let (device, token) = device.map_err(ApiError::internal)?;
+    let opening = Opening {
+        request,
+        device: &device.name(),
+    };
+    let (mut issued, surplus) =
+        open_session(app, conn, &opening, &subject, &granted, holder.now).await?;
+    issued.device_token = token;
+    events::record_in(
+        conn,
+        app,
+        "log_in",
+        &proven.id,
+        request.origin.address,
+        "password",
+    )
+    .await?;
     Ok(OpenedSession {
         issued,
-        account: proven.account.clone(),
+        account: proven.slot.account.clone(),
         surplus,
     })
+}
+
+/// The request of a log-in and the device that it came from.
+struct Opening<'a> {
+    request: &'a PasswordGrant<'a>,
+    device: &'a str,
 }
 
 async fn open_session(
     app: &App,
     conn: &mut Conn,
-    request: &PasswordGrant<'_>,
+    Opening { request, device }: &Opening<'_>,
     subject: &Subject,
     granted: &Grant,
     now: rolecall_core::Timestamp,
@@ -215,7 +251,8 @@ async fn open_session(
             granted: (values.len() <= MAX_GRANTED_BYTES).then_some(values.as_str()),
             audience: request.audience,
             tenant: request.tenant.as_ref().map(TenantName::as_str),
-            address: request.address,
+            address: request.origin.address,
+            device,
             salt: salt.as_deref(),
             opened_at: now,
             expires_at: ends_at,
@@ -275,7 +312,7 @@ mod tests {
                         scope: None,
                         tenant: None,
                         audience: &app.settings().issuer,
-                        address: "",
+                        origin: Origin::default(),
                     };
                     by_password(&app, &request).await.map(drop)
                 })

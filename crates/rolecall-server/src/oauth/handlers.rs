@@ -22,8 +22,9 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    http::ClientAddress,
+    http::{ClientAddress, DEVICE_HEADER, DeviceToken},
     keys::{self, lifecycle::MAX_AGE},
+    login::known::Origin,
 };
 
 /// Tokens stand in no cache (RFC 6749 section 5.1).
@@ -84,7 +85,9 @@ pub(crate) struct PresentedToken {
 
 /// Log in.
 ///
-/// The tutorial's form: `grant_type=password&username=..&password=..`.
+/// The tutorial's form: `grant_type=password&username=..&password=..`. The answer to a login with a password can have a
+/// header `Rolecall-Device`; a client that sends it with its later logins to the same account is not slowed by others
+/// who guess the password.
 #[utoipa::path(post, path = "/token", tag = "tokens",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 200, description = "A token", body = TokenResponse),
@@ -97,9 +100,16 @@ pub(crate) async fn issue_token(
     State(app): State<App>,
     headers: HeaderMap,
     address: ClientAddress,
+    device: DeviceToken,
     form: Result<Form, OAuthError>,
 ) -> Result<Response, OAuthError> {
-    let issued = service::issue(&app, &headers, &form?, address.as_str()).await?;
+    let origin = Origin {
+        address: address.as_str(),
+        device: device.as_deref(),
+    };
+    let issued = service::issue(&app, &headers, &form?, origin).await?;
+    let device = issued.device_token.as_deref();
+    let device = device.and_then(|token| HeaderValue::from_str(token).ok());
     let body = TokenResponse {
         access_token: issued.access_token,
         token_type: "bearer",
@@ -108,7 +118,11 @@ pub(crate) async fn issue_token(
         tenant: issued.tenant,
         refresh_token: issued.refresh_token,
     };
-    Ok((NO_STORE, Json(body)).into_response())
+    let mut response = (NO_STORE, Json(body)).into_response();
+    response
+        .headers_mut()
+        .extend(device.map(|token| (DEVICE_HEADER, token)));
+    Ok(response)
 }
 
 /// Revoke a token (RFC 7009).

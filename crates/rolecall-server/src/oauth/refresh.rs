@@ -12,6 +12,7 @@ use crate::{
         caller::Caller,
         subject::{self, Status},
     },
+    login::known::Origin,
     quota::Quota,
     sessions::{
         active::{check_other_sessions, opened},
@@ -32,7 +33,7 @@ use crate::{
 /// The time in which the token just replaced still gets its successor: for a lost answer, and for two tabs.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often a session may use its grace. Somebody with a copy of a refresh token could otherwise follow its owner
+/// The number of times that a session may use its grace. Somebody with a copy of a refresh token could otherwise follow its owner
 /// from one grace to the next, unnoticed for as long as the session lasts.
 const MAX_GRACES: i64 = 5;
 
@@ -48,7 +49,7 @@ pub(crate) struct RefreshGrant<'a> {
     pub(crate) tenant: Option<TenantName>,
     /// Must be that of the log-in, if it is named.
     pub(crate) audience: Option<&'a str>,
-    pub(crate) address: &'a str,
+    pub(crate) origin: Origin<'a>,
 }
 
 /// The position of a refresh token in its session.
@@ -95,9 +96,9 @@ async fn attempt(
         // nodes agree on the database's time, and a retry may come to another node than the lost answer came from
         let now = app.database_now();
         refuse_foreign(app, request, &token, &session, now)?;
-        let standing = standing(&token, &session, request.address, now);
+        let standing = standing(&token, &session, &request.origin, now);
         if standing == Standing::Replayed {
-            end_replayed(app, &session, request.address).await?;
+            end_replayed(app, &session, request.origin.address).await?;
             return Ok((standing, None));
         }
         app.take_quota(Quota::Refreshes, &session.subject_id)?;
@@ -156,12 +157,17 @@ fn refuse_foreign(
     }
 }
 
-fn standing(token: &RefreshToken, session: &Session, address: &str, now: Timestamp) -> Standing {
+fn standing(
+    token: &RefreshToken,
+    session: &Session,
+    origin: &Origin<'_>,
+    now: Timestamp,
+) -> Standing {
     let generation = token.generation();
     if generation == session.generation {
         Standing::Newest
     } else if generation.checked_add(1) == Some(session.generation)
-        && may_have_grace(session, address, now)
+        && may_have_grace(session, origin, now)
     {
         Standing::JustReplaced
     } else {
@@ -169,14 +175,15 @@ fn standing(token: &RefreshToken, session: &Session, address: &str, now: Timesta
     }
 }
 
-/// Whether the predecessor of the newest token may still be used: once, for a short time, a few times a session, and
-/// only where its successor went.
-fn may_have_grace(session: &Session, address: &str, now: Timestamp) -> bool {
+/// Returns true if the predecessor of the newest token may still be used: once, for a short time, a few times a session,
+/// and only where its successor went or by the device of the log-in.
+fn may_have_grace(session: &Session, origin: &Origin<'_>, now: Timestamp) -> bool {
     let is_recent = now < session.rotated_at.plus(GRACE)
         // a clock set back must not stretch the grace
         && now.plus(GRACE) >= session.rotated_at;
     let is_unused = session.graced_generation < session.generation;
-    let is_same_client = is_same_place(address, &session.address);
+    let is_same_device = || session.device.is_some() && session.device == origin.device_name();
+    let is_same_client = is_same_place(origin.address, &session.address) || is_same_device();
     is_recent && is_unused && session.graces < MAX_GRACES && is_same_client
 }
 
@@ -193,10 +200,10 @@ async fn continue_session(
     // revision that is read below; or they were first, and there is no row
     let (id, known) = (session.id.as_str(), session.generation);
     let (held, newest) = if standing == Standing::Newest {
-        let rotated = store::rotate(conn, id, known, now, request.address).await?;
+        let rotated = store::rotate(conn, id, known, now, request.origin.address).await?;
         (rotated, known.saturating_add(1))
     } else {
-        let touched = store::use_grace(conn, id, known, now, request.address).await?;
+        let touched = store::use_grace(conn, id, known, now, request.origin.address).await?;
         (touched, known)
     };
     if !held {
@@ -245,7 +252,15 @@ async fn continue_session(
         era: &session.era,
     });
     if standing == Standing::JustReplaced {
-        events::record_in(conn, app, "refresh_grace", &subject.id, request.address, id).await?;
+        events::record_in(
+            conn,
+            app,
+            "refresh_grace",
+            &subject.id,
+            request.origin.address,
+            id,
+        )
+        .await?;
     }
     Ok(Some(issued))
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     app::App,
     clients::store::GrantType,
+    login::known::Origin,
     tokens::{access_token::Issued, requested::RequestedScope},
 };
 
@@ -21,14 +22,14 @@ pub(crate) async fn issue(
     app: &App,
     headers: &HeaderMap,
     form: &Form,
-    address: &str,
+    origin: Origin<'_>,
 ) -> Result<Issued, OAuthError> {
-    let client = client_auth::authenticate(app, headers, form, address).await?;
+    let client = client_auth::authenticate(app, headers, form, origin.address).await?;
     let grant_type = form
         .get("grant_type")
         .ok_or(OAuthError::InvalidRequest("grant_type is missing"))?;
     let grant_type = demand_grant(app, &client, grant_type)?;
-    let issued = by_grant(app, grant_type, &client, form, address).await?;
+    let issued = by_grant(app, grant_type, &client, form, origin).await?;
     app.parts().metrics.tokens.add_one(grant_type.as_str());
     Ok(issued)
 }
@@ -38,7 +39,7 @@ async fn by_grant(
     grant_type: GrantType,
     client: &RequestingClient,
     form: &Form,
-    address: &str,
+    origin: Origin<'_>,
 ) -> Result<Issued, OAuthError> {
     let tenant = tenant(form)?;
     let scope = form.get("scope").map(RequestedScope::parse).transpose()?;
@@ -56,7 +57,7 @@ async fn by_grant(
                 ceiling,
                 scope,
                 tenant,
-                address,
+                origin,
             };
             grant::by_password(app, &request).await
         }
@@ -68,7 +69,7 @@ async fn by_grant(
                 ceiling,
                 scope,
                 tenant,
-                address,
+                origin,
             };
             refresh::by_token(app, &request).await
         }

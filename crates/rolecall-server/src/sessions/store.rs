@@ -7,12 +7,12 @@ use rolecall_core::{TenantName, Timestamp};
 use crate::store::{Change, Conn, StoreError, queries, query, rows};
 
 queries! {
-    INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)";
+    INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at, device) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)";
     FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
-        s.graces, s.graced_generation, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
+        s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
     LIVE = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
-        s.graces, s.graced_generation, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s \
+        s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s \
         WHERE h.id = 1 AND s.subject_id = $1 AND s.expires_at > $2 AND (s.salt IS NULL OR s.last_used_at > $3) ORDER BY s.id";
     ROTATE = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used_at = $3, address = $4 \
         WHERE id = $1 AND generation = $2";
@@ -40,6 +40,7 @@ pub(crate) struct NewSession<'a> {
     pub(crate) audience: &'a str,
     pub(crate) tenant: Option<&'a str>,
     pub(crate) address: &'a str,
+    pub(crate) device: &'a str,
     /// The salt of the refresh token; without one, the session has no refresh token.
     pub(crate) salt: Option<&'a str>,
     pub(crate) opened_at: Timestamp,
@@ -58,15 +59,17 @@ rows! {
         pub(crate) audience: Option<String>,
         /// The requested tenant; each token checks anew if the subject may still act in it.
         pub(crate) tenant: Option<TenantName>,
-        /// Where the newest refresh token went.
+        /// The address that received the newest refresh token.
         pub(crate) address: String,
         pub(crate) salt: Option<String>,
         pub(crate) generation: i64,
         pub(crate) rotated_at: Timestamp,
-        /// How often a token just replaced was given its successor again.
+        /// The number of times that a replaced token was given its successor again.
         pub(crate) graces: i64,
         /// The generation that was given again last.
         pub(crate) graced_generation: i64,
+        /// The device of the log-in.
+        pub(crate) device: Option<String>,
         pub(crate) created_at: Timestamp,
         pub(crate) last_used_at: Timestamp,
         pub(crate) expires_at: Timestamp,
@@ -98,6 +101,7 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
         .bind(session.salt)
         .bind(session.opened_at)
         .bind(session.expires_at)
+        .bind(session.device)
         .execute(conn)
         .await?;
     Ok(())

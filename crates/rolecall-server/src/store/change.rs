@@ -13,6 +13,7 @@ use super::{
     floors::{OwnedFloor, write_floors},
     head::Head,
     open::Store,
+    pools::Lane,
     query::{queries, query},
 };
 
@@ -329,7 +330,7 @@ impl Store {
     where
         E: From<StoreError>,
     {
-        let mut conn = self.begin().await?;
+        let mut conn = self.begin(Lane::Changes).await?;
         let outcome = attempt(&mut conn, chain, actor, (now, database), work).await;
         match outcome {
             Ok((done, Some(changed))) => {

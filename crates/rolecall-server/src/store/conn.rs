@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Executor as _, PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _, Sqlite,
+    SqliteConnection, SqlitePool, pool::PoolConnection, postgres::PgConnectOptions,
+    sqlite::SqliteConnectOptions,
+};
 
-use super::{codes::Class, demoted::Demoted, error::StoreError, file::OpenFile};
+use super::{codes::Class, error::StoreError, failures::Failures, file::OpenFile};
 
 /// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {
@@ -16,6 +20,15 @@ impl Conn {
     /// Returns true if this is a connection to PostgreSQL.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// Connects anew after an error if the connection was dead when it was taken: nothing has happened on it yet, so
+    /// that what failed can be tried again. Returns false if it cannot.
+    pub(super) async fn renew(&mut self, error: &StoreError) -> bool {
+        match self {
+            Self::Sqlite(local) => local.renew(error).await,
+            Self::Postgres(remote) => remote.renew(error).await,
+        }
     }
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
@@ -43,39 +56,74 @@ impl Conn {
 /// which sqlx's ROLLBACK fails and its connection refuses every further transaction.
 pub(crate) struct Local {
     conn: PoolConnection<Sqlite>,
+    options: Arc<SqliteConnectOptions>,
     /// `None` for a database in memory, which would be lost with its only connection.
     file: Option<Arc<OpenFile>>,
     in_transaction: bool,
+    /// Something has succeeded on this connection since it was taken.
+    used: bool,
     broken: bool,
 }
 
 impl Local {
+    /// Takes a connection from a pool.
+    ///
     /// # Errors
     ///
-    /// [`StoreError::Moved`] if another file lies at the path of the database.
-    pub(super) fn new(
-        conn: PoolConnection<Sqlite>,
-        file: Option<Arc<OpenFile>>,
+    /// [`StoreError`] if there is none in time, or if another file lies at the path of the database.
+    pub(super) async fn take(
+        pool: &SqlitePool,
+        file: Option<&Arc<OpenFile>>,
     ) -> Result<Self, StoreError> {
-        let local = Self {
-            conn,
-            file,
+        // before a new connection could begin another file in its place
+        if let Some(file) = file {
+            file.check()?;
+        }
+        Ok(Self {
+            conn: pool.acquire().await?,
+            options: pool.connect_options(),
+            file: file.cloned(),
             in_transaction: false,
+            used: false,
             broken: false,
-        };
-        local.check_file()?;
-        Ok(local)
+        })
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
+        if let Err(error) = self.try_begin().await {
+            if !self.renew(&error).await {
+                return Err(error);
+            }
+            self.try_begin().await?;
+        }
+        Ok(self)
+    }
+
+    async fn try_begin(&mut self) -> Result<(), StoreError> {
         // set before the statement runs: if this future is dropped, the transaction may have begun all the same
         self.in_transaction = true;
         let begun = self.conn.execute("BEGIN IMMEDIATE").await;
         if begun.is_err() {
             self.in_transaction = false;
         }
-        self.checked(begun.map(drop).map_err(StoreError::from))?;
-        Ok(self)
+        self.checked(begun.map(drop).map_err(StoreError::from))
+    }
+
+    async fn renew(&mut self, error: &StoreError) -> bool {
+        let can_renew = self.file.is_some() && !self.in_transaction && !self.used;
+        if !can_renew || !error.is_of_dead_connection() {
+            return false;
+        }
+        // once is enough
+        self.used = true;
+        // boxed, since it is rare and large
+        let connected = Box::pin(SqliteConnection::connect_with(&self.options));
+        let Ok(fresh) = connected.await else {
+            return false;
+        };
+        *self.conn = fresh;
+        self.broken = false;
+        true
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
@@ -110,8 +158,9 @@ impl Local {
 
     /// Notes whether an error has made the connection unusable.
     pub(super) fn checked<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(error) = &outcome {
-            self.broken |= error.class() == Class::Broken;
+        match &outcome {
+            Ok(_) => self.used = true,
+            Err(error) => self.broken |= error.class() == Class::Broken,
         }
         outcome
     }
@@ -132,27 +181,33 @@ impl Drop for Local {
 /// connections would block it forever. Dropping a `Remote` returns its connection with a time limit.
 pub(crate) struct Remote {
     conn: PoolConnection<Postgres>,
-    demoted: Arc<Demoted>,
+    options: Arc<PgConnectOptions>,
+    failures: Arc<Failures>,
     /// The time limit for one statement, and for returning the connection to the pool. The PostgreSQL server has the
     /// same limit, so that it does not continue a statement that this process has given up.
     limit: Duration,
     in_transaction: bool,
+    /// Something has succeeded on this connection since it was taken.
+    used: bool,
     broken: bool,
 }
 
 impl Remote {
-    pub(super) fn new(
-        conn: PoolConnection<Postgres>,
-        demoted: Arc<Demoted>,
+    /// Takes a connection from a pool, whose statements end after `limit`.
+    pub(super) async fn take(
+        pool: &PgPool,
+        failures: &Arc<Failures>,
         limit: Duration,
-    ) -> Self {
-        Self {
-            conn,
-            demoted,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: pool.acquire().await?,
+            options: pool.connect_options(),
+            failures: Arc::clone(failures),
             limit,
             in_transaction: false,
+            used: false,
             broken: false,
-        }
+        })
     }
 
     pub(super) fn limit(&self) -> Duration {
@@ -165,21 +220,73 @@ impl Remote {
 
     /// Notes whether an error has made the connection unusable, and with it all that were opened before.
     pub(super) fn checked<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(error) = &outcome {
-            self.broken |= error.class() == Class::Broken;
-            if error.is_read_only() {
-                self.demoted.note();
+        match &outcome {
+            Ok(_) => self.used = true,
+            Err(error) => {
+                if error.class() == Class::Broken {
+                    self.broken = true;
+                    self.failures.note_broken();
+                }
+                if error.is_read_only() {
+                    self.failures.note_demoted();
+                }
             }
         }
         outcome
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
+        let failed = match self.try_begin().await {
+            Ok(false) => return Ok(self),
+            // opened while the server took no writes, which it may take by now
+            Ok(true) => {
+                self.failures.note_demoted();
+                None
+            }
+            Err(error) if error.is_of_dead_connection() => Some(error),
+            Err(error) => return Err(error),
+        };
+        if self.reconnect().await {
+            self.try_begin().await?;
+            return Ok(self);
+        }
+        failed.map_or(Ok(self), Err)
+    }
+
+    /// Begins a transaction, and returns true if it can only read.
+    async fn try_begin(&mut self) -> Result<bool, StoreError> {
+        const BEGIN: &str = "BEGIN; SHOW transaction_read_only";
         // set before the statement is sent: after a timeout the transaction may have begun all the same
         self.in_transaction = true;
-        let begun = answered(self.limit, self.conn.execute("BEGIN")).await;
-        self.checked(begun.map_err(StoreError::from))?;
-        Ok(self)
+        let begun = answered(self.limit, sqlx::raw_sql(BEGIN).fetch_one(&mut *self.conn)).await;
+        let begun = self.checked(begun.map_err(StoreError::from))?;
+        Ok(begun.try_get::<String, _>(0)? == "on")
+    }
+
+    async fn renew(&mut self, error: &StoreError) -> bool {
+        if self.in_transaction || self.used || !error.is_of_dead_connection() {
+            return false;
+        }
+        // once is enough
+        self.used = true;
+        self.reconnect().await
+    }
+
+    /// Connects anew in the place of this connection, with which its transaction ends.
+    async fn reconnect(&mut self) -> bool {
+        let connected = async {
+            let mut fresh = PgConnection::connect_with(&self.options).await?;
+            set_limits(&mut fresh, self.limit).await?;
+            Ok::<_, sqlx::Error>(fresh)
+        };
+        // boxed, since it is rare and large
+        let Ok(fresh) = answered(self.limit, Box::pin(connected)).await else {
+            return false;
+        };
+        *self.conn = fresh;
+        self.in_transaction = false;
+        self.broken = false;
+        true
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
@@ -210,6 +317,19 @@ impl Drop for Remote {
         // after the timeout the future is dropped, which closes the connection
         runtime.spawn(tokio::time::timeout(self.limit, returned));
     }
+}
+
+/// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
+/// the transaction of a node that was cut off, which would block the changes of all other nodes.
+pub(super) async fn set_limits(
+    conn: &mut PgConnection,
+    limit: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
+        .bind(limit.as_millis().to_string())
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Waits for an answer over a network, but no longer than `limit`.

@@ -22,6 +22,12 @@ pub enum StoreError {
         path = .0.display()
     )]
     Moved(PathBuf),
+    /// The write-ahead log of the database is gone, or another one lies in its place.
+    #[error(
+        "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
+        path = .0.display()
+    )]
+    LogMoved(PathBuf),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -42,7 +48,9 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL has neither scheme.
-    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
+    #[error(
+        "`database.url` must begin with `sqlite:` or `postgres:`, without a driver such as `+asyncpg`"
+    )]
     UnknownKind,
     /// The URL has a known scheme, but cannot be used.
     #[error("`database.url`: {0}")]
@@ -261,7 +269,7 @@ impl StoreError {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Database(error) => class_of(error),
-            Self::Moved(_) => Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) => Class::Broken,
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -289,6 +297,16 @@ impl StoreError {
         match self {
             Self::Database(error) => is_outage(error) && !is_misconfigured(error),
             _ => false,
+        }
+    }
+
+    /// Returns true if the connection was dead, or died, and the error came at once. Nothing is known about a
+    /// statement that was given up after its time limit.
+    pub(super) fn is_of_dead_connection(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
+            Self::Database(_) => self.class() == Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Inconsistent(_) => false,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use super::error::{OpenError, StoreError};
@@ -154,8 +155,9 @@ pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
 /// The file of an open database.
 pub(super) struct OpenFile {
     path: PathBuf,
-    /// Device and inode, which a removed or replaced file no longer has.
-    identity: (u64, u64),
+    identity: Identity,
+    /// The write-ahead log that the connections of this process have open, as far as it was seen.
+    log: Mutex<Option<Identity>>,
     /// Locked while the file is open, so that no restore replaces it meanwhile.
     _in_use: File,
 }
@@ -163,9 +165,11 @@ pub(super) struct OpenFile {
 impl OpenFile {
     pub(super) fn new(path: PathBuf, in_use: File) -> Result<Self, OpenError> {
         let identity = identity(&path).map_err(failed(&path))?;
+        let log = Mutex::new(log_of(&path));
         Ok(Self {
             path,
             identity,
+            log,
             _in_use: in_use,
         })
     }
@@ -174,16 +178,47 @@ impl OpenFile {
         &self.path
     }
 
-    /// Checks that the file still lies where it was opened: SQLite would go on writing to one without a name.
+    /// Checks that the file and its log still lie where they were opened: SQLite would go on writing to files without
+    /// a name, which are lost when the process is killed.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match identity(&self.path) {
-            Ok(found) if found == self.identity => Ok(()),
+            Ok(found) if found == self.identity => self.check_log(),
             _ => Err(StoreError::Moved(self.path.clone())),
         }
     }
+
+    fn check_log(&self) -> Result<(), StoreError> {
+        let found = log_of(&self.path);
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if *log == found {
+            return Ok(());
+        }
+        // SQLite itself removes the log with the last connection, and the next one begins another
+        if log.is_some_and(is_open_here) {
+            return Err(StoreError::LogMoved(beside(&self.path, "-wal")));
+        }
+        *log = found;
+        Ok(())
+    }
 }
 
-fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+/// The device and inode of a file.
+type Identity = (u64, u64);
+
+fn log_of(database: &Path) -> Option<Identity> {
+    identity(&beside(database, "-wal")).ok()
+}
+
+/// Returns true if this process has the file open; also where the system does not show it.
+fn is_open_here(file: Identity) -> bool {
+    let Ok(open) = fs::read_dir("/proc/self/fd") else {
+        return true;
+    };
+    open.flatten()
+        .any(|entry| identity(&entry.path()).is_ok_and(|found| found == file))
+}
+
+fn identity(path: &Path) -> std::io::Result<Identity> {
     use std::os::unix::fs::MetadataExt as _;
     let found = fs::metadata(path)?;
     Ok((found.dev(), found.ino()))

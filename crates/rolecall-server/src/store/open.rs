@@ -7,7 +7,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection as _, Executor as _, PgConnection, PgPool, SqlitePool,
+    Connection as _, Executor as _, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -15,11 +15,12 @@ use tokio::sync::Mutex;
 
 use super::{
     begin::{inspect_before_writing, migrate_patiently},
-    conn::{Conn, Local, Remote},
-    demoted::Demoted,
+    conn::{Conn, set_limits},
     error::{OpenError, StoreError},
+    failures::Failures,
     file::{self, OpenFile},
     migrate,
+    pools::{Connections, Lane, Pools, RemotePools, Turns},
     query::{queries, query},
     target::{Opening, Target},
     tuning::Tuning,
@@ -37,6 +38,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time for which a successful check is repeated without another write: anybody may ask, as often as they like.
 const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
+/// Changes wait for each other at one row, so that few connections are enough.
+const CHANGE_CONNECTIONS: u32 = 4;
+/// One for the poll, one for readiness, and one for what a change reads after its commit.
+const WATCH_CONNECTIONS: u32 = 3;
 /// A connection that was used this recently is not pinged.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The time limit of that ping. It is short, so that a pool of dead connections is soon replaced.
@@ -45,67 +50,21 @@ const IDLE_PING_TIMEOUT: Duration = Duration::from_millis(500);
 /// The open database. Clones share its connections.
 #[derive(Clone)]
 pub struct Store {
-    pools: Pools,
+    pub(super) pools: Pools,
     /// When the database last took a write of [`Store::ping`].
     written: Arc<Mutex<Option<Instant>>>,
 }
 
-#[derive(Clone)]
-pub(super) enum Pools {
-    /// SQLite allows one writer at a time: a pool of one makes the others wait instead of failing.
-    Sqlite {
-        read: SqlitePool,
-        write: SqlitePool,
-        /// `None` in memory.
-        file: Option<Arc<OpenFile>>,
-    },
-    Postgres {
-        pool: PgPool,
-        demoted: Arc<Demoted>,
-        /// The time limit of a statement.
-        limit: Duration,
-    },
-}
-
-/// The state of a connection pool.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Connections {
-    pub(crate) name: &'static str,
-    pub(crate) open: u32,
-    pub(crate) idle: usize,
-    pub(crate) max: u32,
-}
-
-impl Connections {
-    fn of<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Self {
-        Self {
-            name,
-            open: pool.size(),
-            idle: pool.num_idle(),
-            max: pool.options().get_max_connections(),
-        }
-    }
-}
-
-/// Pings a connection that was idle: its server may have gone, and the request should not fail for that.
-async fn is_alive(conn: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
-    if idle > TRUSTED_IDLE {
+/// Pings a connection that was idle for some time, or since before another one was dead: its server may have gone, and
+/// the request should not fail for that.
+async fn is_alive(conn: &mut PgConnection, is_suspect: bool) -> Result<bool, sqlx::Error> {
+    if is_suspect {
         return match tokio::time::timeout(IDLE_PING_TIMEOUT, conn.ping()).await {
             Ok(answer) => answer.map(|()| true),
             Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
         };
     }
     Ok(true)
-}
-
-/// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
-/// the transaction of a node that was cut off, which would block the changes of all other nodes.
-async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
-        .bind(limit.as_millis().to_string())
-        .execute(conn)
-        .await
-        .map(drop)
 }
 
 impl Store {
@@ -163,31 +122,38 @@ impl Store {
                 target.opening.check(state, &describe_server(&options))?;
             }
         }
-        let schema = target.schema.cloned();
-        let demoted = Arc::new(Demoted::default());
-        let noted = Arc::clone(&demoted);
-        let pool = PgPoolOptions::new()
-            .max_connections(tuning.max_connections)
-            .acquire_timeout(tuning.acquire)
-            .test_before_acquire(false)
-            .before_acquire(move |conn, found| {
-                let demoted = noted.concerns(found.age);
-                Box::pin(async move { Ok(!demoted && is_alive(conn, found.idle_for).await?) })
-            })
-            .after_connect(move |conn, _| {
-                let schema = schema.clone();
-                Box::pin(async move {
-                    migrate::set_schema(conn, schema.as_ref()).await?;
-                    set_limits(conn, tuning.statement).await
+        let failures = Arc::new(Failures::default());
+        let pool = |connections| {
+            let failures = Arc::clone(&failures);
+            let schema = target.schema.cloned();
+            PgPoolOptions::new()
+                // open already when PostgreSQL has none left
+                .min_connections(1)
+                .max_connections(connections)
+                .acquire_timeout(tuning.acquire)
+                .test_before_acquire(false)
+                .before_acquire(move |conn, found| {
+                    let is_demoted = failures.is_demoted(found.age);
+                    let idle = found.idle_for;
+                    let is_suspect = idle > TRUSTED_IDLE || failures.is_suspect(idle);
+                    Box::pin(async move { Ok(!is_demoted && is_alive(conn, is_suspect).await?) })
                 })
-            })
-            .connect_with(options)
-            .await?;
-        Ok(Self::on(Pools::Postgres {
-            pool,
-            demoted,
+                .after_connect(move |conn, _| {
+                    let schema = schema.clone();
+                    Box::pin(async move {
+                        migrate::set_schema(conn, schema.as_ref()).await?;
+                        set_limits(conn, tuning.statement).await
+                    })
+                })
+                .connect_with(options.clone())
+        };
+        Ok(Self::on(Pools::Postgres(RemotePools {
+            requests: pool(tuning.max_connections).await?,
+            changes: pool(CHANGE_CONNECTIONS).await?,
+            watch: pool(WATCH_CONNECTIONS).await?,
+            failures,
             limit: tuning.statement,
-        }))
+        })))
     }
 
     /// Opens a database that ends with the process. It lives in one connection, which must never be closed.
@@ -215,7 +181,9 @@ impl Store {
         migrate::sqlite_in_memory(&pool).await?;
         Ok(Self::on(Pools::Sqlite {
             read: pool.clone(),
+            watch: pool.clone(),
             write: pool,
+            turns: Turns::new(ACQUIRE_TIMEOUT),
             file: None,
         }))
     }
@@ -250,26 +218,33 @@ impl Store {
         if opening == Opening::Create {
             migrate::sqlite(&write, &path).await?;
         }
-        let read = SqlitePoolOptions::new()
-            .max_connections(READ_CONNECTIONS)
-            .acquire_timeout(tuning.acquire)
-            .connect_with(options.read_only(true))
-            .await?;
+        let options = options.read_only(true);
+        let reading = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(tuning.acquire)
+                .connect_with(options.clone())
+        };
+        let read = reading(READ_CONNECTIONS).await?;
+        let watch = reading(WATCH_CONNECTIONS).await?;
         drop(locked);
-        let file = Some(Arc::new(OpenFile::new(path, in_use)?));
-        Ok(Self::on(Pools::Sqlite { read, write, file }))
+        Ok(Self::on(Pools::Sqlite {
+            read,
+            watch,
+            write,
+            turns: Turns::new(tuning.acquire),
+            file: Some(Arc::new(OpenFile::new(path, in_use)?)),
+        }))
     }
 
     /// Returns a connection to read with.
     pub(crate) async fn read(&self) -> Result<Conn, StoreError> {
-        Ok(match &self.pools {
-            Pools::Sqlite { read, file, .. } => Conn::Sqlite(local(read, file.clone()).await?),
-            Pools::Postgres {
-                pool,
-                demoted,
-                limit,
-            } => Conn::Postgres(remote(pool, demoted, *limit).await?),
-        })
+        self.pools.read(Lane::Requests).await
+    }
+
+    /// Returns a connection to read with that requests cannot take, for the poll and for what follows a change.
+    pub(crate) async fn read_for_watch(&self) -> Result<Conn, StoreError> {
+        self.pools.read(Lane::Watch).await
     }
 
     /// Writes in one transaction and returns after the commit; an error leaves everything as it was.
@@ -283,7 +258,18 @@ impl Store {
     where
         E: From<StoreError>,
     {
-        let mut conn = self.begin().await?;
+        self.write_on(Lane::Requests, work).await
+    }
+
+    async fn write_on<T, E>(
+        &self,
+        lane: Lane,
+        work: impl AsyncFnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError>,
+    {
+        let mut conn = self.begin(lane).await?;
         match work(&mut conn).await {
             Ok(done) => {
                 conn.commit().await?;
@@ -297,17 +283,8 @@ impl Store {
     }
 
     /// Begins a transaction that writes.
-    pub(super) async fn begin(&self) -> Result<Conn, StoreError> {
-        Ok(match &self.pools {
-            Pools::Sqlite { write, file, .. } => {
-                Conn::Sqlite(local(write, file.clone()).await?.begin().await?)
-            }
-            Pools::Postgres {
-                pool,
-                demoted,
-                limit,
-            } => Conn::Postgres(remote(pool, demoted, *limit).await?.begin().await?),
-        })
+    pub(super) async fn begin(&self, lane: Lane) -> Result<Conn, StoreError> {
+        self.pools.begin(lane).await
     }
 
     /// Copies a SQLite database as it is at this moment into a new file; false for PostgreSQL, which has its own tools.
@@ -318,7 +295,7 @@ impl Store {
                 copy.execute(write).await?;
                 Ok(true)
             }
-            Pools::Postgres { .. } => Ok(false),
+            Pools::Postgres(_) => Ok(false),
         }
     }
 
@@ -326,19 +303,13 @@ impl Store {
     pub(crate) fn sqlite_file(&self) -> Option<&Path> {
         match &self.pools {
             Pools::Sqlite { file, .. } => file.as_ref().map(|file| file.path()),
-            Pools::Postgres { .. } => None,
+            Pools::Postgres(_) => None,
         }
     }
 
     /// Returns the state of each connection pool.
     pub(crate) fn connections(&self) -> Vec<Connections> {
-        match &self.pools {
-            Pools::Sqlite { read, write, .. } => vec![
-                Connections::of("read", read),
-                Connections::of("write", write),
-            ],
-            Pools::Postgres { pool, .. } => vec![Connections::of("all", pool)],
-        }
+        self.pools.connections()
     }
 
     /// Checks that the database takes a write within two seconds: one that only answers can be full, read-only, or
@@ -362,7 +333,7 @@ impl Store {
             return Ok(());
         }
         *written = None;
-        self.write(async |conn: &mut Conn| {
+        self.write_on(Lane::Watch, async |conn: &mut Conn| {
             query(PROBE).execute(conn).await?;
             Ok::<_, StoreError>(())
         })
@@ -373,30 +344,6 @@ impl Store {
 
     /// Closes all connections; SQLite merges its write-ahead log into the database.
     pub async fn close(&self) {
-        match &self.pools {
-            Pools::Sqlite { read, write, .. } => {
-                read.close().await;
-                write.close().await;
-            }
-            Pools::Postgres { pool, .. } => pool.close().await,
-        }
+        self.pools.close().await;
     }
-}
-
-/// Takes a connection from a pool of a SQLite database.
-async fn local(pool: &SqlitePool, file: Option<Arc<OpenFile>>) -> Result<Local, StoreError> {
-    Local::new(pool.acquire().await?, file)
-}
-
-/// Takes a connection from the pool of a PostgreSQL database, whose statements end after `limit`.
-async fn remote(
-    pool: &PgPool,
-    demoted: &Arc<Demoted>,
-    limit: Duration,
-) -> Result<Remote, StoreError> {
-    Ok(Remote::new(
-        pool.acquire().await?,
-        Arc::clone(demoted),
-        limit,
-    ))
 }

@@ -104,6 +104,7 @@ impl<'q> Statement<'q> {
     pub(crate) fn execute(self, conn: &mut Conn) -> Answer<'_, u64> {
         let bound = self.bound_to(conn);
         Box::pin(async move {
+            // never tried again: it may have been done before the connection died
             Ok(match bound? {
                 Bound::Sqlite(query, local) => {
                     let done = query.execute(local.conn()).await;
@@ -131,7 +132,7 @@ impl<'q> Statement<'q> {
             all.push(row.decode()?);
             Ok(())
         };
-        for_each(self.bound_to(conn), &mut take).await?;
+        for_each(&self, conn, &mut take).await?;
         Ok(all)
     }
 
@@ -140,7 +141,7 @@ impl<'q> Statement<'q> {
         self,
         conn: &mut Conn,
     ) -> Result<Option<T>, StoreError> {
-        let row = first(self.bound_to(conn)).await?;
+        let row = first(&self, conn).await?;
         row.map(|row| row.decode()).transpose()
     }
 
@@ -150,17 +151,18 @@ impl<'q> Statement<'q> {
     ///
     /// [`StoreError`], also if there is no row.
     pub(crate) async fn fetch_one<T: FromRow>(self, conn: &mut Conn) -> Result<T, StoreError> {
-        match first(self.bound_to(conn)).await? {
+        match first(&self, conn).await? {
             Some(row) => row.decode(),
             None => Err(sqlx::Error::RowNotFound.into()),
         }
     }
 
     /// Hands the values over to sqlx, in the form that the database of `conn` takes.
-    fn bound_to(self, conn: &mut Conn) -> Result<Bound<'_>, sqlx::Error> {
+    fn bound_to<'c>(&self, conn: &'c mut Conn) -> Result<Bound<'c>, sqlx::Error> {
+        let sql = self.sql.clone();
         Ok(match conn {
-            Conn::Sqlite(local) => Bound::Sqlite(bind_all(self.sql, self.values)?, local),
-            Conn::Postgres(remote) => Bound::Postgres(bind_all(self.sql, self.values)?, remote),
+            Conn::Sqlite(local) => Bound::Sqlite(bind_all(sql, &self.values)?, local),
+            Conn::Postgres(remote) => Bound::Postgres(bind_all(sql, &self.values)?, remote),
         })
     }
 }
@@ -173,10 +175,9 @@ enum Bound<'c> {
     Postgres(Prepared<Postgres>, &'c mut Remote),
 }
 
-fn bind_all<D: Database>(sql: SqlStr, values: Vec<Value<'_>>) -> Result<Prepared<D>, sqlx::Error>
+fn bind_all<D: Database>(sql: SqlStr, values: &[Value<'_>]) -> Result<Prepared<D>, sqlx::Error>
 where
     for<'t> &'t str: Encode<'t, D> + Type<D>,
-    for<'t> String: Encode<'t, D> + Type<D>,
     for<'t> i64: Encode<'t, D> + Type<D>,
     for<'t> bool: Encode<'t, D> + Type<D>,
     for<'t> Option<String>: Encode<'t, D> + Type<D>,
@@ -185,10 +186,9 @@ where
     let mut query = sqlx::query(sql);
     for value in values {
         match value {
-            Value::Text(Cow::Borrowed(text)) => query.try_bind(text),
-            Value::Text(Cow::Owned(text)) => query.try_bind(text),
-            Value::Integer(number) => query.try_bind(number),
-            Value::Flag(flag) => query.try_bind(flag),
+            Value::Text(text) => query.try_bind(text.as_ref()),
+            Value::Integer(number) => query.try_bind(*number),
+            Value::Flag(flag) => query.try_bind(*flag),
             Value::NullText => query.try_bind(None::<String>),
             Value::NullInteger => query.try_bind(None::<i64>),
         }
@@ -197,58 +197,84 @@ where
     Ok(query)
 }
 
+/// Takes one row of an answer.
+type Take<'t> = dyn FnMut(&Row) -> Result<(), StoreError> + Send + 't;
+
 /// Hands each row over as it arrives, so that no more than one is held.
 fn for_each<'c>(
-    bound: Result<Bound<'c>, sqlx::Error>,
-    take: &'c mut (dyn FnMut(&Row) -> Result<(), StoreError> + Send),
+    statement: &'c Statement<'c>,
+    conn: &'c mut Conn,
+    take: &'c mut Take<'c>,
 ) -> Answer<'c, ()> {
     Box::pin(async move {
-        match bound? {
-            Bound::Sqlite(query, local) => {
-                let rows = async {
-                    let mut rows = query.fetch(local.conn());
-                    while let Some(row) = next(&mut rows).await {
-                        take(&Row::Sqlite(row?))?;
-                    }
-                    Ok(())
-                };
-                let done = rows.await;
-                local.checked(done)
+        let mut has_rows = false;
+        let mut take_noting = |row: &Row| {
+            has_rows = true;
+            take(row)
+        };
+        let done = take_rows(statement.bound_to(conn)?, &mut take_noting).await;
+        match done {
+            Err(error) if !has_rows && conn.renew(&error).await => {
+                take_rows(statement.bound_to(conn)?, take).await
             }
-            Bound::Postgres(query, remote) => {
-                let limit = remote.limit();
-                let rows = async {
-                    let mut rows = query.fetch(remote.conn());
-                    while let Some(row) = next(&mut rows).await {
-                        take(&Row::Postgres(row?))?;
-                    }
-                    Ok(())
-                };
-                let done = answered(limit, rows).await;
-                remote.checked(done)
-            }
+            done => done,
         }
     })
+}
+
+async fn take_rows(bound: Bound<'_>, take: &mut Take<'_>) -> Result<(), StoreError> {
+    match bound {
+        Bound::Sqlite(query, local) => {
+            let rows = async {
+                let mut rows = query.fetch(local.conn());
+                while let Some(row) = next(&mut rows).await {
+                    take(&Row::Sqlite(row?))?;
+                }
+                Ok(())
+            };
+            let done = rows.await;
+            local.checked(done)
+        }
+        Bound::Postgres(query, remote) => {
+            let limit = remote.limit();
+            let rows = async {
+                let mut rows = query.fetch(remote.conn());
+                while let Some(row) = next(&mut rows).await {
+                    take(&Row::Postgres(row?))?;
+                }
+                Ok(())
+            };
+            let done = answered(limit, rows).await;
+            remote.checked(done)
+        }
+    }
 }
 
 async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
-fn first(bound: Result<Bound<'_>, sqlx::Error>) -> Answer<'_, Option<Row>> {
+fn first<'c>(statement: &'c Statement<'c>, conn: &'c mut Conn) -> Answer<'c, Option<Row>> {
     Box::pin(async move {
-        Ok(match bound? {
-            Bound::Sqlite(query, local) => {
-                let row = query.fetch_optional(local.conn()).await;
-                let row = local.checked(row.map_err(StoreError::from))?;
-                row.map(Row::Sqlite)
-            }
-            Bound::Postgres(query, remote) => {
-                let row = answered(remote.limit(), query.fetch_optional(remote.conn())).await;
-                let row = remote.checked(row.map_err(StoreError::from))?;
-                row.map(Row::Postgres)
-            }
-        })
+        match first_row(statement.bound_to(conn)?).await {
+            Err(error) if conn.renew(&error).await => first_row(statement.bound_to(conn)?).await,
+            row => row,
+        }
+    })
+}
+
+async fn first_row(bound: Bound<'_>) -> Result<Option<Row>, StoreError> {
+    Ok(match bound {
+        Bound::Sqlite(query, local) => {
+            let row = query.fetch_optional(local.conn()).await;
+            let row = local.checked(row.map_err(StoreError::from))?;
+            row.map(Row::Sqlite)
+        }
+        Bound::Postgres(query, remote) => {
+            let row = answered(remote.limit(), query.fetch_optional(remote.conn())).await;
+            let row = remote.checked(row.map_err(StoreError::from))?;
+            row.map(Row::Postgres)
+        }
     })
 }
 

@@ -1,5 +1,7 @@
 //! The database that a start opens, and what the start may do to it.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::{error::OpenError, migrate::SchemaState, url::SchemaName};
 
 /// The database that a start opens.
@@ -9,6 +11,20 @@ pub(crate) struct Target<'a> {
     /// The schema of PostgreSQL; `None` for the default one of the connection.
     pub(crate) schema: Option<&'a SchemaName>,
     pub(crate) opening: Opening,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn new(
+        url: &'a SecretString,
+        schema: Option<&'a SchemaName>,
+        opening: Opening,
+    ) -> Self {
+        Self {
+            url: url.expose_secret(),
+            schema,
+            opening,
+        }
+    }
 }
 
 /// The choice of a start if the database or its tables are missing or old.

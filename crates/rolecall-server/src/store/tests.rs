@@ -19,6 +19,7 @@ type Module = (&'static str, &'static [(&'static str, &'static str)]);
 /// Every SQL text of the server, by file.
 const MODULES: &[Module] = &[
     ("login/failures.rs", login::failures::ALL),
+    ("login/known_store.rs", login::known_store::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
     ("authority/policy_store.rs", authority::policy_store::ALL),

@@ -13,7 +13,8 @@ const GENERATION: usize = 50_000;
 /// The failures of all addresses together that cause no delay, in minutes of [`Budget::per_minute`].
 const FREE_MINUTES: u32 = 10;
 
-/// Who is counted: an address, or an OAuth client at an address, so that failures from elsewhere do not block it.
+/// The subject of a limit: an address, or an OAuth client at an address, so that failures from elsewhere do not block
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     address: &'a str,

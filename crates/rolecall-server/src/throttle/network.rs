@@ -106,6 +106,18 @@ pub(crate) fn nearest(address: &str) -> Option<Network> {
     networks(address).next().map(|(network, _)| network)
 }
 
+/// Returns the number of the queue in which an address waits for its turn: one for each IPv4 address and each IPv6 /48,
+/// which one customer of a network can have.
+pub(crate) fn network_lane(address: &str) -> u64 {
+    let lane = networks(address).find_map(|(network, _)| match network {
+        Network::V4(bits, 32) => Some(u64::from(bits)),
+        // the lower 16 bits are free: no IPv4 address has the highest of these set
+        Network::V6(bits, 48) => Some(bits | 1),
+        _ => None,
+    });
+    lane.map_or(0, |lane| lane.saturating_add(1))
+}
+
 /// Returns `true` for two addresses of one client: the same one, or two of one IPv6 /64, of which a client takes
 /// another one every day (RFC 8981).
 pub(crate) fn is_same_place(one: &str, other: &str) -> bool {
@@ -137,6 +149,16 @@ mod tests {
         for none in ["", "unknown", "0.0.0.0", "::", "203.0.113.7:80"] {
             assert_eq!(nearest(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn y050_the_addresses_of_a_customer_wait_in_one_queue() {
+        let lane = network_lane;
+        assert_eq!(lane("2001:db8:1:2::3"), lane("2001:db8:1:ffff::1"));
+        assert_ne!(lane("2001:db8:1::1"), lane("2001:db8:2::1"));
+        assert_ne!(lane("203.0.113.7"), lane("203.0.113.8"));
+        assert_eq!(lane("unknown"), 0);
+        assert_ne!(lane("0.0.0.1"), 0);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Issued {
     pub(crate) scope: String,
     pub(crate) tenant: Option<TenantName>,
     pub(crate) refresh_token: Option<String>,
+    /// Proves, at the next log-in, that this client is known.
+    pub(crate) device_token: Option<String>,
 }
 
 /// Whom and what a token is made for.
@@ -53,6 +55,7 @@ pub(crate) async fn access_token(
         scope: basis.granted.answer.clone(),
         tenant: basis.granted.tenant.clone(),
         refresh_token: None,
+        device_token: None,
     })
 }
 

@@ -70,7 +70,7 @@ async fn a_wrong_current_password_changes_nothing_and_counts_as_a_failure(app: T
         1
     );
     let body =
-        json!({ "username": "alice", "current_password": WRONG, "new_password": NEW_PASSWORD });
+        json!({ "username": "alice", "current_password": "x", "new_password": NEW_PASSWORD });
     app.post("/password", "", body).await.wrong_password();
     assert_eq!(
         app.db.number("SELECT failures FROM login_failures").await,

@@ -117,8 +117,9 @@ async fn logins_and_failures_are_events_and_not_revisions(app: TestApp) {
 }
 
 async fn a_flood_of_failures_is_sampled(app: TestApp) {
-    for _ in 0..5 {
-        app.password_grant("nobody", WRONG).await.wrong_password();
+    for number in 0..5 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("nobody", &guess).await.wrong_password();
     }
     let sql = "SELECT COUNT(*) FROM audit_events WHERE kind = 'log_in_failed'";
     assert_eq!(

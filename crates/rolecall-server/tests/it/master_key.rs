@@ -158,8 +158,9 @@ async fn rotating_and_retiring_on_the_command_line_require_the_permission(app: T
 async fn after_rotation_only_the_new_master_key_opens_the_database(app: TestApp) {
     let pair = app.open_session("admin").await;
     app.create_user("alice", &["user"]).await;
-    for _ in 0..6 {
-        app.password_grant("alice", WRONG).await;
+    for number in 0..6 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("alice", &guess).await;
     }
     let keys = published(&app).await;
     rotate_master(&app).await;

@@ -197,12 +197,14 @@ async fn pw_14_at_most_a_hundred_failures_are_evaluated(app: RealHashing) {
 
 async fn pw_15_a_success_clears_the_failures(app: RealHashing) {
     app.create_user("alice", &[]).await;
-    for _ in 0..5 {
-        app.password_grant("alice", WRONG).await.wrong_password();
+    for number in 0..5 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("alice", &guess).await.wrong_password();
     }
     app.log_in("alice").await;
-    for _ in 0..5 {
-        app.password_grant("alice", WRONG).await.wrong_password();
+    for number in 5..10 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("alice", &guess).await.wrong_password();
     }
     // without the success in between this would be the eleventh attempt in a row, which is delayed
     app.log_in("alice").await;

@@ -4,12 +4,13 @@ use http::Method;
 use rolecall_server::config::Quotas;
 use serde_json::json;
 
-use crate::support::{Database, Fixture, Node, Response, TestApp, TokenPair, on_both};
+use crate::support::{Database, Fixture, Node, PASSWORD, Response, TestApp, TokenPair, on_both};
 
 on_both![
     y025_a_user_gets_429_beyond_the_quota_and_others_go_on,
     y025_revocations_have_a_quota_of_their_own,
     y025_floors_of_one_user_merge_into_one,
+    y119_log_ins_and_password_changes_of_one_account_have_a_quota,
 ];
 
 /// A node with the smallest quotas for users.
@@ -21,6 +22,20 @@ impl Fixture for Small {
             own_changes_per_hour: 10,
             revocations_per_hour: 10,
             refreshes_per_hour: 10,
+            ..Quotas::default()
+        };
+        Self(TestApp::configured(db, |builder| builder.quotas(quotas)).await)
+    }
+}
+
+/// A node on which a user can log in and change the password ten times in an hour.
+struct FewLogIns(TestApp);
+
+impl Fixture for FewLogIns {
+    async fn on(db: Database) -> Self {
+        let quotas = Quotas {
+            own_changes_per_hour: 10,
+            log_ins_per_hour: 10,
             ..Quotas::default()
         };
         Self(TestApp::configured(db, |builder| builder.quotas(quotas)).await)
@@ -120,4 +135,47 @@ async fn y025_floors_of_one_user_merge_into_one(app: TestApp) {
     assert_eq!(count(&of_alice).await, 1);
     app.get("/api/me", &bystander).await.is(200);
     assert_eq!(count(&format!("subject = '{bob}'")).await, 0);
+}
+
+async fn y119_log_ins_and_password_changes_of_one_account_have_a_quota(app: FewLogIns) {
+    let app = app.0;
+    app.create_user("alice", &["user"]).await;
+    app.create_user("bob", &["user"]).await;
+    // what others send does not use it up
+    for _ in 0..3 {
+        app.password_grant("alice", "a wrong password")
+            .await
+            .is(401);
+    }
+    for _ in 0..10 {
+        app.log_in("alice").await;
+    }
+    let stored = async || {
+        (
+            app.db.count("audit_events").await,
+            app.db.count("sessions").await,
+        )
+    };
+    let before = stored().await;
+    let refused = app.password_grant("alice", PASSWORD).await;
+    is_too_many(&refused);
+    refused.oauth_error(429, "temporarily_unavailable");
+    assert_eq!(stored().await, before);
+    app.log_in("bob").await;
+    app.clock.advance(std::time::Duration::from_mins(6));
+    app.log_in("alice").await;
+    // changes with the password alone are counted too
+    let change = async |from: &str, to: &str| {
+        let body = json!({ "username": "bob", "current_password": from, "new_password": to });
+        app.post("/password", "", body).await
+    };
+    let mut current = PASSWORD.to_owned();
+    for number in 0..10 {
+        let next = format!("password {number} of somebody");
+        change(&current, &next).await.no_content();
+        current = next;
+    }
+    let entries = app.db.count("audit").await;
+    is_too_many(&change(&current, PASSWORD).await);
+    assert_eq!(app.db.count("audit").await, entries);
 }

@@ -70,8 +70,9 @@ async fn a_database_from_a_newer_server_is_refused(app: TestApp) {
 }
 
 async fn x094_failures_survive_a_restart(app: TestApp) {
-    for _ in 0..5 {
-        app.password_grant("admin", WRONG).await.wrong_password();
+    for number in 0..5 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("admin", &guess).await.wrong_password();
     }
     app.password_grant("admin", WRONG).await.wrong_password();
     let app = app.restart().await;

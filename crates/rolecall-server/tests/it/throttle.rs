@@ -16,10 +16,19 @@ on_both![
     a_clock_set_back_does_not_stretch_a_delay,
     x080_failures_from_one_address_do_not_slow_another,
     x018_too_many_registrations_from_one_address_get_retry_after,
+    y060_the_same_wrong_password_counts_once_a_minute,
     y040_own_log_ins_between_guesses_forgive_nothing,
     y041_new_networks_of_one_larger_network_are_slowed_and_recorded,
     y042_a_refusal_that_proves_a_password_is_an_event_and_counted,
 ];
+
+/// Sends so many different wrong passwords.
+async fn guess(app: &TestApp, username: &str, times: u32) {
+    for number in 0..times {
+        let guess = format!("a guess {number}");
+        app.password_grant(username, &guess).await.wrong_password();
+    }
+}
 
 /// Records that many failures of `admin`, a while ago.
 async fn set_failures(app: &TestApp, times: i64) {
@@ -32,9 +41,7 @@ async fn set_failures(app: &TestApp, times: i64) {
 }
 
 async fn the_first_five_failures_cause_no_delay_and_the_sixth_does(app: TestApp) {
-    for _ in 0..6 {
-        app.password_grant("admin", WRONG).await.wrong_password();
-    }
+    guess(&app, "admin", 6).await;
     let response = app.password_grant("admin", PASSWORD).await;
     response.oauth_error(429, "temporarily_unavailable");
     assert_eq!(response.header("retry-after"), Some("1"));
@@ -52,8 +59,9 @@ async fn x017_an_unknown_name_is_slowed_like_a_real_one(app: TestApp) {
     let mut responses = Vec::new();
     for username in ["admin", "nobody", "not a name"] {
         let mut seen = Vec::new();
-        for _ in 0..8 {
-            seen.push(app.password_grant(username, WRONG).await);
+        for number in 0..8 {
+            let guess = format!("a guess {number}");
+            seen.push(app.password_grant(username, &guess).await);
         }
         responses.push(seen);
     }
@@ -161,9 +169,7 @@ async fn join_all<F: Future<Output = Response>>(
 }
 
 async fn a_clock_set_back_does_not_stretch_a_delay(app: TestApp) {
-    for _ in 0..6 {
-        app.password_grant("admin", WRONG).await.wrong_password();
-    }
+    guess(&app, "admin", 6).await;
     app.clock
         .set(rolecall::Timestamp::from_seconds(1_000_000_000));
     let response = app.password_grant("admin", PASSWORD).await;
@@ -322,4 +328,27 @@ async fn y042_a_refusal_that_proves_a_password_is_an_event_and_counted(app: Test
         checked += 1;
     }
     assert_eq!(checked, 51);
+}
+
+async fn y060_the_same_wrong_password_counts_once_a_minute(app: TestApp) {
+    let failures = "SELECT failures FROM login_failures";
+    for _ in 0..10 {
+        app.password_grant("admin", WRONG).await.wrong_password();
+    }
+    assert_eq!(app.db.number(failures).await, 1);
+    app.password_grant("admin", "another")
+        .await
+        .wrong_password();
+    assert_eq!(app.db.number(failures).await, 2);
+    app.pass_time(Duration::from_mins(1));
+    app.password_grant("admin", WRONG).await.wrong_password();
+    assert_eq!(app.db.number(failures).await, 3);
+    // what was wrong a moment ago may be right by now
+    app.create_user("alice", &[]).await;
+    let new = "another horse battery staple";
+    app.password_grant("alice", new).await.wrong_password();
+    app.replace_password("alice", PASSWORD, new)
+        .await
+        .no_content();
+    app.password_grant("alice", new).await.is(200);
 }

@@ -20,6 +20,9 @@ pub struct Quotas {
     /// Refreshes of all sessions of a user.
     #[serde(deserialize_with = "values::number")]
     pub refreshes_per_hour: u32,
+    /// Log-ins of a user, each of which stores a session and an event.
+    #[serde(deserialize_with = "values::number")]
+    pub log_ins_per_hour: u32,
 }
 
 impl Default for Quotas {
@@ -29,6 +32,7 @@ impl Default for Quotas {
             changes_per_hour: 60_000,
             revocations_per_hour: 600,
             refreshes_per_hour: 3_600,
+            log_ins_per_hour: 3_600,
         }
     }
 }

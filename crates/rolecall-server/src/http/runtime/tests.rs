@@ -365,20 +365,87 @@ async fn y056_a_request_without_one_valid_host_is_refused() {
 
 #[tokio::test]
 async fn x077_more_connections_than_allowed_wait_and_are_served_later() {
+    let begun = Arc::new(Notify::new());
+    let begun_too = Arc::clone(&begun);
+    let busy = move || async move {
+        begun_too.notify_one();
+        std::future::pending::<String>().await
+    };
     let limits = Limits {
         connections: 1,
         ..limits()
     };
-    let server = Server::start(app(), limits).await;
+    let server = Server::start(app().route("/busy", get(busy)), limits).await;
     let mut first = server.connect().await;
-    first.write_all(GET).await.unwrap();
-    read_answer(&mut first, "hello").await;
+    first
+        .write_all(b"GET /busy HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    begun.notified().await;
     let mut second = server.connect().await;
     second.write_all(GET_AND_CLOSE).await.unwrap();
     let unanswered = tokio::time::timeout(SHORT, second.read_u8()).await;
     assert!(unanswered.is_err(), "a second connection was served");
     drop(first);
     assert!(read_to_end(&mut second).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn y055_the_idlest_connection_gives_way_to_a_new_one() {
+    let limits = Limits {
+        connections: 2,
+        ..limits()
+    };
+    let server = Server::start(app(), limits).await;
+    let mut idle = server.connect().await;
+    idle.write_all(GET).await.unwrap();
+    read_answer(&mut idle, "hello").await;
+    // one that never sent anything goes first
+    let mut silent = server.connect().await;
+    let mut kept = Vec::new();
+    for closed in [&mut silent, &mut idle] {
+        let mut next = server.connect().await;
+        next.write_all(GET).await.unwrap();
+        read_answer(&mut next, "hello").await;
+        kept.push(next);
+        assert_eq!(read_to_end(closed).await, "");
+    }
+    // the connections that are left still work
+    for stream in &mut kept {
+        stream.write_all(GET).await.unwrap();
+        read_answer(stream, "hello").await;
+    }
+}
+
+#[tokio::test]
+async fn connections_are_accepted_until_the_drain_delay_has_passed() {
+    let limits = Limits {
+        drain: NEVER,
+        shutdown: SHORT,
+        ..limits()
+    };
+    let stage = get(|stopping: axum::Extension<Stopping>| async move {
+        if stopping.has_begun() {
+            "draining"
+        } else {
+            "serving"
+        }
+    });
+    let mut server = Server::start(Router::new().route("/", stage), limits).await;
+    assert!(server.exchange(GET_AND_CLOSE).await.ends_with("serving"));
+    server.stop.take().unwrap().send(()).unwrap();
+    loop {
+        // closed after each answer, so that the next request goes elsewhere
+        let mut stream = server.connect().await;
+        stream.write_all(GET).await.unwrap();
+        let answer = read_answer(&mut stream, "ing").await;
+        if answer.ends_with("draining") {
+            assert!(answer.contains("connection: close"), "{answer}");
+            assert_eq!(read_to_end(&mut stream).await, "");
+            break;
+        }
+    }
+    server.task.abort();
 }
 
 #[tokio::test]

@@ -13,6 +13,24 @@ use crate::{
     store::query,
 };
 
+async fn prove_from(
+    app: &App,
+    username: &str,
+    password: &str,
+    address: &str,
+) -> Result<Proven, LoginError> {
+    let origin = Origin {
+        address,
+        device: None,
+    };
+    let typed = Typed {
+        username,
+        password,
+        origin,
+    };
+    prove(app, &typed).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guesses_that_come_at_once_are_slowed_like_those_that_come_one_by_one() {
     let server = crate::Embedded::builder("sqlite::memory:")
@@ -23,9 +41,12 @@ async fn guesses_that_come_at_once_are_slowed_like_those_that_come_one_by_one() 
     let app = server.app();
     let before = app.parts().hasher.load().started;
     let guesses: Vec<_> = (0..40)
-        .map(|_| {
+        .map(|number| {
             let app = app.clone();
-            tokio::spawn(async move { prove(&app, "alice", "a wrong password", "").await })
+            tokio::spawn(async move {
+                let guess = format!("a wrong password {number}");
+                prove_from(&app, "alice", &guess, "").await
+            })
         })
         .collect();
     let mut slowed = 0;
@@ -204,7 +225,7 @@ async fn x019_o031_a_hundred_failures_are_evaluated_however_many_addresses_they_
         // the longest delay has passed each time, and no two come from one address
         server.clock.advance(Duration::from_secs(61));
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string();
-        prove(app, "alice", password, &address).await.is_ok()
+        prove_from(app, "alice", password, &address).await.is_ok()
     };
     for number in 0..99 {
         assert!(!attempt(number, WRONG).await);
@@ -231,7 +252,7 @@ async fn x023_two_hundred_guesses_at_once_do_not_slip_past_the_counter() {
     let guesses: Vec<_> = (0..200)
         .map(|_| {
             let app = app.clone();
-            tokio::spawn(async move { prove(&app, "alice", WRONG, "").await })
+            tokio::spawn(async move { prove_from(&app, "alice", WRONG, "").await })
         })
         .collect();
     let mut wrong = 0;
@@ -245,7 +266,10 @@ async fn x023_two_hundred_guesses_at_once_do_not_slip_past_the_counter() {
     // the delay of 97 failures lets one through, and then asks for a minute again
     assert_eq!((wrong, server.hashes() - before), (1, 1));
     let mut conn = app.store().read().await.unwrap();
-    let failed = failures::read(&mut conn, &account).await.unwrap();
+    let failed = Slot::of_strangers(&account)
+        .failures(&mut conn)
+        .await
+        .unwrap();
     assert_eq!(failed.in_a_row, 98);
 }
 

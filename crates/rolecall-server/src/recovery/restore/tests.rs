@@ -9,6 +9,7 @@ use crate::{
     app::App,
     audit::verify::{Verdict, verify},
     demo,
+    login::known::Origin,
     oauth::grant,
     settings::Settings,
     start::{Opened, Staleness, StartError},
@@ -73,7 +74,10 @@ async fn token(app: &App) -> String {
         scope: None,
         tenant: None,
         audience: ISSUER,
-        address: "192.0.2.1",
+        origin: Origin {
+            address: "192.0.2.1",
+            device: None,
+        },
     };
     grant::by_password(app, &request)
         .await

@@ -102,6 +102,29 @@ fn y085_a_restore_that_is_killed_leaves_the_old_or_the_new_database() {
 }
 
 #[test]
+fn y121_commands_leave_no_log_beside_the_database() {
+    let folder = Folder::new();
+    for command in [
+        ["role", "add", "auditor"].as_slice(),
+        &["role", "list"],
+        &["role", "show", "unknown"],
+        &["--as", "unknown", "role", "list"],
+        &["policy", "export"],
+        &["policy", "apply", "missing.toml"],
+        &["backup", "backup.db"],
+        &["audit", "verify"],
+        &["doctor"],
+        &["migrate"],
+    ] {
+        folder.run(command);
+        for log in ["rolecall.db-wal", "rolecall.db-shm"] {
+            assert!(!folder.path(log).exists(), "{command:?} left {log}");
+        }
+    }
+    assert!(folder.run(&["role", "show", "auditor"]).0);
+}
+
+#[test]
 fn y086_no_command_about_the_whole_installation_runs_for_a_user() {
     let folder = Folder::new();
     assert!(folder.run(&["backup", "backup.db"]).0);

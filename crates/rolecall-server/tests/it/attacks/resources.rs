@@ -364,10 +364,16 @@ async fn x082_an_exhausted_pool_answers_503_and_recovers(app: TestApp) {
             tokio::spawn(request.send())
         });
         let requests: Vec<_> = requests.collect();
-        eventually("not ready while every write waits", async || {
-            app.get("/health/ready", "").await.status == 503
-        })
-        .await;
+        if app.db.is_sqlite() {
+            // another process holds the only lock for writes
+            eventually("not ready while every write waits", async || {
+                app.get("/health/ready", "").await.status == 503
+            })
+            .await;
+        } else {
+            // readiness has a connection of its own, and its write waits for no change
+            app.get("/health/ready", "").await.is(200);
+        }
         eventually("a request is turned away", async || {
             requests.iter().any(tokio::task::JoinHandle::is_finished)
         })

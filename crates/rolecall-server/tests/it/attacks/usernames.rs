@@ -166,7 +166,8 @@ async fn x036_every_spelling_of_a_name_finds_the_same_account(app: TestApp) {
                 .await
                 .no_content();
             // failures under every spelling are counted together
-            app.password_grant(other, "x").await.wrong_password();
+            let wrong = format!("wrong {typed} {other}");
+            app.password_grant(other, &wrong).await.wrong_password();
         }
         assert_eq!(
             app.db.number("SELECT failures FROM login_failures").await,

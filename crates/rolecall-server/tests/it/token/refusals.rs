@@ -110,9 +110,10 @@ async fn x015_o027_o028_a_failed_login_does_not_reveal_what_was_wrong(app: TestA
 }
 
 async fn a_refused_login_opens_no_session(app: TestApp) {
-    for _ in 0..3 {
-        app.password_grant("admin", WRONG).await.wrong_password();
-        app.password_grant("nobody", WRONG).await.wrong_password();
+    for number in 0..3 {
+        let guess = format!("{WRONG} {number}");
+        app.password_grant("admin", &guess).await.wrong_password();
+        app.password_grant("nobody", &guess).await.wrong_password();
     }
     assert_eq!(app.db.count("sessions").await, 0);
     let failures = app

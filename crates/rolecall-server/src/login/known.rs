@@ -1,0 +1,192 @@
+//! Devices and addresses from which an account was used before.
+//!
+//! Each of them has failures and turns of its own. Strangers who guess the password of an account can neither lock out
+//! its owner nor take the owner's turns; and what fails at a known device counts there, and nowhere else.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rolecall_core::Timestamp;
+
+use super::{
+    device::{self, Device},
+    failures::{self, Failures},
+    known_store as store,
+};
+use crate::{
+    app::App,
+    store::{Conn, StoreError},
+    throttle::nearest,
+};
+
+/// The time for which an address is known after the last login from it.
+pub(crate) const KEEP_ADDRESSES: Duration = Duration::from_hours(30 * 24);
+/// The addresses that are known for one account.
+const MAX_ADDRESSES: i64 = 10;
+/// The use of a known address is written again after this long, so that most logins write nothing.
+const REFRESH_AFTER: Duration = Duration::from_hours(1);
+
+/// Begins the input of each MAC, as in [`super::device`].
+const CONTEXT: &[u8] = b"\xffrolecall known address";
+
+/// The place where a user name and a password were typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin<'a> {
+    /// The address of the client.
+    pub(crate) address: &'a str,
+    /// The device token that the client sent.
+    pub(crate) device: Option<&'a str>,
+}
+
+/// Counts the failures of an account: those of strangers together, and those of each known device and address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) account: String,
+    /// The known device or address; `None` for strangers.
+    source: Option<String>,
+    device: Option<Device>,
+    /// The keyed hash of the network, unless the address is unknown.
+    network: Option<String>,
+    /// The last login from this network that is written, if it is known.
+    network_used_at: Option<Timestamp>,
+}
+
+impl Origin<'_> {
+    /// Returns the name under which a session knows the device that the client claims to be.
+    pub(crate) fn device_name(&self) -> Option<String> {
+        self.device.and_then(device::claimed_name)
+    }
+}
+
+impl Slot {
+    /// Finds the slot of an attempt: that of its device, or else of its address, or else that of strangers.
+    pub(crate) async fn find(
+        app: &App,
+        account: &str,
+        origin: &Origin<'_>,
+    ) -> Result<Self, StoreError> {
+        let (key, now) = (&app.parts().account_key, app.now());
+        let device = origin
+            .device
+            .and_then(|token| Device::verify(key, token, account, now));
+        let network = network_name(key, account, origin.address);
+        let network_used_at = match &network {
+            Some(network) => {
+                let since = now.minus(KEEP_ADDRESSES);
+                let mut conn = app.store().read().await?;
+                store::address_used_at(&mut conn, account, network, since).await?
+            }
+            None => None,
+        };
+        let source = match (&device, &network) {
+            (Some(device), _) => Some(format!("device:{}", device.name())),
+            (None, Some(network)) if network_used_at.is_some() => {
+                Some(format!("address:{network}"))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            account: account.to_owned(),
+            source,
+            device,
+            network,
+            network_used_at,
+        })
+    }
+
+    /// The slot of strangers.
+    #[cfg(test)]
+    pub(crate) fn of_strangers(account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            source: None,
+            device: None,
+            network: None,
+            network_used_at: None,
+        }
+    }
+
+    /// Returns true if the account was used from here before.
+    pub(crate) fn is_known(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// The key of turns and queues.
+    pub(crate) fn key(&self) -> String {
+        match &self.source {
+            None => self.account.clone(),
+            Some(source) => format!("{} {source}", self.account),
+        }
+    }
+
+    /// Returns the device of a login that succeeds, and its token if the client must keep a new one.
+    pub(crate) fn device_of_login(
+        &self,
+        app: &App,
+    ) -> Result<(Device, Option<String>), aws_lc_rs::error::Unspecified> {
+        let (key, now) = (&app.parts().account_key, app.now());
+        let issue = |device: Device| (device, Some(device.token(key, &self.account)));
+        Ok(match self.device {
+            None => issue(Device::new(now)?),
+            Some(device) => match device.renewed(now) {
+                Some(renewed) => issue(renewed),
+                None => (device, None),
+            },
+        })
+    }
+
+    /// Reads the failures in a row.
+    pub(crate) async fn failures(&self, conn: &mut Conn) -> Result<Failures, StoreError> {
+        match &self.source {
+            None => failures::read(conn, &self.account).await,
+            Some(source) => store::read(conn, &self.account, source).await,
+        }
+    }
+
+    /// Counts one more failure and returns the new number.
+    pub(crate) async fn count_failure(
+        &self,
+        conn: &mut Conn,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        match &self.source {
+            None => failures::count(conn, &self.account, now).await,
+            Some(source) => store::count(conn, &self.account, source, now).await,
+        }
+    }
+
+    /// Forgets the failures of this slot, for a login that succeeds, and remembers the address.
+    pub(crate) async fn succeed(&self, conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
+        match &self.source {
+            None => failures::forget(conn, &self.account).await?,
+            Some(source) => store::forget(conn, &self.account, source).await?,
+        }
+        let is_fresh = |used_at: Timestamp| now.since(used_at) < REFRESH_AFTER;
+        match &self.network {
+            Some(network) if !self.network_used_at.is_some_and(is_fresh) => {
+                store::remember_address(conn, &self.account, network, now, MAX_ADDRESSES).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Forgets every failure of an account: those of strangers and those of known devices and addresses.
+pub(crate) async fn forget_failures(conn: &mut Conn, account: &str) -> Result<(), StoreError> {
+    failures::forget(conn, account).await?;
+    store::forget_all(conn, account).await
+}
+
+/// Forgets everything about an account that no longer exists.
+pub(crate) async fn forget_account(conn: &mut Conn, account: &str) -> Result<(), StoreError> {
+    forget_failures(conn, account).await?;
+    store::forget_addresses(conn, account).await
+}
+
+/// Returns a keyed hash of the network that an address belongs to, so that the table holds no addresses.
+fn network_name(key: &hmac::Key, account: &str, address: &str) -> Option<String> {
+    let network = nearest(address)?.to_string();
+    let message = [CONTEXT, account.as_bytes(), b" ", network.as_bytes()].concat();
+    Some(URL_SAFE_NO_PAD.encode(hmac::sign(key, &message).as_ref()))
+}

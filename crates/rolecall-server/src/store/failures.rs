@@ -1,0 +1,81 @@
+//! Failures of connections to PostgreSQL, and what they mean for the other connections of a pool.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// The times of the last failures, in milliseconds after `base`; 0 for never.
+pub(super) struct Failures {
+    base: Instant,
+    /// PostgreSQL refused to write, because it had become a standby or read-only. Every connection that was opened
+    /// before leads to the same server, and would refuse in turn: the pools replace them.
+    demoted: AtomicU64,
+    /// A connection was dead. Those that have been idle since before may be dead too: the pools ping them first.
+    broken: AtomicU64,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self {
+            base: Instant::now(),
+            demoted: AtomicU64::new(0),
+            broken: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Failures {
+    pub(super) fn note_demoted(&self) {
+        self.demoted.fetch_max(self.now().max(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn note_broken(&self) {
+        self.broken.fetch_max(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// Returns true if a connection of this age was opened before the server refused to write.
+    pub(super) fn is_demoted(&self, age: Duration) -> bool {
+        self.is_before(age, &self.demoted)
+    }
+
+    /// Returns true if a connection that has been idle for this long may be dead, as another one was.
+    pub(super) fn is_suspect(&self, idle: Duration) -> bool {
+        self.is_before(idle, &self.broken)
+    }
+
+    /// Returns true if what began this long ago began before the failure.
+    fn is_before(&self, ago: Duration, failure: &AtomicU64) -> bool {
+        let at = failure.load(Ordering::Relaxed);
+        let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+        at > 0 && self.now().saturating_sub(ago) <= at
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_connections_from_before_a_failure_are_concerned() {
+        let failures = Failures {
+            base: Instant::now().checked_sub(Duration::from_mins(1)).unwrap(),
+            ..Failures::default()
+        };
+        assert!(!failures.is_demoted(Duration::from_hours(1)));
+        assert!(!failures.is_suspect(Duration::from_hours(1)));
+        failures.demoted.store(30_000, Ordering::Relaxed);
+        assert!(failures.is_demoted(Duration::from_secs(45)));
+        assert!(failures.is_demoted(Duration::from_hours(1)));
+        assert!(!failures.is_demoted(Duration::from_secs(15)));
+        assert!(!failures.is_suspect(Duration::from_secs(45)));
+        failures.note_demoted();
+        assert!(failures.is_demoted(Duration::from_secs(15)));
+        failures.note_broken();
+        assert!(failures.is_suspect(Duration::ZERO));
+    }
+}

@@ -1,0 +1,194 @@
+use std::time::Duration;
+
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+
+use super::{Lane, Local, Pools};
+use crate::store::{Conn, Store, StoreError, query::query, testing::postgres_database};
+
+/// Writes one more.
+async fn raise(conn: &mut Conn) -> Result<(), StoreError> {
+    const RAISE: &str = "INSERT INTO leases (name, holder, ends_at) VALUES ('test', '', 1) \
+        ON CONFLICT (name) DO UPDATE SET ends_at = leases.ends_at + 1";
+    query(RAISE).execute(conn).await.map(drop)
+}
+
+/// Reads how often it was raised.
+async fn value(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
+    query(VALUE).fetch_optional(conn).await
+}
+
+const VALUE: &str = "SELECT ends_at FROM leases WHERE name = 'test'";
+
+/// Reads and writes with each kind of connection, each time after `kill`.
+async fn check_after(store: &Store, kill: impl AsyncFn()) {
+    kill().await;
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), None);
+    drop(conn);
+    kill().await;
+    let mut conn = store.read_for_watch().await.unwrap();
+    let all: Vec<i64> = query(VALUE).fetch_all(&mut conn).await.unwrap();
+    assert!(all.is_empty());
+    drop(conn);
+    for lane in [Lane::Requests, Lane::Changes, Lane::Watch] {
+        kill().await;
+        let mut conn = store.begin(lane).await.unwrap();
+        raise(&mut conn).await.unwrap();
+        conn.commit().await.unwrap();
+    }
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(3));
+}
+
+/// Ends all connections of the store as a restart of PostgreSQL does, once they are idle.
+async fn kill_all(store: &Store, url: &str) {
+    const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rolecall'";
+    let is_idle = || {
+        let pools = store.connections();
+        pools
+            .iter()
+            .all(|pool| usize::try_from(pool.open).unwrap() == pool.idle)
+    };
+    while !is_idle() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut other = PgConnection::connect(url).await.unwrap();
+    let kill = format!("SELECT pg_terminate_backend(pid) {OTHERS}");
+    sqlx::query(sqlx::AssertSqlSafe(kill))
+        .execute(&mut other)
+        .await
+        .unwrap();
+    loop {
+        let count = format!("SELECT COUNT(*) {OTHERS}");
+        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
+            .fetch_one(&mut other)
+            .await
+            .unwrap();
+        if left == 0 {
+            break;
+        }
+    }
+    other.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn y026_a_dead_connection_to_postgresql_is_replaced_and_nothing_fails() {
+    let Some(url) = postgres_database("y026_dead").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    // several, of which each could be the next to be taken
+    let held = [store.read().await, store.read().await, store.read().await];
+    drop(held);
+    check_after(&store, async || kill_all(&store, &url).await).await;
+}
+
+#[tokio::test]
+async fn y026_a_connection_that_can_only_read_is_replaced_once_writes_are_taken() {
+    let Some(url) = postgres_database("y026_read_only").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let name: String = sqlx::query_scalar("SELECT current_database()")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    let mut alter = async |what: &str| {
+        let sql = format!("ALTER DATABASE {name} {what}");
+        let altered = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other);
+        altered.await.unwrap();
+    };
+    alter("SET default_transaction_read_only = on").await;
+    kill_all(&store, &url).await;
+    // opens a connection that can only read
+    value(&mut store.read().await.unwrap()).await.unwrap();
+    let mut refused = store.begin(Lane::Requests).await.unwrap();
+    assert!(raise(&mut refused).await.unwrap_err().is_read_only());
+    drop(refused);
+    value(&mut store.read().await.unwrap()).await.unwrap();
+    alter("RESET default_transaction_read_only").await;
+    let mut conn = store.begin(Lane::Requests).await.unwrap();
+    raise(&mut conn).await.unwrap();
+    conn.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn y026_a_broken_connection_to_sqlite_is_replaced_and_nothing_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    let garbage = folder.path().join("garbage.db");
+    std::fs::write(&garbage, "no database".repeat(1000)).unwrap();
+    let store = Store::open(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    let garbage = format!("sqlite:{}", garbage.display());
+    // the next connection of each pool answers with an error that only a new connection ends
+    let break_all = async || {
+        for lane in [Lane::Requests, Lane::Watch] {
+            break_one(store.pools.read(lane).await.unwrap(), &garbage).await;
+        }
+        let Pools::Sqlite { write, file, .. } = &store.pools else {
+            panic!("SQLite")
+        };
+        let writing = Local::take(write, file.as_ref()).await.unwrap();
+        break_one(Conn::Sqlite(writing), &garbage).await;
+    };
+    check_after(&store, break_all).await;
+}
+
+async fn break_one(mut conn: Conn, garbage: &str) {
+    let Conn::Sqlite(local) = &mut conn else {
+        panic!("SQLite")
+    };
+    *local.conn() = SqliteConnection::connect(garbage).await.unwrap();
+}
+
+#[tokio::test]
+async fn y026_nothing_is_tried_again_once_something_has_happened() {
+    let Some(url) = postgres_database("y026_once").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    let mut read = store.read().await.unwrap();
+    let mut write = store.begin(Lane::Requests).await.unwrap();
+    value(&mut read).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    assert!(value(&mut read).await.is_err());
+    assert!(value(&mut write).await.unwrap_err().is_outage());
+    drop((read, write));
+    value(&mut store.read().await.unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn y120_a_deleted_log_is_noticed_and_merged_when_the_database_closes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    let url = format!("sqlite:{}", path.display());
+    let store = Store::open(&url).await.unwrap();
+    let change = async |store: &Store| {
+        let mut conn = store.begin(Lane::Changes).await?;
+        raise(&mut conn).await?;
+        conn.commit().await
+    };
+    change(&store).await.unwrap();
+    let mut held = store.begin(Lane::Changes).await.unwrap();
+    raise(&mut held).await.unwrap();
+    std::fs::remove_file(path.with_file_name("rolecall.db-wal")).unwrap();
+    for refused in [
+        held.commit().await.unwrap_err(),
+        change(&store).await.unwrap_err(),
+        store.read_for_watch().await.err().unwrap(),
+    ] {
+        assert!(matches!(refused, StoreError::LogMoved(_)), "{refused:?}");
+    }
+    store.close().await;
+    let store = Store::open(&url).await.unwrap();
+    change(&store).await.unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(value(&mut conn).await.unwrap(), Some(2));
+}
