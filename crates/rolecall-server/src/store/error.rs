@@ -36,6 +36,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Reports a database that did not answer in time.
+    pub(crate) fn timed_out() -> Self {
+        sqlx::Error::PoolTimedOut.into()
+    }
+
     /// Reports a row that violates an invariant.
     pub(crate) fn inconsistent(what: impl std::fmt::Display) -> Self {
         Self::Inconsistent(what.to_string())
