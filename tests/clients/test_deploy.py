@@ -41,6 +41,56 @@ def check_output(*command, **options):
     return result.stdout
 
 
+# -- the command line on the service's database
+
+def admin_sees(folder, settings):
+    """Runs `rolecall-admin` with these settings; its result, and what `rolecall` would find in its environment."""
+    (folder / "rolecall.env").write_text(settings)
+    (folder / "master.key").write_text("a key\n")
+    script = (DEPLOY / "systemd" / "rolecall-admin").read_text()
+    for old, new in (("/etc/rolecall", str(folder)), ("/var/lib/rolecall\n", f"{folder}\n")):
+        assert old in script
+        script = script.replace(old, new)
+    start = script.index("exec setpriv")
+    copy = folder / "rolecall-admin"
+    copy.write_text(script[:start] + "exec env\n")
+    result = run("sh", copy, env={"PATH": os.environ["PATH"]})
+    return result, dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+
+
+def test_the_admin_script_reads_settings_as_systemd_does(tmp_path):
+    url = "postgres://u:p$$w;x@h/db?sslmode=verify-full&sslrootcert=/etc/ca.pem"
+    result, seen = admin_sees(tmp_path, f"""# a comment
+; another
+ROLECALL_DATABASE__URL={url}
+  ROLECALL_PROXY__TRUSTED=127.0.0.1, 10.0.0.0/8\t
+ROLECALL_PUBLIC_URL="https://login.example.com"
+ROLECALL_LOG__LEVEL='info'
+EMPTY=
+LAST=$(touch {tmp_path}/ran)`touch {tmp_path}/ran`""")
+    assert result.returncode == 0, result.stderr
+    assert seen["ROLECALL_DATABASE__URL"] == url
+    assert seen["ROLECALL_PROXY__TRUSTED"] == "127.0.0.1, 10.0.0.0/8"
+    assert seen["ROLECALL_PUBLIC_URL"] == "https://login.example.com"
+    assert (seen["ROLECALL_LOG__LEVEL"], seen["EMPTY"]) == ("info", "")
+    assert seen["LAST"].startswith("$(touch") and not (tmp_path / "ran").exists()
+    assert seen["ROLECALL_MASTER_KEY"] == "a key"
+
+
+def test_the_admin_script_uses_the_database_and_key_of_the_service(tmp_path):
+    _, seen = admin_sees(tmp_path, "")
+    assert seen["ROLECALL_DATABASE__URL"] == "sqlite:///var/lib/rolecall/rolecall.db"
+    _, seen = admin_sees(tmp_path, "ROLECALL_DATABASE__URL_FILE=/x\nROLECALL_MASTER_KEY_FILE=/y\n")
+    assert "ROLECALL_DATABASE__URL" not in seen and "ROLECALL_MASTER_KEY" not in seen
+
+
+@pytest.mark.parametrize("line", ["no assignment", "A B=1", "1A=1", "=1", "A=\"x", "A='it's'", "A=x\\", "A=\"x\\n\""])
+def test_the_admin_script_refuses_what_can_be_read_in_two_ways(tmp_path, line):
+    result, seen = admin_sees(tmp_path, f"A=1\n{line}\n")
+    assert result.returncode == 1 and seen == {}
+    assert "rolecall.env: line 2: " in result.stderr
+
+
 # -- lints
 
 def test_the_dockerfile_passes_its_linter():

@@ -16,7 +16,7 @@ FAULTS = {
     "weak secret": ({"ROLECALL_TOKENS__ALGORITHM": "HS256", "ROLECALL_TOKENS__SECRET": "short"},
                     ["at least 32", "openssl rand"]),
     "weak master key": ({"ROLECALL_MASTER_KEY": "00" * 32}, ["not random", "openssl rand"]),
-    "unknown key": ({"ROLECALL_LISTN": "127.0.0.1:8000"}, ["did you mean `listen`"]),
+    "unknown key": ({"ROLECALL_LISTN": "127.0.0.1:8000"}, ["did you mean `ROLECALL_LISTEN`"]),
     "every client is a proxy": ({"ROLECALL_PROXY__TRUSTED": "0.0.0.0/0"}, ["trusts everybody"]),
     "unreachable database": ({"ROLECALL_DATABASE__URL": "postgres://nobody@127.0.0.1:1/none",
                               "ROLECALL_MASTER_KEY": MASTER_KEY}, ["check `database.url`"]),

@@ -1,5 +1,9 @@
 //! The database that a command works on, and the user in whose name it acts.
 
+use std::sync::Arc;
+
+use rolecall_core::{Policy, RoleName};
+
 use super::{error::CliError, globals::GlobalFlags};
 use crate::{
     accounts::service,
@@ -8,6 +12,7 @@ use crate::{
     config::{Config, Sources},
     configured,
     start::{self, Opened},
+    store::StoreError,
 };
 
 /// An open application and the name under which its changes are recorded.
@@ -56,6 +61,46 @@ impl Context {
         }
     }
 
+    /// Refuses roles that do not exist, before the user is asked for anything.
+    pub(super) async fn require_roles(&self, roles: &[RoleName]) -> Result<(), CliError> {
+        let policy = self.policy().await?;
+        let missing = roles
+            .iter()
+            .find(|role| policy.role(role.as_str()).is_none());
+        match missing {
+            None => Ok(()),
+            Some(role) => Err(CliError::Unknown {
+                kind: "role",
+                name: role.to_string(),
+            }),
+        }
+    }
+
+    /// Adds to the error for an unknown role or permission the one that was probably meant.
+    pub(super) async fn suggest(&self, error: CliError) -> CliError {
+        let CliError::Unknown { kind, name } = &error else {
+            return error;
+        };
+        let Ok(policy) = self.policy().await else {
+            return error;
+        };
+        let known: Vec<String> = match *kind {
+            "role" => policy.roles().map(|(role, _)| role.to_string()).collect(),
+            "permission" => policy.permissions().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
+        match nearest(name, &known) {
+            Some(meant) => CliError::Refused(format!("{error}; did you mean `{meant}`?")),
+            None => error,
+        }
+    }
+
+    async fn policy(&self) -> Result<Arc<Policy>, StoreError> {
+        let mut conn = self.app.store().read().await?;
+        let newest = self.app.policy().newest(&mut conn).await?;
+        Ok(Arc::clone(&newest.policy))
+    }
+
     /// Returns the id of the user named `name`.
     pub(super) async fn user_id(&self, name: &str) -> Result<String, CliError> {
         find_user_id(&self.app, name).await
@@ -74,7 +119,21 @@ impl Drop for Context {
 
 async fn find_user_id(app: &App, name: &str) -> Result<String, CliError> {
     let found = service::find_id(app, name).await?;
-    found.ok_or_else(|| CliError::Refused(format!("no user `{name}`")))
+    found.ok_or_else(|| CliError::Unknown {
+        kind: "user",
+        name: name.to_owned(),
+    })
+}
+
+/// Returns the name that differs from `name` by a typing error: a third of its letters at most.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let at_most = name.chars().count().div_ceil(3);
+    known
+        .iter()
+        .map(|known| (strsim::levenshtein(name, known), known.as_str()))
+        .filter(|(distance, _)| *distance <= at_most)
+        .min()
+        .map(|(_, known)| known)
 }
 
 /// Returns the name of the system user who started this process, for the audit log. It is read from the process
@@ -183,6 +242,17 @@ mod tests {
         ] {
             assert!(refuse_secret(key, value).is_ok(), "{key}={value}");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_typing_error_is_recognized() {
+        let known = ["admin", "editor", "items:read", "x"].map(str::to_owned);
+        assert_eq!(nearest("edtor", &known), Some("editor"));
+        assert_eq!(nearest("item:reed", &known), Some("items:read"));
+        assert_eq!(nearest("auditor", &known), Some("editor"));
+        assert_eq!(nearest("y", &known), Some("x"));
+        assert_eq!(nearest("warehouse", &known), None);
+        assert_eq!(nearest("", &known), None);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(super) enum CliError {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Refused(String),
+    /// Something named does not exist.
+    #[error("no {kind} `{name}`")]
+    Unknown { kind: &'static str, name: String },
     #[error("{context}: {source}")]
     Io { context: String, source: io::Error },
 }
@@ -39,7 +42,10 @@ impl CliError {
 
 impl From<ApiError> for CliError {
     fn from(error: ApiError) -> Self {
-        Self::Refused(describe(&error))
+        match error {
+            ApiError::Unknown { kind, name } => Self::Unknown { kind, name },
+            other => Self::Refused(describe(&other)),
+        }
     }
 }
 

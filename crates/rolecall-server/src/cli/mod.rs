@@ -47,6 +47,7 @@ use crate::{logging, store::integrity::Depth};
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    let json = arguments.globals.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -64,6 +65,10 @@ pub fn run() -> ExitCode {
         // `rolecall user list | head` closes the pipe early
         Err(CliError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
+        }
+        Err(error) if json => {
+            eprintln!("{}", serde_json::json!({ "error": error.to_string() }));
+            ExitCode::FAILURE
         }
         Err(error) => {
             eprintln!("rolecall: {error}");
@@ -91,7 +96,13 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Doctor { list: true, .. } => doctor::list(&globals).map(done),
         Command::Doctor { full, .. } => doctor::run(&globals, Depth::of(full)).await,
         Command::Migrate { check } => recovery::migrate(&globals, check).await,
-        command => run_on_database(&Context::open(&globals).await?, &command).await,
+        command => {
+            let context = Context::open(&globals).await?;
+            match run_on_database(&context, &command).await {
+                Err(error) => Err(context.suggest(error).await),
+                done => done,
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
         views::UserView,
     },
     authority::subject::Status,
+    patch::Patch,
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
@@ -53,6 +54,20 @@ pub(super) enum UserCommand {
     Show {
         /// The user's name.
         name: String,
+    },
+    /// Change a user's name; ends all sessions.
+    Rename {
+        /// The user's name.
+        name: String,
+        /// The new name.
+        new_name: String,
+    },
+    /// Change a user's e-mail address.
+    Email {
+        /// The user's name.
+        name: String,
+        /// The new address; without it the address is removed.
+        address: Option<String>,
     },
     /// Set a user's password; unlocks the account and ends all sessions.
     Password {
@@ -92,6 +107,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             email,
             password_stdin,
         } => {
+            context.require_roles(roles).await?;
             let password = new_password(*password_stdin)?;
             let wanted = NewAccount {
                 username: name,
@@ -101,11 +117,18 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
                 address: None,
             };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
-            print_user(context, &format!("user `{}` created", user.username), &user)?;
+            let text = format!(
+                "user `{}` created{}",
+                user.username,
+                roles_left(context, roles)
+            );
+            print_user(context, &text, &user)?;
             print_pending(context, &user.id).await
         }
         UserCommand::List { search } => list(context, search).await,
         UserCommand::Show { name } => show(context, name).await,
+        UserCommand::Rename { name, new_name } => rename(context, name, new_name).await,
+        UserCommand::Email { name, address } => set_email(context, name, address.as_deref()).await,
         UserCommand::Password {
             name,
             password_stdin,
@@ -131,6 +154,45 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             print_done(context.json, &format!("user `{}` deleted", printable(name)))
         }
     }
+}
+
+async fn rename(context: &Context, name: &str, new_name: &str) -> Result<(), CliError> {
+    let changes = Changes {
+        username: Some(new_name.to_owned()),
+        ..Changes::default()
+    };
+    let user = update(context, name, &changes).await?;
+    let (old, new) = (printable(name), printable(&user.username));
+    let text = format!("user `{old}` is now `{new}`; all sessions ended");
+    print_user(context, &text, &user)
+}
+
+async fn set_email(context: &Context, name: &str, address: Option<&str>) -> Result<(), CliError> {
+    let changes = Changes {
+        email: address.map_or(Patch::Clear, |address| Patch::Set(address.to_owned())),
+        ..Changes::default()
+    };
+    let user = update(context, name, &changes).await?;
+    let (name, address) = (printable(name), user.email.as_deref().unwrap_or("none"));
+    let text = format!("e-mail address of `{name}`: {}", printable(address));
+    print_user(context, &text, &user)
+}
+
+async fn update(context: &Context, name: &str, changes: &Changes) -> Result<User, CliError> {
+    let id = context.user_id(name).await?;
+    Ok(service::update(&context.app, context.caller(), &id, changes).await?)
+}
+
+/// Returns a remark for a user without roles, if users who register get some.
+fn roles_left(context: &Context, given: &[RoleName]) -> String {
+    let on_registration = &context.app.settings().registration_roles;
+    if !given.is_empty() || on_registration.is_empty() {
+        return String::new();
+    }
+    format!(
+        " without roles; those who register get `{}`: use --role or `rolecall assign`",
+        join_names(on_registration)
+    )
 }
 
 /// Prints `text`, or the user with `--json`.
@@ -166,8 +228,8 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
     )
 }
 
-fn join_names(roles: &[RoleName]) -> String {
-    let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+fn join_names<'a>(roles: impl IntoIterator<Item = &'a RoleName>) -> String {
+    let names: Vec<&str> = roles.into_iter().map(RoleName::as_str).collect();
     names.join(", ")
 }
 

@@ -84,9 +84,16 @@ pub(super) fn first_below(name: &str) -> Option<&'static str> {
 
 /// Returns the key that an unknown one was probably meant to be.
 pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
+    // in a variable one `_` is easily written for the two that stand for a dot
+    let spelled = unknown.replace('.', "_");
     // more than three wrong letters are no typing error
     KEYS.iter()
-        .map(|known| (strsim::levenshtein(unknown, known), *known))
+        .map(|known| {
+            (
+                strsim::levenshtein(&spelled, &known.replace('.', "_")),
+                *known,
+            )
+        })
         .filter(|(distance, _)| *distance <= 3)
         .min()
         .map(|(_, known)| known)

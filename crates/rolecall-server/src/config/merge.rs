@@ -139,11 +139,21 @@ fn flatten(prefix: &str, table: Table, origin: &Origin, into: &mut Merged) {
 }
 
 fn unknown(key: &str, origin: &Origin) -> String {
+    let spelled = |known: &str| match origin {
+        Origin::Environment(_) => variable_of(known),
+        _ => known.to_owned(),
+    };
     if let Some(member) = first_below(key) {
+        let member = spelled(member);
         return format!("`{key}` ({origin}) is a section: set its keys, such as `{member}`");
     }
-    let hint = nearest(key).map(|known| format!("; did you mean `{known}`?"));
+    let hint = nearest(key).map(|known| format!("; did you mean `{}`?", spelled(known)));
     format!("unknown key `{key}` ({origin}){}", hint.unwrap_or_default())
+}
+
+/// Returns the environment variable for a key: `ROLECALL_DATABASE__URL` for `database.url`.
+fn variable_of(key: &str) -> String {
+    format!("{ENV_PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 
 /// Replaces `key_file` by `key` with the content of the file.

@@ -255,7 +255,11 @@ fn an_unknown_key_is_refused_in_every_source() {
     );
     assert_eq!(
         env(&[("ROLECALL_TOKENS_ACCESS_TTL", "5")]).unwrap_err(),
-        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `tokens.access_ttl`?"
+        "unknown key `tokens_access_ttl` (environment ROLECALL_TOKENS_ACCESS_TTL); did you mean `ROLECALL_TOKENS__ACCESS_TTL`?"
+    );
+    assert_eq!(
+        env(&[("ROLECALL_DATABSE_URL", "x")]).unwrap_err(),
+        "unknown key `databse_url` (environment ROLECALL_DATABSE_URL); did you mean `ROLECALL_DATABASE__URL`?"
     );
     assert_eq!(
         Config::load(&Sources::default().with_flag("lisen", "x"))
@@ -780,7 +784,7 @@ fn a_section_that_is_given_a_value_is_named_as_one() {
     );
     assert_eq!(
         env(&[("ROLECALL_TOKENS__LEGACY", "5")]).unwrap_err(),
-        "`tokens.legacy` (environment ROLECALL_TOKENS__LEGACY) is a section: set its keys, such as `tokens.legacy.algorithm`"
+        "`tokens.legacy` (environment ROLECALL_TOKENS__LEGACY) is a section: set its keys, such as `ROLECALL_TOKENS__LEGACY__ALGORITHM`"
     );
 }
 

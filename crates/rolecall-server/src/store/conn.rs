@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection as _, Executor as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection,
-    SqlitePool, pool::PoolConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+    Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _, Sqlite,
+    SqliteConnection, SqlitePool, pool::PoolConnection, postgres::PgConnectOptions,
+    sqlite::SqliteConnectOptions,
 };
 
 use super::{
@@ -239,22 +240,31 @@ impl Remote {
     }
 
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
-        if let Err(error) = self.try_begin().await {
-            // a transaction that may have begun ends with the dead connection
-            self.in_transaction = !error.is_of_dead_connection();
-            if !self.renew(&error).await {
-                return Err(error);
+        let failed = match self.try_begin().await {
+            Ok(false) => return Ok(self),
+            // opened while the server took no writes, which it may take by now
+            Ok(true) => {
+                self.failures.note_demoted();
+                None
             }
+            Err(error) if error.is_of_dead_connection() => Some(error),
+            Err(error) => return Err(error),
+        };
+        if self.reconnect().await {
             self.try_begin().await?;
+            return Ok(self);
         }
-        Ok(self)
+        failed.map_or(Ok(self), Err)
     }
 
-    async fn try_begin(&mut self) -> Result<(), StoreError> {
+    /// Begins a transaction, and returns true if it can only read.
+    async fn try_begin(&mut self) -> Result<bool, StoreError> {
+        const BEGIN: &str = "BEGIN; SHOW transaction_read_only";
         // set before the statement is sent: after a timeout the transaction may have begun all the same
         self.in_transaction = true;
-        let begun = answered(self.limit, self.conn.execute("BEGIN")).await;
-        self.checked(begun.map(drop).map_err(StoreError::from))
+        let begun = answered(self.limit, sqlx::raw_sql(BEGIN).fetch_one(&mut *self.conn)).await;
+        let begun = self.checked(begun.map_err(StoreError::from))?;
+        Ok(begun.try_get::<String, _>(0)? == "on")
     }
 
     async fn renew(&mut self, error: &StoreError) -> bool {
@@ -263,6 +273,11 @@ impl Remote {
         }
         // once is enough
         self.used = true;
+        self.reconnect().await
+    }
+
+    /// Connects anew in the place of this connection, with which its transaction ends.
+    async fn reconnect(&mut self) -> bool {
         let connected = async {
             let mut fresh = PgConnection::connect_with(&self.options).await?;
             set_limits(&mut fresh, self.limit).await?;
@@ -273,6 +288,7 @@ impl Remote {
             return false;
         };
         *self.conn = fresh;
+        self.in_transaction = false;
         self.broken = false;
         true
     }

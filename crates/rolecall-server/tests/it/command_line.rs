@@ -13,7 +13,56 @@ on_both![
     an_altered_or_truncated_audit_log_fails_verification,
     acting_as_a_user_permits_no_more_than_that_user_may_do,
     variables_that_kubernetes_sets_for_a_service_of_our_name_change_nothing,
+    a_near_miss_is_suggested_before_a_password_is_asked_for,
+    a_user_gets_another_name_and_address_on_the_command_line,
 ];
+
+async fn a_near_miss_is_suggested_before_a_password_is_asked_for(app: TestApp) {
+    app.create_role("editor", &["items:read"]).await;
+    app.create_user("alice", &["editor"]).await;
+    // no terminal, so that the prompt would be an error of its own
+    let refused = run_failing(&app, &["user", "add", "bob", "--role", "edtor"]).await;
+    assert_eq!(
+        refused,
+        "rolecall: no role `edtor`; did you mean `editor`?\n"
+    );
+    let refused = run_failing(&app, &["assign", "alice", "edito"]).await;
+    assert_eq!(
+        refused,
+        "rolecall: no role `edito`; did you mean `editor`?\n"
+    );
+    let refused = run_failing(&app, &["role", "show", "warehouse"]).await;
+    assert_eq!(refused, "rolecall: no role `warehouse`\n");
+    let refused = run_failing(&app, &["user", "show", "alicia", "--json"]).await;
+    let refused: serde_json::Value = serde_json::from_str(&refused).unwrap();
+    assert_eq!(refused, serde_json::json!({ "error": "no user `alicia`" }));
+}
+
+async fn a_user_gets_another_name_and_address_on_the_command_line(app: TestApp) {
+    let id = app.create_user("alice", &[]).await;
+    app.create_user("bob", &[]).await;
+    let token = app.log_in("alice").await;
+    let text = run(&app, &["user", "email", "alice", "alice@example.com"]).await;
+    assert_eq!(text, "e-mail address of `alice`: alice@example.com\n");
+    let refused = run_failing(&app, &["user", "rename", "alice", "Bob"]).await;
+    assert_eq!(refused, "rolecall: user `bob` already exists\n");
+    let text = run(&app, &["user", "rename", "alice", "alicia"]).await;
+    assert_eq!(text, "user `alice` is now `alicia`; all sessions ended\n");
+    eventually("the token ends", async || {
+        app.get("/api/me", &token).await.status == 401
+    })
+    .await;
+    let shown = run(&app, &["user", "show", "alicia", "--json"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(
+        (&shown["id"], &shown["email"]),
+        (&id.into(), &"alice@example.com".into())
+    );
+    run(&app, &["user", "email", "alicia"]).await;
+    let shown = run(&app, &["user", "show", "alicia", "--json"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert!(shown["email"].is_null());
+}
 
 async fn unassigning_on_the_command_line_takes_effect_in_the_running_server(app: TestApp) {
     app.create_role("editor", &["items:read"]).await;

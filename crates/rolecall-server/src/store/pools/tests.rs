@@ -42,8 +42,7 @@ async fn check_after(store: &Store, kill: impl AsyncFn()) {
 
 /// Ends all connections of the store as a restart of PostgreSQL does, once they are idle.
 async fn kill_all(store: &Store, url: &str) {
-    const OTHERS: &str =
-        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rolecall'";
     let is_idle = || {
         let pools = store.connections();
         pools
@@ -82,6 +81,36 @@ async fn y026_a_dead_connection_to_postgresql_is_replaced_and_nothing_fails() {
     let held = [store.read().await, store.read().await, store.read().await];
     drop(held);
     check_after(&store, async || kill_all(&store, &url).await).await;
+}
+
+#[tokio::test]
+async fn y026_a_connection_that_can_only_read_is_replaced_once_writes_are_taken() {
+    let Some(url) = postgres_database("y026_read_only").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let name: String = sqlx::query_scalar("SELECT current_database()")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    let mut alter = async |what: &str| {
+        let sql = format!("ALTER DATABASE {name} {what}");
+        let altered = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other);
+        altered.await.unwrap();
+    };
+    alter("SET default_transaction_read_only = on").await;
+    kill_all(&store, &url).await;
+    // opens a connection that can only read
+    value(&mut store.read().await.unwrap()).await.unwrap();
+    let mut refused = store.begin(Lane::Requests).await.unwrap();
+    assert!(raise(&mut refused).await.unwrap_err().is_read_only());
+    drop(refused);
+    value(&mut store.read().await.unwrap()).await.unwrap();
+    alter("RESET default_transaction_read_only").await;
+    let mut conn = store.begin(Lane::Requests).await.unwrap();
+    raise(&mut conn).await.unwrap();
+    conn.commit().await.unwrap();
 }
 
 #[tokio::test]
