@@ -24,6 +24,21 @@ def test_an_added_user_can_log_in(server):
     assert caller.get("/api/me").json()["email"] == "u@example.org"
 
 
+def test_what_editors_put_around_a_password_is_no_part_of_it(server):
+    for around in ("\ufeff{}\n", "{}\r\n", "\ufeff{}\r\n"):
+        name = api.unique_name()
+        server.check_output("user", "add", name, "--password-stdin", text=around.format(PASS_PHRASE))
+        api.login(server.url, name, PASS_PHRASE)
+
+
+@pytest.mark.parametrize("document", ['{"roles": {"clerk": {}}}', "[roles.clerk]\r\n"])
+def test_a_policy_with_a_byte_order_mark_is_read(server, document):
+    file = server.folder / "policy"
+    file.write_text("\ufeff" + document, newline="")
+    planned = server.run("policy", "plan", str(file))
+    assert "+ role clerk" in planned.stdout, planned.stderr
+
+
 def test_the_command_line_enforces_the_password_rules(server):
     result = server.run("user", "add", api.unique_name(), "--password-stdin", text="short\n")
     assert result.returncode != 0

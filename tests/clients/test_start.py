@@ -1,8 +1,12 @@
 """The time to start and the memory of an idle server: printed, with generous upper bounds."""
 
 import re
+import socket
 import time
 from pathlib import Path
+
+import pytest
+import requests
 
 import api
 import programs
@@ -43,3 +47,25 @@ def test_start_time_and_idle_memory_are_plausible(capsys):
         print("\n" + "\n".join(lines))
     assert max(first, *later) < 10
     assert idle < 300
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
+def test_a_server_on_all_addresses_answers_over_ipv4_and_ipv6():
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port = programs.free_port()
+    with programs.Server([programs.rolecall(), "serve"], port=port, ROLECALL_LISTEN=f"[::]:{port}",
+                         ROLECALL_PUBLIC_URL="https://login.example.com") as server:
+        for host in ("127.0.0.1", "[::1]"):
+            assert requests.get(f"http://{host}:{port}/health/ready", timeout=10).status_code == 200
+        server.check_output("health")
+        second = server.run("serve")
+        assert second.returncode != 0 and f"[::]:{port} is used by another program" in second.stderr

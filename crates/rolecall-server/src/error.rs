@@ -77,6 +77,8 @@ pub(crate) enum ApiError {
     Malformed(String),
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
+    #[error("compressed bodies are not supported: send it without `Content-Encoding`")]
+    Compressed,
     /// A policy exceeds a limit of the configuration.
     #[error("{0}")]
     PolicyTooLarge(String),

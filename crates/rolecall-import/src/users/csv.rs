@@ -10,13 +10,15 @@ pub(super) type Fields = (usize, Vec<String>);
 pub(super) struct Records<'t> {
     rest: &'t str,
     line: usize,
+    separator: char,
 }
 
 impl<'t> Records<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str, separator: char) -> Self {
         Self {
             rest: text,
             line: 1,
+            separator,
         }
     }
 
@@ -27,12 +29,12 @@ impl<'t> Records<'t> {
         }
     }
 
-    /// Reads a field, up to the comma or line end after it.
+    /// Reads a field, up to the separator or line end after it.
     fn field(&mut self) -> Result<String, &'static str> {
         if let Some(quoted) = self.rest.strip_prefix('"') {
             return self.quoted(quoted);
         }
-        let end = self.rest.find([',', '\n', '\r']);
+        let end = self.rest.find([self.separator, '\n', '\r']);
         let (field, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         if field.contains('"') {
             return Err(
@@ -67,7 +69,7 @@ impl<'t> Records<'t> {
         let mut fields = Vec::new();
         loop {
             fields.push(self.field()?);
-            if let Some(rest) = self.rest.strip_prefix(',') {
+            if let Some(rest) = self.rest.strip_prefix(self.separator) {
                 self.rest = rest;
             } else if let Some(rest) = end_of_line(self.rest) {
                 self.rest = rest;
@@ -75,6 +77,10 @@ impl<'t> Records<'t> {
                 return Ok(fields);
             } else if self.rest.is_empty() {
                 return Ok(fields);
+            } else if self.rest.starts_with('\r') {
+                return Err(
+                    "a carriage return without a newline: save the file with the line ends of Windows or Unix",
+                );
             } else {
                 return Err("text after a closing quote");
             }
@@ -118,7 +124,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<Result<Fields, usize>> {
-        Records::new(text)
+        Records::new(text, ',')
             .map(|record| record.map_err(|problem| problem.line))
             .collect()
     }
@@ -157,6 +163,14 @@ mod tests {
         assert_eq!(read("a\rb\nc"), [Err(1), record(2, &["c"])]);
     }
 
+    #[test]
+    fn a_lone_carriage_return_is_named() {
+        let problem = Records::new("a\rb", ',').next().unwrap().unwrap_err();
+        assert!(problem.message.contains("carriage return"), "{problem:?}");
+        let problem = Records::new("\"a\"b", ',').next().unwrap().unwrap_err();
+        assert_eq!(problem.message, "text after a closing quote");
+    }
+
     proptest::proptest! {
         #[test]
         fn quoted_fields_are_read_as_written(fields in proptest::collection::vec("[a\",\\r\\n ;é]{0,6}", 2..5)) {
@@ -166,7 +180,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_the_parser_panic_or_loop(text in "[a\",\\r\\n]{0,40}") {
-            proptest::prop_assert!(Records::new(&text).count() <= text.len());
+            proptest::prop_assert!(Records::new(&text, ',').count() <= text.len());
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::source::escaped;
 
 /// Parses all lines. A line that cannot be parsed is a problem and no record.
 ///
-/// The header of a CSV file names the columns `username`, `hashed_password` (or `password_hash`), `roles` (or
+/// The fields of a CSV file are separated by commas; by semicolons or tabs if its header is. The header names the columns `username`, `hashed_password` (or `password_hash`), `roles` (or
 /// `role`, separated by `;`), `email` and `disabled`; JSON objects have members of the same names. With
 /// `ignore_columns` other columns and members are skipped; without, they are a problem.
 ///
@@ -49,7 +49,7 @@ enum Column {
 
 impl Column {
     fn from_name(name: &str) -> Option<Self> {
-        Some(match name.trim() {
+        Some(match name.trim().to_ascii_lowercase().as_str() {
             "username" => Self::Username,
             "hashed_password" | "password_hash" => Self::Hash,
             "role" | "roles" => Self::Roles,
@@ -62,7 +62,7 @@ impl Column {
 
 fn from_csv(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
     let (mut users, mut problems) = (Vec::new(), Vec::new());
-    let mut records = Records::new(text);
+    let mut records = Records::new(text, separator(text));
     let header = match records.next() {
         None => return (users, problems),
         Some(Err(problem)) => return (users, vec![problem]),
@@ -79,6 +79,18 @@ fn from_csv(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
         }
     }
     (users, problems)
+}
+
+/// Returns the character between fields: a semicolon or a tab if the header has one and no comma. Spreadsheets write
+/// them where the comma is part of numbers.
+fn separator(text: &str) -> char {
+    let header = text.lines().find(|line| !line.is_empty());
+    let header = header.unwrap_or_default();
+    if header.contains(',') {
+        return ',';
+    }
+    let mut others = [';', '\t'].into_iter();
+    others.find(|other| header.contains(*other)).unwrap_or(',')
 }
 
 fn columns(
@@ -138,7 +150,7 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
     for (column, field) in columns.iter().zip(fields) {
         match column {
             Column::Username => user.username = field,
-            Column::Hash => user.hash = Some(field).filter(|hash| !hash.is_empty()),
+            Column::Hash => user.hash = trimmed(&field),
             Column::Roles => {
                 let roles = field.split(';').map(str::trim);
                 user.roles = roles
@@ -146,7 +158,7 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
                     .map(str::to_owned)
                     .collect();
             }
-            Column::Email => user.email = Some(field).filter(|email| !email.is_empty()),
+            Column::Email => user.email = trimmed(&field),
             Column::Disabled => {
                 user.disabled = flag(&field).ok_or_else(|| {
                     Problem::new(line, "`disabled` must be `true`, `false`, 1 or 0")
@@ -156,6 +168,12 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
         }
     }
     Ok(user)
+}
+
+/// Returns a field without the spaces around it, if anything is left.
+fn trimmed(field: &str) -> Option<String> {
+    let field = field.trim();
+    (!field.is_empty()).then(|| field.to_owned())
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -286,6 +304,32 @@ mod tests {
                 .collect()
         };
         assert_eq!(without_lines(of_csv), without_lines(of_json));
+    }
+
+    #[test]
+    fn what_a_spreadsheet_writes_in_any_country_gives_the_same_records() {
+        let hash = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA";
+        let expected = parse(
+            &format!("username,hashed_password,roles\nalice,\"{hash}\",a;b\nbob,,\n"),
+            Format::Csv,
+            false,
+        );
+        assert_eq!((expected.0.len(), expected.1.len()), (2, 0));
+        for text in [
+            format!("username;hashed_password;roles\nalice;{hash};\"a;b\"\nbob;;\n"),
+            format!("\u{feff}username;hashed_password;roles\r\nalice;{hash};\"a;b\"\r\nbob;;\r\n"),
+            format!("username\thashed_password\troles\nalice\t{hash}\ta;b\nbob\t\t\n"),
+            format!("Username, Hashed_Password, Roles\nalice, \"{hash}\", a;b\nbob, ,\n")
+                .replace(" \"", "\""),
+        ] {
+            assert_eq!(parse(&text, Format::Csv, false), expected, "{text}");
+        }
+        // the separator of roles is not mistaken for that of fields
+        let unquoted = format!("username;hashed_password;roles\nalice;{hash};a;b\n");
+        assert_eq!(
+            problems(&unquoted, Format::Csv)[0].1,
+            "4 fields, but the header has 3"
+        );
     }
 
     #[test]

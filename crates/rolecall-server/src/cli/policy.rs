@@ -122,11 +122,13 @@ fn read(file: &Path) -> Result<Source, Fault> {
         std::fs::read_to_string(file).map(|read| text = read)
     };
     read.map_err(CliError::io(name.clone()))?;
+    // some editors begin a file with a byte order mark
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let parsed = if text.trim_start().starts_with('{') {
         let unchecked: UncheckedDocument = parse_json(text.as_bytes())?;
         Document::check(&unchecked)
     } else {
-        Document::parse(&text)
+        Document::parse(text)
     };
     match parsed {
         Ok(parsed) => Ok(Source { name, parsed }),

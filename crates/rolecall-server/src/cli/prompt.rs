@@ -40,11 +40,12 @@ fn from_standard_input() -> Result<Zeroizing<String>, CliError> {
         .take(MAX_INPUT)
         .read_to_string(&mut text)
         .map_err(CliError::io("cannot read the password"))?;
-    Ok(Zeroizing::new(strip_newline(&text).to_owned()))
+    Ok(Zeroizing::new(stripped(&text).to_owned()))
 }
 
-/// Strips one final newline, which `echo` adds.
-fn strip_newline(text: &str) -> &str {
+/// Strips a byte order mark, with which some editors begin a file, and one final newline, which `echo` adds.
+fn stripped(text: &str) -> &str {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }
@@ -54,10 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_final_newline_is_stripped() {
-        assert_eq!(strip_newline("secret \n"), "secret ");
-        assert_eq!(strip_newline("secret\r\n"), "secret");
-        assert_eq!(strip_newline("secret\n\n"), "secret\n");
-        assert_eq!(strip_newline("secret"), "secret");
+    fn only_what_editors_and_echo_add_is_stripped() {
+        assert_eq!(stripped("secret \n"), "secret ");
+        assert_eq!(stripped("secret\r\n"), "secret");
+        assert_eq!(stripped("secret\n\n"), "secret\n");
+        assert_eq!(stripped("secret"), "secret");
+        assert_eq!(stripped("\u{feff}secret\u{feff}\n"), "secret\u{feff}");
     }
 }

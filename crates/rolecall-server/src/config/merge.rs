@@ -209,8 +209,17 @@ fn read_secret(path: &Path) -> Result<String, String> {
             text.pop();
         }
     }
+    // some editors begin a file with a byte order mark
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
     if text.is_empty() {
         return Err(format!("`{shown}` is empty"));
+    }
+    if text.ends_with(['\n', '\r']) {
+        return Err(format!(
+            "`{shown}` ends in more than one newline, which would belong to the secret; keep one at most"
+        ));
     }
     Ok(text)
 }

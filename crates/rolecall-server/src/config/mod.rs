@@ -12,6 +12,7 @@ mod injected;
 mod keys;
 mod load;
 mod merge;
+mod origins;
 mod sections;
 mod show;
 mod sources;

@@ -723,6 +723,32 @@ fn every_secret_can_be_in_a_file() {
 }
 
 #[test]
+fn what_editors_put_around_a_secret_is_no_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |content: &str| {
+        let path = secret_file(folder.path(), content, 0o600);
+        load(&format!(
+            "[tokens]\nalgorithm = \"HS256\"\nsecret_file = \"{path}\""
+        ))
+    };
+    for content in [
+        format!("\u{feff}{SECRET}"),
+        format!("\u{feff}{SECRET}\n"),
+        format!("{SECRET}\n"),
+    ] {
+        let config = with(&content).unwrap();
+        let secret = config.tokens.secret.as_ref().unwrap();
+        assert_eq!(secret.expose_secret(), SECRET);
+    }
+    // it would sign with another secret than the program that reads all of the file, or none of its newlines
+    for ends in ["\n\n", "\r\n\r\n", "\n\r\n", "\r"] {
+        let error = with(&format!("{SECRET}{ends}")).unwrap_err();
+        assert!(error.contains("more than one newline"), "{error}");
+        assert!(!error.contains(SECRET), "{error}");
+    }
+}
+
+#[test]
 fn a_secret_and_its_file_in_one_source_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = secret_file(folder.path(), KEY, 0o600);

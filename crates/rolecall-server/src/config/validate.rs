@@ -9,7 +9,7 @@ use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::filter::Targets;
 
-use super::{Config, SigningAlgorithm, values::show_duration};
+use super::{Config, SigningAlgorithm, origins, values::show_duration};
 use crate::store::url::DatabaseUrl;
 
 /// Guards refuse tokens with a longer lifetime.
@@ -81,13 +81,13 @@ fn addresses(config: &Config) -> Vec<String> {
             config.listen
         ));
     }
-    for origin in &config.cors.allowed_origins {
-        if !Url::parse(origin).is_some_and(|url| url.bare) {
-            faults.push(format!(
-                "`cors.allowed_origins`: `{origin}` is not an origin; write scheme and host, such as `https://app.example.com`, without a path and without `*`"
-            ));
-        }
-    }
+    faults.extend(
+        config
+            .cors
+            .allowed_origins
+            .iter()
+            .filter_map(|origin| origins::fault(origin)),
+    );
     faults
 }
 
@@ -352,8 +352,6 @@ fn others(config: &Config) -> Vec<String> {
 struct Url {
     encrypted: bool,
     local: bool,
-    /// Set if nothing follows the host and port.
-    bare: bool,
 }
 
 impl Url {
@@ -376,13 +374,6 @@ impl Url {
             |_| host == "localhost" || host.ends_with(".localhost"),
             |ip| ip.is_loopback(),
         );
-        // browsers send origins in lower case and without a slash at the end
-        let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
-        let bare = origin == text && !text.contains(char::is_uppercase);
-        Some(Self {
-            encrypted,
-            local,
-            bare,
-        })
+        Some(Self { encrypted, local })
     }
 }

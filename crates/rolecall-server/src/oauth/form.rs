@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
 use super::error::OAuthError;
+use crate::web::body::is_compressed;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -96,6 +97,11 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if !is_form(request.headers()) {
             return Err(OAuthError::InvalidRequest(
                 "the body must be application/x-www-form-urlencoded",
+            ));
+        }
+        if is_compressed(request.headers()) {
+            return Err(OAuthError::InvalidRequest(
+                "compressed bodies are not supported: send it without `Content-Encoding`",
             ));
         }
         match Bytes::from_request(request, state).await {

@@ -10,7 +10,7 @@ use rolecall_core::document::{Document, ParsedDocument, UncheckedDocument};
 use crate::{
     app::App,
     error::ApiError,
-    web::body::{is_json, parse_json},
+    web::body::{is_compressed, is_json, parse_json},
 };
 
 /// The media type of TOML (RFC 9618 registers none other).
@@ -29,6 +29,9 @@ impl FromRequest<App> for PolicyBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        if is_compressed(request.headers()) {
+            return Err(ApiError::Compressed);
+        }
         let media_type = request.headers().get(header::CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();

@@ -51,7 +51,9 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL has neither scheme.
-    #[error("`database.url` must begin with `sqlite:` or `postgres:`")]
+    #[error(
+        "`database.url` must begin with `sqlite:` or `postgres:`, without a driver such as `+asyncpg`"
+    )]
     UnknownKind,
     /// The URL has a known scheme, but cannot be used.
     #[error("`database.url`: {0}")]

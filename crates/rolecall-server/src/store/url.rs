@@ -6,6 +6,30 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::error::OpenError;
 
+/// The parameters of a PostgreSQL URL that [`PgConnectOptions`] reads. It ignores any other, and logs its value.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+const FORM: &str = "it cannot be read; write `postgres://user:password@host:5432/name?sslmode=verify-full`, with special characters of the password as `%40`";
+
 /// The database that a URL names.
 pub(crate) enum DatabaseUrl {
     /// SQLite, in memory.
@@ -34,6 +58,9 @@ impl DatabaseUrl {
                 path if path.contains('?') => {
                     refused("a SQLite URL has no parameters: leave out `?` and the rest")
                 }
+                path if path.starts_with("/./") || path.starts_with("/../") => refused(
+                    "three slashes begin a path from the root folder; for a file in the working folder write two, as in `sqlite://rolecall.db`",
+                ),
                 path => Ok(Self::File(path.into())),
             };
         }
@@ -43,12 +70,13 @@ impl DatabaseUrl {
         {
             return Err(OpenError::UnknownKind);
         }
+        if let Some(text) = misreading(url) {
+            return refused(&text);
+        }
         match PgConnectOptions::from_str(url) {
             Ok(options) => Ok(Self::Postgres(Box::new(options))),
             // the URL holds a password, which the error may quote
-            Err(_) => refused(
-                "it cannot be read; write `postgres://user:password@host:5432/name?sslmode=verify-full`, with special characters of the password as `%40`",
-            ),
+            Err(_) => refused(FORM),
         }
     }
 
@@ -72,6 +100,31 @@ impl DatabaseUrl {
     }
 }
 
+/// Returns a fault of the parts that [`PgConnectOptions`] would misread in silence: a character of the password that
+/// ends the host, and a parameter that is not known. Quotes nothing that may belong to the password.
+fn misreading(url: &str) -> Option<String> {
+    let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if url.contains('#') || path.contains('@') {
+        return Some(FORM.to_owned());
+    }
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    if hosts.contains(',') {
+        return Some("name one host: several are not supported".to_owned());
+    }
+    let mut parameters = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let unknown = parameters
+        .find(|name| !PARAMETERS.contains(&name.as_ref()) && !name.starts_with("options["))?;
+    if query.contains('@') {
+        return Some(FORM.to_owned());
+    }
+    let unknown: String = unknown.escape_debug().take(40).collect();
+    Some(format!(
+        "there is no parameter `{unknown}`; `sslmode` and `sslrootcert` are for TLS"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +141,19 @@ mod tests {
             "postgres://user:canary@host:99999/db",
             "postgres://user:canary@host/db?sslmode=canary",
             "postgres://user:canary@[host/db",
+            // a password that is not encoded
+            "postgres://user:/canary@host/db",
+            "postgres://user:5432/canary@host/db",
+            "postgres://user:1?canary@host/db",
+            "postgres://user:1?canary=x@host/db",
+            "postgres://user:1#canary@host/db",
+            // two hosts
+            "postgres://user:canary@one,two/db",
+            // forms of SQLAlchemy and JDBC
+            "postgresql+asyncpg://user:canary@host/db",
+            "jdbc:postgresql://host/db?password=canary",
+            "sqlite:///./app.db",
+            "sqlite:///../app.db",
         ] {
             let refused = DatabaseUrl::parse(url).err().map(|error| error.to_string());
             let text = refused.unwrap_or_else(|| panic!("{url} is taken"));
@@ -100,9 +166,42 @@ mod tests {
             "sqlite::memory:",
             "sqlite:a.db",
             "sqlite:///var/lib/a.db",
+            "sqlite:///app.db",
             "postgres://host/db",
+            "postgres://u:p%40%2F%3F%23,@host/db",
+            "postgres://u:p@ss@host/db",
+            "postgres://host/db?user=me@host&password=a@b&options=-c%20x%3Dy&options[a]=b",
+            "postgres:///db?host=/run/postgresql&statement-cache-capacity=0",
         ] {
             assert!(DatabaseUrl::parse(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn y135_a_misspelled_parameter_is_named_rather_than_ignored() {
+        for (query, name) in [
+            ("sslmod=verify-full", "sslmod"),
+            ("SSLMODE=verify-full", "SSLMODE"),
+            ("sslmode=verify-full&x=1", "x"),
+            ("sslrootcert=/ca.pem&ssl_mode=require", "ssl_mode"),
+        ] {
+            let refused = DatabaseUrl::parse(&format!("postgres://u:canary@host/db?{query}")).err();
+            let text = refused.map(|error| error.to_string()).unwrap();
+            assert!(text.contains(&format!("no parameter `{name}`")), "{text}");
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_that_is_accepted_is_read() {
+        for name in PARAMETERS {
+            let value = match *name {
+                "hostaddr" => "127.0.0.1",
+                "sslmode" | "ssl-mode" => "verify-full",
+                _ => "1",
+            };
+            let url = format!("postgres://host/db?{name}={value}");
+            assert!(DatabaseUrl::parse(&url).is_ok(), "{name}");
         }
     }
 

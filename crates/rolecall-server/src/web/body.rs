@@ -4,7 +4,7 @@ use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::faults::{invalid, path_of, without_position};
@@ -17,6 +17,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        if is_compressed(request.headers()) {
+            return Err(ApiError::Compressed);
+        }
         let is_json = request
             .headers()
             .get(header::CONTENT_TYPE)
@@ -41,6 +44,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// Returns true if a body has to be decompressed first, which nothing here does (RFC 9110 section 8.4).
+pub(crate) fn is_compressed(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}
+
 pub(crate) fn is_json(content_type: &str) -> bool {
     let essence = content_type
         .split(';')
@@ -63,7 +75,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError
                     msg: "expected a JSON object".to_owned(),
                     kind: "type_error",
                 }),
-                Err(error) => malformed(&error),
+                Err(error) => malformed(body, &error),
             },
         );
     }
@@ -75,22 +87,26 @@ pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError
             // a value of the wrong type leaves the rest unread; whether that is JSON comes first
             match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
                 Ok(_) => invalid("body", path, &without_position(&inner.to_string())),
-                Err(error) => malformed(&error),
+                Err(error) => malformed(body, &error),
             }
         } else {
-            malformed(&inner)
+            malformed(body, &inner)
         }
     })?;
-    json.end().map_err(|error| malformed(&error))?;
+    json.end().map_err(|error| malformed(body, &error))?;
     Ok(parsed)
 }
 
-fn malformed(error: &serde_json::Error) -> ApiError {
-    ApiError::Malformed(format!(
-        "the body is not JSON: line {}, column {}",
-        error.line(),
-        error.column()
-    ))
+fn malformed(body: &[u8], error: &serde_json::Error) -> ApiError {
+    ApiError::Malformed(if body.starts_with("\u{feff}".as_bytes()) {
+        // RFC 8259 section 8.1
+        "the body is not JSON: it begins with a byte order mark; send UTF-8 without one".to_owned()
+    } else if std::str::from_utf8(body).is_err() {
+        "the body is not JSON: it is not UTF-8".to_owned()
+    } else {
+        let (line, column) = (error.line(), error.column());
+        format!("the body is not JSON: line {line}, column {column}")
+    })
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
+            Self::Compressed => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
             Self::AlreadyThere { .. } => (StatusCode::CONFLICT, "already_there"),
@@ -140,6 +141,13 @@ impl IntoResponse for ApiError {
             .into_response();
         response.extensions_mut().insert(Refused(code));
         let headers = response.headers_mut();
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE && code == "compressed" {
+            // RFC 9110 section 12.5.3
+            headers.insert(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            );
+        }
         let challenge = self.lacking_scope().map(|scope| insufficient_scope(&scope));
         if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(header::WWW_AUTHENTICATE, challenge);

@@ -22,6 +22,7 @@ mod duties;
 mod feed;
 mod forward_auth;
 mod import;
+mod interoperability;
 mod keys;
 mod legacy;
 mod loss;
