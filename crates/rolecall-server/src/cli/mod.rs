@@ -40,7 +40,7 @@ use self::{
     error::CliError,
     import::ImportCommand,
 };
-use crate::store::integrity::Depth;
+use crate::{logging, store::integrity::Depth};
 
 /// Runs the command of this process's arguments and returns its exit status: 0 for success, 1 for an error, and 2
 /// where a command documents it.
@@ -58,7 +58,9 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(dispatch(arguments)) {
+    let outcome = runtime.block_on(dispatch(arguments));
+    logging::flush();
+    match outcome {
         Ok(code) => code,
         // `rolecall user list | head` closes the pipe early
         Err(CliError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {

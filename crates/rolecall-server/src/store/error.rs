@@ -22,6 +22,14 @@ pub enum StoreError {
         path = .0.display()
     )]
     Moved(PathBuf),
+    /// The file of the database cannot be looked at, so that nobody knows what lies there.
+    #[error("the database file `{path}` cannot be looked at: {source}", path = .path.display())]
+    Hidden {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
     /// The write-ahead log of the database is gone, or another one lies in its place.
     #[error(
         "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
@@ -38,6 +46,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Reports a database that did not answer in time.
+    pub(crate) fn timed_out() -> Self {
+        sqlx::Error::PoolTimedOut.into()
+    }
+
     /// Reports a row that violates an invariant.
     pub(crate) fn inconsistent(what: impl std::fmt::Display) -> Self {
         Self::Inconsistent(what.to_string())
@@ -269,7 +282,7 @@ impl StoreError {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Database(error) => class_of(error),
-            Self::Moved(_) | Self::LogMoved(_) => Class::Broken,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -306,7 +319,9 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
             Self::Database(_) => self.class() == Class::Broken,
-            Self::Moved(_) | Self::LogMoved(_) | Self::Inconsistent(_) => false,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } | Self::Inconsistent(_) => {
+                false
+            }
         }
     }
 

@@ -183,6 +183,12 @@ impl OpenFile {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match identity(&self.path) {
             Ok(found) if found == self.identity => self.check_log(),
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Hidden {
+                    path: self.path.clone(),
+                    source,
+                })
+            }
             _ => Err(StoreError::Moved(self.path.clone())),
         }
     }

@@ -47,6 +47,7 @@ fn options(database: &Path) -> Options {
             sessions: crate::settings::SessionLimits::default(),
             quotas: (&crate::config::Quotas::default()).into(),
             failures_per_minute: crate::config::FAILURES_PER_MINUTE,
+            stale_after: None,
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
