@@ -199,12 +199,7 @@ impl ApiError {
 
     /// Returns `true` if the database did not answer, or this node cannot work for another reason, which is temporary.
     pub(crate) fn is_outage(&self) -> bool {
-        let error = match self {
-            Self::Unready(_) => return true,
-            Self::Internal(error) => error.downcast_ref(),
-            _ => None,
-        };
-        error.is_some_and(StoreError::is_outage)
+        matches!(self, Self::Unready(_)) || self.store_error().is_some_and(StoreError::is_outage)
     }
 
     /// Returns the error of the database behind this one.

@@ -133,7 +133,9 @@ fn about(url: &str, error: ApiError) -> StartError {
         .as_ref()
         .map_or_else(|_| String::new(), DatabaseUrl::describe);
     let reason = match &error {
-        ApiError::Internal(source) => crate::error::chain_of(source.as_ref()),
+        ApiError::Internal(source) | ApiError::Unready(source) => {
+            crate::error::chain_of(source.as_ref())
+        }
         error => crate::error::chain_of(error),
     };
     if let (Ok(DatabaseUrl::File(path)), true) = (url, error.is_damage()) {

@@ -332,6 +332,10 @@ async fn y165_a_node_that_cannot_read_the_head_is_not_ready(app: TestApp) {
     expect_readiness(&app, 503).await;
     let ready = app.get("/health/ready", "").await;
     expect_unavailable(&ready);
+    // a table that is gone is not the fault of the request
+    let log_in = app.password_grant("admin", PASSWORD).await;
+    expect_unavailable(&log_in);
+    log_in.oauth_error(503, "temporarily_unavailable");
     app.db
         .execute("ALTER TABLE head_elsewhere RENAME TO head")
         .await;
