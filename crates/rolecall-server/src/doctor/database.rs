@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     configured,
     error::{ApiError, chain_of},
+    prepared,
     roles::assignments,
     start,
     store::{
@@ -104,7 +105,7 @@ async fn check_content(config: &Config, url: &str) -> Result<Vec<Finding>, Vec<F
             "the user of `database.url` may not read and write all tables ({tables}): run `GRANT SELECT, INSERT, UPDATE, DELETE` on them"
         ))]);
     }
-    let missing = start::find_missing(&configured::options(config, None)).await;
+    let missing = prepared::find_missing(&configured::options(config, None)).await;
     match missing.map_err(|error| vec![fault(error.to_string())])? {
         None => Err(vec![Finding::good(
             "database",

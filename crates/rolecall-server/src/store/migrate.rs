@@ -210,7 +210,7 @@ pub(super) async fn inspect_postgres(
         let mut conn = connect(options, schema).await?;
         let found = found::in_postgres(&mut conn, &migrator(MIGRATIONS)).await?;
         conn.close().await?;
-        Ok(found)
+        Ok::<_, OpenError>(found)
     };
     let found = in_time(INSPECT_TIMEOUT, read).await?;
     found.check(newest(MIGRATIONS), &describe_server(options))?;
@@ -265,7 +265,7 @@ async fn connect(
         let attempt = async {
             let mut conn = PgConnection::connect_with(options).await?;
             set_schema(&mut conn, schema).await?;
-            Ok(conn)
+            Ok::<_, sqlx::Error>(conn)
         };
         let error = match tokio::time::timeout(left, attempt).await {
             Ok(Ok(conn)) => return Ok(conn),
