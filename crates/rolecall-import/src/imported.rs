@@ -13,6 +13,8 @@ pub struct ImportOptions {
     pub prefix: Option<RoleName>,
     /// Names of Casbin that are roles although no user has them.
     pub roles: BTreeSet<String>,
+    /// The users of Keycloak keep their ids.
+    pub keep_ids: bool,
 }
 
 /// A user of the source.
@@ -20,6 +22,8 @@ pub struct ImportOptions {
 pub struct Person {
     /// The first mention of the user.
     pub at: Location,
+    /// The id that the user keeps, as written; the target system checks it.
+    pub id: Option<String>,
     /// The user name in the form in which it is stored.
     pub username: String,
     /// The e-mail address in the form in which it is stored.

@@ -175,6 +175,7 @@ pub(crate) fn layer_options() -> LayerOptions {
         path,
         max_body_bytes: policy::body::MAX_BYTES,
         headers: &[],
+        answer: None,
     });
     LayerOptions {
         paths: documents.chain([forward_auth::PATH_RULE]).collect(),
@@ -250,6 +251,7 @@ fn role_routes(api: Api) -> Api {
         roles::permission_handlers::list_permissions,
         roles::permission_handlers::create_permission,
         roles::permission_handlers::delete_permission,
+        roles::review_handlers::list_permission_holders,
         roles::constraint_handlers::list_constraints,
         roles::constraint_handlers::create_constraint,
         roles::constraint_handlers::get_constraint,

@@ -66,6 +66,7 @@ impl Embedded {
             schema: None,
             public_url: "http://127.0.0.1:8000".to_owned(),
             registration: Registration::Closed,
+            unique_email: false,
             min_length: DEFAULT_MIN_LENGTH,
             demo_users: Vec::new(),
             master_key: None,
@@ -154,6 +155,7 @@ pub struct EmbeddedBuilder {
     schema: Option<String>,
     public_url: String,
     registration: Registration,
+    unique_email: bool,
     min_length: usize,
     demo_users: Vec<(String, String, Vec<String>)>,
     master_key: Option<String>,
@@ -207,7 +209,7 @@ impl EmbeddedBuilder {
     }
 
     /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect after the new key has been
-    /// published for five and a half minutes.
+    /// published for 30 minutes.
     pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
@@ -271,6 +273,13 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Sets whether an e-mail address belongs to one user at most, without regard to case; it may belong to several by
+    /// default.
+    pub fn unique_email(mut self, unique: bool) -> Self {
+        self.unique_email = unique;
+        self
+    }
+
     /// Opens or closes registration, which is closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
@@ -323,6 +332,7 @@ impl EmbeddedBuilder {
                 max_token_bytes: 4096,
                 rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
                 registration_open: self.registration == Registration::Open,
+                unique_email: self.unique_email,
                 policy: PolicyLimits::default(),
                 registration_roles: "user"
                     .parse::<RoleName>()

@@ -4,8 +4,8 @@
 //! copy the identity headers of the answer into the request that they forward.
 
 use axum::{
-    extract::RawQuery,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    extract::{RawQuery, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,6 +17,9 @@ use crate::{http::PathRule, web::document::ProblemDocument};
 
 /// The path of the endpoint.
 const PATH: &str = "/forward-auth";
+
+/// The header in which a proxy names the method of the request that it asks about.
+const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 
 /// The identity headers. Every answer contains all of them: if one were missing, the proxy would forward a forged header
 /// of the caller to the application.
@@ -31,12 +34,39 @@ static HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("x-auth-session"),
 ];
 
-/// Adds the identity headers to answers that the guard gives in place of the handler.
+/// Adds the identity headers to answers that the guard gives in place of the handler, and answers preflights, which the
+/// guard would refuse.
 pub(crate) const PATH_RULE: PathRule = PathRule {
     path: PATH,
     max_body_bytes: 0,
     headers: &HEADERS,
+    answer: Some(answer_preflight),
 };
+
+/// Allows the preflight of a browser (Fetch Standard, CORS protocol) if the query asks for that. It never has a token,
+/// and the application answers it.
+fn answer_preflight(request: &Request) -> Option<Response> {
+    let query = Query::parse(request.uri().query()?)?;
+    if !query.allows_preflights || !is_preflight(request.headers()) {
+        return None;
+    }
+    let mut response =
+        [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))].into_response();
+    fill(response.headers_mut());
+    Some(response)
+}
+
+/// Returns true if a proxy asks about a preflight. With two values of a header, one of them may be the client's own.
+fn is_preflight(headers: &HeaderMap) -> bool {
+    let only = |name: HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        values.next().filter(|_| values.next().is_none())
+    };
+    only(X_FORWARDED_METHOD).is_some_and(|method| method == Method::OPTIONS.as_str())
+        && only(header::ORIGIN).is_some()
+        && only(header::ACCESS_CONTROL_REQUEST_METHOD).is_some()
+        && !headers.contains_key(header::AUTHORIZATION)
+}
 
 /// The characters to encode: all except the unreserved ones of RFC 3986, and the colon of permissions.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -93,6 +123,8 @@ impl std::fmt::Display for Wanted {
 struct Query {
     wanted: Vec<Wanted>,
     tenant: Option<TenantName>,
+    /// Preflights are allowed without a token.
+    allows_preflights: bool,
 }
 
 impl Query {
@@ -105,6 +137,9 @@ impl Query {
                 "role" => parsed.wanted.push(Wanted::Role(value.parse().ok()?)),
                 "permission" => parsed.wanted.push(Wanted::Permission(value.parse().ok()?)),
                 "tenant" if parsed.tenant.is_none() => parsed.tenant = Some(value.parse().ok()?),
+                "preflight" if value == "allow" && !parsed.allows_preflights => {
+                    parsed.allows_preflights = true;
+                }
                 _ => return None,
             }
         }
@@ -166,10 +201,15 @@ fn not_understood() -> Refused {
 /// and the caller must hold all of them; any other parameter denies the request. With `tenant`, the token must be for
 /// that tenant; without it, only what the caller holds globally counts. Tokens for the issuer and for the configured
 /// audience are accepted. Only status 200 allows the request.
+///
+/// With `preflight=allow`, a CORS preflight is allowed without a token: `X-Forwarded-Method` is `OPTIONS`, `Origin` and
+/// `Access-Control-Request-Method` are present, each once, and there is no `Authorization`. The proxy must set
+/// `X-Forwarded-Method` itself.
 #[utoipa::path(get, path = "/forward-auth", tag = "forward-auth", params(
     ("role" = Option<Vec<String>>, Query, description = "Roles that the caller must have"),
     ("permission" = Option<Vec<String>>, Query, description = "Permissions that the caller must hold"),
-    ("tenant" = Option<String>, Query, description = "The tenant that the token must be for; roles and permissions in it count then")),
+    ("tenant" = Option<String>, Query, description = "The tenant that the token must be for; roles and permissions in it count then"),
+    ("preflight" = Option<String>, Query, description = "`allow` lets CORS preflights pass, which have no token")),
     responses(
     (status = 200, description = "The request is allowed; the headers identify the caller, percent-encoded, lists with commas", headers(
         ("X-Auth-Subject" = String, description = "The subject's id"),
@@ -261,5 +301,75 @@ mod tests {
             let expected = if name == "x-auth-client" { "own" } else { "" };
             assert_eq!(answer.headers()[name], expected);
         }
+    }
+
+    const PREFLIGHT: [(&str, &str); 3] = [
+        ("x-forwarded-method", "OPTIONS"),
+        ("origin", "https://spa.example"),
+        ("access-control-request-method", "GET"),
+    ];
+
+    /// Sends a request through all layers, as a proxy does.
+    async fn ask(router: &axum::Router, query: &str, headers: &[(&str, &str)]) -> Response {
+        use tower::ServiceExt as _;
+
+        let mut request = axum::http::Request::get(format!("/forward-auth?{query}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Returns the status, after checking that every answer has all identity headers, and with values only if it names
+    /// a caller.
+    async fn status(router: &axum::Router, query: &str, headers: &[(&str, &str)]) -> u16 {
+        let answer = ask(router, query, headers).await;
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+        for name in &HEADERS {
+            assert_eq!(answer.headers()[name], "", "{query}");
+        }
+        answer.status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn y131_a_preflight_passes_without_a_token_only_if_the_proxy_asks_for_that() {
+        let embedded = crate::Embedded::open("sqlite::memory:").await.unwrap();
+        let routes = rolecall::GuardedRouter::new(embedded.guard());
+        let routes = routes.merge(embedded.routes().unwrap()).into_axum();
+        let server = crate::http::wrap(routes, crate::api::layer_options());
+        for query in [
+            "preflight=allow",
+            "role=a&preflight=allow",
+            "&preflight=allow",
+        ] {
+            assert_eq!(status(&server, query, &PREFLIGHT).await, 200, "{query}");
+        }
+        for query in [
+            "",
+            "role=a",
+            "preflight=",
+            "preflight=deny",
+            "preflight=allow&preflight=allow",
+            "preflight=allow&rolle=a",
+            "Preflight=allow",
+        ] {
+            assert_eq!(status(&server, query, &PREFLIGHT).await, 401, "{query}");
+        }
+        for at in 0..PREFLIGHT.len() {
+            let mut without = PREFLIGHT.to_vec();
+            let twice = without.remove(at);
+            assert_eq!(status(&server, "preflight=allow", &without).await, 401);
+            let doubled = [&PREFLIGHT[..], &[twice]].concat();
+            assert_eq!(status(&server, "preflight=allow", &doubled).await, 401);
+        }
+        for method in ["GET", "options", "OPTIONS, GET", ""] {
+            let mut other = PREFLIGHT;
+            other[0].1 = method;
+            assert_eq!(status(&server, "preflight=allow", &other).await, 401);
+        }
+        // a request with a token is judged by it
+        let with_token = [&PREFLIGHT[..], &[("authorization", "Bearer a.b.c")]].concat();
+        assert_eq!(status(&server, "preflight=allow", &with_token).await, 401);
     }
 }

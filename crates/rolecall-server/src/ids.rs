@@ -37,6 +37,38 @@ pub fn new_id(now: Timestamp) -> Result<String, NoRandomness> {
     Ok(id.hyphenated().to_string())
 }
 
+/// The longest id that another system may have given.
+const MAX_BROUGHT_ID: usize = 128;
+
+/// Checks the id of a user or client that another system gave. Like one that is made here, it needs no encoding in a path,
+/// a header or a file name.
+///
+/// ```
+/// use rolecall_server::ids::check_brought_id;
+///
+/// assert!(check_brought_id("5f1a0c3e-0d4b-4a7e-9a57-2f6f0f0e7a11").is_ok());
+/// assert!(check_brought_id("42").is_ok());
+/// assert!(check_brought_id("auth0|42").is_err());
+/// ```
+///
+/// # Errors
+///
+/// The rule that it breaks.
+pub fn check_brought_id(id: &str) -> Result<(), &'static str> {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let begins_well = id.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    if id.len() > MAX_BROUGHT_ID || !begins_well || !id.bytes().all(is_safe) {
+        return Err(
+            "an id is 1 to 128 of the characters a-z, A-Z, 0-9, `-`, `_` and `.`, and begins with a letter or digit",
+        );
+    }
+    // the client of tokens that no client asked for, and names to come
+    if id == "rolecall" || id.starts_with("rolecall.") {
+        return Err("ids that begin with `rolecall` are reserved");
+    }
+    Ok(())
+}
+
 /// Generates a random secret of at least `bits` bits, as base64url without padding.
 ///
 /// # Errors
@@ -131,6 +163,41 @@ mod tests {
             assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
             assert!(id > last);
             last = id;
+        }
+    }
+
+    #[test]
+    fn y130_a_brought_id_means_one_thing_wherever_it_is_written() {
+        for id in [
+            "1",
+            "a",
+            "A.b_c-D",
+            "5f1a0c3e-0d4b-4a7e-9a57-2f6f0f0e7a11",
+            &"x".repeat(128),
+        ] {
+            assert!(check_brought_id(id).is_ok(), "{id}");
+        }
+        for id in [
+            "",
+            ".",
+            "..",
+            "-a",
+            "_a",
+            "a b",
+            "a/b",
+            "a%2fb",
+            "a?b",
+            "a|b",
+            "a@b",
+            "a:b",
+            "a,b",
+            "a\n",
+            "\u{e4}",
+            "rolecall",
+            "rolecall.admin",
+            &"x".repeat(129),
+        ] {
+            assert!(check_brought_id(id).is_err(), "{id:?}");
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
+    /// No two users have one e-mail address.
+    pub(crate) unique_email: bool,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
     pub(crate) policy: PolicyLimits,

@@ -510,6 +510,7 @@ fn a_prefix_is_added_to_each_role_and_a_name_without_users_can_be_a_role() {
     let options = ImportOptions {
         prefix: Some("shop".parse().unwrap()),
         roles: BTreeSet::from(["editor".to_owned()]),
+        ..ImportOptions::default()
     };
     let (model, policy) = (
         Source {

@@ -128,6 +128,7 @@ impl<'t> Writer<'t> {
         let username = name_of(&mapper.users, user).unwrap_or(user);
         let person = self.people.entry(user).or_insert_with(|| Person {
             at: Location::line(&mapper.lines.file, line.number),
+            id: None,
             username: username.to_owned(),
             email: None,
             disabled: false,

@@ -178,10 +178,16 @@ fn convert_realm<'p>(
         ..Imported::default()
     };
     let login = users::LoginRules::of(realm);
-    imported.people = users::people(realm, login, &mut roles, accounts, &mut notes);
+    imported.people = users::people(realm, (login, options), &mut roles, accounts, &mut notes);
     for part in more {
         let mut of_part = Notes::new(Arc::clone(&part.file), &part.path);
-        let people = users::people(&part.realm, login, &mut roles, accounts, &mut of_part);
+        let people = users::people(
+            &part.realm,
+            (login, options),
+            &mut roles,
+            accounts,
+            &mut of_part,
+        );
         imported.people.extend(people);
         notes.unmapped.append(&mut of_part.unmapped);
         notes.notices.append(&mut of_part.notices);

@@ -127,6 +127,7 @@ pub(super) struct Group {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct User {
+    pub(super) id: Option<String>,
     pub(super) username: String,
     pub(super) email: Option<String>,
     pub(super) enabled: Option<bool>,

@@ -10,7 +10,12 @@ use super::{
     realm::{Credential, Realm, User},
     roles::{Found, Mapping, RoleKey, Roles},
 };
-use crate::{accounts::AccountRules, imported::Person, people::Usernames, source::quoted};
+use crate::{
+    accounts::AccountRules,
+    imported::{ImportOptions, Person},
+    people::Usernames,
+    source::quoted,
+};
 
 /// A message about many users at once: their number, and the path of the first.
 #[derive(Default)]
@@ -90,7 +95,7 @@ impl Pending {
 /// Returns the users, in the order of the export.
 pub(super) fn people<'r>(
     realm: &'r Realm,
-    login: LoginRules,
+    (login, options): (LoginRules, &ImportOptions),
     roles: &mut Roles<'r>,
     accounts: &dyn AccountRules,
     notes: &mut Notes,
@@ -98,6 +103,7 @@ pub(super) fn people<'r>(
     let mut names = Usernames::new(accounts);
     let mut reader = Reader {
         login,
+        keep_ids: options.keep_ids,
         roles,
         accounts,
         notes,
@@ -135,6 +141,7 @@ pub(super) fn people<'r>(
 /// The state while users are read.
 struct Reader<'u, 'r> {
     login: LoginRules,
+    keep_ids: bool,
     roles: &'u mut Roles<'r>,
     accounts: &'u dyn AccountRules,
     notes: &'u mut Notes,
@@ -158,6 +165,7 @@ impl<'r> Reader<'_, 'r> {
         let is_enabled = user.enabled == Some(true) && !self.login.is_disabled;
         Person {
             at: self.notes.at(path),
+            id: user.id.clone().filter(|id| self.keep_ids && !id.is_empty()),
             username,
             email,
             disabled: !is_enabled || pending.action || pending.verification,

@@ -6,14 +6,17 @@ use rolecall_core::RoleName;
 use rolecall_passwords::check_stored_hash;
 
 use super::record::{Problem, Record, Row};
-use crate::accounts::{AccountName, AccountRules};
+use crate::{
+    accounts::{AccountName, AccountRules},
+    source::escaped,
+};
 
-/// Checks each user, and that no two have the same name. Reports every problem.
+/// Checks each user, and that no two have the same name or id. Reports every problem.
 ///
 /// With `without_password`, users may come without a hash. Calls `checked` once for each record.
 ///
 /// ```
-/// use rolecall_import::users::{Format, check, parse};
+/// use rolecall_import::users::{Columns, Format, check, parse};
 /// # use rolecall_import::{AccountName, AccountRules};
 /// # struct Rules;
 /// # impl AccountRules for Rules {
@@ -25,7 +28,7 @@ use crate::accounts::{AccountName, AccountRules};
 /// # }
 ///
 /// let lines = "{\"username\": \"Alice\"}\n{\"username\": \"alice\"}\n";
-/// let (records, _) = parse(lines, Format::JsonLines, false);
+/// let (records, _) = parse(lines, Format::JsonLines, &Columns::default());
 /// let (rows, problems) = check(records, true, &Rules, || ());
 /// assert_eq!(rows[0].username, "alice");
 /// assert_eq!(problems[0].message, "`alice` is the same name as on line 1");
@@ -38,9 +41,17 @@ pub fn check(
 ) -> (Vec<Row>, Vec<Problem>) {
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
     let mut lines: HashMap<String, usize> = HashMap::new();
+    let mut ids: HashMap<String, usize> = HashMap::new();
     for record in records {
         checked();
         let line = record.line;
+        if let Some(id) = &record.id {
+            let first = *ids.entry(id.clone()).or_insert(line);
+            if first != line {
+                let message = format!("id `{}` is the same as on line {first}", escaped(id));
+                problems.push(Problem::new(line, message));
+            }
+        }
         let name = match accounts.parse_username(&record.username) {
             Err(reason) => {
                 problems.push(Problem::new(line, reason));
@@ -114,6 +125,7 @@ fn row(
     }
     Ok(name.map(|name| Row {
         line: user.line,
+        id: user.id,
         folded: name.key,
         username: name.canonical,
         legacy_name: user.username,

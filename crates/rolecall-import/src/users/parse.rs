@@ -6,30 +6,31 @@ use serde::Deserialize;
 
 use super::{
     csv::Records,
-    record::{Format, Problem, Record},
+    record::{Columns, Format, Problem, Record},
 };
 use crate::source::escaped;
 
 /// Parses all lines. A line that cannot be parsed is a problem and no record.
 ///
-/// The fields of a CSV file are separated by commas; by semicolons or tabs if its header is. The header names the columns `username`, `hashed_password` (or `password_hash`), `roles` (or
-/// `role`, separated by `;`), `email` and `disabled`; JSON objects have members of the same names. With
-/// `ignore_columns` other columns and members are skipped; without, they are a problem.
+/// The fields of a CSV file are separated by commas; by semicolons or tabs if its header is. The header names the
+/// columns `username`, `hashed_password` (or `password_hash`), `roles` (or `role`, separated by `;`), `email` and
+/// `disabled`, in any order, and perhaps `id` (or `sub`); JSON objects have members of the same names. [`Columns`] says
+/// what happens to others.
 ///
 /// ```
-/// use rolecall_import::users::{Format, parse};
+/// use rolecall_import::users::{Columns, Format, parse};
 ///
 /// let csv = "username,hashed_password,roles\nalice,$2b$12$...,editor;reader\nbob\n";
-/// let (records, problems) = parse(csv, Format::Csv, false);
+/// let (records, problems) = parse(csv, Format::Csv, &Columns::default());
 /// assert_eq!(records[0].roles, ["editor", "reader"]);
 /// assert_eq!((problems[0].line, problems[0].message.as_str()), (3, "1 fields, but the header has 3"));
 /// ```
 #[must_use]
-pub fn parse(text: &str, format: Format, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
+pub fn parse(text: &str, format: Format, columns: &Columns) -> (Vec<Record>, Vec<Problem>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (users, mut problems) = match format {
-        Format::Csv => from_csv(text, ignore_columns),
-        Format::JsonLines => from_json_lines(text, ignore_columns),
+        Format::Csv => from_csv(text, columns),
+        Format::JsonLines => from_json_lines(text, columns),
     };
     if users.is_empty() && problems.is_empty() {
         problems.push(Problem::new(1, "the file contains no user"));
@@ -39,6 +40,7 @@ pub fn parse(text: &str, format: Format, ignore_columns: bool) -> (Vec<Record>, 
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Column {
+    Id,
     Username,
     Hash,
     Roles,
@@ -48,8 +50,13 @@ enum Column {
 }
 
 impl Column {
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name.trim().to_ascii_lowercase().as_str() {
+    fn from_name(name: &str, wanted: &Columns) -> Option<Self> {
+        let name = name.trim();
+        let mut renamed = wanted.renamed.iter();
+        let renamed = renamed.find(|(_, theirs)| theirs.eq_ignore_ascii_case(name));
+        let name = renamed.map_or(name, |(ours, _)| ours.as_str());
+        Some(match name.to_ascii_lowercase().as_str() {
+            "id" | "sub" if wanted.keep_ids => Self::Id,
             "username" => Self::Username,
             "hashed_password" | "password_hash" => Self::Hash,
             "role" | "roles" => Self::Roles,
@@ -60,13 +67,13 @@ impl Column {
     }
 }
 
-fn from_csv(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
+fn from_csv(text: &str, wanted: &Columns) -> (Vec<Record>, Vec<Problem>) {
     let (mut users, mut problems) = (Vec::new(), Vec::new());
     let mut records = Records::new(text, separator(text));
     let header = match records.next() {
         None => return (users, problems),
         Some(Err(problem)) => return (users, vec![problem]),
-        Some(Ok((line, names))) => columns(line, &names, ignore_columns),
+        Some(Ok((line, names))) => columns(line, &names, wanted),
     };
     let columns = match header {
         Ok(columns) => columns,
@@ -93,16 +100,12 @@ fn separator(text: &str) -> char {
     others.find(|other| header.contains(*other)).unwrap_or(',')
 }
 
-fn columns(
-    line: usize,
-    names: &[String],
-    ignore_columns: bool,
-) -> Result<Vec<Column>, Vec<Problem>> {
+fn columns(line: usize, names: &[String], wanted: &Columns) -> Result<Vec<Column>, Vec<Problem>> {
     let mut columns = Vec::new();
     let mut problems = Vec::new();
     for name in names {
         let shown = escaped(name);
-        match Column::from_name(name) {
+        match Column::from_name(name, wanted) {
             Some(column) if columns.contains(&column) => {
                 problems.push(Problem::new(
                     line,
@@ -110,18 +113,18 @@ fn columns(
                 ));
             }
             Some(column) => columns.push(column),
-            None if ignore_columns => columns.push(Column::Ignored),
-            None => problems.push(Problem::new(
-                line,
-                format!("unknown column `{shown}`; use --ignore-columns to skip unknown columns"),
-            )),
+            None if wanted.ignore_unknown => columns.push(Column::Ignored),
+            None => problems.push(Problem::new(line, unknown_column(&shown))),
         }
     }
-    for (column, name) in [
+    let required = [
         (Column::Username, "username"),
         (Column::Hash, "hashed_password"),
-    ] {
-        if !columns.contains(&column) && problems.is_empty() {
+        (Column::Id, "id"),
+    ];
+    for (column, name) in required {
+        let is_required = column != Column::Id || wanted.keep_ids;
+        if is_required && !columns.contains(&column) && problems.is_empty() {
             problems.push(Problem::new(
                 line,
                 format!("the header has no column `{name}`"),
@@ -132,6 +135,19 @@ fn columns(
         Ok(columns)
     } else {
         Err(problems)
+    }
+}
+
+fn unknown_column(shown: &str) -> String {
+    let columns = "the columns are `username`, `hashed_password`, `roles`, `email` and `disabled`";
+    match shown {
+        "id" | "sub" => format!(
+            "unknown column `{shown}`; use --keep-ids to keep these ids, or --ignore-columns to skip unknown columns"
+        ),
+        _ => format!(
+            "unknown column `{shown}`: {columns}; use --column to name one of them differently, or --ignore-columns to \
+             skip unknown columns"
+        ),
     }
 }
 
@@ -149,6 +165,7 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
     };
     for (column, field) in columns.iter().zip(fields) {
         match column {
+            Column::Id => user.id = Some(field).filter(|id| !id.is_empty()),
             Column::Username => user.username = field,
             Column::Hash => user.hash = trimmed(&field),
             Column::Roles => {
@@ -187,6 +204,8 @@ fn flag(text: &str) -> Option<bool> {
 /// A line of JSON.
 #[derive(Deserialize)]
 struct Line {
+    #[serde(alias = "sub")]
+    id: Option<serde_json::Value>,
     username: String,
     #[serde(alias = "password_hash")]
     hashed_password: Option<String>,
@@ -212,13 +231,17 @@ enum Flag {
     Number(u8),
 }
 
-fn from_json_lines(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Problem>) {
+fn from_json_lines(text: &str, wanted: &Columns) -> (Vec<Record>, Vec<Problem>) {
     let (mut users, mut problems) = (Vec::new(), Vec::new());
+    if !wanted.renamed.is_empty() {
+        problems.push(Problem::new(1, "--column is for CSV files"));
+        return (users, problems);
+    }
     for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
         }
-        match from_json(line, text, ignore_columns) {
+        match from_json(line, text, wanted) {
             Ok(user) => users.push(user),
             Err(problem) => problems.push(problem),
         }
@@ -226,7 +249,7 @@ fn from_json_lines(text: &str, ignore_columns: bool) -> (Vec<Record>, Vec<Proble
     (users, problems)
 }
 
-fn from_json(line: usize, text: &str, ignore_columns: bool) -> Result<Record, Problem> {
+fn from_json(line: usize, text: &str, wanted: &Columns) -> Result<Record, Problem> {
     // serde accepts an array in place of an object
     if !text.trim_start().starts_with('{') {
         return Err(Problem::new(line, "not a JSON object"));
@@ -245,15 +268,24 @@ fn from_json(line: usize, text: &str, ignore_columns: bool) -> Result<Record, Pr
             },
         )
     })?;
-    if let (Some(name), false) = (read.others.keys().next(), ignore_columns) {
+    let unwanted_id = read.id.is_some() && !wanted.keep_ids;
+    let unknown = read.others.keys().next().map(String::as_str);
+    let unknown = unknown.or(unwanted_id.then_some("id"));
+    if let (Some(name), false) = (unknown, wanted.ignore_unknown) {
         let shown = escaped(name);
+        let keep = if name == "id" {
+            "--keep-ids to keep these ids, or "
+        } else {
+            ""
+        };
         return Err(Problem::new(
             line,
-            format!("unknown member `{shown}`; use --ignore-columns to skip unknown members"),
+            format!("unknown member `{shown}`; use {keep}--ignore-columns to skip unknown members"),
         ));
     }
     Ok(Record {
         line,
+        id: read.id.filter(|_| wanted.keep_ids).and_then(id_text),
         username: read.username,
         hash: read.hashed_password.filter(|hash| !hash.is_empty()),
         roles: match read.roles {
@@ -276,12 +308,28 @@ fn from_json(line: usize, text: &str, ignore_columns: bool) -> Result<Record, Pr
     })
 }
 
+/// Returns an id as text; many systems number their users.
+fn id_text(id: serde_json::Value) -> Option<String> {
+    match id {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(id) => Some(id).filter(|id| !id.is_empty()),
+        other => Some(other.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ignoring() -> Columns {
+        Columns {
+            ignore_unknown: true,
+            ..Columns::default()
+        }
+    }
+
     fn problems(text: &str, format: Format) -> Vec<(usize, String)> {
-        let problems = parse(text, format, false).1;
+        let problems = parse(text, format, &Columns::default()).1;
         problems
             .into_iter()
             .map(|one| (one.line, one.message))
@@ -293,9 +341,9 @@ mod tests {
         let csv = "\u{feff}username,password_hash,roles,email,disabled\r\nalice,h1,a;b,a@b,1\r\nbob,,,,\r\n";
         let json = "{\"username\":\"alice\",\"hashed_password\":\"h1\",\"role\":[\"a\",\"b\"],\"email\":\"a@b\",\"disabled\":true}\n\
             {\"username\":\"bob\",\"password_hash\":null,\"role\":\"\"}\n";
-        let (of_csv, none) = parse(csv, Format::Csv, false);
+        let (of_csv, none) = parse(csv, Format::Csv, &Columns::default());
         assert!(none.is_empty(), "{none:?}");
-        let (of_json, none) = parse(json, Format::JsonLines, false);
+        let (of_json, none) = parse(json, Format::JsonLines, &Columns::default());
         assert!(none.is_empty(), "{none:?}");
         let without_lines = |users: Vec<Record>| -> Vec<Record> {
             users
@@ -312,7 +360,7 @@ mod tests {
         let expected = parse(
             &format!("username,hashed_password,roles\nalice,\"{hash}\",a;b\nbob,,\n"),
             Format::Csv,
-            false,
+            &Columns::default(),
         );
         assert_eq!((expected.0.len(), expected.1.len()), (2, 0));
         for text in [
@@ -322,7 +370,11 @@ mod tests {
             format!("Username, Hashed_Password, Roles\nalice, \"{hash}\", a;b\nbob, ,\n")
                 .replace(" \"", "\""),
         ] {
-            assert_eq!(parse(&text, Format::Csv, false), expected, "{text}");
+            assert_eq!(
+                parse(&text, Format::Csv, &Columns::default()),
+                expected,
+                "{text}"
+            );
         }
         // the separator of roles is not mistaken for that of fields
         let unquoted = format!("username;hashed_password;roles\nalice;{hash};a;b\n");
@@ -367,14 +419,80 @@ mod tests {
             assert!(!found[0].1.contains("secret"), "{found:?}");
         }
         assert!(
-            parse("{\"username\":\"a\",\"shoe\":42}", Format::JsonLines, true)
-                .1
-                .is_empty()
+            parse(
+                "{\"username\":\"a\",\"shoe\":42}",
+                Format::JsonLines,
+                &ignoring()
+            )
+            .1
+            .is_empty()
         );
         assert!(
-            parse("shoe,username,hashed_password\n1,a,b", Format::Csv, true)
-                .1
-                .is_empty()
+            parse(
+                "shoe,username,hashed_password\n1,a,b",
+                Format::Csv,
+                &ignoring()
+            )
+            .1
+            .is_empty()
         );
+    }
+
+    #[test]
+    fn ids_are_read_only_if_they_are_wanted() {
+        let keep = Columns {
+            keep_ids: true,
+            ..Columns::default()
+        };
+        let csv = "hashed_password,id,username\nh,u-1,alice\nh,,bob\n";
+        let json = "{\"username\":\"alice\",\"sub\":\"u-1\"}\n{\"username\":\"bob\",\"id\":7}\n";
+        let ids = |text: &str, format: Format, columns: &Columns| -> Vec<Option<String>> {
+            let (users, problems) = parse(text, format, columns);
+            assert!(problems.is_empty(), "{problems:?}");
+            users.into_iter().map(|user| user.id).collect()
+        };
+        let some = |id: &str| Some(id.to_owned());
+        assert_eq!(ids(csv, Format::Csv, &keep), [some("u-1"), None]);
+        assert_eq!(
+            ids(json, Format::JsonLines, &keep),
+            [some("u-1"), some("7")]
+        );
+        assert_eq!(ids(csv, Format::Csv, &ignoring()), [None, None]);
+        assert_eq!(ids(json, Format::JsonLines, &ignoring()), [None, None]);
+        for (text, format) in [(csv, Format::Csv), (json, Format::JsonLines)] {
+            let found = problems(text, format);
+            assert!(found[0].1.contains("--keep-ids"), "{found:?}");
+        }
+        let without = parse("username,hashed_password\na,h", Format::Csv, &keep).1;
+        assert_eq!(without[0].message, "the header has no column `id`");
+    }
+
+    #[test]
+    fn columns_may_have_other_names() {
+        let renamed = Columns {
+            keep_ids: true,
+            renamed: vec![
+                ("username".to_owned(), "login".to_owned()),
+                ("id".to_owned(), "uid".to_owned()),
+            ],
+            ..Columns::default()
+        };
+        let csv = "uid,hashed_password,login\n7,h,alice\n";
+        let (users, problems) = parse(csv, Format::Csv, &renamed);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(
+            (users[0].username.as_str(), users[0].id.as_deref()),
+            ("alice", Some("7"))
+        );
+        let twice = "login,username,hashed_password,uid\n";
+        let (_, problems) = parse(twice, Format::Csv, &renamed);
+        assert_eq!(problems[0].message, "column `username` appears twice");
+        let unknown = parse("logn,hashed_password\n", Format::Csv, &Columns::default()).1;
+        assert!(
+            unknown[0].message.contains("`logn`") && unknown[0].message.contains("`username`"),
+            "{unknown:?}"
+        );
+        let json = parse("{\"login\":\"a\"}", Format::JsonLines, &renamed).1;
+        assert_eq!(json[0].message, "--column is for CSV files");
     }
 }

@@ -11,6 +11,17 @@ pub enum Format {
     JsonLines,
 }
 
+/// The columns of a file, or the members of its objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// Skips unknown ones; without it, they are a problem.
+    pub ignore_unknown: bool,
+    /// Reads the ids that users keep from `id` (or `sub`); without it, `id` is unknown.
+    pub keep_ids: bool,
+    /// Other names of columns in a CSV file: the name in this crate, and the name in the file.
+    pub renamed: Vec<(String, String)>,
+}
+
 /// A problem of a line. The message contains no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -35,6 +46,8 @@ impl Problem {
 pub struct Record {
     /// The line, counted from 1.
     pub line: usize,
+    /// The id that the user keeps, if there is one.
+    pub id: Option<String>,
     /// The user name as written.
     pub username: String,
     /// The password hash, if there is one.
@@ -52,6 +65,8 @@ pub struct Record {
 pub struct Row {
     /// The line, counted from 1.
     pub line: usize,
+    /// The id that the user keeps, as written; the target system checks it.
+    pub id: Option<String>,
     /// The user name as written.
     pub legacy_name: String,
     /// The user name in the form in which it is stored.

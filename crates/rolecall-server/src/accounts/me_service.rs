@@ -6,6 +6,7 @@ use rolecall_passwords::{Password, PasswordProblem};
 use serde_json::json;
 
 use super::{
+    emails,
     registration::{hash_new, parse_email, parse_username},
     reset, service,
     store::{self, User},
@@ -40,6 +41,7 @@ pub(crate) async fn update_email(
         // the token may have ended on another node a moment ago
         Rights::load(app, change, caller).await?;
         if before.email != email {
+            emails::refuse_taken(app, change, email.as_deref(), id).await?;
             store::update_user(
                 change,
                 &User {

@@ -1,5 +1,6 @@
 //! Users: registration, own account, administration, passwords and reset codes.
 
+pub(crate) mod emails;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod import_rules;

@@ -7,7 +7,10 @@ use rolecall_core::{RoleName, Timestamp};
 use rolecall_passwords::{HashError, Lane, Password, PasswordProblem};
 use serde_json::json;
 
-use super::store::{self, NewUser, ResetOrigin, User};
+use super::{
+    emails,
+    store::{self, NewUser, ResetOrigin, User},
+};
 use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
@@ -137,6 +140,7 @@ pub(crate) async fn create(
             if !wanted.roles.is_empty() {
                 Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
             }
+            emails::refuse_taken(app, change, user.email, &id).await?;
             let created = create_in(change, &rights, caller, &user, &wanted.roles).await?;
             if user.reset_code_hash.is_some() {
                 let origin = ResetOrigin {

@@ -7,6 +7,7 @@ use rolecall_passwords::Lane;
 use serde_json::json;
 
 use super::{
+    emails,
     registration::{ResetCode, hash_new, parse_email, parse_username},
     store::{self, ResetOrigin, User, UserFilter},
 };
@@ -127,6 +128,9 @@ pub(crate) async fn update(
                 .is_some_and(|found| found != id)
         {
             return Err(ApiError::already_there("user", &after.username));
+        }
+        if after.email != before.email {
+            emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
         }
         let lasting = assigning::count_lasting_admins(change).await?;
         store::update_user(change, &after).await?;

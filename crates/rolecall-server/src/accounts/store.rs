@@ -11,8 +11,9 @@ use crate::{
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
     INSERT_USER = "INSERT INTO users (id, username, email, disabled, must_change_password, password_hash, \
-        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) ON CONFLICT DO NOTHING";
+        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11) ON CONFLICT DO NOTHING";
+    FIND_BY_EMAIL = "SELECT id FROM users WHERE email_key = $1 AND id <> $2 LIMIT 1";
     LIST_USERS = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.created_at, u.updated_at, a.role \
         FROM (SELECT id, username, email, disabled, must_change_password, created_at, updated_at FROM users \
               WHERE id > $1 AND ($2 = '' OR username = $2) \
@@ -30,7 +31,8 @@ queries! {
     SAMPLE_HASHES = "SELECT password_hash FROM users WHERE password_hash IS NOT NULL ORDER BY RANDOM() LIMIT $1";
     FIND_CREDENTIALS = "SELECT id, disabled, must_change_password, password_hash, reset_code_hash, reset_expires_at \
         FROM users WHERE username = $1";
-    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, disabled = $4, updated_at = $6, \
+    UPDATE_USER = "UPDATE users SET username = $2, folded_username = $7, email = $3, email_key = $8, disabled = $4, \
+        updated_at = $6, \
         legacy_name = CASE WHEN username = $2 THEN legacy_name ELSE NULL END, \
         must_change_password = CASE WHEN $5 THEN $5 WHEN $4 OR disabled THEN must_change_password ELSE $5 END \
         WHERE id = $1";
@@ -44,6 +46,9 @@ queries! {
         AND disabled = $4 AND must_change_password = $4";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
+    REMEMBER = "INSERT INTO former_subjects (id) SELECT id FROM subjects WHERE id = $1 AND kind = 'user' \
+        ON CONFLICT (id) DO NOTHING";
+    FIND_USED_ID = "SELECT id FROM subjects WHERE id = $1 UNION SELECT id FROM former_subjects WHERE id = $1";
 }
 
 /// A user as the API returns it.
@@ -214,6 +219,7 @@ pub(crate) async fn insert_user(
         .bind(user.reset_expires_at)
         .bind(now)
         .bind(folded(user.username))
+        .bind(user.email.map(folded))
         .execute(conn)
         .await?;
     Ok(rows > 0)
@@ -231,6 +237,7 @@ pub(crate) async fn update_user(change: &mut Change<'_>, user: &User) -> Result<
         .bind(user.status == Status::PasswordChangeRequired)
         .bind(now)
         .bind(folded(&user.username))
+        .bind(user.email.as_deref().map(folded))
         .execute(change.conn())
         .await?;
     Ok(())
@@ -315,11 +322,29 @@ pub(crate) async fn confirm_password(
     Ok(rows > 0)
 }
 
+/// Returns true if a user other than `own` has this e-mail address, without regard to case.
+pub(crate) async fn is_email_used(
+    conn: &mut Conn,
+    email: &str,
+    own: &str,
+) -> Result<bool, StoreError> {
+    let find = query(FIND_BY_EMAIL).bind(folded(email)).bind(own);
+    let found: Option<String> = find.fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// Returns true if a user or client has this id, or had it before it was deleted.
+pub(crate) async fn is_id_used(conn: &mut Conn, id: &str) -> Result<bool, StoreError> {
+    let found: Option<String> = query(FIND_USED_ID).bind(id).fetch_optional(conn).await?;
+    Ok(found.is_some())
+}
+
 /// Deletes a user with assignments and sessions. Returns `false` if the user does not exist.
 pub(crate) async fn delete_user(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
     let conn = change.conn();
     // in the order in which a log-in locks the rows, or the two could deadlock
     query(DELETE_USER).bind(id).execute(conn).await?;
+    query(REMEMBER).bind(id).execute(conn).await?;
     let rows = query(DELETE_SUBJECT).bind(id).execute(conn).await?;
     Ok(rows > 0)
 }

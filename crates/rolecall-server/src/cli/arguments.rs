@@ -18,6 +18,7 @@ use super::{
     import::ImportCommand,
     keys::KeyCommand,
     output::write_out,
+    permissions::PermissionCommand,
     policy_arguments::PolicyCommand,
     requests::RequestCommand,
     roles::RoleCommand,
@@ -51,6 +52,11 @@ pub(super) enum Command {
     Role {
         #[command(subcommand)]
         command: RoleCommand,
+    },
+    /// List permissions and the users and clients that hold them.
+    Permission {
+        #[command(subcommand)]
+        command: PermissionCommand,
     },
     /// Manage separation of duties: roles that nobody may have together.
     Constraint {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use rolecall_core::RoleName;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::{
@@ -12,40 +12,20 @@ use super::{
     error::CliError,
     output::{print_done, print_json, print_table, printable, write_out},
     pages,
+    prompt::from_standard_input,
     requests::print_pending,
 };
 use crate::clients::{
     handlers::{ClientView, CreatedClientView},
     registration::ClientRegistration,
-    service,
+    service::{self, Brought},
     store::Listed,
 };
 
 #[derive(Subcommand)]
 pub(super) enum ClientCommand {
     /// Create a client; prints its id and its secret. The secret is shown only once.
-    Add {
-        /// The client's name.
-        name: String,
-        /// `password`, `refresh_token` or `client_credentials`; can be repeated.
-        #[arg(long = "grant", value_name = "GRANT")]
-        grants: Vec<String>,
-        /// An audience that its tokens may have; can be repeated. The issuer by default.
-        #[arg(long = "audience", value_name = "AUDIENCE")]
-        audiences: Vec<String>,
-        /// The most that its tokens may carry, for example `items:read role:editor`.
-        #[arg(long)]
-        scope: Option<String>,
-        /// A role to assign to the client itself; can be repeated.
-        #[arg(long = "role", value_name = "ROLE")]
-        roles: Vec<RoleName>,
-        /// A public client, which cannot keep a secret: a mobile app or a browser application.
-        #[arg(long)]
-        public: bool,
-        /// An address to return to after a log-in; can be repeated.
-        #[arg(long = "redirect-uri", value_name = "URI")]
-        redirect_uris: Vec<String>,
-    },
+    Add(AddOptions),
     /// List clients.
     List,
     /// Create a new secret and print it. It is shown only once.
@@ -63,27 +43,39 @@ pub(super) enum ClientCommand {
     },
 }
 
+#[derive(Args)]
+pub(super) struct AddOptions {
+    /// The client's name.
+    name: String,
+    /// The id that the client keeps from another system; a new one by default.
+    #[arg(long)]
+    id: Option<String>,
+    /// Read the secret that the client keeps from another system from standard input; a new one is made by default.
+    #[arg(long, conflicts_with = "public")]
+    secret_stdin: bool,
+    /// `password`, `refresh_token` or `client_credentials`; can be repeated.
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<String>,
+    /// An audience that its tokens may have; can be repeated. The issuer by default.
+    #[arg(long = "audience", value_name = "AUDIENCE")]
+    audiences: Vec<String>,
+    /// The most that its tokens may carry, for example `items:read role:editor`.
+    #[arg(long)]
+    scope: Option<String>,
+    /// A role to assign to the client itself; can be repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<RoleName>,
+    /// A public client, which cannot keep a secret: a mobile app or a browser application.
+    #[arg(long)]
+    public: bool,
+    /// An address to return to after a log-in; can be repeated.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+}
+
 pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<(), CliError> {
     match command {
-        ClientCommand::Add {
-            name,
-            grants,
-            audiences,
-            scope,
-            roles,
-            public,
-            redirect_uris,
-        } => {
-            let wanted = ClientRegistration {
-                name: name.clone(),
-                grants: grants.clone(),
-                audiences: audiences.clone(),
-                scope: scope.clone(),
-                redirect_uris: redirect_uris.clone(),
-                public: *public,
-            };
-            add(context, &wanted, roles).await
-        }
+        ClientCommand::Add(options) => add(context, options).await,
         ClientCommand::List => list(context).await,
         ClientCommand::RotateSecret {
             name,
@@ -112,13 +104,26 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
     }
 }
 
-async fn add(
-    context: &Context,
-    wanted: &ClientRegistration,
-    roles: &[RoleName],
-) -> Result<(), CliError> {
-    let caller = context.caller();
-    let (client, secret) = service::create(&context.app, caller, wanted, roles).await?;
+async fn add(context: &Context, options: &AddOptions) -> Result<(), CliError> {
+    let wanted = ClientRegistration {
+        name: options.name.clone(),
+        grants: options.grants.clone(),
+        audiences: options.audiences.clone(),
+        scope: options.scope.clone(),
+        redirect_uris: options.redirect_uris.clone(),
+        public: options.public,
+    };
+    let kept = if options.secret_stdin {
+        Some(SecretString::from(from_standard_input()?.as_str()))
+    } else {
+        None
+    };
+    let brought = Brought {
+        id: options.id.as_deref(),
+        secret: kept.as_ref(),
+    };
+    let (app, caller) = (&context.app, context.caller());
+    let (client, secret) = service::create(app, caller, &wanted, brought, &options.roles).await?;
     if context.json {
         return print_json(&json!(CreatedClientView::new(client, secret.as_ref())));
     }

@@ -16,7 +16,7 @@ use super::{
     output::{print_json, printable, write_out},
 };
 use crate::accounts::import::{
-    Format, Options, Report,
+    Columns, Format, Options, Report,
     service::{Step, import_users},
 };
 
@@ -30,7 +30,7 @@ pub(super) enum ImportCommand {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub(super) struct ImportUsersOptions {
     /// A CSV file with a header, or JSON lines, with `username`, `hashed_password`, `role` (in CSV separated by `;`)
-    /// and, optionally, `email` and `disabled`; `-` for standard input.
+    /// and, optionally, `email` and `disabled`, in any order; `-` for standard input.
     file: PathBuf,
     /// The format of the file; by default its extension says.
     #[arg(long)]
@@ -41,6 +41,15 @@ pub(super) struct ImportUsersOptions {
     /// Ignore unknown columns.
     #[arg(long)]
     ignore_columns: bool,
+    /// The name of a column in the file, such as `username=login`; can be repeated.
+    #[arg(long = "column", value_name = "NAME=COLUMN", value_parser = renamed_column)]
+    columns: Vec<(String, String)>,
+    /// Skip users whose name already exists, and leave them as they are.
+    #[arg(long)]
+    skip_existing: bool,
+    /// Keep the ids in the column `id` (or `sub`): they become the `sub` of the users' tokens.
+    #[arg(long)]
+    keep_ids: bool,
     /// Create the roles that do not exist.
     #[arg(long)]
     add_roles: bool,
@@ -57,6 +66,24 @@ pub(super) enum ImportFormat {
     Jsonl,
 }
 
+/// Parses the name of a column: the one of this command, and the one in the file.
+fn renamed_column(text: &str) -> Result<(String, String), String> {
+    const NAMES: [&str; 6] = [
+        "id",
+        "username",
+        "hashed_password",
+        "roles",
+        "email",
+        "disabled",
+    ];
+    match text.split_once('=') {
+        Some((ours, theirs)) if NAMES.contains(&ours) && !theirs.trim().is_empty() => {
+            Ok((ours.to_owned(), theirs.trim().to_owned()))
+        }
+        _ => Err(format!("write one of {} and `=COLUMN`", NAMES.join(", "))),
+    }
+}
+
 /// How many problems are printed; `--json` prints all.
 const MAX_SHOWN: usize = 100;
 
@@ -68,7 +95,12 @@ pub(super) async fn users(
     let text = read(&wanted.file)?;
     let options = Options {
         format,
-        ignore_columns: wanted.ignore_columns,
+        columns: Columns {
+            ignore_unknown: wanted.ignore_columns,
+            keep_ids: wanted.keep_ids,
+            renamed: wanted.columns.clone(),
+        },
+        skip_existing: wanted.skip_existing,
         add_roles: wanted.add_roles,
         without_password: wanted.without_password,
         dry_run: wanted.dry_run,
@@ -80,13 +112,13 @@ pub(super) async fn users(
         Step::Checked => bar.inc(1),
         Step::Compared(users) | Step::Written(users) => bar.inc(users as u64),
     };
-    let outcome = import_users(&context.app, context.caller(), &text, options, &watch).await;
+    let outcome = import_users(&context.app, context.caller(), &text, &options, &watch).await;
     bar.finish_and_clear();
     let report = outcome?;
     if context.json {
-        print_json(&as_json(&report, options))?;
+        print_json(&as_json(&report, options.dry_run))?;
     } else {
-        write_out(&as_text(&report, options))?;
+        write_out(&as_text(&report, options.dry_run))?;
     }
     Ok(if report.problems.is_empty() {
         ExitCode::SUCCESS
@@ -146,7 +178,7 @@ fn progress_bar() -> ProgressBar {
     }
 }
 
-fn as_json(report: &Report, options: Options) -> serde_json::Value {
+fn as_json(report: &Report, is_dry_run: bool) -> serde_json::Value {
     let problems: Vec<_> = report
         .problems
         .iter()
@@ -154,8 +186,9 @@ fn as_json(report: &Report, options: Options) -> serde_json::Value {
         .collect();
     json!({
         "ok": problems.is_empty(),
-        "written": problems.is_empty() && !options.dry_run,
+        "written": problems.is_empty() && !is_dry_run,
         "users": report.users,
+        "skipped": report.skipped,
         "assignments": report.assignments,
         "new_roles": report.new_roles,
         "sha256": report.digest,
@@ -163,7 +196,7 @@ fn as_json(report: &Report, options: Options) -> serde_json::Value {
     })
 }
 
-fn as_text(report: &Report, options: Options) -> String {
+fn as_text(report: &Report, is_dry_run: bool) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     for problem in report.problems.iter().take(MAX_SHOWN) {
@@ -184,7 +217,7 @@ fn as_text(report: &Report, options: Options) -> String {
     }
     let roles: Vec<&str> = report.new_roles.iter().map(AsRef::as_ref).collect();
     let (users, assignments) = (report.users, report.assignments);
-    let _ = match (found, options.dry_run) {
+    let _ = match (found, is_dry_run) {
         (0, false) => writeln!(text, "{users} users imported, {assignments} roles assigned"),
         (0, true) => writeln!(
             text,
@@ -196,6 +229,9 @@ fn as_text(report: &Report, options: Options) -> String {
             "{found} problems in {users} users; nothing was written"
         ),
     };
+    if report.skipped > 0 {
+        let _ = writeln!(text, "{} users skipped: they exist already", report.skipped);
+    }
     if !roles.is_empty() {
         let _ = writeln!(text, "new roles: {}", roles.join(", "));
     }

@@ -30,7 +30,8 @@ pub(super) enum KeyCommand {
     List,
     /// Sign with the next key from now on and publish another; tokens signed with the old key stay valid.
     Rotate {
-        /// Rotate even if some guards may not have loaded the next key yet.
+        /// Rotate even if the next key was published less than 30 minutes ago; services that have not loaded it yet
+        /// refuse new tokens until they do.
         #[arg(long)]
         force: bool,
     },
@@ -54,14 +55,16 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
     match command {
         KeyCommand::List => list(context).await,
         KeyCommand::Rotate { force } => {
-            let key = service::rotate(app, caller, *force).await?;
+            let rotated = service::rotate(app, caller, *force).await?;
             if context.json {
-                return print_json(&json!(KeyView::from(service::show(app, key))));
+                return print_json(&json!(KeyView::of_rotation(app, rotated)));
             }
-            write_out(&format!("key {} now signs new tokens\n", key.kid))
+            print_warning(rotated.warning.as_deref());
+            write_out(&format!("key {} now signs new tokens\n", rotated.key.kid))
         }
         KeyCommand::Retire { kid } => {
-            service::retire(app, caller, kid).await?;
+            let warning = service::retire(app, caller, kid).await?;
+            print_warning(warning.as_deref());
             let kid = printable(kid);
             print_done(
                 context.json,
@@ -72,6 +75,13 @@ pub(super) async fn run(context: &Context, command: &KeyCommand) -> Result<(), C
             context.require_no_user()?;
             rotate_master(context, new_key_file).await
         }
+    }
+}
+
+/// Prints what a change breaks, to standard error: programs that read the output see no difference.
+fn print_warning(warning: Option<&str>) {
+    if let Some(warning) = warning {
+        eprintln!("warning: {}", printable(warning));
     }
 }
 

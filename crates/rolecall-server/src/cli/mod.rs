@@ -17,6 +17,7 @@ mod import;
 mod keys;
 mod output;
 mod pages;
+mod permissions;
 mod plan_output;
 mod policy;
 mod policy_arguments;
@@ -127,6 +128,7 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
     match command {
         Command::User { command } => users::run(context, command).await?,
         Command::Role { command } => roles::run(context, command).await?,
+        Command::Permission { command } => permissions::run(context, command).await?,
         Command::Constraint { command } => constraints::run(context, command).await?,
         Command::Assign(options) => assignments::assign(context, options).await?,
         Command::Unassign(options) => assignments::unassign(context, options).await?,

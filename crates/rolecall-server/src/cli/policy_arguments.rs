@@ -54,6 +54,7 @@ pub(super) enum PolicyCommand {
 /// `policy import`.
 #[derive(Args)]
 #[command(group(ArgGroup::new("from").required(true)))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub(super) struct PolicyImportOptions {
     /// A Casbin model and its policy as CSV.
     #[arg(long, group = "from", num_args = 2, value_names = ["MODEL", "POLICY"])]
@@ -70,6 +71,12 @@ pub(super) struct PolicyImportOptions {
     /// Create the users that do not exist.
     #[arg(long)]
     pub(super) create_users: bool,
+    /// Leave users who exist as they are: they get no roles.
+    #[arg(long)]
+    pub(super) skip_existing: bool,
+    /// Keycloak only: created users keep their ids, which become the `sub` of their tokens.
+    #[arg(long, conflicts_with = "casbin")]
+    pub(super) keep_ids: bool,
     /// Write the resulting policy document to this file.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(super) document: Option<PathBuf>,

@@ -39,6 +39,7 @@ pub(super) async fn run(
     let context = Context::open(globals).await?;
     let options = Wanted {
         create_users: wanted.create_users,
+        skip_existing: wanted.skip_existing,
         leave_out: wanted.leave_out,
         keep: wanted.apply,
     };
@@ -70,6 +71,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
     let options = ImportOptions {
         prefix: wanted.prefix.clone(),
         roles: wanted.roles.iter().cloned().collect(),
+        keep_ids: wanted.keep_ids,
     };
     if let Some([model, policy]) = wanted.casbin.as_deref() {
         let names = [display_name(model), display_name(policy)];
@@ -191,6 +193,7 @@ impl Report<'_> {
             "written": self.outcome.is_written,
             "changes": self.outcome.changes,
             "users": self.outcome.users,
+            "skipped": self.outcome.skipped,
             "assignments": assignments.collect::<Vec<_>>(),
             "unmapped": notes_json(&self.unmapped()),
             "told": notes_json(&self.imported.notices),
@@ -229,6 +232,10 @@ impl Report<'_> {
             (_, true) => "nothing was written; --leave-out leaves out what has no counterpart",
             _ => "nothing was written; --apply writes it",
         };
+        if self.outcome.skipped > 0 {
+            let skipped = count_of(self.outcome.skipped, "user");
+            let _ = writeln!(text, "\n{skipped} skipped: they exist already");
+        }
         let counts = [
             count_of(self.outcome.changes.len(), "change"),
             count_of(self.outcome.users.len(), "new user"),

@@ -1,4 +1,4 @@
-//! Reads passwords from a prompt or from standard input; never from an argument, which others could read.
+//! Reads passwords and secrets from a prompt or from standard input; never from an argument, which others could read.
 
 use std::io::{IsTerminal as _, Read as _};
 
@@ -33,13 +33,14 @@ pub(super) fn new_password(from_stdin: bool) -> Result<Zeroizing<String>, CliErr
     }
 }
 
-fn from_standard_input() -> Result<Zeroizing<String>, CliError> {
+/// Reads a secret from standard input, without one final newline.
+pub(super) fn from_standard_input() -> Result<Zeroizing<String>, CliError> {
     let mut text = Zeroizing::new(String::new());
     std::io::stdin()
         .lock()
         .take(MAX_INPUT)
         .read_to_string(&mut text)
-        .map_err(CliError::io("cannot read the password"))?;
+        .map_err(CliError::io("cannot read standard input"))?;
     Ok(Zeroizing::new(stripped(&text).to_owned()))
 }
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     registration::ClientRegistration,
-    service::{self, Changes},
+    service::{self, Brought, Changes},
     store::Listed,
 };
 use crate::{
@@ -99,6 +99,12 @@ impl CreatedClientView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewClient {
     name: String,
+    /// The id that the client keeps from another system; without it, a new one is made. An id that was ever in use is
+    /// refused.
+    client_id: Option<String>,
+    /// The secret that the client keeps from another system: 32 to 256 printable ASCII characters, and not guessable.
+    /// Without it, a new one is made.
+    client_secret: Option<String>,
     /// `password`, `refresh_token`, `client_credentials`.
     grants: Vec<String>,
     /// Without any its tokens are for the issuer.
@@ -176,7 +182,7 @@ pub(crate) async fn list_clients(
 
 /// Make an OAuth client.
 ///
-/// A confidential one gets a secret, which is shown this once.
+/// A confidential one gets a secret, which is shown this once; one that it keeps from another system is not shown.
 #[utoipa::path(post, path = "/api/clients", tag = "clients", request_body = NewClient, responses(
     (status = 201, description = "Made", body = CreatedClientView, headers(("Location" = String, description = "The client's address"))),
     (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
@@ -186,6 +192,12 @@ pub(crate) async fn create_client(
     Body(wanted): Body<NewClient>,
 ) -> Result<Response, ApiError> {
     let roles = wanted.roles;
+    let kept = wanted.client_secret.map(SecretString::from);
+    let id = wanted.client_id;
+    let brought = Brought {
+        id: id.as_deref(),
+        secret: kept.as_ref(),
+    };
     let wanted = ClientRegistration {
         name: wanted.name,
         grants: wanted.grants,
@@ -195,7 +207,7 @@ pub(crate) async fn create_client(
         public: wanted.public,
     };
     let caller = Caller::Token(&caller);
-    let (client, secret) = service::create(&app, caller, &wanted, &roles).await?;
+    let (client, secret) = service::create(&app, caller, &wanted, brought, &roles).await?;
     let location = format!("/api/clients/{}", client.client.id);
     let view = CreatedClientView::new(client, secret.as_ref());
     Ok(created(&location, Json(view)))

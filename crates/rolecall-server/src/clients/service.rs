@@ -14,9 +14,10 @@ use super::{
 };
 use crate::authority::reads;
 use crate::{
+    accounts::store as accounts,
     app::App,
     authority::{caller::Caller, may, rights::Rights},
-    error::ApiError,
+    error::{ApiError, FieldError},
     ids,
     patch::Patch,
     roles::{
@@ -39,6 +40,34 @@ pub(crate) struct Changes {
     pub(crate) audiences: Option<Vec<String>>,
     pub(crate) scope: Patch<String>,
     pub(crate) redirect_uris: Option<Vec<String>>,
+}
+
+/// What a client keeps from another system.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Brought<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) secret: Option<&'a SecretString>,
+}
+
+impl Brought<'_> {
+    /// Checks everything that needs no database.
+    fn check(&self, wanted: &ClientRegistration) -> Result<(), ApiError> {
+        let refuse = |member: &str, why: &str| {
+            let msg = format!("{member}: {why}");
+            ApiError::Invalid(FieldError::body(member, "value_error", msg))
+        };
+        if let Some(id) = self.id {
+            ids::check_brought_id(id).map_err(|why| refuse("client_id", why))?;
+        }
+        let Some(secret) = self.secret else {
+            return Ok(());
+        };
+        if wanted.public {
+            return Err(refuse("client_secret", "a public client has none"));
+        }
+        secret::check_brought(secret.expose_secret(), &wanted.name)
+            .map_err(|why| refuse("client_secret", &why))
+    }
 }
 
 /// Returns up to `limit` clients after the id `after`.
@@ -80,24 +109,29 @@ pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, Api
     }
 }
 
-/// Makes a client; a confidential one with its secret, which nobody sees again.
+/// Makes a client; a confidential one with its secret, which nobody sees again. A secret that it brings along is not
+/// returned.
 pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
     wanted: &ClientRegistration,
+    brought: Brought<'_>,
     roles: &[RoleName],
 ) -> Result<(Listed, Option<SecretString>), ApiError> {
-    let secret = if wanted.public {
+    brought.check(wanted)?;
+    let secret = if wanted.public || brought.secret.is_some() {
         None
     } else {
         Some(secret::generate().map_err(ApiError::internal)?)
     };
-    let hash = secret
-        .as_ref()
-        .map(|secret| secret::hash(secret.expose_secret()));
+    let known = brought.secret.or(secret.as_ref());
+    let hash = known.map(|secret| secret::hash(secret.expose_secret()));
     let now = app.now();
     let mut client = Client {
-        id: ids::new_id(now).map_err(ApiError::internal)?,
+        id: match brought.id {
+            Some(id) => id.to_owned(),
+            None => ids::new_id(now).map_err(ApiError::internal)?,
+        },
         name: String::new(),
         public: wanted.public,
         grants: std::collections::BTreeSet::new(),
@@ -116,6 +150,9 @@ pub(crate) async fn create(
             Rights::require(app, change, caller, may::WriteAssignments::NAME).await?;
         }
         refuse_taken(change, &client).await?;
+        if brought.id.is_some() {
+            refuse_used_id(change, &client).await?;
+        }
         store::insert(change, &client).await?;
         store::add_controller(change, &client.id, &caller.actor().to_string()).await?;
         change.record(json!({ "action": "client.created", "client": client.id }));
@@ -240,11 +277,27 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
     .await
 }
 
+/// Refuses a name that another client has, as its name or as its id: commands accept either.
 async fn refuse_taken(change: &mut Change<'_>, client: &Client) -> Result<(), ApiError> {
-    let found = store::find_by_name(change.conn(), &client.name).await?;
-    match found {
-        Some(id) if id != client.id => Err(ApiError::already_there("client", &client.name)),
-        _ => Ok(()),
+    let named = store::find_by_name(change.conn(), &client.name).await?;
+    let by_id = store::find(change.conn(), &client.name).await?;
+    let found = named.into_iter().chain(by_id.map(|other| other.id));
+    if found.into_iter().any(|id| id != client.id) {
+        return Err(ApiError::already_there("client", &client.name));
+    }
+    Ok(())
+}
+
+/// Refuses an id that a subject has or had, or that another client has as its name.
+async fn refuse_used_id(change: &mut Change<'_>, client: &Client) -> Result<(), ApiError> {
+    let id = &client.id;
+    if accounts::is_id_used(change.conn(), id).await? {
+        let detail = format!("id `{id}` belongs to a user or client, or did: use another one");
+        return Err(ApiError::rule("id_used", detail, Vec::new()));
+    }
+    match store::find_by_name(change.conn(), id).await? {
+        Some(_) => Err(ApiError::already_there("client", id)),
+        None => Ok(()),
     }
 }
 

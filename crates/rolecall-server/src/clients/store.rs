@@ -27,6 +27,8 @@ queries! {
     INSERT_CONTROLLER = "INSERT INTO client_controllers (client_id, actor) VALUES ($1, $2) ON CONFLICT (client_id, actor) DO NOTHING";
     CONTROLLERS = "SELECT actor FROM client_controllers WHERE client_id = $1 ORDER BY actor";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'client'";
+    REMEMBER = "INSERT INTO former_subjects (id) SELECT id FROM subjects WHERE id = $1 AND kind = 'client' \
+        ON CONFLICT (id) DO NOTHING";
     GRANTS = "SELECT DISTINCT grants FROM clients";
 }
 
@@ -300,8 +302,9 @@ pub(crate) async fn set_secret(
 
 /// Deletes a client with its role assignments. Returns `false` if it does not exist.
 pub(crate) async fn delete(change: &mut Change<'_>, id: &str) -> Result<bool, StoreError> {
-    let delete = query(DELETE_SUBJECT).bind(id);
-    Ok(delete.execute(change.conn()).await? > 0)
+    let conn = change.conn();
+    query(REMEMBER).bind(id).execute(conn).await?;
+    Ok(query(DELETE_SUBJECT).bind(id).execute(conn).await? > 0)
 }
 
 /// Records that `actor` was shown a secret of a client.

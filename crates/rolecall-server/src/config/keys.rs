@@ -15,6 +15,7 @@ pub(super) const KEYS: &[&str] = &[
     "database.start_timeout",
     "registration.mode",
     "registration.roles",
+    "registration.unique_email",
     "oauth.password_grant",
     "tokens.algorithm",
     "tokens.access_ttl",

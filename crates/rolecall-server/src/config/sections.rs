@@ -189,6 +189,9 @@ pub struct Registration {
     /// Roles that a user gets by registering.
     #[serde(deserialize_with = "values::list")]
     pub roles: Vec<RoleName>,
+    /// No two users have one e-mail address.
+    #[serde(deserialize_with = "values::switch")]
+    pub unique_email: bool,
 }
 
 impl Default for Registration {
@@ -196,6 +199,7 @@ impl Default for Registration {
         Self {
             mode: RegistrationMode::default(),
             roles: "user".parse().into_iter().collect(),
+            unique_email: false,
         }
     }
 }

@@ -86,6 +86,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "database.start_timeout" => quoted(show_duration(config.database.start_timeout)),
         "registration.mode" => quoted(config.registration.mode),
         "registration.roles" => list(&config.registration.roles),
+        "registration.unique_email" => config.registration.unique_email.to_string(),
         "oauth.password_grant" => quoted(config.oauth.password_grant),
         "tokens.algorithm" => quoted(tokens.algorithm),
         "tokens.access_ttl" => quoted(show_duration(tokens.access_ttl)),

@@ -66,6 +66,8 @@ pub struct PathRule {
     pub max_body_bytes: usize,
     /// Headers that every answer has; a missing one is added without a value.
     pub headers: &'static [HeaderName],
+    /// Answers some requests in place of the route.
+    pub answer: Option<fn(&Request) -> Option<Response>>,
 }
 
 /// The id of a request: in its extensions, in the log, and as `x-request-id` in the answer.
@@ -216,6 +218,9 @@ async fn limit_and_describe(
 ) -> Response {
     let path = request.uri().path();
     let rule = options.paths.iter().find(|rule| rule.path == path);
+    if let Some(response) = rule.and_then(|rule| rule.answer?(&request)) {
+        return response;
+    }
     let max = rule.map_or(0, |rule| rule.max_body_bytes);
     let mut response = limit(max.max(options.max_body_bytes), request, next).await;
     for name in rule.into_iter().flat_map(|rule| rule.headers) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::service::{self, Shown};
+use super::service::{self, Rotated, Shown};
 use crate::{
     app::App,
     authority::{caller::Caller, may},
@@ -40,6 +40,19 @@ pub(crate) struct KeyView {
     /// The public half (RFC 7517); null for a secret and for a retired key.
     #[schema(required, value_type = Option<Object>)]
     jwk: Option<Value>,
+    /// Only in the answer of a forced rotation: what it breaks, if the key signs before every verifier can have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+}
+
+impl KeyView {
+    /// Returns the key that signs after a rotation, with the consequences of the rotation.
+    pub(crate) fn of_rotation(app: &App, rotated: Rotated) -> Self {
+        Self {
+            warning: rotated.warning,
+            ..service::show(app, rotated.key).into()
+        }
+    }
 }
 
 impl From<Shown> for KeyView {
@@ -52,6 +65,7 @@ impl From<Shown> for KeyView {
             active_from: rfc3339(key.active_from),
             retires_at: key.retired_at.or(key.ends_at).map(rfc3339),
             jwk: public_jwk,
+            warning: None,
             kid: key.kid,
         }
     }
@@ -61,7 +75,8 @@ impl From<Shown> for KeyView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotation {
-    /// Rotate even if clients may not have loaded the next key yet.
+    /// Rotate even if the next key was published less than 30 minutes ago. Services that have not loaded it yet refuse
+    /// new tokens until they do; the answer then holds a `warning`.
     #[serde(default)]
     force: bool,
 }
@@ -97,7 +112,8 @@ pub(crate) async fn list_keys(
 
 /// Rotate the signing keys.
 ///
-/// The next key signs from now on, and another one is published. Tokens signed with the old key stay valid.
+/// The next key signs from now on, and another one is published, which may sign 30 minutes later. Tokens signed with the
+/// old key stay valid.
 #[utoipa::path(post, path = "/api/keys/rotate", tag = "keys", request_body = Rotation, responses(
     (status = 200, description = "The key that signs now", body = KeyView),
     (status = "4XX", description = "The request is invalid", body = ProblemDocument)))]
@@ -106,6 +122,6 @@ pub(crate) async fn rotate_keys(
     State(app): State<App>,
     Body(rotation): Body<Rotation>,
 ) -> Result<Json<KeyView>, ApiError> {
-    let key = service::rotate(&app, Caller::Token(&caller), rotation.force).await?;
-    Ok(Json(service::show(&app, key).into()))
+    let rotated = service::rotate(&app, Caller::Token(&caller), rotation.force).await?;
+    Ok(Json(KeyView::of_rotation(&app, rotated)))
 }

@@ -9,8 +9,9 @@ use super::store::{Listed, State, StoredKey};
 
 /// The time for which clients may cache the JWK Set.
 pub(crate) const MAX_AGE: Duration = Duration::from_mins(5);
-/// The time for which a key is published before it signs: every cached copy of the set has it by then.
-pub(crate) const LEAD: Duration = Duration::from_secs(5 * 60 + 30);
+/// The time for which a key is published before it signs. Some JWT libraries load the set again at most every 15
+/// minutes, whatever its `max-age`; twice that leaves them one attempt that fails.
+pub(crate) const LEAD: Duration = Duration::from_mins(30);
 /// The time for which a key is kept after its last token expired: the leeway of guards, and clocks that differ.
 const GRACE: Duration = Duration::from_secs(5 * 60 + 30);
 /// The most keys in use. Each rotation leaves a key until its tokens have expired, and clients limit the size of JWK
@@ -33,8 +34,7 @@ pub(crate) enum Obstacle {
 /// Checks that the next key may sign from `now` on.
 pub(crate) fn may_rotate(listed: &Listed, now: Timestamp, force: bool) -> Result<(), Obstacle> {
     let next = listed.one(State::Next).ok_or(Obstacle::NoNext)?;
-    let waits = now < next.active_from && !is_impossible(next.active_from, now);
-    if waits && !force {
+    if is_early(next, now) && !force {
         return Err(Obstacle::TooSoon(next.active_from));
     }
     let in_use = listed.keys.iter().filter(|key| key.state != State::Retired);
@@ -42,6 +42,11 @@ pub(crate) fn may_rotate(listed: &Listed, now: Timestamp, force: bool) -> Result
         return Err(Obstacle::TooMany);
     }
     Ok(())
+}
+
+/// Returns true if `next` would sign before every cached JWK Set contains it.
+pub(crate) fn is_early(next: &StoredKey, now: Timestamp) -> bool {
+    now < next.active_from && !is_impossible(next.active_from, now)
 }
 
 /// Whether the keys must be rotated: the active key is older than `every` (`None` means never), or another algorithm is

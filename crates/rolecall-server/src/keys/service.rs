@@ -137,6 +137,13 @@ async fn retire_key(change: &mut Change<'_>, kid: &str) -> Result<(), ApiError> 
     Ok(())
 }
 
+/// The key that signs after a rotation.
+pub(crate) struct Rotated {
+    pub(crate) key: StoredKey,
+    /// What the rotation breaks, if the key signs before every verifier can have it.
+    pub(crate) warning: Option<String>,
+}
+
 /// Activates the next key and publishes another one. Returns the new active key.
 ///
 /// # Errors
@@ -146,7 +153,7 @@ pub(crate) async fn rotate(
     app: &App,
     caller: Caller<'_>,
     force: bool,
-) -> Result<StoredKey, ApiError> {
+) -> Result<Rotated, ApiError> {
     let mut fresh = generate_next(app, force).await?;
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
@@ -175,7 +182,8 @@ fn refusal(obstacle: Obstacle) -> ApiError {
         Obstacle::TooSoon(until) => (
             "too_soon",
             format!(
-                "some clients may not have loaded the next key before {}: wait until then, or use `force`",
+                "the next key may sign from {} on, because some services load the keys again only every 15 minutes: \
+                 wait until then, or use `force`, and they refuse new tokens for that long",
                 rfc3339(until)
             ),
         ),
@@ -193,7 +201,7 @@ async fn rotate_now(
     master: &MasterKey,
     fresh: &mut Fresh,
     force: bool,
-) -> Result<StoredKey, ApiError> {
+) -> Result<Rotated, ApiError> {
     let now = change.now();
     lifecycle::may_rotate(listed, now, force).map_err(refusal)?;
     let next = listed
@@ -210,16 +218,35 @@ async fn rotate_now(
         "action": "key.rotated", "kid": next.kid, "before": before.map(|before| &before.kid), "forced": force,
     }));
     insert_next(change, master, fresh, next.algorithm, now.plus(LEAD)).await?;
-    Ok(StoredKey {
-        state: State::Active,
-        active_from: now,
-        ..next.clone()
+    Ok(Rotated {
+        warning: early_warning(next, now),
+        key: StoredKey {
+            state: State::Active,
+            active_from: now,
+            ..next.clone()
+        },
+    })
+}
+
+/// Describes what breaks if `next` signs at `now`; `None` if every verifier can have it.
+fn early_warning(next: &StoredKey, now: Timestamp) -> Option<String> {
+    lifecycle::is_early(next, now).then(|| {
+        format!(
+            "key {} was published only at {}: services that loaded the keys before refuse its tokens until they load \
+             them again, some for 15 minutes and longer; restart those that must not wait",
+            next.kid,
+            rfc3339(next.created_at)
+        )
     })
 }
 
 /// Retires a key that is no longer trusted: the tokens that it signed are refused. If it was active, the next key signs
-/// at once.
-pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(), ApiError> {
+/// at once; then this returns what breaks if not every verifier can have that key.
+pub(crate) async fn retire(
+    app: &App,
+    caller: Caller<'_>,
+    kid: &str,
+) -> Result<Option<String>, ApiError> {
     let listed = store::list(&mut app.store().read().await?).await?;
     let next = listed.one(State::Next);
     let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
@@ -235,13 +262,15 @@ pub(crate) async fn retire(app: &App, caller: Caller<'_>, kid: &str) -> Result<(
             return Err(refusal(Obstacle::NoNext));
         }
         retire_key(change, kid).await?;
+        let mut warning = None;
         if let (State::Active, Some(next)) = (key.state, next) {
             store::activate(change, &next.kid).await?;
+            warning = early_warning(next, now);
         }
         if let (State::Active | State::Next, Some(next)) = (key.state, next) {
             insert_next(change, master, &mut fresh, next.algorithm, now.plus(LEAD)).await?;
         }
-        Ok(())
+        Ok(warning)
     })
     .await
 }

@@ -26,6 +26,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "resource",
     "tenant",
     "refresh_token",
+    "access_type",
     "token",
     "token_type_hint",
     "code",

@@ -41,6 +41,8 @@ pub(crate) struct PasswordGrant<'a> {
     /// `audience` or `resource`, already among those that exist.
     pub(crate) audience: &'a str,
     pub(crate) origin: Origin<'a>,
+    /// The log-in asks for a refresh token. Without one, its session ends with the access token and displaces no other.
+    pub(crate) wants_refresh: bool,
 }
 
 impl PasswordGrant<'_> {
@@ -231,7 +233,7 @@ async fn open_session(
         },
     )
     .await?;
-    let salt = if request.client.may_refresh() {
+    let salt = if request.wants_refresh && request.client.may_refresh() {
         Some(ids::random_token(128).map_err(ApiError::internal)?)
     } else {
         None
@@ -267,7 +269,8 @@ async fn open_session(
             era: &subject.head.era,
         })
     });
-    let surplus = sessions::service::surplus(app, conn, &subject.id, &id).await?;
+    let is_lasting = issued.refresh_token.is_some();
+    let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
     Ok((issued, surplus))
 }
 
@@ -313,6 +316,7 @@ mod tests {
                         tenant: None,
                         audience: &app.settings().issuer,
                         origin: Origin::default(),
+                        wants_refresh: true,
                     };
                     by_password(&app, &request).await.map(drop)
                 })

@@ -50,6 +50,9 @@ pub(crate) struct TokenRequest {
     resource: Option<String>,
     /// The tenant that the token is for; needs a role assignment there.
     tenant: Option<String>,
+    /// With `password`: `online` returns no refresh token, for a script that logs in for each run; its session ends with
+    /// the access token and displaces no other. `offline` is the default.
+    access_type: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
 }

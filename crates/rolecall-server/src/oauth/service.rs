@@ -58,6 +58,7 @@ async fn by_grant(
                 scope,
                 tenant,
                 origin,
+                wants_refresh: wants_refresh(form)?,
             };
             grant::by_password(app, &request).await
         }
@@ -104,6 +105,17 @@ fn demand_grant(app: &App, client: &RequestingClient, name: &str) -> Result<Gran
 
 fn required<'a>(form: &'a Form, name: &str, missing: &'static str) -> Result<&'a str, OAuthError> {
     form.get(name).ok_or(OAuthError::InvalidRequest(missing))
+}
+
+/// Returns false if the log-in asks for no refresh token: `access_type=online`, as Google names it.
+fn wants_refresh(form: &Form) -> Result<bool, OAuthError> {
+    match form.get("access_type") {
+        None | Some("offline") => Ok(true),
+        Some("online") => Ok(false),
+        Some(_) => Err(OAuthError::InvalidRequest(
+            "access_type is `offline`, or `online` for no refresh token",
+        )),
+    }
 }
 
 fn tenant(form: &Form) -> Result<Option<TenantName>, OAuthError> {

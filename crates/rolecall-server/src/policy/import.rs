@@ -12,7 +12,7 @@ use rolecall_import::{Imported, Location, Note, Person};
 use serde_json::json;
 
 use crate::{
-    accounts::{registration, store as accounts, store::NewUser},
+    accounts::{emails, registration, store as accounts, store::NewUser},
     app::App,
     authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
@@ -27,9 +27,15 @@ use crate::{
 
 /// The decisions of the caller.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command"
+)]
 pub(crate) struct Wanted {
     /// Creates users who do not exist.
     pub(crate) create_users: bool,
+    /// Leaves users who exist as they are: they get no assignments, and nothing is compared.
+    pub(crate) skip_existing: bool,
     /// Leaves out everything without a counterpart; without it, that is a reason to write nothing.
     pub(crate) leave_out: bool,
     /// Writes the result; without it, the change is discarded.
@@ -44,6 +50,8 @@ pub(crate) struct Outcome {
     pub(crate) changes: Vec<Edit>,
     /// The names of new users.
     pub(crate) users: Vec<String>,
+    /// The number of existing users that were left as they are.
+    pub(crate) skipped: usize,
     pub(crate) assignments: Vec<Given>,
     /// Parts of the source that conflict with the database.
     pub(crate) unmapped: Vec<Note>,
@@ -193,42 +201,90 @@ impl Work<'_, '_> {
     /// Returns the id of a user, who is created if necessary; `None` if they are left out.
     async fn user(&mut self, rights: &Rights, person: &Person) -> Result<Option<String>, ApiError> {
         let name = person.username.as_str();
-        let mut refuse = |why: String| {
-            let note = Note::new(person.at.clone(), why);
-            self.outcome.unmapped.push(note);
-        };
         if let Some(found) = accounts::find_credentials(self.change.conn(), name).await? {
-            if person.disabled && found.status != Status::Disabled {
-                refuse(format!(
-                    "user `{name}` is disabled in the source, but not in rolecall"
-                ));
-            } else if person.must_change_password && found.status == Status::Active {
-                refuse(format!(
-                    "user `{name}` must change the password in the source, but not in rolecall"
-                ));
+            if self.wanted.skip_existing {
+                self.outcome.skipped += 1;
+                return Ok(None);
             }
+            self.compare(person, &found.id, found.status);
             return Ok(Some(found.id));
         }
+        match self.refusal_to_create(person).await? {
+            None => self.create(rights, person).await.map(Some),
+            Some(why) => {
+                self.report(person, why);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reports something about a user that has no counterpart.
+    fn report(&mut self, person: &Person, why: String) {
+        let note = Note::new(person.at.clone(), why);
+        self.outcome.unmapped.push(note);
+    }
+
+    /// Reports how an existing user differs from the one in the source.
+    fn compare(&mut self, person: &Person, id: &str, status: Status) {
+        let name = &person.username;
+        if let Some(kept) = person.id.as_deref().filter(|kept| *kept != id) {
+            let kept = kept.escape_debug();
+            self.report(
+                person,
+                format!("user `{name}` has the id `{id}` in rolecall, not `{kept}`"),
+            );
+        }
+        if person.disabled && status != Status::Disabled {
+            let why = format!("user `{name}` is disabled in the source, but not in rolecall");
+            self.report(person, why);
+        } else if person.must_change_password && status == Status::Active {
+            self.report(
+                person,
+                format!(
+                    "user `{name}` must change the password in the source, but not in rolecall"
+                ),
+            );
+        }
+    }
+
+    /// Returns the reason why a user who does not exist is not created.
+    async fn refusal_to_create(&mut self, person: &Person) -> Result<Option<String>, ApiError> {
+        let name = person.username.as_str();
         if accounts::find_alike(self.change.conn(), name)
             .await?
             .is_some()
         {
-            refuse(format!(
-                "user `{name}`: another user has a name that looks the same"
-            ));
-            return Ok(None);
+            let why = format!("user `{name}`: another user has a name that looks the same");
+            return Ok(Some(why));
         }
         if !self.wanted.create_users {
-            refuse(format!(
-                "there is no user `{name}`; use --create-users to create them"
-            ));
-            return Ok(None);
+            let why = format!("there is no user `{name}`; use --create-users to create them");
+            return Ok(Some(why));
         }
+        let Some(id) = &person.id else {
+            return Ok(None);
+        };
+        if let Err(why) = ids::check_brought_id(id) {
+            return Ok(Some(format!("user `{name}` is not created: {why}")));
+        }
+        let is_used = accounts::is_id_used(self.change.conn(), id).await?;
+        Ok(is_used.then(|| {
+            format!(
+                "user `{name}` is not created: id `{id}` belongs to another user or client, or did"
+            )
+        }))
+    }
+
+    /// Creates a user and returns the id.
+    async fn create(&mut self, rights: &Rights, person: &Person) -> Result<String, ApiError> {
         if self.outcome.users.is_empty() {
             let needed = may::WriteUsers::NAME;
             Rights::require(self.app, self.change, self.caller, needed).await?;
         }
-        let id = ids::new_id(self.change.now()).map_err(ApiError::internal)?;
+        let id = match &person.id {
+            Some(id) => id.clone(),
+            None => ids::new_id(self.change.now()).map_err(ApiError::internal)?,
+        };
         let user = NewUser {
             id: &id,
             username: &person.username,
@@ -237,6 +293,7 @@ impl Work<'_, '_> {
             reset_code_hash: None,
             reset_expires_at: None,
         };
+        emails::refuse_taken(self.app, self.change, user.email, &id).await?;
         let mut made =
             registration::create_in(self.change, rights, self.caller, &user, &[]).await?;
         let status = if person.disabled {
@@ -254,7 +311,7 @@ impl Work<'_, '_> {
             }));
         }
         self.outcome.users.push(person.username.clone());
-        Ok(Some(id))
+        Ok(id)
     }
 
     async fn assign(&mut self, rights: &Rights, person: &Person, id: &str) -> Result<(), ApiError> {

@@ -23,6 +23,12 @@ queries! {
         LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
         WHERE a.role = $1 AND (a.subject_id > $2 OR (a.subject_id = $2 AND a.tenant > $3)) \
         ORDER BY a.subject_id, a.tenant LIMIT $4";
+    GLOBAL_HOLDERS_OF = "SELECT a.subject_id AS subject, s.kind, COALESCE(u.username, c.name) AS name, a.role, a.tenant, \
+        a.valid_from, a.expires_at, a.reason, a.assigned_by, a.assigned_at FROM role_assignments a \
+        JOIN subjects s ON s.id = a.subject_id \
+        LEFT JOIN users u ON u.id = s.id LEFT JOIN clients c ON c.id = s.id \
+        WHERE a.role = $1 AND a.tenant = '' AND (a.subject_id > $2 OR (a.subject_id = $2 AND a.tenant > $3)) \
+        ORDER BY a.subject_id, a.tenant LIMIT $4";
     COUNT_LASTING = "SELECT COUNT(*) FROM role_assignments a JOIN users u ON u.id = a.subject_id \
         WHERE a.role = $1 AND a.tenant = '' AND a.expires_at IS NULL \
         AND (a.valid_from IS NULL OR a.valid_from <= $2) AND u.disabled = $3 AND u.must_change_password = $3";
@@ -116,14 +122,28 @@ pub(crate) async fn roles_given(conn: &mut Conn, first: &str) -> Result<Vec<Role
     query(ROLES_GIVEN).bind(first).fetch_all(conn).await
 }
 
+/// The assignments that a list includes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tenants {
+    /// Global ones, and those in every tenant.
+    All,
+    /// Global ones only.
+    None,
+}
+
 /// Returns up to `limit` assignments of `role` after a subject and tenant, where the tenant of a global one is empty.
 pub(crate) async fn holders_of(
     conn: &mut Conn,
     role: &RoleName,
+    tenants: Tenants,
     after: (&str, &str),
     limit: i64,
 ) -> Result<Vec<SubjectAssignment>, StoreError> {
-    query(HOLDERS_OF)
+    let sql = match tenants {
+        Tenants::All => HOLDERS_OF,
+        Tenants::None => GLOBAL_HOLDERS_OF,
+    };
+    query(sql)
         .bind(role.as_str())
         .bind(after.0)
         .bind(after.1)

@@ -1,15 +1,15 @@
-//! The holders and the reach of a role, over the API.
+//! The holders of a role or permission and the reach of a role, over the API.
 
 use axum::{Json, extract::State};
 use rolecall::Require;
-use rolecall_core::{Permission, RoleName, SubjectKind, TenantName};
+use rolecall_core::{Permission, PermissionPattern, RoleName, SubjectKind, TenantName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     assigning::Assignee,
     assignment_store::SubjectAssignment,
-    review::{self, After, Reach},
+    review::{self, After, PermissionHolder, Reach},
     views::AssignmentView,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     web::{
         document::ProblemDocument,
-        page::{Cursor, Limit, List, Page},
+        page::{Cursor, Limit, List, ListQuery, Page},
         params::{Params, Segment},
     },
 };
@@ -52,6 +52,47 @@ impl From<SubjectAssignment> for HolderView {
             subject_kind: held.kind,
             name: held.name,
             subject: held.subject,
+        }
+    }
+}
+
+/// A user or client who holds a permission, with the assignment that gives it. One who holds it through several roles is
+/// listed with each.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PermissionHolder)]
+pub(crate) struct PermissionHolderView {
+    /// The id of a user or client.
+    subject: String,
+    /// `user` or `client`.
+    #[schema(value_type = String)]
+    subject_kind: SubjectKind,
+    /// The user name, or the name of the client.
+    name: String,
+    /// The roles from the assigned one down to the one that holds the permission itself; each inherits the next.
+    #[schema(value_type = Vec<String>)]
+    path: Vec<RoleName>,
+    /// The permission or wildcard that the last of these roles holds.
+    #[schema(value_type = String)]
+    grant: PermissionPattern,
+    #[serde(flatten)]
+    assignment: AssignmentView,
+}
+
+impl From<PermissionHolder> for PermissionHolderView {
+    fn from(holder: PermissionHolder) -> Self {
+        let HolderView {
+            subject,
+            subject_kind,
+            name,
+            assignment,
+        } = holder.held.into();
+        Self {
+            subject,
+            subject_kind,
+            name,
+            path: holder.path,
+            grant: holder.grant,
+            assignment,
         }
     }
 }
@@ -142,6 +183,28 @@ pub(crate) async fn list_role_holders(
     let (caller, inherited) = (Caller::Token(&caller), query.inherited);
     let found = review::holders(&app, caller, &role, inherited, after, limit + 1).await?;
     let page = Page::of(List::Holders, found, limit, place, HolderView::from);
+    Ok(Json(page))
+}
+
+/// List the holders of a permission.
+///
+/// Users and clients, in every tenant, with the role and the path by which each holds it. It includes assignments that
+/// are not valid yet and those that expired, and leaves out those in a tenant that cannot give the permission.
+#[utoipa::path(get, path = "/api/permissions/{permission}/holders", tag = "permissions", params(("permission" = String, Path), ListQuery), responses(
+    (status = 200, description = "A page of holders", body = Page<PermissionHolderView>),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn list_permission_holders(
+    caller: Require<Anywhere<may::ReadAssignments>>,
+    State(app): State<App>,
+    Segment(permission): Segment<Permission>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<Page<PermissionHolderView>>, ApiError> {
+    let list = List::PermissionHolders;
+    let (limit, after) = (query.limit.0, after(query.cursor.after(list)?));
+    let caller = Caller::Token(&caller);
+    let found = review::permission_holders(&app, caller, &permission, after, limit + 1).await?;
+    let place = |holder: &PermissionHolder| place(&holder.held);
+    let page = Page::of(list, found, limit, place, PermissionHolderView::from);
     Ok(Json(page))
 }
 

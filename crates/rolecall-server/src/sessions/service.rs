@@ -109,15 +109,26 @@ fn record_end(change: &mut crate::store::Change<'_>, action: &str, session: &str
     change.record(json!({ "action": action, "session": session, "subject": subject }));
 }
 
-/// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`.
+/// How many times as many sessions without a refresh token a user may have. They end with their access token, and are
+/// limited only because a log-in reads them all where a constraint counts them together.
+const BRIEF_FACTOR: i64 = 10;
+
+/// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`. Those with a refresh
+/// token and those without count apart, so that a script that logs in again and again ends nobody's session.
 pub(crate) async fn surplus(
     app: &App,
     conn: &mut Conn,
     user: &str,
     opened: &str,
+    is_lasting: bool,
 ) -> Result<Vec<String>, ApiError> {
-    let others = i64::from(app.settings().sessions.per_user).saturating_sub(1);
-    Ok(store::idlest(conn, user, opened, others).await?)
+    let most = i64::from(app.settings().sessions.per_user);
+    Ok(if is_lasting {
+        store::idlest(conn, user, opened, most.saturating_sub(1)).await?
+    } else {
+        let most = most.saturating_mul(BRIEF_FACTOR);
+        store::oldest_brief(conn, user, opened, most.saturating_sub(1)).await?
+    })
 }
 
 /// Ends these sessions of a user.

@@ -20,7 +20,10 @@ queries! {
         WHERE id = $1 AND generation = $2 AND graced_generation < $2";
     LIST = "SELECT id, client_id, address, created_at, last_used_at, expires_at FROM sessions \
         WHERE subject_id = $1 AND id > $2 AND expires_at > $3 AND (salt IS NULL OR last_used_at > $4) ORDER BY id LIMIT $5";
-    IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
+    IDLEST = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NOT NULL \
+        ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3";
+    OLDEST_BRIEF = "SELECT id FROM sessions WHERE subject_id = $1 AND id <> $2 AND salt IS NULL \
+        ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3";
     END_ONE = "DELETE FROM sessions WHERE id = $1 AND subject_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
@@ -185,7 +188,7 @@ pub(crate) async fn list(
         .await
 }
 
-/// Returns the sessions of a subject except `opened` and the `keep` others that were used last.
+/// Returns the sessions of a subject that have a refresh token, except `opened` and the `keep` others that were used last.
 pub(crate) async fn idlest(
     conn: &mut Conn,
     subject: &str,
@@ -193,6 +196,18 @@ pub(crate) async fn idlest(
     keep: i64,
 ) -> Result<Vec<String>, StoreError> {
     let sessions = query(IDLEST).bind(subject).bind(opened).bind(keep);
+    sessions.fetch_all(conn).await
+}
+
+/// Returns the sessions of a subject that have no refresh token, except `opened` and the `keep` others that were opened
+/// last.
+pub(crate) async fn oldest_brief(
+    conn: &mut Conn,
+    subject: &str,
+    opened: &str,
+    keep: i64,
+) -> Result<Vec<String>, StoreError> {
+    let sessions = query(OLDEST_BRIEF).bind(subject).bind(opened).bind(keep);
     sessions.fetch_all(conn).await
 }
 

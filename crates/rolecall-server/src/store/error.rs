@@ -103,7 +103,7 @@ pub enum OpenError {
         fault: String,
     },
     /// The database could not be reached or opened.
-    #[error("cannot open the database{place}: {reason}")]
+    #[error("cannot open the database{place}: {reason}{hint}", hint = pooler_hint(reason))]
     Database {
         /// The database, with a space before it; empty where it is not known.
         place: String,
@@ -160,6 +160,16 @@ pub enum OpenError {
         /// The newest schema version known.
         known: i64,
     },
+}
+
+/// Names the remedy if a pooler such as `PgBouncer` refused the connection.
+fn pooler_hint(error: &sqlx::Error) -> &'static str {
+    if error.to_string().contains("unsupported startup parameter") {
+        "; a pooler refused it: connect to PostgreSQL directly, or set `ignore_startup_parameters = extra_float_digits` \
+         and `pool_mode = session` in PgBouncer"
+    } else {
+        ""
+    }
 }
 
 impl From<sqlx::Error> for OpenError {
@@ -360,6 +370,15 @@ mod tests {
             StoreError::from(sqlx::Error::RowNotFound).class(),
             Class::Statement
         );
+    }
+
+    #[test]
+    fn a_pooler_that_refuses_the_connection_is_named_with_the_remedy() {
+        let shown =
+            |text: &str| OpenError::from(sqlx::Error::Protocol(text.to_owned())).to_string();
+        let refused = shown("unsupported startup parameter: extra_float_digits");
+        assert!(refused.contains("`pool_mode = session`"), "{refused}");
+        assert!(!shown("unexpected message").contains("pool"));
     }
 
     #[test]

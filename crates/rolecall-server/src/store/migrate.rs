@@ -95,6 +95,11 @@ const MIGRATIONS: &[Step] = &[
         include_str!("../../migrations/0014_mark_of_dev.sql"),
     ),
     (
+        15,
+        "brought ids",
+        include_str!("../../migrations/0015_brought_ids.sql"),
+    ),
+    (
         16,
         "audit seal",
         include_str!("../../migrations/0016_audit_seal.sql"),

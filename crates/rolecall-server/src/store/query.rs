@@ -53,6 +53,12 @@ impl<'q> From<Option<&'q str>> for Value<'q> {
     }
 }
 
+impl From<Option<String>> for Value<'_> {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::NullText, Self::from)
+    }
+}
+
 impl From<i64> for Value<'_> {
     fn from(number: i64) -> Self {
         Self::Integer(number)

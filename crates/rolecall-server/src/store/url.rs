@@ -133,7 +133,7 @@ fn misreading(url: &str) -> Option<String> {
     }
     let unknown: String = unknown.escape_debug().take(40).collect();
     Some(format!(
-        "there is no parameter `{unknown}`; `sslmode` and `sslrootcert` are for TLS"
+        "there is no parameter `{unknown}`: correct it, or leave it out; those for TLS are `sslmode` and `sslrootcert`"
     ))
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{PASSWORD, RealHashing, TestApp, audit_is_whole, on_both, rolecall};
+use crate::support::{PASSWORD, RealHashing, TestApp, audit_is_whole, claims, on_both, rolecall};
 
 on_both![
     imported_users_log_in_with_their_old_passwords_and_are_rehashed,
@@ -20,6 +20,10 @@ on_both![
     a_dry_run_writes_nothing,
     nobody_imports_more_than_they_may_assign,
     a_user_without_a_hash_can_only_log_in_after_a_reset,
+    existing_users_are_skipped_and_counted_but_never_changed,
+    y130_an_id_is_kept_only_if_nobody_has_or_had_it,
+    columns_may_have_other_names_and_any_order,
+    y133_imported_users_claim_an_address_once,
     many_users_are_imported_in_one_revision,
     logins_work_during_a_large_import,
 ];
@@ -220,6 +224,134 @@ async fn a_user_without_a_hash_can_only_log_in_after_a_reset(app: TestApp) {
     app.password_grant("alice", PASSWORD).await.wrong_password();
     let must_change = "SELECT COUNT(*) FROM users WHERE username = 'alice' AND must_change_password AND reset_code_hash IS NULL";
     assert_eq!(app.db.number(must_change).await, 1);
+}
+
+async fn existing_users_are_skipped_and_counted_but_never_changed(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
+    app.create_user("strasse", &[]).await;
+    app.create_role("editor", &[]).await;
+    let text = format!(
+        "username,hashed_password,role,email\nAlice,{BCRYPT},ghost,a@b\nbob,{BCRYPT},editor,\nstra\u{df}e,{BCRYPT},,\n"
+    );
+    let refused = expect_refusal(&app, "u.csv", &text, &[]).await;
+    assert!(refused.contains("user `alice` already exists"), "{refused}");
+    let alice = format!("/api/users/{}", app.id_of("alice").await);
+    let shown = async || {
+        let shown = app.get(&alice, app.admin().await).await;
+        shown.is(200).json.clone()
+    };
+    let before = shown().await;
+    let dry = expect_import(&app, "u.csv", &text, &["--skip-existing", "--dry-run"]).await;
+    assert!(dry.contains("1 users could be imported"), "{dry}");
+    let printed = expect_import(&app, "u.csv", &text, &["--skip-existing"]).await;
+    assert!(
+        printed.contains("1 users imported, 1 roles assigned")
+            && printed.contains("2 users skipped: they exist already"),
+        "{printed}"
+    );
+    assert_eq!(shown().await, before);
+    app.log_in("alice").await;
+    app.log_in("bob").await;
+    // everybody exists now, so that nothing is written
+    let revision = app.db.revision().await;
+    let (_folder, path) = temporary_file("u.csv", &text);
+    let again = rolecall(
+        &app,
+        &["--json", "import", "users", &path, "--skip-existing"],
+    )
+    .await;
+    let report: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(
+        (&report["users"], &report["skipped"]),
+        (&Value::from(0), &Value::from(3))
+    );
+    assert_eq!(app.db.revision().await, revision);
+    assert!(audit_is_whole(&app).await);
+}
+
+async fn y130_an_id_is_kept_only_if_nobody_has_or_had_it(app: TestApp) {
+    let gone = app.create_user("gone", &[]).await;
+    app.delete(format!("/api/users/{gone}"), app.admin().await)
+        .await
+        .no_content();
+    let there = app.create_user("there", &[]).await;
+    let line = |name: &str, id: &str| {
+        format!("{{\"username\":\"{name}\",\"sub\":\"{id}\",\"hashed_password\":\"{BCRYPT}\"}}\n")
+    };
+    for (id, reason) in [
+        (gone.as_str(), "belongs to another user or client, or did"),
+        (there.as_str(), "belongs to another user or client, or did"),
+        ("u/1", "an id is 1 to 128"),
+        ("rolecall", "reserved"),
+    ] {
+        let refused = expect_refusal(&app, "u.jsonl", &line("new", id), &["--keep-ids"]).await;
+        assert!(
+            refused.contains("line 1") && refused.contains(reason),
+            "{refused}"
+        );
+    }
+    let twice = line("one", "u-1") + &line("two", "u-1");
+    let refused = expect_refusal(&app, "u.jsonl", &twice, &["--keep-ids"]).await;
+    assert!(
+        refused.contains("id `u-1` is the same as on line 1"),
+        "{refused}"
+    );
+    let refused = expect_refusal(&app, "u.jsonl", &line("one", "u-1"), &[]).await;
+    assert!(refused.contains("--keep-ids"), "{refused}");
+    let text = line("one", "u-1") + &line("two", "42") + &line("there", &there);
+    expect_import(&app, "u.jsonl", &text, &["--keep-ids", "--skip-existing"]).await;
+    for (name, id) in [("one", "u-1"), ("two", "42"), ("there", there.as_str())] {
+        let token = app.log_in(name).await;
+        assert_eq!(claims(&token)["sub"], id);
+        app.get("/api/me", &token).await.is(200);
+        let path = format!("/api/users/{id}/roles/user");
+        app.put(&path, app.admin().await).await.no_content();
+    }
+}
+
+async fn columns_may_have_other_names_and_any_order(app: TestApp) {
+    let text = format!("mail,hash,uid,login\na@example.com,{BCRYPT},7,alice\n");
+    let refused = expect_refusal(&app, "u.csv", &text, &[]).await;
+    for column in ["mail", "hash", "uid", "login"] {
+        assert!(
+            refused.contains(&format!("unknown column `{column}`")),
+            "{refused}"
+        );
+    }
+    let flags = [
+        "--keep-ids",
+        "--column",
+        "email=mail",
+        "--column",
+        "hashed_password=hash",
+        "--column",
+        "username=login",
+        "--column",
+        "id=uid",
+    ];
+    expect_import(&app, "u.csv", &text, &flags).await;
+    let token = app.log_in("alice").await;
+    assert_eq!(claims(&token)["sub"], "7");
+    let wrong = expect_refusal(&app, "u.csv", &text, &["--column", "name=login"]).await;
+    assert!(wrong.contains("hashed_password"), "{wrong}");
+}
+
+async fn y133_imported_users_claim_an_address_once(app: TestApp) {
+    let body =
+        serde_json::json!({ "username": "alice", "password": PASSWORD, "email": "A@mail.example" });
+    app.post("/register", "", body).await.is(201);
+    let text = format!(
+        "username,hashed_password,email\nbob,{BCRYPT},a@mail.example\ncarl,{BCRYPT},c@mail.example\ndora,{BCRYPT},C@MAIL.example\n"
+    );
+    let flags = ["--set", "registration.unique_email=true"];
+    let refused = expect_refusal(&app, "u.csv", &text, &flags).await;
+    assert!(
+        refused.contains("line 2: another user has this e-mail address")
+            && refused.contains("line 4: the e-mail address is the same as on line 3"),
+        "{refused}"
+    );
+    assert!(!refused.contains("mail.example"), "{refused}");
+    expect_import(&app, "u.csv", &text, &[]).await;
 }
 
 async fn many_users_are_imported_in_one_revision(app: TestApp) {

@@ -12,6 +12,8 @@ on_both![
     a_weak_password_is_refused_with_the_reason,
     a_strong_password_needs_no_particular_characters,
     x038_a_reused_name_inherits_nothing_from_its_former_owner,
+    several_users_may_enter_one_address_by_default,
+    y133_an_address_is_claimed_once_where_addresses_are_unique,
 ];
 
 async fn registering_creates_an_account_and_issues_no_token(app: TestApp) {
@@ -153,4 +155,65 @@ async fn x038_a_reused_name_inherits_nothing_from_its_former_owner(app: TestApp)
     assert_eq!(response.texts("roles"), ["user"]);
     app.get("/edit", &old).await.ended_token();
     app.password_grant("alice", PASSWORD).await.wrong_password();
+}
+
+async fn several_users_may_enter_one_address_by_default(app: TestApp) {
+    for name in ["alice", "bob"] {
+        let body = json!({ "username": name, "password": PASSWORD, "email": "us@mail.example" });
+        app.post("/register", "", body).await.is(201);
+    }
+}
+
+async fn y133_an_address_is_claimed_once_where_addresses_are_unique(db: Database) {
+    let app = TestApp::configured(db, |builder| builder.unique_email(true)).await;
+    let admin = app.admin().await;
+    let body =
+        |name: &str, email: &str| json!({ "username": name, "password": PASSWORD, "email": email });
+    let registered = app
+        .post("/register", "", body("alice", "\u{c4}nne@Mail.example"))
+        .await;
+    let alice = registered.is(201).text("id");
+    assert_eq!(registered.text("email"), "\u{c4}nne@Mail.example");
+    for taken in ["\u{c4}nne@Mail.example", "\u{e4}nne@mail.EXAMPLE"] {
+        let refused = app.post("/register", "", body("eve", taken)).await;
+        refused.violates("email_taken");
+        assert!(
+            !String::from_utf8_lossy(&refused.body)
+                .to_lowercase()
+                .contains("alice")
+        );
+        let refused = app.post("/api/users", admin, body("eve", taken)).await;
+        refused.violates("email_taken");
+    }
+    let before = app.db.count("users").await;
+    // of many at once, one gets it
+    let register = async |name: &'static str| {
+        let answer = app
+            .post("/register", "", body(name, "one@mail.example"))
+            .await;
+        answer.status.as_u16()
+    };
+    let answers = tokio::join!(register("carol"), register("dora"), register("emil"));
+    let mut codes = [answers.0, answers.1, answers.2];
+    codes.sort_unstable();
+    assert_eq!(codes, [201, 409, 409]);
+    assert_eq!(app.db.count("users").await, before + 1);
+    let bob = app.create_user("bob", &[]).await;
+    let change = json!({ "email": "ONE@mail.example" });
+    let path = format!("/api/users/{bob}");
+    let refused = app.patch(&path, admin, change.clone()).await;
+    refused.violates("email_taken");
+    let own = app.log_in("bob").await;
+    app.patch("/api/me", &own, change)
+        .await
+        .violates("email_taken");
+    // one's own in another case, and one that is free again
+    let path = format!("/api/users/{alice}");
+    let change = json!({ "email": "\u{e4}nne@mail.example" });
+    app.patch(&path, admin, change).await.is(200);
+    app.patch(&path, admin, json!({ "email": null }))
+        .await
+        .is(200);
+    let change = json!({ "email": "\u{c4}nne@mail.example" });
+    app.patch("/api/me", &own, change).await.is(200);
 }

@@ -10,6 +10,11 @@ on_both![
     a_role_shows_its_permissions_its_juniors_and_its_seniors,
     seeing_holders_requires_reading_assignments,
     the_command_line_shows_the_same,
+    holders_of_a_permission_are_listed_with_the_role_and_the_path,
+    y128_assignments_that_cannot_give_a_permission_are_not_listed_as_holders,
+    holders_of_a_permission_are_paged_without_gaps,
+    a_list_of_holders_refuses_what_it_does_not_know_and_who_may_not_see_it,
+    the_command_line_lists_the_holders_of_a_permission,
 ];
 
 async fn create_hierarchy(app: &TestApp) {
@@ -194,6 +199,141 @@ async fn the_command_line_shows_the_same(app: TestApp) {
     assert_eq!(shown["reach"]["juniors"], json!(["editor", "reader"]));
     assert!(
         run(&app, &["role", "show", "chief"])
+            .await
+            .contains("items:write")
+    );
+}
+
+async fn holders_of_a_permission_are_listed_with_the_role_and_the_path(app: TestApp) {
+    create_hierarchy(&app).await;
+    let anna = app.create_user("anna", &["chief"]).await;
+    app.create_user("bob", &["aside"]).await;
+    app.create_user("carl", &["user"]).await;
+    app.assign_in(&anna, "reader", "acme").await;
+    let body = json!({ "name": "job", "grants": ["client_credentials"], "roles": ["editor"] });
+    app.post("/api/clients", app.admin().await, body)
+        .await
+        .is(201);
+    let holders = "/api/permissions/items:write/holders";
+    let response = app.get(holders, app.admin().await).await;
+    let items = response.is(200).json["items"].as_array().unwrap().clone();
+    let seen: Vec<Value> = items
+        .iter()
+        .map(|item| {
+            json!([
+                item["name"],
+                item["role"],
+                item["path"],
+                item["grant"],
+                item["tenant"]
+            ])
+        })
+        .collect();
+    let expected = [
+        json!(["bob", "aside", ["aside"], "items:*", null]),
+        json!([
+            "anna",
+            "chief",
+            ["chief", "editor", "reader"],
+            "items:write",
+            null
+        ]),
+        json!(["job", "editor", ["editor", "reader"], "items:write", null]),
+        json!(["anna", "reader", ["reader"], "items:write", "acme"]),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(items[2]["subject_kind"], "client");
+    assert_eq!(
+        items[3]["id"],
+        format!("/api/users/{anna}/roles/reader?tenant=acme")
+    );
+    // every holder that is listed is one for the decision too
+    let question = json!({ "subject": anna, "permission": "items:write" });
+    let decision = app
+        .post("/api/decisions", app.admin().await, question)
+        .await;
+    assert_eq!(decision.is(200).json["allowed"], true);
+}
+
+async fn a_list_of_holders_refuses_what_it_does_not_know_and_who_may_not_see_it(app: TestApp) {
+    create_hierarchy(&app).await;
+    app.create_user("anna", &["chief"]).await;
+    app.create_user("bob", &["reader"]).await;
+    let holders = "/api/permissions/items:write/holders";
+    app.get("/api/permissions/items:burn/holders", app.admin().await)
+        .await
+        .problem(404, "no permission `items:burn`");
+    for wrong in ["items:*", "items", "role:reader"] {
+        let path = format!("/api/permissions/{wrong}/holders");
+        let answer = app.get(path, app.admin().await).await;
+        assert!(answer.status.is_client_error(), "{wrong}: {answer:?}");
+    }
+    let of_roles = app
+        .get(
+            "/api/roles/reader/holders?inherited=true&limit=1",
+            app.admin().await,
+        )
+        .await
+        .text("next_cursor");
+    app.get(format!("{holders}?cursor={of_roles}"), app.admin().await)
+        .await
+        .invalid(&["query", "cursor"]);
+    app.create_user("dora", &["chief"]).await;
+    let dora = app.log_in("dora").await;
+    app.get(holders, &dora)
+        .await
+        .forbidden("rolecall.assignments:read");
+}
+
+async fn y128_assignments_that_cannot_give_a_permission_are_not_listed_as_holders(app: TestApp) {
+    app.create_role(
+        "clerk",
+        &["rolecall.users:read", "rolecall.assignments:read"],
+    )
+    .await;
+    let bob = app.create_user("bob", &["user"]).await;
+    app.assign_in(&bob, "clerk", "acme").await;
+    let names = async |permission: &str| {
+        let path = format!("/api/permissions/{permission}/holders");
+        let response = app.get(path, app.admin().await).await;
+        response.is(200).items("name")
+    };
+    // in a tenant, only rolecall.assignments:* counts
+    assert_eq!(names("rolecall.users:read").await, ["admin"]);
+    assert_eq!(names("rolecall.assignments:read").await, ["bob", "admin"]);
+    app.assign(&bob, "clerk").await;
+    assert_eq!(names("rolecall.users:read").await, ["bob", "admin"]);
+}
+
+async fn holders_of_a_permission_are_paged_without_gaps(app: TestApp) {
+    create_hierarchy(&app).await;
+    for name in ["anna", "bob", "carl", "dora", "emil"] {
+        app.create_user(name, &["reader", "editor", "aside"]).await;
+    }
+    let path = "/api/permissions/items:read/holders";
+    let all = app.get(path, app.admin().await).await.items("id");
+    assert_eq!(all.len(), 15);
+    for limit in [1, 2, 3, 7] {
+        let list = format!("{path}?limit={limit}");
+        let found = app.pages(list, app.admin().await).await;
+        let seen: Vec<String> = found.iter().flat_map(|page| page.items("id")).collect();
+        assert_eq!(seen, all, "{limit} at a time");
+    }
+}
+
+async fn the_command_line_lists_the_holders_of_a_permission(app: TestApp) {
+    create_hierarchy(&app).await;
+    app.create_user("bob", &["chief"]).await;
+    let holders = run(&app, &["permission", "holders", "items:write"]).await;
+    assert!(
+        holders.contains("bob") && holders.contains("chief -> editor -> reader"),
+        "{holders}"
+    );
+    let json = run(&app, &["--json", "permission", "holders", "items:write"]).await;
+    let found: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found[0]["path"], json!(["chief", "editor", "reader"]));
+    assert!(
+        run(&app, &["permission", "list"])
             .await
             .contains("items:write")
     );

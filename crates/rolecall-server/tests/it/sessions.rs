@@ -6,7 +6,8 @@ use http::Method;
 use serde_json::json;
 
 use crate::support::{
-    PASSWORD, START, TestApp, TokenPair, claims, eventually, on_both, session_id,
+    Database, PASSWORD, RequestBuilder, START, TestApp, TokenPair, claims, eventually, on_both,
+    password_form, session_id,
 };
 
 on_both![
@@ -16,6 +17,8 @@ on_both![
     nobody_sees_or_ends_other_peoples_sessions,
     clients_and_anonymous_callers_have_no_sessions,
     the_idlest_of_more_than_a_hundred_sessions_ends,
+    y132_log_ins_without_a_refresh_token_end_no_other_session,
+    a_log_in_without_a_refresh_token_can_be_ended_like_any_other,
     expired_sessions_are_deleted,
     logging_out_works_even_after_the_session_row_is_deleted,
 ];
@@ -174,6 +177,72 @@ async fn the_idlest_of_more_than_a_hundred_sessions_ends(app: TestApp) {
     for alive in [&oldest, &last, &newest] {
         app.get("/api/me", &alive.access).await.is(200);
     }
+}
+
+/// Logs `alice` in without asking for a refresh token, and returns the access token.
+async fn log_in_briefly(app: &TestApp) -> String {
+    let form = password_form("alice", PASSWORD);
+    let form = [&form[..], &[("access_type", "online")]].concat();
+    let response = app.token(&form).await;
+    assert!(response.is(200).json.get("refresh_token").is_none());
+    response.text("access_token")
+}
+
+async fn y132_log_ins_without_a_refresh_token_end_no_other_session(db: Database) {
+    let app = TestApp::configured(db, |builder| builder.sessions_per_user(2)).await;
+    app.create_user("alice", &[]).await;
+    let browser = app.open_session("alice").await;
+    let mut scripts = Vec::new();
+    for _ in 0..21 {
+        app.pass_time(Duration::from_secs(1));
+        scripts.push(log_in_briefly(&app).await);
+    }
+    app.get("/api/me", &browser.access).await.is(200);
+    let browser = TokenPair::of(&app.refresh(&browser.refresh).await);
+    // they are limited too, and end one another
+    app.get("/api/me", &scripts[0]).await.ended_token();
+    for token in &scripts[1..] {
+        app.get("/api/me", token).await.is(200);
+    }
+    // nor do other sessions end them
+    let other = app.open_session("alice").await;
+    app.get("/api/me", &browser.access).await.is(200);
+    let third = app.open_session("alice").await;
+    app.get("/api/me", &browser.access).await.ended_token();
+    for token in [&other.access, &third.access, &scripts[1], &scripts[20]] {
+        app.get("/api/me", token).await.is(200);
+    }
+}
+
+async fn a_log_in_without_a_refresh_token_can_be_ended_like_any_other(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
+    let other = app.second_node().await;
+    let ended = async |token: &str, end: &dyn Fn() -> RequestBuilder| {
+        other.get("/api/me", token).await.is(200);
+        let done = end().send().await;
+        assert!(done.status.is_success(), "{done:?}");
+        app.get("/api/me", token).await.ended_token();
+        eventually("the other node refuses it too", async || {
+            other.get("/api/me", token).await.status == 401
+        })
+        .await;
+    };
+    let token = log_in_briefly(&app).await;
+    let listed = app.get("/api/me/sessions", &token).await;
+    assert_eq!(listed.items("id"), [session_id(&token)]);
+    let log_out = || app.request(Method::POST, "/api/me/logout").token(&token);
+    ended(&token, &log_out).await;
+    let token = log_in_briefly(&app).await;
+    let admin = app.admin().await;
+    let path = format!("/api/users/{alice}/sessions");
+    let end_all = || app.request(Method::DELETE, &path).token(admin);
+    ended(&token, &end_all).await;
+    let form = password_form("alice", PASSWORD);
+    let form = [&form[..], &[("access_type", "sometimes")]].concat();
+    app.token(&form).await.oauth_error(400, "invalid_request");
+    let form = password_form("alice", PASSWORD);
+    let form = [&form[..], &[("access_type", "offline")]].concat();
+    TokenPair::of(&app.token(&form).await);
 }
 
 async fn expired_sessions_are_deleted(app: TestApp) {

@@ -7,18 +7,19 @@ pub(crate) mod service;
 pub(crate) mod store;
 
 use rolecall_core::RoleName;
-pub(crate) use rolecall_import::users::{Format, Problem, Row};
+pub(crate) use rolecall_import::users::{Columns, Format, Problem, Row};
 
 /// What is let pass, and whether anything is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command"
 )]
 pub(crate) struct Options {
     pub(crate) format: Format,
-    /// Columns that nobody knows are passed over.
-    pub(crate) ignore_columns: bool,
+    pub(crate) columns: Columns,
+    /// Users whose name exists are left as they are.
+    pub(crate) skip_existing: bool,
     /// Roles that do not exist are made.
     pub(crate) add_roles: bool,
     /// Users may come without a hash, and wait for a new password.
@@ -30,8 +31,10 @@ pub(crate) struct Options {
 /// What came of an import.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// The users of the file.
+    /// The users of the file, without those that are skipped.
     pub(crate) users: usize,
+    /// The users that are skipped, because their name exists.
+    pub(crate) skipped: usize,
     pub(crate) assignments: usize,
     /// Roles that did not exist.
     pub(crate) new_roles: Vec<RoleName>,

@@ -1,6 +1,6 @@
 //! Takes users over: all of a file in one change, or nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_lc_rs::digest;
 use rolecall::PermissionName as _;
@@ -21,6 +21,7 @@ use crate::{
     ids,
     roles::{requests, store as roles},
     store::{Change, Conn, read_head},
+    usernames::folded,
 };
 
 /// The users whose roles stand in one part of the audit entry.
@@ -50,36 +51,61 @@ pub(crate) async fn import_users(
     app: &App,
     caller: Caller<'_>,
     text: &str,
-    options: Options,
+    options: &Options,
     watch: &dyn Fn(Step),
 ) -> Result<Report, ApiError> {
-    let (records, mut problems) = users::parse(text, options.format, options.ignore_columns);
-    let users = records.len();
-    watch(Step::Begin(users));
+    let (records, mut problems) = users::parse(text, options.format, &options.columns);
+    let number = records.len();
+    watch(Step::Begin(number));
     let checked = || watch(Step::Checked);
     let (rows, found) = users::check(records, options.without_password, &ImportRules, checked);
     problems.extend(found);
+    problems.extend(rows.iter().filter_map(malformed_id));
     let mut report = Report {
-        users,
-        assignments: rows.iter().map(|row| row.roles.len()).sum(),
+        users: number,
+        skipped: 0,
+        assignments: 0,
         new_roles: Vec::new(),
         problems,
         digest: digest_of(text),
     };
-    let users = &in_order(rows, app.now())?;
+    let mut users = in_order(rows, app.now())?;
     // whoever else writes waits from here to the commit, on SQLite for log-ins too: what can be done before it
     // is done before it
-    let (revision, mut taken) = look_for_taken(app, users, watch).await?;
+    let (revision, mut taken) = look_for_taken(app, &users, watch).await?;
     let report = app
         .change(caller, async |change| {
-            look_up_roles(app, change, caller, users, options.add_roles, &mut report).await?;
+            // the names of users are not for everybody
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
             if change.head().revision != revision + 1 {
                 // another change came in between, perhaps of a name
-                taken = find_taken(change.conn(), users, &|_| ()).await?;
+                taken = Taken::find(change.conn(), &users, &|_| ()).await?;
             }
-            report.problems.append(&mut taken);
-            if report.problems.is_empty() && !options.dry_run {
-                write(change, caller, users, watch, &report).await?;
+            if options.skip_existing {
+                report.skipped = taken.names.len();
+                users.retain(|user| !taken.names.contains_key(&user.row.line));
+            } else {
+                report.problems.extend(taken.name_problems());
+            }
+            report.problems.extend(taken.id_problems(&users));
+            if app.settings().unique_email {
+                let taken = taken_emails(change.conn(), &users).await?;
+                report.problems.extend(taken);
+            }
+            report.users = number.saturating_sub(report.skipped);
+            report.assignments = users.iter().map(|user| user.row.roles.len()).sum();
+            let add_roles = options.add_roles;
+            look_up_roles(
+                app,
+                change,
+                (caller, rights),
+                &users,
+                add_roles,
+                &mut report,
+            )
+            .await?;
+            if report.problems.is_empty() && !options.dry_run && !users.is_empty() {
+                write(change, caller, &users, watch, &report).await?;
             }
             report.problems.sort_by_key(|problem| problem.line);
             Ok(report)
@@ -88,7 +114,13 @@ pub(crate) async fn import_users(
     Ok(report)
 }
 
-/// The users in the order of their names, with ids in the same order: written so, each row goes to the end of
+/// Returns the problem of a row whose id cannot be kept.
+fn malformed_id(row: &Row) -> Option<Problem> {
+    let refusal = ids::check_brought_id(row.id.as_deref()?).err()?;
+    Some(Problem::new(row.line, refusal))
+}
+
+/// The users in the order of their names, with new ids in the same order: written so, each row goes to the end of
 /// every index, or beside the one before, instead of to some page that has to be fetched. That halves the time
 /// of a hundred thousand, and everybody who writes waits for it.
 fn in_order(mut rows: Vec<Row>, now: Timestamp) -> Result<Vec<New>, ApiError> {
@@ -99,18 +131,108 @@ fn in_order(mut rows: Vec<Row>, now: Timestamp) -> Result<Vec<New>, ApiError> {
         .map_err(ApiError::internal)?;
     ids.sort_unstable();
     let users = ids.into_iter().zip(rows);
-    Ok(users.map(|(id, row)| New { id, row }).collect())
+    let users = users.map(|(new, row)| New {
+        id: row.id.clone().unwrap_or(new),
+        row,
+    });
+    Ok(users.collect())
 }
 
-/// The names that are taken, and the revision at which they were.
+/// What is taken of what the users of a file need.
+#[derive(Default)]
+struct Taken {
+    /// The user who has the name, by line.
+    names: HashMap<usize, String>,
+    /// The ids that are used, or were.
+    ids: HashSet<String>,
+}
+
+impl Taken {
+    /// Finds names that are taken already, those included that differ by case folding alone, and ids.
+    async fn find(conn: &mut Conn, users: &[New], watch: &dyn Fn(Step)) -> Result<Self, ApiError> {
+        let mut all = Self::default();
+        for users in users.chunks(ROWS) {
+            let kept = users.iter().filter_map(|user| user.row.id.as_deref());
+            let kept: Vec<&str> = kept.collect();
+            all.ids.extend(store::find_used_ids(conn, &kept).await?);
+            let taken = store::find_taken(conn, users).await?;
+            watch(Step::Compared(users.len()));
+            if taken.is_empty() {
+                continue;
+            }
+            let mut by_name: HashMap<&str, &str> = HashMap::new();
+            for (username, folded) in &taken {
+                by_name.insert(username, username);
+                by_name.insert(folded.as_deref().unwrap_or(username), username);
+            }
+            for New { row, .. } in users {
+                let there = by_name.get(row.username.as_str());
+                if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
+                    all.names.insert(row.line, (*there).to_owned());
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn name_problems(&self) -> impl Iterator<Item = Problem> {
+        let taken = self.names.iter();
+        taken.map(|(line, there)| Problem::new(*line, format!("user `{there}` already exists")))
+    }
+
+    /// Returns the problems of `users` whose ids are not free.
+    fn id_problems(&self, users: &[New]) -> Vec<Problem> {
+        let kept = users.iter().filter_map(|user| {
+            let id = user.row.id.as_ref()?;
+            let message = format!("id `{id}` belongs to another user or client, or did");
+            self.ids
+                .contains(id)
+                .then(|| Problem::new(user.row.line, message))
+        });
+        kept.collect()
+    }
+}
+
+/// Returns the problems of users whose e-mail address another user has, in the file or in the database.
+async fn taken_emails(conn: &mut Conn, users: &[New]) -> Result<Vec<Problem>, ApiError> {
+    let keyed = users.iter().filter_map(|user| {
+        let email = user.row.email.as_deref()?;
+        Some((folded(email), user.row.line))
+    });
+    let mut keyed: Vec<(String, usize)> = keyed.collect();
+    keyed.sort_unstable();
+    let mut problems = Vec::new();
+    for pair in keyed.windows(2) {
+        if let [(one, first), (other, line)] = pair
+            && one == other
+        {
+            let message = format!("the e-mail address is the same as on line {first}");
+            problems.push(Problem::new(*line, message));
+        }
+    }
+    for part in keyed.chunks(ROWS) {
+        let keys: Vec<&str> = part.iter().map(|(key, _)| key.as_str()).collect();
+        let used: HashSet<String> = store::find_used_emails(conn, &keys)
+            .await?
+            .into_iter()
+            .collect();
+        let taken = part.iter().filter(|(key, _)| used.contains(key));
+        problems.extend(
+            taken.map(|(_, line)| Problem::new(*line, "another user has this e-mail address")),
+        );
+    }
+    Ok(problems)
+}
+
+/// What is taken, and the revision at which it was.
 async fn look_for_taken(
     app: &App,
     users: &[New],
     watch: &dyn Fn(Step),
-) -> Result<(Revision, Vec<Problem>), ApiError> {
+) -> Result<(Revision, Taken), ApiError> {
     let mut conn = app.store().read().await?;
     let revision = read_head(&mut conn).await?.revision;
-    Ok((revision, find_taken(&mut conn, users, watch).await?))
+    Ok((revision, Taken::find(&mut conn, users, watch).await?))
 }
 
 fn digest_of(text: &str) -> String {
@@ -122,16 +244,15 @@ fn digest_of(text: &str) -> String {
     })
 }
 
-/// Asks what the caller may, and finds the roles that are lacking.
+/// Asks what the caller may assign, and finds the roles that are lacking.
 async fn look_up_roles(
     app: &App,
     change: &mut Change<'_>,
-    caller: Caller<'_>,
+    (caller, rights): (Caller<'_>, Rights),
     users: &[New],
     add_roles: bool,
     report: &mut Report,
 ) -> Result<(), ApiError> {
-    let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
     let mut named: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
     for New { row, .. } in users {
         for role in &row.roles {
@@ -194,35 +315,6 @@ fn together(policy: &Policy, users: &[New], now: Timestamp) -> Vec<Problem> {
     problems
 }
 
-/// Finds names that are taken already, those included that differ by case folding alone.
-async fn find_taken(
-    conn: &mut Conn,
-    users: &[New],
-    watch: &dyn Fn(Step),
-) -> Result<Vec<Problem>, ApiError> {
-    let mut problems = Vec::new();
-    for users in users.chunks(ROWS) {
-        let taken = store::find_taken(conn, users).await?;
-        watch(Step::Compared(users.len()));
-        if taken.is_empty() {
-            continue;
-        }
-        let mut by_name: HashMap<&str, &str> = HashMap::new();
-        for (username, folded) in &taken {
-            by_name.insert(username, username);
-            by_name.insert(folded.as_deref().unwrap_or(username), username);
-        }
-        for New { row, .. } in users {
-            let there = by_name.get(row.username.as_str());
-            if let Some(there) = there.or_else(|| by_name.get(row.folded.as_str())) {
-                let message = format!("user `{there}` already exists");
-                problems.push(Problem::new(row.line, message));
-            }
-        }
-    }
-    Ok(problems)
-}
-
 async fn write(
     change: &mut Change<'_>,
     caller: Caller<'_>,
@@ -266,7 +358,10 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{accounts::import::Format, demo};
+    use crate::{
+        accounts::import::{Columns, Format},
+        demo,
+    };
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_name_that_is_taken_after_the_look_is_not_taken_again() {
@@ -278,7 +373,8 @@ mod tests {
         let text = format!("username,hashed_password\nalice,{hash}\nbob,{hash}\n");
         let options = Options {
             format: Format::Csv,
-            ignore_columns: false,
+            columns: Columns::default(),
+            skip_existing: false,
             add_roles: false,
             without_password: false,
             dry_run: false,
@@ -291,7 +387,7 @@ mod tests {
             }
         };
         let caller = Caller::CommandLine { system_user: "" };
-        let report = import_users(app, caller, &text, options, &meanwhile).await;
+        let report = import_users(app, caller, &text, &options, &meanwhile).await;
         let found = report.unwrap().problems;
         assert_eq!(found, [Problem::new(3, "user `bob` already exists")]);
     }

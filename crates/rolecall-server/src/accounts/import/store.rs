@@ -3,7 +3,10 @@
 use rolecall_core::RoleName;
 
 use super::Row;
-use crate::store::{Change, Conn, StoreError, queries, query};
+use crate::{
+    store::{Change, Conn, StoreError, queries, query},
+    usernames::folded,
+};
 
 /// The number of names that one statement looks for, and of users that are written between two reports of progress.
 pub(super) const ROWS: usize = 100;
@@ -106,6 +109,20 @@ const fn taken() -> Sql {
         .then(")")
 }
 
+const fn used_ids() -> Sql {
+    Sql::of("SELECT id FROM subjects WHERE id IN (")
+        .rows("#", ROWS, 1)
+        .then(") UNION SELECT id FROM former_subjects WHERE id IN (")
+        .rows("#", ROWS, ROWS + 1)
+        .then(")")
+}
+
+const fn used_emails() -> Sql {
+    Sql::of("SELECT email_key FROM users WHERE email_key IN (")
+        .rows("#", ROWS, 1)
+        .then(")")
+}
+
 const fn subjects(rows: usize) -> Sql {
     Sql::of("INSERT INTO subjects (kind, id) VALUES ").rows("('user', #)", rows, 1)
 }
@@ -113,10 +130,10 @@ const fn subjects(rows: usize) -> Sql {
 /// `$1` is the time of creation of all.
 const fn users(rows: usize) -> Sql {
     Sql::of(
-        "INSERT INTO users (id, username, folded_username, legacy_name, email, disabled, password_hash, \
+        "INSERT INTO users (id, username, folded_username, legacy_name, email, email_key, disabled, password_hash, \
          must_change_password, created_at, updated_at) VALUES ",
     )
-    .rows("(#, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
+    .rows("(#, #, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
 }
 
 /// `$1` and `$2` are who assigned the roles, and when.
@@ -128,6 +145,8 @@ const fn assignments(rows: usize) -> Sql {
 }
 
 const TAKEN: Sql = taken();
+const USED_IDS: Sql = used_ids();
+const USED_EMAILS: Sql = used_emails();
 const SUBJECTS_100: Sql = subjects(100);
 const SUBJECTS_20: Sql = subjects(20);
 const SUBJECTS_1: Sql = subjects(1);
@@ -140,6 +159,8 @@ const ASSIGNMENTS_1: Sql = assignments(1);
 
 queries! {
     FIND_TAKEN = TAKEN.text();
+    FIND_USED_IDS = USED_IDS.text();
+    FIND_USED_EMAILS = USED_EMAILS.text();
     INSERT_SUBJECTS_100 = SUBJECTS_100.text();
     INSERT_SUBJECTS_20 = SUBJECTS_20.text();
     INSERT_SUBJECT = SUBJECTS_1.text();
@@ -203,6 +224,40 @@ pub(super) async fn find_taken(
     taken.fetch_all(conn).await
 }
 
+/// Returns those of up to [`ROWS`] ids that a user or client has, or had before it was deleted.
+pub(super) async fn find_used_ids(
+    conn: &mut Conn,
+    ids: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    let Some(last) = ids.last() else {
+        return Ok(Vec::new());
+    };
+    let mut used = query(FIND_USED_IDS);
+    for _ in 0..2 {
+        // the last one fills the places that are left
+        for id in ids.iter().chain(std::iter::repeat(last)).take(ROWS) {
+            used = used.bind(*id);
+        }
+    }
+    used.fetch_all(conn).await
+}
+
+/// Returns those of up to [`ROWS`] e-mail addresses that a user has, as keys.
+pub(super) async fn find_used_emails(
+    conn: &mut Conn,
+    keys: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    let Some(last) = keys.last() else {
+        return Ok(Vec::new());
+    };
+    let mut used = query(FIND_USED_EMAILS);
+    // the last one fills the places that are left
+    for key in keys.iter().chain(std::iter::repeat(last)).take(ROWS) {
+        used = used.bind(*key);
+    }
+    used.fetch_all(conn).await
+}
+
 /// Makes PostgreSQL check foreign keys by index for the rest of the transaction. It plans these checks once, for the
 /// few users from before the import, and would read whole tables that grow with every row.
 pub(super) async fn expect_many(change: &mut Change<'_>) -> Result<(), StoreError> {
@@ -234,6 +289,7 @@ pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Resu
                 .bind(row.folded.as_str())
                 .bind(row.legacy_name.as_str())
                 .bind(row.email.as_deref())
+                .bind(row.email.as_deref().map(folded))
                 .bind(row.disabled)
                 .bind(row.hash.as_deref());
         }
@@ -279,7 +335,7 @@ mod tests {
         assert!(INSERT_SUBJECTS_20.ends_with("('user', $19), ('user', $20)"));
         assert!(
             INSERT_USERS_100.ends_with(
-                "($695, $696, $697, $698, $699, $700, $701, CAST($701 AS TEXT) IS NULL, $1, $1)"
+                "($794, $795, $796, $797, $798, $799, $800, $801, CAST($801 AS TEXT) IS NULL, $1, $1)"
             ),
             "{INSERT_USERS_100}"
         );

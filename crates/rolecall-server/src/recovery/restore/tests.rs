@@ -42,6 +42,7 @@ fn options(database: &Path) -> Options {
             max_token_bytes: 4096,
             registration_open: false,
             registration_roles: BTreeSet::new(),
+            unique_email: false,
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,
             sessions: crate::settings::SessionLimits::default(),
@@ -79,6 +80,7 @@ async fn token(app: &App) -> String {
             address: "192.0.2.1",
             device: None,
         },
+        wants_refresh: true,
     };
     grant::by_password(app, &request)
         .await

@@ -283,6 +283,22 @@ async fn x078_http_2_is_not_supported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y118_a_node_that_was_asked_to_stop_is_not_ready_but_answers_until_the_delay_has_passed() {
+    let delay = [("ROLECALL_CONNECTIONS__DRAIN_DELAY", "5m")];
+    let server = Server::start_with(Database::sqlite(), "", &delay).await;
+    server.get("/health/ready", "").await.is(200);
+    server.ask_to_stop();
+    eventually("it is not ready", async || {
+        server.get("/health/ready", "").await.status == 503
+    })
+    .await;
+    let reply = server.get("/health/ready", "").await;
+    assert!(reply.text.contains("about to stop"), "{}", reply.text);
+    server.get("/health/live", "").await.is(200);
+    server.log_in("root", PASSWORD).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x082_exhausted_descriptors_leave_open_connections_working_and_the_server_recovers() {
     let server = Server::start_with(Database::sqlite(), "ulimit -n 64;", &[]).await;
     let token = server.admin().await;

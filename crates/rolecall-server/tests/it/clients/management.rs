@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Credentials, TestApp, on_both};
+use crate::support::{
+    Credentials, MASTER_KEY, TestApp, claims, command, on_both, output_of, run_failing,
+};
 
 on_both![
     a_secret_is_shown_once_and_stored_as_a_hash,
@@ -16,6 +18,9 @@ on_both![
     o045_deleting_a_client_ends_its_sessions,
     a_client_writes_with_its_own_permissions_and_is_named_in_the_audit_log,
     changing_a_client_requires_everything_it_holds,
+    y129_a_client_keeps_its_id_and_its_secret,
+    y130_an_id_that_was_ever_used_is_not_given_again,
+    the_command_line_creates_a_client_with_its_id_and_secret,
 ];
 
 async fn a_secret_is_shown_once_and_stored_as_a_hash(app: TestApp) {
@@ -82,10 +87,10 @@ async fn an_invalid_client_is_refused_by_member(app: TestApp) {
     app.post("/api/clients", admin, body)
         .await
         .invalid(&["body", "grants"]);
-    let body = json!({ "name": "app", "grants": [], "client_id": "mine" });
+    let body = json!({ "name": "app", "grants": [], "id": "mine" });
     app.post("/api/clients", admin, body)
         .await
-        .invalid(&["body", "client_id"]);
+        .invalid(&["body", "id"]);
     app.create_client("app", json!({})).await;
     let again = app
         .post(
@@ -295,4 +300,102 @@ async fn o024_every_confidential_client_has_a_secret(app: TestApp) {
     }
     let without = "UPDATE clients SET secret_hash = NULL WHERE name = 'one'";
     assert!(app.db.refuses(without).await);
+}
+
+/// A secret as another system makes it.
+const KEPT: &str = "5f1a0c3e-0d4b-4a7e-9a57-2f6f0f0e7a11";
+
+async fn y129_a_client_keeps_its_id_and_its_secret(app: TestApp) {
+    let admin = app.admin().await;
+    let body = |id: &str, secret: &str| json!({ "name": "Stock", "grants": ["client_credentials"], "client_id": id, "client_secret": secret });
+    for (wrong, member) in [
+        (body("stock service", KEPT), "client_id"),
+        (body("rolecall", KEPT), "client_id"),
+        (body("", KEPT), "client_id"),
+        (body("stock", "secret"), "client_secret"),
+        (body("stock", &"stock".repeat(8)), "client_secret"),
+        (body("stock", ""), "client_secret"),
+    ] {
+        let refused = app.post("/api/clients", admin, wrong).await;
+        refused.invalid(&["body", member]);
+        assert!(!String::from_utf8_lossy(&refused.body).contains(KEPT));
+    }
+    let mut public = body("stock", KEPT);
+    public["public"] = json!(true);
+    public["grants"] = json!(["password"]);
+    let refused = app.post("/api/clients", admin, public).await;
+    refused.invalid(&["body", "client_secret"]);
+    let created = app
+        .post("/api/clients", admin, body("stock-service", KEPT))
+        .await;
+    assert_eq!(created.is(201).text("client_id"), "stock-service");
+    assert_eq!(
+        created.header("location"),
+        Some("/api/clients/stock-service")
+    );
+    assert!(!String::from_utf8_lossy(&created.body).contains(KEPT));
+    assert!(created.json.get("client_secret").is_none());
+    let stored = app.db.texts("SELECT secret_hash FROM clients").await;
+    assert!(!stored.concat().contains(KEPT));
+    let audit = app.db.texts("SELECT changes FROM audit").await;
+    assert!(!audit.concat().contains(KEPT));
+    let client = Credentials::new("stock-service", KEPT);
+    let token = app.act_as(&client).await;
+    assert_eq!(claims(&token)["sub"], "stock-service");
+    // without an id or secret of its own, it gets a new one
+    let other = app
+        .create_client("other", json!({ "client_id": "o-2" }))
+        .await;
+    assert!(other.id == "o-2" && other.secret.starts_with("rcs_"));
+}
+
+async fn y130_an_id_that_was_ever_used_is_not_given_again(app: TestApp) {
+    let admin = app.admin().await;
+    let create = async |name: &str, id: &str| {
+        let body = json!({ "name": name, "grants": ["client_credentials"], "client_id": id });
+        app.post("/api/clients", admin, body).await
+    };
+    create("one", "client-1").await.is(201);
+    create("two", "client-1").await.violates("id_used");
+    app.delete("/api/clients/client-1", admin)
+        .await
+        .no_content();
+    create("two", "client-1").await.violates("id_used");
+    let alice = app.create_user("alice", &[]).await;
+    create("two", &alice).await.violates("id_used");
+    let path = format!("/api/users/{alice}");
+    app.delete(path, admin).await.no_content();
+    create("two", &alice).await.violates("id_used");
+    // commands accept a name or an id, so neither may be another client's
+    create("two", "client-2").await.is(201);
+    create("client-2", "client-3").await.is(409);
+    create("three", "two").await.is(409);
+    create("four", "four").await.is(201);
+}
+
+async fn the_command_line_creates_a_client_with_its_id_and_secret(app: TestApp) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, format!("{KEPT}\n")).unwrap();
+    let arguments = [
+        "client",
+        "add",
+        "stock",
+        "--id",
+        "stock-service",
+        "--secret-stdin",
+        "--grant",
+        "client_credentials",
+    ];
+    let mut command = command(&app, MASTER_KEY, &arguments);
+    command.stdin(std::fs::File::open(&file).unwrap());
+    command.current_dir(folder.path());
+    let output = output_of(command).await;
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, "client_id      stock-service\n");
+    let client = Credentials::new("stock-service", KEPT);
+    app.act_as(&client).await;
+    let public = run_failing(&app, &["client", "add", "x", "--public", "--secret-stdin"]).await;
+    assert!(public.contains("--public"), "{public}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rolecall_server::SigningAlgorithm;
+use rolecall_server::{EmbeddedBuilder, SigningAlgorithm};
 use serde_json::{Value, json};
 
 use super::{LEAD, keys_of, kid, published, rotate, until_available};
@@ -90,11 +90,14 @@ async fn verify_independently(app: &TestApp, token: &str, algorithm: &str) {
 }
 
 async fn o081_a_new_algorithm_signs_once_its_key_is_published_and_older_tokens_stay_valid(
-    app: TestApp,
+    db: Database,
 ) {
+    // tokens outlive the time for which the next key waits
+    let long = |builder: EmbeddedBuilder| builder.access_ttl(Duration::from_hours(3));
+    let app = TestApp::configured(db, long).await;
     let old = app.log_in("admin").await;
     let other = app
-        .node(|builder| builder.algorithm(SigningAlgorithm::EdDsa))
+        .node(|builder| long(builder).algorithm(SigningAlgorithm::EdDsa))
         .await;
     let next = keys_of(&other, "next").await.pop().unwrap();
     // published, but not signing before every verifier can have it

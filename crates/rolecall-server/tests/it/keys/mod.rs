@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Node, Response, eventually, part};
 
-const LEAD: Duration = Duration::from_secs(330);
+const LEAD: Duration = Duration::from_mins(30);
 const DAY: Duration = Duration::from_hours(24);
 
 /// The key id in the header of a token.

@@ -6,11 +6,13 @@ use rolecall::Clock as _;
 use serde_json::json;
 
 use super::{DAY, LEAD, keys_of, kid, published, rotate, until_available};
-use crate::support::{Database, TestApp, claims, eventually, on_both};
+use crate::support::{Database, TestApp, claims, eventually, on_both, rolecall, run, run_failing};
 
 on_both![
     a_rotation_activates_the_published_key_and_keeps_older_tokens_valid,
     a_recently_published_key_signs_only_if_forced,
+    y127_a_verifier_that_loads_keys_every_15_minutes_knows_each_key_before_it_signs,
+    y127_the_command_line_warns_of_what_a_forced_rotation_breaks,
     a_key_leaves_the_set_only_when_its_last_token_has_expired,
     of_nodes_that_rotate_at_once_one_wins_and_the_others_get_409,
     automatic_rotation_happens_on_one_node_only,
@@ -56,8 +58,14 @@ async fn a_recently_published_key_signs_only_if_forced(app: TestApp) {
     let next = keys_of(&app, "next").await;
     let forced = rotate(&app, json!({ "force": true })).await;
     assert_eq!(vec![forced.is(200).text("kid")], next);
+    let warning = forced.text("warning");
+    assert!(
+        warning.contains(&next[0]) && warning.contains("15 minutes"),
+        "{warning}"
+    );
     app.pass_time(LEAD);
-    rotate(&app, json!({ "force": false })).await.is(200);
+    let rotated = rotate(&app, json!({ "force": false })).await;
+    assert!(rotated.is(200).json.get("warning").is_none());
     // forcing is limited too
     let mut last = 200;
     for _ in 0..20 {
@@ -68,6 +76,47 @@ async fn a_recently_published_key_signs_only_if_forced(app: TestApp) {
         .await
         .violates("too_many_keys");
     app.log_in("admin").await;
+}
+
+async fn y127_a_verifier_that_loads_keys_every_15_minutes_knows_each_key_before_it_signs(
+    app: TestApp,
+) {
+    let quarter = Duration::from_mins(15);
+    let second = Duration::from_secs(1);
+    let mut known = published(&app).await;
+    for _ in 0..3 {
+        // the verifier loaded the keys just before this rotation published another one, and its next attempt fails
+        rotate(&app, json!({})).await.is(200);
+        assert!(known.contains(&kid(&app.log_in("admin").await)));
+        for wait in [quarter, quarter.saturating_sub(second)] {
+            app.pass_time(wait);
+            rotate(&app, json!({})).await.violates("too_soon");
+            assert!(known.contains(&kid(&app.log_in("admin").await)));
+        }
+        app.pass_time(second);
+        known = published(&app).await;
+    }
+}
+
+async fn y127_the_command_line_warns_of_what_a_forced_rotation_breaks(app: TestApp) {
+    run(&app, &["key", "rotate"]).await;
+    let refused = run_failing(&app, &["key", "rotate"]).await;
+    assert!(
+        refused.contains("--force") || refused.contains("`force`"),
+        "{refused}"
+    );
+    let forced = rolecall(&app, &["key", "rotate", "--force"]).await;
+    assert!(forced.status.success(), "{forced:?}");
+    let warning = String::from_utf8(forced.stderr).unwrap();
+    assert!(
+        warning.contains("warning: ") && warning.contains("refuse its tokens"),
+        "{warning}"
+    );
+    let active = keys_of(&app, "active").await;
+    let retired = rolecall(&app, &["key", "retire", &active[0]]).await;
+    assert!(retired.status.success(), "{retired:?}");
+    let warning = String::from_utf8(retired.stderr).unwrap();
+    assert!(warning.contains("refuse its tokens"), "{warning}");
 }
 
 async fn a_key_leaves_the_set_only_when_its_last_token_has_expired(app: TestApp) {
@@ -84,7 +133,7 @@ async fn a_key_leaves_the_set_only_when_its_last_token_has_expired(app: TestApp)
         .await
         .is(200);
     assert!(published(&app).await.contains(&kid(&old)));
-    app.pass_time(LEAD + Duration::from_secs(2));
+    app.pass_time(Duration::from_secs(5 * 60 + 32));
     app.clock.advance(Duration::from_mins(2));
     eventually("the old key is no longer published", async || {
         !published(&app).await.contains(&kid(&old))

@@ -11,6 +11,8 @@ on_both![
     many_realm_users_are_imported_in_one_revision,
     an_invalid_realm_is_refused_without_echoing_its_secrets,
     users_whom_keycloak_does_not_log_in_do_not_log_in_here,
+    y130_created_users_keep_the_ids_that_nobody_has_or_had,
+    existing_users_are_left_as_they_are,
 ];
 
 const REALM: &str = include_str!("../../../../rolecall-import/tests/fixtures/keycloak/realm.json");
@@ -168,4 +170,64 @@ async fn an_invalid_realm_is_refused_without_echoing_its_secrets(app: TestApp) {
     let (status, _, error, _) = import(&app, &[], &[]).await;
     assert!(status == 2 && error.contains("--casbin"), "{error}");
     assert_eq!(counts(&app).await, before);
+}
+
+async fn y130_created_users_keep_the_ids_that_nobody_has_or_had(app: TestApp) {
+    let gone = app.create_user("gone", &[]).await;
+    app.delete(format!("/api/users/{gone}"), app.admin().await)
+        .await
+        .no_content();
+    app.create_user("bob", &[]).await;
+    let user = |name: &str, id: &str| json!({ "id": id, "username": name, "enabled": true, "credentials": [{ "type": "password", "value": "x" }] });
+    let realm =
+        |users: Vec<Value>| json!({ "realm": "x", "roles": {}, "users": users }).to_string();
+    let kept = "0f6a6f6e-6b1d-4c39-9f5d-9f3f4a1b2c3d";
+    let all = ["--create-users", "--keep-ids", "--apply"];
+    for (name, id, reason) in [
+        ("bob", kept, "user `bob` has the id"),
+        (
+            "eve",
+            gone.as_str(),
+            "belongs to another user or client, or did",
+        ),
+        ("eve", "e/ve", "an id is 1 to 128"),
+    ] {
+        let text = realm(vec![user(name, id)]);
+        let (status, out, error) = import_keycloak(&app, &text, &all).await;
+        assert!(status == 1 && out.contains(reason), "{out}{error}");
+    }
+    let text = realm(vec![user("alice", kept), user("mole", kept)]);
+    let (status, out, error) = import_keycloak(&app, &text, &all).await;
+    assert!(
+        status == 1 && out.contains("user `mole` is not created"),
+        "{out}{error}"
+    );
+    let text = realm(vec![user("alice", kept)]);
+    let (status, out, error) = import_keycloak(&app, &text, &["--create-users", "--apply"]).await;
+    assert_eq!(status, 0, "{out}{error}");
+    assert_ne!(app.id_of("alice").await, kept, "ids are kept only if asked");
+    let text = realm(vec![user("carol", kept)]);
+    let (status, out, error) = import_keycloak(&app, &text, &all).await;
+    assert_eq!(status, 0, "{out}{error}");
+    assert_eq!(app.id_of("carol").await, kept);
+}
+
+async fn existing_users_are_left_as_they_are(app: TestApp) {
+    app.create_user("bob", &["user"]).await;
+    let realm = r#"{ "realm": "x", "roles": { "realm": [{ "name": "editor" }] },
+        "users": [{ "username": "bob", "enabled": false, "realmRoles": ["editor"] }, { "username": "new", "enabled": true, "realmRoles": ["editor"] }] }"#;
+    let all = ["--create-users", "--skip-existing", "--apply"];
+    let (status, out, error) = import_keycloak(&app, realm, &all).await;
+    assert!(
+        status == 0 && out.contains("1 user skipped: they exist already"),
+        "{out}{error}"
+    );
+    let token = app.log_in("bob").await;
+    let me = app.get("/api/me", &token).await;
+    assert_eq!(me.is(200).json["roles"], json!(["user"]));
+    let new = app.id_of("new").await;
+    let roles = app
+        .get(format!("/api/users/{new}/roles"), app.admin().await)
+        .await;
+    assert_eq!(roles.items("role"), ["editor"]);
 }
