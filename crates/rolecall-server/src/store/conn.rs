@@ -8,7 +8,9 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 
-use super::{codes::Class, error::StoreError, failures::Failures, file::OpenFile};
+use super::{
+    codes::Class, error::StoreError, failures::Failures, file::OpenFile, migrate, url::SchemaName,
+};
 
 /// A connection to the open database, inside a transaction or not.
 pub(crate) enum Conn {
@@ -183,6 +185,7 @@ pub(crate) struct Remote {
     conn: PoolConnection<Postgres>,
     options: Arc<PgConnectOptions>,
     failures: Arc<Failures>,
+    schema: Option<SchemaName>,
     /// The time limit for one statement, and for returning the connection to the pool. The PostgreSQL server has the
     /// same limit, so that it does not continue a statement that this process has given up.
     limit: Duration,
@@ -193,16 +196,18 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Takes a connection from a pool, whose statements end after `limit`.
+    /// Takes a connection from a pool, whose statements end after `limit` and concern the tables of `schema`.
     pub(super) async fn take(
         pool: &PgPool,
         failures: &Arc<Failures>,
+        schema: Option<&SchemaName>,
         limit: Duration,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             conn: pool.acquire().await?,
             options: pool.connect_options(),
             failures: Arc::clone(failures),
+            schema: schema.cloned(),
             limit,
             in_transaction: false,
             used: false,
@@ -276,7 +281,7 @@ impl Remote {
     async fn reconnect(&mut self) -> bool {
         let connected = async {
             let mut fresh = PgConnection::connect_with(&self.options).await?;
-            set_limits(&mut fresh, self.limit).await?;
+            prepare(&mut fresh, self.schema.as_ref(), self.limit).await?;
             Ok::<_, sqlx::Error>(fresh)
         };
         // boxed, since it is rare and large
@@ -319,12 +324,19 @@ impl Drop for Remote {
     }
 }
 
-/// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
-/// the transaction of a node that was cut off, which would block the changes of all other nodes.
-pub(super) async fn set_limits(
+/// Prepares a new connection to PostgreSQL, before anything else is sent.
+pub(super) async fn prepare(
     conn: &mut PgConnection,
+    schema: Option<&SchemaName>,
     limit: Duration,
 ) -> Result<(), sqlx::Error> {
+    migrate::set_schema(conn, schema).await?;
+    set_limits(conn, limit).await
+}
+
+/// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
+/// the transaction of a node that was cut off, which would block the changes of all other nodes.
+async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
         .bind(limit.as_millis().to_string())
         .execute(conn)

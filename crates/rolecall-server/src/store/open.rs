@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{
     begin::{inspect_before_writing, migrate_patiently},
-    conn::{Conn, set_limits},
+    conn::{Conn, prepare},
     error::{OpenError, StoreError},
     failures::Failures,
     file::{self, OpenFile},
@@ -143,10 +143,7 @@ impl Store {
                 })
                 .after_connect(move |conn, _| {
                     let schema = schema.clone();
-                    Box::pin(async move {
-                        migrate::set_schema(conn, schema.as_ref()).await?;
-                        set_limits(conn, tuning.statement).await
-                    })
+                    Box::pin(async move { prepare(conn, schema.as_ref(), tuning.statement).await })
                 })
                 .connect_with(options.clone())
         };
@@ -155,6 +152,7 @@ impl Store {
             changes: pool(CHANGE_CONNECTIONS).await?,
             watch: pool(WATCH_CONNECTIONS).await?,
             failures,
+            schema: target.schema.cloned(),
             limit: tuning.statement,
         })))
     }

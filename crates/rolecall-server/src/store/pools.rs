@@ -10,6 +10,7 @@ use super::{
     error::StoreError,
     failures::Failures,
     file::OpenFile,
+    url::SchemaName,
 };
 
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub(super) struct RemotePools {
     pub(super) changes: PgPool,
     pub(super) watch: PgPool,
     pub(super) failures: Arc<Failures>,
+    /// The schema of the tables; `None` for the usual one.
+    pub(super) schema: Option<SchemaName>,
     /// The time limit of a statement.
     pub(super) limit: Duration,
 }
@@ -43,7 +46,7 @@ impl RemotePools {
             Lane::Changes => &self.changes,
             Lane::Watch => &self.watch,
         };
-        Remote::take(pool, &self.failures, self.limit).await
+        Remote::take(pool, &self.failures, self.schema.as_ref(), self.limit).await
     }
 }
 

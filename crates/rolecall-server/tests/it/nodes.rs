@@ -99,12 +99,10 @@ async fn a_policy_change_on_one_node_applies_on_the_other(app: TestApp) {
 
 async fn failures_on_one_node_slow_the_account_on_the_other(app: TestApp) {
     let other = app.second_node().await;
-    for _ in 0..3 {
-        app.password_grant("admin", "wrong").await.wrong_password();
-        other
-            .password_grant("admin", "wrong")
-            .await
-            .wrong_password();
+    for number in 0..3 {
+        let guess = format!("a guess {number}");
+        app.password_grant("admin", &guess).await.wrong_password();
+        other.password_grant("admin", &guess).await.wrong_password();
     }
     assert_eq!(app.password_grant("admin", PASSWORD).await.status, 429);
     assert_eq!(other.password_grant("admin", PASSWORD).await.status, 429);

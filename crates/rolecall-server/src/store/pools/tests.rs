@@ -3,7 +3,12 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::{Lane, Local, Pools};
-use crate::store::{Conn, Store, StoreError, query::query, testing::postgres_database};
+use crate::store::{
+    Conn, Store, StoreError, Tuning,
+    query::query,
+    target::{Opening, Target},
+    testing::postgres_database,
+};
 
 /// Writes one more.
 async fn raise(conn: &mut Conn) -> Result<(), StoreError> {
@@ -80,6 +85,21 @@ async fn y026_a_dead_connection_to_postgresql_is_replaced_and_nothing_fails() {
     // several, of which each could be the next to be taken
     let held = [store.read().await, store.read().await, store.read().await];
     drop(held);
+    check_after(&store, async || kill_all(&store, &url).await).await;
+}
+
+#[tokio::test]
+async fn y026_a_connection_that_replaces_another_keeps_its_schema() {
+    let Some(url) = postgres_database("y026_schema").await else {
+        return;
+    };
+    let schema = "rolecall_tables".parse().unwrap();
+    let target = Target {
+        url: &url,
+        schema: Some(&schema),
+        opening: Opening::Create,
+    };
+    let store = Store::open_with(target, Tuning::default()).await.unwrap();
     check_after(&store, async || kill_all(&store, &url).await).await;
 }
 
