@@ -123,16 +123,16 @@ pub(crate) async fn find_missing(options: &Options) -> Result<Option<Vec<Missing
     let store = Store::open_with(target, options.tuning).await?;
     let found = async { bootstrap::find_missing(&mut store.read().await?).await }.await;
     store.close().await;
-    found.map_err(|error| about(target.url, error.into()))
+    found.map_err(|error| about(target.url, &error.into()))
 }
 
 /// Names the database in an error of it.
-fn about(url: &str, error: ApiError) -> StartError {
+fn about(url: &str, error: &ApiError) -> StartError {
     let url = DatabaseUrl::parse(url);
     let database = url
         .as_ref()
         .map_or_else(|_| String::new(), DatabaseUrl::describe);
-    let reason = match &error {
+    let reason = match error {
         ApiError::Internal(source) | ApiError::Unready(source) => {
             crate::error::chain_of(source.as_ref())
         }
@@ -163,7 +163,7 @@ fn refusal(error: BootstrapError, url: &str) -> StartError {
         BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
         BootstrapError::MadeByDev => StartError::MadeByDev(database()),
         BootstrapError::NotMadeByDev => StartError::NotMadeByDev(database()),
-        BootstrapError::Failed(error) => about(url, error),
+        BootstrapError::Failed(error) => about(url, &error),
     }
 }
 
@@ -213,7 +213,7 @@ async fn master_key(
     };
     if !file::exists(&path)? {
         let is_prepared = bootstrap::is_prepared(store).await;
-        if is_prepared.map_err(|error| about(url, error.into()))? {
+        if is_prepared.map_err(|error| about(url, &error.into()))? {
             return Err(StartError::KeyFileMissing(path));
         }
     }

@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use super::{
-    finding::{CHECKS, Finding, Severity},
+    finding::{CHECKS, Severity},
     *,
 };
 use crate::{

@@ -23,7 +23,7 @@ pub enum StoreError {
     )]
     Moved(PathBuf),
     /// The file of the database cannot be looked at, so that nobody knows what lies there.
-    #[error("the database file `{path}` cannot be looked at: {source}", path = .path.display())]
+    #[error("the database file `{path}` cannot be looked at", path = .path.display())]
     Hidden {
         /// The file.
         path: PathBuf,
