@@ -257,7 +257,7 @@ async fn an_allowed_origin_may_call_and_read_the_headers_it_needs() {
     assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], APP);
     assert_eq!(
         response.headers()["access-control-allow-headers"],
-        "authorization, content-type, if-match"
+        "authorization, content-type, if-match, rolecall-device"
     );
     let response = send(cross_origin(Method::GET, APP, false)).await;
     assert_eq!(response.status(), 200);

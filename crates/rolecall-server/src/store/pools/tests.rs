@@ -161,7 +161,10 @@ async fn break_one(mut conn: Conn, garbage: &str) {
     let Conn::Sqlite(local) = &mut conn else {
         panic!("SQLite")
     };
-    *local.conn() = SqliteConnection::connect(garbage).await.unwrap();
+    let broken = SqliteConnection::connect(garbage).await.unwrap();
+    // until it is closed, the log that it removes would count as lost
+    let good = std::mem::replace(local.conn(), broken);
+    good.close().await.unwrap();
 }
 
 #[tokio::test]

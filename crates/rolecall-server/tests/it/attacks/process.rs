@@ -78,6 +78,9 @@ impl Server {
                 .envs(settings.iter().copied())
                 .current_dir(folder.path());
         };
+        let mut migrate = Command::new(program);
+        set(migrate.arg("migrate").stdout(Stdio::null()));
+        assert!(migrate.status().unwrap().success());
         let mut first = Command::new(program);
         first.args(["user", "add", "root", "--role", "rolecall.admin"]);
         set(first.arg("--password-stdin").stdin(Stdio::piped()));
