@@ -1,6 +1,9 @@
 //! The state of one node, which every handler and command works with.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
@@ -22,10 +25,17 @@ use crate::{
     metrics::counters::Metrics,
     quota::{Quota, Quotas, through},
     settings::Settings,
-    store::{Chain, Change, Changed, Conn, Head, Store, StoreError, read_time},
+    store::{Chain, Change, Changed, Conn, Head, PING_TIMEOUT, Store, StoreError, read_time},
     throttle::{AddressLimiter, InFlight, Repeats, Turns},
     vault::MasterKeys,
 };
+
+/// The guards of this node refuse every token, because the database could not be polled for too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the newest revocations known are {} s old: the database could not be polled", .age.as_secs())]
+struct StaleState {
+    age: Duration,
+}
 
 /// The application: the open database and everything that lives beside it. Cheap to clone.
 #[derive(Clone)]
@@ -264,7 +274,34 @@ impl App {
         URL_SAFE_NO_PAD.encode(tag.as_ref())
     }
 
-    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.store().ping().await
+    /// Checks what every request needs: a database that takes writes, a head that can be read and written, signing
+    /// keys that the master key opens, a state of the guards that is fresh, and memory to check passwords.
+    ///
+    /// # Errors
+    ///
+    /// An error that is answered 503.
+    pub(crate) async fn check_ready(&self) -> Result<(), ApiError> {
+        let parts = self.parts();
+        let head = self.store().probe_head().await.map_err(ApiError::from);
+        let head = head.map_err(ApiError::into_unready)?;
+        if !parts.keys.is_current(&head) {
+            let caught_up = async {
+                let mut conn = self.store().read_for_watch().await?;
+                self.catch_up_keys(&mut conn, &head).await
+            };
+            // health checks have short timeouts of their own
+            match tokio::time::timeout(PING_TIMEOUT, caught_up).await {
+                Ok(caught_up) => caught_up.map_err(ApiError::into_unready)?,
+                Err(_) => return Err(StoreError::timed_out().into()),
+            }
+        }
+        let age = parts.live.age();
+        if self.settings().stale_after.is_some_and(|limit| age > limit) {
+            return Err(ApiError::internal(StaleState { age }).into_unready());
+        }
+        if !parts.hasher.has_memory() {
+            return Err(ApiError::Busy);
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         self, master,
         ring::{self, Keys},
         service::{self, Configured},
+        store::State,
     },
     roles::store as roles,
     store::{Actor, Chain, Change, Conn, Store, StoreError, queries, query, read_head},
@@ -19,6 +20,10 @@ use crate::{
 };
 
 queries! {
+    COUNT_KEYS = "SELECT COUNT(*) FROM signing_keys";
+    COUNT_SECRETS = "SELECT COUNT(*) FROM secrets";
+    LIST_ROLES = "SELECT name FROM roles";
+    LIST_PERMISSIONS = "SELECT name FROM permissions";
     INSERT_HEAD = "INSERT INTO head (id, revision, policy_revision, keys_revision, era, longest_ttl_seconds, \
         master_key_fingerprint, made_by_dev) VALUES (1, 0, 0, 0, $1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
     READ_MADE_BY_DEV = "SELECT made_by_dev FROM head WHERE id = 1";
@@ -40,8 +45,41 @@ pub(crate) enum BootstrapError {
     #[error("the database was not made by `rolecall dev`")]
     NotMadeByDev,
     #[error("{0}")]
+    Missing(Missing),
+    #[error("{0}")]
     Failed(#[from] ApiError),
 }
+
+/// A row that every start needs, and that a prepared database has lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Missing {
+    #[error(
+        "its head row is missing, although it has keys: somebody has deleted it; restore a backup"
+    )]
+    Head,
+    #[error(
+        "the secret `{0}` is missing: somebody has deleted it; restore a backup, or start `rolecall serve`, which makes another one"
+    )]
+    Secret(&'static str),
+    #[error(
+        "there is no active signing key: somebody has deleted it; restore a backup, or start `rolecall serve`, which makes another one, and everybody logs in again"
+    )]
+    Key,
+    #[error(
+        "the built-in {0} `{1}` is missing: start `rolecall serve`, which creates it again, and find out who can write to the database"
+    )]
+    Builtin(&'static str, &'static str),
+}
+
+impl Missing {
+    /// Returns true if no command can work without it.
+    pub(crate) fn is_essential(&self) -> bool {
+        !matches!(self, Self::Builtin(..))
+    }
+}
+
+/// The names of the secrets of rolecall itself.
+const SECRETS: [&str; 2] = ["audit", "login-failures"];
 
 /// Which databases a start accepts. Those that `dev` made are marked, since their users have a known password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +135,69 @@ pub(crate) async fn is_prepared(store: &Store) -> Result<bool, StoreError> {
     Ok(heads > 0)
 }
 
+/// Returns true if a database was prepared and has lost its head since.
+async fn has_lost_head(conn: &mut Conn) -> Result<bool, StoreError> {
+    let heads: i64 = query(COUNT_HEADS).fetch_one(conn).await?;
+    if heads > 0 {
+        return Ok(false);
+    }
+    let keys: i64 = query(COUNT_KEYS).fetch_one(conn).await?;
+    let secrets: i64 = query(COUNT_SECRETS).fetch_one(conn).await?;
+    Ok(keys + secrets > 0)
+}
+
+/// Returns the rows that a prepared database lacks. `None` if it was never prepared.
+pub(crate) async fn find_missing(conn: &mut Conn) -> Result<Option<Vec<Missing>>, StoreError> {
+    let heads: i64 = query(COUNT_HEADS).fetch_one(conn).await?;
+    if heads == 0 {
+        let has_lost_head = has_lost_head(conn).await?;
+        return Ok(has_lost_head.then(|| vec![Missing::Head]));
+    }
+    let mut missing = Vec::new();
+    for name in SECRETS {
+        if keys::store::read_secret(conn, name).await?.is_none() {
+            missing.push(Missing::Secret(name));
+        }
+    }
+    let listed = keys::store::list(conn).await?;
+    if listed.one(State::Active).is_none() {
+        missing.push(Missing::Key);
+    }
+    let permissions: Vec<String> = query(LIST_PERMISSIONS).fetch_all(conn).await?;
+    let roles: Vec<String> = query(LIST_ROLES).fetch_all(conn).await?;
+    let kinds = [
+        ("permission", builtin::PERMISSIONS, permissions),
+        ("role", builtin::ROLES, roles),
+    ];
+    for (kind, expected, found) in kinds {
+        let is_missing = |name: &&str| !found.iter().any(|found| found == name);
+        let names = expected.iter().map(|(name, _)| *name).filter(is_missing);
+        missing.extend(names.map(|name| Missing::Builtin(kind, name)));
+    }
+    Ok(Some(missing))
+}
+
+/// Reads what [`prepare`] has made, and changes nothing: a command must not replace what was lost.
+pub(crate) async fn load(store: &Store, masters: &MasterKeys) -> Result<Ready, BootstrapError> {
+    let mut conn = store.read().await?;
+    let fingerprint = read_fingerprint(&mut conn).await?;
+    let master = masters.find(&fingerprint);
+    let master = master.ok_or(BootstrapError::WrongMasterKey)?;
+    let missing = find_missing(&mut conn).await?.unwrap_or_default();
+    if let Some(missing) = missing.into_iter().find(Missing::is_essential) {
+        return Err(BootstrapError::Missing(missing));
+    }
+    let [audit, failures] = SECRETS;
+    let audit_key = read_secret(&mut conn, master, audit).await?;
+    let account_key = read_secret(&mut conn, master, failures).await?;
+    Ok(Ready {
+        chain: Chain::new(&audit_key),
+        account_key,
+        era: read_head(&mut conn).await?.era,
+        keys: ring::read(&mut conn, masters).await?,
+    })
+}
+
 /// Prepares a database. Every node does so at every start; nodes that start at the same time wait for each other at the
 /// head row.
 pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> {
@@ -132,6 +233,10 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
 type Secrets = (zeroize::Zeroizing<Vec<u8>>, zeroize::Zeroizing<Vec<u8>>);
 
 async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, BootstrapError> {
+    // a new head would hide that the old one is gone, with its revision and its era
+    if has_lost_head(conn).await? {
+        return Err(BootstrapError::Missing(Missing::Head));
+    }
     let fingerprint = start.masters.current_fingerprint();
     let ttl = i64::try_from(start.access_ttl.as_secs()).unwrap_or(i64::MAX);
     let era = ids::random_token(128).map_err(ApiError::internal)?;
@@ -141,9 +246,11 @@ async fn prepare_head(conn: &mut Conn, start: &Start<'_>) -> Result<Secrets, Boo
     let master = start.masters.find(&known);
     let master = master.ok_or(BootstrapError::WrongMasterKey)?;
     raise_longest_ttl(conn, ttl).await?;
-    let audit = load_or_create_secret(conn, master, "audit").await?;
-    let login_failures = load_or_create_secret(conn, master, "login-failures").await?;
-    Ok((audit, login_failures))
+    let [audit, failures] = SECRETS;
+    Ok((
+        load_or_create_secret(conn, master, audit).await?,
+        load_or_create_secret(conn, master, failures).await?,
+    ))
 }
 
 /// Writes the head row, unless it exists.
@@ -185,6 +292,14 @@ async fn load_or_create_secret(
     let generated = ids::random_bytes::<32>().map_err(ApiError::internal)?;
     let sealed = master::seal_secret(master, name, &generated).map_err(ApiError::internal)?;
     keys::store::insert_secret(conn, name, &sealed).await?;
+    read_secret(conn, master, name).await
+}
+
+async fn read_secret(
+    conn: &mut Conn,
+    master: &MasterKey,
+    name: &str,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, BootstrapError> {
     let stored = keys::store::read_secret(conn, name).await?;
     let stored = stored.ok_or_else(|| StoreError::inconsistent("a secret is missing"))?;
     Ok(master::open_secret(master, name, &stored).map_err(ApiError::internal)?)

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::{
     bootstrap::Origin,
-    config::{Config, PasswordGrant, RegistrationMode},
+    config::{Config, OnStale, PasswordGrant, RegistrationMode},
     http::Limits,
     legacy::old_tokens::LegacyTokens,
     settings::{PolicyLimits, SessionLimits, Settings},
@@ -107,6 +107,8 @@ fn settings(config: &Config, issuer: String) -> Settings {
         },
         quotas: (&config.quotas).into(),
         failures_per_minute: config.login.failures_per_minute,
+        stale_after: (config.guard.on_stale == OnStale::Refuse)
+            .then_some(config.guard.max_staleness),
         exempt_users: BTreeSet::new(),
     }
 }

@@ -342,6 +342,8 @@ impl EmbeddedBuilder {
                 sessions: self.sessions,
                 quotas: (&self.quotas).into(),
                 failures_per_minute: crate::config::FAILURES_PER_MINUTE,
+                stale_after: (self.staleness.on_stale == OnStale::Refuse)
+                    .then_some(self.staleness.max),
                 exempt_users: self
                     .demo_users
                     .iter()
@@ -366,6 +368,24 @@ impl EmbeddedBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn y165_a_node_whose_guards_refuse_their_state_is_not_ready() {
+        for on_stale in [OnStale::Refuse, OnStale::Accept] {
+            let clock = rolecall::ManualClock::at(rolecall::Timestamp::from_seconds(1_900_000_000));
+            let builder = Embedded::builder("sqlite::memory:").clock(clock.clone());
+            let builder = builder.max_staleness(Duration::from_secs(5));
+            let server = builder.on_stale(on_stale).open().await.unwrap();
+            // nothing polls from now on, while the database answers
+            server.watch.abort();
+            clock.advance(Duration::from_secs(4));
+            server.app().check_ready().await.unwrap();
+            clock.advance(Duration::from_mins(2));
+            let ready = server.app().check_ready().await;
+            assert_eq!(ready.is_ok(), on_stale == OnStale::Accept, "{ready:?}");
+            assert!(ready.err().is_none_or(|error| error.is_outage()));
+        }
+    }
 
     #[tokio::test]
     async fn a_demo_user_may_have_built_in_roles_and_creates_no_reserved_ones() {

@@ -132,6 +132,9 @@ pub(crate) enum ApiError {
     /// The server was asked to stop, and load balancers should choose another node.
     #[error("the server is about to stop; ask another node")]
     Stopping,
+    /// This node lacks what its work needs, such as the master key in force; another node may have it.
+    #[error("this server cannot do its work now; ask another node")]
+    Unready(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -174,6 +177,17 @@ impl ApiError {
         Self::Internal(Box::new(error))
     }
 
+    /// Wraps an error that lasts until somebody removes its cause: a client should retry, if possible at another node.
+    pub(crate) fn into_unready(self) -> Self {
+        if self.is_outage() {
+            return self;
+        }
+        match self {
+            Self::Internal(source) => Self::Unready(source),
+            other => other,
+        }
+    }
+
     /// Returns `true` if the caller lacks a permission.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
@@ -183,18 +197,32 @@ impl ApiError {
         }
     }
 
-    /// Returns `true` if the database did not answer, which is temporary.
+    /// Returns `true` if the database did not answer, or this node cannot work for another reason, which is temporary.
     pub(crate) fn is_outage(&self) -> bool {
-        let error = match self {
+        matches!(self, Self::Unready(_)) || self.store_error().is_some_and(StoreError::is_outage)
+    }
+
+    /// Returns the error of the database behind this one.
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
             Self::Internal(error) => error.downcast_ref(),
             _ => None,
-        };
-        error.is_some_and(StoreError::is_outage)
+        }
+    }
+
+    /// Returns `true` if the database may recover by itself.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_temporary)
+    }
+
+    /// Returns `true` if the file of the database is damaged.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_damage)
     }
 
     /// Logs the cause of an internal error, which the answer does not show.
     pub(crate) fn log(&self) {
-        if let Self::Internal(source) = self {
+        if let Self::Internal(source) | Self::Unready(source) = self {
             tracing::error!(error = %chain_of(source.as_ref()), "request failed");
         }
     }

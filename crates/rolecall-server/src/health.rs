@@ -19,10 +19,10 @@ pub(crate) async fn get_liveness(_: Public) -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// Check that the server can do its work: that the database takes writes, and that there is memory to check passwords.
+/// Check that the server can do its work: that the database takes writes, that revocations and signing keys are up to date, and that there is memory to check passwords.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
-    (status = 200, description = "The database takes writes, and there is memory to check passwords", body = Health),
-    (status = 503, description = "The database takes no writes, there is too little memory, or the server is about to stop", body = ProblemDocument)))]
+    (status = 200, description = "The server can do its work", body = Health),
+    (status = 503, description = "The database takes no writes, revocations or signing keys could not be read, there is too little memory, or the server is about to stop", body = ProblemDocument)))]
 pub(crate) async fn get_readiness(
     _: Public,
     State(app): State<App>,
@@ -31,9 +31,6 @@ pub(crate) async fn get_readiness(
     if stopping.is_some_and(|Extension(stopping)| stopping.has_begun()) {
         return Err(ApiError::Stopping);
     }
-    app.ping().await?;
-    if !app.parts().hasher.has_memory() {
-        return Err(ApiError::Busy);
-    }
+    app.check_ready().await?;
     Ok(Json(Health { status: "ready" }))
 }

@@ -45,6 +45,7 @@ mod metrics;
 mod oauth;
 mod patch;
 mod policy;
+mod prepared;
 mod quota;
 mod recovery;
 mod refusals;

@@ -3,20 +3,36 @@
 //! INVARIANT: control characters, line separators and characters that change the writing direction are escaped before
 //! a line leaves the process, so that no value can forge another event or drive a terminal (CWE-117). The length of a
 //! line is bounded.
+//!
+//! A thread of its own writes the lines, so that no request waits for the reader of the log.
+
+mod queue;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt as _};
 
 use rolecall_core::is_unprintable;
 
+use self::queue::Queue;
 use crate::config::{Log, LogFormat};
 
 /// The longest line in bytes; longer ones are cut.
 const MAX_LINE: usize = 8 * 1024;
+
+/// The lines that wait for a slow reader; more are lost.
+const MAX_WAITING: usize = 4096;
+
+/// The time that the end of a process waits for the reader of the log.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The log of this process.
+static LINES: OnceLock<Queue> = OnceLock::new();
 
 /// An error in setting up the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +43,13 @@ pub enum LoggingError {
     /// Logging is already set up in this process.
     #[error("logging is already set up")]
     Twice,
+    /// The thread that writes the lines cannot be started.
+    #[error("cannot start the thread of the log: {0}")]
+    Thread(io::Error),
 }
 
-/// Writes the events of this process to standard error, in the format and from the level of `log`.
+/// Writes the events of this process to standard error, in the format and from the level of `log`. A thread writes
+/// them: call [`flush`] before the process ends.
 ///
 /// # Errors
 ///
@@ -40,8 +60,28 @@ pub fn init(log: &Log) -> Result<(), LoggingError> {
         LogFormat::Text => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
-    let subscriber = subscriber(&log.level, json, io::stderr)?;
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| LoggingError::Twice)
+    let lines = Queue::start(io::stderr(), MAX_WAITING, |lines| {
+        tracing::warn!(
+            lines,
+            "log lines were dropped, because standard error was not read in time"
+        );
+    });
+    let lines = lines.map_err(LoggingError::Thread)?;
+    let subscriber = subscriber(&log.level, json, lines.clone())?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LoggingError::Twice)?;
+    LINES.set(lines).map_err(|_| LoggingError::Twice)
+}
+
+/// Waits until the lines so far are written, but at most two seconds for a reader that does not read.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush(FLUSH_TIMEOUT);
+    }
+}
+
+/// Returns the number of lines that were dropped because their reader was too slow.
+pub(crate) fn dropped_lines() -> u64 {
+    LINES.get().map_or(0, Queue::lost)
 }
 
 fn subscriber<W>(

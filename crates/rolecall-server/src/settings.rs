@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) quotas: QuotaLimits,
     /// Failed log-ins of all addresses together that are forgiven in a minute.
     pub(crate) failures_per_minute: u32,
+    /// The age from which the guards refuse their state; `None` if they accept one that is older.
+    pub(crate) stale_after: Option<Duration>,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
 }

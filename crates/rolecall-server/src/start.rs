@@ -1,29 +1,27 @@
 //! From a configuration to an application that is open and watches its database.
 
 use std::{
-    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use aws_lc_rs::hmac;
-use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale, token::Algorithm};
+use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale};
 use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
+pub(crate) use crate::prepared::{Options, key_file};
 pub use crate::start_error::StartError;
 use crate::{
     app::{App, Parts},
     authority::{caller::Caller, policy_cache::PolicyCache},
-    bootstrap::{self, BootstrapError, Origin, Ready, Start},
     clean_up,
     clients::store::GrantType,
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
     heavy::HeavyWork,
-    keys::{ring::KeyRing, service::Configured},
+    keys::ring::KeyRing,
     known_time::KnownTime,
     legacy::{
         exchange::LegacyExchange,
@@ -31,42 +29,12 @@ use crate::{
     },
     login::{decoys::Decoys, sampling},
     metrics::counters::Metrics,
+    prepared::open_patiently,
     quota::Quotas,
-    settings::Settings,
-    store::{
-        Opening, Store, Target, Tuning, file,
-        url::{DatabaseUrl, SchemaName},
-    },
+    store::Store,
     throttle::{AddressLimiter, Budget, InFlight, Repeats, Turns},
-    vault::{MasterKey, MasterKeys},
     watch::{self, Seen},
 };
-
-/// The options of a start.
-pub(crate) struct Options {
-    pub(crate) database_url: SecretString,
-    /// The schema of PostgreSQL that holds rolecall's tables, if it is not the default one of the connection.
-    pub(crate) schema: Option<SchemaName>,
-    pub(crate) opening: Opening,
-    pub(crate) origin: Origin,
-    pub(crate) tuning: Tuning,
-    pub(crate) master_key: Option<MasterKey>,
-    /// The master key before the last rotation, which the database may still be sealed with.
-    pub(crate) previous_master_key: Option<MasterKey>,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) secret: Option<SecretString>,
-    /// True if tokens will be issued.
-    pub(crate) serves: bool,
-    pub(crate) legacy: Option<LegacyTokens>,
-    pub(crate) settings: Settings,
-    pub(crate) scheme: PasswordScheme,
-    /// The cost of hashing, if it differs from the scheme's default.
-    pub(crate) hashing: Option<Parameters>,
-    pub(crate) min_length: usize,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// The clock of the database in tests; `None` to ask the database.
-    pub(crate) database_clock: Option<Arc<dyn Clock>>,
-}
 
 /// An open application, and the state that its watch has seen so far.
 pub(crate) struct Opened {
@@ -77,29 +45,7 @@ pub(crate) struct Opened {
 /// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
-    let target = Target::new(
-        &options.database_url,
-        options.schema.as_ref(),
-        options.opening,
-    );
-    let (current, previous) = (options.master_key, options.previous_master_key);
-    let (store, masters) = open_store(target, options.tuning, current, previous).await?;
-    let start = Start {
-        store: &store,
-        masters: &masters,
-        keys: Configured {
-            algorithm: options.algorithm,
-            secret: options
-                .secret
-                .as_ref()
-                .map(|secret| secret.expose_secret().as_bytes()),
-            serves: options.serves,
-        },
-        access_ttl: options.settings.access_ttl,
-        now: options.clock.now(),
-        origin: options.origin,
-    };
-    let ready = prepare(&start, target.url).await?;
+    let (store, masters, ready) = open_patiently(&options).await?;
     let hasher = hasher(options.hashing, options.scheme)?;
     let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
@@ -145,28 +91,6 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     Ok(Opened { app, seen })
 }
 
-/// Prepares the database, and closes its files if that fails, so that the fault can be fixed.
-async fn prepare(start: &Start<'_>, url: &str) -> Result<Ready, StartError> {
-    match bootstrap::prepare(start).await {
-        Ok(ready) => Ok(ready),
-        Err(error) => {
-            start.store.close().await;
-            Err(refusal(error, url))
-        }
-    }
-}
-
-/// Returns the error of a start whose database cannot be prepared.
-fn refusal(error: BootstrapError, url: &str) -> StartError {
-    let database = || DatabaseUrl::parse(url).map_or_else(|_| String::new(), |url| url.describe());
-    match error {
-        BootstrapError::WrongMasterKey => StartError::WrongMasterKey,
-        BootstrapError::MadeByDev => StartError::MadeByDev(database()),
-        BootstrapError::NotMadeByDev => StartError::NotMadeByDev(database()),
-        BootstrapError::Failed(error) => error.into(),
-    }
-}
-
 /// Starts the hashing threads, at the default cost of `scheme` unless another is set.
 fn hasher(cost: Option<Parameters>, scheme: PasswordScheme) -> Result<Hasher, StartError> {
     Ok(Hasher::new(HasherOptions {
@@ -195,65 +119,6 @@ async fn known_time(
 fn legacy_keys(configured: Option<&LegacyTokens>) -> Result<Option<Legacy>, StartError> {
     let legacy = configured.map(Legacy::new);
     legacy.transpose().map_err(StartError::Legacy)
-}
-
-/// Opens the database with its master keys.
-async fn open_store(
-    target: Target<'_>,
-    tuning: Tuning,
-    current: Option<MasterKey>,
-    previous: Option<MasterKey>,
-) -> Result<(Store, MasterKeys), StartError> {
-    let url = target.url;
-    match DatabaseUrl::parse(url)? {
-        DatabaseUrl::File(path) => file::require_not_lost(&path, &key_file(&path))?,
-        // before a start that waits for the server
-        DatabaseUrl::Postgres(_) if current.is_none() => return Err(StartError::NoMasterKey),
-        DatabaseUrl::Memory | DatabaseUrl::Postgres(_) => {}
-    }
-    let store = Store::open_with(target, tuning).await?;
-    let current = match master_key(url, current, &store).await {
-        Ok(current) => current,
-        Err(error) => {
-            store.close().await;
-            return Err(error);
-        }
-    };
-    let masters = MasterKeys::new(current, previous);
-    let masters = masters.map_err(|error| StartError::Failed(error.to_string()))?;
-    Ok((store, masters))
-}
-
-/// Returns the configured master key, or the one in the file beside a SQLite database. Only a new database gets a new
-/// key: another one beside an old database would hide that the right one is missing.
-async fn master_key(
-    url: &str,
-    configured: Option<MasterKey>,
-    store: &Store,
-) -> Result<MasterKey, StartError> {
-    if let Some(key) = configured {
-        return Ok(key);
-    }
-    let path = match DatabaseUrl::parse(url)? {
-        DatabaseUrl::Postgres(_) => return Err(StartError::NoMasterKey),
-        DatabaseUrl::Memory => {
-            return MasterKey::generate().map_err(|error| StartError::Failed(error.to_string()));
-        }
-        DatabaseUrl::File(path) => key_file(&path),
-    };
-    if !path.exists()
-        && bootstrap::is_prepared(store)
-            .await
-            .map_err(ApiError::from)?
-    {
-        return Err(StartError::KeyFileMissing(path));
-    }
-    Ok(MasterKey::load_or_create(&path)?)
-}
-
-/// Returns the path of the key file of a SQLite database.
-pub(crate) fn key_file(database: &Path) -> PathBuf {
-    database.with_extension("key")
 }
 
 /// Checks that registration can assign its roles.

@@ -65,6 +65,16 @@ pub enum StartError {
     /// A demo user cannot be created.
     #[error("user `{0}` cannot be created: {1}")]
     DemoUser(String, String),
+    /// The database is open, but cannot be used.
+    #[error("the database {database} cannot be used: {reason}")]
+    Unusable {
+        /// The database.
+        database: String,
+        /// The reason.
+        reason: String,
+        /// True if it may recover by itself.
+        is_temporary: bool,
+    },
     /// An unexpected failure.
     #[error("{0}")]
     Failed(String),
@@ -73,5 +83,16 @@ pub enum StartError {
 impl From<ApiError> for StartError {
     fn from(error: ApiError) -> Self {
         Self::Failed(crate::error::chain_of(&error))
+    }
+}
+
+impl StartError {
+    /// Returns true if the database may recover by itself, so that a start of the server can wait for it.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Open(error) => error.is_temporary(),
+            Self::Unusable { is_temporary, .. } => *is_temporary,
+            _ => false,
+        }
     }
 }

@@ -276,7 +276,7 @@ mod tests {
             held.push(app.store().read().await.unwrap());
         }
         let goes_on = async {
-            app.ping().await.unwrap();
+            app.check_ready().await.unwrap();
             let loss = app.change(Caller::System, async |change| {
                 change.raise_floor(FloorKind::Jti, "x");
                 change.record(serde_json::json!({ "action": "test" }));

@@ -79,7 +79,7 @@ pub(super) fn describe(error: &ApiError) -> String {
         ApiError::Lacks(Some(permission)) => format!("not permitted: you do not hold {permission}"),
         ApiError::Lacks(None) => "not permitted".to_owned(),
         ApiError::Denied(_) => "not permitted: this user is not active".to_owned(),
-        ApiError::Internal(source) => chain_of(source.as_ref()),
+        ApiError::Internal(source) | ApiError::Unready(source) => chain_of(source.as_ref()),
         other => other.to_string(),
     }
 }

@@ -42,7 +42,7 @@ use self::{
     import::ImportCommand,
     output::printable_lines,
 };
-use crate::store::integrity::Depth;
+use crate::{logging, store::integrity::Depth};
 
 /// Runs the command of this process's arguments and returns its exit status: 0 for success, 1 for an error, and 2
 /// where a command documents it.
@@ -60,7 +60,9 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(dispatch(arguments)) {
+    let outcome = runtime.block_on(dispatch(arguments));
+    logging::flush();
+    match outcome {
         Ok(code) => code,
         // `rolecall user list | head` closes the pipe early
         Err(CliError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {

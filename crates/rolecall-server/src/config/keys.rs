@@ -75,6 +75,15 @@ pub(super) fn is_known(key: &str) -> bool {
     KEYS.contains(&key) || SECRET_KEYS.contains(&secret)
 }
 
+/// Returns the first key below a section; `None` if `name` is not a section.
+pub(super) fn first_below(name: &str) -> Option<&'static str> {
+    let is_below = |key: &&&str| {
+        let rest = key.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    KEYS.iter().find(is_below).copied()
+}
+
 /// Returns the key that an unknown one was probably meant to be.
 pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
     // in a variable one `_` is easily written for the two that stand for a dot

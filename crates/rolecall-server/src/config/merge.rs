@@ -1,13 +1,15 @@
 //! Lays the sources over one another.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::injected::is_injected;
-use super::keys::{KEYS, SECRET_KEYS, is_known, nearest};
+use super::keys::{KEYS, SECRET_KEYS, first_below, is_known, nearest};
 use super::{ConfigError, Origin, Sources};
 use crate::secret_files::{self, Readers};
 
@@ -15,6 +17,9 @@ const ENV_PREFIX: &str = "ROLECALL_";
 
 /// Variables with the prefix that are not keys.
 const NOT_KEYS: &[&str] = &["ROLECALL_CONFIG", "ROLECALL_BLESS", "ROLECALL_VECTORS"];
+
+/// The longest secret in bytes. A pipe need not end.
+const MAX_SECRET: u64 = 64 * 1024;
 
 /// The effective values, by dotted key. Flags and variables are texts.
 pub(super) type Merged = BTreeMap<String, (Value, Origin)>;
@@ -47,6 +52,18 @@ pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigError> {
     Ok(merged)
 }
 
+/// Returns the rank of a source; the value of the highest one counts.
+fn rank(origin: &Origin) -> u8 {
+    match origin {
+        Origin::Default => 0,
+        Origin::File(_) => 1,
+        Origin::Environment(_) => 2,
+        Origin::Flag => 3,
+        // stands for the source that names it, which is settled before
+        Origin::SecretFile(_) => 4,
+    }
+}
+
 /// Returns the key that a variable sets, known or not; `None` if it is not meant as configuration.
 fn key_of(name: &str, value: &str) -> Option<String> {
     let rest = name.strip_prefix(ENV_PREFIX)?;
@@ -68,8 +85,13 @@ pub(super) fn passed_over(sources: &Sources) -> Vec<String> {
 /// Deserializes the typed configuration.
 pub(super) fn deserialize<T: for<'de> Deserialize<'de>>(merged: &Merged) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(nested(merged)).map_err(|error| {
-        let key = error.path();
-        ConfigError::one(format!("`{key}`: {}", error.inner().message()))
+        let key = error.path().to_string();
+        // the key is in no source under this name
+        let place = match merged.get(&key) {
+            Some((_, origin @ Origin::SecretFile(_))) => format!(" ({origin})"),
+            _ => String::new(),
+        };
+        ConfigError::one(format!("`{key}`{place}: {}", error.inner().message()))
     })
 }
 
@@ -117,13 +139,15 @@ fn flatten(prefix: &str, table: Table, origin: &Origin, into: &mut Merged) {
 }
 
 fn unknown(key: &str, origin: &Origin) -> String {
-    let hint = nearest(key).map(|known| {
-        let spelling = match origin {
-            Origin::Environment(_) => variable_of(known),
-            _ => known.to_owned(),
-        };
-        format!("; did you mean `{spelling}`?")
-    });
+    let spelled = |known: &str| match origin {
+        Origin::Environment(_) => variable_of(known),
+        _ => known.to_owned(),
+    };
+    if let Some(member) = first_below(key) {
+        let member = spelled(member);
+        return format!("`{key}` ({origin}) is a section: set its keys, such as `{member}`");
+    }
+    let hint = nearest(key).map(|known| format!("; did you mean `{}`?", spelled(known)));
     format!("unknown key `{key}` ({origin}){}", hint.unwrap_or_default())
 }
 
@@ -139,9 +163,16 @@ fn resolve_secret(merged: &mut Merged, key: &str) -> Result<(), String> {
         return Ok(());
     };
     if let Some((_, other)) = merged.get(key) {
-        return Err(format!(
-            "`{key}` ({other}) and `{twin}` ({origin}) are both set; keep one of them"
-        ));
+        match rank(other).cmp(&rank(&origin)) {
+            // both name the same value, and the first source that has one counts
+            Ordering::Greater => return Ok(()),
+            Ordering::Less => {}
+            Ordering::Equal => {
+                return Err(format!(
+                    "`{key}` ({other}) and `{twin}` ({origin}) are both set; keep one of them"
+                ));
+            }
+        }
     }
     let Value::String(path) = path else {
         return Err(format!("`{twin}` must be the path of a file"));
@@ -158,12 +189,20 @@ fn read_secret(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let unreadable = |error| format!("`{shown}` cannot be read: {error}");
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if let Some(fault) = secret_files::fault_of_kind(&metadata) {
+        return Err(format!("`{shown}` cannot be read: {fault}"));
+    }
     if let Some(advice) = secret_files::exposure(path, &metadata, Readers::Everybody) {
         return Err(format!(
             "`{shown}` can be read by everybody on this machine; {advice}"
         ));
     }
-    let mut text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    let limited = file.take(MAX_SECRET + 1).read_to_string(&mut text);
+    if limited.map_err(unreadable)? as u64 > MAX_SECRET {
+        return Err(format!("`{shown}` is too long for a secret"));
+    }
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

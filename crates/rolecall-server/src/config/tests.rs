@@ -772,13 +772,85 @@ fn what_editors_put_around_a_secret_is_no_part_of_it() {
 }
 
 #[test]
-fn a_secret_and_its_file_together_are_refused() {
+fn a_secret_and_its_file_in_one_source_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = secret_file(folder.path(), KEY, 0o600);
-    let sources =
-        file(&format!("master_key = \"{KEY}\"")).with_env("ROLECALL_MASTER_KEY_FILE", path);
-    let error = Config::load(&sources).unwrap_err().to_string();
-    assert!(error.contains("`master_key` (file rolecall.toml) and `master_key_file` (environment ROLECALL_MASTER_KEY_FILE) are both set"), "{error}");
+    let error = fault(&format!(
+        "master_key = \"{KEY}\"\nmaster_key_file = \"{path}\""
+    ));
+    assert_eq!(
+        error,
+        "`master_key` (file rolecall.toml) and `master_key_file` (file rolecall.toml) are both set; keep one of them"
+    );
+    let both = [
+        ("ROLECALL_MASTER_KEY", KEY),
+        ("ROLECALL_MASTER_KEY_FILE", path.as_str()),
+    ];
+    assert!(env(&both).unwrap_err().contains("are both set"));
+}
+
+#[test]
+fn a_secret_or_its_file_in_a_higher_source_replaces_both_in_a_lower_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = ["sqlite:a.db", "sqlite:b.db", "sqlite:c.db"];
+    // each source in both forms: the value itself, or the file that holds it
+    for forms in 0..8_usize {
+        let is_file = |place: usize| forms >> place & 1 == 1;
+        let setting = |place: usize| {
+            if is_file(place) {
+                let folder = folder.path().join(format!("{forms}-{place}"));
+                std::fs::create_dir_all(&folder).unwrap();
+                secret_file(&folder, secrets[place], 0o600)
+            } else {
+                secrets[place].to_owned()
+            }
+        };
+        let mut sources = Sources::default();
+        for (place, secret) in secrets.iter().enumerate() {
+            let suffix = if is_file(place) { "_file" } else { "" };
+            sources = match place {
+                0 => sources.with_file(
+                    "rolecall.toml",
+                    format!("[database]\nurl{suffix} = \"{}\"", setting(0)),
+                ),
+                1 => sources.with_env(
+                    format!("ROLECALL_DATABASE__URL{}", suffix.to_uppercase()),
+                    setting(1),
+                ),
+                _ => sources.with_flag(format!("database.url{suffix}"), setting(2)),
+            };
+            let config = Config::load(&sources).unwrap();
+            assert_eq!(config.database.url.expose_secret(), *secret, "{forms:b}");
+        }
+    }
+}
+
+#[test]
+fn a_section_that_is_given_a_value_is_named_as_one() {
+    assert_eq!(
+        fault("tokens = 5"),
+        "`tokens` (file rolecall.toml) is a section: set its keys, such as `tokens.algorithm`"
+    );
+    assert_eq!(
+        env(&[("ROLECALL_TOKENS__LEGACY", "5")]).unwrap_err(),
+        "`tokens.legacy` (environment ROLECALL_TOKENS__LEGACY) is a section: set its keys, such as `ROLECALL_TOKENS__LEGACY__ALGORITHM`"
+    );
+}
+
+#[test]
+fn a_fault_in_a_secret_file_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = secret_file(folder.path(), "nothing", 0o600);
+    let error = fault(&format!("master_key_file = \"{path}\""));
+    assert!(
+        error.starts_with(&format!("`master_key` (secret file {path}): ")),
+        "{error}"
+    );
+    let error = fault("master_key_file = \"/dev/zero\"");
+    assert_eq!(
+        error,
+        "`master_key_file`: `/dev/zero` cannot be read: it is a device, not a file"
+    );
 }
 
 #[test]

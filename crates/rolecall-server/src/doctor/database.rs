@@ -14,11 +14,12 @@ use crate::{
         verify::{Verdict, verify},
     },
     authority::caller::Caller,
-    bootstrap,
+    bootstrap::{self, Missing},
     clean_up::clock,
     config::Config,
     configured,
     error::{ApiError, chain_of},
+    prepared,
     roles::assignments,
     start,
     store::{
@@ -39,8 +40,10 @@ pub(super) async fn check(config: &Config, depth: Depth) -> Vec<Finding> {
         if let Err(error) = file::require_not_lost(&path, &start::key_file(&path)) {
             return vec![Finding::fault("database", error.to_string())];
         }
-        if !path.exists() {
-            return vec![Finding::good("database", "created at the first start")];
+        match file::exists(&path) {
+            Ok(true) => {}
+            Ok(false) => return vec![Finding::good("database", "created at the first start")],
+            Err(error) => return vec![Finding::fault("database", error.to_string())],
         }
         match integrity::check(&path, depth).await {
             Ok(()) => findings.push(Finding::good("damage", "the database file is sound")),
@@ -73,6 +76,13 @@ async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
         return vec![Finding::warning("schema", text)];
     }
     let mut findings = vec![Finding::good("schema", "up to date")];
+    match check_content(config, url).await {
+        Ok(content) => findings.extend(content),
+        Err(stop) => {
+            findings.extend(stop);
+            return findings;
+        }
+    }
     match start::open(configured::options(config, None)).await {
         Ok(opened) => {
             findings.extend(check_open(&opened.app).await);
@@ -81,6 +91,33 @@ async fn check_schema(config: &Config, url: &str) -> Vec<Finding> {
         Err(error) => findings.push(Finding::fault("database", chain_of(&error))),
     }
     findings
+}
+
+/// Looks for what a start needs and cannot find; `Err` if the database cannot be opened without it. A start would create
+/// some of it again, and so hide that it was lost.
+async fn check_content(config: &Config, url: &str) -> Result<Vec<Finding>, Vec<Finding>> {
+    let fault = |text: String| Finding::fault("database", text);
+    let denied = migrate::find_denied(url, config.database.schema.as_ref()).await;
+    let denied = denied.map_err(|error| vec![fault(error.to_string())])?;
+    if !denied.is_empty() {
+        let tables = denied.join(", ");
+        return Err(vec![fault(format!(
+            "the user of `database.url` may not read and write all tables ({tables}): run `GRANT SELECT, INSERT, UPDATE, DELETE` on them"
+        ))]);
+    }
+    let missing = prepared::find_missing(&configured::options(config, None)).await;
+    match missing.map_err(|error| vec![fault(error.to_string())])? {
+        None => Err(vec![Finding::good(
+            "database",
+            "prepared at the first start",
+        )]),
+        Some(missing) => {
+            let is_fatal = missing.iter().any(Missing::is_essential);
+            let faults = missing.iter().map(|missing| fault(missing.to_string()));
+            let faults = faults.collect();
+            if is_fatal { Err(faults) } else { Ok(faults) }
+        }
+    }
 }
 
 async fn check_open(app: &App) -> Vec<Finding> {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -67,7 +67,13 @@ fn permissions(check: &'static str, path: &Path) -> Finding {
             ),
             None => Finding::good(check, format!("only its owner can read {shown}")),
         },
-        Err(_) => Finding::good(check, format!("{shown} is created at the first start")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Finding::good(check, format!("{shown} is created at the first start"))
+        }
+        Err(error) => Finding::fault(
+            check,
+            format!("{shown} cannot be looked at ({error}): let this user read its folder"),
+        ),
     }
 }
 
@@ -87,11 +93,15 @@ fn room(database: &Path) -> Finding {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    if !folder.exists() {
-        return Finding::good(
-            "room",
-            format!("{} is created at the first start", folder.display()),
-        );
+    match file::exists(folder) {
+        Ok(true) => {}
+        Ok(false) => {
+            return Finding::good(
+                "room",
+                format!("{} is created at the first start", folder.display()),
+            );
+        }
+        Err(error) => return Finding::fault("room", error.to_string()),
     }
     let probe = file::beside(database, ".doctor");
     let written = file::owner_only().open(&probe).and_then(|mut file| {

@@ -93,7 +93,7 @@ pub(crate) const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "database",
-        "a database that cannot be reached or opened, or that needs another master key",
+        "a database that cannot be reached or opened, that needs another master key, that lacks keys, secrets, built-in roles or its head, or whose tables rolecall may not write",
     ),
     (
         "schema",

@@ -219,6 +219,121 @@ async fn a_database_that_cannot_be_used_is_a_fault() {
 }
 
 #[tokio::test]
+async fn y168_what_was_lost_is_a_fault_and_stays_lost() {
+    for (loss, count, named) in [
+        (
+            "DELETE FROM secrets WHERE name = 'audit'",
+            "SELECT COUNT(*) FROM secrets",
+            "`audit`",
+        ),
+        (
+            "DELETE FROM secrets WHERE name = 'login-failures'",
+            "SELECT COUNT(*) FROM secrets",
+            "`login-failures`",
+        ),
+        (
+            "DELETE FROM signing_keys",
+            "SELECT COUNT(*) FROM signing_keys",
+            "signing key",
+        ),
+        (
+            "DELETE FROM roles WHERE name = 'rolecall.resource-server'",
+            "SELECT COUNT(*) FROM roles",
+            "`rolecall.resource-server`",
+        ),
+        ("DELETE FROM head", "SELECT COUNT(*) FROM head", "head row"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), &[]);
+        let app = open(&config).await;
+        add_admin(&app, "anna").await;
+        assert_eq!(severity(&config, "database").await, None);
+        execute(&app, loss).await;
+        let counted = async || {
+            let mut conn = app.store().read().await.unwrap();
+            let count: i64 = crate::store::query(count)
+                .fetch_one(&mut conn)
+                .await
+                .unwrap();
+            count
+        };
+        let before = counted().await;
+        for _ in 0..2 {
+            let findings = run_checks(&config, Depth::Quick).await;
+            let is_named = |finding: &Finding| {
+                finding.severity == Severity::Fault
+                    && finding.check == "database"
+                    && finding.text.contains(named)
+            };
+            assert!(findings.iter().any(is_named), "{loss}: {findings:?}");
+        }
+        // a command that only reads repairs nothing either, and a start does not replace a lost head
+        let _ = start::open(configured::options(&config, None)).await;
+        assert_eq!(counted().await, before, "{loss}");
+        if named == "head row" {
+            let options = start::Options {
+                opening: crate::store::Opening::Create,
+                ..configured::options(&config, None)
+            };
+            let refused = start::open(options).await.err().unwrap().to_string();
+            assert!(refused.contains("restore a backup"), "{refused}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn y170_a_path_that_cannot_be_followed_is_not_called_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    // for root, who may read every folder, a file in place of the folder does what a missing permission does for others
+    fs::write(folder.path().join("file"), "").unwrap();
+    let config = config(&folder.path().join("file"), &[]);
+    for check in ["database", "room", "database file", "master key file"] {
+        assert_eq!(
+            severity(&config, check).await,
+            Some(Severity::Fault),
+            "{check}"
+        );
+    }
+    let url = secrecy::ExposeSecret::expose_secret(&config.database.url);
+    let refused = crate::store::migrate::inspect(url, None).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("file/rolecall.db"), "{refused}");
+    let refused = start::open(configured::options(&config, None)).await;
+    let refused = refused.err().unwrap().to_string();
+    assert!(!refused.contains("missing"), "{refused}");
+}
+
+#[tokio::test]
+async fn y171_tables_that_may_not_be_written_are_a_fault() {
+    let Some(url) = crate::store::testing::postgres_database("y171").await else {
+        return;
+    };
+    let master_key = "6f1d83a5c2b94e07f8135d6a9be2470c5d8e91f2a3b4c6d7081929a3bccd5e6f";
+    let config = |url: &str| {
+        let sources = Sources::default()
+            .with_flag("listen", "127.0.0.1:0")
+            .with_flag("database.url", url)
+            .with_flag("master_key", master_key);
+        Config::load(&sources).unwrap()
+    };
+    let app = open(&config(&url)).await;
+    for statement in [
+        "CREATE ROLE y171_reader LOGIN",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO y171_reader",
+    ] {
+        execute(&app, statement).await;
+    }
+    let reader = url.replacen("postgres@", "y171_reader@", 1);
+    let findings = run_checks(&config(&reader), Depth::Quick).await;
+    let is_named = |finding: &Finding| {
+        finding.severity == Severity::Fault && finding.text.contains("GRANT SELECT, INSERT")
+    };
+    assert!(findings.iter().any(is_named), "{findings:?}");
+    let refused = start::open(configured::options(&config(&reader), None)).await;
+    assert!(refused.is_ok(), "it reads: {:?}", refused.err());
+}
+
+#[tokio::test]
 async fn an_altered_audit_log_and_a_missing_registration_role_are_faults() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &[]);

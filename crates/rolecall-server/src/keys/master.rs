@@ -25,7 +25,7 @@ pub(crate) fn find<'m>(
     fingerprint: &str,
 ) -> Result<&'m MasterKey, ApiError> {
     let found = masters.find(fingerprint);
-    found.ok_or_else(|| ApiError::internal(Replaced))
+    found.ok_or_else(|| ApiError::internal(Replaced).into_unready())
 }
 
 /// Reads the signing keys, and returns them with the master key that they are encrypted with.

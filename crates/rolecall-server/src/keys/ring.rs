@@ -104,9 +104,14 @@ impl KeyRing {
     }
 }
 
-/// Reads and decrypts the keys in use.
+/// Reads and decrypts the keys in use. Without them a node cannot work.
 pub(crate) async fn read(conn: &mut Conn, masters: &MasterKeys) -> Result<Keys, ApiError> {
-    let listed = store::list(conn).await?;
+    let listed = store::list(conn).await.map_err(ApiError::from);
+    let opened = listed.and_then(|listed| open_in_use(listed, masters));
+    opened.map_err(ApiError::into_unready)
+}
+
+fn open_in_use(listed: Listed, masters: &MasterKeys) -> Result<Keys, ApiError> {
     let opened = open_all(&listed, masters)?;
     let set = KeySet::new(opened.iter().map(|(_, key)| key.verifying_key()).collect())
         .map_err(ApiError::internal)?;

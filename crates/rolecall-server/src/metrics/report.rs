@@ -8,7 +8,7 @@ use super::{
     series::Distribution,
     text::{Kind, Text, seconds},
 };
-use crate::{app::App, store};
+use crate::{app::App, logging, store};
 
 /// Writes all metrics in the text format of Prometheus.
 pub(super) fn write(app: &App, guard: &Guard, requests: &Requests) -> String {
@@ -21,6 +21,7 @@ pub(super) fn write(app: &App, guard: &Guard, requests: &Requests) -> String {
     write_passwords(app, &mut text);
     write_database(app, &mut text);
     write_state(app, guard, &mut text);
+    write_log(&mut text);
     text.gauge(
         "process_start_time_seconds",
         "Start time of the process since unix epoch in seconds.",
@@ -97,6 +98,14 @@ fn write_passwords(app: &App, text: &mut Text) {
             count: waits.count,
             sum_micros: waits.sum_micros,
         },
+    );
+}
+
+fn write_log(text: &mut Text) {
+    text.counter(
+        "rolecall_log_lines_dropped_total",
+        "Log lines dropped because standard error was not read in time.",
+        logging::dropped_lines(),
     );
 }
 

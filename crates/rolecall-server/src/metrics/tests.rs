@@ -391,7 +391,7 @@ async fn a_database_that_is_closed_is_counted() {
     let sample = r#"rolecall_database_errors_total{kind="connection"}"#;
     let before = app.value(sample);
     app.server.app().store().close().await;
-    assert!(app.server.app().ping().await.is_err());
+    assert!(app.server.app().check_ready().await.is_err());
     assert!(app.value(sample) > before);
     wait_for_growth(&app, r#"rolecall_state_polls_total{outcome="failed"}"#).await;
 }

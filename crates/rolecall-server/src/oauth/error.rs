@@ -12,11 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    error::ApiError,
-    login::password::LoginError,
-    store::StoreError,
-    tokens::error::TokenError,
-    web::problem::{OUTAGE, Refused},
+    error::ApiError, login::password::LoginError, store::StoreError, tokens::error::TokenError,
+    web::problem::Refused,
 };
 
 /// The body of an error of an OAuth endpoint.
@@ -149,14 +146,12 @@ impl OAuthError {
             }
             Self::Busy | Self::Failed(_) => {
                 let text = match self {
-                    Self::Busy => "too busy",
-                    _ => OUTAGE,
+                    Self::Failed(error) => error.outage_detail(),
+                    _ => None,
                 };
-                (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "temporarily_unavailable",
-                    text,
-                )
+                let text = text.map_or("too busy".into(), Cow::from);
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return (status, "temporarily_unavailable", text);
             }
         };
         (status, error, text.into())

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::App,
-    error::ApiError,
+    error::chain_of,
     store::{
         file,
         integrity::{self, Depth},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Copies a SQLite database while it is in use, if it is sound. The copy does not contain the master key.
 pub(crate) async fn back_up(app: &App, to: &Path, depth: Depth) -> Result<(), RecoveryError> {
-    if to.exists() {
+    if file::exists(to)? {
         return Err(RecoveryError::Exists(to.to_owned()));
     }
     // a copy of a damaged database would look sound, since copying builds its pages anew
@@ -37,7 +37,11 @@ pub(crate) async fn back_up(app: &App, to: &Path, depth: Depth) -> Result<(), Re
 async fn copy(app: &App, partial: &Path, to: &Path) -> Result<(), RecoveryError> {
     file::owner_only().open(partial).map_err(failed(partial))?;
     let copied = app.store().copy_to(&partial.to_string_lossy()).await;
-    if !copied.map_err(ApiError::from)? {
+    let copied = copied.map_err(|error| RecoveryError::Copy {
+        path: to.to_owned(),
+        reason: chain_of(&error),
+    })?;
+    if !copied {
         return Err(RecoveryError::Postgres);
     }
     integrity::check_and_fold(partial, Depth::Full).await?;

@@ -33,7 +33,11 @@ pub(crate) enum RecoveryError {
         "this command is for SQLite only: use `pg_dump` and `pg_restore`, then `rolecall recover`"
     )]
     Postgres,
-    #[error("{path}: {source}")]
+    #[error(
+        "`{path}` cannot be written: {reason}; is there room for a second copy of the database?"
+    )]
+    Copy { path: PathBuf, reason: String },
+    #[error("`{path}`: {source}")]
     File {
         path: PathBuf,
         source: std::io::Error,

@@ -46,7 +46,7 @@ pub(crate) async fn restore(
     if !from.is_file() {
         return Err(RecoveryError::NoBackup(from.to_owned()));
     }
-    if target.exists() && !force {
+    if file::exists(&target)? && !force {
         return Err(RecoveryError::WouldReplace(target));
     }
     file::prepare_folder(&target)?;
@@ -105,9 +105,11 @@ fn copy(from: &Path, partial: &Path) -> Result<bool, RecoveryError> {
     let expected = checksum::read(from).map_err(failed(&checksum::path_of(from)))?;
     let [log, journal] = ["-wal", "-journal"].map(|suffix| file::beside(from, suffix));
     // it would be undone or applied when the copy is opened; a backup of rolecall has none
-    let stray = [&journal, &log]
-        .into_iter()
-        .find(|path| file::holds_data(path));
+    let stray = if file::holds_data(&journal)? {
+        Some(&journal)
+    } else {
+        file::holds_data(&log)?.then_some(&log)
+    };
     let takes_log = match stray {
         Some(path) if *path == journal || expected.is_some() => {
             return Err(RecoveryError::Log(path.clone()));
@@ -164,7 +166,7 @@ async fn prepare(
 
 /// Gives the complete copy the name of the target; returns the new name of the old database if that is damaged.
 async fn put_in_place(partial: &Path, target: &Path) -> Result<Option<PathBuf>, RecoveryError> {
-    let like = if target.exists() {
+    let like = if file::exists(target)? {
         target
     } else {
         file::folder_of(target)
@@ -179,13 +181,13 @@ async fn put_in_place(partial: &Path, target: &Path) -> Result<Option<PathBuf>, 
 /// old database, so that nothing of that is lost if the new one never takes its place.
 async fn clear_log(target: &Path) -> Result<Option<PathBuf>, RecoveryError> {
     let log = file::beside(target, "-wal");
-    if target.exists() {
+    if file::exists(target)? {
         match integrity::fold(target).await {
             Ok(()) => {}
             Err(OpenError::File { .. }) => return Err(RecoveryError::InUse),
             Err(_) => return set_aside(target).map(Some),
         }
-    } else if file::holds_data(&log) {
+    } else if file::holds_data(&log)? {
         return set_aside(target).map(Some);
     }
     for path in [log, file::beside(target, "-shm")] {
@@ -198,7 +200,7 @@ async fn clear_log(target: &Path) -> Result<Option<PathBuf>, RecoveryError> {
 fn set_aside(target: &Path) -> Result<PathBuf, RecoveryError> {
     let mut aside = file::beside(target, ".damaged");
     for number in 2.. {
-        if !aside.exists() && !file::beside(&aside, "-wal").exists() {
+        if !file::exists(&aside)? && !file::exists(&file::beside(&aside, "-wal"))? {
             break;
         }
         aside = file::beside(target, &format!(".damaged-{number}"));
@@ -253,9 +255,10 @@ fn remove_all(partial: &Path) -> Result<(), RecoveryError> {
 fn tidy_marks(target: &Path) -> Result<(), RecoveryError> {
     for suffix in [".in-use", ".lock"] {
         let mark = file::beside(target, suffix);
-        if !target.exists() && !file::holds_data(&file::beside(target, "-wal")) {
+        let is_there = file::exists(target)?;
+        if !is_there && !file::holds_data(&file::beside(target, "-wal"))? {
             file::remove_if_exists(&mark).map_err(failed(&mark))?;
-        } else if mark.exists() && target.exists() {
+        } else if is_there && file::exists(&mark)? {
             file::keep_owner(&mark, target).map_err(failed(&mark))?;
         }
     }

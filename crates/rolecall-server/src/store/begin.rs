@@ -9,7 +9,8 @@ use std::{
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    error::{OpenError, is_misconfigured, is_outage},
+    codes::{is_misconfigured, is_outage},
+    error::OpenError,
     file, migrate,
     target::Opening,
     url::{SchemaName, describe_file, describe_server},
@@ -49,10 +50,10 @@ pub(super) async fn inspect_before_writing(
     opening: Opening,
 ) -> Result<Option<File>, OpenError> {
     // rolecall puts data into a file only after its lock
-    if !file::holds_data(path) && opening == Opening::Create {
+    if !file::holds_data(path)? && opening == Opening::Create {
         return Ok(None);
     }
-    let locked = if file::has_lock(path) {
+    let locked = if file::has_lock(path)? {
         Some(file::lock_opening(path).await?)
     } else {
         None

@@ -9,11 +9,7 @@ use sqlx::{
 };
 
 use super::{
-    error::{Class, StoreError},
-    failures::Failures,
-    file::OpenFile,
-    migrate,
-    url::SchemaName,
+    codes::Class, error::StoreError, failures::Failures, file::OpenFile, migrate, url::SchemaName,
 };
 
 /// A connection to the open database, inside a transaction or not.

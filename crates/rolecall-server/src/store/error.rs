@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use super::codes::{Class, class_of, is_damage, is_misconfigured, is_outage, is_read_only};
+
 /// The error of a statement or a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -20,6 +22,14 @@ pub enum StoreError {
         path = .0.display()
     )]
     Moved(PathBuf),
+    /// The file of the database cannot be looked at, so that nobody knows what lies there.
+    #[error("the database file `{path}` cannot be looked at", path = .path.display())]
+    Hidden {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
     /// The write-ahead log of the database is gone, or another one lies in its place.
     #[error(
         "`{path}` was removed or replaced while the database was open: put it back, or restart rolecall, which writes what it still holds into the database",
@@ -36,6 +46,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Reports a database that did not answer in time.
+    pub(crate) fn timed_out() -> Self {
+        sqlx::Error::PoolTimedOut.into()
+    }
+
     /// Reports a row that violates an invariant.
     pub(crate) fn inconsistent(what: impl std::fmt::Display) -> Self {
         Self::Inconsistent(what.to_string())
@@ -178,6 +193,35 @@ impl From<sqlx::migrate::MigrateError> for OpenError {
 }
 
 impl OpenError {
+    /// Returns true if the database may recover by itself, so that a start can wait for it.
+    pub(crate) fn is_temporary(&self) -> bool {
+        use sqlx::migrate::MigrateError;
+        match self {
+            Self::Database { reason, .. }
+            | Self::Migrate {
+                reason: MigrateError::Execute(reason) | MigrateError::ExecuteMigration(reason, _),
+                ..
+            } => is_outage(reason) && !is_misconfigured(reason),
+            _ => false,
+        }
+    }
+
+    /// Names the damaged file in an error that comes from damage.
+    pub(super) fn of_file(self, path: &Path) -> Self {
+        use sqlx::migrate::MigrateError;
+        match self {
+            Self::Database { reason, .. }
+            | Self::Migrate {
+                reason: MigrateError::Execute(reason) | MigrateError::ExecuteMigration(reason, _),
+                ..
+            } if is_damage(&reason) => Self::Damaged {
+                path: path.to_owned(),
+                fault: reason.to_string(),
+            },
+            error => error,
+        }
+    }
+
     /// Adds the name of the database, unless the error has it.
     pub(super) fn at(mut self, database: &str) -> Self {
         if let Self::Database { place, .. } | Self::Migrate { place, .. } = &mut self
@@ -244,51 +288,11 @@ fn kind_of(error: &sqlx::Error) -> Option<&'static str> {
     }
 }
 
-/// The meaning of an error. It is decided here and nowhere else: answers, readiness and pools follow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// The statement or its values are wrong, or a caller expects the error, such as a name that is taken.
-    Statement,
-    /// The database cannot do it now, and may a little later.
-    Outage,
-    /// An outage after which the connection must not be used again.
-    Broken,
-}
-
-fn class_of_error(error: &sqlx::Error) -> Class {
-    use sqlx::Error as Sql;
-    match error {
-        // a protocol error comes from something that is not PostgreSQL, such as a load balancer that accepts
-        // connections and closes them
-        Sql::Io(_) | Sql::Tls(_) | Sql::Protocol(_) | Sql::WorkerCrashed => Class::Broken,
-        Sql::PoolTimedOut | Sql::PoolClosed => Class::Outage,
-        Sql::Database(error) => error
-            .code()
-            .map_or(Class::Statement, |code| class_of(&code)),
-        _ => Class::Statement,
-    }
-}
-
-/// Returns true if the database is at fault, as [`StoreError::is_outage`].
-pub(super) fn is_outage(error: &sqlx::Error) -> bool {
-    class_of_error(error) != Class::Statement
-}
-
-/// Returns true if waiting does not help: a wrong password, or a database that does not exist.
-pub(super) fn is_misconfigured(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.len() == 5 && (code.starts_with("28") || code.starts_with("3D"))
-        }),
-        _ => false,
-    }
-}
-
 impl StoreError {
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Database(error) => class_of_error(error),
-            Self::Moved(_) | Self::LogMoved(_) => Class::Broken,
+            Self::Database(error) => class_of(error),
+            Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -303,13 +307,31 @@ impl StoreError {
         }
     }
 
+    /// Returns true if the file is damaged: SQLite's codes 11 (damaged) and 26 (not a database).
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Database(error) => is_damage(error),
+            _ => false,
+        }
+    }
+
+    /// Returns true if the database is at fault and may recover by itself, so that a start can wait for it.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database(error) => is_outage(error) && !is_misconfigured(error),
+            _ => false,
+        }
+    }
+
     /// Returns true if the connection was dead, or died, and the error came at once. Nothing is known about a
     /// statement that was given up after its time limit.
     pub(super) fn is_of_dead_connection(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
             Self::Database(_) => self.class() == Class::Broken,
-            Self::Moved(_) | Self::LogMoved(_) | Self::Inconsistent(_) => false,
+            Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } | Self::Inconsistent(_) => {
+                false
+            }
         }
     }
 
@@ -321,74 +343,15 @@ impl StoreError {
     /// Returns true if the PostgreSQL server has become a standby, or takes no writes for another reason.
     pub(super) fn is_read_only(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| code == READ_ONLY)
-            }
+            Self::Database(error) => is_read_only(error),
             _ => false,
         }
-    }
-}
-
-/// PostgreSQL: `read_only_sql_transaction`.
-const READ_ONLY: &str = "25006";
-
-/// Returns the class of a code. Five characters come from PostgreSQL, others from SQLite.
-fn class_of(code: &str) -> Class {
-    let class = code.get(..2).unwrap_or_default();
-    match code {
-        // read-only, a transaction that idled too long, an administrator who closes the connection
-        READ_ONLY | "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => Class::Broken,
-        // a lock that was not available
-        "55P03" => Class::Outage,
-        _ if code.len() == 5 => match class {
-            // connection exception, system error, internal error, which includes damaged files
-            "08" | "58" | "XX" => Class::Broken,
-            // wrong password, unknown database, transaction rollback, insufficient resources, operator intervention
-            "28" | "3D" | "40" | "53" | "57" => Class::Outage,
-            _ => Class::Statement,
-        },
-        // the primary code is in the lowest byte
-        _ => match code.parse::<u32>().map(|code| code & 0xff) {
-            // I/O error, damaged, full, cannot open, not a database
-            Ok(10 | 11 | 13 | 14 | 26) => Class::Broken,
-            // no permission, aborted, busy, locked, no memory, read-only, interrupted, lock protocol, files too large
-            Ok(3..=9 | 15 | 22) => Class::Outage,
-            _ => Class::Statement,
-        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_trouble_with_the_database_counts_as_an_outage() {
-        // PostgreSQL: too many connections, statement timeout, deadlock, wrong password, no such database
-        for code in [
-            "53300", "53100", "57014", "40P01", "28P01", "3D000", "55P03",
-        ] {
-            assert_eq!(class_of(code), Class::Outage, "{code}");
-        }
-        // PostgreSQL: connection lost, shutting down, disk failure, read-only, damaged
-        for code in ["08006", "57P01", "58030", "25006", "25P03", "XX001"] {
-            assert_eq!(class_of(code), Class::Broken, "{code}");
-        }
-        // SQLite: busy, snapshot too old, locked, no memory, read-only
-        for code in ["5", "517", "6", "262", "7", "8", "1032"] {
-            assert_eq!(class_of(code), Class::Outage, "{code}");
-        }
-        // SQLite: I/O error while reading or writing, damaged, full, cannot open, not a database
-        for code in ["10", "266", "778", "11", "267", "13", "14", "26"] {
-            assert_eq!(class_of(code), Class::Broken, "{code}");
-        }
-        // a NUL in a text (its number ends like SQLite's busy), unique, foreign key, syntax, failed transaction
-        for code in [
-            "22021", "23505", "23503", "42601", "25P02", "1", "19", "2067", "787", "20", "",
-        ] {
-            assert_eq!(class_of(code), Class::Statement, "{code}");
-        }
-    }
 
     #[test]
     fn an_error_of_the_connection_is_an_outage() {

@@ -26,16 +26,17 @@ pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`OpenError::Lost`] if the file is missing although another that only a used database has lies beside it.
+/// [`OpenError::Lost`] if the file is missing although another that only a used database has lies beside it, and
+/// [`OpenError::File`] if that cannot be known.
 pub(crate) fn require_not_lost(path: &Path, key: &Path) -> Result<(), OpenError> {
     let (in_use, log) = (beside(path, ".in-use"), beside(path, "-wal"));
     // looked for before the database: a process that starts at the same time creates it after the database
-    let (used, logged, sealed) = (in_use.exists(), holds_data(&log), key.exists());
-    let trace = if !path.exists() && used {
+    let (used, logged, sealed) = (exists(&in_use)?, holds_data(&log)?, exists(key)?);
+    let trace = if !exists(path)? && used {
         in_use
-    } else if !holds_data(path) && logged {
+    } else if !holds_data(path)? && logged {
         log
-    } else if !holds_data(path) && sealed {
+    } else if !holds_data(path)? && sealed {
         key.to_owned()
     } else {
         // a first start that was interrupted leaves an empty database and the mark of its use
@@ -47,8 +48,19 @@ pub(crate) fn require_not_lost(path: &Path, key: &Path) -> Result<(), OpenError>
     })
 }
 
-pub(crate) fn holds_data(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.len() > 0)
+/// Returns true if there is something at the path. A path that may not be followed is an error: `Path::exists` would
+/// call it missing.
+pub(crate) fn exists(path: &Path) -> Result<bool, OpenError> {
+    path.try_exists().map_err(failed(path))
+}
+
+/// Returns true if there is a file at the path that is not empty.
+pub(crate) fn holds_data(path: &Path) -> Result<bool, OpenError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.len() > 0),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(path)(error)),
+    }
 }
 
 /// Creates the file and its folder, unless they exist.
@@ -60,7 +72,7 @@ pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
 /// Creates the folder of a file, unless it exists.
 pub(crate) fn prepare_folder(path: &Path) -> Result<(), OpenError> {
     let folder = folder_of(path);
-    if !folder.exists() {
+    if !exists(folder)? {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -171,6 +183,12 @@ impl OpenFile {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match identity(&self.path) {
             Ok(found) if found == self.identity => self.check_log(),
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Hidden {
+                    path: self.path.clone(),
+                    source,
+                })
+            }
             _ => Err(StoreError::Moved(self.path.clone())),
         }
     }
@@ -213,8 +231,8 @@ fn identity(path: &Path) -> std::io::Result<Identity> {
 }
 
 /// Returns true if rolecall has opened the database before, or another process is opening it.
-pub(super) fn has_lock(path: &Path) -> bool {
-    beside(path, ".lock").exists()
+pub(super) fn has_lock(path: &Path) -> Result<bool, OpenError> {
+    exists(&beside(path, ".lock"))
 }
 
 /// Waits until no other process is opening the database, and makes others wait until the returned file is closed.

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{error::OpenError, url::describe_file};
+use super::{codes::is_damage, error::OpenError, url::describe_file};
 
 /// The thoroughness of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,17 +125,13 @@ async fn find_fault(
     Ok(fault)
 }
 
-/// Some damage is so bad that the check itself fails: SQLite's codes 11 (damaged) and 26 (not a database).
+/// Some damage is so bad that the check itself fails.
 fn damaged_or(error: sqlx::Error, path: &Path) -> OpenError {
-    let code = match &error {
-        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<u32>().ok()),
-        _ => None,
-    };
-    match code.map(|code| code & 0xff) {
-        Some(11 | 26) => OpenError::Damaged {
+    if is_damage(&error) {
+        return OpenError::Damaged {
             path: path.to_owned(),
             fault: error.to_string(),
-        },
-        _ => OpenError::from(error).at(&describe_file(path)),
+        };
     }
+    OpenError::from(error).at(&describe_file(path))
 }

@@ -108,10 +108,19 @@ const MIGRATIONS: &[Step] = &[
 
 /// The time limit of connecting, for which a server that is still starting is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time limit of reading what a database contains.
+const INSPECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time limit of waiting for another node that migrates, and of migrating. Large tables take minutes.
+const MIGRATE_TIMEOUT: Duration = Duration::from_hours(1);
 const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// Limits for the connection that holds the lock: a node that was cut off would keep all others from starting.
 const LOCK_LIMITS: &str =
     "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'";
+const DENIED: &str = "SELECT CAST(c.relname AS TEXT) FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') \
+    AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') \
+        AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) ORDER BY c.relname";
 const SET_SCHEMA: &str = "SELECT set_config('search_path', $1, false)";
 /// Creates the schema of [`SET_SCHEMA`]. `IF NOT EXISTS` would need the permission to create schemas even if it exists.
 const CREATE_SCHEMA: &str = "DO $$ BEGIN IF to_regnamespace(current_setting('search_path')) IS NULL THEN \
@@ -187,7 +196,7 @@ pub(crate) async fn inspect(
 
 /// Reads the schema version of a SQLite database. Nothing is written, not even a log beside the file.
 pub(super) async fn inspect_sqlite(path: &Path) -> Result<SchemaState, OpenError> {
-    if !file::holds_data(path) {
+    if !file::holds_data(path)? {
         return Ok(SchemaState::nothing());
     }
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
@@ -202,11 +211,52 @@ pub(super) async fn inspect_postgres(
     options: &PgConnectOptions,
     schema: Option<&SchemaName>,
 ) -> Result<SchemaState, OpenError> {
-    let mut conn = connect(options, schema).await?;
-    let found = found::in_postgres(&mut conn, &migrator(MIGRATIONS)).await?;
-    conn.close().await?;
+    let read = async {
+        let mut conn = connect(options, schema).await?;
+        let found = found::in_postgres(&mut conn, &migrator(MIGRATIONS)).await?;
+        conn.close().await?;
+        Ok::<_, OpenError>(found)
+    };
+    let found = in_time(INSPECT_TIMEOUT, read).await?;
     found.check(newest(MIGRATIONS), &describe_server(options))?;
     Ok(SchemaState::of(&found))
+}
+
+/// Returns the tables of rolecall that the user of the URL may not read and write; none on SQLite.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub(crate) async fn find_denied(
+    url: &str,
+    schema: Option<&SchemaName>,
+) -> Result<Vec<String>, OpenError> {
+    let DatabaseUrl::Postgres(options) = DatabaseUrl::parse(url)? else {
+        return Ok(Vec::new());
+    };
+    let find = async {
+        let mut conn = connect(&options, schema).await?;
+        let denied: Vec<String> = sqlx::query_scalar(DENIED).fetch_all(&mut conn).await?;
+        conn.close().await?;
+        Ok::<_, OpenError>(denied)
+    };
+    let denied = in_time(INSPECT_TIMEOUT, find).await;
+    let mut denied = denied.map_err(|error| error.at(&describe_server(&options)))?;
+    let migrator = migrator(MIGRATIONS);
+    let own = found::missing_names(&migrator, &[]);
+    denied.retain(|table| own.contains(table.as_str()));
+    Ok(denied)
+}
+
+/// Gives up a PostgreSQL that accepts connections and stays silent.
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, OpenError>>,
+) -> Result<T, OpenError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
+    }
 }
 
 /// Connects to PostgreSQL, and tries again while the server is starting.
@@ -217,12 +267,13 @@ async fn connect(
     let started = Instant::now();
     loop {
         let left = CONNECT_TIMEOUT.saturating_sub(started.elapsed());
-        let attempt = PgConnection::connect_with(options);
+        let attempt = async {
+            let mut conn = PgConnection::connect_with(options).await?;
+            set_schema(&mut conn, schema).await?;
+            Ok::<_, sqlx::Error>(conn)
+        };
         let error = match tokio::time::timeout(left, attempt).await {
-            Ok(Ok(mut conn)) => {
-                set_schema(&mut conn, schema).await?;
-                return Ok(conn);
-            }
+            Ok(Ok(conn)) => return Ok(conn),
             Ok(Err(error)) => error,
             Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
         };
@@ -272,11 +323,11 @@ async fn postgres_by(
     steps: &'static [Step],
 ) -> Result<(), OpenError> {
     let mut conn = connect(options, schema).await?;
-    conn.execute(LOCK_LIMITS).await?;
-    conn.lock().await?;
-    let mut migrator = migrator(steps);
-    migrator.set_locking(false);
     let outcome = async {
+        conn.execute(LOCK_LIMITS).await?;
+        conn.lock().await?;
+        let mut migrator = migrator(steps);
+        migrator.set_locking(false);
         let found = found::in_postgres(&mut conn, &migrator).await?;
         found.check(newest(steps), &describe_server(options))?;
         if schema.is_some() {
@@ -286,8 +337,8 @@ async fn postgres_by(
             found::adopt_in_postgres(&mut conn, &found.applied).await?;
         }
         Ok::<_, OpenError>(migrator.run_direct(None, &mut conn, false).await?)
-    }
-    .await;
+    };
+    let outcome = in_time(MIGRATE_TIMEOUT, outcome).await;
     // closing the connection releases the lock
     let _ = conn.close().await;
     outcome

@@ -3,6 +3,7 @@
 mod begin;
 mod chain;
 mod change;
+mod codes;
 mod conn;
 mod error;
 mod failures;
@@ -31,6 +32,7 @@ pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
 pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_floors_of, read_head};
 pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_time};
+pub(crate) use open::PING_TIMEOUT;
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};
 pub(crate) use row::{Columns, FromRow, parse, rows};

@@ -19,6 +19,7 @@ use super::{
     error::{OpenError, StoreError},
     failures::Failures,
     file::{self, OpenFile},
+    head::{Head, read_head},
     migrate,
     pools::{Connections, Lane, Pools, RemotePools, Turns},
     query::{queries, query},
@@ -30,11 +31,13 @@ use super::{
 queries! {
     PROBE = "INSERT INTO leases (name, holder, ends_at) VALUES ('readiness', '', 1) \
         ON CONFLICT (name) DO UPDATE SET ends_at = leases.ends_at + 1";
+    PROBE_HEAD = "UPDATE head SET revision = revision WHERE id < 0";
 }
 
 /// The time that a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time that a check of readiness waits for the database.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time for which a successful check is repeated without another write: anybody may ask, as often as they like.
 const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
@@ -51,8 +54,8 @@ const IDLE_PING_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Store {
     pub(super) pools: Pools,
-    /// When the database last took a write of [`Store::ping`].
-    written: Arc<Mutex<Option<Instant>>>,
+    /// When the database last took a write of [`Store::ping`], and the head that was read then.
+    probed: Arc<Mutex<Option<(Instant, Head)>>>,
 }
 
 /// Pings a connection that was idle for some time, or since before another one was dead: its server may have gone, and
@@ -93,7 +96,10 @@ impl Store {
         let described = database.describe();
         let opened = match database {
             DatabaseUrl::Memory => Self::open_memory().await,
-            DatabaseUrl::File(path) => Self::open_sqlite(path, target.opening, tuning).await,
+            DatabaseUrl::File(path) => {
+                let opened = Self::open_sqlite(path.clone(), target.opening, tuning).await;
+                opened.map_err(|error| error.of_file(&path))
+            }
             DatabaseUrl::Postgres(options) => Self::open_postgres(*options, target, tuning).await,
         };
         opened.map_err(|error| error.at(&described))
@@ -102,7 +108,7 @@ impl Store {
     fn on(pools: Pools) -> Self {
         Self {
             pools,
-            written: Arc::default(),
+            probed: Arc::default(),
         }
     }
 
@@ -188,7 +194,7 @@ impl Store {
         opening: Opening,
         tuning: Tuning,
     ) -> Result<Self, OpenError> {
-        if opening == Opening::Existing && !path.exists() {
+        if opening == Opening::Existing && !file::exists(&path)? {
             return Err(OpenError::Missing(describe_file(&path)));
         }
         file::prepare(&path)?;
@@ -314,27 +320,37 @@ impl Store {
     ///
     /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        self.probe_head().await.map(drop)
+    }
+
+    /// Does what [`ping`](Self::ping) does, and returns the head, which is at most a second old.
+    pub(crate) async fn probe_head(&self) -> Result<Head, StoreError> {
         // health checks have short timeouts of their own
         match tokio::time::timeout(PING_TIMEOUT, self.probe()).await {
             Ok(answer) => answer,
-            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+            Err(_) => Err(StoreError::timed_out()),
         }
     }
 
-    async fn probe(&self) -> Result<(), StoreError> {
+    async fn probe(&self) -> Result<Head, StoreError> {
         // one check at a time: the others wait for its result
-        let mut written = self.written.lock().await;
-        if written.is_some_and(|at| at.elapsed() < PING_KEPT) {
-            return Ok(());
+        let mut probed = self.probed.lock().await;
+        if let Some((at, head)) = probed.take()
+            && at.elapsed() < PING_KEPT
+        {
+            *probed = Some((at, head.clone()));
+            return Ok(head);
         }
-        *written = None;
-        self.write_on(Lane::Watch, async |conn: &mut Conn| {
+        let work = async |conn: &mut Conn| {
+            // it matches no row, so that it does not wait for a change; but it needs the table and the right to write
+            query(PROBE_HEAD).execute(conn).await?;
+            let head = read_head(conn).await?;
             query(PROBE).execute(conn).await?;
-            Ok::<_, StoreError>(())
-        })
-        .await?;
-        *written = Some(Instant::now());
-        Ok(())
+            Ok::<_, StoreError>(head)
+        };
+        let head = self.write_on(Lane::Watch, work).await?;
+        *probed = Some((Instant::now(), head.clone()));
+        Ok(head)
     }
 
     /// Closes all connections; SQLite merges its write-ahead log into the database.

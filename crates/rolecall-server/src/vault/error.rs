@@ -23,6 +23,17 @@ pub enum MasterKeyError {
         /// What to do about it.
         advice: String,
     },
+    /// The file holds no master key.
+    #[error(
+        "the key file `{path}`: {reason}; a database that exists needs the key that it is encrypted with, so put that back",
+        path = .path.display()
+    )]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// The fault of its content.
+        reason: String,
+    },
     /// The file cannot be read or created.
     #[error("the key file `{path}` cannot be used: {source}", path = .path.display())]
     File {

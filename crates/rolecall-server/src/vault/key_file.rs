@@ -56,6 +56,9 @@ impl MasterKey {
         };
         let file = File::open(path).map_err(file_error)?;
         let metadata = file.metadata().map_err(file_error)?;
+        if let Some(fault) = secret_files::fault_of_kind(&metadata) {
+            return Err(file_error(io::Error::other(fault)));
+        }
         if let Some(advice) = secret_files::exposure(path, &metadata, Readers::Others) {
             return Err(MasterKeyError::Readable {
                 path: path.to_owned(),
@@ -66,7 +69,16 @@ impl MasterKey {
         file.take(256)
             .read_to_string(&mut text)
             .map_err(file_error)?;
-        text.trim_ascii_end().parse()
+        let content = |reason| MasterKeyError::Content {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = text.trim_ascii_end();
+        if text.is_empty() {
+            return Err(content("it is empty".to_owned()));
+        }
+        let key: Result<Self, MasterKeyError> = text.parse();
+        key.map_err(|error| content(error.to_string()))
     }
 }
 
@@ -187,13 +199,20 @@ mod tests {
     fn a_file_without_a_key_is_refused_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        fs::write(&path, "nothing").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(
-            MasterKey::load_or_create(&path),
-            Err(MasterKeyError::Form)
-        ));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "nothing");
+        for (text, reason) in [("nothing", "32 bytes"), ("\n", "it is empty")] {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            let refused = MasterKey::load_or_create(&path).unwrap_err().to_string();
+            let named = refused.contains(path.to_str().unwrap());
+            assert!(named && refused.contains(reason), "{refused}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        let refused = MasterKey::load(Path::new("/dev/zero")).unwrap_err();
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("device") && !refused.contains("chmod"),
+            "{refused}"
+        );
         let missing = folder.path().join("no/such/folder/master.key");
         let refused = MasterKey::load_or_create(&missing).unwrap_err();
         assert!(matches!(refused, MasterKeyError::File { .. }));

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Refused(pub(crate) &'static str);
 
 /// The message while the database does not answer.
-pub(crate) const OUTAGE: &str = "the database does not answer";
+const OUTAGE: &str = "the database does not answer";
 
 /// The number of faults of a document that an answer lists.
 const MAX_FAULTS: usize = 1000;
@@ -74,8 +74,17 @@ impl ApiError {
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Self::Unready(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             _ if self.is_outage() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// Returns the message of a temporary failure.
+    pub(crate) fn outage_detail(&self) -> Option<String> {
+        match self {
+            Self::Unready(_) => Some(self.to_string()),
+            _ => self.is_outage().then(|| OUTAGE.to_owned()),
         }
     }
 
@@ -127,11 +136,7 @@ impl IntoResponse for ApiError {
         }
         let (status, code) = self.status_and_code();
         self.log();
-        let detail = if self.is_outage() {
-            OUTAGE.to_owned()
-        } else {
-            self.to_string()
-        };
+        let detail = self.outage_detail().unwrap_or_else(|| self.to_string());
         let mut response = self
             .members(Problem::new(status, code, detail))
             .into_response();

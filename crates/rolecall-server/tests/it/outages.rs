@@ -6,10 +6,14 @@ use std::time::Duration;
 use http::Method;
 use rolecall::{ManualClock, OnStale};
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{
-    Database, Fixture as _, Node, PASSWORD, Proxy, Response, START, TestApp, builder_at, eventually,
+    Database, Fixture as _, Node, PASSWORD, Proxy, Response, START, TestApp, builder_at,
+    eventually, on_both,
 };
+
+on_both![y165_a_node_that_cannot_read_the_head_is_not_ready];
 
 const MAX_STALENESS: Duration = Duration::from_secs(10);
 const ALMOST_STALE: Duration = Duration::from_secs(9);
@@ -259,7 +263,6 @@ async fn a_node_recovers_after_the_database_server_lost_power() {
 /// Another program holds the lock for longer than any request waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_database_file_answers_503_and_nothing_is_half_done() {
-    use sqlx::Connection as _;
     let app = TestApp::sqlite().await;
     app.create_role("editor", &["items:read"]).await;
     let alice = app.create_user("alice", &["editor"]).await;
@@ -311,4 +314,49 @@ async fn o100_no_revocation_is_confirmed_while_the_database_is_away() {
         proxied.node.refresh(&pair.refresh).await.status == 200
     })
     .await;
+}
+
+/// Waits until readiness has this status: a check is repeated for a second.
+async fn expect_readiness(app: &TestApp, status: u16) {
+    eventually("readiness follows", async || {
+        in_time(app.get("/health/ready", "")).await.status == status
+    })
+    .await;
+}
+
+async fn y165_a_node_that_cannot_read_the_head_is_not_ready(app: TestApp) {
+    expect_readiness(&app, 200).await;
+    app.db
+        .execute("ALTER TABLE head RENAME TO head_elsewhere")
+        .await;
+    expect_readiness(&app, 503).await;
+    let ready = app.get("/health/ready", "").await;
+    expect_unavailable(&ready);
+    // a table that is gone is not the fault of the request
+    let log_in = app.password_grant("admin", PASSWORD).await;
+    expect_unavailable(&log_in);
+    log_in.oauth_error(503, "temporarily_unavailable");
+    app.db
+        .execute("ALTER TABLE head_elsewhere RENAME TO head")
+        .await;
+    expect_readiness(&app, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y165_a_node_is_not_ready_while_another_session_locks_the_head() {
+    let Some(db) = Database::postgres().await else {
+        return;
+    };
+    let app = TestApp::on(db).await;
+    // a change of another node, however long, locks the row only; nothing was checked before
+    let change = app.db.lock_head().await;
+    app.get("/health/ready", "").await.is(200);
+    change.release().await;
+    let mut locker = PgConnection::connect(&app.db.url).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE head IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut locker).await.unwrap();
+    expect_readiness(&app, 503).await;
+    expect_unavailable(&in_time(app.get("/health/ready", "")).await);
+    locker.close().await.unwrap();
+    expect_readiness(&app, 200).await;
 }

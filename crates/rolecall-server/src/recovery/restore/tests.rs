@@ -48,6 +48,7 @@ fn options(database: &Path) -> Options {
             sessions: crate::settings::SessionLimits::default(),
             quotas: (&crate::config::Quotas::default()).into(),
             failures_per_minute: crate::config::FAILURES_PER_MINUTE,
+            stale_after: None,
             exempt_users: BTreeSet::from(["alice".to_owned()]),
         },
         scheme: PasswordScheme::default(),
@@ -365,7 +366,7 @@ async fn y080_a_restore_that_ends_at_any_step_loses_nothing() {
     assert!(installation.is_old().await);
     // the log has become part of the old database
     let again = Installation::new().await;
-    assert!(file::holds_data(&file::beside(&again.database, "-wal")));
+    assert!(file::holds_data(&file::beside(&again.database, "-wal")).unwrap());
     assert_eq!(clear_log(&again.database).await.unwrap(), None);
     assert!(!file::beside(&again.database, "-wal").exists());
     assert!(again.is_old().await);
@@ -393,7 +394,10 @@ async fn y080_a_damaged_database_is_set_aside_with_its_log() {
     }
     let restored = installation.restore().await.unwrap();
     let aside = restored.set_aside.unwrap();
-    assert!(file::holds_data(&aside) && file::holds_data(&file::beside(&aside, "-wal")));
+    assert!(
+        file::holds_data(&aside).unwrap()
+            && file::holds_data(&file::beside(&aside, "-wal")).unwrap()
+    );
     assert!(!installation.is_old().await);
     // between the two renames there is a log without a database
     let killed = Installation::new().await;

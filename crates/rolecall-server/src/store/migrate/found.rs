@@ -7,7 +7,10 @@ use sqlx::{
     migrate::{AppliedMigration, Migrate, MigrateError, Migrator},
 };
 
-use crate::store::error::{OpenError, is_outage};
+use crate::store::{
+    codes::{is_misconfigured, is_outage},
+    error::OpenError,
+};
 
 /// A version of the schema, its name, and the SQL that creates it from the version before.
 pub(super) type Step = (i64, &'static str, &'static str);
@@ -110,7 +113,9 @@ async fn read_shared(
 ) -> Result<Vec<AppliedMigration>, OpenError> {
     let mut applied = match conn.list_applied_migrations(SHARED_TABLE).await {
         // a table that rolecall may not read, or that has other columns, is not its own
-        Err(MigrateError::Execute(error)) if !is_outage(&error) => return Ok(Vec::new()),
+        Err(MigrateError::Execute(error)) if !is_outage(&error) || is_misconfigured(&error) => {
+            return Ok(Vec::new());
+        }
         applied => applied?,
     };
     applied.retain(|row| {

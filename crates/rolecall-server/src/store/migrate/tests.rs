@@ -3,7 +3,7 @@ use std::str::FromStr as _;
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::*;
-use crate::store::testing::postgres;
+use crate::store::{Store, testing::postgres};
 
 const FIRST: Step = MIGRATIONS[0];
 /// The schema of the version before.
@@ -543,4 +543,19 @@ async fn y123_a_schema_that_exists_needs_no_permission_to_create_one() {
         );
         assert!(refused.contains("`with_given_schema` on"), "{refused}");
     }
+}
+
+/// A server that accepts connections and never answers, as one behind a broken load balancer.
+#[tokio::test]
+async fn y167_a_silent_server_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://nobody@{}/none", listener.local_addr().unwrap());
+    let inspected = tokio::time::timeout(Duration::from_mins(1), inspect(&url, None)).await;
+    let refused = inspected.expect("it waits for ever").unwrap_err();
+    assert!(refused.to_string().contains("127.0.0.1"), "{refused}");
+    let migrated = Store::open(&url);
+    let migrated = tokio::time::timeout(Duration::from_mins(1), migrated).await;
+    assert!(migrated.expect("it waits for ever").is_err());
+    let denied = tokio::time::timeout(Duration::from_mins(1), find_denied(&url, None)).await;
+    assert!(denied.expect("it waits for ever").is_err());
 }

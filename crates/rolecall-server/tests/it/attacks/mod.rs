@@ -5,6 +5,7 @@ mod authorization;
 mod files;
 mod injection;
 mod login;
+mod logs;
 mod process;
 mod resources;
 mod secrets;

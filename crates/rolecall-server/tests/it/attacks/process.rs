@@ -122,9 +122,29 @@ impl Server {
 
     /// Sends SIGTERM, as a supervisor does; the last line that the server logs is `stopped`.
     pub(super) fn ask_to_stop(&self) {
+        self.signal("TERM");
+    }
+
+    pub(super) fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
-        let sent = Command::new("/bin/kill").args(["-TERM", &id]).status();
+        let sent = Command::new("/bin/kill")
+            .args([&format!("-{name}"), &id])
+            .status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Waits until the process has ended; returns true if it ended by itself, without an error.
+    pub(super) async fn ends_well(&mut self) -> bool {
+        let ended = async {
+            loop {
+                if let Some(status) = self.process.try_wait().unwrap() {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let status = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        status.is_ok_and(|status| status.success())
     }
 
     /// Sets a soft limit of the running server, as `prlimit` names it.
