@@ -277,7 +277,7 @@ mod tests {
             locker.close().await.unwrap();
         };
         let opening = async { tokio::join!(open_patiently(&options), released).0 };
-        let opened = tokio::time::timeout(Duration::from_mins(1), opening).await;
+        let opened = tokio::time::timeout(Duration::from_mins(1), Box::pin(opening)).await;
         let (store, ..) = opened.expect("it starts").unwrap();
         store.close().await;
     }

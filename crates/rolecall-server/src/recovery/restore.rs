@@ -55,7 +55,8 @@ pub(crate) async fn restore(
     };
     let partial = file::beside(&target, ".restoring");
     remove_all(&partial)?;
-    let outcome = copy_into_place(options, from, &target, &partial, caller).await;
+    // a large future
+    let outcome = Box::pin(copy_into_place(options, from, &target, &partial, caller)).await;
     remove_all(&partial)?;
     tidy_marks(&target)?;
     outcome

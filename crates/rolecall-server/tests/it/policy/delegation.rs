@@ -120,11 +120,10 @@ async fn nobody_escalates_with_a_document(app: TestApp) {
 async fn y154_the_header_of_a_refusal_does_not_grow_with_the_document(app: TestApp) {
     let token = limited_token(&app).await;
     let mut document = String::from_utf8(read_policy(&app, &token).await.body.to_vec()).unwrap();
-    for number in 0..500 {
-        document.push_str(&format!(
-            "[roles.long-name-{number}]\npermissions = [\"items:read\"]\n"
-        ));
-    }
+    let roles: Vec<String> = (0..500)
+        .map(|number| format!("[roles.long-name-{number}]\npermissions = [\"items:read\"]\n"))
+        .collect();
+    document += &roles.concat();
     let refused = app.put_policy(&token, &document, "*").await;
     assert_eq!(refused.status, 403, "{refused:?}");
     let roles = refused.json["roles"].as_array().map(Vec::len);
