@@ -41,8 +41,8 @@ impl ClientRegistration {
 
     /// Checks everything, and writes it into `client`.
     pub(crate) fn apply(&self, client: &mut Client) -> Result<(), ApiError> {
-        // a name from before a rule does not block other changes
-        if self.name != client.name {
+        // a name from before a rule does not block other changes; a new client has none yet
+        if self.name != client.name || client.name.is_empty() {
             client.name = name(&self.name)?;
         }
         client.grants = grants(&self.grants, self.public)?;

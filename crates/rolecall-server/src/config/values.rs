@@ -43,6 +43,9 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
 /// Writes a duration in the form that [`parse_duration`] reads.
 pub(super) fn show_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
+    if milliseconds == 0 {
+        return "0s".to_owned();
+    }
     [
         (86_400_000, "d"),
         (3_600_000, "h"),

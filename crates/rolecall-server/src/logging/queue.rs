@@ -175,7 +175,7 @@ mod tests {
         let mut queue = Queue::start(pipe.clone(), 4, report).unwrap();
         for number in 0..100 {
             // nobody reads, and no line waits for that
-            writeln!(queue, "line {number}").unwrap();
+            queue.write_all(format!("line {number}\n").as_bytes()).unwrap();
         }
         assert!(!queue.flush(Duration::ZERO));
         let lost = queue.lost();
@@ -184,7 +184,7 @@ mod tests {
         drop(permit);
         assert_eq!(reported.recv().unwrap(), lost);
         assert!(queue.flush(Duration::from_mins(1)));
-        writeln!(queue, "after").unwrap();
+        queue.write_all(b"after\n").unwrap();
         assert!(queue.flush(Duration::from_mins(1)));
         let read = String::from_utf8(pipe.read.lock().unwrap().clone()).unwrap();
         assert_eq!(read.lines().count() as u64, 100 - lost + 1);

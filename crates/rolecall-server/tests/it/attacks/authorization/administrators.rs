@@ -129,6 +129,8 @@ async fn y158_a_constraint_on_an_open_role_needs_that_role(app: TestApp) {
     );
     app.put_policy(&mallory, &document, "*").await.is(403);
     app.post("/api/constraints", admin, shift()).await.is(201);
+    // her first token could have violated it, and ended
+    let mallory = app.log_in_with_scope("mallory", "role:ops").await;
     let one = "/api/constraints/shift";
     app.delete(one, &mallory).await.is(403);
     app.patch(one, &mallory, json!({ "per": "subject" }))
