@@ -175,7 +175,9 @@ mod tests {
         let mut queue = Queue::start(pipe.clone(), 4, report).unwrap();
         for number in 0..100 {
             // nobody reads, and no line waits for that
-            queue.write_all(format!("line {number}\n").as_bytes()).unwrap();
+            queue
+                .write_all(format!("line {number}\n").as_bytes())
+                .unwrap();
         }
         assert!(!queue.flush(Duration::ZERO));
         let lost = queue.lost();

@@ -486,9 +486,7 @@ async fn y123_a_schema_keeps_rolecall_apart_from_an_application() {
     let starts: Vec<_> = (0..4)
         .map(|_| {
             let (url, schema) = (url.clone(), schema.clone());
-            tokio::spawn(async move {
-                open_in(&url, Some(&schema)).await
-            })
+            tokio::spawn(async move { open_in(&url, Some(&schema)).await })
         })
         .collect();
     for start in starts {
