@@ -381,10 +381,12 @@ fn generated_identifiers_are_distinct_and_descriptions_escaped() {
 #[test]
 fn descriptions_and_user_names_are_limited_in_length_and_characters() {
     let described = |text: &str| format!("[roles.a]\ndescription = \"{text}\"");
-    let fault = "line 2, column 15: a description must have at most 500 characters and no control characters";
+    let fault = "line 2, column 15: a description must have at most 500 characters and no control or format characters";
     Document::parse(&described(&"ä".repeat(500))).unwrap();
     one_fault(&described(&"ä".repeat(501)), fault);
-    one_fault(&described("bell \\u0007"), fault);
+    for odd in ["bell \\u0007", "\\u202e", "a\\u200bb"] {
+        one_fault(&described(odd), fault);
+    }
     let tested =
         |text: &str| format!("[[tests]]\nuser = \"{text}\"\ncan = [\"rolecall.users:read\"]");
     Document::parse(&tested(&"ä".repeat(256))).unwrap();
