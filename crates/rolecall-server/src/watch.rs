@@ -13,7 +13,7 @@ use crate::{
     keys,
     login::sampling,
     recovery::lost_revisions,
-    store::{read_floors, read_head},
+    store::{read_floors, read_position},
 };
 
 /// The interval of polls.
@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     /// The era to which the revisions belong.
     era: String,
     revision: Revision,
+    /// The mark of that revision in the audit log. A database that went back and caught up has another one there.
+    mark: String,
     policy_revision: Revision,
 }
 
@@ -35,8 +37,9 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
     let question = parts.live.question();
-    let mut conn = app.store().read_for_watch().await?;
-    let head = read_head(&mut conn).await?;
+    let mut conn = app.store().read_for_poll().await?;
+    let position = read_position(&mut conn, Revision::MIN).await?;
+    let head = position.head;
     let floors = read_floors(&mut conn, Revision::MIN).await?;
     app.policy().forget();
     app.load_policy(&mut conn).await?;
@@ -44,7 +47,7 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     parts.live.answer(question, head.revision);
     app.reload_keys(&mut conn).await?;
     drop(conn);
-    parts.feed.replace(&head, &floors);
+    parts.feed.replace(&head, &position.mark, &floors);
     parts
         .live
         .mark_fresh_with_age(parts.clock.monotonic().saturating_sub(asked_at));
@@ -52,6 +55,7 @@ pub(crate) async fn load_all(app: &App) -> Result<Seen, ApiError> {
     Ok(Seen {
         era: head.era.clone(),
         revision: head.revision,
+        mark: position.mark,
         policy_revision: head.policy_revision,
     })
 }
@@ -61,8 +65,9 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     let parts = app.parts();
     let asked_at = parts.clock.monotonic();
     let question = parts.live.question();
-    let mut conn = app.store().read_for_watch().await?;
-    let head = read_head(&mut conn).await?;
+    let mut conn = app.store().read_for_poll().await?;
+    let position = read_position(&mut conn, seen.revision).await?;
+    let head = position.head;
     // the guards may know the era already from a load that failed halfway; its revisions are unknown then
     if *head.era != *parts.live.era() || *head.era != *seen.era {
         drop(conn);
@@ -80,6 +85,17 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
             )))
         };
     }
+    // a mark that is gone was deleted by somebody, which `audit verify` shows; a copy of the database has another one
+    let is_replaced = ![&position.mark_before, &seen.mark]
+        .iter()
+        .any(|mark| mark.is_empty())
+        && position.mark_before != seen.mark;
+    if is_replaced {
+        drop(conn);
+        let known = (seen.revision, seen.mark.as_str());
+        lost_revisions::renew_if_replaced(app, &head.era, known).await?;
+        return load_all(app).await;
+    }
     let mut floors = Vec::new();
     if head.revision != seen.revision {
         // the head was read first, so that these include every floor up to its revision
@@ -92,7 +108,7 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     app.catch_up_keys(&mut conn, &head).await?;
     drop(conn);
     // last, so that a guard that is notified finds the policy and keys of this revision
-    parts.feed.raise(&head, &floors);
+    parts.feed.raise(&head, &position.mark, &floors);
     parts.live.answer(question, head.revision);
     parts
         .live
@@ -101,6 +117,7 @@ pub(crate) async fn apply_updates(app: &App, seen: &Seen) -> Result<Seen, ApiErr
     Ok(Seen {
         era: head.era.clone(),
         revision: head.revision,
+        mark: position.mark,
         policy_revision: head.policy_revision,
     })
 }

@@ -393,7 +393,7 @@ fn descriptions_and_user_names_are_limited_in_length_and_characters() {
     for odd in [&"ä".repeat(257), "bell \\u0007", ""] {
         one_fault(
             &tested(odd),
-            "line 2, column 8: a user name must have 1 to 256 characters and no control characters",
+            "line 2, column 8: a user name must have 1 to 256 characters and no control or format characters",
         );
     }
 }

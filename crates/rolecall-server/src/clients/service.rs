@@ -212,8 +212,12 @@ pub(crate) async fn update(
     load(app, id).await
 }
 
-/// Returns `true` if tokens through the client could carry less than before, or be for fewer audiences.
+/// Returns `true` if tokens of before must end: the client could carry less, or be for fewer audiences, or stops hiding
+/// the names of roles. Tokens without role names end with what a role loses only as long as the client hides them.
 fn is_narrowed(before: &Client, after: &Client) -> bool {
+    if hides_roles(before) && !hides_roles(after) {
+        return true;
+    }
     let scope = match (&before.scope, &after.scope) {
         (_, None) => false,
         (None, Some(_)) => true,
@@ -229,6 +233,12 @@ fn is_narrowed(before: &Client, after: &Client) -> bool {
             .iter()
             .any(|one| !after.audiences.contains(one));
     scope || audiences || !before.grants.is_subset(&after.grants)
+}
+
+/// Returns `true` if tokens through the client carry permissions without the roles that give them.
+fn hides_roles(client: &Client) -> bool {
+    let ceiling = client.scope.as_deref().and_then(RequestedScope::parse_any);
+    ceiling.is_some_and(|ceiling| ceiling.roles.is_empty())
 }
 
 /// Puts a new secret in force; the old one works for `overlap` yet.

@@ -987,3 +987,22 @@ proptest::proptest! {
         let _ = Config::load(&Sources::default().with_env(format!("ROLECALL_{name}"), text));
     }
 }
+
+#[test]
+fn y216_a_word_that_is_no_level_is_no_filter() {
+    for right in ["info", "WARN", "info,sqlx=warn", "sqlx=warn, debug", "off"] {
+        load(&format!("[log]\nlevel = \"{right}\"")).unwrap();
+    }
+    for wrong in [
+        "warning",
+        "verbose",
+        "Information",
+        "sqlx=warn",
+        "info,sqlx",
+        "",
+        "info=loud",
+    ] {
+        let error = load(&format!("[log]\nlevel = \"{wrong}\"")).unwrap_err();
+        assert!(error.contains("`log.level`"), "{wrong}: {error}");
+    }
+}

@@ -345,13 +345,28 @@ fn others(config: &Config) -> Vec<String> {
     {
         faults.push("`proxy.trusted`: a network of all addresses trusts everybody; list the addresses of your proxies".to_owned());
     }
-    if config.log.level.parse::<Targets>().is_err() || config.log.level.is_empty() {
+    if !is_log_filter(&config.log.level) {
         faults.push(format!(
-            "`log.level`: `{}` is not a level (`error`, `warn`, `info`, `debug`, `trace`) or a filter such as `info,sqlx=warn`",
+            "`log.level`: `{}` is not a level (`error`, `warn`, `info`, `debug`, `trace`) or a filter that begins with one, such as `info,sqlx=warn`",
             config.log.level
         ));
     }
     faults
+}
+
+/// Returns true if `text` is a level or a filter. A word that is no level would be the name of a target, beside which
+/// nothing is logged.
+fn is_log_filter(text: &str) -> bool {
+    let is_level = |word: &str| {
+        let levels = ["error", "warn", "info", "debug", "trace", "off"];
+        levels.iter().any(|level| level.eq_ignore_ascii_case(word))
+    };
+    let words = text.split(',').map(str::trim);
+    words.clone().any(is_level)
+        && words
+            .into_iter()
+            .all(|word| is_level(word) || word.contains('='))
+        && text.parse::<Targets>().is_ok()
 }
 
 /// The properties of an http or https address that the checks need.

@@ -9,6 +9,7 @@ use super::state::{Known, Newest};
 use crate::{
     app::App,
     error::{ApiError, FieldError},
+    store::read_mark,
 };
 
 /// The most floors in an answer, about 3 MB.
@@ -19,6 +20,8 @@ const MAX_FLOORS: usize = 20_000;
 pub(crate) struct Position {
     era: String,
     revision: Revision,
+    /// The mark of the revision in the audit log; empty in a cursor of an older release.
+    mark: String,
 }
 
 impl Position {
@@ -27,21 +30,23 @@ impl Position {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let parts = text.split_once('\n');
-        let parsed = parts.and_then(|(era, revision)| {
+        let parsed = || {
+            let (era, rest) = text.split_once('\n')?;
+            let (revision, mark) = rest.split_once('\n').unwrap_or((rest, ""));
             Some(Self {
                 era: era.to_owned(),
                 revision: revision.parse().ok().filter(|revision| *revision >= 0)?,
+                mark: mark.to_owned(),
             })
-        });
-        parsed.ok_or_else(|| {
+        };
+        parsed().ok_or_else(|| {
             let msg = "after is not a valid cursor; leave it empty to read everything";
             ApiError::Invalid(FieldError::query("after", "value_error", msg))
         })
     }
 
     pub(super) fn text(&self) -> String {
-        format!("{}\n{}", self.era, self.revision)
+        format!("{}\n{}\n{}", self.era, self.revision, self.mark)
     }
 }
 
@@ -88,14 +93,40 @@ pub(crate) async fn read(
             () = stopping => {}
         }
     }
+    let after = confirmed(app, after).await?;
     // read before the floors, which are at least as fresh
     let age = app.parts().live.age();
     Ok(after.news(&feed.known(), age, MAX_FLOORS))
 }
 
+/// Returns the position if its revision is still the one that the guard has seen, and otherwise the beginning: after a
+/// fail-over the same number may stand for another change, whose floors the guard lacks.
+///
+/// The newest position, which guards wait at, is compared with what this node knows; only others cost a query.
+async fn confirmed(app: &App, after: &Position) -> Result<Position, ApiError> {
+    let newest = app.parts().feed.known().newest.clone();
+    if after.mark.is_empty() || after.era != *newest.era {
+        return Ok(after.clone());
+    }
+    let is_same = if after.revision == newest.revision {
+        after.mark == *newest.mark
+    } else {
+        let mut conn = app.store().read().await?;
+        let mark = read_mark(&mut conn, after.revision).await?;
+        mark.is_none_or(|mark| mark == after.mark)
+    };
+    Ok(if is_same {
+        after.clone()
+    } else {
+        Position::default()
+    })
+}
+
 impl Position {
     fn is_before(&self, newest: &Newest) -> bool {
-        self.era != *newest.era || self.revision < newest.revision
+        let is_other =
+            self.revision == newest.revision && !self.mark.is_empty() && self.mark != *newest.mark;
+        self.era != *newest.era || self.revision < newest.revision || is_other
     }
 
     /// Returns the news since this position. For another era that is the whole state. A position ahead of this node,
@@ -112,6 +143,8 @@ impl Position {
             position: Self {
                 era: newest.era.to_string(),
                 revision: complete.unwrap_or(newest.revision),
+                // a guard that has read a part of the floors soon reads the rest
+                mark: complete.map_or_else(|| newest.mark.to_string(), |_| String::new()),
             },
             age,
             floors,

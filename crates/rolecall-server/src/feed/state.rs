@@ -29,6 +29,8 @@ pub(crate) struct Feed {
 pub(super) struct Newest {
     pub(super) era: Arc<str>,
     pub(super) revision: Revision,
+    /// The mark of the revision in the audit log.
+    pub(super) mark: Arc<str>,
 }
 
 /// The floors that are known now. A change adds to them and copies none.
@@ -87,22 +89,22 @@ impl Feed {
     }
 
     /// Replaces the whole state.
-    pub(crate) fn replace(&self, head: &Head, floors: &[Floor]) {
+    pub(crate) fn replace(&self, head: &Head, mark: &str, floors: &[Floor]) {
         let mut replacement = Known::default();
-        replacement.add(head, floors);
+        replacement.add(head, mark, floors);
         let newest = replacement.newest.clone();
         *self.write() = replacement;
         self.newest.send_replace(newest);
     }
 
     /// Adds the floors of newer revisions.
-    pub(crate) fn raise(&self, head: &Head, floors: &[Floor]) {
+    pub(crate) fn raise(&self, head: &Head, mark: &str, floors: &[Floor]) {
         if self.known().newest.revision == head.revision {
             return;
         }
         let newest = {
             let mut known = self.write();
-            known.add(head, floors);
+            known.add(head, mark, floors);
             known.newest.clone()
         };
         self.newest.send_replace(newest);
@@ -136,10 +138,11 @@ impl Feed {
 }
 
 impl Known {
-    fn add(&mut self, head: &Head, floors: &[Floor]) {
+    fn add(&mut self, head: &Head, mark: &str, floors: &[Floor]) {
         self.newest = Newest {
             era: head.era.as_str().into(),
             revision: head.revision,
+            mark: mark.into(),
         };
         self.policy_revision = head.policy_revision;
         self.keys_revision = head.keys_revision;
@@ -238,8 +241,8 @@ mod tests {
     #[test]
     fn a_floor_raised_again_is_listed_once_at_its_new_revision() {
         let feed = Feed::default();
-        feed.replace(&head(2), &[floor("b", 2), floor("a", 1)]);
-        feed.raise(&head(3), &[floor("a", 3)]);
+        feed.replace(&head(2), "m2", &[floor("b", 2), floor("a", 1)]);
+        feed.raise(&head(3), "m3", &[floor("a", 3)]);
         let known = feed.known();
         assert_eq!(keys(&known.above(0, 10).0), ["b", "a"]);
         assert_eq!(keys(&known.above(2, 10).0), ["a"]);
@@ -250,7 +253,7 @@ mod tests {
     fn the_next_page_continues_and_one_revision_is_never_split() {
         let feed = Feed::default();
         let floors = vec![floor("a", 1), floor("b", 2), floor("c", 2), floor("d", 3)];
-        feed.replace(&head(5), &floors);
+        feed.replace(&head(5), "m5", &floors);
         let known = feed.known();
         assert_eq!(known.above(0, 1).1, Some(1));
         let (part, complete) = known.above(1, 1);
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn pruning_removes_ended_floors_and_wakes_no_client() {
         let feed = Feed::default();
-        feed.replace(&head(2), &[floor("a", 1), floor("b", 2)]);
+        feed.replace(&head(2), "m2", &[floor("a", 1), floor("b", 2)]);
         let receiver = feed.subscribe();
         feed.prune(Timestamp::from_seconds(1_001));
         assert!(!receiver.has_changed().unwrap());
@@ -276,12 +279,16 @@ mod tests {
             tenant: Some(tenant.into()),
             ..floor("a", revision)
         };
-        feed.replace(&head(3), &[of("acme", 1), floor("b", 2), of("initech", 3)]);
+        feed.replace(
+            &head(3),
+            "m3",
+            &[of("acme", 1), floor("b", 2), of("initech", 3)],
+        );
         assert_eq!(feed.known().above(0, 10).0.len(), 3);
-        feed.raise(&head(4), &[of("acme", 4)]);
+        feed.raise(&head(4), "m4", &[of("acme", 4)]);
         let floors = feed.known().above(2, 10).0;
         assert_eq!(floors, [of("initech", 3), of("acme", 4)]);
-        feed.raise(&head(5), &[floor("a", 5)]);
+        feed.raise(&head(5), "m5", &[floor("a", 5)]);
         assert_eq!(feed.known().above(0, 10).0, [floor("b", 2), floor("a", 5)]);
     }
 

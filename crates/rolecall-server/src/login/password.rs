@@ -25,6 +25,9 @@ use crate::{
     usernames::Username,
 };
 
+/// The most by which the clocks of two nodes may differ for a failure to delay the next attempt.
+const CLOCKS_APART: Duration = Duration::from_mins(5);
+
 /// Why a log-in does not go on.
 #[derive(Debug)]
 pub(crate) enum LoginError {
@@ -246,6 +249,10 @@ fn refuse_account(failed: Failures, now: Timestamp) -> Result<(), LoginError> {
     let delay = account_delay(u32::try_from(failed.in_a_row).unwrap_or(u32::MAX));
     // a locked account answers as a wrong password does, not with a time to come back at
     if delay.is_zero() || failed.is_locked() {
+        return Ok(());
+    }
+    // written by a node whose clock was ahead: it would delay everybody until that time has come
+    if failed.last_at > now.plus(CLOCKS_APART) {
         return Ok(());
     }
     let ends = failed.last_at.plus(delay);

@@ -10,7 +10,9 @@ use crate::{
         secret,
         store::{self, Client, GrantType},
     },
+    store::Conn,
     throttle::Source,
+    tokens::requested::RequestedScope,
 };
 
 /// The client of a log-in without one.
@@ -39,6 +41,45 @@ impl RequestingClient {
             Self::FirstParty => None,
             Self::Client(client) => Some(client),
         }
+    }
+
+    /// Reads the client once more, and returns the most that it may be given; `None` for no such limit.
+    ///
+    /// INVARIANT: the revision of the token was read before. What the client loses after that revision ends the token by
+    /// a floor, and what it lost before is gone here: nothing that was read earlier, such as before a password was
+    /// hashed, decides what a token carries.
+    ///
+    /// # Errors
+    ///
+    /// If the client is gone, or lost the grant or the audience.
+    pub(super) async fn ceiling_now(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+        grant: GrantType,
+        audience: &str,
+    ) -> Result<Option<RequestedScope>, OAuthError> {
+        let settings = app.settings();
+        let is_own = audience == settings.issuer;
+        let Self::Client(client) = self else {
+            // a session from before the server got another address or audience gives no token that works anywhere
+            let is_known = is_own || audience == settings.audience;
+            return if is_known {
+                Ok(None)
+            } else {
+                Err(OAuthError::InvalidGrant)
+            };
+        };
+        let client = store::find(conn, &client.id).await?;
+        let client = client.ok_or(OAuthError::InvalidClient { basic: false })?;
+        if !client.grants.contains(&grant) {
+            return Err(OAuthError::UnauthorizedClient);
+        }
+        if !is_own && !client.audiences.iter().any(|own| own == audience) {
+            return Err(OAuthError::InvalidTarget("the audience is not known"));
+        }
+        let ceiling = client.scope.as_deref();
+        Ok(ceiling.and_then(RequestedScope::parse_any))
     }
 
     /// Returns `true` if the client may refresh its tokens.

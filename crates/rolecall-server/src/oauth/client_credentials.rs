@@ -2,11 +2,11 @@
 
 use rolecall_core::{SubjectKind, TenantName};
 
-use super::error::OAuthError;
+use super::{client_auth::RequestingClient, error::OAuthError};
 use crate::{
     app::App,
     authority::subject,
-    clients::store::Client,
+    clients::store::GrantType,
     tokens::{
         access_token::{self, Basis, Issued},
         effective::TokenSubject,
@@ -17,9 +17,8 @@ use crate::{
 
 /// A token request with the client credentials grant.
 pub(crate) struct ClientCredentialsGrant<'a> {
-    pub(crate) client: &'a Client,
-    /// The most that the client may be given.
-    pub(crate) ceiling: Option<RequestedScope>,
+    /// The client, which proved itself.
+    pub(crate) client: &'a RequestingClient,
     pub(crate) scope: Option<RequestedScope>,
     pub(crate) tenant: Option<TenantName>,
     pub(crate) audience: &'a str,
@@ -30,15 +29,22 @@ pub(crate) async fn for_client(
     app: &App,
     request: &ClientCredentialsGrant<'_>,
 ) -> Result<Issued, OAuthError> {
-    if request.client.public {
+    let registered = request.client.registered();
+    let registered = registered.ok_or(OAuthError::InvalidClient { basic: false })?;
+    if registered.public {
         return Err(OAuthError::UnauthorizedClient);
     }
     let now = app.now();
     let mut conn = app.store().read().await?;
     let tenant = request.tenant.as_ref();
-    let subject = subject::read(&mut conn, &request.client.id, tenant, now).await?;
+    let subject = subject::read(&mut conn, &registered.id, tenant, now).await?;
     let subject = subject.filter(|subject| subject.kind == SubjectKind::Client);
     let subject = subject.ok_or(OAuthError::InvalidClient { basic: false })?;
+    let (grant_type, audience) = (GrantType::ClientCredentials, request.audience);
+    let ceiling = request
+        .client
+        .ceiling_now(app, &mut conn, grant_type, audience);
+    let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), &mut conn).await?;
     let holder = TokenSubject {
         policy: &policy,
@@ -46,7 +52,7 @@ pub(crate) async fn for_client(
         lifetime: app.settings().access_ttl,
         tenant,
         own_audience: request.audience == app.settings().issuer,
-        ceiling: request.ceiling.as_ref(),
+        ceiling: ceiling.as_ref(),
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
@@ -57,7 +63,7 @@ pub(crate) async fn for_client(
         &mut conn,
         &Basis {
             subject: &subject,
-            client_id: &request.client.id,
+            client_id: &registered.id,
             audience: request.audience,
             granted: &granted,
             session: None,

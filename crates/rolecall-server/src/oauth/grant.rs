@@ -8,6 +8,7 @@ use crate::{
     app::App,
     audit::events,
     authority::subject::{self, Status, Subject},
+    clients::store::GrantType,
     error::ApiError,
     ids,
     login::{
@@ -34,8 +35,6 @@ pub(crate) struct PasswordGrant<'a> {
     pub(crate) username: &'a str,
     pub(crate) password: &'a str,
     pub(crate) client: &'a RequestingClient,
-    /// The most that the client may be given.
-    pub(crate) ceiling: Option<RequestedScope>,
     pub(crate) scope: Option<RequestedScope>,
     pub(crate) tenant: Option<TenantName>,
     /// `audience` or `resource`, already among those that exist.
@@ -167,6 +166,9 @@ async fn log_in(
     let tenant = request.tenant.as_ref();
     let subject = subject::read(conn, &proven.id, tenant, now).await?;
     let subject = subject.ok_or(OAuthError::WrongPassword)?;
+    let (client, audience) = (request.client, request.audience);
+    let ceiling = client.ceiling_now(app, conn, GrantType::Password, audience);
+    let ceiling = ceiling.await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let holder = TokenSubject {
         policy: &policy,
@@ -174,7 +176,7 @@ async fn log_in(
         lifetime: app.settings().access_ttl,
         tenant,
         own_audience: request.audience == app.settings().issuer,
-        ceiling: request.ceiling.as_ref(),
+        ceiling: ceiling.as_ref(),
         now,
     };
     let granted = grant(&holder, request.scope.as_ref())?;
@@ -311,7 +313,6 @@ mod tests {
                         username: "alice",
                         password: PASSWORD,
                         client: &RequestingClient::FirstParty,
-                        ceiling: None,
                         scope: None,
                         tenant: None,
                         audience: &app.settings().issuer,

@@ -13,3 +13,6 @@ pub(crate) mod metadata;
 pub(crate) mod refresh;
 pub(crate) mod revoke;
 pub(crate) mod service;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::{
         caller::Caller,
         subject::{self, Status},
     },
+    clients::store::GrantType,
     login::known::Origin,
     quota::{Quota, through},
     sessions::{
@@ -41,8 +42,6 @@ const MAX_GRACES: i64 = 5;
 pub(crate) struct RefreshGrant<'a> {
     pub(crate) token: &'a str,
     pub(crate) client: &'a RequestingClient,
-    /// The most that the client may be given.
-    pub(crate) ceiling: Option<RequestedScope>,
     /// Narrows this access token and no later one.
     pub(crate) scope: Option<RequestedScope>,
     /// Must be that of the log-in, if it is named.
@@ -220,15 +219,22 @@ async fn continue_session(
             && subject.head.era == session.era
     });
     let subject = subject.ok_or(OAuthError::InvalidGrant)?;
-    let policy = subject.policy(app.policy(), conn).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
+    let client = request.client;
+    let ceiling = client.ceiling_now(app, conn, GrantType::RefreshToken, audience);
+    let ceiling = ceiling.await.map_err(|error| match error {
+        // the client named no audience: its session has none any more
+        OAuthError::InvalidTarget(_) => OAuthError::InvalidGrant,
+        error => error,
+    })?;
+    let policy = subject.policy(app.policy(), conn).await?;
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,
         own_audience: audience == app.settings().issuer,
-        ceiling: request.ceiling.as_ref(),
+        ceiling: ceiling.as_ref(),
         now,
     };
     let granted = regrant(&holder, &opened(session), request.scope.as_ref())?;

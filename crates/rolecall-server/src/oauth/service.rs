@@ -43,10 +43,6 @@ async fn by_grant(
 ) -> Result<Issued, OAuthError> {
     let tenant = tenant(form)?;
     let scope = form.get("scope").map(RequestedScope::parse).transpose()?;
-    let ceiling = client
-        .registered()
-        .and_then(|client| client.scope.as_deref());
-    let ceiling = ceiling.and_then(RequestedScope::parse_any);
     match grant_type {
         GrantType::Password => {
             let request = grant::PasswordGrant {
@@ -54,7 +50,6 @@ async fn by_grant(
                 password: required(form, "password", "password is missing")?,
                 audience: audience(app, client, form)?,
                 client,
-                ceiling,
                 scope,
                 tenant,
                 origin,
@@ -67,7 +62,6 @@ async fn by_grant(
                 token: required(form, "refresh_token", "refresh_token is missing")?,
                 audience: asked_audience(form)?,
                 client,
-                ceiling,
                 scope,
                 tenant,
                 origin,
@@ -75,13 +69,9 @@ async fn by_grant(
             refresh::by_token(app, &request).await
         }
         GrantType::ClientCredentials => {
-            let registered = client
-                .registered()
-                .ok_or(OAuthError::InvalidClient { basic: false })?;
             let request = client_credentials::ClientCredentialsGrant {
-                client: registered,
+                client,
                 audience: audience(app, client, form)?,
-                ceiling,
                 scope,
                 tenant,
             };

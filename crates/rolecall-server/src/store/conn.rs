@@ -336,8 +336,16 @@ pub(super) async fn prepare(
 
 /// Sets time limits in PostgreSQL for each connection: it gives up statements that nobody waits for, and rolls back
 /// the transaction of a node that was cut off, which would block the changes of all other nodes.
+///
+/// Also sets what a role or a database may have another default for: no answer is sent before what it confirms is on
+/// disk, and transactions wait for each other instead of failing.
 async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)")
+    const SETTINGS: &str = "SELECT set_config('statement_timeout', $1, false), \
+        set_config('idle_in_transaction_session_timeout', $1, false), set_config('lock_timeout', '0', false), \
+        set_config('default_transaction_isolation', 'read committed', false), \
+        set_config('default_transaction_deferrable', 'off', false), \
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END";
+    sqlx::query(SETTINGS)
         .bind(limit.as_millis().to_string())
         .execute(conn)
         .await

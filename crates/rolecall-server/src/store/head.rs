@@ -12,6 +12,11 @@ use super::{
 
 queries! {
     READ_HEAD = "SELECT revision, policy_revision, keys_revision, era, longest_ttl_seconds FROM head WHERE id = 1";
+    // each revision has one entry, whose mark depends on all before it
+    READ_POSITION = "SELECT h.revision, h.policy_revision, h.keys_revision, h.era, h.longest_ttl_seconds, \
+        COALESCE(n.mark, '') AS mark, COALESCE(b.mark, '') AS mark_before FROM head h \
+        LEFT JOIN audit n ON n.revision = h.revision LEFT JOIN audit b ON b.revision = $1 WHERE h.id = 1";
+    READ_MARK = "SELECT mark FROM audit WHERE revision = $1";
     IS_ENDED = "SELECT COUNT(*) FROM floors WHERE revision > $1 AND (tenant = '' OR tenant = $2) \
         AND ((kind = 'subject' AND subject = $3) OR (kind = 'client' AND subject = $4) \
         OR (kind = 'sid' AND subject = $5) OR (kind = 'jti' AND subject = $6))";
@@ -35,6 +40,18 @@ rows! {
     }
 }
 
+rows! {
+    /// The head with the marks of two revisions, which show whether the history is the one that was seen before.
+    #[derive(Clone, Debug)]
+    pub(crate) struct HeadPosition {
+        pub(crate) head: Head,
+        /// The mark of its revision.
+        pub(crate) mark: String,
+        /// The mark that the revision has now which was asked about.
+        pub(crate) mark_before: String,
+    }
+}
+
 impl FromRow for Floor {
     fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let kind = columns.text()?;
@@ -52,6 +69,22 @@ impl FromRow for Floor {
 /// Reads the head as it stands now.
 pub(crate) async fn read_head(conn: &mut Conn) -> Result<Head, StoreError> {
     query(READ_HEAD).fetch_one(conn).await
+}
+
+/// Reads the head, and the mark that the revision `before` has.
+pub(crate) async fn read_position(
+    conn: &mut Conn,
+    before: Revision,
+) -> Result<HeadPosition, StoreError> {
+    query(READ_POSITION).bind(before).fetch_one(conn).await
+}
+
+/// Returns the mark of a revision; `None` if there is no such revision.
+pub(crate) async fn read_mark(
+    conn: &mut Conn,
+    revision: Revision,
+) -> Result<Option<String>, StoreError> {
+    query(READ_MARK).bind(revision).fetch_optional(conn).await
 }
 
 /// Returns the floors that were raised after the revision `after`.

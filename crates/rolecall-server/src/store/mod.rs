@@ -30,7 +30,9 @@ pub(crate) use change::{Actor, Change, Changed, DETAILS, Details};
 pub(crate) use conn::Conn;
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
-pub(crate) use head::{Head, is_ended, prune_floors, read_floors, read_floors_of, read_head};
+pub(crate) use head::{
+    Head, is_ended, prune_floors, read_floors, read_floors_of, read_head, read_mark, read_position,
+};
 pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_time};
 pub(crate) use open::PING_TIMEOUT;
 pub use open::Store;

@@ -43,8 +43,9 @@ const PING_KEPT: Duration = Duration::from_secs(1);
 const READ_CONNECTIONS: u32 = 4;
 /// Changes wait for each other at one row, so that few connections are enough.
 const CHANGE_CONNECTIONS: u32 = 4;
-/// One for the poll, one for readiness, and one for what a change reads after its commit.
-const WATCH_CONNECTIONS: u32 = 3;
+/// One for readiness, and one for what a change reads after its commit; the poll has one of its own.
+const WATCH_CONNECTIONS: u32 = 2;
+const POLL_CONNECTIONS: u32 = 1;
 /// A connection that was used this recently is not pinged.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The time limit of that ping. It is short, so that a pool of dead connections is soon replaced.
@@ -126,12 +127,13 @@ impl Store {
             }
         }
         let failures = Arc::new(Failures::default());
-        let pool = |connections| {
+        // `held` are open all the time: where the server gives no more, a pool that grows waits for a new connection even
+        // if one of its own is free again
+        let pool = |connections, held| {
             let failures = Arc::clone(&failures);
             let schema = target.schema.cloned();
             PgPoolOptions::new()
-                // open already when PostgreSQL has none left
-                .min_connections(1)
+                .min_connections(held)
                 .max_connections(connections)
                 .acquire_timeout(tuning.acquire)
                 .test_before_acquire(false)
@@ -148,9 +150,10 @@ impl Store {
                 .connect_with(options.clone())
         };
         Ok(Self::on(Pools::Postgres(RemotePools {
-            requests: pool(tuning.max_connections).await?,
-            changes: pool(CHANGE_CONNECTIONS).await?,
-            watch: pool(WATCH_CONNECTIONS).await?,
+            poll: pool(POLL_CONNECTIONS, POLL_CONNECTIONS).await?,
+            watch: pool(WATCH_CONNECTIONS, WATCH_CONNECTIONS).await?,
+            changes: pool(CHANGE_CONNECTIONS, CHANGE_CONNECTIONS).await?,
+            requests: pool(tuning.max_connections, 1).await?,
             failures,
             schema: target.schema.cloned(),
             limit: tuning.statement,
@@ -227,7 +230,7 @@ impl Store {
                 .connect_with(options.clone())
         };
         let read = reading(READ_CONNECTIONS).await?;
-        let watch = reading(WATCH_CONNECTIONS).await?;
+        let watch = reading(WATCH_CONNECTIONS + POLL_CONNECTIONS).await?;
         drop(locked);
         Ok(Self::on(Pools::Sqlite {
             read,
@@ -243,7 +246,12 @@ impl Store {
         self.pools.read(Lane::Requests).await
     }
 
-    /// Returns a connection to read with that requests cannot take, for the poll and for what follows a change.
+    /// Returns the connection of the poll, which nothing else takes.
+    pub(crate) async fn read_for_poll(&self) -> Result<Conn, StoreError> {
+        self.pools.read(Lane::Poll).await
+    }
+
+    /// Returns a connection to read with that requests cannot take, for what follows a change.
     pub(crate) async fn read_for_watch(&self) -> Result<Conn, StoreError> {
         self.pools.read(Lane::Watch).await
     }

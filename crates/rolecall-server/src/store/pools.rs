@@ -13,6 +13,9 @@ use super::{
     url::SchemaName,
 };
 
+/// The time that connections to PostgreSQL have to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
 #[derive(Clone)]
 pub(super) enum Pools {
     /// SQLite allows one writer at a time: a pool of one makes the others wait instead of failing.
@@ -32,6 +35,7 @@ pub(super) struct RemotePools {
     pub(super) requests: PgPool,
     pub(super) changes: PgPool,
     pub(super) watch: PgPool,
+    pub(super) poll: PgPool,
     pub(super) failures: Arc<Failures>,
     /// The schema of the tables; `None` for the usual one.
     pub(super) schema: Option<SchemaName>,
@@ -45,6 +49,7 @@ impl RemotePools {
             Lane::Requests => &self.requests,
             Lane::Changes => &self.changes,
             Lane::Watch => &self.watch,
+            Lane::Poll => &self.poll,
         };
         Remote::take(pool, &self.failures, self.schema.as_ref(), self.limit).await
     }
@@ -57,6 +62,7 @@ pub(super) enum Lane {
     Requests,
     Changes,
     Watch,
+    Poll,
 }
 
 /// The order of SQLite's writers. A writer that is no change holds a turn while it waits for the connection, so that
@@ -110,7 +116,10 @@ impl Pools {
             Self::Sqlite {
                 read, watch, file, ..
             } => {
-                let pool = if lane == Lane::Watch { watch } else { read };
+                let pool = match lane {
+                    Lane::Watch | Lane::Poll => watch,
+                    Lane::Requests | Lane::Changes => read,
+                };
                 Conn::Sqlite(Local::take(pool, file.as_ref()).await?)
             }
             Self::Postgres(remote) => Conn::Postgres(remote.take(lane).await?),
@@ -125,7 +134,7 @@ impl Pools {
             } => {
                 let _turn = match lane {
                     Lane::Requests => Some(turns.take().await?),
-                    Lane::Changes | Lane::Watch => None,
+                    Lane::Changes | Lane::Watch | Lane::Poll => None,
                 };
                 let local = Local::take(write, file.as_ref()).await?;
                 Conn::Sqlite(local.begin().await?)
@@ -148,11 +157,13 @@ impl Pools {
                 Connections::of("requests", &remote.requests),
                 Connections::of("changes", &remote.changes),
                 Connections::of("watch", &remote.watch),
+                Connections::of("poll", &remote.poll),
             ],
         }
     }
 
-    /// Closes all connections; SQLite merges its write-ahead log into the database.
+    /// Closes all connections; SQLite merges its write-ahead log into the database. PostgreSQL gets a limited time: a
+    /// connection whose server has crashed may never close.
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite {
@@ -163,9 +174,20 @@ impl Pools {
                 write.close().await;
             }
             Self::Postgres(remote) => {
-                remote.requests.close().await;
-                remote.changes.close().await;
-                remote.watch.close().await;
+                let pools = [
+                    &remote.requests,
+                    &remote.changes,
+                    &remote.watch,
+                    &remote.poll,
+                ];
+                let closed = async {
+                    for pool in pools {
+                        pool.close().await;
+                    }
+                };
+                if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+                    tracing::warn!("connections to the database did not close in time");
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::support::{
 };
 
 on_both![
+    y219_a_session_from_before_the_server_got_another_address_ends,
     o035_a_refresh_yields_a_new_refresh_token_and_a_new_access_token,
     o036_reusing_a_refresh_token_ends_the_session_and_its_access_tokens,
     a_lost_response_can_be_repeated_within_the_grace_period_and_is_audited,
@@ -489,4 +490,21 @@ async fn y024_nodes_with_different_clocks_agree_on_the_grace_period(app: TestApp
             second.refresh(&again.refresh).await.is(200);
         }
     }
+}
+
+/// Its tokens would be for an audience that nobody has any more, and its client would refresh for ever.
+async fn y219_a_session_from_before_the_server_got_another_address_ends(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
+    let session = app.open_session("alice").await;
+    let moved = app
+        .node(|builder| builder.public_url("http://127.0.0.1:9000"))
+        .await;
+    moved
+        .refresh(&session.refresh)
+        .await
+        .oauth_error(400, "invalid_grant");
+    let again = moved.open_session("alice").await;
+    let refreshed = moved.refresh(&again.refresh).await;
+    let token = refreshed.is(200).text("access_token");
+    moved.get("/api/me", &token).await.is(200);
 }

@@ -330,3 +330,23 @@ async fn x024_a_password_of_a_megabyte_is_refused_before_hashing() {
         }
     }
 }
+
+#[test]
+fn y215_a_failure_that_a_wrong_clock_wrote_delays_nobody_until_then() {
+    let now = Timestamp::from_seconds(1_900_000_000);
+    let failed = |last_at| Failures {
+        in_a_row: 6,
+        last_at,
+    };
+    let is_delayed = |last_at| {
+        let refused = refuse_account(failed(last_at), now);
+        matches!(refused, Err(LoginError::TooMany { .. }))
+    };
+    assert!(is_delayed(now));
+    // clocks of nodes differ a little
+    assert!(is_delayed(now.plus(CLOCKS_APART)));
+    for ahead in [Duration::from_mins(6), Duration::from_hours(31 * 24)] {
+        assert!(!is_delayed(now.plus(ahead)), "{ahead:?}");
+    }
+    assert!(!is_delayed(now.minus(Duration::from_hours(1))));
+}

@@ -72,7 +72,6 @@ async fn token(app: &App) -> String {
         username: "alice",
         password: "yourpassword",
         client: &crate::oauth::client_auth::RequestingClient::FirstParty,
-        ceiling: None,
         scope: None,
         tenant: None,
         audience: ISSUER,
@@ -411,6 +410,16 @@ async fn y080_a_damaged_database_is_set_aside_with_its_log() {
     let restored = killed.restore().await.unwrap();
     assert!(restored.set_aside.is_some());
     assert!(!killed.is_old().await);
+}
+
+#[tokio::test]
+async fn y218_a_database_with_damaged_pages_is_set_aside() {
+    let installation = Installation::new().await;
+    // the log is good, so that it could become part of the database
+    Installation::overwrite(&installation.database, 3 * 4096, 6 * 4096);
+    let restored = installation.restore().await.unwrap();
+    assert!(restored.set_aside.is_some_and(|aside| aside.exists()));
+    assert!(!installation.is_old().await);
 }
 
 #[tokio::test]

@@ -215,3 +215,57 @@ async fn y120_a_deleted_log_is_noticed_and_merged_when_the_database_closes() {
     let mut conn = store.read().await.unwrap();
     assert_eq!(value(&mut conn).await.unwrap(), Some(2));
 }
+
+#[tokio::test]
+async fn y214_connections_that_a_loss_needs_are_open_from_the_start() {
+    let Some(url) = postgres_database("y214").await else {
+        return;
+    };
+    let store = Store::open(&url).await.unwrap();
+    for pool in store.connections() {
+        if pool.name != "requests" {
+            assert_eq!(pool.open, pool.max, "{pool:?}");
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn y217_defaults_of_the_database_change_neither_durability_nor_isolation() {
+    let Some(url) = postgres_database("y217").await else {
+        return;
+    };
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let name: String = sqlx::query_scalar("SELECT CAST(current_database() AS TEXT)")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    for setting in [
+        "synchronous_commit = off",
+        "default_transaction_isolation = serializable",
+        "lock_timeout = 1",
+    ] {
+        let set = format!("ALTER DATABASE {name} SET {setting}");
+        sqlx::query(sqlx::AssertSqlSafe(set))
+            .execute(&mut other)
+            .await
+            .unwrap();
+    }
+    other.close().await.unwrap();
+    let store = Store::open(&url).await.unwrap();
+    for (setting, value) in [
+        ("synchronous_commit", "on"),
+        ("transaction_isolation", "read committed"),
+        ("lock_timeout", "0"),
+    ] {
+        let mut conn = store.read().await.unwrap();
+        let found: String = query(sqlx::AssertSqlSafe(format!(
+            "SELECT current_setting('{setting}')"
+        )))
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+        assert_eq!(found, value, "{setting}");
+    }
+    store.close().await;
+}

@@ -12,9 +12,46 @@ on_both![
     y102_a_role_that_loses_something_ends_tokens_that_hide_it,
     y101_roles_that_are_hidden_stay_separated,
     narrowing_a_client_takes_effect_at_once,
+    y211_tokens_that_hide_roles_end_when_their_client_stops_hiding_them,
     tokens_for_an_audience_a_client_loses_are_revoked,
     o084_a_client_requests_only_its_own_audiences,
 ];
+
+/// Such tokens end by a floor on the client with whatever a role loses, as long as the client hides the names of roles.
+async fn y211_tokens_that_hide_roles_end_when_their_client_stops_hiding_them(app: TestApp) {
+    app.create_role("editor", &["items:read", "items:write"])
+        .await;
+    app.create_user("alice", &["editor"]).await;
+    for (number, wider) in [
+        json!(null),
+        json!("role:editor"),
+        json!("items:read role:editor"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let members = json!({ "scope": "items:read", "roles": ["editor"] });
+        let client = app.create_client(&format!("app{number}"), members).await;
+        let user = app.log_in_through(&client, &[]).await;
+        let tokens = [user.is(200).text("access_token"), app.act_as(&client).await];
+        for token in &tokens {
+            assert_eq!(claims(token)["roles"], json!([]));
+            app.get("/items/", token).await.is(200);
+        }
+        let path = format!("/api/clients/{}", client.id);
+        // a change that hides them as before ends nothing
+        let same = json!({ "scope": "items:read items:write" });
+        app.patch(&path, app.admin().await, same).await.is(200);
+        for token in &tokens {
+            app.get("/items/", token).await.is(200);
+        }
+        let changed = app.patch(&path, app.admin().await, json!({ "scope": wider }));
+        changed.await.is(200);
+        for token in &tokens {
+            app.get("/items/", token).await.ended_token();
+        }
+    }
+}
 
 async fn o054_a_client_gets_nothing_beyond_its_own_roles(app: TestApp) {
     app.create_role("reader", &["items:read"]).await;
