@@ -55,11 +55,7 @@ struct Holders {
 impl Holders {
     /// Returns those of `names`, each written as in a scope, that nobody can hold by the policy of `guard`; none if the
     /// guard knows no policy.
-    fn unheld(
-        &mut self,
-        guard: &Guard,
-        names: impl Iterator<Item = String>,
-    ) -> Vec<String> {
+    fn unheld(&mut self, guard: &Guard, names: impl Iterator<Item = String>) -> Vec<String> {
         let Some(policy) = guard.policy() else {
             return Vec::new();
         };
