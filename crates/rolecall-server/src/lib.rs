@@ -76,7 +76,7 @@ pub use rolecall_passwords as passwords;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
 
-/// Compiles the program of the README.
+/// Runs the examples of the page about embedding.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/embedding.md")]
+struct EmbeddingPage;

@@ -168,3 +168,108 @@ impl FirstAdmin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body};
+    use http::{Method, Request, StatusCode, header};
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::Embedded;
+
+    const PASSWORD: &str = "a password of the first administrator";
+
+    fn root() -> FirstAdmin {
+        FirstAdmin {
+            username: "root".to_owned(),
+            roles: Vec::new(),
+        }
+    }
+
+    async fn send(app: &Router, request: Request<Body>) -> (StatusCode, Value) {
+        let response = app.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 100_000).await;
+        (status, serde_json::from_slice(&body.unwrap()).unwrap_or_default())
+    }
+
+    /// Sends the command of a notice, with a password instead of the placeholder.
+    async fn paste(app: &Router, notice: &str) -> StatusCode {
+        let (_, body) = notice.split_once("-d '").unwrap();
+        let (body, _) = body.rsplit_once('\'').unwrap();
+        let mut body: Value = serde_json::from_str(&body.replace("'\\''", "'")).unwrap();
+        body["new_password"] = PASSWORD.into();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/password")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()));
+        send(app, request.unwrap()).await.0
+    }
+
+    async fn notice(server: &Embedded) -> Option<String> {
+        let code = root().make_code(server.app()).await.unwrap()?;
+        let notice = Notice {
+            username: "root",
+            code: &code,
+            public_url: "http://127.0.0.1:8000",
+            min_length: 15,
+        };
+        Some(notice.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_printed_command_makes_an_administrator_who_can_log_in() {
+        let server = Embedded::open("sqlite::memory:").await.unwrap();
+        let app: Router = server.routes().unwrap().into_axum();
+        let outdated = notice(&server).await.unwrap();
+        let newest = notice(&server).await.unwrap();
+        assert!(newest.contains("curl --fail-with-body http://127.0.0.1:8000/password"));
+        assert!(newest.contains("CHOOSE AT LEAST 15 CHARACTERS"), "{newest}");
+        assert_eq!(paste(&app, &outdated).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(paste(&app, &newest).await, StatusCode::NO_CONTENT);
+        assert_eq!(notice(&server).await, None, "there is an administrator");
+        assert_eq!(paste(&app, &newest).await, StatusCode::UNAUTHORIZED);
+
+        let form = format!("grant_type=password&username=root&password={PASSWORD}");
+        let request = Request::post("/token")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(form.replace(' ', "+")));
+        let (status, tokens) = send(&app, request.unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        let token = tokens["access_token"].as_str().unwrap();
+        let request = Request::get("/api/users")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty());
+        assert_eq!(send(&app, request.unwrap()).await.0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_code_that_was_used_a_moment_ago_is_not_replaced() {
+        let server = Embedded::open("sqlite::memory:").await.unwrap();
+        let app: Router = server.routes().unwrap().into_axum();
+        let notice = notice(&server).await.unwrap();
+        assert_eq!(paste(&app, &notice).await, StatusCode::NO_CONTENT);
+        // another node had counted no administrator before
+        let renewed = root().renew_code(server.app()).await.unwrap();
+        assert!(renewed.is_none());
+    }
+
+    #[test]
+    fn a_name_with_quotes_stays_one_argument_of_the_shell() {
+        let code = ResetCode {
+            code: "AAAA-BBBB".to_owned(),
+            hash: String::new(),
+            expires_at: rolecall_core::Timestamp::from_seconds(0),
+        };
+        let notice = Notice {
+            username: "o'brien",
+            code: &code,
+            public_url: "https://login.example",
+            min_length: 8,
+        };
+        assert!(notice.to_string().contains(r#""username":"o'\''brien""#));
+    }
+}

@@ -140,3 +140,164 @@ fn is_of_builtins(changes: &str) -> bool {
         .iter()
         .any(|change| change["action"] == "builtin.updated")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rolecall_core::document::Document;
+
+    use super::*;
+    use crate::{
+        Embedded,
+        policy::apply::{self, IfMatch},
+    };
+
+    /// Documents that differ in one role; the first one is the policy of a new database.
+    const ROLES: [&str; 4] = ["", "[roles.one]", "[roles.two]", "[roles.three]"];
+
+    fn document(index: usize) -> ParsedDocument {
+        Document::parse(ROLES[index]).unwrap()
+    }
+
+    /// An event, with the index of a document.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        Start(usize, EditedPolicy),
+        ByHand(usize),
+        Upgrade,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let modes = prop_oneof![
+            4 => Just(EditedPolicy::Keep),
+            1 => Just(EditedPolicy::Replace),
+            1 => Just(EditedPolicy::Refuse),
+        ];
+        let start = (0..ROLES.len(), modes).prop_map(|(index, mode)| Event::Start(index, mode));
+        prop_oneof![
+            4 => start,
+            3 => (0..ROLES.len()).prop_map(Event::ByHand),
+            1 => Just(Event::Upgrade),
+        ]
+    }
+
+    /// The rule in a few lines: the document in force, and who changed the policy last.
+    #[derive(Default)]
+    struct Model {
+        in_force: usize,
+        is_edited: bool,
+    }
+
+    impl Model {
+        fn start(&mut self, wanted: usize, mode: EditedPolicy) -> &'static str {
+            let is_kept = self.is_edited && mode != EditedPolicy::Replace;
+            if self.in_force == wanted {
+                self.is_edited = false;
+                "in force"
+            } else if is_kept && mode == EditedPolicy::Refuse {
+                "refused"
+            } else if is_kept {
+                "kept"
+            } else {
+                self.in_force = wanted;
+                self.is_edited = false;
+                "applied"
+            }
+        }
+
+        fn edit(&mut self, wanted: usize) {
+            self.is_edited |= self.in_force != wanted;
+            self.in_force = wanted;
+        }
+    }
+
+    async fn apply_by_hand(app: &App, index: usize) {
+        let caller = Caller::CommandLine {
+            system_user: "root",
+        };
+        apply::apply(app, caller, &document(index), &IfMatch::Any)
+            .await
+            .unwrap();
+    }
+
+    /// What a start records when a newer version of rolecall brings a permission.
+    async fn upgrade(app: &App) {
+        app.change(Caller::System, async |change| {
+            change.record(json!({ "action": "builtin.updated" }));
+            change.policy_changed();
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn revision(app: &App) -> i64 {
+        let mut conn = app.store().read().await.unwrap();
+        read_head(&mut conn).await.unwrap().revision
+    }
+
+    async fn run(events: Vec<Event>) {
+        let server = Embedded::open("sqlite::memory:").await.unwrap();
+        let (app, mut model) = (server.app(), Model::default());
+        for event in events {
+            match event {
+                Event::ByHand(index) => {
+                    apply_by_hand(app, index).await;
+                    model.edit(index);
+                }
+                Event::Upgrade => upgrade(app).await,
+                Event::Start(index, mode) => {
+                    let (before, was_edited) = (revision(app).await, model.is_edited);
+                    let expected = model.start(index, mode);
+                    let found = match put_in_force(app, &document(index), mode).await {
+                        Ok(Outcome::InForce) => "in force",
+                        Ok(Outcome::Applied { edited_by, .. }) => {
+                            assert_eq!(edited_by.is_some(), was_edited);
+                            "applied"
+                        }
+                        Ok(Outcome::Kept { edited_by, .. }) => {
+                            assert_eq!(edited_by, "cli:root");
+                            "kept"
+                        }
+                        Err(error) => {
+                            assert!(error.to_string().contains("`cli:root`"), "{error}");
+                            "refused"
+                        }
+                    };
+                    assert_eq!(found, expected, "{event:?}");
+                    let adopts = expected == "in force" && was_edited;
+                    let writes = expected == "applied" || adopts;
+                    assert_eq!(revision(app).await > before, writes, "{event:?}");
+                    // the second of two equal starts writes nothing
+                    let before = revision(app).await;
+                    let again = put_in_force(app, &document(index), mode).await;
+                    assert_eq!(again.is_err(), expected == "refused");
+                    assert_eq!(revision(app).await, before);
+                }
+            }
+            let shown = service::show(app, Caller::System).await.unwrap();
+            let wanted = document(model.in_force).document;
+            for role in wanted.role_names() {
+                assert!(shown.document.role_names().any(|shown| shown == role));
+            }
+            // `user` is always there
+            assert_eq!(shown.document.roles.len(), wanted.roles.len() + 1);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_start_follows_the_rule_after_any_events(
+            events in prop::collection::vec(event(), 1..10)
+        ) {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(run(events));
+        }
+    }
+}
