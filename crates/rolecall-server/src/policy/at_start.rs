@@ -44,6 +44,9 @@ pub enum EditedPolicy {
     Refuse,
 }
 
+/// The change by which the audit log shows that a start has put its document in force.
+const ADOPTED: &str = "policy.adopted";
+
 /// What a start did with the document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -87,7 +90,7 @@ pub(crate) async fn put_in_force(
         if changes == 0 {
             if editor.is_some() {
                 // somebody has put the document in force by hand: from now on, starts apply it again
-                change.record(json!({ "action": "policy.adopted" }));
+                change.record(json!({ "action": ADOPTED }));
                 change.policy_changed();
             }
             return Ok(Outcome::InForce);
@@ -97,6 +100,7 @@ pub(crate) async fn put_in_force(
             (Some(edited_by), EditedPolicy::Refuse) => Err(refusal(changes, &edited_by)),
             (edited_by, _) => {
                 put(app, change, &rights, difference).await?;
+                change.record(json!({ "action": ADOPTED }));
                 Ok(Outcome::Applied { changes, edited_by })
             }
         }
@@ -113,7 +117,7 @@ fn refusal(changes: usize, edited_by: &str) -> ApiError {
     ApiError::rule("policy_edited", detail, Vec::new())
 }
 
-/// Returns the actor who changed the policy last; `None` if it was a start.
+/// Returns the actor who edited the policy since a start last put a document in force; `None` if nobody did.
 async fn find_editor(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     let mut revision = read_head(conn).await?.policy_revision;
     loop {
@@ -123,10 +127,10 @@ async fn find_editor(conn: &mut Conn) -> Result<Option<String>, StoreError> {
         if entry.actor != Actor::System.to_string() {
             return Ok(Some(entry.actor));
         }
-        // a newer version of rolecall brought permissions of its own: that says nothing about the change before
-        if !is_of_builtins(&entry.changes) {
+        if has_adopted(&entry.changes) {
             return Ok(None);
         }
+        // rolecall's own permissions and the roles of demo users say nothing about the change before them
         match policy_store::find_change_before(conn, revision).await? {
             Some(before) if before < revision => revision = before,
             _ => return Ok(None),
@@ -134,11 +138,9 @@ async fn find_editor(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     }
 }
 
-fn is_of_builtins(changes: &str) -> bool {
+fn has_adopted(changes: &str) -> bool {
     let changes: Vec<Value> = serde_json::from_str(changes).unwrap_or_default();
-    changes
-        .iter()
-        .any(|change| change["action"] == "builtin.updated")
+    changes.iter().any(|change| change["action"] == ADOPTED)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ on_both![
     an_edit_by_hand_is_replaced_if_the_application_says_so,
     an_edit_by_hand_refuses_the_start_if_the_application_says_so,
     an_edit_by_hand_survives_an_upgrade,
+    an_edit_by_hand_survives_the_roles_of_demo_users,
     a_document_that_was_applied_by_hand_is_applied_at_starts_again,
     nodes_that_start_together_apply_it_once,
     a_document_that_breaks_a_rule_refuses_the_start_and_changes_nothing,
@@ -146,6 +147,20 @@ async fn an_edit_by_hand_survives_an_upgrade(app: App) {
     let newest = app.newest_entry().await;
     assert!(newest["changes"].to_string().contains("builtin.updated"));
     assert_eq!(app.roles().await, ["admin", "auditor", "editor", "user"]);
+}
+
+async fn an_edit_by_hand_survives_the_roles_of_demo_users(app: App) {
+    app.edit_by_hand().await;
+    let admin = app.admin().await;
+    app.delete("/api/roles/admin", admin).await.no_content();
+    // the first start creates the role of the demo user again, which is no edit and hides none
+    for _ in 0..2 {
+        drop(app.node(with(DOCUMENT)).await);
+        let admin = app.log_in("admin").await;
+        let roles = app.get("/api/roles", &admin).await.items("name");
+        assert!(roles.contains(&"auditor".to_owned()), "{roles:?}");
+        assert!(roles.contains(&"admin".to_owned()), "{roles:?}");
+    }
 }
 
 async fn a_document_that_was_applied_by_hand_is_applied_at_starts_again(app: App) {
