@@ -8,7 +8,11 @@ async fn read_items(caller: Require<may::ReadItems>) -> String {
 }
 
 async fn read_me(caller: Authenticated) -> String {
-    format!("{} has {:?}\n", caller.username(), caller.roles().collect::<Vec<_>>())
+    format!(
+        "{} has {:?}\n",
+        caller.username(),
+        caller.roles().collect::<Vec<_>>()
+    )
 }
 
 #[tokio::main]

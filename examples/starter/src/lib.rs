@@ -26,7 +26,13 @@ pub struct Note {
 pub struct Notes(Arc<Mutex<Vec<Note>>>);
 
 async fn list_notes(_: Require<may::ReadNotes>, State(notes): State<Notes>) -> Json<Vec<Note>> {
-    Json(notes.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    Json(
+        notes
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone(),
+    )
 }
 
 async fn create_note(
@@ -35,7 +41,11 @@ async fn create_note(
     Json(mut note): Json<Note>,
 ) -> StatusCode {
     caller.subject().clone_into(&mut note.author);
-    notes.0.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    notes
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(note);
     StatusCode::CREATED
 }
 

@@ -192,7 +192,10 @@ mod tests {
         let response = app.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 100_000).await;
-        (status, serde_json::from_slice(&body.unwrap()).unwrap_or_default())
+        (
+            status,
+            serde_json::from_slice(&body.unwrap()).unwrap_or_default(),
+        )
     }
 
     /// Sends the command of a notice, with a password instead of the placeholder.

@@ -24,16 +24,18 @@ impl EmbeddedBuilder {
         let policy = self.parse_policy()?;
         let (staleness, edited) = (self.staleness, self.edited_policy);
         let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
-        let opened = start::open(self.into_options()?).await?;
+        let options = self.into_options()?;
+        // boxed, since the future of a start goes into those of everything that embeds a server
+        let opened = Box::pin(start::open(options)).await?;
         if let Some(policy) = &policy {
-            super::policy::put_in_force(&opened.app, policy, edited).await?;
+            Box::pin(super::policy::put_in_force(&opened.app, policy, edited)).await?;
         }
         for (username, password, roles) in &demo_users {
             demo::ensure_user(&opened.app, username, password, roles).await?;
         }
         start::check_registration_roles(&opened.app).await?;
         if let Some(first_admin) = &first_admin {
-            first_admin.ensure(&opened.app).await?;
+            Box::pin(first_admin.ensure(&opened.app)).await?;
         }
         Embedded::from_opened(opened, staleness)
     }

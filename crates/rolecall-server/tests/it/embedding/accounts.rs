@@ -54,17 +54,25 @@ async fn a_user_is_created_found_and_changed(app: TestApp) {
     let created = users.create(new.email("anna@example.com")).await.unwrap();
     assert!(created.reset_code.is_none());
     let anna = created.user;
-    assert_eq!((anna.username.as_str(), anna.status), ("anna", UserStatus::Active));
+    assert_eq!(
+        (anna.username.as_str(), anna.status),
+        ("anna", UserStatus::Active)
+    );
     assert_eq!(anna.roles, ["editor"]);
     assert_eq!(users.find(&anna.id).await.unwrap(), Some(anna.clone()));
     // the application's password is lasting
     app.log_in("anna").await;
     let renamed = users.rename(&anna.id, "anne").await.unwrap();
     assert_eq!((renamed.username.as_str(), &renamed.id), ("anne", &anna.id));
-    let moved = users.set_email(&anna.id, Some("anne@example.com")).await.unwrap();
+    let moved = users
+        .set_email(&anna.id, Some("anne@example.com"))
+        .await
+        .unwrap();
     assert_eq!(moved.email.as_deref(), Some("anne@example.com"));
     assert_eq!(users.set_email(&anna.id, None).await.unwrap().email, None);
-    let shown = app.get(format_args!("/api/users/{}", anna.id), app.admin().await).await;
+    let shown = app
+        .get(format_args!("/api/users/{}", anna.id), app.admin().await)
+        .await;
     assert_eq!(shown.json["username"], "anne");
     users.delete(&anna.id).await.unwrap();
     users.delete(&anna.id).await.unwrap();
@@ -100,7 +108,10 @@ async fn users_are_found_by_name_address_and_many_ids(app: TestApp) {
 async fn pages_have_no_gaps_and_no_repeats(app: TestApp) {
     let users = app.users();
     for number in 0..5 {
-        users.create(NewUser::new(&format!("user{number}"))).await.unwrap();
+        users
+            .create(NewUser::new(&format!("user{number}")))
+            .await
+            .unwrap();
         app.pass_time(Duration::from_secs(1));
     }
     for limit in 0..8 {
@@ -114,7 +125,11 @@ async fn pages_have_no_gaps_and_no_repeats(app: TestApp) {
                 None => break,
             }
         }
-        assert_eq!(seen, ["user0", "user1", "user2", "user3", "user4"], "{limit}");
+        assert_eq!(
+            seen,
+            ["user0", "user1", "user2", "user3", "user4"],
+            "{limit}"
+        );
     }
 }
 
@@ -128,18 +143,42 @@ async fn a_value_that_cannot_be_taken_is_named_and_changes_nothing(app: TestApp)
     assert_eq!(create(new().password("short")).await, invalid("password"));
     assert_eq!(create(new().email("nowhere")).await, invalid("email"));
     assert_eq!(create(new().role("No Role")).await, invalid("role"));
-    assert_eq!(create(new().role("nothing")).await, AccountErrorKind::NotFound);
-    assert_eq!(create(NewUser::new("Anna")).await, AccountErrorKind::Conflict);
-    assert_eq!(kind(users.rename("nobody", "bob").await), AccountErrorKind::NotFound);
-    assert_eq!(kind(users.rename(&anna, "admin").await), AccountErrorKind::Conflict);
-    assert_eq!(kind(users.set_email(&anna, Some("@")).await), invalid("email"));
+    assert_eq!(
+        create(new().role("nothing")).await,
+        AccountErrorKind::NotFound
+    );
+    assert_eq!(
+        create(NewUser::new("Anna")).await,
+        AccountErrorKind::Conflict
+    );
+    assert_eq!(
+        kind(users.rename("nobody", "bob").await),
+        AccountErrorKind::NotFound
+    );
+    assert_eq!(
+        kind(users.rename(&anna, "admin").await),
+        AccountErrorKind::Conflict
+    );
+    assert_eq!(
+        kind(users.set_email(&anna, Some("@")).await),
+        invalid("email")
+    );
     let assign = async |given: Assignment| kind(users.assign(&anna, given).await);
     assert_eq!(assign("nothing".into()).await, AccountErrorKind::NotFound);
     assert_eq!(assign("No Role".into()).await, invalid("role"));
-    assert_eq!(assign(Assignment::of("user").in_tenant("No Tenant")).await, invalid("tenant"));
-    assert_eq!(assign(Assignment::of("user").because("\u{202e}")).await, invalid("reason"));
+    assert_eq!(
+        assign(Assignment::of("user").in_tenant("No Tenant")).await,
+        invalid("tenant")
+    );
+    assert_eq!(
+        assign(Assignment::of("user").because("\u{202e}")).await,
+        invalid("reason")
+    );
     let past = app.clock.now().minus(Duration::from_secs(1));
-    assert_eq!(assign(Assignment::of("user").until(past)).await, invalid("expires_at"));
+    assert_eq!(
+        assign(Assignment::of("user").until(past)).await,
+        invalid("expires_at")
+    );
     assert_eq!(app.db.revision().await, revision);
 }
 
@@ -172,7 +211,10 @@ async fn a_disabled_user_loses_access_at_once_and_gets_it_back(app: TestApp) {
     assert_eq!(disabled.status, UserStatus::Disabled);
     app.get("/api/me", &token).await.ended_token();
     app.password_grant("anna", PASSWORD).await.wrong_password();
-    assert_eq!(users.enable(&anna).await.unwrap().status, UserStatus::Active);
+    assert_eq!(
+        users.enable(&anna).await.unwrap().status,
+        UserStatus::Active
+    );
     let token = app.log_in("anna").await;
     users.end_sessions(&anna).await.unwrap();
     app.get("/api/me", &token).await.ended_token();
@@ -195,7 +237,9 @@ async fn roles_are_assigned_with_tenant_time_and_reason(app: TestApp) {
     app.create_role("editor", &["items:read"]).await;
     let (start, end) = (Duration::from_hours(1), Duration::from_hours(2));
     let (start, end) = (app.clock.now().plus(start), app.clock.now().plus(end));
-    let given = Assignment::of("editor").in_tenant("acme").starting_at(start);
+    let given = Assignment::of("editor")
+        .in_tenant("acme")
+        .starting_at(start);
     let given = given.until(end).because("holiday cover");
     assert_eq!(users.assign(&anna, given).await.unwrap(), Assigned::InForce);
     users.assign(&anna, "editor").await.unwrap();
@@ -203,7 +247,10 @@ async fn roles_are_assigned_with_tenant_time_and_reason(app: TestApp) {
     let tenants: Vec<Option<&str>> = roles.iter().map(|role| role.tenant.as_deref()).collect();
     assert_eq!(tenants, [None, Some("acme")]);
     let local = &roles[1];
-    assert_eq!((local.valid_from, local.expires_at), (Some(start), Some(end)));
+    assert_eq!(
+        (local.valid_from, local.expires_at),
+        (Some(start), Some(end))
+    );
     assert_eq!(local.reason.as_deref(), Some("holiday cover"));
     let token = app.log_in("anna").await;
     app.get("/items/", &token).await.is(200);
@@ -255,12 +302,18 @@ async fn a_caller_can_do_no_more_than_at_the_api(app: TestApp) {
     let actor = format!("user:{}", clerk.subject());
     assert_eq!(app.newest_entry().await["actor"], actor);
     // a password that the clerk knows must be changed
-    let created = users.create(NewUser::new("bob").password(PASSWORD)).await.unwrap();
+    let created = users
+        .create(NewUser::new("bob").password(PASSWORD))
+        .await
+        .unwrap();
     assert_eq!(created.user.status, UserStatus::PasswordChangeRequired);
     let revision = app.db.revision().await;
     for refused in [
         users.assign(&anna, "clerk").await.map(drop),
-        users.create(NewUser::new("eve").role("clerk")).await.map(drop),
+        users
+            .create(NewUser::new("eve").role("clerk"))
+            .await
+            .map(drop),
         users.end_sessions(&anna).await,
         users.roles(&anna).await.map(drop),
         // the delegation limit: the administrator holds more
@@ -290,7 +343,9 @@ async fn a_caller_can_do_no_more_than_at_the_api(app: TestApp) {
 async fn a_token_that_has_ended_does_nothing(app: TestApp) {
     let token = app.log_in("admin").await;
     let caller = app.caller(&token);
-    app.post("/api/me/logout", &token, json!({})).await.no_content();
+    app.post("/api/me/logout", &token, json!({}))
+        .await
+        .no_content();
     let users = app.embedded().accounts_for(&caller);
     let revision = app.db.revision().await;
     let refused = users.create(NewUser::new("anna")).await.unwrap_err();
@@ -303,12 +358,16 @@ async fn a_reset_code_sets_a_password(app: TestApp) {
     let created = users.create(NewUser::new("anna")).await.unwrap();
     let code = created.reset_code.unwrap();
     assert!(!format!("{code:?}").contains(&code.code));
-    app.replace_password("anna", &code.code, PASSWORD).await.no_content();
+    app.replace_password("anna", &code.code, PASSWORD)
+        .await
+        .no_content();
     let token = app.log_in("anna").await;
     let code = users.reset_password(&created.user.id).await.unwrap();
     app.get("/api/me", &token).await.ended_token();
     app.password_grant("anna", PASSWORD).await.wrong_password();
-    app.replace_password("anna", &code.code, WRONG).await.no_content();
+    app.replace_password("anna", &code.code, WRONG)
+        .await
+        .no_content();
 }
 
 async fn texts_that_cannot_be_stored_find_nobody(app: TestApp) {

@@ -16,7 +16,8 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     while let Some(line) = lines.next() {
         if line == format!("```{language}") {
             let block = lines.by_ref().take_while(|line| *line != "```");
-            blocks.push(block.map(|line| format!("{line}\n")).collect());
+            let block: Vec<&str> = block.collect();
+            blocks.push(block.join("\n") + "\n");
         }
     }
     blocks
@@ -73,7 +74,10 @@ fn a_copy_of_the_starter_finds_the_crates() {
 
 #[tokio::test]
 async fn the_policies_of_the_examples_are_in_force_and_pass_their_tests() {
-    for path in ["examples/hello/src/policy.toml", "examples/starter/policy.toml"] {
+    for path in [
+        "examples/hello/src/policy.toml",
+        "examples/starter/policy.toml",
+    ] {
         let document = read(path);
         assert!(document.contains("[[tests]]"), "{path}");
         let opened = Embedded::builder("sqlite::memory:").policy(&document);

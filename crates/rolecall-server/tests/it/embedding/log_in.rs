@@ -36,7 +36,9 @@ async fn a_login_gives_the_tokens_of_the_token_endpoint(app: TestApp) {
     assert_eq!(sessions.items("address"), ["198.51.100.7"]);
 
     let from = address();
-    let narrow = LogIn::new("alice", PASSWORD, &from).scope("role:editor").without_refresh();
+    let narrow = LogIn::new("alice", PASSWORD, &from)
+        .scope("role:editor")
+        .without_refresh();
     let tokens = login.log_in(&narrow).await.unwrap();
     assert_eq!(tokens.refresh_token, None);
 
@@ -44,7 +46,9 @@ async fn a_login_gives_the_tokens_of_the_token_endpoint(app: TestApp) {
     let local = LogIn::new("alice", PASSWORD, &from).tenant("acme");
     let tokens = login.log_in(&local).await.unwrap();
     assert_eq!(tokens.tenant.as_deref(), Some("acme"));
-    app.get("/t/acme/items/", &tokens.access_token).await.is(200);
+    app.get("/t/acme/items/", &tokens.access_token)
+        .await
+        .is(200);
 }
 
 async fn a_login_is_refused_as_at_the_token_endpoint(app: TestApp) {
@@ -92,7 +96,9 @@ async fn guesses_count_together_with_those_at_the_token_endpoint(app: TestApp) {
         panic!("{slowed:?}");
     };
     assert!(retry_after > Duration::ZERO);
-    app.password_grant("alice", PASSWORD).await.oauth_error(429, "temporarily_unavailable");
+    app.password_grant("alice", PASSWORD)
+        .await
+        .oauth_error(429, "temporarily_unavailable");
 }
 
 async fn a_refresh_token_works_once(app: TestApp) {
