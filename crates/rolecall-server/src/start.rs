@@ -10,7 +10,9 @@ use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale};
 use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
 use tokio::sync::Notify;
 
-pub(crate) use crate::prepared::{Options, key_file};
+pub(crate) use crate::prepared::Options;
+#[cfg(feature = "cli")]
+pub(crate) use crate::prepared::key_file;
 pub use crate::start_error::StartError;
 use crate::{
     app::{App, Parts},

@@ -231,7 +231,7 @@ mod tests {
     use super::*;
     use crate::{
         authority::caller::Caller,
-        store::{Conn, StoreError, query, testing::postgres_database},
+        store::{Conn, StoreError, query, read_head, testing::postgres_database},
     };
     use rolecall::{ManualClock, Timestamp};
     use rolecall_core::FloorKind;

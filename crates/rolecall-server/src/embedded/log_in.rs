@@ -235,7 +235,6 @@ impl Embedded {
             username: typed.username,
             password: typed.password,
             client: &RequestingClient::FirstParty,
-            ceiling: None,
             scope: scope.map_err(OAuthError::from)?,
             tenant: parse_tenant(typed.tenant)?,
             audience: &app.settings().audience,
@@ -266,7 +265,6 @@ impl Embedded {
         let request = RefreshGrant {
             token: refresh_token,
             client: &RequestingClient::FirstParty,
-            ceiling: None,
             scope: None,
             tenant: None,
             audience: None,
