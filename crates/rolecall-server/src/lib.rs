@@ -34,6 +34,7 @@ mod forward_auth;
 pub mod fuzzing;
 mod health;
 mod heavy;
+mod hooks;
 pub mod http;
 pub mod ids;
 mod keys;
@@ -66,6 +67,7 @@ mod watch;
 mod web;
 
 pub use config::SigningAlgorithm;
+pub use hooks::{AccountEvent, AccountEventKind};
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
 pub use legacy::old_tokens::LegacyTokens;
 pub use profile::{FieldAccess, ProfileField};

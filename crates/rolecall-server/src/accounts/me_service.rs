@@ -28,6 +28,7 @@ use crate::{
     quota::Quota,
     roles::request_ending,
     sessions,
+    store::outbox::Notice,
 };
 
 /// Changes to the own account.
@@ -232,6 +233,7 @@ async fn replace_password(
             members.insert("reset_by".to_owned(), json!(by));
         }
         change.record(entry);
+        change.notify(&proven.id, Notice::PasswordChanged).await?;
         Ok(true)
     })
     .await

@@ -27,7 +27,7 @@ use crate::{
         assigning::{Assignee, Validity},
         assignments, open_roles,
     },
-    store::Change,
+    store::{Change, outbox::Notice},
     throttle::network_lane,
     usernames::Username,
 };
@@ -209,6 +209,7 @@ pub(crate) async fn create_in(
         members.insert("profile".to_owned(), json!(fields));
     }
     change.record(entry);
+    change.notify(user.id, Notice::Registered).await?;
     for role in roles {
         assignments::assign_in(
             change,

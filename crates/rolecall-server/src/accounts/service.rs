@@ -25,7 +25,7 @@ use crate::{
     },
     roles::{assigning, request_ending},
     sessions,
-    store::{Change, StoreError},
+    store::{Change, StoreError, outbox::Notice},
     usernames::Username,
 };
 
@@ -176,6 +176,9 @@ async fn write_account(
     if after.status != Status::Active || after.username != before.username {
         end_access(change, id).await?;
     }
+    if after.status == Status::Disabled && before.status != Status::Disabled {
+        change.notify(id, Notice::Disabled).await?;
+    }
     Ok(())
 }
 
@@ -219,6 +222,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         assigning::check_last_admin(change, lasting).await?;
         known::forget_account(change.conn(), &app.account_of(&user.username)).await?;
         change.record(json!({ "action": "user.deleted", "subject": id }));
+        change.notify(id, Notice::Deleted).await?;
         Ok(())
     })
     .await
@@ -288,6 +292,7 @@ pub(crate) async fn set_password(
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.password_set", "subject": id }));
+        change.notify(id, Notice::PasswordChanged).await?;
         Ok(())
     })
     .await

@@ -7,7 +7,9 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
 use crate::{
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
+    profile::ProfileField,
     settings::SessionLimits,
     start::Staleness,
 };
@@ -37,6 +39,9 @@ pub struct EmbeddedBuilder {
     pub(super) sessions: SessionLimits,
     pub(super) quotas: Quotas,
     pub(super) legacy: Option<LegacyTokens>,
+    pub(super) profile: Vec<ProfileField>,
+    pub(super) email_claim: bool,
+    pub(super) hooks: Hooks,
 }
 
 impl EmbeddedBuilder {
@@ -62,6 +67,9 @@ impl EmbeddedBuilder {
             sessions: SessionLimits::default(),
             quotas: Quotas::default(),
             legacy: None,
+            profile: Vec::new(),
+            email_claim: false,
+            hooks: Hooks::default(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! rolecall inside your own application.
 
 mod builder;
+mod hooks;
 mod opening;
+mod profile;
 mod serving;
 
 use rolecall::{Guard, GuardedRouter};
@@ -14,6 +16,7 @@ use crate::{
     api,
     app::App,
     error::ApiError,
+    hooks::{Hooks, sender},
     ids,
     start::{self, Opened, Staleness, StartError},
     watch,
@@ -42,6 +45,8 @@ pub struct Embedded {
     api_guard: Guard,
     forward_guard: Guard,
     watch: tokio::task::JoinHandle<()>,
+    /// Runs the hooks of the application, if it has any.
+    sender: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Embedded {
@@ -91,7 +96,18 @@ impl Embedded {
             api_guard,
             forward_guard,
             watch,
+            sender: None,
         })
+    }
+
+    /// Runs the hooks of the application from now on.
+    fn run_hooks(&mut self, hooks: Hooks) -> Result<(), StartError> {
+        if !hooks.is_empty() {
+            let node = ids::new_id(self.app.now()).map_err(ApiError::internal)?;
+            let sender = sender::run(self.app.downgrade(), node, hooks);
+            self.sender = Some(tokio::spawn(sender));
+        }
+        Ok(())
     }
 
     /// Returns the guard of the server's own API.
@@ -107,6 +123,9 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.watch.abort();
+        if let Some(sender) = &self.sender {
+            sender.abort();
+        }
     }
 }
 

@@ -4,11 +4,14 @@ use rolecall::OnStale;
 use rolecall_core::RoleName;
 use rolecall_passwords::PasswordScheme;
 
-use super::{Embedded, EmbeddedBuilder, Registration};
+use super::{Embedded, EmbeddedBuilder, Registration, profile::MAX_TOKEN_BYTES};
 use crate::{
     bootstrap::Origin,
     config::FAILURES_PER_MINUTE,
     demo,
+    error::ApiError,
+    hooks::sender,
+    profile::declared::ProfileFields,
     settings::{PolicyLimits, Settings},
     start::{self, Options, StartError},
     store::{OpenError, Opening, Tuning},
@@ -23,19 +26,31 @@ impl EmbeddedBuilder {
     pub async fn open(self) -> Result<Embedded, StartError> {
         let staleness = self.staleness;
         let demo_users = self.demo_users.clone();
+        let hooks = self.hooks.clone();
         let opened = start::open(self.into_options()?).await?;
+        if !hooks.is_empty() {
+            // before users are created here, so that their events are written
+            let subscribed = sender::subscribe(&opened.app, &hooks).await;
+            subscribed.map_err(ApiError::from)?;
+        }
         for (username, password, roles) in &demo_users {
             demo::ensure_user(&opened.app, username, password, roles).await?;
         }
         start::check_registration_roles(&opened.app).await?;
-        Embedded::from_opened(opened, staleness)
+        let mut embedded = Embedded::from_opened(opened, staleness)?;
+        embedded.run_hooks(hooks)?;
+        Ok(embedded)
     }
 
     fn into_options(self) -> Result<Options, StartError> {
         let parse = |key: Option<&str>| key.map(str::parse).transpose();
         let schema = self.schema.as_deref().map(str::parse).transpose();
+        let profile = self.profile_fields()?;
         Ok(Options {
-            settings: self.settings(),
+            settings: Settings {
+                profile,
+                ..self.settings()
+            },
             schema: schema.map_err(OpenError::Schema)?,
             opening: Opening::Create,
             origin: Origin::NotDev,
@@ -63,10 +78,11 @@ impl EmbeddedBuilder {
             public_url: self.public_url.clone(),
             issuer: self.public_url.clone(),
             access_ttl: self.access_ttl,
-            max_token_bytes: 4096,
+            max_token_bytes: MAX_TOKEN_BYTES,
             rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
             registration_open: self.registration == Registration::Open,
             unique_email: self.unique_email,
+            profile: ProfileFields::default(),
             policy: PolicyLimits::default(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,

@@ -23,9 +23,19 @@ impl StoredProfile {
         self.0.keys().map(String::as_str)
     }
 
+    pub(crate) fn into_values(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Returns the text to store; `None` if there are no values.
     pub(crate) fn text(&self) -> Option<String> {
-        (!self.0.is_empty()).then(|| Value::Object(self.0.clone()).to_string())
+        Self::text_of(&self.0)
+    }
+
+    /// Returns the text to store for values that were checked.
+    pub(crate) fn text_of(values: &Map<String, Value>) -> Option<String> {
+        let text = (!values.is_empty()).then(|| serde_json::to_string(values));
+        text.and_then(Result::ok)
     }
 }
 

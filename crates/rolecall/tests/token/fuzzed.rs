@@ -249,6 +249,7 @@ fn assert_round_trip(claims: &VerifiedClaims) {
         narrowed: claims.narrowed,
         rev: claims.rev,
         era: claims.era.clone(),
+        other: claims.other.clone(),
     });
     // escapes can make the token longer than before
     let Ok(signed) = signed else { return };

@@ -51,7 +51,7 @@ proptest! {
             client_id: read.client_id, iat: read.iat, exp: read.exp, jti: read.jti, sid: read.sid,
             auth_time: read.auth_time, username: read.username, roles: read.roles,
             scope: read.has_scope.then_some(read.scope), tenant: read.tenant, global: read.global,
-            narrowed: read.narrowed, rev: read.rev, era: read.era,
+            narrowed: read.narrowed, rev: read.rev, era: read.era, other: read.other.clone(),
         };
         prop_assert_eq!(again, claims);
         prop_assert!(read.other.is_empty() && read.nbf.is_none());
