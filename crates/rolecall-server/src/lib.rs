@@ -67,8 +67,8 @@ mod watch;
 mod web;
 
 pub use config::SigningAlgorithm;
-pub use hooks::{AccountEvent, AccountEventKind};
 pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
+pub use hooks::{AccountEvent, AccountEventKind};
 pub use legacy::old_tokens::LegacyTokens;
 pub use profile::{FieldAccess, ProfileField};
 pub use rolecall_passwords as passwords;

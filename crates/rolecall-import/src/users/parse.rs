@@ -488,7 +488,10 @@ mod tests {
         let (users, none) = parse(csv, Format::Csv, &Columns::default());
         assert!(none.is_empty(), "{none:?}");
         let text = |value: &str| ProfileValue::Text(value.to_owned());
-        let expected = [("age".to_owned(), text("7")), ("department".to_owned(), text("a, b"))];
+        let expected = [
+            ("age".to_owned(), text("7")),
+            ("department".to_owned(), text("a, b")),
+        ];
         assert_eq!(users[0].profile, expected.into());
         assert!(users[1].profile.is_empty());
         let json = "{\"username\":\"alice\",\"profile\":{\"age\":7,\"department\":null}}";
@@ -497,7 +500,10 @@ mod tests {
         let expected = [("age".to_owned(), ProfileValue::Json(7.into()))];
         assert_eq!(users[0].profile, expected.into());
         for (text, format) in [
-            ("username,hashed_password,profile.a,profile.A\n", Format::Csv),
+            (
+                "username,hashed_password,profile.a,profile.A\n",
+                Format::Csv,
+            ),
             ("{\"username\":\"a\",\"profile\":[]}", Format::JsonLines),
         ] {
             assert_eq!(problems(text, format).len(), 1, "{text}");

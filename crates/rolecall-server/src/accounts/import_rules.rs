@@ -63,6 +63,8 @@ impl ImportRules<'_> {
         }
         let changes = ProfileChanges::check(self.fields, self.party, input)?;
         let changed = changes.apply(self.fields, &StoredProfile::default())?;
-        Ok(changed.map(|changed| changed.profile.into_values()).unwrap_or_default())
+        Ok(changed
+            .map(|changed| changed.profile.into_values())
+            .unwrap_or_default())
     }
 }

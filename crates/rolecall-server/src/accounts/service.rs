@@ -63,7 +63,9 @@ pub(crate) async fn list(
     };
     let users = store::list_users(&mut conn, &filter, limit, now).await?;
     let party = Party::administering(caller);
-    let shown = users.into_iter().map(|user| ShownUser::to(app, party, user));
+    let shown = users
+        .into_iter()
+        .map(|user| ShownUser::to(app, party, user));
     Ok(shown.collect())
 }
 
@@ -131,7 +133,8 @@ pub(crate) async fn update(
                 after.email.clone_from(&email);
             }
             after.status = changes.status.unwrap_or(after.status);
-            let mut entry = json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
+            let mut entry =
+                json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
             let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
             if after != before {
                 write_account(app, change, &rights, &before, &after).await?;

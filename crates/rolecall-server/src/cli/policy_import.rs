@@ -16,13 +16,13 @@ use super::{
 };
 use crate::{
     accounts::import_rules::ImportRules,
-    profile::{declared::ProfileFields, rules::Party},
     policy::{
         handlers::PolicyPlan,
         import::{self, Given, Outcome, Wanted},
         plan,
         plan_effects::{Plan, Shown},
     },
+    profile::{declared::ProfileFields, rules::Party},
     store::file,
 };
 

@@ -209,17 +209,20 @@ async fn set_profile(
     let user = update(context, name, &changes).await?;
     let fields: Vec<&str> = values.iter().map(|(field, _)| field.as_str()).collect();
     let (name, fields) = (printable(name), printable(&fields.join(", ")));
-    print_user(context, &format!("profile of `{name}` changed: {fields}"), &user)
+    print_user(
+        context,
+        &format!("profile of `{name}` changed: {fields}"),
+        &user,
+    )
 }
 
 /// Reads the values of a profile by the types of their fields.
-fn profile_input(
-    context: &Context,
-    values: &[(String, String)],
-) -> Result<ProfileInput, CliError> {
+fn profile_input(context: &Context, values: &[(String, String)]) -> Result<ProfileInput, CliError> {
     let fields = &context.app.settings().profile;
     let party = Party::administering(context.caller());
-    let values = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let values = values
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     Ok(from_texts(fields, party, values)?)
 }
 
@@ -337,7 +340,9 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
 
 /// Returns a value of the profile as `--profile` takes it.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Describes an assignment, such as `editor in tenant acme until 2030-01-01T00:00:00Z (assigned 2029-.. by cli:root: a project)`.

@@ -24,9 +24,9 @@ mod values;
 
 pub use error::ConfigError;
 pub use sections::{
-    AccountClaim, Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat,
-    Login, Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Profile, Proxy, Quotas,
-    Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
+    AccountClaim, Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log,
+    LogFormat, Login, Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Profile,
+    Proxy, Quotas, Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};

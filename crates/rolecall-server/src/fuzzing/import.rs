@@ -27,9 +27,7 @@ pub fn run(data: &[u8]) {
         party: Party::Operator,
     };
     let read = match text.split_once('\0') {
-        Some((model, policy)) => {
-            casbin::convert(source(model), source(policy), &options, &rules)
-        }
+        Some((model, policy)) => casbin::convert(source(model), source(policy), &options, &rules),
         None => keycloak::convert(source(text), &options, &rules),
     };
     match read {

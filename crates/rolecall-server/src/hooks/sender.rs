@@ -22,7 +22,7 @@ const LEASE: Duration = Duration::from_mins(1);
 /// The time that a hook has for one event.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// The interval at which entries of other processes are looked for.
-const POLL: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(250);
 /// The attempts for one event, in about ten hours.
 const MAX_ATTEMPTS: i64 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
@@ -129,9 +129,21 @@ pub(crate) async fn send_next(
     if let Err(error) = &outcome {
         let error = error.to_string();
         if has_ended {
-            tracing::error!(event = id, kind, attempts, error, "a hook failed for the last time: the event is given up");
+            tracing::error!(
+                event = id,
+                kind,
+                attempts,
+                error,
+                "a hook failed for the last time: the event is given up"
+            );
         } else {
-            tracing::warn!(event = id, kind, attempts, error, "a hook failed: the event is sent again");
+            tracing::warn!(
+                event = id,
+                kind,
+                attempts,
+                error,
+                "a hook failed: the event is sent again"
+            );
         }
     }
     app.store()
@@ -176,7 +188,10 @@ mod tests {
         assert_eq!(pause_after(4), Duration::from_secs(8));
         assert_eq!(pause_after(13), LONGEST_PAUSE);
         let all: Duration = (1..MAX_ATTEMPTS).map(pause_after).sum();
-        assert!(all > Duration::from_hours(6) && all < Duration::from_hours(12), "{all:?}");
+        assert!(
+            all > Duration::from_hours(6) && all < Duration::from_hours(12),
+            "{all:?}"
+        );
         assert!(LEASE > HOOK_TIMEOUT);
     }
 }

@@ -63,12 +63,23 @@ impl ProfileFields {
         let mut faults = Vec::new();
         for field in declared {
             let at = format!("`profile.fields.{}`", shown(&field.name));
-            faults.extend(faults_of(&field).into_iter().map(|fault| format!("{at}: {fault}")));
-            if field.claim.as_ref().is_some_and(|claim| !claimed.insert(claim.clone())) {
+            faults.extend(
+                faults_of(&field)
+                    .into_iter()
+                    .map(|fault| format!("{at}: {fault}")),
+            );
+            if field
+                .claim
+                .as_ref()
+                .is_some_and(|claim| !claimed.insert(claim.clone()))
+            {
                 faults.push(format!("{at}: another field has the same claim"));
             }
             if let Some(other) = fields.insert(field.name.clone(), field) {
-                faults.push(format!("`profile.fields.{}` is declared twice", shown(&other.name)));
+                faults.push(format!(
+                    "`profile.fields.{}` is declared twice",
+                    shown(&other.name)
+                ));
             }
         }
         if fields.len() > MAX_FIELDS {
@@ -135,13 +146,18 @@ impl ProfileFields {
     pub(crate) fn claim_names(&self) -> impl Iterator<Item = &str> {
         let email = ["email", "email_verified"].into_iter();
         let email = email.filter(|_| self.email_claim);
-        self.iter().filter_map(|field| field.claim.as_deref()).chain(email)
+        self.iter()
+            .filter_map(|field| field.claim.as_deref())
+            .chain(email)
     }
 }
 
 /// Quotes the start of a name that may be anything.
 fn shown(name: &str) -> String {
-    name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect()
+    name.chars()
+        .take(MAX_NAME)
+        .flat_map(char::escape_debug)
+        .collect()
 }
 
 fn faults_of(field: &ProfileField) -> Vec<String> {
@@ -176,7 +192,10 @@ fn faults_of(field: &ProfileField) -> Vec<String> {
         ));
     }
     if field.required && field.write != FieldAccess::Owner {
-        faults.push("`required` is for users who register; set `write = \"self\"`, or leave it out".to_owned());
+        faults.push(
+            "`required` is for users who register; set `write = \"self\"`, or leave it out"
+                .to_owned(),
+        );
     }
     faults.extend(claims::fault(field));
     faults
@@ -187,7 +206,9 @@ fn faults_of_kind(kind: &FieldKind) -> Vec<String> {
     if let Some(length) = kind.max_length()
         && !(1..=MAX_LENGTH).contains(&length)
     {
-        faults.push(format!("`max_length`: {length} is not between 1 and {MAX_LENGTH}"));
+        faults.push(format!(
+            "`max_length`: {length} is not between 1 and {MAX_LENGTH}"
+        ));
     }
     let FieldKind::Enum { values } = kind else {
         return faults;

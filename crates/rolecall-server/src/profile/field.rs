@@ -207,14 +207,14 @@ impl ProfileField {
         self
     }
 
-    /// Sets who may read the field: the user and administrators by default.
+    /// Sets who may read the field: the user and administrators by default. Others do not write it either.
     pub fn read(mut self, access: FieldAccess) -> Self {
         self.read = access;
+        self.write = self.write.max(access);
         self
     }
 
-    /// Sets who may write the field: the user and administrators by default. What is read by fewer people is never
-    /// written by more.
+    /// Sets who may write the field: by default, who may read it. Nobody may write what they may not read.
     pub fn write(mut self, access: FieldAccess) -> Self {
         self.write = access;
         self

@@ -167,7 +167,9 @@ impl ProfileChanges {
         }
         if is_too_long(&profile) {
             let msg = format!("profile: all values together have more than {MAX_BYTES} bytes");
-            return Err(ApiError::Invalid(FieldError::body("profile", "too_long", msg)));
+            return Err(ApiError::Invalid(FieldError::body(
+                "profile", "too_long", msg,
+            )));
         }
         Ok(Some(Changed {
             profile,
@@ -217,7 +219,10 @@ fn writable<'f>(
         let msg = if known.is_empty() {
             "this member is not known: no profile fields are declared".to_owned()
         } else {
-            format!("this member is not known; the fields are {}", known.join(", "))
+            format!(
+                "this member is not known; the fields are {}",
+                known.join(", ")
+            )
         };
         return Err(invalid(name, "extra_forbidden", &msg));
     };

@@ -139,13 +139,10 @@ fn is_safe(number: &Number) -> bool {
 /// Returns true for a day as RFC 3339 writes it, `full-date`.
 fn is_date(text: &str) -> bool {
     let has_form = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
     has_form && text.parse::<jiff::civil::Date>().is_ok()
 }
 
@@ -160,8 +157,8 @@ fn is_web_address(text: &str) -> bool {
         return false;
     };
     let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().filter(|authority| {
-        !authority.host().is_empty() && !authority.as_str().contains('@')
-    });
+    let host = uri
+        .authority()
+        .filter(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
     has_scheme && host.is_some()
 }

@@ -211,5 +211,9 @@ pub(crate) async fn prune(
     before: Timestamp,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    query(PRUNE_OUTBOX).bind(before).bind(limit).execute(conn).await
+    query(PRUNE_OUTBOX)
+        .bind(before)
+        .bind(limit)
+        .execute(conn)
+        .await
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rolecall::token::SignError;
-use serde_json::{Map, Value};
 use rolecall_core::{AccessClaims, Audience, GlobalClaims, SubjectKind, TenantName, Timestamp};
+use serde_json::{Map, Value};
 
 use super::{
     effective::{Grant, joined},

@@ -11,7 +11,9 @@ use std::{
 use rolecall_server::{AccountEvent, AccountEventKind, EmbeddedBuilder};
 use serde_json::json;
 
-use crate::support::{Database, Fixture, NEW_PASSWORD, PASSWORD, TestApp, eventually, on_both, run};
+use crate::support::{
+    Database, Fixture, NEW_PASSWORD, PASSWORD, TestApp, eventually, on_both, run,
+};
 
 on_both![
     every_event_reaches_its_hook_in_order,
@@ -111,7 +113,9 @@ async fn every_event_reaches_its_hook_in_order(app: Recording) {
     assert_eq!((first.attempt, first.at), (1, crate::support::START));
     let token = app.log_in("alice").await;
     let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
-    app.put_json("/api/me/password", &token, body).await.no_content();
+    app.put_json("/api/me/password", &token, body)
+        .await
+        .no_content();
     app.unassign(&id, "user").await;
     app.assign_in(&id, "user", "acme").await;
     app.unassign_in(&id, "user", "acme").await;
@@ -120,7 +124,9 @@ async fn every_event_reaches_its_hook_in_order(app: Recording) {
     let path = format!("/api/users/{id}");
     let admin = app.admin().await;
     for _ in 0..2 {
-        app.patch(&path, admin, json!({ "status": "disabled" })).await.is(200);
+        app.patch(&path, admin, json!({ "status": "disabled" }))
+            .await
+            .is(200);
     }
     for _ in 0..2 {
         app.delete(&path, admin).await.no_content();
@@ -148,7 +154,10 @@ async fn every_event_reaches_its_hook_in_order(app: Recording) {
     ids.dedup();
     assert_eq!(ids.len(), 6);
     assert_eq!(events[5].username, None);
-    eventually("an empty outbox", async || app.db.count("rolecall_outbox").await == 0).await;
+    eventually("an empty outbox", async || {
+        app.db.count("rolecall_outbox").await == 0
+    })
+    .await;
 }
 
 async fn a_deleted_role_is_lost_by_each_holder_and_assignment(app: Recording) {
@@ -157,7 +166,9 @@ async fn a_deleted_role_is_lost_by_each_holder_and_assignment(app: Recording) {
     let bob = app.create_user("bob", &[]).await;
     app.assign_in(&bob, "editor", "acme").await;
     app.assign_in(&bob, "editor", "globex").await;
-    app.delete("/api/roles/editor", app.admin().await).await.no_content();
+    app.delete("/api/roles/editor", app.admin().await)
+        .await
+        .no_content();
     let lost = |event: &AccountEvent| match &event.kind {
         AccountEventKind::RoleLost { role, tenant } => {
             assert_eq!(role.as_str(), "editor");
@@ -169,7 +180,10 @@ async fn a_deleted_role_is_lost_by_each_holder_and_assignment(app: Recording) {
     assert_eq!(lost(&of_alice[1]), None);
     let of_bob = app.seen.count_of(&bob, 3).await;
     let tenants: Vec<_> = of_bob[1..].iter().map(lost).collect();
-    assert_eq!(tenants, [Some("acme".to_owned()), Some("globex".to_owned())]);
+    assert_eq!(
+        tenants,
+        [Some("acme".to_owned()), Some("globex".to_owned())]
+    );
 }
 
 /// The process ends between the commit and the end of the hook, which a process that is killed does too.
@@ -185,10 +199,17 @@ async fn y810_an_event_outlives_the_process_that_wrote_it(db: Database) {
         }
     };
     let app = TestApp::configured(db, hanging).await;
-    eventually("the first attempt", async || started.load(Ordering::Relaxed) == 1).await;
+    eventually("the first attempt", async || {
+        started.load(Ordering::Relaxed) == 1
+    })
+    .await;
     let id = app.register("alice", PASSWORD).await.is(201).text("id");
     let app = app.restart().await;
-    assert_eq!(app.db.count("rolecall_outbox").await, 2, "of `admin` and of alice");
+    assert_eq!(
+        app.db.count("rolecall_outbox").await,
+        2,
+        "of `admin` and of alice"
+    );
     // the lease of the process that is gone
     app.pass_time(Duration::from_mins(2));
     let seen = Seen::default();
@@ -220,7 +241,10 @@ async fn y811_a_hook_that_fails_or_panics_gets_the_same_event_again(db: Database
         seen.count(attempt).await;
         app.pass_time(Duration::from_secs(1 << (attempt - 1)));
     }
-    eventually("an empty outbox", async || app.db.count("rolecall_outbox").await == 0).await;
+    eventually("an empty outbox", async || {
+        app.db.count("rolecall_outbox").await == 0
+    })
+    .await;
     let events = seen.all();
     assert!(events.iter().all(|event| event.id == events[0].id));
     let attempts: Vec<u32> = events.iter().map(|event| event.attempt).collect();
@@ -248,7 +272,9 @@ async fn y812_an_event_that_always_fails_is_given_up_and_blocks_nobody_for_ever(
     };
     let app = TestApp::configured(db, failing).await;
     let id = app.create_user("alice", &[]).await;
-    app.delete(format!("/api/users/{id}"), app.admin().await).await.no_content();
+    app.delete(format!("/api/users/{id}"), app.admin().await)
+        .await
+        .no_content();
     for attempt in 1..=20 {
         assert_eq!(deleted.all().len(), 0, "not before the event before it");
         seen.count_of(&id, attempt).await;
@@ -256,10 +282,12 @@ async fn y812_an_event_that_always_fails_is_given_up_and_blocks_nobody_for_ever(
     }
     deleted.count(1).await;
     let given_up = "SELECT COUNT(*) FROM rolecall_outbox WHERE given_up_at IS NOT NULL";
-    eventually("both are given up", async || app.db.number(given_up).await == 2).await;
+    eventually("both are given up", async || {
+        app.db.number(given_up).await == 2
+    })
+    .await;
     app.pass_time(Duration::from_hours(24));
-    app.register("bob", PASSWORD).await.is(201);
-    let bob = app.id_of("bob").await;
+    let bob = app.register("bob", PASSWORD).await.is(201).text("id");
     seen.count_of(&bob, 1).await;
     assert_eq!(seen.of(&id).len(), 20);
 }
@@ -287,16 +315,30 @@ async fn a_failing_event_delays_no_other_user_and_is_overtaken_by_none_of_its_ow
     };
     let app = TestApp::configured(db, |builder| builder).await;
     let alice = app.create_user("alice", &[]).await;
-    assert_eq!(app.db.count("rolecall_outbox").await, 0, "no hook was there");
+    assert_eq!(
+        app.db.count("rolecall_outbox").await,
+        0,
+        "no hook was there"
+    );
     let node = app.node(failing).await;
     // as if the process had ended before it could send them
     app.db
-        .execute("UPDATE leases SET holder = 'gone', ends_at = 1893456060000000 WHERE name = 'outbox'")
+        .execute(
+            "UPDATE leases SET holder = 'gone', ends_at = 1893456060000000 WHERE name = 'outbox'",
+        )
         .await;
     let body = json!({ "username": "carol", "password": PASSWORD });
-    let carol = node.post("/api/users", app.admin().await, body).await.is(201).text("id");
-    node.delete(format!("/api/users/{carol}"), app.admin().await).await.no_content();
-    node.delete(format!("/api/users/{alice}"), app.admin().await).await.no_content();
+    let carol = node
+        .post("/api/users", app.admin().await, body)
+        .await
+        .is(201)
+        .text("id");
+    node.delete(format!("/api/users/{carol}"), app.admin().await)
+        .await
+        .no_content();
+    node.delete(format!("/api/users/{alice}"), app.admin().await)
+        .await
+        .no_content();
     assert!(seen.all().is_empty());
     app.pass_time(Duration::from_mins(1));
     // carol's first event fails, and alice's does not wait for it
@@ -304,7 +346,10 @@ async fn a_failing_event_delays_no_other_user_and_is_overtaken_by_none_of_its_ow
     seen.count_of(&carol, 1).await;
     for attempt in 2..=3 {
         app.pass_time(Duration::from_secs(4));
-        eventually("the next attempt", async || seen.of(&carol).len() >= attempt).await;
+        eventually("the next attempt", async || {
+            seen.of(&carol).len() >= attempt
+        })
+        .await;
     }
     let events = seen.count_of(&carol, 4).await;
     let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
@@ -320,7 +365,10 @@ async fn y813_two_nodes_run_each_hook_once(app: Recording) {
         ids.push(app.create_user(&format!("user{number}"), &[]).await);
     }
     seen.count(11).await;
-    eventually("an empty outbox", async || app.db.count("rolecall_outbox").await == 0).await;
+    eventually("an empty outbox", async || {
+        app.db.count("rolecall_outbox").await == 0
+    })
+    .await;
     for id in ids {
         seen.count_of(&id, 1).await;
     }
@@ -348,8 +396,16 @@ async fn without_hooks_and_after_a_refusal_nothing_is_written(app: TestApp) {
     let node = app.node(hanging).await;
     let admin = app.id_of("admin").await;
     // the last administrator stays
-    node.delete(format!("/api/users/{admin}"), app.admin().await).await.is(409);
-    node.post("/register", "", json!({ "username": "alice", "password": PASSWORD })).await.is(409);
+    node.delete(format!("/api/users/{admin}"), app.admin().await)
+        .await
+        .is(409);
+    node.post(
+        "/register",
+        "",
+        json!({ "username": "alice", "password": PASSWORD }),
+    )
+    .await
+    .is(409);
     assert_eq!(app.db.count("rolecall_outbox").await, 0);
     // events are written for a month after the last process with hooks
     drop(node);

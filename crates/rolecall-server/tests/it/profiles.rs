@@ -86,7 +86,9 @@ async fn cli(app: &TestApp, arguments: &[&str]) -> String {
 
 impl Declared {
     async fn profile_of(&self, id: &str) -> Value {
-        let user = self.get(format!("/api/users/{id}"), self.admin().await).await;
+        let user = self
+            .get(format!("/api/users/{id}"), self.admin().await)
+            .await;
         user.is(200).json["profile"].clone()
     }
 }
@@ -98,13 +100,22 @@ async fn the_owner_changes_what_is_theirs_and_nothing_else(app: Declared) {
     app.pass_time(Duration::from_mins(1));
     let body = json!({ "profile": { "name": "Alice A.", "age": 30 }, "email": "a@b.example" });
     let me = app.patch("/api/me", &token, body.clone()).await;
-    assert_eq!(me.is(200).json["profile"], json!({ "age": 30, "name": "Alice A." }));
+    assert_eq!(
+        me.is(200).json["profile"],
+        json!({ "age": 30, "name": "Alice A." })
+    );
     assert_eq!(me.text("email"), "a@b.example");
     assert_eq!(me.text("updated_at"), "2030-01-01T00:01:00Z");
     let revision = app.db.revision().await;
     app.patch("/api/me", &token, body).await.is(200);
-    assert_eq!(app.db.revision().await, revision, "the same again changes nothing");
-    let me = app.patch("/api/me", &token, json!({ "profile": { "age": null } })).await;
+    assert_eq!(
+        app.db.revision().await,
+        revision,
+        "the same again changes nothing"
+    );
+    let me = app
+        .patch("/api/me", &token, json!({ "profile": { "age": null } }))
+        .await;
     assert_eq!(me.is(200).json["profile"], json!({ "name": "Alice A." }));
     assert_eq!(me.text("email"), "a@b.example");
     let revision = app.db.revision().await;
@@ -119,18 +130,28 @@ async fn the_owner_changes_what_is_theirs_and_nothing_else(app: Declared) {
         // one wrong value means nothing is written
         (json!({ "age": 31, "name": "" }), "name", "value_error"),
     ] {
-        let refused = app.patch("/api/me", &token, json!({ "profile": profile })).await;
+        let refused = app
+            .patch("/api/me", &token, json!({ "profile": profile }))
+            .await;
         refused.invalid(&["body", "profile", field]);
         assert_eq!(refused.json["errors"][0]["type"], kind, "{refused:?}");
         let text = refused.json.to_string();
-        assert!(!text.contains("internal`") && !text.contains("`note`"), "{text}");
+        assert!(
+            !text.contains("internal`") && !text.contains("`note`"),
+            "{text}"
+        );
     }
     for wrong in [json!(null), json!([]), json!("name")] {
-        let refused = app.patch("/api/me", &token, json!({ "profile": wrong })).await;
+        let refused = app
+            .patch("/api/me", &token, json!({ "profile": wrong }))
+            .await;
         refused.invalid(&["body", "profile"]);
     }
     let twice = app.request(http::Method::PATCH, "/api/me").token(&token);
-    let twice = twice.raw("application/json", r#"{"profile":{"age":1,"age":2}}"#.to_owned());
+    let twice = twice.raw(
+        "application/json",
+        r#"{"profile":{"age":1,"age":2}}"#.to_owned(),
+    );
     twice.send().await.invalid(&["body", "profile", "age"]);
     assert_eq!(app.db.revision().await, revision);
     app.get("/api/me", &token).await.is(200);
@@ -147,23 +168,33 @@ async fn an_administrator_sees_and_changes_more(app: Declared) {
     let found = app.get("/api/users?username=alice", admin).await;
     assert_eq!(found.is(200).json["items"][0]["profile"], values);
     let me = app.get("/api/me", &app.log_in("alice").await).await;
-    assert_eq!(me.json["profile"], json!({ "name": "Alice", "plan": "pro" }));
-    let refused = app.patch(&path, admin, json!({ "profile": { "internal": "x" } })).await;
+    assert_eq!(
+        me.json["profile"],
+        json!({ "name": "Alice", "plan": "pro" })
+    );
+    let refused = app
+        .patch(&path, admin, json!({ "profile": { "internal": "x" } }))
+        .await;
     refused.invalid(&["body", "profile", "internal"]);
     // who reads users and does not write them changes no profile
     app.create_role("reader", &["rolecall.users:read"]).await;
     app.create_user("bob", &["reader"]).await;
     let reader = app.log_in("bob").await;
     assert_eq!(app.get(&path, &reader).await.json["profile"], values);
-    let refused = app.patch(&path, &reader, json!({ "profile": { "age": 1 } })).await;
+    let refused = app
+        .patch(&path, &reader, json!({ "profile": { "age": 1 } }))
+        .await;
     refused.forbidden("rolecall.users:write");
     // the delegation limit: `admin` has more than whoever may only write users
-    app.create_role("writer", &["rolecall.users:read", "rolecall.users:write"]).await;
+    app.create_role("writer", &["rolecall.users:read", "rolecall.users:write"])
+        .await;
     app.create_user("carol", &["writer"]).await;
     let admin_id = app.id_of("admin").await;
     let writer = app.log_in("carol").await;
     let body = json!({ "profile": { "name": "Root" } });
-    let refused = app.patch(format!("/api/users/{admin_id}"), &writer, body.clone()).await;
+    let refused = app
+        .patch(format!("/api/users/{admin_id}"), &writer, body.clone())
+        .await;
     assert_eq!(refused.status, 403, "{refused:?}");
     app.patch(&path, &writer, body).await.is(200);
 }
@@ -205,19 +236,33 @@ async fn a_value_is_read_the_same_wherever_it_was_written(app: Declared) {
     app.post("/register", "", registered).await.is(201);
     app.create_user("patched", &[]).await;
     let token = app.log_in("patched").await;
-    app.patch("/api/me", &token, json!({ "profile": values })).await.is(200);
-    let (department, name) = (values["department"].as_str().unwrap(), values["name"].as_str().unwrap());
-    let texts = ["age=-7".to_owned(), format!("department={department}"), format!("name={name}")];
+    app.patch("/api/me", &token, json!({ "profile": values }))
+        .await
+        .is(200);
+    let (department, name) = (
+        values["department"].as_str().unwrap(),
+        values["name"].as_str().unwrap(),
+    );
+    let texts = [
+        "age=-7".to_owned(),
+        format!("department={department}"),
+        format!("name={name}"),
+    ];
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     app.create_user("commanded", &[]).await;
-    cli(&app, &[&["user", "set-profile", "commanded"], &texts[..]].concat()).await;
+    cli(
+        &app,
+        &[&["user", "set-profile", "commanded"], &texts[..]].concat(),
+    )
+    .await;
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
     let csv = format!(
         "username,hashed_password,profile.age,profile.department,profile.name\ncsv,{BCRYPT},-7,{},{}\n",
         quoted(department),
         quoted(name)
     );
-    let json_line = json!({ "username": "jsonl", "hashed_password": BCRYPT.to_string(), "profile": values });
+    let json_line =
+        json!({ "username": "jsonl", "hashed_password": BCRYPT.to_string(), "profile": values });
     let fields = one_line(FIELDS);
     for (file, text) in [("u.csv", csv), ("u.jsonl", json_line.to_string())] {
         let done = import_with(&app, &["--set", &fields], file, &text, &[]).await;
@@ -237,19 +282,29 @@ async fn a_value_is_read_the_same_wherever_it_was_written(app: Declared) {
 
 async fn the_command_line_writes_what_nobody_else_may(app: Declared) {
     let id = app.create_user("alice", &[]).await;
-    cli(&app, &["user", "set-profile", "alice", "internal=crm-7", "plan=pro"]).await;
+    cli(
+        &app,
+        &["user", "set-profile", "alice", "internal=crm-7", "plan=pro"],
+    )
+    .await;
     assert_eq!(app.profile_of(&id).await, json!({ "plan": "pro" }));
     let shown = cli(&app, &["user", "show", "alice"]).await;
     assert!(shown.contains("profile internal = crm-7\n"), "{shown}");
     cli(&app, &["user", "set-profile", "alice", "internal="]).await;
     let shown = cli(&app, &["user", "show", "alice"]).await;
-    assert!(!shown.contains("internal") && shown.contains("profile plan = pro\n"), "{shown}");
+    assert!(
+        !shown.contains("internal") && shown.contains("profile plan = pro\n"),
+        "{shown}"
+    );
     let fields = one_line(FIELDS);
     let failing = async |arguments: &[&str]| {
         run_failing(&app, &[&["--set", fields.as_str()], arguments].concat()).await
     };
     for (value, part) in [
-        ("shoe=1", "profile.shoe: this member is not known; the fields are `age`"),
+        (
+            "shoe=1",
+            "profile.shoe: this member is not known; the fields are `age`",
+        ),
         ("age=old", "expected a whole number"),
         ("plan=gold", "expected one of `free`, `pro`"),
     ] {
@@ -257,10 +312,24 @@ async fn the_command_line_writes_what_nobody_else_may(app: Declared) {
         assert!(refused.contains(part), "{refused}");
     }
     // with the limits of a user, `--as` writes what that administrator may
-    let refused = failing(&["--as", "admin", "user", "set-profile", "alice", "internal=x"]).await;
-    assert!(refused.contains("profile.internal: this member is not known"), "{refused}");
+    let refused = failing(&[
+        "--as",
+        "admin",
+        "user",
+        "set-profile",
+        "alice",
+        "internal=x",
+    ])
+    .await;
+    assert!(
+        refused.contains("profile.internal: this member is not known"),
+        "{refused}"
+    );
     let undeclared = run_failing(&app, &["user", "set-profile", "alice", "age=7"]).await;
-    assert!(undeclared.contains("no profile fields are declared"), "{undeclared}");
+    assert!(
+        undeclared.contains("no profile fields are declared"),
+        "{undeclared}"
+    );
 }
 
 async fn an_import_checks_profiles(app: Declared) {
@@ -270,25 +339,46 @@ async fn an_import_checks_profiles(app: Declared) {
     );
     let refused = import_with(&app, &["--set", &fields], "u.csv", &text, &[]).await;
     let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(shown.contains("line 3: profile.age: expected a whole number"), "{shown}");
-    assert!(shown.contains("line 4: profile.plan: expected one of"), "{shown}");
+    assert!(
+        shown.contains("line 3: profile.age: expected a whole number"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("line 4: profile.plan: expected one of"),
+        "{shown}"
+    );
     assert_eq!(app.db.count("users").await, 1);
     let unknown = format!("username,hashed_password,profile.shoe\na,{BCRYPT},7\n");
     let refused = import_with(&app, &["--set", &fields], "u.csv", &unknown, &[]).await;
     let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(shown.contains("line 2: profile.shoe: this member is not known"), "{shown}");
+    assert!(
+        shown.contains("line 2: profile.shoe: this member is not known"),
+        "{shown}"
+    );
     let renamed = format!("username,hashed_password,old\na,{BCRYPT},7\n");
     let flags = ["--column", "profile.age=old"];
     let done = import_with(&app, &["--set", &fields], "u.csv", &renamed, &flags).await;
     assert!(done.status.success(), "{done:?}");
-    assert_eq!(app.profile_of(&app.id_of("a").await).await, json!({ "age": 7 }));
+    assert_eq!(
+        app.profile_of(&app.id_of("a").await).await,
+        json!({ "age": 7 })
+    );
 }
 
 async fn y800_the_audit_log_names_fields_and_holds_no_values(app: Declared) {
-    let body = json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "canary-one" } });
-    let id = app.post("/api/users", app.admin().await, body).await.is(201).text("id");
+    let body =
+        json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "canary-one" } });
+    let id = app
+        .post("/api/users", app.admin().await, body)
+        .await
+        .is(201)
+        .text("id");
     let created = app.newest_entry().await;
-    assert_eq!(created["changes"][0]["profile"], json!(["name"]), "{created}");
+    assert_eq!(
+        created["changes"][0]["profile"],
+        json!(["name"]),
+        "{created}"
+    );
     let token = app.log_in("alice").await;
     let body = json!({ "profile": { "name": "canary-two", "age": 7 } });
     app.patch("/api/me", &token, body).await.is(200);
@@ -304,17 +394,29 @@ async fn tokens_carry_the_newest_values_of_claims_and_nothing_else(app: Declared
     let id = app.create_user("alice", &[]).await;
     let pair = TokenPair::of(&app.password_grant("alice", PASSWORD).await);
     let before = claims(&pair.access);
-    for absent in ["department", "https://example.com/plan", "name", "profile", "email"] {
+    for absent in [
+        "department",
+        "https://example.com/plan",
+        "name",
+        "profile",
+        "email",
+    ] {
         assert!(before.get(absent).is_none(), "{before}");
     }
-    let body = json!({ "profile": { "department": "sales", "name": "A", "plan": "pro", "note": "n" } });
-    app.patch(format!("/api/users/{id}"), app.admin().await, body).await.is(200);
+    let body =
+        json!({ "profile": { "department": "sales", "name": "A", "plan": "pro", "note": "n" } });
+    app.patch(format!("/api/users/{id}"), app.admin().await, body)
+        .await
+        .is(200);
     let refreshed = app.refresh(&pair.refresh).await;
     let pair = TokenPair::of(&refreshed);
     let now = claims(&pair.access);
     assert_eq!(now["department"], "sales");
     assert_eq!(now["https://example.com/plan"], "pro");
-    assert!(now.get("name").is_none() && now.get("note").is_none(), "{now}");
+    assert!(
+        now.get("name").is_none() && now.get("note").is_none(),
+        "{now}"
+    );
     let caller = app.guard().verify(&pair.access).unwrap();
     assert_eq!(caller.claim_str("department"), Some("sales"));
     assert_eq!(caller.email(), None);
@@ -337,7 +439,9 @@ async fn a_claim_of_administrators_ends_tokens_with_the_old_value(app: Declared)
     let path = format!("/api/users/{id}");
     let admin = app.admin().await;
     let set = async |profile: Value| {
-        app.patch(&path, admin, json!({ "profile": profile })).await.is(200);
+        app.patch(&path, admin, json!({ "profile": profile }))
+            .await
+            .is(200);
     };
     set(json!({ "plan": "pro" })).await;
     let pair = TokenPair::of(&app.password_grant("alice", PASSWORD).await);
@@ -353,7 +457,9 @@ async fn a_claim_of_administrators_ends_tokens_with_the_old_value(app: Declared)
 
 async fn the_email_is_in_tokens_only_if_it_was_asked_for(app: TestApp) {
     let body = json!({ "username": "alice", "password": PASSWORD, "email": "alice@mail.example" });
-    app.post("/api/users", app.admin().await, body).await.is(201);
+    app.post("/api/users", app.admin().await, body)
+        .await
+        .is(201);
     app.create_user("bob", &[]).await;
     assert!(claims(&app.log_in("alice").await).get("email").is_none());
     let node = app.node(EmbeddedBuilder::email_in_tokens).await;
@@ -371,13 +477,18 @@ async fn the_email_is_in_tokens_only_if_it_was_asked_for(app: TestApp) {
 async fn a_declaration_that_changed_hides_old_values(app: Declared) {
     let id = app.create_user("alice", &[]).await;
     let body = json!({ "profile": { "age": 7, "department": "sales" } });
-    app.patch(format!("/api/users/{id}"), app.admin().await, body).await.is(200);
+    app.patch(format!("/api/users/{id}"), app.admin().await, body)
+        .await
+        .is(200);
     let changed = app
         .node(|builder| builder.profile_field(ProfileField::string("age").max_length(20).claim()))
         .await;
     let token = changed.log_in("alice").await;
     assert!(claims(&token).get("age").is_none());
-    assert_eq!(changed.get("/api/me", &token).await.json["profile"], json!({}));
+    assert_eq!(
+        changed.get("/api/me", &token).await.json["profile"],
+        json!({})
+    );
     let body = json!({ "profile": { "age": "seven" } });
     changed.patch("/api/me", &token, body).await.is(200);
     // the field that only the other node declares is kept
@@ -389,14 +500,28 @@ async fn a_declaration_that_changed_hides_old_values(app: Declared) {
 }
 
 async fn a_deleted_user_leaves_no_values(app: Declared) {
-    let body = json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "canary" } });
-    let id = app.post("/api/users", app.admin().await, body).await.is(201).text("id");
-    app.delete(format!("/api/users/{id}"), app.admin().await).await.no_content();
-    let left = app.db.number("SELECT COUNT(*) FROM users WHERE profile IS NOT NULL").await;
-    assert_eq!(left, 0);
-    app.post("/register", "", json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "B" } }))
+    let body =
+        json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "canary" } });
+    let id = app
+        .post("/api/users", app.admin().await, body)
         .await
-        .is(201);
+        .is(201)
+        .text("id");
+    app.delete(format!("/api/users/{id}"), app.admin().await)
+        .await
+        .no_content();
+    let left = app
+        .db
+        .number("SELECT COUNT(*) FROM users WHERE profile IS NOT NULL")
+        .await;
+    assert_eq!(left, 0);
+    app.post(
+        "/register",
+        "",
+        json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "B" } }),
+    )
+    .await
+    .is(201);
 }
 
 #[tokio::test]
@@ -404,7 +529,11 @@ async fn a_faulty_declaration_refuses_the_start_with_every_fault() {
     let refused = rolecall_server::Embedded::builder("sqlite::memory:")
         .registration(Registration::Open)
         .profile_field(ProfileField::string("email"))
-        .profile_field(ProfileField::string("plan").read(FieldAccess::Admin).claim())
+        .profile_field(
+            ProfileField::string("plan")
+                .read(FieldAccess::Admin)
+                .claim(),
+        )
         .open()
         .await;
     let refused = refused.err().unwrap().to_string();

@@ -63,19 +63,30 @@ fn field(name: &str, declared: Value) -> Result<ProfileField, String> {
     let Value::Table(mut declared) = declared else {
         return Err("expected a table such as `{ type = \"string\" }`".to_owned());
     };
-    if let Some(unknown) = declared.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+    if let Some(unknown) = declared
+        .keys()
+        .find(|name| !MEMBERS.contains(&name.as_str()))
+    {
         return Err(values::not_among(unknown, &MEMBERS));
     }
-    let word = text(&mut declared, "type")?
-        .ok_or_else(|| format!("`type` is missing; it is one of {}", FieldKind::WORDS.join(", ")))?;
+    let word = text(&mut declared, "type")?.ok_or_else(|| {
+        format!(
+            "`type` is missing; it is one of {}",
+            FieldKind::WORDS.join(", ")
+        )
+    })?;
     let kind = FieldKind::of(&word)
         .ok_or_else(|| format!("`type`: {}", values::not_among(&word, &FieldKind::WORDS)))?;
     let mut field = ProfileField::with(name, kind);
     if let Some(length) = declared.remove("max_length") {
-        let length = length.as_integer().and_then(|length| length.try_into().ok());
+        let length = length
+            .as_integer()
+            .and_then(|length| length.try_into().ok());
         let length = length.ok_or("`max_length` is not a whole number")?;
         if field.kind.max_length().is_none() {
-            return Err(format!("`max_length` is for `string` and `url`, not for `{word}`"));
+            return Err(format!(
+                "`max_length` is for `string` and `url`, not for `{word}`"
+            ));
         }
         field = field.max_length(length);
     }
@@ -130,6 +141,10 @@ fn access(declared: &mut Table, member: &str) -> Result<FieldAccess, String> {
     let Some(word) = text(declared, member)? else {
         return Ok(FieldAccess::default());
     };
-    FieldAccess::from_str(&word)
-        .map_err(|()| format!("`{member}`: {}", values::not_among(&word, &FieldAccess::WORDS)))
+    FieldAccess::from_str(&word).map_err(|()| {
+        format!(
+            "`{member}`: {}",
+            values::not_among(&word, &FieldAccess::WORDS)
+        )
+    })
 }
