@@ -26,11 +26,6 @@ impl ShownUser {
         }
     }
 
-    /// Returns the visible profile; `None` if no fields are declared.
-    pub(crate) fn profile(&self) -> Option<&Map<String, Value>> {
-        self.profile.as_ref()
-    }
-
     pub(crate) fn into_parts(self) -> (User, Option<Map<String, Value>>) {
         (self.user, self.profile)
     }

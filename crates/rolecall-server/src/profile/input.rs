@@ -12,12 +12,6 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProfileInput(pub(crate) BTreeMap<String, Value>);
 
-impl ProfileInput {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 /// Refuses a member that appears twice, as for every other object.
 impl<'de> Deserialize<'de> for ProfileInput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -157,7 +157,9 @@ fn a_faulty_declaration_is_refused_and_names_the_way_out() {
         (ProfileField::choice("a", ["b", "b"]), "twice"),
         (ProfileField::choice("a", [" b"]), "without spaces"),
         (
-            string("a").read(FieldAccess::Admin).write(FieldAccess::Owner),
+            string("a")
+                .read(FieldAccess::Admin)
+                .write(FieldAccess::Owner),
             "may not read",
         ),
         (
