@@ -141,7 +141,7 @@ fn a_text_means_the_same_as_its_json() {
 }
 
 #[test]
-fn a_faulty_declaration_is_refused_and_names_the_way_out() {
+fn y202_a_faulty_declaration_is_refused_and_names_the_way_out() {
     let string = |name: &str| ProfileField::string(name);
     for (field, part) in [
         (string("Department"), "a-z"),
@@ -373,7 +373,7 @@ fn only_a_claim_that_users_do_not_write_ends_tokens() {
 }
 
 #[test]
-fn the_size_of_claims_is_never_more_than_was_computed() {
+fn y202_the_size_of_claims_is_never_more_than_was_computed() {
     let fields = [
         (ProfileField::string("a").max_length(3), json!("𝄞𝄞𝄞")),
         (ProfileField::string("a").max_length(3), json!("\"\\\"")),

@@ -18,11 +18,11 @@ use crate::support::{
 on_both![
     every_event_reaches_its_hook_in_order,
     a_deleted_role_is_lost_by_each_holder_and_assignment,
-    y810_an_event_outlives_the_process_that_wrote_it,
-    y811_a_hook_that_fails_or_panics_gets_the_same_event_again,
-    y812_an_event_that_always_fails_is_given_up_and_blocks_nobody_for_ever,
+    y204_an_event_outlives_the_process_that_wrote_it,
+    y205_a_hook_that_fails_or_panics_gets_the_same_event_again,
+    y205_an_event_that_always_fails_is_given_up_and_blocks_nobody_for_ever,
     a_failing_event_delays_no_other_user_and_is_overtaken_by_none_of_its_own,
-    y813_two_nodes_run_each_hook_once,
+    y206_two_nodes_run_each_hook_once,
     what_another_process_does_reaches_the_hook,
     without_hooks_and_after_a_refusal_nothing_is_written,
 ];
@@ -187,7 +187,7 @@ async fn a_deleted_role_is_lost_by_each_holder_and_assignment(app: Recording) {
 }
 
 /// The process ends between the commit and the end of the hook, which a process that is killed does too.
-async fn y810_an_event_outlives_the_process_that_wrote_it(db: Database) {
+async fn y204_an_event_outlives_the_process_that_wrote_it(db: Database) {
     let started = Arc::new(AtomicUsize::new(0));
     let hanging = {
         let started = Arc::clone(&started);
@@ -220,7 +220,7 @@ async fn y810_an_event_outlives_the_process_that_wrote_it(db: Database) {
     assert_eq!(of_admin.attempt, 2);
 }
 
-async fn y811_a_hook_that_fails_or_panics_gets_the_same_event_again(db: Database) {
+async fn y205_a_hook_that_fails_or_panics_gets_the_same_event_again(db: Database) {
     let seen = Seen::default();
     let failing = {
         let seen = seen.clone();
@@ -251,7 +251,7 @@ async fn y811_a_hook_that_fails_or_panics_gets_the_same_event_again(db: Database
     assert_eq!(attempts, [1, 2, 3, 4]);
 }
 
-async fn y812_an_event_that_always_fails_is_given_up_and_blocks_nobody_for_ever(db: Database) {
+async fn y205_an_event_that_always_fails_is_given_up_and_blocks_nobody_for_ever(db: Database) {
     let (seen, deleted) = (Seen::default(), Seen::default());
     let failing = {
         let (seen, deleted) = (seen.clone(), deleted.clone());
@@ -357,7 +357,7 @@ async fn a_failing_event_delays_no_other_user_and_is_overtaken_by_none_of_its_ow
     assert_eq!(kinds, [Registered, Registered, Registered, Deleted]);
 }
 
-async fn y813_two_nodes_run_each_hook_once(app: Recording) {
+async fn y206_two_nodes_run_each_hook_once(app: Recording) {
     let seen = app.seen.clone();
     let _other = app.node(|builder| seen.record(builder)).await;
     let mut ids = Vec::new();

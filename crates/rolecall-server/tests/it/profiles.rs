@@ -14,15 +14,15 @@ use crate::{
 };
 
 on_both![
-    the_owner_changes_what_is_theirs_and_nothing_else,
+    y200_the_owner_changes_what_is_theirs_and_nothing_else,
     an_administrator_sees_and_changes_more,
-    registration_takes_required_fields_and_none_of_an_administrator,
+    y200_registration_takes_required_fields_and_none_of_an_administrator,
     a_value_is_read_the_same_wherever_it_was_written,
     the_command_line_writes_what_nobody_else_may,
     an_import_checks_profiles,
-    y800_the_audit_log_names_fields_and_holds_no_values,
+    y201_the_audit_log_names_fields_and_holds_no_values,
     tokens_carry_the_newest_values_of_claims_and_nothing_else,
-    a_claim_of_administrators_ends_tokens_with_the_old_value,
+    y203_a_claim_of_administrators_ends_tokens_with_the_old_value,
     the_email_is_in_tokens_only_if_it_was_asked_for,
     a_declaration_that_changed_hides_old_values,
     a_deleted_user_leaves_no_values,
@@ -93,7 +93,7 @@ impl Declared {
     }
 }
 
-async fn the_owner_changes_what_is_theirs_and_nothing_else(app: Declared) {
+async fn y200_the_owner_changes_what_is_theirs_and_nothing_else(app: Declared) {
     app.create_user("alice", &[]).await;
     let token = app.log_in("alice").await;
     assert_eq!(app.get("/api/me", &token).await.json["profile"], json!({}));
@@ -199,7 +199,7 @@ async fn an_administrator_sees_and_changes_more(app: Declared) {
     app.patch(&path, &writer, body).await.is(200);
 }
 
-async fn registration_takes_required_fields_and_none_of_an_administrator(app: Declared) {
+async fn y200_registration_takes_required_fields_and_none_of_an_administrator(app: Declared) {
     let register = async |profile: Value| {
         let body = json!({ "username": "alice", "password": PASSWORD, "profile": profile });
         app.post("/register", "", body).await
@@ -365,7 +365,7 @@ async fn an_import_checks_profiles(app: Declared) {
     );
 }
 
-async fn y800_the_audit_log_names_fields_and_holds_no_values(app: Declared) {
+async fn y201_the_audit_log_names_fields_and_holds_no_values(app: Declared) {
     let body =
         json!({ "username": "alice", "password": PASSWORD, "profile": { "name": "canary-one" } });
     let id = app
@@ -434,7 +434,7 @@ async fn tokens_carry_the_newest_values_of_claims_and_nothing_else(app: Declared
     assert_eq!(again["department"], "sales");
 }
 
-async fn a_claim_of_administrators_ends_tokens_with_the_old_value(app: Declared) {
+async fn y203_a_claim_of_administrators_ends_tokens_with_the_old_value(app: Declared) {
     let id = app.create_user("alice", &[]).await;
     let path = format!("/api/users/{id}");
     let admin = app.admin().await;
