@@ -62,9 +62,9 @@ impl ImportRules<'_> {
             }
         }
         let changes = ProfileChanges::check(self.fields, self.party, input)?;
-        let changed = changes.apply(self.fields, &StoredProfile::default())?;
-        Ok(changed
-            .map(|changed| changed.profile.into_values())
+        let applied = changes.apply(self.fields, &StoredProfile::default())?;
+        Ok(applied
+            .map(|applied| applied.profile.into_values())
             .unwrap_or_default())
     }
 }

@@ -22,15 +22,15 @@ pub(super) async fn write(
     changes: &ProfileChanges,
     entry: &mut Value,
 ) -> Result<bool, ApiError> {
-    let Some(changed) = changes.apply(fields, &user.profile)? else {
+    let Some(applied) = changes.apply(fields, &user.profile)? else {
         return Ok(false);
     };
-    store::write(change, &user.id, &changed.profile).await?;
-    if changed.ends_tokens {
+    store::write(change, &user.id, &applied.profile).await?;
+    if applied.ends_tokens {
         change.raise_floor(FloorKind::Subject, &user.id);
     }
     if let Some(members) = entry.as_object_mut() {
-        members.insert("profile".to_owned(), json!(changed.names));
+        members.insert("profile".to_owned(), json!(applied.names));
     }
     Ok(true)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Claims with a meaning of their own, which no field may take: those of tokens (RFC 7519, 7800, 8693, 9068, 9396, 9449),
-/// of ID tokens and introspection (OpenID Connect Core, RFC 7662), of SCIM as RFC 9068 uses them, and rolecall's own.
+/// of ID tokens and introspection (`OpenID` Connect Core, RFC 7662), of SCIM as RFC 9068 uses them, and rolecall's own.
 const RESERVED: &[&str] = &[
     "iss",
     "sub",
@@ -57,7 +57,7 @@ const RESERVED: &[&str] = &[
     "updated_at",
 ];
 
-/// Claims that OpenID Connect Core section 5.1 defines, with the type that clients expect.
+/// Claims that `OpenID` Connect Core section 5.1 defines, with the type that clients expect.
 const STANDARD: &[(&str, &[&str])] = &[
     ("name", &["string"]),
     ("given_name", &["string"]),
@@ -85,7 +85,7 @@ fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// Returns the types that a field with a name of OpenID Connect can have; `None` for other names.
+/// Returns the types that a field with a name of `OpenID` Connect can have; `None` for other names.
 pub(super) fn standard_types(name: &str) -> Option<&'static [&'static str]> {
     let found = STANDARD.iter().find(|(standard, _)| *standard == name);
     found.map(|(_, types)| *types)

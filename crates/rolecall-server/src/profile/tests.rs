@@ -28,7 +28,7 @@ fn input(values: Value) -> ProfileInput {
     serde_json::from_value(values).unwrap()
 }
 
-fn stored(values: Value) -> StoredProfile {
+fn stored(values: &Value) -> StoredProfile {
     StoredProfile::read(Some(&values.to_string()))
 }
 
@@ -201,6 +201,11 @@ fn y202_a_faulty_declaration_is_refused_and_names_the_way_out() {
         assert!(fault.contains(part), "{fault}");
         assert!(fault.starts_with("`profile.fields"), "{fault}");
     }
+}
+
+#[test]
+fn y202_faults_of_several_fields_together_are_refused() {
+    let string = |name: &str| ProfileField::string(name);
     let twice = ProfileFields::new([string("a"), string("a")], false, 4096);
     assert_eq!(twice.unwrap_err(), ["`profile.fields.a` is declared twice"]);
     let same = ["a", "b"].map(|name| string(name).max_length(9).claim_as("c"));
@@ -234,7 +239,7 @@ fn every_party_reads_and_writes_what_the_declaration_says() {
                 .into_iter()
                 .enumerate()
             {
-                let shown = visible(&fields, party, &stored(json!({ "f": 1 }))).unwrap();
+                let shown = visible(&fields, party, &stored(&json!({ "f": 1 }))).unwrap();
                 assert_eq!(
                     shown.contains_key("f"),
                     rank(read) <= power,
@@ -296,19 +301,19 @@ fn values_whose_declaration_changed_are_left_out_and_kept() {
         ProfileField::integer("age").claim(),
         ProfileField::string("name"),
     ]);
-    let shown = visible(&fields, Party::Operator, &stored(kept.clone())).unwrap();
+    let shown = visible(&fields, Party::Operator, &stored(&kept)).unwrap();
     assert_eq!(Value::Object(shown), json!({ "name": "A" }));
     let claimed = Claimed {
         email: None,
-        profile: stored(kept.clone()),
+        profile: stored(&kept),
     };
     assert_eq!(fields.claims_of(claimed), Map::new());
     let changes =
         ProfileChanges::check(&fields, Party::Owner, input(json!({ "name": "B" }))).unwrap();
-    let changed = changes.apply(&fields, &stored(kept)).unwrap().unwrap();
-    assert_eq!(changed.names, ["name"]);
+    let applied = changes.apply(&fields, &stored(&kept)).unwrap().unwrap();
+    assert_eq!(applied.names, ["name"]);
     assert_eq!(
-        serde_json::from_str::<Value>(&changed.profile.text().unwrap()).unwrap(),
+        serde_json::from_str::<Value>(&applied.profile.text().unwrap()).unwrap(),
         json!({ "age": "seven", "gone": true, "name": "B" })
     );
     for malformed in ["", "[]", "null", "{", "{\"a\":1e999}"] {
@@ -329,11 +334,11 @@ fn old_values_make_room_and_too_much_is_refused() {
             .map(|name| ProfileField::string(name).max_length(1000)),
     );
     let long = "x".repeat(1000);
-    let old = stored(json!({ "gone": "y".repeat(8000) }));
+    let old = stored(&json!({ "gone": "y".repeat(8000) }));
     let changes =
         ProfileChanges::check(&fields, Party::Owner, input(json!({ "f0": long }))).unwrap();
-    let changed = changes.apply(&fields, &old).unwrap().unwrap();
-    assert!(!changed.profile.text().unwrap().contains("gone"));
+    let applied = changes.apply(&fields, &old).unwrap().unwrap();
+    assert!(!applied.profile.text().unwrap().contains("gone"));
     let all: Map<String, Value> = names
         .iter()
         .map(|name| (name.clone(), json!(long)))
@@ -364,11 +369,11 @@ fn only_a_claim_that_users_do_not_write_ends_tokens() {
         (json!({ "plan": null, "own": 1 }), false),
     ] {
         let changes = ProfileChanges::check(&fields, Party::Admin, input(values.clone())).unwrap();
-        let changed = changes
+        let applied = changes
             .apply(&fields, &StoredProfile::default())
             .unwrap()
             .unwrap();
-        assert_eq!(changed.ends_tokens, ends, "{values}");
+        assert_eq!(applied.ends_tokens, ends, "{values}");
     }
 }
 
@@ -398,7 +403,7 @@ fn y202_the_size_of_claims_is_never_more_than_was_computed() {
         let field = field.claim_as("https://example.com/a");
         field.check(&value).unwrap();
         let most = super::claims::most_bytes(&field);
-        let profile = stored(json!({ "a": value }));
+        let profile = stored(&json!({ "a": value }));
         let claims = declared([field]).claims_of(Claimed {
             email: None,
             profile,
@@ -417,8 +422,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         (-1000_i64..1000).prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
-        (-100_000_i64..100_000, 0_i32..7)
-            .prop_map(|(digits, scale)| Value::from(f64::from(digits as i32) / 10_f64.powi(scale))),
+        (-100_000_i32..100_000, 0_i32..7)
+            .prop_map(|(digits, scale)| Value::from(f64::from(digits) / 10_f64.powi(scale))),
         "[a-c]{0,4}".prop_map(Value::from),
         "\\PC{0,12}".prop_map(Value::from),
         "20[0-9]{2}-[0-1][0-9]-[0-3][0-9]".prop_map(Value::from),
@@ -530,11 +535,11 @@ proptest! {
             prop_assert_eq!(written.is_ok(), accepted);
             let Ok(changes) = written else { continue };
             let expected = Some(sent).filter(|sent| !sent.is_null());
-            let changed = changes.apply(&fields, &profile).unwrap();
-            prop_assert_eq!(changed.is_some(), expected != model);
-            if let Some(changed) = changed {
+            let applied = changes.apply(&fields, &profile).unwrap();
+            prop_assert_eq!(applied.is_some(), expected != model);
+            if let Some(applied) = applied {
                 // through the database
-                profile = StoredProfile::read(changed.profile.text().as_deref());
+                profile = StoredProfile::read(applied.profile.text().as_deref());
             }
             model = expected;
             let shown = visible(&fields, Party::Operator, &profile).unwrap();

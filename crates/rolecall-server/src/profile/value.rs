@@ -116,7 +116,7 @@ impl ProfileField {
     }
 }
 
-/// Returns true if every parser reads the number exactly. serde_json itself does so only up to 15 digits.
+/// Returns true if every parser reads the number exactly. `serde_json` itself does so only up to 15 digits.
 fn is_exact(number: &Number) -> bool {
     let Some(float) = number.as_f64() else {
         return false;

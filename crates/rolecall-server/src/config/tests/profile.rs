@@ -65,25 +65,70 @@ fn a_faulty_field_is_named_with_the_way_out() {
         ("profile.fields = 7", &["expected a table"][..]),
         ("profile.fields.a = 7", &["`a`", "{ type = \"string\" }"]),
         ("profile.fields.a = {}", &["`a`", "`type` is missing"]),
-        ("profile.fields.a = { type = \"text\" }", &["`a`", "`type`", "`string`"]),
-        ("profile.fields.a = { type = \"date\", length = 7 }", &["`a`", "`length`", "`max_length`"]),
-        ("profile.fields.a = { type = \"date\", max_length = 7 }", &["`a`", "`max_length`", "not for `date`"]),
-        ("profile.fields.a = { type = \"date\", values = [] }", &["`a`", "`values`"]),
-        ("profile.fields.a = { type = \"enum\", values = [1] }", &["`a`", "list of texts"]),
-        ("profile.fields.a = { type = \"enum\" }", &["`profile.fields.a`", "1 to 100"]),
-        ("profile.fields.a = { type = \"string\", max_length = -1 }", &["`a`", "whole number"]),
-        ("profile.fields.a = { type = \"string\", read = \"me\" }", &["`a`", "`read`", "`self`"]),
-        ("profile.fields.a = { type = \"string\", required = \"yes\" }", &["`a`", "`required`"]),
-        ("profile.fields.a = { type = \"string\", claim = 7 }", &["`a`", "`claim`"]),
-        ("profile.fields.a = { type = \"string\", claim = \"sub\" }", &["`profile.fields.a`", "`sub`"]),
-        ("profile.fields.A = { type = \"string\" }", &["`profile.fields.A`", "a-z"]),
-        ("profile.fields.email = { type = \"string\" }", &["`profile.fields.email`", "account"]),
+        (
+            "profile.fields.a = { type = \"text\" }",
+            &["`a`", "`type`", "`string`"],
+        ),
+        (
+            "profile.fields.a = { type = \"date\", length = 7 }",
+            &["`a`", "`length`", "`max_length`"],
+        ),
+        (
+            "profile.fields.a = { type = \"date\", max_length = 7 }",
+            &["`a`", "`max_length`", "not for `date`"],
+        ),
+        (
+            "profile.fields.a = { type = \"date\", values = [] }",
+            &["`a`", "`values`"],
+        ),
+        (
+            "profile.fields.a = { type = \"enum\", values = [1] }",
+            &["`a`", "list of texts"],
+        ),
+        (
+            "profile.fields.a = { type = \"enum\" }",
+            &["`profile.fields.a`", "1 to 100"],
+        ),
+        (
+            "profile.fields.a = { type = \"string\", max_length = -1 }",
+            &["`a`", "whole number"],
+        ),
+        (
+            "profile.fields.a = { type = \"string\", read = \"me\" }",
+            &["`a`", "`read`", "`self`"],
+        ),
+        (
+            "profile.fields.a = { type = \"string\", required = \"yes\" }",
+            &["`a`", "`required`"],
+        ),
+        (
+            "profile.fields.a = { type = \"string\", claim = 7 }",
+            &["`a`", "`claim`"],
+        ),
+        (
+            "profile.fields.a = { type = \"string\", claim = \"sub\" }",
+            &["`profile.fields.a`", "`sub`"],
+        ),
+        (
+            "profile.fields.A = { type = \"string\" }",
+            &["`profile.fields.A`", "a-z"],
+        ),
+        (
+            "profile.fields.email = { type = \"string\" }",
+            &["`profile.fields.email`", "account"],
+        ),
         (
             "tokens.max_bytes = 1024\nprofile.fields.a = { type = \"string\", max_length = 70, claim = true }",
             &["`tokens.max_bytes`", "256"],
         ),
-        ("tokens.claims = [\"department\"]", &["`tokens.claims`", "[profile.fields.department]"]),
-        ("profile.field.a.type = \"string\"", &["unknown key", "profile.field.a.type"]),
+        (
+            "tokens.claims = [\"department\"]",
+            &["`tokens.claims`", "[profile.fields.department]"],
+        ),
+        (
+            "profile.field.a.type = \"string\"",
+            &["unknown key", "profile.field.a.type"],
+        ),
     ] {
         let fault = fault(text);
         for part in parts {
@@ -97,6 +142,13 @@ fn the_email_becomes_a_claim() {
     let config = load("tokens.claims = [\"email\"]").unwrap();
     assert_eq!(config.tokens.claims, [AccountClaim::Email]);
     assert!(config.profile_fields().unwrap().has_claims());
-    assert_eq!(env(&[("ROLECALL_TOKENS__CLAIMS", "email")]).unwrap().tokens.claims.len(), 1);
+    assert_eq!(
+        env(&[("ROLECALL_TOKENS__CLAIMS", "email")])
+            .unwrap()
+            .tokens
+            .claims
+            .len(),
+        1
+    );
     assert!(!load("").unwrap().profile_fields().unwrap().has_claims());
 }
