@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use rolecall::{Clock, OnStale, SystemClock};
 use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
+use super::first_admin::FirstAdmin;
 use crate::{
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
+    policy::at_start::EditedPolicy,
     profile::ProfileField,
     settings::SessionLimits,
     start::Staleness,
@@ -42,6 +44,9 @@ pub struct EmbeddedBuilder {
     pub(super) profile: Vec<ProfileField>,
     pub(super) email_claim: bool,
     pub(super) hooks: Hooks,
+    pub(super) policy: Option<String>,
+    pub(super) edited_policy: EditedPolicy,
+    pub(super) first_admin: Option<FirstAdmin>,
 }
 
 impl EmbeddedBuilder {
@@ -70,6 +75,9 @@ impl EmbeddedBuilder {
             profile: Vec::new(),
             email_claim: false,
             hooks: Hooks::default(),
+            policy: None,
+            edited_policy: EditedPolicy::default(),
+            first_admin: None,
         }
     }
 

@@ -1,15 +1,24 @@
 //! rolecall inside your own application.
 
+mod accounts;
 mod builder;
+mod first_admin;
 mod hooks;
+mod log_in;
 mod opening;
+mod policy;
 mod profile;
 mod serving;
 
 use rolecall::{Guard, GuardedRouter};
 
 pub use self::{
+    accounts::{
+        AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, NewUser,
+        ResetCode, RoleOfUser, User, UserPage, UserStatus,
+    },
     builder::{EmbeddedBuilder, Registration},
+    log_in::{LogIn, LogInError, LogInErrorKind, Tokens},
     serving::serve,
 };
 use crate::{

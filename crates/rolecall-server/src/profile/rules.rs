@@ -36,7 +36,9 @@ impl Party {
     pub(crate) fn administering(caller: Caller<'_>) -> Self {
         match caller {
             Caller::Token(_) | Caller::As { .. } => Self::Admin,
-            Caller::CommandLine { .. } | Caller::System => Self::Operator,
+            Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => {
+                Self::Operator
+            }
         }
     }
 

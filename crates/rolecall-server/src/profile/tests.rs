@@ -477,7 +477,9 @@ fn model_accepts(field: &ProfileField, value: &Value) -> bool {
                 || number
                     .as_i64()
                     .is_some_and(|number| number.unsigned_abs() < 1_000_000_000_000_000);
-            exact && rounded == float && (float == 0.0 || (1e-6..1e15).contains(&float.abs()))
+            exact
+                && rounded.to_bits() == float.to_bits()
+                && (float == 0.0 || (1e-6..1e15).contains(&float.abs()))
         }
         (FieldKind::Enum { values }, Value::String(text)) => values.contains(text),
         (FieldKind::Date, Value::String(text)) => {
