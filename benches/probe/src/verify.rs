@@ -223,5 +223,6 @@ pub(crate) fn claims() -> AccessClaims {
         narrowed: false,
         rev: 0,
         era: "era".to_owned(),
+        other: serde_json::Map::new(),
     }
 }

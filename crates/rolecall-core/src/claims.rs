@@ -1,6 +1,7 @@
 //! The claims of an access token.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::Revision;
 
@@ -97,6 +98,9 @@ pub struct AccessClaims {
     pub rev: Revision,
     /// The era of the database from which the token was issued.
     pub era: String,
+    /// Claims of the application, such as a department. None may have the name of a claim above.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 #[cfg(test)]
@@ -123,6 +127,7 @@ mod tests {
             narrowed: false,
             rev: 7,
             era: "e".into(),
+            other: Map::new(),
         }
     }
 

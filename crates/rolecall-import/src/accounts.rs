@@ -1,4 +1,10 @@
-//! The rules for user names and e-mail addresses, which the caller provides.
+//! The rules for user names, e-mail addresses and profiles, which the caller provides.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::users::ProfileValue;
 
 /// The rules of the target system for user names and e-mail addresses.
 ///
@@ -40,6 +46,22 @@ pub trait AccountRules {
     ///
     /// The reason why it is not a valid address. The text must not contain control characters.
     fn parse_email(&self, typed: &str) -> Result<String, String>;
+
+    /// Returns the form in which the profile fields of a user are stored. By default there are no fields.
+    ///
+    /// # Errors
+    ///
+    /// The reason why a field does not exist or does not fit. The text must not contain control characters.
+    fn parse_profile(
+        &self,
+        profile: &BTreeMap<String, ProfileValue>,
+    ) -> Result<Map<String, Value>, String> {
+        if profile.is_empty() {
+            Ok(Map::new())
+        } else {
+            Err("no profile fields are declared".to_owned())
+        }
+    }
 }
 
 /// A valid user name.

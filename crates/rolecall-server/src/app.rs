@@ -57,6 +57,8 @@ pub(crate) struct Parts {
     pub(crate) feed: Feed,
     /// Wakes the watch before its next turn.
     pub(crate) look_now: Notify,
+    /// Wakes the sender of the outbox before its next turn.
+    pub(crate) send_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) settings: Settings,
@@ -228,6 +230,7 @@ impl App {
         self.0.live.note_revision(changed.revision);
         // only the watch feeds guards in other processes: it also knows the changes of other nodes
         self.0.look_now.notify_one();
+        self.0.send_now.notify_one();
         if changed.policy {
             self.load_policy(&mut self.store().read_for_watch().await?)
                 .await?;

@@ -89,6 +89,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         rotate_every: Some(config.tokens.rotate_every).filter(|every| !every.is_zero()),
         registration_open: config.registration.mode == RegistrationMode::Open,
         registration_roles: config.registration.roles.iter().cloned().collect(),
+        profile: config.profile_fields().unwrap_or_default(),
         unique_email: config.registration.unique_email,
         password_grant: config.oauth.password_grant == PasswordGrant::FirstParty,
         sessions: SessionLimits {

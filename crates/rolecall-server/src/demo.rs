@@ -7,6 +7,7 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller},
     error::ApiError,
+    profile::input::ProfileInput,
     roles::{
         self,
         definition::{self, NewRole},
@@ -52,6 +53,7 @@ pub(crate) async fn ensure_user(
         password: Some(password),
         email: None,
         roles: names,
+        profile: ProfileInput::default(),
         address: None,
     };
     match registration::create(app, Caller::System, &wanted).await {

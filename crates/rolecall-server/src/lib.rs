@@ -34,6 +34,7 @@ mod forward_auth;
 pub mod fuzzing;
 mod health;
 mod heavy;
+mod hooks;
 pub mod http;
 pub mod ids;
 mod keys;
@@ -46,6 +47,7 @@ mod oauth;
 mod patch;
 mod policy;
 mod prepared;
+mod profile;
 mod quota;
 mod recovery;
 mod refusals;
@@ -70,8 +72,10 @@ pub use embedded::{
     EmbeddedBuilder, LogIn, LogInError, LogInErrorKind, NewUser, Registration, ResetCode,
     RoleOfUser, Tokens, User, UserPage, UserStatus, serve,
 };
+pub use hooks::{AccountEvent, AccountEventKind};
 pub use legacy::old_tokens::LegacyTokens;
 pub use policy::at_start::EditedPolicy;
+pub use profile::{FieldAccess, ProfileField};
 pub use rolecall_passwords as passwords;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rolecall_core::RoleName;
 
+use crate::profile::declared::ProfileFields;
+
 /// The settings that the services read.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) registration_open: bool,
     pub(crate) registration_roles: BTreeSet<RoleName>,
+    /// The members that the application adds to its users.
+    pub(crate) profile: ProfileFields,
     /// No two users have one e-mail address.
     pub(crate) unique_email: bool,
     pub(crate) password_grant: bool,

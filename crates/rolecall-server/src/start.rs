@@ -64,6 +64,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         keys: KeyRing::new(ready.keys.signing),
         feed: Feed::default(),
         look_now: Notify::new(),
+        send_now: Notify::new(),
         hasher,
         password_policy: PasswordPolicy {
             min_length: options.min_length,

@@ -71,6 +71,9 @@ pub enum StartError {
     /// The secret of the old application is too short.
     #[error("the secret of `tokens.legacy` cannot be used: {0}")]
     Legacy(KeyError),
+    /// The declarations of profile fields are wrong, a line for each fault.
+    #[error("{0}")]
+    Profile(String),
     /// Passwords cannot be hashed.
     #[error("{0}")]
     Hasher(#[from] rolecall_passwords::StartError),

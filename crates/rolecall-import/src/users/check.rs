@@ -120,6 +120,12 @@ fn row(
         faults.push(reason);
         None
     });
+    let profile = accounts
+        .parse_profile(&user.profile)
+        .unwrap_or_else(|reason| {
+            faults.push(reason);
+            serde_json::Map::new()
+        });
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -133,6 +139,7 @@ fn row(
         roles: roles.into_iter().collect(),
         email,
         disabled: user.disabled,
+        profile,
     }))
 }
 

@@ -11,4 +11,4 @@ mod record;
 
 pub use check::check;
 pub use parse::parse;
-pub use record::{Columns, Format, Problem, Record, Row};
+pub use record::{Columns, Format, Problem, ProfileValue, Record, Row};

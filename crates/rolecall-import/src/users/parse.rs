@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     csv::Records,
-    record::{Columns, Format, Problem, Record},
+    record::{Columns, Format, Problem, ProfileValue, Record},
 };
 use crate::source::escaped;
 
@@ -14,8 +14,8 @@ use crate::source::escaped;
 ///
 /// The fields of a CSV file are separated by commas; by semicolons or tabs if its header is. The header names the
 /// columns `username`, `hashed_password` (or `password_hash`), `roles` (or `role`, separated by `;`), `email` and
-/// `disabled`, in any order, and perhaps `id` (or `sub`); JSON objects have members of the same names. [`Columns`] says
-/// what happens to others.
+/// `disabled`, in any order, and perhaps `id` (or `sub`); JSON objects have members of the same names. A column
+/// `profile.NAME`, or a member `NAME` of the object `profile`, is a profile field. [`Columns`] says what happens to others.
 ///
 /// ```
 /// use rolecall_import::users::{Columns, Format, parse};
@@ -38,7 +38,7 @@ pub fn parse(text: &str, format: Format, columns: &Columns) -> (Vec<Record>, Vec
     (users, problems)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Column {
     Id,
     Username,
@@ -46,6 +46,7 @@ enum Column {
     Roles,
     Email,
     Disabled,
+    Profile(String),
     Ignored,
 }
 
@@ -62,7 +63,7 @@ impl Column {
             "role" | "roles" => Self::Roles,
             "email" => Self::Email,
             "disabled" => Self::Disabled,
-            _ => return None,
+            other => Self::Profile(other.strip_prefix("profile.")?.to_owned()),
         })
     }
 }
@@ -139,7 +140,7 @@ fn columns(line: usize, names: &[String], wanted: &Columns) -> Result<Vec<Column
 }
 
 fn unknown_column(shown: &str) -> String {
-    let columns = "the columns are `username`, `hashed_password`, `roles`, `email` and `disabled`";
+    let columns = "the columns are `username`, `hashed_password`, `roles`, `email`, `disabled` and `profile.NAME`";
     match shown {
         "id" | "sub" => format!(
             "unknown column `{shown}`; use --keep-ids to keep these ids, or --ignore-columns to skip unknown columns"
@@ -181,6 +182,12 @@ fn from_fields(line: usize, columns: &[Column], fields: Vec<String>) -> Result<R
                     Problem::new(line, "`disabled` must be `true`, `false`, 1 or 0")
                 })?;
             }
+            Column::Profile(name) => {
+                if !field.trim().is_empty() {
+                    let value = ProfileValue::Text(field);
+                    user.profile.insert(name.clone(), value);
+                }
+            }
             Column::Ignored => {}
         }
     }
@@ -213,6 +220,7 @@ struct Line {
     roles: Option<OneOrMore>,
     email: Option<String>,
     disabled: Option<Flag>,
+    profile: Option<BTreeMap<String, serde_json::Value>>,
     #[serde(flatten)]
     others: BTreeMap<String, serde_json::Value>,
 }
@@ -305,6 +313,13 @@ fn from_json(line: usize, text: &str, wanted: &Columns) -> Result<Record, Proble
                 ));
             }
         },
+        profile: read
+            .profile
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, ProfileValue::Json(value)))
+            .collect(),
     })
 }
 
@@ -465,6 +480,34 @@ mod tests {
         }
         let without = parse("username,hashed_password\na,h", Format::Csv, &keep).1;
         assert_eq!(without[0].message, "the header has no column `id`");
+    }
+
+    #[test]
+    fn profile_fields_are_columns_or_members_of_an_object() {
+        let csv = "username,hashed_password,profile.department,Profile.age\nalice,h,\"a, b\",7\nbob,h,,\n";
+        let (users, none) = parse(csv, Format::Csv, &Columns::default());
+        assert!(none.is_empty(), "{none:?}");
+        let text = |value: &str| ProfileValue::Text(value.to_owned());
+        let expected = [
+            ("age".to_owned(), text("7")),
+            ("department".to_owned(), text("a, b")),
+        ];
+        assert_eq!(users[0].profile, expected.into());
+        assert!(users[1].profile.is_empty());
+        let json = "{\"username\":\"alice\",\"profile\":{\"age\":7,\"department\":null}}";
+        let (users, none) = parse(json, Format::JsonLines, &Columns::default());
+        assert!(none.is_empty(), "{none:?}");
+        let expected = [("age".to_owned(), ProfileValue::Json(7.into()))];
+        assert_eq!(users[0].profile, expected.into());
+        for (text, format) in [
+            (
+                "username,hashed_password,profile.a,profile.A\n",
+                Format::Csv,
+            ),
+            ("{\"username\":\"a\",\"profile\":[]}", Format::JsonLines),
+        ] {
+            assert_eq!(problems(text, format).len(), 1, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The lines of a file, before and after they are checked.
 
+use std::collections::BTreeMap;
+
 use rolecall_core::RoleName;
+use serde_json::{Map, Value};
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,15 @@ impl Problem {
     }
 }
 
+/// A value of a profile field as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileValue {
+    /// The text of a CSV field.
+    Text(String),
+    /// A JSON value.
+    Json(Value),
+}
+
 /// A user as the file has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -58,6 +70,8 @@ pub struct Record {
     pub email: Option<String>,
     /// The user may not log in.
     pub disabled: bool,
+    /// The profile fields that have a value.
+    pub profile: BTreeMap<String, ProfileValue>,
 }
 
 /// A user without problems.
@@ -81,4 +95,6 @@ pub struct Row {
     pub email: Option<String>,
     /// The user may not log in.
     pub disabled: bool,
+    /// The profile fields in the form in which they are stored.
+    pub profile: Map<String, Value>,
 }

@@ -4,12 +4,14 @@ use rolecall::PermissionName as _;
 
 use super::{
     find_store,
+    shown::ShownUser,
     store::{self, User},
 };
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads},
     error::{ApiError, FieldError},
+    profile::rules::Party,
 };
 
 /// The most users that are looked up at once.
@@ -20,14 +22,15 @@ pub(crate) async fn by_id(
     app: &App,
     caller: Caller<'_>,
     id: &str,
-) -> Result<Option<User>, ApiError> {
+) -> Result<Option<ShownUser>, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     if !is_storable(id) {
         return Ok(None);
     }
     let now = app.now();
     let mut conn = app.store().read().await?;
-    Ok(store::find_user(&mut conn, id, now).await?)
+    let found = store::find_user(&mut conn, id, now).await?;
+    Ok(found.map(|user| ShownUser::to(app, Party::administering(caller), user)))
 }
 
 /// Returns the users with these ids, ordered by id; unknown ids are left out.
@@ -35,7 +38,7 @@ pub(crate) async fn by_ids(
     app: &App,
     caller: Caller<'_>,
     ids: &[&str],
-) -> Result<Vec<User>, ApiError> {
+) -> Result<Vec<ShownUser>, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     if ids.len() > MOST_USERS {
         let detail = format!("at most {MOST_USERS} users are looked up at once");
@@ -48,7 +51,8 @@ pub(crate) async fn by_ids(
     ids.dedup();
     let now = app.now();
     let mut conn = app.store().read().await?;
-    Ok(find_store::find_users(&mut conn, &ids, now).await?)
+    let found = find_store::find_users(&mut conn, &ids, now).await?;
+    Ok(shown(app, caller, found))
 }
 
 /// Returns up to [`MOST_USERS`] users with this e-mail address, without regard to case.
@@ -56,7 +60,7 @@ pub(crate) async fn by_email(
     app: &App,
     caller: Caller<'_>,
     email: &str,
-) -> Result<Vec<User>, ApiError> {
+) -> Result<Vec<ShownUser>, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     if !is_storable(email) {
         return Ok(Vec::new());
@@ -64,7 +68,16 @@ pub(crate) async fn by_email(
     let limit = i64::try_from(MOST_USERS).unwrap_or(i64::MAX);
     let now = app.now();
     let mut conn = app.store().read().await?;
-    Ok(find_store::find_by_email(&mut conn, email, limit, now).await?)
+    let found = find_store::find_by_email(&mut conn, email, limit, now).await?;
+    Ok(shown(app, caller, found))
+}
+
+fn shown(app: &App, caller: Caller<'_>, users: Vec<User>) -> Vec<ShownUser> {
+    let party = Party::administering(caller);
+    let shown = users
+        .into_iter()
+        .map(|user| ShownUser::to(app, party, user));
+    shown.collect()
 }
 
 /// Returns true if the text can be stored: PostgreSQL takes no NUL, and nobody has an empty id or address.

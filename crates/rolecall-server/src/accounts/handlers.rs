@@ -20,6 +20,7 @@ use crate::{
     login::{known::Origin, password::Typed},
     oauth::error::{OAuthError, OAuthErrorDocument},
     patch::Patch,
+    profile::input::ProfileInput,
     web::{
         body::Body,
         document::ProblemDocument,
@@ -35,6 +36,10 @@ pub(crate) struct Registration {
     username: String,
     password: String,
     email: Option<String>,
+    /// Profile fields of the application.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    profile: ProfileInput,
 }
 
 /// Somebody's user name, password and the new password.
@@ -60,6 +65,10 @@ pub(crate) struct NewUser {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     roles: Vec<RoleName>,
+    /// Profile fields of the application.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    profile: ProfileInput,
 }
 
 /// Changes to a user.
@@ -76,6 +85,10 @@ pub(crate) struct UserChanges {
     #[serde(default, deserialize_with = "crate::web::params::parsed")]
     #[schema(value_type = Option<String>)]
     status: Option<Status>,
+    /// Profile fields to change; null removes a value, and others stay.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    profile: ProfileInput,
 }
 
 /// Which users to list.
@@ -120,6 +133,7 @@ pub(crate) async fn register_user(
         &wanted.username,
         &wanted.password,
         email,
+        wanted.profile.clone(),
         address.as_str(),
     )
     .await?;
@@ -200,6 +214,7 @@ pub(crate) async fn create_user(
         password: wanted.password.as_deref(),
         email: wanted.email.as_deref(),
         roles: wanted.roles,
+        profile: wanted.profile,
         address: Some(address.as_str()),
     };
     let (user, reset) = registration::create(&app, Caller::Token(&caller), &wanted).await?;
@@ -237,6 +252,7 @@ pub(crate) async fn update_user(
         username: wanted.username,
         email: wanted.email,
         status: wanted.status,
+        profile: wanted.profile,
     };
     Ok(Json(
         service::update(&app, Caller::Token(&caller), &id, &changes)

@@ -1,14 +1,28 @@
-//! The rules for user names and e-mail addresses of imported users.
+//! The rules for user names, e-mail addresses and profiles of imported users.
 
-use rolecall_import::{AccountName, AccountRules};
+use std::collections::BTreeMap;
+
+use rolecall_import::{AccountName, AccountRules, users::ProfileValue};
+use serde_json::{Map, Value};
 
 use super::registration::{NOT_AN_EMAIL, parse_email};
-use crate::usernames::Username;
+use crate::{
+    error::ApiError,
+    profile::{
+        declared::ProfileFields,
+        rules::{self, Party, ProfileChanges},
+        stored::StoredProfile,
+    },
+    usernames::Username,
+};
 
-/// The rules for users who register.
-pub(crate) struct ImportRules;
+/// The rules for users who register, and the profile fields that `party` may write.
+pub(crate) struct ImportRules<'f> {
+    pub(crate) fields: &'f ProfileFields,
+    pub(crate) party: Party,
+}
 
-impl AccountRules for ImportRules {
+impl AccountRules for ImportRules<'_> {
     fn parse_username(&self, typed: &str) -> Result<AccountName, String> {
         let name = Username::parse(typed).map_err(|problem| problem.to_string())?;
         Ok(AccountName {
@@ -19,5 +33,38 @@ impl AccountRules for ImportRules {
 
     fn parse_email(&self, typed: &str) -> Result<String, String> {
         parse_email(typed).map_err(|_| NOT_AN_EMAIL.to_owned())
+    }
+
+    fn parse_profile(
+        &self,
+        profile: &BTreeMap<String, ProfileValue>,
+    ) -> Result<Map<String, Value>, String> {
+        self.checked(profile).map_err(|refused| refused.to_string())
+    }
+}
+
+impl ImportRules<'_> {
+    fn checked(
+        &self,
+        profile: &BTreeMap<String, ProfileValue>,
+    ) -> Result<Map<String, Value>, ApiError> {
+        if profile.is_empty() {
+            return Ok(Map::new());
+        }
+        let texts = profile.iter().filter_map(|(name, value)| match value {
+            ProfileValue::Text(text) => Some((name.as_str(), text.as_str())),
+            ProfileValue::Json(_) => None,
+        });
+        let mut input = rules::from_texts(self.fields, self.party, texts)?;
+        for (name, value) in profile {
+            if let ProfileValue::Json(value) = value {
+                input.0.insert(name.clone(), value.clone());
+            }
+        }
+        let changes = ProfileChanges::check(self.fields, self.party, input)?;
+        let applied = changes.apply(self.fields, &StoredProfile::default())?;
+        Ok(applied
+            .map(|applied| applied.profile.into_values())
+            .unwrap_or_default())
     }
 }

@@ -6,7 +6,11 @@ use rolecall_core::SubjectKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{me_service, service, views::MeView};
+use super::{
+    me_service::{self, OwnChanges},
+    service,
+    views::MeView,
+};
 use crate::{
     app::App,
     authority::caller::Caller,
@@ -14,6 +18,7 @@ use crate::{
     http::{ClientAddress, DeviceToken},
     login::known::Origin,
     patch::Patch,
+    profile::input::ProfileInput,
     web::{body::Body, document::ProblemDocument},
 };
 
@@ -25,6 +30,10 @@ pub(crate) struct MyChanges {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     email: Patch<String>,
+    /// Profile fields to change; null removes a value, and others stay.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    profile: ProfileInput,
 }
 
 /// The current password and a new one.
@@ -81,12 +90,11 @@ pub(crate) async fn update_me(
     Body(changes): Body<MyChanges>,
 ) -> Result<Json<MeView>, ApiError> {
     require_not_narrowed(&caller)?;
-    let email = match &changes.email {
-        Patch::Keep => return show(&app, &caller).await,
-        Patch::Clear => None,
-        Patch::Set(email) => Some(email.as_str()),
+    let changes = OwnChanges {
+        email: changes.email,
+        profile: changes.profile,
     };
-    me_service::update_email(&app, Caller::Token(&caller), caller.subject(), email).await?;
+    me_service::update(&app, Caller::Token(&caller), caller.subject(), changes).await?;
     show(&app, &caller).await
 }
 

@@ -6,7 +6,7 @@ use rolecall_passwords::{Password, PasswordProblem};
 use serde_json::json;
 
 use super::{
-    emails,
+    emails, profiles,
     registration::{hash_new, parse_email, parse_username},
     reset, service,
     store::{self, User},
@@ -20,19 +20,40 @@ use crate::{
         known::{self, Origin},
         password::{self, LoginError, Proven, Typed},
     },
+    patch::Patch,
+    profile::{
+        input::ProfileInput,
+        rules::{Party, ProfileChanges},
+    },
     quota::Quota,
     roles::request_ending,
     sessions,
+    store::outbox::Notice,
 };
 
-/// Changes the caller's own e-mail address; `None` takes it away.
-pub(crate) async fn update_email(
+/// Changes to the own account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnChanges {
+    pub(crate) email: Patch<String>,
+    pub(crate) profile: ProfileInput,
+}
+
+/// Changes the caller's own e-mail address and profile.
+pub(crate) async fn update(
     app: &App,
     caller: Caller<'_>,
     id: &str,
-    email: Option<&str>,
+    changes: OwnChanges,
 ) -> Result<(), ApiError> {
-    let email = email.map(parse_email).transpose()?;
+    let email = match &changes.email {
+        Patch::Set(email) => Some(parse_email(email)?),
+        Patch::Keep | Patch::Clear => None,
+    };
+    let fields = &app.settings().profile;
+    let profile = ProfileChanges::check(fields, Party::Owner, changes.profile)?;
+    if changes.email == Patch::Keep && profile.is_empty() {
+        return Ok(());
+    }
     app.change(caller, async |change| {
         let now = change.now();
         let before = store::find_user(change.conn(), id, now)
@@ -40,7 +61,10 @@ pub(crate) async fn update_email(
             .ok_or_else(|| ApiError::unknown("user", &id))?;
         // the token may have ended on another node a moment ago
         Rights::load(app, change, caller).await?;
-        if before.email != email {
+        let mut entry = json!({ "action": "user.updated", "subject": id });
+        let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
+        let is_kept = changes.email == Patch::Keep || before.email == email;
+        if !is_kept {
             emails::refuse_taken(app, change, email.as_deref(), id).await?;
             store::update_user(
                 change,
@@ -51,7 +75,9 @@ pub(crate) async fn update_email(
             )
             .await?;
             request_ending::end_for_subject(change, id).await?;
-            change.record(json!({ "action": "user.updated", "subject": id }));
+        }
+        if written || !is_kept {
+            change.record(entry);
         }
         Ok(())
     })
@@ -207,6 +233,7 @@ async fn replace_password(
             members.insert("reset_by".to_owned(), json!(by));
         }
         change.record(entry);
+        change.notify(&proven.id, Notice::PasswordChanged).await?;
         Ok(true)
     })
     .await

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     emails,
+    shown::ShownUser,
     store::{self, NewUser, ResetOrigin, User},
 };
 use crate::{
@@ -17,11 +18,16 @@ use crate::{
     error::{ApiError, FieldError},
     ids,
     login::password::hash_reset_code,
+    profile::{
+        input::ProfileInput,
+        rules::{Party, ProfileChanges},
+        stored::StoredProfile,
+    },
     roles::{
         assigning::{Assignee, Validity},
         assignments, open_roles,
     },
-    store::Change,
+    store::{Change, outbox::Notice},
     throttle::network_lane,
     usernames::Username,
 };
@@ -57,6 +63,7 @@ pub(crate) struct NewAccount<'a> {
     pub(crate) password: Option<&'a str>,
     pub(crate) email: Option<&'a str>,
     pub(crate) roles: Vec<RoleName>,
+    pub(crate) profile: ProfileInput,
     /// Where the request came from, unless it is a command; a reset code or a first password cannot be used there.
     pub(crate) address: Option<&'a str>,
 }
@@ -67,8 +74,9 @@ pub(crate) async fn register(
     username: &str,
     password: &str,
     email: Option<&str>,
+    profile: ProfileInput,
     address: &str,
-) -> Result<User, ApiError> {
+) -> Result<ShownUser, ApiError> {
     if !app.settings().registration_open {
         return Err(ApiError::Forbidden("Registration is closed"));
     }
@@ -83,16 +91,19 @@ pub(crate) async fn register(
         tracing::error!(%error, "registration would give away permissions of rolecall's own");
         return Err(ApiError::Forbidden("Registration is closed"));
     }
+    let fields = &app.settings().profile;
+    let profile = ProfileChanges::check_registration(fields, profile)?;
     let roles = app.settings().registration_roles.iter().cloned().collect();
     let wanted = NewAccount {
         username,
         password: Some(password),
         email,
         roles,
+        profile: ProfileInput::default(),
         address: Some(address),
     };
-    match create(app, Caller::System, &wanted).await {
-        Ok((user, _)) => Ok(user),
+    match create_with(app, Caller::System, &wanted, &profile).await {
+        Ok((user, _)) => Ok(ShownUser::to(app, Party::Owner, user)),
         // a constraint was added since the start; its details are not for strangers
         Err(error @ ApiError::Separation(_)) => {
             tracing::error!(%error, "registration gives roles that a constraint keeps apart");
@@ -109,7 +120,24 @@ pub(crate) async fn create(
     app: &App,
     caller: Caller<'_>,
     wanted: &NewAccount<'_>,
+) -> Result<(ShownUser, Option<ResetCode>), ApiError> {
+    let party = Party::administering(caller);
+    let fields = &app.settings().profile;
+    let profile = ProfileChanges::check(fields, party, wanted.profile.clone())?;
+    let (user, reset) = create_with(app, caller, wanted, &profile).await?;
+    Ok((ShownUser::to(app, party, user), reset))
+}
+
+/// As [`create`], with a profile that was checked.
+async fn create_with(
+    app: &App,
+    caller: Caller<'_>,
+    wanted: &NewAccount<'_>,
+    profile: &ProfileChanges,
 ) -> Result<(User, Option<ResetCode>), ApiError> {
+    let none = StoredProfile::default();
+    let profile = profile.apply(&app.settings().profile, &none)?;
+    let profile = profile.map_or(none, |changed| changed.profile);
     let username = parse_username(wanted.username)?;
     let email = wanted.email.map(parse_email).transpose()?;
     let hash = match wanted.password {
@@ -136,6 +164,7 @@ pub(crate) async fn create(
         reset_code_hash: reset.as_ref().map(|reset| reset.hash.as_str()),
         reset_expires_at: reset.as_ref().map(|reset| reset.expires_at),
         must_change_password: hash.is_none(),
+        profile: &profile,
     };
     let user = app
         .change(caller, async |change| {
@@ -174,7 +203,13 @@ pub(crate) async fn create_in(
     {
         return Err(ApiError::already_there("user", &user.username));
     }
-    change.record(json!({ "action": "user.created", "subject": user.id }));
+    let mut entry = json!({ "action": "user.created", "subject": user.id });
+    let fields: Vec<&str> = user.profile.names().collect();
+    if let (false, Some(members)) = (fields.is_empty(), entry.as_object_mut()) {
+        members.insert("profile".to_owned(), json!(fields));
+    }
+    change.record(entry);
+    change.notify(user.id, Notice::Registered).await?;
     for role in roles {
         assignments::assign_in(
             change,
@@ -287,6 +322,7 @@ mod tests {
             password: None,
             email: None,
             roles: vec![clerk],
+            profile: ProfileInput::default(),
             address: None,
         };
         let refused = create(app, caller, &wanted).await.unwrap_err();

@@ -7,8 +7,9 @@ use rolecall_passwords::Lane;
 use serde_json::json;
 
 use super::{
-    emails,
+    emails, profiles,
     registration::{ResetCode, hash_new, parse_email, parse_username},
+    shown::ShownUser,
     store::{self, ResetOrigin, User, UserFilter},
 };
 use crate::authority::reads;
@@ -18,9 +19,13 @@ use crate::{
     error::ApiError,
     login::known,
     patch::Patch,
+    profile::{
+        input::ProfileInput,
+        rules::{Party, ProfileChanges},
+    },
     roles::{assigning, request_ending},
     sessions,
-    store::{Change, StoreError},
+    store::{Change, StoreError, outbox::Notice},
     usernames::Username,
 };
 
@@ -30,6 +35,7 @@ pub(crate) struct Changes {
     pub(crate) username: Option<String>,
     pub(crate) email: Patch<String>,
     pub(crate) status: Option<Status>,
+    pub(crate) profile: ProfileInput,
 }
 
 /// Returns up to `limit` users after the id `after`, filtered by an exact user name or a search text.
@@ -40,7 +46,7 @@ pub(crate) async fn list(
     username: Option<&str>,
     search: &str,
     limit: i64,
-) -> Result<Vec<User>, ApiError> {
+) -> Result<Vec<ShownUser>, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
     // a user name is looked up in the form it is stored in; one that cannot be stored finds nobody
     let exact = match username.map(Username::parse) {
@@ -50,17 +56,17 @@ pub(crate) async fn list(
     };
     let now = app.now();
     let mut conn = app.store().read().await?;
-    Ok(store::list_users(
-        &mut conn,
-        &UserFilter {
-            after,
-            username: &exact,
-            search,
-        },
-        limit,
-        now,
-    )
-    .await?)
+    let filter = UserFilter {
+        after,
+        username: &exact,
+        search,
+    };
+    let users = store::list_users(&mut conn, &filter, limit, now).await?;
+    let party = Party::administering(caller);
+    let shown = users
+        .into_iter()
+        .map(|user| ShownUser::to(app, party, user));
+    Ok(shown.collect())
 }
 
 /// Returns the id of the user with this name, if there is one. It asks for no permission: commands name users, and
@@ -75,14 +81,16 @@ pub(crate) async fn find_id(app: &App, name: &str) -> Result<Option<String>, Api
 }
 
 /// Returns a user.
-pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<User, ApiError> {
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<ShownUser, ApiError> {
     reads::require(app, caller, may::ReadUsers::NAME).await?;
-    find(app, id).await
+    let user = find(app, id).await?;
+    Ok(ShownUser::to(app, Party::administering(caller), user))
 }
 
 /// Returns the caller's own account.
-pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<User, ApiError> {
-    find(app, caller.subject()).await
+pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<ShownUser, ApiError> {
+    let user = find(app, caller.subject()).await?;
+    Ok(ShownUser::to(app, Party::Owner, user))
 }
 
 async fn find(app: &App, id: &str) -> Result<User, ApiError> {
@@ -93,13 +101,13 @@ async fn find(app: &App, id: &str) -> Result<User, ApiError> {
         .ok_or_else(|| ApiError::unknown("user", &id))
 }
 
-/// Changes user name, e-mail or status.
+/// Changes user name, e-mail, status or profile.
 pub(crate) async fn update(
     app: &App,
     caller: Caller<'_>,
     id: &str,
     changes: &Changes,
-) -> Result<User, ApiError> {
+) -> Result<ShownUser, ApiError> {
     let username = changes
         .username
         .as_deref()
@@ -109,49 +117,72 @@ pub(crate) async fn update(
         Patch::Set(email) => Some(parse_email(email)?),
         Patch::Keep | Patch::Clear => None,
     };
-    app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
-        let before = required(change, id).await?;
-        cover_subject(change, &rights, id).await?;
-        let mut after = before.clone();
-        if let Some(username) = &username {
-            username.as_str().clone_into(&mut after.username);
-        }
-        if changes.email != Patch::Keep {
-            after.email.clone_from(&email);
-        }
-        after.status = changes.status.unwrap_or(after.status);
-        if after == before {
-            return Ok(before);
-        }
-        check_activation(change, &rights, &before, &after).await?;
-        if after.username != before.username
-            && store::find_alike(change.conn(), &after.username)
-                .await?
-                .is_some_and(|found| found != id)
-        {
-            return Err(ApiError::already_there("user", &after.username));
-        }
-        if after.email != before.email {
-            emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
-        }
-        let lasting = assigning::count_lasting_admins(change).await?;
-        store::update_user(change, &after).await?;
-        assigning::check_last_admin(change, lasting).await?;
-        let is_forced = after.status == Status::PasswordChangeRequired;
-        if after.email != before.email || after.username != before.username || is_forced {
-            request_ending::end_for_subject(change, id).await?;
-        }
-        // a new name too: guards and applications know callers by it
-        if after.status != Status::Active || after.username != before.username {
-            end_access(change, id).await?;
-        }
-        change.record(
-            json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() }),
-        );
-        required(change, id).await
-    })
-    .await
+    let party = Party::administering(caller);
+    let fields = &app.settings().profile;
+    let profile = ProfileChanges::check(fields, party, changes.profile.clone())?;
+    let user = app
+        .change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
+            let before = required(change, id).await?;
+            cover_subject(change, &rights, id).await?;
+            let mut after = before.clone();
+            if let Some(username) = &username {
+                username.as_str().clone_into(&mut after.username);
+            }
+            if changes.email != Patch::Keep {
+                after.email.clone_from(&email);
+            }
+            after.status = changes.status.unwrap_or(after.status);
+            let mut entry =
+                json!({ "action": "user.updated", "subject": id, "status": after.status.as_str() });
+            let written = profiles::write(change, fields, &before, &profile, &mut entry).await?;
+            if after != before {
+                write_account(app, change, &rights, &before, &after).await?;
+            } else if !written {
+                return Ok(before);
+            }
+            change.record(entry);
+            required(change, id).await
+        })
+        .await?;
+    Ok(ShownUser::to(app, party, user))
+}
+
+/// Writes user name, e-mail and status where one of them changes, and ends what must not outlast the change.
+async fn write_account(
+    app: &App,
+    change: &mut Change<'_>,
+    rights: &Rights,
+    before: &User,
+    after: &User,
+) -> Result<(), ApiError> {
+    let id = after.id.as_str();
+    check_activation(change, rights, before, after).await?;
+    if after.username != before.username
+        && store::find_alike(change.conn(), &after.username)
+            .await?
+            .is_some_and(|found| found != id)
+    {
+        return Err(ApiError::already_there("user", &after.username));
+    }
+    if after.email != before.email {
+        emails::refuse_taken(app, change, after.email.as_deref(), id).await?;
+    }
+    let lasting = assigning::count_lasting_admins(change).await?;
+    store::update_user(change, after).await?;
+    assigning::check_last_admin(change, lasting).await?;
+    let is_forced = after.status == Status::PasswordChangeRequired;
+    if after.email != before.email || after.username != before.username || is_forced {
+        request_ending::end_for_subject(change, id).await?;
+    }
+    // a new name too: guards and applications know callers by it
+    if after.status != Status::Active || after.username != before.username {
+        end_access(change, id).await?;
+    }
+    if after.status == Status::Disabled && before.status != Status::Disabled {
+        change.notify(id, Notice::Disabled).await?;
+    }
+    Ok(())
 }
 
 /// Refuses to lift a forced change of a password that an administrator chose, unless the caller is above the delegation
@@ -194,6 +225,7 @@ pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<()
         assigning::check_last_admin(change, lasting).await?;
         known::forget_account(change.conn(), &app.account_of(&user.username)).await?;
         change.record(json!({ "action": "user.deleted", "subject": id }));
+        change.notify(id, Notice::Deleted).await?;
         Ok(())
     })
     .await
@@ -263,6 +295,7 @@ pub(crate) async fn set_password(
         end_access(change, id).await?;
         request_ending::end_for_subject(change, id).await?;
         change.record(json!({ "action": "user.password_set", "subject": id }));
+        change.notify(id, Notice::PasswordChanged).await?;
         Ok(())
     })
     .await

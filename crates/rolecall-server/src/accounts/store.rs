@@ -4,6 +4,7 @@ use rolecall_core::{RoleName, Timestamp};
 
 use crate::{
     authority::subject::Status,
+    profile::stored::StoredProfile,
     store::{Change, Conn, StoreError, queries, query, rows},
     usernames::folded,
 };
@@ -11,18 +12,18 @@ use crate::{
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'user')";
     INSERT_USER = "INSERT INTO users (id, username, email, disabled, must_change_password, password_hash, \
-        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11) ON CONFLICT DO NOTHING";
+        reset_code_hash, reset_expires_at, created_at, updated_at, folded_username, email_key, profile) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
     FIND_BY_EMAIL = "SELECT id FROM users WHERE email_key = $1 AND id <> $2 LIMIT 1";
-    LIST_USERS = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.created_at, u.updated_at, a.role \
-        FROM (SELECT id, username, email, disabled, must_change_password, created_at, updated_at FROM users \
+    LIST_USERS = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
+        FROM (SELECT id, username, email, disabled, must_change_password, profile, created_at, updated_at FROM users \
               WHERE id > $1 AND ($2 = '' OR username = $2) \
               AND ($3 = '' OR username LIKE $3 ESCAPE '!' OR LOWER(email) LIKE $3 ESCAPE '!') \
               ORDER BY id LIMIT $4) u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $5) AND (a.expires_at IS NULL OR a.expires_at > $5) \
         ORDER BY u.id, a.role";
-    FIND_USER = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.created_at, u.updated_at, a.role \
+    FIND_USER = "SELECT u.id, u.username, u.email, u.disabled, u.must_change_password, u.profile, u.created_at, u.updated_at, a.role \
         FROM users u \
         LEFT JOIN role_assignments a ON a.subject_id = u.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $2) AND (a.expires_at IS NULL OR a.expires_at > $2) \
@@ -59,6 +60,7 @@ pub(crate) struct User {
     pub(crate) username: String,
     pub(crate) email: Option<String>,
     pub(crate) status: Status,
+    pub(crate) profile: StoredProfile,
     /// The global roles that are valid now.
     pub(crate) roles: Vec<RoleName>,
     pub(crate) created_at: Timestamp,
@@ -75,6 +77,7 @@ pub(crate) struct NewUser<'a> {
     pub(crate) reset_expires_at: Option<Timestamp>,
     /// The user must change the password before the first login. Without a password that is always so.
     pub(crate) must_change_password: bool,
+    pub(crate) profile: &'a StoredProfile,
 }
 
 rows! {
@@ -84,6 +87,7 @@ rows! {
         username: String,
         email: Option<String>,
         status: Status,
+        profile: StoredProfile,
         created_at: Timestamp,
         updated_at: Timestamp,
         role: Option<RoleName>,
@@ -121,6 +125,7 @@ pub(super) fn collect(rows: Vec<UserRow>) -> Vec<User> {
                 username: row.username,
                 email: row.email,
                 status: row.status,
+                profile: row.profile,
                 roles: Vec::new(),
                 created_at: row.created_at,
                 updated_at: row.updated_at,
@@ -223,6 +228,7 @@ pub(crate) async fn insert_user(
         .bind(now)
         .bind(folded(user.username))
         .bind(user.email.map(folded))
+        .bind(user.profile.text())
         .execute(conn)
         .await?;
     Ok(rows > 0)

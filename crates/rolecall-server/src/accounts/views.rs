@@ -3,9 +3,10 @@
 use rolecall::Principal;
 use rolecall_core::RoleName;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{registration::ResetCode, store::User};
+use super::{registration::ResetCode, shown::ShownUser};
 use crate::times::rfc3339;
 
 /// A user.
@@ -18,6 +19,10 @@ pub(crate) struct UserView {
     email: Option<String>,
     /// `active`, `disabled` or `password_change_required`.
     status: &'static str,
+    /// The profile fields of the application that the caller may read; missing if it declares none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    profile: Option<Map<String, Value>>,
     /// Roles assigned, global and valid now.
     #[schema(value_type = Vec<String>)]
     roles: Vec<RoleName>,
@@ -27,13 +32,15 @@ pub(crate) struct UserView {
     updated_at: String,
 }
 
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
+impl From<ShownUser> for UserView {
+    fn from(user: ShownUser) -> Self {
+        let (user, profile) = user.into_parts();
         Self {
             id: user.id,
             username: user.username,
             email: user.email,
             status: user.status.as_str(),
+            profile,
             roles: user.roles,
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
@@ -51,6 +58,10 @@ pub(crate) struct MeView {
     email: Option<String>,
     /// `active`, `disabled` or `password_change_required`.
     status: &'static str,
+    /// The profile fields of the application that the user may read; missing if it declares none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    profile: Option<Map<String, Value>>,
     /// The roles of the token, inherited ones too.
     roles: Vec<String>,
     /// The permissions of the token.
@@ -66,12 +77,13 @@ pub(crate) struct MeView {
 
 impl MeView {
     /// The account `user`, with what the token of `caller` carries.
-    pub(crate) fn new(user: User, caller: &Principal) -> Self {
+    pub(crate) fn new(user: ShownUser, caller: &Principal) -> Self {
         let UserView {
             id,
             username,
             email,
             status,
+            profile,
             created_at,
             updated_at,
             ..
@@ -81,6 +93,7 @@ impl MeView {
             username,
             email,
             status,
+            profile,
             roles: caller.roles().map(str::to_owned).collect(),
             permissions: caller.permissions().map(str::to_owned).collect(),
             tenant: caller.tenant().map(str::to_owned),
@@ -104,7 +117,7 @@ pub(crate) struct CreatedUserView {
 }
 
 impl CreatedUserView {
-    pub(crate) fn new(user: User, reset: Option<ResetCode>) -> Self {
+    pub(crate) fn new(user: ShownUser, reset: Option<ResetCode>) -> Self {
         let (reset_code, expires_at) = reset
             .map(|reset| (reset.code, rfc3339(reset.expires_at)))
             .unzip();

@@ -15,12 +15,11 @@ use crate::{
     authority::policy_store,
     login::{failures, known::KEEP_ADDRESSES, known_store},
     sessions,
-    store::{Conn, StoreError, prune_floors, queries, query},
+    store::{self, Conn, StoreError, outbox, prune_floors, queries, query},
     throttle::MAX_FAILURES,
 };
 
 queries! {
-    TAKE_LEASE = "UPDATE leases SET holder = $2, ends_at = $3 WHERE name = $1 AND (holder = $2 OR ends_at <= $4 OR ends_at > $5)";
     LOCK_HEAD = "UPDATE head SET revision = revision WHERE id = 1 RETURNING longest_ttl_seconds";
 }
 
@@ -35,6 +34,8 @@ const BATCH_ROWS: u64 = 1000;
 /// The most transactions for each table in a run.
 const MAX_BATCHES: u64 = 100;
 const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
+/// Entries of the outbox that nobody took, or that were given up.
+const KEEP_NOTICES: Duration = Duration::from_hours(90 * 24);
 const KEEP_FAILURES: Duration = Duration::from_hours(24);
 
 /// The outcome of a run.
@@ -55,6 +56,7 @@ enum Table {
     KnownFailures,
     KnownAddresses,
     PolicyChanges,
+    Outbox,
 }
 
 /// Deletes expired rows, unless another node than `node` has the lease.
@@ -71,6 +73,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::KnownFailures,
         Table::KnownAddresses,
         Table::PolicyChanges,
+        Table::Outbox,
     ] {
         for _ in 0..MAX_BATCHES {
             let Some(rows) = delete_batch(app, node, table).await? else {
@@ -140,25 +143,19 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                     lock_head(conn).await?;
                     policy_store::prune_changes(conn, limit).await?
                 }
+                Table::Outbox => {
+                    lock_head(conn).await?;
+                    outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?
+                }
             };
             Ok(Some(rows))
         })
         .await
 }
 
-/// Takes or renews the lease; returns whether `node` has it until the end of the transaction. A lease that ends too far
-/// in the future was written by a node with a wrong clock, and is ignored.
+/// Takes or renews the lease; returns whether `node` has it until the end of the transaction.
 async fn take_lease(conn: &mut Conn, node: &str, now: Timestamp) -> Result<bool, StoreError> {
-    let ends_at = now.plus(LEASE);
-    let rows = query(TAKE_LEASE)
-        .bind(LEASE_NAME)
-        .bind(node)
-        .bind(ends_at)
-        .bind(now)
-        .bind(ends_at.plus(LEASE))
-        .execute(conn)
-        .await?;
-    Ok(rows == 1)
+    store::take_lease(conn, (LEASE_NAME, node), now, LEASE).await
 }
 
 /// Locks the head row, as every change does: changes write to several of these tables in different orders, and could

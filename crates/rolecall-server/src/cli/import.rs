@@ -30,7 +30,7 @@ pub(super) enum ImportCommand {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub(super) struct ImportUsersOptions {
     /// A CSV file with a header, or JSON lines, with `username`, `hashed_password`, `role` (in CSV separated by `;`)
-    /// and, optionally, `email` and `disabled`, in any order; `-` for standard input.
+    /// and, optionally, `email`, `disabled` and `profile.NAME`, in any order; `-` for standard input.
     file: PathBuf,
     /// The format of the file; by default its extension says.
     #[arg(long)]
@@ -77,10 +77,16 @@ fn renamed_column(text: &str) -> Result<(String, String), String> {
         "disabled",
     ];
     match text.split_once('=') {
-        Some((ours, theirs)) if NAMES.contains(&ours) && !theirs.trim().is_empty() => {
+        Some((ours, theirs))
+            if (NAMES.contains(&ours) || ours.starts_with("profile."))
+                && !theirs.trim().is_empty() =>
+        {
             Ok((ours.to_owned(), theirs.trim().to_owned()))
         }
-        _ => Err(format!("write one of {} and `=COLUMN`", NAMES.join(", "))),
+        _ => Err(format!(
+            "write one of {} or profile.NAME, and `=COLUMN`",
+            NAMES.join(", ")
+        )),
     }
 }
 

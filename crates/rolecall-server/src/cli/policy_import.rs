@@ -22,6 +22,7 @@ use crate::{
         plan,
         plan_effects::{Plan, Shown},
     },
+    profile::{declared::ProfileFields, rules::Party},
     store::file,
 };
 
@@ -73,6 +74,11 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
         roles: wanted.roles.iter().cloned().collect(),
         keep_ids: wanted.keep_ids,
     };
+    // neither source has profile fields
+    let rules = ImportRules {
+        fields: &ProfileFields::default(),
+        party: Party::Operator,
+    };
     if let Some([model, policy]) = wanted.casbin.as_deref() {
         let names = [display_name(model), display_name(policy)];
         let [model_name, policy_name] = &names;
@@ -85,7 +91,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
             name: policy_name,
             text: &policy,
         };
-        return Ok(casbin::convert(model, policy, &options, &ImportRules));
+        return Ok(casbin::convert(model, policy, &options, &rules));
     }
     let files = wanted.keycloak.as_deref();
     let files = files
@@ -96,7 +102,7 @@ fn read(wanted: &PolicyImportOptions) -> Result<Result<Imported, ImportError>, C
         .collect::<Result<Vec<(String, String)>, CliError>>()?;
     let sources = texts.iter().map(|(name, text)| Source { name, text });
     let sources: Vec<Source<'_>> = sources.collect();
-    Ok(keycloak::convert_all(&sources, &options, &ImportRules))
+    Ok(keycloak::convert_all(&sources, &options, &rules))
 }
 
 fn display_name(file: &Path) -> String {

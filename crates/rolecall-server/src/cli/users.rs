@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Subcommand;
 use rolecall_core::{RoleAssignment, RoleName};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     context::Context,
@@ -19,11 +19,15 @@ use crate::{
     accounts::{
         registration::{self, NewAccount, ResetCode},
         service::{self, Changes},
-        store::User,
+        shown::ShownUser,
         views::UserView,
     },
     authority::subject::Status,
     patch::Patch,
+    profile::{
+        input::ProfileInput,
+        rules::{Party, from_texts},
+    },
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
 };
@@ -40,6 +44,9 @@ pub(super) enum UserCommand {
         /// The user's e-mail address.
         #[arg(long)]
         email: Option<String>,
+        /// A value of the user's profile; can be repeated.
+        #[arg(long = "profile", value_name = "FIELD=VALUE", value_parser = assigned_value)]
+        profile: Vec<(String, String)>,
         /// Read the password from standard input.
         #[arg(long)]
         password_stdin: bool,
@@ -68,6 +75,14 @@ pub(super) enum UserCommand {
         name: String,
         /// The new address; without it the address is removed.
         address: Option<String>,
+    },
+    /// Change a user's profile.
+    SetProfile {
+        /// The user's name.
+        name: String,
+        /// A value to set, such as `department=sales`; without a value it is removed.
+        #[arg(required = true, value_name = "FIELD=VALUE", value_parser = assigned_value)]
+        values: Vec<(String, String)>,
     },
     /// Set a user's password; unlocks the account and ends all sessions.
     Password {
@@ -105,15 +120,18 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             name,
             roles,
             email,
+            profile,
             password_stdin,
         } => {
             context.require_roles(roles).await?;
+            let profile = profile_input(context, profile)?;
             let password = new_password(*password_stdin)?;
             let wanted = NewAccount {
                 username: name,
                 password: Some(&password),
                 email: email.as_deref(),
                 roles: roles.clone(),
+                profile,
                 address: None,
             };
             let (user, _) = registration::create(&context.app, context.caller(), &wanted).await?;
@@ -129,6 +147,7 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
         UserCommand::Show { name } => show(context, name).await,
         UserCommand::Rename { name, new_name } => rename(context, name, new_name).await,
         UserCommand::Email { name, address } => set_email(context, name, address.as_deref()).await,
+        UserCommand::SetProfile { name, values } => set_profile(context, name, values).await,
         UserCommand::Password {
             name,
             password_stdin,
@@ -178,7 +197,44 @@ async fn set_email(context: &Context, name: &str, address: Option<&str>) -> Resu
     print_user(context, &text, &user)
 }
 
-async fn update(context: &Context, name: &str, changes: &Changes) -> Result<User, CliError> {
+async fn set_profile(
+    context: &Context,
+    name: &str,
+    values: &[(String, String)],
+) -> Result<(), CliError> {
+    let changes = Changes {
+        profile: profile_input(context, values)?,
+        ..Changes::default()
+    };
+    let user = update(context, name, &changes).await?;
+    let fields: Vec<&str> = values.iter().map(|(field, _)| field.as_str()).collect();
+    let (name, fields) = (printable(name), printable(&fields.join(", ")));
+    print_user(
+        context,
+        &format!("profile of `{name}` changed: {fields}"),
+        &user,
+    )
+}
+
+/// Reads the values of a profile by the types of their fields.
+fn profile_input(context: &Context, values: &[(String, String)]) -> Result<ProfileInput, CliError> {
+    let fields = &context.app.settings().profile;
+    let party = Party::administering(context.caller());
+    let values = values
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(from_texts(fields, party, values)?)
+}
+
+/// Splits `FIELD=VALUE`.
+fn assigned_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write a profile field, `=` and its value".to_owned()),
+    }
+}
+
+async fn update(context: &Context, name: &str, changes: &Changes) -> Result<ShownUser, CliError> {
     let id = context.user_id(name).await?;
     Ok(service::update(&context.app, context.caller(), &id, changes).await?)
 }
@@ -196,7 +252,7 @@ fn roles_left(context: &Context, given: &[RoleName]) -> String {
 }
 
 /// Prints `text`, or the user with `--json`.
-fn print_user(context: &Context, text: &str, user: &User) -> Result<(), CliError> {
+fn print_user(context: &Context, text: &str, user: &ShownUser) -> Result<(), CliError> {
     if context.json {
         print_json(&json!(UserView::from(user.clone())))
     } else {
@@ -208,12 +264,13 @@ async fn list(context: &Context, search: &str) -> Result<(), CliError> {
     let read = async |after: &str, limit| {
         service::list(&context.app, context.caller(), after, None, search, limit).await
     };
-    let users = pages::read_all(read, |user: &User| user.id.clone()).await?;
+    let users = pages::read_all(read, |user: &ShownUser| user.id.clone()).await?;
     if context.json {
         let views = users.into_iter().map(UserView::from);
         return print_json(&views.map(|user| json!(user)).collect());
     }
-    let row = |user: User| {
+    let row = |user: ShownUser| {
+        let (user, _) = user.into_parts();
         vec![
             user.username,
             user.status.as_str().to_owned(),
@@ -260,6 +317,7 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
             assignments: views,
         }));
     }
+    let (user, profile) = user.into_parts();
     let facts = [
         ("user", user.username),
         ("id", user.id),
@@ -271,10 +329,20 @@ async fn show(context: &Context, name: &str) -> Result<(), CliError> {
     for (name, value) in facts {
         let _ = writeln!(text, "{name:8}{}", printable(&value));
     }
+    for (name, value) in profile.unwrap_or_default() {
+        let _ = writeln!(text, "profile {name} = {}", printable(&plain(&value)));
+    }
     for one in assignments {
         let _ = writeln!(text, "role    {}", describe(&one));
     }
     write_out(&text)
+}
+
+/// Returns a value of the profile as `--profile` takes it.
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Describes an assignment, such as `editor in tenant acme until 2030-01-01T00:00:00Z (assigned 2029-.. by cli:root: a project)`.

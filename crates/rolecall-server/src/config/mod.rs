@@ -13,6 +13,7 @@ mod keys;
 mod load;
 mod merge;
 mod origins;
+mod profile_fields;
 mod sections;
 mod show;
 mod sources;
@@ -23,9 +24,9 @@ mod values;
 
 pub use error::ConfigError;
 pub use sections::{
-    Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log, LogFormat,
-    Login, Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Proxy, Quotas,
-    Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
+    AccountClaim, Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log,
+    LogFormat, Login, Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Profile,
+    Proxy, Quotas, Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};

@@ -45,6 +45,7 @@ macro_rules! choices {
 mod connections;
 mod login;
 mod policy;
+mod profile;
 mod quotas;
 mod tokens;
 
@@ -52,9 +53,10 @@ pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
 pub use login::Login;
 pub use policy::PolicySection;
+pub use profile::Profile;
 pub use quotas::Quotas;
 pub(crate) use tokens::ROTATE_EVERY;
-pub use tokens::{LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
+pub use tokens::{AccountClaim, LegacyAlgorithm, LegacyTokens, Sessions, SigningAlgorithm, Tokens};
 
 /// The configuration of the server.
 #[derive(Clone, Debug, Deserialize)]
@@ -79,6 +81,8 @@ pub struct Config {
     pub database: Database,
     /// Registration of new users.
     pub registration: Registration,
+    /// What the application keeps about its users.
+    pub profile: Profile,
     /// The token endpoint.
     pub oauth: OAuth,
     /// The access tokens.
@@ -123,6 +127,7 @@ impl Default for Config {
             master_key_previous: None,
             database: Database::default(),
             registration: Registration::default(),
+            profile: Profile::default(),
             oauth: OAuth::default(),
             tokens: Tokens::default(),
             sessions: Sessions::default(),

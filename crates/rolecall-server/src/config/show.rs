@@ -7,7 +7,10 @@ use secrecy::ExposeSecret as _;
 use super::keys::KEYS;
 use super::values::show_duration;
 use super::{Config, Origin};
-use crate::times::rfc3339;
+use crate::{
+    profile::field::{FieldKind, ProfileField},
+    times::rfc3339,
+};
 
 /// Printed instead of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -87,6 +90,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "registration.mode" => quoted(config.registration.mode),
         "registration.roles" => list(&config.registration.roles),
         "registration.unique_email" => config.registration.unique_email.to_string(),
+        "profile.fields" => fields(&config.profile.fields),
         "oauth.password_grant" => quoted(config.oauth.password_grant),
         "tokens.algorithm" => quoted(tokens.algorithm),
         "tokens.access_ttl" => quoted(show_duration(tokens.access_ttl)),
@@ -94,6 +98,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "tokens.issuer" => optional(tokens.issuer.as_ref()),
         "tokens.audience" => optional(tokens.audience.as_ref()),
         "tokens.max_bytes" => tokens.max_bytes.to_string(),
+        "tokens.claims" => list(&tokens.claims),
         "tokens.secret" => hidden(tokens.secret.is_some()),
         "tokens.legacy.algorithm" => quoted(tokens.legacy.algorithm),
         "tokens.legacy.secret" => hidden(tokens.legacy.secret.is_some()),
@@ -153,6 +158,32 @@ fn hidden(is_set: bool) -> String {
 fn list(items: &[impl fmt::Display]) -> String {
     let items: Vec<String> = items.iter().map(quoted).collect();
     format!("[{}]", items.join(", "))
+}
+
+/// Shows the declared fields as an inline table.
+fn fields(fields: &[ProfileField]) -> String {
+    let fields: Vec<String> = fields.iter().map(field).collect();
+    if fields.is_empty() {
+        return "{}".to_owned();
+    }
+    format!("{{ {} }}", fields.join(", "))
+}
+
+fn field(field: &ProfileField) -> String {
+    let mut members = vec![format!("type = {}", quoted(field.kind.word()))];
+    if let Some(length) = field.kind.max_length() {
+        members.push(format!("max_length = {length}"));
+    }
+    if let FieldKind::Enum { values } = &field.kind {
+        members.push(format!("values = {}", list(values)));
+    }
+    members.push(format!("read = {}", quoted(field.read)));
+    members.push(format!("write = {}", quoted(field.write)));
+    members.push(format!("required = {}", field.required));
+    if let Some(claim) = &field.claim {
+        members.push(format!("claim = {}", quoted(claim)));
+    }
+    format!("{} = {{ {} }}", field.name, members.join(", "))
 }
 
 /// Shows the path of a SQLite database, but not the address of a server, which may hold a password.

@@ -10,6 +10,8 @@ use secrecy::ExposeSecret as _;
 use super::keys::KEYS;
 use super::*;
 
+mod profile;
+
 const SECRET: &str = "canary-0123456789abcdef0123456789abcdef";
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 

@@ -36,6 +36,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
     [
         addresses(config),
         tokens(config),
+        profile(config),
         sessions(config),
         policy(config),
         quotas(config),
@@ -89,6 +90,10 @@ fn addresses(config: &Config) -> Vec<String> {
             .filter_map(|origin| origins::fault(origin)),
     );
     faults
+}
+
+fn profile(config: &Config) -> Vec<String> {
+    config.profile_fields().err().unwrap_or_default()
 }
 
 /// Returns whether two listeners would use the same port. Port 0 means any free port.

@@ -8,8 +8,10 @@ use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 use super::first_admin::FirstAdmin;
 use crate::{
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
     policy::at_start::EditedPolicy,
+    profile::ProfileField,
     settings::SessionLimits,
     start::Staleness,
 };
@@ -39,6 +41,9 @@ pub struct EmbeddedBuilder {
     pub(super) sessions: SessionLimits,
     pub(super) quotas: Quotas,
     pub(super) legacy: Option<LegacyTokens>,
+    pub(super) profile: Vec<ProfileField>,
+    pub(super) email_claim: bool,
+    pub(super) hooks: Hooks,
     pub(super) policy: Option<String>,
     pub(super) edited_policy: EditedPolicy,
     pub(super) first_admin: Option<FirstAdmin>,
@@ -67,6 +72,9 @@ impl EmbeddedBuilder {
             sessions: SessionLimits::default(),
             quotas: Quotas::default(),
             legacy: None,
+            profile: Vec::new(),
+            email_claim: false,
+            hooks: Hooks::default(),
             policy: None,
             edited_policy: EditedPolicy::default(),
             first_admin: None,

@@ -14,6 +14,7 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller, subject::Status},
     error::{ApiError, chain_of},
+    profile::input::ProfileInput,
     roles::assignments,
     start_error::StartError,
     times::rfc3339,
@@ -141,6 +142,7 @@ impl FirstAdmin {
             password: None,
             email: None,
             roles,
+            profile: ProfileInput::default(),
             address: None,
         };
         let (_, code) = registration::create(app, Caller::System, &wanted).await?;

@@ -3,9 +3,11 @@
 mod accounts;
 mod builder;
 mod first_admin;
+mod hooks;
 mod log_in;
 mod opening;
 mod policy;
+mod profile;
 mod serving;
 
 use rolecall::{Guard, GuardedRouter};
@@ -23,6 +25,7 @@ use crate::{
     api,
     app::App,
     error::ApiError,
+    hooks::{Hooks, sender},
     ids,
     start::{self, Opened, Staleness, StartError},
     watch,
@@ -51,6 +54,8 @@ pub struct Embedded {
     api_guard: Guard,
     forward_guard: Guard,
     watch: tokio::task::JoinHandle<()>,
+    /// Runs the hooks of the application, if it has any.
+    sender: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Embedded {
@@ -100,7 +105,18 @@ impl Embedded {
             api_guard,
             forward_guard,
             watch,
+            sender: None,
         })
+    }
+
+    /// Runs the hooks of the application from now on.
+    fn run_hooks(&mut self, hooks: Hooks) -> Result<(), StartError> {
+        if !hooks.is_empty() {
+            let node = ids::new_id(self.app.now()).map_err(ApiError::internal)?;
+            let sender = sender::run(self.app.downgrade(), node, hooks);
+            self.sender = Some(tokio::spawn(sender));
+        }
+        Ok(())
     }
 
     /// Returns the guard of the server's own API.
@@ -116,6 +132,9 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.watch.abort();
+        if let Some(sender) = &self.sender {
+            sender.abort();
+        }
     }
 }
 

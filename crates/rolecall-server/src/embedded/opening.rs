@@ -4,11 +4,14 @@ use rolecall::OnStale;
 use rolecall_core::RoleName;
 use rolecall_passwords::PasswordScheme;
 
-use super::{Embedded, EmbeddedBuilder, Registration};
+use super::{Embedded, EmbeddedBuilder, Registration, profile::MAX_TOKEN_BYTES};
 use crate::{
     bootstrap::Origin,
     config::FAILURES_PER_MINUTE,
     demo,
+    error::ApiError,
+    hooks::sender,
+    profile::declared::ProfileFields,
     settings::{PolicyLimits, Settings},
     start::{self, Options, StartError},
     store::{OpenError, Opening, Tuning},
@@ -24,9 +27,15 @@ impl EmbeddedBuilder {
         let policy = self.parse_policy()?;
         let (staleness, edited) = (self.staleness, self.edited_policy);
         let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
+        let hooks = self.hooks.clone();
         let options = self.into_options()?;
         // boxed, since the future of a start goes into those of everything that embeds a server
         let opened = Box::pin(start::open(options)).await?;
+        if !hooks.is_empty() {
+            // before users are created here, so that their events are written
+            let subscribed = Box::pin(sender::subscribe(&opened.app, &hooks)).await;
+            subscribed.map_err(ApiError::from)?;
+        }
         if let Some(policy) = &policy {
             Box::pin(super::policy::put_in_force(&opened.app, policy, edited)).await?;
         }
@@ -37,14 +46,20 @@ impl EmbeddedBuilder {
         if let Some(first_admin) = &first_admin {
             Box::pin(first_admin.ensure(&opened.app)).await?;
         }
-        Embedded::from_opened(opened, staleness)
+        let mut embedded = Embedded::from_opened(opened, staleness)?;
+        embedded.run_hooks(hooks)?;
+        Ok(embedded)
     }
 
     fn into_options(self) -> Result<Options, StartError> {
         let parse = |key: Option<&str>| key.map(str::parse).transpose();
         let schema = self.schema.as_deref().map(str::parse).transpose();
+        let profile = self.profile_fields()?;
         Ok(Options {
-            settings: self.settings(),
+            settings: Settings {
+                profile,
+                ..self.settings()
+            },
             schema: schema.map_err(OpenError::Schema)?,
             opening: Opening::Create,
             origin: Origin::NotDev,
@@ -72,10 +87,11 @@ impl EmbeddedBuilder {
             public_url: self.public_url.clone(),
             issuer: self.public_url.clone(),
             access_ttl: self.access_ttl,
-            max_token_bytes: 4096,
+            max_token_bytes: MAX_TOKEN_BYTES,
             rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
             registration_open: self.registration == Registration::Open,
             unique_email: self.unique_email,
+            profile: ProfileFields::default(),
             policy: PolicyLimits::default(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,

@@ -2,7 +2,10 @@ use std::collections::BTreeSet;
 
 use rolecall_import::{ImportOptions, Imported, Note, Source, casbin, keycloak};
 
-use crate::accounts::import_rules::ImportRules;
+use crate::{
+    accounts::import_rules::ImportRules,
+    profile::{declared::ProfileFields, rules::Party},
+};
 
 /// Maps the sources of a policy import: a Keycloak realm, or a Casbin model and policy separated by NUL.
 ///
@@ -18,11 +21,14 @@ pub fn run(data: &[u8]) {
         text,
     };
     let options = ImportOptions::default();
+    // neither source has profile fields
+    let rules = ImportRules {
+        fields: &ProfileFields::default(),
+        party: Party::Operator,
+    };
     let read = match text.split_once('\0') {
-        Some((model, policy)) => {
-            casbin::convert(source(model), source(policy), &options, &ImportRules)
-        }
-        None => keycloak::convert(source(text), &options, &ImportRules),
+        Some((model, policy)) => casbin::convert(source(model), source(policy), &options, &rules),
+        None => keycloak::convert(source(text), &options, &rules),
     };
     match read {
         Ok(imported) => check(&imported),

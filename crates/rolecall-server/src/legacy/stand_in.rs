@@ -92,6 +92,7 @@ pub(super) async fn for_claims(
         narrowed: false,
         rev: subject.head.revision,
         era: subject.head.era,
+        other: serde_json::Map::new(),
     };
     // this process verifies it at once, with its own keys
     let signed = app.parts().keys.signing().key.sign(&claims);

@@ -5,6 +5,7 @@ use rolecall::PermissionName as _;
 use rolecall::token::VerifiedClaims;
 use rolecall_core::{Audience, Permission, RoleName, SubjectKind};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
@@ -57,6 +58,10 @@ pub(crate) struct IntrospectedToken {
     /// The part that is held without the tenant; absent if the token is for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     global: Option<IntrospectedGlobal>,
+    /// The claims that the application declared. INVARIANT: none has the name of a member above.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    claims: Map<String, Value>,
 }
 
 /// The roles and permissions that the subject of a token for a tenant holds without the tenant.
@@ -70,6 +75,10 @@ pub(crate) struct IntrospectedGlobal {
 impl IntrospectedToken {
     fn new(app: &App, claims: VerifiedClaims) -> Self {
         let (scope, global) = scopes(app, &claims);
+        let mut other = claims.other;
+        let declared = app.settings().profile.claim_names();
+        let declared = declared.filter_map(|name| other.remove_entry(name));
+        let declared = declared.collect();
         Self {
             token_type: "Bearer",
             scope,
@@ -95,6 +104,7 @@ impl IntrospectedToken {
             sid: claims.sid,
             roles: claims.roles,
             tenant: claims.tenant,
+            claims: declared,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     error::ApiError,
     ids,
     policy::{apply as document, service},
+    profile::stored::StoredProfile,
     roles::{
         assigning::{self, Assignee, Validity},
         assignment_store, assignments,
@@ -292,6 +293,7 @@ impl Work<'_, '_> {
             password_hash: person.hash.as_deref(),
             reset_code_hash: None,
             reset_expires_at: None,
+            profile: &StoredProfile::default(),
             must_change_password: false,
         };
         emails::refuse_taken(self.app, self.change, user.email, &id).await?;

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     authority::{builtin, caller::Caller, may, reads, rights::Rights},
     error::{ApiError, FieldError},
-    store::Change,
+    store::{Change, outbox::Notice},
 };
 
 /// The most characters that the reason of an assignment may have.
@@ -130,6 +130,10 @@ pub(crate) async fn unassign(
         change.record(
             json!({ "action": "role.unassigned", "subject": subject, "role": role, "tenant": tenant }),
         );
+        if let Assignee::User(user) = assignee {
+            let lost = Notice::RoleLost { role, tenant };
+            change.notify(user, lost).await?;
+        }
         Ok(())
     })
     .await

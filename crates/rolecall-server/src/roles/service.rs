@@ -113,6 +113,7 @@ pub(crate) async fn remove(change: &mut Change<'_>, name: &RoleName) -> Result<(
     for (subject, tenant) in assignment_store::in_tenants(change.conn(), name).await? {
         change.raise_floor_in(Some(&tenant), FloorKind::Subject, &subject);
     }
+    change.notify_lost(name).await?;
     store::delete_role(change, name).await?;
     Ok(())
 }

@@ -71,6 +71,8 @@ pub(crate) struct Change<'c> {
     database: Timestamp,
     entries: Vec<Value>,
     details: Option<Details>,
+    /// The number of entries written to the outbox.
+    notices: i64,
     floors: Vec<OwnedFloor>,
     raised: BTreeSet<(&'static str, String, Option<String>)>,
     /// The kinds and names of the parts of the policy that change.
@@ -159,6 +161,16 @@ impl Change<'_> {
             .execute(self.conn)
             .await?;
         Ok(())
+    }
+
+    /// Returns the number of entries that the change wrote to the outbox.
+    pub(super) fn notices(&self) -> i64 {
+        self.notices
+    }
+
+    pub(super) fn count_notices(&mut self, written: u64) {
+        let written = i64::try_from(written).unwrap_or(i64::MAX);
+        self.notices = self.notices.saturating_add(written);
     }
 
     /// Returns true if the change will be written: something was recorded.
@@ -315,6 +327,7 @@ async fn start(
         database,
         entries: Vec::new(),
         details: None,
+        notices: 0,
         floors: Vec::new(),
         raised: BTreeSet::new(),
         policy: BTreeSet::new(),

@@ -13,7 +13,10 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 
-use self::found::{Found, Step};
+use self::{
+    found::{Found, Step},
+    steps::MIGRATIONS,
+};
 use super::{
     error::OpenError,
     file,
@@ -22,89 +25,7 @@ use super::{
 };
 
 mod found;
-
-const MIGRATIONS: &[Step] = &[
-    (
-        1,
-        "initial",
-        include_str!("../../migrations/0001_initial.sql"),
-    ),
-    (
-        2,
-        "refresh and clients",
-        include_str!("../../migrations/0002_refresh_and_clients.sql"),
-    ),
-    (
-        3,
-        "folded usernames",
-        include_str!("../../migrations/0003_folded_usernames.sql"),
-    ),
-    (
-        4,
-        "signing keys",
-        include_str!("../../migrations/0004_signing_keys.sql"),
-    ),
-    (
-        5,
-        "names of old applications",
-        include_str!("../../migrations/0005_names_of_old_applications.sql"),
-    ),
-    (
-        6,
-        "leases",
-        include_str!("../../migrations/0006_leases.sql"),
-    ),
-    (
-        7,
-        "ended assignments",
-        include_str!("../../migrations/0007_ended_assignments.sql"),
-    ),
-    (
-        8,
-        "policy changes",
-        include_str!("../../migrations/0008_policy_changes.sql"),
-    ),
-    (
-        9,
-        "constraints",
-        include_str!("../../migrations/0009_constraints.sql"),
-    ),
-    (
-        10,
-        "approvals",
-        include_str!("../../migrations/0010_approvals.sql"),
-    ),
-    (
-        11,
-        "limits",
-        include_str!("../../migrations/0011_limits.sql"),
-    ),
-    (
-        12,
-        "floors of tenants",
-        include_str!("../../migrations/0012_floors_of_tenants.sql"),
-    ),
-    (
-        13,
-        "known devices",
-        include_str!("../../migrations/0013_known_devices.sql"),
-    ),
-    (
-        14,
-        "mark of dev",
-        include_str!("../../migrations/0014_mark_of_dev.sql"),
-    ),
-    (
-        15,
-        "brought ids",
-        include_str!("../../migrations/0015_brought_ids.sql"),
-    ),
-    (
-        16,
-        "audit seal",
-        include_str!("../../migrations/0016_audit_seal.sql"),
-    ),
-];
+mod steps;
 
 /// The time limit of connecting, for which a server that is still starting is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -12,8 +12,10 @@ mod floors;
 mod head;
 pub(crate) mod integrity;
 mod known_time;
+mod leases;
 pub(crate) mod migrate;
 mod open;
+pub(crate) mod outbox;
 mod pools;
 mod query;
 mod row;
@@ -34,6 +36,7 @@ pub(crate) use head::{
     Head, is_ended, prune_floors, read_floors, read_floors_of, read_head, read_mark, read_position,
 };
 pub(crate) use known_time::{StoredTime, read_known_time, read_time, write_known_time};
+pub(crate) use leases::{release_lease, take_lease};
 pub(crate) use open::PING_TIMEOUT;
 pub use open::Store;
 pub(crate) use query::{Statement, queries, query};

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, time::Duration};
 use sqlx::{Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::{
-    Conn, Store, StoreError, chain, change, floors, head, known_time, open, query,
+    Conn, Store, StoreError, chain, change, floors, head, known_time, leases, open, outbox, query,
     testing::postgres,
 };
 use crate::{
-    accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy,
+    accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy, profile,
     recovery, roles, sessions,
 };
 
@@ -32,6 +32,7 @@ const MODULES: &[Module] = &[
     ("legacy/store.rs", legacy::store::ALL),
     ("clean_up/mod.rs", clean_up::ALL),
     ("policy/store.rs", policy::store::ALL),
+    ("profile/store.rs", profile::store::ALL),
     ("recovery/store.rs", recovery::store::ALL),
     ("roles/assignment_store.rs", roles::assignment_store::ALL),
     ("roles/constraint_store.rs", roles::constraint_store::ALL),
@@ -45,7 +46,9 @@ const MODULES: &[Module] = &[
     ("store/floors.rs", floors::ALL),
     ("store/head.rs", head::ALL),
     ("store/known_time.rs", known_time::ALL),
+    ("store/leases.rs", leases::ALL),
     ("store/open.rs", open::ALL),
+    ("store/outbox.rs", outbox::ALL),
 ];
 
 #[test]

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use rolecall::token::SignError;
 use rolecall_core::{AccessClaims, Audience, GlobalClaims, SubjectKind, TenantName, Timestamp};
+use serde_json::{Map, Value};
 
 use super::{
     effective::{Grant, joined},
     error::TokenError,
 };
-use crate::{app::App, authority::subject::Subject, error::ApiError, ids, store::Conn};
+use crate::{app::App, authority::subject::Subject, error::ApiError, ids, profile, store::Conn};
 
 /// An issued token, as the token endpoint answers it.
 #[derive(Debug)]
@@ -47,7 +48,8 @@ pub(crate) async fn access_token(
     app.catch_up_keys(conn, &basis.subject.head).await?;
     // the guards of this process need not ask for the revision of the token
     app.parts().live.note_revision(basis.subject.head.revision);
-    let claims = claims(app, basis)?;
+    let other = profile_claims(app, conn, basis.subject).await?;
+    let claims = claims(app, basis, other)?;
     let lifetime = Duration::from_secs(u64::try_from(claims.exp - claims.iat).unwrap_or(0));
     Ok(Issued {
         access_token: sign(app, claims, basis.granted)?,
@@ -59,7 +61,27 @@ pub(crate) async fn access_token(
     })
 }
 
-fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
+/// Returns the claims that the application declared for its users, with their present values.
+///
+/// They are read after the subject: a change in between gives a newer value below an older revision, so that a floor of
+/// that change ends the token.
+async fn profile_claims(
+    app: &App,
+    conn: &mut Conn,
+    subject: &Subject,
+) -> Result<Map<String, Value>, ApiError> {
+    let fields = &app.settings().profile;
+    if subject.kind != SubjectKind::User || !fields.has_claims() {
+        return Ok(Map::new());
+    }
+    Ok(fields.claims_of(profile::store::read_claimed(conn, &subject.id).await?))
+}
+
+fn claims(
+    app: &App,
+    basis: &Basis<'_>,
+    other: Map<String, Value>,
+) -> Result<AccessClaims, ApiError> {
     let settings = app.settings();
     let (now, granted) = (basis.now, basis.granted);
     let latest = now.plus(settings.access_ttl);
@@ -94,6 +116,7 @@ fn claims(app: &App, basis: &Basis<'_>) -> Result<AccessClaims, ApiError> {
         narrowed: granted.narrowed,
         rev: basis.subject.head.revision,
         era: basis.subject.head.era.clone(),
+        other,
     })
 }
 

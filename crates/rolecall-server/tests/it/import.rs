@@ -54,9 +54,19 @@ fn temporary_file(name: &str, text: &str) -> (tempfile::TempDir, String) {
 }
 
 pub(crate) async fn import(app: &TestApp, name: &str, text: &str, flags: &[&str]) -> Output {
+    import_with(app, &[], name, text, flags).await
+}
+
+/// The same with global flags.
+pub(crate) async fn import_with(
+    app: &TestApp,
+    globals: &[&str],
+    name: &str,
+    text: &str,
+    flags: &[&str],
+) -> Output {
     let (_folder, path) = temporary_file(name, text);
-    let mut arguments = vec!["import", "users", &path];
-    arguments.extend(flags);
+    let arguments = [globals, &["import", "users", &path], flags].concat();
     rolecall(app, &arguments).await
 }
 

@@ -4,7 +4,7 @@ use std::{
 };
 
 use rolecall_core::{Audience, Permission, Policy, Revision, RoleName, SubjectKind, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::checks::Checks;
 use crate::{Denial, Requirement, Rule, rule::Holder, token::VerifiedClaims};
@@ -226,12 +226,6 @@ impl Principal {
     #[must_use]
     pub fn audience(&self) -> &Audience {
         &self.claims.aud
-    }
-
-    /// Returns the claims that have no meaning for rolecall, as the issuer wrote them.
-    #[must_use]
-    pub fn other_claims(&self) -> &Map<String, Value> {
-        &self.claims.other
     }
 
     /// Returns the verified claims of the token.

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use rolecall_core::{AccessClaims, Audience, GlobalClaims, Revision, SubjectKind, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Caller, Guard, LiveState, ManualClock, PermissionName, Role,
@@ -142,6 +142,7 @@ impl TestIssuer {
                 narrowed: false,
                 rev: 0,
                 era: self.live.era().as_ref().to_owned(),
+                other: Map::new(),
             },
         }
     }
@@ -246,6 +247,27 @@ impl TestToken<'_> {
             roles: Vec::new(),
             scope: Some(String::new()),
         })
+    }
+
+    /// Adds a claim of the application, such as a profile field that the server writes into tokens.
+    ///
+    /// ```
+    /// use rolecall::testing::TestIssuer;
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let token = issuer.token("alice").claim("department", "sales").sign();
+    /// let caller = issuer.guard().verify(&token)?;
+    /// assert_eq!(caller.claim_str("department"), Some("sales"));
+    /// # Ok::<(), rolecall::Denial>(())
+    /// ```
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.other.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds an e-mail address, which nobody has proven, as a server with `tokens.claims = ["email"]` does.
+    pub fn email(self, address: &str) -> Self {
+        self.claim("email", address).claim("email_verified", false)
     }
 
     /// Makes the subject a client, so that the token has no user name and no session.

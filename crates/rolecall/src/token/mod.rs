@@ -30,6 +30,7 @@
 //! #     narrowed: false,
 //! #     rev: 0,
 //! #     era: String::new(),
+//! #     other: serde_json::Map::new(),
 //! # };
 //!
 //! let key = SigningKey::generate(Algorithm::Es256)?;

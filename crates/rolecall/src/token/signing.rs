@@ -329,6 +329,7 @@ mod tests {
             narrowed: false,
             rev: 0,
             era: String::new(),
+            other: serde_json::Map::new(),
         }
     }
 

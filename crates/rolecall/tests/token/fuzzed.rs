@@ -249,6 +249,7 @@ fn assert_round_trip(claims: &VerifiedClaims) {
         narrowed: claims.narrowed,
         rev: claims.rev,
         era: claims.era.clone(),
+        other: claims.other.clone(),
     });
     // escapes can make the token longer than before
     let Ok(signed) = signed else { return };
@@ -256,7 +257,6 @@ fn assert_round_trip(claims: &VerifiedClaims) {
     let again = verifier.verify(&SETS[0], &signed, Timestamp::from_seconds(NOW));
     let mut expected = claims.clone();
     expected.nbf = None;
-    expected.other = Map::new();
     expected.key = KEYS[0].verifying_key().fingerprint();
     assert_eq!(again, Ok(expected));
 }

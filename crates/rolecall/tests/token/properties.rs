@@ -19,8 +19,8 @@ prop_compose! {
         (sid, tenant) in (option::of(".{0,40}"), option::of("[a-z]{1,20}")),
         roles in vec("[a-z.]{1,30}", 0..20),
         global in option::of((vec("[a-z.]{1,30}", 0..5), option::of("[a-z:. ]{0,50}"))),
-        narrowed in any::<bool>(),
-        rev in 0..i64::MAX,
+        (narrowed, rev) in (any::<bool>(), 0..i64::MAX),
+        other in vec(("own_[a-z]{1,8}", ".{0,20}"), 0..3),
     ) -> AccessClaims {
         let aud = if audiences.is_empty() {
             Audience::One(AUDIENCE.to_owned())
@@ -36,6 +36,7 @@ prop_compose! {
             iat: NOW - age,
             exp: NOW + lasts,
             auth_time: auth_age.map(|age| NOW - age),
+            other: other.into_iter().map(|(name, value)| (name, value.into())).collect(),
         }
     }
 }
@@ -51,10 +52,10 @@ proptest! {
             client_id: read.client_id, iat: read.iat, exp: read.exp, jti: read.jti, sid: read.sid,
             auth_time: read.auth_time, username: read.username, roles: read.roles,
             scope: read.has_scope.then_some(read.scope), tenant: read.tenant, global: read.global,
-            narrowed: read.narrowed, rev: read.rev, era: read.era,
+            narrowed: read.narrowed, rev: read.rev, era: read.era, other: read.other.clone(),
         };
         prop_assert_eq!(again, claims);
-        prop_assert!(read.other.is_empty() && read.nbf.is_none());
+        prop_assert!(read.nbf.is_none());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
     authority::{builtin, caller::Caller, may, rights::Rights},
     error::ApiError,
     ids,
+    profile::rules::Party,
     roles::{requests, store as roles},
     store::{Change, Conn, read_head},
     usernames::folded,
@@ -58,7 +59,11 @@ pub(crate) async fn import_users(
     let number = records.len();
     watch(Step::Begin(number));
     let checked = || watch(Step::Checked);
-    let (rows, found) = users::check(records, options.without_password, &ImportRules, checked);
+    let rules = ImportRules {
+        fields: &app.settings().profile,
+        party: Party::administering(caller),
+    };
+    let (rows, found) = users::check(records, options.without_password, &rules, checked);
     problems.extend(found);
     problems.extend(rows.iter().filter_map(malformed_id));
     let mut report = Report {

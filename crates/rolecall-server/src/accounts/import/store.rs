@@ -4,6 +4,7 @@ use rolecall_core::RoleName;
 
 use super::Row;
 use crate::{
+    profile::stored::StoredProfile,
     store::{Change, Conn, StoreError, queries, query},
     usernames::folded,
 };
@@ -130,10 +131,10 @@ const fn subjects(rows: usize) -> Sql {
 /// `$1` is the time of creation of all.
 const fn users(rows: usize) -> Sql {
     Sql::of(
-        "INSERT INTO users (id, username, folded_username, legacy_name, email, email_key, disabled, password_hash, \
-         must_change_password, created_at, updated_at) VALUES ",
+        "INSERT INTO users (id, username, folded_username, legacy_name, email, email_key, disabled, profile, \
+         password_hash, must_change_password, created_at, updated_at) VALUES ",
     )
-    .rows("(#, #, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
+    .rows("(#, #, #, #, #, #, #, #, #, CAST(^ AS TEXT) IS NULL, $1, $1)", rows, 2)
 }
 
 /// `$1` and `$2` are who assigned the roles, and when.
@@ -291,6 +292,7 @@ pub(super) async fn insert_users(change: &mut Change<'_>, users: &[New]) -> Resu
                 .bind(row.email.as_deref())
                 .bind(row.email.as_deref().map(folded))
                 .bind(row.disabled)
+                .bind(StoredProfile::text_of(&row.profile))
                 .bind(row.hash.as_deref());
         }
         insert.execute(conn).await?;
@@ -335,7 +337,7 @@ mod tests {
         assert!(INSERT_SUBJECTS_20.ends_with("('user', $19), ('user', $20)"));
         assert!(
             INSERT_USERS_100.ends_with(
-                "($794, $795, $796, $797, $798, $799, $800, $801, CAST($801 AS TEXT) IS NULL, $1, $1)"
+                "($893, $894, $895, $896, $897, $898, $899, $900, $901, CAST($901 AS TEXT) IS NULL, $1, $1)"
             ),
             "{INSERT_USERS_100}"
         );

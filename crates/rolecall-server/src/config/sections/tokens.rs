@@ -28,6 +28,9 @@ pub struct Tokens {
     /// The greatest length of an access token in bytes.
     #[serde(deserialize_with = "values::number")]
     pub max_bytes: usize,
+    /// Members of the account itself that access tokens carry: `email`.
+    #[serde(deserialize_with = "values::list")]
+    pub claims: Vec<AccountClaim>,
     /// The shared secret of `HS256`.
     #[serde(deserialize_with = "values::optional_secret")]
     pub secret: Option<SecretString>,
@@ -44,6 +47,7 @@ impl Default for Tokens {
             issuer: None,
             audience: None,
             max_bytes: 4096,
+            claims: Vec::new(),
             secret: None,
             legacy: LegacyTokens::default(),
         }
@@ -72,6 +76,34 @@ pub struct LegacyTokens {
     /// Their longest lifetime.
     #[serde(deserialize_with = "values::optional_duration")]
     pub max_age: Option<Duration>,
+}
+
+/// A member of the account that access tokens can carry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AccountClaim {
+    /// The e-mail address, and that nobody has proven it.
+    Email,
+}
+
+impl std::fmt::Display for AccountClaim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Email => f.write_str("email"),
+        }
+    }
+}
+
+impl std::str::FromStr for AccountClaim {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "email" => Ok(Self::Email),
+            _ => Err(format!(
+                "`{word}` is not `email`; a profile field is written into tokens with `claim = true` in its own table, `[profile.fields.{word}]`"
+            )),
+        }
+    }
 }
 
 choices! {

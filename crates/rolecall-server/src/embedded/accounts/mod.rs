@@ -1,6 +1,7 @@
 //! Users, for the application that embeds the server: the services of `/api`, without HTTP.
 
 mod error;
+mod profiles;
 mod roles;
 mod types;
 
@@ -25,6 +26,7 @@ use crate::{
     authority::{caller::Caller, subject::Status},
     error::{ApiError, FieldError},
     patch::Patch,
+    profile::input::ProfileInput,
 };
 
 /// The most characters of the name of a part of an application.
@@ -219,6 +221,7 @@ impl Accounts<'_> {
             password: user.password.as_deref(),
             email: user.email.as_deref(),
             roles: roles.collect::<Result<_, _>>()?,
+            profile: ProfileInput(user.profile.clone()),
             address: None,
         };
         let (user, reset) = registration::create(&self.app, self.caller(), &wanted).await?;

@@ -1,9 +1,10 @@
 //! Users and their roles, as an application sees them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use rolecall::Timestamp;
 use rolecall_core::RoleAssignment;
+use serde_json::{Map, Value};
 
 use crate::{accounts, authority::subject::Status, roles::assigning::Outcome};
 
@@ -55,15 +56,19 @@ pub struct User {
     pub status: UserStatus,
     /// The roles that are assigned globally and valid now, without those that they inherit.
     pub roles: Vec<String>,
+    /// The [profile fields](super::EmbeddedBuilder::profile_field) that have a value, and that the caller may read.
+    pub profile: Map<String, Value>,
     /// The time at which the user was created.
     pub created_at: Timestamp,
     /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
-impl From<accounts::store::User> for User {
-    fn from(user: accounts::store::User) -> Self {
+impl From<accounts::shown::ShownUser> for User {
+    fn from(user: accounts::shown::ShownUser) -> Self {
+        let (user, profile) = user.into_parts();
         Self {
+            profile: profile.unwrap_or_default(),
             id: user.id,
             username: user.username,
             email: user.email,
@@ -100,6 +105,7 @@ pub struct NewUser {
     pub(super) password: Option<String>,
     pub(super) email: Option<String>,
     pub(super) roles: Vec<String>,
+    pub(super) profile: BTreeMap<String, Value>,
 }
 
 impl NewUser {
@@ -120,6 +126,12 @@ impl NewUser {
     /// Sets the e-mail address.
     pub fn email(mut self, email: &str) -> Self {
         self.email = Some(email.to_owned());
+        self
+    }
+
+    /// Sets a profile field.
+    pub fn profile(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.profile.insert(field.to_owned(), value.into());
         self
     }
 

@@ -31,6 +31,7 @@ async fn token(server: &Embedded) -> String {
         narrowed: false,
         rev: head.revision,
         era: head.era,
+        other: serde_json::Map::new(),
     };
     app.parts().keys.signing().key.sign(&claims).unwrap()
 }

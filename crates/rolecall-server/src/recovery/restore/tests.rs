@@ -42,6 +42,7 @@ fn options(database: &Path) -> Options {
             max_token_bytes: 4096,
             registration_open: false,
             registration_roles: BTreeSet::new(),
+            profile: crate::profile::declared::ProfileFields::default(),
             unique_email: false,
             policy: crate::settings::PolicyLimits::default(),
             password_grant: true,

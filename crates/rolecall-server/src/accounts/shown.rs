@@ -1,0 +1,40 @@
+//! A user as a caller may see them.
+
+use std::ops::Deref;
+
+use serde_json::{Map, Value};
+
+use super::store::User;
+use crate::{
+    app::App,
+    profile::rules::{self, Party},
+};
+
+/// A user with the profile fields that the caller may read. Services return nothing else, so that no way out of them
+/// shows a field to the wrong people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownUser {
+    user: User,
+    profile: Option<Map<String, Value>>,
+}
+
+impl ShownUser {
+    pub(crate) fn to(app: &App, party: Party, user: User) -> Self {
+        Self {
+            profile: rules::visible(&app.settings().profile, party, &user.profile),
+            user,
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (User, Option<Map<String, Value>>) {
+        (self.user, self.profile)
+    }
+}
+
+impl Deref for ShownUser {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
+    }
+}
