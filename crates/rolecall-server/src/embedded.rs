@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use rolecall::{Clock, Guard, GuardedRouter, OnStale, SystemClock};
+use rolecall::{Clock, Guard, GuardedRouter, OnStale, SessionCookie, SystemClock};
 use rolecall_core::RoleName;
 use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters, PasswordScheme};
 
@@ -81,6 +81,7 @@ impl Embedded {
             sessions: SessionLimits::default(),
             quotas: Quotas::default(),
             legacy: None,
+            cookie: None,
         }
     }
 
@@ -170,9 +171,17 @@ pub struct EmbeddedBuilder {
     sessions: SessionLimits,
     quotas: Quotas,
     legacy: Option<LegacyTokens>,
+    cookie: Option<SessionCookie>,
 }
 
 impl EmbeddedBuilder {
+    /// Also accepts the access token in this cookie, on the application's routes and at `/api`. Requests that may change
+    /// something need a proof that a page of the application sent them; see [`Guard::with_cookie`].
+    pub fn cookie(mut self, cookie: SessionCookie) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
     /// Keeps rolecall's tables in this schema of a PostgreSQL database, which is created if it does not exist. Without
     /// it they are in the first schema of the connection's `search_path`, usually `public`, where an application may not
     /// have tables of the same names.
@@ -361,7 +370,13 @@ impl EmbeddedBuilder {
             demo::ensure_user(&opened.app, username, password, roles).await?;
         }
         start::check_registration_roles(&opened.app).await?;
-        Embedded::from_opened(opened, self.staleness)
+        let mut embedded = Embedded::from_opened(opened, self.staleness)?;
+        if let Some(cookie) = self.cookie {
+            // `/forward-auth` does not see the method of the request that it decides on, so it reads no cookie
+            embedded.guard = embedded.guard.with_cookie(cookie.clone());
+            embedded.api_guard = embedded.api_guard.with_cookie(cookie);
+        }
+        Ok(embedded)
     }
 }
 

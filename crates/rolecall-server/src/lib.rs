@@ -57,6 +57,7 @@ mod start;
 mod start_error;
 mod store;
 pub mod throttle;
+mod tickets;
 mod times;
 mod tokens;
 pub mod usernames;
@@ -75,3 +76,8 @@ pub use store::{OpenError, Store, StoreError};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the programs of the page about browsers.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/browsers.md")]
+struct Browsers;

@@ -1,5 +1,6 @@
-//! Deletes expired rows: sessions, floors, old events, login failures, addresses no longer used and policy changes. A
-//! lease makes sure that one node at a time does it. Transactions and runs are bounded, so that other writers hardly wait.
+//! Deletes expired rows: sessions, floors, old events, login failures, addresses no longer used, policy changes and
+//! tickets. A lease makes sure that one node at a time does it. Transactions and runs are bounded, so that other writers
+//! hardly wait.
 //!
 //! INVARIANT: rows expire by the known time, never by the clock of one machine.
 
@@ -17,6 +18,7 @@ use crate::{
     sessions,
     store::{Conn, StoreError, prune_floors, queries, query},
     throttle::MAX_FAILURES,
+    tickets,
 };
 
 queries! {
@@ -55,6 +57,7 @@ enum Table {
     KnownFailures,
     KnownAddresses,
     PolicyChanges,
+    Tickets,
 }
 
 /// Deletes expired rows, unless another node than `node` has the lease.
@@ -71,6 +74,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::KnownFailures,
         Table::KnownAddresses,
         Table::PolicyChanges,
+        Table::Tickets,
     ] {
         for _ in 0..MAX_BATCHES {
             let Some(rows) = delete_batch(app, node, table).await? else {
@@ -140,6 +144,7 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                     lock_head(conn).await?;
                     policy_store::prune_changes(conn, limit).await?
                 }
+                Table::Tickets => tickets::store::prune(conn, known, limit).await?,
             };
             Ok(Some(rows))
         })

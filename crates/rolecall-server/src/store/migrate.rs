@@ -104,6 +104,11 @@ const MIGRATIONS: &[Step] = &[
         "audit seal",
         include_str!("../../migrations/0016_audit_seal.sql"),
     ),
+    (
+        19,
+        "access tickets",
+        include_str!("../../migrations/0019_access_tickets.sql"),
+    ),
 ];
 
 /// The time limit of connecting, for which a server that is still starting is asked again.
