@@ -171,14 +171,14 @@ pub struct EmbeddedBuilder {
     sessions: SessionLimits,
     quotas: Quotas,
     legacy: Option<LegacyTokens>,
-    cookie: Option<SessionCookie>,
+    cookie: Option<Box<SessionCookie>>,
 }
 
 impl EmbeddedBuilder {
     /// Also accepts the access token in this cookie, on the application's routes and at `/api`. Requests that may change
     /// something need a proof that a page of the application sent them; see [`Guard::with_cookie`].
     pub fn cookie(mut self, cookie: SessionCookie) -> Self {
-        self.cookie = Some(cookie);
+        self.cookie = Some(Box::new(cookie));
         self
     }
 
@@ -373,8 +373,8 @@ impl EmbeddedBuilder {
         let mut embedded = Embedded::from_opened(opened, self.staleness)?;
         if let Some(cookie) = self.cookie {
             // `/forward-auth` does not see the method of the request that it decides on, so it reads no cookie
-            embedded.guard = embedded.guard.with_cookie(cookie.clone());
-            embedded.api_guard = embedded.api_guard.with_cookie(cookie);
+            embedded.guard = embedded.guard.with_cookie((*cookie).clone());
+            embedded.api_guard = embedded.api_guard.with_cookie(*cookie);
         }
         Ok(embedded)
     }

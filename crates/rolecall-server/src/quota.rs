@@ -148,11 +148,10 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         Quota::OwnChanges => limits.own_changes,
         Quota::Changes => limits.changes,
         Quota::Revocations => limits.revocations,
-        Quota::Refreshes => limits.refreshes,
+        // a connection that breaks needs a ticket as a session needs a refresh
+        Quota::Refreshes | Quota::Tickets => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
         Quota::LogIns => limits.log_ins,
-        // a connection that breaks needs a ticket as a session needs a refresh
-        Quota::Tickets => limits.refreshes,
     }
 }
 
