@@ -6,6 +6,7 @@ mod layer;
 mod methods;
 mod refused;
 mod router;
+mod unheld;
 
 pub use handler::RoutedHandler;
 pub use layer::{RequireLayer, RequireService};
