@@ -23,7 +23,7 @@ use crate::{
     error::{ApiError, FieldError},
     feed, forward_auth, health,
     http::{LayerOptions, LoggedSubject, PathRule, layers::MAX_BODY_BYTES},
-    keys, oauth, policy, roles, sessions,
+    keys, oauth, policy, roles, sessions, tickets,
     web::{address, document},
 };
 
@@ -213,6 +213,7 @@ fn public_routes(guard: Guard) -> Api {
         sessions::handlers::list_my_sessions,
         sessions::handlers::end_my_session,
         sessions::handlers::log_out,
+        tickets::handlers::issue_ticket,
         accounts::handlers::list_users,
         accounts::handlers::create_user,
         accounts::handlers::get_user,

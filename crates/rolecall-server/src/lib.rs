@@ -59,6 +59,7 @@ mod start;
 mod start_error;
 mod store;
 pub mod throttle;
+mod tickets;
 mod times;
 mod tokens;
 pub mod usernames;
@@ -84,3 +85,8 @@ pub use store::{OpenError, Store, StoreError};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/embedding.md")]
 struct EmbeddingPage;
+
+/// Compiles the programs of the page about browsers.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/browsers.md")]
+struct Browsers;

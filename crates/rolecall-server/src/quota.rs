@@ -35,6 +35,8 @@ pub(crate) enum Quota {
     RefreshesOfClient,
     /// Log-ins of a user with the right password.
     LogIns,
+    /// Tickets that a subject requests through one client.
+    Tickets,
 }
 
 /// The quotas of all subjects, in the memory of this node.
@@ -146,7 +148,8 @@ fn limit_of(limits: &QuotaLimits, quota: Quota) -> u32 {
         Quota::OwnChanges => limits.own_changes,
         Quota::Changes => limits.changes,
         Quota::Revocations => limits.revocations,
-        Quota::Refreshes => limits.refreshes,
+        // a connection that breaks needs a ticket as a session needs a refresh
+        Quota::Refreshes | Quota::Tickets => limits.refreshes,
         Quota::RefreshesOfClient => limits.refreshes.saturating_mul(SESSIONS_OF_CLIENT),
         Quota::LogIns => limits.log_ins,
     }

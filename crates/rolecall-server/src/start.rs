@@ -35,6 +35,7 @@ use crate::{
     quota::Quotas,
     store::Store,
     throttle::{AddressLimiter, Budget, InFlight, Repeats, Turns},
+    tickets::redeemer::TicketRedeemer,
     watch::{self, Seen},
 };
 
@@ -206,6 +207,7 @@ fn builder(app: &App, audience: &str, staleness: Staleness) -> GuardBuilder {
         .audience(audience)
         .clock(SharedClock(Arc::clone(&parts.clock)))
         .receipts(Arc::new(ReceiptWriter::new(app)))
+        .tickets(Arc::new(TicketRedeemer::new(app)))
         .max_staleness(staleness.max)
         .on_stale(staleness.on_stale)
 }

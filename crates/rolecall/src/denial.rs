@@ -35,6 +35,11 @@ pub enum Denial {
     /// The request has more than one credential.
     #[error("two credentials in one request")]
     TwoCredentials,
+    /// The request has a session cookie, and no proof that a page of the application sent it.
+    #[error(
+        "the session cookie is not enough without proof that a page of the application sent the request"
+    )]
+    CrossSite,
     /// The caller is identified but not permitted.
     #[error("operation not permitted")]
     Forbidden {
@@ -69,7 +74,7 @@ impl Denial {
                 StatusCode::UNAUTHORIZED
             }
             Self::TwoCredentials => StatusCode::BAD_REQUEST,
-            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unguarded => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -83,14 +88,15 @@ impl Denial {
             Self::InvalidToken => "invalid_token",
             Self::EndedToken => "ended_token",
             Self::TwoCredentials => "two_credentials",
+            Self::CrossSite => "cross_site",
             Self::Forbidden { .. } => "forbidden",
             Self::Unavailable => "unavailable",
             Self::Unguarded => "internal",
         }
     }
 
-    /// Returns the challenge for the header `WWW-Authenticate` (RFC 6750 section 3), or `None` for a fault of the
-    /// guard.
+    /// Returns the challenge for the header `WWW-Authenticate` (RFC 6750 section 3), or `None` where another token
+    /// would not help.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
         let fixed = HeaderValue::from_static;
@@ -105,7 +111,8 @@ impl Denial {
             )),
             Self::TwoCredentials => Some(fixed(r#"Bearer error="invalid_request""#)),
             Self::Forbidden { scope, .. } => Some(insufficient_scope(scope.as_deref())),
-            Self::Unavailable | Self::Unguarded => None,
+            // a challenge would make the client ask for another token, which changes nothing
+            Self::CrossSite | Self::Unavailable | Self::Unguarded => None,
         }
     }
 
@@ -116,6 +123,7 @@ impl Denial {
             Self::NotAuthenticated => "Not authenticated",
             Self::InvalidToken | Self::EndedToken => "Could not validate credentials",
             Self::TwoCredentials => "Send one credential",
+            Self::CrossSite => CROSS_SITE,
             Self::Forbidden { .. } => "Operation not permitted",
             Self::Unavailable => "cannot decide at the moment; try again",
             Self::Unguarded => "internal error",
@@ -137,6 +145,9 @@ impl Denial {
         problem
     }
 }
+
+const CROSS_SITE: &str = "the session cookie alone is not accepted for this request: send it from a page of the \
+    application, with `Origin` or `Sec-Fetch-Site: same-origin`, or send the token in `Authorization`";
 
 /// The most bytes of a scope in a challenge. Proxies and clients refuse an answer with a head of 8 KiB or less.
 const MAX_SCOPE: usize = 1024;
@@ -201,7 +212,7 @@ mod tests {
             scope: scope.map(str::to_owned),
             receipt: None,
         };
-        let table: [(Denial, u16, Option<&str>, &str); 8] = [
+        let table: [(Denial, u16, Option<&str>, &str); 9] = [
             (
                 Denial::NotAuthenticated,
                 401,
@@ -230,6 +241,7 @@ mod tests {
                 Some(r#"Bearer error="invalid_request""#),
                 "Send one credential",
             ),
+            (Denial::CrossSite, 403, None, CROSS_SITE),
             (
                 forbidden(Some("role:admin items:read")),
                 403,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+pub mod cookie;
 mod denial;
 mod extract;
 mod guard;
@@ -19,6 +20,7 @@ pub mod testing;
 pub mod token;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use cookie::{CookieError, SessionCookie};
 pub use denial::Denial;
 pub use extract::{
     Access, AccessRule, Authenticated, DataRule, ForTenant, GuardedArgs, InTenant, Optional,
@@ -26,7 +28,7 @@ pub use extract::{
 };
 pub use guard::{CacheUse, Guard, GuardBuilder, GuardError, GuardStatus, OnStale, Principal};
 #[doc(hidden)]
-pub use guard::{Exchange, Exchanged, Receipts};
+pub use guard::{Exchange, Exchanged, Receipts, Tickets};
 pub use live::LiveState;
 pub use matrix::{AccessMatrix, Caller};
 pub use problem::Problem;

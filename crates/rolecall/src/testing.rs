@@ -4,6 +4,7 @@ mod data;
 mod issuer;
 mod matrix;
 mod policy;
+mod tickets;
 
 pub use issuer::{TestIssuer, TestToken};
 pub use matrix::assert_access_matrix;

@@ -1,6 +1,7 @@
 //! Programs that must not compile, with the expected compiler output in `.stderr` files.
 //!
-//! The output is rolecall's message for a missing access rule, and axum's own message for other faults.
+//! The output is a message of rolecall that names what to write instead: for a missing access rule, and for a function that axum
+//! cannot call.
 
 #[test]
 fn x013_invalid_programs_do_not_compile() {

@@ -10,8 +10,15 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{HeaderValue, Request, header::AUTHORIZATION};
-use rolecall::{GuardedRouter, Require, routing::get, testing::TestIssuer};
+use http::{
+    HeaderValue, Request,
+    header::{AUTHORIZATION, COOKIE},
+};
+use rolecall::{
+    GuardedRouter, Require, SessionCookie,
+    routing::{any, get},
+    testing::TestIssuer,
+};
 use tower::ServiceExt as _;
 use tracing::{
     Event, Metadata, Subscriber,
@@ -111,6 +118,40 @@ async fn x069_refusals_are_logged_with_rule_subject_and_outcome_but_no_token() {
         let token = credential.to_str().unwrap().trim_start_matches("Bearer ");
         let parts = token.split('.').filter(|part| log.contains(part));
         assert_eq!(parts.count(), 0, "{log}");
+    }
+}
+
+#[tokio::test]
+async fn y185_neither_a_ticket_nor_a_cookie_is_logged() {
+    LazyLock::force(&LINES);
+    let issuer = TestIssuer::new();
+    let cookie = SessionCookie::new("__Host-session", "https://app.example").unwrap();
+    let guard = issuer.guard().with_cookie(cookie).with_tickets();
+    let app = GuardedRouter::new(guard)
+        .route("/stream", any(secret))
+        .into_axum();
+    let token = issuer.token("ticketed").role::<role::Admin>().sign();
+    let ticket = issuer.ticket(&token);
+    let path = format!("/stream?ticket={ticket}");
+    // used, used up, malformed
+    for path in [&path, &path, &format!("{path}.secret-end")] {
+        get_path(&app, path, None).await;
+    }
+    let forged = Request::post("/stream").header(COOKIE, format!("__Host-session={token}"));
+    let forged = forged.header("origin", "https://other.example");
+    let forged = app.clone().oneshot(forged.body(Body::empty()).unwrap());
+    assert_eq!(forged.await.unwrap().status(), 403);
+    let log = LINES.text();
+    for expected in [
+        r#"subject="ticketed""#,
+        r#"outcome="cross_site""#,
+        "https://other.example",
+    ] {
+        assert!(log.contains(expected), "{expected}\n{log}");
+    }
+    let secrets = token.split('.').chain([&*ticket, "secret-end"]);
+    for secret in secrets {
+        assert!(!log.contains(secret), "{secret}\n{log}");
     }
 }
 

@@ -1,5 +1,6 @@
-//! Deletes expired rows: sessions, floors, old events, login failures, addresses no longer used and policy changes. A
-//! lease makes sure that one node at a time does it. Transactions and runs are bounded, so that other writers hardly wait.
+//! Deletes expired rows: sessions, floors, old events, login failures, addresses no longer used, policy changes and
+//! tickets. A lease makes sure that one node at a time does it. Transactions and runs are bounded, so that other writers
+//! hardly wait.
 //!
 //! INVARIANT: rows expire by the known time, never by the clock of one machine.
 
@@ -17,6 +18,7 @@ use crate::{
     sessions,
     store::{self, Conn, StoreError, outbox, prune_floors, queries, query},
     throttle::MAX_FAILURES,
+    tickets,
 };
 
 queries! {
@@ -57,6 +59,7 @@ enum Table {
     KnownAddresses,
     PolicyChanges,
     Outbox,
+    Tickets,
 }
 
 /// Deletes expired rows, unless another node than `node` has the lease.
@@ -74,6 +77,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::KnownAddresses,
         Table::PolicyChanges,
         Table::Outbox,
+        Table::Tickets,
     ] {
         for _ in 0..MAX_BATCHES {
             let Some(rows) = delete_batch(app, node, table).await? else {
@@ -147,6 +151,7 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                     lock_head(conn).await?;
                     outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?
                 }
+                Table::Tickets => tickets::store::prune(conn, known, limit).await?,
             };
             Ok(Some(rows))
         })

@@ -7,13 +7,14 @@ const ROWS: i64 = 20_000;
 /// Connections that wait for a lock of another transaction.
 const WAITING: &str =
     "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "sessions",
     "floors",
     "audit_events",
     "login_failures",
     "known_failures",
     "known_addresses",
+    "access_tickets",
 ];
 
 /// Two nodes on one database, whose clocks the tests move.
@@ -350,6 +351,7 @@ async fn x081_expired_rows_are_deleted_and_others_stay(nodes: Nodes) {
         "INSERT INTO login_failures (account, failures, last_failed_at) SELECT 'a' || n, failures, t FROM",
         "INSERT INTO known_failures (account, source, failures, last_failed_at) SELECT 'a' || n, 's', failures, t FROM",
         "INSERT INTO known_addresses (account, network, used_at) SELECT 'a' || n, 'n', t FROM",
+        "INSERT INTO access_tickets (id, sealed, expires_at) SELECT 't' || n, '', t FROM",
     ] {
         nodes.execute(&format!("{insert} ({rows}) AS rows")).await;
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rolecall::{Clock, OnStale, SystemClock};
+use rolecall::{Clock, OnStale, SessionCookie, SystemClock};
 use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
 use super::first_admin::FirstAdmin;
@@ -47,6 +47,7 @@ pub struct EmbeddedBuilder {
     pub(super) policy: Option<String>,
     pub(super) edited_policy: EditedPolicy,
     pub(super) first_admin: Option<FirstAdmin>,
+    pub(super) cookie: Option<Box<SessionCookie>>,
 }
 
 impl EmbeddedBuilder {
@@ -78,7 +79,16 @@ impl EmbeddedBuilder {
             policy: None,
             edited_policy: EditedPolicy::default(),
             first_admin: None,
+            cookie: None,
         }
+    }
+
+    /// Also accepts the access token in this cookie, on the application's routes and at `/api`. Requests that may change
+    /// something need a proof that a page of the application sent them; see
+    /// [`Guard::with_cookie`](rolecall::Guard::with_cookie).
+    pub fn cookie(mut self, cookie: SessionCookie) -> Self {
+        self.cookie = Some(Box::new(cookie));
+        self
     }
 
     /// Keeps rolecall's tables in this schema of a PostgreSQL database, which is created if it does not exist. Without

@@ -28,6 +28,7 @@ impl EmbeddedBuilder {
         let (staleness, edited) = (self.staleness, self.edited_policy);
         let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
         let hooks = self.hooks.clone();
+        let cookie = self.cookie.clone();
         let options = self.into_options()?;
         // boxed, since the future of a start goes into those of everything that embeds a server
         let opened = Box::pin(start::open(options)).await?;
@@ -48,6 +49,11 @@ impl EmbeddedBuilder {
         }
         let mut embedded = Embedded::from_opened(opened, staleness)?;
         embedded.run_hooks(hooks)?;
+        if let Some(cookie) = cookie {
+            // `/forward-auth` does not see the method of the request that it decides on, so it reads no cookie
+            embedded.guard = embedded.guard.with_cookie((*cookie).clone());
+            embedded.api_guard = embedded.api_guard.with_cookie(*cookie);
+        }
         Ok(embedded)
     }
 

@@ -54,6 +54,7 @@ const REASONS: &[&str] = &[
     "invalid_token",
     "ended_token",
     "two_credentials",
+    "cross_site",
     "forbidden",
     "insufficient_scope",
     "delegation_limit",

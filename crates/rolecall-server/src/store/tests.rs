@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy, profile,
-    recovery, roles, sessions,
+    recovery, roles, sessions, tickets,
 };
 
 /// A module with the names and texts of its SQL.
@@ -41,6 +41,7 @@ const MODULES: &[Module] = &[
     ("roles/store.rs", roles::store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),
+    ("tickets/store.rs", tickets::store::ALL),
     ("store/chain.rs", chain::ALL),
     ("store/change.rs", change::ALL),
     ("store/floors.rs", floors::ALL),

@@ -57,6 +57,7 @@ mod shared_database;
 mod support;
 mod tenants;
 mod throttle;
+mod tickets;
 mod token;
 mod token_claims;
 mod users;

@@ -59,7 +59,9 @@ impl Admitted {
         match &admitted.principal {
             Some(principal) => Ok(Arc::clone(principal)),
             // the route is public, but a later argument of the handler needs the caller
-            None => admitted.guard.authenticate(&parts.headers),
+            None => admitted
+                .guard
+                .authenticate_request(&parts.method, &parts.headers),
         }
     }
 }

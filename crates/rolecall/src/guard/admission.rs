@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use axum::extract::Request;
+use http::{HeaderMap, Method};
 
 use super::{credential, exchange::Exchanged, principal::Principal, verify::Guard};
 use crate::{Denial, Rule};
@@ -30,25 +31,30 @@ impl Guard {
         &self,
         rule: &Rule,
         tenant: Option<&str>,
+        method: &Method,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<Principal>>, Refusal> {
         if matches!(rule, Rule::Public) {
             return Ok(None);
         }
-        let principal = match self.authenticate(headers) {
+        let principal = match self.authenticate_request(method, headers) {
             Err(Denial::NotAuthenticated) if rule.admits_anonymous() => return Ok(None),
             other => other?,
         };
         apply_rule(rule, tenant, principal)
     }
 
-    /// Starts to exchange the token of a request, if it is one that the guard does not accept itself.
-    pub(crate) fn exchange(&self, rule: &Rule, headers: &HeaderMap) -> Option<Exchanged> {
-        let exchange = self.0.exchange.as_ref()?;
+    /// Starts to exchange what a request has in place of an access token: a ticket, or a token that the guard does not
+    /// accept itself.
+    pub(crate) fn exchange(&self, rule: &Rule, request: &Request) -> Option<Exchanged> {
         if matches!(rule, Rule::Public) {
             return None;
         }
-        let token = credential::bearer(headers).ok()?;
+        if let Some(redeemed) = self.redeem(request) {
+            return Some(redeemed);
+        }
+        let exchange = self.inner.exchange.as_ref()?;
+        let token = credential::bearer(request.headers()).ok()?;
         match self.verify(token) {
             Err(Denial::InvalidToken) => exchange.exchange(token),
             _ => None,

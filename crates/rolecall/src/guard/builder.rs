@@ -6,7 +6,7 @@ use rolecall_core::Policy;
 use super::{
     checks::{Checks, OnStale, Source},
     error::GuardError,
-    exchange::Exchange,
+    exchange::{Exchange, Tickets},
     receipts::Receipts,
     verify::{Guard, Inner},
 };
@@ -43,6 +43,7 @@ pub struct GuardBuilder {
     #[cfg(feature = "remote")]
     remote: crate::remote::Settings,
     exchange: Option<Arc<dyn Exchange>>,
+    tickets: Option<Arc<dyn Tickets>>,
     receipts: Option<Arc<dyn Receipts>>,
 }
 
@@ -61,6 +62,7 @@ impl Default for GuardBuilder {
             #[cfg(feature = "remote")]
             remote: crate::remote::Settings::default(),
             exchange: None,
+            tickets: None,
             receipts: None,
         }
     }
@@ -200,6 +202,15 @@ impl GuardBuilder {
         self
     }
 
+    /// Redeems tickets for the routes of [`Guard::with_tickets`].
+    ///
+    /// For the authorization server in the same process.
+    #[doc(hidden)]
+    pub fn tickets(mut self, tickets: Arc<dyn Tickets>) -> Self {
+        self.tickets = Some(tickets);
+        self
+    }
+
     /// Adds a receipt to the response for every refusal of an identified caller.
     ///
     /// For the authorization server in the same process, which can read the receipts.
@@ -232,7 +243,7 @@ impl GuardBuilder {
         if self.on_stale == OnStale::Accept {
             tracing::warn!("the guard accepts tokens while its state is stale (on_stale = accept)");
         }
-        let guard = Guard(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             verifier,
             checks: Arc::new(Checks {
                 source: parts.source,
@@ -247,11 +258,16 @@ impl GuardBuilder {
             hits: 0.into(),
             misses: 0.into(),
             exchange: self.exchange.clone(),
+            tickets: self.tickets.clone(),
             #[cfg(feature = "remote")]
             remote: parts.remote,
-        }));
-        guard.0.ensure_running();
-        Ok(guard)
+        });
+        inner.ensure_running();
+        Ok(Guard {
+            inner,
+            cookie: None,
+            accepts_tickets: false,
+        })
     }
 
     #[cfg(not(feature = "remote"))]

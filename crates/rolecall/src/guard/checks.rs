@@ -114,11 +114,10 @@ impl Checks {
     pub(super) async fn lost(&self, claims: &VerifiedClaims, question: &AtomicU64) {
         let mut changes = self.source.changing_state().map(LiveState::subscribe);
         loop {
-            let expires_at = Timestamp::from_seconds(claims.exp);
-            let remaining = expires_at.since(self.clock.now());
-            if remaining.is_zero() || !self.is_trusted(claims, question) {
+            if self.is_lost(claims, question) {
                 return;
             }
+            let remaining = self.remaining(claims);
             let next_change = async {
                 let has_changed = match &mut changes {
                     Some(changes) => changes.changed().await.is_ok(),
@@ -133,6 +132,15 @@ impl Checks {
                 () = tokio::time::sleep(remaining.min(MAX_SLEEP)) => {}
             }
         }
+    }
+
+    /// Returns true if a token with these claims would no longer be accepted.
+    pub(super) fn is_lost(&self, claims: &VerifiedClaims, question: &AtomicU64) -> bool {
+        self.remaining(claims).is_zero() || !self.is_trusted(claims, question)
+    }
+
+    fn remaining(&self, claims: &VerifiedClaims) -> Duration {
+        Timestamp::from_seconds(claims.exp).since(self.clock.now())
     }
 
     /// Waits until it is known if the token is above the newest revision; `None` if that is known.

@@ -23,6 +23,14 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Denial> {
     token(value)
 }
 
+/// Returns true if the request has an `Authorization` header of this scheme, valid or not.
+pub(super) fn names_bearer(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+    })
+}
+
 fn token(value: &HeaderValue) -> Result<&str, Denial> {
     let bytes = value.as_bytes();
     let (scheme, rest) = bytes.split_at(

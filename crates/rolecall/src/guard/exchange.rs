@@ -16,3 +16,13 @@ pub trait Exchange: Send + Sync + 'static {
     /// The guard calls this only for tokens that it does not accept itself, and verifies the result like every token.
     fn exchange(&self, token: &str) -> Option<Exchanged>;
 }
+
+/// Redeems tickets.
+///
+/// The authorization server in the same process implements it.
+pub trait Tickets: Send + Sync + 'static {
+    /// Starts to redeem `ticket` for a request of `path`; returns the access token with which it was requested.
+    ///
+    /// A ticket is used up with its first redemption, whatever the result. The guard verifies the token like every other.
+    fn redeem(&self, ticket: &str, path: &str) -> Exchanged;
+}

@@ -7,9 +7,12 @@ mod credential;
 mod error;
 mod exchange;
 mod other_claims;
+mod lost;
 mod principal;
 mod receipts;
+mod session_cookie;
 mod status;
+mod tickets;
 mod verify;
 
 pub(crate) use admission::Refusal;
@@ -17,7 +20,7 @@ pub use builder::GuardBuilder;
 pub use checks::OnStale;
 pub use error::GuardError;
 #[doc(hidden)]
-pub use exchange::{Exchange, Exchanged};
+pub use exchange::{Exchange, Exchanged, Tickets};
 pub use principal::Principal;
 #[doc(hidden)]
 pub use receipts::Receipts;

@@ -83,6 +83,10 @@ impl Principal {
         }
     }
 
+    pub(super) fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
     pub(super) fn question(&self) -> &AtomicU64 {
         &self.question
     }
@@ -250,29 +254,6 @@ impl Principal {
     #[must_use]
     pub fn has<R: Requirement>(&self) -> bool {
         R::RULE.admits(self)
-    }
-
-    /// Resolves when the token is no longer accepted, for responses that last long, such as streams.
-    ///
-    /// The token may have expired or been revoked, its key or era may be gone, or the guard's state may be stale. The
-    /// future can be dropped and created again at any time. It resolves immediately after a revocation, and within a
-    /// second after the clock is set or the state becomes stale. It needs a tokio runtime with time enabled.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use rolecall::{Principal, testing::TestIssuer};
-    ///
-    /// async fn watch_prices(caller: &Principal) {
-    ///     loop {
-    ///         tokio::select! {
-    ///             () = caller.lost() => return,
-    ///             () = tokio::time::sleep(Duration::from_secs(1)) => { /* send the next price */ }
-    ///         }
-    ///     }
-    /// }
-    /// ```
-    pub async fn lost(&self) {
-        self.checks.lost(&self.claims, &self.question).await;
     }
 
     /// Returns an error unless the caller satisfies `R`; use it with `?` in a handler.

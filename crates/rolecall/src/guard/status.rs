@@ -45,7 +45,7 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn status(&self) -> GuardStatus {
-        let guard = &self.0;
+        let guard = &self.inner;
         let live = guard.checks.live();
         let status = GuardStatus {
             keys: guard.checks.source.load().keys().len(),

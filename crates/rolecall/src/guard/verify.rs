@@ -7,13 +7,18 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use quick_cache::sync::Cache;
 use rolecall_core::{Policy, Timestamp};
 
-use super::{checks::Checks, credential, exchange::Exchange, principal::Principal};
+use super::{
+    checks::Checks,
+    credential,
+    exchange::{Exchange, Tickets},
+    principal::Principal,
+};
 use crate::{
-    Denial,
+    Denial, SessionCookie,
     live::{Snapshot, Standing},
     token::{LEEWAY, MAX_TOKEN_BYTES, Reason, TokenError, Verifier},
 };
@@ -21,7 +26,7 @@ use crate::{
 /// Verifies access tokens and applies access rules. Cloning is cheap; clones share keys, state and cache.
 ///
 /// ```
-/// use http::HeaderMap;
+/// use http::{HeaderMap, Method};
 /// use rolecall::{Denial, Guard, token::Algorithm};
 ///
 /// let guard = Guard::builder()
@@ -34,7 +39,13 @@ use crate::{
 /// # Ok::<(), rolecall::GuardError>(())
 /// ```
 #[derive(Clone)]
-pub struct Guard(pub(super) Arc<Inner>);
+pub struct Guard {
+    pub(super) inner: Arc<Inner>,
+    /// The cookie in which the routes of this guard accept a token too.
+    pub(super) cookie: Option<Arc<SessionCookie>>,
+    /// The routes of this guard accept tickets too.
+    pub(super) accepts_tickets: bool,
+}
 
 pub(super) struct Inner {
     pub(super) verifier: Verifier,
@@ -48,6 +59,7 @@ pub(super) struct Inner {
     #[cfg(feature = "remote")]
     pub(super) remote: Option<crate::remote::Remote>,
     pub(super) exchange: Option<Arc<dyn Exchange>>,
+    pub(super) tickets: Option<Arc<dyn Tickets>>,
 }
 
 /// The use of the cache of verified tokens, since the guard was created.
@@ -85,13 +97,14 @@ impl Entry {
 impl Guard {
     /// Returns the policy that the guard knows: that of its live state, or a fixed one.
     pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
-        let snapshot = self.0.checks.source.load();
-        snapshot.policy().or(self.0.policy.as_ref()).cloned()
+        let snapshot = self.inner.checks.source.load();
+        snapshot.policy().or(self.inner.policy.as_ref()).cloned()
     }
 
     /// Identifies the caller of a request by its `Authorization` header (RFC 6750 section 2.1).
     ///
-    /// A token in the query or the body is ignored.
+    /// A token in the query, the body or a cookie is ignored;
+    /// [`authenticate_request`](Self::authenticate_request) reads the cookie of [`with_cookie`](Self::with_cookie).
     ///
     /// # Errors
     ///
@@ -99,6 +112,32 @@ impl Guard {
     /// errors of [`verify`](Self::verify).
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Denial> {
         self.verify(credential::bearer(headers)?)
+    }
+
+    /// Identifies the caller of a request as the routes of this guard do: by its `Authorization` header, and without a
+    /// Bearer token there by the cookie of [`with_cookie`](Self::with_cookie).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`authenticate`](Self::authenticate), and [`Denial::CrossSite`] for a request with the cookie and without
+    /// the proof that its method needs.
+    pub fn authenticate_request(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Principal>, Denial> {
+        self.verify(self.credential(method, headers)?)
+    }
+
+    /// Returns the access token of the `Authorization` header (RFC 6750 section 2.1), unverified, for handlers that pass it
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::NotAuthenticated`] without a token, [`Denial::InvalidToken`] if it has not the form of one, and
+    /// [`Denial::TwoCredentials`] if there are two headers.
+    pub fn bearer_token(headers: &HeaderMap) -> Result<&str, Denial> {
+        credential::bearer(headers)
     }
 
     /// Verifies an access token.
@@ -117,13 +156,13 @@ impl Guard {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Denial::InvalidToken);
         }
-        let checks = &self.0.checks;
+        let checks = &self.inner.checks;
         checks
             .check_fresh()
-            .inspect_err(|_| self.0.ensure_running())?;
+            .inspect_err(|_| self.inner.ensure_running())?;
         let now = checks.clock.now();
         let snapshot = checks.source.load();
-        let principal = self.0.find_or_verify(token, &snapshot, now)?;
+        let principal = self.inner.find_or_verify(token, &snapshot, now)?;
         // INVARIANT: everything that can change after a token was verified is checked on every request
         let claims = principal.claims();
         if now >= principal.expires_at()
@@ -141,36 +180,38 @@ impl Guard {
         &self,
         principal: &Principal,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let checks = &self.0.checks;
+        let checks = &self.inner.checks;
         checks.answer(principal.claims(), principal.question())
     }
 
     /// Returns the number of verified tokens in the cache.
     #[must_use]
     pub fn cached_tokens(&self) -> usize {
-        self.0.verified.len()
+        self.inner.verified.len()
     }
 
     /// Returns how the cache of verified tokens is used.
     #[must_use]
     pub fn cache_use(&self) -> CacheUse {
         CacheUse {
-            entries: self.0.verified.len(),
-            hits: self.0.hits.load(Ordering::Relaxed),
-            misses: self.0.misses.load(Ordering::Relaxed),
+            entries: self.inner.verified.len(),
+            hits: self.inner.hits.load(Ordering::Relaxed),
+            misses: self.inner.misses.load(Ordering::Relaxed),
         }
     }
 
-    /// Returns true if both are clones of the same guard.
+    /// Returns true if both are clones of the same guard and accept the same credentials.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.inner, &other.inner)
+            && self.cookie == other.cookie
+            && self.accepts_tickets == other.accepts_tickets
     }
 }
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
-            .field("verifier", &self.0.verifier)
+            .field("verifier", &self.inner.verifier)
             .finish_non_exhaustive()
     }
 }

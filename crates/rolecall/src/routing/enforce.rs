@@ -69,7 +69,8 @@ impl Gate {
             return Some(self.method_not_allowed());
         };
         let tenant = path_tenant(rule, request);
-        let result = self.guard.admit(rule, tenant.as_deref(), request.headers());
+        let (method, headers) = (request.method(), request.headers());
+        let result = self.guard.admit(rule, tenant.as_deref(), method, headers);
         self.finish(rule, result, request)
     }
 
@@ -115,9 +116,29 @@ impl Gate {
         None
     }
 
+    /// Returns the work that is left after the handler, if any.
+    fn rest(&self, request: &Request) -> Option<Rest> {
+        let admitted = request.extensions().get::<Admitted>();
+        let decision = admitted.and_then(|admitted| admitted.decision.clone());
+        let rule = self.rule(request.method());
+        let is_private = rule.is_some_and(|rule| self.guard.is_private(rule));
+        (decision.is_some() || is_private).then_some(Rest {
+            decision,
+            is_private,
+        })
+    }
+
     /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data.
-    fn decided(&self, decision: Option<&Decision>, response: Response) -> Response {
-        let is_decided = decision.is_none_or(Decision::is_made);
+    fn complete(&self, rest: Option<&Rest>, response: Response) -> Response {
+        let Some(rest) = rest else {
+            return response;
+        };
+        let response = if rest.is_private {
+            self.guard.keep_from_others(response)
+        } else {
+            response
+        };
+        let is_decided = rest.decision.as_ref().is_none_or(Decision::is_made);
         if is_decided || response.status().is_client_error() || response.status().is_server_error()
         {
             return response;
@@ -129,10 +150,10 @@ impl Gate {
         Denial::Unguarded.into_response()
     }
 
-    /// Starts to exchange the token of the request, if it is one that the guard does not accept itself.
+    /// Starts to exchange what the request has in place of an access token, if anything.
     fn exchange(&self, request: &Request) -> Option<Exchanged> {
         let rule = self.rule(request.method())?;
-        self.guard.exchange(rule, request.headers())
+        self.guard.exchange(rule, request)
     }
 
     fn method_not_allowed(&self) -> Response {
@@ -237,10 +258,17 @@ where
             let mut inner = std::mem::replace(&mut self.inner, next);
             let gate = Arc::clone(&self.gate);
             return Gated::Waiting(Box::pin(async move {
-                match gate.check_exchanged(exchanged.await, &mut request) {
-                    Some(response) => Ok(response),
-                    None => run(&gate, &mut inner, request).await,
+                let exchanged = exchanged.await;
+                if let Some(response) = gate.check_exchanged(exchanged.clone(), &mut request) {
+                    return Ok(response);
                 }
+                if let Some(answer) = answer(&gate.guard, &request) {
+                    answer.await;
+                    if let Some(response) = gate.check_exchanged(exchanged, &mut request) {
+                        return Ok(response);
+                    }
+                }
+                run(&gate, &mut inner, request).await
             }));
         }
         if let Some(response) = self.gate.check(&mut request) {
@@ -258,21 +286,23 @@ where
                 }
             }));
         }
-        let decision = decision_of(&request);
+        let rest = self.gate.rest(&request);
         let response = self.inner.call(request);
-        if decision.is_none() {
+        if rest.is_none() {
             return Gated::Inner(Box::pin(response));
         }
         let gate = Arc::clone(&self.gate);
         Gated::Waiting(Box::pin(async move {
-            Ok(gate.decided(decision.as_ref(), response.await?))
+            Ok(gate.complete(rest.as_ref(), response.await?))
         }))
     }
 }
 
-fn decision_of(request: &Request) -> Option<Decision> {
-    let admitted = request.extensions().get::<Admitted>()?;
-    admitted.decision.clone()
+/// The work of a gate after the handler.
+struct Rest {
+    decision: Option<Decision>,
+    /// The guard keeps caches from giving the answer to others.
+    is_private: bool,
 }
 
 /// Runs the inner service for an admitted caller.
@@ -280,9 +310,9 @@ async fn run<I>(gate: &Gate, inner: &mut I, request: Request) -> Result<Response
 where
     I: Service<Request, Response = Response, Error = Infallible>,
 {
-    let decision = decision_of(&request);
+    let rest = gate.rest(&request);
     let response = inner.call(request).await?;
-    Ok(gate.decided(decision.as_ref(), response))
+    Ok(gate.complete(rest.as_ref(), response))
 }
 
 /// The future of a guarded service: a refusal, or the response of the inner service.

@@ -135,20 +135,29 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if let Some(exchanged) = self.guard.exchange(&self.rule, request.headers()) {
+        if let Some(exchanged) = self.guard.exchange(&self.rule, &request) {
             // the service on which `poll_ready` was called must be the one that is called
             let next = self.inner.clone();
             let mut inner = std::mem::replace(&mut self.inner, next);
             let (guard, rule) = (self.guard.clone(), self.rule);
             return Gated::Waiting(Box::pin(async move {
-                let result = guard.admit_exchanged(&rule, None, exchanged.await);
-                match Self::finish(&guard, &rule, result, &mut request) {
-                    Some(response) => Ok(response),
-                    None => inner.call(request).await,
+                let exchanged = exchanged.await;
+                let result = guard.admit_exchanged(&rule, None, exchanged.clone());
+                if let Some(response) = Self::finish(&guard, &rule, result, &mut request) {
+                    return Ok(response);
                 }
+                if let Some(answer) = answer(&guard, &request) {
+                    answer.await;
+                    let result = guard.admit_exchanged(&rule, None, exchanged);
+                    if let Some(response) = Self::finish(&guard, &rule, result, &mut request) {
+                        return Ok(response);
+                    }
+                }
+                run(&guard, &rule, inner.call(request)).await
             }));
         }
-        let result = self.guard.admit(&self.rule, None, request.headers());
+        let (method, headers) = (request.method(), request.headers());
+        let result = self.guard.admit(&self.rule, None, method, headers);
         if let Some(response) = Self::finish(&self.guard, &self.rule, result, &mut request) {
             return Gated::Refused(Some(response));
         }
@@ -158,13 +167,33 @@ where
             let (guard, rule) = (self.guard.clone(), self.rule);
             return Gated::Waiting(Box::pin(async move {
                 answer.await;
-                let result = guard.admit(&rule, None, request.headers());
+                let (method, headers) = (request.method(), request.headers());
+                let result = guard.admit(&rule, None, method, headers);
                 match Self::finish(&guard, &rule, result, &mut request) {
                     Some(response) => Ok(response),
-                    None => inner.call(request).await,
+                    None => run(&guard, &rule, inner.call(request)).await,
                 }
             }));
         }
-        Gated::Inner(Box::pin(self.inner.call(request)))
+        let response = self.inner.call(request);
+        if !self.guard.is_private(&self.rule) {
+            return Gated::Inner(Box::pin(response));
+        }
+        let (guard, rule) = (self.guard.clone(), self.rule);
+        Gated::Waiting(Box::pin(async move { run(&guard, &rule, response).await }))
     }
+}
+
+/// Runs the inner service for an admitted caller.
+async fn run<E>(
+    guard: &Guard,
+    rule: &Rule,
+    response: impl Future<Output = Result<Response, E>>,
+) -> Result<Response, E> {
+    let response = response.await?;
+    Ok(if guard.is_private(rule) {
+        guard.keep_from_others(response)
+    } else {
+        response
+    })
 }

@@ -2,7 +2,6 @@ use std::convert::Infallible;
 
 use axum::{
     extract::Request,
-    handler::Handler,
     response::IntoResponse,
     routing::{MethodFilter, MethodRouter, Route},
 };
@@ -10,7 +9,10 @@ use http::Method;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::refused::{GuardedFallback, GuardedHandlers, sealed};
+use super::{
+    handler::RoutedHandler,
+    refused::{GuardedFallback, GuardedHandlers, sealed},
+};
 use crate::{GuardedArgs, Rule};
 
 /// A method of a route, with its access rule.
@@ -61,7 +63,7 @@ macro_rules! methods {
             #[track_caller]
             pub fn $name<H, T, S>(handler: H) -> GuardedMethods<S>
             where
-                H: Handler<T, S>,
+                H: RoutedHandler<T, S>,
                 T: GuardedArgs + 'static,
                 S: Clone + Send + Sync + 'static,
             {
@@ -79,7 +81,7 @@ macro_rules! methods {
                 #[track_caller]
                 pub fn $name<H, T>(self, handler: H) -> Self
                 where
-                    H: Handler<T, S>,
+                    H: RoutedHandler<T, S>,
                     T: GuardedArgs + 'static,
                 {
                     self.on(Method::$METHOD, handler)
@@ -102,7 +104,7 @@ methods! {
 #[track_caller]
 pub fn any<H, T, S>(handler: H) -> GuardedMethods<S>
 where
-    H: Handler<T, S>,
+    H: RoutedHandler<T, S>,
     T: GuardedArgs + 'static,
     S: Clone + Send + Sync + 'static,
 {
@@ -132,7 +134,7 @@ where
 #[track_caller]
 pub fn on<H, T, S>(method: Method, handler: H) -> GuardedMethods<S>
 where
-    H: Handler<T, S>,
+    H: RoutedHandler<T, S>,
     T: GuardedArgs + 'static,
     S: Clone + Send + Sync + 'static,
 {
@@ -184,7 +186,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedMethods<S> {
     #[track_caller]
     pub fn on<H, T>(mut self, method: Method, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: RoutedHandler<T, S>,
         T: GuardedArgs + 'static,
     {
         let filter = filter_of(&method);

@@ -4,6 +4,7 @@ use http::HeaderValue;
 use rolecall_core::{AccessClaims, Audience, GlobalClaims, Revision, SubjectKind, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::tickets::TestTickets;
 use crate::{
     Caller, Guard, LiveState, ManualClock, PermissionName, Role,
     token::{Algorithm, KeySet, SigningKey},
@@ -33,6 +34,7 @@ pub struct TestIssuer {
     key: Arc<SigningKey>,
     clock: ManualClock,
     live: LiveState,
+    tickets: Arc<TestTickets>,
 }
 
 impl fmt::Debug for TestIssuer {
@@ -80,6 +82,7 @@ impl TestIssuer {
             key: Arc::new(key),
             clock,
             live,
+            tickets: Arc::default(),
         }
     }
 
@@ -96,6 +99,7 @@ impl TestIssuer {
             .issuer(Self::URL)
             .audience(Self::URL)
             .clock(self.clock.clone())
+            .tickets(Arc::clone(&self.tickets) as _)
             .build()
             .expect("a complete guard")
     }
@@ -161,6 +165,21 @@ impl TestIssuer {
             token = token.tenant(tenant);
         }
         token.sign()
+    }
+
+    /// Returns a ticket for `token`, which one request to a guard [with tickets](Guard::with_tickets) can use.
+    ///
+    /// ```
+    /// use rolecall::testing::TestIssuer;
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let guard = issuer.guard().with_tickets();
+    /// let ticket = issuer.ticket(&issuer.token("alice").sign());
+    /// let path = format!("/stream?ticket={ticket}");
+    /// ```
+    #[must_use]
+    pub fn ticket(&self, token: &str) -> String {
+        self.tickets.issue(token)
     }
 
     fn clock_seconds(&self) -> i64 {

@@ -17,6 +17,7 @@ async fn assert_resolves_after(event: impl FnOnce(&TestIssuer)) {
         let lost = tokio::time::timeout(Duration::from_millis(1), caller.lost()).await;
         assert!(lost.is_err());
     }
+    assert!(!caller.is_lost());
     let waiting = {
         let caller = caller.clone();
         tokio::spawn(async move { caller.lost().await })
@@ -25,6 +26,7 @@ async fn assert_resolves_after(event: impl FnOnce(&TestIssuer)) {
     event(&issuer);
     tokio::time::timeout(SOON, waiting).await.unwrap().unwrap();
     tokio::time::timeout(SOON, caller.lost()).await.unwrap();
+    assert!(caller.is_lost());
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod answers;
 mod arguments;
 mod builder;
 mod cache;
+mod cookies;
 mod layer;
 mod lost;
 mod matrix;
@@ -24,6 +25,7 @@ mod revocation;
 mod router;
 mod staleness;
 mod tenants;
+mod tickets;
 mod wire;
 
 use axum::body::Body;

@@ -17,7 +17,7 @@ pub struct Quotas {
     /// Tokens and sessions that a user ends; an address without a client may end ten times as many.
     #[serde(deserialize_with = "values::number")]
     pub revocations_per_hour: u32,
-    /// Refreshes of all sessions of a user.
+    /// Refreshes of one session, and tickets of a user.
     #[serde(deserialize_with = "values::number")]
     pub refreshes_per_hour: u32,
     /// Log-ins of a user, each of which stores a session and an event.

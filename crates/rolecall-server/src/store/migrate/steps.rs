@@ -93,4 +93,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "outbox",
         include_str!("../../../migrations/0018_outbox.sql"),
     ),
+    (
+        19,
+        "access tickets",
+        include_str!("../../../migrations/0019_access_tickets.sql"),
+    ),
 ];
