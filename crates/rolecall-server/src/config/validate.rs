@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use secrecy::ExposeSecret as _;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Config, SigningAlgorithm, origins, values::show_duration};
 use crate::store::url::DatabaseUrl;
@@ -345,13 +345,20 @@ fn others(config: &Config) -> Vec<String> {
     {
         faults.push("`proxy.trusted`: a network of all addresses trusts everybody; list the addresses of your proxies".to_owned());
     }
-    if config.log.level.parse::<Targets>().is_err() || config.log.level.is_empty() {
+    if !is_log_filter(&config.log.level) {
         faults.push(format!(
             "`log.level`: `{}` is not a level (`error`, `warn`, `info`, `debug`, `trace`) or a filter such as `info,sqlx=warn`",
             config.log.level
         ));
     }
     faults
+}
+
+/// Checks for a level or a filter. A word alone that is no level would be a module whose every line is logged, and nothing
+/// else: more likely it is a level with a typing error.
+fn is_log_filter(text: &str) -> bool {
+    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    text.parse::<Targets>().is_ok() && text.split(',').all(is_known)
 }
 
 /// The properties of an http or https address that the checks need.
