@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use serde_json::json;
 
 /// The exit status of a program that was called in a wrong way, as clap has it.
@@ -25,6 +26,9 @@ pub(super) fn refuse(error: &clap::Error) -> ExitCode {
 
 /// Returns the message with clap's tip, without the usage that follows.
 fn in_one_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; `--help` lists them".to_owned();
+    }
     let text = error.render().to_string();
     let (message, _) = text.split_once("Usage:").unwrap_or((&text, ""));
     let message = message.trim_start_matches("error:");
@@ -55,6 +59,8 @@ mod tests {
              [possible values: client_credentials, password, refresh_token] \
              tip: a similar value exists: 'password'"
         );
+        let missing = message(&["user"]);
+        assert_eq!(missing, "a command is missing; `--help` lists them");
         let missing = message(&["user", "show"]);
         assert!(missing.contains("<NAME>"), "{missing}");
         assert!(

@@ -23,6 +23,7 @@ use crate::{
         views::UserView,
     },
     authority::subject::Status,
+    error::ApiError,
     patch::Patch,
     roles::{assigning::Assignee, assignment_handlers::place, assignments, views::AssignmentView},
     times::rfc3339,
@@ -108,6 +109,9 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             password_stdin,
         } => {
             context.require_roles(roles).await?;
+            if service::find_id(&context.app, name).await?.is_some() {
+                return Err(ApiError::already_there("user", name).into());
+            }
             let password = new_password(*password_stdin)?;
             let wanted = NewAccount {
                 username: name,

@@ -29,6 +29,8 @@ async fn a_near_miss_is_suggested_before_a_password_is_asked_for(app: TestApp) {
         refused,
         "rolecall: no role `edtor`; did you mean `editor`?\n"
     );
+    let refused = run_failing(&app, &["user", "add", "Alice"]).await;
+    assert_eq!(refused, "rolecall: user `Alice` already exists\n");
     let refused = run_failing(&app, &["assign", "alice", "edito"]).await;
     assert_eq!(
         refused,
