@@ -1,13 +1,22 @@
 //! rolecall inside your own application.
 
+mod accounts;
 mod builder;
+mod first_admin;
+mod log_in;
 mod opening;
+mod policy;
 mod serving;
 
 use rolecall::{Guard, GuardedRouter};
 
 pub use self::{
+    accounts::{
+        AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, NewUser,
+        ResetCode, RoleOfUser, User, UserPage, UserStatus,
+    },
     builder::{EmbeddedBuilder, Registration},
+    log_in::{LogIn, LogInError, LogInErrorKind, Tokens},
     serving::serve,
 };
 use crate::{
