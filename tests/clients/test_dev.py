@@ -3,11 +3,48 @@
 import re
 import subprocess
 
+import pytest
+
 import programs
+import tours
 
 
 def printed_by(server):
     return re.sub(r"\x1b\[[0-9;]*m", "", server.log.read_text())
+
+
+def paste_printed_commands(server, folder):
+    """Runs the printed commands in one shell, in a folder of their own, and returns the output of each."""
+    _, _, printed = printed_by(server).partition("Paste these into another terminal.")
+    commands = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
+    assert len(commands) > 8 and not any("#" in command for command in commands), commands
+    script = "".join(f"{command}\nprintf '\\n{tours.MARK}\\n'\n" for command in commands)
+    shell = subprocess.run(["bash"], input=script, cwd=folder, env=tours.shell_environment(), text=True,
+                           capture_output=True, timeout=60)
+    outputs = shell.stdout.split(tours.MARK)[:-1]
+    assert len(outputs) == len(commands), shell.stderr
+    return list(zip(commands, outputs)), shell.stderr
+
+
+def assert_printed_commands_work(server, folder, is_first):
+    outputs, errors = paste_printed_commands(server, folder)
+    assert '"access_token"' in outputs[0][1], errors
+    statuses = [int(re.search(r"HTTP/1.1 (\d+)", output)[1]) for command, output in outputs if "curl -si" in command]
+    assert statuses == [200, 403, 200, 401], (outputs, errors)
+    (registered,) = [output for command, output in outputs if "/register" in command]
+    assert ('"status":"active"' if is_first else '"status":409') in registered
+
+
+@pytest.mark.parametrize("order", ["banner tour banner", "tour banner banner", "banner banner tour"])
+def test_the_printed_commands_and_those_of_the_tour_do_not_break_each_other(order, tmp_path):
+    with programs.Server([programs.rolecall(), "dev", "--keep", "demo"]) as server:
+        tour, is_first = tours.page("docs/tour.md", server.url), True
+        for part in order.split():
+            if part == "tour":
+                tours.assert_output_matches(tour, server.folder)
+            else:
+                assert_printed_commands_work(server, tmp_path, is_first)
+                is_first = False
 
 
 def test_the_printed_calls_name_the_real_port_and_work(dev):

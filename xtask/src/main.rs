@@ -20,6 +20,8 @@ mod install;
 mod mutants;
 #[cfg(test)]
 mod oauth;
+#[cfg(test)]
+mod passwords;
 mod prove;
 mod report;
 #[cfg(test)]

@@ -15,6 +15,9 @@ use crate::{
     start::StartError,
 };
 
+/// The password of the demo users of `dev`, as in the tutorial.
+pub(crate) const PASSWORD: &str = "yourpassword";
+
 /// Creates a role unless it exists.
 pub(crate) async fn ensure_role(
     app: &App,

@@ -1,13 +1,15 @@
 //! The reasons why a start is refused.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use rolecall::{GuardError, token::KeyError};
 
 use crate::{error::ApiError, store::OpenError, vault::MasterKeyError};
 
 /// The reason why the server does not start.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its message, since that is what a `main` prints that returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The database cannot be opened.
@@ -95,6 +97,12 @@ pub enum StartError {
     Failed(String),
 }
 
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl From<ApiError> for StartError {
     fn from(error: ApiError) -> Self {
         Self::Failed(crate::error::chain_of(&error))
@@ -108,6 +116,25 @@ impl StartError {
             Self::Open(error) => error.is_temporary(),
             Self::Unusable { is_temporary, .. } => *is_temporary,
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_the_error_prints_its_message() {
+        for error in [
+            StartError::NoMasterKey,
+            StartError::MadeByDev("`demo/rolecall.db`".to_owned()),
+            StartError::Open(OpenError::Missing("`app.db`".to_owned())),
+        ] {
+            let message = error.to_string();
+            assert_eq!(format!("{error:?}"), message);
+            let boxed: Box<dyn std::error::Error> = error.into();
+            assert_eq!(format!("{boxed:?}"), message);
         }
     }
 }

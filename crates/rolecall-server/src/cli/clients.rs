@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use rolecall_core::RoleName;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -19,7 +19,7 @@ use crate::clients::{
     handlers::{ClientView, CreatedClientView},
     registration::ClientRegistration,
     service::{self, Brought},
-    store::Listed,
+    store::{GrantType, Listed},
 };
 
 #[derive(Subcommand)]
@@ -53,8 +53,9 @@ pub(super) struct AddOptions {
     /// Read the secret that the client keeps from another system from standard input; a new one is made by default.
     #[arg(long, conflicts_with = "public")]
     secret_stdin: bool,
-    /// `password`, `refresh_token` or `client_credentials`; can be repeated.
-    #[arg(long = "grant", value_name = "GRANT")]
+    /// How it gets tokens: `password` and `refresh_token` for a program in which users log in, `client_credentials` for
+    /// one that acts for itself; can be repeated.
+    #[arg(long = "grant", value_name = "GRANT", value_parser = PossibleValuesParser::new(GrantType::NAMES))]
     grants: Vec<String>,
     /// An audience that its tokens may have; can be repeated. The issuer by default.
     #[arg(long = "audience", value_name = "AUDIENCE")]
@@ -105,6 +106,7 @@ pub(super) async fn run(context: &Context, command: &ClientCommand) -> Result<()
 }
 
 async fn add(context: &Context, options: &AddOptions) -> Result<(), CliError> {
+    refuse_useless(&options.grants)?;
     let wanted = ClientRegistration {
         name: options.name.clone(),
         grants: options.grants.clone(),
@@ -135,6 +137,19 @@ async fn add(context: &Context, options: &AddOptions) -> Result<(), CliError> {
     }
     write_out(&text)?;
     print_pending(context, &client.client.id).await
+}
+
+/// Refuses a client that could get no token. Over HTTP such a client is allowed: removing its grants stops a client.
+fn refuse_useless(grants: &[String]) -> Result<(), CliError> {
+    let refresh = GrantType::RefreshToken.as_str();
+    if grants.iter().any(|grant| grant != refresh) {
+        return Ok(());
+    }
+    Err(CliError::Refused(
+        "a client without a grant gets no tokens: add `--grant password --grant refresh_token` for a program in which \
+         users log in, or `--grant client_credentials` for one that acts for itself"
+            .to_owned(),
+    ))
 }
 
 async fn list(context: &Context) -> Result<(), CliError> {

@@ -15,6 +15,9 @@ use crate::{
     store::StoreError,
 };
 
+/// The most users whose names are compared with the beginning or the end of one that does not exist.
+const SIMILAR_USERS: i64 = 200;
+
 /// An open application and the name under which its changes are recorded.
 pub(super) struct Context {
     pub(super) app: App,
@@ -76,23 +79,46 @@ impl Context {
         }
     }
 
-    /// Adds to the error for an unknown role or permission the one that was probably meant.
+    /// Adds to the error for an unknown user, role or permission the one that was probably meant.
     pub(super) async fn suggest(&self, error: CliError) -> CliError {
         let CliError::Unknown { kind, name } = &error else {
             return error;
         };
-        let Ok(policy) = self.policy().await else {
-            return error;
-        };
-        let known: Vec<String> = match *kind {
-            "role" => policy.roles().map(|(role, _)| role.to_string()).collect(),
-            "permission" => policy.permissions().map(ToString::to_string).collect(),
-            _ => Vec::new(),
+        let known = match *kind {
+            "user" => self.similar_users(name).await,
+            kind => self.names_in_policy(kind).await,
         };
         match nearest(name, &known) {
             Some(meant) => CliError::Refused(format!("{error}; did you mean `{meant}`?")),
             None => error,
         }
+    }
+
+    async fn names_in_policy(&self, kind: &str) -> Vec<String> {
+        let Ok(policy) = self.policy().await else {
+            return Vec::new();
+        };
+        match kind {
+            "role" => policy.roles().map(|(role, _)| role.to_string()).collect(),
+            "permission" => policy.permissions().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the names of some users, as far as the caller may read them, that share the first or the last two letters
+    /// with `name`: there may be too many users to compare them all.
+    async fn similar_users(&self, name: &str) -> Vec<String> {
+        let letters: Vec<char> = name.to_lowercase().chars().collect();
+        let first: String = letters.iter().take(2).collect();
+        let last: String = letters.iter().rev().take(2).rev().collect();
+        let mut names = Vec::new();
+        for part in [first, last] {
+            let found =
+                service::list(&self.app, self.caller(), "", None, &part, SIMILAR_USERS).await;
+            let found = found.unwrap_or_default().into_iter();
+            names.extend(found.map(|user| user.username));
+        }
+        names
     }
 
     async fn policy(&self) -> Result<Arc<Policy>, StoreError> {

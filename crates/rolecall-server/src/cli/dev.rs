@@ -1,8 +1,10 @@
 //! `dev`: a server on this machine with demo users and a temporary database, to try rolecall.
 
+mod greeting;
+mod seed;
+
 use std::{
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -10,32 +12,29 @@ use axum::Json;
 use clap::Args;
 use rolecall::{Guard, GuardedRouter, Require, routing::get};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
+use self::{greeting::Greeting, seed::Seed};
 use super::{
     context::load,
     error::CliError,
     globals::GlobalFlags,
     output::write_out,
-    serve::{bind, staleness, start_logging},
+    serve::{refuse_address, staleness, start_logging},
 };
 use crate::{
     api,
-    app::App,
     bootstrap::Origin,
-    configured, demo,
+    configured,
+    demo::{self, PASSWORD},
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
     ids, start,
 };
 
-const PASSWORD: &str = "yourpassword";
 const DEMO_USERS: [(&str, &[&str]); 2] = [
     ("admin", &["admin", "rolecall.admin"]),
     ("alice", &["user"]),
 ];
-/// How many ports are tried if the requested one is taken.
-const PORTS_TO_TRY: u16 = 50;
 
 rolecall::roles! {
     /// The roles of the tutorial.
@@ -44,13 +43,14 @@ rolecall::roles! {
 
 #[derive(Args)]
 pub(super) struct DevOptions {
-    /// Keep the database in this folder.
+    /// Keep the database in this folder, which is created if need be; without it, the database is temporary.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// A TOML file with more roles and users to create.
+    /// Create the roles and users of this TOML file too: `[[roles]]` with `name`, `description`, `permissions` and
+    /// `juniors`, `[[users]]` with `name`, `password` (default: yourpassword) and `roles`. See docs/dev.md.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
-    /// The address to listen on, which must be a loopback address.
+    /// The loopback address to listen on; if its port is taken, the next free one is used.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 }
@@ -65,6 +65,8 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         ("database.schema", Some("")),
         ("registration.mode", Some("open")),
         ("passwords.min_length", Some("8")),
+        // the check below has a better message for an address that others can reach
+        ("insecure_http", Some("true")),
     ];
     let config = load(globals, &flags)?;
     if !config.listen.ip().is_loopback() {
@@ -75,16 +77,15 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     }
     start_logging(&config)?;
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
-    let listener = bind_next_free(config.listen).await?;
+    let listener = http::bind_next_free(config.listen)
+        .await
+        .map_err(|error| refuse_address("listen", config.listen, error))?;
     let bound = listener
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;
     let mut options = configured::options(&config, Some(bound));
     options.origin = Origin::Dev;
-    let seeded = seed
-        .iter()
-        .flat_map(|seed| &seed.users)
-        .map(|user| user.name.clone());
+    let seeded = seed.iter().flat_map(Seed::user_names);
     options.settings.exempt_users = DEMO_USERS
         .iter()
         .map(|(name, _)| (*name).to_owned())
@@ -111,13 +112,14 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         },
         ..api::layer_options()
     };
-    write_out(&greeting(
-        &server.app().settings().issuer,
-        config.listen,
+    let greeting = Greeting {
+        url: &server.app().settings().issuer,
+        requested: config.listen,
         bound,
-        &database,
-        dev.keep.is_some(),
-    ))?;
+        database: &folder.database_everywhere(),
+        kept: dev.keep.is_some(),
+    };
+    write_out(&greeting.text())?;
     let limits = configured::limits(&config);
     http::serve_until_signal(listener, http::wrap(app, layers), limits).await;
     server.app().store().close().await;
@@ -137,17 +139,6 @@ fn demo_routes(guard: Guard) -> GuardedRouter {
     GuardedRouter::new(guard)
         .route("/items/", get(read_items))
         .route("/users/", get(read_users))
-}
-
-/// Binds the requested port, or the next free one.
-async fn bind_next_free(requested: SocketAddr) -> Result<TcpListener, CliError> {
-    let last = requested.port().saturating_add(PORTS_TO_TRY);
-    for port in requested.port()..last {
-        if let Ok(listener) = TcpListener::bind(SocketAddr::new(requested.ip(), port)).await {
-            return Ok(listener);
-        }
-    }
-    bind(requested).await
 }
 
 /// The folder of the database; a temporary one is removed when the process ends.
@@ -178,6 +169,13 @@ impl Folder {
             is_temporary: true,
         })
     }
+
+    /// Returns the URL of the database for commands in any folder.
+    fn database_everywhere(&self) -> String {
+        let file = self.path.join("rolecall.db");
+        let file = std::path::absolute(&file).unwrap_or(file);
+        format!("sqlite:{}", file.display())
+    }
 }
 
 impl Drop for Folder {
@@ -186,161 +184,5 @@ impl Drop for Folder {
             // the system removes its temporary files some day
             let _ = fs::remove_dir_all(&self.path);
         }
-    }
-}
-
-/// The roles and users of a `--seed` file.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Seed {
-    #[serde(default)]
-    roles: Vec<SeedRole>,
-    #[serde(default)]
-    users: Vec<SeedUser>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SeedRole {
-    name: rolecall_core::RoleName,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    permissions: Vec<rolecall_core::PermissionPattern>,
-    #[serde(default)]
-    juniors: Vec<rolecall_core::RoleName>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SeedUser {
-    name: String,
-    #[serde(default = "demo_password")]
-    password: String,
-    #[serde(default)]
-    roles: Vec<String>,
-}
-
-fn demo_password() -> String {
-    PASSWORD.to_owned()
-}
-
-impl Seed {
-    fn read(path: &Path) -> Result<Self, CliError> {
-        let text = fs::read_to_string(path)
-            .map_err(CliError::io(format!("cannot read {}", path.display())))?;
-        toml::from_str(&text)
-            .map_err(|error| CliError::Refused(format!("{}: {error}", path.display())))
-    }
-
-    async fn create(&self, app: &App) -> Result<(), CliError> {
-        for role in &self.roles {
-            demo::ensure_role(app, &role.name, &role.description).await?;
-        }
-        for role in &self.roles {
-            demo::ensure_contents(app, &role.name, &role.permissions, &role.juniors).await?;
-        }
-        for user in &self.users {
-            demo::ensure_user(app, &user.name, &user.password, &user.roles).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Returns the text that is printed once the server is ready: its addresses, its users, and commands to paste.
-fn greeting(
-    url: &str,
-    requested: SocketAddr,
-    bound: SocketAddr,
-    database: &str,
-    kept: bool,
-) -> String {
-    let moved = if bound.port() == requested.port() {
-        String::new()
-    } else {
-        format!(" (port {} is taken)", requested.port())
-    };
-    let data = if kept {
-        "kept"
-    } else {
-        "removed at the end; use --keep DIR to keep it"
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    let log_in = format!(
-        r#"curl -s -X POST {url}/token -d "grant_type=password&username=NAME&password={PASSWORD}""#
-    );
-    let as_admin = log_in.replace("NAME", "admin");
-    let binary = std::env::current_exe()
-        .map_or_else(|_| "rolecall".to_owned(), |path| path.display().to_string());
-    let cut = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
-    format!(
-        r#"
-rolecall {version} for development, on this machine only. Stop it with Ctrl+C.
-
-  server    {url}{moved}
-  browser   {url}/docs    (press Authorize: admin, {PASSWORD})
-  database  {database}    ({data})
-
-  user      password        roles
-  admin     {PASSWORD}    admin, rolecall.admin
-  alice     {PASSWORD}    user
-
-Paste these into another terminal:
-
-  # log in, with the form of the tutorial
-  {as_admin}
-
-  # keep the token; call a route for the role admin, then one for the role user (403: admin lacks that role)
-  TOKEN=$({as_admin} | {cut})
-  curl -s {url}/items/ -H "Authorization: Bearer $TOKEN"
-  curl -si {url}/users/ -H "Authorization: Bearer $TOKEN"
-
-  # register a user, who gets the role user
-  curl -s {url}/register -H "Content-Type: application/json" -d '{{"username":"bob","password":"correct horse battery"}}'
-
-  # remove a role on the command line: within a second, the token that holds it is refused
-  export ROLECALL_DATABASE__URL="{database}"
-  {binary} unassign admin admin; sleep 1
-  curl -si {url}/items/ -H "Authorization: Bearer $TOKEN"
-
-"#
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_seed_may_give_built_in_roles_and_creates_no_reserved_ones() {
-        let server = Embedded::open("sqlite::memory:").await.unwrap();
-        let create = async |text: &str| {
-            let seed: Seed = toml::from_str(text).unwrap();
-            seed.create(server.app()).await
-        };
-        let built_in = "[[roles]]\nname = \"rolecall.admin\"\n[[roles]]\nname = \"editor\"\n\
-            permissions = [\"items:read\"]\n[[users]]\nname = \"root\"\n\
-            password = \"a password of root\"\nroles = [\"rolecall.admin\", \"editor\"]\n";
-        create(built_in).await.unwrap();
-        let revision = async || {
-            let mut conn = server.app().store().read().await.unwrap();
-            crate::store::read_head(&mut conn).await.unwrap().revision
-        };
-        let before = revision().await;
-        for text in [
-            "[[roles]]\nname = \"rolecall.anything\"\n",
-            "[[users]]\nname = \"other\"\npassword = \"a password of other\"\nroles = [\"rolecall.anything\"]\n",
-        ] {
-            let refused = create(text).await.unwrap_err().to_string();
-            assert!(
-                refused.contains("`rolecall.anything` is reserved"),
-                "{refused}"
-            );
-        }
-        let long = "u".repeat(501);
-        let described = format!("[[roles]]\nname = \"writer\"\ndescription = \"{long}\"\n");
-        let refused = create(&described).await.unwrap_err().to_string();
-        assert!(refused.contains("at most 500 characters"), "{refused}");
-        assert_eq!(revision().await, before);
     }
 }

@@ -29,6 +29,7 @@ mod roles;
 mod serve;
 mod sessions;
 mod times;
+mod usage;
 mod users;
 
 use std::{io, process::ExitCode};
@@ -48,7 +49,10 @@ use crate::{logging, store::integrity::Depth};
 /// where a command documents it.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::refuse(&error),
+    };
     let json = arguments.globals.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -149,7 +149,7 @@ pub(super) fn staleness(config: &Config) -> Staleness {
     }
 }
 
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
+async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     bind_for("listen", address).await
 }
 
@@ -157,18 +157,23 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
 async fn bind_for(key: &str, address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => CliError::Refused(format!(
-                "{address} is used by another program: choose another address with `{key}`{}",
-                if key == "listen" {
-                    " (or --listen)"
-                } else {
-                    ""
-                }
-            )),
-            _ => CliError::Io {
-                context: format!("cannot listen on {address}"),
-                source: error,
-            },
-        })
+        .map_err(|error| refuse_address(key, address, error))
+}
+
+/// Returns the error for an address on which the program cannot listen; it names the configuration key.
+pub(super) fn refuse_address(key: &str, address: SocketAddr, error: io::Error) -> CliError {
+    if error.kind() != io::ErrorKind::AddrInUse {
+        return CliError::Io {
+            context: format!("cannot listen on {address}"),
+            source: error,
+        };
+    }
+    let flag = if key == "listen" {
+        " (or --listen)"
+    } else {
+        ""
+    };
+    CliError::Refused(format!(
+        "{address} is used by another program: choose another address with `{key}`{flag}"
+    ))
 }

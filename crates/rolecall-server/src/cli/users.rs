@@ -23,6 +23,7 @@ use crate::{
         views::UserView,
     },
     authority::subject::Status,
+    error::ApiError,
     patch::Patch,
     profile::{
         input::ProfileInput,
@@ -124,6 +125,9 @@ pub(super) async fn run(context: &Context, command: &UserCommand) -> Result<(), 
             password_stdin,
         } => {
             context.require_roles(roles).await?;
+            if service::find_id(&context.app, name).await?.is_some() {
+                return Err(ApiError::already_there("user", name).into());
+            }
             let profile = profile_input(context, profile)?;
             let password = new_password(*password_stdin)?;
             let wanted = NewAccount {

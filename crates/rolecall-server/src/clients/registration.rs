@@ -58,7 +58,7 @@ fn refused(member: &str, msg: impl Into<String>) -> ApiError {
     ApiError::Invalid(FieldError::body(member, "value_error", msg))
 }
 
-/// Checks a name, which is shown to people and is the `username` in tokens.
+/// Checks a name, which is shown to people.
 fn name(text: &str) -> Result<String, ApiError> {
     let fits = !text.is_empty()
         && text.trim() == text

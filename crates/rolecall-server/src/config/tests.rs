@@ -579,6 +579,11 @@ fn values_that_would_disable_a_protection_are_refused() {
             "[log]\nlevel = \"a=b=c\"",
             "log.level",
         ),
+        (
+            "[log]\nlevel = \"info,sqlx=warn\"",
+            "[log]\nlevel = \"wran\"",
+            "log.level",
+        ),
     ] {
         assert_bound(good, bad, key);
     }

@@ -442,3 +442,12 @@ async fn every_check_is_listed_and_documented() {
     let checks: Vec<&str> = CHECKS.iter().map(|(check, _)| *check).collect();
     assert_eq!(rows, checks);
 }
+
+#[test]
+fn the_page_lists_every_check_in_its_order() {
+    let page = include_str!("../../../../docs/doctor.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    let checks: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(documented, checks);
+}

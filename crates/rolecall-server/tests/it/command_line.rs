@@ -14,6 +14,9 @@ on_both![
     acting_as_a_user_permits_no_more_than_that_user_may_do,
     variables_that_kubernetes_sets_for_a_service_of_our_name_change_nothing,
     a_near_miss_is_suggested_before_a_password_is_asked_for,
+    a_user_name_with_a_typing_error_is_suggested,
+    a_client_without_a_grant_is_refused_with_the_flags,
+    an_error_is_json_where_json_was_asked_for,
     a_user_gets_another_name_and_address_on_the_command_line,
 ];
 
@@ -26,6 +29,8 @@ async fn a_near_miss_is_suggested_before_a_password_is_asked_for(app: TestApp) {
         refused,
         "rolecall: no role `edtor`; did you mean `editor`?\n"
     );
+    let refused = run_failing(&app, &["user", "add", "Alice"]).await;
+    assert_eq!(refused, "rolecall: user `Alice` already exists\n");
     let refused = run_failing(&app, &["assign", "alice", "edito"]).await;
     assert_eq!(
         refused,
@@ -33,9 +38,70 @@ async fn a_near_miss_is_suggested_before_a_password_is_asked_for(app: TestApp) {
     );
     let refused = run_failing(&app, &["role", "show", "warehouse"]).await;
     assert_eq!(refused, "rolecall: no role `warehouse`\n");
-    let refused = run_failing(&app, &["user", "show", "alicia", "--json"]).await;
+    let refused = run_failing(&app, &["user", "show", "warehouse", "--json"]).await;
     let refused: serde_json::Value = serde_json::from_str(&refused).unwrap();
-    assert_eq!(refused, serde_json::json!({ "error": "no user `alicia`" }));
+    assert_eq!(
+        refused,
+        serde_json::json!({ "error": "no user `warehouse`" })
+    );
+}
+
+async fn a_user_name_with_a_typing_error_is_suggested(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
+    let suggested = "rolecall: no user `alcie`; did you mean `alice`?\n";
+    for command in [
+        &["user", "show", "alcie"][..],
+        &["assign", "alcie", "user"],
+        &["session", "end", "alcie"],
+        &["explain", "alcie", "items:read"],
+    ] {
+        assert_eq!(run_failing(&app, command).await, suggested, "{command:?}");
+    }
+    // who may not list users does not learn their names
+    let refused = run_failing(&app, &["--as", "alice", "user", "reset", "admim"]).await;
+    assert_eq!(refused, "rolecall: no user `admim`\n");
+}
+
+async fn a_client_without_a_grant_is_refused_with_the_flags(app: TestApp) {
+    for useless in [
+        &["client", "add", "x"][..],
+        &["client", "add", "x", "--grant", "refresh_token"],
+    ] {
+        let refused = run_failing(&app, useless).await;
+        for flag in [
+            "--grant password --grant refresh_token",
+            "--grant client_credentials",
+        ] {
+            assert!(refused.contains(flag), "{refused}");
+        }
+    }
+    assert_eq!(app.db.count("clients").await, 0);
+    run(&app, &["client", "add", "x", "--grant", "password"]).await;
+    assert_eq!(app.db.count("clients").await, 1);
+}
+
+async fn an_error_is_json_where_json_was_asked_for(app: TestApp) {
+    for (command, expected) in [
+        (
+            &["--json", "user", "lst"][..],
+            "unrecognized subcommand 'lst' tip: a similar subcommand exists: 'list'",
+        ),
+        (
+            &["--json", "client", "add", "x", "--grant", "pasword"],
+            "tip: a similar value exists: 'password'",
+        ),
+        (
+            &["--json", "assign", "nobody", "user", "--until", "tomorrow"],
+            "RFC 3339",
+        ),
+        (&["--json", "--set", "listn=x", "user", "list"], "`listn`"),
+    ] {
+        let refused = run_failing(&app, command).await;
+        let refused: serde_json::Value = serde_json::from_str(&refused).unwrap();
+        let error = refused["error"].as_str().unwrap();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(refused.as_object().unwrap().len(), 1);
+    }
 }
 
 async fn a_user_gets_another_name_and_address_on_the_command_line(app: TestApp) {

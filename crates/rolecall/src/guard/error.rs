@@ -1,9 +1,13 @@
+use std::fmt;
+
 #[cfg(feature = "remote")]
 use crate::remote::SetupError;
 use crate::token::KeyError;
 
 /// The reason why a guard could not be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// Its `Debug` is its message, since that is what a `main` prints that returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
     /// The builder has no issuer.
@@ -29,6 +33,12 @@ pub enum GuardError {
     /// A key or the key set is not valid.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+impl fmt::Debug for GuardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 #[cfg(feature = "remote")]

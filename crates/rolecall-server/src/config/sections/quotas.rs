@@ -8,16 +8,16 @@ use super::values;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quotas {
-    /// Changes that a user makes to the own account.
+    /// Changes that a user makes to the own account through one client.
     #[serde(deserialize_with = "values::number")]
     pub own_changes_per_hour: u32,
-    /// Changes by a user or client with permissions of rolecall itself.
+    /// Changes with permissions of rolecall itself, by a user through one client or by a client.
     #[serde(deserialize_with = "values::number")]
     pub changes_per_hour: u32,
-    /// Tokens and sessions that a user ends; an address without a client may end ten times as many.
+    /// Access tokens of one user and client that are revoked; an address without a client may revoke ten times as many.
     #[serde(deserialize_with = "values::number")]
     pub revocations_per_hour: u32,
-    /// Refreshes of one session, and tickets of a user.
+    /// Refreshes of one session, and tickets of a user; all sessions of a user through one client have ten times as many.
     #[serde(deserialize_with = "values::number")]
     pub refreshes_per_hour: u32,
     /// Log-ins of a user, each of which stores a session and an event.

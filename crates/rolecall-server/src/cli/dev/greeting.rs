@@ -1,0 +1,162 @@
+//! The text that `dev` prints: addresses, users, and commands to paste.
+//!
+//! INVARIANT: the commands can be pasted twice, and before or after those of `docs/tour.md`: they leave `admin` and
+//! `alice` as they are. There are no comments among them, since an interactive zsh takes them as commands.
+
+use std::net::SocketAddr;
+
+use crate::demo::PASSWORD;
+
+/// What the text depends on.
+pub(super) struct Greeting<'a> {
+    /// The URL of the server.
+    pub(super) url: &'a str,
+    /// The address that was configured.
+    pub(super) requested: SocketAddr,
+    /// The address on which the server listens.
+    pub(super) bound: SocketAddr,
+    /// The URL of the database, which works in every folder.
+    pub(super) database: &'a str,
+    /// True if the database stays when the server stops.
+    pub(super) kept: bool,
+}
+
+impl Greeting<'_> {
+    /// Returns the text that is printed once the server is ready.
+    pub(super) fn text(&self) -> String {
+        let (url, version) = (self.url, env!("CARGO_PKG_VERSION"));
+        let moved = if self.bound.port() == self.requested.port() {
+            String::new()
+        } else {
+            format!(" (port {} is taken)", self.requested.port())
+        };
+        let data = if self.kept {
+            "kept"
+        } else {
+            "removed at the end; use --keep DIR to keep it"
+        };
+        let database = self.database;
+        let commands = self.commands();
+        format!(
+            r"
+rolecall {version} for development, on this machine only. Stop it with Ctrl+C.
+
+  server    {url}{moved}
+  browser   {url}/docs    (press Authorize: admin, {PASSWORD})
+  database  {database}    ({data})
+
+  user      password        roles
+  admin     {PASSWORD}    admin, rolecall.admin
+  alice     {PASSWORD}    user
+
+Paste these into another terminal.
+{commands}
+"
+        )
+    }
+
+    fn commands(&self) -> String {
+        let url = self.url;
+        let cut = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
+        let log_in = |name: &str, password: &str| {
+            format!(
+                r#"curl -s {url}/token -d "grant_type=password&username={name}&password={password}""#
+            )
+        };
+        let as_admin = log_in("admin", PASSWORD);
+        let as_carol = log_in("carol", "correct%20horse%20battery");
+        let binary = std::env::current_exe()
+            .map_or_else(|_| "rolecall".to_owned(), |path| path.display().to_string());
+        let (binary, database) = (quote(&binary), quote(self.database));
+        format!(
+            r#"
+Log in, with the form of the tutorial:
+
+  {as_admin}
+
+Keep the token. Call a route for the role admin (200), and one for the role user, which admin lacks (403):
+
+  TOKEN=$({as_admin} | {cut})
+  curl -si {url}/items/ -H "Authorization: Bearer $TOKEN"
+  curl -si {url}/users/ -H "Authorization: Bearer $TOKEN"
+
+Register a user, who gets the role user:
+
+  curl -s {url}/register -H "Content-Type: application/json" -d '{{"username":"carol","password":"correct horse battery"}}'
+
+Assign a role on the command line (200), and take it away: within a second, the token that carries it is refused (401):
+
+  export ROLECALL_DATABASE__URL={database}
+  {binary} assign carol admin
+  CAROL=$({as_carol} | {cut})
+  curl -si {url}/items/ -H "Authorization: Bearer $CAROL"
+  {binary} unassign carol admin; sleep 1
+  curl -si {url}/items/ -H "Authorization: Bearer $CAROL"
+"#
+        )
+    }
+}
+
+/// Quotes a word for a shell if it needs that.
+fn quote(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-:@+,".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting(database: &str) -> String {
+        let greeting = Greeting {
+            url: "http://127.0.0.1:8001",
+            requested: "127.0.0.1:8000".parse().unwrap(),
+            bound: "127.0.0.1:8001".parse().unwrap(),
+            database,
+            kept: true,
+        };
+        greeting.text()
+    }
+
+    #[test]
+    fn the_commands_leave_the_users_of_the_pages_as_they_are() {
+        let text = greeting("sqlite:/tmp/demo/rolecall.db");
+        assert!(text.contains("(port 8000 is taken)"));
+        for name in ["admin", "alice", "bob"] {
+            for command in ["assign", "unassign", "user delete", "user reset"] {
+                assert!(
+                    !text.contains(&format!("{command} {name} ")),
+                    "{command} {name}"
+                );
+            }
+            assert!(!text.contains(&format!(r#""username":"{name}""#)), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_command_has_a_comment_or_an_option_of_a_new_curl() {
+        let text = greeting("sqlite:/tmp/demo/rolecall.db");
+        let commands: Vec<&str> = text.lines().filter(|line| line.contains("curl ")).collect();
+        assert!(commands.len() > 5, "{text}");
+        assert!(!text.contains('#') && !text.contains("--json"), "{text}");
+    }
+
+    #[test]
+    fn words_are_quoted_only_where_a_shell_needs_it() {
+        for (word, quoted) in [
+            (
+                "sqlite:/tmp/demo/rolecall.db",
+                "sqlite:/tmp/demo/rolecall.db",
+            ),
+            ("/Users/Zoë/rolecall", "/Users/Zoë/rolecall"),
+            ("/my files/rolecall", "'/my files/rolecall'"),
+            ("/o'neil/$x", r"'/o'\''neil/$x'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quote(word), quoted);
+        }
+    }
+}
