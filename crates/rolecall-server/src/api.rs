@@ -22,7 +22,10 @@ use crate::{
     audit, clients, decisions, docs,
     error::{ApiError, FieldError},
     feed, forward_auth, health,
-    http::{LayerOptions, LoggedSubject, PathRule, layers::MAX_BODY_BYTES},
+    http::{
+        LayerOptions, LoggedSubject, PathRule,
+        layers::{MAX_BODY_BYTES, describe_errors},
+    },
     keys, oauth, policy, roles, sessions,
     web::{address, document},
 };
@@ -99,7 +102,7 @@ impl Api {
         Ok(self
             .router
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .layer(from_fn(note_subject))
+            .layer(from_fn(finish_answer))
             .layer(from_fn(move |request: Request, next: Next| {
                 address::prefix_location(prefix.clone(), request, next)
             }))
@@ -137,10 +140,11 @@ fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> 
     })
 }
 
-/// Adds the subject of the request to its log line.
-async fn note_subject(request: Request, next: Next) -> Response {
+/// Adds the subject of the request to its log line, and describes errors that axum found. In an application, no outer
+/// layer does that.
+async fn finish_answer(request: Request, next: Next) -> Response {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let mut response = next.run(request).await;
+    let mut response = describe_errors(next.run(request).await);
     if let Some(principal) = principal {
         let subject = LoggedSubject(principal.subject().to_owned());
         response.extensions_mut().insert(subject);

@@ -10,7 +10,9 @@ pub mod layers;
 mod loopback_names;
 pub(crate) mod open_files;
 pub mod runtime;
+mod stopping;
 mod stream;
+mod time_limit;
 mod until_signal;
 
 pub use client_address::ClientAddress;
@@ -18,6 +20,6 @@ pub use cors::CorsOrigins;
 pub(crate) use device::{DEVICE_HEADER, DeviceToken};
 pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
-pub(crate) use runtime::Stopping;
 pub use runtime::{Limits, serve};
+pub use stopping::Stopping;
 pub use until_signal::serve_until_signal;
