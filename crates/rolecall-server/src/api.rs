@@ -9,6 +9,7 @@ use axum::{
     response::Response,
 };
 use http::Method;
+use serde_json::Value;
 use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
 use utoipa::openapi::{
     PathItem, RefOr, Schema,
@@ -88,25 +89,26 @@ impl Api {
         self
     }
 
-    /// Returns the routes with their state, and stores their document for `/openapi.json`.
+    /// Returns the routes with their state, and their document.
     ///
     /// # Errors
     ///
     /// If the document and the routes disagree, which a test rules out.
-    pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
+    pub(crate) fn finish(self, app: &App) -> Result<(GuardedRouter<()>, Value), DocumentError> {
         let public_url = app.settings().public_url.as_str();
         let routes = self.router.access_table();
         let document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
         let prefix = address::path_of(public_url).to_owned();
-        let _ = app.parts().document.set(document.to_string().into());
-        Ok(self
+        let router = self
             .router
+            .keep_problems()
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(from_fn(finish_answer))
             .layer(from_fn(move |request: Request, next: Next| {
                 address::prefix_location(prefix.clone(), request, next)
             }))
-            .with_state(app.clone()))
+            .with_state(app.clone());
+        Ok((router, document))
     }
 }
 
@@ -286,6 +288,7 @@ fn admin_routes(api: Api) -> Api {
         health::get_liveness,
         health::get_readiness,
         docs::handlers::get_docs,
+        docs::handlers::redirect_to_docs,
         docs::handlers::get_docs_file,
         docs::handlers::get_openapi,
     )

@@ -65,7 +65,10 @@ mod watch;
 mod web;
 
 pub use config::SigningAlgorithm;
-pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
+pub use embedded::{
+    Embedded, EmbeddedBuilder, Registration, Servable, Server, WithApplication, serve,
+};
+pub use http::Stopping;
 pub use legacy::old_tokens::LegacyTokens;
 pub use rolecall_passwords as passwords;
 pub use start::StartError;

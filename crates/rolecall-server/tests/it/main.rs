@@ -49,6 +49,7 @@ mod review;
 mod revocation;
 mod role_names;
 mod roles;
+mod serving;
 mod sessions;
 mod shared_database;
 mod support;

@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::methods::MethodRule;
+use super::{denied::DenialFormat, methods::MethodRule};
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
     extract::{Admitted, Decision, tenant_of},
@@ -31,6 +31,7 @@ pub(super) struct Gate {
     rules: Vec<MethodRule>,
     /// The value of the `Allow` header.
     allow: HeaderValue,
+    denials: Option<DenialFormat>,
     /// True to answer 204 instead of calling the handler, for the test of the access matrix.
     stops_after_rule: bool,
 }
@@ -48,8 +49,14 @@ impl Gate {
             path: path.into(),
             rules,
             allow,
+            denials: None,
             stops_after_rule,
         }
+    }
+
+    /// Sets the form in which requests are refused: problem documents by default.
+    pub(super) fn with_denials(self, denials: Option<DenialFormat>) -> Self {
+        Self { denials, ..self }
     }
 
     fn rule(&self, method: &Method) -> Option<&Rule> {
@@ -97,7 +104,13 @@ impl Gate {
     ) -> Option<Response> {
         let principal = match result {
             Ok(principal) => principal,
-            Err(refusal) => return Some(refuse(&refusal, rule, request, &self.path)),
+            Err(refusal) => {
+                let problem = refuse(&refusal, rule, request, &self.path);
+                return Some(match &self.denials {
+                    Some(denials) => denials.apply(&refusal.denial, problem),
+                    None => problem,
+                });
+            }
         };
         let subject = principal.as_ref().map(|principal| principal.subject());
         tracing::debug!(method = %request.method(), path = %self.path, %rule, subject, "admitted");
@@ -115,7 +128,16 @@ impl Gate {
         None
     }
 
-    /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data.
+    /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data. A denial by the
+    /// handler gets the form of the route.
+    fn finish_response(&self, decision: Option<&Decision>, response: Response) -> Response {
+        let response = self.decided(decision, response);
+        match &self.denials {
+            Some(denials) => denials.apply_to(response),
+            None => response,
+        }
+    }
+
     fn decided(&self, decision: Option<&Decision>, response: Response) -> Response {
         let is_decided = decision.is_none_or(Decision::is_made);
         if is_decided || response.status().is_client_error() || response.status().is_server_error()
@@ -260,12 +282,12 @@ where
         }
         let decision = decision_of(&request);
         let response = self.inner.call(request);
-        if decision.is_none() {
+        if decision.is_none() && self.gate.denials.is_none() {
             return Gated::Inner(Box::pin(response));
         }
         let gate = Arc::clone(&self.gate);
         Gated::Waiting(Box::pin(async move {
-            Ok(gate.decided(decision.as_ref(), response.await?))
+            Ok(gate.finish_response(decision.as_ref(), response.await?))
         }))
     }
 }
@@ -282,7 +304,7 @@ where
 {
     let decision = decision_of(&request);
     let response = inner.call(request).await?;
-    Ok(gate.decided(decision.as_ref(), response))
+    Ok(gate.finish_response(decision.as_ref(), response))
 }
 
 /// The future of a guarded service: a refusal, or the response of the inner service.

@@ -12,6 +12,7 @@ mod answers;
 mod arguments;
 mod builder;
 mod cache;
+mod denials;
 mod layer;
 mod lost;
 mod matrix;

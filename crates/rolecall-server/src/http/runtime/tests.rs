@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+mod upgrades;
+
 /// A limit that is never reached.
 const NEVER: Duration = Duration::from_hours(1);
 
