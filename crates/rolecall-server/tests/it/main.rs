@@ -31,6 +31,7 @@ mod lost_revisions;
 mod master_key;
 mod nodes;
 mod odd_strings;
+mod one_document;
 mod outages;
 mod password_rules;
 mod policy;
