@@ -9,8 +9,8 @@ use axum::{
     response::Response,
 };
 use http::Method;
-use serde_json::Value;
 use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
+use serde_json::Value;
 use utoipa::openapi::{
     PathItem, RefOr, Schema,
     path::{Operation, ParameterIn},

@@ -1,9 +1,6 @@
 //! From a configuration to an application that is open and watches its database.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;

@@ -148,7 +148,11 @@ fn add_components(document: &mut Value) -> Result<(), DocumentError> {
 /// Returns true for a schema with the members of RFC 9457.
 fn is_problem(schema: &Value) -> bool {
     let members = ["type", "title", "status", "detail"];
-    let has = |member| schema.get("properties").is_some_and(|all| all.get(member).is_some());
+    let has = |member| {
+        schema
+            .get("properties")
+            .is_some_and(|all| all.get(member).is_some())
+    };
     members.into_iter().all(has)
 }
 

@@ -23,7 +23,10 @@ struct User {
 #[utoipa::path(get, path = "/items/", responses((status = 200, description = "The items", body = [Item])))]
 async fn read_items(caller: Require<role::Admin>) -> Json<Vec<Item>> {
     let owner = caller.username().to_owned();
-    Json(vec![Item { item_id: "Foo", owner }])
+    Json(vec![Item {
+        item_id: "Foo",
+        owner,
+    }])
 }
 
 /// Read the users.
@@ -34,7 +37,10 @@ async fn read_users(caller: Require<role::User>) -> Json<Vec<User>> {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(read_items, read_users), info(title = "Tutorial", version = "1.0.0"))]
+#[openapi(
+    paths(read_items, read_users),
+    info(title = "Tutorial", version = "1.0.0")
+)]
 struct Document;
 
 fn routes(guard: rolecall::Guard) -> GuardedRouter {

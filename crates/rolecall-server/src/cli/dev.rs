@@ -155,7 +155,10 @@ struct ListedUser {
     (status = 200, description = "The items", body = [Item])))]
 async fn read_items(caller: Require<role::Admin>) -> Json<Vec<Item>> {
     let owner = caller.username().to_owned();
-    Json(vec![Item { item_id: "Foo", owner }])
+    Json(vec![Item {
+        item_id: "Foo",
+        owner,
+    }])
 }
 
 /// Read the users, as `alice`.

@@ -29,7 +29,11 @@ pub(crate) async fn get_docs(_: Public, headers: HeaderMap) -> Response {
         headers(("Location" = String, description = "The address of the page")))))]
 pub(crate) async fn redirect_to_docs(_: Public) -> Response {
     // relative, so that it is right below any prefix
-    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, "../docs")]).into_response()
+    (
+        StatusCode::PERMANENT_REDIRECT,
+        [(header::LOCATION, "../docs")],
+    )
+        .into_response()
 }
 
 /// Returns the route `/` of the program, which leads to the page.

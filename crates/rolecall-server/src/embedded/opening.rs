@@ -70,7 +70,7 @@ impl EmbeddedBuilder {
             policy: PolicyLimits::default(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,
-            sessions: self.sessions,
+            sessions: self.sessions.clone(),
             quotas: (&self.quotas).into(),
             failures_per_minute: FAILURES_PER_MINUTE,
             stale_after: is_strict.then_some(self.staleness.max),

@@ -63,9 +63,8 @@ impl Default for LayerOptions {
 
 impl LayerOptions {
     fn rule_of(&self, path: &str) -> Option<&PathRule> {
-        let matches = |rule: &&PathRule| {
-            path == rule.path || (self.application && path.ends_with(rule.path))
-        };
+        let matches =
+            |rule: &&PathRule| path == rule.path || (self.application && path.ends_with(rule.path));
         self.paths.iter().find(matches)
     }
 }
@@ -183,7 +182,11 @@ fn protect(headers: &mut HeaderMap) {
 fn protect_application(headers: &mut HeaderMap) {
     let is_page = is_page(headers);
     // under `no-referrer`, a browser sends `Origin: null` with a form, which checks of the origin refuse
-    let referrer = if is_page { "same-origin" } else { "no-referrer" };
+    let referrer = if is_page {
+        "same-origin"
+    } else {
+        "no-referrer"
+    };
     let policy = if is_page { NO_FRAMES } else { LOAD_NOTHING };
     set_default(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set_default(headers, REFERRER_POLICY, referrer);

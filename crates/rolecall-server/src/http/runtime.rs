@@ -307,7 +307,8 @@ impl Connection {
     async fn pass_on(&self, request: Request<Incoming>) -> Response {
         let in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
         let progress = Arc::new(Progress::default());
-        let mut request = request.map(|inner| Body::new(TrackedBody::new(inner, Arc::clone(&progress))));
+        let mut request =
+            request.map(|inner| Body::new(TrackedBody::new(inner, Arc::clone(&progress))));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         request.extensions_mut().insert(self.stopping.clone());
         let answer = self.app.clone().oneshot(request);

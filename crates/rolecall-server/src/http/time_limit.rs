@@ -113,7 +113,9 @@ mod tests {
     #[tokio::test]
     async fn only_an_answer_in_time_is_returned() {
         let progress = Progress::default();
-        let answer = progress.wait(Duration::from_hours(1), async { "done" }).await;
+        let answer = progress
+            .wait(Duration::from_hours(1), async { "done" })
+            .await;
         assert_eq!(answer, Some("done"));
         let late = std::future::pending::<()>();
         assert_eq!(progress.wait(Duration::from_millis(1), late).await, None);

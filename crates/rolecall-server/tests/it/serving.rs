@@ -64,7 +64,10 @@ fn frame(text: &[u8]) -> Vec<u8> {
 fn masked_frame(text: &[u8]) -> Vec<u8> {
     let mask = [1, 2, 3, 4];
     let head = [0x81, 0x80 | u8::try_from(text.len()).unwrap()];
-    let masked = text.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+    let masked = text
+        .iter()
+        .zip(mask.iter().cycle())
+        .map(|(byte, mask)| byte ^ mask);
     head.into_iter().chain(mask).chain(masked).collect()
 }
 
@@ -79,7 +82,10 @@ async fn read_frame(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<
     }
     let mut text = vec![0; usize::from(head[1] & 0x7f)];
     stream.read_exact(&mut text).await.ok()?;
-    let unmasked = text.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+    let unmasked = text
+        .iter()
+        .zip(mask.iter().cycle())
+        .map(|(byte, mask)| byte ^ mask);
     Some(unmasked.collect())
 }
 
@@ -226,12 +232,17 @@ async fn each_route_has_its_own_limit_on_bodies() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert_eq!(body, large.len().to_string());
     // axum's extractors take 2 MB unless a layer says otherwise
-    let (head, _) = app.send("POST /small HTTP/1.1\r\n", &large[..3_000_000]).await;
+    let (head, _) = app
+        .send("POST /small HTTP/1.1\r\n", &large[..3_000_000])
+        .await;
     assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
     // rolecall's own routes stay at 64 KiB
     let kind = "content-type: application/json\r\n";
     let (head, body) = app
-        .send(&format!("POST /register HTTP/1.1\r\n{kind}"), &large[..70_000])
+        .send(
+            &format!("POST /register HTTP/1.1\r\n{kind}"),
+            &large[..70_000],
+        )
         .await;
     assert!(head.starts_with("HTTP/1.1 413 "), "{head}{body}");
     assert!(head.contains("application/problem+json"), "{head}");
@@ -274,10 +285,8 @@ async fn the_client_of_a_request_is_known_in_both_ways_to_serve() {
     assert_eq!(peer(app.send(get, b"").await), "127.0.0.1");
     let forwarded = format!("{get}x-forwarded-for: 198.51.100.1\r\n");
     assert_eq!(peer(app.send(&forwarded, b"").await), "127.0.0.1");
-    let trusting = Running::start(|server| {
-        server.trusted_proxy("127.0.0.0/8".parse().unwrap())
-    })
-    .await;
+    let trusting =
+        Running::start(|server| server.trusted_proxy("127.0.0.0/8".parse().unwrap())).await;
     assert_eq!(peer(trusting.send(&forwarded, b"").await), "198.51.100.1");
 
     // the same through `axum::serve`
@@ -303,9 +312,16 @@ async fn the_client_of_a_request_is_known_in_both_ways_to_serve() {
 #[tokio::test]
 async fn a_page_of_another_origin_may_call_where_it_is_allowed() {
     let app = Running::start(|server| server.allowed_origin("https://app.example")).await;
-    for (origin, allowed) in [("https://app.example", true), ("https://evil.example", false)] {
+    for (origin, allowed) in [
+        ("https://app.example", true),
+        ("https://evil.example", false),
+    ] {
         let request = format!("GET /client HTTP/1.1\r\norigin: {origin}\r\n");
         let (head, _) = app.send(&request, b"").await;
-        assert_eq!(head.contains("access-control-allow-origin"), allowed, "{head}");
+        assert_eq!(
+            head.contains("access-control-allow-origin"),
+            allowed,
+            "{head}"
+        );
     }
 }

@@ -85,7 +85,10 @@ fn handler_name(handler: &str) -> Option<&str> {
     // the types of a generic function are left out
     let path = handler.split('<').next().unwrap_or_default();
     let name = path.rsplit("::").next().unwrap_or_default();
-    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
     (!name.is_empty() && is_name(name)).then_some(name)
 }
 
@@ -129,14 +132,25 @@ mod tests {
             ..route(Method::GET, "/", "files")
         };
         let routes = [
-            route(Method::GET, "/t/{tenant}/files/{*path}", "app::files::read_file"),
-            route(Method::PUT, "/t/{tenant}/files/{*path}", "app::files::write_file::<app::Disk>"),
+            route(
+                Method::GET,
+                "/t/{tenant}/files/{*path}",
+                "app::files::read_file",
+            ),
+            route(
+                Method::PUT,
+                "/t/{tenant}/files/{*path}",
+                "app::files::write_file::<app::Disk>",
+            ),
             route(Method::POST, "/items/", "app::main::{{closure}}"),
             public,
         ];
         let mut document = outline("App", "1.2.3", &routes);
         assert_eq!(secure(&mut document, &routes, "login"), Ok(()));
-        assert_eq!(document["info"], json!({ "title": "App", "version": "1.2.3" }));
+        assert_eq!(
+            document["info"],
+            json!({ "title": "App", "version": "1.2.3" })
+        );
         let item = &document["paths"]["/t/{tenant}/files/{path}"];
         assert_eq!(item["get"]["operationId"], "read_file");
         assert_eq!(item["get"]["summary"], "Read file");

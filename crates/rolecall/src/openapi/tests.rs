@@ -160,7 +160,10 @@ fn the_routes_of_rolecall_are_to_be_left_out() {
     let error = secure(&mut json!({}), &routes, "login").unwrap_err();
     let text = error.to_string();
     assert!(text.contains("GET /items/"), "{text}");
-    assert!(text.contains("call `access_table` before they are merged"), "{text}");
+    assert!(
+        text.contains("call `access_table` before they are merged"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -177,7 +180,8 @@ fn the_responses_are_described_once_and_those_of_the_application_are_kept() {
         let schema = schema.as_str().unwrap().trim_start_matches('#');
         assert!(document.pointer(schema).is_some(), "{schema}");
     }
-    let own = json!({ "components": { "responses": { "NotPermitted": { "description": "mine" } } } });
+    let own =
+        json!({ "components": { "responses": { "NotPermitted": { "description": "mine" } } } });
     let mut document = own;
     secure(&mut document, &[], "login").unwrap();
     let responses = &document["components"]["responses"];

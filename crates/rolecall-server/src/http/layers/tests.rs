@@ -370,13 +370,22 @@ mod application {
         routes()
             .route("/page", page(None, None))
             .route("/own-page", page(Some("default-src 'self'"), None))
-            .route("/framed", page(Some("frame-ancestors https://a.example"), None))
+            .route(
+                "/framed",
+                page(Some("frame-ancestors https://a.example"), None),
+            )
             .route("/old-frame", page(None, Some("SAMEORIGIN")))
             .route("/drawing", kind("image/svg+xml"))
             .route("/xhtml", kind("Application/XHTML+xml; charset=utf-8"))
             .route("/picture", kind("image/png"))
-            .route("/file", get(|| async { [(LAST_MODIFIED, "Sat, 28 Nov 2026 00:00:00 GMT")] }))
-            .route("/refused", get(|| async { (StatusCode::CONFLICT, "my words") }))
+            .route(
+                "/file",
+                get(|| async { [(LAST_MODIFIED, "Sat, 28 Nov 2026 00:00:00 GMT")] }),
+            )
+            .route(
+                "/refused",
+                get(|| async { (StatusCode::CONFLICT, "my words") }),
+            )
             .route("/empty", get(|| async { StatusCode::NOT_FOUND }))
     }
 
@@ -415,7 +424,11 @@ mod application {
             assert_eq!(found, frames, "{path}");
             assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
             let is_page = policy != LOAD_NOTHING;
-            let referrer = if is_page { "same-origin" } else { "no-referrer" };
+            let referrer = if is_page {
+                "same-origin"
+            } else {
+                "no-referrer"
+            };
             assert_eq!(headers[REFERRER_POLICY], referrer, "{path}");
         }
     }
@@ -446,7 +459,10 @@ mod application {
         // a panic has none
         let panic = get_path("/panic").await;
         assert_eq!(panic.status(), 500);
-        assert_eq!(problem(panic).await["type"], "urn:rolecall:problem:internal");
+        assert_eq!(
+            problem(panic).await["type"],
+            "urn:rolecall:problem:internal"
+        );
     }
 
     #[tokio::test]

@@ -258,9 +258,8 @@ async fn a_body_that_arrives_gets_more_time_than_one_that_does_not() {
 }
 
 async fn next_of(body: &mut axum::body::BodyDataStream) -> Option<hyper::body::Bytes> {
-    let next = std::future::poll_fn(|context| {
-        futures_core::Stream::poll_next(Pin::new(body), context)
-    });
+    let next =
+        std::future::poll_fn(|context| futures_core::Stream::poll_next(Pin::new(body), context));
     next.await.map(Result::unwrap)
 }
 

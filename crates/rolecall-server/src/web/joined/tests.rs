@@ -85,7 +85,9 @@ fn check_references(value: &Value, document: &Value) {
                 assert!(document.pointer(pointer).is_some(), "{text}");
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| check_references(item, document)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| check_references(item, document)),
         Value::Object(object) => object
             .values()
             .for_each(|member| check_references(member, document)),
@@ -177,7 +179,8 @@ fn the_application_keeps_its_names() {
     assert_eq!(users["tags"], json!(["rolecall: users"]));
     let items = &document["paths"]["/items/"]["get"];
     assert_eq!(items["operationId"], "list_users");
-    let tags = json!([{ "name": "users" }, { "name": "rolecall: users", "description": "Accounts" }]);
+    let tags =
+        json!([{ "name": "users" }, { "name": "rolecall: users", "description": "Accounts" }]);
     assert_eq!(document["tags"], tags);
     let schemes = &document["components"]["securitySchemes"];
     assert_eq!(schemes["bearer"]["type"], "http");
@@ -193,7 +196,10 @@ fn a_schema_that_refers_to_a_renamed_one_is_renamed_too() {
     let schemas = &document["components"]["schemas"];
     let reference = |schema: &str| schemas[schema]["properties"]["name"]["$ref"].clone();
     assert_eq!(reference("User"), "#/components/schemas/Name");
-    assert_eq!(reference("RolecallUser"), "#/components/schemas/RolecallName");
+    assert_eq!(
+        reference("RolecallUser"),
+        "#/components/schemas/RolecallName"
+    );
 }
 
 #[test]
