@@ -234,6 +234,10 @@ async fn everything_works_below_a_prefix() {
     }
 }
 
+async fn read_name(caller: Authenticated) -> String {
+    caller.username().to_owned()
+}
+
 #[tokio::test]
 async fn a_guard_elsewhere_finds_an_issuer_with_a_path() {
     use rolecall_server::Server;
@@ -250,10 +254,9 @@ async fn a_guard_elsewhere_finds_an_issuer_with_a_path() {
     let clock = rolecall::ManualClock::at(START);
     let guard = rolecall::Guard::builder().issuer(&url).audience(&url);
     let guard = guard.clock(clock).build().unwrap();
-    async fn read(caller: Authenticated) -> String {
-        caller.username().to_owned()
-    }
-    let elsewhere: Router = GuardedRouter::new(guard).route("/", get(read)).into_axum();
+    let elsewhere: Router = GuardedRouter::new(guard)
+        .route("/", get(read_name))
+        .into_axum();
     let token = app.log_in("/auth/token").await;
     crate::support::eventually("the guard has loaded the keys", async || {
         let request = RequestBuilder::new(elsewhere.clone(), Method::GET, "/".to_owned());
