@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use rolecall::{Clock, OnStale, SystemClock};
 use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
 
+use super::first_admin::FirstAdmin;
 use crate::{
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     legacy::old_tokens::LegacyTokens,
+    policy::at_start::EditedPolicy,
     settings::SessionLimits,
     start::Staleness,
 };
@@ -37,6 +39,9 @@ pub struct EmbeddedBuilder {
     pub(super) sessions: SessionLimits,
     pub(super) quotas: Quotas,
     pub(super) legacy: Option<LegacyTokens>,
+    pub(super) policy: Option<String>,
+    pub(super) edited_policy: EditedPolicy,
+    pub(super) first_admin: Option<FirstAdmin>,
 }
 
 impl EmbeddedBuilder {
@@ -62,6 +67,9 @@ impl EmbeddedBuilder {
             sessions: SessionLimits::default(),
             quotas: Quotas::default(),
             legacy: None,
+            policy: None,
+            edited_policy: EditedPolicy::default(),
+            first_admin: None,
         }
     }
 

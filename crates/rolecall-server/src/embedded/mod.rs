@@ -1,8 +1,12 @@
 //! rolecall inside your own application.
 
+mod accounts;
 mod application;
 mod builder;
+mod first_admin;
+mod log_in;
 mod opening;
+mod policy;
 mod serving;
 
 use std::sync::Arc;
@@ -11,8 +15,13 @@ use rolecall::{Guard, GuardedRouter};
 use serde_json::Value;
 
 pub use self::{
+    accounts::{
+        AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, NewUser,
+        ResetCode, RoleOfUser, User, UserPage, UserStatus,
+    },
     application::WithApplication,
     builder::{EmbeddedBuilder, Registration},
+    log_in::{LogIn, LogInError, LogInErrorKind, Tokens},
     serving::{Servable, Server, serve},
 };
 use crate::{

@@ -15,19 +15,28 @@ use crate::{
 };
 
 impl EmbeddedBuilder {
-    /// Opens the database.
+    /// Opens the database, puts the policy document in force, and creates the demo users and the first administrator.
     ///
     /// # Errors
     ///
     /// [`StartError`], with a message for the operator.
     pub async fn open(self) -> Result<Embedded, StartError> {
-        let staleness = self.staleness;
-        let demo_users = self.demo_users.clone();
-        let opened = start::open(self.into_options()?).await?;
+        let policy = self.parse_policy()?;
+        let (staleness, edited) = (self.staleness, self.edited_policy);
+        let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
+        let options = self.into_options()?;
+        // boxed, since the future of a start goes into those of everything that embeds a server
+        let opened = Box::pin(start::open(options)).await?;
+        if let Some(policy) = &policy {
+            Box::pin(super::policy::put_in_force(&opened.app, policy, edited)).await?;
+        }
         for (username, password, roles) in &demo_users {
             demo::ensure_user(&opened.app, username, password, roles).await?;
         }
         start::check_registration_roles(&opened.app).await?;
+        if let Some(first_admin) = &first_admin {
+            Box::pin(first_admin.ensure(&opened.app)).await?;
+        }
         Embedded::from_opened(opened, staleness)
     }
 
