@@ -12,7 +12,7 @@ PUBLIC = {
     ("post", "/register"), ("post", "/password"),
     ("get", "/.well-known/oauth-authorization-server"), ("get", "/.well-known/jwks.json"),
     ("get", "/health/live"), ("get", "/health/ready"),
-    ("get", "/docs"), ("get", "/openapi.json"), ("get", "/docs/{file}"),
+    ("get", "/docs"), ("get", "/docs/"), ("get", "/openapi.json"), ("get", "/docs/{file}"),
 }
 
 
@@ -73,7 +73,7 @@ def test_every_guarded_operation_enforces_its_documented_scope(document, dev, bo
         response = requests.request(method, dev.url + filled, timeout=30)
         assert_problem(response, 401, "Not authenticated", "Bearer")
         scopes = scopes_of(operation)
-        if scopes and scopes != ["role:user"]:
+        if scopes and set(scopes) != {"role:user"}:
             api.assert_forbidden(bob.request(method, filled), scopes[0])
             checked += 1
     assert checked > 20
@@ -97,4 +97,12 @@ def test_problems_have_a_schema_and_responses_a_description(document):
 def test_paging_of_users_is_documented(document):
     parameters = {p["name"] for p in document["paths"]["/api/users"]["get"]["parameters"]}
     assert {"limit", "cursor", "username", "q"} <= parameters
-    assert api.PROBLEM in str(document["paths"]["/api/users"]["get"]["responses"])
+    responses = document["paths"]["/api/users"]["get"]["responses"]
+    assert responses["401"] == {"$ref": "#/components/responses/NotAuthenticated"}
+    assert api.PROBLEM in str(document["components"]["responses"]["NotAuthenticated"])
+
+
+def test_the_routes_of_the_application_come_first(document):
+    assert list(document["paths"])[:2] == ["/items/", "/users/"]
+    assert document["tags"][0]["name"] == document["paths"]["/items/"]["get"]["tags"][0]
+    assert set(scopes_of(document["paths"]["/items/"]["get"])) == {"role:admin"}

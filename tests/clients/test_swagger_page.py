@@ -51,6 +51,22 @@ def test_the_page_logs_in_and_calls_a_route(dev, browser):
     assert "eyJ" not in stored, "the access token is stored in the browser"
 
 
+def test_the_page_shows_the_routes_of_the_application_first_and_offers_no_scopes(dev, browser):
+    browser.get(f"{dev.url}/docs")
+    sections = browsers.wait_for(browser, until.presence_of_all_elements_located(
+        (By.CSS_SELECTOR, ".opblock-tag-section .opblock-tag")))
+    assert [section.get_attribute("data-tag") for section in sections][:2] == ["items and users", "tokens"]
+    browsers.click(browser, '//*[contains(@class, "auth-wrapper")]//button[contains(@class, "authorize")]')
+    browsers.wait_for(browser, until.visibility_of_element_located((By.ID, "oauth_username")))
+    assert browser.find_elements(By.CSS_SELECTOR, ".scopes input") == []
+
+
+def test_addresses_that_people_type_lead_to_the_page(dev):
+    for path in ("/", "/docs/"):
+        response = requests.get(f"{dev.url}{path}", timeout=30)
+        assert response.url == f"{dev.url}/docs" and response.status_code == 200
+
+
 def test_the_page_is_served_without_redirect_and_runs_only_its_own_scripts(dev):
     response = requests.get(f"{dev.url}/docs", allow_redirects=False, timeout=30)
     assert response.status_code == 200

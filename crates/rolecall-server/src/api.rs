@@ -10,6 +10,7 @@ use axum::{
 };
 use http::Method;
 use rolecall::{Guard, GuardedArgs, GuardedRouter, Principal, openapi::DocumentError, routing};
+use serde_json::Value;
 use utoipa::openapi::{
     PathItem, RefOr, Schema,
     path::{Operation, ParameterIn},
@@ -22,7 +23,10 @@ use crate::{
     audit, clients, decisions, docs,
     error::{ApiError, FieldError},
     feed, forward_auth, health,
-    http::{LayerOptions, LoggedSubject, PathRule, layers::MAX_BODY_BYTES},
+    http::{
+        LayerOptions, LoggedSubject, PathRule,
+        layers::{MAX_BODY_BYTES, describe_errors},
+    },
     keys, oauth, policy, roles, sessions, tickets,
     web::{address, document},
 };
@@ -85,25 +89,26 @@ impl Api {
         self
     }
 
-    /// Returns the routes with their state, and stores their document for `/openapi.json`.
+    /// Returns the routes with their state, and their document.
     ///
     /// # Errors
     ///
     /// If the document and the routes disagree, which a test rules out.
-    pub(crate) fn finish(self, app: &App) -> Result<GuardedRouter<()>, DocumentError> {
+    pub(crate) fn finish(self, app: &App) -> Result<(GuardedRouter<()>, Value), DocumentError> {
         let public_url = app.settings().public_url.as_str();
         let routes = self.router.access_table();
         let document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
         let prefix = address::path_of(public_url).to_owned();
-        let _ = app.parts().document.set(document.to_string().into());
-        Ok(self
+        let router = self
             .router
+            .keep_problems()
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .layer(from_fn(note_subject))
+            .layer(from_fn(finish_answer))
             .layer(from_fn(move |request: Request, next: Next| {
                 address::prefix_location(prefix.clone(), request, next)
             }))
-            .with_state(app.clone()))
+            .with_state(app.clone());
+        Ok((router, document))
     }
 }
 
@@ -137,10 +142,11 @@ fn known_parameters(path: &str, operation: &Operation) -> Option<Arc<[String]>> 
     })
 }
 
-/// Adds the subject of the request to its log line.
-async fn note_subject(request: Request, next: Next) -> Response {
+/// Adds the subject of the request to its log line, and describes errors that axum found. In an application, no outer
+/// layer does that.
+async fn finish_answer(request: Request, next: Next) -> Response {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let mut response = next.run(request).await;
+    let mut response = describe_errors(next.run(request).await);
     if let Some(principal) = principal {
         let subject = LoggedSubject(principal.subject().to_owned());
         response.extensions_mut().insert(subject);
@@ -283,6 +289,7 @@ fn admin_routes(api: Api) -> Api {
         health::get_liveness,
         health::get_readiness,
         docs::handlers::get_docs,
+        docs::handlers::redirect_to_docs,
         docs::handlers::get_docs_file,
         docs::handlers::get_openapi,
     )

@@ -1,10 +1,11 @@
 //! The state of one node, which every handler and command works with.
 
 use std::{
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -79,7 +80,7 @@ pub(crate) struct Parts {
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
     /// The OpenAPI document, written when the routes are mounted.
-    pub(crate) document: OnceLock<Bytes>,
+    pub(crate) document: ArcSwap<Bytes>,
 }
 
 impl App {

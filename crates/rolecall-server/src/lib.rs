@@ -71,9 +71,10 @@ pub use config::SigningAlgorithm;
 pub use embedded::{
     AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, Embedded,
     EmbeddedBuilder, LogIn, LogInError, LogInErrorKind, NewUser, Registration, ResetCode,
-    RoleOfUser, Tokens, User, UserPage, UserStatus, serve,
+    RoleOfUser, Servable, Server, Tokens, User, UserPage, UserStatus, WithApplication, serve,
 };
 pub use hooks::{AccountEvent, AccountEventKind};
+pub use http::Stopping;
 pub use legacy::old_tokens::LegacyTokens;
 pub use policy::at_start::EditedPolicy;
 pub use profile::{FieldAccess, ProfileField};

@@ -1,10 +1,8 @@
 //! From a configuration to an application that is open and watches its database.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use rolecall::{Clock, Guard, GuardBuilder, GuardError, LiveState, OnStale};
 use rolecall_passwords::{Hasher, HasherOptions, Parameters, PasswordPolicy, PasswordScheme};
@@ -86,7 +84,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),
-        document: OnceLock::new(),
+        document: ArcSwap::default(),
     });
     if options.serves {
         sampling::refresh(&app).await.map_err(ApiError::from)?;

@@ -44,6 +44,19 @@ pub enum StartError {
         path = .0.display()
     )]
     KeyFileMissing(PathBuf),
+    /// The OpenAPI document of the application cannot be used.
+    #[error("the OpenAPI document of the application cannot be used: {0}")]
+    Document(String),
+    /// The public URL and the prefix of rolecall's routes do not match.
+    #[error(
+        "rolecall's routes are nested under `{prefix}`, so that the path of the public URL must end with it: call `.public_url(\"{public_url}{prefix}\")`"
+    )]
+    Prefix {
+        /// The prefix.
+        prefix: String,
+        /// The public URL.
+        public_url: String,
+    },
     /// `registration.roles` names a role that does not exist.
     #[error(
         "`registration.roles` names `{0}`, which does not exist: create it with `rolecall role add {0}`"

@@ -3,11 +3,14 @@
 //! This works with the JSON of any generator. Because security requirements and the 401 and 403 responses come from the
 //! rules, document and guards cannot differ.
 
+mod outline;
+
 use std::collections::BTreeSet;
 
 use http::Method;
 use serde_json::{Map, Value, json};
 
+pub use self::outline::outline;
 use crate::{Problem, RouteAccess, Rule};
 
 /// The error if a document and a router do not describe the same API.
@@ -28,23 +31,43 @@ pub enum DocumentError {
 }
 
 fn disagreement(unrouted: &[String], undocumented: &[String]) -> String {
-    let part = |title: &str, operations: &[String]| {
-        let list = operations.join(", ");
-        (!operations.is_empty()).then(|| format!("{title}: {list}"))
-    };
-    let parts = [
-        part("documented but not routed", unrouted),
-        part("routed but not documented", undocumented),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let mut parts = Vec::new();
+    if !unrouted.is_empty() {
+        let list = unrouted.join(", ");
+        parts.push(format!(
+            "documented but not routed: {list} (are path and method the same as in the router?)"
+        ));
+    }
+    if !undocumented.is_empty() {
+        let list = undocumented.join(", ");
+        let remedy = if undocumented.iter().any(|name| is_of_rolecall(name)) {
+            "the routes of `Embedded` have a document of their own: call `access_table` before they are merged, or let \
+             `Embedded::with_application` join both documents"
+        } else {
+            "describe them, or leave their rows out of `routes`"
+        };
+        parts.push(format!("routed but not documented: {list} ({remedy})"));
+    }
+    parts.join("; ")
+}
+
+/// Returns true for an operation that every rolecall server has.
+fn is_of_rolecall(name: &str) -> bool {
+    name.ends_with("/.well-known/jwks.json")
 }
 
 /// Adds the access rule of its route to every operation of `document`.
 ///
 /// `routes` is [`GuardedRouter::access_table`](crate::GuardedRouter::access_table), and `scheme` is the name of the
 /// security scheme in the document. Each operation gets `security` (empty if it is public; roles are written
-/// `role:admin`), the 401 and 403 responses, and `x-rolecall-rule`. The document gets the schema `Problem`, unless it
-/// has one. The alternatives of an [`AnyOf`](crate::AnyOf) become separate security requirement objects.
+/// `role:admin`), the 401 and 403 responses, and `x-rolecall-rule`. The document gets these responses as
+/// [`NOT_AUTHENTICATED`] and [`NOT_PERMITTED`], and the schema of their bodies as `Problem`, or as `RolecallProblem` if
+/// it has another `Problem`. The alternatives of an [`AnyOf`](crate::AnyOf) become separate security requirement
+/// objects.
+///
+/// To leave routes out of the document, leave their rows out of `routes`: those of `Embedded`, which has a document of
+/// its own, by calling `access_table` before they are merged, and others with
+/// `routes.retain(|route| route.path != "/internal")`.
 ///
 /// # Errors
 ///
@@ -64,7 +87,7 @@ fn disagreement(unrouted: &[String], undocumented: &[String]) -> String {
 /// openapi::secure(&mut document, &app.access_table(), "login")?;
 /// let operation = &document["paths"]["/items/"]["get"];
 /// assert_eq!(operation["security"], serde_json::json!([{ "login": ["role:admin"] }]));
-/// assert!(operation["responses"]["403"].is_object());
+/// assert_eq!(operation["responses"]["403"]["$ref"], "#/components/responses/NotPermitted");
 /// # Ok::<(), openapi::DocumentError>(())
 /// ```
 pub fn secure(
@@ -84,11 +107,53 @@ pub fn secure(
         let operation = object_in(item, member)?;
         secure_operation(operation, &route.rule, scheme)?;
     }
-    let components = object(&mut secured, "components")?;
-    let schemas = object_in(components, "schemas")?;
-    schemas.entry("Problem").or_insert_with(problem_schema);
+    add_components(&mut secured)?;
     *document = secured;
     Ok(())
+}
+
+/// The name of the 401 response in `components/responses`.
+pub const NOT_AUTHENTICATED: &str = "NotAuthenticated";
+/// The name of the 403 response in `components/responses`.
+pub const NOT_PERMITTED: &str = "NotPermitted";
+
+/// Adds the responses to which operations refer, and the schema of their bodies, unless they are there.
+fn add_components(document: &mut Value) -> Result<(), DocumentError> {
+    let components = object(document, "components")?;
+    let schemas = object_in(components, "schemas")?;
+    let name = match schemas.get("Problem") {
+        Some(other) if !is_problem(other) => "RolecallProblem",
+        _ => "Problem",
+    };
+    schemas.entry(name).or_insert_with(problem_schema);
+    let responses = object_in(components, "responses")?;
+    for (response, text, challenge) in [
+        (
+            NOT_AUTHENTICATED,
+            "The access token is missing, not valid, or has ended",
+            "The challenge (RFC 6750 section 3)",
+        ),
+        (
+            NOT_PERMITTED,
+            "The caller does not satisfy the access rule, which `x-rolecall-rule` names",
+            "The challenge: `error=\"insufficient_scope\"` and the `scope` that is needed",
+        ),
+    ] {
+        let described = || describe_response(text, challenge, name);
+        responses.entry(response).or_insert_with(described);
+    }
+    Ok(())
+}
+
+/// Returns true for a schema with the members of RFC 9457.
+fn is_problem(schema: &Value) -> bool {
+    let members = ["type", "title", "status", "detail"];
+    let has = |member| {
+        schema
+            .get("properties")
+            .is_some_and(|all| all.get(member).is_some())
+    };
+    members.into_iter().all(has)
 }
 
 const METHODS: [(Method, &str); 6] = [
@@ -184,16 +249,12 @@ fn secure_operation(
     operation.insert("security".to_owned(), security(rule, scheme));
     operation.insert("x-rolecall-rule".to_owned(), json!(rule.to_string()));
     let responses = object_in(operation, "responses")?;
+    let refer = |name: &str| json!({ "$ref": format!("#/components/responses/{name}") });
     if !matches!(rule, Rule::Public) {
-        let text = "The access token is missing, not valid, or has ended";
-        let challenge = "The challenge (RFC 6750 section 3)";
-        responses.insert("401".to_owned(), response(text, challenge));
+        responses.insert("401".to_owned(), refer(NOT_AUTHENTICATED));
     }
     if rule.scope().is_some() || rule.names_tenant() || matches!(rule, Rule::OrIf(..)) {
-        let text = format!("The caller does not satisfy the access rule: {rule}");
-        let challenge =
-            "The challenge: `error=\"insufficient_scope\"` and the `scope` that is needed";
-        responses.insert("403".to_owned(), response(&text, challenge));
+        responses.insert("403".to_owned(), refer(NOT_PERMITTED));
     }
     Ok(())
 }
@@ -238,11 +299,12 @@ fn union(list: &[String], other: &[String]) -> Vec<String> {
     list.iter().chain(new).cloned().collect()
 }
 
-fn response(description: &str, challenge: &str) -> Value {
+fn describe_response(description: &str, challenge: &str, schema: &str) -> Value {
+    let schema = format!("#/components/schemas/{schema}");
     json!({
         "description": description,
         "headers": { "WWW-Authenticate": { "description": challenge, "schema": { "type": "string" } } },
-        "content": { Problem::MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+        "content": { Problem::MEDIA_TYPE: { "schema": { "$ref": schema } } },
     })
 }
 

@@ -3,17 +3,45 @@
 use axum::Json;
 use rolecall::{GuardedRouter, Require, routing::get};
 use rolecall_server::Embedded;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 rolecall::roles! { mod role { Admin = "admin", User = "user" } }
 
-async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
-    Json(json!([{ "item_id": "Foo", "owner": caller.username() }]))
+#[derive(Serialize, ToSchema)]
+struct Item {
+    item_id: &'static str,
+    owner: String,
 }
 
-async fn read_users(caller: Require<role::User>) -> Json<Value> {
-    Json(json!([{ "username": caller.username() }]))
+#[derive(Serialize, ToSchema)]
+struct User {
+    username: String,
 }
+
+/// Read the items.
+#[utoipa::path(get, path = "/items/", responses((status = 200, description = "The items", body = [Item])))]
+async fn read_items(caller: Require<role::Admin>) -> Json<Vec<Item>> {
+    let owner = caller.username().to_owned();
+    Json(vec![Item {
+        item_id: "Foo",
+        owner,
+    }])
+}
+
+/// Read the users.
+#[utoipa::path(get, path = "/users/", responses((status = 200, description = "The users", body = [User])))]
+async fn read_users(caller: Require<role::User>) -> Json<Vec<User>> {
+    let username = caller.username().to_owned();
+    Json(vec![User { username }])
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(read_items, read_users),
+    info(title = "Tutorial", version = "1.0.0")
+)]
+struct Document;
 
 fn routes(guard: rolecall::Guard) -> GuardedRouter {
     GuardedRouter::new(guard)
@@ -29,7 +57,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .demo_user("alice", "yourpassword", &["user"])
         .open()
         .await?;
-    let app = routes(login.guard()).merge(login.routes()?).into_axum();
+    let app = login
+        .with_application(routes(login.guard()))
+        .document(Document::openapi())
+        .routes()?;
     println!("Listening on http://127.0.0.1:8000 (open http://127.0.0.1:8000/docs)");
     Ok(rolecall_server::serve("127.0.0.1:8000", app).await?)
 }

@@ -12,6 +12,8 @@ use axum::Json;
 use clap::Args;
 use rolecall::{Guard, GuardedRouter, Require, routing::get};
 use serde_json::{Value, json};
+use serde::Serialize;
+use tokio::net::TcpListener;
 
 use self::{greeting::Greeting, seed::Seed};
 use super::{
@@ -26,6 +28,7 @@ use crate::{
     bootstrap::Origin,
     configured,
     demo::{self, PASSWORD},
+    docs,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
     ids, start,
@@ -101,8 +104,11 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     }
     start::check_registration_roles(&opened.app).await?;
     let server = Embedded::from_opened(opened, staleness(&config))?;
-    let app = demo_routes(server.guard())
-        .merge(server.routes()?)
+    let app = server
+        .with_application(demo_routes(server.guard()))
+        .document(<DemoDocument as utoipa::OpenApi>::openapi())
+        .routes()?
+        .merge(docs::handlers::root(server.api_guard().clone()))
         .into_axum()
         .layer(axum::middleware::from_fn(http::refuse_other_hosts));
     let layers = LayerOptions {
@@ -126,12 +132,46 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     Ok(())
 }
 
-async fn read_items(caller: Require<role::Admin>) -> Json<Value> {
-    Json(json!([{ "item_id": "Foo", "owner": caller.username() }]))
+/// The document of the two routes of the tutorial.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "The tutorial's application", version = "1.0.0", description = "Two routes, and rolecall's below."),
+    tags((name = "items and users", description = "The routes of the application")),
+    paths(read_items, read_users)
+)]
+struct DemoDocument;
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Item {
+    #[schema(example = "Foo")]
+    item_id: &'static str,
+    #[schema(example = "admin")]
+    owner: String,
 }
 
-async fn read_users(caller: Require<role::User>) -> Json<Value> {
-    Json(json!([{ "username": caller.username() }]))
+#[derive(Serialize, utoipa::ToSchema)]
+struct ListedUser {
+    #[schema(example = "alice")]
+    username: String,
+}
+
+/// Read the items, as `admin`.
+#[utoipa::path(get, path = "/items/", tag = "items and users", responses(
+    (status = 200, description = "The items", body = [Item])))]
+async fn read_items(caller: Require<role::Admin>) -> Json<Vec<Item>> {
+    let owner = caller.username().to_owned();
+    Json(vec![Item {
+        item_id: "Foo",
+        owner,
+    }])
+}
+
+/// Read the users, as `alice`.
+#[utoipa::path(get, path = "/users/", tag = "items and users", responses(
+    (status = 200, description = "The users", body = [ListedUser])))]
+async fn read_users(caller: Require<role::User>) -> Json<Vec<ListedUser>> {
+    let username = caller.username().to_owned();
+    Json(vec![ListedUser { username }])
 }
 
 /// Returns the two guarded routes of the tutorial.

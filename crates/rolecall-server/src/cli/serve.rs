@@ -10,7 +10,7 @@ use super::{context::load, error::CliError, globals::GlobalFlags};
 use crate::{
     api,
     config::{self, Config},
-    configured,
+    configured, docs,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions, Limits},
     logging, metrics,
@@ -72,7 +72,7 @@ async fn serve(
         );
     }
     let server = Embedded::from_opened(opened, staleness(config))?;
-    let routes = server.routes()?;
+    let routes = docs::handlers::root(server.api_guard().clone()).merge(server.routes()?);
     let bound = listener
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;

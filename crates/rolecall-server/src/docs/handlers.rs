@@ -1,11 +1,14 @@
 //! The HTTP endpoints of the documentation: the page at `/docs`, its files and the OpenAPI document.
 
 use axum::{
+    body::Bytes,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rolecall::Public;
+#[cfg(feature = "cli")]
+use rolecall::{Guard, GuardedRouter, routing};
 
 use crate::{
     app::App,
@@ -18,6 +21,30 @@ use crate::{
     (status = 200, description = "A page", body = String, content_type = "text/html")))]
 pub(crate) async fn get_docs(_: Public, headers: HeaderMap) -> Response {
     super::page().answer(&headers)
+}
+
+/// Lead to the page.
+#[utoipa::path(get, path = "/docs/", tag = "documentation", responses(
+    (status = 308, description = "The page is at `/docs`",
+        headers(("Location" = String, description = "The address of the page")))))]
+pub(crate) async fn redirect_to_docs(_: Public) -> Response {
+    // relative, so that it is right below any prefix
+    (
+        StatusCode::PERMANENT_REDIRECT,
+        [(header::LOCATION, "../docs")],
+    )
+        .into_response()
+}
+
+/// Returns the route `/` of the program, which leads to the page.
+#[cfg(feature = "cli")]
+pub(crate) fn root(guard: Guard) -> GuardedRouter {
+    GuardedRouter::new(guard).route("/", routing::get(lead_to_docs))
+}
+
+#[cfg(feature = "cli")]
+async fn lead_to_docs(_: Public) -> Response {
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "docs")]).into_response()
 }
 
 /// A file of the page.
@@ -41,9 +68,6 @@ pub(crate) async fn get_openapi(_: Public, State(app): State<App>) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     )];
-    (
-        kind,
-        app.parts().document.get().cloned().unwrap_or_default(),
-    )
-        .into_response()
+    let document = Bytes::clone(&app.parts().document.load());
+    (kind, document).into_response()
 }

@@ -3,13 +3,25 @@
 window.addEventListener("DOMContentLoaded", async () => {
   const base = new URL(".", window.location.href);
   const spec = await (await fetch("openapi.json")).json();
-  spec.servers = [{ url: base.pathname.replace(/\/$/, "") || "/" }];
+  // the routes of rolecall, and so this page, may be below a prefix of the application
+  const prefix = `${spec["x-rolecall-prefix"] ?? ""}/`;
+  const root = base.pathname.endsWith(prefix) ? base.pathname.slice(0, -prefix.length) : base.pathname;
+  spec.servers = [{ url: root.replace(/\/$/, "") || "/" }];
+  document.title = spec.info.title;
+  const hint = "Press **Authorize** to log in, then try a route.";
+  spec.info.description = [hint, spec.info.description].filter(Boolean).join("\n\n");
   const schemes = spec.components.securitySchemes;
-  schemes.rolecall.flows.password.tokenUrl = new URL("token", base).pathname;
+  const flow = schemes.rolecall.flows.password;
+  flow.tokenUrl = new URL("token", base).pathname;
+  // a log-in without scopes gets all that the user has; one with a scope that the user lacks would be refused, so that
+  // "select all" would fail for everybody
+  flow.scopes = {};
   // the page logs in; the second scheme is the same for programs, and would be a second form in the dialog
   delete schemes.bearer;
   for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
-    operation.security = operation.security?.filter((way) => !("bearer" in way));
+    if (operation?.security) {
+      operation.security = operation.security.filter((way) => !("bearer" in way));
+    }
   }
   window.ui = SwaggerUIBundle({
     spec,

@@ -1,6 +1,7 @@
 //! rolecall inside your own application.
 
 mod accounts;
+mod application;
 mod builder;
 mod first_admin;
 mod hooks;
@@ -10,16 +11,20 @@ mod policy;
 mod profile;
 mod serving;
 
+use std::sync::Arc;
+
 use rolecall::{Guard, GuardedRouter};
+use serde_json::Value;
 
 pub use self::{
     accounts::{
         AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, NewUser,
         ResetCode, RoleOfUser, User, UserPage, UserStatus,
     },
+    application::WithApplication,
     builder::{EmbeddedBuilder, Registration},
     log_in::{LogIn, LogInError, LogInErrorKind, Tokens},
-    serving::serve,
+    serving::{Servable, Server, serve},
 };
 use crate::{
     api,
@@ -85,11 +90,22 @@ impl Embedded {
     ///
     /// [`StartError::Failed`] if the routes and their OpenAPI document disagree, which is a bug of rolecall.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
-        let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
-        let routes = api
-            .finish(&self.app)
-            .map_err(|error| StartError::Failed(error.to_string()))?;
+        let (routes, document) = self.own_routes()?;
+        self.set_document(document.to_string());
         Ok(routes.with_state(()))
+    }
+
+    /// Returns the routes of the server with their document.
+    fn own_routes(&self) -> Result<(GuardedRouter, Value), StartError> {
+        let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
+        let finished = api.finish(&self.app);
+        finished.map_err(|error| StartError::Failed(error.to_string()))
+    }
+
+    /// Sets the document that `/openapi.json` answers and `/docs` shows.
+    fn set_document(&self, document: String) {
+        let document = Arc::new(document.into());
+        self.app.parts().document.store(document);
     }
 
     pub(crate) fn from_opened(opened: Opened, staleness: Staleness) -> Result<Self, StartError> {

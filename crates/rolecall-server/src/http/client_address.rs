@@ -3,11 +3,15 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Once;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
+
+/// The warning is written once, not for each request.
+static WARN_OF_NO_ADDRESS: Once = Once::new();
 
 /// The most hops that are examined.
 const MAX_HOPS: usize = 32;
@@ -15,7 +19,7 @@ const MAX_HOPS: usize = 32;
 /// The address of the client.
 ///
 /// [`super::wrap`] puts it into each request. As an extractor it never fails: without that layer it is the peer's
-/// address, or `0.0.0.0` if that is unknown too.
+/// address, or `0.0.0.0` if that is unknown too, of which the log warns once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientAddress {
     text: String,
@@ -49,11 +53,22 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
             return Ok(found.clone());
         }
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(peer.map_or_else(Self::default, |ConnectInfo(peer)| peer.ip().into()))
+        Ok(peer.map_or_else(Self::unknown, |ConnectInfo(peer)| peer.ip().into()))
     }
 }
 
 impl ClientAddress {
+    /// Returns the address of a client that is not known, and warns of it once.
+    pub(super) fn unknown() -> Self {
+        WARN_OF_NO_ADDRESS.call_once(|| {
+            tracing::warn!(
+                "the addresses of clients are not known, so guesses of passwords are limited by account only: serve with \
+                 `rolecall_server::serve`, or pass `app.into_make_service_with_connect_info::<SocketAddr>()` to `axum::serve`"
+            );
+        });
+        Self::default()
+    }
+
     /// The address as text, without a port.
     #[must_use]
     pub fn as_str(&self) -> &str {

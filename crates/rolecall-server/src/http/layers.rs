@@ -11,8 +11,8 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::Limited;
@@ -44,6 +44,9 @@ pub struct LayerOptions {
     pub max_body_bytes: usize,
     /// Paths with rules of their own.
     pub paths: Vec<PathRule>,
+    /// The routes are those of an application. Its error answers stay as they are, a page without a policy of its own may
+    /// load anything, and a file with a validator may be cached. [`paths`](Self::paths) also match below a prefix.
+    pub application: bool,
 }
 
 impl Default for LayerOptions {
@@ -53,14 +56,23 @@ impl Default for LayerOptions {
             trusted_proxies: Vec::new(),
             max_body_bytes: MAX_BODY_BYTES,
             paths: Vec::new(),
+            application: false,
         }
+    }
+}
+
+impl LayerOptions {
+    fn rule_of(&self, path: &str) -> Option<&PathRule> {
+        let matches =
+            |rule: &&PathRule| path == rule.path || (self.application && path.ends_with(rule.path));
+        self.paths.iter().find(matches)
     }
 }
 
 /// The rules of one path where they differ from those of all others.
 #[derive(Clone, Copy, Debug)]
 pub struct PathRule {
-    /// The path, which is compared as a whole.
+    /// The path, which is compared as a whole, except for the prefix that an application may have put before it.
     pub path: &'static str,
     /// The largest body of a request in bytes, if that is more than [`LayerOptions::max_body_bytes`].
     pub max_body_bytes: usize,
@@ -83,7 +95,7 @@ pub struct LoggedSubject(pub String);
 /// Adds all layers to `app`.
 ///
 /// From the outside in: request id, log line and security headers; CORS; panics become status 500; error answers
-/// without a body of their own become problems; the body limit.
+/// without a body of their own become problems, unless they are an application's; the body limit.
 pub fn wrap(app: Router, options: LayerOptions) -> Router {
     let options = Arc::new(options);
     let cors_origins = Arc::new(options.cors.clone());
@@ -106,7 +118,7 @@ async fn identify_and_protect(
     let started = Instant::now();
     let id = random_token(96).unwrap_or_default();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let client = peer.map_or_else(ClientAddress::default, |ConnectInfo(peer)| {
+    let client = peer.map_or_else(ClientAddress::unknown, |ConnectInfo(peer)| {
         ClientAddress::find(peer.ip(), request.headers(), &options.trusted_proxies)
     });
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -115,7 +127,11 @@ async fn identify_and_protect(
     let path = logged_path(&request);
     let span = tracing::info_span!("request", id);
     let mut response = next.run(request).instrument(span.clone()).await;
-    protect(response.headers_mut());
+    if options.application {
+        protect_application(response.headers_mut());
+    } else {
+        protect(response.headers_mut());
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
@@ -142,22 +158,66 @@ fn logged_path(request: &Request) -> String {
     path.chars().take(MAX_LOGGED_PATH).collect()
 }
 
+/// The policy of an answer that is no page: nothing may be loaded.
+const LOAD_NOTHING: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The policy of an application's page that has none: no other site may frame it.
+const NO_FRAMES: &str = "frame-ancestors 'none'";
+
 /// Adds headers that keep browsers from doing more with an answer than showing it; headers that a handler set stay.
 fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (X_FRAME_OPTIONS, "DENY"),
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
+        (CONTENT_SECURITY_POLICY, LOAD_NOTHING),
         (CACHE_CONTROL, "no-store"),
     ] {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        set_default(headers, name, value);
     }
+}
+
+/// Does the same for the answers of an application, whose pages load scripts and styles, send forms and are cached.
+fn protect_application(headers: &mut HeaderMap) {
+    let is_page = is_page(headers);
+    // under `no-referrer`, a browser sends `Origin: null` with a form, which checks of the origin refuse
+    let referrer = if is_page {
+        "same-origin"
+    } else {
+        "no-referrer"
+    };
+    let policy = if is_page { NO_FRAMES } else { LOAD_NOTHING };
+    set_default(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set_default(headers, REFERRER_POLICY, referrer);
+    // the newer header says more precisely who may frame the page
+    if !names_frame_ancestors(headers) {
+        set_default(headers, X_FRAME_OPTIONS, "DENY");
+    }
+    set_default(headers, CONTENT_SECURITY_POLICY, policy);
+    if !headers.contains_key(ETAG) && !headers.contains_key(LAST_MODIFIED) {
+        set_default(headers, CACHE_CONTROL, "no-store");
+    }
+}
+
+fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    let value = HeaderValue::from_static(value);
+    headers.entry(name).or_insert(value);
+}
+
+/// Returns true for what a browser shows as a document with scripts: HTML, and XML such as SVG.
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let kind = kind.unwrap_or_default().to_ascii_lowercase();
+    let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii();
+    matches!(essence, b"text/html" | b"text/xml" | b"application/xml") || essence.ends_with(b"+xml")
+}
+
+fn names_frame_ancestors(headers: &HeaderMap) -> bool {
+    let policies = headers.get_all(CONTENT_SECURITY_POLICY);
+    let mut policies = policies.iter().filter_map(|policy| policy.to_str().ok());
+    policies.any(|policy| policy.contains("frame-ancestors"))
 }
 
 /// Answers a panic with status 500. The panic hook has logged the message, which may hold secrets.
@@ -168,7 +228,7 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Replaces error answers that are empty or plain text by problems. They come from axum and hyper, and their texts
 /// name Rust types. Headers such as `Allow` stay.
-fn describe_errors(response: Response) -> Response {
+pub(crate) fn describe_errors(response: Response) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || !is_plain(response.headers()) {
         return response;
@@ -217,12 +277,15 @@ async fn limit_and_describe(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let rule = options.paths.iter().find(|rule| rule.path == path);
+    let rule = options.rule_of(path);
     if let Some(response) = rule.and_then(|rule| rule.answer?(&request)) {
         return response;
     }
     let max = rule.map_or(0, |rule| rule.max_body_bytes);
     let mut response = limit(max.max(options.max_body_bytes), request, next).await;
+    if !options.application {
+        response = describe_errors(response);
+    }
     for name in rule.into_iter().flat_map(|rule| rule.headers) {
         let headers = response.headers_mut();
         headers.entry(name).or_insert(HeaderValue::from_static(""));
@@ -243,7 +306,7 @@ async fn limit(max: usize, request: Request, next: Next) -> Response {
             .into_response();
     }
     let request = request.map(|body| Body::new(Limited::new(body, max)));
-    describe_errors(next.run(request).await)
+    next.run(request).await
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ pub mod layers;
 mod loopback_names;
 pub(crate) mod open_files;
 pub mod runtime;
+mod stopping;
 mod stream;
+mod time_limit;
 mod until_signal;
 
 pub use client_address::ClientAddress;
@@ -20,6 +22,6 @@ pub(crate) use device::{DEVICE_HEADER, DeviceToken};
 pub use free_port::bind_next_free;
 pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
-pub(crate) use runtime::Stopping;
 pub use runtime::{Limits, serve};
+pub use stopping::Stopping;
 pub use until_signal::serve_until_signal;

@@ -5,10 +5,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,20 +14,22 @@ use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONNECTION, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, StatusCode};
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use rolecall::Problem;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::connections::{Connections, OpenConnection};
 use super::host;
+use super::stopping::{Stage, Stopping};
 use super::stream::{Phase, TimedStream};
+use super::time_limit::{Progress, TrackedBody};
 
 /// Time in which a connection that gives way may finish what it sends.
 const SHED_GRACE: Duration = Duration::from_secs(1);
@@ -42,7 +41,8 @@ pub struct Limits {
     pub head: Duration,
     /// Time until the next request on a connection; longer than proxies keep idle connections.
     pub idle: Duration,
-    /// Time from the head of a request to the head of its answer, including the request's body.
+    /// Time from the head of a request to the head of its answer, including the request's body. A second more is allowed
+    /// for each 64 KiB of the body that have arrived.
     pub request: Duration,
     /// Time in which the peer must read some of the answer.
     pub write: Duration,
@@ -87,7 +87,10 @@ impl Default for Limits {
 /// Serves `app` until `shutdown` resolves and [`Limits::drain`] has passed. Then it accepts no more connections, finishes
 /// the requests in progress and returns, after [`Limits::shutdown`] at the latest.
 ///
-/// The peer's address is in the extensions of each request, as `ConnectInfo<SocketAddr>`.
+/// The peer's address is in the extensions of each request, as `ConnectInfo<SocketAddr>`, and so is [`Stopping`].
+///
+/// A connection that leaves HTTP, as a WebSocket does, counts as one with a request in progress. When the server stops,
+/// it reads its end; what is still open at the end of [`Limits::shutdown`] is cut off.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -110,7 +113,7 @@ pub async fn serve(
         open: Arc::new(Connections::new(per_client, limits.proxies.clone())),
         app,
         limits: Arc::new(limits.clone()),
-        stopping: Stopping(stopping.subscribe()),
+        stopping: Stopping::new(stopping.subscribe()),
     };
     let mut stopped = std::pin::pin!(stopped);
     loop {
@@ -137,6 +140,7 @@ pub async fn serve(
     {
         tracing::warn!("some requests did not finish in time and were aborted");
     }
+    stopping.send_replace(Stage::Stopped);
 }
 
 /// Accepts connections and gives each what its requests need.
@@ -232,46 +236,33 @@ struct Connection {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The stages of a server.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
-    Serving,
-    /// The server still accepts connections, and asks clients and load balancers to go elsewhere.
-    Draining,
-    /// The server finishes the requests in progress.
-    Stopping,
-}
-
-/// Lets a waiting handler know when the server stops; in the extensions of each request.
-#[derive(Clone, Debug)]
-pub(crate) struct Stopping(watch::Receiver<Stage>);
-
-impl Stopping {
-    /// Resolves when the server stops.
-    pub(crate) async fn wait(mut self) {
-        let _ = self.0.wait_for(|stage| *stage == Stage::Stopping).await;
-    }
-
-    /// Returns `true` after the signal to stop.
-    pub(crate) fn has_begun(&self) -> bool {
-        *self.0.borrow() != Stage::Serving
-    }
-}
-
 impl Connection {
     async fn run(self: Box<Self>, stream: TcpStream) {
         // answers are small: waiting to fill a packet would only delay them
         let _ = stream.set_nodelay(true);
+        let (open, closed) = oneshot::channel();
+        self.speak_http(stream, open).await;
+        if self.phase.is_upgraded() {
+            // the handler has the stream now: the connection keeps its place until it is closed
+            let _ = closed.await;
+        }
+    }
+
+    /// Answers requests until the connection ends or leaves HTTP. The stream keeps `open` for as long as it exists.
+    async fn speak_http(&self, stream: TcpStream, open: oneshot::Sender<()>) {
         let limits = &self.limits;
         let phase = Arc::clone(&self.phase);
-        let stream = TimedStream::new(stream, phase, limits.head, limits.write);
+        let stopping = self.stopping.clone();
+        let times = (limits.head, limits.write);
+        let stream = TimedStream::new(stream, phase, times, stopping, open);
         let service = service_fn(|request| self.answer(request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.idle)
             .max_headers(limits.headers)
             .max_header_size(limits.head_bytes)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
@@ -299,6 +290,10 @@ impl Connection {
         } else {
             host::refusal()
         };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.phase.upgrade();
+            return Ok(response);
+        }
         if self.stopping.has_begun() {
             // the next request goes to another node
             let close = HeaderValue::from_static("close");
@@ -311,19 +306,15 @@ impl Connection {
     /// Answers a request within its time.
     async fn pass_on(&self, request: Request<Incoming>) -> Response {
         let in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
-        let body_ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-        let mut request = request.map(|inner| {
-            Body::new(TrackedBody {
-                inner,
-                ended: Arc::clone(&body_ended),
-            })
-        });
+        let progress = Arc::new(Progress::default());
+        let mut request =
+            request.map(|inner| Body::new(TrackedBody::new(inner, Arc::clone(&progress))));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         request.extensions_mut().insert(self.stopping.clone());
         let answer = self.app.clone().oneshot(request);
-        let mut response = match tokio::time::timeout(self.limits.request, answer).await {
-            Ok(Ok(response)) => response,
-            Err(_) => timeout_answer(body_ended.load(Ordering::Relaxed)),
+        let mut response = match progress.wait(self.limits.request, answer).await {
+            Some(Ok(response)) => response,
+            None => timeout_answer(progress.has_ended()),
         };
         if in_chunks {
             // hyper drops a `Content-Length` beside the chunks. A proxy that trusted the length would take the rest
@@ -354,36 +345,6 @@ fn timeout_answer(body_ended: bool) -> Response {
         .with_header(CONNECTION, HeaderValue::from_static("close"))
     };
     problem.into_response()
-}
-
-/// A request body that records when it was read to its end.
-struct TrackedBody {
-    inner: Incoming,
-    ended: Arc<AtomicBool>,
-}
-
-impl HttpBody for TrackedBody {
-    type Data = <Incoming as HttpBody>::Data;
-    type Error = <Incoming as HttpBody>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = Pin::new(&mut self.inner).poll_frame(context);
-        if matches!(frame, Poll::Ready(None)) || self.inner.is_end_stream() {
-            self.ended.store(true, Ordering::Relaxed);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A connection with time limits on reading a request's head and on writing.
+//! A connection with time limits on reading a request's head and on writing, which ends with the server.
 
 use std::io;
 use std::pin::Pin;
@@ -8,12 +8,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::stopping::{Stage, Stopping};
 
 /// The state that a connection shares with its requests.
 #[derive(Debug)]
 pub(super) struct Phase {
     in_request: AtomicBool,
+    /// Set when the connection leaves HTTP.
+    is_upgraded: AtomicBool,
     /// Set when the connection must end because another one needs its place.
     is_given_up: AtomicBool,
     /// The number of requests that began.
@@ -27,6 +32,7 @@ impl Default for Phase {
     fn default() -> Self {
         Self {
             in_request: AtomicBool::new(false),
+            is_upgraded: AtomicBool::new(false),
             is_given_up: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             opened: Instant::now(),
@@ -47,6 +53,16 @@ impl Phase {
         let now = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.idle_after.store(now, Ordering::Relaxed);
         self.in_request.store(false, Ordering::Relaxed);
+    }
+
+    /// Marks that the answer to the current request turns the connection into one of another protocol, such as a WebSocket.
+    /// It is never idle again, since nothing here knows that protocol.
+    pub(super) fn upgrade(&self) {
+        self.is_upgraded.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.is_upgraded.load(Ordering::Relaxed)
     }
 
     /// Returns the time since when the connection has been waiting for a request; `None` during a request, or if it is
@@ -83,14 +99,20 @@ pub(super) struct TimedStream<S> {
     /// The number of requests that had begun when `head` was last checked.
     requests: u64,
     write: Option<Pin<Box<Sleep>>>,
+    stopping: Stopping,
+    /// Resolves when the server stops; only for a connection that left HTTP.
+    stopped: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Closed with the stream, which the handler of another protocol owns.
+    _open: oneshot::Sender<()>,
 }
 
 impl<S> TimedStream<S> {
     pub(super) fn new(
         inner: S,
         phase: Arc<Phase>,
-        head_limit: Duration,
-        write_limit: Duration,
+        (head_limit, write_limit): (Duration, Duration),
+        stopping: Stopping,
+        open: oneshot::Sender<()>,
     ) -> Self {
         Self {
             inner,
@@ -100,7 +122,35 @@ impl<S> TimedStream<S> {
             head: Some(timer(head_limit)),
             requests: 0,
             write: None,
+            stopping,
+            stopped: None,
+            _open: open,
         }
+    }
+
+    /// Returns true if the stream of another protocol has to end for its reader, who may still say goodbye. hyper ends
+    /// HTTP connections itself.
+    fn has_read_end(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.phase.is_upgraded() {
+            return false;
+        }
+        // checked first: a future must not be polled again after it has resolved
+        if self.stopping.has_reached(Stage::Stopping) {
+            return true;
+        }
+        let stopping = &self.stopping;
+        let stopped = self
+            .stopped
+            .get_or_insert_with(|| Box::pin(stopping.clone().wait()));
+        stopped.as_mut().poll(context).is_ready()
+    }
+
+    /// Fails if the stream of another protocol is cut off.
+    fn check_write(&self) -> io::Result<()> {
+        if self.phase.is_upgraded() && self.stopping.has_reached(Stage::Stopped) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
     }
 
     /// Fails a write that makes no progress for too long.
@@ -133,6 +183,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.has_read_end(context) {
+            return Poll::Ready(Ok(()));
+        }
         let progress = Pin::new(&mut this.inner).poll_read(context, buffer);
         let requests = this.phase.requests.load(Ordering::Relaxed);
         if this.requests != requests {
@@ -164,6 +217,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.check_write()?;
         let progress = Pin::new(&mut self.inner).poll_write(context, bytes);
         self.watch_write(context, progress)
     }
@@ -173,6 +227,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_write()?;
         let progress = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
         self.watch_write(context, progress)
     }

@@ -17,14 +17,36 @@ use utoipa::{
     },
 };
 
-use super::{address::path_of, schemas};
+use super::{address::path_of, examples, schemas};
 
 /// The name of the security scheme.
-const SCHEME: &str = "rolecall";
+pub(super) const SCHEME: &str = "rolecall";
 /// The name of the same scheme for clients that have a token already; generators of clients support it best.
-const BEARER: &str = "bearer";
+pub(super) const BEARER: &str = "bearer";
 /// The grammar of names, the same as that of `rolecall_core::is_name`.
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
+
+/// The tags in the order in which a page shows them: first what a visitor does first.
+const TAGS: [(&str, &str); 15] = [
+    ("tokens", "Log in and out"),
+    ("account", "Register, and manage your own account"),
+    ("users", "Manage the accounts of others"),
+    ("role assignments", "Give roles to users and clients"),
+    ("roles", "Define what roles permit and inherit"),
+    ("permissions", "Define permissions"),
+    ("constraints", "Keep duties separate"),
+    ("policy", "Permissions and roles as one document"),
+    ("decisions", "Ask why somebody may do something"),
+    ("clients", "Manage programs that log in"),
+    ("forward-auth", "Let a proxy ask"),
+    ("keys", "Keys that sign tokens"),
+    ("audit", "What was changed, and by whom"),
+    ("health", "Ask if this server works"),
+    ("documentation", "This page"),
+];
+
+/// The name of the response to a wrong request.
+const BAD_REQUEST: &str = "BadRequest";
 
 /// Builds the document of a server that clients reach at `public_url`.
 ///
@@ -60,12 +82,23 @@ pub(crate) fn write(
     complete(&mut document);
     openapi::secure(&mut document, routes, SCHEME)?;
     offer_bearer(&mut document);
+    document["components"]["responses"][BAD_REQUEST] = bad_request();
     schemas::shape(&mut document);
+    examples::add(&mut document);
+    let tags = TAGS.map(|(name, text)| json!({ "name": name, "description": text }));
+    document["tags"] = json!(tags);
     Ok(document)
 }
 
+fn bad_request() -> Value {
+    json!({
+        "description": "The request is wrong",
+        "content": { Problem::MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
+}
+
 /// Adds the second scheme to every operation that needs the first, with the same scopes.
-fn offer_bearer(document: &mut Value) {
+pub(super) fn offer_bearer(document: &mut Value) {
     for item in members(document, "paths") {
         let operations = item.as_object_mut().into_iter().flatten();
         for (_, operation) in operations {
@@ -96,6 +129,9 @@ fn complete(document: &mut Value) {
     for operation in items.flat_map(|item| item.values_mut()) {
         for response in members(operation, "responses") {
             name_problem(response);
+            if *response == bad_request() {
+                *response = json!({ "$ref": format!("#/components/responses/{BAD_REQUEST}") });
+            }
         }
         for parameter in operation
             .get_mut("parameters")
@@ -119,7 +155,7 @@ fn complete(document: &mut Value) {
     }
 }
 
-fn members<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+pub(super) fn members<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
     let object = value.get_mut(name).and_then(Value::as_object_mut);
     object.into_iter().flat_map(|object| object.values_mut())
 }

@@ -3,7 +3,9 @@
 pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod document;
+mod examples;
 mod faults;
+pub(crate) mod joined;
 pub(crate) mod page;
 pub(crate) mod params;
 pub(crate) mod problem;

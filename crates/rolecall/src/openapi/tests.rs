@@ -82,7 +82,8 @@ fn unrouted_and_undocumented_operations_are_errors() {
     let error = secure(&mut document, &routes, "login").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "documented but not routed: DELETE /gone, OPTIONS /x; routed but not documented: POST /new/{rest}"
+        "documented but not routed: DELETE /gone, OPTIONS /x (are path and method the same as in the router?); \
+         routed but not documented: POST /new/{rest} (describe them, or leave their rows out of `routes`)"
     );
     assert_eq!(document, before, "the document is unchanged after an error");
     // one difference is enough
@@ -115,10 +116,8 @@ fn hand_written_security_is_replaced() {
     secure(&mut document, &[route(Method::GET, "/x", READ)], "login").unwrap();
     let operation = &document["paths"]["/x"]["get"];
     assert_eq!(operation["security"], json!([{ "login": ["items:read"] }]));
-    assert_eq!(
-        operation["responses"]["403"]["description"],
-        "The caller does not satisfy the access rule: items:read"
-    );
+    let reference = json!({ "$ref": "#/components/responses/NotPermitted" });
+    assert_eq!(operation["responses"]["403"], reference);
 }
 
 #[test]
@@ -153,11 +152,63 @@ fn the_schema_has_all_standard_members_of_a_problem() {
 }
 
 #[test]
+fn the_routes_of_rolecall_are_to_be_left_out() {
+    let routes = [
+        route(Method::GET, "/auth/.well-known/jwks.json", Rule::Public),
+        route(Method::GET, "/items/", ADMIN),
+    ];
+    let error = secure(&mut json!({}), &routes, "login").unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("GET /items/"), "{text}");
+    assert!(
+        text.contains("call `access_table` before they are merged"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_responses_are_described_once_and_those_of_the_application_are_kept() {
+    let mut document = json!({ "paths": { "/x": { "get": {} } } });
+    secure(&mut document, &[route(Method::GET, "/x", ADMIN)], "login").unwrap();
+    for (status, name) in [("401", NOT_AUTHENTICATED), ("403", NOT_PERMITTED)] {
+        let reference = document["paths"]["/x"]["get"]["responses"][status]["$ref"].clone();
+        let pointer = reference.as_str().unwrap().trim_start_matches('#');
+        assert!(pointer.ends_with(name), "{pointer}");
+        let response = document.pointer(pointer).unwrap();
+        assert!(response["headers"]["WWW-Authenticate"].is_object());
+        let schema = &response["content"][Problem::MEDIA_TYPE]["schema"]["$ref"];
+        let schema = schema.as_str().unwrap().trim_start_matches('#');
+        assert!(document.pointer(schema).is_some(), "{schema}");
+    }
+    let own =
+        json!({ "components": { "responses": { "NotPermitted": { "description": "mine" } } } });
+    let mut document = own;
+    secure(&mut document, &[], "login").unwrap();
+    let responses = &document["components"]["responses"];
+    assert_eq!(responses["NotPermitted"]["description"], "mine");
+    assert!(responses["NotAuthenticated"].is_object());
+}
+
+#[test]
 fn a_problem_schema_of_the_application_is_kept() {
+    let schema_of = |document: &Value| {
+        let response = &document["components"]["responses"]["NotAuthenticated"];
+        let schema = &response["content"][Problem::MEDIA_TYPE]["schema"]["$ref"];
+        schema.as_str().unwrap().to_owned()
+    };
     let mut document = json!({ "components": { "schemas": { "Problem": { "title": "mine" } } } });
     secure(&mut document, &[], "login").unwrap();
-    assert_eq!(
-        document["components"]["schemas"]["Problem"]["title"],
-        "mine"
-    );
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["Problem"]["title"], "mine");
+    assert!(is_problem(&schemas["RolecallProblem"]));
+    assert_eq!(schema_of(&document), "#/components/schemas/RolecallProblem");
+
+    let mut similar = problem_schema();
+    similar["title"] = json!("mine");
+    let mut document = json!({ "components": { "schemas": { "Problem": similar } } });
+    secure(&mut document, &[], "login").unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    assert_eq!(schemas.len(), 1);
+    assert_eq!(schemas["Problem"]["title"], "mine");
+    assert_eq!(schema_of(&document), "#/components/schemas/Problem");
 }

@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::methods::MethodRule;
+use super::{denied::DenialFormat, methods::MethodRule};
 use crate::{
     Denial, Guard, Principal, Problem, Rule,
     extract::{Admitted, Decision, tenant_of},
@@ -31,6 +31,7 @@ pub(super) struct Gate {
     rules: Vec<MethodRule>,
     /// The value of the `Allow` header.
     allow: HeaderValue,
+    denials: Option<DenialFormat>,
     /// True to answer 204 instead of calling the handler, for the test of the access matrix.
     stops_after_rule: bool,
 }
@@ -48,8 +49,14 @@ impl Gate {
             path: path.into(),
             rules,
             allow,
+            denials: None,
             stops_after_rule,
         }
+    }
+
+    /// Sets the form in which requests are refused: problem documents by default.
+    pub(super) fn with_denials(self, denials: Option<DenialFormat>) -> Self {
+        Self { denials, ..self }
     }
 
     fn rule(&self, method: &Method) -> Option<&Rule> {
@@ -98,7 +105,13 @@ impl Gate {
     ) -> Option<Response> {
         let principal = match result {
             Ok(principal) => principal,
-            Err(refusal) => return Some(refuse(&refusal, rule, request, &self.path)),
+            Err(refusal) => {
+                let problem = refuse(&refusal, rule, request, &self.path);
+                return Some(match &self.denials {
+                    Some(denials) => denials.apply(&refusal.denial, problem),
+                    None => problem,
+                });
+            }
         };
         let subject = principal.as_ref().map(|principal| principal.subject());
         tracing::debug!(method = %request.method(), path = %self.path, %rule, subject, "admitted");
@@ -128,17 +141,24 @@ impl Gate {
         })
     }
 
-    /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data.
+    /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data. A denial by the
+    /// handler gets the form of the route.
     fn complete(&self, rest: Option<&Rest>, response: Response) -> Response {
-        let Some(rest) = rest else {
-            return response;
+        let decision = rest.and_then(|rest| rest.decision.as_ref());
+        let response = self.decided(decision, response);
+        let response = match &self.denials {
+            Some(denials) => denials.apply_to(response),
+            None => response,
         };
-        let response = if rest.is_private {
+        if rest.is_some_and(|rest| rest.is_private) {
             self.guard.keep_from_others(response)
         } else {
             response
-        };
-        let is_decided = rest.decision.as_ref().is_none_or(Decision::is_made);
+        }
+    }
+
+    fn decided(&self, decision: Option<&Decision>, response: Response) -> Response {
+        let is_decided = decision.is_none_or(Decision::is_made);
         if is_decided || response.status().is_client_error() || response.status().is_server_error()
         {
             return response;
@@ -288,7 +308,7 @@ where
         }
         let rest = self.gate.rest(&request);
         let response = self.inner.call(request);
-        if rest.is_none() {
+        if rest.is_none() && self.gate.denials.is_none() {
             return Gated::Inner(Box::pin(response));
         }
         let gate = Arc::clone(&self.gate);

@@ -1,5 +1,6 @@
 //! A router on which a handler without an access rule does not compile.
 
+mod denied;
 mod enforce;
 mod handler;
 mod layer;

@@ -1,3 +1,5 @@
+mod on_denied;
+
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::Request, response::IntoResponse, routing::Route};
@@ -6,6 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
+    denied::DenialFormat,
     enforce::{EnforceLayer, Gate},
     methods::{GuardedMethods, MethodRule},
     refused::{GuardedFallback, GuardedHandlers, GuardedRoutes, GuardedService, sealed},
@@ -57,6 +60,7 @@ struct GuardedRoute<S> {
     guard: Guard,
     path: String,
     methods: GuardedMethods<S>,
+    denials: Option<DenialFormat>,
 }
 
 /// A plain router that was added with `merge_public`.
@@ -114,6 +118,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             guard: self.guard.clone(),
             path: path.to_owned(),
             methods: methods.into_guarded(),
+            denials: None,
         };
         self.add(route);
         self
@@ -132,6 +137,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             new.path
         );
         known.methods = known.methods.clone().join(new.methods, &new.path);
+        known.denials = known.denials.take().or(new.denials);
     }
 
     /// Adds the routes of `other` under `prefix`. They keep their guard.
@@ -220,6 +226,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
             guard: route.guard,
             path: route.path,
             methods: route.methods.with_state(state.clone()),
+            denials: route.denials,
         });
         GuardedRouter {
             guard: self.guard,
@@ -272,7 +279,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         let mut app = axum::Router::new();
         for route in self.routes {
             route.require_tenant_segment();
-            let gate = Gate::new(route.guard, &route.path, route.methods.rules, false);
+            let gate = Gate::new(route.guard, &route.path, route.methods.rules, false)
+                .with_denials(route.denials);
             let guarded = route.methods.handlers.layer(EnforceLayer(Arc::new(gate)));
             app = app.route(&route.path, guarded);
         }

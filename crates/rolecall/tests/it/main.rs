@@ -13,6 +13,7 @@ mod arguments;
 mod builder;
 mod cache;
 mod cookies;
+mod denials;
 mod layer;
 mod lost;
 mod matrix;

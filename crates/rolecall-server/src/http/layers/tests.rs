@@ -345,3 +345,163 @@ fn x069_the_log_line_names_route_and_subject_and_never_query_headers_or_body() {
     assert_eq!(fields(0)["method"], "GET");
     assert_eq!(lines[0]["span"]["id"].as_str().unwrap().len(), 16);
 }
+
+mod application {
+    use axum::response::Html;
+    use http::header::LAST_MODIFIED;
+
+    use super::*;
+
+    /// The answers of an application, which uses the security headers that it needs.
+    fn application() -> Router {
+        let page = |policy: Option<&'static str>, frames: Option<&'static str>| {
+            get(move || async move {
+                let mut response = Html("<script src=app.js></script>").into_response();
+                let headers = response.headers_mut();
+                let policy = policy.map(|policy| (CONTENT_SECURITY_POLICY, policy));
+                let frames = frames.map(|frames| (X_FRAME_OPTIONS, frames));
+                for (name, value) in policy.into_iter().chain(frames) {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
+                response
+            })
+        };
+        let kind = |kind: &'static str| get(move || async move { [(CONTENT_TYPE, kind)] });
+        routes()
+            .route("/page", page(None, None))
+            .route("/own-page", page(Some("default-src 'self'"), None))
+            .route(
+                "/framed",
+                page(Some("frame-ancestors https://a.example"), None),
+            )
+            .route("/old-frame", page(None, Some("SAMEORIGIN")))
+            .route("/drawing", kind("image/svg+xml"))
+            .route("/xhtml", kind("Application/XHTML+xml; charset=utf-8"))
+            .route("/picture", kind("image/png"))
+            .route(
+                "/file",
+                get(|| async { [(LAST_MODIFIED, "Sat, 28 Nov 2026 00:00:00 GMT")] }),
+            )
+            .route(
+                "/refused",
+                get(|| async { (StatusCode::CONFLICT, "my words") }),
+            )
+            .route("/empty", get(|| async { StatusCode::NOT_FOUND }))
+    }
+
+    async fn send(request: HttpRequest<Body>) -> Response {
+        let options = LayerOptions {
+            application: true,
+            max_body_bytes: usize::MAX,
+            ..LayerOptions::default()
+        };
+        wrap(application(), options).oneshot(request).await.unwrap()
+    }
+
+    async fn get_path(path: &str) -> Response {
+        send(request(Method::GET, path).body(Body::empty()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn pages_load_what_they_contain_and_other_answers_nothing() {
+        for (path, policy, frames) in [
+            ("/page", NO_FRAMES, Some("DENY")),
+            ("/own-page", "default-src 'self'", Some("DENY")),
+            ("/framed", "frame-ancestors https://a.example", None),
+            ("/old-frame", NO_FRAMES, Some("SAMEORIGIN")),
+            ("/drawing", NO_FRAMES, Some("DENY")),
+            ("/xhtml", NO_FRAMES, Some("DENY")),
+            ("/picture", LOAD_NOTHING, Some("DENY")),
+            ("/", LOAD_NOTHING, Some("DENY")),
+            ("/gone", LOAD_NOTHING, Some("DENY")),
+            ("/nowhere", LOAD_NOTHING, Some("DENY")),
+        ] {
+            let response = get_path(path).await;
+            let headers = response.headers();
+            assert_eq!(headers[CONTENT_SECURITY_POLICY], policy, "{path}");
+            let found = headers.get(X_FRAME_OPTIONS);
+            let found = found.map(|value| value.to_str().unwrap());
+            assert_eq!(found, frames, "{path}");
+            assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+            let is_page = policy != LOAD_NOTHING;
+            let referrer = if is_page {
+                "same-origin"
+            } else {
+                "no-referrer"
+            };
+            assert_eq!(headers[REFERRER_POLICY], referrer, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_with_a_validator_may_be_cached() {
+        for (path, expected) in [
+            ("/page", Some("no-store")),
+            ("/own", Some("max-age=300")),
+            ("/file", None),
+            ("/gone", Some("no-store")),
+        ] {
+            let response = get_path(path).await;
+            let found = response.headers().get(CACHE_CONTROL);
+            let found = found.map(|value| value.to_str().unwrap());
+            assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_keep_the_words_of_the_application() {
+        let refused = get_path("/refused").await;
+        assert_eq!(refused.status(), 409);
+        assert_eq!(body(refused).await, "my words");
+        let empty = get_path("/empty").await;
+        assert_eq!(empty.status(), 404);
+        assert_eq!(body(empty).await, "");
+        // a panic has none
+        let panic = get_path("/panic").await;
+        assert_eq!(panic.status(), 500);
+        assert_eq!(
+            problem(panic).await["type"],
+            "urn:rolecall:problem:internal"
+        );
+    }
+
+    #[tokio::test]
+    async fn bodies_have_the_limits_of_their_routes() {
+        let post = |length: usize| {
+            let request = request(Method::POST, "/echo");
+            send(request.body(unsized_body(vec![b'x'; length])).unwrap())
+        };
+        // axum's own limit is 2 MB
+        assert_eq!(body(post(1024 * 1024).await).await, "1048576");
+        assert_eq!(post(3 * 1024 * 1024).await.status(), 413);
+    }
+
+    #[tokio::test]
+    async fn the_rules_of_a_path_also_hold_below_a_prefix() {
+        static HEADERS: [HeaderName; 1] = [HeaderName::from_static("x-mark")];
+        let rule = PathRule {
+            path: "/own",
+            max_body_bytes: 0,
+            headers: &HEADERS,
+            answer: None,
+        };
+        for (application, path, is_marked) in [
+            (true, "/own", true),
+            (true, "/auth/own", true),
+            (true, "/disown", false),
+            (true, "/own/more", false),
+            (false, "/own", true),
+            (false, "/auth/own", false),
+        ] {
+            let options = LayerOptions {
+                application,
+                paths: vec![rule],
+                ..LayerOptions::default()
+            };
+            let request = request(Method::GET, path).body(Body::empty()).unwrap();
+            let response = wrap(routes(), options).oneshot(request).await.unwrap();
+            let marked = response.headers().contains_key("x-mark");
+            assert_eq!(marked, is_marked, "{path} {application}");
+        }
+    }
+}

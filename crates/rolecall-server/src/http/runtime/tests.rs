@@ -1,12 +1,18 @@
 //! Tests of each limit on a real connection. The limits are short, and each test ends when the server acts; nothing
 //! measures time.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::routing::{get, post};
+use hyper::body::{Body as HttpBody, Frame};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use super::*;
+
+mod upgrades;
 
 /// A limit that is never reached.
 const NEVER: Duration = Duration::from_hours(1);
@@ -210,6 +216,51 @@ async fn x077_a_body_that_never_ends_is_answered_with_408_and_the_connection_clo
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("application/problem+json"), "{answer}");
     assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_arrives_gets_more_time_than_one_that_does_not() {
+    const PART: usize = 1024 * 1024;
+    let arrived = Arc::new(Notify::new());
+    let arrived_too = Arc::clone(&arrived);
+    let read_all = move |body: Body| async move {
+        let mut body = body.into_data_stream();
+        let mut length = 0;
+        while let Some(data) = next_of(&mut body).await {
+            length += data.len();
+            if length == PART {
+                arrived_too.notify_one();
+            }
+        }
+        length.to_string()
+    };
+    let limits = Limits {
+        request: SHORT,
+        ..limits()
+    };
+    let server = Server::start(app().route("/upload", post(read_all)), limits).await;
+    let mut upload = server.connect().await;
+    let length = 2 * PART;
+    let head = format!(
+        "POST /upload HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    );
+    upload.write_all(head.as_bytes()).await.unwrap();
+    upload.write_all(&vec![b'x'; PART]).await.unwrap();
+    arrived.notified().await;
+    // begins later and is cut off
+    let stalled = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf";
+    let answer = server.exchange(stalled).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    upload.write_all(&vec![b'x'; PART]).await.unwrap();
+    let answer = read_to_end(&mut upload).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with(&length.to_string()), "{answer}");
+}
+
+async fn next_of(body: &mut axum::body::BodyDataStream) -> Option<hyper::body::Bytes> {
+    let next =
+        std::future::poll_fn(|context| futures_core::Stream::poll_next(Pin::new(body), context));
+    next.await.map(Result::unwrap)
 }
 
 #[tokio::test]

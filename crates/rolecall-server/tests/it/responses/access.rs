@@ -61,6 +61,7 @@ const PUBLIC: &[&str] = &[
     "GET /health/live",
     "GET /health/ready",
     "GET /docs",
+    "GET /docs/",
     "GET /docs/init.js",
     "GET /openapi.json",
 ];

@@ -17,7 +17,7 @@ pub(crate) struct RequestBuilder {
 }
 
 impl RequestBuilder {
-    pub(super) fn new(router: Router, method: http::Method, path: String) -> Self {
+    pub(crate) fn new(router: Router, method: http::Method, path: String) -> Self {
         Self {
             router,
             request: Request::builder().method(method).uri(path),
