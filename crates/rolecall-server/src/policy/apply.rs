@@ -19,10 +19,7 @@ use crate::{
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     heavy::Purpose,
-    roles::{
-        constraint_store, requests, separation, service as service_of_roles, store,
-        transition::Transition,
-    },
+    roles::{checks::Checks, constraint_store, service as service_of_roles, store},
     store::Change,
 };
 
@@ -56,7 +53,8 @@ pub(crate) async fn apply(
 ) -> Result<Applied, ApiError> {
     // everybody who writes waits for the change, so most of the work is done before it
     let prepared = prepare(app, Purpose::Change, parsed).await?;
-    app.change(caller, async |change| {
+    let checks = Checks::default();
+    let work = async |change: &mut Change<'_>| {
         let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
         let current = service::document_of(&rights.policy, change.conn()).await?;
         if let IfMatch::Tags(tags) = if_match
@@ -67,14 +65,14 @@ pub(crate) async fn apply(
         let is_as_prepared =
             current == prepared.current && *rights.policy.policy == *prepared.policy;
         let difference = if is_as_prepared {
-            prepared.difference
+            prepared.difference.clone()
         } else {
             compare_in(app, &rights, &current, parsed)?
         };
-        let (applied, _) = put(app, change, &rights, difference).await?;
+        let (applied, _) = put(app, change, &rights, difference, &checks).await?;
         Ok(applied)
-    })
-    .await
+    };
+    checks.change(app, caller, work).await
 }
 
 /// Compares `parsed` with the policy of a change.
@@ -94,20 +92,17 @@ pub(super) async fn put(
     change: &mut Change<'_>,
     rights: &Rights,
     difference: Difference,
+    checks: &Checks,
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
     check_rules(app, policy, &difference)?;
     check_authority(rights, &difference)?;
-    let now = change.now();
-    let transition = Transition::between(policy, &difference.policy);
-    // before anything is written: assignments of a role that is deleted still count for the policy before
-    requests::check_approval_bypass(change.conn(), now, &transition).await?;
+    let after = &difference.policy;
+    checks.require(app, change, &policy.policy, after).await?;
     for edit in &difference.changes {
         write(change, edit).await?;
         change.record(audit_entry(edit));
     }
-    separation::check_policy_change(app, change.conn(), now, &transition).await?;
-    separation::end_tokens(app, change, &transition).await?;
     let effects = difference.changes.iter();
     let effects: Vec<Affected<'_>> = effects.map(|edit| affected(edit, policy)).collect();
     mark_stale(change, &effects);

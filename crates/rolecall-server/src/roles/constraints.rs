@@ -9,7 +9,7 @@ use rolecall_core::{
 };
 use serde_json::json;
 
-use super::{constraint_store, names::check_name, separation, transition::Transition};
+use super::{checks::Checks, constraint_store, names::check_name};
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
@@ -103,7 +103,8 @@ pub(crate) async fn create(
         per => one.with_scope(per.unwrap_or_default()),
     });
     let constraint = constraint.map_err(|error| invalid(&error))?;
-    app.change(caller, async |change| {
+    let checks = Checks::default();
+    let work = async |change: &mut Change<'_>| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         if rights.policy.constraint(name.as_str()).is_some() {
             return Err(ApiError::already_there("constraint", name));
@@ -113,11 +114,11 @@ pub(crate) async fn create(
                 format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
             return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
         }
-        put(app, change, &rights, name, &constraint).await?;
+        put(app, change, &rights, (name, &constraint), &checks).await?;
         change.record(audit_entry("constraint.created", name, &constraint));
         Ok(named((name, &constraint)))
-    })
-    .await
+    };
+    checks.change(app, caller, work).await
 }
 
 /// Returns the roles as a set.
@@ -194,7 +195,8 @@ async fn edit_all(
     name: &ConstraintName,
     edits: &[ConstraintEdit],
 ) -> Result<NamedConstraint, ApiError> {
-    app.change(caller, async |change| {
+    let checks = Checks::default();
+    let work = async |change: &mut Change<'_>| {
         let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
         let before = find(&rights.policy, name)?;
         cover_roles(&rights, &before)?;
@@ -203,12 +205,12 @@ async fn edit_all(
             after = apply_edit(after, name, edit)?;
         }
         if after != before {
-            put(app, change, &rights, name, &after).await?;
+            put(app, change, &rights, (name, &after), &checks).await?;
             change.record(audit_entry("constraint.replaced", name, &after));
         }
         Ok(named((name, &after)))
-    })
-    .await
+    };
+    checks.change(app, caller, work).await
 }
 
 fn apply_edit(
@@ -244,8 +246,8 @@ async fn put(
     app: &App,
     change: &mut Change<'_>,
     rights: &Rights,
-    name: &ConstraintName,
-    constraint: &Constraint,
+    (name, constraint): (&ConstraintName, &Constraint),
+    checks: &Checks,
 ) -> Result<(), ApiError> {
     let before = &rights.policy;
     for role in &constraint.roles {
@@ -258,10 +260,7 @@ async fn put(
         PolicyError::Constraint { error, .. } => invalid(&error),
         other => ApiError::internal(other),
     })?;
-    let now = change.now();
-    let transition = Transition::between(before, &after);
-    separation::check_policy_change(app, change.conn(), now, &transition).await?;
-    separation::end_tokens(app, change, &transition).await?;
+    checks.require(app, change, &before.policy, &after).await?;
     constraint_store::put(change, name, constraint).await?;
     change.policy_changed();
     Ok(())

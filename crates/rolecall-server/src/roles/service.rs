@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{
     assignment_store,
+    checks::Checks,
     definition::require_authority_over,
     details::{self, RoleDetails},
-    open_roles, permissions, requests, separation, store,
-    transition::Transition,
+    open_roles, permissions, store,
 };
 use crate::{
     app::App,
@@ -214,7 +214,8 @@ pub(crate) async fn inherit(
     senior: &RoleName,
     junior: &RoleName,
 ) -> Result<RoleDetails, ApiError> {
-    app.change(caller, async |change| {
+    let checks = Checks::default();
+    let work = async |change: &mut Change<'_>| {
         let (rights, role) = require_authority_over(app, change, caller, senior).await?;
         if store::find_role(change.conn(), junior).await?.is_none() {
             return Err(ApiError::unknown("role", junior));
@@ -239,19 +240,16 @@ pub(crate) async fn inherit(
             let after = rules.build().map_err(ApiError::internal)?;
             check_policy(&app.settings().policy, &rights.policy, &after)?;
             open_roles::check(app, &rights.policy, &after)?;
-            let now = change.now();
-            let transition = Transition::between(&rights.policy, &after);
-            requests::check_approval_bypass(change.conn(), now, &transition).await?;
-            separation::check_policy_change(app, change.conn(), now, &transition).await?;
-            separation::end_tokens(app, change, &transition).await?;
+            let before = &rights.policy.policy;
+            checks.require(app, change, before, &after).await?;
             change.record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
             change.role_changed(senior);
         }
         let mut rules = details::rules_of(&rights.policy, senior);
         rules.juniors.insert(junior.clone());
         Ok(RoleDetails::new(role, rules))
-    })
-    .await
+    };
+    checks.change(app, caller, work).await
 }
 
 /// Stops `senior` from inheriting `junior`. Subjects with `senior` lose `junior` and every role below it.
