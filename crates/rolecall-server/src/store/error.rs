@@ -5,7 +5,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::codes::{Class, class_of, is_damage, is_misconfigured, is_outage, is_read_only, is_wait};
+use super::codes::{
+    Class, class_of, is_damage, is_misconfigured, is_outage, is_read_only, is_wait,
+};
 
 /// The error of a statement or a connection.
 #[derive(Debug, thiserror::Error)]

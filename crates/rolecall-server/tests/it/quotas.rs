@@ -158,7 +158,8 @@ async fn y202_a_change_that_a_rule_refuses_costs_quota(app: FewChanges) {
     app.create_role("approver", &[]).await;
     app.create_user("alice", &["payer", "approver"]).await;
     let entries = app.db.count("audit").await;
-    let body = json!({ "name": "apart", "kind": "static", "roles": ["payer", "approver"], "at_most": 1 });
+    let body =
+        json!({ "name": "apart", "kind": "static", "roles": ["payer", "approver"], "at_most": 1 });
     let mut statuses = Vec::new();
     for _ in 0..20 {
         let refused = app.post("/api/constraints", admin, body.clone()).await;

@@ -248,7 +248,10 @@ async fn y200_holders_are_handed_over_once_each_and_one_at_a_time(node: Node) {
         let count = holder.assignments.len();
         let roles: BTreeSet<RoleName> = holder.assignments.into_iter().map(|a| a.role).collect();
         assert_eq!(roles.len(), count);
-        assert!(found.insert(holder.id, roles).is_none(), "handed over twice");
+        assert!(
+            found.insert(holder.id, roles).is_none(),
+            "handed over twice"
+        );
     })
     .await
     .unwrap();
