@@ -54,19 +54,24 @@ pub(crate) async fn apply(
     // everybody who writes waits for the change, so most of the work is done before it
     let prepared = prepare(app, Purpose::Change, parsed).await?;
     let checks = Checks::default();
-    let work = async |change: &mut Change<'_>| {
-        let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
-        let current = service::document_of(&rights.policy, change.conn()).await?;
-        if let IfMatch::Tags(tags) = if_match
-            && !tags.contains(&service::tag_of(&current))
-        {
-            return Err(ApiError::Stale);
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
+            let current = service::document_of(&rights.policy, change.conn()).await?;
+            if let IfMatch::Tags(tags) = if_match
+                && !tags.contains(&service::tag_of(&current))
+            {
+                return Err(ApiError::Stale);
+            }
+            let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
+            let (applied, _) = put(app, change, &rights, difference, &checks).await?;
+            Ok(applied)
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
-        let (applied, _) = put(app, change, &rights, difference, &checks).await?;
-        Ok(applied)
-    };
-    checks.change(app, caller, work).await
+    }
 }
 
 /// Returns the difference that was prepared, or that of a policy that has changed since.

@@ -19,7 +19,7 @@ use crate::{
     error::ApiError,
     heavy::Purpose,
     roles::checks::Checks,
-    store::{Actor, Change, Conn, StoreError, read_head},
+    store::{Actor, Conn, StoreError, read_head},
 };
 
 /// What a start does with a policy that somebody has edited since a start last applied a document, and that is not the
@@ -83,31 +83,36 @@ pub(crate) async fn put_in_force(
     }
     let caller = Caller::System;
     let checks = Checks::default();
-    let work = async |change: &mut Change<'_>| {
-        let rights = Rights::load(app, change, caller).await?;
-        let current = service::document_of(&rights.policy, change.conn()).await?;
-        let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
-        let editor = find_editor(change.conn()).await?;
-        let changes = difference.changes.len();
-        if changes == 0 {
-            if editor.is_some() {
-                // somebody has put the document in force by hand: from now on, starts apply it again
-                change.record(json!({ "action": ADOPTED }));
-                change.policy_changed();
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::load(app, change, caller).await?;
+            let current = service::document_of(&rights.policy, change.conn()).await?;
+            let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
+            let editor = find_editor(change.conn()).await?;
+            let changes = difference.changes.len();
+            if changes == 0 {
+                if editor.is_some() {
+                    // somebody has put the document in force by hand: from now on, starts apply it again
+                    change.record(json!({ "action": ADOPTED }));
+                    change.policy_changed();
+                }
+                return Ok(Outcome::InForce);
             }
-            return Ok(Outcome::InForce);
-        }
-        match (editor, edited) {
-            (Some(edited_by), EditedPolicy::Keep) => Ok(Outcome::Kept { changes, edited_by }),
-            (Some(edited_by), EditedPolicy::Refuse) => Err(refusal(changes, &edited_by)),
-            (edited_by, _) => {
-                put(app, change, &rights, difference, &checks).await?;
-                change.record(json!({ "action": ADOPTED }));
-                Ok(Outcome::Applied { changes, edited_by })
+            match (editor, edited) {
+                (Some(edited_by), EditedPolicy::Keep) => Ok(Outcome::Kept { changes, edited_by }),
+                (Some(edited_by), EditedPolicy::Refuse) => Err(refusal(changes, &edited_by)),
+                (edited_by, _) => {
+                    put(app, change, &rights, difference, &checks).await?;
+                    change.record(json!({ "action": ADOPTED }));
+                    Ok(Outcome::Applied { changes, edited_by })
+                }
             }
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-    };
-    checks.change(app, caller, work).await
+    }
 }
 
 fn refusal(changes: usize, edited_by: &str) -> ApiError {

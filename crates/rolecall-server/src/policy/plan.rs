@@ -105,7 +105,7 @@ async fn plan_in_turn(
         let transition = Transition::between(&policy, &difference.policy);
         checks::check(app, &mut conn, now, &transition).await?;
     }
-    each_holder(&mut conn, &affected, |holder| subjects.add(holder)).await?;
+    each_holder(&mut conn, &affected, |holder| subjects.add(&holder)).await?;
     drop(conn);
     subjects.show_in(&mut plan, shown);
     plan.counts.changes = difference.changes.len();

@@ -145,8 +145,8 @@ impl<'p> Subjects<'p> {
     }
 
     /// Counts a subject, and keeps it if it is among the first.
-    pub(super) fn add(&mut self, holder: holder_store::Holder) {
-        let affected = self.summaries.of(&holder, self.now);
+    pub(super) fn add(&mut self, holder: &holder_store::Holder) {
+        let affected = self.summaries.of(holder, self.now);
         let any = |which: fn(&EffectSummary) -> bool| {
             usize::from(affected.iter().any(|(_, _, summary)| which(summary)))
         };
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     fn policy(reads: bool) -> Policy {
-        let mut rules = PolicyBuilder::new();
+        let mut rules = PolicyBuilder::default();
         rules.permission("items:read".parse().unwrap());
         rules.role("reader".parse().unwrap());
         if reads {
@@ -262,7 +262,7 @@ mod tests {
             for number in 0..1000_u32 {
                 // in no order
                 let name = format!("{:04}", number * 387 % 1009);
-                subjects.add(holder_store::Holder {
+                subjects.add(&holder_store::Holder {
                     id: name.clone(),
                     kind: "user".to_owned(),
                     name: name.clone(),

@@ -38,6 +38,8 @@ pub(crate) struct Checks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    tries: usize,
+    turn: Option<Turn>,
     /// Look at them in the change itself.
     is_inside: bool,
     wanted: Option<Wanted>,
@@ -117,37 +119,46 @@ impl Checks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a change whose `work` calls [`require`](Self::require). It is tried again after the holders were looked
-    /// at, one such change at a time.
+    /// Returns the outcome of a change that calls [`require`](Self::require); `None` if it is to be tried again, since the
+    /// holders have now been looked at. One such change runs at a time.
     ///
     /// # Errors
     ///
-    /// Those of `work`, and [`ApiError::Busy`] if other such changes take too long.
-    pub(crate) async fn change<T>(
+    /// Refused if a holder forbids the change; [`ApiError::Busy`] if other such changes take too long.
+    pub(crate) async fn outcome<T>(
         &self,
         app: &App,
         caller: Caller<'_>,
-        work: impl AsyncFn(&mut Change<'_>) -> Result<T, ApiError>,
-    ) -> Result<T, ApiError> {
-        let mut turn: Option<Turn> = None;
-        for _ in 0..TRIES {
-            match app.change(caller, async |change| work(change).await).await {
-                Err(ApiError::Unchecked) => {}
-                done => return done,
-            }
-            let Some(wanted) = self.state().wanted.take() else {
-                break;
-            };
-            let turn = match turn.take() {
-                Some(held) => turn.insert(held),
-                None => turn.insert(app.heavy().turn(Purpose::Holders).await?),
-            };
-            let found = find(app, turn, wanted.clone()).await;
-            let found = found.inspect_err(|error| app.charge_refused(caller, error))?;
-            self.state().found = Some((wanted, found));
+        done: Result<T, ApiError>,
+    ) -> Option<Result<T, ApiError>> {
+        if !matches!(done, Err(ApiError::Unchecked)) {
+            return Some(done);
         }
-        self.state().is_inside = true;
-        app.change(caller, async |change| work(change).await).await
+        drop(done);
+        let looked = self.look(app).await;
+        let looked = looked.inspect_err(|error| app.charge_refused(caller, error));
+        looked.err().map(Err)
+    }
+
+    /// Looks at the holders that the change asked for.
+    async fn look(&self, app: &App) -> Result<(), ApiError> {
+        let (wanted, turn) = {
+            let mut state = self.state();
+            state.tries += 1;
+            (state.wanted.take(), state.turn.clone())
+        };
+        let wanted = wanted.ok_or(ApiError::Unchecked)?;
+        // kept until the change is made
+        let turn = match turn {
+            Some(turn) => turn,
+            None => app.heavy().turn(Purpose::Holders).await?,
+        };
+        let found = find(app, &turn, wanted.clone()).await?;
+        let mut state = self.state();
+        state.turn = Some(turn);
+        state.found = Some((wanted, found));
+        state.is_inside = state.tries >= TRIES;
+        Ok(())
     }
 
     /// Refuses the change from policy `before` to `after` if a holder of a role breaks a constraint or evades an approval

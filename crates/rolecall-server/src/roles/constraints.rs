@@ -104,21 +104,26 @@ pub(crate) async fn create(
     });
     let constraint = constraint.map_err(|error| invalid(&error))?;
     let checks = Checks::default();
-    let work = async |change: &mut Change<'_>| {
-        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-        if rights.policy.constraint(name.as_str()).is_some() {
-            return Err(ApiError::already_there("constraint", name));
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+            if rights.policy.constraint(name.as_str()).is_some() {
+                return Err(ApiError::already_there("constraint", name));
+            }
+            if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
+                let detail =
+                    format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
+                return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
+            }
+            put(app, change, &rights, (name, &constraint), &checks).await?;
+            change.record(audit_entry("constraint.created", name, &constraint));
+            Ok(named((name, &constraint)))
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
-            let detail =
-                format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
-            return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
-        }
-        put(app, change, &rights, (name, &constraint), &checks).await?;
-        change.record(audit_entry("constraint.created", name, &constraint));
-        Ok(named((name, &constraint)))
-    };
-    checks.change(app, caller, work).await
+    }
 }
 
 /// Returns the roles as a set.
@@ -196,21 +201,26 @@ async fn edit_all(
     edits: &[ConstraintEdit],
 ) -> Result<NamedConstraint, ApiError> {
     let checks = Checks::default();
-    let work = async |change: &mut Change<'_>| {
-        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-        let before = find(&rights.policy, name)?;
-        cover_roles(&rights, &before)?;
-        let mut after = before.clone();
-        for edit in edits {
-            after = apply_edit(after, name, edit)?;
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+            let before = find(&rights.policy, name)?;
+            cover_roles(&rights, &before)?;
+            let mut after = before.clone();
+            for edit in edits {
+                after = apply_edit(after, name, edit)?;
+            }
+            if after != before {
+                put(app, change, &rights, (name, &after), &checks).await?;
+                change.record(audit_entry("constraint.replaced", name, &after));
+            }
+            Ok(named((name, &after)))
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        if after != before {
-            put(app, change, &rights, (name, &after), &checks).await?;
-            change.record(audit_entry("constraint.replaced", name, &after));
-        }
-        Ok(named((name, &after)))
-    };
-    checks.change(app, caller, work).await
+    }
 }
 
 fn apply_edit(
