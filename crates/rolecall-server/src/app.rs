@@ -83,6 +83,20 @@ pub(crate) struct Parts {
     pub(crate) document: ArcSwap<Bytes>,
 }
 
+/// Returns the quota of the changes of a caller, and its key; `None` if there is no limit.
+fn quota_of(caller: Caller<'_>) -> Option<(Quota, String)> {
+    let Caller::Token(principal) = caller else {
+        return None;
+    };
+    let is_own = |name: &str| name.starts_with("rolecall.");
+    let quota = if principal.permissions().any(is_own) {
+        Quota::Changes
+    } else {
+        Quota::OwnChanges
+    };
+    Some((quota, through(principal.subject(), principal.client_id())))
+}
+
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
@@ -164,20 +178,29 @@ impl App {
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let Caller::Token(principal) = caller else {
-            return self.change_unlimited(caller, work).await;
-        };
-        let is_own = |name: &str| name.starts_with("rolecall.");
-        let quota = if principal.permissions().any(is_own) {
-            Quota::Changes
-        } else {
-            Quota::OwnChanges
-        };
-        let key = through(principal.subject(), principal.client_id());
-        self.change_within(quota, &key, caller, work).await
+        match quota_of(caller) {
+            Some((quota, key)) => self.change_within(quota, &key, caller, work).await,
+            None => self.change_unlimited(caller, work).await,
+        }
     }
 
-    /// Makes a change within a quota, from which one is taken if the change writes something.
+    /// Takes one from the quota of a caller whose change a rule refuses.
+    pub(crate) fn charge_refused(&self, caller: Caller<'_>, error: &ApiError) {
+        if let Some((quota, key)) = quota_of(caller) {
+            self.charge(quota, &key, error);
+        }
+    }
+
+    fn charge(&self, quota: Quota, key: &str, error: &ApiError) {
+        let is_change = matches!(quota, Quota::Changes | Quota::OwnChanges);
+        if is_change && error.is_refused_change() {
+            // it may be used up meanwhile: the next change is then 429
+            let _ = self.take_quota(quota, key);
+        }
+    }
+
+    /// Makes a change within a quota, from which one is taken if the change writes something or is refused by a rule:
+    /// it kept other changes waiting.
     pub(crate) async fn change_within<T>(
         &self,
         quota: Quota,
@@ -186,14 +209,18 @@ impl App {
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         self.check_quota(quota, key)?;
-        self.change_unlimited(caller, async |change| {
+        let done = self.change_unlimited(caller, async |change| {
             let done = work(change).await?;
             if change.is_recorded() {
                 self.take_quota(quota, key)?;
             }
             Ok(done)
-        })
-        .await
+        });
+        let done = done.await;
+        if let Err(error) = &done {
+            self.charge(quota, key, error);
+        }
+        done
     }
 
     /// Makes a change in the name of `caller`. When it returns, the guards of this process refuse what the change

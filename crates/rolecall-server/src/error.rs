@@ -129,6 +129,10 @@ pub(crate) enum ApiError {
     TooMany { retry_after: Duration },
     #[error("too busy")]
     Busy,
+    /// The holders of the roles that a change concerns must be looked at first, before it keeps other changes waiting.
+    /// Only [`crate::roles::checks`] sees it.
+    #[error("the holders of roles were not looked at")]
+    Unchecked,
     /// The server was asked to stop, and load balancers should choose another node.
     #[error("the server is about to stop; ask another node")]
     Stopping,
@@ -195,6 +199,29 @@ impl ApiError {
             Self::Receipted { error, .. } => error.is_refusal(),
             _ => false,
         }
+    }
+
+    /// Returns `true` if a rule or a lack of permissions refuses a change. It kept other changes waiting all the same.
+    pub(crate) fn is_refused_change(&self) -> bool {
+        match self {
+            Self::Receipted { error, .. } => error.is_refused_change(),
+            Self::Rule { .. }
+            | Self::Separation(_)
+            | Self::InUse { .. }
+            | Self::AlreadyThere { .. }
+            | Self::Exceeds(_)
+            | Self::Lacks(_)
+            | Self::OtherTenant(_)
+            | Self::Forbidden(_)
+            | Self::PolicyTooLarge(_)
+            | Self::Stale => true,
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if the database answers, but another change kept this one waiting for too long.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self.store_error(), Some(StoreError::Contended))
     }
 
     /// Returns `true` if the database did not answer, or this node cannot work for another reason, which is temporary.

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
     time::timeout,
@@ -22,12 +23,15 @@ const PIECE: usize = 64 * 1024;
 pub(crate) enum Purpose {
     Plan,
     Change,
+    /// A change that concerns the holders of roles, who may be all users: one at a time.
+    Holders,
 }
 
 /// A limited number of turns for heavy work.
 pub(crate) struct HeavyWork {
     plans: Lane,
     changes: Lane,
+    holders: Lane,
     deadline: Duration,
 }
 
@@ -47,6 +51,12 @@ impl Lane {
     }
 }
 
+/// A turn for heavy work, which ends when the last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct Turn {
+    _held: Arc<OwnedSemaphorePermit>,
+}
+
 /// Room for one document, until it is dropped.
 pub(crate) struct Room {
     _held: OwnedSemaphorePermit,
@@ -58,6 +68,7 @@ impl HeavyWork {
         Self {
             plans: Lane::new(limits.at_once),
             changes: Lane::new(limits.at_once),
+            holders: Lane::new(1),
             deadline: limits.deadline,
         }
     }
@@ -66,6 +77,7 @@ impl HeavyWork {
         match purpose {
             Purpose::Plan => &self.plans,
             Purpose::Change => &self.changes,
+            Purpose::Holders => &self.holders,
         }
     }
 
@@ -86,6 +98,74 @@ impl HeavyWork {
         }
     }
 
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::Busy`] after the deadline.
+    pub(crate) async fn turn(&self, purpose: Purpose) -> Result<Turn, ApiError> {
+        let turns = Arc::clone(&self.lane(purpose).turns);
+        match timeout(self.deadline, turns.acquire_owned()).await {
+            Ok(held) => held
+                .map(|held| Turn {
+                    _held: Arc::new(held),
+                })
+                .map_err(ApiError::internal),
+            Err(_) => Err(self.too_long()),
+        }
+    }
+
+    fn too_long(&self) -> ApiError {
+        tracing::warn!(deadline = ?self.deadline, "heavy work took too long");
+        ApiError::Busy
+    }
+
+    /// Waits for a turn, and runs `work` in it as [`in_turn`](Self::in_turn) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub(crate) async fn run_reading<T: Send + 'static, F>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, ApiError>>,
+    {
+        let done = async {
+            let turn = self.turn(purpose).await?;
+            self.in_turn(&turn, work).await
+        };
+        timeout(self.deadline, done)
+            .await
+            .unwrap_or_else(|_| Err(self.too_long()))
+    }
+
+    /// Runs `work`, which reads the database, on a thread of its own. What it reads is in memory only while it has the
+    /// turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run); `work` ends where it waits for the database after the deadline.
+    pub(crate) async fn in_turn<T: Send + 'static, F>(
+        &self,
+        turn: &Turn,
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, ApiError>>,
+    {
+        let (turn, deadline, runtime) = (turn.clone(), self.deadline, Handle::current());
+        let work = spawn_blocking(move || {
+            let done = runtime.block_on(async { timeout(deadline, work()).await });
+            drop(turn);
+            done
+        });
+        let done = work.await.map_err(ApiError::internal)?;
+        done.unwrap_or_else(|_| Err(self.too_long()))
+    }
+
     /// Runs `work` on a thread of its own.
     ///
     /// # Errors
@@ -98,8 +178,7 @@ impl HeavyWork {
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let done = async {
-            let turn = Arc::clone(&self.lane(purpose).turns).acquire_owned().await;
-            let turn = turn.map_err(ApiError::internal)?;
+            let turn = self.turn(purpose).await?;
             let work = spawn_blocking(move || {
                 let done = work();
                 drop(turn);
@@ -107,10 +186,9 @@ impl HeavyWork {
             });
             work.await.map_err(ApiError::internal)?
         };
-        timeout(self.deadline, done).await.unwrap_or_else(|_| {
-            tracing::warn!(deadline = ?self.deadline, "heavy work took too long");
-            Err(ApiError::Busy)
-        })
+        timeout(self.deadline, done)
+            .await
+            .unwrap_or_else(|_| Err(self.too_long()))
     }
 }
 
@@ -155,9 +233,45 @@ mod tests {
         let patient = HeavyWork {
             plans: heavy.plans.clone(),
             changes: heavy.changes.clone(),
+            holders: heavy.holders.clone(),
             deadline: Duration::from_mins(1),
         };
         assert!(matches!(patient.run(Purpose::Plan, || Ok(4)).await, Ok(4)));
+    }
+
+    #[tokio::test]
+    async fn y200_nothing_is_read_before_there_is_a_turn() {
+        let heavy = HeavyWork::new(&PolicyLimits {
+            at_once: 1,
+            deadline: Duration::from_millis(20),
+            ..PolicyLimits::default()
+        });
+        let work = || async { Ok(3) };
+        assert!(matches!(
+            heavy.run_reading(Purpose::Plan, work).await,
+            Ok(3)
+        ));
+        let turn = heavy.turn(Purpose::Plan).await.ok();
+        let (begun, begins) = mpsc::channel::<()>();
+        let waiting = heavy.run_reading(Purpose::Plan, move || async move {
+            let _ = begun.send(());
+            Ok(())
+        });
+        assert!(matches!(waiting.await, Err(ApiError::Busy)));
+        assert!(begins.try_recv().is_err());
+        drop(turn);
+        // what never answers ends, and gives its turn back
+        let endless = || std::future::pending::<Result<(), ApiError>>();
+        let ended = heavy.run_reading(Purpose::Plan, endless).await;
+        assert!(matches!(ended, Err(ApiError::Busy)));
+        let patient = HeavyWork {
+            plans: heavy.plans.clone(),
+            changes: heavy.changes.clone(),
+            holders: heavy.holders.clone(),
+            deadline: Duration::from_mins(1),
+        };
+        let again = patient.run_reading(Purpose::Plan, || async { Ok(4) });
+        assert!(matches!(again.await, Ok(4)));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use rolecall::PermissionName as _;
 use rolecall_core::Revision;
+use serde_json::Value;
 
 use super::store::{self, Event};
 use crate::{
@@ -30,6 +31,32 @@ pub(crate) async fn find_entry(
 ) -> Result<Option<Entry>, StoreError> {
     let newest = store::list_before(conn, revision.saturating_add(1), 1).await?;
     Ok(newest.into_iter().find(|entry| entry.revision == revision))
+}
+
+/// The most entries that [`are_all`] reads.
+const MAX_READ: i64 = 50;
+
+/// Returns true if every change from revision `first` to the one before `next` is one of `actions`; false also if there
+/// are too many to read.
+pub(crate) async fn are_all(
+    conn: &mut Conn,
+    (first, next): (Revision, Revision),
+    actions: &[&str],
+) -> Result<bool, StoreError> {
+    let count = next.saturating_sub(first);
+    if !(0..=MAX_READ).contains(&count) {
+        return Ok(false);
+    }
+    let entries = store::list_before(conn, next, count).await?;
+    let is_one = |change: &Value| {
+        let action = change.get("action").and_then(Value::as_str);
+        action.is_some_and(|action| actions.contains(&action))
+    };
+    let is_known = |entry: &Entry| {
+        let changes: Vec<Value> = serde_json::from_str(&entry.changes).unwrap_or_default();
+        entry.revision >= first && !changes.is_empty() && changes.iter().all(is_one)
+    };
+    Ok(i64::try_from(entries.len()) == Ok(count) && entries.iter().all(is_known))
 }
 
 /// Returns up to `limit` events before the event with id `before`, newest first.

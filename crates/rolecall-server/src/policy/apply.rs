@@ -19,10 +19,7 @@ use crate::{
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
     heavy::Purpose,
-    roles::{
-        constraint_store, requests, separation, service as service_of_roles, store,
-        transition::Transition,
-    },
+    roles::{checks::Checks, constraint_store, service as service_of_roles, store},
     store::Change,
 };
 
@@ -56,19 +53,25 @@ pub(crate) async fn apply(
 ) -> Result<Applied, ApiError> {
     // everybody who writes waits for the change, so most of the work is done before it
     let prepared = prepare(app, Purpose::Change, parsed).await?;
-    app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
-        let current = service::document_of(&rights.policy, change.conn()).await?;
-        if let IfMatch::Tags(tags) = if_match
-            && !tags.contains(&service::tag_of(&current))
-        {
-            return Err(ApiError::Stale);
+    let checks = Checks::default();
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WritePolicy::NAME).await?;
+            let current = service::document_of(&rights.policy, change.conn()).await?;
+            if let IfMatch::Tags(tags) = if_match
+                && !tags.contains(&service::tag_of(&current))
+            {
+                return Err(ApiError::Stale);
+            }
+            let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
+            let (applied, _) = put(app, change, &rights, difference, &checks).await?;
+            Ok(applied)
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        let difference = difference_now(app, &rights, &current, prepared, parsed)?;
-        let (applied, _) = put(app, change, &rights, difference).await?;
-        Ok(applied)
-    })
-    .await
+    }
 }
 
 /// Returns the difference that was prepared, or that of a policy that has changed since.
@@ -76,11 +79,11 @@ pub(super) fn difference_now(
     app: &App,
     rights: &Rights,
     current: &Document,
-    prepared: Prepared,
+    prepared: &Prepared,
     parsed: &ParsedDocument,
 ) -> Result<Difference, ApiError> {
     if *current == prepared.current && *rights.policy.policy == *prepared.policy {
-        return Ok(prepared.difference);
+        return Ok(prepared.difference.clone());
     }
     compare_in(app, rights, current, parsed)
 }
@@ -102,20 +105,17 @@ pub(super) async fn put(
     change: &mut Change<'_>,
     rights: &Rights,
     difference: Difference,
+    checks: &Checks,
 ) -> Result<(Applied, Policy), ApiError> {
     let policy = &rights.policy;
     check_rules(app, policy, &difference)?;
     check_authority(rights, &difference)?;
-    let now = change.now();
-    let transition = Transition::between(policy, &difference.policy);
-    // before anything is written: assignments of a role that is deleted still count for the policy before
-    requests::check_approval_bypass(change.conn(), now, &transition).await?;
+    let after = &difference.policy;
+    checks.require(app, change, &policy.policy, after).await?;
     for edit in &difference.changes {
         write(change, edit).await?;
         change.record(audit_entry(edit));
     }
-    separation::check_policy_change(app, change.conn(), now, &transition).await?;
-    separation::end_tokens(app, change, &transition).await?;
     let effects = difference.changes.iter();
     let effects: Vec<Affected<'_>> = effects.map(|edit| affected(edit, policy)).collect();
     mark_stale(change, &effects);

@@ -18,6 +18,7 @@ use crate::{
     authority::{caller::Caller, policy_store, rights::Rights},
     error::ApiError,
     heavy::Purpose,
+    roles::checks::Checks,
     store::{Actor, Conn, StoreError, read_head},
 };
 
@@ -81,31 +82,37 @@ pub(crate) async fn put_in_force(
         }
     }
     let caller = Caller::System;
-    app.change_unlimited(caller, async |change| {
-        let rights = Rights::load(app, change, caller).await?;
-        let current = service::document_of(&rights.policy, change.conn()).await?;
-        let difference = difference_now(app, &rights, &current, prepared, parsed)?;
-        let editor = find_editor(change.conn()).await?;
-        let changes = difference.changes.len();
-        if changes == 0 {
-            if editor.is_some() {
-                // somebody has put the document in force by hand: from now on, starts apply it again
-                change.record(json!({ "action": ADOPTED }));
-                change.policy_changed();
+    let checks = Checks::default();
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::load(app, change, caller).await?;
+            let current = service::document_of(&rights.policy, change.conn()).await?;
+            let difference = difference_now(app, &rights, &current, &prepared, parsed)?;
+            let editor = find_editor(change.conn()).await?;
+            let changes = difference.changes.len();
+            if changes == 0 {
+                if editor.is_some() {
+                    // somebody has put the document in force by hand: from now on, starts apply it again
+                    change.record(json!({ "action": ADOPTED }));
+                    change.policy_changed();
+                }
+                return Ok(Outcome::InForce);
             }
-            return Ok(Outcome::InForce);
-        }
-        match (editor, edited) {
-            (Some(edited_by), EditedPolicy::Keep) => Ok(Outcome::Kept { changes, edited_by }),
-            (Some(edited_by), EditedPolicy::Refuse) => Err(refusal(changes, &edited_by)),
-            (edited_by, _) => {
-                put(app, change, &rights, difference).await?;
-                change.record(json!({ "action": ADOPTED }));
-                Ok(Outcome::Applied { changes, edited_by })
+            match (editor, edited) {
+                (Some(edited_by), EditedPolicy::Keep) => Ok(Outcome::Kept { changes, edited_by }),
+                (Some(edited_by), EditedPolicy::Refuse) => Err(refusal(changes, &edited_by)),
+                (edited_by, _) => {
+                    put(app, change, &rights, difference, &checks).await?;
+                    change.record(json!({ "action": ADOPTED }));
+                    Ok(Outcome::Applied { changes, edited_by })
+                }
             }
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-    })
-    .await
+    }
 }
 
 fn refusal(changes: usize, edited_by: &str) -> ApiError {

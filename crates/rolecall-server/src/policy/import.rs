@@ -22,6 +22,7 @@ use crate::{
     roles::{
         assigning::{self, Assignee, Validity},
         assignment_store, assignments,
+        checks::Checks,
     },
     store::Change,
 };
@@ -143,7 +144,14 @@ impl Work<'_, '_> {
             positions: Positions::default(),
         };
         let difference = document::compare_in(self.app, &rights, &current, &parsed)?;
-        let (applied, policy) = document::put(self.app, self.change, &rights, difference).await?;
+        let (applied, policy) = document::put(
+            self.app,
+            self.change,
+            &rights,
+            difference,
+            &Checks::inside(),
+        )
+        .await?;
         self.outcome.changes = applied.changes;
         self.outcome.document = parsed.document;
         let rights = rights.under(policy);

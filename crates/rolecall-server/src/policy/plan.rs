@@ -9,7 +9,7 @@ use rolecall_core::{
 };
 
 use super::{
-    plan_effects::{Counts, Plan, Shown},
+    plan_effects::{Counts, Plan, Shown, Subjects},
     service,
 };
 use crate::{
@@ -22,11 +22,12 @@ use crate::{
     },
     error::ApiError,
     heavy::Purpose,
-    roles::{holder_store, open_roles, requests, separation, transition::Transition},
+    roles::{checks, holder_store::each_holder, open_roles, transition::Transition},
     settings::PolicyLimits,
 };
 
 /// The difference between the policy in force and a document.
+#[derive(Clone)]
 pub(super) struct Difference {
     /// The document as the database would return it.
     pub(super) wanted: Document,
@@ -67,41 +68,49 @@ async fn plan_for(
     shown: Shown,
 ) -> Result<Plan, ApiError> {
     let can_see_holders = reads::can_see_all_holders(app, caller).await?;
-    let prepared = prepare(app, Purpose::Plan, parsed).await?;
-    let Prepared {
-        policy,
-        current,
-        difference,
-    } = prepared;
+    let (own, wanted) = (app.clone(), parsed.document.clone());
+    // everything that is large is read in the turn: the policy in force, and the holders of roles
+    let work = move || async move { plan_in_turn(&own, wanted, can_see_holders, shown).await };
+    app.heavy().run_reading(Purpose::Plan, work).await
+}
+
+async fn plan_in_turn(
+    app: &App,
+    wanted: Document,
+    can_see_holders: bool,
+    shown: Shown,
+) -> Result<Plan, ApiError> {
+    let mut conn = app.store().read().await?;
+    let (policy, current) = service::read(app, &mut conn).await?;
+    // nobody waits for a connection because of the work that follows
+    drop(conn);
+    let difference = compare(&app.settings().policy, &policy, &current, wanted)?;
     check_rules(app, &policy, &difference)?;
     let now = app.now();
+    let affected = affected_roles(&policy, &difference.policy, &difference.changes);
+    let comparison = PolicyComparison::new(&policy, &difference.policy);
+    let mut plan = Plan {
+        tag: service::tag_of(&current),
+        changes: Vec::new(),
+        roles: Vec::new(),
+        subjects: Vec::new(),
+        counts: Counts::default(),
+        can_see_holders,
+    };
+    plan.add_roles(&comparison, &difference.changes, shown);
+    let kept = if can_see_holders { shown.entries } else { 0 };
+    let mut subjects = Subjects::new(&comparison, now, kept);
     let mut conn = app.store().read().await?;
     if can_see_holders {
         let transition = Transition::between(&policy, &difference.policy);
-        requests::check_approval_bypass(&mut conn, now, &transition).await?;
-        separation::check_policy_change(app, &mut conn, now, &transition).await?;
+        checks::check(app, &mut conn, now, &transition).await?;
     }
-    let affected = affected_roles(&policy, &difference.policy, &difference.changes);
-    let holders = holder_store::holders_of(&mut conn, &affected).await?;
-    // nobody waits for a connection because of the work that follows
+    each_holder(&mut conn, &affected, |holder| subjects.add(&holder)).await?;
     drop(conn);
-    let work = move || {
-        let comparison = PolicyComparison::new(&policy, &difference.policy);
-        let mut plan = Plan {
-            tag: service::tag_of(&current),
-            changes: Vec::new(),
-            roles: Vec::new(),
-            subjects: Vec::new(),
-            counts: Counts::default(),
-            can_see_holders,
-        };
-        plan.add_roles(&comparison, &difference.changes, shown);
-        plan.add_subjects(&comparison, holders.into_values(), now, shown);
-        plan.counts.changes = difference.changes.len();
-        plan.changes = difference.changes;
-        Ok(plan)
-    };
-    app.heavy().run(Purpose::Plan, work).await
+    subjects.show_in(&mut plan, shown);
+    plan.counts.changes = difference.changes.len();
+    plan.changes = difference.changes;
+    Ok(plan)
 }
 
 /// A document, compared with the policy in force.

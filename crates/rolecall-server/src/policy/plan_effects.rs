@@ -1,9 +1,6 @@
 //! The effects of a plan: how many roles and subjects gain or lose something, and what the first of them do.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::{
     AssignmentStatus, RoleAssignment, RoleName, TenantName, Timestamp,
@@ -114,47 +111,77 @@ impl Plan {
         };
         self.roles = first_effects(affected, shown, effect, |(_, effect)| names_in(effect));
     }
+}
 
-    pub(super) fn add_subjects(
-        &mut self,
-        comparison: &PolicyComparison<'_>,
-        holders: impl Iterator<Item = holder_store::Holder>,
-        now: Timestamp,
-        shown: Shown,
-    ) {
-        let mut summaries = Summaries {
-            comparison,
-            known: BTreeMap::new(),
+/// The subjects that gain or lose something. They are counted one by one, and only the first of them are kept, so that
+/// the memory does not grow with the number of users.
+pub(super) struct Subjects<'p> {
+    summaries: Summaries<'p>,
+    now: Timestamp,
+    most: usize,
+    gaining: usize,
+    losing: usize,
+    /// By name, id and tenant.
+    first: BTreeMap<SubjectKey, (String, Roles)>,
+}
+
+/// The name and id of a subject, and a tenant.
+type SubjectKey = (String, String, Option<TenantName>);
+
+impl<'p> Subjects<'p> {
+    /// Keeps up to `most` subjects.
+    pub(super) fn new(comparison: &'p PolicyComparison<'p>, now: Timestamp, most: usize) -> Self {
+        Self {
+            summaries: Summaries {
+                comparison,
+                known: BTreeMap::new(),
+            },
+            now,
+            most,
+            gaining: 0,
+            losing: 0,
+            first: BTreeMap::new(),
+        }
+    }
+
+    /// Counts a subject, and keeps it if it is among the first.
+    pub(super) fn add(&mut self, holder: &holder_store::Holder) {
+        let affected = self.summaries.of(holder, self.now);
+        let any = |which: fn(&EffectSummary) -> bool| {
+            usize::from(affected.iter().any(|(_, _, summary)| which(summary)))
         };
-        let mut found = Vec::new();
-        for holder in holders {
-            let affected = summaries.of(&holder, now);
-            let any = |which: fn(&EffectSummary) -> bool| {
-                usize::from(affected.iter().any(|(_, _, summary)| which(summary)))
-            };
-            self.counts.gaining += any(|summary| summary.gains);
-            self.counts.losing += any(|summary| summary.loses);
-            let holder = Arc::new(holder);
-            let entries = affected.into_iter();
-            found.extend(entries.map(|(tenant, roles, _)| (Arc::clone(&holder), tenant, roles)));
+        self.gaining += any(|summary| summary.gains);
+        self.losing += any(|summary| summary.loses);
+        for (tenant, roles, _) in affected {
+            let key = (holder.name.clone(), holder.id.clone(), tenant);
+            self.first.insert(key, (holder.kind.clone(), roles));
+            if self.first.len() > self.most {
+                self.first.pop_last();
+            }
         }
-        if !self.can_see_holders {
-            return;
-        }
-        found.sort_by(|(a, one, _), (b, other, _)| {
-            (&a.name, &a.id, one).cmp(&(&b.name, &b.id, other))
-        });
-        let subject =
-            |(holder, tenant, roles): (Arc<holder_store::Holder>, _, Roles)| AffectedSubject {
-                id: holder.id.clone(),
-                kind: holder.kind.clone(),
-                name: holder.name.clone(),
+    }
+
+    /// Adds the counts to a plan, and as many of the subjects as are shown.
+    pub(super) fn show_in(self, plan: &mut Plan, shown: Shown) {
+        (plan.counts.gaining, plan.counts.losing) = (self.gaining, self.losing);
+        let comparison = self.summaries.comparison;
+        let subject = |((name, id, tenant), (kind, roles)): (SubjectKey, (String, Roles))| {
+            let effect = comparison.effect(&roles.0, &roles.1);
+            AffectedSubject {
+                id,
+                kind,
+                name,
                 tenant,
-                effect: comparison.effect(&roles.0, &roles.1),
-            };
-        self.subjects = first_effects(found, shown, subject, |one| names_in(&one.effect));
+                effect,
+            }
+        };
+        let found = self.first.into_iter().collect();
+        plan.subjects = first_effects(found, shown, subject, |one| names_in(&one.effect));
     }
 }
+
+/// The most different lists of roles whose effect is remembered.
+const MAX_KNOWN: usize = 10_000;
 
 /// Summarizes the effect of the changes on subjects; subjects with the same roles are computed once.
 struct Summaries<'p> {
@@ -192,6 +219,9 @@ impl Summaries<'_> {
             return *known;
         }
         let summary = self.comparison.summary(&roles.0, &roles.1);
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
         self.known.insert(roles.clone(), summary);
         summary
     }
@@ -204,4 +234,47 @@ fn roles_in(assignments: &[RoleAssignment], tenant: Option<&TenantName>, now: Ti
     let (global, local): (Vec<_>, Vec<_>) = in_force.partition(|given| given.tenant.is_none());
     let names = |given: Vec<&RoleAssignment>| given.iter().map(|one| one.role.clone()).collect();
     (names(global), names(local))
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_core::{Policy, PolicyBuilder};
+
+    use super::*;
+
+    fn policy(reads: bool) -> Policy {
+        let mut rules = PolicyBuilder::default();
+        rules.permission("items:read".parse().unwrap());
+        rules.role("reader".parse().unwrap());
+        if reads {
+            rules.grant("reader".parse().unwrap(), "items:read".parse().unwrap());
+        }
+        rules.build().unwrap()
+    }
+
+    #[test]
+    fn y200_a_plan_keeps_no_more_subjects_than_it_shows() {
+        let (before, after) = (policy(false), policy(true));
+        let comparison = PolicyComparison::new(&before, &after);
+        for most in [0, 1, 7, 200, 2000] {
+            let mut subjects = Subjects::new(&comparison, Timestamp::default(), most);
+            let mut names = BTreeSet::new();
+            for number in 0..1000_u32 {
+                // in no order
+                let name = format!("{:04}", number * 387 % 1009);
+                subjects.add(&holder_store::Holder {
+                    id: name.clone(),
+                    kind: "user".to_owned(),
+                    name: name.clone(),
+                    assignments: vec![RoleAssignment::permanent(&"reader".parse().unwrap())],
+                });
+                names.insert(name);
+                assert!(subjects.first.len() <= most);
+            }
+            assert_eq!((subjects.gaining, subjects.losing), (1000, 0));
+            let kept: Vec<String> = subjects.first.into_keys().map(|key| key.0).collect();
+            let first: Vec<String> = names.into_iter().take(most).collect();
+            assert_eq!(kept, first);
+        }
+    }
 }

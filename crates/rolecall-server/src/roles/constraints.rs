@@ -9,7 +9,7 @@ use rolecall_core::{
 };
 use serde_json::json;
 
-use super::{constraint_store, names::check_name, separation, transition::Transition};
+use super::{checks::Checks, constraint_store, names::check_name};
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads, rights::Rights},
@@ -103,21 +103,27 @@ pub(crate) async fn create(
         per => one.with_scope(per.unwrap_or_default()),
     });
     let constraint = constraint.map_err(|error| invalid(&error))?;
-    app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-        if rights.policy.constraint(name.as_str()).is_some() {
-            return Err(ApiError::already_there("constraint", name));
+    let checks = Checks::default();
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+            if rights.policy.constraint(name.as_str()).is_some() {
+                return Err(ApiError::already_there("constraint", name));
+            }
+            if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
+                let detail =
+                    format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
+                return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
+            }
+            put(app, change, &rights, (name, &constraint), &checks).await?;
+            change.record(audit_entry("constraint.created", name, &constraint));
+            Ok(named((name, &constraint)))
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        if rights.policy.constraints().count() >= MAX_CONSTRAINTS {
-            let detail =
-                format!("there are {MAX_CONSTRAINTS} constraints already: delete one first");
-            return Err(ApiError::rule(SEPARATION_OF_DUTIES, detail, Vec::new()));
-        }
-        put(app, change, &rights, name, &constraint).await?;
-        change.record(audit_entry("constraint.created", name, &constraint));
-        Ok(named((name, &constraint)))
-    })
-    .await
+    }
 }
 
 /// Returns the roles as a set.
@@ -194,21 +200,27 @@ async fn edit_all(
     name: &ConstraintName,
     edits: &[ConstraintEdit],
 ) -> Result<NamedConstraint, ApiError> {
-    app.change(caller, async |change| {
-        let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
-        let before = find(&rights.policy, name)?;
-        cover_roles(&rights, &before)?;
-        let mut after = before.clone();
-        for edit in edits {
-            after = apply_edit(after, name, edit)?;
+    let checks = Checks::default();
+    loop {
+        let done = app.change(caller, async |change| {
+            let rights = Rights::require(app, change, caller, may::WriteRoles::NAME).await?;
+            let before = find(&rights.policy, name)?;
+            cover_roles(&rights, &before)?;
+            let mut after = before.clone();
+            for edit in edits {
+                after = apply_edit(after, name, edit)?;
+            }
+            if after != before {
+                put(app, change, &rights, (name, &after), &checks).await?;
+                change.record(audit_entry("constraint.replaced", name, &after));
+            }
+            Ok(named((name, &after)))
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        if after != before {
-            put(app, change, &rights, name, &after).await?;
-            change.record(audit_entry("constraint.replaced", name, &after));
-        }
-        Ok(named((name, &after)))
-    })
-    .await
+    }
 }
 
 fn apply_edit(
@@ -244,8 +256,8 @@ async fn put(
     app: &App,
     change: &mut Change<'_>,
     rights: &Rights,
-    name: &ConstraintName,
-    constraint: &Constraint,
+    (name, constraint): (&ConstraintName, &Constraint),
+    checks: &Checks,
 ) -> Result<(), ApiError> {
     let before = &rights.policy;
     for role in &constraint.roles {
@@ -258,10 +270,7 @@ async fn put(
         PolicyError::Constraint { error, .. } => invalid(&error),
         other => ApiError::internal(other),
     })?;
-    let now = change.now();
-    let transition = Transition::between(before, &after);
-    separation::check_policy_change(app, change.conn(), now, &transition).await?;
-    separation::end_tokens(app, change, &transition).await?;
+    checks.require(app, change, &before.policy, &after).await?;
     constraint_store::put(change, name, constraint).await?;
     change.policy_changed();
     Ok(())

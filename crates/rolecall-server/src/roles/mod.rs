@@ -4,6 +4,7 @@ pub(crate) mod assigning;
 pub(crate) mod assignment_handlers;
 pub(crate) mod assignment_store;
 pub(crate) mod assignments;
+pub(crate) mod checks;
 pub(crate) mod constraint_handlers;
 pub(crate) mod constraint_store;
 pub(crate) mod constraints;

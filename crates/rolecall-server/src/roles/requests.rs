@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     assigning::{self, Assignee, Outcome},
     assignment_store,
-    holder_store::holders_of,
+    holder_store::each_holder,
     request_ending,
     request_store::{self as store, AssignmentRequest},
     separation,
@@ -300,6 +300,17 @@ async fn check_requester(
     })
 }
 
+/// Returns the roles whose holders could come to have a role that needs approval without one, through new edges of the
+/// hierarchy.
+pub(crate) fn bypassing(transition: &Transition<'_>) -> BTreeSet<RoleName> {
+    let new = transition.after;
+    let marked = new.roles().filter(|(_, rules)| rules.approval);
+    let needing = new.seniors_of(marked.map(|(role, _)| role));
+    let edges = transition.edges.iter();
+    let edges = edges.filter(|(_, junior)| needing.contains(*junior));
+    new.seniors_of(edges.map(|(senior, _)| *senior))
+}
+
 /// Refuses new edges of the hierarchy through which a subject would come to have a role that needs approval without an
 /// approval.
 pub(crate) async fn check_approval_bypass(
@@ -308,19 +319,14 @@ pub(crate) async fn check_approval_bypass(
     transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
     let (old, new) = (transition.before, transition.after);
-    let marked = new.roles().filter(|(_, rules)| rules.approval);
-    let needing = new.seniors_of(marked.map(|(role, _)| role));
-    let edges = transition.edges.iter();
-    let edges = edges.filter(|(_, junior)| needing.contains(*junior));
-    let seniors = new.seniors_of(edges.map(|(senior, _)| *senior));
-    if seniors.is_empty() {
-        return Ok(());
-    }
-    let holders = holders_of(conn, &seniors).await?;
-    let mut gains = holders
-        .values()
-        .filter_map(|holder| new.unapproved_gain(old, &holder.assignments, now));
-    let Some(gain) = gains.next() else {
+    let mut gain = None;
+    each_holder(conn, &bypassing(transition), |holder| {
+        if gain.is_none() {
+            gain = new.unapproved_gain(old, &holder.assignments, now);
+        }
+    })
+    .await?;
+    let Some(gain) = gain else {
         return Ok(());
     };
     let detail = format!(

@@ -9,7 +9,7 @@ use rolecall_core::{
 
 use super::{
     assignment_store,
-    holder_store::{self, Holder},
+    holder_store::{Holder, each_holder},
     transition::Transition,
 };
 use crate::{
@@ -95,21 +95,6 @@ async fn name_of(change: &mut Change<'_>, subject: &str) -> Result<String, Store
     Ok(client.map(|client| client.name).unwrap_or_default())
 }
 
-/// Refuses a change of the policy by which a subject comes to break a constraint: one that is new or stricter, or any
-/// one through new edges of the hierarchy.
-///
-/// A subject breaks a static constraint by having its roles, and a dynamic one by having them active in a live session.
-pub(crate) async fn check_policy_change(
-    app: &App,
-    conn: &mut Conn,
-    now: Timestamp,
-    transition: &Transition<'_>,
-) -> Result<(), ApiError> {
-    check_registration(app, transition, now)?;
-    check_static(conn, now, transition).await?;
-    check_sessions(app, conn, now, transition).await
-}
-
 /// Returns the static constraint that the roles of registration break, by the policy in force.
 pub(crate) async fn registration_violation(app: &App) -> Result<Option<Breach>, ApiError> {
     let mut conn = app.store().read().await?;
@@ -124,7 +109,7 @@ fn registration_breach(app: &App, policy: &Policy, now: Timestamp) -> Option<Bre
 }
 
 /// Refuses a change of the policy by which the roles of registration come to break a static constraint.
-fn check_registration(
+pub(crate) fn check_registration(
     app: &App,
     transition: &Transition<'_>,
     now: Timestamp,
@@ -143,9 +128,6 @@ fn check_registration(
         _ => Ok(()),
     }
 }
-
-/// The number of subjects that are checked before other tasks run.
-const AT_A_TIME: usize = 200;
 
 /// The assignments of a subject as a key, so that subjects with the same assignments are checked once.
 type AssignmentKey = Vec<(
@@ -167,62 +149,113 @@ fn assignment_key(assignments: &[RoleAssignment]) -> AssignmentKey {
     key
 }
 
-/// Returns the holders who break one of `constraints` under `policy`, with the first breach of each.
-async fn violations<'h>(
-    policy: &Policy,
-    constraints: &[(&ConstraintName, &Constraint)],
-    holders: &'h [Holder],
+/// The most different lists of assignments whose breaches are remembered.
+const MAX_KNOWN: usize = 10_000;
+
+/// Finds the holders who break one of some constraints.
+struct Violations<'p> {
+    policy: &'p Policy,
+    constraints: Vec<(&'p ConstraintName, &'p Constraint)>,
     now: Timestamp,
-) -> Vec<(&'h Holder, Breach)> {
-    let mut known: BTreeMap<AssignmentKey, Option<Breach>> = BTreeMap::new();
-    let mut found = Vec::new();
-    for (at, holder) in holders.iter().enumerate() {
-        if at % AT_A_TIME == 0 {
-            tokio::task::yield_now().await;
-        }
-        let breach = known
-            .entry(assignment_key(&holder.assignments))
-            .or_insert_with(|| policy.breach_of(constraints, &holder.assignments, now));
-        found.extend(breach.clone().map(|breach| (holder, breach)));
-    }
-    found
+    known: BTreeMap<AssignmentKey, Option<Breach>>,
 }
 
-async fn check_static(
+impl<'p> Violations<'p> {
+    fn new(
+        policy: &'p Policy,
+        constraints: impl Iterator<Item = (&'p ConstraintName, &'p Constraint)>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            policy,
+            constraints: constraints.collect(),
+            now,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the first breach of a holder.
+    fn of(&mut self, holder: &Holder) -> Option<Breach> {
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        let (policy, constraints, now) = (self.policy, &self.constraints, self.now);
+        let breach = || policy.breach_of(constraints, &holder.assignments, now);
+        let known = self.known.entry(assignment_key(&holder.assignments));
+        known.or_insert_with(breach).clone()
+    }
+}
+
+/// Returns the roles whose holders a change of static constraints, or of the hierarchy above their roles, concerns.
+pub(crate) fn static_roles(transition: &Transition<'_>) -> BTreeSet<RoleName> {
+    let mut affected = transition.seniors_of(ConstraintKind::Static);
+    let stricter = transition.stricter(ConstraintKind::Static);
+    affected.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
+    transition.after.seniors_of(&affected)
+}
+
+/// Refuses a change of the policy by which a subject comes to have roles that a static constraint keeps apart: one that
+/// is new or stricter, or any one through new edges of the hierarchy.
+pub(crate) async fn check_static(
     conn: &mut Conn,
     now: Timestamp,
     transition: &Transition<'_>,
 ) -> Result<(), ApiError> {
-    let mut affected = transition.seniors_of(ConstraintKind::Static);
-    let stricter = transition.stricter(ConstraintKind::Static);
-    affected.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
-    let holders = holders_of(conn, transition.after, &affected).await?;
-    let mut breaches = Breaches::default();
     let statics = transition.after.constraints();
-    let statics: Vec<_> = statics
-        .filter(|(_, one)| one.kind == ConstraintKind::Static)
-        .collect();
-    for (holder, breach) in violations(transition.after, &statics, &holders, now).await {
-        breaches.add(breach, &holder.id, &holder.name);
-    }
+    let statics = statics.filter(|(_, one)| one.kind == ConstraintKind::Static);
+    let mut violations = Violations::new(transition.after, statics, now);
+    let mut breaches = Breaches::default();
+    each_holder(conn, &static_roles(transition), |holder| {
+        if !breaches.is_full()
+            && let Some(breach) = violations.of(&holder)
+        {
+            breaches.add(breach, &holder.id, &holder.name);
+        }
+    })
+    .await?;
     breaches.refuse()
 }
 
-async fn check_sessions(
+/// A subject who has roles that a dynamic constraint keeps apart, and could have them active.
+pub(crate) struct Suspect {
+    id: String,
+    name: String,
+}
+
+/// Returns the subjects who could violate a dynamic constraint that is new or stricter.
+pub(crate) async fn suspects(
+    conn: &mut Conn,
+    now: Timestamp,
+    transition: &Transition<'_>,
+) -> Result<Vec<Suspect>, StoreError> {
+    let stricter = || transition.stricter(ConstraintKind::Dynamic);
+    let affected = transition
+        .after
+        .seniors_of(stricter().flat_map(|(_, one)| &one.roles));
+    let mut violations = Violations::new(transition.after, stricter(), now);
+    let mut found = Vec::new();
+    // a subject without the roles cannot have them active
+    each_holder(conn, &affected, |holder| {
+        if violations.of(&holder).is_some() {
+            let Holder { id, name, .. } = holder;
+            found.push(Suspect { id, name });
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Refuses a dynamic constraint that one of `suspects` violates in a live session.
+pub(crate) async fn check_sessions(
     app: &App,
     conn: &mut Conn,
     now: Timestamp,
     transition: &Transition<'_>,
+    suspects: &[Suspect],
 ) -> Result<(), ApiError> {
     let stricter: Vec<_> = transition.stricter(ConstraintKind::Dynamic).collect();
-    if stricter.is_empty() {
-        return Ok(());
-    }
-    let affected = stricter.iter().flat_map(|(_, one)| one.roles.clone());
-    let holders = holders_of(conn, transition.after, &affected.collect()).await?;
     let mut breaches = Breaches::default();
-    // a subject without the roles cannot have them active
-    for (holder, _) in violations(transition.after, &stricter, &holders, now).await {
+    for holder in suspects {
         if breaches.is_full() {
             break;
         }
@@ -246,42 +279,68 @@ async fn check_sessions(
 }
 
 /// The most subjects whose tokens end one by one. A floor for each of more would fill the memory of every guard.
-const MAX_ENDED: usize = 1000;
+pub(crate) const MAX_ENDED: usize = 1000;
 
-/// Ends the tokens of the subjects who can violate a dynamic constraint that is new or stricter, or one to whose roles
+/// The tokens that a change of the policy ends.
+pub(crate) enum Ended {
+    Subjects(Vec<String>),
+    Roles(BTreeSet<RoleName>),
+}
+
+impl Ended {
+    pub(crate) fn end(&self, change: &mut Change<'_>) {
+        match self {
+            Self::Subjects(ids) => {
+                for id in ids {
+                    change.raise_floor(FloorKind::Subject, id);
+                }
+            }
+            Self::Roles(roles) => {
+                for role in roles {
+                    change.raise_floor(FloorKind::Role, role.as_str());
+                }
+            }
+        }
+    }
+}
+
+/// Returns the roles whose holders could violate a dynamic constraint that is new or stricter, or one to whose roles new
+/// edges lead.
+pub(crate) fn dynamic_roles(transition: &Transition<'_>) -> BTreeSet<RoleName> {
+    let mut affected = transition.seniors_of(ConstraintKind::Dynamic);
+    let stricter = transition.stricter(ConstraintKind::Dynamic);
+    affected.extend(stricter.flat_map(|(_, one)| one.roles.iter().cloned()));
+    transition.after.seniors_of(&affected)
+}
+
+/// Returns the tokens of the subjects who can violate a dynamic constraint that is new or stricter, or one to whose roles
 /// new edges lead: among them may be a token from a login that was not complete yet, or a client's, which has no session.
 /// A guard may derive permissions from the roles in a token, so that new edges count too. Tokens of other subjects go on:
 /// nobody can have roles active that are not assigned, and a constraint must be no means to end everybody's tokens.
-pub(crate) async fn end_tokens(
+pub(crate) async fn ended_tokens(
     app: &App,
-    change: &mut Change<'_>,
+    conn: &mut Conn,
+    now: Timestamp,
     transition: &Transition<'_>,
-) -> Result<(), ApiError> {
-    let seniors = transition.seniors_of(ConstraintKind::Dynamic);
-    let stricter: Vec<_> = transition.stricter(ConstraintKind::Dynamic).collect();
-    let listed = stricter.iter().flat_map(|(_, one)| one.roles.clone());
-    let affected: BTreeSet<RoleName> = listed.chain(seniors.iter().cloned()).collect();
-    if affected.is_empty() {
-        return Ok(());
-    }
-    let now = change.now();
-    let holders = holders_of(change.conn(), transition.after, &affected).await?;
-    let constraints: Vec<_> = transition.tightened(ConstraintKind::Dynamic).collect();
-    let found = violations(transition.after, &constraints, &holders, now).await;
-    if found.len() <= MAX_ENDED {
-        for (holder, _) in found {
-            change.raise_floor(FloorKind::Subject, &holder.id);
+) -> Result<Ended, StoreError> {
+    let tightened = transition.tightened(ConstraintKind::Dynamic);
+    let mut violations = Violations::new(transition.after, tightened, now);
+    let mut found = Vec::new();
+    each_holder(conn, &dynamic_roles(transition), |holder| {
+        if found.len() <= MAX_ENDED && violations.of(&holder).is_some() {
+            found.push(holder.id);
         }
-        return Ok(());
+    })
+    .await?;
+    if found.len() <= MAX_ENDED {
+        return Ok(Ended::Subjects(found));
     }
     let open = &app.settings().registration_roles;
-    let enough = stricter
-        .iter()
-        .flat_map(|(_, one)| roles_in_each_violation(one, open));
-    for role in enough.chain(&seniors).collect::<BTreeSet<_>>() {
-        change.raise_floor(FloorKind::Role, role.as_str());
-    }
-    Ok(())
+    let stricter = transition.stricter(ConstraintKind::Dynamic);
+    let enough = stricter.flat_map(|(_, one)| roles_in_each_violation(one, open));
+    let mut roles: BTreeSet<RoleName> = enough.cloned().collect();
+    roles.extend(transition.seniors_of(ConstraintKind::Dynamic));
+    Ok(Ended::Roles(roles))
 }
 
 /// Returns roles of which every violation of `constraint` has at least one, none of `open` as far as that is possible:
@@ -295,17 +354,6 @@ fn roles_in_each_violation<'c>(
     let at_most = usize::try_from(constraint.at_most).unwrap_or(0);
     let needed = roles.len().saturating_sub(at_most);
     roles.into_iter().take(needed)
-}
-
-/// Returns the subjects who have one of `roles`, or a role that inherits one of them.
-async fn holders_of(
-    conn: &mut Conn,
-    policy: &Policy,
-    roles: &BTreeSet<RoleName>,
-) -> Result<Vec<Holder>, StoreError> {
-    let roles = policy.seniors_of(roles);
-    let found = holder_store::holders_of(conn, &roles).await?;
-    Ok(found.into_values().collect())
 }
 
 fn has_constraint(policy: &Policy, kind: ConstraintKind) -> bool {

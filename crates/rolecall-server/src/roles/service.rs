@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{
     assignment_store,
+    checks::Checks,
     definition::require_authority_over,
     details::{self, RoleDetails},
-    open_roles, permissions, requests, separation, store,
-    transition::Transition,
+    open_roles, permissions, store,
 };
 use crate::{
     app::App,
@@ -215,44 +215,48 @@ pub(crate) async fn inherit(
     senior: &RoleName,
     junior: &RoleName,
 ) -> Result<RoleDetails, ApiError> {
-    app.change(caller, async |change| {
-        let (rights, role) = require_authority_over(app, change, caller, senior).await?;
-        if store::find_role(change.conn(), junior).await?.is_none() {
-            return Err(ApiError::unknown("role", junior));
+    let checks = Checks::default();
+    loop {
+        let done = app.change(caller, async |change| {
+            let (rights, role) = require_authority_over(app, change, caller, senior).await?;
+            if store::find_role(change.conn(), junior).await?.is_none() {
+                return Err(ApiError::unknown("role", junior));
+            }
+            rights.cover([junior])?;
+            if let Some(path) = rights.policy.cycle_with(senior, junior) {
+                let shown = path
+                    .iter()
+                    .map(RoleName::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" -> ");
+                return Err(ApiError::Rule {
+                    rule: "role_hierarchy_cycle",
+                    detail: format!("roles may not inherit each other: {shown}"),
+                    roles: vec![senior.clone(), junior.clone()],
+                    path,
+                });
+            }
+            if store::insert_junior(change, senior, junior).await? {
+                let mut rules = PolicyBuilder::from(&**rights.policy);
+                rules.inherit(senior.clone(), junior.clone());
+                let after = rules.build().map_err(ApiError::internal)?;
+                check_policy(&app.settings().policy, &rights.policy, &after)?;
+                open_roles::check(app, &rights.policy, &after)?;
+                let before = &rights.policy.policy;
+                checks.require(app, change, before, &after).await?;
+                change
+                    .record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
+                change.role_changed(senior);
+            }
+            let mut rules = details::rules_of(&rights.policy, senior);
+            rules.juniors.insert(junior.clone());
+            Ok(RoleDetails::new(role, rules))
+        });
+        let done = done.await;
+        if let Some(done) = checks.outcome(app, caller, done).await {
+            return done;
         }
-        rights.cover([junior])?;
-        if let Some(path) = rights.policy.cycle_with(senior, junior) {
-            let shown = path
-                .iter()
-                .map(RoleName::as_str)
-                .collect::<Vec<_>>()
-                .join(" -> ");
-            return Err(ApiError::Rule {
-                rule: "role_hierarchy_cycle",
-                detail: format!("roles may not inherit each other: {shown}"),
-                roles: vec![senior.clone(), junior.clone()],
-                path,
-            });
-        }
-        if store::insert_junior(change, senior, junior).await? {
-            let mut rules = PolicyBuilder::from(&**rights.policy);
-            rules.inherit(senior.clone(), junior.clone());
-            let after = rules.build().map_err(ApiError::internal)?;
-            check_policy(&app.settings().policy, &rights.policy, &after)?;
-            open_roles::check(app, &rights.policy, &after)?;
-            let now = change.now();
-            let transition = Transition::between(&rights.policy, &after);
-            requests::check_approval_bypass(change.conn(), now, &transition).await?;
-            separation::check_policy_change(app, change.conn(), now, &transition).await?;
-            separation::end_tokens(app, change, &transition).await?;
-            change.record(json!({ "action": "junior.added", "role": senior, "junior": junior }));
-            change.role_changed(senior);
-        }
-        let mut rules = details::rules_of(&rights.policy, senior);
-        rules.juniors.insert(junior.clone());
-        Ok(RoleDetails::new(role, rules))
-    })
-    .await
+    }
 }
 
 /// Stops `senior` from inheriting `junior`. Subjects with `senior` lose `junior` and every role below it.

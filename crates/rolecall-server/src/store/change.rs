@@ -11,8 +11,8 @@ use super::{
     conn::Conn,
     error::StoreError,
     floors::{OwnedFloor, write_floors},
-    head::Head,
-    open::Store,
+    head::{Head, read_head},
+    open::{PING_TIMEOUT, Store},
     pools::Lane,
     query::{queries, query},
 };
@@ -351,8 +351,14 @@ impl Store {
     where
         E: From<StoreError>,
     {
-        let mut conn = self.begin(Lane::Changes).await?;
-        let outcome = attempt(&mut conn, chain, actor, (now, database), work).await;
+        let mut conn = match self.begin(Lane::Changes).await {
+            Ok(conn) => conn,
+            Err(error) => return Err(self.contended(error).await.into()),
+        };
+        let outcome = match start(&mut conn, now, database).await {
+            Ok(change) => attempt(change, chain, actor, work).await,
+            Err(error) => Err(self.contended(error).await.into()),
+        };
         match outcome {
             Ok((done, Some(changed))) => {
                 conn.commit().await?;
@@ -368,19 +374,29 @@ impl Store {
             }
         }
     }
+
+    /// Tells the wait for another change from a database that does not answer: the head can be read meanwhile.
+    async fn contended(&self, error: StoreError) -> StoreError {
+        if !error.is_wait() {
+            return error;
+        }
+        let read = async { read_head(&mut self.read_for_watch().await?).await };
+        match tokio::time::timeout(PING_TIMEOUT, read).await {
+            Ok(Ok(_)) => StoreError::Contended,
+            _ => error,
+        }
+    }
 }
 
 async fn attempt<T, E>(
-    conn: &mut Conn,
+    mut change: Change<'_>,
     chain: &Chain,
     actor: &Actor,
-    (now, database): (Timestamp, Timestamp),
     work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, E>,
 ) -> Result<(T, Option<Changed>), E>
 where
     E: From<StoreError>,
 {
-    let mut change = start(conn, now, database).await?;
     let done = work(&mut change).await?;
     let changed = change.finish(chain, actor).await?;
     Ok((done, changed))

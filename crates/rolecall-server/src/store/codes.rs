@@ -75,6 +75,21 @@ pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Returns true if a time limit ended the wait for a connection, a lock or an answer.
+pub(super) fn is_wait(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+        // PostgreSQL: time limit of a statement or a lock; SQLite: busy, locked
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.as_ref() {
+            "57014" | "55P03" => true,
+            code if code.len() == 5 => false,
+            code => matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6)),
+        }),
+        _ => false,
+    }
+}
+
 /// PostgreSQL: no permission, no such table, no such column. Every statement of ours has been prepared on a database that
 /// had them, so that somebody has taken them away since.
 const UNUSABLE: [&str; 3] = ["42501", "42P01", "42703"];

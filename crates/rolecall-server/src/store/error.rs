@@ -5,7 +5,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::codes::{Class, class_of, is_damage, is_misconfigured, is_outage, is_read_only};
+use super::codes::{
+    Class, class_of, is_damage, is_misconfigured, is_outage, is_read_only, is_wait,
+};
 
 /// The error of a statement or a connection.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +15,9 @@ pub enum StoreError {
     /// The database failed or could not be reached.
     #[error("the database did not answer")]
     Database(#[source] sqlx::Error),
+    /// The database answers, but another change kept this one waiting for too long.
+    #[error("another change is being made: try again")]
+    Contended,
     /// A row violates an invariant of the program.
     #[error("the database holds a row that should not exist: {0}")]
     Inconsistent(String),
@@ -293,6 +298,7 @@ impl StoreError {
         match self {
             Self::Database(error) => class_of(error),
             Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } => Class::Broken,
+            Self::Contended => Class::Outage,
             Self::Inconsistent(_) => Class::Statement,
         }
     }
@@ -329,9 +335,19 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::TimedOut,
             Self::Database(_) => self.class() == Class::Broken,
-            Self::Moved(_) | Self::LogMoved(_) | Self::Hidden { .. } | Self::Inconsistent(_) => {
-                false
-            }
+            Self::Moved(_)
+            | Self::LogMoved(_)
+            | Self::Hidden { .. }
+            | Self::Contended
+            | Self::Inconsistent(_) => false,
+        }
+    }
+
+    /// Returns true if something was waited for until a time limit: a lock, a connection or an answer.
+    pub(super) fn is_wait(&self) -> bool {
+        match self {
+            Self::Database(error) => is_wait(error),
+            _ => false,
         }
     }
 

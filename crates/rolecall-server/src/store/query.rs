@@ -142,6 +142,19 @@ impl<'q> Statement<'q> {
         Ok(all)
     }
 
+    /// Hands each row over as it arrives, so that the memory does not grow with their number.
+    pub(crate) async fn each<T: FromRow>(
+        self,
+        conn: &mut Conn,
+        mut take: impl FnMut(T) + Send,
+    ) -> Result<(), StoreError> {
+        let mut take = |row: &Row| {
+            take(row.decode()?);
+            Ok(())
+        };
+        for_each(&self, conn, &mut take).await
+    }
+
     /// Returns the first row, if there is one.
     pub(crate) async fn fetch_optional<T: FromRow>(
         self,

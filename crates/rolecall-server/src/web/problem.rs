@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     error::{ApiError, Place, excerpt},
     refusals::SEPARATION_OF_DUTIES,
+    store::StoreError,
 };
 
 /// The code of a refusal, as an extension of the answer, for the metrics.
@@ -72,7 +73,7 @@ impl ApiError {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
             Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
+            Self::Busy | Self::Unchecked => (StatusCode::SERVICE_UNAVAILABLE, "too_busy"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Unready(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             _ if self.is_outage() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -84,6 +85,7 @@ impl ApiError {
     pub(crate) fn outage_detail(&self) -> Option<String> {
         match self {
             Self::Unready(_) => Some(self.to_string()),
+            _ if self.is_contention() => Some(StoreError::Contended.to_string()),
             _ => self.is_outage().then(|| OUTAGE.to_owned()),
         }
     }

@@ -15,6 +15,7 @@ on_both![
     y152_what_changes_nothing_costs_no_quota,
     y152_a_client_does_not_use_up_what_others_may_do,
     y152_logging_out_is_always_possible,
+    y202_a_change_that_a_rule_refuses_costs_quota,
     y119_log_ins_and_password_changes_of_one_account_have_a_quota,
 ];
 
@@ -27,6 +28,19 @@ impl Fixture for Small {
             own_changes_per_hour: 10,
             revocations_per_hour: 10,
             refreshes_per_hour: 10,
+            ..Quotas::default()
+        };
+        Self(TestApp::configured(db, |builder| builder.quotas(quotas)).await)
+    }
+}
+
+/// A node on which an administrator can make twenty changes in an hour.
+struct FewChanges(TestApp);
+
+impl Fixture for FewChanges {
+    async fn on(db: Database) -> Self {
+        let quotas = Quotas {
+            changes_per_hour: 20,
             ..Quotas::default()
         };
         Self(TestApp::configured(db, |builder| builder.quotas(quotas)).await)
@@ -135,6 +149,33 @@ async fn y152_what_changes_nothing_costs_no_quota(app: Small) {
         app.patch("/api/me", &alice, body).await.is(200);
     }
     is_too_many(&change().await);
+}
+
+async fn y202_a_change_that_a_rule_refuses_costs_quota(app: FewChanges) {
+    let app = app.0;
+    let admin = app.admin().await;
+    app.create_role("payer", &[]).await;
+    app.create_role("approver", &[]).await;
+    app.create_user("alice", &["payer", "approver"]).await;
+    let entries = app.db.count("audit").await;
+    let body =
+        json!({ "name": "apart", "kind": "static", "roles": ["payer", "approver"], "at_most": 1 });
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        let refused = app.post("/api/constraints", admin, body.clone()).await;
+        statuses.push(refused.status.as_u16());
+        if refused.status == 429 {
+            is_too_many(&refused);
+            break;
+        }
+    }
+    assert_eq!(statuses.pop(), Some(429), "{statuses:?}");
+    assert!(!statuses.is_empty() && statuses.iter().all(|status| *status == 409));
+    assert_eq!(app.db.count("audit").await, entries);
+    // a mistake in the form costs nothing, and reading goes on
+    let wrong = json!({ "name": "apart" });
+    app.post("/api/constraints", admin, wrong).await.is(422);
+    app.get("/api/constraints", admin).await.is(200);
 }
 
 async fn y152_a_client_does_not_use_up_what_others_may_do(app: Small) {

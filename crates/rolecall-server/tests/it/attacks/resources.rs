@@ -11,6 +11,7 @@ use crate::support::{Database, PASSWORD, TestApp, WRONG, eventually, on_both};
 on_both![
     x079_a_flood_gets_429_with_retry_after,
     x082_an_exhausted_pool_answers_503_and_recovers,
+    y203_a_change_that_waits_for_another_one_says_so,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -368,6 +369,20 @@ async fn x079_a_flood_gets_429_with_retry_after(app: TestApp) {
     app.log_in("admin").await;
 }
 
+async fn y203_a_change_that_waits_for_another_one_says_so(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
+    let admin = app.admin().await;
+    let held = app.db.lock_head().await;
+    let path = format!("/api/users/{alice}/sessions");
+    let refused = app.delete(&path, admin).await;
+    refused.problem(503, "another change is being made: try again");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    // what only reads goes on
+    app.get("/api/users", admin).await.is(200);
+    held.release().await;
+    app.delete(&path, admin).await.no_content();
+}
+
 async fn x082_an_exhausted_pool_answers_503_and_recovers(app: TestApp) {
     app.create_role("editor", &[]).await;
     let alice = app.create_user("alice", &[]).await;
@@ -407,7 +422,7 @@ async fn x082_an_exhausted_pool_answers_503_and_recovers(app: TestApp) {
             continue;
         }
         refused += 1;
-        response.problem(503, "the database does not answer");
+        response.problem(503, "another change is being made: try again");
         assert_eq!(response.header("retry-after"), Some("1"));
     }
     assert!(refused > 0);
