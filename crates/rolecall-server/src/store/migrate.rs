@@ -104,6 +104,11 @@ const MIGRATIONS: &[Step] = &[
         "audit seal",
         include_str!("../../migrations/0016_audit_seal.sql"),
     ),
+    (
+        21,
+        "active roles",
+        include_str!("../../migrations/0021_active_roles.sql"),
+    ),
 ];
 
 /// The time limit of connecting, for which a server that is still starting is asked again.

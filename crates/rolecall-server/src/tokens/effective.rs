@@ -147,7 +147,7 @@ impl EffectiveScope {
         self.held_roles().cloned().collect()
     }
 
-    fn held_roles(&self) -> impl Iterator<Item = &RoleName> {
+    pub(super) fn held_roles(&self) -> impl Iterator<Item = &RoleName> {
         let local = self.local.iter().filter(|role| !role.is_reserved());
         self.global.iter().chain(local)
     }
