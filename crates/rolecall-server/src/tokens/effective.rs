@@ -307,7 +307,8 @@ fn shortest(holder: &TokenSubject<'_>, roots: &BTreeSet<RoleName>) -> Option<Tim
 }
 
 fn longest_for(holder: &TokenSubject<'_>, root: &RoleName) -> Option<Timestamp> {
-    let gives = |one: &&Assigned| holder.policy.path(&one.role, root).is_some();
+    let seniors = holder.policy.seniors(root);
+    let gives = |one: &&Assigned| seniors.contains(&one.role);
     let giving: Vec<&Assigned> = holder.lasting().filter(gives).collect();
     let globally = giving.iter().filter(|one| !one.in_tenant);
     let globally = globally.copied().map(end_of).max();

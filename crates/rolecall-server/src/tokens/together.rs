@@ -63,11 +63,6 @@ impl<'p> Together<'p> {
         })
     }
 
-    /// Returns true if more roles of a constraint are active than it allows.
-    pub(super) fn is_broken(&self) -> bool {
-        self.is_broken
-    }
-
     /// Returns the roles of dynamic constraints among `roles`.
     pub(super) fn listed<'r>(&self, roles: impl IntoIterator<Item = &'r RoleName>) -> Addition<'p> {
         let key = |role: &RoleName| self.listing.get_key_value(role).map(|(role, _)| *role);
