@@ -27,6 +27,8 @@ fn packages(arguments: &[&str]) -> BTreeSet<String> {
 fn an_embedded_server_compiles_no_command_line() {
     for arguments in [
         ["--package", "rolecall-server", "--no-default-features"].as_slice(),
+        &["--package", "hello"],
+        &["--package", "starter"],
         &["--package", "tutorial"],
     ] {
         let packages = packages(arguments);

@@ -65,13 +65,18 @@ mod watch;
 mod web;
 
 pub use config::SigningAlgorithm;
-pub use embedded::{Embedded, EmbeddedBuilder, Registration, serve};
+pub use embedded::{
+    AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, Embedded,
+    EmbeddedBuilder, LogIn, LogInError, LogInErrorKind, NewUser, Registration, ResetCode,
+    RoleOfUser, Tokens, User, UserPage, UserStatus, serve,
+};
 pub use legacy::old_tokens::LegacyTokens;
+pub use policy::at_start::EditedPolicy;
 pub use rolecall_passwords as passwords;
 pub use start::StartError;
 pub use store::{OpenError, Store, StoreError};
 
-/// Compiles the program of the README.
+/// Runs the examples of the page about embedding.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/embedding.md")]
+struct EmbeddingPage;

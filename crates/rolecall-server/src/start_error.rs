@@ -53,6 +53,18 @@ pub enum StartError {
     /// New users would get permissions of rolecall's own.
     #[error("registration would give away permissions of rolecall's own: {0}")]
     RegistrationRolesReserved(String),
+    /// The application's policy document has faults, which name line and column.
+    #[error("the policy document has faults:\n{0}")]
+    PolicyDocument(String),
+    /// Tests in the application's policy document fail. They name line and column.
+    #[error("tests in the policy document fail:\n{0}")]
+    PolicyTests(String),
+    /// The application's policy document cannot be put in force.
+    #[error("the policy document cannot be put in force: {0}")]
+    Policy(String),
+    /// The first administrator cannot be created.
+    #[error("the first administrator `{0}` cannot be created: {1}")]
+    FirstAdmin(String, String),
     /// The guard cannot be created.
     #[error("the guard cannot be created: {0}")]
     Guard(#[from] GuardError),

@@ -1,6 +1,8 @@
 //! Users: registration, own account, administration, passwords and reset codes.
 
 pub(crate) mod emails;
+pub(crate) mod find_service;
+pub(crate) mod find_store;
 pub(crate) mod handlers;
 pub(crate) mod import;
 pub(crate) mod import_rules;

@@ -5,14 +5,18 @@
 use std::net::IpAddr;
 
 use rolecall::PermissionName as _;
+use serde_json::json;
 
-use super::store::{self, ResetOrigin};
+use super::{
+    registration::ResetCode,
+    store::{self, ResetOrigin, User},
+};
 use crate::{
     app::App,
     audit::events,
-    authority::{may, rights::Rights},
+    authority::{caller::Caller, may, rights::Rights, subject::Status},
     error::ApiError,
-    login::password::Proven,
+    login::{known, password::Proven},
     roles::assigning,
     sessions::store as sessions,
     store::{Change, Conn},
@@ -80,6 +84,33 @@ pub(crate) async fn check_maker(
         }
         other => other,
     }
+}
+
+/// Replaces the code of a user who has not used it, for a start that prints codes. `None` if the user has set a password
+/// by now.
+pub(crate) async fn renew_unused(app: &App, id: &str) -> Result<Option<ResetCode>, ApiError> {
+    let code = ResetCode::new(app.now())?;
+    let caller = Caller::System;
+    let origin = ResetOrigin {
+        by: Some(caller.actor().to_string()),
+        address: None,
+    };
+    let is_renewed = app
+        .change(caller, async |change| {
+            let now = change.now();
+            let user = store::find_user(change.conn(), id, now).await?;
+            let waits = |user: &User| user.status == Status::PasswordChangeRequired;
+            let Some(user) = user.filter(waits) else {
+                return Ok(false);
+            };
+            store::set_reset_code(change, id, &code.hash, code.expires_at).await?;
+            store::set_reset_origin(change, id, &origin).await?;
+            known::forget_failures(change.conn(), &app.account_of(&user.username)).await?;
+            change.record(json!({ "action": "user.reset", "subject": id }));
+            Ok(true)
+        })
+        .await?;
+    Ok(is_renewed.then_some(code))
 }
 
 impl ResetOrigin {

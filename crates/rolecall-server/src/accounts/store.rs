@@ -79,7 +79,7 @@ pub(crate) struct NewUser<'a> {
 
 rows! {
     /// A user, beside one of their roles.
-    struct UserRow {
+    pub(super) struct UserRow {
         id: String,
         username: String,
         email: Option<String>,
@@ -112,7 +112,7 @@ rows! {
 }
 
 /// Gathers the rows of each user, which stand side by side.
-fn collect(rows: Vec<UserRow>) -> Vec<User> {
+pub(super) fn collect(rows: Vec<UserRow>) -> Vec<User> {
     let mut users: Vec<User> = Vec::new();
     for row in rows {
         if users.last().is_none_or(|last| last.id != row.id) {

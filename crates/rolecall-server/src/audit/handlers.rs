@@ -99,7 +99,7 @@ pub(crate) struct AuditItem {
     #[schema(format = DateTime)]
     at: String,
     revision: Option<i64>,
-    /// `user:ID`, `client:ID`, `cli:NAME` or `system`.
+    /// `user:ID`, `client:ID`, `cli:NAME`, `app:NAME` or `system`.
     actor: Option<String>,
     #[schema(value_type = Option<Vec<Object>>)]
     changes: Option<Value>,

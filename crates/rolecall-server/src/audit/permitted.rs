@@ -161,7 +161,7 @@ fn needed(actor: &str, change: &Value) -> Needed {
     }
 }
 
-/// Returns the id of a user or client; `None` for the command line of the machine and for rolecall itself.
+/// Returns the id of a user or client; `None` for the command line, an embedding application and rolecall itself.
 fn subject_of(actor: &str) -> Option<&str> {
     let user = actor.strip_prefix("user:");
     user.or_else(|| actor.strip_prefix("client:"))
@@ -363,6 +363,7 @@ mod tests {
             ("user:desk", assigned("editor", None), false),
             ("user:boss", assigned("desk", None), false),
             ("cli:root", assigned("desk", None), true),
+            ("app:seed", assigned("desk", None), true),
             ("system", assigned("desk", None), true),
             ("user:boss", granted("items:read"), true),
             ("user:boss", granted("rolecall.users:write"), false),

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, reads},
     error::ApiError,
-    store::Entry,
+    store::{Conn, Entry, StoreError},
 };
 
 /// Returns up to `limit` entries before revision `before`, newest first.
@@ -21,6 +21,15 @@ pub(crate) async fn list(
     reads::require(app, caller, may::ReadAudit::NAME).await?;
     let mut conn = app.store().read().await?;
     Ok(store::list_before(&mut conn, before.unwrap_or(Revision::MAX), limit).await?)
+}
+
+/// Returns the entry of a revision, if there is one. It asks for no permission: rolecall itself reads it at a start.
+pub(crate) async fn find_entry(
+    conn: &mut Conn,
+    revision: Revision,
+) -> Result<Option<Entry>, StoreError> {
+    let newest = store::list_before(conn, revision.saturating_add(1), 1).await?;
+    Ok(newest.into_iter().find(|entry| entry.revision == revision))
 }
 
 /// Returns up to `limit` events before the event with id `before`, newest first.

@@ -22,6 +22,11 @@ pub(crate) enum Caller<'a> {
         /// The user's id.
         user_id: &'a str,
     },
+    /// The application that embeds the server, which may do everything.
+    Application {
+        /// The part of the application, such as `seed`.
+        part: &'a str,
+    },
     /// rolecall itself, also on behalf of a new user who registers.
     System,
 }
@@ -39,6 +44,7 @@ impl Caller<'_> {
             }
             Self::As { user_id } => Actor::User((*user_id).to_owned()),
             Self::CommandLine { system_user } => Actor::CommandLine((*system_user).to_owned()),
+            Self::Application { part } => Actor::Application((*part).to_owned()),
             Self::System => Actor::System,
         }
     }

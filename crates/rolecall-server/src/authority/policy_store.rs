@@ -131,6 +131,19 @@ pub(crate) async fn prune_changes(conn: &mut Conn, limit: i64) -> Result<u64, St
     delete.execute(conn).await
 }
 
+/// Returns the revision of the change of the policy before the one of `revision`, if that is still known.
+pub(crate) async fn find_change_before(
+    conn: &mut Conn,
+    revision: Revision,
+) -> Result<Option<Revision>, StoreError> {
+    let found = query(POLICY_CHANGES)
+        .bind(revision.saturating_sub(1))
+        .bind(1_i64);
+    let found: Option<PolicyChange> = found.fetch_optional(conn).await?;
+    let found = found.filter(|found| found.revision == revision);
+    Ok(found.map(|found| found.previous))
+}
+
 /// Reads the policy at `revision`: what changed since `known`, if that is little enough, or the whole policy.
 pub(crate) async fn read_policy_after(
     conn: &mut Conn,

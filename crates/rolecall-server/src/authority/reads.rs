@@ -38,7 +38,7 @@ pub(crate) async fn require_in(
     permission: &'static str,
 ) -> Result<(), ApiError> {
     match caller {
-        Caller::CommandLine { .. } | Caller::System => Ok(()),
+        Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => Ok(()),
         Caller::As { user_id } => {
             let permission: Permission = permission.parse().map_err(ApiError::internal)?;
             match holds_now(app, user_id, &permission).await? {

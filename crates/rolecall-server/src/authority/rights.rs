@@ -56,7 +56,7 @@ impl Rights {
         let rights = Self::load_in(app, change, caller, tenant).await?;
         let permission: Permission = permission.parse().map_err(ApiError::internal)?;
         match caller {
-            Caller::CommandLine { .. } | Caller::System => Ok(rights),
+            Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => Ok(rights),
             _ if rights.authority.holds(&permission) => Ok(rights),
             Caller::Token(principal) => Err(lacking(principal, permission)),
             Caller::As { .. } => Err(ApiError::Lacks(Some(permission))),
@@ -81,7 +81,9 @@ impl Rights {
     ) -> Result<Self, ApiError> {
         let policy = app.policy().before(change).await?;
         let authority = match caller {
-            Caller::CommandLine { .. } | Caller::System => Authority::unlimited(),
+            Caller::CommandLine { .. } | Caller::Application { .. } | Caller::System => {
+                Authority::unlimited()
+            }
             Caller::As { user_id } => {
                 let subject = active(change, user_id, tenant).await?;
                 check_active_together(&policy, &subject)?;

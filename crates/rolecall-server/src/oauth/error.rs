@@ -161,6 +161,11 @@ impl OAuthError {
         (status, error, text.into())
     }
 
+    /// Returns the description of RFC 6749.
+    pub(crate) fn description(&self) -> String {
+        self.parts().2.into_owned()
+    }
+
     /// Returns the code under which an event names the refusal.
     pub(super) fn code(&self) -> &'static str {
         match self {

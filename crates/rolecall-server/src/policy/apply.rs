@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     affected::{Affected, Reload, affected},
-    plan::{Difference, check_rules, compare, prepare},
+    plan::{Difference, Prepared, check_rules, compare, prepare},
     service, store as descriptions,
 };
 use crate::{
@@ -64,17 +64,25 @@ pub(crate) async fn apply(
         {
             return Err(ApiError::Stale);
         }
-        let is_as_prepared =
-            current == prepared.current && *rights.policy.policy == *prepared.policy;
-        let difference = if is_as_prepared {
-            prepared.difference
-        } else {
-            compare_in(app, &rights, &current, parsed)?
-        };
+        let difference = difference_now(app, &rights, &current, prepared, parsed)?;
         let (applied, _) = put(app, change, &rights, difference).await?;
         Ok(applied)
     })
     .await
+}
+
+/// Returns the difference that was prepared, or that of a policy that has changed since.
+pub(super) fn difference_now(
+    app: &App,
+    rights: &Rights,
+    current: &Document,
+    prepared: Prepared,
+    parsed: &ParsedDocument,
+) -> Result<Difference, ApiError> {
+    if *current == prepared.current && *rights.policy.policy == *prepared.policy {
+        return Ok(prepared.difference);
+    }
+    compare_in(app, rights, current, parsed)
 }
 
 /// Compares `parsed` with the policy of a change.

@@ -2,6 +2,7 @@
 
 mod affected;
 pub(crate) mod apply;
+pub(crate) mod at_start;
 pub(crate) mod body;
 pub(crate) mod handlers;
 pub(crate) mod import;

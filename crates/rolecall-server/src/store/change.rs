@@ -40,6 +40,8 @@ pub(crate) enum Actor {
     Client(String),
     /// A person at the command line of the machine itself.
     CommandLine(String),
+    /// A part of the application that embeds the server.
+    Application(String),
     /// rolecall itself, or a person who is not logged in.
     System,
 }
@@ -50,6 +52,7 @@ impl std::fmt::Display for Actor {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Client(id) => write!(f, "client:{id}"),
             Self::CommandLine(name) => write!(f, "cli:{name}"),
+            Self::Application(part) => write!(f, "app:{part}"),
             Self::System => f.write_str("system"),
         }
     }

@@ -22,6 +22,7 @@ const MODULES: &[Module] = &[
     ("login/known_store.rs", login::known_store::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
+    ("accounts/find_store.rs", accounts::find_store::ALL),
     ("authority/policy_store.rs", authority::policy_store::ALL),
     ("authority/subject.rs", authority::subject::ALL),
     ("audit/store.rs", audit::store::ALL),

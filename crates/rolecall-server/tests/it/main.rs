@@ -19,6 +19,7 @@ mod decisions;
 mod delegation;
 mod documents;
 mod duties;
+mod embedding;
 mod feed;
 mod forward_auth;
 mod import;

@@ -83,6 +83,12 @@ impl Entry {
 }
 
 impl Guard {
+    /// Returns the policy that the guard knows: that of its live state, or a fixed one.
+    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
+        let snapshot = self.0.checks.source.load();
+        snapshot.policy().or(self.0.policy.as_ref()).cloned()
+    }
+
     /// Identifies the caller of a request by its `Authorization` header (RFC 6750 section 2.1).
     ///
     /// A token in the query or the body is ignored.

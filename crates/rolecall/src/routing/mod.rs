@@ -5,6 +5,7 @@ mod layer;
 mod methods;
 mod refused;
 mod router;
+mod unheld;
 
 pub use layer::{RequireLayer, RequireService};
 pub use methods::{GuardedMethods, any, delete, get, head, on, patch, post, put};

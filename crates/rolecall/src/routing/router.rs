@@ -241,7 +241,17 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         guarded.chain(public).collect()
     }
 
+    /// Returns every guarded rule with the guard that enforces it.
+    pub(super) fn guarded_rules(&self) -> impl Iterator<Item = (&Guard, Rule)> {
+        self.routes.iter().flat_map(|route| {
+            let rules = route.methods.rules.iter();
+            rules.map(|known| (&route.guard, known.rule))
+        })
+    }
+
     /// Converts this to an ordinary router whose routes are guarded. Routes that are added to it later are not.
+    ///
+    /// Logs one warning that names the [`unheld_names`](Self::unheld_names), if there are any.
     ///
     /// The router has a fallback for unknown paths. To merge it into a router with a fallback of its own, remove that
     /// fallback first with [`axum::Router::reset_fallback`].
@@ -252,6 +262,13 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     /// [`ForTenant`](crate::ForTenant) and its path does not have exactly one segment `{tenant}`.
     #[track_caller]
     pub fn into_axum(self) -> axum::Router<S> {
+        let unheld = self.unheld_names();
+        if !unheld.is_empty() {
+            tracing::warn!(
+                names = unheld.join(" "),
+                "routes require roles or permissions that nobody can hold: add them to the policy"
+            );
+        }
         let mut app = axum::Router::new();
         for route in self.routes {
             route.require_tenant_segment();

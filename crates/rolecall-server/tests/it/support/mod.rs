@@ -86,7 +86,7 @@ pub(crate) const MASTER_KEY: &str =
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_893_456_000);
 
 /// The cheapest parameters of a hash.
-const CHEAP: Parameters = Parameters::Argon2id {
+pub(crate) const CHEAP: Parameters = Parameters::Argon2id {
     memory_kib: 8,
     passes: 1,
     lanes: 1,

@@ -46,6 +46,10 @@ impl Node {
         }
     }
 
+    pub(crate) fn embedded(&self) -> &Embedded {
+        &self.embedded
+    }
+
     pub(crate) fn guard(&self) -> rolecall::Guard {
         self.embedded.guard()
     }

@@ -1,0 +1,203 @@
+//! The options of an embedded server.
+
+use std::{sync::Arc, time::Duration};
+
+use rolecall::{Clock, OnStale, SystemClock};
+use rolecall_passwords::{DEFAULT_MIN_LENGTH, Parameters};
+
+use super::first_admin::FirstAdmin;
+use crate::{
+    config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
+    legacy::old_tokens::LegacyTokens,
+    policy::at_start::EditedPolicy,
+    settings::SessionLimits,
+    start::Staleness,
+};
+
+/// Open or closed registration.
+pub type Registration = RegistrationMode;
+
+/// The options of an [`Embedded`](super::Embedded) server.
+#[must_use]
+pub struct EmbeddedBuilder {
+    pub(super) url: String,
+    pub(super) schema: Option<String>,
+    pub(super) public_url: String,
+    pub(super) registration: Registration,
+    pub(super) unique_email: bool,
+    pub(super) min_length: usize,
+    pub(super) demo_users: Vec<(String, String, Vec<String>)>,
+    pub(super) master_key: Option<String>,
+    pub(super) previous_master_key: Option<String>,
+    pub(super) algorithm: SigningAlgorithm,
+    pub(super) rotate_every: Duration,
+    pub(super) access_ttl: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) database_clock: Option<Arc<dyn Clock>>,
+    pub(super) staleness: Staleness,
+    pub(super) hashing: Option<Parameters>,
+    pub(super) sessions: SessionLimits,
+    pub(super) quotas: Quotas,
+    pub(super) legacy: Option<LegacyTokens>,
+    pub(super) policy: Option<String>,
+    pub(super) edited_policy: EditedPolicy,
+    pub(super) first_admin: Option<FirstAdmin>,
+}
+
+impl EmbeddedBuilder {
+    /// Returns the default options.
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            schema: None,
+            public_url: "http://127.0.0.1:8000".to_owned(),
+            registration: Registration::Closed,
+            unique_email: false,
+            min_length: DEFAULT_MIN_LENGTH,
+            demo_users: Vec::new(),
+            master_key: None,
+            previous_master_key: None,
+            algorithm: SigningAlgorithm::default(),
+            rotate_every: ROTATE_EVERY,
+            access_ttl: Duration::from_mins(30),
+            clock: Arc::new(SystemClock),
+            database_clock: None,
+            staleness: Staleness::default(),
+            hashing: None,
+            sessions: SessionLimits::default(),
+            quotas: Quotas::default(),
+            legacy: None,
+            policy: None,
+            edited_policy: EditedPolicy::default(),
+            first_admin: None,
+        }
+    }
+
+    /// Keeps rolecall's tables in this schema of a PostgreSQL database, which is created if it does not exist. Without
+    /// it they are in the first schema of the connection's `search_path`, usually `public`, where an application may not
+    /// have tables of the same names.
+    pub fn schema(mut self, name: &str) -> Self {
+        self.schema = Some(name.to_owned());
+        self
+    }
+
+    /// Sets the most sessions that one user may have, 100 by default. Beyond that, the idlest session ends.
+    pub fn sessions_per_user(mut self, sessions: u32) -> Self {
+        self.sessions.per_user = sessions.max(1);
+        self
+    }
+
+    /// Accepts tokens of the previous application, for users who were imported from it: on the application's own routes,
+    /// never at `/api`.
+    pub fn legacy_tokens(mut self, tokens: LegacyTokens) -> Self {
+        self.legacy = Some(tokens);
+        self
+    }
+
+    /// Sets the master key, 32 bytes in hex or base64. PostgreSQL needs one; by default, a file beside a SQLite database
+    /// holds it.
+    pub fn master_key(mut self, key: &str) -> Self {
+        self.master_key = Some(key.to_owned());
+        self
+    }
+
+    /// Sets the master key that [`master_key`](Self::master_key) replaces, for the time of the rotation: the database
+    /// knows which of the two it is sealed with.
+    pub fn previous_master_key(mut self, key: &str) -> Self {
+        self.previous_master_key = Some(key.to_owned());
+        self
+    }
+
+    /// Sets the algorithm that signs access tokens, ES256 by default. A change takes effect after the new key has been
+    /// published for 30 minutes.
+    pub fn algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Sets the time after which the signing key is rotated, 30 days by default. Zero turns automatic rotation off.
+    pub fn rotate_every(mut self, every: Duration) -> Self {
+        self.rotate_every = every;
+        self
+    }
+
+    /// Sets the lifetime of access tokens: 30 minutes by default, and at most a day.
+    pub fn access_ttl(mut self, lifetime: Duration) -> Self {
+        self.access_ttl = lifetime.min(Duration::from_hours(24));
+        self
+    }
+
+    /// Sets the greatest age of the guards' state while the database does not answer, 30 s by default. Beyond it, they
+    /// answer 503.
+    pub fn max_staleness(mut self, age: Duration) -> Self {
+        self.staleness.max = age;
+        self
+    }
+
+    /// Sets what the guards do when their state is too old: they refuse by default.
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.staleness.on_stale = on_stale;
+        self
+    }
+
+    /// Sets the cost of hashing a password, for fast tests. No password is safe with less than the default.
+    #[doc(hidden)]
+    pub fn hashing(mut self, parameters: Parameters) -> Self {
+        self.hashing = Some(parameters);
+        self
+    }
+
+    /// Sets how much one subject may write in an hour.
+    pub fn quotas(mut self, quotas: Quotas) -> Self {
+        self.quotas = quotas;
+        self
+    }
+
+    /// Sets the clock of this process and of the database, for tests that control the time.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self.database_clock = Some(Arc::clone(&self.clock));
+        self
+    }
+
+    /// Sets another clock for the database, for tests of nodes whose clocks differ.
+    #[doc(hidden)]
+    pub fn database_clock(mut self, clock: impl Clock) -> Self {
+        self.database_clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Sets the URL under which clients reach the application. It is the issuer of the tokens.
+    pub fn public_url(mut self, url: &str) -> Self {
+        url.trim_end_matches('/').clone_into(&mut self.public_url);
+        self
+    }
+
+    /// Sets whether an e-mail address belongs to one user at most, without regard to case; it may belong to several by
+    /// default.
+    pub fn unique_email(mut self, unique: bool) -> Self {
+        self.unique_email = unique;
+        self
+    }
+
+    /// Opens or closes registration, which is closed by default.
+    pub fn registration(mut self, registration: Registration) -> Self {
+        self.registration = registration;
+        self
+    }
+
+    /// Sets the minimum length of a password in characters: 15 by default, and never below 8.
+    pub fn min_length(mut self, characters: usize) -> Self {
+        self.min_length = characters.max(rolecall_passwords::LOWEST_MIN_LENGTH);
+        self
+    }
+
+    /// Adds a demo user, with a password that need not be secret. Roles that do not exist are created, except reserved
+    /// ones, which begin with `rolecall.`. An existing user stays as it is.
+    pub fn demo_user(mut self, username: &str, password: &str, roles: &[&str]) -> Self {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        self.demo_users
+            .push((username.to_owned(), password.to_owned(), roles));
+        self
+    }
+}

@@ -1,0 +1,163 @@
+//! rolecall inside your own application.
+
+mod accounts;
+mod builder;
+mod first_admin;
+mod log_in;
+mod opening;
+mod policy;
+mod serving;
+
+use rolecall::{Guard, GuardedRouter};
+
+pub use self::{
+    accounts::{
+        AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, NewUser,
+        ResetCode, RoleOfUser, User, UserPage, UserStatus,
+    },
+    builder::{EmbeddedBuilder, Registration},
+    log_in::{LogIn, LogInError, LogInErrorKind, Tokens},
+    serving::serve,
+};
+use crate::{
+    api,
+    app::App,
+    error::ApiError,
+    ids,
+    start::{self, Opened, Staleness, StartError},
+    watch,
+};
+
+/// An authorization server in the same process as the application that it guards.
+///
+/// It reads no environment variable, and no file except its database and the master key beside it.
+///
+/// ```
+/// use rolecall::GuardedRouter;
+/// use rolecall_server::Embedded;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rolecall_server::StartError> {
+/// let login = Embedded::open("sqlite::memory:").await?;
+/// let app: axum::Router = GuardedRouter::new(login.guard())
+///     .merge(login.routes()?)
+///     .into_axum();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Embedded {
+    app: App,
+    guard: Guard,
+    api_guard: Guard,
+    forward_guard: Guard,
+    watch: tokio::task::JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Opens the database with the default options.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], with a message for the operator.
+    pub async fn open(url: &str) -> Result<Self, StartError> {
+        Self::builder(url).open().await
+    }
+
+    /// Returns a builder with the default options.
+    pub fn builder(url: &str) -> EmbeddedBuilder {
+        EmbeddedBuilder::new(url)
+    }
+
+    /// Returns the guard for the application's own routes.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.guard.clone()
+    }
+
+    /// Returns all endpoints of the server, including health and documentation, to merge into the application's router.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Failed`] if the routes and their OpenAPI document disagree, which is a bug of rolecall.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Result<GuardedRouter<S>, StartError> {
+        let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
+        let routes = api
+            .finish(&self.app)
+            .map_err(|error| StartError::Failed(error.to_string()))?;
+        Ok(routes.with_state(()))
+    }
+
+    pub(crate) fn from_opened(opened: Opened, staleness: Staleness) -> Result<Self, StartError> {
+        let Opened { app, seen } = opened;
+        let guard = start::application_guard(&app, staleness)?;
+        let api_guard = start::guard(&app, &app.settings().issuer, staleness)?;
+        let forward_guard = start::forward_guard(&app, staleness)?;
+        let node = ids::new_id(app.now()).map_err(ApiError::internal)?;
+        let watch = tokio::spawn(watch::run(app.downgrade(), node, seen));
+        Ok(Self {
+            app,
+            guard,
+            api_guard,
+            forward_guard,
+            watch,
+        })
+    }
+
+    /// Returns the guard of the server's own API.
+    pub(crate) fn api_guard(&self) -> &Guard {
+        &self.api_guard
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rolecall::OnStale;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn y165_a_node_whose_guards_refuse_their_state_is_not_ready() {
+        for on_stale in [OnStale::Refuse, OnStale::Accept] {
+            let clock = rolecall::ManualClock::at(rolecall::Timestamp::from_seconds(1_900_000_000));
+            let builder = Embedded::builder("sqlite::memory:").clock(clock.clone());
+            let builder = builder.max_staleness(Duration::from_secs(5));
+            let server = builder.on_stale(on_stale).open().await.unwrap();
+            // nothing polls from now on, while the database answers
+            server.watch.abort();
+            clock.advance(Duration::from_secs(4));
+            server.app().check_ready().await.unwrap();
+            clock.advance(Duration::from_mins(2));
+            let ready = server.app().check_ready().await;
+            assert_eq!(ready.is_ok(), on_stale == OnStale::Accept, "{ready:?}");
+            assert!(ready.err().is_none_or(|error| error.is_outage()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_demo_user_may_have_built_in_roles_and_creates_no_reserved_ones() {
+        let open = async |roles: &[&str]| {
+            let builder = Embedded::builder("sqlite::memory:");
+            let builder = builder.demo_user("root", "a password of root", roles);
+            builder.open().await
+        };
+        open(&["rolecall.admin", "editor"]).await.unwrap();
+        let refused = open(&["rolecall.admin", "rolecall.anything"]).await;
+        let refused = refused.err().unwrap().to_string();
+        assert!(
+            refused.contains("`root`") && refused.contains("`rolecall.anything` is reserved"),
+            "{refused}"
+        );
+    }
+}

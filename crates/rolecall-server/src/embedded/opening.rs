@@ -1,0 +1,89 @@
+//! Opening an embedded server.
+
+use rolecall::OnStale;
+use rolecall_core::RoleName;
+use rolecall_passwords::PasswordScheme;
+
+use super::{Embedded, EmbeddedBuilder, Registration};
+use crate::{
+    bootstrap::Origin,
+    config::FAILURES_PER_MINUTE,
+    demo,
+    settings::{PolicyLimits, Settings},
+    start::{self, Options, StartError},
+    store::{OpenError, Opening, Tuning},
+};
+
+impl EmbeddedBuilder {
+    /// Opens the database, puts the policy document in force, and creates the demo users and the first administrator.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], with a message for the operator.
+    pub async fn open(self) -> Result<Embedded, StartError> {
+        let policy = self.parse_policy()?;
+        let (staleness, edited) = (self.staleness, self.edited_policy);
+        let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
+        let options = self.into_options()?;
+        // boxed, since the future of a start goes into those of everything that embeds a server
+        let opened = Box::pin(start::open(options)).await?;
+        if let Some(policy) = &policy {
+            Box::pin(super::policy::put_in_force(&opened.app, policy, edited)).await?;
+        }
+        for (username, password, roles) in &demo_users {
+            demo::ensure_user(&opened.app, username, password, roles).await?;
+        }
+        start::check_registration_roles(&opened.app).await?;
+        if let Some(first_admin) = &first_admin {
+            Box::pin(first_admin.ensure(&opened.app)).await?;
+        }
+        Embedded::from_opened(opened, staleness)
+    }
+
+    fn into_options(self) -> Result<Options, StartError> {
+        let parse = |key: Option<&str>| key.map(str::parse).transpose();
+        let schema = self.schema.as_deref().map(str::parse).transpose();
+        Ok(Options {
+            settings: self.settings(),
+            schema: schema.map_err(OpenError::Schema)?,
+            opening: Opening::Create,
+            origin: Origin::NotDev,
+            tuning: Tuning::default(),
+            master_key: parse(self.master_key.as_deref())?,
+            previous_master_key: parse(self.previous_master_key.as_deref())?,
+            database_url: self.url.into(),
+            algorithm: self.algorithm.into(),
+            secret: None,
+            serves: true,
+            legacy: self.legacy,
+            scheme: PasswordScheme::default(),
+            hashing: self.hashing,
+            min_length: self.min_length,
+            clock: self.clock,
+            database_clock: self.database_clock,
+        })
+    }
+
+    fn settings(&self) -> Settings {
+        let demo_users = self.demo_users.iter().map(|(name, ..)| name.clone());
+        let is_strict = self.staleness.on_stale == OnStale::Refuse;
+        Settings {
+            audience: self.public_url.clone(),
+            public_url: self.public_url.clone(),
+            issuer: self.public_url.clone(),
+            access_ttl: self.access_ttl,
+            max_token_bytes: 4096,
+            rotate_every: Some(self.rotate_every).filter(|every| !every.is_zero()),
+            registration_open: self.registration == Registration::Open,
+            unique_email: self.unique_email,
+            policy: PolicyLimits::default(),
+            registration_roles: "user".parse::<RoleName>().into_iter().collect(),
+            password_grant: true,
+            sessions: self.sessions.clone(),
+            quotas: (&self.quotas).into(),
+            failures_per_minute: FAILURES_PER_MINUTE,
+            stale_after: is_strict.then_some(self.staleness.max),
+            exempt_users: demo_users.collect(),
+        }
+    }
+}
