@@ -39,7 +39,7 @@ pub enum ConstraintScope {
     /// The roles that are active in one session, as in the standard.
     #[default]
     Session,
-    /// The roles that are active in any of a subject's live sessions.
+    /// The roles that are active in any of a subject's living tokens.
     Subject,
 }
 

@@ -15,7 +15,7 @@ use crate::{
     audit,
     authority::policy_store,
     login::{failures, known::KEEP_ADDRESSES, known_store},
-    sessions,
+    sessions::{self, active_store},
     store::{self, Conn, StoreError, outbox, prune_floors, queries, query},
     throttle::MAX_FAILURES,
     tickets,
@@ -35,6 +35,8 @@ pub(crate) const LEASE: Duration = Duration::from_mins(3);
 const BATCH_ROWS: u64 = 1000;
 /// The most transactions for each table in a run.
 const MAX_BATCHES: u64 = 100;
+/// The time for which active roles are kept after their token has expired: the clock of a node that checks them may be behind.
+const KEEP_ACTIVE_ROLES: Duration = Duration::from_mins(5);
 const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
 /// Entries of the outbox that nobody took, or that were given up.
 const KEEP_NOTICES: Duration = Duration::from_hours(90 * 24);
@@ -53,6 +55,7 @@ pub(crate) enum Outcome {
 enum Table {
     Floors,
     Sessions,
+    ActiveRoles,
     Events,
     Failures,
     KnownFailures,
@@ -71,6 +74,7 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
     for table in [
         Table::Floors,
         Table::Sessions,
+        Table::ActiveRoles,
         Table::Events,
         Table::Failures,
         Table::KnownFailures,
@@ -126,6 +130,10 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                 Table::Sessions => {
                     lock_head(conn).await?;
                     sessions::store::prune(conn, known, idle, limit).await?
+                }
+                Table::ActiveRoles => {
+                    lock_head(conn).await?;
+                    active_store::prune(conn, known.minus(KEEP_ACTIVE_ROLES), limit).await?
                 }
                 Table::Events => {
                     audit::store::prune_events(conn, known.minus(KEEP_EVENTS), limit).await?

@@ -9,6 +9,7 @@ const WAITING: &str =
     "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 const TABLES: [&str; 7] = [
     "sessions",
+    "active_roles",
     "floors",
     "audit_events",
     "login_failures",
@@ -346,6 +347,7 @@ async fn x081_expired_rows_are_deleted_and_others_stay(nodes: Nodes) {
     for insert in [
         "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at) \
          SELECT 's' || n, (SELECT id FROM users), 'rolecall', '', t, t, t FROM",
+        "INSERT INTO active_roles (session_id, role, subject_id, ends_at) SELECT 's' || n, 'r', (SELECT id FROM users), t FROM",
         "INSERT INTO floors (kind, subject, revision, ends_at) SELECT 'jti', 'f' || n, 1, t FROM",
         "INSERT INTO audit_events (id, at, kind, address, detail) SELECT 'e' || n, t, 'x', '', '' FROM",
         "INSERT INTO login_failures (account, failures, last_failed_at) SELECT 'a' || n, failures, t FROM",

@@ -54,7 +54,7 @@ pub(super) enum ConstraintCommand {
     Per {
         /// The constraint's name.
         name: ConstraintName,
-        /// The roles of one session, or those of all live sessions of a subject.
+        /// The roles of one token, or those of all living tokens of a subject.
         scope: Scope,
     },
     /// Delete a constraint.
@@ -81,7 +81,7 @@ pub(super) struct NewConstraint {
     /// How many of them are allowed together.
     #[arg(long, default_value_t = 1)]
     at_most: u32,
-    /// Count all live sessions of a subject, not each alone; with `--dynamic`.
+    /// Count all living tokens of a subject, not each alone; with `--dynamic`.
     #[arg(long)]
     per: Option<Scope>,
 }

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use rolecall_core::{AccessClaims, Audience, SubjectKind};
+use rolecall_core::{
+    AccessClaims, Audience, Constraint, ConstraintScope, Policy, SubjectKind, first_breach,
+};
 
 use super::{store, token};
 use crate::{
     app::App,
-    authority::subject::{self, Status},
+    authority::subject::{self, Assigned, Status, Subject},
     error::ApiError,
     ids,
     oauth::client_auth::FIRST_PARTY,
+    roles::assignment_store,
+    store::{Conn, StoreError},
     tokens::{
         effective::{TokenSubject, joined},
         grant::grant,
@@ -54,11 +58,12 @@ pub(super) async fn for_claims(
         return Ok(None);
     }
     let policy = subject.policy(app.policy(), &mut conn).await?;
+    let assigned = without_duties(&mut conn, &policy, &subject).await?;
     drop(conn);
     let lifetime = LIFETIME.min(app.settings().access_ttl);
     let holder = TokenSubject {
         policy: &policy,
-        assigned: &subject.assigned,
+        assigned: &assigned,
         lifetime,
         tenant: None,
         own_audience: false,
@@ -97,4 +102,29 @@ pub(super) async fn for_claims(
     // this process verifies it at once, with its own keys
     let signed = app.parts().keys.signing().key.sign(&claims);
     signed.map(Some).map_err(ApiError::internal)
+}
+
+/// Returns the assignments of a subject without those that lead to a role of a constraint which counts all tokens of the
+/// subject together, if it has more of those roles than the constraint allows, wherever they are assigned.
+///
+/// Nobody chooses for a legacy token, and a stand-in is not counted beside other tokens.
+async fn without_duties(
+    conn: &mut Conn,
+    policy: &Policy,
+    subject: &Subject,
+) -> Result<Vec<Assigned>, StoreError> {
+    let mut assigned = subject.assigned.clone();
+    let counting = |one: &Constraint| one.per == ConstraintScope::Subject;
+    if !policy.constraints().any(|(_, one)| counting(one)) {
+        return Ok(assigned);
+    }
+    let all = assignment_store::all_of(conn, &subject.id).await?;
+    let held = policy.closure(all.iter().map(|one| &one.role));
+    let violable = policy.constraints().filter(|(name, one)| {
+        let alone = std::iter::once((*name, *one));
+        counting(one) && first_breach(alone, |role| held.contains(role)).is_some()
+    });
+    let duties = policy.seniors_of(violable.flat_map(|(_, one)| &one.roles));
+    assigned.retain(|one| !duties.contains(&one.role));
+    Ok(assigned)
 }

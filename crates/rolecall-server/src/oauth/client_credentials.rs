@@ -8,9 +8,10 @@ use crate::{
     authority::subject,
     clients::store::GrantType,
     tokens::{
-        access_token::{self, Basis, Issued},
+        access_token::{Basis, Issued},
         effective::TokenSubject,
-        grant::{check_active, check_held_together, grant},
+        fitting::{self, Wish},
+        grant::{check_active, check_held_together},
         requested::RequestedScope,
     },
 };
@@ -55,20 +56,18 @@ pub(crate) async fn for_client(
         ceiling: ceiling.as_ref(),
         now,
     };
-    let granted = grant(&holder, request.scope.as_ref())?;
+    let wish = Wish::Grant(request.scope.as_ref());
+    let granted = wish.grant(&holder)?;
     check_active(&holder, &granted)?;
     check_held_together(&holder)?;
-    Ok(access_token::access_token(
-        app,
-        &mut conn,
-        &Basis {
-            subject: &subject,
-            client_id: &registered.id,
-            audience: request.audience,
-            granted: &granted,
-            session: None,
-            now,
-        },
-    )
-    .await?)
+    let basis = Basis {
+        subject: &subject,
+        client_id: &registered.id,
+        audience: request.audience,
+        granted: &granted,
+        session: None,
+        now,
+    };
+    let (issued, _) = fitting::access_token(app, &mut conn, &basis, &holder, wish).await?;
+    Ok(issued)
 }

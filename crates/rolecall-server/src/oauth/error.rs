@@ -76,10 +76,14 @@ impl From<LoginError> for OAuthError {
     }
 }
 
+const TOO_LONG: &str =
+    "the token would be too long: ask for less with scope=role:NAME or scope=object:operation";
+
 impl From<TokenError> for OAuthError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::InvalidScope(text) => Self::InvalidScope(text),
+            TokenError::TooLong => Self::InvalidScope(TOO_LONG.to_owned()),
             TokenError::ChooseRoles(breach) => Self::ChooseRoles(breach),
             TokenError::Failed(error) => Self::Failed(error),
         }

@@ -16,12 +16,13 @@ use crate::{
         password::{self, Proven, Typed},
     },
     quota::Quota,
-    sessions::{self, store as session_store, store::NewSession},
+    sessions::{self, active, store as session_store, store::NewSession},
     store::Conn,
     tokens::{
-        access_token::{self, Basis, Issued},
+        access_token::{Basis, Issued},
         effective::{Grant, TokenSubject},
-        grant::{check_active, grant},
+        fitting::{self, Wish},
+        grant::check_active,
         refresh_token::Binding,
         requested::RequestedScope,
     },
@@ -179,9 +180,9 @@ async fn log_in(
         ceiling: ceiling.as_ref(),
         now,
     };
-    let granted = grant(&holder, request.scope.as_ref())?;
+    let granted = Wish::Grant(request.scope.as_ref()).grant(&holder)?;
     check_active(&holder, &granted)?;
-    sessions::active::check_other_sessions(app, conn, &holder, (&proven.id, ""), &granted).await?;
+    active::check_beside_others(conn, &holder, &proven.id, &granted).await?;
     let device = proven.slot.device_of_login(app);
     let (device, token) = device.map_err(ApiError::internal)?;
     let opening = Opening {
@@ -189,7 +190,7 @@ async fn log_in(
         device: &device.name(),
     };
     let (mut issued, surplus) =
-        open_session(app, conn, &opening, &subject, &granted, holder.now).await?;
+        open_session(app, conn, &opening, &subject, &holder, &granted).await?;
     issued.device_token = token;
     events::record_in(
         conn,
@@ -218,23 +219,22 @@ async fn open_session(
     conn: &mut Conn,
     Opening { request, device }: &Opening<'_>,
     subject: &Subject,
+    holder: &TokenSubject<'_>,
     granted: &Grant,
-    now: rolecall_core::Timestamp,
 ) -> Result<(Issued, Vec<String>), OAuthError> {
+    let now = holder.now;
     let id = ids::new_id(now).map_err(ApiError::internal)?;
-    let mut issued = access_token::access_token(
-        app,
-        conn,
-        &Basis {
-            subject,
-            client_id: request.client.client_id(),
-            audience: request.audience,
-            granted,
-            session: Some((&id, now)),
-            now,
-        },
-    )
-    .await?;
+    let basis = Basis {
+        subject,
+        client_id: request.client.client_id(),
+        audience: request.audience,
+        granted,
+        session: Some((&id, now)),
+        now,
+    };
+    let wish = Wish::Grant(request.scope.as_ref());
+    let (mut issued, less) = fitting::access_token(app, conn, &basis, holder, wish).await?;
+    let granted = less.as_ref().unwrap_or(granted);
     let salt = if request.wants_refresh && request.client.may_refresh() {
         Some(ids::random_token(128).map_err(ApiError::internal)?)
     } else {
@@ -263,6 +263,7 @@ async fn open_session(
         },
     )
     .await?;
+    active::count(conn, holder, (&subject.id, &id), granted, issued.lifetime).await?;
     issued.refresh_token = salt.and_then(|salt| {
         app.parts().keys.signing().refresh.token(&Binding {
             session: &id,

@@ -16,16 +16,17 @@ use crate::{
     login::known::Origin,
     quota::{Quota, through},
     sessions::{
-        active::{check_other_sessions, opened},
+        active::{self, opened},
         service,
         store::{self, Session},
     },
     store::Conn,
     throttle::is_same_place,
     tokens::{
-        access_token::{self, Basis, Issued},
+        access_token::{Basis, Issued},
         effective::TokenSubject,
-        grant::{check_active, regrant},
+        fitting::{self, Wish},
+        grant::check_active,
         refresh_token::{Binding, RefreshToken},
         requested::RequestedScope,
     },
@@ -237,22 +238,22 @@ async fn continue_session(
         ceiling: ceiling.as_ref(),
         now,
     };
-    let granted = regrant(&holder, &opened(session), request.scope.as_ref())?;
+    let opened = opened(session);
+    let wish = Wish::Refresh(&opened, request.scope.as_ref());
+    let granted = wish.grant(&holder)?;
     check_active(&holder, &granted)?;
-    check_other_sessions(app, conn, &holder, (&subject.id, id), &granted).await?;
-    let mut issued = access_token::access_token(
-        app,
-        conn,
-        &Basis {
-            subject: &subject,
-            client_id: &session.client_id,
-            audience,
-            granted: &granted,
-            session: Some((id, session.created_at)),
-            now,
-        },
-    )
-    .await?;
+    active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
+    let basis = Basis {
+        subject: &subject,
+        client_id: &session.client_id,
+        audience,
+        granted: &granted,
+        session: Some((id, session.created_at)),
+        now,
+    };
+    let (mut issued, less) = fitting::access_token(app, conn, &basis, &holder, wish).await?;
+    let granted = less.as_ref().unwrap_or(&granted);
+    active::count(conn, &holder, (&subject.id, id), granted, issued.lifetime).await?;
     issued.refresh_token = app.parts().keys.signing().refresh.token(&Binding {
         session: id,
         generation: newest,

@@ -202,6 +202,7 @@ impl Checks {
             let suspects = &findings.suspects;
             separation::check_sessions(app, change.conn(), now, &transition, suspects).await?;
         }
+        separation::end_uncounted(change, &transition);
         findings.ended.end(change);
         Ok(())
     }

@@ -48,7 +48,7 @@ impl From<KindView> for ConstraintKind {
 pub(crate) enum ScopeView {
     /// The roles that are active in one session.
     Session,
-    /// The roles that are active in any live session of a subject.
+    /// The roles that are active in any living token of a subject.
     Subject,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct ConstraintView {
     /// The most of these roles that one subject may have together.
     #[schema(minimum = 1)]
     at_most: u32,
-    /// `subject` if a dynamic constraint counts all live sessions of a subject; absent otherwise.
+    /// `subject` if a dynamic constraint counts all living tokens of a subject; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     per: Option<ScopeView>,
 }

@@ -18,7 +18,7 @@ use crate::{
     clients::store as clients,
     error::ApiError,
     refusals::{SEPARATION_OF_DUTIES, Separation, ViolatingSubject},
-    sessions::active,
+    sessions::active::{self, Active},
     store::{Change, Conn, StoreError},
 };
 
@@ -260,22 +260,34 @@ pub(crate) async fn check_sessions(
             break;
         }
         let sessions = active::active_roles(app, conn, now, transition.before, &holder.id).await?;
-        let found = sessions.iter().find_map(|active| {
-            let together = active::roles_beside(&sessions, active.tenant.as_ref());
-            let (subject, session): (Vec<_>, Vec<_>) = stricter
-                .iter()
-                .copied()
-                .partition(|(_, one)| one.per == ConstraintScope::Subject);
-            let breach = first_breach(session, |role| active.roles.contains(role))
-                .or_else(|| first_breach(subject, |role| together.contains(role)))?;
-            let tenant = active.tenant.clone();
-            Some(Breach { tenant, ..breach })
-        });
-        if let Some(breach) = found {
+        if let Some(breach) = breach_among(&sessions, &stricter) {
             breaches.add(breach, &holder.id, &holder.name);
         }
     }
     breaches.refuse()
+}
+
+/// Returns the first breach of `constraints` by one of the sessions of a subject, or by several together.
+fn breach_among(
+    sessions: &[Active],
+    constraints: &[(&ConstraintName, &Constraint)],
+) -> Option<Breach> {
+    let (subject, session): (Vec<_>, Vec<_>) = constraints
+        .iter()
+        .copied()
+        .partition(|(_, one)| one.per == ConstraintScope::Subject);
+    let mut together: BTreeMap<Option<&TenantName>, BTreeSet<RoleName>> = BTreeMap::new();
+    sessions.iter().find_map(|active| {
+        let tenant = active.tenant.as_ref();
+        let beside = together
+            .entry(tenant)
+            .or_insert_with(|| active::roles_beside(sessions, tenant));
+        let session = session.iter().copied();
+        let breach = first_breach(session, |role| active.roles.contains(role))
+            .or_else(|| first_breach(subject.iter().copied(), |role| beside.contains(role)))?;
+        let tenant = active.tenant.clone();
+        Some(Breach { tenant, ..breach })
+    })
 }
 
 /// The most subjects whose tokens end one by one. A floor for each of more would fill the memory of every guard.
@@ -341,6 +353,20 @@ pub(crate) async fn ended_tokens(
     let mut roles: BTreeSet<RoleName> = enough.cloned().collect();
     roles.extend(transition.seniors_of(ConstraintKind::Dynamic));
     Ok(Ended::Roles(roles))
+}
+
+/// Ends the tokens that a constraint which is new or stricter, or to whose roles new edges lead, would have to count beside
+/// others of their subject: nothing shows what they have active, so that all get new ones, which are counted. Who can
+/// violate the constraint only with a later assignment is among them.
+pub(super) fn end_uncounted(change: &mut Change<'_>, transition: &Transition<'_>) {
+    let per_subject = |one: &Constraint| one.per == ConstraintScope::Subject;
+    let stricter = transition.stricter(ConstraintKind::Dynamic);
+    let stricter = stricter.filter(|(_, one)| per_subject(one));
+    let listed = stricter.flat_map(|(_, one)| one.roles.iter().cloned());
+    let seniors = transition.seniors_that_lead_to(per_subject);
+    for role in listed.chain(seniors).collect::<BTreeSet<_>>() {
+        change.raise_floor(FloorKind::Role, role.as_str());
+    }
 }
 
 /// Returns roles of which every violation of `constraint` has at least one, none of `open` as far as that is possible:

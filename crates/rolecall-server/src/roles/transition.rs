@@ -69,7 +69,15 @@ impl<'p> Transition<'p> {
 
     /// Returns the seniors of new edges that lead to a role of a constraint of this kind.
     pub(super) fn seniors_of(&self, kind: ConstraintKind) -> BTreeSet<RoleName> {
-        let constraints = self.after.constraints().filter(|(_, one)| one.kind == kind);
+        self.seniors_that_lead_to(|one| one.kind == kind)
+    }
+
+    /// Returns the seniors of new edges that lead to a role of one of these constraints.
+    pub(super) fn seniors_that_lead_to(
+        &self,
+        is_one: impl Fn(&Constraint) -> bool,
+    ) -> BTreeSet<RoleName> {
+        let constraints = self.after.constraints().filter(|(_, one)| is_one(one));
         let members: BTreeSet<&RoleName> = constraints.flat_map(|(_, one)| &one.roles).collect();
         if members.is_empty() {
             return BTreeSet::new();

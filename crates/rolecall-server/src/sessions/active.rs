@@ -1,12 +1,16 @@
 //! Which roles are active at once: dynamic separation of duties (ANSI INCITS 359, DSD).
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rolecall_core::{
-    Constraint, ConstraintScope, Policy, RoleName, TenantName, Timestamp, first_breach,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
-use super::{store as sessions, store::Session};
+use rolecall_core::{
+    Constraint, ConstraintName, ConstraintScope, Policy, RoleName, TenantName, Timestamp,
+    first_breach,
+};
+
+use super::{active_store, store as sessions, store::Session};
 use crate::{
     app::App,
     authority::subject::{self, Subject},
@@ -20,44 +24,66 @@ use crate::{
     },
 };
 
-/// The roles that a session has active, and for which tenant.
+/// Roles that a session has active, and for which tenant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Active {
-    pub(crate) session: String,
     pub(crate) roles: BTreeSet<RoleName>,
     pub(crate) tenant: Option<TenantName>,
-    /// A refresh would break a constraint, so that `roles` are those of the last token.
-    must_choose: bool,
 }
 
-/// Refuses what other live sessions of the user do not leave room for, under the constraints that count them together.
-/// `own` is the session of `granted`.
+/// Refuses what the living tokens of the user do not leave room for, under the constraints that count them together;
+/// earlier tokens of the same session are among them. [`count`] must follow in the same transaction.
 ///
-/// Of a log-in and a refresh at the same time at least one sees the other, since a session counts with all that it can
-/// get by a refresh. Two log-ins wait for each other at the row of the user, which a log-in has locked.
-pub(crate) async fn check_other_sessions(
-    app: &App,
+/// The caller holds the rows of `users` and `sessions` that it needs: of two tokens that are issued at once, the second
+/// waits here for the first.
+pub(crate) async fn check_beside_others(
     conn: &mut Conn,
     holder: &TokenSubject<'_>,
-    (user, own): (&str, &str),
+    user: &str,
     granted: &Grant,
 ) -> Result<(), TokenError> {
-    let counts = |constraint: &Constraint| {
-        let roles = &constraint.roles;
-        constraint.per == ConstraintScope::Subject && !roles.is_disjoint(&granted.active)
-    };
-    let constraints = holder.policy.constraints();
-    let constraints: Vec<_> = constraints.filter(|(_, one)| counts(one)).collect();
+    let constraints = counting(holder.policy, granted);
     if constraints.is_empty() {
         return Ok(());
     }
-    let mut others = sessions_with_roles(app, conn, holder.now, holder.policy, user).await?;
-    others.retain(|other| other.session != own);
-    let mut roles = roles_beside(&others, granted.tenant.as_ref());
-    roles.extend(granted.active.iter().cloned());
-    match first_breach(constraints, |role| roles.contains(role)) {
+    active_store::lock(conn, user).await?;
+    let others = active_store::find(conn, user, granted.tenant.as_ref(), holder.now).await?;
+    let others: BTreeSet<RoleName> = others.into_iter().collect();
+    let is_active = |role: &RoleName| granted.active.contains(role) || others.contains(role);
+    match first_breach(constraints, is_active) {
         Some(breach) => Err(TokenError::ChooseRoles(Box::new(breach))),
         None => Ok(()),
     }
+}
+
+/// Counts the active roles of a token that is issued to a session now, until it expires after `lifetime`.
+pub(crate) async fn count(
+    conn: &mut Conn,
+    holder: &TokenSubject<'_>,
+    (user, session): (&str, &str),
+    granted: &Grant,
+    lifetime: Duration,
+) -> Result<(), StoreError> {
+    let constraints = counting(holder.policy, granted);
+    let listed = constraints.iter().flat_map(|(_, one)| &one.roles);
+    let counted: BTreeSet<&RoleName> = listed
+        .filter(|role| granted.active.contains(*role))
+        .collect();
+    let ends_at = holder.now.plus(lifetime);
+    for role in counted {
+        let tenant = granted.tenant.as_ref();
+        active_store::put(conn, (user, session), role, tenant, ends_at).await?;
+    }
+    Ok(())
+}
+
+/// Returns the constraints that count the tokens of a subject together and list an active role of this one.
+fn counting<'p>(policy: &'p Policy, granted: &Grant) -> Vec<(&'p ConstraintName, &'p Constraint)> {
+    let constraints = policy.constraints();
+    let counting = constraints.filter(|(_, one)| {
+        one.per == ConstraintScope::Subject && !one.roles.is_disjoint(&granted.active)
+    });
+    counting.collect()
 }
 
 /// Returns the roles of all sessions that count together with one for `tenant`: those for the same tenant, and where one
@@ -73,7 +99,18 @@ pub(crate) fn roles_beside(sessions: &[Active], tenant: Option<&TenantName>) -> 
         .collect()
 }
 
-/// Returns the roles that each live session of a user would have after its next refresh, under `policy`.
+/// What the next token of a session depends on, beside its user. Sessions that agree in it would get the same.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    client: String,
+    tenant: Option<TenantName>,
+    own_audience: bool,
+    asked: Option<String>,
+    granted: Option<String>,
+}
+
+/// Returns what the live sessions of a user would have active after their next refresh, under `policy`; sessions that
+/// would have the same stand for one another.
 pub(crate) async fn active_roles(
     app: &App,
     conn: &mut Conn,
@@ -81,36 +118,34 @@ pub(crate) async fn active_roles(
     policy: &Policy,
     user: &str,
 ) -> Result<Vec<Active>, StoreError> {
-    let mut active = sessions_with_roles(app, conn, now, policy, user).await?;
-    // one that would have too much already gets nothing until its owner chooses
-    active.retain(|one| !one.must_choose);
-    Ok(active)
-}
-
-async fn sessions_with_roles(
-    app: &App,
-    conn: &mut Conn,
-    now: Timestamp,
-    policy: &Policy,
-    user: &str,
-) -> Result<Vec<Active>, StoreError> {
     let used_after = now.minus(app.settings().sessions.idle);
-    let mut active = Vec::new();
+    let mut kinds: BTreeMap<Kind, Session> = BTreeMap::new();
+    for session in sessions::live(conn, user, now, used_after).await? {
+        let kind = Kind {
+            client: session.client_id.clone(),
+            tenant: session.tenant.clone(),
+            own_audience: session.audience.as_deref() == Some(app.settings().issuer.as_str()),
+            asked: session.scope.clone(),
+            granted: session.granted.clone(),
+        };
+        kinds.entry(kind).or_insert(session);
+    }
+    let mut active = BTreeSet::new();
     let mut subjects: BTreeMap<Option<TenantName>, Option<Subject>> = BTreeMap::new();
     let mut ceilings: BTreeMap<String, Option<RequestedScope>> = BTreeMap::new();
-    for session in sessions::live(conn, user, now, used_after).await? {
-        let tenant = session.tenant.as_ref();
-        if !subjects.contains_key(&session.tenant) {
+    for (kind, session) in kinds {
+        let tenant = kind.tenant.as_ref();
+        if !subjects.contains_key(&kind.tenant) {
             let subject = subject::read(conn, user, tenant, now).await?;
-            subjects.insert(session.tenant.clone(), subject);
+            subjects.insert(kind.tenant.clone(), subject);
         }
-        if !ceilings.contains_key(&session.client_id) {
-            let client = clients::find(conn, &session.client_id).await?;
+        if !ceilings.contains_key(&kind.client) {
+            let client = clients::find(conn, &kind.client).await?;
             let scope = client.and_then(|client| client.scope);
             let ceiling = scope.as_deref().and_then(RequestedScope::parse_any);
-            ceilings.insert(session.client_id.clone(), ceiling);
+            ceilings.insert(kind.client.clone(), ceiling);
         }
-        let Some(Some(subject)) = subjects.get(&session.tenant) else {
+        let Some(Some(subject)) = subjects.get(&kind.tenant) else {
             continue;
         };
         let holder = TokenSubject {
@@ -118,26 +153,22 @@ async fn sessions_with_roles(
             assigned: &subject.assigned,
             lifetime: app.settings().access_ttl,
             tenant,
-            own_audience: session.audience.as_deref() == Some(app.settings().issuer.as_str()),
-            ceiling: ceilings.get(&session.client_id).and_then(Option::as_ref),
+            own_audience: kind.own_audience,
+            ceiling: ceilings.get(&kind.client).and_then(Option::as_ref),
             now,
         };
         let Ok(granted) = regrant(&holder, &opened(&session), None) else {
             continue;
         };
-        let must_choose = policy.dynamic_breach(&granted.active).is_some();
-        let mut roles = granted.active;
-        if must_choose && let Some(before) = opened(&session).granted {
-            roles.retain(|role| before.roles.contains(role));
+        // one that would have too much already gets nothing until its owner chooses
+        if policy.dynamic_breach(&granted.active).is_none() {
+            active.insert(Active {
+                roles: granted.active,
+                tenant: granted.tenant,
+            });
         }
-        active.push(Active {
-            session: session.id,
-            roles,
-            tenant: granted.tenant,
-            must_choose,
-        });
     }
-    Ok(active)
+    Ok(active.into_iter().collect())
 }
 
 /// Returns the scope that a session was opened with.

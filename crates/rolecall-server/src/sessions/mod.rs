@@ -1,6 +1,7 @@
 //! Sessions: what a log-in opens, and the refresh tokens that keep it going.
 
 pub(crate) mod active;
+pub(crate) mod active_store;
 pub(crate) mod handlers;
 pub(crate) mod service;
 pub(crate) mod store;

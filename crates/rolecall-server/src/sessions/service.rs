@@ -123,7 +123,7 @@ fn record_end(change: &mut crate::store::Change<'_>, action: &str, session: &str
 }
 
 /// How many times as many sessions without a refresh token a user may have. They end with their access token, and are
-/// limited only because a log-in reads them all where a constraint counts them together.
+/// limited only so that a script cannot fill the table.
 const BRIEF_FACTOR: i64 = 10;
 
 /// The sessions that a user has beyond what is allowed: the idlest, and never the one just `opened`. Those with a refresh

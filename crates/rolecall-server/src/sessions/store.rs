@@ -28,6 +28,7 @@ queries! {
     END_ONE = "DELETE FROM sessions WHERE id = $1 AND subject_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
+    FORGET_ACTIVE_OF_CLIENT = "DELETE FROM active_roles WHERE session_id IN (SELECT id FROM sessions WHERE client_id = $1)";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
     // PostgreSQL checks the outer condition again for a session that is refreshed meanwhile, and keeps it
     PRUNE = "DELETE FROM sessions WHERE (expires_at < $1 OR last_used_at < $2) \
@@ -237,11 +238,13 @@ pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u6
     query(END_ALL).bind(subject).execute(change.conn()).await
 }
 
-/// Ends every session of a client and returns their number.
+/// Ends every session of a client, whose tokens end with it, and returns their number.
 pub(crate) async fn end_of_client(
     change: &mut Change<'_>,
     client: &str,
 ) -> Result<u64, StoreError> {
+    let forget = query(FORGET_ACTIVE_OF_CLIENT).bind(client);
+    forget.execute(change.conn()).await?;
     let delete = query(END_OF_CLIENT).bind(client);
     delete.execute(change.conn()).await
 }

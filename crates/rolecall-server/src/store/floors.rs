@@ -14,6 +14,9 @@ queries! {
     COUNT_FLOORS_OF = "SELECT COUNT(*) FROM floors WHERE owner = $1 AND owner <> '' \
         AND NOT (kind = $2 AND subject = $3 AND tenant = $4)";
     FORGET_COVERED_FLOORS = "DELETE FROM floors WHERE kind = $1 AND subject = $2 AND tenant <> ''";
+    FORGET_ACTIVE_OF_SUBJECT = "DELETE FROM active_roles WHERE subject_id = $1 AND ($2 = '' OR tenant = $2)";
+    FORGET_ACTIVE_OF_SESSION = "DELETE FROM active_roles WHERE session_id = $1 AND ($2 = '' OR tenant = $2)";
+    FORGET_ACTIVE_ROLE = "DELETE FROM active_roles WHERE role = $1 AND ($2 = '' OR tenant = $2)";
     END_LEGACY_TOKENS = "UPDATE users SET legacy_name = NULL WHERE id = $1";
 }
 
@@ -35,6 +38,7 @@ pub(super) async fn write_floors(
     let mut written = Vec::with_capacity(raised.len());
     for OwnedFloor { floor, owner } in raised {
         let owner = owner.unwrap_or_default();
+        forget_active_roles(conn, &floor).await?;
         let ends_all = floor.kind == FloorKind::Subject && floor.tenant.is_none();
         let floor = if owner.is_empty() {
             floor
@@ -70,6 +74,24 @@ pub(super) async fn write_floors(
         written.push(floor);
     }
     Ok(written)
+}
+
+/// Forgets the roles that the tokens which a floor ends had active, so that they no longer count. Floors that end other
+/// tokens than those of a subject, a session or a role leave them until they would have expired.
+///
+/// INVARIANT: all rows that are visible here are of tokens below the floor, since a token above it is made after the
+/// commit. A row may only be deleted with its token.
+async fn forget_active_roles(conn: &mut Conn, floor: &Floor) -> Result<(), StoreError> {
+    let forget = match floor.kind {
+        FloorKind::Subject => FORGET_ACTIVE_OF_SUBJECT,
+        FloorKind::Sid => FORGET_ACTIVE_OF_SESSION,
+        FloorKind::Role => FORGET_ACTIVE_ROLE,
+        FloorKind::Client | FloorKind::Jti => return Ok(()),
+    };
+    let tenant = floor.tenant.as_deref().unwrap_or_default();
+    let forget = query(forget).bind(floor.key.as_str()).bind(tenant);
+    forget.execute(conn).await?;
+    Ok(())
 }
 
 /// Returns the floor, or one for all tokens of its owner if the owner has too many of such floors.

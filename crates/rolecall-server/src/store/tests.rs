@@ -39,6 +39,7 @@ const MODULES: &[Module] = &[
     ("roles/holder_store.rs", roles::holder_store::ALL),
     ("roles/request_store.rs", roles::request_store::ALL),
     ("roles/store.rs", roles::store::ALL),
+    ("sessions/active_store.rs", sessions::active_store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),
     ("tickets/store.rs", tickets::store::ALL),

@@ -25,6 +25,7 @@ pub(crate) struct Issued {
 }
 
 /// Whom and what a token is made for.
+#[derive(Clone, Copy)]
 pub(crate) struct Basis<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) client_id: &'a str,
@@ -39,7 +40,7 @@ pub(crate) struct Basis<'a> {
 ///
 /// # Errors
 ///
-/// `invalid_scope` if it would be too long.
+/// [`TokenError::TooLong`].
 pub(crate) async fn access_token(
     app: &App,
     conn: &mut Conn,
@@ -134,15 +135,12 @@ fn sign(app: &App, mut claims: AccessClaims, granted: &Grant) -> Result<String, 
     if let Some(token) = fitting(&claims)? {
         return Ok(token);
     }
-    let too_long = || {
-        TokenError::InvalidScope("the token would be too long: ask for less with scope=role:NAME or scope=object:operation".to_owned())
-    };
     if granted.narrowed {
-        return Err(too_long());
+        return Err(TokenError::TooLong);
     }
     claims.scope = None;
     if let Some(global) = &mut claims.global {
         global.scope = None;
     }
-    fitting(&claims)?.ok_or_else(too_long)
+    fitting(&claims)?.ok_or(TokenError::TooLong)
 }

@@ -147,7 +147,7 @@ impl EffectiveScope {
         self.held_roles().cloned().collect()
     }
 
-    fn held_roles(&self) -> impl Iterator<Item = &RoleName> {
+    pub(super) fn held_roles(&self) -> impl Iterator<Item = &RoleName> {
         let local = self.local.iter().filter(|role| !role.is_reserved());
         self.global.iter().chain(local)
     }
@@ -307,7 +307,8 @@ fn shortest(holder: &TokenSubject<'_>, roots: &BTreeSet<RoleName>) -> Option<Tim
 }
 
 fn longest_for(holder: &TokenSubject<'_>, root: &RoleName) -> Option<Timestamp> {
-    let gives = |one: &&Assigned| holder.policy.path(&one.role, root).is_some();
+    let seniors = holder.policy.seniors(root);
+    let gives = |one: &&Assigned| seniors.contains(&one.role);
     let giving: Vec<&Assigned> = holder.lasting().filter(gives).collect();
     let globally = giving.iter().filter(|one| !one.in_tenant);
     let globally = globally.copied().map(end_of).max();

@@ -9,6 +9,7 @@ use super::{
     error::TokenError,
     requested::RequestedScope,
     selection::{self, Asked},
+    together::Together,
 };
 
 /// The scope that a session was opened with: as requested, and as granted.
@@ -150,12 +151,16 @@ pub(crate) fn check_held_together(holder: &TokenSubject<'_>) -> Result<(), Token
 /// much as its holder can have at once.
 fn is_maximal(policy: &Policy, whole: &BTreeSet<RoleName>, active: &BTreeSet<RoleName>) -> bool {
     let mut left_out = whole.difference(active);
+    let Some(mut together) = Together::none(policy, false) else {
+        return left_out.next().is_none();
+    };
+    let present = together.listed(active);
+    together.add(present);
     left_out.all(|role| {
-        let mut more = policy.closure([role]);
+        let more = policy.closure([role]);
         // what no token of this kind carries is not in the way
-        more.retain(|one| whole.contains(one));
-        more.extend(active.iter().cloned());
-        policy.dynamic_breach(&more).is_some()
+        let more = more.iter().filter(|one| whole.contains(*one));
+        together.conflicts_with(&together.listed(more))
     })
 }
 

@@ -3,7 +3,9 @@
 pub(crate) mod access_token;
 pub(crate) mod effective;
 pub(crate) mod error;
+pub(crate) mod fitting;
 pub(crate) mod grant;
 pub(crate) mod refresh_token;
 pub(crate) mod requested;
 mod selection;
+mod together;

@@ -3,13 +3,14 @@
 //! Other people assign roles. What they assign must neither shorten nor block a log-in whose user did not ask for it, so
 //! a token leaves out a role that would end it too soon, or that a dynamic constraint does not allow beside the others.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
-use rolecall_core::{ConstraintKind, Permission, RoleName, counts_in_tenant};
+use rolecall_core::{Permission, RoleName, counts_in_tenant};
 
 use super::{
-    effective::{EffectiveScope, TokenSubject},
+    effective::TokenSubject,
     requested::RequestedScope,
+    together::{Addition, Additions, Together},
 };
 use crate::authority::subject::Assigned;
 
@@ -40,26 +41,70 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What is known of single assignments: whether the token is requested for them.
+struct Wanted<'a> {
+    holder: TokenSubject<'a>,
+    /// The permissions that were asked for, where permissions decide.
+    permissions: &'a BTreeSet<Permission>,
+    /// The roles that give one that was asked for by name.
+    naming: BTreeSet<RoleName>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(holder: &TokenSubject<'a>, asked: &'a Asked<'_>) -> Self {
+        Self {
+            holder: *holder,
+            permissions: &asked.permissions,
+            naming: holder.policy.seniors_of(&asked.roles),
+        }
+    }
+
+    fn gives_named(&self, one: &Assigned) -> bool {
+        self.naming.contains(&one.role)
+    }
+
+    /// Returns the permissions that were asked for and that an assignment gives.
+    fn given(&self, one: &Assigned) -> BTreeSet<&'a Permission> {
+        if self.permissions.is_empty() {
+            return BTreeSet::new();
+        }
+        let given = self.holder.policy.permissions_of([&one.role]);
+        let wanted = self.permissions.iter();
+        wanted
+            .filter(|permission| !one.in_tenant || counts_in_tenant(permission))
+            .filter(|permission| given.contains(*permission))
+            .collect()
+    }
+}
+
 /// Returns the assignments that last long enough, and shorter ones for which the token is requested.
 pub(super) fn lasting_enough(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> Vec<Assigned> {
     let least = SHORTEST_UNASKED.min(holder.lifetime);
     let is_long = |one: &Assigned| one.ends.is_none_or(|ends| ends.since(holder.now) >= least);
     let (mut kept, mut short): (Vec<Assigned>, Vec<Assigned>) =
         holder.lasting().cloned().partition(is_long);
+    if short.is_empty() {
+        return kept;
+    }
     // of several that give the same, the longest is kept
     short.sort_by_key(|one| std::cmp::Reverse(one.ends));
-    for one in short {
-        // a role that cannot be active by itself opens no tenant
-        let opens = |known: &Assigned| {
-            known.in_tenant && !conflict(holder, asked, std::slice::from_ref(known))
+    let wanted = Wanted::of(holder, asked);
+    let counting = Additions::of(holder, &asked.scopes);
+    // a role that cannot be active by itself opens no tenant
+    let opens = |one: &Assigned| {
+        let conflicts = |(additions, none): &(Additions<'_>, Together<'_>)| {
+            none.conflicts_with(&additions.by(one, none))
         };
-        let is_only_one_in_tenant = one.in_tenant && !kept.iter().any(opens);
-        let mut permissions = asked.permissions.iter();
-        let gives_missing = permissions.any(|permission| {
-            gives(holder, &one, permission)
-                && !kept.iter().any(|known| gives(holder, known, permission))
-        });
-        if is_only_one_in_tenant || gives_missing || gives_named(holder, asked, &one) {
+        one.in_tenant && !counting.as_ref().is_some_and(conflicts)
+    };
+    let mut is_open = kept.iter().any(opens);
+    let mut given: BTreeSet<&Permission> = kept.iter().flat_map(|one| wanted.given(one)).collect();
+    for one in short {
+        let gives = wanted.given(&one);
+        let is_only_one_in_tenant = one.in_tenant && !is_open;
+        if is_only_one_in_tenant || !gives.is_subset(&given) || wanted.gives_named(&one) {
+            is_open = is_open || opens(&one);
+            given.extend(gives);
             kept.push(one);
         }
     }
@@ -75,82 +120,138 @@ pub(super) fn lasting_enough(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> Ve
 /// If what was requested cannot be active together, all of it is kept, and [`check_active`](super::grant::check_active)
 /// refuses.
 pub(super) fn compatible(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> Vec<Assigned> {
-    let mut waiting: Vec<Assigned> = holder.lasting().cloned().collect();
-    if !conflict(holder, asked, &waiting) {
-        return waiting;
-    }
-    waiting.sort_by(|one, other| {
-        let key = |one: &Assigned| (one.since, one.in_tenant);
-        key(one)
-            .cmp(&key(other))
-            .then_with(|| one.role.cmp(&other.role))
-    });
-    let (mut chosen, mut waiting): (Vec<_>, Vec<_>) = waiting
-        .into_iter()
-        .partition(|one| gives_named(holder, asked, one));
-    for permission in &asked.permissions {
-        if !chosen.iter().any(|one| gives(holder, one, permission)) {
-            choose_one(holder, asked, &mut chosen, &mut waiting, |one| {
-                gives(holder, one, permission)
-            });
-        }
-    }
-    if !chosen.iter().any(|one| one.in_tenant) {
-        choose_one(holder, asked, &mut chosen, &mut waiting, |one| {
-            one.in_tenant
-        });
-    }
-    for one in waiting {
-        chosen.push(one);
-        if conflict(holder, asked, &chosen) {
-            chosen.pop();
-        }
-    }
-    chosen
-}
-
-/// Moves the first assignment that is wanted, if possible one that can be active beside those already chosen.
-fn choose_one(
-    holder: &TokenSubject<'_>,
-    asked: &Asked<'_>,
-    chosen: &mut Vec<Assigned>,
-    waiting: &mut Vec<Assigned>,
-    is_wanted: impl Fn(&Assigned) -> bool,
-) {
-    let fits = |one: &Assigned| {
-        let with: Vec<Assigned> = chosen.iter().chain([one]).cloned().collect();
-        !conflict(holder, asked, &with)
+    let all: Vec<Assigned> = holder.lasting().cloned().collect();
+    let Some((additions, together)) = Additions::of(holder, &asked.scopes) else {
+        return all;
     };
-    let fitting = waiting.iter().position(|one| is_wanted(one) && fits(one));
-    let first = || waiting.iter().position(&is_wanted);
-    if let Some(position) = fitting.or_else(first) {
-        chosen.push(waiting.remove(position));
+    let wanted = Wanted::of(holder, asked);
+    let candidate = |one: Assigned| Candidate {
+        addition: additions.by(&one, &together),
+        gives: wanted.given(&one),
+        one,
+    };
+    let mut waiting: Vec<Candidate<'_>> = all.iter().cloned().map(candidate).collect();
+    if !is_conflict(together.clone(), &waiting) {
+        return all;
+    }
+    waiting.sort_by(|one, other| in_turn(&one.one, &other.one));
+    let (named, waiting): (Vec<_>, Vec<_>) = waiting
+        .into_iter()
+        .partition(|candidate| wanted.gives_named(&candidate.one));
+    let mut choice = Choice {
+        together,
+        chosen: Vec::new(),
+        given: BTreeSet::new(),
+        waiting,
+    };
+    for candidate in named {
+        choice.take(candidate);
+    }
+    for permission in &asked.permissions {
+        if !choice.given.contains(permission) {
+            choice.take_one(|candidate| candidate.gives.contains(permission));
+        }
+    }
+    if !choice.chosen.iter().any(|one| one.in_tenant) {
+        choice.take_one(|candidate| candidate.one.in_tenant);
+    }
+    for candidate in std::mem::take(&mut choice.waiting) {
+        if !choice.together.conflicts_with(&candidate.addition) {
+            choice.take(candidate);
+        }
+    }
+    choice.chosen
+}
+
+/// Returns the assignments that a token can rest on, first those without which it would not be what was requested, and
+/// the number of these; the others follow with the oldest first.
+pub(super) fn by_need(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> (Vec<Assigned>, usize) {
+    let lasting = lasting_enough(holder, asked);
+    let mut all = compatible(&holder.resting_on(&lasting), asked);
+    all.sort_by(in_turn);
+    let wanted = Wanted::of(holder, asked);
+    let (mut chosen, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|one| wanted.gives_named(one));
+    let given = others.into_iter().map(|one| (wanted.given(&one), one));
+    let mut waiting: Vec<(BTreeSet<&Permission>, Assigned)> = given.collect();
+    let mut given: BTreeSet<&Permission> =
+        chosen.iter().flat_map(|one| wanted.given(one)).collect();
+    for permission in &asked.permissions {
+        if given.contains(permission) {
+            continue;
+        }
+        let giving = waiting
+            .iter()
+            .position(|(gives, _)| gives.contains(permission));
+        if let Some(position) = giving {
+            let (gives, one) = waiting.remove(position);
+            given.extend(gives);
+            chosen.push(one);
+        }
+    }
+    if holder.tenant.is_some() && !chosen.iter().any(|one| one.in_tenant) {
+        let opening = waiting.iter().position(|(_, one)| one.in_tenant);
+        chosen.extend(opening.map(|position| waiting.remove(position).1));
+    }
+    let needed = chosen.len();
+    chosen.extend(waiting.into_iter().map(|(_, one)| one));
+    (chosen, needed)
+}
+
+/// The order in which assignments get their turn: the oldest first; of those made at the same time global ones come
+/// first, then names decide.
+fn in_turn(one: &Assigned, other: &Assigned) -> Ordering {
+    let key = |one: &Assigned| (one.since, one.in_tenant);
+    key(one)
+        .cmp(&key(other))
+        .then_with(|| one.role.cmp(&other.role))
+}
+
+/// An assignment that may become one of those that a token rests on.
+struct Candidate<'a> {
+    one: Assigned,
+    addition: Addition<'a>,
+    gives: BTreeSet<&'a Permission>,
+}
+
+/// The assignments that were chosen so far, with all that is counted of them.
+struct Choice<'a> {
+    together: Together<'a>,
+    chosen: Vec<Assigned>,
+    given: BTreeSet<&'a Permission>,
+    waiting: Vec<Candidate<'a>>,
+}
+
+impl<'a> Choice<'a> {
+    fn take(&mut self, candidate: Candidate<'a>) {
+        self.together.add(candidate.addition);
+        self.given.extend(candidate.gives);
+        self.chosen.push(candidate.one);
+    }
+
+    /// Takes the first assignment that is wanted, if possible one that can be active beside those already chosen.
+    fn take_one(&mut self, is_wanted: impl Fn(&Candidate<'a>) -> bool) {
+        let fits = |one: &Candidate<'a>| !self.together.conflicts_with(&one.addition);
+        let mut waiting = self.waiting.iter();
+        let fitting = waiting.position(|one| is_wanted(one) && fits(one));
+        let first = || self.waiting.iter().position(&is_wanted);
+        if let Some(position) = fitting.or_else(first) {
+            let candidate = self.waiting.remove(position);
+            self.take(candidate);
+        }
     }
 }
 
-/// Returns true if a token that rests on these assignments would have too many roles of a constraint active.
-fn conflict(holder: &TokenSubject<'_>, asked: &Asked<'_>, assigned: &[Assigned]) -> bool {
-    let mut constraints = holder.policy.constraints();
-    if !constraints.any(|(_, one)| one.kind == ConstraintKind::Dynamic) {
-        return false;
+/// Returns true if a token that rests on all these assignments would have too many roles of a constraint active.
+fn is_conflict<'a>(mut together: Together<'a>, all: &[Candidate<'a>]) -> bool {
+    for candidate in all {
+        if together.conflicts_with(&candidate.addition) {
+            return true;
+        }
+        together.add(candidate.addition.clone());
     }
-    let mut held = EffectiveScope::of(&holder.resting_on(assigned));
-    for scope in &asked.scopes {
-        held = held.narrow(holder.policy, scope);
-    }
-    let active = held.active_roles(holder.policy);
-    holder.policy.dynamic_breach(&active).is_some()
+    false
 }
 
-fn gives_named(holder: &TokenSubject<'_>, asked: &Asked<'_>, one: &Assigned) -> bool {
-    let mut named = asked.roles.iter();
-    named.any(|role| holder.policy.path(&one.role, role).is_some())
-}
-
-fn gives(holder: &TokenSubject<'_>, one: &Assigned, permission: &Permission) -> bool {
-    (!one.in_tenant || counts_in_tenant(permission))
-        && holder
-            .policy
-            .permissions_of([&one.role])
-            .contains(permission)
-}
+#[cfg(test)]
+mod tests;

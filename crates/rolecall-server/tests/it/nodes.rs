@@ -125,6 +125,7 @@ async fn nodes_that_start_at_once_create_everything_once(app: TestApp) {
         "ended_assignments",
         "assignment_requests",
         "floors",
+        "active_roles",
         "sessions",
         "role_assignments",
         "users",

@@ -98,4 +98,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "access tickets",
         include_str!("../../../migrations/0019_access_tickets.sql"),
     ),
+    (
+        21,
+        "active roles",
+        include_str!("../../../migrations/0021_active_roles.sql"),
+    ),
 ];

@@ -12,6 +12,7 @@ on_both![
     an_old_token_never_works_for_a_reused_name,
     recover_revokes_old_tokens_too,
     a_permission_removed_from_a_role_is_gone_from_old_tokens_too,
+    y192_an_old_token_gives_no_role_that_other_tokens_of_its_user_could_exclude,
 ];
 
 async fn a_loss_revokes_every_old_token_of_that_user(app: TestApp) {
@@ -132,4 +133,48 @@ async fn a_permission_removed_from_a_role_is_gone_from_old_tokens_too(app: TestA
     })
     .await;
     node.get("/edit", &token).await.is(200);
+}
+
+async fn y192_an_old_token_gives_no_role_that_other_tokens_of_its_user_could_exclude(app: TestApp) {
+    for role in ["payer", "approver", "clerk"] {
+        app.create_plain_role(role, &[]).await;
+    }
+    app.create_role("boss", &[]).await;
+    app.inherit("boss", "payer").await;
+    let users = ["alice", "bob", "carol", "dave"].map(|name| (name, "payer"));
+    let node = import_users(&app, &users).await;
+    let client = app.create_resource_server("items").await;
+    let roles = async |name: &str| {
+        let seen = node.introspect(&client, &old_token(&app, name)).await;
+        assert_eq!(seen.is(200).json["active"], true, "{name}");
+        seen.json["roles"].clone()
+    };
+    let [alice, carol, dave] = ["alice", "carol", "dave"].map(|name| app.id_of(name));
+    let (alice, carol, dave) = (alice.await, carol.await, dave.await);
+    for role in ["approver", "clerk"] {
+        app.assign(&alice, role).await;
+    }
+    // wherever the other role is assigned, and by whatever role the first one is inherited
+    app.assign_in(&carol, "approver", "acme").await;
+    app.assign(&carol, "clerk").await;
+    for role in ["boss", "approver", "clerk"] {
+        app.assign(&dave, role).await;
+    }
+    assert_eq!(roles("alice").await, json!(["approver", "clerk", "payer"]));
+    let kept = roles("alice").await;
+    let body = json!({
+        "name": "payments", "kind": "dynamic", "roles": ["payer", "approver"], "at_most": 1,
+    });
+    let admin = app.admin().await;
+    app.post("/api/constraints", admin, body).await.is(201);
+    assert_ne!(roles("alice").await, kept, "each token counts for itself");
+    let body = json!({ "per": "subject" });
+    app.patch("/api/constraints/payments", admin, body)
+        .await
+        .is(200);
+    for name in ["alice", "carol", "dave"] {
+        assert_eq!(roles(name).await, json!(["clerk"]), "{name}");
+    }
+    // who has one of the roles has nothing to choose
+    assert_eq!(roles("bob").await, json!(["payer"]));
 }

@@ -1,10 +1,12 @@
 //! Rules of the policy that two writes could break together.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
 
 use super::assert_audit_complete;
-use crate::support::{First, Node, ROUNDS, Race, races};
+use crate::support::{First, Node, ROUNDS, Race, TokenPair, races};
 
 races![
     two_simultaneous_assignments_lose_neither_a_row_nor_a_revision,
@@ -12,6 +14,7 @@ races![
     x050_the_last_two_administrators_never_remove_each_other,
     x048_two_simultaneous_edits_never_create_a_cycle,
     x051_two_simultaneous_assignments_never_violate_a_constraint,
+    y191_two_simultaneous_refreshes_never_get_roles_that_exclude_each_other,
 ];
 
 async fn two_simultaneous_assignments_lose_neither_a_row_nor_a_revision(mut race: Race) {
@@ -200,5 +203,46 @@ async fn x048_two_simultaneous_edits_never_create_a_cycle(mut race: Race) {
         race.delete(edge(made), &admin).await.no_content();
     }
     assert_audit_complete(&race).await;
+    race.assert_both_won();
+}
+
+async fn y191_two_simultaneous_refreshes_never_get_roles_that_exclude_each_other(mut race: Race) {
+    race.create_role("payer", &[]).await;
+    race.create_role("approver", &[]).await;
+    let body = json!({
+        "name": "payments", "kind": "dynamic", "roles": ["payer", "approver"], "at_most": 1, "per": "subject",
+    });
+    race.post("/api/constraints", race.admin().await, body)
+        .await
+        .is(201);
+    race.create_user("alice", &["payer", "approver"]).await;
+    let mut tokens = [
+        race.open_session("alice").await.refresh,
+        race.other_node().open_session("alice").await.refresh,
+    ];
+    for round in 0..ROUNDS {
+        // every token has expired, and no session has
+        race.pass_time(Duration::from_mins(30));
+        let refresh = |node: &Node, token: &str, role: &str| {
+            let form = [
+                ("grant_type", "refresh_token"),
+                ("refresh_token", token),
+                ("scope", role),
+            ];
+            node.request(Method::POST, "/token").form(&form)
+        };
+        let (here, there) = race.nodes(round);
+        let pay = refresh(here, &tokens[0], "role:payer");
+        let approve = refresh(there, &tokens[1], "role:approver");
+        let (pay, approve) = race.run(pay, approve).await;
+        let (winner, first, loser) = if pay.status == 200 {
+            (0, &pay, &approve)
+        } else {
+            (1, &approve, &pay)
+        };
+        loser.oauth_error(400, "invalid_scope");
+        tokens[winner] = TokenPair::of(first.is(200)).refresh;
+        race.record_winner([First::One, First::Two][winner]);
+    }
     race.assert_both_won();
 }

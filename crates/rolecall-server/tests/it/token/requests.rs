@@ -1,6 +1,9 @@
 //! The form of requests and responses.
 
+use std::time::Duration;
+
 use http::Method;
+use serde_json::json;
 
 use super::{GOOD, send_form};
 use crate::support::{PASSWORD, TestApp, WRONG, claims, on_both, password_form};
@@ -18,6 +21,7 @@ on_both![
     o011_a_hostile_value_is_never_echoed,
     o013_usernames_and_passwords_are_read_as_utf_8,
     o014_no_two_tokens_are_equal,
+    y194_a_later_role_that_makes_a_token_too_long_blocks_no_login,
 ];
 
 async fn o009_a_valid_request_gets_the_tutorials_response(app: TestApp) {
@@ -279,4 +283,45 @@ async fn o014_no_two_tokens_are_equal(app: TestApp) {
         refresh = app.refresh(&refresh).await.is(200).text("refresh_token");
         assert!(seen.insert(refresh.clone()));
     }
+}
+
+async fn y194_a_later_role_that_makes_a_token_too_long_blocks_no_login(app: TestApp) {
+    app.create_plain_role("clerk", &["papers:see"]).await;
+    app.create_plain_role("heavy", &[]).await;
+    for number in 0..70 {
+        let junior = format!("{}{number}", "x".repeat(60));
+        app.create_plain_role(&junior, &[]).await;
+        app.inherit("heavy", &junior).await;
+    }
+    let alice = app.create_user("alice", &["clerk"]).await;
+    let before = app.open_session("alice").await;
+    app.pass_time(Duration::from_secs(1));
+    app.assign(&alice, "heavy").await;
+    let response = app.password_grant("alice", PASSWORD).await;
+    let token = claims(&response.is(200).text("access_token"));
+    assert_eq!(token["roles"], json!(["clerk"]));
+    assert_eq!(token["scope"], "papers:see");
+    assert!(token.get("narrowed").is_none());
+    assert_eq!(response.text("scope"), "papers:see");
+    let refreshed = app.refresh(&before.refresh).await;
+    let token = claims(&refreshed.is(200).text("access_token"));
+    assert_eq!(token["roles"], json!(["clerk"]));
+    for scope in ["papers:see", "role:clerk"] {
+        let token = claims(&app.log_in_with_scope("alice", scope).await);
+        assert_eq!(token["roles"], json!(["clerk"]), "{scope}");
+    }
+    // what was asked for is never left out
+    let refused = app.try_log_in_with_scope("alice", "role:heavy").await;
+    refused.oauth_error(400, "invalid_scope");
+    let description = refused.text("error_description");
+    assert!(description.contains("too long"), "{description}");
+    // a client is not blocked either
+    let robot = json!({ "roles": ["heavy"] });
+    let robot = app.create_client("robot", robot).await;
+    assert_eq!(claims(&app.act_as(&robot).await)["roles"], json!([]));
+    // in a tenant, the role there is needed, whatever its age
+    app.assign_in(&alice, "clerk", "acme").await;
+    let there = app.log_in_to("alice", "acme").await;
+    assert_eq!(claims(&there.access)["tenant"], "acme");
+    assert_eq!(claims(&there.access)["roles"], json!(["clerk"]));
 }
