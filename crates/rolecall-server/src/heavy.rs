@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn y200_nothing_is_read_before_there_is_a_turn() {
+    async fn y230_nothing_is_read_before_there_is_a_turn() {
         let heavy = HeavyWork::new(&PolicyLimits {
             at_once: 1,
             deadline: Duration::from_millis(20),

@@ -11,8 +11,8 @@ use std::{
 use axum::Json;
 use clap::Args;
 use rolecall::{Guard, GuardedRouter, Require, routing::get};
-use serde_json::{Value, json};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use self::{greeting::Greeting, seed::Seed};

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn y200_a_plan_keeps_no_more_subjects_than_it_shows() {
+    fn y230_a_plan_keeps_no_more_subjects_than_it_shows() {
         let (before, after) = (policy(false), policy(true));
         let comparison = PolicyComparison::new(&before, &after);
         for most in [0, 1, 7, 200, 2000] {

@@ -15,7 +15,7 @@ on_both![
     y152_what_changes_nothing_costs_no_quota,
     y152_a_client_does_not_use_up_what_others_may_do,
     y152_logging_out_is_always_possible,
-    y202_a_change_that_a_rule_refuses_costs_quota,
+    y232_a_change_that_a_rule_refuses_costs_quota,
     y119_log_ins_and_password_changes_of_one_account_have_a_quota,
 ];
 
@@ -151,7 +151,7 @@ async fn y152_what_changes_nothing_costs_no_quota(app: Small) {
     is_too_many(&change().await);
 }
 
-async fn y202_a_change_that_a_rule_refuses_costs_quota(app: FewChanges) {
+async fn y232_a_change_that_a_rule_refuses_costs_quota(app: FewChanges) {
     let app = app.0;
     let admin = app.admin().await;
     app.create_role("payer", &[]).await;

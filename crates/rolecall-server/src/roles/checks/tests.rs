@@ -153,13 +153,13 @@ macro_rules! on_both {
 }
 
 on_both![
-    y201_other_changes_go_on_while_holders_are_looked_at,
-    y201_what_was_found_holds_until_roles_change,
-    y201_a_constraint_that_nobody_breaks_is_created,
-    y200_holders_are_handed_over_once_each_and_one_at_a_time,
+    y231_other_changes_go_on_while_holders_are_looked_at,
+    y231_what_was_found_holds_until_roles_change,
+    y231_a_constraint_that_nobody_breaks_is_created,
+    y230_holders_are_handed_over_once_each_and_one_at_a_time,
 ];
 
-async fn y201_other_changes_go_on_while_holders_are_looked_at(node: Node) {
+async fn y231_other_changes_go_on_while_holders_are_looked_at(node: Node) {
     node.add_user("one", [0]).await;
     let (app, checks) = (node.app(), Checks::default());
     let (tries, begun) = (AtomicUsize::new(0), Notify::new());
@@ -201,7 +201,7 @@ async fn wrong_checks(app: &App) -> Checks {
     checks
 }
 
-async fn y201_what_was_found_holds_until_roles_change(node: Node) {
+async fn y231_what_was_found_holds_until_roles_change(node: Node) {
     node.add_user("one", [0, 1]).await;
     let app = node.app();
     let record = async |action: &str| {
@@ -235,7 +235,7 @@ async fn y201_what_was_found_holds_until_roles_change(node: Node) {
     assert!(matches!(added, Err(ApiError::Separation(_))), "{added:?}");
 }
 
-async fn y201_a_constraint_that_nobody_breaks_is_created(node: Node) {
+async fn y231_a_constraint_that_nobody_breaks_is_created(node: Node) {
     node.add_user("one", [0]).await;
     node.add_user("two", [1, 2]).await;
     let (app, checks) = (node.app(), Checks::default());
@@ -261,7 +261,7 @@ async fn y201_a_constraint_that_nobody_breaks_is_created(node: Node) {
         .unwrap();
 }
 
-async fn y200_holders_are_handed_over_once_each_and_one_at_a_time(node: Node) {
+async fn y230_holders_are_handed_over_once_each_and_one_at_a_time(node: Node) {
     let mut expected: BTreeMap<String, BTreeSet<RoleName>> = BTreeMap::new();
     for number in 0..60_usize {
         let roles = BTreeSet::from([number % 50, number * 7 % 50, number * number % 50]);

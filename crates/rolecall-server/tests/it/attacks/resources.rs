@@ -11,7 +11,7 @@ use crate::support::{Database, PASSWORD, TestApp, WRONG, eventually, on_both};
 on_both![
     x079_a_flood_gets_429_with_retry_after,
     x082_an_exhausted_pool_answers_503_and_recovers,
-    y203_a_change_that_waits_for_another_one_says_so,
+    y233_a_change_that_waits_for_another_one_says_so,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -369,7 +369,7 @@ async fn x079_a_flood_gets_429_with_retry_after(app: TestApp) {
     app.log_in("admin").await;
 }
 
-async fn y203_a_change_that_waits_for_another_one_says_so(app: TestApp) {
+async fn y233_a_change_that_waits_for_another_one_says_so(app: TestApp) {
     let alice = app.create_user("alice", &[]).await;
     let admin = app.admin().await;
     let held = app.db.lock_head().await;
