@@ -7,7 +7,7 @@ const ROWS: i64 = 20_000;
 /// Connections that wait for a lock of another transaction.
 const WAITING: &str =
     "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "sessions",
     "active_roles",
     "floors",

@@ -12,8 +12,6 @@ use axum::Json;
 use clap::Args;
 use rolecall::{Guard, GuardedRouter, Require, routing::get};
 use serde::Serialize;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use self::{greeting::Greeting, seed::Seed};
 use super::{
