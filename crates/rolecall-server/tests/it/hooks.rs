@@ -353,8 +353,15 @@ async fn a_failing_event_delays_no_other_user_and_is_overtaken_by_none_of_its_ow
     }
     let events = seen.count_of(&carol, 4).await;
     let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
-    use AccountEventKind::{Deleted, Registered};
-    assert_eq!(kinds, [Registered, Registered, Registered, Deleted]);
+    assert_eq!(
+        kinds,
+        [
+            AccountEventKind::Registered,
+            AccountEventKind::Registered,
+            AccountEventKind::Registered,
+            AccountEventKind::Deleted
+        ]
+    );
 }
 
 async fn y206_two_nodes_run_each_hook_once(app: Recording) {
@@ -380,8 +387,14 @@ async fn what_another_process_does_reaches_the_hook(app: Recording) {
     run(&app, &["user", "delete", "alice"]).await;
     let kinds: Vec<_> = app.seen.count_of(&id, 3).await;
     let kinds: Vec<_> = kinds.into_iter().map(|event| event.kind).collect();
-    use AccountEventKind::{Deleted, Disabled, Registered};
-    assert_eq!(kinds, [Registered, Disabled, Deleted]);
+    assert_eq!(
+        kinds,
+        [
+            AccountEventKind::Registered,
+            AccountEventKind::Disabled,
+            AccountEventKind::Deleted
+        ]
+    );
 }
 
 async fn without_hooks_and_after_a_refusal_nothing_is_written(app: TestApp) {

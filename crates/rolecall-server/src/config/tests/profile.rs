@@ -85,9 +85,20 @@ fn a_faulty_field_is_named_with_the_way_out() {
             "profile.fields.a = { type = \"enum\", values = [1] }",
             &["`a`", "list of texts"],
         ),
+    ] {
+        let fault = fault(text);
+        for part in parts {
+            assert!(fault.contains(part), "{text}: {fault}");
+        }
+    }
+}
+
+#[test]
+fn a_field_that_cannot_be_declared_is_named_with_the_way_out() {
+    for (text, parts) in [
         (
             "profile.fields.a = { type = \"enum\" }",
-            &["`profile.fields.a`", "1 to 100"],
+            &["`profile.fields.a`", "1 to 100"][..],
         ),
         (
             "profile.fields.a = { type = \"string\", max_length = -1 }",
