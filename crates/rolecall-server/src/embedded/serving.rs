@@ -26,7 +26,7 @@ pub async fn serve(address: &str, app: impl Servable) -> io::Result<()> {
 /// their state.
 ///
 /// ```compile_fail
-/// # async fn main() -> std::io::Result<()> {
+/// # async fn run() -> std::io::Result<()> {
 /// let app: axum::Router<String> = axum::Router::new();
 /// rolecall_server::serve("127.0.0.1:8000", app).await // the state is missing
 /// # }
