@@ -99,7 +99,7 @@ impl Api {
         let routes = self.router.access_table();
         let document = document::write(public_url, &self.paths, &self.schemas, &routes)?;
         let prefix = address::path_of(public_url).to_owned();
-        let router = self
+        let mounted = self
             .router
             .keep_problems()
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -108,7 +108,7 @@ impl Api {
                 address::prefix_location(prefix.clone(), request, next)
             }))
             .with_state(app.clone());
-        Ok((router, document))
+        Ok((mounted, document))
     }
 }
 

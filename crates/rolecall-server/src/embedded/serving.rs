@@ -26,7 +26,7 @@ pub async fn serve(address: &str, app: impl Servable) -> io::Result<()> {
 /// their state.
 ///
 /// ```compile_fail
-/// # async fn main() -> std::io::Result<()> {
+/// # async fn run() -> std::io::Result<()> {
 /// let app: axum::Router<String> = axum::Router::new();
 /// rolecall_server::serve("127.0.0.1:8000", app).await // the state is missing
 /// # }
@@ -61,7 +61,7 @@ impl Servable for GuardedRouter {
 
 /// A server for an application, with the protection of the program.
 ///
-/// It answers HTTP/1.1, with WebSockets. What the application sets itself stays as it is: its limits on bodies, its
+/// It answers HTTP/1.1, with `WebSocket`s. What the application sets itself stays as it is: its limits on bodies, its
 /// security headers, its error answers.
 ///
 /// ```no_run
@@ -113,7 +113,7 @@ impl Server {
         self
     }
 
-    /// Sets the most simultaneous connections: 10,000 by default, WebSockets included. One address may have a tenth of
+    /// Sets the most simultaneous connections: 10,000 by default, each `WebSocket` included. One address may have a tenth of
     /// them, unless it is a trusted proxy.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.limits.connections = connections.max(1);

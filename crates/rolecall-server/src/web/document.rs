@@ -82,12 +82,20 @@ pub(crate) fn write(
     complete(&mut document);
     openapi::secure(&mut document, routes, SCHEME)?;
     offer_bearer(&mut document);
-    document["components"]["responses"][BAD_REQUEST] = bad_request();
+    add_shared(&mut document);
     schemas::shape(&mut document);
     examples::add(&mut document);
+    Ok(document)
+}
+
+/// Adds the response to wrong requests and the list of tags.
+fn add_shared(document: &mut Value) {
+    let responses = document.pointer_mut("/components/responses");
+    if let Some(responses) = responses.and_then(Value::as_object_mut) {
+        responses.insert(BAD_REQUEST.to_owned(), bad_request());
+    }
     let tags = TAGS.map(|(name, text)| json!({ "name": name, "description": text }));
     document["tags"] = json!(tags);
-    Ok(document)
 }
 
 fn bad_request() -> Value {

@@ -79,10 +79,10 @@ fn secured(application: Described<'_>) -> Result<Value, JoinError> {
         return Err(JoinError::Version(version));
     }
     check_sections(&document)?;
-    if let Some(schemes) = document.pointer_mut("/components/securitySchemes") {
-        let schemes = schemes.as_object_mut();
+    let schemes = document.pointer_mut("/components/securitySchemes");
+    if let Some(schemes) = schemes.and_then(Value::as_object_mut) {
         // the routes of the application are behind rolecall's guard
-        schemes.map(|schemes| schemes.retain(|name, _| name != SCHEME && name != BEARER));
+        schemes.retain(|name, _| name != SCHEME && name != BEARER);
     }
     let before = component_names(&document);
     openapi::secure(&mut document, routes, SCHEME)?;
@@ -128,8 +128,23 @@ fn component_names(document: &Value) -> BTreeSet<(String, String)> {
 fn add_scopes(document: &mut Value, routes: &[RouteAccess]) {
     let names = routes.iter().flat_map(|route| route.rule.names());
     let scopes: Map<String, Value> = names.map(|name| (name, json!(""))).collect();
-    document["components"]["securitySchemes"][SCHEME]["flows"]["password"]["scopes"] =
-        scopes.into();
+    if let Some(schemes) = section_mut(document, "securitySchemes") {
+        let scheme = json!({ "flows": { "password": { "scopes": scopes } } });
+        schemes.insert(SCHEME.to_owned(), scheme);
+    }
+}
+
+/// Returns a section of the components, which is added if it is missing.
+fn section_mut<'a>(document: &'a mut Value, name: &str) -> Option<&'a mut Map<String, Value>> {
+    let document = document.as_object_mut()?;
+    let components = document.entry("components").or_insert_with(|| json!({}));
+    let sections = components.as_object_mut()?;
+    let section = sections.entry(name).or_insert_with(|| json!({}));
+    section.as_object_mut()
+}
+
+fn component<'a>(document: &'a Value, section: &str, name: &str) -> Option<&'a Value> {
+    document.get("components")?.get(section)?.get(name)
 }
 
 /// Renames the components of rolecall whose names the application uses for others.
@@ -139,11 +154,12 @@ fn rename_components(own: &mut Value, document: &Value) {
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut moves = Vec::new();
     for (section, name) in &known {
-        let here = &own["components"][section][name];
-        let there = &document["components"][section][name];
+        let here = component(own, section, name);
+        let there = component(document, section, name);
         // a component that refers to others is the same only if they are
-        let is_same = here == there && !here.to_string().contains("\"$ref\"");
-        if section == "securitySchemes" || there.is_null() || is_same {
+        let refers = here.is_some_and(|here| here.to_string().contains("\"$ref\""));
+        let is_same = here == there && !refers;
+        if section == "securitySchemes" || there.is_none() || is_same {
             continue;
         }
         let is_free = |new: &String| {
@@ -158,8 +174,7 @@ fn rename_components(own: &mut Value, document: &Value) {
         moves.push((section.clone(), name.clone(), new));
     }
     for (section, name, new) in moves {
-        let components = own["components"][section].as_object_mut();
-        if let Some(components) = components
+        if let Some(components) = section_mut(own, &section)
             && let Some(component) = components.remove(&name)
         {
             components.insert(new, component);
@@ -272,15 +287,13 @@ fn add_components(document: &mut Value, own: &mut Value) {
         return;
     };
     for (section, components) in sections {
-        let Value::Object(components) = components else {
-            continue;
-        };
-        for (name, component) in components {
-            document["components"][section.as_str()][name] = component;
+        if let Value::Object(components) = components
+            && let Some(there) = section_mut(document, &section)
+        {
+            there.extend(components);
         }
     }
-    let scheme = &mut document["components"]["securitySchemes"][SCHEME];
-    let all = scheme.pointer_mut("/flows/password/scopes");
+    let all = document.pointer_mut("/components/securitySchemes/rolecall/flows/password/scopes");
     if let Some(Value::Object(all)) = all
         && let Some(Value::Object(scopes)) = scopes
     {

@@ -62,22 +62,23 @@ fn operation(
         .filter(|id| !ids.contains(id))
         .unwrap_or_else(by_path);
     let summary = name.map_or_else(|| format!("{method} {path}"), sentence);
-    let mut operation = json!({
-        "operationId": id,
-        "summary": summary,
-        "responses": { "2XX": { "description": "Success" } },
-    });
+    let mut operation = Map::new();
+    let mut set = |name: &str, value: Value| operation.insert(name.to_owned(), value);
+    set("operationId", json!(id));
+    set("summary", json!(summary));
+    set("responses", json!({ "2XX": { "description": "Success" } }));
     ids.insert(id);
     let parameters: Vec<Value> = parameters(path)
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
     if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
+        set("parameters", parameters.into());
     }
     if [Method::POST, Method::PUT, Method::PATCH].contains(method) {
-        operation["requestBody"] = json!({ "content": { "application/json": { "schema": {} } } });
+        let content = json!({ "application/json": { "schema": {} } });
+        set("requestBody", json!({ "content": content }));
     }
-    operation
+    operation.into()
 }
 
 /// Returns the name of a handler's function from that of its type; `None` for a closure.

@@ -182,9 +182,9 @@ fn the_application_keeps_its_names() {
     let tags =
         json!([{ "name": "users" }, { "name": "rolecall: users", "description": "Accounts" }]);
     assert_eq!(document["tags"], tags);
-    let schemes = &document["components"]["securitySchemes"];
-    assert_eq!(schemes["bearer"]["type"], "http");
-    assert_eq!(schemes["cookie"]["type"], "apiKey");
+    let security = &document["components"]["securitySchemes"];
+    assert_eq!(security["bearer"]["type"], "http");
+    assert_eq!(security["cookie"]["type"], "apiKey");
 }
 
 #[test]
