@@ -116,7 +116,7 @@ impl Context {
             let found =
                 service::list(&self.app, self.caller(), "", None, &part, SIMILAR_USERS).await;
             let found = found.unwrap_or_default().into_iter();
-            names.extend(found.map(|shown| shown.username.clone()));
+            names.extend(found.map(|user| user.username.clone()));
         }
         names
     }
