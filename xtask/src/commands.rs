@@ -110,8 +110,8 @@ fn faults(command: &Command) -> Vec<String> {
 
 /// Returns the simple commands of a line: what stands between pipes, `;`, `&&` and `$(`.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['|', ';', '(', ')', '&', '{'])
-        .map(str::trim_start)
+    text.split(['|', ';', '(', ')', '&'])
+        .map(|part| part.trim_start_matches([' ', '{']))
         .filter(|part| !part.is_empty())
 }
 
@@ -241,6 +241,7 @@ fn each_fault_is_found() {
         "cat /proc/self/status",
         "sha256sum file",
         "cargo install cargo-mutants",
+        "token() { curl -s http://127.0.0.1 --json '{}'; }",
         "rolecall serve # starts the server",
         "curl -s http://127.0.0.1:8000/api/users?q=a",
     ] {

@@ -12,6 +12,8 @@ mod checks;
 mod circles;
 mod clients;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod embedding;
 mod failures;
 mod fuzz;

@@ -5,7 +5,6 @@ use std::fmt;
 use rolecall_core::RoleName;
 use serde_json::json;
 
-use super::EmbeddedBuilder;
 use crate::{
     accounts::{
         registration::{self, NewAccount, ResetCode},
@@ -28,42 +27,12 @@ pub(super) struct FirstAdmin {
     roles: Vec<String>,
 }
 
-impl EmbeddedBuilder {
-    /// While there is no administrator, creates this user with the role `rolecall.admin` and without a password, and
-    /// prints a one-time code to standard error, with the command that sets the password. It prints nothing once that
-    /// is done.
-    ///
-    /// ```
-    /// use rolecall_server::Embedded;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), rolecall_server::StartError> {
-    /// let login = Embedded::builder("sqlite::memory:").first_admin("admin").open().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// The code is valid for 24 hours. Each start prints a new one until it is used, and the ones before stop working.
-    /// It goes to standard error and never to the log.
-    ///
-    /// The start is refused if a user with this name exists who is no administrator: somebody else may have
-    /// registered it.
-    pub fn first_admin(mut self, username: &str) -> Self {
-        self.first_admin = Some(FirstAdmin {
-            username: username.to_owned(),
-            roles: Vec::new(),
-        });
-        self
-    }
-
-    /// As [`first_admin`](Self::first_admin), and also assigns roles of the application when it creates the user. They
-    /// must exist: the policy document defines them.
-    pub fn first_admin_with_roles(mut self, username: &str, roles: &[&str]) -> Self {
-        self.first_admin = Some(FirstAdmin {
+impl FirstAdmin {
+    pub(super) fn new(username: &str, roles: &[&str]) -> Self {
+        Self {
             username: username.to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        });
-        self
+        }
     }
 }
 
