@@ -71,7 +71,8 @@ pub use config::SigningAlgorithm;
 pub use embedded::{
     AccountError, AccountErrorKind, Accounts, Assigned, Assignment, CreatedUser, Embedded,
     EmbeddedBuilder, LogIn, LogInError, LogInErrorKind, NewUser, Registration, ResetCode,
-    RoleOfUser, Servable, Server, Tokens, User, UserPage, UserStatus, WithApplication, serve,
+    RoleOfUser, Servable, ServeError, Server, Tokens, User, UserPage, UserStatus, WithApplication,
+    bind_next_free, serve,
 };
 pub use hooks::{AccountEvent, AccountEventKind};
 pub use http::Stopping;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use rolecall::{GuardedRouter, Require, routing::get};
-use rolecall_server::Embedded;
+use rolecall_server::{Embedded, Server, bind_next_free};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -51,7 +51,10 @@ fn routes(guard: rolecall::Guard) -> GuardedRouter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = bind_next_free("127.0.0.1:8000").await?;
+    let url = format!("http://{}", listener.local_addr()?);
     let login = Embedded::builder("sqlite:rolecall-data/tutorial.db")
+        .public_url(&url)
         .min_length(8)
         .demo_user("admin", "yourpassword", &["admin"])
         .demo_user("alice", "yourpassword", &["user"])
@@ -61,8 +64,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_application(routes(login.guard()))
         .document(Document::openapi())
         .routes()?;
-    println!("Listening on http://127.0.0.1:8000 (open http://127.0.0.1:8000/docs)");
-    Ok(rolecall_server::serve("127.0.0.1:8000", app).await?)
+    println!("Listening on {url} (open {url}/docs)");
+    Server::new(app).serve_on(listener).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod application;
 mod builder;
 mod first_admin;
 mod hooks;
+mod listening;
 mod log_in;
 mod opening;
 mod policy;
@@ -23,6 +24,7 @@ pub use self::{
     },
     application::WithApplication,
     builder::{EmbeddedBuilder, Registration},
+    listening::{ServeError, bind_next_free},
     log_in::{LogIn, LogInError, LogInErrorKind, Tokens},
     serving::{Servable, Server, serve},
 };

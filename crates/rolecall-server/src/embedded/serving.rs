@@ -1,12 +1,13 @@
 //! Serving an application as the program does.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use axum::Router;
 use ipnet::IpNet;
 use rolecall::GuardedRouter;
 use tokio::net::TcpListener;
 
+use super::listening::ServeError;
 use crate::{
     api,
     http::{self, LayerOptions, Limits},
@@ -17,8 +18,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// If it cannot listen on the address.
-pub async fn serve(address: &str, app: impl Servable) -> io::Result<()> {
+/// [`ServeError`] if it cannot listen on the address.
+pub async fn serve(address: &str, app: impl Servable) -> Result<(), ServeError> {
     Server::new(app).serve(address).await
 }
 
@@ -26,7 +27,7 @@ pub async fn serve(address: &str, app: impl Servable) -> io::Result<()> {
 /// their state.
 ///
 /// ```compile_fail
-/// # async fn run() -> std::io::Result<()> {
+/// # async fn run() -> Result<(), rolecall_server::ServeError> {
 /// let app: axum::Router<String> = axum::Router::new();
 /// rolecall_server::serve("127.0.0.1:8000", app).await // the state is missing
 /// # }
@@ -146,12 +147,18 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If it cannot listen on the address.
-    pub async fn serve(self, address: &str) -> io::Result<()> {
-        let listener = TcpListener::bind(address).await?;
+    /// [`ServeError`] if it cannot listen on the address.
+    pub async fn serve(self, address: &str) -> Result<(), ServeError> {
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|source| ServeError::new(address, source))?;
+        self.serve_on(listener).await;
+        Ok(())
+    }
+
+    /// Serves on a listener until the process gets one of these signals.
+    pub async fn serve_on(self, listener: TcpListener) {
         let app = http::wrap(self.app, self.layers);
         http::serve_until_signal(listener, app, self.limits).await;
-        Ok(())
     }
 
     /// Serves on a listener until `shutdown` resolves, for tests and for programs with signals of their own.

@@ -7,25 +7,8 @@ use tokio::net::TcpListener;
 /// How many ports are tried after one that is taken.
 const MORE_PORTS: u16 = 49;
 
-/// Listens on `address`, or on the next free port above if another program uses it. For programs on one machine, such
-/// as examples: clients of a server expect it where they were told.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::io::Result<()> {
-/// use rolecall_server::http::bind_next_free;
-///
-/// let first = bind_next_free("127.0.0.1:0".parse().unwrap()).await?;
-/// let second = bind_next_free(first.local_addr()?).await?;
-/// assert!(second.local_addr()?.port() > first.local_addr()?.port());
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// If it cannot listen on the address for another reason, or if the next ports are taken too.
-pub async fn bind_next_free(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on `address`, or on the next free port above if another program uses it.
+pub(crate) async fn bind_next_free(address: SocketAddr) -> io::Result<TcpListener> {
     let mut tried = TcpListener::bind(address).await;
     let last = address.port().saturating_add(MORE_PORTS);
     for port in address.port().saturating_add(1)..=last {

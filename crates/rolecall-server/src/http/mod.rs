@@ -19,7 +19,7 @@ mod until_signal;
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
 pub(crate) use device::{DEVICE_HEADER, DeviceToken};
-pub use free_port::bind_next_free;
+pub(crate) use free_port::bind_next_free;
 pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
 pub use runtime::{Limits, serve};
