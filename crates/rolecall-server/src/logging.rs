@@ -9,7 +9,7 @@
 mod queue;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -35,7 +35,9 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 static LINES: OnceLock<Queue> = OnceLock::new();
 
 /// An error in setting up the log.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its message, since that is what a `main` prints that returns it.
+#[derive(thiserror::Error)]
 pub enum LoggingError {
     /// `log.level` is invalid.
     #[error("`log.level` is not a level, such as `info`, or a filter")]
@@ -46,6 +48,12 @@ pub enum LoggingError {
     /// The thread that writes the lines cannot be started.
     #[error("cannot start the thread of the log: {0}")]
     Thread(io::Error),
+}
+
+impl fmt::Debug for LoggingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// Writes the events of this process to standard error, in the format and from the level of `log`. A thread writes

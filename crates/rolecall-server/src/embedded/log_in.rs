@@ -181,12 +181,10 @@ impl fmt::Display for LogInError {
     }
 }
 
+/// The message, since that is what a `main` prints that returns the error.
 impl fmt::Debug for LogInError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogInError")
-            .field("kind", &self.kind())
-            .field("message", &self.to_string())
-            .finish()
+        write!(f, "{self}")
     }
 }
 

@@ -110,12 +110,10 @@ impl fmt::Display for AccountError {
 }
 
 // the text, and not what it is made of
+/// The message, since that is what a `main` prints that returns the error.
 impl fmt::Debug for AccountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccountError")
-            .field("kind", &self.kind())
-            .field("message", &self.to_string())
-            .finish()
+        write!(f, "{self}")
     }
 }
 
