@@ -8,11 +8,7 @@ async fn read_items(caller: Require<may::ReadItems>) -> String {
 }
 
 async fn read_me(caller: Authenticated) -> String {
-    format!(
-        "{} has {:?}\n",
-        caller.username(),
-        caller.roles().collect::<Vec<_>>()
-    )
+    format!("{}\n", caller.username())
 }
 
 #[tokio::main]

@@ -39,7 +39,8 @@ impl Principal {
     ///
     /// let issuer = TestIssuer::new();
     /// let token = issuer.token("alice").claim("department", "sales").sign();
-    /// assert!(may_sell(&issuer.guard().verify(&token)?));
+    /// let caller = issuer.guard().verify(&token)?;
+    /// assert!(may_sell(&caller));
     /// # Ok::<(), rolecall::Denial>(())
     /// ```
     #[must_use]

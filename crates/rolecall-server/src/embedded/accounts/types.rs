@@ -56,7 +56,7 @@ pub struct User {
     pub status: UserStatus,
     /// The roles that are assigned globally and valid now, without those that they inherit.
     pub roles: Vec<String>,
-    /// The [profile fields](super::EmbeddedBuilder::profile_field) that have a value, and that the caller may read.
+    /// The [profile fields](crate::EmbeddedBuilder::profile_field) that have a value, and that the caller may read.
     pub profile: Map<String, Value>,
     /// The time at which the user was created.
     pub created_at: Timestamp,

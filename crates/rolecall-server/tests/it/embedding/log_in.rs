@@ -82,11 +82,13 @@ async fn a_login_is_refused_as_at_the_token_endpoint(app: TestApp) {
 
 async fn guesses_count_together_with_those_at_the_token_endpoint(app: TestApp) {
     app.create_user("alice", &[]).await;
+    // the same wrong password counts once
     for guess in 0..5 {
+        let wrong = format!("{WRONG} {guess}");
         if guess % 2 == 0 {
-            log_in(app.embedded(), "alice", WRONG).await.unwrap_err();
+            log_in(app.embedded(), "alice", &wrong).await.unwrap_err();
         } else {
-            app.password_grant("alice", WRONG).await.wrong_password();
+            app.password_grant("alice", &wrong).await.wrong_password();
         }
     }
     let sixth = log_in(app.embedded(), "alice", WRONG).await.unwrap_err();
