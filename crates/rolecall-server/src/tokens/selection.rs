@@ -98,13 +98,14 @@ pub(super) fn lasting_enough(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> Ve
         one.in_tenant && !counting.as_ref().is_some_and(conflicts)
     };
     let mut is_open = kept.iter().any(opens);
-    let mut given: BTreeSet<&Permission> = kept.iter().flat_map(|one| wanted.given(one)).collect();
+    let mut covered: BTreeSet<&Permission> =
+        kept.iter().flat_map(|one| wanted.given(one)).collect();
     for one in short {
         let gives = wanted.given(&one);
         let is_only_one_in_tenant = one.in_tenant && !is_open;
-        if is_only_one_in_tenant || !gives.is_subset(&given) || wanted.gives_named(&one) {
+        if is_only_one_in_tenant || !gives.is_subset(&covered) || wanted.gives_named(&one) {
             is_open = is_open || opens(&one);
-            given.extend(gives);
+            covered.extend(gives);
             kept.push(one);
         }
     }
@@ -172,12 +173,12 @@ pub(super) fn by_need(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> (Vec<Assi
     let wanted = Wanted::of(holder, asked);
     let (mut chosen, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|one| wanted.gives_named(one));
-    let given = others.into_iter().map(|one| (wanted.given(&one), one));
-    let mut waiting: Vec<(BTreeSet<&Permission>, Assigned)> = given.collect();
-    let mut given: BTreeSet<&Permission> =
+    let others = others.into_iter().map(|one| (wanted.given(&one), one));
+    let mut waiting: Vec<(BTreeSet<&Permission>, Assigned)> = others.collect();
+    let mut covered: BTreeSet<&Permission> =
         chosen.iter().flat_map(|one| wanted.given(one)).collect();
     for permission in &asked.permissions {
-        if given.contains(permission) {
+        if covered.contains(permission) {
             continue;
         }
         let giving = waiting
@@ -185,7 +186,7 @@ pub(super) fn by_need(holder: &TokenSubject<'_>, asked: &Asked<'_>) -> (Vec<Assi
             .position(|(gives, _)| gives.contains(permission));
         if let Some(position) = giving {
             let (gives, one) = waiting.remove(position);
-            given.extend(gives);
+            covered.extend(gives);
             chosen.push(one);
         }
     }

@@ -244,13 +244,13 @@ proptest! {
 
 /// Returns a policy of so many pairs of roles that may not be active together.
 fn pairs(count: usize) -> (Policy, Vec<Assigned>) {
-    let mut rules = PolicyBuilder::default();
+    let mut builder = PolicyBuilder::default();
     let mut assigned = Vec::new();
     for number in 0..count {
         let names = ["a", "b"].map(|side| format!("{side}{number}"));
         let roles = names.map(|name| name.parse::<RoleName>().unwrap());
         for role in &roles {
-            rules.role(role.clone());
+            builder.role(role.clone());
             assigned.push(Assigned {
                 role: role.clone(),
                 in_tenant: false,
@@ -259,9 +259,9 @@ fn pairs(count: usize) -> (Policy, Vec<Assigned>) {
             });
         }
         let constraint = Constraint::new(ConstraintKind::Dynamic, roles.into(), 1).unwrap();
-        rules.constraint(format!("c{number}").parse().unwrap(), constraint);
+        builder.constraint(format!("c{number}").parse().unwrap(), constraint);
     }
-    (rules.build().unwrap(), assigned)
+    (builder.build().unwrap(), assigned)
 }
 
 #[test]

@@ -146,6 +146,7 @@ async fn y190_a_session_whose_tokens_have_expired_does_not_count_until_its_next_
 async fn y190_the_rows_that_count_grow_with_living_tokens_and_no_further(app: TestApp) {
     create_payments_per_subject(&app).await;
     create_payer(&app, "alice").await;
+    app.create_user("bob", &["clerk"]).await;
     let mut pair = app.open_session("alice").await;
     assert_eq!(
         app.db.count("active_roles").await,
@@ -162,7 +163,6 @@ async fn y190_the_rows_that_count_grow_with_living_tokens_and_no_further(app: Te
     app.get("/api/me", &pair.access).await.is(200);
     expect_choice(&app.try_log_in_with_scope("alice", "role:approver").await);
     app.log_in_with_scope("alice", "role:clerk").await;
-    app.create_user("bob", &["clerk"]).await;
     app.open_session("bob").await;
     assert_eq!(app.db.count("active_roles").await, 1);
 }
