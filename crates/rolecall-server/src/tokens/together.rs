@@ -126,9 +126,10 @@ impl<'p> Together<'p> {
         let adds_permission = !addition.permissions.is_subset(&hidden.permissions);
         let woken = hidden.dormant.iter().copied();
         let woken = woken.filter(|role| adds_permission && !addition.held.contains(*role));
-        let carries = |pattern: &PermissionPattern| match pattern.as_permission() {
-            Some(one) => hidden.permissions.contains(&one) || addition.permissions.contains(&one),
-            None => {
+        let carries = |pattern: &PermissionPattern| {
+            if let Some(one) = pattern.as_permission() {
+                hidden.permissions.contains(&one) || addition.permissions.contains(&one)
+            } else {
                 let mut carried = hidden.permissions.iter().chain(&addition.permissions);
                 carried.any(|one| pattern.matches(one))
             }
