@@ -132,6 +132,7 @@ impl Checks {
         done: Result<T, ApiError>,
     ) -> Option<Result<T, ApiError>> {
         if !matches!(done, Err(ApiError::Unchecked)) {
+            self.state().turn = None;
             return Some(done);
         }
         drop(done);
