@@ -138,7 +138,8 @@ impl Checks {
         drop(done);
         let looked = self.look(app).await;
         let looked = looked.inspect_err(|error| app.charge_refused(caller, error));
-        looked.err().map(Err)
+        // as the refusal of a change: without the names of people whom the caller may not see
+        looked.err().map(|error| Err(caller.refusal(error)))
     }
 
     /// Looks at the holders that the change asked for.
