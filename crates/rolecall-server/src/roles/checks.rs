@@ -132,12 +132,14 @@ impl Checks {
         done: Result<T, ApiError>,
     ) -> Option<Result<T, ApiError>> {
         if !matches!(done, Err(ApiError::Unchecked)) {
+            self.state().turn = None;
             return Some(done);
         }
         drop(done);
         let looked = self.look(app).await;
         let looked = looked.inspect_err(|error| app.charge_refused(caller, error));
-        looked.err().map(Err)
+        // as the refusal of a change: without the names of people whom the caller may not see
+        looked.err().map(|error| Err(caller.refusal(error)))
     }
 
     /// Looks at the holders that the change asked for.
