@@ -86,12 +86,9 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         .map_err(CliError::io("cannot read the address of the listener"))?;
     let mut options = configured::options(&config, Some(bound));
     options.origin = Origin::Dev;
+    let demo = DEMO_USERS.iter().map(|(name, _)| (*name).to_owned());
     let seeded = seed.iter().flat_map(Seed::user_names);
-    options.settings.exempt_users = DEMO_USERS
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .chain(seeded)
-        .collect();
+    options.settings.exempt_users = demo.chain(seeded).collect();
     let opened = start::open(options).await?;
     for (name, roles) in DEMO_USERS {
         let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();

@@ -189,6 +189,22 @@ fn may_have_grace(session: &Session, origin: &Origin<'_>, now: Timestamp) -> boo
     is_recent && is_unused && session.graces < MAX_GRACES && is_same_client
 }
 
+/// Returns the most that the client may be given now.
+async fn ceiling_now(
+    app: &App,
+    conn: &mut Conn,
+    request: &RefreshGrant<'_>,
+    audience: &str,
+) -> Result<Option<RequestedScope>, OAuthError> {
+    let (client, grant) = (request.client, GrantType::RefreshToken);
+    let ceiling = client.ceiling_now(app, conn, grant, audience).await;
+    ceiling.map_err(|error| match error {
+        // the client named no audience: its session has none any more
+        OAuthError::InvalidTarget(_) => OAuthError::InvalidGrant,
+        error => error,
+    })
+}
+
 /// `None` if the session is no longer as it was read.
 async fn continue_session(
     app: &App,
@@ -221,13 +237,7 @@ async fn continue_session(
     });
     let subject = subject.ok_or(OAuthError::InvalidGrant)?;
     let audience = session.audience.as_deref().unwrap_or_default();
-    let client = request.client;
-    let ceiling = client.ceiling_now(app, conn, GrantType::RefreshToken, audience);
-    let ceiling = ceiling.await.map_err(|error| match error {
-        // the client named no audience: its session has none any more
-        OAuthError::InvalidTarget(_) => OAuthError::InvalidGrant,
-        error => error,
-    })?;
+    let ceiling = ceiling_now(app, conn, request, audience).await?;
     let policy = subject.policy(app.policy(), conn).await?;
     let holder = TokenSubject {
         policy: &policy,
