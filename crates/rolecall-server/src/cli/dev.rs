@@ -5,6 +5,7 @@ mod seed;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -66,16 +67,13 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         ("database.schema", Some("")),
         ("registration.mode", Some("open")),
         ("passwords.min_length", Some("8")),
-        // the check below has a better message for an address that others can reach
-        ("insecure_http", Some("true")),
     ];
-    let config = load(globals, &flags)?;
-    if !config.listen.ip().is_loopback() {
-        return Err(CliError::Refused(format!(
-            "`dev` has users with a known password, so it only listens on a loopback address, not on {}: use `serve`",
-            config.listen
-        )));
+    // before the configuration is checked, which would ask for TLS
+    if let Some(Ok(address)) = dev.listen.as_deref().map(str::parse) {
+        refuse_public(address)?;
     }
+    let config = load(globals, &flags)?;
+    refuse_public(config.listen)?;
     start_logging(&config)?;
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
     let listener = http::bind_next_free(config.listen)
@@ -135,6 +133,16 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     paths(read_items, read_users)
 )]
 struct DemoDocument;
+
+/// Refuses an address that other machines can reach.
+fn refuse_public(address: SocketAddr) -> Result<(), CliError> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(CliError::Refused(format!(
+        "`dev` has users with a known password, so it only listens on a loopback address, not on {address}: use `serve`"
+    )))
+}
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Item {

@@ -31,6 +31,9 @@ fn in_one_line(error: &clap::Error) -> String {
     }
     let text = error.render().to_string();
     let (message, _) = text.split_once("Usage:").unwrap_or((&text, ""));
+    let (message, _) = message
+        .split_once("For more information")
+        .unwrap_or((message, ""));
     let message = message.trim_start_matches("error:");
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -91,7 +91,7 @@ async fn an_error_is_json_where_json_was_asked_for(app: TestApp) {
             "tip: a similar value exists: 'password'",
         ),
         (
-            &["--json", "assign", "nobody", "user", "--until", "tomorrow"],
+            &["--json", "assign", "admin", "user", "--until", "tomorrow"],
             "RFC 3339",
         ),
         (&["--json", "--set", "listn=x", "user", "list"], "`listn`"),
