@@ -130,7 +130,7 @@ pub(crate) enum ApiError {
     #[error("too busy")]
     Busy,
     /// The holders of the roles that a change concerns must be looked at first, before it keeps other changes waiting.
-    /// Only [`crate::roles::checks`] sees it.
+    /// It never leaves the loop that tries the change again.
     #[error("the holders of roles were not looked at")]
     Unchecked,
     /// The server was asked to stop, and load balancers should choose another node.
