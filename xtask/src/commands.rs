@@ -189,7 +189,7 @@ fn pages(folder: &Path) -> Vec<(String, String)> {
             if !is_foreign && !name.starts_with('.') {
                 found.extend(pages(&path));
             }
-        } else if name.ends_with(".md") && name != "CHANGELOG.md" {
+        } else if path.extension().is_some_and(|kind| kind == "md") && name != "CHANGELOG.md" {
             let text = fs::read_to_string(&path).unwrap();
             found.push((path.display().to_string(), text));
         }

@@ -24,13 +24,18 @@ impl EmbeddedBuilder {
     ///
     /// [`StartError`], with a message for the operator.
     pub async fn open(self) -> Result<Embedded, StartError> {
+        // boxed, since the future of a start goes into those of everything that embeds a server
+        Box::pin(self.open_all()).await
+    }
+
+    async fn open_all(self) -> Result<Embedded, StartError> {
         let policy = self.parse_policy()?;
         let (staleness, edited) = (self.staleness, self.edited_policy);
         let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
         let hooks = self.hooks.clone();
         let cookie = self.cookie.clone();
         let options = self.into_options()?;
-        // boxed, since the future of a start goes into those of everything that embeds a server
+        // each step is boxed too: the compiler follows futures only so deep
         let opened = Box::pin(start::open(options)).await?;
         if !hooks.is_empty() {
             // before users are created here, so that their events are written
@@ -41,9 +46,9 @@ impl EmbeddedBuilder {
             Box::pin(super::policy::put_in_force(&opened.app, policy, edited)).await?;
         }
         for (username, password, roles) in &demo_users {
-            demo::ensure_user(&opened.app, username, password, roles).await?;
+            Box::pin(demo::ensure_user(&opened.app, username, password, roles)).await?;
         }
-        start::check_registration_roles(&opened.app).await?;
+        Box::pin(start::check_registration_roles(&opened.app)).await?;
         if let Some(first_admin) = &first_admin {
             Box::pin(first_admin.ensure(&opened.app)).await?;
         }

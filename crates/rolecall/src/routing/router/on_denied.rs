@@ -9,7 +9,7 @@ impl<S> GuardedRouter<S> {
     ///
     /// Status, `WWW-Authenticate` and `Retry-After` stay as they are, unless the answer has its own. A success would be
     /// misunderstood, so such a status is replaced by that of the denial. The answers 404 and 405 of the router are not
-    /// refusals and stay [`Problem`]s.
+    /// refusals and stay [`Problem`](crate::Problem)s.
     ///
     /// ```
     /// use axum::Json;
