@@ -261,7 +261,14 @@ async fn narrowing_a_client_takes_effect_at_once(app: TestApp) {
     app.patch(&path, app.admin().await, json!({ "scope": null }))
         .await
         .is(200);
+    // a token without the names of roles would no longer end with what a role loses
     app.get("/items/", &token.text("access_token"))
+        .await
+        .ended_token();
+    token = app
+        .refresh_through(&client, &token.text("refresh_token"))
+        .await;
+    app.get("/items/", &token.is(200).text("access_token"))
         .await
         .is(200);
     app.get("/items/", &other.access).await.is(200);

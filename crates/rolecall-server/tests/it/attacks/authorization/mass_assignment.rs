@@ -52,6 +52,7 @@ PATCH /api/clients/ID admin {"name": "app"}
 POST /api/clients/ID/secret admin {}
 PUT /api/clients/ID/roles/editor admin {"reason": "x"}
 POST /api/keys/rotate admin {}
+POST /api/tickets own {"path": "/items/"}
 POST /api/assignment-requests/ID/confirm admin {}
 POST /api/decisions admin {"subject": "ID", "permission": "items:read"}
 POST /api/constraints admin {"name": "another", "kind": "static", "roles": ["editor", "user"], "at_most": 1}
