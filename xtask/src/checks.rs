@@ -42,6 +42,22 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
             "--locked",
         ]))
     });
+    // as an application builds it, without the features of tests
+    report.step(
+        "documentation of the libraries with default features",
+        || {
+            let mut doc = workspace.cargo();
+            doc.env("RUSTDOCFLAGS", "--deny warnings");
+            doc.args([
+                "doc",
+                "--package",
+                "rolecall",
+                "--package",
+                "rolecall-server",
+            ]);
+            tools::run(doc.args(["--no-deps", "--locked"]))
+        },
+    );
     report.step("tests", || {
         let mut test = workspace.cargo();
         test.envs(tools.variables());

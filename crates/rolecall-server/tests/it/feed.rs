@@ -112,7 +112,7 @@ async fn settled_cursor(app: &TestApp, token: &str) -> String {
         (cursor, text)
     };
     eventually("every change is applied", async || {
-        position().await.1.ends_with(&format!("\n{revision}"))
+        position().await.1.contains(&format!("\n{revision}\n"))
     })
     .await;
     position().await.0

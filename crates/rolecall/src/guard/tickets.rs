@@ -40,8 +40,7 @@ impl Guard {
     ///
     /// # Panics
     ///
-    /// If the guard cannot redeem tickets: only that of `rolecall_server::Embedded` and of
-    /// [`TestIssuer`](crate::testing::TestIssuer) can.
+    /// If the guard cannot redeem tickets: only that of `rolecall_server::Embedded` and of `testing::TestIssuer` can.
     #[must_use]
     #[track_caller]
     pub fn with_tickets(&self) -> Self {
