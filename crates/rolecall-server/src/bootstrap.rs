@@ -137,13 +137,11 @@ pub(crate) async fn is_prepared(store: &Store) -> Result<bool, StoreError> {
 
 /// Returns true if a database was prepared and has lost its head since.
 async fn has_lost_head(conn: &mut Conn) -> Result<bool, StoreError> {
-    let heads: i64 = query(COUNT_HEADS).fetch_one(conn).await?;
-    if heads > 0 {
-        return Ok(false);
-    }
     let keys: i64 = query(COUNT_KEYS).fetch_one(conn).await?;
     let secrets: i64 = query(COUNT_SECRETS).fetch_one(conn).await?;
-    Ok(keys + secrets > 0)
+    // last, since another node that starts at this moment commits the head together with the secrets
+    let heads: i64 = query(COUNT_HEADS).fetch_one(conn).await?;
+    Ok(heads == 0 && keys + secrets > 0)
 }
 
 /// Returns the rows that a prepared database lacks. `None` if it was never prepared.

@@ -1,6 +1,6 @@
 //! A database that has gone back, as after a fail-over to a standby that lagged behind.
 
-use crate::support::{Database, TestApp, claims, eventually, on_both};
+use crate::support::{Database, PASSWORD, TestApp, claims, eventually, on_both};
 
 on_both![
     y022_a_running_node_whose_database_went_back_renews_the_era,
@@ -89,10 +89,20 @@ async fn y212_a_database_that_went_back_and_caught_up_gets_a_new_era(app: TestAp
     app.create_user("alice", &["user"]).await;
     let session = app.open_session("alice").await;
     let era = era_of(&app).await;
-    // this node has seen the revision, since it made it
+    let client = app.create_resource_server("guard").await;
+    let token = app.act_as(&client).await;
+    let revision = app.db.revision().await;
+    eventually("the poll has seen the newest revision", async || {
+        let fed = app.get("/api/feed", &token).await;
+        fed.json["revision"] == revision
+    })
+    .await;
     replace_newest(&app.db).await;
     eventually("a new era begins", async || era_of(&app).await != era).await;
-    app.get("/api/me", &session.access).await.ended_token();
+    eventually("tokens of the old era are refused", async || {
+        app.get("/api/me", &session.access).await.status == 401
+    })
+    .await;
     app.refresh(&session.refresh)
         .await
         .oauth_error(400, "invalid_grant");
@@ -100,7 +110,7 @@ async fn y212_a_database_that_went_back_and_caught_up_gets_a_new_era(app: TestAp
     assert_eq!(app.db.number(renewed).await, 1);
     // a history that only goes on is left alone
     let era = era_of(&app).await;
-    app.create_user("bob", &["user"]).await;
+    app.register("bob", PASSWORD).await.is(201);
     let bob = app.log_in("bob").await;
     app.get("/api/me", &bob).await.is(200);
     assert_eq!(era_of(&app).await, era);

@@ -350,7 +350,7 @@ fn collect(schema: &Value, document: &Value, names: &mut Vec<String>, place: &st
         let place = format!("{place}.{name}");
         let kind = property["type"].to_string();
         let is_text = kind.contains("string") || property["items"]["type"] == "string";
-        let has_value = ["examples", "format", "enum"]
+        let has_value = ["examples", "example", "format", "enum"]
             .iter()
             .any(|member| property.get(member).is_some());
         if is_text && !has_value {
