@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use aws_lc_rs::digest;
 use rolecall_core::{Floor, FloorKind, Permission, Revision, RoleName, TenantName, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    chain::{Chain, hex},
+    actor::Actor,
+    chain::Chain,
     conn::Conn,
+    details::Details,
     error::StoreError,
     floors::{OwnedFloor, write_floors},
     head::{Head, read_head},
@@ -31,33 +32,6 @@ queries! {
 /// The time for which a floor is kept after the last token below it has expired: the leeway of guards and some slack.
 const FLOOR_SLACK_SECONDS: u64 = 30 + 60;
 
-/// The author of a change, as the audit log names it: by id, never by name or address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Actor {
-    /// A user, over the API or by `--as`.
-    User(String),
-    /// An OAuth client.
-    Client(String),
-    /// A person at the command line of the machine itself.
-    CommandLine(String),
-    /// A part of the application that embeds the server.
-    Application(String),
-    /// rolecall itself, or a person who is not logged in.
-    System,
-}
-
-impl std::fmt::Display for Actor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Client(id) => write!(f, "client:{id}"),
-            Self::CommandLine(name) => write!(f, "cli:{name}"),
-            Self::Application(part) => write!(f, "app:{part}"),
-            Self::System => f.write_str("system"),
-        }
-    }
-}
-
 /// A transaction that may take something away.
 ///
 /// INVARIANT: it began with raising the revision, so all changes are serialized on both databases, and
@@ -78,39 +52,6 @@ pub(crate) struct Change<'c> {
     /// The kinds and names of the parts of the policy that change.
     policy: BTreeSet<(&'static str, String)>,
     keys: bool,
-}
-
-/// The change that holds the number and the digest of the parts beside an entry.
-pub(crate) const DETAILS: &str = "audit.details";
-
-/// The digest of the parts that were written beside an entry. INVARIANT: it covers the length of each part.
-pub(crate) struct Details {
-    parts: i64,
-    digest: digest::Context,
-}
-
-impl Default for Details {
-    fn default() -> Self {
-        Self {
-            parts: 0,
-            digest: digest::Context::new(&digest::SHA256),
-        }
-    }
-}
-
-impl Details {
-    /// Adds the next part.
-    pub(crate) fn add(&mut self, part: &str) {
-        self.parts += 1;
-        self.digest.update(&(part.len() as u64).to_be_bytes());
-        self.digest.update(part.as_bytes());
-    }
-
-    /// Returns the change that stands for all parts.
-    pub(crate) fn change(self) -> Value {
-        let digest = hex(self.digest.finish().as_ref());
-        json!({ "action": DETAILS, "parts": self.parts, "sha256": digest })
-    }
 }
 
 /// The result of a committed change, for the guards of this process.

@@ -1,10 +1,12 @@
 //! The database: two pools, one SQL text a query, and the only two ways to write.
 
+mod actor;
 mod begin;
 mod chain;
 mod change;
 mod codes;
 mod conn;
+mod details;
 mod error;
 mod failures;
 pub(crate) mod file;
@@ -27,9 +29,11 @@ mod tests;
 mod tuning;
 pub(crate) mod url;
 
+pub(crate) use actor::Actor;
 pub(crate) use chain::{BASELINE, Chain, Entry, Mark, TAMPERED, read_seal};
-pub(crate) use change::{Actor, Change, Changed, DETAILS, Details};
+pub(crate) use change::{Change, Changed};
 pub(crate) use conn::Conn;
+pub(crate) use details::{DETAILS, Details};
 pub(crate) use error::counts as errors;
 pub use error::{OpenError, StoreError};
 pub(crate) use head::{

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::bounds;
 use crate::config::{Config, values::show_duration};
 
 /// The shortest time for which idle connections can be kept: the load balancer must be able to close them first.
@@ -16,17 +17,16 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         ("connections.max", connections.max),
         ("connections.per_address", connections.per_address),
     ] {
-        if !(1..=1_000_000).contains(&number) {
-            faults.push(format!("`{key}`: {number} is not between 1 and 1000000"));
-        }
+        faults.extend(bounds::number(key, number, 1..=1_000_000));
     }
     let idle = connections.idle_timeout;
-    if !(SHORTEST_IDLE..=LONGEST_IDLE).contains(&idle) {
-        faults.push(format!(
-            "`connections.idle_timeout`: {} is not between 5s and 1h",
-            show_duration(idle)
-        ));
-    }
+    let times = SHORTEST_IDLE..=LONGEST_IDLE;
+    faults.extend(bounds::duration(
+        "connections.idle_timeout",
+        idle,
+        times,
+        "5s and 1h",
+    ));
     if connections.drain_delay > LONGEST_DRAIN {
         faults.push(format!(
             "`connections.drain_delay`: {} is longer than 5m",
