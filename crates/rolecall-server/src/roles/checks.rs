@@ -76,8 +76,12 @@ impl Findings {
     ) -> Result<Self, ApiError> {
         requests::check_approval_bypass(conn, now, transition).await?;
         separation::check_static(conn, now, transition).await?;
+        let suspects = separation::suspects(conn, now, transition).await?;
+        if suspects.len() > MAX_ENDED {
+            separation::check_sessions(app, conn, now, transition, &suspects).await?;
+        }
         Ok(Self {
-            suspects: separation::suspects(conn, now, transition).await?,
+            suspects,
             ended: separation::ended_tokens(app, conn, now, transition).await?,
         })
     }
@@ -198,8 +202,8 @@ impl Checks {
                 return Err(ApiError::Unchecked);
             }
         };
-        // sessions open without a change, so that they are looked at here too unless they are very many: then their
-        // tokens end by role
+        // sessions open without a change, so that they are looked at here too unless they are very many: then they were
+        // looked at once, and their tokens end by role
         if findings.suspects.len() <= MAX_ENDED {
             let suspects = &findings.suspects;
             separation::check_sessions(app, change.conn(), now, &transition, suspects).await?;
@@ -236,11 +240,7 @@ async fn find(app: &App, turn: &Turn, wanted: Wanted) -> Result<Findings, ApiErr
         let mut conn = own.store().read().await?;
         let transition = Transition::between(&wanted.before, &wanted.after);
         let now = own.now();
-        let found = Findings::read(&own, &mut conn, now, &transition).await?;
-        if found.suspects.len() > MAX_ENDED {
-            separation::check_sessions(&own, &mut conn, now, &transition, &found.suspects).await?;
-        }
-        Ok(found)
+        Findings::read(&own, &mut conn, now, &transition).await
     };
     app.heavy().in_turn(turn, work).await
 }

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use rolecall::PermissionName as _;
@@ -20,6 +21,8 @@ use crate::{
     },
     store::{StoreError, query, read_head, testing::postgres_database},
 };
+
+const STATIC: ConstraintKind = ConstraintKind::Static;
 
 /// A node with the roles `role-0` to `role-49`.
 struct Node {
@@ -100,15 +103,16 @@ impl Node {
 }
 
 /// Keeps `role-0` and `role-1` apart.
-fn apart() -> Constraint {
+fn apart(kind: ConstraintKind) -> Constraint {
     let roles = BTreeSet::from([role(0), role(1)]);
-    Constraint::new(ConstraintKind::Static, roles, 1).unwrap()
+    Constraint::new(kind, roles, 1).unwrap()
 }
 
-/// Makes a change that adds the constraint, and counts how often it is tried.
+/// Makes a change that adds a constraint, and counts how often it is tried.
 async fn add_constraint(
     app: &App,
     checks: &Checks,
+    kind: ConstraintKind,
     tries: &AtomicUsize,
     begun: &Notify,
 ) -> Result<(), ApiError> {
@@ -119,7 +123,7 @@ async fn add_constraint(
             let needed = may::WriteRoles::NAME;
             let rights = Rights::require(app, change, Caller::System, needed).await?;
             let mut after = PolicyBuilder::from(&**rights.policy);
-            after.constraint("apart".parse().unwrap(), apart());
+            after.constraint("apart".parse().unwrap(), apart(kind));
             let after = after.build().unwrap();
             let before = &rights.policy.policy;
             checks.require(app, change, before, &after).await?;
@@ -156,6 +160,7 @@ on_both![
     y231_other_changes_go_on_while_holders_are_looked_at,
     y231_what_was_found_holds_until_roles_change,
     y231_a_constraint_that_nobody_breaks_is_created,
+    y234_a_session_forbids_a_constraint_however_many_users_could_break_it,
     y230_holders_are_handed_over_once_each_and_one_at_a_time,
 ];
 
@@ -170,7 +175,7 @@ async fn y231_other_changes_go_on_while_holders_are_looked_at(node: Node) {
         node.assign("one", 1).await;
         drop(turn);
     };
-    let added = add_constraint(app, &checks, &tries, &begun);
+    let added = add_constraint(app, &checks, STATIC, &tries, &begun);
     let (added, ()) = tokio::join!(added, other);
     let Err(ApiError::Separation(found)) = added else {
         panic!("{added:?}");
@@ -186,7 +191,7 @@ async fn wrong_checks(app: &App) -> Checks {
     let head = read_head(&mut conn).await.unwrap();
     let policy = app.policy().newest(&mut conn).await.unwrap();
     let mut after = PolicyBuilder::from(&**policy);
-    after.constraint("apart".parse().unwrap(), apart());
+    after.constraint("apart".parse().unwrap(), apart(STATIC));
     let checks = Checks::default();
     let wanted = Wanted {
         revision: head.revision + 1,
@@ -216,22 +221,24 @@ async fn y231_what_was_found_holds_until_roles_change(node: Node) {
     for action in HARMLESS {
         record(action).await;
     }
-    add_constraint(app, &checks, &tries, &begun).await.unwrap();
+    add_constraint(app, &checks, STATIC, &tries, &begun)
+        .await
+        .unwrap();
     assert_eq!(tries.load(Ordering::Relaxed), 1);
     let checks = wrong_checks(app).await;
     record("session.ended").await;
     record("role.assigned").await;
-    let added = add_constraint(app, &checks, &tries, &begun).await;
+    let added = add_constraint(app, &checks, STATIC, &tries, &begun).await;
     assert!(matches!(added, Err(ApiError::Separation(_))), "{added:?}");
     // too many to read
     let checks = wrong_checks(app).await;
     for _ in 0..60 {
         record("session.ended").await;
     }
-    let added = add_constraint(app, &checks, &tries, &begun).await;
+    let added = add_constraint(app, &checks, STATIC, &tries, &begun).await;
     assert!(matches!(added, Err(ApiError::Separation(_))), "{added:?}");
     // a change that cannot be tried twice looks itself
-    let added = add_constraint(app, &Checks::inside(), &tries, &begun).await;
+    let added = add_constraint(app, &Checks::inside(), STATIC, &tries, &begun).await;
     assert!(matches!(added, Err(ApiError::Separation(_))), "{added:?}");
 }
 
@@ -240,7 +247,9 @@ async fn y231_a_constraint_that_nobody_breaks_is_created(node: Node) {
     node.add_user("two", [1, 2]).await;
     let (app, checks) = (node.app(), Checks::default());
     let (tries, begun) = (AtomicUsize::new(0), Notify::new());
-    add_constraint(app, &checks, &tries, &begun).await.unwrap();
+    add_constraint(app, &checks, STATIC, &tries, &begun)
+        .await
+        .unwrap();
     assert_eq!(tries.load(Ordering::Relaxed), 2);
     let roles = [role(0), role(1)];
     let wanted = constraints::NewConstraint {
@@ -259,6 +268,47 @@ async fn y231_a_constraint_that_nobody_breaks_is_created(node: Node) {
     definition::create(app, Caller::System, NewRole::new(&role(99), ""))
         .await
         .unwrap();
+}
+
+async fn y234_a_session_forbids_a_constraint_however_many_users_could_break_it(node: Node) {
+    let app = node.app();
+    let numbers = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MAX_ENDED})"
+    );
+    node.execute(format!(
+        "{numbers} INSERT INTO subjects (id, kind) SELECT 'user-' || n, 'user' FROM numbers"
+    ))
+    .await;
+    node.execute(format!(
+        "{numbers} INSERT INTO users (id, kind, username, disabled, must_change_password, created_at, updated_at) \
+         SELECT 'user-' || n, 'user', 'name-' || n, FALSE, FALSE, 0, 0 FROM numbers"
+    ))
+    .await;
+    for number in 0..2 {
+        node.execute(format!(
+            "{numbers} INSERT INTO role_assignments (subject_id, role, assigned_by, assigned_at) \
+             SELECT 'user-' || n, 'role-{number}', 'test', 0 FROM numbers"
+        ))
+        .await;
+    }
+    let (tries, begun) = (AtomicUsize::new(0), Notify::new());
+    let (now, later) = (
+        app.now().micros(),
+        app.now().plus(Duration::from_hours(1)).micros(),
+    );
+    node.execute(format!(
+        "INSERT INTO sessions (id, subject_id, client_id, address, created_at, last_used_at, expires_at, salt) \
+         VALUES ('session', 'user-7', 'rolecall', '', {now}, {now}, {later}, 'salt')"
+    ))
+    .await;
+    for checks in [Checks::default(), Checks::inside()] {
+        let kind = ConstraintKind::Dynamic;
+        let added = add_constraint(app, &checks, kind, &tries, &begun).await;
+        let Err(ApiError::Separation(found)) = added else {
+            panic!("{added:?}");
+        };
+        assert_eq!(found.subjects[0].id, "user-7");
+    }
 }
 
 async fn y230_holders_are_handed_over_once_each_and_one_at_a_time(node: Node) {
