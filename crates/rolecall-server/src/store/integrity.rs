@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{codes::is_damage, error::OpenError, url::describe_file};
+use super::{error::OpenError, file, url::describe_file};
 
 /// The thoroughness of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,10 @@ pub(crate) async fn check(path: &Path, depth: Depth) -> Result<(), OpenError> {
 ///
 /// As [`check`].
 pub(crate) async fn check_and_fold(path: &Path, depth: Depth) -> Result<(), OpenError> {
-    check_with(options(path), path, depth).await?;
+    // a connection that can write removes the log of a damaged database when it closes; one that only reads cannot roll
+    // back a journal, which is there only without a log
+    let reads_log = file::holds_data(&file::beside(path, "-wal"))?;
+    check_with(options(path).read_only(reads_log), path, depth).await?;
     fold(path).await
 }
 
@@ -58,15 +61,10 @@ pub(crate) async fn fold(path: &Path) -> Result<(), OpenError> {
     let mut conn = SqliteConnection::connect_with(&options(path))
         .await
         .map_err(damaged)?;
-    let (busy, ..): (i64, i64, i64) = sqlx::query_as(FOLD)
-        .fetch_one(&mut conn)
-        .await
-        .map_err(damaged)?;
-    let mode: String = sqlx::query_scalar(LEAVE_WAL)
-        .fetch_one(&mut conn)
-        .await
-        .map_err(damaged)?;
+    let folded = fold_with(&mut conn).await;
+    // also after a failure: a file that is still open cannot be moved safely
     conn.close().await.map_err(damaged)?;
+    let (busy, mode) = folded.map_err(damaged)?;
     if busy == 0 && mode == "delete" {
         return Ok(());
     }
@@ -75,6 +73,12 @@ pub(crate) async fn fold(path: &Path) -> Result<(), OpenError> {
         path: path.to_owned(),
         source,
     })
+}
+
+async fn fold_with(conn: &mut SqliteConnection) -> Result<(i64, String), sqlx::Error> {
+    let (busy, ..): (i64, i64, i64) = sqlx::query_as(FOLD).fetch_one(&mut *conn).await?;
+    let mode = sqlx::query_scalar(LEAVE_WAL).fetch_one(conn).await?;
+    Ok((busy, mode))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -104,16 +108,25 @@ async fn find_fault(
     depth: Depth,
 ) -> Result<Option<String>, sqlx::Error> {
     let mut conn = SqliteConnection::connect_with(options).await?;
+    let found = find_fault_with(&mut conn, depth).await;
+    let closed = conn.close().await;
+    let fault = found?;
+    closed?;
+    Ok(fault)
+}
+
+async fn find_fault_with(
+    conn: &mut SqliteConnection,
+    depth: Depth,
+) -> Result<Option<String>, sqlx::Error> {
     let check = match depth {
         Depth::Quick => QUICK_CHECK,
         Depth::Full => FULL_CHECK,
     };
-    let verdict: String = sqlx::query_scalar(check).fetch_one(&mut conn).await?;
+    let verdict: String = sqlx::query_scalar(check).fetch_one(&mut *conn).await?;
     let mut fault = (verdict != "ok").then_some(verdict);
     if fault.is_none() && depth == Depth::Full {
-        let dangling = sqlx::query(CHECK_REFERENCES)
-            .fetch_optional(&mut conn)
-            .await?;
+        let dangling = sqlx::query(CHECK_REFERENCES).fetch_optional(conn).await?;
         if let Some(row) = dangling {
             let table: String = row.try_get(0)?;
             fault = Some(format!(
@@ -121,17 +134,12 @@ async fn find_fault(
             ));
         }
     }
-    conn.close().await?;
     Ok(fault)
 }
 
 /// Some damage is so bad that the check itself fails.
 fn damaged_or(error: sqlx::Error, path: &Path) -> OpenError {
-    if is_damage(&error) {
-        return OpenError::Damaged {
-            path: path.to_owned(),
-            fault: error.to_string(),
-        };
-    }
-    OpenError::from(error).at(&describe_file(path))
+    OpenError::from(error)
+        .of_file(path)
+        .at(&describe_file(path))
 }
