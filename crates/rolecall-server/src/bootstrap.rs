@@ -151,16 +151,7 @@ pub(crate) async fn find_missing(conn: &mut Conn) -> Result<Option<Vec<Missing>>
         let has_lost_head = has_lost_head(conn).await?;
         return Ok(has_lost_head.then(|| vec![Missing::Head]));
     }
-    let mut missing = Vec::new();
-    for name in SECRETS {
-        if keys::store::read_secret(conn, name).await?.is_none() {
-            missing.push(Missing::Secret(name));
-        }
-    }
-    let listed = keys::store::list(conn).await?;
-    if listed.one(State::Active).is_none() {
-        missing.push(Missing::Key);
-    }
+    let mut missing = find_essential(conn).await?;
     let permissions: Vec<String> = query(LIST_PERMISSIONS).fetch_all(conn).await?;
     let roles: Vec<String> = query(LIST_ROLES).fetch_all(conn).await?;
     let kinds = [
@@ -175,14 +166,28 @@ pub(crate) async fn find_missing(conn: &mut Conn) -> Result<Option<Vec<Missing>>
     Ok(Some(missing))
 }
 
+/// Returns the rows that a prepared database lacks and without which no command can work.
+async fn find_essential(conn: &mut Conn) -> Result<Vec<Missing>, StoreError> {
+    let mut missing = Vec::new();
+    for name in SECRETS {
+        if keys::store::read_secret(conn, name).await?.is_none() {
+            missing.push(Missing::Secret(name));
+        }
+    }
+    let listed = keys::store::list(conn).await?;
+    if listed.one(State::Active).is_none() {
+        missing.push(Missing::Key);
+    }
+    Ok(missing)
+}
+
 /// Reads what [`prepare`] has made, and changes nothing: a command must not replace what was lost.
 pub(crate) async fn load(store: &Store, masters: &MasterKeys) -> Result<Ready, BootstrapError> {
     let mut conn = store.read().await?;
     let fingerprint = read_fingerprint(&mut conn).await?;
     let master = masters.find(&fingerprint);
     let master = master.ok_or(BootstrapError::WrongMasterKey)?;
-    let missing = find_missing(&mut conn).await?.unwrap_or_default();
-    if let Some(missing) = missing.into_iter().find(Missing::is_essential) {
+    if let Some(missing) = find_essential(&mut conn).await?.into_iter().next() {
         return Err(BootstrapError::Missing(missing));
     }
     let [audit, failures] = SECRETS;

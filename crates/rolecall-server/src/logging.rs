@@ -176,7 +176,7 @@ fn shorten(line: &str, json: bool) -> Cow<'_, str> {
 }
 
 /// Escapes dangerous characters as JSON does, so that JSON lines keep their values.
-fn escape(line: &str) -> String {
+pub(crate) fn escape(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len() + 1);
     for letter in line.chars() {
         if is_unprintable(letter) {

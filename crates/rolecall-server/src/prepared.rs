@@ -61,11 +61,7 @@ pub(crate) async fn open_patiently(
     let started = Instant::now();
     loop {
         let left = options.tuning.start.saturating_sub(started.elapsed());
-        let tuning = Tuning {
-            start: left,
-            ..options.tuning
-        };
-        let error = match open_prepared(options, tuning).await {
+        let error = match open_prepared(options).await {
             Err(error) if error.is_temporary() && !left.is_zero() => error,
             outcome => return outcome,
         };
@@ -74,13 +70,11 @@ pub(crate) async fn open_patiently(
     }
 }
 
-async fn open_prepared(
-    options: &Options,
-    tuning: Tuning,
-) -> Result<(Store, MasterKeys, Ready), StartError> {
+async fn open_prepared(options: &Options) -> Result<(Store, MasterKeys, Ready), StartError> {
     let schema = options.schema.as_ref();
     let target = Target::new(&options.database_url, schema, options.opening);
     let (current, previous) = (&options.master_key, &options.previous_master_key);
+    let tuning = options.tuning;
     let (store, masters) = open_store(target, tuning, current.clone(), previous.clone()).await?;
     match prepare(options, &store, &masters).await {
         Ok(ready) => Ok((store, masters, ready)),

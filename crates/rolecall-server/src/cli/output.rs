@@ -1,12 +1,13 @@
 //! Output to standard output: tables for people, JSON for programs.
 
-use std::{fmt::Write as _, io::Write as _};
+use std::io::Write as _;
 
 use comfy_table::{Table, presets};
 use rolecall_core::{RoleName, TenantName, is_unprintable};
 use serde_json::{Value, json};
 
 use super::error::CliError;
+use crate::logging;
 
 /// Writes to standard output, without anything that could drive the terminal: descriptions and reasons from before a
 /// rule forbade such characters may be in the database.
@@ -90,17 +91,8 @@ pub(super) fn printable_lines(text: &str) -> String {
 
 /// Escapes such characters in JSON, which allows them in strings only.
 fn escape_json(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == '\n' || !is_unprintable(c) {
-            escaped.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            let _ = write!(escaped, "\\u{unit:04x}");
-        }
-    }
-    escaped
+    let lines: Vec<String> = text.split('\n').map(logging::escape).collect();
+    lines.join("\n")
 }
 
 /// Formats a number with a noun in the singular or plural, such as `1 change` or `2 changes`.

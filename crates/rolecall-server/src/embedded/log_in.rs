@@ -4,7 +4,6 @@ use std::{fmt, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use rolecall::Principal;
-use rolecall_core::TenantName;
 
 use super::{AccountError, Embedded};
 use crate::{
@@ -16,13 +15,11 @@ use crate::{
         error::OAuthError,
         grant::{self, PasswordGrant},
         refresh::{self, RefreshGrant},
+        service,
     },
     sessions,
     tokens::{access_token::Issued, requested::RequestedScope},
 };
-
-/// The longest device token.
-const MAX_DEVICE_TOKEN: usize = 128;
 
 /// A login with a user name and a password, for [`Embedded::log_in`].
 #[derive(Clone)]
@@ -234,12 +231,11 @@ impl Embedded {
             password: typed.password,
             client: &RequestingClient::FirstParty,
             scope: scope.map_err(OAuthError::from)?,
-            tenant: parse_tenant(typed.tenant)?,
+            tenant: service::tenant(typed.tenant)?,
             audience: &app.settings().audience,
             origin: Origin {
                 address: typed.address.as_str(),
-                // longer texts are no tokens of ours
-                device: typed.device.filter(|token| token.len() <= MAX_DEVICE_TOKEN),
+                device: typed.device,
             },
             wants_refresh: typed.wants_refresh,
         };
@@ -289,9 +285,4 @@ impl Embedded {
         }
         Ok(())
     }
-}
-
-fn parse_tenant(tenant: Option<&str>) -> Result<Option<TenantName>, OAuthError> {
-    let parsed = tenant.map(str::parse).transpose();
-    parsed.map_err(|_| OAuthError::InvalidScope("tenant is not a name of a tenant".to_owned()))
 }

@@ -130,8 +130,9 @@ impl Embedded {
     /// Runs the hooks of the application from now on.
     fn run_hooks(&mut self, hooks: Hooks) -> Result<(), StartError> {
         if !hooks.is_empty() {
-            let node = ids::new_id(self.app.now()).map_err(ApiError::internal)?;
-            let sender = sender::run(self.app.downgrade(), node, hooks);
+            let now = self.app.now();
+            let node = ids::new_id(now).map_err(ApiError::internal)?;
+            let sender = sender::run(self.app.downgrade(), node, hooks, now);
             self.sender = Some(tokio::spawn(sender));
         }
         Ok(())

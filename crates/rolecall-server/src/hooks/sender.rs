@@ -39,11 +39,11 @@ pub(crate) async fn subscribe(app: &App, hooks: &Hooks) -> Result<(), StoreError
         .await
 }
 
-/// Runs until the application is dropped. `node` is the name of this process among those of its database.
-pub(crate) async fn run(app: Weak<Parts>, node: String, hooks: Hooks) {
+/// Runs until the application is dropped. `node` is the name of this process among those of its database, and `renewed`
+/// the time at which it last subscribed.
+pub(crate) async fn run(app: Weak<Parts>, node: String, hooks: Hooks, mut renewed: Timestamp) {
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut renewed = Timestamp::default();
     let mut is_failing = false;
     while wait(&app, &mut poll).await.is_some() {
         let Some(parts) = app.upgrade() else { return };

@@ -41,7 +41,7 @@ async fn by_grant(
     form: &Form,
     origin: Origin<'_>,
 ) -> Result<Issued, OAuthError> {
-    let tenant = tenant(form)?;
+    let tenant = tenant(form.get("tenant"))?;
     let scope = form.get("scope").map(RequestedScope::parse).transpose()?;
     match grant_type {
         GrantType::Password => {
@@ -108,8 +108,9 @@ fn wants_refresh(form: &Form) -> Result<bool, OAuthError> {
     }
 }
 
-fn tenant(form: &Form) -> Result<Option<TenantName>, OAuthError> {
-    let parsed = form.get("tenant").map(str::parse).transpose();
+/// Parses the name of the tenant that a caller asks for.
+pub(crate) fn tenant(name: Option<&str>) -> Result<Option<TenantName>, OAuthError> {
+    let parsed = name.map(str::parse).transpose();
     parsed.map_err(|_| OAuthError::InvalidScope("tenant is not a name of a tenant".to_owned()))
 }
 

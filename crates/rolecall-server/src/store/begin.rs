@@ -1,47 +1,8 @@
-//! The two ways in which a start begins: on PostgreSQL by waiting for the server, on SQLite by reading the file first.
+//! The way in which a start begins on SQLite: by reading the file first.
 
-use std::{
-    fs::File,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fs::File, path::Path};
 
-use sqlx::postgres::PgConnectOptions;
-
-use super::{
-    codes::{is_misconfigured, is_outage},
-    error::OpenError,
-    file, migrate,
-    target::Opening,
-    url::{SchemaName, describe_file, describe_server},
-};
-
-/// The pause between two attempts to reach a database that does not answer yet.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Migrates PostgreSQL, and waits up to `patience` for a server that does not answer yet.
-pub(super) async fn migrate_patiently(
-    options: &PgConnectOptions,
-    schema: Option<&SchemaName>,
-    patience: Duration,
-) -> Result<(), OpenError> {
-    let started = Instant::now();
-    loop {
-        let error = match migrate::postgres(options, schema).await {
-            Err(error @ OpenError::Database { .. }) => error.at(&describe_server(options)),
-            outcome => return outcome,
-        };
-        let hopeless = match &error {
-            OpenError::Database { reason, .. } => !is_outage(reason) || is_misconfigured(reason),
-            _ => true,
-        };
-        if hopeless || started.elapsed() >= patience {
-            return Err(error);
-        }
-        tracing::warn!(%error, "the database does not answer yet: trying again");
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-}
+use super::{error::OpenError, file, migrate, target::Opening, url::describe_file};
 
 /// Refuses a file that this start may not open, before anything is written to it or beside it. Returns the lock of
 /// [`file::lock_opening`] if it was needed: while another process prepares the file, it must not be read.

@@ -14,7 +14,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
-    begin::{inspect_before_writing, migrate_patiently},
+    begin::inspect_before_writing,
     conn::{Conn, prepare},
     error::{OpenError, StoreError},
     failures::Failures,
@@ -120,7 +120,7 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let options = options.application_name("rolecall");
         match target.opening {
-            Opening::Create => migrate_patiently(&options, target.schema, tuning.start).await?,
+            Opening::Create => migrate::postgres(&options, target.schema).await?,
             Opening::Existing => {
                 let state = migrate::inspect_postgres(&options, target.schema).await?;
                 target.opening.check(state, &describe_server(&options))?;
