@@ -45,12 +45,11 @@ pub fn check(
     for record in records {
         checked();
         let line = record.line;
-        if let Some(id) = &record.id {
-            let first = *ids.entry(id.clone()).or_insert(line);
-            if first != line {
-                let message = format!("id `{}` is the same as on line {first}", escaped(id));
-                problems.push(Problem::new(line, message));
-            }
+        if let Some(id) = &record.id
+            && let Some(first) = earlier(&mut ids, id, line)
+        {
+            let message = format!("id `{}` is the same as on line {first}", escaped(id));
+            problems.push(Problem::new(line, message));
         }
         let name = match accounts.parse_username(&record.username) {
             Err(reason) => {
@@ -58,14 +57,10 @@ pub fn check(
                 None
             }
             Ok(name) => {
-                match lines.get(&name.key) {
-                    Some(first) => problems.push(Problem::new(
-                        line,
-                        format!("`{}` is the same name as on line {first}", name.canonical),
-                    )),
-                    None => {
-                        lines.insert(name.key.clone(), line);
-                    }
+                if let Some(first) = earlier(&mut lines, &name.key, line) {
+                    let message =
+                        format!("`{}` is the same name as on line {first}", name.canonical);
+                    problems.push(Problem::new(line, message));
                 }
                 Some(name)
             }
@@ -78,6 +73,12 @@ pub fn check(
         }
     }
     (rows, problems)
+}
+
+/// Returns the first line with this key, if it is another one.
+fn earlier(lines: &mut HashMap<String, usize>, key: &str, line: usize) -> Option<usize> {
+    let first = *lines.entry(key.to_owned()).or_insert(line);
+    (first != line).then_some(first)
 }
 
 /// Returns the user, or `None` without a valid name.

@@ -1,4 +1,4 @@
-//! Whether two users may have one e-mail address.
+//! The rule that no two users have the same e-mail address, where the configuration asks for it.
 
 use super::store;
 use crate::{app::App, error::ApiError, store::Change};

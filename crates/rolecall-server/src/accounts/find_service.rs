@@ -2,11 +2,7 @@
 
 use rolecall::PermissionName as _;
 
-use super::{
-    find_store,
-    shown::ShownUser,
-    store::{self, User},
-};
+use super::{find_store, shown::ShownUser, store};
 use crate::{
     app::App,
     authority::{caller::Caller, may, reads},
@@ -52,7 +48,7 @@ pub(crate) async fn by_ids(
     let now = app.now();
     let mut conn = app.store().read().await?;
     let found = find_store::find_users(&mut conn, &ids, now).await?;
-    Ok(shown(app, caller, found))
+    Ok(ShownUser::all(app, Party::administering(caller), found))
 }
 
 /// Returns up to [`MOST_USERS`] users with this e-mail address, without regard to case.
@@ -69,15 +65,7 @@ pub(crate) async fn by_email(
     let now = app.now();
     let mut conn = app.store().read().await?;
     let found = find_store::find_by_email(&mut conn, email, limit, now).await?;
-    Ok(shown(app, caller, found))
-}
-
-fn shown(app: &App, caller: Caller<'_>, users: Vec<User>) -> Vec<ShownUser> {
-    let party = Party::administering(caller);
-    let shown = users
-        .into_iter()
-        .map(|user| ShownUser::to(app, party, user));
-    shown.collect()
+    Ok(ShownUser::all(app, Party::administering(caller), found))
 }
 
 /// Returns true if the text can be stored: PostgreSQL takes no NUL, and nobody has an empty id or address.

@@ -19,7 +19,7 @@ use crate::{
     login::{known, password::Proven},
     roles::assigning,
     sessions::store as sessions,
-    store::{Change, Conn},
+    store::{Actor, Change, Conn},
     throttle::is_same_place,
 };
 
@@ -66,8 +66,9 @@ pub(crate) async fn check_maker(
         return Ok(());
     }
     let by = origin.by.as_deref().unwrap_or_default();
-    let maker = by.strip_prefix("user:").or(by.strip_prefix("client:"));
-    let Some(maker) = maker else { return Ok(()) };
+    let Some(maker) = Actor::subject_in(by) else {
+        return Ok(());
+    };
     let rights = Rights::require_of(app, change, maker, None, may::WriteUsers::NAME).await;
     let checked = match rights {
         Ok(rights) => assigning::cover_subject(change, &rights, user).await,

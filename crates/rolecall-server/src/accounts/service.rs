@@ -62,11 +62,7 @@ pub(crate) async fn list(
         search,
     };
     let users = store::list_users(&mut conn, &filter, limit, now).await?;
-    let party = Party::administering(caller);
-    let shown = users
-        .into_iter()
-        .map(|user| ShownUser::to(app, party, user));
-    Ok(shown.collect())
+    Ok(ShownUser::all(app, Party::administering(caller), users))
 }
 
 /// Returns the id of the user with this name, if there is one. It asks for no permission: commands name users, and

@@ -26,6 +26,12 @@ impl ShownUser {
         }
     }
 
+    /// Returns all of `users` as `party` may see them.
+    pub(super) fn all(app: &App, party: Party, users: Vec<User>) -> Vec<Self> {
+        let shown = users.into_iter().map(|user| Self::to(app, party, user));
+        shown.collect()
+    }
+
     pub(crate) fn into_parts(self) -> (User, Option<Map<String, Value>>) {
         (self.user, self.profile)
     }

@@ -11,7 +11,7 @@ use rolecall_core::Timestamp;
 use serde_json::Value;
 
 use super::access::{Access, Span, subjects, text};
-use crate::{authority::may, times::parse_rfc3339};
+use crate::{authority::may, store::Actor, times::parse_rfc3339};
 
 /// Requests for role assignments that are open by the log.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Requests {
     }
 }
 
-/// What a subject holds in one tenant or globally.
+/// The permissions that a subject holds in one tenant or globally.
 #[derive(Default)]
 struct Held<'a> {
     patterns: BTreeSet<&'a str>,
@@ -144,7 +144,8 @@ fn needed(actor: &str, change: &Value) -> Needed {
         "user.created" => Needed::Global(&[may::WriteUsers::NAME]),
         // users change their own address without a permission
         "user.updated"
-            if change["status"].is_null() && subject_of(actor) == Some(text(change, "subject")) =>
+            if change["status"].is_null()
+                && Actor::subject_in(actor) == Some(text(change, "subject")) =>
         {
             Needed::Nothing
         }
@@ -159,12 +160,6 @@ fn needed(actor: &str, change: &Value) -> Needed {
         "key.rotated" | "key.retired" => Needed::Global(&[may::RotateKeys::NAME]),
         _ => Needed::Nothing,
     }
-}
-
-/// Returns the id of a user or client; `None` for the command line, an embedding application and rolecall itself.
-fn subject_of(actor: &str) -> Option<&str> {
-    let user = actor.strip_prefix("user:");
-    user.or_else(|| actor.strip_prefix("client:"))
 }
 
 impl<'a> Author<'a> {
@@ -214,7 +209,7 @@ impl<'a> Author<'a> {
     }
 
     fn permits(&mut self, change: &Value) -> bool {
-        let Some(subject) = subject_of(self.actor) else {
+        let Some(subject) = Actor::subject_in(self.actor) else {
             return true;
         };
         match needed(self.actor, change) {

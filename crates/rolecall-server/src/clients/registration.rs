@@ -54,7 +54,7 @@ impl ClientRegistration {
     }
 }
 
-fn refused(member: &str, msg: impl Into<String>) -> ApiError {
+pub(super) fn refused(member: &str, msg: impl Into<String>) -> ApiError {
     ApiError::Invalid(FieldError::body(member, "value_error", msg))
 }
 

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::{
-    registration::ClientRegistration,
+    registration::{ClientRegistration, refused},
     secret,
     store::{self, Client, Listed},
 };
@@ -17,7 +17,7 @@ use crate::{
     accounts::store as accounts,
     app::App,
     authority::{caller::Caller, may, rights::Rights},
-    error::{ApiError, FieldError},
+    error::ApiError,
     ids,
     patch::Patch,
     roles::{
@@ -42,7 +42,7 @@ pub(crate) struct Changes {
     pub(crate) redirect_uris: Option<Vec<String>>,
 }
 
-/// What a client keeps from another system.
+/// The id and the secret that a client brings along from another system.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Brought<'a> {
     pub(crate) id: Option<&'a str>,
@@ -52,10 +52,7 @@ pub(crate) struct Brought<'a> {
 impl Brought<'_> {
     /// Checks everything that needs no database.
     fn check(&self, wanted: &ClientRegistration) -> Result<(), ApiError> {
-        let refuse = |member: &str, why: &str| {
-            let msg = format!("{member}: {why}");
-            ApiError::Invalid(FieldError::body(member, "value_error", msg))
-        };
+        let refuse = |member: &str, why: &str| refused(member, format!("{member}: {why}"));
         if let Some(id) = self.id {
             ids::check_brought_id(id).map_err(|why| refuse("client_id", why))?;
         }

@@ -18,7 +18,6 @@ use crate::{
     app::App,
     authority::{caller::Caller, may, rights::Rights},
     error::ApiError,
-    heavy::Purpose,
     roles::{checks::Checks, constraint_store, service as service_of_roles, store},
     store::Change,
 };
@@ -52,7 +51,7 @@ pub(crate) async fn apply(
     if_match: &IfMatch,
 ) -> Result<Applied, ApiError> {
     // everybody who writes waits for the change, so most of the work is done before it
-    let prepared = prepare(app, Purpose::Change, parsed).await?;
+    let prepared = prepare(app, parsed).await?;
     let checks = Checks::default();
     loop {
         let done = app.change(caller, async |change| {

@@ -17,7 +17,6 @@ use crate::{
     audit,
     authority::{caller::Caller, policy_store, rights::Rights},
     error::ApiError,
-    heavy::Purpose,
     roles::checks::Checks,
     store::{Actor, Conn, StoreError, read_head},
 };
@@ -74,7 +73,7 @@ pub(crate) async fn put_in_force(
     parsed: &ParsedDocument,
     edited: EditedPolicy,
 ) -> Result<Outcome, ApiError> {
-    let prepared = prepare(app, Purpose::Change, parsed).await?;
+    let prepared = prepare(app, parsed).await?;
     if prepared.difference.changes.is_empty() {
         let mut conn = app.store().read().await?;
         if find_editor(&mut conn).await?.is_none() {

@@ -122,11 +122,7 @@ pub(super) struct Prepared {
 }
 
 /// Compares `parsed` with the policy in force, beside the threads of the runtime.
-pub(super) async fn prepare(
-    app: &App,
-    purpose: Purpose,
-    parsed: &ParsedDocument,
-) -> Result<Prepared, ApiError> {
+pub(super) async fn prepare(app: &App, parsed: &ParsedDocument) -> Result<Prepared, ApiError> {
     let mut conn = app.store().read().await?;
     let (policy, current) = service::read(app, &mut conn).await?;
     // nobody waits for a connection because of the work that follows
@@ -140,7 +136,7 @@ pub(super) async fn prepare(
             difference,
         })
     };
-    app.heavy().run(purpose, work).await
+    app.heavy().run(Purpose::Change, work).await
 }
 
 /// Compares the policy in force with the wanted one.

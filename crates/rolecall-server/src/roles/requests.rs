@@ -21,7 +21,7 @@ use crate::{
     clients::store as clients,
     error::ApiError,
     ids,
-    store::{Change, Conn},
+    store::{Actor, Change, Conn},
     times::rfc3339,
 };
 
@@ -279,12 +279,8 @@ async fn check_requester(
     change: &mut Change<'_>,
     request: &AssignmentRequest,
 ) -> Result<(), ApiError> {
-    let by = request.requested_by();
-    let id = by
-        .strip_prefix("user:")
-        .or_else(|| by.strip_prefix("client:"));
     // a request from the command line of the machine, or by rolecall itself
-    let Some(user_id) = id else {
+    let Some(user_id) = Actor::subject_in(request.requested_by()) else {
         return Ok(());
     };
     let requested = &request.assignment;

@@ -15,6 +15,15 @@ pub(crate) enum Actor {
     System,
 }
 
+impl Actor {
+    /// Returns the id of the user or client that the text of an actor names; `None` for the command line, an embedding
+    /// application and rolecall itself.
+    pub(crate) fn subject_in(text: &str) -> Option<&str> {
+        let user = text.strip_prefix("user:");
+        user.or_else(|| text.strip_prefix("client:"))
+    }
+}
+
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -104,6 +104,13 @@ impl Fixture for Recording {
     }
 }
 
+async fn outbox_is_emptied(app: &TestApp) {
+    eventually("an empty outbox", async || {
+        app.db.count("rolecall_outbox").await == 0
+    })
+    .await;
+}
+
 async fn every_event_reaches_its_hook_in_order(app: Recording) {
     let registered = app.register("alice", PASSWORD).await;
     let id = registered.is(201).text("id");
@@ -154,10 +161,7 @@ async fn every_event_reaches_its_hook_in_order(app: Recording) {
     ids.dedup();
     assert_eq!(ids.len(), 6);
     assert_eq!(events[5].username, None);
-    eventually("an empty outbox", async || {
-        app.db.count("rolecall_outbox").await == 0
-    })
-    .await;
+    outbox_is_emptied(&app).await;
 }
 
 async fn a_deleted_role_is_lost_by_each_holder_and_assignment(app: Recording) {
@@ -241,10 +245,7 @@ async fn y205_a_hook_that_fails_or_panics_gets_the_same_event_again(db: Database
         seen.count(attempt).await;
         app.pass_time(Duration::from_secs(1 << (attempt - 1)));
     }
-    eventually("an empty outbox", async || {
-        app.db.count("rolecall_outbox").await == 0
-    })
-    .await;
+    outbox_is_emptied(&app).await;
     let events = seen.all();
     assert!(events.iter().all(|event| event.id == events[0].id));
     let attempts: Vec<u32> = events.iter().map(|event| event.attempt).collect();
@@ -372,10 +373,7 @@ async fn y206_two_nodes_run_each_hook_once(app: Recording) {
         ids.push(app.create_user(&format!("user{number}"), &[]).await);
     }
     seen.count(11).await;
-    eventually("an empty outbox", async || {
-        app.db.count("rolecall_outbox").await == 0
-    })
-    .await;
+    outbox_is_emptied(&app).await;
     for id in ids {
         seen.count_of(&id, 1).await;
     }

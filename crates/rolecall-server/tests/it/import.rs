@@ -264,12 +264,7 @@ async fn existing_users_are_skipped_and_counted_but_never_changed(app: TestApp) 
     app.log_in("bob").await;
     // everybody exists now, so that nothing is written
     let revision = app.db.revision().await;
-    let (_folder, path) = temporary_file("u.csv", &text);
-    let again = rolecall(
-        &app,
-        &["--json", "import", "users", &path, "--skip-existing"],
-    )
-    .await;
+    let again = import_with(&app, &["--json"], "u.csv", &text, &["--skip-existing"]).await;
     let report: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!(
         (&report["users"], &report["skipped"]),

@@ -1,6 +1,6 @@
 //! Databases that rolecall shares with an application, may not touch, or has to create first.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use rolecall_server::{Embedded, StartError};
 use sqlx::{
@@ -259,17 +259,7 @@ fn y126_dev_marks_its_database_and_accepts_no_other() {
     let (_, text) = run(&["doctor"], "rolecall.db");
     assert!(text.contains("so `serve` refuses it"), "{text}");
     // and the other way round
-    for name in [
-        "rolecall.db",
-        "rolecall.db-wal",
-        "rolecall.key",
-        "rolecall.db.in-use",
-    ] {
-        let path = folder.0.path().join("data").join(name);
-        if Path::new(&path).exists() {
-            fs::remove_file(path).unwrap();
-        }
-    }
+    fs::remove_dir_all(folder.0.path().join("data")).unwrap();
     assert!(run(&["migrate"], "rolecall.db").0);
     let (done, text) = run(&["dev", "--keep", "data"], "rolecall.db");
     assert!(

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use axum::{Router, body::Body};
-use http::{Method, Request};
-use http_body_util::BodyExt as _;
+use axum::Router;
+use http::Method;
 use rolecall::{GuardedRouter, Require, SessionCookie, routing::any};
 use rolecall_server::config::Quotas;
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
-use crate::support::{Database, Fixture, Node, Response, TestApp, eventually, may, on_both};
+use crate::support::{
+    Database, Fixture, Node, RequestBuilder, Response, TestApp, eventually, may, on_both,
+};
 
 on_both![
     y182_a_ticket_opens_one_connection_on_whatever_node,
@@ -50,19 +50,11 @@ fn application(node: &Node) -> Router {
 }
 
 async fn open_with(app: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut request = Request::builder().method(method).uri(path);
+    let mut request = RequestBuilder::new(app.clone(), method, path.to_owned());
     for (name, value) in headers {
-        request = request.header(*name, *value);
+        request = request.header(name, value);
     }
-    let request = request.body(Body::empty()).unwrap();
-    let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Response {
-        status: parts.status,
-        headers: parts.headers,
-        json: serde_json::from_slice(&body).unwrap_or_default(),
-        body,
-    }
+    request.send().await
 }
 
 async fn open(app: &Router, path: &str, ticket: &str) -> Response {

@@ -25,23 +25,20 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Denial> {
 
 /// Returns true if the request has an `Authorization` header of this scheme, valid or not.
 pub(super) fn names_bearer(headers: &HeaderMap) -> bool {
-    headers.get_all(AUTHORIZATION).iter().any(|value| {
-        let scheme = value.as_bytes().split(|byte| *byte == b' ').next();
-        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
-    })
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    values.any(|value| after_scheme(value).is_some())
+}
+
+/// Returns what follows the scheme, if it is this one.
+fn after_scheme(value: &HeaderValue) -> Option<&[u8]> {
+    let bytes = value.as_bytes();
+    let end = bytes.iter().position(|byte| *byte == b' ');
+    let (scheme, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(rest)
 }
 
 fn token(value: &HeaderValue) -> Result<&str, Denial> {
-    let bytes = value.as_bytes();
-    let (scheme, rest) = bytes.split_at(
-        bytes
-            .iter()
-            .position(|byte| *byte == b' ')
-            .unwrap_or(bytes.len()),
-    );
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return Err(Denial::NotAuthenticated);
-    }
+    let rest = after_scheme(value).ok_or(Denial::NotAuthenticated)?;
     // RFC 9110 allows `1*SP` here, so no other white space is trimmed
     let token = trim_spaces(rest);
     if token.is_empty() {

@@ -6,9 +6,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use crate::Denial;
 
 /// The form in which a route refuses requests.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) enum DenialFormat {
     /// Problem documents, whatever the router around it says.
+    #[default]
     Problem,
     /// The application's own.
     Own(Arc<dyn Fn(&Denial) -> Response + Send + Sync>),
@@ -19,6 +20,11 @@ impl DenialFormat {
         answer: impl Fn(&Denial) -> R + Send + Sync + 'static,
     ) -> Self {
         Self::Own(Arc::new(move |denial| answer(denial).into_response()))
+    }
+
+    /// Returns true for the form that denials have by themselves.
+    pub(super) fn is_problem(&self) -> bool {
+        matches!(self, Self::Problem)
     }
 
     /// Returns the answer in this form in place of `problem`, whose headers it gets, unless it has them: without the
@@ -44,6 +50,9 @@ impl DenialFormat {
 
     /// Does the same with a response that is a denial, such as that of a rule on data.
     pub(super) fn apply_to(&self, response: Response) -> Response {
+        if self.is_problem() {
+            return response;
+        }
         match response.extensions().get::<Denial>().cloned() {
             Some(denial) => self.apply(&denial, response),
             None => response,

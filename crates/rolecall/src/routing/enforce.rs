@@ -31,7 +31,7 @@ pub(super) struct Gate {
     rules: Vec<MethodRule>,
     /// The value of the `Allow` header.
     allow: HeaderValue,
-    denials: Option<DenialFormat>,
+    denials: DenialFormat,
     /// True to answer 204 instead of calling the handler, for the test of the access matrix.
     stops_after_rule: bool,
 }
@@ -49,13 +49,13 @@ impl Gate {
             path: path.into(),
             rules,
             allow,
-            denials: None,
+            denials: DenialFormat::default(),
             stops_after_rule,
         }
     }
 
     /// Sets the form in which requests are refused: problem documents by default.
-    pub(super) fn with_denials(self, denials: Option<DenialFormat>) -> Self {
+    pub(super) fn with_denials(self, denials: DenialFormat) -> Self {
         Self { denials, ..self }
     }
 
@@ -107,10 +107,7 @@ impl Gate {
             Ok(principal) => principal,
             Err(refusal) => {
                 let problem = refuse(&refusal, rule, request, &self.path);
-                return Some(match &self.denials {
-                    Some(denials) => denials.apply(&refusal.denial, problem),
-                    None => problem,
-                });
+                return Some(self.denials.apply(&refusal.denial, problem));
             }
         };
         let subject = principal.as_ref().map(|principal| principal.subject());
@@ -129,28 +126,24 @@ impl Gate {
         None
     }
 
-    /// Returns the work that is left after the handler, if any.
-    fn rest(&self, request: &Request) -> Option<Rest> {
+    /// Returns the work that is left after the handler.
+    fn rest(&self, request: &Request) -> Rest {
         let admitted = request.extensions().get::<Admitted>();
         let decision = admitted.and_then(|admitted| admitted.decision.clone());
         let rule = self.rule(request.method());
         let is_private = rule.is_some_and(|rule| self.guard.is_private(rule));
-        (decision.is_some() || is_private).then_some(Rest {
+        Rest {
             decision,
             is_private,
-        })
+        }
     }
 
     /// Returns the response of the handler, or 500 if it succeeded without having asked its rule on data. A denial by the
     /// handler gets the form of the route.
-    fn complete(&self, rest: Option<&Rest>, response: Response) -> Response {
-        let decision = rest.and_then(|rest| rest.decision.as_ref());
-        let response = self.decided(decision, response);
-        let response = match &self.denials {
-            Some(denials) => denials.apply_to(response),
-            None => response,
-        };
-        if rest.is_some_and(|rest| rest.is_private) {
+    fn complete(&self, rest: &Rest, response: Response) -> Response {
+        let response = self.decided(rest.decision.as_ref(), response);
+        let response = self.denials.apply_to(response);
+        if rest.is_private {
             self.guard.keep_from_others(response)
         } else {
             response
@@ -206,6 +199,19 @@ pub(super) fn answer(
 ) -> Option<impl Future<Output = ()> + Send + use<>> {
     let admitted = request.extensions().get::<Admitted>()?;
     guard.answer(admitted.principal.as_ref()?)
+}
+
+/// Applies a check, and once more when the guard knows if the caller's token is above the newest revision.
+pub(super) async fn check_again(
+    guard: &Guard,
+    request: &mut Request,
+    check: impl Fn(&mut Request) -> Option<Response>,
+) -> Option<Response> {
+    if let Some(response) = check(request) {
+        return Some(response);
+    }
+    answer(guard, request)?.await;
+    check(request)
 }
 
 /// Logs a refusal and returns the response for it.
@@ -279,16 +285,12 @@ where
             let gate = Arc::clone(&self.gate);
             return Gated::Waiting(Box::pin(async move {
                 let exchanged = exchanged.await;
-                if let Some(response) = gate.check_exchanged(exchanged.clone(), &mut request) {
-                    return Ok(response);
+                let check =
+                    |request: &mut Request| gate.check_exchanged(exchanged.clone(), request);
+                match check_again(&gate.guard, &mut request, check).await {
+                    Some(response) => Ok(response),
+                    None => run(&gate, &mut inner, request).await,
                 }
-                if let Some(answer) = answer(&gate.guard, &request) {
-                    answer.await;
-                    if let Some(response) = gate.check_exchanged(exchanged, &mut request) {
-                        return Ok(response);
-                    }
-                }
-                run(&gate, &mut inner, request).await
             }));
         }
         if let Some(response) = self.gate.check(&mut request) {
@@ -308,12 +310,12 @@ where
         }
         let rest = self.gate.rest(&request);
         let response = self.inner.call(request);
-        if rest.is_none() && self.gate.denials.is_none() {
+        if rest.decision.is_none() && !rest.is_private && self.gate.denials.is_problem() {
             return Gated::Inner(Box::pin(response));
         }
         let gate = Arc::clone(&self.gate);
         Gated::Waiting(Box::pin(async move {
-            Ok(gate.complete(rest.as_ref(), response.await?))
+            Ok(gate.complete(&rest, response.await?))
         }))
     }
 }
@@ -332,7 +334,7 @@ where
 {
     let rest = gate.rest(&request);
     let response = inner.call(request).await?;
-    Ok(gate.complete(rest.as_ref(), response))
+    Ok(gate.complete(&rest, response))
 }
 
 /// The future of a guarded service: a refusal, or the response of the inner service.

@@ -11,7 +11,7 @@ use axum::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::enforce::{Gated, answer, refuse};
+use super::enforce::{Gated, answer, check_again, refuse};
 use crate::{Guard, Principal, Requirement, Rule, extract::Admitted, guard::Refusal};
 
 impl Guard {
@@ -142,18 +142,14 @@ where
             let (guard, rule) = (self.guard.clone(), self.rule);
             return Gated::Waiting(Box::pin(async move {
                 let exchanged = exchanged.await;
-                let result = guard.admit_exchanged(&rule, None, exchanged.clone());
-                if let Some(response) = Self::finish(&guard, &rule, result, &mut request) {
-                    return Ok(response);
+                let check = |request: &mut Request| {
+                    let result = guard.admit_exchanged(&rule, None, exchanged.clone());
+                    Self::finish(&guard, &rule, result, request)
+                };
+                match check_again(&guard, &mut request, check).await {
+                    Some(response) => Ok(response),
+                    None => run(&guard, &rule, inner.call(request)).await,
                 }
-                if let Some(answer) = answer(&guard, &request) {
-                    answer.await;
-                    let result = guard.admit_exchanged(&rule, None, exchanged);
-                    if let Some(response) = Self::finish(&guard, &rule, result, &mut request) {
-                        return Ok(response);
-                    }
-                }
-                run(&guard, &rule, inner.call(request)).await
             }));
         }
         let (method, headers) = (request.method(), request.headers());

@@ -280,7 +280,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         for route in self.routes {
             route.require_tenant_segment();
             let gate = Gate::new(route.guard, &route.path, route.methods.rules, false)
-                .with_denials(route.denials);
+                .with_denials(route.denials.unwrap_or_default());
             let guarded = route.methods.handlers.layer(EnforceLayer(Arc::new(gate)));
             app = app.route(&route.path, guarded);
         }

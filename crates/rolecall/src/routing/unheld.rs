@@ -59,9 +59,9 @@ impl Holders {
         let Some(policy) = guard.policy() else {
             return Vec::new();
         };
-        let is_same = |(last, _): &&(Arc<Policy>, Effective)| Arc::ptr_eq(last, &policy);
-        let given = match self.last.as_ref().filter(is_same) {
-            Some((_, given)) => given.clone(),
+        let last = self.last.take();
+        let given = match last.filter(|(last, _)| Arc::ptr_eq(last, &policy)) {
+            Some((_, given)) => given,
             None => policy.effective(policy.roles().map(|(role, _)| role)),
         };
         let is_unheld = |name: &String| match name.strip_prefix("role:") {

@@ -6,13 +6,13 @@ use axum::{body::Body, response::IntoResponse};
 use http::{Method, Request, header::COOKIE};
 use proptest::prelude::*;
 use rolecall::{
-    CookieError, Denial, Guard, GuardedRouter, Optional, Public, Require, SessionCookie,
+    CookieError, Denial, Guard, GuardedRouter, Public, Require, SessionCookie,
     cookie::{find, host_cookie},
     routing::{any, get},
     testing::TestIssuer,
 };
 
-use crate::{Answer, admin, fixed, floor, role, send, user};
+use crate::{Answer, admin, fixed, floor, greet, greet_anybody, role, send, user};
 
 const NAME: &str = "__Host-session";
 const OWN: &str = "https://app.example";
@@ -20,17 +20,6 @@ const OTHER: &str = "https://other.example";
 
 fn cookie() -> SessionCookie {
     SessionCookie::new(NAME, OWN).unwrap()
-}
-
-async fn greet(caller: Require<role::User>) -> String {
-    caller.username().to_owned()
-}
-
-async fn greet_anybody(caller: Optional) -> String {
-    let caller = caller.principal();
-    caller
-        .map_or("nobody", |caller| caller.username())
-        .to_owned()
 }
 
 async fn read_shared(_: Require<role::User>) -> impl IntoResponse {

@@ -32,7 +32,9 @@ mod wire;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::AUTHORIZATION};
 use http_body_util::BodyExt as _;
-use rolecall::{Floor, FloorKind, Guard, Timestamp, testing::TestIssuer, token::KeySet};
+use rolecall::{
+    Floor, FloorKind, Guard, Optional, Require, Timestamp, testing::TestIssuer, token::KeySet,
+};
 use tower::ServiceExt as _;
 
 rolecall::roles! { pub(crate) mod role { Admin = "admin", User = "user" } }
@@ -55,6 +57,17 @@ impl Answer {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
+}
+
+pub(crate) async fn greet(caller: Require<role::User>) -> String {
+    caller.username().to_owned()
+}
+
+pub(crate) async fn greet_anybody(caller: Optional) -> String {
+    let caller = caller.principal();
+    caller
+        .map_or("nobody", |caller| caller.username())
+        .to_owned()
 }
 
 pub(crate) async fn send(app: &axum::Router, request: Request<Body>) -> Answer {

@@ -3,23 +3,12 @@
 use axum::body::Body;
 use http::{Method, Request};
 use rolecall::{
-    Guard, GuardedRouter, Optional, Require,
+    Guard, GuardedRouter,
     routing::{any, get},
     testing::TestIssuer,
 };
 
-use crate::{admin, call, fixed, floor, role, send};
-
-async fn greet(caller: Require<role::User>) -> String {
-    caller.username().to_owned()
-}
-
-async fn greet_anybody(caller: Optional) -> String {
-    let caller = caller.principal();
-    caller
-        .map_or("nobody", |caller| caller.username())
-        .to_owned()
-}
+use crate::{admin, call, fixed, floor, greet, greet_anybody, role, send};
 
 fn app(guard: &Guard) -> axum::Router {
     GuardedRouter::new(guard.with_tickets())

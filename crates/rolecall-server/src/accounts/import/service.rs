@@ -84,7 +84,7 @@ pub(crate) async fn import_users(
             let rights = Rights::require(app, change, caller, may::WriteUsers::NAME).await?;
             if change.head().revision != revision + 1 {
                 // another change came in between, perhaps of a name
-                taken = Taken::find(change.conn(), &users, &|_| ()).await?;
+                taken = Taken::find(app, change.conn(), &users, &|_| ()).await?;
             }
             if options.skip_existing {
                 report.skipped = taken.names.len();
@@ -94,8 +94,7 @@ pub(crate) async fn import_users(
             }
             report.problems.extend(taken.id_problems(&users));
             if app.settings().unique_email {
-                let taken = taken_emails(change.conn(), &users).await?;
-                report.problems.extend(taken);
+                report.problems.extend(taken.email_problems(&users));
             }
             report.users = number.saturating_sub(report.skipped);
             report.assignments = users.iter().map(|user| user.row.roles.len()).sum();
@@ -143,23 +142,37 @@ fn in_order(mut rows: Vec<Row>, now: Timestamp) -> Result<Vec<New>, ApiError> {
     Ok(users.collect())
 }
 
-/// What is taken of what the users of a file need.
+/// The names, ids and e-mail addresses of a file that are taken.
 #[derive(Default)]
 struct Taken {
     /// The user who has the name, by line.
     names: HashMap<usize, String>,
     /// The ids that are used, or were.
     ids: HashSet<String>,
+    /// The e-mail addresses of others, folded, where addresses are unique.
+    emails: HashSet<String>,
 }
 
 impl Taken {
-    /// Finds names that are taken already, those included that differ by case folding alone, and ids.
-    async fn find(conn: &mut Conn, users: &[New], watch: &dyn Fn(Step)) -> Result<Self, ApiError> {
+    /// Finds names that are taken already, those included that differ by case folding alone, ids and e-mail addresses.
+    async fn find(
+        app: &App,
+        conn: &mut Conn,
+        users: &[New],
+        watch: &dyn Fn(Step),
+    ) -> Result<Self, ApiError> {
         let mut all = Self::default();
         for users in users.chunks(ROWS) {
             let kept = users.iter().filter_map(|user| user.row.id.as_deref());
             let kept: Vec<&str> = kept.collect();
             all.ids.extend(store::find_used_ids(conn, &kept).await?);
+            if app.settings().unique_email {
+                let keys = users.iter().filter_map(|user| user.row.email.as_deref());
+                let keys: Vec<String> = keys.map(folded).collect();
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                all.emails
+                    .extend(store::find_used_emails(conn, &keys).await?);
+            }
             let taken = store::find_taken(conn, users).await?;
             watch(Step::Compared(users.len()));
             if taken.is_empty() {
@@ -196,40 +209,33 @@ impl Taken {
         });
         kept.collect()
     }
-}
 
-/// Returns the problems of users whose e-mail address another user has, in the file or in the database.
-async fn taken_emails(conn: &mut Conn, users: &[New]) -> Result<Vec<Problem>, ApiError> {
-    let keyed = users.iter().filter_map(|user| {
-        let email = user.row.email.as_deref()?;
-        Some((folded(email), user.row.line))
-    });
-    let mut keyed: Vec<(String, usize)> = keyed.collect();
-    keyed.sort_unstable();
-    let mut problems = Vec::new();
-    for pair in keyed.windows(2) {
-        if let [(one, first), (other, line)] = pair
-            && one == other
-        {
-            let message = format!("the e-mail address is the same as on line {first}");
-            problems.push(Problem::new(*line, message));
+    /// Returns the problems of `users` whose e-mail address another user has, in the file or in the database.
+    fn email_problems(&self, users: &[New]) -> Vec<Problem> {
+        let keyed = users.iter().filter_map(|user| {
+            let email = user.row.email.as_deref()?;
+            Some((folded(email), user.row.line))
+        });
+        let mut keyed: Vec<(String, usize)> = keyed.collect();
+        keyed.sort_unstable();
+        let mut problems = Vec::new();
+        for pair in keyed.windows(2) {
+            if let [(one, first), (other, line)] = pair
+                && one == other
+            {
+                let message = format!("the e-mail address is the same as on line {first}");
+                problems.push(Problem::new(*line, message));
+            }
         }
-    }
-    for part in keyed.chunks(ROWS) {
-        let keys: Vec<&str> = part.iter().map(|(key, _)| key.as_str()).collect();
-        let used: HashSet<String> = store::find_used_emails(conn, &keys)
-            .await?
-            .into_iter()
-            .collect();
-        let taken = part.iter().filter(|(key, _)| used.contains(key));
+        let taken = keyed.iter().filter(|(key, _)| self.emails.contains(key));
         problems.extend(
             taken.map(|(_, line)| Problem::new(*line, "another user has this e-mail address")),
         );
+        problems
     }
-    Ok(problems)
 }
 
-/// What is taken, and the revision at which it was.
+/// Returns what of a file is taken, and the revision at which it was.
 async fn look_for_taken(
     app: &App,
     users: &[New],
@@ -237,7 +243,7 @@ async fn look_for_taken(
 ) -> Result<(Revision, Taken), ApiError> {
     let mut conn = app.store().read().await?;
     let revision = read_head(&mut conn).await?.revision;
-    Ok((revision, Taken::find(&mut conn, users, watch).await?))
+    Ok((revision, Taken::find(app, &mut conn, users, watch).await?))
 }
 
 fn digest_of(text: &str) -> String {

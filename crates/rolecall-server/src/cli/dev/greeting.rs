@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::demo::PASSWORD;
 
-/// What the text depends on.
+/// The facts that the text mentions.
 pub(super) struct Greeting<'a> {
     /// The URL of the server.
     pub(super) url: &'a str,

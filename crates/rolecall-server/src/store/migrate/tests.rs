@@ -44,6 +44,19 @@ async fn version_and_roles(copy: &Path) -> (i64, i64) {
     (version.unwrap(), roles.unwrap())
 }
 
+/// Opens the database as four nodes do that start at the same time.
+async fn open_at_once(url: &str) {
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.to_owned();
+            tokio::spawn(async move { crate::store::Store::open(&url).await.map(drop) })
+        })
+        .collect();
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn x086_a_migration_that_breaks_off_changes_nothing_in_sqlite_and_leaves_a_copy() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,15 +134,7 @@ async fn several_nodes_can_start_at_once_on_an_empty_database() {
             urls.extend(postgres::url(&name));
         }
         for url in urls {
-            let starts: Vec<_> = (0..4)
-                .map(|_| {
-                    let url = url.clone();
-                    tokio::spawn(async move { crate::store::Store::open(&url).await.map(drop) })
-                })
-                .collect();
-            for start in starts {
-                start.await.unwrap().unwrap();
-            }
+            open_at_once(&url).await;
             let state = inspect(&url, None).await.unwrap();
             assert_eq!(
                 (state.found, state.known),
@@ -281,15 +286,7 @@ async fn y122_a_database_of_an_older_release_is_taken_over_by_nodes_that_start_a
         other.close().await;
         let state = inspect(&url, None).await.unwrap();
         assert_eq!(state.found, 12, "{url}");
-        let starts: Vec<_> = (0..4)
-            .map(|_| {
-                let url = url.clone();
-                tokio::spawn(async move { crate::store::Store::open(&url).await.map(drop) })
-            })
-            .collect();
-        for start in starts {
-            start.await.unwrap().unwrap();
-        }
+        open_at_once(&url).await;
         let state = inspect(&url, None).await.unwrap();
         assert_eq!(state.found, newest(MIGRATIONS), "{url}");
         let mut other = Other::open(&url).await;

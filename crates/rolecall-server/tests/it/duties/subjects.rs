@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{PATH, assign, create_payments, expect_choice};
-use crate::support::{Response, TestApp, TokenPair, claims, on_both, run};
+use crate::support::{Response, TestApp, TokenPair, claims, on_both, run, session_id};
 
 on_both![
     y005_a_constraint_per_subject_counts_all_live_sessions,
@@ -243,7 +243,7 @@ async fn y191_a_role_of_a_token_that_ended_does_not_count(app: TestApp) {
     let approve = app.log_in_with_scope("alice", "role:approver").await;
     // the end of one session by its owner
     expect_choice(&app.try_log_in_with_scope("alice", "role:payer").await);
-    let sid = claims(&approve)["sid"].as_str().unwrap().to_owned();
+    let sid = session_id(&approve);
     app.delete(format_args!("/api/me/sessions/{sid}"), &approve)
         .await
         .no_content();
