@@ -63,6 +63,12 @@ pub(crate) fn holds_data(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
+/// Returns true if a program that was killed has left a journal beside the database. Only a connection that can write
+/// can read the database then: it takes back what was half done, and removes the journal.
+pub(super) fn has_journal(path: &Path) -> Result<bool, OpenError> {
+    holds_data(&beside(path, "-journal"))
+}
+
 /// Creates the file and its folder, unless they exist.
 pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
     prepare_folder(path)?;

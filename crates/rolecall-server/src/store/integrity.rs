@@ -35,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// [`OpenError::Damaged`], or why the file cannot be opened.
 pub(crate) async fn check(path: &Path, depth: Depth) -> Result<(), OpenError> {
-    check_with(options(path).read_only(true), path, depth).await
+    let reads = !file::has_journal(path)?;
+    check_with(options(path).read_only(reads), path, depth).await
 }
 
 /// Checks a database that no other program uses, with the log beside it, which becomes part of it.
@@ -44,10 +45,10 @@ pub(crate) async fn check(path: &Path, depth: Depth) -> Result<(), OpenError> {
 ///
 /// As [`check`].
 pub(crate) async fn check_and_fold(path: &Path, depth: Depth) -> Result<(), OpenError> {
-    // a connection that can write removes the log of a damaged database when it closes; one that only reads cannot roll
-    // back a journal, which is there only without a log
+    // a connection that can write removes the log of a damaged database when it closes
     let reads_log = file::holds_data(&file::beside(path, "-wal"))?;
-    check_with(options(path).read_only(reads_log), path, depth).await?;
+    let reads = reads_log && !file::has_journal(path)?;
+    check_with(options(path).read_only(reads), path, depth).await?;
     fold(path).await
 }
 
@@ -142,4 +143,69 @@ fn damaged_or(error: sqlx::Error, path: &Path) -> OpenError {
     OpenError::from(error)
         .of_file(path)
         .at(&describe_file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::store::migrate;
+
+    /// Leaves in `to` what a program leaves that is killed while it writes.
+    async fn kill_while_writing(from: &Path, to: &Path) {
+        let writable = options(from).create_if_missing(true);
+        let mut conn = SqliteConnection::connect_with(&writable).await.unwrap();
+        for statement in [
+            "CREATE TABLE kept (text TEXT)",
+            "INSERT INTO kept WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
+                SELECT hex(randomblob(200)) FROM n",
+            // pages go to the file before the end of the transaction
+            "PRAGMA cache_size = 1",
+            "BEGIN IMMEDIATE",
+            "UPDATE kept SET text = 'half done'",
+        ] {
+            sqlx::query(statement).execute(&mut conn).await.unwrap();
+        }
+        for end in ["", "-journal"] {
+            fs::copy(file::beside(from, end), file::beside(to, end)).unwrap();
+        }
+        conn.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn y235_what_a_killed_program_left_half_done_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, half) = (
+            folder.path().join("whole.db"),
+            folder.path().join("half.db"),
+        );
+        kill_while_writing(&whole, &half).await;
+        let saved = ["", "-journal"].map(|end| fs::read(file::beside(&half, end)).unwrap());
+        assert!(!saved[1].is_empty());
+        let restore = || {
+            for (end, content) in ["", "-journal"].iter().zip(&saved) {
+                fs::write(file::beside(&half, end), content).unwrap();
+            }
+        };
+        check(&half, Depth::Full).await.unwrap();
+        restore();
+        check_and_fold(&half, Depth::Full).await.unwrap();
+        restore();
+        // it is read, and is none of ours
+        let state = migrate::inspect_sqlite(&half).await;
+        assert!(
+            matches!(state, Ok(_) | Err(OpenError::Occupied { .. })),
+            "{state:?}"
+        );
+        let mut conn = SqliteConnection::connect_with(&options(&half))
+            .await
+            .unwrap();
+        let counted = "SELECT count(*) FROM kept WHERE text = 'half done'";
+        let half_done: i64 = sqlx::query_scalar(counted)
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(half_done, 0);
+    }
 }

@@ -115,12 +115,15 @@ pub(crate) async fn inspect(
     inspected.map_err(|error| error.at(&database.describe()))
 }
 
-/// Reads the schema version of a SQLite database. Nothing is written, not even a log beside the file.
+/// Reads the schema version of a SQLite database. Nothing is written, not even a log beside the file, unless a program
+/// that was killed has left something half done.
 pub(super) async fn inspect_sqlite(path: &Path) -> Result<SchemaState, OpenError> {
     if !file::holds_data(path)? {
         return Ok(SchemaState::nothing());
     }
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(!file::has_journal(path)?);
     let mut conn = SqliteConnection::connect_with(&options).await?;
     let found = found::in_sqlite(&mut conn, &migrator(MIGRATIONS)).await?;
     conn.close().await?;
