@@ -40,6 +40,10 @@ pub enum Denial {
         "the session cookie is not enough without proof that a page of the application sent the request"
     )]
     CrossSite,
+    /// A handler asked for a proof that a page of the application sent the request, with
+    /// [`check_sender`](crate::SessionCookie::check_sender), and there is none. The request need not have a cookie.
+    #[error("no proof that a page of the application sent the request")]
+    UnprovenSender,
     /// The caller is identified but not permitted.
     #[error("operation not permitted")]
     Forbidden {
@@ -74,7 +78,9 @@ impl Denial {
                 StatusCode::UNAUTHORIZED
             }
             Self::TwoCredentials => StatusCode::BAD_REQUEST,
-            Self::CrossSite | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::UnprovenSender | Self::Forbidden { .. } => {
+                StatusCode::FORBIDDEN
+            }
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unguarded => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -88,7 +94,7 @@ impl Denial {
             Self::InvalidToken => "invalid_token",
             Self::EndedToken => "ended_token",
             Self::TwoCredentials => "two_credentials",
-            Self::CrossSite => "cross_site",
+            Self::CrossSite | Self::UnprovenSender => "cross_site",
             Self::Forbidden { .. } => "forbidden",
             Self::Unavailable => "unavailable",
             Self::Unguarded => "internal",
@@ -112,7 +118,7 @@ impl Denial {
             Self::TwoCredentials => Some(fixed(r#"Bearer error="invalid_request""#)),
             Self::Forbidden { scope, .. } => Some(insufficient_scope(scope.as_deref())),
             // a challenge would make the client ask for another token, which changes nothing
-            Self::CrossSite | Self::Unavailable | Self::Unguarded => None,
+            Self::CrossSite | Self::UnprovenSender | Self::Unavailable | Self::Unguarded => None,
         }
     }
 
@@ -124,6 +130,7 @@ impl Denial {
             Self::InvalidToken | Self::EndedToken => "Could not validate credentials",
             Self::TwoCredentials => "Send one credential",
             Self::CrossSite => CROSS_SITE,
+            Self::UnprovenSender => UNPROVEN_SENDER,
             Self::Forbidden { .. } => "Operation not permitted",
             Self::Unavailable => "cannot decide at the moment; try again",
             Self::Unguarded => "internal error",
@@ -148,6 +155,9 @@ impl Denial {
 
 const CROSS_SITE: &str = "the session cookie alone is not accepted for this request: send it from a page of the \
     application, with `Origin` or `Sec-Fetch-Site: same-origin`, or send the token in `Authorization`";
+
+const UNPROVEN_SENDER: &str = "this request is accepted only from a page of the application: send it from there, with \
+    `Origin` or `Sec-Fetch-Site: same-origin`";
 
 /// The most bytes of a scope in a challenge. Proxies and clients refuse an answer with a head of 8 KiB or less.
 const MAX_SCOPE: usize = 1024;
@@ -212,7 +222,7 @@ mod tests {
             scope: scope.map(str::to_owned),
             receipt: None,
         };
-        let table: [(Denial, u16, Option<&str>, &str); 9] = [
+        let table: [(Denial, u16, Option<&str>, &str); 10] = [
             (
                 Denial::NotAuthenticated,
                 401,
@@ -242,6 +252,7 @@ mod tests {
                 "Send one credential",
             ),
             (Denial::CrossSite, 403, None, CROSS_SITE),
+            (Denial::UnprovenSender, 403, None, UNPROVEN_SENDER),
             (
                 forbidden(Some("role:admin items:read")),
                 403,
@@ -266,6 +277,13 @@ mod tests {
             let expected = (status, challenge.map(str::to_owned), detail.to_owned());
             assert_eq!(answer(&denial), expected, "{denial:?}");
         }
+    }
+
+    #[test]
+    fn a_login_without_a_cookie_is_not_refused_for_a_cookie() {
+        let (_, _, detail) = answer(&Denial::UnprovenSender);
+        assert!(!detail.contains("cookie") && !detail.contains("Authorization"));
+        assert_eq!(Denial::UnprovenSender.code(), Denial::CrossSite.code());
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl SessionCookie {
     ///
     /// let cookie = SessionCookie::new("__Host-session", "https://app.example")?;
     /// let mut headers = HeaderMap::new();
-    /// assert_eq!(cookie.check_sender(&headers), Err(Denial::CrossSite));
+    /// assert_eq!(cookie.check_sender(&headers), Err(Denial::UnprovenSender));
     /// headers.insert("origin", HeaderValue::from_static("https://app.example"));
     /// assert_eq!(cookie.check_sender(&headers), Ok(()));
     /// # Ok::<(), CookieError>(())
@@ -96,11 +96,11 @@ impl SessionCookie {
     ///
     /// # Errors
     ///
-    /// [`Denial::CrossSite`].
+    /// [`Denial::UnprovenSender`].
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), Denial> {
         match self.sender(headers) {
             Sender::Listed | Sender::SameOrigin => Ok(()),
-            Sender::Unproven => Err(self.deny(headers)),
+            Sender::Unproven => Err(self.deny(headers, Denial::UnprovenSender)),
         }
     }
 
@@ -116,16 +116,18 @@ impl SessionCookie {
         headers: &'h HeaderMap,
     ) -> Result<&'h str, Denial> {
         let value = find(headers, &self.name)?.ok_or(Denial::NotAuthenticated)?;
-        if opens_connection(method, headers) {
+        let is_proven = if opens_connection(method, headers) {
             // RFC 6455 section 10.2: a WebSocket is open to pages of all origins unless the server checks `Origin`. The
             // same-origin policy does not cover it, and every browser sends the header.
-            if self.sender(headers) != Sender::Listed {
-                return Err(self.deny(headers));
-            }
-        } else if !is_safe(method) {
-            self.check_sender(headers)?;
+            self.sender(headers) == Sender::Listed
+        } else {
+            is_safe(method) || self.sender(headers) != Sender::Unproven
+        };
+        if is_proven {
+            Ok(value)
+        } else {
+            Err(self.deny(headers, Denial::CrossSite))
         }
-        Ok(value)
     }
 
     fn sender(&self, headers: &HeaderMap) -> Sender {
@@ -142,14 +144,16 @@ impl SessionCookie {
         }
     }
 
-    fn deny(&self, headers: &HeaderMap) -> Denial {
+    /// Logs what the browser said of the sender, for the developer whose own page is refused.
+    fn deny(&self, headers: &HeaderMap, denial: Denial) -> Denial {
         tracing::info!(
             origin = ?headers.get(ORIGIN),
             sec_fetch_site = ?headers.get(SEC_FETCH_SITE),
             accepted = ?self.origins,
-            "a request with the session cookie, and without proof that a page of the application sent it"
+            reason = %denial,
+            "a request was refused, because a page of another site could have sent it"
         );
-        Denial::CrossSite
+        denial
     }
 }
 

@@ -1,3 +1,4 @@
+mod clash;
 mod on_denied;
 
 use std::{convert::Infallible, sync::Arc};
@@ -107,7 +108,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// # Panics
     ///
-    /// If the path does not begin with `/`, or one of the methods already has a handler.
+    /// If the path does not begin with `/`, one of the methods already has a handler, or another path differs only in
+    /// the names of its parameters, as `/items/{id}` and `/items/{name}` do.
     #[track_caller]
     pub fn route(mut self, path: &str, methods: impl GuardedHandlers<GuardedMethods<S>>) -> Self {
         assert!(
@@ -126,16 +128,13 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 
     #[track_caller]
     fn add(&mut self, new: GuardedRoute<S>) {
-        let known = self.routes.iter_mut().find(|known| known.path == new.path);
+        let mut routes = self.routes.iter_mut();
+        let known = routes.find(|known| clash::is_same_shape(&known.path, &new.path));
         let Some(known) = known else {
             self.routes.push(new);
             return;
         };
-        assert!(
-            known.guard.is_same_as(&new.guard),
-            "the methods of a path must have the same guard: `{}`",
-            new.path
-        );
+        clash::refuse(known, &new);
         known.methods = known.methods.clone().join(new.methods, &new.path);
         known.denials = known.denials.take().or(new.denials);
     }
@@ -265,8 +264,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     ///
     /// # Panics
     ///
-    /// If two paths conflict, such as `/items/{id}` and `/items/{name}`, or if a handler takes
-    /// [`ForTenant`](crate::ForTenant) and its path does not have exactly one segment `{tenant}`.
+    /// If two paths conflict, or if a handler takes [`ForTenant`](crate::ForTenant) and its path does not have exactly one segment `{tenant}`.
     #[track_caller]
     pub fn into_axum(self) -> axum::Router<S> {
         let unheld = self.unheld_names();

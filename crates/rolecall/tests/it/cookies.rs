@@ -440,7 +440,7 @@ fn y180_another_page_cannot_log_a_user_in_as_somebody_else() {
         &[("sec-fetch-site", "same-site")],
         &[("origin", OTHER), same_origin],
     ] {
-        assert_eq!(check(headers), Err(Denial::CrossSite), "{headers:?}");
+        assert_eq!(check(headers), Err(Denial::UnprovenSender), "{headers:?}");
     }
 }
 

@@ -286,13 +286,40 @@ fn a_second_handler_for_a_method_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "conflict")]
+#[should_panic(expected = "`/x/{id}` and `/x/{name}` conflict")]
 fn conflicting_paths_are_refused() {
     let issuer = TestIssuer::new();
     let _ = GuardedRouter::<()>::new(issuer.guard())
         .route("/x/{id}", get(secret))
-        .route("/x/{name}", get(open))
+        .route("/x/{name}", post(open))
         .into_axum();
+}
+
+#[test]
+fn routes_that_exclude_each_other_are_named_with_the_way_out() {
+    let issuer = TestIssuer::new();
+    let router = || GuardedRouter::<()>::new(issuer.guard()).route("/x", get(secret));
+    let text = |way: &dyn Fn() -> GuardedRouter| {
+        let way = std::panic::AssertUnwindSafe(way);
+        let Err(panic) = std::panic::catch_unwind(way) else {
+            panic!("it is accepted");
+        };
+        *panic.downcast::<String>().unwrap()
+    };
+    let twice = text(&|| router().route("/x", get(open)));
+    let guards = text(&|| {
+        router().merge(GuardedRouter::new(TestIssuer::new().guard()).route("/x", post(open)))
+    });
+    assert!(twice.contains("`GET /x` has two handlers"), "{twice}");
+    assert!(
+        twice.contains("secret and ") && twice.contains("open:"),
+        "{twice}"
+    );
+    assert!(guards.contains("same guard, and `/x` has two"), "{guards}");
+    for text in [twice, guards] {
+        assert!(text.contains("under a prefix with `nest`"), "{text}");
+        assert!(!text.contains("rolecall's own"), "{text}");
+    }
 }
 
 #[tokio::test]
