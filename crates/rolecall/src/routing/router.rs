@@ -8,7 +8,9 @@ use http::{Method, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use self::clash::Routed;
 use super::{
+    access::{RouteAccess, is_same_shape},
     denied::DenialFormat,
     enforce::{EnforceLayer, Gate},
     methods::{GuardedMethods, MethodRule},
@@ -72,20 +74,6 @@ struct PublicRoutes {
     router: axum::Router,
 }
 
-/// A route and method, and the access rule for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RouteAccess {
-    /// The path including prefixes, or the prefix of routes that `merge_public` added.
-    pub path: String,
-    /// The method; `None` for routes that `merge_public` added, which are not known.
-    pub method: Option<Method>,
-    /// The access rule.
-    pub rule: Rule,
-    /// The name of the handler's type, or the name given to `merge_public`.
-    pub handler: String,
-}
-
 impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     /// Creates a router without routes; `guard` guards the routes that are added to it.
     pub fn new(guard: Guard) -> Self {
@@ -129,12 +117,13 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     #[track_caller]
     fn add(&mut self, new: GuardedRoute<S>) {
         let mut routes = self.routes.iter_mut();
-        let known = routes.find(|known| clash::is_same_shape(&known.path, &new.path));
+        let known = routes.find(|known| is_same_shape(&known.path, &new.path));
         let Some(known) = known else {
             self.routes.push(new);
             return;
         };
-        clash::refuse(known, &new);
+        let has_same_guard = known.guard.is_same_as(&new.guard);
+        clash::refuse(&known.routed(), &new.routed(), has_same_guard);
         known.methods = known.methods.clone().join(new.methods, &new.path);
         known.denials = known.denials.take().or(new.denials);
     }
@@ -324,6 +313,13 @@ impl<S> GuardedRouter<S> {
 }
 
 impl<S> GuardedRoute<S> {
+    fn routed(&self) -> Routed<'_> {
+        Routed {
+            path: &self.path,
+            rules: &self.methods.rules,
+        }
+    }
+
     /// Panics if a rule needs the tenant of the path and the path does not name exactly one.
     ///
     /// This cannot be checked earlier, because the prefix of a nested router can name the tenant.
