@@ -26,16 +26,10 @@ def test_files_to_copy_are_short(file):
     assert max(map(len, lines)) <= 130
 
 
-def answers(port):
-    """Whether a server responds: `rolecall dev` binds its port before its database exists."""
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(f"http://127.0.0.1:{port}/", timeout=10, allow_redirects=False) is not None
-    return False
-
-
 @contextlib.contextmanager
 def terminal(text, folder, port, **settings):
-    """Runs the commands of a block in a shell, from when something answers on `port` to the end of the test."""
+    """Runs the commands of a block in a shell, from when something listens on `port` to the end of the test: the database of
+    `rolecall dev` exists by then."""
     # the packages are installed already
     commands = [command for command, _ in tours.steps(text) if not re.match(r"(pip|npm) install", command)]
     log = folder / f"terminal-{port}.log"
@@ -44,7 +38,7 @@ def terminal(text, folder, port, **settings):
             ["bash", "-ec", "\n".join(commands)], cwd=folder, env=tours.shell_environment(**settings),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
-        wait_until(30, lambda: answers(port) or shell.poll() is not None)
+        wait_until(30, lambda: programs.listens(port) or shell.poll() is not None)
         assert shell.poll() is None, log.read_text()
         yield
     finally:

@@ -16,7 +16,8 @@ PAGES = [page for page in subprocess.run(
 FOLDERS = "crates|docs|tests|examples|deploy|benches|xtask|fuzz|src"
 METHODS = "GET|POST|PUT|PATCH|DELETE"
 # routes of the demo application and of examples, and the page that a proxy maps
-FOREIGN_ROUTES = ("/items", "/auth", "/users", "/me", "/admin", "/status", "/metrics", "/orders", "/book")
+FOREIGN_ROUTES = ("/items", "/auth", "/users", "/me", "/admin", "/status", "/metrics", "/orders", "/book",
+                  "/login", "/logout")
 
 
 @functools.cache

@@ -36,12 +36,15 @@ pub(crate) struct Api {
     router: GuardedRouter<App>,
     paths: utoipa::openapi::Paths,
     schemas: Vec<(String, RefOr<Schema>)>,
+    /// The paths at which it mounts nothing.
+    left_out: &'static [&'static str],
 }
 
 impl Api {
     /// Returns an API without routes. The routes that it mounts are behind `guard`.
     fn behind(guard: Guard) -> Self {
         Self {
+            left_out: &[],
             router: GuardedRouter::new(guard),
             paths: utoipa::openapi::Paths::new(),
             schemas: Vec::new(),
@@ -65,9 +68,13 @@ impl Api {
     fn mount_documented(
         mut self,
         schemas: Vec<(String, RefOr<Schema>)>,
-        paths: utoipa::openapi::Paths,
+        mut paths: utoipa::openapi::Paths,
         methods: &dyn Fn(Method) -> routing::GuardedMethods<App>,
     ) -> Self {
+        let left_out = self.left_out;
+        paths
+            .paths
+            .retain(|path, _| !left_out.contains(&path.as_str()));
         for (path, item) in &paths.paths {
             for (method, operation) in operations_of(item) {
                 let methods = methods(method);
@@ -194,18 +201,22 @@ macro_rules! mount {
 }
 
 /// Returns the whole API behind `guard`, except `/forward-auth`, which is behind `forward_auth` and accepts the tokens of
-/// applications too.
-pub(crate) fn api(guard: Guard, forward_auth: Guard) -> Api {
+/// applications too, and the paths `left_out`.
+pub(crate) fn api(guard: Guard, forward_auth: Guard, left_out: &'static [&'static str]) -> Api {
     let proxied = mount!(Api::behind(forward_auth); forward_auth::authorize_request);
-    let mut api = public_routes(guard);
+    let base = Api {
+        left_out,
+        ..Api::behind(guard)
+    };
+    let mut api = public_routes(base);
     api.router = api.router.merge(proxied.router);
     api.paths.merge(proxied.paths);
     api.schemas.extend(proxied.schemas);
     api
 }
 
-fn public_routes(guard: Guard) -> Api {
-    let api = mount!(Api::behind(guard);
+fn public_routes(base: Api) -> Api {
+    let api = mount!(base;
         oauth::handlers::issue_token,
         oauth::handlers::revoke_token,
         oauth::handlers::introspect_token,

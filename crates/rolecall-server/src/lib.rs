@@ -1,5 +1,43 @@
 //! rolecall's authorization server as a library: embed it in an axum application, or run the program `rolecall`.
 //!
+//! [`Embedded`] is the whole server. It opens its database, gives a guard for the application's routes and brings its own:
+//! login, users, roles and tokens. The `README` of the repository shows a whole project, and `examples/starter` and
+//! `examples/login-page` are projects to copy.
+//!
+//! ```
+//! use rolecall::{Authenticated, GuardedRouter, routing::get};
+//! use rolecall_server::Embedded;
+//!
+//! async fn read_me(caller: Authenticated) -> String {
+//!     caller.username().to_owned()
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let login = Embedded::builder("sqlite::memory:").first_admin("admin").open().await?;
+//! let routes = GuardedRouter::new(login.guard()).route("/me", get(read_me));
+//! let app = login.with_application(routes).routes()?;
+//! # if false {
+//! rolecall_server::serve("127.0.0.1:8000", app).await?;
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | guard routes by role, permission or data | [`rolecall::GuardedRouter`] and the crate `rolecall` |
+//! | say what roles permit | [`EmbeddedBuilder::policy`] |
+//! | show routes on `/docs`, or put rolecall's under a prefix | [`Embedded::with_application`] |
+//! | serve the application | [`serve`] and [`Server`], or axum's server |
+//! | create and find users in code | [`Embedded::accounts`] and [`Embedded::accounts_for`] |
+//! | log in from pages of the application | [`Embedded::log_in`], [`Embedded::change_password`], [`Embedded::log_out`] |
+//! | keep the login in a cookie | [`EmbeddedBuilder::cookie`] |
+//! | add fields to users, and show them in tokens | [`EmbeddedBuilder::profile_field`] |
+//! | run code when an account changes | [`EmbeddedBuilder::on_registered`] and its neighbours |
+//! | have own tables with a foreign key to `users (id)` | the order of [`EmbeddedBuilder::open`] |
+//! | test all that | `testing::TemporaryDatabase` (feature `testing`), and `rolecall::testing` |
+//!
 //! The program needs feature `cli`, which is on by default. An application that embeds the server turns it off with
 //! `default-features = false`; then no command line library is compiled.
 
@@ -58,6 +96,10 @@ mod settings;
 mod start;
 mod start_error;
 mod store;
+#[cfg(any(feature = "cli", feature = "testing"))]
+mod temporary;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod throttle;
 mod tickets;
 mod times;

@@ -47,6 +47,17 @@ pub enum StartError {
     /// The OpenAPI document of the application cannot be used.
     #[error("the OpenAPI document of the application cannot be used: {0}")]
     Document(String),
+    /// The public URL cannot be used.
+    #[error("the public URL cannot be used: {0}")]
+    PublicUrl(String),
+    /// The application has routes at paths of rolecall's.
+    #[error("the application and rolecall both have routes at {paths}: {advice}")]
+    Clash {
+        /// The paths, in backticks.
+        paths: String,
+        /// The ways out.
+        advice: String,
+    },
     /// The public URL and the prefix of rolecall's routes do not match.
     #[error(
         "rolecall's routes are nested under `{prefix}`, so that the path of the public URL must end with it: call `.public_url(\"{public_url}{prefix}\")`"

@@ -53,8 +53,8 @@ pub(super) struct AddOptions {
     /// Read the secret that the client keeps from another system from standard input; a new one is made by default.
     #[arg(long, conflicts_with = "public")]
     secret_stdin: bool,
-    /// How it gets tokens: `password` and `refresh_token` for a program in which users log in, `client_credentials` for
-    /// one that acts for itself; can be repeated.
+    /// A way for the client to get tokens: `password` lets it log users in, `refresh_token` renews their tokens, and
+    /// `client_credentials` gives it tokens of its own. Can be repeated.
     #[arg(long = "grant", value_name = "GRANT", value_parser = PossibleValuesParser::new(GrantType::NAMES))]
     grants: Vec<String>,
     /// An audience that its tokens may have; can be repeated. The issuer by default.

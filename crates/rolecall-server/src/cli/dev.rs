@@ -4,7 +4,6 @@ mod greeting;
 mod seed;
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -30,7 +29,8 @@ use crate::{
     docs,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
-    ids, start,
+    start,
+    temporary::TemporaryFolder,
 };
 
 const DEMO_USERS: [(&str, &[&str]); 2] = [
@@ -59,7 +59,7 @@ pub(super) struct DevOptions {
 
 pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), CliError> {
     let folder = Folder::open(dev.keep.as_deref())?;
-    let database = format!("sqlite:{}", folder.path.join("rolecall.db").display());
+    let database = format!("sqlite:{}", folder.path().join("rolecall.db").display());
     let flags = [
         ("listen", dev.listen.as_deref()),
         ("database.url", Some(database.as_str())),
@@ -76,10 +76,10 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     refuse_public(config.listen)?;
     start_logging(&config)?;
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
-    let listener = http::bind_next_free(config.listen)
-        .await
-        .map_err(|error| refuse_address("listen", config.listen, error))?;
-    let bound = listener
+    let refuse = |error| refuse_address("listen", config.listen, error);
+    // the port is part of the tokens, but nobody may connect before there is a database to work on
+    let reserved = http::reserve_next_free(config.listen).map_err(refuse)?;
+    let bound = reserved
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;
     let mut options = configured::options(&config, Some(bound));
@@ -118,6 +118,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
         database: &folder.database_everywhere(),
         kept: dev.keep.is_some(),
     };
+    let listener = reserved.listen().map_err(refuse)?;
     write_out(&greeting.text())?;
     let limits = configured::limits(&config);
     http::serve_until_signal(listener, http::wrap(app, layers), limits).await;
@@ -184,48 +185,35 @@ fn demo_routes(guard: Guard) -> GuardedRouter {
         .route("/users/", get(read_users))
 }
 
-/// The folder of the database; a temporary one is removed when the process ends.
-struct Folder {
-    path: PathBuf,
-    is_temporary: bool,
+/// The folder of the database.
+enum Folder {
+    Kept(PathBuf),
+    /// Removed when the process ends.
+    Temporary(TemporaryFolder),
 }
 
 impl Folder {
     fn open(keep: Option<&Path>) -> Result<Self, CliError> {
         if let Some(path) = keep {
-            return Ok(Self {
-                path: path.to_owned(),
-                is_temporary: false,
-            });
+            return Ok(Self::Kept(path.to_owned()));
         }
-        let name = ids::random_token(96).map_err(|error| CliError::Refused(error.to_string()))?;
-        let path = std::env::temp_dir().join(format!("rolecall-dev-{name}"));
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(CliError::io(format!(
-            "cannot create the folder {}",
-            path.display()
-        )))?;
-        Ok(Self {
-            path,
-            is_temporary: true,
-        })
+        let created = TemporaryFolder::create("rolecall-dev-");
+        created
+            .map(Self::Temporary)
+            .map_err(|error| CliError::Refused(error.to_string()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
     }
 
     /// Returns the URL of the database for commands in any folder.
     fn database_everywhere(&self) -> String {
-        let file = self.path.join("rolecall.db");
+        let file = self.path().join("rolecall.db");
         let file = std::path::absolute(&file).unwrap_or(file);
         format!("sqlite:{}", file.display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.is_temporary {
-            // the system removes its temporary files some day
-            let _ = fs::remove_dir_all(&self.path);
-        }
     }
 }

@@ -31,3 +31,4 @@ pub use sections::{
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};
 pub use sources::{Origin, Sources};
+pub(crate) use validate::check_public_url;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use tracing_subscriber::filter::Targets;
 
+pub(crate) use self::addresses::check_public_url;
 use super::Config;
 
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);

@@ -1,10 +1,10 @@
 //! The routes of rolecall beside those of an application, with one OpenAPI document for both.
 
-use rolecall::{GuardedRouter, openapi, routing};
+use rolecall::{GuardedRouter, RouteAccess, openapi, routing};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Embedded;
+use super::{Embedded, REGISTER};
 use crate::{
     app::App,
     oauth,
@@ -94,22 +94,23 @@ impl<S: Clone + Send + Sync + 'static> WithApplication<'_, S> {
     /// # Errors
     ///
     /// [`StartError::Document`] if the document does not describe exactly the routes of the application, or is no OpenAPI
-    /// 3.1 document. [`StartError::Prefix`] if the public URL does not end with the prefix.
+    /// 3.1 document. [`StartError::Prefix`] if the public URL does not end with the prefix, and [`StartError::Clash`] if
+    /// the application has a route at a path of rolecall's.
     ///
     /// # Panics
     ///
-    /// As [`GuardedRouter::merge`] and [`GuardedRouter::nest`], if a method of a path would have two handlers, or the
-    /// prefix is no path.
+    /// As [`GuardedRouter::nest`], if the prefix is no path.
     #[track_caller]
     pub fn routes(self) -> Result<GuardedRouter<S>, StartError> {
         let server = self.server()?;
         let refuse = |error: &dyn std::fmt::Display| StartError::Document(error.to_string());
         let table = self.routes.access_table();
+        let (own, own_document) = self.login.own_routes()?;
+        self.refuse_clash(&table, &own.access_table())?;
         let document = match self.document {
             Some(document) => document.map_err(|error| refuse(&error))?,
             None => openapi::outline("Application", "1.0.0", &table),
         };
-        let (own, own_document) = self.login.own_routes()?;
         let described = Described {
             document,
             routes: &table,
@@ -124,6 +125,39 @@ impl<S: Clone + Send + Sync + 'static> WithApplication<'_, S> {
         }
         let metadata = self.login.metadata_route();
         Ok(self.routes.merge(metadata).nest(&self.prefix, own))
+    }
+
+    /// Refuses routes of the application at paths of rolecall's.
+    fn refuse_clash(&self, routes: &[RouteAccess], own: &[RouteAccess]) -> Result<(), StartError> {
+        let mut clashing: Vec<&str> = Vec::new();
+        for own in own {
+            let path = format!("{}{}", self.prefix, own.path);
+            // a plain router is mounted as the fallback, beside everything
+            let mut guarded = routes.iter().filter(|route| route.method.is_some());
+            let found = guarded.find(|route| route.is_at(&path));
+            clashing.extend(found.map(|route| route.path.as_str()));
+        }
+        clashing.dedup();
+        if clashing.is_empty() {
+            return Ok(());
+        }
+        let url = &self.login.app.settings().public_url;
+        let mut advice = if self.prefix.is_empty() {
+            format!(
+                "put rolecall's under a prefix with `.nest(\"/auth\")` and `.public_url(\"{url}/auth\")`"
+            )
+        } else {
+            "choose another prefix for rolecall's".to_owned()
+        };
+        if clashing == [format!("{}{REGISTER}", self.prefix)] {
+            advice += ", or leave rolecall's registration out with `.own_registration()`";
+        }
+        advice += ", or choose other paths for yours";
+        let paths: Vec<String> = clashing.iter().map(|path| format!("`{path}`")).collect();
+        Err(StartError::Clash {
+            paths: paths.join(", "),
+            advice,
+        })
     }
 
     /// Returns the URL of the application: the public URL without the prefix of rolecall's routes.

@@ -25,7 +25,9 @@ pub struct EmbeddedBuilder {
     pub(super) url: String,
     pub(super) schema: Option<String>,
     pub(super) public_url: String,
+    pub(super) insecure_http: bool,
     pub(super) registration: Registration,
+    pub(super) own_registration: bool,
     pub(super) unique_email: bool,
     pub(super) min_length: usize,
     pub(super) demo_users: Vec<(String, String, Vec<String>)>,
@@ -88,7 +90,9 @@ impl EmbeddedBuilder {
             url: url.to_owned(),
             schema: None,
             public_url: "http://127.0.0.1:8000".to_owned(),
+            insecure_http: false,
             registration: Registration::Closed,
+            own_registration: false,
             unique_email: false,
             min_length: DEFAULT_MIN_LENGTH,
             demo_users: Vec::new(),
@@ -216,9 +220,20 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// Sets the URL under which clients reach the application. It is the issuer of the tokens.
+    /// Sets the URL under which clients reach the application, `http://127.0.0.1:8000` by default. It is the issuer of the
+    /// tokens.
+    ///
+    /// It must begin with `https://`, except for the names and addresses of this machine: `localhost`, `127.0.0.1`,
+    /// `[::1]`.
     pub fn public_url(mut self, url: &str) -> Self {
         url.trim_end_matches('/').clone_into(&mut self.public_url);
+        self
+    }
+
+    /// Accepts a [public URL](Self::public_url) without TLS on other machines too. Passwords and tokens then cross the
+    /// network unencrypted.
+    pub fn insecure_http(mut self) -> Self {
+        self.insecure_http = true;
         self
     }
 
@@ -232,6 +247,16 @@ impl EmbeddedBuilder {
     /// Opens or closes registration, which is closed by default.
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
+        self
+    }
+
+    /// Leaves out rolecall's `POST /register`, for an application with a registration of its own at this path: a form, an
+    /// invitation, a payment before. It can create users with [`Accounts::create`](super::Accounts::create).
+    ///
+    /// For an own route at another path of rolecall's, put those under a prefix with
+    /// [`WithApplication::nest`](super::WithApplication::nest).
+    pub fn own_registration(mut self) -> Self {
+        self.own_registration = true;
         self
     }
 

@@ -7,9 +7,11 @@ use rolecall::Principal;
 
 use super::{AccountError, Embedded};
 use crate::{
+    accounts::me_service,
     clients::store::GrantType,
+    error::ApiError,
     http::ClientAddress,
-    login::known::Origin,
+    login::{known::Origin, password::Typed},
     oauth::{
         client_auth::RequestingClient,
         error::OAuthError,
@@ -121,7 +123,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// An error in logging in or refreshing. As the answer of a handler it becomes the one of `/token`.
+/// An error in logging in, refreshing or changing a password. As the answer of a handler it becomes the one of `/token`.
 pub struct LogInError(OAuthError);
 
 /// The kind of a [`LogInError`].
@@ -130,8 +132,10 @@ pub struct LogInError(OAuthError);
 pub enum LogInErrorKind {
     /// The user name or the password is wrong, or the account is disabled or locked.
     WrongPassword,
-    /// The password is right, but must be changed first, at `POST /password`.
+    /// The password is right, but must be changed first, with [`Embedded::change_password`] or at `POST /password`.
     PasswordChangeRequired,
+    /// The new password breaks a rule, is the current one, or is the reset code; the text says which.
+    NewPassword,
     /// The refresh token is not valid or was used before: log in again.
     Ended,
     /// There were too many failures, for the account or from the address.
@@ -159,10 +163,22 @@ impl LogInError {
                 retry_after: *retry_after,
             },
             OAuthError::Busy => LogInErrorKind::Unavailable,
-            OAuthError::Failed(error) if error.is_outage() => LogInErrorKind::Unavailable,
-            OAuthError::Failed(_) => LogInErrorKind::Internal,
+            OAuthError::Failed(error) => kind_of(error),
             _ => LogInErrorKind::Refused,
         }
+    }
+}
+
+fn kind_of(error: &ApiError) -> LogInErrorKind {
+    match error {
+        ApiError::Invalid(_) => LogInErrorKind::NewPassword,
+        ApiError::Rule { .. } => LogInErrorKind::Refused,
+        ApiError::TooMany { retry_after } => LogInErrorKind::TooMany {
+            retry_after: *retry_after,
+        },
+        ApiError::Busy => LogInErrorKind::Unavailable,
+        error if error.is_outage() => LogInErrorKind::Unavailable,
+        _ => LogInErrorKind::Internal,
     }
 }
 
@@ -174,7 +190,10 @@ impl From<OAuthError> for LogInError {
 
 impl fmt::Display for LogInError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.description())
+        match &self.0 {
+            OAuthError::Failed(error) if !error.is_outage() => error.fmt(f),
+            error => f.write_str(&error.description()),
+        }
     }
 }
 
@@ -243,6 +262,42 @@ impl Embedded {
         let issued_tokens = &app.parts().metrics.tokens;
         issued_tokens.add_one(GrantType::Password.as_str());
         Ok(issued.into())
+    }
+
+    /// Sets a new password for a user who shows the current one, or a reset code in its place, as `POST /password` does.
+    /// All sessions of the user end: log the user in again with the new password.
+    ///
+    /// This is the way on from [`LogInErrorKind::PasswordChangeRequired`]: ask for the current password again, so that the
+    /// page need not keep it.
+    ///
+    /// ```
+    /// use rolecall_server::{Embedded, LogIn, LogInError, http::ClientAddress};
+    ///
+    /// async fn change(login: &Embedded, address: &ClientAddress) -> Result<(), LogInError> {
+    ///     let typed = LogIn::new("anna", "the password that was mailed", address);
+    ///     login.change_password(&typed, "a password of her own").await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LogInErrorKind::NewPassword`] for a new password that is not accepted, and otherwise as
+    /// [`log_in`](Self::log_in): wrong passwords count as guesses.
+    pub async fn change_password(
+        &self,
+        typed: &LogIn<'_>,
+        new_password: &str,
+    ) -> Result<(), LogInError> {
+        let proof = Typed {
+            username: typed.username,
+            password: typed.password,
+            origin: Origin {
+                address: typed.address.as_str(),
+                device: typed.device,
+            },
+        };
+        let changed = me_service::change_forced(self.app(), &proof, new_password).await;
+        changed.map_err(|error| OAuthError::from(error).into())
     }
 
     /// Issues the next tokens of a session for its refresh token, which works once.

@@ -38,6 +38,9 @@ use crate::{
     watch,
 };
 
+/// The path of rolecall's registration.
+const REGISTER: &str = "/register";
+
 /// An authorization server in the same process as the application that it guards.
 ///
 /// It reads no environment variable, and no file except its database and the master key beside it.
@@ -60,6 +63,8 @@ pub struct Embedded {
     guard: Guard,
     api_guard: Guard,
     forward_guard: Guard,
+    /// True if the application has a registration of its own.
+    own_registration: bool,
     watch: tokio::task::JoinHandle<()>,
     /// Runs the hooks of the application, if it has any.
     sender: Option<tokio::task::JoinHandle<()>>,
@@ -99,7 +104,13 @@ impl Embedded {
 
     /// Returns the routes of the server with their document.
     fn own_routes(&self) -> Result<(GuardedRouter, Value), StartError> {
-        let api = api::api(self.api_guard.clone(), self.forward_guard.clone());
+        let left_out: &[_] = if self.own_registration {
+            &[REGISTER]
+        } else {
+            &[]
+        };
+        let (guard, forward) = (self.api_guard.clone(), self.forward_guard.clone());
+        let api = api::api(guard, forward, left_out);
         let finished = api.finish(&self.app);
         finished.map_err(|error| StartError::Failed(error.to_string()))
     }
@@ -122,6 +133,7 @@ impl Embedded {
             guard,
             api_guard,
             forward_guard,
+            own_registration: false,
             watch,
             sender: None,
         })

@@ -7,7 +7,7 @@ use rolecall_passwords::PasswordScheme;
 use super::{Embedded, EmbeddedBuilder, Registration, profile::MAX_TOKEN_BYTES};
 use crate::{
     bootstrap::Origin,
-    config::FAILURES_PER_MINUTE,
+    config::{FAILURES_PER_MINUTE, check_public_url},
     demo,
     error::ApiError,
     hooks::sender,
@@ -18,7 +18,18 @@ use crate::{
 };
 
 impl EmbeddedBuilder {
-    /// Opens the database, puts the policy document in force, and creates the demo users and the first administrator.
+    /// Opens the database, puts the policy document in force, and creates the demo users and the first administrator, in
+    /// this order:
+    ///
+    /// 1. Options, policy document and its tests are checked, before the database is touched.
+    /// 2. rolecall's tables are created or updated.
+    /// 3. Hooks are subscribed, so that they get the events of the next steps.
+    /// 4. The policy is put in force, and the users of `demo_user` are created.
+    /// 5. The first administrator is created, and the code printed.
+    /// 6. Hooks begin to run, and this returns.
+    ///
+    /// Run the migrations of the application's own tables after it, because their foreign keys need the table `users`.
+    /// Then a hook can run before those tables exist: one that returns its error gets the event again a second later.
     ///
     /// # Errors
     ///
@@ -29,11 +40,13 @@ impl EmbeddedBuilder {
     }
 
     async fn open_all(self) -> Result<Embedded, StartError> {
+        self.check_public_url()?;
         let policy = self.parse_policy()?;
         let (staleness, edited) = (self.staleness, self.edited_policy);
         let (demo_users, first_admin) = (self.demo_users.clone(), self.first_admin.clone());
         let hooks = self.hooks.clone();
         let cookie = self.cookie.clone();
+        let own_registration = self.own_registration;
         let options = self.into_options()?;
         // each step is boxed too: the compiler follows futures only so deep
         let opened = Box::pin(start::open(options)).await?;
@@ -53,6 +66,7 @@ impl EmbeddedBuilder {
             Box::pin(first_admin.ensure(&opened.app)).await?;
         }
         let mut embedded = Embedded::from_opened(opened, staleness)?;
+        embedded.own_registration = own_registration;
         embedded.run_hooks(hooks)?;
         if let Some(cookie) = cookie {
             // `/forward-auth` does not see the method of the request that it decides on, so it reads no cookie
@@ -60,6 +74,16 @@ impl EmbeddedBuilder {
             embedded.api_guard = embedded.api_guard.with_cookie(*cookie);
         }
         Ok(embedded)
+    }
+
+    /// Checks the public URL as the program checks that of its configuration.
+    fn check_public_url(&self) -> Result<(), StartError> {
+        let url = &self.public_url;
+        // where the application listens is not known here
+        check_public_url(url, true, self.insecure_http).map_err(|fault| {
+            let text = fault.describe(url, ".public_url(\"https://...\")", ".insecure_http()");
+            StartError::PublicUrl(text)
+        })
     }
 
     fn into_options(self) -> Result<Options, StartError> {

@@ -20,6 +20,8 @@ pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
 pub(crate) use device::{DEVICE_HEADER, DeviceToken};
 pub(crate) use free_port::bind_next_free;
+#[cfg(feature = "cli")]
+pub(crate) use free_port::reserve_next_free;
 pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
 pub use runtime::{Limits, serve};

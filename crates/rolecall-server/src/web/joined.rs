@@ -1,5 +1,7 @@
 //! The OpenAPI document of an application and that of rolecall as one.
 
+mod path_parameters;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall::{
@@ -87,6 +89,7 @@ fn secured(application: Described<'_>) -> Result<Value, JoinError> {
     let before = component_names(&document);
     openapi::secure(&mut document, routes, SCHEME)?;
     offer_bearer(&mut document);
+    path_parameters::add(&mut document, &METHODS);
     for (section, names) in [
         ("schemas", ["Problem", "RolecallProblem"]),
         ("responses", [NOT_AUTHENTICATED, NOT_PERMITTED]),

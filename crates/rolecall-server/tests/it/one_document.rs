@@ -37,8 +37,8 @@ fn routes(login: &Embedded) -> GuardedRouter {
         .route("/hello", get(hello))
 }
 
-/// The document of the same routes as aide writes it.
-fn aide_document() -> Value {
+/// A document of the same routes that no generator wrote.
+fn written_document() -> Value {
     json!({
         "openapi": "3.1.0",
         "info": { "title": "People", "version": "1.0.0" },
@@ -106,6 +106,26 @@ impl App {
 
 const HOST: &str = "https://host.example";
 
+fn check_references(document: &Value) {
+    for piece in document.to_string().split("\"$ref\":\"#").skip(1) {
+        let pointer = piece.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}
+
+/// Checks that no two operations have one id.
+fn check_ids(document: &Value) {
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.values().flat_map(|item| item.as_object().unwrap());
+    let mut ids: Vec<&str> = operations
+        .filter_map(|(_, operation)| operation["operationId"].as_str())
+        .collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+}
+
 /// Checks that a document describes both, and that every reference can be resolved.
 fn check(document: &Value, prefix: &str) {
     let item = &document["paths"]["/people/{id}"]["get"];
@@ -121,19 +141,8 @@ fn check(document: &Value, prefix: &str) {
     assert!(schemas["User"]["properties"]["nickname"].is_object());
     assert!(schemas["RolecallUser"]["properties"]["username"].is_object());
     assert_eq!(document["paths"]["/hello"]["get"]["security"], json!([]));
-    for piece in document.to_string().split("\"$ref\":\"#").skip(1) {
-        let pointer = piece.split('"').next().unwrap();
-        assert!(document.pointer(pointer).is_some(), "{pointer}");
-    }
-    let paths = document["paths"].as_object().unwrap();
-    let operations = paths.values().flat_map(|item| item.as_object().unwrap());
-    let mut ids: Vec<&str> = operations
-        .filter_map(|(_, operation)| operation["operationId"].as_str())
-        .collect();
-    let count = ids.len();
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), count);
+    check_references(document);
+    check_ids(document);
     let tags = document["tags"].as_array().unwrap();
     let names: Vec<&Value> = tags.iter().map(|tag| &tag["name"]).take(3).collect();
     // one operation has no tag, and so that of the title
@@ -141,9 +150,9 @@ fn check(document: &Value, prefix: &str) {
 }
 
 #[tokio::test]
-async fn the_documents_of_utoipa_and_aide_are_joined_with_ours() {
+async fn a_document_of_utoipa_and_a_written_one_are_joined_with_ours() {
     let utoipa = serde_json::to_value(Document::openapi()).unwrap();
-    for document in [utoipa, aide_document()] {
+    for document in [utoipa, written_document()] {
         let app = App::new(HOST, |login| {
             let application = login.with_application(routes(login));
             application.document(document).routes()
@@ -160,6 +169,57 @@ async fn the_documents_of_utoipa_and_aide_are_joined_with_ours() {
         assert_eq!(person.is(200).json["nickname"], "admin");
         app.get("/api/me", &token).await.is(200);
     }
+}
+
+/// What aide 0.15.1 writes for `aide_routes`: no parameters for `Path<u32>`, an operation without answers, and schemas
+/// under the names of rolecall's.
+const AIDE: &str = include_str!("one_document/aide.json");
+
+async fn any_user(_: Authenticated) {}
+
+fn aide_routes(login: &Embedded) -> GuardedRouter {
+    GuardedRouter::new(login.guard())
+        .route("/people", get(any_user).post(any_user))
+        .route("/people/{id}", get(get_user).delete(get_user))
+        .route("/hello", get(hello))
+}
+
+#[tokio::test]
+async fn a_document_that_aide_wrote_is_joined_with_ours() {
+    let app = App::new(HOST, |login| {
+        let document: Value = serde_json::from_str(AIDE).unwrap();
+        let application = login.with_application(aide_routes(login));
+        application.document(document).routes()
+    });
+    let app = app.await.unwrap();
+    let document = app.get("/openapi.json", "").await.is(200).json.clone();
+    check_references(&document);
+    check_ids(&document);
+    let person = &document["paths"]["/people/{id}"];
+    for method in ["get", "delete"] {
+        let operation = &person[method];
+        let expected = json!([{ "rolecall": ["role:admin"] }, { "bearer": ["role:admin"] }]);
+        assert_eq!(operation["security"], expected, "{method}");
+        assert_eq!(operation["parameters"][0]["name"], "id", "{method}");
+        let refused = "#/components/responses/NotPermitted";
+        assert_eq!(operation["responses"]["403"]["$ref"], refused, "{method}");
+    }
+    let schemas = &document["components"]["schemas"];
+    assert!(schemas["User"]["properties"]["nickname"].is_object());
+    assert!(schemas["Problem"]["properties"]["code"].is_object());
+    assert!(schemas["RolecallUser"]["properties"]["username"].is_object());
+    assert!(schemas["RolecallProblem"]["properties"]["detail"].is_object());
+    let own = &document["paths"]["/api/users/{id}"]["get"];
+    assert_eq!(own["operationId"], "rolecall_get_user");
+    let refused = &document["components"]["responses"]["NotPermitted"];
+    let problem = refused.pointer("/content/application~1problem+json/schema/$ref");
+    assert_eq!(problem.unwrap(), "#/components/schemas/RolecallProblem");
+    assert_eq!(document["paths"]["/hello"]["get"]["security"], json!([]));
+    let tags = document["tags"].as_array().unwrap();
+    assert_eq!(
+        tags[0],
+        json!({ "name": "users", "description": "The people" })
+    );
 }
 
 #[tokio::test]
@@ -285,21 +345,21 @@ async fn what_does_not_fit_is_refused_at_the_start_with_the_way_out() {
         text.contains("`.public_url(\"https://host.example/auth\")`"),
         "{text}"
     );
-    let mut less = aide_document();
+    let mut less = written_document();
     less["paths"].as_object_mut().unwrap().remove("/hello");
     let text = refusal(HOST, Some(less), "").await;
     assert!(
         text.contains("routed but not documented: GET /hello"),
         "{text}"
     );
-    let mut more = aide_document();
+    let mut more = written_document();
     more["paths"]["/gone"] = json!({ "get": {} });
     let text = refusal(HOST, Some(more), "").await;
     assert!(
         text.contains("documented but not routed: GET /gone"),
         "{text}"
     );
-    let mut old = aide_document();
+    let mut old = written_document();
     old["openapi"] = json!("3.0.3");
     let text = refusal(HOST, Some(old), "").await;
     assert!(text.contains("3.0.3"), "{text}");

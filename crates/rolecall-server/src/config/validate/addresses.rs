@@ -4,19 +4,47 @@ use std::net::SocketAddr;
 
 use crate::config::{Config, origins};
 
+/// The reason why clients cannot be told to use an address.
+pub(crate) enum UrlFault {
+    /// It is no address of a server.
+    Form,
+    /// Passwords would cross the network unencrypted.
+    Unencrypted,
+}
+
+impl UrlFault {
+    /// Describes the fault; the last two arguments say how to set another address, and how to accept the risk.
+    pub(crate) fn describe(&self, url: &str, set: &str, accept: &str) -> String {
+        match self {
+            Self::Form => format!(
+                "`{url}` is not an address such as `https://login.example.com`, without user, query and fragment"
+            ),
+            Self::Unencrypted => format!(
+                "passwords would cross the network unencrypted on `{url}`; put a proxy that ends TLS in front and set `{set}`, or accept the risk with `{accept}`"
+            ),
+        }
+    }
+}
+
+/// Checks the address under which clients reach a server. `local` if it listens on this machine only.
+pub(crate) fn check_public_url(url: &str, local: bool, insecure: bool) -> Result<(), UrlFault> {
+    match Url::parse(url) {
+        None => Err(UrlFault::Form),
+        Some(parts) if parts.encrypted || insecure || (parts.local && local) => Ok(()),
+        Some(_) => Err(UrlFault::Unencrypted),
+    }
+}
+
 pub(super) fn faults(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     let local = config.listen.ip().is_loopback();
     if let Some(url) = &config.public_url {
-        match Url::parse(url) {
-            None => faults.push(format!(
-                "`public_url`: `{url}` is not an address such as `https://login.example.com`, without user, query and fragment"
-            )),
-            Some(url_parts) if url_parts.encrypted || config.insecure_http => {}
-            Some(url_parts) if url_parts.local && local => {}
-            Some(_) => faults.push(format!(
-                "`public_url`: passwords would cross the network unencrypted on `{url}`; put a proxy that ends TLS in front and set `public_url = \"https://...\"`, or accept the risk with `insecure_http = true`"
-            )),
+        if let Err(fault) = check_public_url(url, local, config.insecure_http) {
+            let (set, accept) = ("public_url = \"https://...\"", "insecure_http = true");
+            faults.push(format!(
+                "`public_url`: {}",
+                fault.describe(url, set, accept)
+            ));
         }
     } else if !local && !config.insecure_http {
         faults.push(format!(

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use rolecall_server::{Embedded, LogIn, LogInError, LogInErrorKind, Tokens, http::ClientAddress};
 
-use crate::support::{PASSWORD, TestApp, WRONG, on_both};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, WRONG, on_both};
 
 on_both![
     a_login_gives_the_tokens_of_the_token_endpoint,
     a_login_is_refused_as_at_the_token_endpoint,
     guesses_count_together_with_those_at_the_token_endpoint,
+    a_password_is_changed_as_at_the_password_endpoint,
+    a_new_password_that_is_refused_says_why_and_changes_nothing,
     a_refresh_token_works_once,
     logging_out_ends_the_session,
 ];
@@ -101,6 +103,72 @@ async fn guesses_count_together_with_those_at_the_token_endpoint(app: TestApp) {
     app.password_grant("alice", PASSWORD)
         .await
         .oauth_error(429, "temporarily_unavailable");
+}
+
+async fn change(login: &Embedded, current: &str, new: &str) -> Result<(), LogInError> {
+    let from = address();
+    let typed = LogIn::new("alice", current, &from);
+    login.change_password(&typed, new).await
+}
+
+async fn a_password_is_changed_as_at_the_password_endpoint(app: TestApp) {
+    let alice = app.create_user("alice", &[]).await;
+    let login = app.embedded();
+    let old = log_in(login, "alice", PASSWORD).await.unwrap();
+    let users = login.accounts("test");
+    let code = users.reset_password(&alice).await.unwrap().code;
+    let forced = log_in(login, "alice", &code).await.unwrap_err();
+    assert_eq!(forced.kind(), LogInErrorKind::PasswordChangeRequired);
+    change(login, &code, NEW_PASSWORD).await.unwrap();
+    let used = change(login, &code, PASSWORD).await.unwrap_err();
+    assert_eq!(
+        used.kind(),
+        LogInErrorKind::WrongPassword,
+        "a code works once"
+    );
+    app.get("/api/me", &old.access_token).await.ended_token();
+    let new = log_in(login, "alice", NEW_PASSWORD).await.unwrap();
+    // one who knows the password may change it without being forced to, and all sessions end
+    change(login, NEW_PASSWORD, "a third password of alice")
+        .await
+        .unwrap();
+    app.get("/api/me", &new.access_token).await.ended_token();
+    let wrong = log_in(login, "alice", NEW_PASSWORD).await.unwrap_err();
+    assert_eq!(wrong.kind(), LogInErrorKind::WrongPassword);
+}
+
+async fn a_new_password_that_is_refused_says_why_and_changes_nothing(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let login = app.embedded();
+    let revision = app.db.revision().await;
+    for (new, reason) in [
+        ("short", "at least"),
+        (PASSWORD, "current"),
+        ("alicealicealicealice", "user name"),
+    ] {
+        let refused = change(login, PASSWORD, new).await.unwrap_err();
+        assert_eq!(refused.kind(), LogInErrorKind::NewPassword, "{refused}");
+        let reason = reason.to_lowercase();
+        assert!(
+            refused.to_string().to_lowercase().contains(&reason),
+            "{refused}"
+        );
+        assert!(!refused.to_string().contains(new), "{refused}");
+    }
+    let wrong = change(login, WRONG, NEW_PASSWORD).await.unwrap_err();
+    assert_eq!(wrong.kind(), LogInErrorKind::WrongPassword);
+    assert_eq!(app.db.revision().await, revision);
+    log_in(login, "alice", PASSWORD).await.unwrap();
+    // wrong passwords count together with those of logins
+    for guess in 0..8 {
+        let guess = format!("{WRONG} {guess}");
+        change(login, &guess, NEW_PASSWORD).await.unwrap_err();
+    }
+    let slowed = change(login, PASSWORD, NEW_PASSWORD).await.unwrap_err();
+    assert!(
+        matches!(slowed.kind(), LogInErrorKind::TooMany { .. }),
+        "{slowed}"
+    );
 }
 
 async fn a_refresh_token_works_once(app: TestApp) {
