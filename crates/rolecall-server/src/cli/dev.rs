@@ -78,7 +78,9 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     let seed = dev.seed.as_deref().map(Seed::read).transpose()?;
     let refuse = |error| refuse_address("listen", config.listen, error);
     // the port is part of the tokens, but nobody may connect before there is a database to work on
-    let reserved = http::reserve_next_free(config.listen).map_err(refuse)?;
+    let reserved = http::reserve_next_free(config.listen)
+        .await
+        .map_err(refuse)?;
     let bound = reserved
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;

@@ -21,6 +21,10 @@ pub type Registration = RegistrationMode;
 
 /// The options of an [`Embedded`](super::Embedded) server.
 #[must_use]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one option with a method of its own"
+)]
 pub struct EmbeddedBuilder {
     pub(super) url: String,
     pub(super) schema: Option<String>,

@@ -80,7 +80,7 @@ pub async fn bind_next_free(address: &str) -> Result<TcpListener, ServeError> {
         let reason = "write an IP address and a port, such as 127.0.0.1:8000";
         ServeError::new(address, io::Error::new(io::ErrorKind::InvalidInput, reason))
     })?;
-    let bound = http::bind_next_free(parsed);
+    let bound = http::bind_next_free(parsed).await;
     bound.map_err(|source| ServeError::new(address, source))
 }
 

@@ -19,7 +19,7 @@ const PREFIX: &str = "x-rolecall-prefix";
 /// The reason why the documents cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JoinError {
-    #[error(transparent)]
+    #[error("{}", describe(.0))]
     Disagreement(#[from] DocumentError),
     #[error(
         "it is of OpenAPI version {0}, and rolecall's of 3.1: let its generator write 3.1, as utoipa 5 and aide do"
@@ -27,6 +27,18 @@ pub(crate) enum JoinError {
     Version(String),
     #[error("it describes `{0}`, which is one of rolecall's routes: nest those under a prefix")]
     Twice(String),
+}
+
+/// Describes a disagreement, with the way out for routes that belong in no document.
+fn describe(error: &DocumentError) -> String {
+    match error {
+        DocumentError::Disagreement { undocumented, .. } if !undocumented.is_empty() => {
+            format!(
+                "{error}; add pages and other routes that are not for the document with `.merge(..)` after `.routes()?`"
+            )
+        }
+        error => error.to_string(),
+    }
 }
 
 /// The routes of an application with their document.

@@ -349,7 +349,8 @@ async fn what_does_not_fit_is_refused_at_the_start_with_the_way_out() {
     less["paths"].as_object_mut().unwrap().remove("/hello");
     let text = refusal(HOST, Some(less), "").await;
     assert!(
-        text.contains("routed but not documented: GET /hello"),
+        text.contains("routed but not documented: GET /hello")
+            && text.contains("`.merge(..)` after `.routes()?`"),
         "{text}"
     );
     let mut more = written_document();

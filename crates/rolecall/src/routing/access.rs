@@ -28,7 +28,7 @@ impl RouteAccess {
 
 /// Returns true if every request for one path could be one for the other: they differ at most in the names of parameters.
 pub(super) fn is_same_shape(one: &str, other: &str) -> bool {
-    let shape = |segment: &'_ str| match segment.strip_prefix('{') {
+    let shape = |segment: &str| match segment.strip_prefix('{') {
         Some(rest) if rest.starts_with('*') => "{*}",
         Some(_) if segment.ends_with('}') => "{}",
         _ => "",

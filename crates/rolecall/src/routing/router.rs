@@ -4,7 +4,7 @@ mod on_denied;
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::Request, response::IntoResponse, routing::Route};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use tower_layer::Layer;
 use tower_service::Service;
 

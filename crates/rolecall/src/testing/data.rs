@@ -81,7 +81,9 @@ pub(super) fn try_data_rule(
     let sides = matrix.data_rules.iter().find(|sides| sides.name == name);
     let Some(sides) = sides else {
         return Err(format!(
-            "there is no data to try `if {name}` with: build the matrix with `AccessMatrix::of(..)`, and add it with `.data_rule::<_, _>(admitted, refused)`"
+            "there is no data to try `if {name}` with: build the matrix with `AccessMatrix::of(&app(issuer.guard()))`, add \
+             the policy with `.document(&read_policy(\"policy.toml\"))`, and the data with \
+             `.data_rule::<Rule, _>(admitted, refused)`; the documentation of the crate `rolecall` shows it"
         ));
     };
     let principal = matrix.guard.verify(&token(&stranger));
