@@ -44,6 +44,10 @@ def tutorial():
     return program("XTASK_TUTORIAL", ROOT / "target" / "debug" / "tutorial")
 
 
+def login_page():
+    return program("XTASK_LOGIN_PAGE", ROOT / "target" / "debug" / "login-page")
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -86,10 +90,11 @@ def check_rolecall(*arguments, **options):
 class Server:
     """A running server."""
 
-    def __init__(self, command, port=None, folder=None, **settings):
+    def __init__(self, command, port=None, folder=None, health="/health/live", **settings):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="rolecall-client-"))
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.health = health
         self.settings = {"ROLECALL_LISTEN": f"127.0.0.1:{self.port}", **settings}
         self.command = command
         self.log = self.folder / "server.log"
@@ -106,7 +111,7 @@ class Server:
             )
         while True:
             try:
-                if requests.get(f"{self.url}/health/live", timeout=5).status_code == 200:
+                if requests.get(f"{self.url}{self.health}", timeout=5).status_code == 200:
                     return time.perf_counter() - start
             except (requests.ConnectionError, requests.Timeout):
                 # it may listen before it responds, since generating RSA keys takes a while
@@ -182,3 +187,10 @@ def tutorial_server():
             pytest.skip(f"another program listens on port {TUTORIAL_PORT}")
         time.sleep(0.2)
     return Server([tutorial()], port=TUTORIAL_PORT)
+
+
+def login_page_server():
+    """The site of `examples/login-page`, whose pages are at `http://localhost`, where browsers keep its cookie."""
+    port = free_port()
+    return Server([login_page()], port=port, health="/auth/health/live",
+                  LISTEN=f"127.0.0.1:{port}", ORIGIN=f"http://localhost:{port}")

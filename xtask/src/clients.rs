@@ -12,6 +12,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
         let mut build = workspace.cargo();
         build.args(["build", "--package", "rolecall-server"]);
         build.args(["--package", "tutorial", "--package", "service"]);
+        build.args(["--package", "login-page"]);
         tools::run(build.arg("--locked"))
     });
     report.step("clients", || {
@@ -26,11 +27,12 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     });
 }
 
-fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 4] {
+fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 5] {
     [
         ("XTASK_ROLECALL", workspace.target("debug/rolecall")),
         ("XTASK_TUTORIAL", workspace.target("debug/tutorial")),
         ("XTASK_SERVICE", workspace.target("debug/service")),
+        ("XTASK_LOGIN_PAGE", workspace.target("debug/login-page")),
         ("XTASK_OUTPUT", workspace.target("clients")),
     ]
 }
