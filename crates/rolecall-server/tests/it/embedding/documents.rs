@@ -48,7 +48,11 @@ const MOVE: &str = r#"sed -i.bak 's|"\.\./\.\./crates|"../rolecall/crates|' Carg
 #[cfg(unix)]
 #[test]
 fn a_copy_of_the_starter_finds_the_crates() {
-    for page in ["docs/embedding.md", "examples/starter/README.md"] {
+    for page in [
+        "docs/embedding.md",
+        "examples/starter/README.md",
+        "examples/login-page/README.md",
+    ] {
         assert!(read(page).contains(&format!("$ {MOVE}\n")), "{page}");
     }
     let folder = tempfile::tempdir().unwrap();
