@@ -50,6 +50,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let hasher = hasher(options.hashing, options.scheme)?;
     let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
     let live = LiveState::new(ready.keys.set, &ready.era, Arc::clone(&options.clock));
+    live.set_usual_age(watch::USUAL_AGE);
     let started_at = options.clock.now();
     let app = App::new(Parts {
         store,

@@ -18,6 +18,8 @@ use crate::{
 
 /// The interval of polls.
 const POLL: Duration = Duration::from_millis(250);
+/// The greatest age of what this node knows while its polls are answered. An older state means that the node stood still.
+pub(crate) const USUAL_AGE: Duration = Duration::from_millis(900);
 /// The time after which a poll has failed, so that the state does not look fresh while the database hangs.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -52,6 +52,10 @@ struct Shared {
     writing: Mutex<()>,
     /// The monotonic time at which the state was last current, in microseconds; can be before the clock's start.
     fresh_at: AtomicI64,
+    /// The greatest age of the state while all is well, in microseconds.
+    usual_age: AtomicI64,
+    /// Nobody answered in time, so that requests no longer wait for news until there are some.
+    is_silent: AtomicBool,
     newest: Newest,
     /// Notified after every change.
     changed: watch::Sender<()>,
@@ -92,6 +96,8 @@ impl LiveState {
             current: ArcSwap::from_pointee(current),
             writing: Mutex::new(()),
             fresh_at: AtomicI64::new(NEVER),
+            usual_age: AtomicI64::new(i64::MAX),
+            is_silent: AtomicBool::new(false),
             newest: Newest::unknown(),
             changed: watch::Sender::new(()),
             clock,
@@ -208,6 +214,33 @@ impl LiveState {
         let fresh_at = micros(self.0.clock.monotonic()).saturating_sub(micros(age));
         // a delayed answer must not make the state older than an earlier one has shown
         self.0.fresh_at.fetch_max(fresh_at, Ordering::AcqRel);
+        if !self.is_unusually_old() {
+            self.0.is_silent.store(false, Ordering::Release);
+        }
+    }
+
+    /// Has routers and layers ask for news, and wait up to a second for it, when the state is older than `age`: older
+    /// than it becomes while all is well. Then the process or its machine stood still, and does not know what was
+    /// revoked meanwhile, or the source of the news is gone. Where nobody answers, only the first requests wait.
+    pub fn set_usual_age(&self, age: Duration) {
+        self.0.usual_age.store(micros(age), Ordering::Release);
+    }
+
+    fn is_unusually_old(&self) -> bool {
+        micros(self.age()) > self.0.usual_age.load(Ordering::Acquire)
+    }
+
+    /// Asks for news if the state is older than usual, and returns the number of the question.
+    pub(crate) fn ask_if_old(&self) -> Option<u64> {
+        if !self.is_unusually_old() || self.0.is_silent.load(Ordering::Acquire) {
+            return None;
+        }
+        Some(self.0.newest.ask_for_news(self.0.clock.monotonic()))
+    }
+
+    /// Notes that nobody answered in time.
+    pub(crate) fn note_silence(&self) {
+        self.0.is_silent.store(true, Ordering::Release);
     }
 
     /// Returns the time since the state was last known to be current.

@@ -290,6 +290,7 @@ impl GuardBuilder {
             });
         }
         let state = LiveState::unknown(Arc::clone(&self.clock));
+        state.set_usual_age(crate::remote::usual_age(self.max_staleness));
         let remote = crate::remote::Remote::new(
             &self.issuer,
             &self.remote,

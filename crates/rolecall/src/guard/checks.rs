@@ -143,20 +143,28 @@ impl Checks {
         Timestamp::from_seconds(claims.exp).since(self.clock.now())
     }
 
-    /// Waits until it is known if the token is above the newest revision; `None` if that is known.
+    /// Waits until it is known if the token is above the newest revision, and for news where the state is older than
+    /// usual; `None` if there is nothing to wait for.
     pub(super) fn answer(
         self: &Arc<Self>,
         claims: &VerifiedClaims,
         question: &AtomicU64,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let Standing::Asked(question) = self.standing(claims, question) else {
-            return None;
+        let state = self.live()?;
+        let question = match self.standing(claims, question) {
+            Standing::Asked(question) => question,
+            _ => state.ask_if_old()?,
         };
-        let state = self.live()?.clone();
+        let state = state.clone();
         Some(async move {
             // without an answer in time, the age of the state limits how long the token is accepted
             let answered = state.answered(question);
-            let _ = tokio::time::timeout(MAX_ANSWER_WAIT, answered).await;
+            if tokio::time::timeout(MAX_ANSWER_WAIT, answered)
+                .await
+                .is_err()
+            {
+                state.note_silence();
+            }
         })
     }
 

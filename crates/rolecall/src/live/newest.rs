@@ -127,6 +127,11 @@ impl Newest {
 
     fn ask(&self, rev: Revision, now: Duration) -> u64 {
         self.claimed.fetch_max(rev, Ordering::AcqRel);
+        self.ask_for_news(now)
+    }
+
+    /// Asks for the newest revision, whatever it is, and returns the number of the question.
+    pub(super) fn ask_for_news(&self, now: Duration) -> u64 {
         let mut number = 0;
         self.asked.send_modify(|last| {
             // later than the time of asking, also for a clock that stands still: an answer from before is none

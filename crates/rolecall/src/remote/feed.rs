@@ -33,6 +33,8 @@ const MAX_RETRY: Duration = Duration::from_secs(2);
 const MAX_RETRY_REFUSED: Duration = Duration::from_secs(15);
 /// The longest pause between requests that are not held, so that revocations are read within a second.
 const MAX_PAUSE: Duration = Duration::from_millis(250);
+/// The time that an answer may be late, beyond the time for which the issuer holds the request.
+const LATE: Duration = Duration::from_secs(2);
 /// The time for which the issuer may hold a request while the state is getting old, since even an answer without news
 /// makes it fresh.
 const WAIT_WHEN_OLD: Duration = Duration::from_secs(1);
@@ -129,6 +131,11 @@ pub(super) async fn follow(shared: &Shared, credentials: &Credentials) {
             }
         }
     }
+}
+
+/// Returns the greatest age of the state while the issuer answers.
+pub(crate) fn usual_age(max_staleness: Duration) -> Duration {
+    (wait_within(max_staleness) + LATE).min(max_staleness)
 }
 
 /// Returns the time for which the issuer is asked to hold a request, zero if it should not.

@@ -16,5 +16,6 @@ mod task;
 mod time;
 
 pub(crate) use error::SetupError;
+pub(crate) use feed::usual_age;
 pub(crate) use settings::{Credentials, Settings};
 pub(crate) use task::Remote;
