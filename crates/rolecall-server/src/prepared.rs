@@ -205,13 +205,19 @@ async fn master_key(
         }
         DatabaseUrl::File(path) => key_file(&path),
     };
-    if !file::exists(&path)? {
-        let is_prepared = bootstrap::is_prepared(store).await;
-        if is_prepared.map_err(|error| about(url, &error.into()))? {
-            return Err(StartError::KeyFileMissing(path));
-        }
+    if file::exists(&path)? {
+        return Ok(MasterKey::load(&path)?);
     }
-    Ok(MasterKey::load_or_create(&path)?)
+    let is_prepared = bootstrap::is_prepared(store).await;
+    if is_prepared.map_err(|error| about(url, &error.into()))? {
+        return Err(StartError::KeyFileMissing(path));
+    }
+    let key = MasterKey::load_or_create(&path)?;
+    if let Some(database) = store.sqlite_file() {
+        // only root can give files away
+        let _ = file::keep_owner(&path, database);
+    }
+    Ok(key)
 }
 
 /// Returns the path of the key file of a SQLite database.

@@ -51,7 +51,7 @@ pub(super) async fn run(
     })?;
     if let Some(path) = &wanted.document {
         let text = outcome.document.to_toml();
-        let written = file::write_whole(path, &text, File::options().write(true).create(true));
+        let written = file::write_whole(path, &text, File::options().write(true).create_new(true));
         written.map_err(CliError::io(path.display().to_string()))?;
     }
     let report = Report {

@@ -104,7 +104,9 @@ fn room(database: &Path) -> Finding {
         Err(error) => return Finding::fault("room", error.to_string()),
     }
     let probe = file::beside(database, ".doctor");
-    let written = file::owner_only().open(&probe).and_then(|mut file| {
+    // one that is there was left behind by a check that was killed, or is a link that somebody planted
+    let _ = fs::remove_file(&probe);
+    let written = file::owner_only_new().open(&probe).and_then(|mut file| {
         file.write_all(&vec![0; PROBE_BYTES])?;
         file.sync_all()
     });
@@ -127,6 +129,21 @@ mod tests {
     use super::super::finding::Severity;
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn y240_the_room_is_not_measured_through_a_planted_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, victim) = (
+            folder.path().join("rolecall.db"),
+            folder.path().join("victim"),
+        );
+        fs::write(&victim, "as it was").unwrap();
+        let probe = file::beside(&database, ".doctor");
+        std::os::unix::fs::symlink(&victim, &probe).unwrap();
+        assert_eq!(room(&database).severity, Severity::Good);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "as it was");
+        assert!(!probe.exists());
+    }
 
     #[test]
     fn a_key_file_that_others_can_read_is_a_fault() {

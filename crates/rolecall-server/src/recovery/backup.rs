@@ -35,7 +35,9 @@ pub(crate) async fn back_up(app: &App, to: &Path, depth: Depth) -> Result<(), Re
 }
 
 async fn copy(app: &App, partial: &Path, to: &Path) -> Result<(), RecoveryError> {
-    file::owner_only().open(partial).map_err(failed(partial))?;
+    file::owner_only_new()
+        .open(partial)
+        .map_err(failed(partial))?;
     let copied = app.store().copy_to(&partial.to_string_lossy()).await;
     let copied = copied.map_err(|error| RecoveryError::Copy {
         path: to.to_owned(),

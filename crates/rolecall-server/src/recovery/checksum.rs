@@ -39,7 +39,7 @@ pub(super) fn compute(path: &Path) -> io::Result<String> {
 pub(super) fn write(backup: &Path, sum: &str) -> io::Result<()> {
     let name = backup.file_name().unwrap_or_default().to_string_lossy();
     let line = format!("{sum}  {name}\n");
-    file::write_whole(&path_of(backup), &line, &file::owner_only())
+    file::write_whole(&path_of(backup), &line, &file::owner_only_new())
 }
 
 /// Reads the checksum that was written when `backup` was made; `None` if there is none.

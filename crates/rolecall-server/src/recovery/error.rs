@@ -13,6 +13,10 @@ pub(crate) enum RecoveryError {
     WouldReplace(PathBuf),
     #[error("the backup `{0}` does not exist")]
     NoBackup(PathBuf),
+    #[error(
+        "`{0}` has a name that restores use for files of their own, which a restore deletes: rename it first"
+    )]
+    OwnName(PathBuf),
     #[error("`{0}` is not a rolecall database")]
     NotOurs(PathBuf),
     #[error(

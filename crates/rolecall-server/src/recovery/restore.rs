@@ -54,6 +54,7 @@ pub(crate) async fn restore(
         return Err(RecoveryError::InUse);
     };
     let partial = file::beside(&target, ".restoring");
+    refuse_partial(from, &partial)?;
     remove_all(&partial)?;
     // a large future
     let outcome = Box::pin(copy_into_place(options, from, &target, &partial, caller)).await;
@@ -225,7 +226,7 @@ fn set_aside(target: &Path) -> Result<PathBuf, RecoveryError> {
 /// Copies the content of a file but not its permissions: only the owner can read the copy.
 fn copy_privately(from: &Path, to: &Path) -> Result<(), RecoveryError> {
     let mut source = fs::File::open(from).map_err(failed(from))?;
-    let mut copy = file::owner_only().open(to).map_err(failed(to))?;
+    let mut copy = file::owner_only_new().open(to).map_err(failed(to))?;
     std::io::copy(&mut source, &mut copy).map_err(failed(from))?;
     copy.sync_all().map_err(failed(to))
 }
@@ -237,6 +238,22 @@ pub(super) fn url_of(path: &Path) -> String {
 fn sqlite_file(options: &Options) -> Result<PathBuf, RecoveryError> {
     use secrecy::ExposeSecret as _;
     file::sqlite_path(options.database_url.expose_secret()).ok_or(RecoveryError::Postgres)
+}
+
+/// Refuses a backup with a name under which a restore writes its own files: it would be deleted first.
+fn refuse_partial(from: &Path, partial: &Path) -> Result<(), RecoveryError> {
+    let name_of = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let folder_of = |path: &Path| fs::canonicalize(file::folder_of(path)).map_err(failed(path));
+    let is_ours = name_of(from).starts_with(&name_of(partial));
+    if is_ours && folder_of(from)? == folder_of(partial)? {
+        return Err(RecoveryError::OwnName(from.to_owned()));
+    }
+    Ok(())
 }
 
 /// Removes a copy with everything beside it, also what a killed restore has left.

@@ -338,13 +338,16 @@ pub(super) async fn prepare(
 /// the transaction of a node that was cut off, which would block the changes of all other nodes.
 ///
 /// Also sets what a role or a database may have another default for: no answer is sent before what it confirms is on
-/// disk, and transactions wait for each other instead of failing.
+/// disk, transactions wait for each other instead of failing, and foreign keys are enforced, so that nothing is left of a
+/// deleted role for the next one with its name.
 async fn set_limits(conn: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
     const SETTINGS: &str = "SELECT set_config('statement_timeout', $1, false), \
         set_config('idle_in_transaction_session_timeout', $1, false), set_config('lock_timeout', '0', false), \
         set_config('default_transaction_isolation', 'read committed', false), \
         set_config('default_transaction_deferrable', 'off', false), \
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END";
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END, \
+        CASE WHEN current_setting('session_replication_role') <> 'origin' \
+            THEN set_config('session_replication_role', 'origin', false) END";
     sqlx::query(SETTINGS)
         .bind(limit.as_millis().to_string())
         .execute(conn)

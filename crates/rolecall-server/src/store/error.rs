@@ -123,6 +123,16 @@ pub enum OpenError {
         /// The error of the migration.
         reason: sqlx::migrate::MigrateError,
     },
+    /// The database does not store UTF-8.
+    #[error(
+        "the database {place} has the encoding {encoding}, which cannot store every name: create one with `CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0`"
+    )]
+    Encoding {
+        /// The database.
+        place: String,
+        /// Its encoding, as PostgreSQL calls it.
+        encoding: String,
+    },
     /// The database contains tables of an application where rolecall needs its own.
     #[error(
         "the database {place} has {objects}, which rolecall did not create, so nothing was changed: set `database.schema` to a schema of rolecall's own on PostgreSQL, or `database.url` to a database of its own"
@@ -209,6 +219,19 @@ impl OpenError {
             } => is_outage(reason) && !is_misconfigured(reason),
             _ => false,
         }
+    }
+
+    /// Returns true if SQLite must undo what a killed process was writing, and may not, since it only reads
+    /// (`SQLITE_READONLY_ROLLBACK`).
+    pub(super) fn is_hot_journal(&self) -> bool {
+        let Self::Database {
+            reason: sqlx::Error::Database(error),
+            ..
+        } = self
+        else {
+            return false;
+        };
+        error.code().is_some_and(|code| code == "776")
     }
 
     /// Names the damaged file in an error that comes from damage.

@@ -72,7 +72,14 @@ pub(super) fn has_journal(path: &Path) -> Result<bool, OpenError> {
 /// Creates the file and its folder, unless they exist.
 pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
     prepare_folder(path)?;
-    owner_only().open(path).map(drop).map_err(failed(path))
+    let is_new = !exists(path)?;
+    // the database may lie elsewhere, behind a link
+    followed().open(path).map(drop).map_err(failed(path))?;
+    if is_new {
+        // the user of the service starts it after a first command of root
+        let _ = keep_owner(path, folder_of(path));
+    }
+    Ok(())
 }
 
 /// Creates the folder of a file, unless it exists.
@@ -141,19 +148,49 @@ pub(crate) fn remove_if_exists(path: &Path) -> std::io::Result<()> {
 }
 
 /// Makes the owner of `like` the owner of `path`: what root writes for the server must belong to the server.
+///
+/// # Errors
+///
+/// If `path` is a link, or has a second name: it would give away a file that somebody else put there.
 pub(crate) fn keep_owner(path: &Path, like: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    let (found, wanted) = (fs::metadata(path)?, fs::metadata(like)?);
+    let mut options = OpenOptions::new();
+    give_to_owner_of(&unfollowed(options.read(true)).open(path)?, like)
+}
+
+fn give_to_owner_of(file: &File, like: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let (found, wanted) = (file.metadata()?, fs::metadata(like)?);
     if (found.uid(), found.gid()) == (wanted.uid(), wanted.gid()) {
         return Ok(());
     }
-    std::os::unix::fs::chown(path, Some(wanted.uid()), Some(wanted.gid()))
+    if !found.is_file() || found.nlink() != 1 {
+        let fault = "it is no file, or has a second name, so that its owner cannot be changed";
+        return Err(std::io::Error::other(fault));
+    }
+    fchown(file, Some(wanted.uid()), Some(wanted.gid()))
+}
+
+/// Opens a file beside the database, and creates it for the user to whom the database belongs: a command of root must
+/// not leave one that the service cannot open.
+fn open_mark(mark: &Path, database: &Path) -> std::io::Result<File> {
+    let file = owner_only().open(mark)?;
+    let is_there = database.exists();
+    // only root can give files away
+    let _ = give_to_owner_of(
+        &file,
+        if is_there {
+            database
+        } else {
+            folder_of(database)
+        },
+    );
+    Ok(file)
 }
 
 /// Marks the database as open in this process, until the returned file is closed.
 pub(super) fn mark_in_use(path: &Path) -> Result<File, OpenError> {
     let mark = beside(path, ".in-use");
-    let file = owner_only().open(&mark).map_err(failed(&mark))?;
+    let file = open_mark(&mark, path).map_err(failed(&mark))?;
     file.lock_shared().map_err(failed(&mark))?;
     Ok(file)
 }
@@ -246,7 +283,7 @@ pub(super) fn has_lock(path: &Path) -> Result<bool, OpenError> {
 /// a file to a write-ahead log that another process has open.
 pub(super) async fn lock_opening(path: &Path) -> Result<File, OpenError> {
     let mark = beside(path, ".lock");
-    let file = owner_only().open(&mark).map_err(failed(&mark))?;
+    let file = open_mark(&mark, path).map_err(failed(&mark))?;
     tokio::task::spawn_blocking(move || file.lock().map(|()| file))
         .await
         .map_err(std::io::Error::other)
@@ -257,7 +294,7 @@ pub(super) async fn lock_opening(path: &Path) -> Result<File, OpenError> {
 /// Locks the database for this process alone; `None` if another process has it open.
 pub(crate) fn lock_exclusively(path: &Path) -> Result<Option<File>, OpenError> {
     let mark = beside(path, ".in-use");
-    let file = owner_only().open(&mark).map_err(failed(&mark))?;
+    let file = open_mark(&mark, path).map_err(failed(&mark))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -266,12 +303,32 @@ pub(crate) fn lock_exclusively(path: &Path) -> Result<Option<File>, OpenError> {
 }
 
 /// Returns options that open a file for reading and writing, and create it readable by its owner only.
+///
+/// INVARIANT: a link is refused. Whoever owns the folder could plant one, and a command of root would write, lock or give
+/// away the file that it leads to.
 pub(crate) fn owner_only() -> OpenOptions {
+    let mut options = followed();
+    unfollowed(&mut options);
+    options
+}
+
+/// The same for a file that must not exist yet.
+pub(crate) fn owner_only_new() -> OpenOptions {
+    let mut options = owner_only();
+    options.create_new(true);
+    options
+}
+
+fn followed() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+fn unfollowed(options: &mut OpenOptions) -> &mut OpenOptions {
+    let flag = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flag)
 }
 
 /// Returns the path of the file beside `path` whose name has `suffix` appended.
@@ -280,3 +337,6 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests;

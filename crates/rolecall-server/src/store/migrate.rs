@@ -35,13 +35,15 @@ const INSPECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MIGRATE_TIMEOUT: Duration = Duration::from_hours(1);
 const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// Limits for the connection that holds the lock: a node that was cut off would keep all others from starting.
-const LOCK_LIMITS: &str =
-    "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'";
+const LOCK_LIMITS: &str = "SET idle_session_timeout = '1min'; SET idle_in_transaction_session_timeout = '1min'; \
+    SET statement_timeout = 0; SET lock_timeout = 0";
 const DENIED: &str = "SELECT CAST(c.relname AS TEXT) FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') \
     AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') \
         AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) ORDER BY c.relname";
+/// The encoding of the texts in the database.
+const ENCODING: &str = "SELECT current_setting('server_encoding')";
 const SET_SCHEMA: &str = "SELECT set_config('search_path', $1, false)";
 /// Creates the schema of [`SET_SCHEMA`]. `IF NOT EXISTS` would need the permission to create schemas even if it exists.
 const CREATE_SCHEMA: &str = "DO $$ BEGIN IF to_regnamespace(current_setting('search_path')) IS NULL THEN \
@@ -121,14 +123,24 @@ pub(super) async fn inspect_sqlite(path: &Path) -> Result<SchemaState, OpenError
     if !file::holds_data(path)? {
         return Ok(SchemaState::nothing());
     }
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(!file::has_journal(path)?);
-    let mut conn = SqliteConnection::connect_with(&options).await?;
-    let found = found::in_sqlite(&mut conn, &migrator(MIGRATIONS)).await?;
-    conn.close().await?;
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let found = match read_sqlite(&options).await {
+        // whoever wrote the file last was killed before it used a write-ahead log, as in a first start: what that
+        // writer had not completed is undone, as by every program that opens the file
+        Err(error) if error.is_hot_journal() => read_sqlite(&options.read_only(false)).await,
+        found => found,
+    }?;
     found.check(newest(MIGRATIONS), &describe_file(path))?;
     Ok(SchemaState::of(&found))
+}
+
+async fn read_sqlite(options: &SqliteConnectOptions) -> Result<Found, OpenError> {
+    let mut conn = SqliteConnection::connect_with(options).await?;
+    let found = found::in_sqlite(&mut conn, &migrator(MIGRATIONS)).await;
+    let closed = conn.close().await;
+    let found = found?;
+    closed?;
+    Ok(found)
 }
 
 pub(super) async fn inspect_postgres(
@@ -254,6 +266,7 @@ async fn postgres_by(
         migrator.set_locking(false);
         let found = found::in_postgres(&mut conn, &migrator).await?;
         found.check(newest(steps), &describe_server(options))?;
+        check_encoding(&mut conn, &found, options).await?;
         if schema.is_some() {
             conn.execute(CREATE_SCHEMA).await?;
         }
@@ -266,6 +279,29 @@ async fn postgres_by(
     // closing the connection releases the lock
     let _ = conn.close().await;
     outcome
+}
+
+/// Refuses to create tables in a database that cannot store every character: names, reasons and descriptions would be
+/// refused one by one later.
+async fn check_encoding(
+    conn: &mut PgConnection,
+    found: &Found,
+    options: &PgConnectOptions,
+) -> Result<(), OpenError> {
+    let encoding: String = sqlx::query_scalar(ENCODING).fetch_one(conn).await?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let refusal = OpenError::Encoding {
+        place: describe_server(options),
+        encoding,
+    };
+    if found.applied.is_empty() {
+        return Err(refusal);
+    }
+    // from before this was checked: it works with the texts that it has
+    tracing::warn!("{refusal}");
+    Ok(())
 }
 
 pub(super) async fn sqlite_in_memory(pool: &SqlitePool) -> Result<(), OpenError> {
@@ -307,7 +343,7 @@ async fn back_up(pool: &SqlitePool, path: &Path, version: i64) -> Result<(), Ope
         source,
     };
     file::remove_if_exists(&partial).map_err(failed)?;
-    file::owner_only().open(&partial).map_err(failed)?;
+    file::owner_only_new().open(&partial).map_err(failed)?;
     sqlx::query("VACUUM INTO $1")
         .bind(partial.to_string_lossy().into_owned())
         .execute(pool)

@@ -492,3 +492,20 @@ async fn y083_a_damaged_database_is_not_backed_up() {
     }
     assert!(refused * 10 >= pages * 9, "{refused} of {pages}");
 }
+
+#[tokio::test]
+async fn y247_a_backup_with_the_name_of_a_partial_restore_is_not_deleted() {
+    let mut installation = Installation::new().await;
+    let kept = file::beside(&installation.database, ".restoring-by-hand");
+    fs::rename(&installation.backup, &kept).unwrap();
+    installation.backup = kept.clone();
+    let refused = installation.restore().await.unwrap_err();
+    assert!(matches!(refused, RecoveryError::OwnName(_)), "{refused}");
+    assert!(kept.is_file());
+    assert!(installation.is_old().await);
+    // in another folder the name means nothing
+    let elsewhere = tempfile::tempdir().unwrap();
+    installation.backup = elsewhere.path().join("rolecall.db.restoring");
+    fs::rename(&kept, &installation.backup).unwrap();
+    installation.restore().await.unwrap();
+}

@@ -552,3 +552,85 @@ async fn y167_a_silent_server_is_given_up() {
     let denied = tokio::time::timeout(Duration::from_mins(1), find_denied(&url, None)).await;
     assert!(denied.expect("it waits for ever").is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y243_a_database_that_does_not_store_every_character_gets_no_tables() {
+    let Some(options) = postgres_database("y243").await else {
+        return;
+    };
+    let mut admin = PgConnection::connect_with(&options).await.unwrap();
+    let create = "CREATE DATABASE test_y243_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    admin.execute(create).await.unwrap();
+    let latin = options.clone().database("test_y243_latin");
+    let refused = super::postgres(&latin, None).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("LATIN1") && refused.contains("ENCODING 'UTF8'"),
+        "{refused}"
+    );
+    let mut conn = PgConnection::connect_with(&latin).await.unwrap();
+    let tables: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+    assert_eq!(tables, 0);
+    super::postgres(&options, None).await.unwrap();
+}
+
+/// Writes a file of which a process was killed while it wrote: part of a transaction is in the file, and the pages of
+/// before are in a journal beside it.
+async fn leave_half_a_transaction(path: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&other)
+        .create_if_missing(true);
+    let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+    let fill = "CREATE TABLE notes (text TEXT); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
+        INSERT INTO notes SELECT hex(zeroblob(200)) FROM n; PRAGMA cache_size = 5; \
+        BEGIN IMMEDIATE; UPDATE notes SET text = 'lost'";
+    conn.execute(fill).await.unwrap();
+    for suffix in ["", "-journal"] {
+        let (from, to) = (file::beside(&other, suffix), file::beside(path, suffix));
+        std::fs::copy(from, to).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y244_a_file_of_which_a_writer_was_killed_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    leave_half_a_transaction(&path).await;
+    let url = format!("sqlite:{}", path.display());
+    assert_eq!(inspect(&url, None).await.unwrap().found, 0);
+    leave_half_a_transaction(&path).await;
+    drop(crate::Embedded::open(&url).await.unwrap());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let lost: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM notes WHERE text = 'lost'")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(lost, 0);
+}
+
+/// Fails where a statement may take only so long.
+const UNLIMITED: &[Step] = &[(
+    1,
+    "takes long",
+    "CREATE TABLE roles (name TEXT); DO $$ BEGIN \
+        IF current_setting('statement_timeout') <> '0' OR current_setting('lock_timeout') <> '0' THEN \
+            RAISE EXCEPTION 'limited'; END IF; END $$",
+)];
+
+#[tokio::test]
+async fn y249_a_time_limit_of_the_database_stops_no_migration() {
+    let Some(options) = postgres_database("y249").await else {
+        return;
+    };
+    let mut admin = PgConnection::connect_with(&options).await.unwrap();
+    for setting in ["statement_timeout = '20s'", "lock_timeout = '20s'"] {
+        let set = sqlx::AssertSqlSafe(format!("ALTER DATABASE y249 SET {setting}"));
+        sqlx::query(set).execute(&mut admin).await.unwrap();
+    }
+    postgres_by(&options, None, UNLIMITED).await.unwrap();
+}

@@ -269,3 +269,26 @@ async fn y217_defaults_of_the_database_change_neither_durability_nor_isolation()
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn y246_foreign_keys_are_enforced_whatever_the_database_says() {
+    let Some(url) = postgres_database("y246").await else {
+        return;
+    };
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    // without its triggers PostgreSQL checks no foreign key, and keeps the rows that depend on a deleted one
+    let set = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); \
+        END $$";
+    sqlx::query(set).execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let store = Store::open(&url).await.unwrap();
+    for lane in [Lane::Requests, Lane::Changes, Lane::Watch, Lane::Poll] {
+        let mut conn = store.pools.read(lane).await.unwrap();
+        let found: String = query("SELECT current_setting('session_replication_role')")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(found, "origin", "{lane:?}");
+    }
+    store.close().await;
+}
