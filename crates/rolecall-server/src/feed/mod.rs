@@ -3,5 +3,6 @@
 pub(crate) mod handlers;
 pub(crate) mod service;
 mod state;
+mod waiting;
 
 pub(crate) use state::Feed;

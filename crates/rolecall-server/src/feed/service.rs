@@ -84,7 +84,7 @@ pub(crate) async fn read(
     let is_news = |newest: &Newest| after.is_before(newest);
     let has_news = is_news(&newest.borrow());
     if !has_news && !wait.is_zero() {
-        let _permit = feed.try_wait().ok_or(ApiError::Busy)?;
+        let _place = feed.try_wait(caller.subject()).ok_or(ApiError::Busy)?;
         tokio::select! {
             biased;
             () = caller.lost() => return Err(ApiError::Denied(Denial::EndedToken)),

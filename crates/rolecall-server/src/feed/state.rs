@@ -6,8 +6,9 @@ use std::{
 };
 
 use rolecall_core::{Floor, FloorKind, Revision, Timestamp};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::waiting::{Place, Waiting};
 use crate::store::Head;
 
 /// Clients that can wait at the same time; others get status 503.
@@ -21,7 +22,7 @@ pub(crate) struct Feed {
     known: RwLock<Known>,
     /// Wakes waiting clients, after `known` is written.
     newest: watch::Sender<Newest>,
-    waiting: Semaphore,
+    waiting: Waiting,
 }
 
 /// The newest revision in the feed.
@@ -75,19 +76,15 @@ impl FloorKey {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self::with_max_waiting(MAX_WAITING)
+        Self {
+            known: RwLock::default(),
+            newest: watch::Sender::default(),
+            waiting: Waiting::new(MAX_WAITING),
+        }
     }
 }
 
 impl Feed {
-    pub(super) fn with_max_waiting(max_waiting: usize) -> Self {
-        Self {
-            known: RwLock::default(),
-            newest: watch::Sender::default(),
-            waiting: Semaphore::new(max_waiting),
-        }
-    }
-
     /// Replaces the whole state.
     pub(crate) fn replace(&self, head: &Head, mark: &str, floors: &[Floor]) {
         let mut replacement = Known::default();
@@ -131,9 +128,9 @@ impl Feed {
         self.newest.subscribe()
     }
 
-    /// Returns a permit for one more waiting client; `None` if too many are waiting.
-    pub(super) fn try_wait(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        self.waiting.try_acquire().ok()
+    /// Returns a place for one more request of `client` that waits; `None` if too many are waiting.
+    pub(super) fn try_wait(&self, client: &str) -> Option<Place<'_>> {
+        self.waiting.enter(client)
     }
 }
 
@@ -290,14 +287,5 @@ mod tests {
         assert_eq!(floors, [of("initech", 3), of("acme", 4)]);
         feed.raise(&head(5), "m5", &[floor("a", 5)]);
         assert_eq!(feed.known().above(0, 10).0, [floor("b", 2), floor("a", 5)]);
-    }
-
-    #[test]
-    fn only_a_limited_number_of_clients_can_wait() {
-        let feed = Feed::with_max_waiting(1);
-        let permit = feed.try_wait();
-        assert!(permit.is_some() && feed.try_wait().is_none());
-        drop(permit);
-        assert!(feed.try_wait().is_some());
     }
 }

@@ -78,8 +78,7 @@ impl RequestingClient {
         if !is_own && !client.audiences.iter().any(|own| own == audience) {
             return Err(OAuthError::InvalidTarget("the audience is not known"));
         }
-        let ceiling = client.scope.as_deref();
-        Ok(ceiling.and_then(RequestedScope::parse_any))
+        Ok(RequestedScope::stored(client.scope.as_deref())?)
     }
 
     /// Returns `true` if the client may refresh its tokens.

@@ -248,7 +248,7 @@ async fn continue_session(
         ceiling: ceiling.as_ref(),
         now,
     };
-    let opened = opened(session);
+    let opened = opened(session)?;
     let wish = Wish::Refresh(&opened, request.scope.as_ref());
     let granted = wish.grant(&holder)?;
     check_active(&holder, &granted)?;

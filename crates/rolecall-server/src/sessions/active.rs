@@ -142,7 +142,7 @@ pub(crate) async fn active_roles(
         if !ceilings.contains_key(&kind.client) {
             let client = clients::find(conn, &kind.client).await?;
             let scope = client.and_then(|client| client.scope);
-            let ceiling = scope.as_deref().and_then(RequestedScope::parse_any);
+            let ceiling = RequestedScope::stored(scope.as_deref())?;
             ceilings.insert(kind.client.clone(), ceiling);
         }
         let Some(Some(subject)) = subjects.get(&kind.tenant) else {
@@ -157,7 +157,7 @@ pub(crate) async fn active_roles(
             ceiling: ceilings.get(&kind.client).and_then(Option::as_ref),
             now,
         };
-        let Ok(granted) = regrant(&holder, &opened(&session), None) else {
+        let Ok(granted) = regrant(&holder, &opened(&session)?, None) else {
             continue;
         };
         // one that would have too much already gets nothing until its owner chooses
@@ -172,12 +172,13 @@ pub(crate) async fn active_roles(
 }
 
 /// Returns the scope that a session was opened with.
-pub(crate) fn opened(session: &Session) -> SessionScope {
-    SessionScope {
-        asked: session.scope.as_deref().and_then(RequestedScope::parse_any),
+pub(crate) fn opened(session: &Session) -> Result<SessionScope, StoreError> {
+    Ok(SessionScope {
+        asked: RequestedScope::stored(session.scope.as_deref())?,
+        // what was granted narrows nothing; it is empty where nothing was
         granted: session
             .granted
             .as_deref()
             .and_then(RequestedScope::parse_any),
-    }
+    })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_core::{Permission, RoleName};
 
 use super::error::TokenError;
+use crate::store::StoreError;
 
 const MAX_SCOPE_VALUES: usize = 1000;
 
@@ -46,6 +47,17 @@ impl RequestedScope {
         Some(asked)
     }
 
+    /// Reads a scope that was stored with a session or a client.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read: without it, a token would carry everything.
+    pub(crate) fn stored(text: Option<&str>) -> Result<Option<Self>, StoreError> {
+        let unreadable = || StoreError::inconsistent("a scope that cannot be read");
+        let parsed = text.map(|text| Self::parse_any(text).ok_or_else(unreadable));
+        parsed.transpose()
+    }
+
     /// Returns `true` if tokens under the ceiling `other` carry everything that they carry under this one.
     ///
     /// A ceiling without roles lets no role pass, and the permissions of all; one without permissions lets all of its
@@ -56,5 +68,20 @@ impl RequestedScope {
         let permissions = other.permissions.is_empty()
             || (!self.permissions.is_empty() && self.permissions.is_subset(&other.permissions));
         roles && permissions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn y250_a_stored_scope_that_cannot_be_read_is_no_missing_one() {
+        assert_eq!(RequestedScope::stored(None).unwrap(), None);
+        let read = RequestedScope::stored(Some("role:editor items:read")).unwrap();
+        assert_eq!(read, RequestedScope::parse_any("role:editor items:read"));
+        for text in ["", "role:", "items", "role:editor  items:read"] {
+            assert!(RequestedScope::stored(Some(text)).is_err(), "{text:?}");
+        }
     }
 }

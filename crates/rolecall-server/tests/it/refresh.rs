@@ -36,6 +36,7 @@ on_both![
     a_new_era_revokes_every_refresh_token,
     x094_a_session_continues_after_a_restart_and_on_another_node,
     y024_nodes_with_different_clocks_agree_on_the_grace_period,
+    y250_a_session_whose_scope_cannot_be_read_is_not_continued_with_everything,
 ];
 
 const GRACE: Duration = Duration::from_secs(10);
@@ -507,4 +508,21 @@ async fn y219_a_session_from_before_the_server_got_another_address_ends(app: Tes
     let refreshed = moved.refresh(&again.refresh).await;
     let token = refreshed.is(200).text("access_token");
     moved.get("/api/me", &token).await.is(200);
+}
+
+async fn y250_a_session_whose_scope_cannot_be_read_is_not_continued_with_everything(app: TestApp) {
+    app.create_role("editor", &["items:write"]).await;
+    app.create_user("alice", &["user", "editor"]).await;
+    let response = app.try_log_in_with_scope("alice", "role:user").await;
+    let session = TokenPair::of(&response);
+    app.db.execute("UPDATE sessions SET scope = 'role:'").await;
+    assert_eq!(app.refresh(&session.refresh).await.status, 500);
+    app.db
+        .execute("UPDATE sessions SET scope = 'role:user'")
+        .await;
+    let response = app.refresh(&session.refresh).await;
+    assert_eq!(
+        claims(&TokenPair::of(&response).access)["roles"],
+        serde_json::json!(["user"])
+    );
 }

@@ -10,6 +10,7 @@ on_both![
     a_refused_user_leaves_nothing_behind,
     users_are_paged_without_gaps_or_repeats,
     x053_a_search_text_is_taken_literally,
+    y242_a_search_text_of_any_length_is_answered,
     only_the_exact_name_is_found_by_name,
     an_update_without_changes_writes_nothing,
     x039_a_new_name_must_be_free_and_revokes_tokens_with_the_old_one,
@@ -93,6 +94,14 @@ async fn x053_a_search_text_is_taken_literally(app: TestApp) {
         let mut names = response.items("username");
         names.sort();
         assert_eq!(names, found, "{query}");
+    }
+}
+
+async fn y242_a_search_text_of_any_length_is_answered(app: TestApp) {
+    let admin = app.admin().await;
+    for text in ["_".repeat(30_000), "%25".repeat(9_000), "a".repeat(1_100)] {
+        let response = app.get(format_args!("/api/users?q={text}"), admin).await;
+        assert!(response.items("username").is_empty(), "{}", text.len());
     }
 }
 
