@@ -27,7 +27,7 @@ use crate::{
     quota::{Quota, Quotas, through},
     settings::Settings,
     store::{Chain, Change, Changed, Conn, Head, PING_TIMEOUT, Store, StoreError, read_time},
-    throttle::{AddressLimiter, InFlight, Repeats, Turns},
+    throttle::{AddressLimiter, InFlight, Repeats, Turn, Turns},
     vault::MasterKeys,
 };
 
@@ -72,6 +72,8 @@ pub(crate) struct Parts {
     pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
+    /// Lets a few changes by one subject run at the same time: one busy account must not keep all others waiting.
+    pub(crate) change_turns: Turns,
     /// Wrong passwords that were counted a moment ago.
     pub(crate) repeats: Repeats,
     /// Hashes that unknown names cost.
@@ -230,6 +232,7 @@ impl App {
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
+        let _turn = self.turn_of(caller).await?;
         let now = self.now();
         let (done, changed) = self
             .store()
@@ -245,6 +248,15 @@ impl App {
             self.publish(changed).await?;
         }
         Ok(done)
+    }
+
+    /// Waits for the turn of a caller with a token, also for changes that turn out to change nothing and cost no quota.
+    async fn turn_of(&self, caller: Caller<'_>) -> Result<Option<Turn>, ApiError> {
+        let Caller::Token(principal) = caller else {
+            return Ok(None);
+        };
+        let turn = self.0.change_turns.wait(principal.subject()).await;
+        turn.map(Some).ok_or(ApiError::Busy)
     }
 
     /// Makes a committed change known to the guards, caches and metrics of this process. Not generic, so that it is
@@ -334,5 +346,47 @@ impl App {
             return Err(ApiError::Busy);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, pin::pin, task::Poll};
+
+    use super::*;
+    use crate::{LogIn, http::ClientAddress};
+
+    async fn is_ready<T>(future: impl Future<Output = T>) -> bool {
+        let mut future = pin!(future);
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn y251_changes_of_one_subject_take_turns_and_keep_nobody_else_waiting() {
+        let password = "a password of both";
+        let server = crate::Embedded::builder("sqlite::memory:")
+            .demo_user("alice", password, &[])
+            .demo_user("bob", password, &[])
+            .open()
+            .await
+            .unwrap();
+        let app = server.app();
+        let address = ClientAddress::default();
+        let log_in = async |name| {
+            let tokens = server.log_in(&LogIn::new(name, password, &address)).await;
+            server
+                .guard()
+                .verify(&tokens.unwrap().access_token)
+                .unwrap()
+        };
+        let (alice, bob) = (log_in("alice").await, log_in("bob").await);
+        let first = app.turn_of(Caller::Token(&alice)).await.unwrap();
+        let second = app.turn_of(Caller::Token(&alice)).await.unwrap();
+        assert!(first.is_some() && second.is_some());
+        assert!(!is_ready(app.turn_of(Caller::Token(&alice))).await);
+        assert!(is_ready(app.turn_of(Caller::Token(&bob))).await);
+        assert!(is_ready(app.turn_of(Caller::System)).await);
+        drop(first);
+        assert!(is_ready(app.turn_of(Caller::Token(&alice))).await);
     }
 }

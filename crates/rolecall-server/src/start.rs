@@ -81,6 +81,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         quotas: Quotas::default(),
         in_flight: InFlight::default(),
         turns: Turns::default(),
+        change_turns: Turns::of_changes(),
         decoys: Decoys::default(),
         repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,

@@ -51,7 +51,10 @@ pub(crate) async fn update(
     };
     let fields = &app.settings().profile;
     let profile = ProfileChanges::check(fields, Party::Owner, changes.profile)?;
-    if changes.email == Patch::Keep && profile.is_empty() {
+    // every change waits for all others, so that none is begun for what is there already
+    let before = service::find(app, id).await?;
+    let is_same_email = changes.email == Patch::Keep || before.email == email;
+    if is_same_email && profile.apply(fields, &before.profile)?.is_none() {
         return Ok(());
     }
     app.change(caller, async |change| {

@@ -95,7 +95,7 @@ pub(crate) async fn get_own(app: &App, caller: &Principal) -> Result<ShownUser, 
     Ok(ShownUser::to(app, Party::Owner, user))
 }
 
-async fn find(app: &App, id: &str) -> Result<User, ApiError> {
+pub(super) async fn find(app: &App, id: &str) -> Result<User, ApiError> {
     let now = app.now();
     let mut conn = app.store().read().await?;
     store::find_user(&mut conn, id, now)

@@ -63,6 +63,10 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
     if caller.narrowed() && !own {
         return Err(ApiError::Lacks(None));
     }
+    // every change waits for all others, so that none is begun for a session that is not there
+    if !own && !exists(app, session, subject).await? {
+        return Ok(());
+    }
     let caller = Caller::Token(caller);
     app.change_unlimited(caller, async |change| {
         Rights::load(app, change, caller).await?;
@@ -73,6 +77,12 @@ pub(crate) async fn end_own(app: &App, caller: &Principal, session: &str) -> Res
         Ok(())
     })
     .await
+}
+
+async fn exists(app: &App, session: &str, subject: &str) -> Result<bool, ApiError> {
+    let mut conn = app.store().read().await?;
+    let found = store::find_shown(&mut conn, session, subject).await?;
+    Ok(found.is_some())
 }
 
 /// Ends one session of another user. Returns `false` if there is no such live session.

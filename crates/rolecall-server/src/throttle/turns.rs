@@ -1,4 +1,4 @@
-//! Turns: only a few log-ins of one account run at the same time.
+//! Turns: only a few log-ins of one account, and a few changes by one subject, run at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,12 @@ const RUNNING: usize = FREE_ACCOUNT_FAILURES as usize + 1;
 /// Log-ins of an account that may wait for a turn.
 const MAX_WAITING: usize = 64;
 
+/// Changes by a subject that run at the same time. All changes of all subjects wait for each other.
+const RUNNING_CHANGES: usize = 2;
+
+/// Changes by a subject that may wait for a turn.
+const MAX_WAITING_CHANGES: usize = 1000;
+
 /// Lets only a few log-ins of an account run at the same time while others wait, so that guesses cannot all start before
 /// the first one has failed. A log-in that waited sees the failures of those before it.
 ///
@@ -26,9 +32,21 @@ const MAX_WAITING: usize = 64;
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Turns {
     accounts: Arc<Mutex<HashMap<String, Account>>>,
+    running: usize,
+    waiting: usize,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            accounts: Arc::default(),
+            running: RUNNING,
+            waiting: MAX_WAITING,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +65,15 @@ pub struct Turn {
 }
 
 impl Turns {
+    /// Returns the turns of changes, by the id of the subject that makes them.
+    pub(crate) fn of_changes() -> Self {
+        Self {
+            accounts: Arc::default(),
+            running: RUNNING_CHANGES,
+            waiting: MAX_WAITING_CHANGES,
+        }
+    }
+
     /// Waits for a turn of `account`; returns `None` if too many log-ins wait already.
     pub async fn wait(&self, account: &str) -> Option<Turn> {
         let (turns, present) = self.enter(account)?;
@@ -62,10 +89,10 @@ impl Turns {
         let entry = accounts
             .entry(account.to_owned())
             .or_insert_with(|| Account {
-                turns: Arc::new(Semaphore::new(RUNNING)),
+                turns: Arc::new(Semaphore::new(self.running)),
                 present: 0,
             });
-        if entry.present >= RUNNING + MAX_WAITING {
+        if entry.present >= self.running + self.waiting {
             return None;
         }
         entry.present += 1;

@@ -13,6 +13,7 @@ on_both![
     y025_revocations_have_a_quota_of_their_own,
     y025_floors_of_one_user_merge_into_one,
     y152_what_changes_nothing_costs_no_quota,
+    y251_what_changes_nothing_waits_for_no_change,
     y152_a_client_does_not_use_up_what_others_may_do,
     y152_logging_out_is_always_possible,
     y232_a_change_that_a_rule_refuses_costs_quota,
@@ -301,4 +302,16 @@ async fn y119_log_ins_and_password_changes_of_one_account_have_a_quota(app: FewL
     let entries = app.db.count("audit").await;
     is_too_many(&change(&current, PASSWORD).await);
     assert_eq!(app.db.count("audit").await, entries);
+}
+
+async fn y251_what_changes_nothing_waits_for_no_change(app: TestApp) {
+    app.create_user("alice", &["user"]).await;
+    let alice = app.log_in("alice").await;
+    let email = json!({ "email": "alice@mail.example" });
+    app.patch("/api/me", &alice, email.clone()).await.is(200);
+    let held = app.db.lock_head().await;
+    app.patch("/api/me", &alice, email).await.is(200);
+    let unknown = "/api/me/sessions/01890a5d-ac96-774b-bcce-b302099a8057";
+    app.delete(unknown, &alice).await.no_content();
+    held.release().await;
 }
