@@ -72,7 +72,7 @@ pub(crate) struct Parts {
     pub(crate) quotas: Quotas,
     pub(crate) in_flight: InFlight,
     pub(crate) turns: Turns,
-    /// Lets a few changes by one subject run at the same time: one busy account must not keep all others waiting.
+    /// Lets a few changes in one session run at the same time: one busy account must not keep all others waiting.
     pub(crate) change_turns: Turns,
     /// Wrong passwords that were counted a moment ago.
     pub(crate) repeats: Repeats,
@@ -211,6 +211,9 @@ impl App {
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         self.check_quota(quota, key)?;
+        let turn = self.turn_of(caller).await?;
+        // used up by those that had their turns before
+        self.check_quota(quota, key)?;
         let done = self.change_unlimited(caller, async |change| {
             let done = work(change).await?;
             if change.is_recorded() {
@@ -219,6 +222,7 @@ impl App {
             Ok(done)
         });
         let done = done.await;
+        drop(turn);
         if let Err(error) = &done {
             self.charge(quota, key, error);
         }
@@ -232,7 +236,6 @@ impl App {
         caller: Caller<'_>,
         work: impl AsyncFnOnce(&mut Change<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let _turn = self.turn_of(caller).await?;
         let now = self.now();
         let (done, changed) = self
             .store()
@@ -251,11 +254,15 @@ impl App {
     }
 
     /// Waits for the turn of a caller with a token, also for changes that turn out to change nothing and cost no quota.
+    ///
+    /// Each session has turns of its own: whoever has stolen a token must not keep its owner from changing the password.
     async fn turn_of(&self, caller: Caller<'_>) -> Result<Option<Turn>, ApiError> {
         let Caller::Token(principal) = caller else {
             return Ok(None);
         };
-        let turn = self.0.change_turns.wait(principal.subject()).await;
+        let session = principal.session().unwrap_or_default();
+        let key = through(principal.subject(), session);
+        let turn = self.0.change_turns.wait(&key).await;
         turn.map(Some).ok_or(ApiError::Busy)
     }
 
@@ -362,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn y251_changes_of_one_subject_take_turns_and_keep_nobody_else_waiting() {
+    async fn y251_changes_of_one_session_take_turns_and_keep_nobody_else_waiting() {
         let password = "a password of both";
         let server = crate::Embedded::builder("sqlite::memory:")
             .demo_user("alice", password, &[])
@@ -385,6 +392,8 @@ mod tests {
         assert!(first.is_some() && second.is_some());
         assert!(!is_ready(app.turn_of(Caller::Token(&alice))).await);
         assert!(is_ready(app.turn_of(Caller::Token(&bob))).await);
+        let elsewhere = log_in("alice").await;
+        assert!(is_ready(app.turn_of(Caller::Token(&elsewhere))).await);
         assert!(is_ready(app.turn_of(Caller::System)).await);
         drop(first);
         assert!(is_ready(app.turn_of(Caller::Token(&alice))).await);

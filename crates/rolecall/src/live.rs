@@ -52,6 +52,8 @@ struct Shared {
     writing: Mutex<()>,
     /// The monotonic time at which the state was last current, in microseconds; can be before the clock's start.
     fresh_at: AtomicI64,
+    /// The same by the time of day, which goes on while a machine is suspended and its monotonic time stands still.
+    fresh_at_day: AtomicI64,
     /// The greatest age of the state while all is well, in microseconds.
     usual_age: AtomicI64,
     /// Nobody answered in time, so that requests no longer wait for news until there are some.
@@ -96,6 +98,7 @@ impl LiveState {
             current: ArcSwap::from_pointee(current),
             writing: Mutex::new(()),
             fresh_at: AtomicI64::new(NEVER),
+            fresh_at_day: AtomicI64::new(NEVER),
             usual_age: AtomicI64::new(i64::MAX),
             is_silent: AtomicBool::new(false),
             newest: Newest::unknown(),
@@ -214,6 +217,9 @@ impl LiveState {
         let fresh_at = micros(self.0.clock.monotonic()).saturating_sub(micros(age));
         // a delayed answer must not make the state older than an earlier one has shown
         self.0.fresh_at.fetch_max(fresh_at, Ordering::AcqRel);
+        let now = self.0.clock.now().micros();
+        let at_day = now.saturating_sub(micros(age));
+        self.0.fresh_at_day.store(at_day, Ordering::Release);
         if !self.is_unusually_old() {
             self.0.is_silent.store(false, Ordering::Release);
         }
@@ -227,7 +233,10 @@ impl LiveState {
     }
 
     fn is_unusually_old(&self) -> bool {
-        micros(self.age()) > self.0.usual_age.load(Ordering::Acquire)
+        let now = self.0.clock.now().micros();
+        let by_day = now.saturating_sub(self.0.fresh_at_day.load(Ordering::Acquire));
+        // a clock that is set forward causes one question too many
+        micros(self.age()).max(by_day) > self.0.usual_age.load(Ordering::Acquire)
     }
 
     /// Asks for news if the state is older than usual, and returns the number of the question.

@@ -39,6 +39,7 @@ pub(super) async fn run(globals: &GlobalFlags, flags: &ServeOptions) -> Result<(
     ];
     let config = load(globals, &flags)?;
     start_logging(&config)?;
+    http::outlive_limit_on_size();
     config.issuer()?;
     let listener = bind(config.listen).await?;
     let metrics = match config.metrics.listen {

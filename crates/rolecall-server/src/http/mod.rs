@@ -26,4 +26,5 @@ pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
 pub use runtime::{Limits, serve};
 pub use stopping::Stopping;
+pub(crate) use until_signal::outlive_limit_on_size;
 pub use until_signal::serve_until_signal;

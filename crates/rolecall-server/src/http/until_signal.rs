@@ -13,12 +13,23 @@ use super::{
 /// Serves until the process gets SIGINT, SIGTERM, or SIGHUP, which closing a terminal sends. Requests in progress are finished first. Raises the limit on open
 /// files to what the connections need, or lowers their number to what it allows.
 pub async fn serve_until_signal(listener: TcpListener, app: Router, limits: Limits) {
+    outlive_limit_on_size();
     let limit = open_files::raise(limits.connections);
     let limits = Limits {
         connections: open_files::connections(limits.connections, limit),
         ..limits
     };
     serve(listener, app, limits, stop_signal()).await;
+}
+
+/// Has a write beyond the limit on the size of files (`ulimit -f`) fail as on a full disk, instead of ending the process
+/// (SIGXFSZ). The handler stays when the stream of signals is dropped.
+pub(crate) fn outlive_limit_on_size() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let number = rustix::process::Signal::XFSZ.as_raw();
+    if let Err(error) = signal(SignalKind::from_raw(number)) {
+        tracing::warn!(%error, "a limit on the size of files would end the server");
+    }
 }
 
 #[cfg(unix)]

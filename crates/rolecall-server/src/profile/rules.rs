@@ -128,10 +128,6 @@ impl ProfileChanges {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns `stored` with the changes; `None` if nothing changes.
     ///
     /// # Errors

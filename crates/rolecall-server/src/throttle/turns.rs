@@ -1,4 +1,4 @@
-//! Turns: only a few log-ins of one account, and a few changes by one subject, run at the same time.
+//! Turns: only a few log-ins of one account, and a few changes in one session, run at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,10 @@ const RUNNING: usize = FREE_ACCOUNT_FAILURES as usize + 1;
 /// Log-ins of an account that may wait for a turn.
 const MAX_WAITING: usize = 64;
 
-/// Changes by a subject that run at the same time. All changes of all subjects wait for each other.
+/// Changes in a session that run at the same time. All changes of all sessions wait for each other.
 const RUNNING_CHANGES: usize = 2;
 
-/// Changes by a subject that may wait for a turn.
+/// Changes in a session that may wait for a turn.
 const MAX_WAITING_CHANGES: usize = 1000;
 
 /// Lets only a few log-ins of an account run at the same time while others wait, so that guesses cannot all start before
@@ -65,7 +65,7 @@ pub struct Turn {
 }
 
 impl Turns {
-    /// Returns the turns of changes, by the id of the subject that makes them.
+    /// Returns the turns of changes, by the session in which they are made.
     pub(crate) fn of_changes() -> Self {
         Self {
             accounts: Arc::default(),

@@ -107,3 +107,21 @@ async fn y245_a_state_of_the_usual_age_asks_nobody() {
     assert_eq!(crate::get(&app, "/me", bearer(&token)).await.status, 200);
     assert_eq!(issuer.live().question(), asked);
 }
+
+#[tokio::test]
+async fn y245_a_machine_that_was_suspended_asks_for_news_too() {
+    let issuer = frozen();
+    let app = GuardedRouter::new(issuer.guard())
+        .route("/me", get(|_: Authenticated| async {}))
+        .into_axum();
+    let token = issuer.token("alice").rev(3).sign();
+    // its monotonic time stood still
+    let now = rolecall::Clock::now(issuer.clock());
+    issuer
+        .clock()
+        .set(now.plus(USUAL + Duration::from_millis(1)));
+    let news = [ended()];
+    let request = crate::get(&app, "/me", bearer(&token));
+    let (response, ()) = tokio::join!(request, bring(&issuer, &news));
+    assert_eq!(response.status, 401);
+}

@@ -127,6 +127,29 @@ async fn y071_a_full_disk_answers_503_and_is_forgotten_once_there_is_room() {
     server.log_in("root", PASSWORD).await.is(200);
 }
 
+/// Without a handler, the system ends a process that writes beyond the limit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y252_a_limit_on_the_size_of_files_ends_no_server() {
+    let server = Server::start(Database::sqlite()).await;
+    let admin = server.admin().await;
+    let wal = fs::metadata(format!("{}-wal", path_of(&server.db).display()));
+    let limit = wal.unwrap().len().max(64 * 1024);
+    server.limit("fsize", &limit.to_string());
+    let add = async |number: usize| {
+        let role = json!({ "name": format!("role-{number}") });
+        server.json("POST /api/roles", &admin, &role).await
+    };
+    let mut number = 0;
+    while add(number).await.status == 201 {
+        number += 1;
+        assert!(number < 1000, "it never fills up");
+    }
+    expect_unavailable_reply(&add(number).await);
+    server.get("/api/me", &admin).await.is(200);
+    server.limit("fsize", "unlimited");
+    eventually("it writes again", async || add(number).await.status == 201).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn y072_a_postgresql_that_becomes_read_only_answers_503_until_it_takes_writes() {
     let Some(db) = Database::postgres().await else {
