@@ -11,7 +11,14 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     report.step("build: server and examples", || {
         let mut build = workspace.cargo();
         build.args(["build", "--package", "rolecall-server"]);
-        build.args(["--package", "tutorial", "--package", "service"]);
+        build.args([
+            "--package",
+            "tutorial",
+            "--package",
+            "service",
+            "--package",
+            "spa",
+        ]);
         build.args(["--package", "login-page"]);
         tools::run(build.arg("--locked"))
     });
@@ -27,11 +34,12 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, tools: &Tools) {
     });
 }
 
-fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 5] {
+fn programs(workspace: &Workspace) -> [(&'static str, PathBuf); 6] {
     [
         ("XTASK_ROLECALL", workspace.target("debug/rolecall")),
         ("XTASK_TUTORIAL", workspace.target("debug/tutorial")),
         ("XTASK_SERVICE", workspace.target("debug/service")),
+        ("XTASK_SPA", workspace.target("debug/spa")),
         ("XTASK_LOGIN_PAGE", workspace.target("debug/login-page")),
         ("XTASK_OUTPUT", workspace.target("clients")),
     ]

@@ -13,7 +13,17 @@ use corpus::Corpus;
 use crate::tools::{Workspace, number_after, run, succeeds};
 
 /// One for each parser of input from outside.
-const TARGETS: [&str; 7] = ["token", "form", "json", "cursor", "hash", "basic", "import"];
+const TARGETS: [&str; 9] = [
+    "token",
+    "form",
+    "json",
+    "cursor",
+    "hash",
+    "basic",
+    "import",
+    "redirect",
+    "authorize",
+];
 
 const VERSION: &str = "0.13.2";
 
@@ -125,7 +135,7 @@ mod tests {
     #[test]
     fn the_default_is_every_target_for_ten_minutes() {
         let all = plan(&[]).unwrap();
-        assert_eq!((all.targets.len(), all.minutes), (7, 10));
+        assert_eq!((all.targets.len(), all.minutes), (9, 10));
         assert!(!all.only_pack && plan(&["--pack"]).unwrap().only_pack);
         let one = plan(&["form", "--minutes", "1"]).unwrap();
         assert_eq!((one.targets, one.minutes), (vec!["form".to_owned()], 1));

@@ -17,6 +17,8 @@ mod commands;
 mod embedding;
 mod failures;
 mod fuzz;
+#[cfg(test)]
+mod identity;
 mod install;
 #[cfg(test)]
 mod mutants;

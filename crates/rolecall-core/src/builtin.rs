@@ -28,6 +28,11 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("rolecall.keys:rotate", "rotate the signing keys"),
     ("rolecall.policy:read", "read the whole policy"),
     ("rolecall.policy:write", "replace the whole policy"),
+    ("rolecall.resources:read", "see resources"),
+    (
+        "rolecall.resources:write",
+        "register, change and delete resources",
+    ),
     ("rolecall.roles:read", "see roles and permissions"),
     (
         "rolecall.roles:write",

@@ -20,14 +20,14 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 use crate::{
     accounts,
     app::App,
-    audit, clients, decisions, docs,
+    audit, clients, consents, decisions, docs,
     error::{ApiError, FieldError},
     feed, forward_auth, health,
     http::{
         LayerOptions, LoggedSubject, PathRule,
         layers::{MAX_BODY_BYTES, describe_errors},
     },
-    keys, oauth, policy, roles, sessions, tickets,
+    keys, oauth, pages, policy, resources, roles, sessions, tickets,
     web::{address, document},
 };
 
@@ -110,6 +110,7 @@ impl Api {
             .router
             .keep_problems()
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .layer(pages::refuse_foreign(public_url))
             .layer(from_fn(finish_answer))
             .layer(from_fn(move |request: Request, next: Next| {
                 address::prefix_location(prefix.clone(), request, next)
@@ -192,6 +193,7 @@ pub(crate) fn layer_options() -> LayerOptions {
     });
     LayerOptions {
         paths: documents.chain([forward_auth::PATH_RULE]).collect(),
+        pages: pages::PATHS.to_vec(),
         ..LayerOptions::default()
     }
 }
@@ -216,11 +218,14 @@ pub(crate) fn api(guard: Guard, forward_auth: Guard, left_out: &'static [&'stati
 }
 
 fn public_routes(base: Api) -> Api {
-    let api = mount!(base;
+    let api = mount!(sign_in_routes(base);
         oauth::handlers::issue_token,
         oauth::handlers::revoke_token,
         oauth::handlers::introspect_token,
         oauth::handlers::get_metadata,
+        oauth::handlers::get_openid_configuration,
+        oauth::handlers::get_userinfo,
+        oauth::handlers::post_userinfo,
         oauth::handlers::get_jwk_set,
         accounts::handlers::register_user,
         accounts::handlers::replace_password,
@@ -240,6 +245,29 @@ fn public_routes(base: Api) -> Api {
         accounts::handlers::end_user_sessions,
     );
     admin_routes(role_routes(api))
+}
+
+/// Mounts the pages, and `/authorize`, which leads to them.
+fn sign_in_routes(api: Api) -> Api {
+    mount!(api;
+        pages::handlers::authorize,
+        pages::handlers::authorize_by_form,
+        pages::handlers::get_login,
+        pages::handlers::post_login,
+        pages::handlers::post_continue,
+        pages::handlers::post_other,
+        pages::handlers::post_choice,
+        pages::handlers::get_password,
+        pages::handlers::post_password,
+        pages::handlers::get_consent,
+        pages::handlers::post_consent,
+        pages::account::get_account,
+        pages::account::post_end,
+        pages::account::post_withdraw,
+        pages::handlers::get_file,
+        pages::logout::get_logout,
+        pages::logout::post_logout,
+    )
 }
 
 /// Mounts the routes of roles, permissions, constraints and role assignments.
@@ -288,6 +316,15 @@ fn admin_routes(api: Api) -> Api {
         clients::handlers::update_client,
         clients::handlers::delete_client,
         clients::handlers::rotate_client_secret,
+        resources::handlers::list_resources,
+        resources::handlers::create_resource,
+        resources::handlers::get_resource,
+        resources::handlers::update_resource,
+        resources::handlers::delete_resource,
+        consents::handlers::list_my_consents,
+        consents::handlers::withdraw_my_consent,
+        consents::handlers::list_user_consents,
+        consents::handlers::withdraw_user_consent,
         decisions::handlers::decide,
         decisions::handlers::explain_refusal,
         policy::handlers::get_policy,

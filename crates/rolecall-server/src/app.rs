@@ -24,6 +24,7 @@ use crate::{
     legacy::old_tokens::Legacy,
     login::decoys::Decoys,
     metrics::counters::Metrics,
+    pages::look::Look,
     quota::{Quota, Quotas, through},
     settings::Settings,
     store::{Chain, Change, Changed, Conn, Head, PING_TIMEOUT, Store, StoreError, read_time},
@@ -60,6 +61,8 @@ pub(crate) struct Parts {
     pub(crate) look_now: Notify,
     /// Wakes the sender of the outbox before its next turn.
     pub(crate) send_now: Notify,
+    /// Wakes the sender of logout tokens before its next turn.
+    pub(crate) call_now: Notify,
     pub(crate) hasher: Hasher,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) settings: Settings,
@@ -81,6 +84,8 @@ pub(crate) struct Parts {
     /// Tokens of the previous application, if they are accepted.
     pub(crate) legacy: Option<Legacy>,
     pub(crate) metrics: Metrics,
+    /// The look of the pages.
+    pub(crate) look: Look,
     /// The OpenAPI document, written when the routes are mounted.
     pub(crate) document: ArcSwap<Bytes>,
 }
@@ -278,6 +283,7 @@ impl App {
         // only the watch feeds guards in other processes: it also knows the changes of other nodes
         self.0.look_now.notify_one();
         self.0.send_now.notify_one();
+        self.0.call_now.notify_one();
         if changed.policy {
             self.load_policy(&mut self.store().read_for_watch().await?)
                 .await?;

@@ -6,13 +6,14 @@ use serde_json::json;
 use crate::{
     audit,
     authority::builtin,
+    clients::store as clients,
     error::ApiError,
     ids,
     keys::{
         self, master,
         ring::{self, Keys},
         service::{self, Configured},
-        store::State,
+        store::{Slot, State},
     },
     roles::store as roles,
     store::{Actor, Chain, Change, Conn, Store, StoreError, queries, query, read_head},
@@ -151,7 +152,16 @@ pub(crate) async fn find_missing(conn: &mut Conn) -> Result<Option<Vec<Missing>>
         let has_lost_head = has_lost_head(conn).await?;
         return Ok(has_lost_head.then(|| vec![Missing::Head]));
     }
-    let mut missing = find_essential(conn).await?;
+    let mut missing = Vec::new();
+    for name in SECRETS {
+        if keys::store::read_secret(conn, name).await?.is_none() {
+            missing.push(Missing::Secret(name));
+        }
+    }
+    let listed = keys::store::list(conn).await?;
+    if listed.one(Slot::Access, State::Active).is_none() {
+        missing.push(Missing::Key);
+    }
     let permissions: Vec<String> = query(LIST_PERMISSIONS).fetch_all(conn).await?;
     let roles: Vec<String> = query(LIST_ROLES).fetch_all(conn).await?;
     let kinds = [
@@ -175,7 +185,7 @@ async fn find_essential(conn: &mut Conn) -> Result<Vec<Missing>, StoreError> {
         }
     }
     let listed = keys::store::list(conn).await?;
-    if listed.one(State::Active).is_none() {
+    if listed.one(Slot::Access, State::Active).is_none() {
         missing.push(Missing::Key);
     }
     Ok(missing)
@@ -210,12 +220,13 @@ pub(crate) async fn prepare(start: &Start<'_>) -> Result<Ready, BootstrapError> 
         .await?;
     let chain = Chain::new(&audit_key);
     let mut conn = start.store.read().await?;
-    let fresh = service::prepare(&mut conn, start.masters, start.keys).await?;
+    let needed = clients::id_token_algorithms(&mut conn).await?;
+    let fresh = service::prepare(&mut conn, start.masters, start.keys, &needed).await?;
     drop(conn);
     let work = async |change: &mut Change<'_>| {
         create_builtins(change).await?;
         audit::baseline::record(change).await?;
-        service::reconcile(change, start.masters, start.keys, fresh).await
+        service::reconcile(change, start.masters, start.keys, &needed, fresh).await
     };
     start
         .store

@@ -10,7 +10,8 @@ use crate::{
     config::{Config, OnStale, PasswordGrant, RegistrationMode},
     http::Limits,
     legacy::old_tokens::LegacyTokens,
-    settings::{PolicyLimits, SessionLimits, Settings},
+    outgoing::allow::Allowed,
+    settings::{BrowserLimits, PolicyLimits, SessionLimits, Settings},
     start::Options,
     store::{Opening, Tuning},
 };
@@ -97,6 +98,12 @@ fn settings(config: &Config, issuer: String) -> Settings {
             lifetime: config.sessions.max_ttl,
             per_user: config.sessions.per_user,
         },
+        browser: BrowserLimits {
+            idle: config.login.idle,
+            max: config.login.max,
+            stay: config.login.stay,
+        },
+        pages: config.pages.clone(),
         policy: PolicyLimits {
             roles: config.policy.max_roles,
             permissions: config.policy.max_permissions,
@@ -110,6 +117,7 @@ fn settings(config: &Config, issuer: String) -> Settings {
         failures_per_minute: config.login.failures_per_minute,
         stale_after: (config.guard.on_stale == OnStale::Refuse)
             .then_some(config.guard.max_staleness),
+        outgoing: Allowed::new(config.outgoing.allow.clone()),
         exempt_users: BTreeSet::new(),
     }
 }

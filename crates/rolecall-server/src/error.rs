@@ -120,6 +120,9 @@ pub(crate) enum ApiError {
     /// A refusal of a known caller, with a receipt by which it can be explained.
     #[error("{error}")]
     Receipted { error: Box<Self>, receipt: String },
+    /// The token was not made for reading claims about its user.
+    #[error("the token was issued without the scope `openid`, or for another resource")]
+    NotOpenid,
     #[error("{0}")]
     Forbidden(&'static str),
     /// A denial as the guard itself answers it.
@@ -265,6 +268,7 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::OtherTenant(permission) => Some(permission.to_string()),
+            Self::NotOpenid => Some("openid".to_owned()),
             Self::Receipted { error, .. } => error.lacking_scope(),
             _ => None,
         }

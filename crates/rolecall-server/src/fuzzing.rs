@@ -3,17 +3,21 @@
 //! Each function accepts any bytes, and panics if the result violates a known property. None of this is compiled into
 //! the server.
 
+mod authorize;
 mod basic;
 mod cursor;
 mod form;
 mod import;
 mod json;
+mod redirect;
 
+pub use authorize::run as authorize;
 pub use basic::run as basic;
 pub use cursor::run as cursor;
 pub use form::run as form;
 pub use import::run as import;
 pub use json::run as json;
+pub use redirect::run as redirect;
 
 /// Asserts that a refusal blames the client, and that its message is short and safe to display.
 fn assert_client_error(error: &crate::error::ApiError) {
@@ -80,6 +84,16 @@ mod tests {
     #[test]
     fn the_corpus_of_basic_headers_passes() {
         replay("basic", super::basic);
+    }
+
+    #[test]
+    fn the_corpus_of_authorization_requests_passes() {
+        replay("authorize", super::authorize);
+    }
+
+    #[test]
+    fn the_corpus_of_redirect_uris_passes() {
+        replay("redirect", super::redirect);
     }
 
     #[test]

@@ -12,6 +12,17 @@ pub(crate) enum Patch<T> {
     Set(T),
 }
 
+impl<T: Clone> Patch<T> {
+    /// Changes the stored value.
+    pub(crate) fn apply(&self, stored: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *stored = None,
+            Self::Set(value) => *stored = Some(value.clone()),
+        }
+    }
+}
+
 impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Patch<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Option::<T>::deserialize(deserializer)?;

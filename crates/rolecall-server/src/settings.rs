@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rolecall_core::RoleName;
 
-use crate::profile::declared::ProfileFields;
+use crate::{outgoing::allow::Allowed, profile::declared::ProfileFields};
 
 /// The settings that the services read.
 #[derive(Clone, Debug)]
@@ -26,12 +26,17 @@ pub(crate) struct Settings {
     pub(crate) unique_email: bool,
     pub(crate) password_grant: bool,
     pub(crate) sessions: SessionLimits,
+    pub(crate) browser: BrowserLimits,
+    /// The look of the pages, as it is configured.
+    pub(crate) pages: crate::config::Pages,
     pub(crate) policy: PolicyLimits,
     pub(crate) quotas: QuotaLimits,
     /// Failed log-ins of all addresses together that are forgiven in a minute.
     pub(crate) failures_per_minute: u32,
     /// The age from which the guards refuse their state; `None` if they accept one that is older.
     pub(crate) stale_after: Option<Duration>,
+    /// What may be called beside public servers.
+    pub(crate) outgoing: Allowed,
     /// Names of demo users, whose password the list of common ones may hold.
     pub(crate) exempt_users: BTreeSet<String>,
 }
@@ -106,6 +111,40 @@ impl Default for SessionLimits {
             idle: Duration::from_hours(14 * 24),
             lifetime: Duration::from_hours(30 * 24),
             per_user: 100,
+        }
+    }
+}
+
+/// The limits of browser sessions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BrowserLimits {
+    /// A browser session that was not used for this long has ended.
+    pub(crate) idle: Duration,
+    /// No browser session lasts longer, unless its user chose to stay signed in.
+    pub(crate) max: Duration,
+    /// The lifetime of one whose user chose to stay signed in; `None` if nobody can choose that.
+    pub(crate) stay: Option<Duration>,
+}
+
+impl BrowserLimits {
+    /// Returns the time after which an unused session has ended.
+    pub(crate) fn idle(&self, stays: bool) -> Duration {
+        self.stay.filter(|_| stays).unwrap_or(self.idle)
+    }
+
+    /// Returns the longest time that a browser session lasts.
+    pub(crate) fn lifetime(&self, stays: bool) -> Duration {
+        self.stay.filter(|_| stays).unwrap_or(self.max)
+    }
+}
+
+impl Default for BrowserLimits {
+    fn default() -> Self {
+        let login = crate::config::Login::default();
+        Self {
+            idle: login.idle,
+            max: login.max,
+            stay: login.stay,
         }
     }
 }

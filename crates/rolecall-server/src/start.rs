@@ -17,6 +17,7 @@ use crate::{
     authority::{caller::Caller, policy_cache::PolicyCache},
     clean_up,
     clients::store::GrantType,
+    config::Pages,
     decisions::receipt::ReceiptWriter,
     error::ApiError,
     feed::Feed,
@@ -29,6 +30,7 @@ use crate::{
     },
     login::{decoys::Decoys, sampling},
     metrics::counters::Metrics,
+    pages::look::Look,
     prepared::open_patiently,
     quota::Quotas,
     store::Store,
@@ -46,6 +48,12 @@ pub(crate) struct Opened {
 /// Opens the database, prepares it and reads its state.
 pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
     let legacy = legacy_keys(options.legacy.as_ref())?;
+    // other commands show no page
+    let look = if options.serves {
+        Look::new(&options.settings.pages)?
+    } else {
+        Look::new(&Pages::default())?
+    };
     let (store, masters, ready) = open_patiently(&options).await?;
     let hasher = hasher(options.hashing, options.scheme)?;
     let known_time = known_time(&store, &options.clock, options.database_clock.as_ref()).await?;
@@ -65,6 +73,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         feed: Feed::default(),
         look_now: Notify::new(),
         send_now: Notify::new(),
+        call_now: Notify::new(),
         hasher,
         password_policy: PasswordPolicy {
             min_length: options.min_length,
@@ -86,6 +95,7 @@ pub(crate) async fn open(options: Options) -> Result<Opened, StartError> {
         repeats: Repeats::new().map_err(ApiError::internal)?,
         legacy,
         metrics: Metrics::new(started_at, &GrantType::NAMES),
+        look,
         document: ArcSwap::default(),
     });
     if options.serves {

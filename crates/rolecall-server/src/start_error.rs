@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use rolecall::{GuardError, token::KeyError};
 
-use crate::{error::ApiError, store::OpenError, vault::MasterKeyError};
+use crate::{error::ApiError, pages::look::LookError, store::OpenError, vault::MasterKeyError};
 
 /// The reason why the server does not start.
 ///
@@ -44,6 +44,9 @@ pub enum StartError {
         path = .0.display()
     )]
     KeyFileMissing(PathBuf),
+    /// The pages cannot look as configured.
+    #[error(transparent)]
+    Look(#[from] LookError),
     /// The OpenAPI document of the application cannot be used.
     #[error("the OpenAPI document of the application cannot be used: {0}")]
     Document(String),

@@ -46,6 +46,8 @@ queries! {
         reset_expires_at = $3, updated_at = $4 WHERE id = $1";
     CONFIRM_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 \
         AND disabled = $4 AND must_change_password = $4";
+    FIND_ACTIVE_HASH = "SELECT password_hash FROM users WHERE id = $1 AND disabled = $2 AND must_change_password = $2 \
+        AND password_hash IS NOT NULL";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'user'";
     REMEMBER = "INSERT INTO former_subjects (id) SELECT id FROM subjects WHERE id = $1 AND kind = 'user' \
@@ -330,6 +332,15 @@ pub(crate) async fn confirm_password(
         .execute(conn)
         .await?;
     Ok(rows > 0)
+}
+
+/// Returns the password hash of a user whose account is active.
+pub(crate) async fn find_active_hash(
+    conn: &mut Conn,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    let find = query(FIND_ACTIVE_HASH).bind(id).bind(false);
+    find.fetch_optional(conn).await
 }
 
 /// Returns true if a user other than `own` has this e-mail address, without regard to case.

@@ -18,6 +18,8 @@ rolecall::permissions! {
         ReadAudit = "rolecall.audit:read",
         ReadClients = "rolecall.clients:read",
         WriteClients = "rolecall.clients:write",
+        ReadResources = "rolecall.resources:read",
+        WriteResources = "rolecall.resources:write",
         ReadKeys = "rolecall.keys:read",
         RotateKeys = "rolecall.keys:rotate",
         ReadFeed = "rolecall.feed:read",

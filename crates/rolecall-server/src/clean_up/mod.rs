@@ -14,7 +14,11 @@ use crate::{
     app::App,
     audit,
     authority::policy_store,
-    login::{failures, known::KEEP_ADDRESSES, known_store},
+    backchannel,
+    login::{
+        browser::store as browsers, code_store, failures, flow::store as flows,
+        known::KEEP_ADDRESSES, known_store,
+    },
     sessions::{self, active_store},
     store::{self, Conn, StoreError, outbox, prune_floors, queries, query},
     throttle::MAX_FAILURES,
@@ -40,6 +44,8 @@ const KEEP_ACTIVE_ROLES: Duration = Duration::from_mins(5);
 const KEEP_EVENTS: Duration = Duration::from_hours(90 * 24);
 /// Entries of the outbox that nobody took, or that were given up.
 const KEEP_NOTICES: Duration = Duration::from_hours(90 * 24);
+/// Sign-ins that nobody went on with, and codes that have expired: a code that is used twice ends what it has opened.
+const KEEP_FLOWS: Duration = Duration::from_hours(1);
 const KEEP_FAILURES: Duration = Duration::from_hours(24);
 
 /// The outcome of a run.
@@ -63,6 +69,10 @@ enum Table {
     PolicyChanges,
     Outbox,
     Tickets,
+    SignedInClients,
+    SignInFlows,
+    Codes,
+    BrowserSessions,
 }
 
 /// Deletes expired rows, unless another node than `node` has the lease.
@@ -82,6 +92,10 @@ pub(crate) async fn run(app: &App, node: &str) -> Result<Outcome, StoreError> {
         Table::PolicyChanges,
         Table::Outbox,
         Table::Tickets,
+        Table::SignedInClients,
+        Table::SignInFlows,
+        Table::Codes,
+        Table::BrowserSessions,
     ] {
         for _ in 0..MAX_BATCHES {
             let Some(rows) = delete_batch(app, node, table).await? else {
@@ -160,6 +174,13 @@ async fn delete_batch(app: &App, node: &str, table: Table) -> Result<Option<u64>
                     outbox::prune(conn, known.minus(KEEP_NOTICES), limit).await?
                 }
                 Table::Tickets => tickets::store::prune(conn, known, limit).await?,
+                Table::SignedInClients => backchannel::store::prune(conn, known, limit).await?,
+                Table::SignInFlows => flows::prune(conn, known.minus(KEEP_FLOWS), limit).await?,
+                Table::Codes => code_store::prune(conn, known.minus(KEEP_FLOWS), limit).await?,
+                Table::BrowserSessions => {
+                    let idle_since = app.settings().browser.idle_since(known);
+                    browsers::prune(conn, known, idle_since, limit).await?
+                }
             };
             Ok(Some(rows))
         })

@@ -10,6 +10,7 @@ use super::{
     audit::AuditCommand,
     clients::ClientCommand,
     config::ConfigCommand,
+    consents::ConsentCommand,
     constraints::ConstraintCommand,
     dev::DevOptions,
     error::CliError,
@@ -21,6 +22,7 @@ use super::{
     permissions::PermissionCommand,
     policy_arguments::PolicyCommand,
     requests::RequestCommand,
+    resources::ResourceCommand,
     roles::RoleCommand,
     serve::ServeOptions,
     sessions::SessionCommand,
@@ -83,6 +85,16 @@ pub(super) enum Command {
     Client {
         #[command(subcommand)]
         command: ClientCommand,
+    },
+    /// Manage resources: APIs that tokens can be limited to.
+    Resource {
+        #[command(subcommand)]
+        command: ResourceCommand,
+    },
+    /// List and withdraw what users have allowed applications.
+    Consent {
+        #[command(subcommand)]
+        command: ConsentCommand,
     },
     /// Manage signing keys, and the master key that encrypts them.
     Key {

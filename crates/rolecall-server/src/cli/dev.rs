@@ -6,6 +6,7 @@ mod seed;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use axum::Json;
@@ -29,7 +30,7 @@ use crate::{
     docs,
     embedded::Embedded,
     http::{self, CorsOrigins, LayerOptions},
-    start,
+    start::{self, Opened},
     temporary::TemporaryFolder,
 };
 
@@ -52,6 +53,9 @@ pub(super) struct DevOptions {
     /// `juniors`, `[[users]]` with `name`, `password` (default: yourpassword) and `roles`. See docs/dev.md.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// Open the page of the account in the browser.
+    #[arg(long)]
+    open: bool,
     /// The loopback address to listen on; if its port is taken, the next free one is used.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
@@ -84,20 +88,7 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     let bound = reserved
         .local_addr()
         .map_err(CliError::io("cannot read the address of the listener"))?;
-    let mut options = configured::options(&config, Some(bound));
-    options.origin = Origin::Dev;
-    let demo = DEMO_USERS.iter().map(|(name, _)| (*name).to_owned());
-    let seeded = seed.iter().flat_map(Seed::user_names);
-    options.settings.exempt_users = demo.chain(seeded).collect();
-    let opened = start::open(options).await?;
-    for (name, roles) in DEMO_USERS {
-        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
-        demo::ensure_user(&opened.app, name, PASSWORD, &roles).await?;
-    }
-    if let Some(seed) = &seed {
-        seed.create(&opened.app).await?;
-    }
-    start::check_registration_roles(&opened.app).await?;
+    let opened = open(configured::options(&config, Some(bound)), seed.as_ref()).await?;
     let server = Embedded::from_opened(opened, staleness(&config))?;
     let app = server
         .with_application(demo_routes(server.guard()))
@@ -122,10 +113,50 @@ pub(super) async fn run(globals: &GlobalFlags, dev: &DevOptions) -> Result<(), C
     };
     let listener = reserved.listen().map_err(refuse)?;
     write_out(&greeting.text())?;
+    if dev.open {
+        open_browser(&format!("{}/account", greeting.url));
+    }
     let limits = configured::limits(&config);
     http::serve_until_signal(listener, http::wrap(app, layers), limits).await;
     server.app().store().close().await;
     Ok(())
+}
+
+/// Opens the database, and makes what there is to try.
+async fn open(mut options: start::Options, seed: Option<&Seed>) -> Result<Opened, CliError> {
+    options.origin = Origin::Dev;
+    let demo = DEMO_USERS.iter().map(|(name, _)| (*name).to_owned());
+    let seeded = seed.into_iter().flat_map(Seed::user_names);
+    options.settings.exempt_users = demo.chain(seeded).collect();
+    options.settings.outgoing.add_loopback();
+    let opened = start::open(options).await?;
+    for (name, roles) in DEMO_USERS {
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        demo::ensure_user(&opened.app, name, PASSWORD, &roles).await?;
+    }
+    if let Some(seed) = seed {
+        seed.create(&opened.app).await?;
+    }
+    demo::ensure_client(&opened.app).await?;
+    start::check_registration_roles(&opened.app).await?;
+    Ok(opened)
+}
+
+/// Opens a page in the browser of whoever started the program. Without a browser the address is still printed.
+fn open_browser(url: &str) {
+    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("cmd", &["/c", "start"])
+    } else {
+        ("xdg-open", &[])
+    };
+    let mut command = std::process::Command::new(program);
+    let command = command.args(first).arg(url);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = command.spawn() {
+        tracing::warn!(%error, url, "no browser could be started: open the address yourself");
+    }
 }
 
 /// The document of the two routes of the tutorial.

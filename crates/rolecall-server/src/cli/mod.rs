@@ -3,8 +3,10 @@
 mod arguments;
 mod assignments;
 mod audit;
+mod client_options;
 mod clients;
 mod config;
+mod consents;
 mod constraints;
 mod context;
 mod dev;
@@ -25,6 +27,7 @@ mod policy_import;
 mod prompt;
 mod recovery;
 mod requests;
+mod resources;
 mod roles;
 mod serve;
 mod sessions;
@@ -90,7 +93,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
     }
     let done = |(): ()| ExitCode::SUCCESS;
     match command {
-        Command::Dev(options) => dev::run(&globals, &options).await.map(done),
+        Command::Dev(options) => Box::pin(dev::run(&globals, &options)).await.map(done),
         Command::Serve(options) => serve::run(&globals, &options).await.map(done),
         Command::Completions { shell } => print_completions(shell).map(done),
         Command::Config { command } => config::run(&globals, &command).map(done),
@@ -100,7 +103,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, CliError> {
         }
         Command::Health => health::run(&globals).await.map(done),
         Command::Doctor { list: true, .. } => doctor::list(&globals).map(done),
-        Command::Doctor { full, .. } => doctor::run(&globals, Depth::of(full)).await,
+        Command::Doctor { full, .. } => Box::pin(doctor::run(&globals, Depth::of(full))).await,
         Command::Migrate { check } => recovery::migrate(&globals, check).await,
         command => {
             let context = Context::open(&globals).await?;
@@ -140,6 +143,8 @@ async fn run_on_database(context: &Context, command: &Command) -> Result<ExitCod
         Command::Request { command } => requests::run(context, command).await?,
         Command::Explain(options) => explain::run(context, options).await?,
         Command::Client { command } => clients::run(context, command).await?,
+        Command::Resource { command } => resources::run(context, command).await?,
+        Command::Consent { command } => consents::run(context, command).await?,
         Command::Key { command } => keys::run(context, command).await?,
         Command::Session { command } => sessions::run(context, command).await?,
         Command::Import {

@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(
             message(&["client", "add", "x", "--grant", "pasword"]),
             "invalid value 'pasword' for '--grant <GRANT>' \
-             [possible values: client_credentials, password, refresh_token] \
+             [possible values: authorization_code, client_credentials, password, refresh_token] \
              tip: a similar value exists: 'password'"
         );
         let missing = message(&["user"]);

@@ -4,22 +4,20 @@ use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use rolecall::Require;
-use rolecall_core::RoleName;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    registration::ClientRegistration,
-    service::{self, Brought, Changes},
+    changes::Changes,
+    service::{self, Brought},
     store::Listed,
+    views::{ClientChanges, ClientView, CreatedClientView, NewClient},
 };
 use crate::{
     app::App,
     authority::{caller::Caller, may},
     error::{ApiError, FieldError},
-    patch::Patch,
-    times::rfc3339,
     web::{
         body::Body,
         document::ProblemDocument,
@@ -30,111 +28,6 @@ use crate::{
 
 /// The longest that two secrets work side by side.
 const LONGEST_OVERLAP: Duration = Duration::from_hours(30 * 24);
-
-/// An OAuth client.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Client)]
-pub(crate) struct ClientView {
-    client_id: String,
-    name: String,
-    /// A public client has no secret.
-    public: bool,
-    /// `password`, `refresh_token`, `client_credentials`.
-    grants: Vec<String>,
-    /// Whom its tokens may be for; empty for the issuer.
-    audiences: Vec<String>,
-    /// The most that tokens through it carry; null for no such limit.
-    #[schema(required)]
-    scope: Option<String>,
-    redirect_uris: Vec<String>,
-    /// Roles assigned to the client itself, global and valid now.
-    #[schema(value_type = Vec<String>)]
-    roles: Vec<RoleName>,
-    #[schema(format = DateTime)]
-    created_at: String,
-    #[schema(format = DateTime)]
-    updated_at: String,
-}
-
-impl From<Listed> for ClientView {
-    fn from(listed: Listed) -> Self {
-        let Listed { client, roles } = listed;
-        Self {
-            client_id: client.id,
-            name: client.name,
-            public: client.public,
-            grants: client.grants.iter().map(ToString::to_string).collect(),
-            audiences: client.audiences,
-            scope: client.scope,
-            redirect_uris: client.redirect_uris,
-            roles,
-            created_at: rfc3339(client.created_at),
-            updated_at: rfc3339(client.updated_at),
-        }
-    }
-}
-
-/// A new client; its secret is shown this once.
-#[derive(Serialize, ToSchema)]
-#[schema(as = CreatedClient)]
-pub(crate) struct CreatedClientView {
-    #[serde(flatten)]
-    client: ClientView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-}
-
-impl CreatedClientView {
-    pub(crate) fn new(client: Listed, secret: Option<&SecretString>) -> Self {
-        Self {
-            client: client.into(),
-            client_secret: secret.map(|secret| secret.expose_secret().to_owned()),
-        }
-    }
-}
-
-/// A client to make.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = ClientInput)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewClient {
-    name: String,
-    /// The id that the client keeps from another system; without it, a new one is made. An id that was ever in use is
-    /// refused.
-    client_id: Option<String>,
-    /// The secret that the client keeps from another system: 32 to 256 printable ASCII characters, and not guessable.
-    /// Without it, a new one is made.
-    client_secret: Option<String>,
-    /// `password`, `refresh_token`, `client_credentials`.
-    grants: Vec<String>,
-    /// Without any its tokens are for the issuer.
-    #[serde(default)]
-    audiences: Vec<String>,
-    /// The most that tokens through it carry.
-    scope: Option<String>,
-    /// Roles to assign to the client itself.
-    #[serde(default)]
-    #[schema(value_type = Vec<String>)]
-    roles: Vec<RoleName>,
-    #[serde(default)]
-    public: bool,
-    #[serde(default)]
-    redirect_uris: Vec<String>,
-}
-
-/// Changes to a client.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ClientChanges {
-    name: Option<String>,
-    grants: Option<Vec<String>>,
-    audiences: Option<Vec<String>>,
-    /// null takes the limit away.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    scope: Patch<String>,
-    redirect_uris: Option<Vec<String>>,
-}
 
 /// The replacement of a client secret.
 #[derive(Deserialize, ToSchema)]
@@ -189,23 +82,16 @@ pub(crate) async fn list_clients(
 pub(crate) async fn create_client(
     caller: Require<may::WriteClients>,
     State(app): State<App>,
-    Body(wanted): Body<NewClient>,
+    Body(mut wanted): Body<NewClient>,
 ) -> Result<Response, ApiError> {
-    let roles = wanted.roles;
-    let kept = wanted.client_secret.map(SecretString::from);
-    let id = wanted.client_id;
+    let id = wanted.client_id.take();
+    let kept = wanted.client_secret.take().map(SecretString::from);
     let brought = Brought {
         id: id.as_deref(),
         secret: kept.as_ref(),
     };
-    let wanted = ClientRegistration {
-        name: wanted.name,
-        grants: wanted.grants,
-        audiences: wanted.audiences,
-        scope: wanted.scope,
-        redirect_uris: wanted.redirect_uris,
-        public: wanted.public,
-    };
+    let roles = std::mem::take(&mut wanted.roles);
+    let wanted = wanted.registration();
     let caller = Caller::Token(&caller);
     let (client, secret) = service::create(&app, caller, &wanted, brought, &roles).await?;
     let location = format!("/api/clients/{}", client.client.id);
@@ -241,13 +127,7 @@ pub(crate) async fn update_client(
     Segment(id): Segment<String>,
     Body(wanted): Body<ClientChanges>,
 ) -> Result<Json<ClientView>, ApiError> {
-    let changes = Changes {
-        name: wanted.name,
-        grants: wanted.grants,
-        audiences: wanted.audiences,
-        scope: wanted.scope,
-        redirect_uris: wanted.redirect_uris,
-    };
+    let changes = Changes::from(wanted);
     let caller = Caller::Token(&caller);
     Ok(Json(
         service::update(&app, caller, &id, &changes).await?.into(),

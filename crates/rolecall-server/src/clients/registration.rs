@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use rolecall_core::is_unprintable;
 
-use super::store::{Client, GrantType};
+use super::{
+    redirect::{self, Registrant},
+    sign_in::{Application, Pkce, SignIn},
+    store::{Client, GrantType},
+};
 use crate::{
     error::{ApiError, FieldError},
     ids,
@@ -24,6 +28,8 @@ pub(crate) struct ClientRegistration {
     pub(crate) scope: Option<String>,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) public: bool,
+    pub(crate) application: Option<Application>,
+    pub(crate) sign_in: SignIn,
 }
 
 impl ClientRegistration {
@@ -36,22 +42,97 @@ impl ClientRegistration {
             scope: client.scope.clone(),
             redirect_uris: client.redirect_uris.clone(),
             public: client.public,
+            application: client.application,
+            sign_in: client.sign_in.clone(),
         }
     }
 
-    /// Checks everything, and writes it into `client`.
-    pub(crate) fn apply(&self, client: &mut Client) -> Result<(), ApiError> {
+    /// Checks everything, and writes it into `client`. `is_local` says that this server runs on a loopback address.
+    pub(crate) fn apply(&self, client: &mut Client, is_local: bool) -> Result<(), ApiError> {
         // a name from before a rule does not block other changes; a new client has none yet
         if self.name != client.name || client.name.is_empty() {
             client.name = name(&self.name)?;
         }
         client.grants = grants(&self.grants, self.public)?;
         client.audiences = list("audiences", &self.audiences, is_audience)?;
-        client.redirect_uris = list("redirect_uris", &self.redirect_uris, is_redirect_uri)?;
+        client.application = self.application()?;
+        let registrant = Registrant {
+            application: client.application,
+            is_local,
+        };
+        let may_register = |uri: &str| redirect::may_register(uri, registrant);
+        client.redirect_uris = list("redirect_uris", &self.redirect_uris, may_register)?;
+        client.sign_in = self.sign_in(may_register)?;
         client.scope = self.scope.as_deref().map(scope).transpose()?;
         client.public = self.public;
         Ok(())
     }
+
+    /// Returns the kind of application of a client that signs people in; without one, the kind that its redirect URIs and
+    /// its secret show.
+    fn application(&self) -> Result<Option<Application>, ApiError> {
+        let by_code = GrantType::AuthorizationCode.as_str();
+        if !self.grants.iter().any(|grant| grant == by_code) {
+            return match self.application {
+                Some(_) => Err(refused(
+                    "kind",
+                    "kind is for clients that sign people in: add the grant `authorization_code`",
+                )),
+                None => Ok(None),
+            };
+        }
+        if self.redirect_uris.is_empty() {
+            let msg = "redirect_uris: a client with `authorization_code` needs at least one, where answers are sent";
+            return Err(refused("redirect_uris", msg));
+        }
+        let is_shared = |uri: &String| redirect::is_shared(uri);
+        let kind = self.application.unwrap_or_else(|| {
+            if !self.public {
+                Application::Web
+            } else if self.redirect_uris.iter().any(is_shared) {
+                Application::Native
+            } else {
+                Application::Browser
+            }
+        });
+        // everybody who has the program has its secret (RFC 8252 section 8.5)
+        if kind != Application::Web && !self.public {
+            let msg = format!(
+                "kind: a client of kind `{}` cannot keep a secret: set `public` to true",
+                kind.as_str()
+            );
+            return Err(refused("kind", msg));
+        }
+        Ok(Some(kind))
+    }
+
+    fn sign_in(&self, may_register: impl Fn(&str) -> bool) -> Result<SignIn, ApiError> {
+        let sign_in = self.sign_in.clone();
+        let member = "post_logout_redirect_uris";
+        list(member, &sign_in.post_logout_redirect_uris, may_register)?;
+        if let Some(uri) = &sign_in.initiate_login_uri {
+            check_initiate_login_uri(uri)?;
+        }
+        if sign_in.pkce == Pkce::Optional && self.public {
+            let msg = "pkce: a client without a secret needs a code challenge in each request";
+            return Err(refused("pkce", msg));
+        }
+        if sign_in.who.len() > MAX_LIST {
+            let msg = format!("who has at most {MAX_LIST} items");
+            return Err(refused("who", msg));
+        }
+        Ok(sign_in)
+    }
+}
+
+/// Checks the address at which another site starts a sign-in (`OpenID` Connect Core section 4).
+fn check_initiate_login_uri(uri: &str) -> Result<(), ApiError> {
+    if uri.len() <= MAX_ITEM && redirect::is_https(uri) {
+        return Ok(());
+    }
+    let member = "initiate_login_uri";
+    let msg = format!("{member} is an absolute https address without user info and fragment");
+    Err(refused(member, msg))
 }
 
 pub(super) fn refused(member: &str, msg: impl Into<String>) -> ApiError {
@@ -124,7 +205,7 @@ fn list(
                     "is twice there, or not an audience: printable ASCII without spaces, quotes and backslashes"
                 }
                 _ => {
-                    "is twice there, or not a redirect URI: https, http on a loopback address, or a scheme of the application's own such as com.example.app; absolute, without fragment and wildcard"
+                    "is twice there, or not a redirect URI: https, or for kind `native` also http on a loopback address or a scheme of its own such as com.example.app; absolute, without user info, fragment, wildcard, `..` and the parameters code, state, iss and error"
                 }
             };
             return Err(refused(member, format!("{member}: item {index} {what}")));
@@ -138,42 +219,6 @@ fn is_audience(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'))
-}
-
-/// RFC 9700 section 2.6 and RFC 8252 section 7.
-fn is_redirect_uri(text: &str) -> bool {
-    if !text.is_ascii() || text.contains(['#', '*', '\\']) || text.contains(char::is_whitespace) {
-        return false;
-    }
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return false;
-    };
-    let authority = rest.strip_prefix("//").and_then(|rest| {
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        rest.get(..end)
-    });
-    match (scheme, authority) {
-        ("https", Some(host)) => !host.is_empty() && !host.contains('@'),
-        ("http", Some(host)) => {
-            let loopback = ["127.0.0.1", "[::1]"];
-            loopback.iter().any(|name| {
-                host.strip_prefix(name)
-                    .is_some_and(|port| port.is_empty() || is_port(port))
-            })
-        }
-        (scheme, _) => {
-            scheme.contains('.')
-                && scheme
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte))
-                && rest.len() > 1
-        }
-    }
-}
-
-fn is_port(text: &str) -> bool {
-    text.strip_prefix(':')
-        .is_some_and(|digits| digits.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -196,36 +241,118 @@ mod tests {
         }
     }
 
+    fn signing_in(public: bool, uri: &str) -> ClientRegistration {
+        ClientRegistration {
+            name: "app".to_owned(),
+            grants: vec!["authorization_code".to_owned()],
+            redirect_uris: vec![uri.to_owned()],
+            public,
+            ..ClientRegistration::default()
+        }
+    }
+
     #[test]
-    fn o058_a_redirect_uri_that_leads_elsewhere_is_refused() {
-        for wrong in [
-            "http://app.example/cb",
-            "http://localhost.evil.example/cb",
-            "http://127.0.0.1.evil.example/cb",
-            "http://127.0.0.1:port/cb",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "/cb",
-            "cb",
-            "",
-            "https://",
-            "https://*.app.example/cb",
-            "https://app.example/cb#fragment",
-            "https://user@app.example/cb",
-            "https://app.example/a b",
-            "https://app.example\\@evil.example",
+    fn the_kind_follows_from_the_redirect_uri_and_the_secret() {
+        for (public, uri, kind) in [
+            (false, "https://app.example/cb", Application::Web),
+            (false, "http://127.0.0.1/cb", Application::Web),
+            (true, "https://app.example/cb", Application::Browser),
+            (true, "http://127.0.0.1/cb", Application::Native),
+            (true, "com.example.app:/cb", Application::Native),
         ] {
-            assert!(!is_redirect_uri(wrong), "{wrong}");
+            assert_eq!(signing_in(public, uri).application().unwrap(), Some(kind));
         }
-        for right in [
-            "https://app.example/cb?a=b",
-            "http://127.0.0.1:4711/cb",
-            "http://127.0.0.1/cb",
-            "http://[::1]:80/cb",
-            "com.example.app:/oauth",
-        ] {
-            assert!(is_redirect_uri(right), "{right}");
+        let stated = ClientRegistration {
+            application: Some(Application::Native),
+            ..signing_in(true, "https://app.example/cb")
+        };
+        assert_eq!(stated.application().unwrap(), Some(Application::Native));
+    }
+
+    #[test]
+    fn m137_a_client_that_cannot_keep_a_secret_has_none() {
+        for kind in [Application::Native, Application::Browser] {
+            let with_secret = ClientRegistration {
+                application: Some(kind),
+                ..signing_in(false, "https://app.example/cb")
+            };
+            let refusal = with_secret.application().unwrap_err().to_string();
+            assert!(refusal.contains("`public`"), "{refusal}");
         }
+        // a program on the developer's machine that keeps a secret is a web application
+        let local = signing_in(false, "http://localhost:3000/cb");
+        assert_eq!(local.application().unwrap(), Some(Application::Web));
+        let mut client = client();
+        assert!(local.apply(&mut client, false).is_err());
+        assert!(local.apply(&mut client, true).is_ok());
+    }
+
+    #[test]
+    fn m061_only_https_starts_a_sign_in() {
+        let check = |uri: &str| {
+            let one = ClientRegistration {
+                sign_in: SignIn {
+                    initiate_login_uri: Some(uri.to_owned()),
+                    ..SignIn::default()
+                },
+                ..signing_in(true, "https://app.example/cb")
+            };
+            one.sign_in(|_| true).is_ok()
+        };
+        assert!(check("https://app.example/start"));
+        let long = format!("https://app.example/{}", "a".repeat(MAX_ITEM));
+        for wrong in ["http://app.example/start", "javascript:x", "", &long] {
+            assert!(!check(wrong), "{wrong}");
+        }
+    }
+
+    fn client() -> Client {
+        Client {
+            id: "c".to_owned(),
+            name: String::new(),
+            public: false,
+            grants: BTreeSet::new(),
+            audiences: Vec::new(),
+            scope: None,
+            redirect_uris: Vec::new(),
+            secret_hash: None,
+            previous_secret: None,
+            created_at: rolecall_core::Timestamp::default(),
+            updated_at: rolecall_core::Timestamp::default(),
+            application: None,
+            sign_in: SignIn::default(),
+        }
+    }
+
+    #[test]
+    fn a_kind_needs_the_code_grant_and_the_code_grant_a_redirect_uri() {
+        let refusal = |one: &ClientRegistration| one.application().unwrap_err().to_string();
+        let without_uri = ClientRegistration {
+            redirect_uris: Vec::new(),
+            ..signing_in(true, "")
+        };
+        assert!(refusal(&without_uri).contains("redirect_uris"));
+        let without_grant = ClientRegistration {
+            grants: Vec::new(),
+            application: Some(Application::Web),
+            ..signing_in(false, "https://app.example/cb")
+        };
+        assert!(refusal(&without_grant).contains("authorization_code"));
+        let neither = ClientRegistration::default();
+        assert_eq!(neither.application().unwrap(), None);
+    }
+
+    #[test]
+    fn i014_a_client_without_a_secret_needs_a_code_challenge() {
+        let optional = |public| ClientRegistration {
+            sign_in: SignIn {
+                pkce: Pkce::Optional,
+                ..SignIn::default()
+            },
+            ..signing_in(public, "https://app.example/cb")
+        };
+        assert!(optional(true).sign_in(|_| true).is_err());
+        assert!(optional(false).sign_in(|_| true).is_ok());
     }
 
     #[test]

@@ -2,26 +2,29 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use rolecall::token::Algorithm;
 use rolecall_core::{RoleName, Timestamp};
 
+use super::sign_in::{Application, Consent, IdTokenAlgorithm, SignIn};
 use crate::store::{Change, Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
 
 queries! {
     INSERT_SUBJECT = "INSERT INTO subjects (id, kind) VALUES ($1, 'client')";
-    INSERT = "INSERT INTO clients (id, name, public, grants, audiences, scope, redirect_uris, secret_hash, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
+    INSERT = "INSERT INTO clients (id, name, public, grants, audiences, scope, redirect_uris, secret_hash, created_at, updated_at, \
+        application, sign_in) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)";
     FIND = "SELECT id, name, public, grants, audiences, scope, redirect_uris, secret_hash, previous_secret_hash, \
-        previous_secret_ends_at, created_at, updated_at FROM clients WHERE id = $1";
+        previous_secret_ends_at, created_at, updated_at, application, sign_in FROM clients WHERE id = $1";
     FIND_BY_NAME = "SELECT id FROM clients WHERE name = $1";
     LIST = "SELECT c.id, c.name, c.public, c.grants, c.audiences, c.scope, c.redirect_uris, c.secret_hash, \
-        c.previous_secret_hash, c.previous_secret_ends_at, c.created_at, c.updated_at, a.role \
+        c.previous_secret_hash, c.previous_secret_ends_at, c.created_at, c.updated_at, c.application, c.sign_in, a.role \
         FROM (SELECT id, name, public, grants, audiences, scope, redirect_uris, secret_hash, previous_secret_hash, \
-              previous_secret_ends_at, created_at, updated_at FROM clients WHERE id > $1 AND ($2 = '' OR id = $2) \
+              previous_secret_ends_at, created_at, updated_at, application, sign_in FROM clients WHERE id > $1 AND ($2 = '' OR id = $2) \
               ORDER BY id LIMIT $3) c \
         LEFT JOIN role_assignments a ON a.subject_id = c.id AND a.tenant = '' \
              AND (a.valid_from IS NULL OR a.valid_from <= $4) AND (a.expires_at IS NULL OR a.expires_at > $4) \
         ORDER BY c.id, a.role";
-    UPDATE = "UPDATE clients SET name = $2, grants = $3, audiences = $4, scope = $5, redirect_uris = $6, updated_at = $7 WHERE id = $1";
+    UPDATE = "UPDATE clients SET name = $2, grants = $3, audiences = $4, scope = $5, redirect_uris = $6, updated_at = $7, \
+        application = $8, sign_in = $9 WHERE id = $1";
     SET_SECRET = "UPDATE clients SET previous_secret_hash = $3, previous_secret_ends_at = $4, secret_hash = $2, updated_at = $5 \
         WHERE id = $1";
     INSERT_CONTROLLER = "INSERT INTO client_controllers (client_id, actor) VALUES ($1, $2) ON CONFLICT (client_id, actor) DO NOTHING";
@@ -29,12 +32,16 @@ queries! {
     DELETE_SUBJECT = "DELETE FROM subjects WHERE id = $1 AND kind = 'client'";
     REMEMBER = "INSERT INTO former_subjects (id) SELECT id FROM subjects WHERE id = $1 AND kind = 'client' \
         ON CONFLICT (id) DO NOTHING";
+    AUDIENCES = "SELECT id, name, audiences FROM clients WHERE audiences <> '[]' ORDER BY id";
     GRANTS = "SELECT DISTINCT grants FROM clients";
+    SIGN_INS = "SELECT DISTINCT sign_in FROM clients WHERE application IS NOT NULL";
 }
 
 /// A grant: the way in which a client gets tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GrantType {
+    /// RFC 6749 section 4.1.
+    AuthorizationCode,
     /// RFC 6749 section 4.4.
     ClientCredentials,
     /// RFC 6749 section 4.3.
@@ -44,10 +51,16 @@ pub(crate) enum GrantType {
 }
 
 impl GrantType {
-    pub(crate) const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::AuthorizationCode,
+        Self::ClientCredentials,
+        Self::Password,
+        Self::RefreshToken,
+    ];
 
     /// The names of all grants.
-    pub(crate) const NAMES: [&'static str; 3] = [
+    pub(crate) const NAMES: [&'static str; 4] = [
+        Self::AuthorizationCode.as_str(),
         Self::ClientCredentials.as_str(),
         Self::Password.as_str(),
         Self::RefreshToken.as_str(),
@@ -56,6 +69,7 @@ impl GrantType {
     /// Returns the value of `grant_type`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
+            Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
@@ -71,7 +85,7 @@ impl fmt::Display for GrantType {
 
 /// The error for a text that names no grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one of `password`, `refresh_token`, `client_credentials`")]
+#[error("not one of `authorization_code`, `refresh_token`, `client_credentials`, `password`")]
 pub(crate) struct UnknownGrant;
 
 impl FromStr for GrantType {
@@ -101,6 +115,9 @@ pub(crate) struct Client {
     pub(crate) previous_secret: Option<(String, Timestamp)>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// The kind of application, for a client that signs people in.
+    pub(crate) application: Option<Application>,
+    pub(crate) sign_in: SignIn,
 }
 
 /// A client with the global roles that are valid now.
@@ -111,6 +128,12 @@ pub(crate) struct Listed {
 }
 
 impl Client {
+    /// Returns true for an application of the operator's own: users are not asked, and its tokens may carry rolecall's
+    /// own permissions.
+    pub(crate) fn is_first_party(&self) -> bool {
+        self.sign_in.consent == Consent::Skip
+    }
+
     /// Returns the hashes of the secrets that are valid at `now`.
     pub(crate) fn secrets_at(&self, now: Timestamp) -> impl Iterator<Item = &str> {
         let previous = self.previous_secret.as_ref();
@@ -136,6 +159,14 @@ rows! {
         previous_secret_ends_at: Option<Timestamp>,
         created_at: Timestamp,
         updated_at: Timestamp,
+        application: Option<Application>,
+        sign_in: SignIn,
+    }
+
+    struct AudienceRow {
+        id: String,
+        name: String,
+        audiences: Texts,
     }
 
     /// A client, beside one of its roles.
@@ -180,6 +211,8 @@ impl FromRow for Client {
             previous_secret: row.previous_secret_hash.zip(row.previous_secret_ends_at),
             created_at: row.created_at,
             updated_at: row.updated_at,
+            application: row.application,
+            sign_in: row.sign_in,
         })
     }
 }
@@ -187,6 +220,10 @@ impl FromRow for Client {
 fn joined(grants: &BTreeSet<GrantType>) -> String {
     let names: Vec<&str> = grants.iter().map(|grant| grant.as_str()).collect();
     names.join(" ")
+}
+
+fn sign_in_json(client: &Client) -> Result<String, StoreError> {
+    serde_json::to_string(&client.sign_in).map_err(StoreError::inconsistent)
 }
 
 fn json(list: &[String]) -> String {
@@ -239,10 +276,29 @@ pub(crate) async fn list(
     Ok(clients)
 }
 
+/// Returns the ids and names of the clients that have `audience` among their audiences.
+pub(crate) async fn with_audience(
+    conn: &mut Conn,
+    audience: &str,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let all: Vec<AudienceRow> = query(AUDIENCES).fetch_all(conn).await?;
+    let has = |row: &AudienceRow| row.audiences.0.iter().any(|one| one == audience);
+    let found = all.into_iter().filter(has);
+    Ok(found.map(|row| (row.id, row.name)).collect())
+}
+
 /// Returns the grants that at least one client has.
 pub(crate) async fn grants_in_use(conn: &mut Conn) -> Result<BTreeSet<GrantType>, StoreError> {
     let all: Vec<Grants> = query(GRANTS).fetch_all(conn).await?;
     Ok(all.into_iter().flat_map(|grants| grants.0).collect())
+}
+
+/// Returns the algorithms of ID tokens that clients want.
+pub(crate) async fn id_token_algorithms(conn: &mut Conn) -> Result<Vec<Algorithm>, StoreError> {
+    let all: Vec<SignIn> = query(SIGN_INS).fetch_all(conn).await?;
+    let wanted = |one: &IdTokenAlgorithm| all.iter().any(|sign_in| sign_in.id_token_alg == *one);
+    let algorithms = IdTokenAlgorithm::ALL.into_iter().filter(wanted);
+    Ok(algorithms.map(IdTokenAlgorithm::algorithm).collect())
 }
 
 /// Creates a client.
@@ -260,6 +316,8 @@ pub(crate) async fn insert(change: &mut Change<'_>, client: &Client) -> Result<(
         .bind(json(&client.redirect_uris))
         .bind(client.secret_hash.as_deref())
         .bind(client.created_at)
+        .bind(client.application.map(Application::as_str))
+        .bind(sign_in_json(client)?)
         .execute(conn)
         .await?;
     Ok(())
@@ -276,6 +334,8 @@ pub(crate) async fn update(change: &mut Change<'_>, client: &Client) -> Result<(
         .bind(client.scope.as_deref())
         .bind(json(&client.redirect_uris))
         .bind(now)
+        .bind(client.application.map(Application::as_str))
+        .bind(sign_in_json(client)?)
         .execute(change.conn())
         .await?;
     Ok(())

@@ -24,9 +24,10 @@ mod values;
 
 pub use error::ConfigError;
 pub use sections::{
-    AccountClaim, Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens, Log,
-    LogFormat, Login, Metrics, OAuth, OnStale, PasswordGrant, Passwords, PolicySection, Profile,
-    Proxy, Quotas, Registration, RegistrationMode, Sessions, SigningAlgorithm, Tokens,
+    AccountClaim, Color, Config, Connections, Cors, Database, Guard, LegacyAlgorithm, LegacyTokens,
+    Log, LogFormat, Login, Metrics, OAuth, OnStale, Outgoing, Pages, PasswordGrant, Passwords,
+    PolicySection, Profile, Proxy, Quotas, Registration, RegistrationMode, Sessions,
+    SigningAlgorithm, Tokens,
 };
 pub(crate) use sections::{FAILURES_PER_MINUTE, ROTATE_EVERY};
 pub use show::{Setting, Settings};

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Origin, values};
-use crate::{store::url::SchemaName, vault::MasterKey};
+use crate::{outgoing::allow::AllowedTarget, store::url::SchemaName, vault::MasterKey};
 
 /// Defines an enum whose variants are words in the configuration.
 macro_rules! choices {
@@ -44,6 +44,7 @@ macro_rules! choices {
 
 mod connections;
 mod login;
+mod pages;
 mod policy;
 mod profile;
 mod quotas;
@@ -52,6 +53,7 @@ mod tokens;
 pub use connections::Connections;
 pub(crate) use login::FAILURES_PER_MINUTE;
 pub use login::Login;
+pub use pages::{Color, Pages};
 pub use policy::PolicySection;
 pub use profile::Profile;
 pub use quotas::Quotas;
@@ -95,6 +97,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// Limits on failed log-ins.
     pub login: Login,
+    /// The look of the pages.
+    pub pages: Pages,
     /// New passwords.
     pub passwords: Passwords,
     /// Connections of clients.
@@ -103,6 +107,8 @@ pub struct Config {
     pub cors: Cors,
     /// Proxies in front of this server.
     pub proxy: Proxy,
+    /// Requests of this server to others.
+    pub outgoing: Outgoing,
     /// Metrics for Prometheus.
     pub metrics: Metrics,
     /// The guard of this server's own API.
@@ -134,10 +140,12 @@ impl Default for Config {
             policy: PolicySection::default(),
             quotas: Quotas::default(),
             login: Login::default(),
+            pages: Pages::default(),
             passwords: Passwords::default(),
             connections: Connections::default(),
             cors: Cors::default(),
             proxy: Proxy::default(),
+            outgoing: Outgoing::default(),
             metrics: Metrics::default(),
             guard: Guard::default(),
             log: Log::default(),
@@ -277,6 +285,15 @@ pub struct Proxy {
     /// Networks or addresses whose `X-Forwarded-For` header is trusted.
     #[serde(deserialize_with = "values::networks")]
     pub trusted: Vec<IpNet>,
+}
+
+/// Section `outgoing`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outgoing {
+    /// Hosts and networks that are called although they are not public, and without TLS.
+    #[serde(deserialize_with = "values::list")]
+    pub allow: Vec<AllowedTarget>,
 }
 
 /// Section `metrics`.

@@ -1,12 +1,12 @@
 //! Prints the effective configuration.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use secrecy::ExposeSecret as _;
 
 use super::keys::KEYS;
 use super::values::show_duration;
-use super::{Config, Origin};
+use super::{Config, Origin, Pages};
 use crate::{
     profile::field::{FieldKind, ProfileField},
     times::rfc3339,
@@ -108,6 +108,31 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "sessions.idle_ttl" => quoted(show_duration(config.sessions.idle_ttl)),
         "sessions.max_ttl" => quoted(show_duration(config.sessions.max_ttl)),
         "sessions.per_user" => config.sessions.per_user.to_string(),
+        "login.failures_per_minute" => config.login.failures_per_minute.to_string(),
+        "login.idle" => quoted(show_duration(config.login.idle)),
+        "login.max" => quoted(show_duration(config.login.max)),
+        "login.stay" => quoted(config.login.stay.map_or("off".to_owned(), show_duration)),
+        "passwords.scheme" => quoted(config.passwords.scheme),
+        "passwords.min_length" => config.passwords.min_length.to_string(),
+        "connections.max" => config.connections.max.to_string(),
+        "connections.per_address" => config.connections.per_address.to_string(),
+        "connections.idle_timeout" => quoted(show_duration(config.connections.idle_timeout)),
+        "connections.drain_delay" => quoted(show_duration(config.connections.drain_delay)),
+        "cors.allowed_origins" => list(&config.cors.allowed_origins),
+        "proxy.trusted" => list(&config.proxy.trusted),
+        "outgoing.allow" => list(&config.outgoing.allow),
+        "metrics.listen" => optional(config.metrics.listen.as_ref()),
+        "guard.max_staleness" => quoted(show_duration(config.guard.max_staleness)),
+        "guard.on_stale" => quoted(config.guard.on_stale),
+        "log.format" => quoted(config.log.format),
+        "log.level" => quoted(&config.log.level),
+        _ => return limit(config, key).or_else(|| page(&config.pages, key)),
+    })
+}
+
+/// Returns the value of a limit.
+fn limit(config: &Config, key: &str) -> Option<String> {
+    Some(match key {
         "policy.max_roles" => config.policy.max_roles.to_string(),
         "policy.max_permissions" => config.policy.max_permissions.to_string(),
         "policy.max_grants" => config.policy.max_grants.to_string(),
@@ -120,20 +145,19 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "quotas.revocations_per_hour" => config.quotas.revocations_per_hour.to_string(),
         "quotas.refreshes_per_hour" => config.quotas.refreshes_per_hour.to_string(),
         "quotas.log_ins_per_hour" => config.quotas.log_ins_per_hour.to_string(),
-        "login.failures_per_minute" => config.login.failures_per_minute.to_string(),
-        "passwords.scheme" => quoted(config.passwords.scheme),
-        "passwords.min_length" => config.passwords.min_length.to_string(),
-        "connections.max" => config.connections.max.to_string(),
-        "connections.per_address" => config.connections.per_address.to_string(),
-        "connections.idle_timeout" => quoted(show_duration(config.connections.idle_timeout)),
-        "connections.drain_delay" => quoted(show_duration(config.connections.drain_delay)),
-        "cors.allowed_origins" => list(&config.cors.allowed_origins),
-        "proxy.trusted" => list(&config.proxy.trusted),
-        "metrics.listen" => optional(config.metrics.listen.as_ref()),
-        "guard.max_staleness" => quoted(show_duration(config.guard.max_staleness)),
-        "guard.on_stale" => quoted(config.guard.on_stale),
-        "log.format" => quoted(config.log.format),
-        "log.level" => quoted(&config.log.level),
+        _ => return None,
+    })
+}
+
+/// Returns the value of a key in the section `pages`.
+fn page(pages: &Pages, key: &str) -> Option<String> {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    Some(match key {
+        "pages.name" => quoted(&pages.name),
+        "pages.logo" => optional(path(&pages.logo).as_ref()),
+        "pages.color" => optional(pages.color.as_ref()),
+        "pages.color_dark" => optional(pages.color_dark.as_ref()),
+        "pages.templates" => optional(path(&pages.templates).as_ref()),
         _ => return None,
     })
 }

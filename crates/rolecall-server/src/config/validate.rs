@@ -12,7 +12,7 @@ use rolecall_passwords::{LOWEST_MIN_LENGTH, MAX_CODE_POINTS};
 use tracing_subscriber::filter::Targets;
 
 pub(crate) use self::addresses::check_public_url;
-use super::Config;
+use super::{Color, Config};
 
 const SHORTEST_SESSION: Duration = Duration::from_mins(1);
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
@@ -33,6 +33,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         tokens::legacy_faults(config),
         database::faults(config),
         login(config),
+        pages(config),
         others(config),
     ]
     .concat()
@@ -104,11 +105,46 @@ fn quotas(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// The least contrast of a text with what is behind it (WCAG 2.2, 1.4.3).
+const LEAST_CONTRAST: f64 = 4.5;
+
+fn pages(config: &Config) -> Vec<String> {
+    let pages = &config.pages;
+    let mut faults = Vec::new();
+    let length = pages.name.chars().count();
+    if !(1..=60).contains(&length) || pages.name.chars().any(rolecall_core::is_unprintable) {
+        faults.push("`pages.name`: a name has 1 to 60 printable characters".to_owned());
+    }
+    let colors = [
+        ("pages.color", pages.color, Color::LIGHT, "darker"),
+        ("pages.color_dark", pages.color_dark, Color::DARK, "lighter"),
+    ];
+    for (key, color, page, remedy) in colors {
+        let contrast = color.map(|color| color.contrast(page));
+        if let (Some(color), Some(contrast)) = (color, contrast)
+            && contrast < LEAST_CONTRAST
+        {
+            faults.push(format!(
+                "`{key}`: {color} is hard to read on {page}, with a contrast of {contrast:.1}; choose a {remedy} colour, with 4.5 or more"
+            ));
+        }
+    }
+    faults
+}
+
 fn login(config: &Config) -> Vec<String> {
     let failures = config.login.failures_per_minute;
-    bounds::number("login.failures_per_minute", failures, 1..=1_000_000)
-        .into_iter()
-        .collect()
+    let number = bounds::number("login.failures_per_minute", failures, 1..=1_000_000);
+    let durations = [
+        ("login.idle", Some(config.login.idle)),
+        ("login.max", Some(config.login.max)),
+        ("login.stay", config.login.stay),
+    ];
+    let durations = durations.into_iter().filter_map(|(key, duration)| {
+        let range = SHORTEST_SESSION..=LONGEST_SESSION;
+        bounds::duration(key, duration?, range, "1m and 400d")
+    });
+    number.into_iter().chain(durations).collect()
 }
 
 fn others(config: &Config) -> Vec<String> {

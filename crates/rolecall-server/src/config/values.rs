@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -91,6 +92,22 @@ pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
     duration(deserializer).map(Some)
 }
 
+/// Reads a duration; `None` for `off`.
+pub(super) fn duration_or_off<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let text = text(deserializer)?;
+    if text == "off" || text == "false" {
+        return Ok(None);
+    }
+    let duration = parse_duration(&text).ok_or_else(|| {
+        Error::custom(format!(
+            "`{text}` is neither `off` nor a duration; write one such as `30d` or `12h`"
+        ))
+    })?;
+    Ok(Some(duration))
+}
+
 /// Parses an RFC 3339 time, or a date, which means its first moment in UTC.
 fn parse_time(text: &str) -> Option<Timestamp> {
     parse_rfc3339(text).or_else(|| {
@@ -165,6 +182,23 @@ where
     T: FromStr<Err: fmt::Display>,
 {
     text(deserializer)?.parse().map_err(Error::custom)
+}
+
+/// Reads a text that the type can parse, for something that may be missing.
+pub(super) fn optional_parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    parsed(deserializer).map(Some)
+}
+
+/// Reads a path; an empty one means none, so that a flag can clear it.
+pub(super) fn optional_path<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    let path = text(deserializer)?;
+    Ok((!path.is_empty()).then(|| path.into()))
 }
 
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

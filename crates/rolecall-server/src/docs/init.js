@@ -11,11 +11,14 @@ window.addEventListener("DOMContentLoaded", async () => {
   const hint = "Press **Authorize** to log in, then try a route.";
   spec.info.description = [hint, spec.info.description].filter(Boolean).join("\n\n");
   const schemes = spec.components.securitySchemes;
-  const flow = schemes.rolecall.flows.password;
-  flow.tokenUrl = new URL("token", base).pathname;
-  // a log-in without scopes gets all that the user has; one with a scope that the user lacks would be refused, so that
-  // "select all" would fail for everybody
-  flow.scopes = {};
+  const { password, authorizationCode } = schemes.rolecall.flows;
+  authorizationCode.authorizationUrl = new URL("authorize", base).pathname;
+  for (const flow of [password, authorizationCode]) {
+    flow.tokenUrl = new URL("token", base).pathname;
+    // a log-in without scopes gets all that the user has; one with a scope that the user lacks would be refused, so that
+    // "select all" would fail for everybody
+    flow.scopes = {};
+  }
   // the page logs in; the second scheme is the same for programs, and would be a second form in the dialog
   delete schemes.bearer;
   for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
@@ -34,5 +37,7 @@ window.addEventListener("DOMContentLoaded", async () => {
     persistAuthorization: false,
     // no other host is asked to judge the document
     validatorUrl: null,
+    oauth2RedirectUrl: new URL("docs/oauth2-redirect.html", base).href,
   });
+  window.ui.initOAuth({ usePkceWithAuthorizationCodeGrant: true });
 });

@@ -45,6 +45,8 @@ pub(crate) fn find_asset(name: &str) -> Option<&'static Asset> {
         "swagger-ui.css" => Some(&STYLE),
         "swagger-ui-bundle.js" => Some(&BUNDLE),
         "init.js" => Some(&INIT),
+        "oauth2-redirect.html" => Some(&REDIRECT),
+        "oauth2-redirect.js" => Some(&REDIRECT_SCRIPT),
         _ => None,
     }
 }
@@ -81,15 +83,40 @@ static INIT: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static REDIRECT_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let body = include_bytes!("oauth2-redirect.js");
+    Asset::new(
+        Bytes::from_static(body),
+        "text/javascript; charset=utf-8",
+        CACHE_FOREVER,
+        false,
+    )
+});
+
+/// The page to which a sign-in by code flow leads back.
+static REDIRECT: LazyLock<Asset> = LazyLock::new(|| {
+    let files = [("oauth2-redirect.js", &*REDIRECT_SCRIPT)];
+    html(include_str!("oauth2-redirect.html"), "", &files)
+});
+
 static PAGE: LazyLock<Asset> = LazyLock::new(|| {
-    let mut html = include_str!("index.html").to_owned();
-    for (name, asset) in [
+    let files = [
         ("swagger-ui.css", &*STYLE),
         ("swagger-ui-bundle.js", &*BUNDLE),
         ("init.js", &*INIT),
-    ] {
+    ];
+    html(include_str!("index.html"), "docs/", &files)
+});
+
+/// Returns a page that loads `files` from `folder`.
+fn html(template: &str, folder: &str, files: &[(&str, &Asset)]) -> Asset {
+    let mut html = template.to_owned();
+    for (name, asset) in files {
         let digest = asset.etag.trim_matches('"');
-        html = html.replace(&format!("{{{name}}}"), &format!("docs/{name}?v={digest}"));
+        html = html.replace(
+            &format!("{{{name}}}"),
+            &format!("{folder}{name}?v={digest}"),
+        );
     }
     // revalidated each time, since it names the current files
     Asset::new(
@@ -98,7 +125,7 @@ static PAGE: LazyLock<Asset> = LazyLock::new(|| {
         "no-cache",
         false,
     )
-});
+}
 
 impl Asset {
     fn new(

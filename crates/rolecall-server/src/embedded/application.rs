@@ -15,8 +15,11 @@ use crate::{
     },
 };
 
-/// The path of the metadata, which for an issuer with a path comes before that path (RFC 8414 section 3.1).
-const METADATA: &str = "/.well-known/oauth-authorization-server";
+/// The paths of the metadata, which for an issuer with a path come before that path (RFC 8414 section 3.1).
+const METADATA: [&str; 2] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+];
 
 /// An application whose routes and document are joined with rolecall's; [`Embedded::with_application`] returns it.
 #[must_use]
@@ -83,7 +86,8 @@ impl<S: Clone + Send + Sync + 'static> WithApplication<'_, S> {
 
     /// Mounts rolecall's routes under `prefix`, for example `/auth`: then the login is at `/auth/token`, and the page at
     /// `/auth/docs`. The [public URL](crate::EmbeddedBuilder::public_url) must end with the same path. The metadata is also
-    /// where clients look for it, at `/.well-known/oauth-authorization-server/auth`.
+    /// where clients look for it, at `/.well-known/oauth-authorization-server/auth` and
+    /// `/.well-known/openid-configuration/auth`.
     pub fn nest(mut self, prefix: &str) -> Self {
         prefix.trim_end_matches('/').clone_into(&mut self.prefix);
         self
@@ -175,9 +179,11 @@ impl Embedded {
     /// Returns the route at which clients look for the metadata of an issuer with a path.
     fn metadata_route<S: Clone + Send + Sync + 'static>(&self) -> GuardedRouter<S> {
         let path = path_of(&self.app.settings().public_url);
-        let handler = routing::get(oauth::handlers::get_metadata);
-        GuardedRouter::<App>::new(self.api_guard.clone())
-            .route(&format!("{METADATA}{path}"), handler)
-            .with_state(self.app.clone())
+        let mut router = GuardedRouter::<App>::new(self.api_guard.clone());
+        for metadata in METADATA {
+            let handler = routing::get(oauth::handlers::get_metadata);
+            router = router.route(&format!("{metadata}{path}"), handler);
+        }
+        router.with_state(self.app.clone())
     }
 }

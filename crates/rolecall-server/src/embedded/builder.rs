@@ -10,6 +10,7 @@ use crate::{
     config::{Quotas, ROTATE_EVERY, RegistrationMode, SigningAlgorithm},
     hooks::Hooks,
     legacy::old_tokens::LegacyTokens,
+    outgoing::allow::AllowedTarget,
     policy::at_start::EditedPolicy,
     profile::ProfileField,
     settings::SessionLimits,
@@ -54,6 +55,7 @@ pub struct EmbeddedBuilder {
     pub(super) edited_policy: EditedPolicy,
     pub(super) first_admin: Option<FirstAdmin>,
     pub(super) cookie: Option<Box<SessionCookie>>,
+    pub(super) outgoing: Vec<AllowedTarget>,
 }
 
 impl EmbeddedBuilder {
@@ -119,7 +121,26 @@ impl EmbeddedBuilder {
             edited_policy: EditedPolicy::default(),
             first_admin: None,
             cookie: None,
+            outgoing: Vec::new(),
         }
+    }
+
+    /// Lets the server call this host or network although it is not public, and without TLS, to tell clients of a
+    /// log-out. It may be repeated.
+    ///
+    /// ```
+    /// use rolecall_server::Embedded;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Embedded::builder("sqlite::memory:").allow_outgoing("app.internal".parse()?);
+    /// let login = builder.allow_outgoing("10.0.0.0/8".parse()?).open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow_outgoing(mut self, target: AllowedTarget) -> Self {
+        self.outgoing.push(target);
+        self
     }
 
     /// Also accepts the access token in this cookie, on the application's routes and at `/api`. Requests that may change

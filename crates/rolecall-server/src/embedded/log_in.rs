@@ -315,6 +315,7 @@ impl Embedded {
             token: refresh_token,
             client: &RequestingClient::FirstParty,
             scope: None,
+            identity: None,
             tenant: None,
             audience: None,
             origin: Origin {

@@ -31,6 +31,7 @@ pub use self::{
 use crate::{
     api,
     app::App,
+    backchannel,
     error::ApiError,
     hooks::{Hooks, sender},
     ids,
@@ -66,6 +67,8 @@ pub struct Embedded {
     /// True if the application has a registration of its own.
     own_registration: bool,
     watch: tokio::task::JoinHandle<()>,
+    /// Tells clients of log-outs.
+    caller: tokio::task::JoinHandle<()>,
     /// Runs the hooks of the application, if it has any.
     sender: Option<tokio::task::JoinHandle<()>>,
 }
@@ -128,6 +131,7 @@ impl Embedded {
         let forward_guard = start::forward_guard(&app, staleness)?;
         let node = ids::new_id(app.now()).map_err(ApiError::internal)?;
         let watch = tokio::spawn(watch::run(app.downgrade(), node, seen));
+        let caller = tokio::spawn(backchannel::sender::run(app.downgrade()));
         Ok(Self {
             app,
             guard,
@@ -135,6 +139,7 @@ impl Embedded {
             forward_guard,
             own_registration: false,
             watch,
+            caller,
             sender: None,
         })
     }
@@ -163,6 +168,7 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.watch.abort();
+        self.caller.abort();
         if let Some(sender) = &self.sender {
             sender.abort();
         }

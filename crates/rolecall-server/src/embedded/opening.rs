@@ -11,8 +11,9 @@ use crate::{
     demo,
     error::ApiError,
     hooks::sender,
+    outgoing::allow::Allowed,
     profile::declared::ProfileFields,
-    settings::{PolicyLimits, Settings},
+    settings::{BrowserLimits, PolicyLimits, Settings},
     start::{self, Options, StartError},
     store::{OpenError, Opening, Tuning},
 };
@@ -127,6 +128,8 @@ impl EmbeddedBuilder {
             registration_open: self.registration == Registration::Open,
             unique_email: self.unique_email,
             profile: ProfileFields::default(),
+            browser: BrowserLimits::default(),
+            pages: crate::config::Pages::default(),
             policy: PolicyLimits::default(),
             registration_roles: "user".parse::<RoleName>().into_iter().collect(),
             password_grant: true,
@@ -134,6 +137,7 @@ impl EmbeddedBuilder {
             quotas: (&self.quotas).into(),
             failures_per_minute: FAILURES_PER_MINUTE,
             stale_after: is_strict.then_some(self.staleness.max),
+            outgoing: Allowed::new(self.outgoing.clone()),
             exempt_users: demo_users.collect(),
         }
     }

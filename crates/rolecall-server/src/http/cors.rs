@@ -57,14 +57,32 @@ fn is_loopback(origin: &str) -> bool {
         && matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
+/// The origins that may call, and the paths of pages, which none of them may.
+#[derive(Debug)]
+pub(super) struct CorsRules {
+    pub(super) origins: CorsOrigins,
+    pub(super) pages: Vec<&'static str>,
+}
+
+/// Marks the answer of a page, in its extensions: people look at it, and no script of another origin reads it, wherever
+/// that origin may call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoCors;
+
 /// Answers preflights of allowed origins, and adds CORS headers to the answers of all other requests.
 pub(super) async fn cors(
-    State(origins): State<Arc<CorsOrigins>>,
+    State(options): State<Arc<CorsRules>>,
     request: Request,
     next: Next,
 ) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
-    let allowed = origin.filter(|origin| origin.to_str().is_ok_and(|text| origins.allows(text)));
+    let allowed = origin
+        .filter(|origin| {
+            origin
+                .to_str()
+                .is_ok_and(|text| options.origins.allows(text))
+        })
+        .filter(|_| !options.pages.contains(&request.uri().path()));
     let preflight = request.method() == Method::OPTIONS
         && request
             .headers()
@@ -80,6 +98,8 @@ pub(super) async fn cors(
         }
         _ => next.run(request).await,
     };
+    let is_page = response.extensions().get::<NoCors>().is_some();
+    let allowed = allowed.filter(|_| !is_page);
     add_headers(response.headers_mut(), allowed, preflight);
     response
 }

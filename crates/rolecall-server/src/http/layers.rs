@@ -22,7 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::client_address::ClientAddress;
-use super::cors::{CorsOrigins, cors};
+use super::cors::{CorsOrigins, CorsRules, cors};
 use crate::ids::random_token;
 
 /// The largest body of a request in bytes, unless an option says otherwise.
@@ -44,6 +44,8 @@ pub struct LayerOptions {
     pub max_body_bytes: usize,
     /// Paths with rules of their own.
     pub paths: Vec<PathRule>,
+    /// Paths of pages, whose preflights no origin may send.
+    pub pages: Vec<&'static str>,
     /// The routes are those of an application. Its error answers stay as they are, a page without a policy of its own may
     /// load anything, and a file with a validator may be cached. [`paths`](Self::paths) also match below a prefix.
     pub application: bool,
@@ -56,6 +58,7 @@ impl Default for LayerOptions {
             trusted_proxies: Vec::new(),
             max_body_bytes: MAX_BODY_BYTES,
             paths: Vec::new(),
+            pages: Vec::new(),
             application: false,
         }
     }
@@ -98,13 +101,16 @@ pub struct LoggedSubject(pub String);
 /// without a body of their own become problems, unless they are an application's; the body limit.
 pub fn wrap(app: Router, options: LayerOptions) -> Router {
     let options = Arc::new(options);
-    let cors_origins = Arc::new(options.cors.clone());
     // each layer costs every request a few allocations, so neighbours share one
     let mut app = app
         .layer(from_fn_with_state(Arc::clone(&options), limit_and_describe))
         .layer(CatchPanicLayer::custom(panicked));
-    if !cors_origins.is_empty() {
-        app = app.layer(from_fn_with_state(cors_origins, cors));
+    if !options.cors.is_empty() {
+        let rules = CorsRules {
+            origins: options.cors.clone(),
+            pages: options.pages.clone(),
+        };
+        app = app.layer(from_fn_with_state(Arc::new(rules), cors));
     }
     app.layer(from_fn_with_state(options, identify_and_protect))
 }

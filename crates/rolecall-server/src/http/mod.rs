@@ -3,6 +3,7 @@
 
 pub mod client_address;
 mod connections;
+pub(crate) mod cookies;
 pub mod cors;
 mod device;
 mod free_port;
@@ -18,6 +19,7 @@ mod until_signal;
 
 pub use client_address::ClientAddress;
 pub use cors::CorsOrigins;
+pub(crate) use cors::NoCors;
 pub(crate) use device::{DEVICE_HEADER, DeviceToken};
 pub(crate) use free_port::bind_next_free;
 #[cfg(feature = "cli")]
@@ -26,5 +28,6 @@ pub use layers::{LayerOptions, LoggedSubject, PathRule, RequestId, wrap};
 pub(crate) use loopback_names::refuse_other_hosts;
 pub use runtime::{Limits, serve};
 pub use stopping::Stopping;
+#[cfg(feature = "cli")]
 pub(crate) use until_signal::outlive_limit_on_size;
 pub use until_signal::serve_until_signal;

@@ -5,47 +5,52 @@ use zeroize::Zeroizing;
 
 use super::{
     master,
-    store::{self, State, StoredKey},
+    store::{self, Slot, State, StoredKey},
 };
 use crate::{error::ApiError, ids, store::Change, vault::MasterKey};
 
 /// Private keys that are generated before a change, so that other changes need not wait for them.
+#[derive(Default)]
 pub(crate) struct Fresh {
+    generated: Vec<Generated>,
+}
+
+struct Generated {
+    slot: Slot,
     algorithm: Algorithm,
-    generated: Vec<Zeroizing<Vec<u8>>>,
+    private: Zeroizing<Vec<u8>>,
 }
 
 impl Fresh {
-    /// Returns no keys.
-    pub(crate) const fn none(algorithm: Algorithm) -> Self {
-        Self {
-            algorithm,
-            generated: Vec::new(),
+    /// Generates a key for each of `wanted`.
+    pub(crate) async fn generate(wanted: Vec<(Slot, Algorithm)>) -> Result<Self, ApiError> {
+        if wanted.is_empty() {
+            return Ok(Self::default());
         }
-    }
-
-    /// Generates `count` keys.
-    pub(crate) async fn generate(algorithm: Algorithm, count: usize) -> Result<Self, ApiError> {
-        if count == 0 {
-            return Ok(Self::none(algorithm));
-        }
+        let generate = |(slot, algorithm)| {
+            generate_private_key(slot, algorithm).map(|private| Generated {
+                slot,
+                algorithm,
+                private,
+            })
+        };
         let generated = tokio::task::spawn_blocking(move || {
-            (0..count)
-                .map(|_| generate_private_key(algorithm))
+            wanted
+                .into_iter()
+                .map(generate)
                 .collect::<Result<Vec<_>, _>>()
         });
-        let generated = generated.await.map_err(ApiError::internal)??;
         Ok(Self {
-            algorithm,
-            generated,
+            generated: generated.await.map_err(ApiError::internal)??,
         })
     }
 
     /// Returns a prepared key. It generates one only if the keys were changed meanwhile.
-    fn take(&mut self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-        match self.generated.pop() {
-            Some(key) if self.algorithm == algorithm => Ok(key),
-            _ => generate_private_key(algorithm),
+    fn take(&mut self, slot: Slot, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        let fits = |one: &Generated| one.slot == slot && one.algorithm == algorithm;
+        match self.generated.iter().position(fits) {
+            Some(at) => Ok(self.generated.swap_remove(at).private),
+            None => generate_private_key(slot, algorithm),
         }
     }
 
@@ -56,13 +61,14 @@ impl Fresh {
         master: &MasterKey,
         new: &NewKey,
     ) -> Result<(), ApiError> {
-        let private = self.take(new.algorithm)?;
+        let private = self.take(new.slot, new.algorithm)?;
         insert(change, master, new, &private).await
     }
 }
 
 /// The properties of a new signing key.
 pub(crate) struct NewKey {
+    pub(crate) slot: Slot,
     pub(crate) algorithm: Algorithm,
     pub(crate) state: State,
     /// When it started to sign, or may start.
@@ -80,6 +86,7 @@ pub(crate) async fn insert(
     let sealed = master::seal_key(master, &kid, private)?;
     let stored = StoredKey {
         kid,
+        slot: new.slot,
         algorithm: new.algorithm,
         state: new.state,
         sealed,
@@ -96,12 +103,16 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-fn generate_private_key(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+fn generate_private_key(slot: Slot, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     if algorithm.is_symmetric() {
         let random = ids::random_bytes::<64>().map_err(ApiError::internal)?;
         return Ok(Zeroizing::new(random.to_vec()));
     }
-    let key = SigningKey::generate(algorithm).map_err(ApiError::internal)?;
+    let key = match slot {
+        Slot::IdToken(Algorithm::Rs256) => SigningKey::generate_rsa_2048(algorithm),
+        _ => SigningKey::generate(algorithm),
+    };
+    let key = key.map_err(ApiError::internal)?;
     key.to_pkcs8()
         .ok_or_else(|| ApiError::Malformed("the key has no private form".into()))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rolecall::token::Algorithm;
 use rolecall_core::Timestamp;
 
-use super::store::{Listed, State, StoredKey};
+use super::store::{Listed, Slot, State, StoredKey};
 
 /// The time for which clients may cache the JWK Set.
 pub(crate) const MAX_AGE: Duration = Duration::from_mins(5);
@@ -31,9 +31,14 @@ pub(crate) enum Obstacle {
     TooMany,
 }
 
-/// Checks that the next key may sign from `now` on.
-pub(crate) fn may_rotate(listed: &Listed, now: Timestamp, force: bool) -> Result<(), Obstacle> {
-    let next = listed.one(State::Next).ok_or(Obstacle::NoNext)?;
+/// Checks that the next key of a slot may sign from `now` on.
+pub(crate) fn may_rotate(
+    listed: &Listed,
+    slot: Slot,
+    now: Timestamp,
+    force: bool,
+) -> Result<(), Obstacle> {
+    let next = listed.one(slot, State::Next).ok_or(Obstacle::NoNext)?;
     if is_early(next, now) && !force {
         return Err(Obstacle::TooSoon(next.active_from));
     }
@@ -49,16 +54,17 @@ pub(crate) fn is_early(next: &StoredKey, now: Timestamp) -> bool {
     now < next.active_from && !is_impossible(next.active_from, now)
 }
 
-/// Whether the keys must be rotated: the active key is older than `every` (`None` means never), or another algorithm is
-/// configured.
-pub(crate) fn is_due(listed: &Listed, now: Timestamp, every: Option<Duration>) -> bool {
-    let (Some(active), Some(next)) = (listed.one(State::Active), listed.one(State::Next)) else {
+/// Returns true if the keys of a slot must be rotated: the active key is older than `every` (`None` means never), or
+/// another algorithm is configured.
+pub(crate) fn is_due(listed: &Listed, slot: Slot, now: Timestamp, every: Option<Duration>) -> bool {
+    let of_slot = |state| listed.one(slot, state);
+    let (Some(active), Some(next)) = (of_slot(State::Active), of_slot(State::Next)) else {
         return false;
     };
     let old = every.is_some_and(|every| {
         now >= active.active_from.plus(every) || is_impossible(active.active_from, now)
     });
-    (old || active.algorithm != next.algorithm) && may_rotate(listed, now, false).is_ok()
+    (old || active.algorithm != next.algorithm) && may_rotate(listed, slot, now, false).is_ok()
 }
 
 /// Returns the retiring keys whose last token has expired.
@@ -71,6 +77,25 @@ pub(crate) fn ended(listed: &Listed, now: Timestamp) -> impl Iterator<Item = &St
 /// Returns the time until which a key verifies tokens if it stops signing at `now` and tokens live for at most `longest`.
 pub(crate) fn last_end(now: Timestamp, longest: Duration) -> Timestamp {
     now.plus(longest).plus(GRACE)
+}
+
+/// Returns those of the algorithms `needed` for ID tokens that have no key. Access tokens will have `target`, and its keys
+/// do for ID tokens too; beside a shared secret there are no others.
+pub(crate) fn missing<'a>(
+    listed: &'a Listed,
+    target: Algorithm,
+    needed: &'a [Algorithm],
+) -> impl Iterator<Item = Algorithm> + 'a {
+    let has = move |algorithm: Algorithm| {
+        let access = listed.one(Slot::Access, State::Active);
+        let is_signing = access.is_some_and(|key| key.algorithm == algorithm);
+        algorithm == target && is_signing
+            || listed
+                .one(Slot::IdToken(algorithm), State::Active)
+                .is_some()
+    };
+    let needed = needed.iter().copied();
+    needed.filter(move |algorithm| !target.is_symmetric() && !has(*algorithm))
 }
 
 fn is_impossible(time: Timestamp, now: Timestamp) -> bool {
@@ -101,7 +126,7 @@ impl Plan {
     }
 }
 
-/// Returns the changes that a start needs so that the keys are as configured.
+/// Returns the changes that a start needs so that the keys of access tokens are as configured.
 ///
 /// Between asymmetric algorithms the active key signs on until the next one was published long enough. Symmetric
 /// and asymmetric keys never stand in one set, so there the keys of the other kind go at once.
@@ -114,7 +139,7 @@ pub(crate) fn plan(listed: &Listed, target: KeyTarget) -> Plan {
         make_next: !configured,
     };
     let all = || listed.keys.iter().map(|key| key.kid.clone()).collect();
-    let Some(active) = listed.one(State::Active) else {
+    let Some(active) = listed.one(Slot::Access, State::Active) else {
         return replace_all(all());
     };
     if !target.serves {
@@ -124,7 +149,7 @@ pub(crate) fn plan(listed: &Listed, target: KeyTarget) -> Plan {
     if active.algorithm.is_symmetric() != symmetric || replaced {
         return replace_all(all());
     }
-    let next = listed.one(State::Next);
+    let next = listed.one(Slot::Access, State::Next);
     let fits = next.is_some_and(|next| next.algorithm == target.algorithm && !configured);
     let unfit = next.filter(|_| !fits);
     Plan {

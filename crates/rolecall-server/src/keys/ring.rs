@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use rolecall::{
     LiveState,
-    token::{KeySet, SigningKey},
+    token::{Algorithm, KeySet, SigningKey},
 };
 use rolecall_core::Revision;
 
 use super::{
     master,
-    store::{self, Listed, State, StoredKey},
+    store::{self, Listed, Slot, State, StoredKey},
 };
 use crate::{
     error::ApiError,
@@ -20,15 +20,24 @@ use crate::{
     vault::{MasterKey, MasterKeys},
 };
 
-/// The keys that sign: the active key, and the keys of refresh tokens.
+/// The keys that sign: the active key of access tokens, those of ID tokens, and the keys of refresh tokens.
 pub(crate) struct Signing {
     pub(crate) key: SigningKey,
+    /// Active keys of other algorithms.
+    id_tokens: Vec<SigningKey>,
     pub(crate) refresh: RefreshKeys,
     era: String,
     revision: Revision,
 }
 
 impl Signing {
+    /// Returns the key that signs ID tokens with this algorithm. None does with a shared secret, which clients would have
+    /// to know.
+    pub(crate) fn id_token_key(&self, algorithm: Algorithm) -> Option<&SigningKey> {
+        let mut keys = std::iter::once(&self.key).chain(&self.id_tokens);
+        keys.find(|key| key.algorithm() == algorithm && !algorithm.is_symmetric())
+    }
+
     /// Returns `true` if the keys were read at this head or later.
     fn is_current(&self, head: &Head) -> bool {
         self.era == head.era && self.revision >= head.keys_revision
@@ -115,14 +124,20 @@ fn open_in_use(listed: Listed, masters: &MasterKeys) -> Result<Keys, ApiError> {
     let opened = open_all(&listed, masters)?;
     let set = KeySet::new(opened.iter().map(|(_, key)| key.verifying_key()).collect())
         .map_err(ApiError::internal)?;
-    let signer = opened
-        .into_iter()
-        .find(|(stored, _)| stored.state == State::Active);
-    let (_, key) = signer.ok_or_else(|| StoreError::inconsistent("there is no active key"))?;
+    let (mut access, mut id_tokens) = (None, Vec::new());
+    for (stored, key) in opened {
+        match stored.slot {
+            _ if stored.state != State::Active => {}
+            Slot::Access => access = Some(key),
+            Slot::IdToken(_) => id_tokens.push(key),
+        }
+    }
+    let key = access.ok_or_else(|| StoreError::inconsistent("there is no active key"))?;
     let refresh = masters.starting_with(&listed.fingerprint);
     Ok(Keys {
         signing: Signing {
             key,
+            id_tokens,
             refresh: RefreshKeys::of(refresh).map_err(ApiError::internal)?,
             era: listed.era,
             revision: listed.revision,

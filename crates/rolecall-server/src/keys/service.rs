@@ -12,7 +12,7 @@ use super::{
     fresh::{self, Fresh, NewKey},
     lifecycle::{self, KeyTarget, LEAD, Obstacle, Plan},
     master, ring,
-    store::{self, Listed, State, StoredKey},
+    store::{self, Listed, Slot, State, StoredKey},
 };
 use crate::authority::reads;
 use crate::{
@@ -57,7 +57,7 @@ impl Configured<'_> {
         master: &MasterKey,
         secret: &[u8],
     ) -> Result<bool, ApiError> {
-        let Some(active) = listed.one(State::Active) else {
+        let Some(active) = listed.one(Slot::Access, State::Active) else {
             return Ok(false);
         };
         let plain = master::open_key(master, active)?;
@@ -66,15 +66,22 @@ impl Configured<'_> {
     }
 }
 
-/// Generates the keys that a start needs, before its change begins.
+/// Generates the keys that a start needs, before its change begins. `needed` are the algorithms of ID tokens.
 pub(crate) async fn prepare(
     conn: &mut Conn,
     masters: &MasterKeys,
     configured: Configured<'_>,
+    needed: &[Algorithm],
 ) -> Result<Fresh, ApiError> {
     let (listed, master) = master::list_keys(conn, masters).await?;
     let plan = configured.plan(&listed, master)?;
-    Fresh::generate(configured.algorithm, plan.key_count()).await
+    let mut wanted = vec![(Slot::Access, configured.algorithm); plan.key_count()];
+    if configured.serves {
+        for algorithm in lifecycle::missing(&listed, configured.algorithm, needed) {
+            wanted.extend([(Slot::IdToken(algorithm), algorithm); 2]);
+        }
+    }
+    Fresh::generate(wanted).await
 }
 
 /// Sees to it that the keys are as configured. A configured secret is the key: an earlier one was replaced
@@ -83,6 +90,7 @@ pub(crate) async fn reconcile(
     change: &mut Change<'_>,
     masters: &MasterKeys,
     configured: Configured<'_>,
+    needed: &[Algorithm],
     mut fresh: Fresh,
 ) -> Result<(), ApiError> {
     let (listed, master) = master::list_keys(change.conn(), masters).await?;
@@ -94,6 +102,7 @@ pub(crate) async fn reconcile(
     let algorithm = configured.algorithm;
     if plan.make_active {
         let active = NewKey {
+            slot: Slot::Access,
             algorithm,
             state: State::Active,
             active_from: now,
@@ -110,19 +119,76 @@ pub(crate) async fn reconcile(
         } else {
             LEAD
         };
-        insert_next(change, master, &mut fresh, algorithm, now.plus(lead)).await?;
+        let from = now.plus(lead);
+        insert_next(change, master, &mut fresh, (Slot::Access, algorithm), from).await?;
+    }
+    if !configured.serves {
+        return Ok(());
+    }
+    let listed = store::list(change.conn()).await?;
+    for algorithm in lifecycle::missing(&listed, configured.algorithm, needed) {
+        fill_slot(change, master, &mut fresh, algorithm).await?;
     }
     Ok(())
+}
+
+/// Generates the keys that ID tokens with `algorithm` need and that do not exist, before the change that needs them.
+pub(crate) async fn prepare_id_tokens(app: &App, algorithm: Algorithm) -> Result<Fresh, ApiError> {
+    let listed = store::list(&mut app.store().read().await?).await?;
+    let needed = [algorithm];
+    let missing = lifecycle::missing(&listed, target(&listed), &needed);
+    let wanted = missing.flat_map(|algorithm| [(Slot::IdToken(algorithm), algorithm); 2]);
+    Fresh::generate(wanted.collect()).await
+}
+
+/// Sees to it that keys for ID tokens with `algorithm` exist.
+pub(crate) async fn ensure_id_tokens(
+    app: &App,
+    change: &mut Change<'_>,
+    algorithm: Algorithm,
+    fresh: &mut Fresh,
+) -> Result<(), ApiError> {
+    let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
+    for algorithm in lifecycle::missing(&listed, target(&listed), &[algorithm]) {
+        fill_slot(change, master, fresh, algorithm).await?;
+    }
+    Ok(())
+}
+
+/// Returns the algorithm that access tokens have from the next rotation on.
+fn target(listed: &Listed) -> Algorithm {
+    let next = listed.one(Slot::Access, State::Next);
+    let key = next.or_else(|| listed.one(Slot::Access, State::Active));
+    key.map_or(Algorithm::Es256, |key| key.algorithm)
+}
+
+/// Makes the first two keys of a slot. They need no lead: nobody has verified an ID token of this algorithm before.
+async fn fill_slot(
+    change: &mut Change<'_>,
+    master: &MasterKey,
+    fresh: &mut Fresh,
+    algorithm: Algorithm,
+) -> Result<(), ApiError> {
+    let (slot, active_from) = (Slot::IdToken(algorithm), change.now());
+    let active = NewKey {
+        slot,
+        algorithm,
+        state: State::Active,
+        active_from,
+    };
+    fresh.insert(change, master, &active).await?;
+    insert_next(change, master, fresh, (slot, algorithm), active_from).await
 }
 
 async fn insert_next(
     change: &mut Change<'_>,
     master: &MasterKey,
     fresh: &mut Fresh,
-    algorithm: Algorithm,
+    (slot, algorithm): (Slot, Algorithm),
     active_from: Timestamp,
 ) -> Result<(), ApiError> {
     let next = NewKey {
+        slot,
         algorithm,
         state: State::Next,
         active_from,
@@ -144,7 +210,8 @@ pub(crate) struct Rotated {
     pub(crate) warning: Option<String>,
 }
 
-/// Activates the next key and publishes another one. Returns the new active key.
+/// Activates the next key of access tokens and publishes another one, and likewise those of ID tokens where they have
+/// been published long enough. Returns the new active key of access tokens.
 ///
 /// # Errors
 ///
@@ -158,19 +225,42 @@ pub(crate) async fn rotate(
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
-        rotate_now(change, &listed, master, &mut fresh, force).await
+        let rotated =
+            rotate_now(change, &listed, master, Slot::Access, (&mut fresh, force)).await?;
+        for slot in others_ready(&listed, change.now(), force) {
+            rotate_now(change, &listed, master, slot, (&mut fresh, force)).await?;
+        }
+        Ok(rotated)
     })
     .await
 }
 
-/// Generates the key after the next one. Checks the rules first, since generation takes a while.
+/// Returns the slots of ID tokens whose next key may sign.
+fn others_ready(listed: &Listed, now: Timestamp, force: bool) -> Vec<Slot> {
+    let mut slots = listed.slots();
+    slots.retain(|slot| {
+        *slot != Slot::Access && lifecycle::may_rotate(listed, *slot, now, force).is_ok()
+    });
+    slots
+}
+
+/// Generates the keys after the next ones. Checks the rules first, since generation takes a while.
 async fn generate_next(app: &App, force: bool) -> Result<Fresh, ApiError> {
     let listed = store::list(&mut app.store().read().await?).await?;
-    lifecycle::may_rotate(&listed, app.now(), force).map_err(refusal)?;
-    let next = listed
-        .one(State::Next)
-        .ok_or_else(|| refusal(Obstacle::NoNext))?;
-    Fresh::generate(next.algorithm, 1).await
+    let now = app.now();
+    lifecycle::may_rotate(&listed, Slot::Access, now, force).map_err(refusal)?;
+    let mut slots = vec![Slot::Access];
+    slots.extend(others_ready(&listed, now, force));
+    Fresh::generate(nexts(&listed, &slots)).await
+}
+
+/// Returns what is to be generated so that each of these slots has a key after its next one.
+fn nexts(listed: &Listed, slots: &[Slot]) -> Vec<(Slot, Algorithm)> {
+    let next = |slot: &Slot| {
+        let next = listed.one(*slot, State::Next)?;
+        Some((*slot, next.algorithm))
+    };
+    slots.iter().filter_map(next).collect()
 }
 
 fn refusal(obstacle: Obstacle) -> ApiError {
@@ -199,15 +289,15 @@ async fn rotate_now(
     change: &mut Change<'_>,
     listed: &Listed,
     master: &MasterKey,
-    fresh: &mut Fresh,
-    force: bool,
+    slot: Slot,
+    (fresh, force): (&mut Fresh, bool),
 ) -> Result<Rotated, ApiError> {
     let now = change.now();
-    lifecycle::may_rotate(listed, now, force).map_err(refusal)?;
+    lifecycle::may_rotate(listed, slot, now, force).map_err(refusal)?;
     let next = listed
-        .one(State::Next)
+        .one(slot, State::Next)
         .ok_or_else(|| refusal(Obstacle::NoNext))?;
-    let before = listed.one(State::Active);
+    let before = listed.one(slot, State::Active);
     if let Some(before) = before {
         let longest = u64::try_from(change.head().longest_ttl_seconds).unwrap_or(0);
         let ends_at = lifecycle::last_end(now, Duration::from_secs(longest));
@@ -217,7 +307,14 @@ async fn rotate_now(
     change.record(json!({
         "action": "key.rotated", "kid": next.kid, "before": before.map(|before| &before.kid), "forced": force,
     }));
-    insert_next(change, master, fresh, next.algorithm, now.plus(LEAD)).await?;
+    insert_next(
+        change,
+        master,
+        fresh,
+        (slot, next.algorithm),
+        now.plus(LEAD),
+    )
+    .await?;
     Ok(Rotated {
         warning: early_warning(next, now),
         key: StoredKey {
@@ -248,15 +345,15 @@ pub(crate) async fn retire(
     kid: &str,
 ) -> Result<Option<String>, ApiError> {
     let listed = store::list(&mut app.store().read().await?).await?;
-    let next = listed.one(State::Next);
-    let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
-    let mut fresh = Fresh::generate(algorithm, usize::from(next.is_some())).await?;
+    let slot = listed.keys.iter().find(|key| key.kid == kid);
+    let slots: Vec<Slot> = slot.map(|key| key.slot).into_iter().collect();
+    let mut fresh = Fresh::generate(nexts(&listed, &slots)).await?;
     app.change(caller, async |change| {
         Rights::require(app, change, caller, may::RotateKeys::NAME).await?;
         let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         let key = listed.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or_else(|| ApiError::unknown("signing key in use", &kid))?;
-        let next = listed.one(State::Next);
+        let next = listed.one(key.slot, State::Next);
         let now = change.now();
         if key.state == State::Active && next.is_none() {
             return Err(refusal(Obstacle::NoNext));
@@ -268,7 +365,8 @@ pub(crate) async fn retire(
             warning = early_warning(next, now);
         }
         if let (State::Active | State::Next, Some(next)) = (key.state, next) {
-            insert_next(change, master, &mut fresh, next.algorithm, now.plus(LEAD)).await?;
+            let wanted = (key.slot, next.algorithm);
+            insert_next(change, master, &mut fresh, wanted, now.plus(LEAD)).await?;
         }
         Ok(warning)
     })
@@ -281,21 +379,19 @@ pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
     let every = app.settings().rotate_every;
     let now = app.now();
     let listed = store::list(&mut app.store().read().await?).await?;
-    let due = lifecycle::is_due(&listed, now, every);
-    if !due && lifecycle::ended(&listed, now).next().is_none() {
+    let due = due_slots(&listed, now, every);
+    if due.is_empty() && lifecycle::ended(&listed, now).next().is_none() {
         return Ok(());
     }
-    let next = listed.one(State::Next).filter(|_| due);
-    let algorithm = next.map_or(Algorithm::Es256, |next| next.algorithm);
-    let mut fresh = Fresh::generate(algorithm, usize::from(next.is_some())).await?;
+    let mut fresh = Fresh::generate(nexts(&listed, &due)).await?;
     app.change(Caller::System, async |change| {
         let (listed, master) = master::list_keys(change.conn(), &app.parts().masters).await?;
         let now = change.now();
         for key in lifecycle::ended(&listed, now) {
             retire_key(change, &key.kid).await?;
         }
-        if lifecycle::is_due(&listed, now, every) {
-            rotate_now(change, &listed, master, &mut fresh, false).await?;
+        for slot in due_slots(&listed, now, every) {
+            rotate_now(change, &listed, master, slot, (&mut fresh, false)).await?;
         }
         Ok(())
     })
@@ -304,6 +400,12 @@ pub(crate) async fn maintain(app: &App) -> Result<(), ApiError> {
         .write(async |conn: &mut Conn| store::forget(conn, now.minus(LISTED_FOR)).await)
         .await?;
     Ok(())
+}
+
+fn due_slots(listed: &Listed, now: Timestamp, every: Option<Duration>) -> Vec<Slot> {
+    let mut slots = listed.slots();
+    slots.retain(|slot| lifecycle::is_due(listed, *slot, now, every));
+    slots
 }
 
 /// A key for display, with its public half if it has one.

@@ -6,10 +6,10 @@ use rolecall_core::{Revision, Timestamp};
 use crate::store::{Change, Columns, Conn, FromRow, StoreError, parse, queries, query, rows};
 
 queries! {
-    LIST = "SELECT h.era, h.keys_revision, h.master_key_fingerprint, k.kid, k.algorithm, k.state, k.sealed, \
+    LIST = "SELECT h.era, h.keys_revision, h.master_key_fingerprint, k.kid, k.slot, k.algorithm, k.state, k.sealed, \
         k.created_at, k.active_from, k.ends_at, k.retired_at FROM head h \
         LEFT JOIN signing_keys k ON k.state <> 'retired' OR k.retired_at > $1 WHERE h.id = 1 ORDER BY k.kid";
-    INSERT = "INSERT INTO signing_keys (kid, algorithm, sealed, state, created_at, active_from) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT = "INSERT INTO signing_keys (kid, algorithm, sealed, state, created_at, active_from, slot) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     ACTIVATE = "UPDATE signing_keys SET state = 'active', active_from = $2 WHERE kid = $1";
     STEP_DOWN = "UPDATE signing_keys SET state = 'retiring', ends_at = $2 WHERE kid = $1";
     RETIRE = "UPDATE signing_keys SET state = 'retired', retired_at = $2, sealed = '' WHERE kid = $1";
@@ -55,6 +55,40 @@ impl FromRow for State {
     }
 }
 
+/// What a key signs. One key of each slot is active at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Access tokens, and ID tokens of clients that want the same algorithm.
+    Access,
+    /// ID tokens and logout tokens of clients that want this algorithm.
+    IdToken(Algorithm),
+}
+
+impl Slot {
+    const ID_TOKEN: &str = "id_token:";
+
+    fn name(self) -> String {
+        match self {
+            Self::Access => "access".to_owned(),
+            Self::IdToken(algorithm) => format!("{}{algorithm}", Self::ID_TOKEN),
+        }
+    }
+}
+
+impl FromRow for Slot {
+    fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        match columns.text()? {
+            "access" => Ok(Self::Access),
+            other => {
+                let algorithm = other.strip_prefix(Self::ID_TOKEN);
+                let algorithm = algorithm
+                    .ok_or_else(|| StoreError::inconsistent("a key in an unknown slot"))?;
+                parse(algorithm).map(Self::IdToken)
+            }
+        }
+    }
+}
+
 impl FromRow for Algorithm {
     fn from_row(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         parse(columns.text()?)
@@ -66,6 +100,7 @@ rows! {
     #[derive(Clone)]
     pub(crate) struct StoredKey {
         pub(crate) kid: String,
+        pub(crate) slot: Slot,
         pub(crate) algorithm: Algorithm,
         pub(crate) state: State,
         pub(crate) sealed: String,
@@ -102,9 +137,18 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Returns the key in this state; there is at most one `next` and one `active`.
-    pub(crate) fn one(&self, state: State) -> Option<&StoredKey> {
-        self.keys.iter().find(|key| key.state == state)
+    /// Returns the key of a slot in this state; there is at most one `next` and one `active`.
+    pub(crate) fn one(&self, slot: Slot, state: State) -> Option<&StoredKey> {
+        let mut keys = self.keys.iter();
+        keys.find(|key| key.slot == slot && key.state == state)
+    }
+
+    /// Returns the slots that have an active key, that of access tokens first.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        let active = self.keys.iter().filter(|key| key.state == State::Active);
+        let mut slots: Vec<Slot> = active.map(|key| key.slot).collect();
+        slots.sort_by_key(|slot| *slot != Slot::Access);
+        slots
     }
 }
 
@@ -137,6 +181,7 @@ pub(crate) async fn insert(change: &mut Change<'_>, key: &StoredKey) -> Result<(
         .bind(key.state.as_str())
         .bind(key.created_at)
         .bind(key.active_from)
+        .bind(key.slot.name())
         .execute(change.conn())
         .await?;
     Ok(())

@@ -50,6 +50,8 @@ pub(crate) enum OAuthError {
     UnauthorizedClient,
     /// A refresh token, or the log-in behind it, is not good or not the client's.
     InvalidGrant,
+    /// A code is unknown, spent, too old, or not the client's.
+    InvalidCode,
     InvalidScope(String),
     /// More roles than a constraint allows would be active at once.
     ChooseRoles(Box<Breach>),
@@ -128,6 +130,10 @@ impl OAuthError {
             }
             Self::InvalidGrant => {
                 let text = "the token is not valid for this client; log in again";
+                (StatusCode::BAD_REQUEST, "invalid_grant", text)
+            }
+            Self::InvalidCode => {
+                let text = "the code is not valid for this request; begin the sign-in again";
                 (StatusCode::BAD_REQUEST, "invalid_grant", text)
             }
             Self::InvalidScope(text) => (StatusCode::BAD_REQUEST, "invalid_scope", text.as_str()),

@@ -62,6 +62,10 @@ impl Form {
             };
             let value = decode(value.strip_prefix(b"=").unwrap_or(value))?;
             if values.insert(*known, value).is_some() {
+                // RFC 8707 section 2 allows several, each of which may be refused
+                if *known == "resource" {
+                    return Err(OAuthError::InvalidTarget("a token is for one resource"));
+                }
                 return Err(OAuthError::InvalidRequest("a parameter was sent twice"));
             }
         }

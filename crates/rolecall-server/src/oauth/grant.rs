@@ -2,34 +2,30 @@
 
 use rolecall_core::TenantName;
 
-use super::{client_auth::RequestingClient, error::OAuthError};
+use super::{
+    client_auth::RequestingClient,
+    error::OAuthError,
+    opening::{Opening, open_session},
+};
 use crate::{
     accounts::store,
     app::App,
     audit::events,
-    authority::subject::{self, Status, Subject},
+    authority::subject::{self, Status},
     clients::store::GrantType,
     error::ApiError,
-    ids,
     login::{
         known::Origin,
         password::{self, Proven, Typed},
     },
     quota::Quota,
-    sessions::{self, active, store as session_store, store::NewSession},
+    sessions::{self, active},
     store::Conn,
     tokens::{
-        access_token::{Basis, Issued},
-        effective::{Grant, TokenSubject},
-        fitting::{self, Wish},
-        grant::check_active,
-        refresh_token::Binding,
+        access_token::Issued, effective::TokenSubject, fitting::Wish, grant::check_active,
         requested::RequestedScope,
     },
 };
-
-/// The longest grant that is stored, in bytes. Beyond it, a refresh cannot distinguish what was lost from what was never granted.
-const MAX_GRANTED_BYTES: usize = 8192;
 
 /// A token request with the password grant.
 pub(crate) struct PasswordGrant<'a> {
@@ -111,7 +107,10 @@ async fn attempt(app: &App, request: &PasswordGrant<'_>) -> Result<Issued, OAuth
 /// The outcome of a log-in whose password was right.
 enum Attempt {
     /// The session of `user` is open.
-    Opened { user: String, opened: OpenedSession },
+    Opened {
+        user: String,
+        opened: Box<OpenedSession>,
+    },
     /// The stored credentials changed after they were verified, or the account was locked.
     Outdated(Box<Proven>),
 }
@@ -132,7 +131,7 @@ async fn prove_and_open(app: &App, request: &PasswordGrant<'_>) -> Result<Attemp
     match opened {
         Ok(opened) => Ok(Attempt::Opened {
             user: proven.id,
-            opened,
+            opened: Box::new(opened),
         }),
         Err(OAuthError::WrongPassword) => Ok(Attempt::Outdated(Box::new(proven))),
         Err(error) => {
@@ -186,8 +185,15 @@ async fn log_in(
     let device = proven.slot.device_of_login(app);
     let (device, token) = device.map_err(ApiError::internal)?;
     let opening = Opening {
-        request,
+        id: None,
+        client: request.client,
+        scope: request.scope.as_ref(),
+        audience: request.audience,
+        tenant,
+        address: request.origin.address,
         device: &device.name(),
+        wants_refresh: request.wants_refresh,
+        browser: None,
     };
     let (mut issued, surplus) =
         open_session(app, conn, &opening, &subject, &holder, &granted).await?;
@@ -206,75 +212,6 @@ async fn log_in(
         account: proven.slot.account.clone(),
         surplus,
     })
-}
-
-/// The request of a log-in and the device that it came from.
-struct Opening<'a> {
-    request: &'a PasswordGrant<'a>,
-    device: &'a str,
-}
-
-async fn open_session(
-    app: &App,
-    conn: &mut Conn,
-    Opening { request, device }: &Opening<'_>,
-    subject: &Subject,
-    holder: &TokenSubject<'_>,
-    granted: &Grant,
-) -> Result<(Issued, Vec<String>), OAuthError> {
-    let now = holder.now;
-    let id = ids::new_id(now).map_err(ApiError::internal)?;
-    let basis = Basis {
-        subject,
-        client_id: request.client.client_id(),
-        audience: request.audience,
-        granted,
-        session: Some((&id, now)),
-        now,
-    };
-    let wish = Wish::Grant(request.scope.as_ref());
-    let (mut issued, less) = fitting::access_token(app, conn, &basis, holder, wish).await?;
-    let granted = less.as_ref().unwrap_or(granted);
-    let salt = if request.wants_refresh && request.client.may_refresh() {
-        Some(ids::random_token(128).map_err(ApiError::internal)?)
-    } else {
-        None
-    };
-    let ends_at = match salt {
-        Some(_) => now.plus(app.settings().sessions.lifetime),
-        None => now.plus(issued.lifetime),
-    };
-    let values = granted.values();
-    session_store::open(
-        conn,
-        &NewSession {
-            id: &id,
-            subject_id: &subject.id,
-            client_id: request.client.client_id(),
-            scope: request.scope.as_ref().map(|asked| asked.text.as_str()),
-            granted: (values.len() <= MAX_GRANTED_BYTES).then_some(values.as_str()),
-            audience: request.audience,
-            tenant: request.tenant.as_ref().map(TenantName::as_str),
-            address: request.origin.address,
-            device,
-            salt: salt.as_deref(),
-            opened_at: now,
-            expires_at: ends_at,
-        },
-    )
-    .await?;
-    active::count(conn, holder, (&subject.id, &id), granted, issued.lifetime).await?;
-    issued.refresh_token = salt.and_then(|salt| {
-        app.parts().keys.signing().refresh.token(&Binding {
-            session: &id,
-            generation: 0,
-            salt: &salt,
-            era: &subject.head.era,
-        })
-    });
-    let is_lasting = issued.refresh_token.is_some();
-    let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
-    Ok((issued, surplus))
 }
 
 #[cfg(test)]

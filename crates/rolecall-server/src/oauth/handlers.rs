@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rolecall::Public;
+use rolecall::{Authenticated, Public};
 use rolecall_core::TenantName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::{
     error::{OAuthError, OAuthErrorDocument},
     form::Form,
-    introspect, metadata, revoke, service,
+    introspect, metadata, revoke, service, userinfo,
 };
 use crate::{
     app::App,
@@ -25,6 +25,7 @@ use crate::{
     http::{ClientAddress, DEVICE_HEADER, DeviceToken},
     keys::{self, lifecycle::MAX_AGE},
     login::known::Origin,
+    web::document::ProblemDocument,
 };
 
 /// Tokens stand in no cache (RFC 6749 section 5.1).
@@ -37,8 +38,14 @@ const NO_STORE: [(HeaderName, HeaderValue); 2] = [
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form in the document")]
 pub(crate) struct TokenRequest {
-    /// `password`, `refresh_token` or `client_credentials`
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `password`
     grant_type: String,
+    /// With `authorization_code`: the code that `/authorize` answered.
+    code: Option<String>,
+    /// The one of the authorization request.
+    redirect_uri: Option<String>,
+    /// What the code challenge is the digest of (RFC 7636).
+    code_verifier: Option<String>,
     username: Option<String>,
     password: Option<String>,
     refresh_token: Option<String>,
@@ -64,7 +71,7 @@ pub(crate) struct TokenResponse {
     token_type: &'static str,
     /// Seconds.
     expires_in: u64,
-    /// The permissions that the token carries.
+    /// The permissions that the token carries, after the scopes of `OpenID` Connect that were granted.
     scope: String,
     /// The tenant that the token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +80,9 @@ pub(crate) struct TokenResponse {
     /// Gives the next access token, once.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// Says who the user is, if the scope has `openid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
 }
 
 /// A token at the revocation or introspection endpoint. Only the document reads this.
@@ -120,6 +130,7 @@ pub(crate) async fn issue_token(
         scope: issued.scope,
         tenant: issued.tenant,
         refresh_token: issued.refresh_token,
+        id_token: issued.id_token,
     };
     let mut response = (NO_STORE, Json(body)).into_response();
     response
@@ -164,6 +175,44 @@ pub(crate) async fn introspect_token(
 ) -> Result<Response, OAuthError> {
     let found = introspect::introspect(&app, &headers, &form?, address.as_str()).await?;
     Ok((NO_STORE, Json(found)).into_response())
+}
+
+/// Claims about the user of an access token (`OpenID` Connect).
+///
+/// For tokens whose scope had `openid` and that were not asked for with another `resource`.
+#[utoipa::path(get, path = "/userinfo", tag = "tokens", responses(
+    (status = 200, description = "The claims", body = Object),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn get_userinfo(
+    caller: Authenticated,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let claims = userinfo::claims(&app, &caller).await?;
+    Ok((NO_STORE, Json(claims)).into_response())
+}
+
+/// The same by POST, with the token in the header.
+#[utoipa::path(post, path = "/userinfo", tag = "tokens", responses(
+    (status = 200, description = "The claims", body = Object),
+    (status = "4XX", description = "The request is wrong", body = ProblemDocument)))]
+pub(crate) async fn post_userinfo(
+    caller: Authenticated,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let claims = userinfo::claims(&app, &caller).await?;
+    Ok((NO_STORE, Json(claims)).into_response())
+}
+
+/// The same as the authorization server metadata, by its name in `OpenID` Connect Discovery.
+#[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "tokens", responses(
+    (status = 200, description = "The metadata", body = Object),
+    (status = 304, description = "Not changed since (`If-None-Match`)")))]
+pub(crate) async fn get_openid_configuration(
+    _: Public,
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    Ok(cacheable(&headers, &metadata::document(&app).await?))
 }
 
 /// Tell clients what this server offers (RFC 8414).

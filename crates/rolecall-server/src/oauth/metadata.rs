@@ -1,11 +1,15 @@
-//! Authorization server metadata (RFC 8414): only what works.
+//! Authorization server metadata (RFC 8414, `OpenID` Connect Discovery section 3): only what works.
 
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    clients::store::{self, GrantType},
+    clients::{
+        sign_in::IdTokenAlgorithm,
+        store::{self, GrantType},
+    },
     error::ApiError,
+    tokens::{claims::USER_CLAIMS, id_token, identity::IdentityScope},
 };
 
 /// The client authentication methods.
@@ -16,6 +20,7 @@ pub(crate) async fn document(app: &App) -> Result<Value, ApiError> {
     let settings = app.settings();
     let at = |path: &str| format!("{}{path}", settings.public_url.trim_end_matches('/'));
     let mut grants = store::grants_in_use(&mut app.store().read().await?).await?;
+    grants.insert(GrantType::AuthorizationCode);
     grants.insert(GrantType::RefreshToken);
     if settings.password_grant {
         grants.insert(GrantType::Password);
@@ -23,7 +28,7 @@ pub(crate) async fn document(app: &App) -> Result<Value, ApiError> {
         grants.remove(&GrantType::Password);
     }
     let grants: Vec<&str> = grants.iter().map(|grant| grant.as_str()).collect();
-    Ok(json!({
+    let mut document = json!({
         "issuer": settings.issuer,
         "token_endpoint": at("/token"),
         "token_endpoint_auth_methods_supported": METHODS,
@@ -33,9 +38,58 @@ pub(crate) async fn document(app: &App) -> Result<Value, ApiError> {
         "introspection_endpoint_auth_methods_supported": &METHODS[1..],
         "jwks_uri": at("/.well-known/jwks.json"),
         "service_documentation": at("/docs"),
-        // RFC 8414 section 2: left out, these would mean grants that do not exist; an empty list is not
-        // allowed either (section 3.2), and clients refuse it
+        // RFC 8414 section 2: left out, these would mean grants that do not exist
         "grant_types_supported": grants,
-        "response_types_supported": ["none"],
-    }))
+        "authorization_endpoint": at("/authorize"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    if let (Some(document), Value::Object(identity)) =
+        (document.as_object_mut(), identity(app, &at))
+    {
+        document.extend(identity);
+    }
+    Ok(document)
+}
+
+/// Returns what `OpenID` Connect adds; nothing where a shared secret signs, which signs no ID tokens.
+fn identity(app: &App, at: &impl Fn(&str) -> String) -> Value {
+    let signing = app.parts().keys.signing();
+    if signing.key.algorithm().is_symmetric() {
+        return json!({});
+    }
+    let algorithms = IdTokenAlgorithm::ALL.map(IdTokenAlgorithm::as_str);
+    let scopes = IdentityScope::ALL.into_iter();
+    // nobody has a telephone number or a postal address yet
+    let scopes =
+        scopes.filter(|scope| !matches!(scope, IdentityScope::Phone | IdentityScope::Address));
+    let claims = [
+        "sub",
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "acr",
+        "amr",
+        "sid",
+        "nonce",
+    ];
+    json!({
+        "userinfo_endpoint": at("/userinfo"),
+        "end_session_endpoint": at("/logout"),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "scopes_supported": scopes.map(IdentityScope::as_str).collect::<Vec<_>>(),
+        "claims_supported": claims.iter().chain(&USER_CLAIMS).collect::<Vec<_>>(),
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "acr_values_supported": [id_token::ACR],
+    })
 }

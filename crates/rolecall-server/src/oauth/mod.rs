@@ -1,18 +1,23 @@
-//! The OAuth endpoints: `/token`, `/revoke`, `/introspect`, the metadata and the JWK Set.
+//! The OAuth endpoints: `/authorize`, `/token`, `/userinfo`, `/revoke`, `/introspect`, the metadata and the JWK Set.
 
+pub(crate) mod authorize;
 pub(crate) mod basic;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
+pub(crate) mod code;
 pub(crate) mod error;
 pub(crate) mod form;
 pub(crate) mod grant;
 pub(crate) mod handlers;
+mod identity;
 pub(crate) mod introspect;
 pub(crate) mod known_token;
 pub(crate) mod metadata;
+mod opening;
 pub(crate) mod refresh;
 pub(crate) mod revoke;
 pub(crate) mod service;
+pub(crate) mod userinfo;
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,23 @@
 //! The refresh grant (RFC 6749 section 6), with rotation (RFC 9700 section 4.14.2).
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use rolecall_core::{SubjectKind, TenantName, Timestamp};
 
-use super::{client_auth::RequestingClient, error::OAuthError};
+use super::{
+    client_auth::RequestingClient,
+    error::OAuthError,
+    identity::{self, Identified},
+};
 use crate::{
     app::App,
     audit::events,
     authority::{
         caller::Caller,
-        subject::{self, Status},
+        subject::{self, Status, Subject},
     },
     clients::store::GrantType,
-    login::known::Origin,
+    login::{browser::store as browsers, known::Origin},
     quota::{Quota, through},
     sessions::{
         active::{self, opened},
@@ -24,9 +28,10 @@ use crate::{
     throttle::is_same_place,
     tokens::{
         access_token::{Basis, Issued},
-        effective::TokenSubject,
+        effective::{Grant, TokenSubject},
         fitting::{self, Wish},
         grant::check_active,
+        identity::{Identity, IdentityScope},
         refresh_token::{Binding, RefreshToken},
         requested::RequestedScope,
     },
@@ -45,6 +50,8 @@ pub(crate) struct RefreshGrant<'a> {
     pub(crate) client: &'a RequestingClient,
     /// Narrows this access token and no later one.
     pub(crate) scope: Option<RequestedScope>,
+    /// The scopes of `OpenID` Connect among it; `None` without a scope.
+    pub(crate) identity: Option<BTreeSet<IdentityScope>>,
     /// Must be that of the log-in, if it is named.
     pub(crate) tenant: Option<TenantName>,
     /// Must be that of the log-in, if it is named.
@@ -151,6 +158,14 @@ fn refuse_foreign(
         let text = format!("the log-in was not for tenant {asked}");
         return Err(OAuthError::InvalidScope(text));
     }
+    let identity = session.identity.as_deref().map(Identity::read);
+    let identity = identity.unwrap_or_default().scopes;
+    if let Some(asked) = &request.identity
+        && let Some(more) = asked.difference(&identity).next()
+    {
+        let text = format!("{} was not granted at the sign-in", more.as_str());
+        return Err(OAuthError::InvalidScope(text));
+    }
     match request.audience {
         Some(asked) if asked != audience => Err(OAuthError::InvalidTarget(
             "the log-in was for another audience",
@@ -205,6 +220,47 @@ async fn ceiling_now(
     })
 }
 
+/// Holds the row of a session until the end of the transaction: whoever ends the session waits for it, and their floor is
+/// above the revision that is read next; or they were first, and there is no row. Returns the generation of the newest
+/// refresh token, `None` if the session is no longer as it was read.
+async fn hold(
+    conn: &mut Conn,
+    request: &RefreshGrant<'_>,
+    session: &Session,
+    standing: Standing,
+    now: Timestamp,
+) -> Result<Option<i64>, OAuthError> {
+    let (id, known, address) = (
+        session.id.as_str(),
+        session.generation,
+        request.origin.address,
+    );
+    let (held, newest) = if standing == Standing::Newest {
+        let rotated = store::rotate(conn, id, known, now, address).await?;
+        (rotated, known.saturating_add(1))
+    } else {
+        let touched = store::use_grace(conn, id, known, now, address).await?;
+        (touched, known)
+    };
+    Ok(held.then_some(newest))
+}
+
+/// Reads the user of a session, who must be active, and whose tokens must not have ended all at once.
+async fn read_subject(
+    conn: &mut Conn,
+    session: &Session,
+    now: Timestamp,
+) -> Result<Subject, OAuthError> {
+    let tenant = session.tenant.as_ref();
+    let subject = subject::read(conn, &session.subject_id, tenant, now).await?;
+    let subject = subject.filter(|subject| {
+        subject.kind == SubjectKind::User
+            && subject.status == Status::Active
+            && subject.head.era == session.era
+    });
+    subject.ok_or(OAuthError::InvalidGrant)
+}
+
 /// `None` if the session is no longer as it was read.
 async fn continue_session(
     app: &App,
@@ -214,37 +270,28 @@ async fn continue_session(
     standing: Standing,
     now: Timestamp,
 ) -> Result<Option<Issued>, OAuthError> {
-    // holds the row: whoever ends the session waits for this transaction, and their floor is above the
-    // revision that is read below; or they were first, and there is no row
-    let (id, known) = (session.id.as_str(), session.generation);
-    let (held, newest) = if standing == Standing::Newest {
-        let rotated = store::rotate(conn, id, known, now, request.origin.address).await?;
-        (rotated, known.saturating_add(1))
-    } else {
-        let touched = store::use_grace(conn, id, known, now, request.origin.address).await?;
-        (touched, known)
-    };
-    if !held {
+    // first the row of the browser session and then that of this one, as whoever ends the former does
+    keep_browser_session(app, conn, session, app.now()).await?;
+    let Some(newest) = hold(conn, request, session, standing, now).await? else {
         return Ok(None);
-    }
+    };
+    let id = session.id.as_str();
     let now = app.now();
     let tenant = session.tenant.as_ref();
-    let subject = subject::read(conn, &session.subject_id, tenant, now).await?;
-    let subject = subject.filter(|subject| {
-        subject.kind == SubjectKind::User
-            && subject.status == Status::Active
-            && subject.head.era == session.era
-    });
-    let subject = subject.ok_or(OAuthError::InvalidGrant)?;
+    let subject = read_subject(conn, session, now).await?;
     let audience = session.audience.as_deref().unwrap_or_default();
     let ceiling = ceiling_now(app, conn, request, audience).await?;
     let policy = subject.policy(app.policy(), conn).await?;
+    let carries_own = match session.identity {
+        Some(_) => request.client.admit_now(conn, &policy, &subject).await?,
+        None => true,
+    };
     let holder = TokenSubject {
         policy: &policy,
         assigned: &subject.assigned,
         lifetime: app.settings().access_ttl,
         tenant,
-        own_audience: audience == app.settings().issuer,
+        own_audience: carries_own && audience == app.settings().issuer,
         ceiling: ceiling.as_ref(),
         now,
     };
@@ -258,7 +305,7 @@ async fn continue_session(
         client_id: &session.client_id,
         audience,
         granted: &granted,
-        session: Some((id, session.created_at)),
+        session: Some((id, session.auth_time.unwrap_or(session.created_at))),
         now,
     };
     let (mut issued, less) = fitting::access_token(app, conn, &basis, &holder, wish).await?;
@@ -270,6 +317,15 @@ async fn continue_session(
         salt: session.salt.as_deref().unwrap_or_default(),
         era: &session.era,
     });
+    add_identity(
+        app,
+        conn,
+        &mut issued,
+        request,
+        session,
+        (&subject, granted, now),
+    )
+    .await?;
     if standing == Standing::JustReplaced {
         events::record_in(
             conn,
@@ -282,6 +338,63 @@ async fn continue_session(
         .await?;
     }
     Ok(Some(issued))
+}
+
+/// Adds an ID token, if the sign-in was one of `OpenID` Connect.
+async fn add_identity(
+    app: &App,
+    conn: &mut Conn,
+    issued: &mut Issued,
+    request: &RefreshGrant<'_>,
+    session: &Session,
+    (subject, granted, now): (&Subject, &Grant, Timestamp),
+) -> Result<(), OAuthError> {
+    let Some(identity) = &session.identity else {
+        return Ok(());
+    };
+    let identity = narrowed(Identity::read(identity), request.identity.as_ref());
+    let identified = Identified {
+        client: request.client,
+        subject,
+        session: &session.id,
+        auth_time: session.auth_time.unwrap_or(session.created_at),
+        amr: session.amr.as_deref().unwrap_or_default(),
+        nonce: None,
+        identity: &identity,
+        named: &BTreeSet::new(),
+        granted,
+        now,
+    };
+    identity::add_to(app, conn, issued, &identified).await
+}
+
+/// Returns what this token says about the user: what the session was granted, or as much of it as was asked for.
+fn narrowed(granted: Identity, asked: Option<&BTreeSet<IdentityScope>>) -> Identity {
+    match asked {
+        Some(asked) => Identity {
+            scopes: granted.scopes.intersection(asked).copied().collect(),
+            ..granted
+        },
+        None => granted,
+    }
+}
+
+/// Checks that the browser session lives that this session ends with, and notes that it is used.
+async fn keep_browser_session(
+    app: &App,
+    conn: &mut Conn,
+    session: &Session,
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    let Some(id) = &session.browser else {
+        return Ok(());
+    };
+    let browser = browsers::find_by_id(conn, id, now).await?;
+    let lives = browser.is_some_and(|browser| !app.settings().browser.is_idle(&browser, now));
+    if !lives || !browsers::touch(conn, id, now).await? {
+        return Err(OAuthError::InvalidGrant);
+    }
+    Ok(())
 }
 
 /// Ends the session of a replayed token: its owner and the holder of the copy cannot be distinguished.

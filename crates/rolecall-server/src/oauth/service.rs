@@ -1,11 +1,13 @@
 //! The token endpoint: authenticates the client and passes the request to its grant.
 
+use std::collections::BTreeSet;
+
 use http::HeaderMap;
 use rolecall_core::TenantName;
 
 use super::{
     client_auth::{self, RequestingClient},
-    client_credentials,
+    client_credentials, code,
     error::OAuthError,
     form::Form,
     grant, refresh,
@@ -14,7 +16,12 @@ use crate::{
     app::App,
     clients::store::GrantType,
     login::known::Origin,
-    tokens::{access_token::Issued, requested::RequestedScope},
+    resources::{limit, service::is_resource},
+    tokens::{
+        access_token::Issued,
+        identity::{self, IdentityScope},
+        requested::RequestedScope,
+    },
 };
 
 /// Answers a form at the token endpoint.
@@ -42,15 +49,27 @@ async fn by_grant(
     origin: Origin<'_>,
 ) -> Result<Issued, OAuthError> {
     let tenant = tenant(form.get("tenant"))?;
-    let scope = form.get("scope").map(RequestedScope::parse).transpose()?;
+    let (identity, scope) = scope(grant_type, form.get("scope"))?;
     match grant_type {
+        GrantType::AuthorizationCode => {
+            let request = code::CodeGrant {
+                code: required(form, "code", "code is missing")?,
+                redirect_uri: form.get("redirect_uri"),
+                verifier: form.get("code_verifier"),
+                audience: asked_audience(form)?,
+                client,
+                origin,
+            };
+            code::by_code(app, &request).await
+        }
         GrantType::Password => {
+            let audience = audience(app, client, form)?;
             let request = grant::PasswordGrant {
                 username: required(form, "username", "username is missing")?,
                 password: required(form, "password", "password is missing")?,
-                audience: audience(app, client, form)?,
+                audience,
                 client,
-                scope,
+                scope: or_default(app, scope, audience).await?,
                 tenant,
                 origin,
                 wants_refresh: wants_refresh(form)?,
@@ -63,16 +82,18 @@ async fn by_grant(
                 audience: asked_audience(form)?,
                 client,
                 scope,
+                identity,
                 tenant,
                 origin,
             };
             refresh::by_token(app, &request).await
         }
         GrantType::ClientCredentials => {
+            let audience = audience(app, client, form)?;
             let request = client_credentials::ClientCredentialsGrant {
                 client,
-                audience: audience(app, client, form)?,
-                scope,
+                audience,
+                scope: or_default(app, scope, audience).await?,
                 tenant,
             };
             client_credentials::for_client(app, &request).await
@@ -80,12 +101,28 @@ async fn by_grant(
     }
 }
 
+/// Returns the scope of a request, or that of the resource if none is named.
+async fn or_default(
+    app: &App,
+    scope: Option<RequestedScope>,
+    audience: &str,
+) -> Result<Option<RequestedScope>, OAuthError> {
+    if scope.is_some() || audience == app.settings().issuer {
+        return Ok(scope);
+    }
+    let mut conn = app.store().read().await?;
+    Ok(limit::default_scope(&mut conn, audience).await?)
+}
+
 /// Refuses a grant that does not exist, is off, or was not given to the client; before anything is hashed.
 fn demand_grant(app: &App, client: &RequestingClient, name: &str) -> Result<GrantType, OAuthError> {
     let grant: GrantType = name.parse().map_err(|_| OAuthError::UnsupportedGrantType)?;
     let off = grant == GrantType::Password && !app.settings().password_grant;
     match client {
-        RequestingClient::FirstParty if off => Err(OAuthError::UnsupportedGrantType),
+        // a code belongs to a client
+        RequestingClient::FirstParty if off || grant == GrantType::AuthorizationCode => {
+            Err(OAuthError::UnsupportedGrantType)
+        }
         RequestingClient::Client(client) if off || !client.grants.contains(&grant) => {
             Err(OAuthError::UnauthorizedClient)
         }
@@ -106,6 +143,25 @@ fn wants_refresh(form: &Form) -> Result<bool, OAuthError> {
             "access_type is `offline`, or `online` for no refresh token",
         )),
     }
+}
+
+/// Reads the scope of a token request. A code has the scope that it was asked for with, and some clients repeat it: what is
+/// not part of a request is ignored (RFC 6749 section 3.2). At a refresh it may name scopes of `OpenID` Connect: those that
+/// the session has.
+fn scope(
+    grant: GrantType,
+    text: Option<&str>,
+) -> Result<(Option<BTreeSet<IdentityScope>>, Option<RequestedScope>), OAuthError> {
+    let Some(text) = text.filter(|_| grant != GrantType::AuthorizationCode) else {
+        return Ok((None, None));
+    };
+    if grant != GrantType::RefreshToken {
+        return Ok((None, Some(RequestedScope::parse(text)?)));
+    }
+    let (identity, others) = identity::split(text);
+    let asks_for_others = !others.is_empty() || identity.is_empty();
+    let scope = asks_for_others.then(|| RequestedScope::parse(&others));
+    Ok((Some(identity), scope.transpose()?))
 }
 
 /// Parses the name of the tenant that a caller asks for.
@@ -137,6 +193,13 @@ fn audience<'a>(
 }
 
 fn asked_audience(form: &Form) -> Result<Option<&str>, OAuthError> {
+    if form
+        .get("resource")
+        .is_some_and(|resource| !is_resource(resource))
+    {
+        let why = "resource is an absolute URI without a fragment";
+        return Err(OAuthError::InvalidTarget(why));
+    }
     match (form.get("audience"), form.get("resource")) {
         (Some(audience), Some(resource)) if audience != resource => {
             Err(OAuthError::InvalidTarget("audience and resource differ"))

@@ -14,8 +14,9 @@ use crate::{
     app::App,
     authority::caller::Caller,
     clients::{
+        changes::Changes,
         registration::ClientRegistration,
-        service::{self, Brought, Changes},
+        service::{self, Brought},
         store,
     },
     login::known::Origin,
@@ -139,6 +140,7 @@ async fn lose_everything(url: &str) {
             token: &refresh,
             client: &client,
             scope: None,
+            identity: None,
             tenant: None,
             audience: None,
             origin: Origin::default(),

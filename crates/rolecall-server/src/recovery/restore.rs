@@ -80,7 +80,7 @@ async fn copy_into_place(
         }),
         error => error.into(),
     })?;
-    let sessions = prepare(options, master_key, from, partial, caller).await?;
+    let sessions = Box::pin(prepare(options, master_key, from, partial, caller)).await?;
     let set_aside = put_in_place(partial, target).await?;
     Ok(Restored {
         sessions,

@@ -14,7 +14,8 @@ use super::{active_store, store as sessions, store::Session};
 use crate::{
     app::App,
     authority::subject::{self, Subject},
-    clients::store as clients,
+    clients::store::{self as clients, Client},
+    resources::limit,
     store::{Conn, StoreError},
     tokens::{
         effective::{Grant, TokenSubject},
@@ -104,7 +105,9 @@ pub(crate) fn roles_beside(sessions: &[Active], tenant: Option<&TenantName>) -> 
 struct Kind {
     client: String,
     tenant: Option<TenantName>,
-    own_audience: bool,
+    audience: String,
+    /// The user signed in with a browser.
+    by_browser: bool,
     asked: Option<String>,
     granted: Option<String>,
 }
@@ -124,7 +127,8 @@ pub(crate) async fn active_roles(
         let kind = Kind {
             client: session.client_id.clone(),
             tenant: session.tenant.clone(),
-            own_audience: session.audience.as_deref() == Some(app.settings().issuer.as_str()),
+            audience: session.audience.clone().unwrap_or_default(),
+            by_browser: session.identity.is_some(),
             asked: session.scope.clone(),
             granted: session.granted.clone(),
         };
@@ -132,20 +136,26 @@ pub(crate) async fn active_roles(
     }
     let mut active = BTreeSet::new();
     let mut subjects: BTreeMap<Option<TenantName>, Option<Subject>> = BTreeMap::new();
-    let mut ceilings: BTreeMap<String, Option<RequestedScope>> = BTreeMap::new();
+    let mut ceilings: BTreeMap<(String, String), (Option<RequestedScope>, bool)> = BTreeMap::new();
     for (kind, session) in kinds {
         let tenant = kind.tenant.as_ref();
         if !subjects.contains_key(&kind.tenant) {
             let subject = subject::read(conn, user, tenant, now).await?;
             subjects.insert(kind.tenant.clone(), subject);
         }
-        if !ceilings.contains_key(&kind.client) {
+        let through = (kind.client.clone(), kind.audience.clone());
+        if !ceilings.contains_key(&through) {
             let client = clients::find(conn, &kind.client).await?;
+            let is_first_party = client.as_ref().is_none_or(Client::is_first_party);
             let scope = client.and_then(|client| client.scope);
             let ceiling = RequestedScope::stored(scope.as_deref())?;
-            ceilings.insert(kind.client.clone(), ceiling);
+            let ceiling = limit::limited(conn, &kind.audience, ceiling).await?;
+            ceilings.insert(through.clone(), (ceiling, is_first_party));
         }
         let Some(Some(subject)) = subjects.get(&kind.tenant) else {
+            continue;
+        };
+        let Some((ceiling, is_first_party)) = ceilings.get(&through) else {
             continue;
         };
         let holder = TokenSubject {
@@ -153,8 +163,9 @@ pub(crate) async fn active_roles(
             assigned: &subject.assigned,
             lifetime: app.settings().access_ttl,
             tenant,
-            own_audience: kind.own_audience,
-            ceiling: ceilings.get(&kind.client).and_then(Option::as_ref),
+            own_audience: kind.audience == app.settings().issuer
+                && (*is_first_party || !kind.by_browser),
+            ceiling: ceiling.as_ref(),
             now,
         };
         let Ok(granted) = regrant(&holder, &opened(&session)?, None) else {
@@ -174,7 +185,7 @@ pub(crate) async fn active_roles(
 /// Returns the scope that a session was opened with.
 pub(crate) fn opened(session: &Session) -> Result<SessionScope, StoreError> {
     Ok(SessionScope {
-        asked: RequestedScope::stored(session.scope.as_deref())?,
+        asked: RequestedScope::stored_of_session(session.scope.as_deref())?,
         // what was granted narrows nothing; it is empty where nothing was
         granted: session
             .granted

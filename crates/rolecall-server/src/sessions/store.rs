@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use rolecall_core::{TenantName, Timestamp};
 
-use crate::store::{Change, Conn, StoreError, queries, query, rows};
+use crate::{
+    backchannel::store::{self as backchannel, Ending},
+    store::{Change, Conn, StoreError, queries, query, rows},
+};
 
 queries! {
-    INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at, device) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)";
+    INSERT = "INSERT INTO sessions (id, subject_id, client_id, scope, granted, audience, tenant, address, salt, created_at, last_used_at, expires_at, device, \
+        browser_session, identity, auth_time, amr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16)";
     FIND = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
-        s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
+        s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, s.browser_session AS browser, s.identity, \
+        s.auth_time, s.amr, h.era FROM head h CROSS JOIN sessions s WHERE h.id = 1 AND s.id = $1";
     LIVE = "SELECT s.id, s.subject_id, s.client_id, s.scope, s.granted, s.audience, s.tenant, s.address, s.salt, s.generation, s.rotated_at, \
-        s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, h.era FROM head h CROSS JOIN sessions s \
+        s.graces, s.graced_generation, s.device, s.created_at, s.last_used_at, s.expires_at, s.browser_session AS browser, s.identity, \
+        s.auth_time, s.amr, h.era FROM head h CROSS JOIN sessions s \
         WHERE h.id = 1 AND s.subject_id = $1 AND s.expires_at > $2 AND (s.salt IS NULL OR s.last_used_at > $3) ORDER BY s.id";
     ROTATE = "UPDATE sessions SET generation = generation + 1, rotated_at = $3, last_used_at = $3, address = $4 \
         WHERE id = $1 AND generation = $2";
@@ -28,6 +33,9 @@ queries! {
     END_ONE = "DELETE FROM sessions WHERE id = $1 AND subject_id = $2";
     END_OTHERS = "DELETE FROM sessions WHERE subject_id = $1 AND id <> $2";
     END_ALL = "DELETE FROM sessions WHERE subject_id = $1";
+    END_ALL_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1";
+    END_OTHER_BROWSERS = "DELETE FROM browser_sessions WHERE subject_id = $1 \
+        AND id NOT IN (SELECT browser_session FROM sessions WHERE id = $2 AND browser_session IS NOT NULL)";
     FORGET_ACTIVE_OF_CLIENT = "DELETE FROM active_roles WHERE session_id IN (SELECT id FROM sessions WHERE client_id = $1)";
     END_OF_CLIENT = "DELETE FROM sessions WHERE client_id = $1";
     // PostgreSQL checks the outer condition again for a session that is refreshed meanwhile, and keeps it
@@ -50,6 +58,19 @@ pub(crate) struct NewSession<'a> {
     pub(crate) salt: Option<&'a str>,
     pub(crate) opened_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// For a session that somebody opened with a browser.
+    pub(crate) browser: Option<InBrowser<'a>>,
+}
+
+/// What a session has from the browser session that it was opened in.
+#[derive(Clone, Copy)]
+pub(crate) struct InBrowser<'a> {
+    /// The browser session; `None` if this one outlives it.
+    pub(crate) id: Option<&'a str>,
+    /// What was granted about the user's identity, as [`Identity`](crate::tokens::identity::Identity) writes it.
+    pub(crate) identity: &'a str,
+    pub(crate) auth_time: Timestamp,
+    pub(crate) amr: &'a str,
 }
 
 rows! {
@@ -78,6 +99,13 @@ rows! {
         pub(crate) created_at: Timestamp,
         pub(crate) last_used_at: Timestamp,
         pub(crate) expires_at: Timestamp,
+        /// The browser session that it ends with.
+        pub(crate) browser: Option<String>,
+        /// What was granted about the user's identity.
+        pub(crate) identity: Option<String>,
+        /// When the user proved who they are, if that was before the session.
+        pub(crate) auth_time: Option<Timestamp>,
+        pub(crate) amr: Option<String>,
         pub(crate) era: String,
     }
 
@@ -107,6 +135,10 @@ pub(crate) async fn open(conn: &mut Conn, session: &NewSession<'_>) -> Result<()
         .bind(session.opened_at)
         .bind(session.expires_at)
         .bind(session.device)
+        .bind(session.browser.and_then(|browser| browser.id))
+        .bind(session.browser.map(|browser| browser.identity))
+        .bind(session.browser.map(|browser| browser.auth_time))
+        .bind(session.browser.map(|browser| browser.amr))
         .execute(conn)
         .await?;
     Ok(())
@@ -229,12 +261,16 @@ pub(crate) async fn end(
     id: &str,
     subject: &str,
 ) -> Result<bool, StoreError> {
+    backchannel::end(change, subject, Ending::Session(id)).await?;
     let delete = query(END_ONE).bind(id).bind(subject);
     Ok(delete.execute(change.conn()).await? > 0)
 }
 
-/// Ends every session of a subject and returns their number.
+/// Ends every session of a subject, those with a browser too, and returns the number of those of clients.
 pub(crate) async fn end_all(change: &mut Change<'_>, subject: &str) -> Result<u64, StoreError> {
+    backchannel::end(change, subject, Ending::Others("")).await?;
+    let browsers = query(END_ALL_BROWSERS).bind(subject);
+    browsers.execute(change.conn()).await?;
     query(END_ALL).bind(subject).execute(change.conn()).await
 }
 
@@ -249,12 +285,15 @@ pub(crate) async fn end_of_client(
     delete.execute(change.conn()).await
 }
 
-/// Ends every session of a subject but one.
+/// Ends every session of a subject but one and the browser session that this one was opened in.
 pub(crate) async fn end_others(
     change: &mut Change<'_>,
     subject: &str,
     keep: &str,
 ) -> Result<(), StoreError> {
+    backchannel::end(change, subject, Ending::Others(keep)).await?;
+    let browsers = query(END_OTHER_BROWSERS).bind(subject).bind(keep);
+    browsers.execute(change.conn()).await?;
     let delete = query(END_OTHERS).bind(subject).bind(keep);
     delete.execute(change.conn()).await?;
     Ok(())

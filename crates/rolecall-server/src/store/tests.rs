@@ -9,8 +9,8 @@ use super::{
     testing::postgres,
 };
 use crate::{
-    accounts, audit, authority, bootstrap, clean_up, clients, keys, legacy, login, policy, profile,
-    recovery, roles, sessions, tickets,
+    accounts, audit, authority, backchannel, bootstrap, clean_up, clients, consents, keys, legacy,
+    login, policy, profile, recovery, resources, roles, sessions, tickets,
 };
 
 /// A module with the names and texts of its SQL.
@@ -18,14 +18,20 @@ type Module = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every SQL text of the server, by file.
 const MODULES: &[Module] = &[
+    ("consents/store.rs", consents::store::ALL),
+    ("login/browser/store.rs", login::browser::store::ALL),
+    ("login/code_store.rs", login::code_store::ALL),
     ("login/failures.rs", login::failures::ALL),
+    ("login/flow/store.rs", login::flow::store::ALL),
     ("login/known_store.rs", login::known_store::ALL),
+    ("login/flow/tenant_store.rs", login::flow::tenant_store::ALL),
     ("accounts/import/store.rs", accounts::import::store::ALL),
     ("accounts/store.rs", accounts::store::ALL),
     ("accounts/find_store.rs", accounts::find_store::ALL),
     ("authority/policy_store.rs", authority::policy_store::ALL),
     ("authority/subject.rs", authority::subject::ALL),
     ("audit/store.rs", audit::store::ALL),
+    ("backchannel/store.rs", backchannel::store::ALL),
     ("bootstrap.rs", bootstrap::ALL),
     ("roles/ended_store.rs", roles::ended_store::ALL),
     ("keys/store.rs", keys::store::ALL),
@@ -39,6 +45,7 @@ const MODULES: &[Module] = &[
     ("roles/holder_store.rs", roles::holder_store::ALL),
     ("roles/request_store.rs", roles::request_store::ALL),
     ("roles/store.rs", roles::store::ALL),
+    ("resources/store.rs", resources::store::ALL),
     ("sessions/active_store.rs", sessions::active_store::ALL),
     ("sessions/store.rs", sessions::store::ALL),
     ("clients/store.rs", clients::store::ALL),

@@ -20,6 +20,8 @@ pub(crate) struct Issued {
     pub(crate) scope: String,
     pub(crate) tenant: Option<TenantName>,
     pub(crate) refresh_token: Option<String>,
+    /// Says who the user is, if that was asked for.
+    pub(crate) id_token: Option<String>,
     /// Proves, at the next log-in, that this client is known.
     pub(crate) device_token: Option<String>,
 }
@@ -58,6 +60,7 @@ pub(crate) async fn access_token(
         scope: basis.granted.answer.clone(),
         tenant: basis.granted.tenant.clone(),
         refresh_token: None,
+        id_token: None,
         device_token: None,
     })
 }

@@ -125,18 +125,33 @@ impl EffectiveScope {
             roots: None,
             hides_roles: false,
         };
-        match holder.ceiling {
-            None => whole,
-            Some(ceiling) => {
-                let held = whole.narrow(holder.policy, ceiling);
-                // the ceiling of the client is not a requested scope
-                Self {
-                    named: Some(RequestedScope::default()),
-                    hides_roles: ceiling.roles.is_empty(),
-                    ..held
-                }
-            }
+        let Some(ceiling) = holder.ceiling else {
+            return whole;
+        };
+        let whole = whole.concerning(holder.policy, ceiling);
+        if ceiling.is_everything() {
+            return whole;
         }
+        let held = whole.narrow(holder.policy, ceiling);
+        // the ceiling of the client is not a requested scope
+        Self {
+            named: Some(RequestedScope::default()),
+            hides_roles: ceiling.hides_roles(),
+            ..held
+        }
+    }
+
+    /// Keeps what concerns the resource of the token, if the ceiling names one.
+    fn concerning(mut self, policy: &Policy, ceiling: &RequestedScope) -> Self {
+        let Some(objects) = ceiling.objects() else {
+            return self;
+        };
+        self.permissions
+            .retain(|permission| objects.contains(permission.object()));
+        self.global.retain(|role| ceiling.concerns(policy, role));
+        self.local.retain(|role| ceiling.concerns(policy, role));
+        self.named = Some(RequestedScope::default());
+        self
     }
 
     /// The roles that a token carries.
@@ -182,6 +197,9 @@ impl EffectiveScope {
     /// Keeps what is both held and asked for. Roles named become the active ones; permissions alone leave
     /// the roles whole.
     pub(super) fn narrow(self, policy: &Policy, asked: &RequestedScope) -> Self {
+        if asked.is_nothing {
+            return self.nothing();
+        }
         let chosen = asked.roles.iter().filter(|role| self.holds_role(role));
         let chosen: BTreeSet<RoleName> = chosen.cloned().collect();
         let named = if self.hides_roles {
@@ -217,11 +235,24 @@ impl EffectiveScope {
                 text,
                 roles: named,
                 permissions: asked.permissions.clone(),
+                ..RequestedScope::default()
             }),
             global,
             local,
             permissions,
             roots,
+            hides_roles: self.hides_roles,
+        }
+    }
+
+    /// Keeps nothing.
+    fn nothing(self) -> Self {
+        Self {
+            global: BTreeSet::new(),
+            local: BTreeSet::new(),
+            permissions: BTreeSet::new(),
+            named: Some(RequestedScope::nothing()),
+            roots: Some(BTreeSet::new()),
             hides_roles: self.hides_roles,
         }
     }
@@ -268,6 +299,9 @@ impl EffectiveScope {
         asked: &RequestedScope,
         others: &[&RequestedScope],
     ) -> Option<String> {
+        if asked.is_default {
+            return None;
+        }
         let known_role = |role: &&RoleName| {
             !self.has_role(role) && !others.iter().any(|other| other.roles.contains(*role))
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::{Permission, RoleName};
+use rolecall_core::{Permission, Policy, RoleName};
 
 use super::error::TokenError;
 use crate::store::StoreError;
@@ -15,9 +15,73 @@ pub(crate) struct RequestedScope {
     pub(crate) text: String,
     pub(crate) roles: BTreeSet<RoleName>,
     pub(super) permissions: BTreeSet<Permission>,
+    /// No role and no permission at all is asked for; without this, empty sets ask for everything.
+    pub(super) is_nothing: bool,
+    /// Nobody asked for it: what the subject does not hold of it is left out, and not refused.
+    pub(super) is_default: bool,
+    /// In the ceiling of a token for a resource: the objects whose permissions it carries.
+    pub(super) objects: Option<BTreeSet<String>>,
 }
 
 impl RequestedScope {
+    /// Asks for no role and no permission: a sign-in that only wants to know who somebody is.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            is_nothing: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same as the scope of a request that names none.
+    pub(crate) fn into_default(self) -> Self {
+        Self {
+            is_default: true,
+            ..self
+        }
+    }
+
+    /// The same as the ceiling of a token for a resource with these objects.
+    pub(crate) fn for_resource(self, objects: BTreeSet<String>) -> Self {
+        Self {
+            objects: Some(objects),
+            ..self
+        }
+    }
+
+    /// Returns true for a ceiling that limits neither roles nor permissions.
+    pub(super) fn is_everything(&self) -> bool {
+        !self.is_nothing && self.roles.is_empty() && self.permissions.is_empty()
+    }
+
+    /// Returns true for a ceiling under which tokens carry permissions without the roles that give them.
+    pub(super) fn hides_roles(&self) -> bool {
+        self.roles.is_empty() && !self.is_everything()
+    }
+
+    /// Returns the objects of the resource, for the ceiling of a token for one.
+    pub(super) fn objects(&self) -> Option<&BTreeSet<String>> {
+        self.objects.as_ref()
+    }
+
+    /// Returns true unless this is the ceiling of a token for a resource of which `role` gives no permission.
+    pub(super) fn concerns(&self, policy: &Policy, role: &RoleName) -> bool {
+        let Some(objects) = &self.objects else {
+            return true;
+        };
+        let given = policy.permissions_of([role]);
+        given
+            .iter()
+            .any(|permission| objects.contains(permission.object()))
+    }
+
+    /// Reads the scope of a session as it was stored: empty for [`nothing`](Self::nothing).
+    pub(crate) fn parse_stored(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::nothing());
+        }
+        Self::parse_any(text)
+    }
+
     /// Reads a scope (RFC 6749 section 3.3): values separated by single spaces.
     pub(crate) fn parse(text: &str) -> Result<Self, TokenError> {
         if text.split(' ').count() > MAX_SCOPE_VALUES {
@@ -47,7 +111,24 @@ impl RequestedScope {
         Some(asked)
     }
 
-    /// Reads a scope that was stored with a session or a client.
+    /// Returns the permissions that the scope names.
+    pub(crate) fn permissions(&self) -> &BTreeSet<Permission> {
+        &self.permissions
+    }
+
+    /// Reads the scope that was stored with a session: empty for [`nothing`](Self::nothing).
+    ///
+    /// # Errors
+    ///
+    /// As [`stored`](Self::stored).
+    pub(crate) fn stored_of_session(text: Option<&str>) -> Result<Option<Self>, StoreError> {
+        match text {
+            Some("") => Ok(Some(Self::nothing())),
+            text => Self::stored(text),
+        }
+    }
+
+    /// Reads a scope that was stored with a client.
     ///
     /// # Errors
     ///

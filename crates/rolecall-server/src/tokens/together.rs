@@ -159,7 +159,7 @@ impl<'a> Additions<'a> {
         scopes: &[&'a RequestedScope],
     ) -> Option<(Self, Together<'a>)> {
         let ceiling = holder.ceiling;
-        let hides_roles = ceiling.is_some_and(|ceiling| ceiling.roles.is_empty());
+        let hides_roles = ceiling.is_some_and(RequestedScope::hides_roles);
         let together = Together::none(holder.policy, hides_roles)?;
         let additions = Self {
             leading: holder.policy.seniors_of(together.listing.keys().copied()),
@@ -183,6 +183,9 @@ impl<'a> Additions<'a> {
         let policy = self.holder.policy;
         let mut roles = policy.closure([&one.role]);
         roles.retain(|role| self.holder.own_audience || !role.is_reserved());
+        if let Some(ceiling) = self.holder.ceiling {
+            roles.retain(|role| ceiling.concerns(policy, role));
+        }
         let ceiling = self.holder.ceiling.into_iter();
         let narrowing = ceiling.chain(self.scopes.iter().copied());
         for scope in narrowing.filter(|scope| !scope.roles.is_empty()) {

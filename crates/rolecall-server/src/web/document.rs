@@ -12,7 +12,10 @@ use utoipa::{
     ToSchema,
     openapi::{
         ComponentsBuilder, Info, OpenApiBuilder, Paths, RefOr, Schema,
-        security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme},
+        security::{
+            AuthorizationCode, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes,
+            SecurityScheme,
+        },
         server::Server,
     },
 };
@@ -27,8 +30,9 @@ pub(super) const BEARER: &str = "bearer";
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 
 /// The tags in the order in which a page shows them: first what a visitor does first.
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 17] = [
     ("tokens", "Log in and out"),
+    ("sign-in", "Sign people in with a browser"),
     ("account", "Register, and manage your own account"),
     ("users", "Manage the accounts of others"),
     ("role assignments", "Give roles to users and clients"),
@@ -38,6 +42,7 @@ const TAGS: [(&str, &str); 15] = [
     ("policy", "Permissions and roles as one document"),
     ("decisions", "Ask why somebody may do something"),
     ("clients", "Manage programs that log in"),
+    ("resources", "Limit tokens to one of your APIs"),
     ("forward-auth", "Let a proxy ask"),
     ("keys", "Keys that sign tokens"),
     ("audit", "What was changed, and by whom"),
@@ -64,8 +69,16 @@ pub(crate) fn write(
         components = components.schema(name, schema.clone());
     }
     let token_url = format!("{}/token", path_of(public_url));
-    let flow = Flow::Password(Password::new(token_url, scopes(routes)));
-    components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new([flow])));
+    let authorization_url = format!("{}/authorize", path_of(public_url));
+    let flows = [
+        Flow::Password(Password::new(&token_url, scopes(routes))),
+        Flow::AuthorizationCode(AuthorizationCode::new(
+            authorization_url,
+            &token_url,
+            scopes(routes),
+        )),
+    ];
+    components = components.security_scheme(SCHEME, SecurityScheme::OAuth2(OAuth2::new(flows)));
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT");

@@ -3,17 +3,26 @@
 use serde_json::{Value, json};
 
 /// The example for a member of a body.
-const EXAMPLES: [(&str, &str); 24] = [
+const EXAMPLES: [(&str, &str); 31] = [
     ("access_type", "offline"),
     ("audience", "https://items.example"),
+    ("backchannel_logout_uri", "https://app.example/logged-out"),
     ("client_id", "robot"),
+    ("code", "the code that /authorize answered"),
+    (
+        "code_verifier",
+        "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    ),
     ("current_password", "correct horse battery"),
+    ("default_scope", "items:read"),
     ("description", "May read and write items"),
     ("email", "alice@example.com"),
     ("grant_type", "password"),
+    ("initiate_login_uri", "https://app.example/start"),
     ("new_password", "a longer horse battery staple"),
     ("password", "correct horse battery"),
     ("permission", "items:read"),
+    ("redirect_uri", "https://app.example/callback"),
     ("reason", "Stands in for Bob"),
     ("refresh_token", "rcr_..."),
     ("resource", "https://items.example"),
@@ -24,6 +33,7 @@ const EXAMPLES: [(&str, &str); 24] = [
     ("tenant", "acme"),
     ("token", "rcr_..."),
     ("token_type_hint", "refresh_token"),
+    ("uri", "https://items.example"),
     ("user", "alice"),
     ("username", "alice"),
     ("client_secret", "the secret of the client"),
@@ -31,22 +41,28 @@ const EXAMPLES: [(&str, &str); 24] = [
 ];
 
 /// The example for the items of a list.
-const ITEMS: [(&str, &str); 8] = [
+const ITEMS: [(&str, &str); 12] = [
     ("audiences", "https://items.example"),
     ("can", "items:read"),
     ("cannot", "items:write"),
     ("grants", "client_credentials"),
     ("juniors", "viewer"),
+    ("objects", "items"),
     ("permissions", "items:read"),
+    ("post_logout_redirect_uris", "https://app.example/"),
     ("redirect_uris", "https://app.example/callback"),
     ("roles", "editor"),
+    ("scopes", "items:read"),
+    ("who", "editor"),
 ];
 
 /// The examples of members whose schema has another meaning for the same name.
-const SPECIAL: [(&str, &str, &str); 3] = [
+const SPECIAL: [(&str, &str, &str); 5] = [
     ("ClientInput", "name", "Nightly import"),
     ("ClientChanges", "name", "Nightly import"),
     ("PermissionInput", "name", "items:read"),
+    ("ResourceInput", "name", "Items"),
+    ("ResourceChanges", "name", "Items"),
 ];
 
 /// Adds examples to the members of all schemas that are text. Those that have one, a format or a list of values keep

@@ -308,12 +308,15 @@ fn add_components(document: &mut Value, own: &mut Value) {
             there.extend(components);
         }
     }
-    let all = document.pointer_mut("/components/securitySchemes/rolecall/flows/password/scopes");
-    if let Some(Value::Object(all)) = all
-        && let Some(Value::Object(scopes)) = scopes
-    {
-        for (name, text) in scopes {
-            all.entry(name).or_insert(text);
+    let Some(Value::Object(scopes)) = scopes else {
+        return;
+    };
+    for flow in ["password", "authorizationCode"] {
+        let all = format!("/components/securitySchemes/rolecall/flows/{flow}/scopes");
+        if let Some(Value::Object(all)) = document.pointer_mut(&all) {
+            for (name, text) in &scopes {
+                all.entry(name).or_insert_with(|| text.clone());
+            }
         }
     }
 }

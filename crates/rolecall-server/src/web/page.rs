@@ -46,6 +46,8 @@ pub(crate) enum List {
     Keys,
     Constraints,
     Requests,
+    Resources,
+    Consents,
 }
 
 impl List {
@@ -66,6 +68,8 @@ impl List {
             Self::Constraints => "constraints:",
             Self::Keys => "keys:",
             Self::Requests => "requests:",
+            Self::Resources => "resources:",
+            Self::Consents => "consents:",
         }
     }
 }

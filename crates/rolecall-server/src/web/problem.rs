@@ -50,6 +50,11 @@ fn insufficient_scope(scope: &str) -> String {
 }
 
 impl ApiError {
+    /// Returns the status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status_and_code().0
+    }
+
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Invalid(_) | Self::Document(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
@@ -67,7 +72,7 @@ impl ApiError {
             Self::InUse { .. } => (StatusCode::CONFLICT, "in_use"),
             Self::Rule { .. } | Self::Separation(_) => (StatusCode::CONFLICT, "rule"),
             Self::Exceeds(_) => (StatusCode::FORBIDDEN, "delegation_limit"),
-            Self::Lacks(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::Lacks(_) | Self::NotOpenid => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::OtherTenant(_) => (StatusCode::FORBIDDEN, "other_tenant"),
             Self::Receipted { error, .. } => error.status_and_code(),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),

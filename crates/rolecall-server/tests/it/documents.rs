@@ -38,11 +38,16 @@ async fn x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_hos
     // grants that no client has are not offered
     assert_eq!(
         response.json["grant_types_supported"],
-        json!(["password", "refresh_token"])
+        json!(["authorization_code", "password", "refresh_token"])
     );
-    // there is no authorization endpoint, and an empty list is not allowed (RFC 8414 section 3.2)
-    assert_eq!(response.json["response_types_supported"], json!(["none"]));
-    assert_eq!(response.json.get("authorization_endpoint"), None);
+    assert_eq!(response.json["response_types_supported"], json!(["code"]));
+    assert_eq!(
+        response.json["authorization_endpoint"],
+        format!("{ISSUER}/authorize")
+    );
+    // one object by both names
+    let other = app.get("/.well-known/openid-configuration", "").await;
+    assert_eq!(other.is(200).json, response.json);
     assert!(!String::from_utf8_lossy(&response.body).contains("evil"));
     let members = response.json.as_object().unwrap();
     for (name, value) in members {
@@ -51,12 +56,16 @@ async fn x070_o107_o108_o109_the_metadata_lists_only_what_works_whatever_the_hos
         let unsigned = list.is_some_and(|list| list.contains(&json!("none")));
         assert!(!name.ends_with("_alg_values_supported") || !unsigned);
     }
-    // members that make no sense without an authorization endpoint
-    for name in [
-        "code_challenge_methods_supported",
-        "authorization_response_iss_parameter_supported",
+    // what is left out would mean more than there is (RFC 8414 section 2, OpenID Connect Discovery section 3)
+    for (name, value) in [
+        ("code_challenge_methods_supported", json!(["S256"])),
+        (
+            "authorization_response_iss_parameter_supported",
+            json!(true),
+        ),
+        ("request_uri_parameter_supported", json!(false)),
     ] {
-        assert!(!members.contains_key(name), "{name}");
+        assert_eq!(members.get(name), Some(&value), "{name}");
     }
     // every endpoint that it names exists
     for (name, value) in response.json.as_object().unwrap() {

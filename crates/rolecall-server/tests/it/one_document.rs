@@ -235,7 +235,7 @@ async fn routes_without_a_document_are_shown_with_what_the_router_knows() {
 }
 
 #[tokio::test]
-async fn everything_works_below_a_prefix() {
+async fn m192_everything_works_below_a_prefix() {
     let public_url = format!("{HOST}/auth");
     let app = App::new(&public_url, |login| {
         let application = login.with_application(routes(login));
@@ -262,10 +262,13 @@ async fn everything_works_below_a_prefix() {
     // the metadata, at both addresses, and all that it names
     let metadata = app.get("/.well-known/oauth-authorization-server/auth", "");
     let metadata = metadata.await.is(200).json.clone();
-    let same = app
-        .get("/auth/.well-known/oauth-authorization-server", "")
-        .await;
-    assert_eq!(same.is(200).json, metadata);
+    for same in [
+        "/auth/.well-known/oauth-authorization-server",
+        "/auth/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/auth",
+    ] {
+        assert_eq!(app.get(same, "").await.is(200).json, metadata, "{same}");
+    }
     assert_eq!(metadata["issuer"], format!("{HOST}/auth"));
     for (name, value) in metadata.as_object().unwrap() {
         let path = value.as_str().and_then(|url| url.strip_prefix(HOST));

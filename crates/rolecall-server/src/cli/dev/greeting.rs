@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::demo::PASSWORD;
+use crate::demo::{CLIENT as DEMO_CLIENT, PASSWORD};
 
 /// The facts that the text mentions.
 pub(super) struct Greeting<'a> {
@@ -42,7 +42,8 @@ impl Greeting<'_> {
 rolecall {version} for development, on this machine only. Stop it with Ctrl+C.
 
   server    {url}{moved}
-  browser   {url}/docs    (press Authorize: admin, {PASSWORD})
+  browser   {url}/docs    (press Authorize: admin, {PASSWORD}; or sign in by code flow with client_id {DEMO_CLIENT})
+  account   {url}/account    (the sign-in pages: alice, {PASSWORD})
   database  {database}    ({data})
 
   user      password        roles

@@ -1,5 +1,7 @@
 //! The limits on failed log-ins.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::values;
@@ -11,12 +13,24 @@ pub struct Login {
     /// Failed log-ins of all addresses together that are forgiven in a minute. Ten minutes' worth cause no delay.
     #[serde(deserialize_with = "values::number")]
     pub failures_per_minute: u32,
+    /// The time after which somebody who is signed in with a browser, and opens nothing, has to sign in again.
+    #[serde(deserialize_with = "values::duration")]
+    pub idle: Duration,
+    /// The longest that somebody is signed in with a browser.
+    #[serde(deserialize_with = "values::duration")]
+    pub max: Duration,
+    /// The time for which somebody who ticked "stay signed in" is; `off` takes the choice away.
+    #[serde(deserialize_with = "values::duration_or_off")]
+    pub stay: Option<Duration>,
 }
 
 impl Default for Login {
     fn default() -> Self {
         Self {
             failures_per_minute: FAILURES_PER_MINUTE,
+            idle: Duration::from_hours(8),
+            max: Duration::from_hours(24),
+            stay: Some(Duration::from_hours(30 * 24)),
         }
     }
 }

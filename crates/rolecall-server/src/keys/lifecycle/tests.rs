@@ -6,6 +6,7 @@ const DAY: Duration = Duration::from_hours(24);
 fn key(kid: &str, algorithm: Algorithm, state: State, active_from: Timestamp) -> StoredKey {
     StoredKey {
         kid: kid.to_owned(),
+        slot: Slot::Access,
         algorithm,
         state,
         sealed: String::new(),
@@ -36,11 +37,14 @@ fn pair(algorithm: Algorithm) -> Listed {
 fn a_key_does_not_sign_before_every_cached_set_contains_it() {
     let keys = pair(Algorithm::Es256);
     let at = NOW.plus(LEAD);
-    assert_eq!(may_rotate(&keys, NOW, false), Err(Obstacle::TooSoon(at)));
+    assert_eq!(
+        may_rotate(&keys, Slot::Access, NOW, false),
+        Err(Obstacle::TooSoon(at))
+    );
     let just_before = at.minus(Duration::from_micros(1));
-    assert!(may_rotate(&keys, just_before, false).is_err());
-    assert_eq!(may_rotate(&keys, at, false), Ok(()));
-    assert_eq!(may_rotate(&keys, NOW, true), Ok(()));
+    assert!(may_rotate(&keys, Slot::Access, just_before, false).is_err());
+    assert_eq!(may_rotate(&keys, Slot::Access, at, false), Ok(()));
+    assert_eq!(may_rotate(&keys, Slot::Access, NOW, true), Ok(()));
     assert!(LEAD.saturating_sub(MAX_AGE) >= Duration::from_secs(30));
 }
 
@@ -49,24 +53,30 @@ fn a_clock_set_back_does_not_stop_rotation_forever() {
     let keys = pair(Algorithm::Es256);
     let years = Duration::from_hours(24 * 3650);
     let now = NOW.minus(years);
-    assert_eq!(may_rotate(&keys, now, false), Ok(()));
-    assert!(is_due(&keys, now, Some(30 * DAY)));
+    assert_eq!(may_rotate(&keys, Slot::Access, now, false), Ok(()));
+    assert!(is_due(&keys, Slot::Access, now, Some(30 * DAY)));
     // a small difference between clocks does not count
     let now = NOW.minus(Duration::from_hours(1));
-    assert!(may_rotate(&keys, now, false).is_err());
-    assert!(!is_due(&keys, now, Some(30 * DAY)));
+    assert!(may_rotate(&keys, Slot::Access, now, false).is_err());
+    assert!(!is_due(&keys, Slot::Access, now, Some(30 * DAY)));
 }
 
 #[test]
 fn rotation_is_due_when_the_active_key_is_old_enough() {
     let keys = pair(Algorithm::Es256);
     let just_before = NOW.plus(30 * DAY).minus(Duration::from_micros(1));
-    assert!(!is_due(&keys, just_before, Some(30 * DAY)));
-    assert!(is_due(&keys, NOW.plus(30 * DAY), Some(30 * DAY)));
-    assert!(!is_due(&keys, NOW.plus(900 * DAY), None));
+    assert!(!is_due(&keys, Slot::Access, just_before, Some(30 * DAY)));
+    assert!(is_due(
+        &keys,
+        Slot::Access,
+        NOW.plus(30 * DAY),
+        Some(30 * DAY)
+    ));
+    assert!(!is_due(&keys, Slot::Access, NOW.plus(900 * DAY), None));
     // never before the next key has been published long enough, even for a short interval
     assert!(!is_due(
         &keys,
+        Slot::Access,
         NOW.plus(MAX_AGE),
         Some(Duration::from_secs(1))
     ));
@@ -76,8 +86,8 @@ fn rotation_is_due_when_the_active_key_is_old_enough() {
 fn another_algorithm_takes_over_once_its_key_has_been_published() {
     let mut keys = pair(Algorithm::Es256);
     keys.keys[1].algorithm = Algorithm::Rs256;
-    assert!(!is_due(&keys, NOW.plus(MAX_AGE), None));
-    assert!(is_due(&keys, NOW.plus(LEAD), None));
+    assert!(!is_due(&keys, Slot::Access, NOW.plus(MAX_AGE), None));
+    assert!(is_due(&keys, Slot::Access, NOW.plus(LEAD), None));
 }
 
 #[test]
@@ -88,10 +98,13 @@ fn forced_rotations_are_limited_by_the_keys_in_use() {
         keys.keys
             .push(key(&kid, Algorithm::Es256, State::Retiring, NOW));
     }
-    assert_eq!(may_rotate(&keys, NOW, true), Ok(()));
+    assert_eq!(may_rotate(&keys, Slot::Access, NOW, true), Ok(()));
     keys.keys
         .push(key("one more", Algorithm::Es256, State::Retiring, NOW));
-    assert_eq!(may_rotate(&keys, NOW, true), Err(Obstacle::TooMany));
+    assert_eq!(
+        may_rotate(&keys, Slot::Access, NOW, true),
+        Err(Obstacle::TooMany)
+    );
     const { assert!(MAX_IN_USE < rolecall::token::MAX_KEYS) };
 }
 
@@ -173,4 +186,50 @@ fn a_configured_secret_is_the_only_key() {
     assert!(done.make_active && !done.make_next);
     let done = plan(&listed(Vec::new()), with(false));
     assert!(done.make_active && !done.make_next);
+}
+
+fn in_slot(algorithm: Algorithm) -> StoredKey {
+    StoredKey {
+        slot: Slot::IdToken(algorithm),
+        ..key("i", algorithm, State::Active, NOW)
+    }
+}
+
+#[test]
+fn keys_for_id_tokens_are_made_for_algorithms_that_no_key_has() {
+    let all = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
+    let missing_of = |listed: &Listed, target| missing(listed, target, &all).collect::<Vec<_>>();
+    let mut keys = pair(Algorithm::Es256);
+    assert_eq!(
+        missing_of(&keys, Algorithm::Es256),
+        [Algorithm::Rs256, Algorithm::EdDsa]
+    );
+    keys.keys.push(in_slot(Algorithm::Rs256));
+    assert_eq!(missing_of(&keys, Algorithm::Es256), [Algorithm::EdDsa]);
+    // access tokens are about to have another algorithm: their key does for ID tokens only as long as it signs
+    assert_eq!(
+        missing_of(&keys, Algorithm::EdDsa),
+        [Algorithm::Es256, Algorithm::EdDsa]
+    );
+    // a shared secret stands beside no public key
+    let secret = pair(Algorithm::Hs256);
+    assert_eq!(missing_of(&secret, Algorithm::Hs256), []);
+}
+
+#[test]
+fn slots_rotate_apart_and_that_of_access_tokens_comes_first() {
+    let mut keys = listed(vec![in_slot(Algorithm::Rs256)]);
+    keys.keys.push(StoredKey {
+        slot: Slot::IdToken(Algorithm::Rs256),
+        ..key("in", Algorithm::Rs256, State::Next, NOW)
+    });
+    keys.keys.extend(pair(Algorithm::Es256).keys);
+    let id_tokens = Slot::IdToken(Algorithm::Rs256);
+    assert_eq!(keys.slots(), [Slot::Access, id_tokens]);
+    assert_eq!(may_rotate(&keys, id_tokens, NOW, false), Ok(()));
+    assert!(may_rotate(&keys, Slot::Access, NOW, false).is_err());
+    let ids: Vec<_> = [State::Active, State::Next]
+        .map(|state| keys.one(id_tokens, state).unwrap().kid.as_str())
+        .into();
+    assert_eq!(ids, ["i", "in"]);
 }

@@ -103,4 +103,19 @@ pub(super) const MIGRATIONS: &[Step] = &[
         "active roles",
         include_str!("../../../migrations/0021_active_roles.sql"),
     ),
+    (
+        22,
+        "sign in",
+        include_str!("../../../migrations/0022_sign_in.sql"),
+    ),
+    (
+        23,
+        "log out",
+        include_str!("../../../migrations/0023_log_out.sql"),
+    ),
+    (
+        24,
+        "resources",
+        include_str!("../../../migrations/0024_resources.sql"),
+    ),
 ];

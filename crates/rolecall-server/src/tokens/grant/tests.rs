@@ -497,7 +497,7 @@ mod model {
     use super::*;
     use crate::authority::subject::Assigned;
     use proptest::prelude::*;
-    use rolecall_core::Timestamp;
+    use rolecall_core::{Permission, Timestamp};
 
     const ROLES: [&str; 5] = ["r0", "r1", "r2", "rolecall.r3", "r4"];
     const PERMISSIONS: [&str; 4] = [
@@ -628,6 +628,60 @@ mod model {
     fn given() -> impl Strategy<Value = Vec<Given>> {
         let left = prop::option::of(0i64..200);
         prop::collection::vec((0..ROLES.len(), any::<bool>(), left), 0..5)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn a_token_for_a_resource_carries_its_permissions_and_the_roles_that_give_them(
+            rules in rules(),
+            held in prop::collection::vec(0..ROLES.len(), 0..5),
+            concerns in any::<bool>(),
+            asked in prop::option::of(0..2usize),
+        ) {
+            let policy = rules.policy();
+            let given: Vec<Given> = held.iter().map(|role| (*role, false, None)).collect();
+            let assigned = assigned(&given);
+            let object = if concerns { "a" } else { "b" };
+            let ceiling = RequestedScope::default().for_resource([object.to_owned()].into());
+            let holder = TokenSubject {
+                own_audience: false,
+                ceiling: Some(&ceiling),
+                ..holder(&policy, &assigned)
+            };
+            let is_own = |role: &usize| ROLES[*role].starts_with("rolecall.");
+            let mut carried = BTreeSet::new();
+            for role in held.iter().filter(|role| !is_own(role)) {
+                for below in (0..ROLES.len()).filter(|below| rules.reaches(*role, *below) && !is_own(below)) {
+                    for permission in (0..2).filter(|one| concerns && rules.gives(below, *one)) {
+                        carried.insert(PERMISSIONS[permission].to_owned());
+                        carried.insert(format!("role:{}", ROLES[below]));
+                    }
+                }
+            }
+            let asked = asked.map(|one| PERMISSIONS[one]);
+            let scope = asked.map(|one| RequestedScope::parse(one).unwrap());
+            match (grant(&holder, scope.as_ref()), asked) {
+                (Ok(token), None) => prop_assert_eq!(&values(&token), &carried),
+                (Ok(token), Some(asked)) => {
+                    prop_assert!(carried.contains(asked));
+                    let named: Vec<&str> = token.permissions.iter().map(Permission::as_str).collect();
+                    prop_assert_eq!(named, [asked]);
+                    prop_assert!(values(&token).is_subset(&carried));
+                }
+                (Err(_), asked) => prop_assert!(asked.is_some_and(|one| !carried.contains(one))),
+            }
+            // the same as a default: nothing is refused
+            let default = scope.map(RequestedScope::into_default);
+            if let Some(default) = &default {
+                let token = grant(&holder, Some(default)).unwrap();
+                let asked = asked.unwrap();
+                let named: Vec<&str> = token.permissions.iter().map(Permission::as_str).collect();
+                prop_assert_eq!(named.contains(&asked), carried.contains(asked));
+                prop_assert!(named.len() <= 1);
+            }
+        }
     }
 
     proptest! {

@@ -9,6 +9,7 @@ mod logs;
 mod process;
 mod resources;
 mod secrets;
+mod sign_in_crash;
 mod storage;
 mod tokens;
 mod usernames;

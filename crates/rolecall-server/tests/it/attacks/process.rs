@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -41,6 +42,19 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// The values of a header.
+    pub(super) fn headers(&self, name: &str) -> Vec<&str> {
+        let head = self
+            .text
+            .split_once("\r\n\r\n")
+            .map_or("", |(head, _)| head);
+        let lines = head.split("\r\n").filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+            .collect()
+    }
+
     fn parse(text: String) -> Self {
         let status = text.get(9..12).and_then(|status| status.parse().ok());
         let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -58,6 +72,30 @@ impl Reply {
     }
 }
 
+/// Sets the environment of the program.
+fn set(command: &mut Command, db: &Database, folder: &Path, settings: &[(&str, &str)]) {
+    command
+        .env_clear()
+        .env("ROLECALL_DATABASE__URL", &db.url)
+        .env("ROLECALL_MASTER_KEY", MASTER_KEY)
+        .env("ROLECALL_PUBLIC_URL", ISSUER)
+        .env("ROLECALL_LISTEN", "127.0.0.1:0")
+        .env("ROLECALL_REGISTRATION__MODE", "open")
+        .envs(settings.iter().copied())
+        .current_dir(folder);
+}
+
+/// Starts a server, with an empty log.
+fn serve(db: &Database, folder: &Path, before: &str, settings: &[(&str, &str)]) -> Child {
+    let log = File::create(folder.join("log")).unwrap();
+    let mut serve = Command::new("/bin/sh");
+    let program = env!("CARGO_BIN_EXE_rolecall");
+    serve.args(["-c", &format!("{before} exec \"$0\" serve"), program]);
+    set(&mut serve, db, folder, settings);
+    serve.stdout(Stdio::null()).stderr(log);
+    serve.spawn().unwrap()
+}
+
 impl Server {
     pub(super) async fn start(db: Database) -> Self {
         Self::start_with(db, "", &[]).await
@@ -67,17 +105,7 @@ impl Server {
     pub(super) async fn start_with(db: Database, before: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = env!("CARGO_BIN_EXE_rolecall");
-        let set = |command: &mut Command| {
-            command
-                .env_clear()
-                .env("ROLECALL_DATABASE__URL", &db.url)
-                .env("ROLECALL_MASTER_KEY", MASTER_KEY)
-                .env("ROLECALL_PUBLIC_URL", ISSUER)
-                .env("ROLECALL_LISTEN", "127.0.0.1:0")
-                .env("ROLECALL_REGISTRATION__MODE", "open")
-                .envs(settings.iter().copied())
-                .current_dir(folder.path());
-        };
+        let set = |command: &mut Command| set(command, &db, folder.path(), settings);
         let mut migrate = Command::new(program);
         set(migrate.arg("migrate").stdout(Stdio::null()));
         assert!(migrate.status().unwrap().success());
@@ -89,12 +117,8 @@ impl Server {
         input.write_all(PASSWORD.as_bytes()).unwrap();
         drop(input);
         assert!(adding.wait().unwrap().success());
-        let log = File::create(folder.path().join("log")).unwrap();
-        let mut serve = Command::new("/bin/sh");
-        serve.args(["-c", &format!("{before} exec \"$0\" serve"), program]);
-        set(serve.stdout(Stdio::null()).stderr(log));
         let mut server = Self {
-            process: serve.spawn().unwrap(),
+            process: serve(&db, folder.path(), before, settings),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             folder,
             db,
@@ -102,6 +126,15 @@ impl Server {
         eventually("it listens", async || server.listening_address().is_some()).await;
         server.address = server.listening_address().unwrap();
         server
+    }
+
+    /// Kills the server, as a crash does, and starts another one on its database.
+    pub(super) async fn kill_and_start_again(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = serve(&self.db, self.folder.path(), "", &[]);
+        eventually("it listens", async || self.listening_address().is_some()).await;
+        self.address = self.listening_address().unwrap();
     }
 
     /// The address it listens on, once it has logged it.
@@ -181,6 +214,23 @@ impl Server {
         let sent = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into_owned();
         assert!(read.is_ok(), "left open after {sent:?}: {response}");
         response
+    }
+
+    /// Sends a request with cookies to a server that may be killed meanwhile; `None` without a whole answer.
+    pub(super) async fn try_request(&self, line: &str, cookies: &str, form: &str) -> Option<Reply> {
+        let length = form.len();
+        let content_type = "application/x-www-form-urlencoded";
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncookie: {cookies}\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{form}"
+        );
+        let mut stream = TcpStream::connect(self.address).await.ok()?;
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.ok()?;
+        let response = String::from_utf8(response).ok()?;
+        response
+            .contains("\r\n\r\n")
+            .then(|| Reply::parse(response))
     }
 
     /// Sends one well-formed request.

@@ -42,6 +42,9 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash(app: TestApp) {
             "client_id": id, "name": "Billing", "public": false, "grants": ["client_credentials"],
             "audiences": ["https://billing.example"], "scope": "items:read", "roles": [],
             "redirect_uris": ["https://billing.example/cb"],
+            "kind": null, "post_logout_redirect_uris": [], "backchannel_logout_uri": null,
+            "initiate_login_uri": null, "id_token_alg": "RS256", "claims_in_id_token": false,
+            "pkce": "required", "consent": "ask", "tenant": null, "who": [],
             "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
         })
     );

@@ -4,3 +4,4 @@ mod authentication;
 mod grants;
 mod limits;
 mod management;
+mod sign_in;

@@ -34,6 +34,7 @@ fn operations(document: &Value) -> Vec<(Method, String, Option<String>)> {
                 });
                 let filled = path
                     .replace("{id}", "nobody")
+                    .replace("{client_id}", "nobody")
                     .replace("{role}", "user")
                     .replace("{sid}", "nothing")
                     .replace("{junior}", "user")
@@ -57,7 +58,25 @@ const PUBLIC: &[&str] = &[
     "POST /register",
     "POST /password",
     "GET /.well-known/oauth-authorization-server",
+    "GET /.well-known/openid-configuration",
     "GET /.well-known/jwks.json",
+    "GET /authorize",
+    "POST /authorize",
+    "GET /login",
+    "POST /login",
+    "POST /login/choice",
+    "POST /login/continue",
+    "POST /login/other",
+    "GET /login/password",
+    "POST /login/password",
+    "GET /consent",
+    "POST /consent",
+    "GET /logout",
+    "POST /logout",
+    "GET /account",
+    "POST /account/end",
+    "POST /account/withdraw",
+    "GET /pages/init.js",
     "GET /health/live",
     "GET /health/ready",
     "GET /docs",

@@ -78,12 +78,21 @@ impl TestApp {
 
     /// Stops the node, runs `work`, and starts another node on the database.
     pub(crate) async fn restart_after(self, work: impl AsyncFnOnce(&Database)) -> Self {
+        self.restart_as(|builder| builder, work).await
+    }
+
+    /// Stops the node, runs `work`, and starts a node with another configuration on the database.
+    pub(crate) async fn restart_as(
+        self,
+        configure: impl FnOnce(EmbeddedBuilder) -> EmbeddedBuilder,
+        work: impl AsyncFnOnce(&Database),
+    ) -> Self {
         let Self {
             node, clock, db, ..
         } = self;
         drop(node);
         work(&db).await;
-        let node = Node::open(builder_at(&db.url, &clock)).await;
+        let node = Node::open(configure(builder_at(&db.url, &clock))).await;
         Self {
             node,
             clock,

@@ -51,6 +51,8 @@ POST /api/clients admin {"name": "app", "grants": ["client_credentials"]}
 PATCH /api/clients/ID admin {"name": "app"}
 POST /api/clients/ID/secret admin {}
 PUT /api/clients/ID/roles/editor admin {"reason": "x"}
+POST /api/resources admin {"uri": "https://items.example", "name": "Items", "objects": ["items"]}
+PATCH /api/resources/ID admin {"name": "Items"}
 POST /api/keys/rotate admin {}
 POST /api/tickets own {"path": "/items/"}
 POST /api/assignment-requests/ID/confirm admin {}
@@ -77,6 +79,7 @@ async fn x043_unexpected_members_are_refused(app: TestApp) {
             // only a client has a scope, and only a constraint a kind and roles
             let is_own = match *foreign {
                 "scope" => line.contains("/api/clients"),
+                "kind" if line.contains("/api/clients") => true,
                 "kind" | "roles" => line.contains("/api/constraints"),
                 _ => false,
             };

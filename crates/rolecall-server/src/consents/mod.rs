@@ -1,0 +1,5 @@
+//! Consents: what users have allowed clients to get of theirs.
+
+pub(crate) mod handlers;
+pub(crate) mod service;
+pub(crate) mod store;

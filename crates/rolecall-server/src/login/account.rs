@@ -1,0 +1,122 @@
+//! The own page of somebody who is signed in with a browser: the applications that they allowed, and their sessions.
+
+use std::collections::BTreeMap;
+
+use super::browser::{
+    service as browsers,
+    store::{self as browser_store, BrowserSession},
+};
+use crate::{
+    accounts::store::{self as accounts, User},
+    app::App,
+    authority::{caller::Caller, rights::Rights},
+    clients::store as clients,
+    consents::service::{self as consents, AllowedClient},
+    error::ApiError,
+    sessions::{self, store::Shown},
+};
+
+/// The most applications and sessions that the page shows.
+const MAX_SHOWN: i64 = 200;
+
+/// What the page shows.
+pub(crate) struct Overview {
+    pub(crate) user: User,
+    /// The browsers in which the user is signed in, the last used one first.
+    pub(crate) browsers: Vec<BrowserSession>,
+    /// The sessions of applications, each with the application's name.
+    pub(crate) sessions: Vec<(Shown, String)>,
+    pub(crate) allowed: Vec<AllowedClient>,
+}
+
+/// Returns what the page of a user shows; `None` if the user is gone.
+pub(crate) async fn overview(app: &App, subject: &str) -> Result<Option<Overview>, ApiError> {
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let Some(user) = accounts::find_user(&mut conn, subject, now).await? else {
+        return Ok(None);
+    };
+    let used_after = now.minus(app.settings().sessions.idle);
+    let found = sessions::store::list(&mut conn, subject, "", now, used_after, MAX_SHOWN).await?;
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for session in &found {
+        if !names.contains_key(&session.client_id) {
+            let client = clients::find(&mut conn, &session.client_id).await?;
+            let name = client.map_or_else(|| session.client_id.clone(), |client| client.name);
+            names.insert(session.client_id.clone(), name);
+        }
+    }
+    drop(conn);
+    let with_names = found.into_iter().map(|session| {
+        let name = names.get(&session.client_id).cloned();
+        (session, name.unwrap_or_default())
+    });
+    Ok(Some(Overview {
+        user,
+        browsers: browsers::list(app, subject).await?,
+        sessions: with_names.collect(),
+        allowed: consents::list(app, subject, "", MAX_SHOWN).await?,
+    }))
+}
+
+/// Something on the page that a user ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ends<'a> {
+    /// A session of an application.
+    Session(&'a str),
+    /// A browser in which the user is signed in.
+    Browser(&'a str),
+    /// Everything except this browser.
+    Others,
+    /// What an application was allowed.
+    Consent(&'a str),
+}
+
+/// Ends something of the user who is signed in with the browser session `current`. What does not exist counts as ended.
+pub(crate) async fn end(
+    app: &App,
+    current: &BrowserSession,
+    what: Ends<'_>,
+) -> Result<(), ApiError> {
+    let subject = current.subject_id.as_str();
+    match what {
+        Ends::Session(session) => end_session(app, subject, session).await,
+        Ends::Browser(browser) => browsers::end(app, subject, browser).await,
+        Ends::Consent(client) => {
+            let caller = Caller::As { user_id: subject };
+            consents::withdraw(app, caller, subject, client).await?;
+            Ok(())
+        }
+        Ends::Others => end_others(app, current).await,
+    }
+}
+
+async fn end_session(app: &App, subject: &str, session: &str) -> Result<(), ApiError> {
+    let caller = Caller::As { user_id: subject };
+    app.change_unlimited(caller, async |change| {
+        Rights::load(app, change, caller).await?;
+        sessions::service::end(change, "session.ended", session, subject).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Ends every other browser session, and the sessions of applications that were not opened in this one.
+async fn end_others(app: &App, current: &BrowserSession) -> Result<(), ApiError> {
+    let subject = current.subject_id.as_str();
+    for browser in browsers::list(app, subject).await? {
+        if browser.id != current.id {
+            browsers::end(app, subject, &browser.id).await?;
+        }
+    }
+    let now = app.now();
+    let mut conn = app.store().read().await?;
+    let used_after = now.minus(app.settings().sessions.idle);
+    let found = sessions::store::list(&mut conn, subject, "", now, used_after, MAX_SHOWN).await?;
+    let own = browser_store::sessions_in(&mut conn, &current.id, subject).await?;
+    drop(conn);
+    for session in found.iter().filter(|session| !own.contains(&session.id)) {
+        end_session(app, subject, &session.id).await?;
+    }
+    Ok(())
+}

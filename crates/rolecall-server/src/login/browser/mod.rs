@@ -1,0 +1,4 @@
+//! Browser sessions: who is signed in with which browser.
+
+pub(crate) mod service;
+pub(crate) mod store;

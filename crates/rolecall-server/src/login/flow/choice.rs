@@ -1,0 +1,208 @@
+//! The choice of a tenant and of roles, between the proof of who somebody is and their consent.
+//!
+//! The request of a flow never changes. What was chosen lies beside it, and every step asks again whether it can still be
+//! had: [`settle`] drops what was lost meanwhile.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use rolecall_core::{RoleName, SubjectKind, TenantName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{request::AuthorizationRequest, tenant_store};
+use crate::{
+    app::App,
+    authority::{
+        policy_cache::PolicyAt,
+        subject::{self, Status, Subject},
+    },
+    clients::{sign_in::SignInTenant, store::Client},
+    resources::limit,
+    store::{Conn, StoreError},
+    tokens::{
+        choice::{OpenChoice, nameable_roles, open_choice},
+        effective::TokenSubject,
+        requested::RequestedScope,
+    },
+};
+
+/// The most tenants that a page offers.
+const MAX_TENANTS: i64 = 500;
+
+/// What somebody who signs in has chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct Choice {
+    pub(crate) tenant: Option<TenantName>,
+    /// The roles that were picked, of all constraints.
+    pub(crate) picked: BTreeSet<RoleName>,
+    /// The scope that the picked roles leave.
+    pub(crate) scope: Option<String>,
+}
+
+impl Choice {
+    /// Returns the request as it was chosen. What the user loses of the scope meanwhile is left out.
+    pub(crate) fn apply(&self, request: &AuthorizationRequest) -> AuthorizationRequest {
+        let mut chosen = request.clone();
+        if self.tenant.is_some() {
+            chosen.tenant.clone_from(&self.tenant);
+        }
+        if self.scope.is_some() {
+            chosen.scope.clone_from(&self.scope);
+            chosen.is_default_scope = true;
+        }
+        chosen
+    }
+
+    fn forget_roles(&mut self) {
+        self.picked.clear();
+        self.scope = None;
+    }
+}
+
+/// A choice that is due.
+#[derive(Clone, Debug)]
+pub(crate) enum Open {
+    Tenant(Vec<TenantName>),
+    Roles(Box<OpenChoice>, Arc<PolicyAt>),
+}
+
+/// What still holds of a choice, and what is due.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    pub(crate) choice: Choice,
+    pub(crate) open: Option<Open>,
+}
+
+/// Compares a choice with what the user has. The only tenant of a user is chosen without asking.
+pub(crate) async fn settle(
+    app: &App,
+    conn: &mut Conn,
+    client: &Client,
+    (request, choice): (&AuthorizationRequest, &Choice),
+    user: &str,
+) -> Result<Settled, StoreError> {
+    let now = app.now();
+    let mut choice = choice.clone();
+    if request.tenant.is_none() && client.sign_in.tenant == Some(SignInTenant::Ask) {
+        let own = is_own(app, client, request);
+        let mut tenants = tenant_store::list(conn, user, own, now, MAX_TENANTS).await?;
+        if choice
+            .tenant
+            .as_ref()
+            .is_none_or(|one| !tenants.contains(one))
+        {
+            choice.forget_roles();
+            choice.tenant = None;
+            if tenants.len() > 1 {
+                let open = Some(Open::Tenant(tenants));
+                return Ok(Settled { choice, open });
+            }
+            choice.tenant = tenants.pop();
+        }
+    } else {
+        choice.tenant = None;
+    }
+    let chosen = choice.apply(request);
+    let Some(held) = Held::read(app, conn, client, &chosen, user, now).await? else {
+        return Ok(Settled { choice, open: None });
+    };
+    let holder = held.holder(app, client, &chosen, now);
+    if choice.scope.is_some() && !choice.picked.is_subset(&nameable_roles(&holder)) {
+        choice.forget_roles();
+    }
+    let asked = choice.apply(request).asked();
+    let open = open_choice(&holder, asked.as_ref());
+    let open = open.map(|open| Open::Roles(Box::new(open), Arc::clone(&held.policy)));
+    Ok(Settled { choice, open })
+}
+
+/// A user, and what bounds the tokens of a client for them.
+struct Held {
+    subject: Subject,
+    policy: Arc<PolicyAt>,
+    ceiling: Option<RequestedScope>,
+}
+
+impl Held {
+    /// Reads a user who may sign in through the client.
+    async fn read(
+        app: &App,
+        conn: &mut Conn,
+        client: &Client,
+        request: &AuthorizationRequest,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let subject = subject::read(conn, user, request.tenant.as_ref(), now).await?;
+        let subject =
+            subject.filter(|one| one.kind == SubjectKind::User && one.status == Status::Active);
+        let Some(subject) = subject else {
+            return Ok(None);
+        };
+        let policy = subject.policy(app.policy(), conn).await?;
+        let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
+        if !client.sign_in.admits(&held) {
+            return Ok(None);
+        }
+        let ceiling = client.scope.as_deref().and_then(RequestedScope::parse_any);
+        let ceiling = limit::limited(conn, &request.audience, ceiling).await?;
+        Ok(Some(Self {
+            subject,
+            policy,
+            ceiling,
+        }))
+    }
+
+    fn holder<'a>(
+        &'a self,
+        app: &App,
+        client: &Client,
+        request: &'a AuthorizationRequest,
+        now: Timestamp,
+    ) -> TokenSubject<'a> {
+        TokenSubject {
+            policy: &self.policy,
+            assigned: &self.subject.assigned,
+            lifetime: app.settings().access_ttl,
+            tenant: request.tenant.as_ref(),
+            own_audience: is_own(app, client, request),
+            ceiling: self.ceiling.as_ref(),
+            now,
+        }
+    }
+}
+
+/// Returns true if the tokens of a request are for rolecall itself.
+fn is_own(app: &App, client: &Client, request: &AuthorizationRequest) -> bool {
+    request.audience == app.settings().issuer && client.is_first_party()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_changes_the_tenant_and_the_scope_of_a_request_and_nothing_else() {
+        let request = AuthorizationRequest::own("/account");
+        assert_eq!(Choice::default().apply(&request), request);
+        let choice = Choice {
+            tenant: Some("acme".parse().unwrap()),
+            picked: ["payer".parse().unwrap()].into(),
+            scope: Some("role:payer".to_owned()),
+        };
+        let chosen = choice.apply(&request);
+        let expected = AuthorizationRequest {
+            tenant: choice.tenant.clone(),
+            scope: choice.scope.clone(),
+            is_default_scope: true,
+            ..request
+        };
+        assert_eq!(chosen, expected);
+        let written = serde_json::to_string(&choice).unwrap();
+        assert_eq!(serde_json::from_str::<Choice>(&written).unwrap(), choice);
+        assert_eq!(
+            serde_json::from_str::<Choice>("{}").unwrap(),
+            Choice::default()
+        );
+    }
+}

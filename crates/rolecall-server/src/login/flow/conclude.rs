@@ -1,0 +1,368 @@
+//! The one function that signs somebody in with a browser.
+
+use std::time::Duration;
+
+use rolecall_core::{SubjectKind, Timestamp};
+
+use super::{
+    answer::{Answer, AnswerError, Target},
+    choice::{Choice, settle},
+    proof::{Proof, Proven, fingerprint},
+    request::AuthorizationRequest,
+    store::{self as flows, Flow},
+};
+use crate::{
+    accounts::store as accounts,
+    app::App,
+    authority::subject::{self, Status, Subject},
+    clients::{
+        redirect,
+        store::{self as clients, Client, GrantType},
+    },
+    consents,
+    error::ApiError,
+    ids,
+    login::{
+        browser::store::{self as browsers, BrowserSession},
+        code_store::{self, NewCode},
+        secret::{self, Kind},
+    },
+    resources::limit,
+    store::{Conn, StoreError},
+    tokens::{
+        effective::TokenSubject,
+        error::TokenError,
+        grant::{check_active, grant},
+        requested::RequestedScope,
+    },
+};
+
+/// The time for which a code can be used.
+const CODE_LIFETIME: Duration = Duration::from_mins(1);
+
+/// A sign-in that lacks nothing.
+pub(crate) struct Conclusion<'a> {
+    /// The request as the user has chosen.
+    pub(crate) request: &'a AuthorizationRequest,
+    /// The request as it came, and the choice.
+    pub(crate) chosen: (&'a AuthorizationRequest, &'a Choice),
+    /// The flow that ends with it; `None` if no page was needed.
+    pub(crate) flow: Option<&'a Flow>,
+    pub(crate) proven: Proven,
+    /// The session of the browser, whoever's it is.
+    pub(crate) current: Option<&'a BrowserSession>,
+    /// The cookie of that session.
+    pub(crate) cookie: Option<&'a str>,
+    pub(crate) address: &'a str,
+}
+
+/// The cookie of somebody who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionCookie {
+    pub(crate) secret: String,
+    /// `None` for as long as the browser is open.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// Somebody who is signed in now.
+#[derive(Debug)]
+pub(crate) struct Concluded {
+    pub(crate) answer: Answer,
+    /// `None` if another tab has just got a new one.
+    pub(crate) cookie: Option<SessionCookie>,
+    pub(crate) subject: String,
+    /// The session of another user in this browser, which is to be ended.
+    pub(crate) replaced: Option<BrowserSession>,
+}
+
+/// The reason why nobody is signed in.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Something changed since it was proven, or another step was faster: the flow shows the step that is due.
+    Stale,
+    /// The client gets an error.
+    Answer(Box<Answer>),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Signs somebody in: opens or renews the session of the browser and makes a code, in one transaction that asks again for
+/// everything that the proof rested on.
+pub(crate) async fn conclude(app: &App, conclusion: &Conclusion<'_>) -> Result<Concluded, Refusal> {
+    app.store()
+        .write(async |conn: &mut Conn| conclude_in(app, conn, conclusion).await)
+        .await
+}
+
+async fn conclude_in(
+    app: &App,
+    conn: &mut Conn,
+    conclusion: &Conclusion<'_>,
+) -> Result<Concluded, Refusal> {
+    let Conclusion {
+        request, proven, ..
+    } = conclusion;
+    if let Some(flow) = conclusion.flow
+        && !flows::delete(conn, flow).await?
+    {
+        return Err(Refusal::Stale);
+    }
+    let now = app.now();
+    let (amr, auth_time) = confirm(conn, conclusion, now).await?;
+    let subject = subject::read(conn, proven.subject(), request.tenant.as_ref(), now).await?;
+    let subject = subject
+        .filter(|subject| subject.kind == SubjectKind::User && subject.status == Status::Active);
+    let subject = subject.ok_or(Refusal::Stale)?;
+    if request
+        .subject
+        .as_ref()
+        .is_some_and(|one| *one != subject.id)
+    {
+        // OpenID Connect Core sections 3.1.2.2 and 5.5.1
+        let why = "somebody else has signed in than the request names";
+        return Err(refuse(app, request, AnswerError::LoginRequired, why));
+    }
+    if !request.is_own() {
+        admit(app, conn, conclusion, &subject, now).await?;
+    }
+    let session = open_session(app, conclusion, &subject.id, (amr, auth_time), now)?;
+    let own = conclusion
+        .current
+        .filter(|current| current.id == session.id);
+    let secret = write_session(app, conn, conclusion, &session, now).await?;
+    let target = Target::of(request);
+    let answer = if request.is_own() {
+        Answer::page(target)
+    } else {
+        let code = make_code(app, conn, request, &session, now).await?;
+        Answer::code(target, code, &app.settings().issuer)
+    };
+    Ok(Concluded {
+        answer,
+        cookie: secret.map(|secret| SessionCookie {
+            secret,
+            lifetime: session
+                .stays
+                .then(|| app.settings().browser.lifetime(session.stays)),
+        }),
+        replaced: conclusion.current.filter(|_| own.is_none()).cloned(),
+        subject: subject.id,
+    })
+}
+
+/// Writes the session of the browser with a new secret, and returns the secret. Without a new proof the secret is renewed
+/// only by whoever has the newest one: two tabs that ask at once would sign each other out otherwise.
+async fn write_session(
+    app: &App,
+    conn: &mut Conn,
+    conclusion: &Conclusion<'_>,
+    session: &BrowserSession,
+    now: Timestamp,
+) -> Result<Option<String>, Refusal> {
+    let secret = secret::generate()?;
+    let hash = secret::hash(app, Kind::BrowserSession, &secret).ok_or(Refusal::Stale)?;
+    let is_own = conclusion.current.is_some_and(|one| one.id == session.id);
+    if !is_own {
+        browsers::insert(conn, session, &hash).await?;
+        return Ok(Some(secret));
+    }
+    if let Proof::BrowserSession { .. } = conclusion.proven.proof() {
+        // the proof has just been confirmed, and the row is held
+        let presented = conclusion.cookie;
+        let presented = presented.and_then(|text| secret::hash(app, Kind::BrowserSession, text));
+        let presented = presented.ok_or(Refusal::Stale)?;
+        let is_newest = browsers::rotate(conn, &session.id, (&presented, &hash), now).await?;
+        return Ok(is_newest.then_some(secret));
+    }
+    if browsers::renew(conn, session, &hash).await? {
+        Ok(Some(secret))
+    } else {
+        Err(Refusal::Stale)
+    }
+}
+
+/// Checks that the client may still have what it asks for, and that the user has allowed it.
+async fn admit(
+    app: &App,
+    conn: &mut Conn,
+    conclusion: &Conclusion<'_>,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let request = conclusion.request;
+    let client = clients::find(conn, &request.client_id).await?;
+    let client = client.filter(|client| accepts(client, request));
+    let client = client.ok_or(Refusal::Stale)?;
+    let settled = settle(app, conn, &client, conclusion.chosen, &subject.id).await?;
+    if settled.open.is_some() || settled.choice != *conclusion.chosen.1 {
+        return Err(Refusal::Stale);
+    }
+    check_scope(app, conn, &client, request, subject, now).await?;
+    if conclusion.flow.is_some_and(|flow| flow.consented) {
+        consents::service::give(conn, &client, request, &subject.id, now).await?;
+    } else if !consents::service::confirm(conn, &client, request, &subject.id, now).await? {
+        return Err(Refusal::Stale);
+    }
+    Ok(())
+}
+
+/// Checks that a proof still holds, and returns the methods and the time of the sign-in.
+async fn confirm(
+    conn: &mut Conn,
+    conclusion: &Conclusion<'_>,
+    now: Timestamp,
+) -> Result<(String, Timestamp), Refusal> {
+    let subject = conclusion.proven.subject();
+    match conclusion.proven.proof() {
+        Proof::Password {
+            fingerprint: proven,
+            at_micros,
+        } => {
+            let hash = accounts::find_active_hash(conn, subject).await?;
+            let hash = hash.filter(|hash| fingerprint(hash) == *proven);
+            let hash = hash.ok_or(Refusal::Stale)?;
+            // writes the row, so that a change of the password waits for this session and ends it
+            if !accounts::confirm_password(conn, subject, &hash, None).await? {
+                return Err(Refusal::Stale);
+            }
+            Ok(("pwd".to_owned(), Timestamp::from_micros(*at_micros)))
+        }
+        Proof::BrowserSession { id } => {
+            let current = conclusion.current;
+            let session = current.filter(|session| session.id == *id);
+            let session = session.filter(|session| session.subject_id == subject);
+            let session = session.ok_or(Refusal::Stale)?;
+            if !browsers::touch(conn, id, now).await? {
+                return Err(Refusal::Stale);
+            }
+            Ok((session.amr.clone(), session.auth_time))
+        }
+    }
+}
+
+/// Returns true if the client may still get an answer at the redirect URI.
+pub(crate) fn accepts(client: &Client, request: &AuthorizationRequest) -> bool {
+    let uri = &request.redirect_uri;
+    client.grants.contains(&GrantType::AuthorizationCode)
+        && client
+            .redirect_uris
+            .iter()
+            .any(|registered| redirect::matches(registered, uri, client.application))
+}
+
+fn refuse(app: &App, request: &AuthorizationRequest, error: AnswerError, why: &str) -> Refusal {
+    let answer = Answer::error(Target::of(request), error, why, &app.settings().issuer);
+    Refusal::Answer(Box::new(answer))
+}
+
+/// Checks that the user may sign in through this client, and may have what it asks for.
+async fn check_scope(
+    app: &App,
+    conn: &mut Conn,
+    client: &Client,
+    request: &AuthorizationRequest,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let policy = subject.policy(app.policy(), conn).await?;
+    let refuse = |error, detail: &str| refuse(app, request, error, detail);
+    let held = policy.closure(subject.assigned.iter().map(|one| &one.role));
+    if !client.sign_in.admits(&held) {
+        return Err(refuse(
+            AnswerError::AccessDenied,
+            "the user may not sign in to this application",
+        ));
+    }
+    let ceiling = RequestedScope::stored(client.scope.as_deref())?;
+    let ceiling = limit::limited(conn, &request.audience, ceiling).await?;
+    let asked = request.asked();
+    let holder = TokenSubject {
+        policy: &policy,
+        assigned: &subject.assigned,
+        lifetime: app.settings().access_ttl,
+        tenant: request.tenant.as_ref(),
+        own_audience: request.audience == app.settings().issuer && client.is_first_party(),
+        ceiling: ceiling.as_ref(),
+        now,
+    };
+    let granted = grant(&holder, asked.as_ref());
+    let checked = granted.and_then(|granted| check_active(&holder, &granted));
+    checked.map_err(|error| match error {
+        TokenError::InvalidScope(detail) => refuse(AnswerError::InvalidScope, &detail),
+        TokenError::ChooseRoles(breach) => refuse(AnswerError::InvalidScope, &breach.to_string()),
+        TokenError::TooLong => refuse(
+            AnswerError::InvalidScope,
+            "the roles and permissions do not fit into a token: ask for fewer of them",
+        ),
+        TokenError::Failed(error) => Refusal::Failed(error),
+    })
+}
+
+/// Returns the session of the browser from now on: the present one of the same user with a new proof, or another.
+fn open_session(
+    app: &App,
+    conclusion: &Conclusion<'_>,
+    subject: &str,
+    (amr, auth_time): (String, Timestamp),
+    now: Timestamp,
+) -> Result<BrowserSession, ApiError> {
+    let stays = conclusion.flow.is_some_and(|flow| flow.stays);
+    let current = conclusion.current.filter(|one| one.subject_id == subject);
+    let is_new_proof = matches!(conclusion.proven.proof(), Proof::Password { .. });
+    let limits = &app.settings().browser;
+    let fresh = |id: String, created_at, stays| BrowserSession {
+        id,
+        subject_id: subject.to_owned(),
+        username: String::new(),
+        amr: amr.clone(),
+        auth_time,
+        stays,
+        address: conclusion.address.to_owned(),
+        created_at,
+        last_used_at: now,
+        expires_at: now.plus(limits.lifetime(stays)),
+    };
+    Ok(match current {
+        Some(current) if is_new_proof => fresh(current.id.clone(), current.created_at, stays),
+        Some(current) => BrowserSession {
+            last_used_at: now,
+            ..current.clone()
+        },
+        None => fresh(ids::new_id(now).map_err(ApiError::internal)?, now, stays),
+    })
+}
+
+async fn make_code(
+    app: &App,
+    conn: &mut Conn,
+    request: &AuthorizationRequest,
+    session: &BrowserSession,
+    now: Timestamp,
+) -> Result<String, Refusal> {
+    let code = secret::generate()?;
+    let hash = secret::hash(app, Kind::Code, &code).ok_or(Refusal::Stale)?;
+    let new = NewCode {
+        hash: &hash,
+        request,
+        subject_id: &session.subject_id,
+        browser_session: &session.id,
+        amr: &session.amr,
+        auth_time: session.auth_time,
+        session_id: &ids::new_id(now).map_err(ApiError::internal)?,
+        created_at: now,
+        expires_at: now.plus(CODE_LIFETIME),
+    };
+    code_store::insert(conn, &new).await?;
+    Ok(code)
+}

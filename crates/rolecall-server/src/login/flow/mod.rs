@@ -1,0 +1,11 @@
+//! Signing in with a browser, step by step. One function concludes it: [`conclude::conclude`].
+
+pub(crate) mod answer;
+pub(crate) mod choice;
+pub(crate) mod choosing;
+pub(crate) mod conclude;
+pub(crate) mod proof;
+pub(crate) mod request;
+pub(crate) mod service;
+pub(crate) mod store;
+pub(crate) mod tenant_store;

@@ -1,0 +1,141 @@
+//! An authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1) as it was parsed. It lies in
+//! the database while somebody signs in, and nothing about it is ever read from the browser again.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::TenantName;
+use serde::{Deserialize, Serialize};
+
+use crate::tokens::{
+    identity::{Identity, IdentityScope},
+    requested::RequestedScope,
+};
+
+/// Where the answer is put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ResponseMode {
+    /// The query of the redirect URI.
+    #[default]
+    Query,
+    /// A form that the browser posts (OAuth 2.0 Form Post Response Mode).
+    FormPost,
+}
+
+/// A request for somebody to do something, although they are signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Prompt {
+    /// Show no page.
+    None,
+    /// Sign in again.
+    Login,
+    /// Ask for consent again.
+    Consent,
+    /// Choose the account.
+    SelectAccount,
+}
+
+/// A checked authorization request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) response_mode: ResponseMode,
+    pub(crate) state: Option<String>,
+    pub(crate) nonce: Option<String>,
+    /// The S256 challenge (RFC 7636 section 4.2).
+    pub(crate) code_challenge: Option<String>,
+    pub(crate) identity: BTreeSet<IdentityScope>,
+    /// The permissions and roles that tokens are limited to: none if it is empty, and all that the client may have if it is
+    /// `None`.
+    pub(crate) scope: Option<String>,
+    /// Nobody asked for `scope`: it is the default of the resource, and what the user does not hold of it is left out.
+    #[serde(default)]
+    pub(crate) is_default_scope: bool,
+    /// The audience of the access token.
+    pub(crate) audience: String,
+    /// The request named the audience (RFC 8707).
+    pub(crate) names_resource: bool,
+    pub(crate) prompt: Vec<Prompt>,
+    /// The most seconds since the user proved who they are.
+    pub(crate) max_age: Option<i64>,
+    pub(crate) login_hint: Option<String>,
+    /// The user that `id_token_hint` or `claims` names.
+    pub(crate) subject: Option<String>,
+    pub(crate) tenant: Option<TenantName>,
+    /// Claims that the request names one by one, in the ID token and from `/userinfo`.
+    pub(crate) id_token_claims: BTreeSet<String>,
+    pub(crate) userinfo_claims: BTreeSet<String>,
+    pub(crate) ui_locales: Option<String>,
+}
+
+impl AuthorizationRequest {
+    /// Returns the request of somebody who signs in to a page of our own, for no client.
+    pub(crate) fn own(path: &str) -> Self {
+        Self {
+            client_id: String::new(),
+            redirect_uri: path.to_owned(),
+            response_mode: ResponseMode::Query,
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            identity: BTreeSet::new(),
+            scope: Some(String::new()),
+            is_default_scope: false,
+            audience: String::new(),
+            names_resource: false,
+            prompt: Vec::new(),
+            max_age: None,
+            login_hint: None,
+            subject: None,
+            tenant: None,
+            id_token_claims: BTreeSet::new(),
+            userinfo_claims: BTreeSet::new(),
+            ui_locales: None,
+        }
+    }
+
+    /// Returns true for a sign-in to a page of our own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.client_id.is_empty()
+    }
+
+    pub(crate) fn has(&self, scope: IdentityScope) -> bool {
+        self.identity.contains(&scope)
+    }
+
+    pub(crate) fn prompts(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+
+    /// Returns the permissions and roles that tokens are limited to.
+    pub(crate) fn asked(&self) -> Option<RequestedScope> {
+        let asked = self
+            .scope
+            .as_deref()
+            .and_then(RequestedScope::parse_stored)?;
+        Some(if self.is_default_scope {
+            asked.into_default()
+        } else {
+            asked
+        })
+    }
+
+    /// Returns what the session is granted about the identity of its user.
+    pub(crate) fn granted_identity(&self) -> Identity {
+        Identity {
+            scopes: self.identity.clone(),
+            claims: self.userinfo_claims.clone(),
+            names_resource: self.names_resource,
+        }
+    }
+
+    /// Returns all scopes that the request asks for, in words that a consent is kept under.
+    pub(crate) fn scopes(&self) -> BTreeSet<String> {
+        let identity = self.identity.iter().map(|scope| scope.as_str().to_owned());
+        let named = self.scope.as_deref().unwrap_or("*").split(' ');
+        let named = named.filter(|value| !value.is_empty()).map(str::to_owned);
+        identity.chain(named).collect()
+    }
+}

@@ -1,0 +1,493 @@
+//! Reading an authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707, RFC 9207, `OpenID` Connect Core section
+//! 3.1.2).
+//!
+//! The client and its redirect URI are checked first. Until both are right nothing is sent anywhere: the browser shows
+//! a page.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::{Permission, RoleName, TenantName};
+use serde_json::{Map, Value};
+
+use crate::{
+    app::App,
+    clients::{
+        redirect,
+        sign_in::{Pkce, SignInTenant},
+        store::{self as clients, Client, GrantType},
+    },
+    error::ApiError,
+    login::flow::{
+        answer::{Answer, AnswerError, Target},
+        request::{AuthorizationRequest, Prompt, ResponseMode},
+    },
+    resources::{limit, service::is_resource},
+    tokens::{
+        claims::is_user_claim,
+        id_token,
+        identity::{self, IdentityScope},
+        requested::RequestedScope,
+    },
+};
+
+/// The parameters that are known; others are ignored, twice too.
+pub(crate) const KNOWN: &[&str] = &[
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "response_mode",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "id_token_hint",
+    "acr_values",
+    "claims",
+    "ui_locales",
+    "resource",
+    "audience",
+    "tenant",
+    "request",
+    "request_uri",
+    "registration",
+];
+
+const RESOURCE: &str = "resource";
+
+/// The longest value of a parameter.
+pub(crate) const MAX_VALUE: usize = 4096;
+/// The longest request, in bytes.
+pub(crate) const MAX_REQUEST: usize = 16 * 1024;
+
+/// The reason why an authorization request leads nowhere.
+#[derive(Debug)]
+pub(crate) enum AuthorizeError {
+    /// Shown to the person, and sent nowhere.
+    Page(&'static str),
+    /// Sent to the client.
+    Answer(Box<Answer>),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for AuthorizeError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The parameters of a request, each at most once.
+struct Parameters(Vec<(&'static str, String)>);
+
+impl Parameters {
+    fn parse(encoded: &str) -> Result<Self, AuthorizeError> {
+        if encoded.len() > MAX_REQUEST {
+            return Err(AuthorizeError::Page("the request is too long"));
+        }
+        let mut values: Vec<(&'static str, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(encoded.as_bytes()) {
+            let Some(known) = KNOWN.iter().find(|known| **known == name) else {
+                continue;
+            };
+            // several resources are an error of their own (RFC 8707 section 2)
+            if *known != RESOURCE && values.iter().any(|(seen, _)| seen == known) {
+                return Err(AuthorizeError::Page("a parameter was sent twice"));
+            }
+            if value.len() > MAX_VALUE || value.contains('\0') {
+                return Err(AuthorizeError::Page(
+                    "a parameter is too long or has a NUL in it",
+                ));
+            }
+            values.push((known, value.into_owned()));
+        }
+        values.retain(|(_, value)| !value.is_empty());
+        Ok(Self(values))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.iter();
+        let found = values.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads a request. `encoded` is the query, or the body of a form.
+pub(crate) async fn parse(
+    app: &App,
+    encoded: &str,
+) -> Result<(AuthorizationRequest, Client), AuthorizeError> {
+    let parameters = Parameters::parse(encoded)?;
+    let (client, redirect_uri) = check_client(app, &parameters).await?;
+    let mode = parameters.get("response_mode");
+    let target = Target {
+        redirect_uri,
+        mode: match mode {
+            Some("form_post") => ResponseMode::FormPost,
+            _ => ResponseMode::Query,
+        },
+        state: parameters.get("state").map(str::to_owned),
+    };
+    match read(app, &parameters, &client, &target) {
+        Ok(mut request) => {
+            add_default_scope(app, &mut request).await?;
+            Ok((request, client))
+        }
+        Err((error, why)) => {
+            let answer = Answer::error(target, error, &why, &app.settings().issuer);
+            Err(AuthorizeError::Answer(Box::new(answer)))
+        }
+    }
+}
+
+/// Finds the client, and the redirect URI among those that it registered.
+async fn check_client(
+    app: &App,
+    parameters: &Parameters,
+) -> Result<(Client, String), AuthorizeError> {
+    let id = parameters.get("client_id");
+    let id = id.ok_or(AuthorizeError::Page("client_id is missing"))?;
+    let mut conn = app.store().read().await.map_err(ApiError::from)?;
+    let client = clients::find(&mut conn, id).await.map_err(ApiError::from)?;
+    let client = client.filter(|client| client.application.is_some());
+    let client = client.ok_or(AuthorizeError::Page("the application is not known"))?;
+    let uri = parameters.get("redirect_uri");
+    let uri = uri.ok_or(AuthorizeError::Page("redirect_uri is missing"))?;
+    let is_registered = |one: &String| redirect::matches(one, uri, client.application);
+    if !client.redirect_uris.iter().any(is_registered) {
+        return Err(AuthorizeError::Page(
+            "the application has not registered this redirect_uri",
+        ));
+    }
+    let uri = uri.to_owned();
+    Ok((client, uri))
+}
+
+type Refused = (AnswerError, String);
+
+fn refuse<T>(error: AnswerError, why: impl Into<String>) -> Result<T, Refused> {
+    Err((error, why.into()))
+}
+
+/// Reads everything that the client is told about if it is wrong, in the order of the contract.
+fn read(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+    target: &Target,
+) -> Result<AuthorizationRequest, Refused> {
+    refuse_unsupported(parameters, client)?;
+    let code_challenge = code_challenge(parameters, client)?;
+    let (identity, scope) = scope(app, parameters, client)?;
+    let (audience, names_resource) = audience(app, parameters, client)?;
+    let tenant = tenant(parameters, client)?;
+    let mut request = AuthorizationRequest {
+        client_id: client.id.clone(),
+        redirect_uri: target.redirect_uri.clone(),
+        response_mode: target.mode,
+        state: target.state.clone(),
+        nonce: parameters.get("nonce").map(str::to_owned),
+        code_challenge,
+        identity,
+        scope,
+        is_default_scope: false,
+        audience,
+        names_resource,
+        prompt: prompt(parameters)?,
+        max_age: max_age(parameters)?,
+        login_hint: parameters.get("login_hint").map(str::to_owned),
+        subject: None,
+        tenant,
+        id_token_claims: BTreeSet::new(),
+        userinfo_claims: BTreeSet::new(),
+        ui_locales: parameters.get("ui_locales").map(str::to_owned),
+    };
+    if let Some(claims) = parameters.get("claims") {
+        read_claims(&mut request, claims)?;
+    }
+    if let Some(hint) = parameters.get("id_token_hint") {
+        let subject = id_token::subject_of(app, hint, &client.id);
+        let Some(subject) = subject else {
+            let why = "id_token_hint is no ID token of this application";
+            return refuse(AnswerError::InvalidRequest, why);
+        };
+        request.subject = Some(subject);
+    }
+    Ok(request)
+}
+
+fn refuse_unsupported(parameters: &Parameters, client: &Client) -> Result<(), Refused> {
+    if parameters.get("request_uri").is_some() {
+        let why = "request_uri is not supported";
+        return refuse(AnswerError::RequestUriNotSupported, why);
+    }
+    if parameters.get("request").is_some() {
+        return refuse(AnswerError::RequestNotSupported, "request is not supported");
+    }
+    if parameters.get("registration").is_some() {
+        let why = "registration is not supported";
+        return refuse(AnswerError::RegistrationNotSupported, why);
+    }
+    if !client.grants.contains(&GrantType::AuthorizationCode) {
+        let why = "the application may not use this grant";
+        return refuse(AnswerError::UnauthorizedClient, why);
+    }
+    match parameters.get("response_type") {
+        Some("code") => {}
+        None => return refuse(AnswerError::InvalidRequest, "response_type is missing"),
+        Some(_) => {
+            let why = "response_type is `code`";
+            return refuse(AnswerError::UnsupportedResponseType, why);
+        }
+    }
+    match parameters.get("response_mode") {
+        None | Some("query" | "form_post") => Ok(()),
+        Some(_) => {
+            let why = "response_mode is `query` or `form_post`";
+            refuse(AnswerError::InvalidRequest, why)
+        }
+    }
+}
+
+/// Reads the code challenge (RFC 7636 section 4.2).
+fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<String>, Refused> {
+    let challenge = parameters.get("code_challenge");
+    let method = parameters.get("code_challenge_method");
+    let Some(challenge) = challenge else {
+        if client.sign_in.pkce == Pkce::Optional && !client.public && method.is_none() {
+            return Ok(None);
+        }
+        return refuse(AnswerError::InvalidRequest, "code_challenge is missing");
+    };
+    if method != Some("S256") {
+        return refuse(
+            AnswerError::InvalidRequest,
+            "code_challenge_method is `S256`",
+        );
+    }
+    let is_digest = challenge.len() == 43
+        && challenge
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !is_digest {
+        let why = "code_challenge is the base64url of a SHA-256, 43 characters";
+        return refuse(AnswerError::InvalidRequest, why);
+    }
+    Ok(Some(challenge.to_owned()))
+}
+
+/// Reads the scope: what it asks for about the user, and the permissions and roles that it names.
+fn scope(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+) -> Result<(BTreeSet<IdentityScope>, Option<String>), Refused> {
+    let Some(text) = parameters.get("scope") else {
+        return Ok((BTreeSet::new(), None));
+    };
+    let (identity, others) = identity::split(text);
+    // rolecall's own permissions are for the operator's own applications
+    let is_left_out = |value: &&str| is_reserved(value) && !client.is_first_party();
+    let named = others.split(' ').filter(|value| !is_left_out(value));
+    let named = named.collect::<Vec<_>>().join(" ");
+    if !named.is_empty() && RequestedScope::parse(&named).is_err() {
+        let why = "scope is a list of openid, profile, email, phone, address, roles, groups, offline_access, role:NAME and object:operation";
+        return refuse(AnswerError::InvalidScope, why);
+    }
+    if identity.contains(&IdentityScope::Openid) && !id_token::can_sign(app, client) {
+        let why = "this server signs with a shared secret, which cannot sign ID tokens: ask without openid";
+        return refuse(AnswerError::InvalidScope, why);
+    }
+    // who asks for the roles has them in the access token too; who asks for neither gets none
+    let asks_for_roles =
+        identity.contains(&IdentityScope::Roles) || identity.contains(&IdentityScope::Groups);
+    let is_all = named.is_empty() && asks_for_roles;
+    Ok((identity, (!is_all).then_some(named)))
+}
+
+fn is_reserved(value: &str) -> bool {
+    let role = value.strip_prefix("role:");
+    match role {
+        Some(role) => role.parse().is_ok_and(|role: RoleName| role.is_reserved()),
+        None => value.parse().is_ok_and(|one: Permission| one.is_reserved()),
+    }
+}
+
+/// Limits a request for a resource that names no permission and no role to what the resource has as its default.
+async fn add_default_scope(
+    app: &App,
+    request: &mut AuthorizationRequest,
+) -> Result<(), AuthorizeError> {
+    let asks_for_roles = request.has(IdentityScope::Roles) || request.has(IdentityScope::Groups);
+    let is_unnamed = match request.scope.as_deref() {
+        None => !asks_for_roles,
+        Some(named) => named.is_empty() && request.names_resource,
+    };
+    if !is_unnamed {
+        return Ok(());
+    }
+    let mut conn = app.store().read().await.map_err(ApiError::from)?;
+    let default = limit::default_scope(&mut conn, &request.audience);
+    if let Some(default) = default.await.map_err(ApiError::from)? {
+        request.scope = Some(default.text);
+        request.is_default_scope = true;
+    }
+    Ok(())
+}
+
+/// Reads the tenant: that of the client, if it has one of its own.
+fn tenant(parameters: &Parameters, client: &Client) -> Result<Option<TenantName>, Refused> {
+    let asked = parameters.get("tenant").map(str::parse::<TenantName>);
+    let Ok(asked) = asked.transpose() else {
+        return refuse(
+            AnswerError::InvalidRequest,
+            "tenant is not a name of a tenant",
+        );
+    };
+    match (asked, &client.sign_in.tenant) {
+        (Some(asked), Some(SignInTenant::Named(own))) if asked != *own => {
+            let why = "the application is for another tenant";
+            refuse(AnswerError::InvalidRequest, why)
+        }
+        (_, Some(SignInTenant::Named(own))) => Ok(Some(own.clone())),
+        (asked, _) => Ok(asked),
+    }
+}
+
+/// Reads the audience of the access token. Without one it is as at `/token`.
+fn audience(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+) -> Result<(String, bool), Refused> {
+    let issuer = &app.settings().issuer;
+    if parameters
+        .0
+        .iter()
+        .filter(|(name, _)| *name == RESOURCE)
+        .count()
+        > 1
+    {
+        let why = "a request is for one resource: ask again for another one";
+        return refuse(AnswerError::InvalidTarget, why);
+    }
+    let resource = parameters.get(RESOURCE);
+    if resource.is_some_and(|resource| !is_resource(resource)) {
+        let why = "resource is an absolute URI without a fragment";
+        return refuse(AnswerError::InvalidTarget, why);
+    }
+    let asked = match (resource, parameters.get("audience")) {
+        (Some(resource), Some(audience)) if resource != audience => {
+            return refuse(AnswerError::InvalidTarget, "audience and resource differ");
+        }
+        (resource, audience) => resource.or(audience),
+    };
+    let Some(asked) = asked else {
+        let first = client.audiences.first().unwrap_or(issuer);
+        return Ok((first.clone(), false));
+    };
+    if asked == issuer || client.audiences.iter().any(|own| own == asked) {
+        return Ok((asked.to_owned(), true));
+    }
+    let why = "the application may not ask for this resource";
+    refuse(AnswerError::InvalidTarget, why)
+}
+
+fn prompt(parameters: &Parameters) -> Result<Vec<Prompt>, Refused> {
+    let mut prompts = Vec::new();
+    for value in parameters.get("prompt").unwrap_or_default().split(' ') {
+        let prompt = match value {
+            "" => continue,
+            "none" => Prompt::None,
+            "login" => Prompt::Login,
+            "consent" => Prompt::Consent,
+            "select_account" => Prompt::SelectAccount,
+            _ => {
+                let why = "prompt is `none`, or some of `login`, `consent` and `select_account`";
+                return refuse(AnswerError::InvalidRequest, why);
+            }
+        };
+        prompts.push(prompt);
+    }
+    if prompts.len() > 1 && prompts.contains(&Prompt::None) {
+        let why = "prompt has `none` beside something else";
+        return refuse(AnswerError::InvalidRequest, why);
+    }
+    Ok(prompts)
+}
+
+fn max_age(parameters: &Parameters) -> Result<Option<i64>, Refused> {
+    let age = parameters.get("max_age").map(str::parse::<i64>);
+    match age {
+        None => Ok(None),
+        Some(Ok(age)) if age >= 0 => Ok(Some(age)),
+        Some(_) => refuse(
+            AnswerError::InvalidRequest,
+            "max_age is a number of seconds",
+        ),
+    }
+}
+
+/// Reads the parameter `claims` (`OpenID` Connect Core section 5.5).
+fn read_claims(request: &mut AuthorizationRequest, text: &str) -> Result<(), Refused> {
+    let malformed = || {
+        let why = "claims is a JSON object with `id_token` or `userinfo`";
+        (AnswerError::InvalidRequest, why.to_owned())
+    };
+    let claims: Map<String, Value> = serde_json::from_str(text).map_err(|_| malformed())?;
+    for (place, wanted) in &claims {
+        let wanted = match (place.as_str(), wanted) {
+            ("id_token" | "userinfo", Value::Object(wanted)) => wanted,
+            ("id_token" | "userinfo", Value::Null) => continue,
+            ("id_token" | "userinfo", _) => return Err(malformed()),
+            _ => continue,
+        };
+        for (name, about) in wanted {
+            if !matches!(about, Value::Null | Value::Object(_)) {
+                return Err(malformed());
+            }
+            read_claim(request, place, name, about)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_claim(
+    request: &mut AuthorizationRequest,
+    place: &str,
+    name: &str,
+    about: &Value,
+) -> Result<(), Refused> {
+    let values = || {
+        let many = about.get("values").and_then(Value::as_array);
+        let one = about.get("value");
+        one.into_iter().chain(many.into_iter().flatten())
+    };
+    match name {
+        "sub" => {
+            if let Some(subject) = values().next().and_then(Value::as_str) {
+                request.subject = Some(subject.to_owned());
+            }
+        }
+        "acr" => {
+            let is_essential = about.get("essential") == Some(&Value::Bool(true));
+            let mut wanted = values().peekable();
+            let names_some = wanted.peek().is_some();
+            if is_essential && names_some && !wanted.any(|acr| acr == id_token::ACR) {
+                let why = "no sign-in reaches this acr";
+                return refuse(AnswerError::UnmetAuthenticationRequirements, why);
+            }
+        }
+        name if is_user_claim(name) => {
+            let places = match place {
+                "id_token" => &mut request.id_token_claims,
+                _ => &mut request.userinfo_claims,
+            };
+            places.insert(name.to_owned());
+        }
+        _ => {}
+    }
+    Ok(())
+}

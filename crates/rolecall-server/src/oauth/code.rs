@@ -1,0 +1,304 @@
+//! The authorization code grant (RFC 6749 section 4.1.3, RFC 7636 section 4.6, `OpenID` Connect Core section 3.1.3).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rolecall_core::{SubjectKind, Timestamp};
+
+use super::{
+    client_auth::RequestingClient,
+    error::OAuthError,
+    identity::{self, Identified},
+    opening::{Opening, open_session},
+};
+use crate::{
+    app::App,
+    audit::events,
+    authority::{
+        caller::Caller,
+        subject::{self, Status, Subject},
+    },
+    backchannel::{self, store::SignedIn},
+    clients::store::GrantType,
+    login::{
+        browser::store::{self as browsers, BrowserSession},
+        code_store::{self, Code, Spent},
+        known::Origin,
+        secret::{self, Kind},
+    },
+    sessions::{self, active, store::InBrowser},
+    store::{Conn, StoreError},
+    tokens::{
+        access_token::Issued,
+        effective::TokenSubject,
+        grant::{check_active, grant},
+        identity::IdentityScope,
+    },
+};
+
+/// A token request with a code.
+pub(crate) struct CodeGrant<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) redirect_uri: Option<&'a str>,
+    pub(crate) verifier: Option<&'a str>,
+    /// Must be that of the request, if it is named.
+    pub(crate) audience: Option<&'a str>,
+    pub(crate) client: &'a RequestingClient,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// What became of a code. All of it is committed, so that a code is spent whatever is wrong.
+enum Outcome {
+    Issued(Box<Issued>, Vec<String>, String),
+    Refused(OAuthError, String),
+    /// There is no such code, or it was spent before.
+    Unknown,
+}
+
+/// Issues the tokens that a code stands for.
+pub(crate) async fn by_code(app: &App, request: &CodeGrant<'_>) -> Result<Issued, OAuthError> {
+    let hash = secret::hash(app, Kind::Code, request.code).ok_or(OAuthError::InvalidCode)?;
+    let outcome = app
+        .store()
+        .write(async |conn: &mut Conn| spend(app, conn, request, &hash).await)
+        .await?;
+    let address = request.origin.address;
+    match outcome {
+        Outcome::Issued(issued, surplus, subject) => {
+            sessions::service::end_surplus(app, &subject, &surplus).await?;
+            Ok(*issued)
+        }
+        Outcome::Refused(error, subject) => {
+            let reason = error.code();
+            events::record(app, "code_refused", Some(&subject), address, reason).await?;
+            Err(error)
+        }
+        Outcome::Unknown => {
+            let spent = code_store::find_spent(&mut app.store().read().await?, &hash).await?;
+            if let Some(spent) = spent {
+                end_replayed(app, &spent, address).await?;
+            }
+            Err(OAuthError::InvalidCode)
+        }
+    }
+}
+
+async fn spend(
+    app: &App,
+    conn: &mut Conn,
+    request: &CodeGrant<'_>,
+    hash: &str,
+) -> Result<Outcome, OAuthError> {
+    let Some(code) = code_store::spend(conn, hash).await? else {
+        return Ok(Outcome::Unknown);
+    };
+    match redeem(app, conn, request, &code).await {
+        Ok((issued, surplus)) => Ok(Outcome::Issued(
+            Box::new(issued),
+            surplus,
+            code.subject_id.clone(),
+        )),
+        // an outage is not the client's fault, and nothing is spent
+        Err(error @ OAuthError::Failed(_)) => Err(error),
+        Err(error) => Ok(Outcome::Refused(error, code.subject_id.clone())),
+    }
+}
+
+/// Reads the user whom a code is for, who must be active.
+async fn read_subject(conn: &mut Conn, code: &Code, now: Timestamp) -> Result<Subject, OAuthError> {
+    let tenant = code.request.tenant.as_ref();
+    let subject = subject::read(conn, &code.subject_id, tenant, now).await?;
+    let subject = subject
+        .filter(|subject| subject.kind == SubjectKind::User && subject.status == Status::Active);
+    subject.ok_or(OAuthError::InvalidCode)
+}
+
+/// Checks everything about a code that was just spent, and opens its session.
+async fn redeem(
+    app: &App,
+    conn: &mut Conn,
+    request: &CodeGrant<'_>,
+    code: &Code,
+) -> Result<(Issued, Vec<String>), OAuthError> {
+    let now = app.now();
+    check(request, code, now)?;
+    let asked = &code.request;
+    let session = hold_browser_session(app, conn, code, now).await?;
+    let tenant = asked.tenant.as_ref();
+    let subject = read_subject(conn, code, now).await?;
+    let (grant_type, audience) = (GrantType::AuthorizationCode, &asked.audience);
+    let ceiling = request.client.ceiling_now(app, conn, grant_type, audience);
+    let ceiling = ceiling.await?;
+    let policy = subject.policy(app.policy(), conn).await?;
+    let carries_own = request.client.admit_now(conn, &policy, &subject).await?;
+    let holder = TokenSubject {
+        policy: &policy,
+        assigned: &subject.assigned,
+        lifetime: app.settings().access_ttl,
+        tenant,
+        own_audience: carries_own && asked.audience == app.settings().issuer,
+        ceiling: ceiling.as_ref(),
+        now,
+    };
+    let scope = asked.asked();
+    let granted = grant(&holder, scope.as_ref())?;
+    check_active(&holder, &granted)?;
+    active::check_beside_others(conn, &holder, &subject.id, &granted).await?;
+    let identity = asked.granted_identity();
+    let outlives = identity.scopes.contains(&IdentityScope::OfflineAccess);
+    let written = identity.write();
+    let in_browser = InBrowser {
+        id: (!outlives).then_some(session.id.as_str()),
+        identity: &written,
+        auth_time: code.auth_time,
+        amr: &code.amr,
+    };
+    let lifetime = app.settings().sessions.lifetime;
+    let latest = if outlives {
+        now.plus(lifetime)
+    } else {
+        session.expires_at
+    };
+    let opening = Opening {
+        id: Some(&code.session_id),
+        client: request.client,
+        scope: scope.as_ref(),
+        audience: &asked.audience,
+        tenant,
+        address: request.origin.address,
+        device: &request.origin.device_name().unwrap_or_default(),
+        wants_refresh: true,
+        browser: Some((in_browser, latest)),
+    };
+    let (mut issued, surplus) =
+        open_session(app, conn, &opening, &subject, &holder, &granted).await?;
+    note_sign_in(conn, code, &session, latest).await?;
+    let identified = Identified {
+        client: request.client,
+        subject: &subject,
+        session: &code.session_id,
+        auth_time: code.auth_time,
+        amr: &code.amr,
+        nonce: asked.nonce.as_deref(),
+        identity: &identity,
+        named: &asked.id_token_claims,
+        granted: &granted,
+        now,
+    };
+    identity::add_to(app, conn, &mut issued, &identified).await?;
+    Ok((issued, surplus))
+}
+
+/// Returns the session of the browser in which the code was made, if it lives, and holds its row: whoever ends that
+/// session waits and ends what the code opens too, or was first.
+async fn hold_browser_session(
+    app: &App,
+    conn: &mut Conn,
+    code: &Code,
+    now: Timestamp,
+) -> Result<BrowserSession, OAuthError> {
+    let session = browsers::find_by_id(conn, &code.browser_session, now).await?;
+    let session = session.filter(|session| {
+        session.subject_id == code.subject_id && !app.settings().browser.is_idle(session, now)
+    });
+    let session = session.ok_or(OAuthError::InvalidCode)?;
+    if !browsers::touch(conn, &session.id, now).await? {
+        return Err(OAuthError::InvalidCode);
+    }
+    Ok(session)
+}
+
+/// Notes that the client is to be told when the user logs out.
+async fn note_sign_in(
+    conn: &mut Conn,
+    code: &Code,
+    session: &BrowserSession,
+    latest: Timestamp,
+) -> Result<(), StoreError> {
+    let signed_in = SignedIn {
+        session: &code.session_id,
+        browser_session: &session.id,
+        subject: &code.subject_id,
+        client: &code.client_id,
+        ends_at: latest.max(session.expires_at),
+    };
+    backchannel::store::sign_in(conn, &signed_in).await
+}
+
+/// Compares a token request with the authorization request that the code was made for.
+fn check(request: &CodeGrant<'_>, code: &Code, now: Timestamp) -> Result<(), OAuthError> {
+    let asked = &code.request;
+    if code.client_id != request.client.client_id() || now >= code.expires_at {
+        return Err(OAuthError::InvalidCode);
+    }
+    match (request.redirect_uri, &asked.code_challenge) {
+        (Some(uri), _) if uri != asked.redirect_uri => return Err(OAuthError::InvalidCode),
+        // without a code challenge it is what binds the code to the client's own redirect
+        (None, None) => return Err(OAuthError::InvalidCode),
+        _ => {}
+    }
+    let is_proven = match (&asked.code_challenge, request.verifier) {
+        (Some(challenge), Some(verifier)) => matches_challenge(challenge, verifier),
+        (None, None) => true,
+        _ => false,
+    };
+    if !is_proven {
+        return Err(OAuthError::InvalidCode);
+    }
+    match request.audience {
+        Some(audience) if audience != asked.audience => Err(OAuthError::InvalidTarget(
+            "the authorization request was for another audience",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Compares a code verifier with its S256 challenge (RFC 7636 section 4.6).
+fn matches_challenge(challenge: &str, verifier: &str) -> bool {
+    let is_verifier = (43..=128).contains(&verifier.len())
+        && verifier
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'));
+    let computed = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+    is_verifier
+        && bool::from(subtle::ConstantTimeEq::ct_eq(
+            computed.as_bytes(),
+            challenge.as_bytes(),
+        ))
+}
+
+/// Ends what the first use of a code has opened: somebody has a copy of it.
+async fn end_replayed(app: &App, spent: &Spent, address: &str) -> Result<(), OAuthError> {
+    let (session, subject) = (spent.session_id.as_str(), spent.subject_id.as_str());
+    app.change(Caller::System, async |change| {
+        sessions::service::end(change, "session.replayed", session, subject).await
+    })
+    .await?;
+    events::record(app, "code_replayed", Some(subject), address, session).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verifier_matches_its_challenge_alone() {
+        // RFC 7636 appendix B
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        assert!(matches_challenge(challenge, verifier));
+        for wrong in [
+            "",
+            challenge,
+            &verifier[..42],
+            &format!("{verifier}="),
+            &verifier.to_uppercase(),
+            &"a".repeat(129),
+        ] {
+            assert!(!matches_challenge(challenge, wrong), "{wrong}");
+        }
+        // `plain` is no method
+        let plain = "a".repeat(43);
+        assert!(!matches_challenge(&plain, &plain));
+    }
+}

@@ -1,0 +1,117 @@
+//! Opening a session with its first tokens, by whatever grant.
+
+use rolecall_core::{TenantName, Timestamp};
+
+use super::{client_auth::RequestingClient, error::OAuthError};
+use crate::{
+    app::App,
+    authority::subject::Subject,
+    error::ApiError,
+    ids,
+    sessions::{
+        self, active, store as session_store,
+        store::{InBrowser, NewSession},
+    },
+    store::Conn,
+    tokens::{
+        access_token::{Basis, Issued},
+        effective::{Grant, TokenSubject},
+        fitting::{self, Wish},
+        refresh_token::Binding,
+        requested::RequestedScope,
+    },
+};
+
+/// The longest grant that is stored, in bytes. Beyond it, a refresh cannot distinguish what was lost from what was never
+/// granted.
+const MAX_GRANTED_BYTES: usize = 8192;
+
+/// A session to open.
+pub(super) struct Opening<'a> {
+    /// The id, if it was chosen before.
+    pub(super) id: Option<&'a str>,
+    pub(super) client: &'a RequestingClient,
+    /// The scope that was asked for.
+    pub(super) scope: Option<&'a RequestedScope>,
+    pub(super) audience: &'a str,
+    pub(super) tenant: Option<&'a TenantName>,
+    pub(super) address: &'a str,
+    pub(super) device: &'a str,
+    pub(super) wants_refresh: bool,
+    /// For a sign-in with a browser, with the time at which the session ends at the latest.
+    pub(super) browser: Option<(InBrowser<'a>, Timestamp)>,
+}
+
+/// Opens a session and issues its tokens; also returns the sessions of the user that are now too many.
+pub(super) async fn open_session(
+    app: &App,
+    conn: &mut Conn,
+    opening: &Opening<'_>,
+    subject: &Subject,
+    holder: &TokenSubject<'_>,
+    granted: &Grant,
+) -> Result<(Issued, Vec<String>), OAuthError> {
+    let now = holder.now;
+    let id = match opening.id {
+        Some(id) => id.to_owned(),
+        None => ids::new_id(now).map_err(ApiError::internal)?,
+    };
+    let auth_time = opening
+        .browser
+        .map_or(now, |(browser, _)| browser.auth_time);
+    let basis = Basis {
+        subject,
+        client_id: opening.client.client_id(),
+        audience: opening.audience,
+        granted,
+        session: Some((&id, auth_time)),
+        now,
+    };
+    let wish = Wish::Grant(opening.scope);
+    let (mut issued, less) = fitting::access_token(app, conn, &basis, holder, wish).await?;
+    let granted = less.as_ref().unwrap_or(granted);
+    let salt = if opening.wants_refresh && opening.client.may_refresh() {
+        Some(ids::random_token(128).map_err(ApiError::internal)?)
+    } else {
+        None
+    };
+    let ends_at = match salt {
+        Some(_) => now.plus(app.settings().sessions.lifetime),
+        None => now.plus(issued.lifetime),
+    };
+    let ends_at = opening
+        .browser
+        .map_or(ends_at, |(_, latest)| ends_at.min(latest));
+    let values = granted.values();
+    session_store::open(
+        conn,
+        &NewSession {
+            id: &id,
+            subject_id: &subject.id,
+            client_id: opening.client.client_id(),
+            scope: opening.scope.map(|asked| asked.text.as_str()),
+            granted: (values.len() <= MAX_GRANTED_BYTES).then_some(values.as_str()),
+            audience: opening.audience,
+            tenant: opening.tenant.map(TenantName::as_str),
+            address: opening.address,
+            device: opening.device,
+            salt: salt.as_deref(),
+            opened_at: now,
+            expires_at: ends_at,
+            browser: opening.browser.map(|(browser, _)| browser),
+        },
+    )
+    .await?;
+    active::count(conn, holder, (&subject.id, &id), granted, issued.lifetime).await?;
+    issued.refresh_token = salt.and_then(|salt| {
+        app.parts().keys.signing().refresh.token(&Binding {
+            session: &id,
+            generation: 0,
+            salt: &salt,
+            era: &subject.head.era,
+        })
+    });
+    let is_lasting = issued.refresh_token.is_some();
+    let surplus = sessions::service::surplus(app, conn, &subject.id, &id, is_lasting).await?;
+    Ok((issued, surplus))
+}

@@ -1,0 +1,159 @@
+//! The page of somebody who is signed in: their applications and sessions.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::StatusCode;
+use minijinja::{Value, context};
+use rolecall::Public;
+use rolecall_core::Timestamp;
+
+use super::{
+    handlers::{failed, go, message, refuse, see_other},
+    language::Language,
+    render::Page,
+    submitted::{Browser, Submitted},
+};
+use crate::{
+    app::App,
+    consents::service::AllowedClient,
+    error::ApiError,
+    login::{
+        account::{self, Ends, Overview},
+        browser::{service as browsers, store::BrowserSession},
+        flow::{request::AuthorizationRequest, service},
+    },
+    times::rfc3339,
+};
+
+const PATH: &str = "/account";
+
+/// The page of the user who is signed in with this browser; leads to the sign-in if nobody is.
+#[utoipa::path(get, path = "/account", tag = "sign-in", responses(
+    (status = 200, description = "A page", body = String, content_type = "text/html"),
+    (status = 303, description = "To the sign-in"),
+    (status = "4XX", description = "A page: the request is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn get_account(_: Public, State(app): State<App>, browser: Browser) -> Response {
+    let language = Language::of(browser.headers(), None);
+    let visitor = browser.visitor(&app);
+    let current = match browsers::find(&app, visitor.session).await {
+        Ok(current) => current,
+        Err(error) => return failed(&app, language, error),
+    };
+    let Some(current) = current else {
+        return match service::begin(&app, AuthorizationRequest::own(PATH), &visitor).await {
+            Ok(next) => go(&app, language, next),
+            Err(error) => refuse(&app, language, error),
+        };
+    };
+    match account::overview(&app, &current.subject_id).await {
+        Ok(Some(overview)) => page(&app, language, &current, &overview),
+        Ok(None) => message(&app, language, StatusCode::BAD_REQUEST, "ended", ""),
+        Err(error) => failed(&app, language, error),
+    }
+}
+
+/// End a session (`session`), a browser (`browser`), or everything but this browser (`others`).
+#[utoipa::path(post, path = "/account/end", tag = "sign-in", responses(
+    (status = 303, description = "To the page"),
+    (status = "4XX", description = "A page: the request is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_end(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    let what = match (form.get("session"), form.get("browser"), form.get("others")) {
+        ("", "", "") => return see_other(PATH),
+        ("", "", _) => Ends::Others,
+        ("", id, _) => Ends::Browser(id),
+        (id, ..) => Ends::Session(id),
+    };
+    end(&app, &browser, what).await
+}
+
+/// Take back what an application (`client`) was allowed; its sessions end.
+#[utoipa::path(post, path = "/account/withdraw", tag = "sign-in", responses(
+    (status = 303, description = "To the page"),
+    (status = "4XX", description = "A page: the request is wrong", body = String, content_type = "text/html")))]
+pub(crate) async fn post_withdraw(
+    _: Public,
+    State(app): State<App>,
+    browser: Browser,
+    form: Submitted,
+) -> Response {
+    end(&app, &browser, Ends::Consent(form.get("client"))).await
+}
+
+async fn end(app: &App, browser: &Browser, what: Ends<'_>) -> Response {
+    let language = Language::of(browser.headers(), None);
+    let ended = async {
+        // nobody is signed in any more: the page leads to the sign-in
+        if let Some(current) = browsers::find(app, browser.visitor(app).session).await? {
+            account::end(app, &current, what).await?;
+        }
+        Ok::<_, ApiError>(())
+    };
+    match ended.await {
+        Ok(()) => see_other(PATH),
+        Err(error) => failed(app, language, error),
+    }
+}
+
+fn page(app: &App, language: Language, current: &BrowserSession, overview: &Overview) -> Response {
+    let sessions = overview.sessions.iter().map(|(session, name)| {
+        context! {
+            id => session.id.as_str(),
+            name => name,
+            address => session.address.as_str(),
+            since => minute(session.created_at),
+            last => minute(session.last_used_at),
+        }
+    });
+    let browsers = overview.browsers.iter().map(|browser| {
+        context! {
+            id => browser.id.as_str(),
+            is_current => browser.id == current.id,
+            address => browser.address.as_str(),
+            since => minute(browser.created_at),
+            last => minute(browser.last_used_at),
+        }
+    });
+    let page = Page {
+        template: "account.html",
+        status: StatusCode::OK,
+        language,
+        values: context! {
+            username => overview.user.username.as_str(),
+            email => overview.user.email.as_deref().unwrap_or_default(),
+            sessions => sessions.collect::<Vec<Value>>(),
+            browsers => browsers.collect::<Vec<Value>>(),
+            allowed => overview.allowed.iter().map(shown).collect::<Vec<Value>>(),
+        },
+        form_actions: Vec::new(),
+    };
+    page.answer(app).into_response()
+}
+
+fn shown(allowed: &AllowedClient) -> Value {
+    let mut scopes: Vec<&str> = Vec::new();
+    for (_, values) in &allowed.scopes {
+        scopes.extend(values.iter().map(String::as_str));
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    context! {
+        id => allowed.client_id.as_str(),
+        name => allowed.client_name.as_str(),
+        since => minute(allowed.created_at),
+        last => minute(allowed.last_used_at),
+        scopes => scopes.join(", "),
+    }
+}
+
+/// Returns a time to the minute, in UTC.
+fn minute(time: Timestamp) -> String {
+    let text = rfc3339(time).replace('T', " ");
+    text.get(..16).unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,14 @@
+//! The files of the pages that are in the binary.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+pub(super) const STYLE: &str = include_str!("../../assets/pages/style.css");
+pub(super) const SCRIPT: &str = include_str!("../../assets/pages/form-post.js");
+
+/// Returns the version of a file, which its URL ends in, so that browsers cache the file until it changes.
+pub(super) fn version(body: &[u8]) -> String {
+    let digest = digest(&SHA256, body);
+    let short: Vec<u8> = digest.as_ref().iter().copied().take(9).collect();
+    URL_SAFE_NO_PAD.encode(short)
+}

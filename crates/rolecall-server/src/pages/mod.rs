@@ -1,0 +1,30 @@
+//! The pages that people see. They call services only, work without script, and load nothing from other hosts.
+
+pub(crate) mod account;
+mod assets;
+mod choice;
+pub(crate) mod handlers;
+mod language;
+pub(crate) mod logout;
+pub(crate) mod look;
+mod render;
+mod samples;
+mod submitted;
+mod templates;
+
+pub(crate) use submitted::refuse_foreign;
+
+/// The paths that browsers show, and no script of another origin calls.
+pub(crate) const PATHS: [&str; 11] = [
+    "/authorize",
+    "/login",
+    "/login/continue",
+    "/login/other",
+    "/login/password",
+    "/login/choice",
+    "/consent",
+    "/logout",
+    "/account",
+    "/account/end",
+    "/account/withdraw",
+];

@@ -1,0 +1,109 @@
+//! Templates to pages.
+
+use std::fmt::Write as _;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::{Error, Value};
+
+use super::{
+    assets::{SCRIPT, version},
+    language::Language,
+};
+use crate::{
+    app::App,
+    error::ApiError,
+    http::{NoCors, cookies::CookieJar},
+    web::address::path_of,
+};
+
+/// A page to show.
+pub(super) struct Page {
+    pub(super) template: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) language: Language,
+    /// The variables of the template.
+    pub(super) values: Value,
+    /// Where the forms of the page lead beside this server: `form-action` binds the whole chain of redirects.
+    pub(super) form_actions: Vec<String>,
+}
+
+impl Page {
+    /// Returns the page as an answer. A page that cannot be written is a fault of ours, which a test rules out.
+    pub(super) fn answer(self, app: &App) -> Response {
+        match self.write(app) {
+            Ok(html) => self.respond(app, html),
+            Err(error) => ApiError::internal(error).into_response(),
+        }
+    }
+
+    fn write(&self, app: &App) -> Result<String, Error> {
+        let look = &app.parts().look;
+        let common = minijinja::context! {
+            lang => self.language.name(),
+            language => self.language.place(),
+            base => path_of(&app.settings().public_url),
+            brand => look.name.as_str(),
+            logo_version => look.logo.as_ref().map(|logo| version(&logo.bytes)).unwrap_or_default(),
+            style_version => version(look.style.as_bytes()),
+            script_version => version(SCRIPT.as_bytes()),
+        };
+        let template = look.environment.get_template(self.template)?;
+        template.render(minijinja::context! { ..self.values.clone(), ..common })
+    }
+
+    fn respond(&self, app: &App, html: String) -> Response {
+        let mut response = (self.status, html).into_response();
+        response.extensions_mut().insert(NoCors);
+        // without TLS, browsers show the origin of a form by its referrer alone
+        let is_secure = CookieJar::of(&app.settings().public_url).is_secure();
+        let referrer = if is_secure {
+            "no-referrer"
+        } else {
+            "same-origin"
+        };
+        let headers = response.headers_mut();
+        set(headers, header::CONTENT_TYPE, "text/html; charset=utf-8");
+        protect(headers, &self.form_actions, referrer);
+        response
+    }
+}
+
+/// Sets the headers that every page has.
+pub(super) fn protect(headers: &mut HeaderMap, form_actions: &[String], referrer: &'static str) {
+    set(headers, header::CACHE_CONTROL, "no-store");
+    set(headers, header::REFERRER_POLICY, referrer);
+    set(headers, header::X_FRAME_OPTIONS, "DENY");
+    // for servers that rolecall is embedded in, which need not set it
+    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if let Ok(policy) = HeaderValue::from_str(&policy(form_actions)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: http::HeaderName, value: &'static str) {
+    headers.insert(name, HeaderValue::from_static(value));
+}
+
+/// Returns the `Content-Security-Policy` of a page: no inline script or style, nothing from elsewhere.
+fn policy(form_actions: &[String]) -> String {
+    let mut policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+        base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+        .to_owned();
+    for source in form_actions {
+        let _ = write!(policy, " {source}");
+    }
+    policy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_lets_forms_lead_to_the_client_and_nowhere_else() {
+        let policy = policy(&["https://app.example".to_owned()]);
+        assert!(policy.ends_with("form-action 'self' https://app.example"));
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Forms that the pages submit.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use super::render;
+use crate::{
+    app::App,
+    http::{
+        ClientAddress, NoCors,
+        cookies::{Cookie, CookieJar},
+    },
+    login::{flow::service::Visitor, known::Origin},
+};
+
+/// The longest form.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// The fields of a form. A field that was sent twice counts as missing.
+pub(crate) struct Submitted(Vec<(String, String)>);
+
+impl Submitted {
+    pub(super) fn parse(body: &[u8]) -> Self {
+        let fields = form_urlencoded::parse(body);
+        Self(fields.into_owned().take(64).collect())
+    }
+
+    /// Returns the only value of a field; empty if it is missing.
+    pub(super) fn get(&self, name: &str) -> &str {
+        let mut values = self.0.iter().filter(|(found, _)| found == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) if !value.contains('\0') => value,
+            _ => "",
+        }
+    }
+
+    /// Returns all values of a field that may be sent more than once.
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+        let values = self.0.iter().filter(|(found, _)| found == name);
+        values.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Submitted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.as_bytes();
+            kind.starts_with(b"application/x-www-form-urlencoded")
+        });
+        if !is_form {
+            let text = "This page takes the form that it shows, and nothing else.";
+            return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        }
+        let body = Bytes::from_request(request, state).await;
+        match body {
+            Ok(body) if body.len() <= MAX_BYTES => Ok(Self::parse(&body)),
+            _ => {
+                let text = "The form is too long.";
+                Err(plain(StatusCode::PAYLOAD_TOO_LARGE, text))
+            }
+        }
+    }
+}
+
+/// What a browser sends with each request: its cookies, and where it is.
+pub(crate) struct Browser {
+    headers: HeaderMap,
+    address: ClientAddress,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Browser {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self {
+            headers: parts.headers.clone(),
+            address: ClientAddress::from_request_parts(parts, state).await?,
+        })
+    }
+}
+
+impl Browser {
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(super) fn visitor(&self, app: &App) -> Visitor<'_> {
+        let jar = CookieJar::of(&app.settings().public_url);
+        let get = |cookie| jar.get(&self.headers, cookie);
+        Visitor {
+            flow: get(Cookie::Flow),
+            session: get(Cookie::Session),
+            origin: Origin {
+                address: self.address.as_str(),
+                device: get(Cookie::Device),
+            },
+        }
+    }
+}
+
+/// Refuses forms of the pages that another site has sent (cross-site request forgery).
+pub(crate) fn refuse_foreign(public_url: &str) -> CsrfLayer<fn(ProtectionError) -> Response> {
+    let layer = CsrfLayer::new();
+    // without a trusted origin, the host of the request decides
+    let layer = layer.add_trusted_origin(origin_of(public_url));
+    layer
+        .unwrap_or_default()
+        .with_insecure_bypass(|_, uri| !is_form(uri.path()))
+        .with_rejection_response(refused as fn(ProtectionError) -> Response)
+}
+
+/// Returns true for the paths that only forms of our own pages lead to. Clients send people to `/authorize` and `/logout`
+/// by forms too, and those change nothing by themselves.
+fn is_form(path: &str) -> bool {
+    let is_below = |folder: &str| {
+        let rest = path.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    FORMS.into_iter().any(is_below)
+}
+
+/// The folders of the pages whose forms change something.
+const FORMS: [&str; 4] = ["/login", "/consent", "/account", "/logout/confirm"];
+
+/// Returns scheme, host and port of a URL.
+fn origin_of(url: &str) -> &str {
+    let from = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(from..).and_then(|rest| rest.find('/'));
+    path.and_then(|at| url.get(..from + at)).unwrap_or(url)
+}
+
+fn refused(_: ProtectionError) -> Response {
+    let text = "This form was sent by another site. Go back to the application and begin again.";
+    plain(StatusCode::FORBIDDEN, text)
+}
+
+/// A page with one sentence, for what no form of ours sends.
+fn plain(status: StatusCode, text: &'static str) -> Response {
+    let html = (CONTENT_TYPE, "text/html; charset=utf-8");
+    let mut response = (status, [html], text).into_response();
+    render::protect(response.headers_mut(), &[], "no-referrer");
+    response.extensions_mut().insert(NoCors);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_was_sent_twice_or_has_a_nul_is_missing() {
+        let form = Submitted::parse(b"flow=x&username=a+b%2B&twice=1&twice=2&nul=%00");
+        let values = ["flow", "username", "twice", "nul", "other"].map(|name| form.get(name));
+        assert_eq!(values, ["x", "a b+", "", "", ""]);
+        assert_eq!(form.all("twice"), ["1", "2"]);
+        assert!(form.all("other").is_empty());
+    }
+
+    #[test]
+    fn only_forms_of_our_own_pages_are_guarded() {
+        for path in ["/login", "/login/password", "/consent", "/account/sessions"] {
+            assert!(is_form(path), "{path}");
+        }
+        for path in ["/authorize", "/token", "/logout", "/loginx", "/api/me", "/"] {
+            assert!(!is_form(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_origin_of_an_address_by_table() {
+        for (url, origin) in [
+            ("https://login.example.com", "https://login.example.com"),
+            (
+                "https://login.example.com/auth",
+                "https://login.example.com",
+            ),
+            ("http://[::1]:8000/", "http://[::1]:8000"),
+        ] {
+            assert_eq!(origin_of(url), origin);
+            assert!(CsrfLayer::new().add_trusted_origin(origin_of(url)).is_ok());
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The rules for resources.
+
+use std::collections::BTreeSet;
+
+use rolecall::PermissionName as _;
+use rolecall_core::{FloorKind, Permission, is_unprintable};
+use serde_json::json;
+
+use super::store::{self, Objects, Resource};
+use crate::{
+    app::App,
+    authority::{caller::Caller, may, reads, rights::Rights},
+    clients::store as clients,
+    error::{ApiError, FieldError},
+    ids,
+    patch::Patch,
+    settings::Settings,
+    store::Change,
+    tokens::requested::RequestedScope,
+};
+
+const MAX_NAME: usize = 100;
+const MAX_URI: usize = 500;
+const MAX_OBJECTS: usize = 100;
+
+/// A resource to register, not yet checked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewResource {
+    pub(crate) uri: String,
+    pub(crate) name: String,
+    pub(crate) objects: Vec<String>,
+    pub(crate) default_scope: Option<String>,
+}
+
+/// Changes to a resource; `None` keeps the stored value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ResourceChanges {
+    pub(crate) name: Option<String>,
+    pub(crate) objects: Option<Vec<String>>,
+    pub(crate) default_scope: Patch<String>,
+}
+
+/// Returns up to `limit` resources after the id `after`.
+pub(crate) async fn list(
+    app: &App,
+    caller: Caller<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Resource>, ApiError> {
+    reads::require(app, caller, may::ReadResources::NAME).await?;
+    Ok(store::list(&mut app.store().read().await?, after, limit).await?)
+}
+
+/// Returns a resource.
+pub(crate) async fn get(app: &App, caller: Caller<'_>, id: &str) -> Result<Resource, ApiError> {
+    reads::require(app, caller, may::ReadResources::NAME).await?;
+    let found = store::find(&mut app.store().read().await?, id).await?;
+    found.ok_or_else(|| ApiError::unknown("resource", &id))
+}
+
+/// Returns the id of the resource with this URI. It asks for no permission: commands name resources, and services check
+/// what may be done with them.
+pub(crate) async fn find_id(app: &App, uri: &str) -> Result<Option<String>, ApiError> {
+    let found = store::find_by_uri(&mut app.store().read().await?, uri).await?;
+    Ok(found.map(|resource| resource.id))
+}
+
+/// Registers a resource. From then on, tokens for it carry only what concerns it; those of before end.
+///
+/// # Errors
+///
+/// Refused if a member is wrong, or the URI is registered already or is this server's own.
+pub(crate) async fn create(
+    app: &App,
+    caller: Caller<'_>,
+    new: &NewResource,
+) -> Result<Resource, ApiError> {
+    let now = app.now();
+    let mut resource = Resource {
+        id: ids::new_id(now).map_err(ApiError::internal)?,
+        uri: uri(&new.uri, app.settings())?,
+        name: name(&new.name)?,
+        objects: objects(&new.objects)?,
+        default_scope: None,
+        created_at: now,
+        updated_at: now,
+    };
+    resource.default_scope = default_scope(new.default_scope.as_deref(), &resource.objects)?;
+    app.change(caller, async |change| {
+        Rights::require(app, change, caller, may::WriteResources::NAME).await?;
+        let taken = store::find_by_uri(change.conn(), &resource.uri).await?;
+        if taken.is_some() {
+            return Err(ApiError::already_there("resource", &resource.uri));
+        }
+        store::insert(change, &resource).await?;
+        end_tokens(change, &resource).await?;
+        change.record(entry("resource.created", &resource));
+        Ok(())
+    })
+    .await?;
+    Ok(resource)
+}
+
+/// Changes a resource. If its tokens could carry less, those of before end.
+///
+/// # Errors
+///
+/// Refused if a member is wrong, or there is no such resource.
+pub(crate) async fn update(
+    app: &App,
+    caller: Caller<'_>,
+    id: &str,
+    changes: &ResourceChanges,
+) -> Result<Resource, ApiError> {
+    app.change(caller, async |change| {
+        Rights::require(app, change, caller, may::WriteResources::NAME).await?;
+        let before = store::find(change.conn(), id).await?;
+        let before = before.ok_or_else(|| ApiError::unknown("resource", &id))?;
+        let mut after = before.clone();
+        if let Some(wanted) = &changes.name {
+            after.name = name(wanted)?;
+        }
+        if let Some(wanted) = &changes.objects {
+            after.objects = objects(wanted)?;
+        }
+        changes.default_scope.apply(&mut after.default_scope);
+        after.default_scope = default_scope(after.default_scope.as_deref(), &after.objects)?;
+        if after == before {
+            return Ok(before);
+        }
+        after.updated_at = change.now();
+        store::update(change, &after).await?;
+        if !before.objects.0.is_subset(&after.objects.0) {
+            end_tokens(change, &after).await?;
+        }
+        change.record(entry("resource.updated", &after));
+        Ok(after)
+    })
+    .await
+}
+
+/// Deletes a resource. It is refused while a client may have tokens for it: they would carry everything again.
+///
+/// # Errors
+///
+/// [`ApiError::InUse`] names such a client.
+pub(crate) async fn delete(app: &App, caller: Caller<'_>, id: &str) -> Result<(), ApiError> {
+    app.change(caller, async |change| {
+        Rights::require(app, change, caller, may::WriteResources::NAME).await?;
+        let Some(resource) = store::find(change.conn(), id).await? else {
+            return Ok(());
+        };
+        let users = clients::with_audience(change.conn(), &resource.uri).await?;
+        if let Some((_, name)) = users.first() {
+            return Err(ApiError::InUse {
+                kind: "resource",
+                name: resource.uri,
+                by: format!("client `{name}` has it among its audiences"),
+            });
+        }
+        store::delete(change, id).await?;
+        change.record(json!({ "action": "resource.deleted", "resource": resource.uri }));
+        Ok(())
+    })
+    .await
+}
+
+/// Ends the tokens of all clients that may have some for the resource.
+async fn end_tokens(change: &mut Change<'_>, resource: &Resource) -> Result<(), ApiError> {
+    for (client, _) in clients::with_audience(change.conn(), &resource.uri).await? {
+        change.raise_floor(FloorKind::Client, &client);
+    }
+    Ok(())
+}
+
+fn entry(action: &str, resource: &Resource) -> serde_json::Value {
+    json!({
+        "action": action, "resource": resource.uri, "objects": resource.objects.0,
+        "default_scope": resource.default_scope,
+    })
+}
+
+fn refused(member: &str, msg: impl Into<String>) -> ApiError {
+    ApiError::Invalid(FieldError::body(member, "value_error", msg))
+}
+
+/// Checks the URI of a resource (RFC 8707 section 2).
+fn uri(text: &str, settings: &Settings) -> Result<String, ApiError> {
+    if text == settings.issuer || text == settings.audience {
+        let msg = "uri: tokens for this server's own address and audience are not limited to a resource; \
+            use the address of one of your APIs";
+        return Err(refused("uri", msg));
+    }
+    if !is_resource(text) {
+        let msg = format!(
+            "uri is an absolute URI such as https://items.example, without a fragment, of at most {MAX_URI} characters"
+        );
+        return Err(refused("uri", msg));
+    }
+    Ok(text.to_owned())
+}
+
+/// Returns true for what may be asked for as `resource`: an absolute URI without a fragment (RFC 8707 section 2).
+pub(crate) fn is_resource(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    text.len() <= MAX_URI
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.contains(['#', '"', '\\'])
+        && text.split_once(':').is_some_and(|(scheme, rest)| {
+            is_scheme(scheme) && !rest.trim_start_matches('/').is_empty()
+        })
+}
+
+/// Checks a name, which is shown to people.
+fn name(text: &str) -> Result<String, ApiError> {
+    let fits = !text.is_empty()
+        && text.trim() == text
+        && text.chars().count() <= MAX_NAME
+        && !text.contains(is_unprintable);
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let msg = format!(
+        "name is 1 to {MAX_NAME} characters, none of them a control or format character, with no space around them"
+    );
+    Err(refused("name", msg))
+}
+
+fn objects(names: &[String]) -> Result<Objects, ApiError> {
+    if names.is_empty() || names.len() > MAX_OBJECTS {
+        let msg = format!("objects has 1 to {MAX_OBJECTS} items");
+        return Err(refused("objects", msg));
+    }
+    let mut set = BTreeSet::new();
+    for name in names {
+        let permission: Option<Permission> = format!("{name}:x").parse().ok();
+        // `a:b` would parse as an object with an operation of its own
+        let permission = permission.filter(|one| one.object() == name);
+        let Some(permission) = permission else {
+            let msg = "objects: each is the object of permissions, such as `items` in `items:read`";
+            return Err(refused("objects", msg));
+        };
+        if permission.is_reserved() {
+            let msg = "objects: rolecall's own permissions are never for another audience";
+            return Err(refused("objects", msg));
+        }
+        if !set.insert(name.clone()) {
+            return Err(refused(
+                "objects",
+                format!("objects: `{name}` is listed twice"),
+            ));
+        }
+    }
+    Ok(Objects(set))
+}
+
+/// Checks the scope of requests that name none: its permissions are of the objects.
+fn default_scope(text: Option<&str>, objects: &Objects) -> Result<Option<String>, ApiError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let Ok(scope) = RequestedScope::parse(text) else {
+        let msg =
+            "default_scope is a list of role:NAME and object:operation with single spaces between";
+        return Err(refused("default_scope", msg));
+    };
+    let foreign = |one: &&Permission| !objects.0.contains(one.object());
+    if let Some(foreign) = scope.permissions().iter().find(foreign) {
+        let msg = format!("default_scope: `{foreign}` is of none of the objects");
+        return Err(refused("default_scope", msg));
+    }
+    Ok(Some(scope.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m181_a_resource_is_an_absolute_uri_without_a_fragment() {
+        for right in [
+            "https://items.example",
+            "https://items.example/v1?a=b",
+            "urn:example:items",
+            "http://127.0.0.1:8000/mcp",
+        ] {
+            assert!(is_resource(right), "{right}");
+        }
+        let long = format!("https://items.example/{}", "a".repeat(MAX_URI));
+        for wrong in [
+            "",
+            "items",
+            "/items",
+            "//items.example",
+            "https://",
+            "https:",
+            ":x",
+            "1a:x",
+            "https://items.example/#x",
+            "https://items.example/a b",
+            "https://items.example/\u{e4}",
+            "https://items.example/\"",
+            &long,
+        ] {
+            assert!(!is_resource(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn objects_are_those_of_permissions_and_not_rolecall_s_own() {
+        let check = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            objects(&names)
+        };
+        let found = check(&["items", "orders.v2"]).unwrap();
+        assert_eq!(found.0.len(), 2);
+        let many: Vec<String> = (0..=MAX_OBJECTS)
+            .map(|number| format!("o{number}"))
+            .collect();
+        assert!(objects(&many).is_err() && objects(&many[1..]).is_ok());
+        for wrong in [
+            &[][..],
+            &["items", "items"],
+            &["Items"],
+            &["items:read"],
+            &["*"],
+            &[""],
+            &["rolecall.users"],
+        ] {
+            assert!(check(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_default_scope_is_of_the_objects() {
+        let objects = objects(&["items".to_owned()]).unwrap();
+        let check = |text| default_scope(Some(text), &objects);
+        assert_eq!(
+            check("items:read role:editor").unwrap().unwrap(),
+            "items:read role:editor"
+        );
+        assert!(check("orders:read").is_err() && check("").is_err() && check("items").is_err());
+        assert_eq!(default_scope(None, &objects).unwrap(), None);
+    }
+}

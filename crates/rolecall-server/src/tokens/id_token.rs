@@ -1,0 +1,124 @@
+//! ID tokens (`OpenID` Connect Core section 2).
+
+use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA512, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rolecall::token::{Algorithm, jws};
+use rolecall_core::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    app::App,
+    clients::{sign_in::IdTokenAlgorithm, store::Client},
+    error::ApiError,
+};
+
+/// The authentication context class of a sign-in with one factor (NIST SP 800-63B-4).
+pub(crate) const ACR: &str = "aal1";
+
+/// The type of ID tokens, by which no guard takes one for an access token.
+const TYPE: &str = "JWT";
+
+/// What an ID token says.
+pub(crate) struct IdToken<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) subject: &'a str,
+    pub(crate) session: &'a str,
+    pub(crate) auth_time: Timestamp,
+    /// The methods of authentication, separated by spaces.
+    pub(crate) amr: &'a str,
+    /// Only in the first one of a session.
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) access_token: &'a str,
+    /// Claims about the user.
+    pub(crate) claims: Map<String, Value>,
+    pub(crate) now: Timestamp,
+}
+
+/// Returns true if ID tokens for this client can be signed: not where a shared secret signs.
+pub(crate) fn can_sign(app: &App, client: &Client) -> bool {
+    let algorithm = client.sign_in.id_token_alg.algorithm();
+    app.parts().keys.signing().id_token_key(algorithm).is_some()
+}
+
+/// Makes and signs an ID token.
+///
+/// # Errors
+///
+/// If no key has the algorithm of the client.
+pub(crate) fn sign(app: &App, token: &IdToken<'_>) -> Result<String, ApiError> {
+    let settings = app.settings();
+    let algorithm = token.client.sign_in.id_token_alg;
+    let signing = app.parts().keys.signing();
+    let key = signing.id_token_key(algorithm.algorithm());
+    let key = key.ok_or_else(|| ApiError::internal(NoKey(algorithm.algorithm())))?;
+    let mut claims = token.claims.clone();
+    let standard = json!({
+        "iss": settings.issuer,
+        "sub": token.subject,
+        "aud": token.client.id,
+        "iat": token.now.seconds(),
+        "exp": token.now.plus(settings.access_ttl).seconds(),
+        "auth_time": token.auth_time.seconds(),
+        "acr": ACR,
+        "amr": token.amr.split(' ').collect::<Vec<_>>(),
+        "at_hash": at_hash(algorithm, token.access_token),
+        "sid": token.session,
+    });
+    if let Value::Object(standard) = standard {
+        claims.extend(standard);
+    }
+    if let Some(nonce) = token.nonce {
+        claims.insert("nonce".to_owned(), json!(nonce));
+    }
+    key.sign_typed(TYPE, &claims).map_err(ApiError::internal)
+}
+
+/// No key signs with the algorithm that a client wants.
+#[derive(Debug, thiserror::Error)]
+#[error("no key signs ID tokens with {0}: start `rolecall serve` once more, which makes one")]
+struct NoKey(Algorithm);
+
+/// Returns the left half of the hash of an access token (section 3.1.3.6). Ed25519 hashes with SHA-512.
+fn at_hash(algorithm: IdTokenAlgorithm, token: &str) -> String {
+    let by: &'static Digest = match algorithm {
+        IdTokenAlgorithm::Rs256 | IdTokenAlgorithm::Es256 => &SHA256,
+        IdTokenAlgorithm::EdDsa => &SHA512,
+    };
+    let hash = digest(by, token.as_bytes());
+    let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
+    URL_SAFE_NO_PAD.encode(left)
+}
+
+/// Returns the subject of an ID token that was issued for `client` by this server, expired or not.
+pub(crate) fn subject_of(app: &App, token: &str, client: &str) -> Option<String> {
+    let claims = verify(app, token)?;
+    let aud = claims.get("aud").and_then(Value::as_str);
+    let subject = claims.get("sub").and_then(Value::as_str);
+    subject.filter(|_| aud == Some(client)).map(str::to_owned)
+}
+
+/// Returns the claims of an ID token of this server, expired or not, whichever client it was for.
+pub(crate) fn verify(app: &App, token: &str) -> Option<Map<String, Value>> {
+    let verified = jws::verify(&app.parts().live.keys(), token).ok()?;
+    // an access token is not one
+    verified.typ.filter(|typ| typ == TYPE)?;
+    let claims: Map<String, Value> = serde_json::from_slice(&verified.payload).ok()?;
+    let issuer = claims.get("iss").and_then(Value::as_str);
+    (issuer == Some(app.settings().issuer.as_str())).then_some(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_an_access_token_is_that_of_the_specification() {
+        // OpenID Connect Core section A.3
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        let hash = "77QmUPtjPfzWtF2AnpK9RQ";
+        assert_eq!(at_hash(IdTokenAlgorithm::Rs256, token), hash);
+        assert_eq!(at_hash(IdTokenAlgorithm::Es256, token), hash);
+        let long = at_hash(IdTokenAlgorithm::EdDsa, token);
+        assert_eq!(URL_SAFE_NO_PAD.decode(long).unwrap().len(), 32);
+    }
+}

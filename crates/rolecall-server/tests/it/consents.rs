@@ -1,0 +1,254 @@
+//! Consents: when users are asked, and what a withdrawal ends.
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Credentials, TestApp, on_both, run, run_failing};
+
+on_both![
+    i097_a_user_is_asked_once_for_what_a_client_asks_for,
+    i011_m138_native_clients_and_offline_access_are_asked_for_each_time,
+    first_parties_are_not_asked,
+    withdrawing_ends_sessions_tokens_and_codes,
+    others_consents_need_a_permission,
+    consents_are_paged_by_client,
+    the_command_line_lists_and_withdraws,
+];
+
+const REDIRECT: &str = "https://app.example/cb";
+
+fn members(more: Value) -> Value {
+    let mut members = json!({
+        "grants": ["authorization_code", "refresh_token"], "redirect_uris": [REDIRECT],
+    });
+    if let Value::Object(more) = more {
+        members.as_object_mut().unwrap().extend(more);
+    }
+    members
+}
+
+async fn i097_a_user_is_asked_once_for_what_a_client_asks_for(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader"]).await;
+    let client = app.create_client("app", members(json!({}))).await;
+    let mut browser = Browser::new(&app);
+    let mut asked = async |scope: &str| {
+        let more = [("scope", scope)];
+        let answer = browser.sign_in(&client, REDIRECT, &more).await;
+        answer.code();
+        answer.was_asked
+    };
+    assert!(asked("openid").await);
+    assert!(!asked("openid").await);
+    assert!(asked("openid items:read").await);
+    assert!(!asked("items:read").await && !asked("openid").await);
+    assert!(asked("openid email").await);
+    let path = format!("/api/clients/{}", client.id);
+    for change in [
+        json!({ "name": "App" }),
+        json!({ "redirect_uris": [REDIRECT, "https://app.example/two"] }),
+    ] {
+        app.patch(&path, app.admin().await, change).await.is(200);
+        assert!(asked("openid").await);
+        assert!(!asked("openid").await);
+        // what was allowed to the client of before is not allowed to this one
+        assert!(asked("openid email").await);
+    }
+    let prompt = |value| [("scope", "openid"), ("prompt", value)];
+    let answer = browser.sign_in(&client, REDIRECT, &prompt("none")).await;
+    assert!(!answer.was_asked && !answer.code().is_empty());
+    let answer = browser.sign_in(&client, REDIRECT, &prompt("consent")).await;
+    assert!(answer.was_asked);
+    let more = [("scope", "openid profile"), ("prompt", "none")];
+    let answer = browser.sign_in(&client, REDIRECT, &more).await;
+    assert_eq!(answer.error(), "consent_required");
+}
+
+async fn i011_m138_native_clients_and_offline_access_are_asked_for_each_time(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let native = json!({ "kind": "native", "redirect_uris": ["http://127.0.0.1/cb", "com.example.app:/cb", REDIRECT] });
+    let native = app.create_client("phone", members(native)).await;
+    let mut browser = Browser::new(&app);
+    let more = [("scope", "openid")];
+    for uri in ["http://127.0.0.1:4711/cb", "com.example.app:/cb"] {
+        for _ in 0..2 {
+            assert!(
+                browser.sign_in(&native, uri, &more).await.was_asked,
+                "{uri}"
+            );
+        }
+        let silent = [("scope", "openid"), ("prompt", "none")];
+        let answer = browser.sign_in(&native, uri, &silent).await;
+        assert_eq!(answer.error(), "consent_required");
+    }
+    assert!(!browser.sign_in(&native, REDIRECT, &more).await.was_asked);
+    let web = app.create_client("web", members(json!({}))).await;
+    let offline = [("scope", "openid offline_access")];
+    for _ in 0..2 {
+        assert!(browser.sign_in(&web, REDIRECT, &offline).await.was_asked);
+    }
+    assert!(!browser.sign_in(&web, REDIRECT, &more).await.was_asked);
+}
+
+async fn first_parties_are_not_asked(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let own =
+        json!({ "consent": "skip", "kind": "native", "redirect_uris": ["http://127.0.0.1/cb"] });
+    let own = app.create_client("own", members(own)).await;
+    let mut browser = Browser::new(&app);
+    let uri = "http://127.0.0.1:4711/cb";
+    for scope in ["openid", "openid offline_access"] {
+        let answer = browser.sign_in(&own, uri, &[("scope", scope)]).await;
+        assert!(!answer.was_asked && !answer.code().is_empty(), "{scope}");
+    }
+    let consent = [("scope", "openid"), ("prompt", "consent")];
+    assert!(browser.sign_in(&own, uri, &consent).await.was_asked);
+}
+
+/// Signs alice in, and returns her access and refresh token.
+async fn tokens_of(
+    app: &TestApp,
+    browser: &mut Browser<'_>,
+    client: &Credentials,
+) -> (String, String) {
+    let answer = browser.sign_in(client, REDIRECT, &[]).await;
+    let tokens = app.redeem(client, answer.code(), REDIRECT, &[]).await;
+    (
+        tokens.is(200).text("access_token"),
+        tokens.text("refresh_token"),
+    )
+}
+
+async fn withdrawing_ends_sessions_tokens_and_codes(app: TestApp) {
+    app.create_role("reader", &["items:read"]).await;
+    app.create_user("alice", &["reader"]).await;
+    let one = app.create_client("one", members(json!({}))).await;
+    let other = app.create_client("other", members(json!({}))).await;
+    let mut browser = Browser::new(&app);
+    let (access, refresh) = tokens_of(&app, &mut browser, &one).await;
+    let (kept, _) = tokens_of(&app, &mut browser, &other).await;
+    let pending = browser.sign_in(&one, REDIRECT, &[]).await;
+    let alice = app.log_in("alice").await;
+    let listed = app.get("/api/consents", &alice).await;
+    assert_eq!(listed.is(200).items("client_name").len(), 2);
+    let entry = &listed.json["items"][0];
+    assert_eq!(
+        entry["allowed"],
+        json!([{ "resource": null, "scopes": ["*"] }])
+    );
+    let path = format!("/api/consents/{}", one.id);
+    app.delete(&path, &alice).await.no_content();
+    assert_eq!(
+        app.newest_entry().await["changes"][0]["subject"],
+        app.id_of("alice").await
+    );
+    app.get("/api/me", &access).await.ended_token();
+    app.refresh_through(&one, &refresh)
+        .await
+        .oauth_error(400, "invalid_grant");
+    app.redeem(&one, pending.code(), REDIRECT, &[])
+        .await
+        .oauth_error(400, "invalid_grant");
+    app.get("/api/me", &kept).await.is(200);
+    let listed = app.get("/api/consents", &alice).await;
+    assert_eq!(listed.items("client_id"), [other.id.as_str()]);
+    // again, and for what is not there
+    app.delete(&path, &alice).await.no_content();
+    app.delete("/api/consents/nothing", &alice)
+        .await
+        .no_content();
+    assert!(browser.sign_in(&one, REDIRECT, &[]).await.was_asked);
+    // a token that was handed on for less than the account withdraws nothing
+    let form = [
+        ("grant_type", "password"),
+        ("username", "alice"),
+        ("password", crate::support::PASSWORD),
+        ("scope", "items:read"),
+    ];
+    let narrowed = app.token(&form).await.is(200).text("access_token");
+    app.get("/api/consents", &narrowed).await.is(403);
+    let path = format!("/api/consents/{}", other.id);
+    app.delete(&path, &narrowed).await.is(403);
+    app.get("/api/me", &kept).await.is(200);
+}
+
+async fn others_consents_need_a_permission(app: TestApp) {
+    let alice = app.create_user("alice", &["rolecall.admin"]).await;
+    app.create_role("viewer", &["rolecall.users:read"]).await;
+    app.create_role("ender", &["rolecall.sessions:revoke"])
+        .await;
+    app.create_user("viewer", &["viewer"]).await;
+    app.create_user("ender", &["ender"]).await;
+    let client = app.create_client("app", members(json!({}))).await;
+    let (access, _) = tokens_of(&app, &mut Browser::new(&app), &client).await;
+    let (viewer, ender) = (app.log_in("viewer").await, app.log_in("ender").await);
+    let list = format!("/api/users/{alice}/consents");
+    let one = format!("{list}/{}", client.id);
+    app.get(&list, &ender)
+        .await
+        .forbidden("rolecall.users:read");
+    let listed = app.get(&list, &viewer).await;
+    assert_eq!(listed.is(200).items("client_id"), [client.id.as_str()]);
+    app.get("/api/users/nobody/consents", &viewer).await.is(404);
+    app.delete(&one, &viewer)
+        .await
+        .forbidden("rolecall.sessions:revoke");
+    // alice holds more than the caller
+    app.delete(&one, &ender).await.is(403);
+    app.get("/api/me", &access).await.is(200);
+    app.delete(&one, app.admin().await).await.no_content();
+    app.get("/api/me", &access).await.ended_token();
+    let listed = app.get(&list, &viewer).await;
+    assert_eq!(listed.items("client_id"), [""; 0]);
+}
+
+async fn consents_are_paged_by_client(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let mut ids = Vec::new();
+    let mut browser = Browser::new(&app);
+    for name in ["one", "two", "three"] {
+        let audiences = json!({ "audiences": ["https://api.example"] });
+        let client = app.create_client(name, members(audiences)).await;
+        browser.sign_in(&client, REDIRECT, &[]).await.code();
+        let resource = [("resource", "https://api.example")];
+        browser.sign_in(&client, REDIRECT, &resource).await.code();
+        ids.push(client.id);
+    }
+    ids.sort();
+    let alice = app.log_in("alice").await;
+    let (mut found, mut path) = (Vec::new(), "/api/consents?limit=2".to_owned());
+    loop {
+        let page = app.get(&path, &alice).await;
+        found.extend(page.is(200).items("client_id"));
+        for entry in page.json["items"].as_array().unwrap() {
+            let resources: Vec<&Value> = entry["allowed"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| &one["resource"])
+                .collect();
+            assert_eq!(resources, [&Value::Null, &json!("https://api.example")]);
+        }
+        match page.json["next_cursor"].as_str() {
+            Some(next) => path = format!("/api/consents?limit=2&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, ids);
+}
+
+async fn the_command_line_lists_and_withdraws(app: TestApp) {
+    app.create_user("alice", &[]).await;
+    let client = app.create_client("wiki", members(json!({}))).await;
+    let (access, _) = tokens_of(&app, &mut Browser::new(&app), &client).await;
+    let listed = run(&app, &["consent", "list", "alice"]).await;
+    assert!(listed.contains("wiki") && listed.contains('*'), "{listed}");
+    let json: Value =
+        serde_json::from_str(&run(&app, &["--json", "consent", "list", "alice"]).await).unwrap();
+    assert_eq!(json[0]["client_id"], client.id);
+    run(&app, &["consent", "withdraw", "alice", "wiki"]).await;
+    let again = run_failing(&app, &["consent", "withdraw", "alice", "wiki"]).await;
+    assert!(again.contains("nothing"), "{again}");
+    let refreshed = app.get("/api/consents", &app.log_in("alice").await).await;
+    assert_eq!(refreshed.items("client_id"), [""; 0]);
+    drop(access);
+}

@@ -1,0 +1,9 @@
+//! Log-out: what ends it, where it leads, and who is told.
+
+mod delivery;
+mod endings;
+mod model;
+mod registration;
+mod requests;
+mod support;
+mod tokens;

@@ -1,0 +1,553 @@
+//! Random interleavings of what two browsers of two users may send to two nodes, against a model.
+//!
+//! The model knows who has proven what in which flow. Nobody is signed in without all that was due, no code is spent
+//! twice, and no request changes after it was parsed.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::{REDIRECT, Site, has_ended, is_page, leads_to_page};
+use crate::support::{
+    Browser, Database, Fixture as _, Node, PASSWORD, Response, SignInAnswer, WRONG, claims,
+    eventually,
+};
+
+const USERS: [&str; 2] = ["alice", "bob"];
+const BROWSERS: usize = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prompt {
+    Any,
+    None,
+    Login,
+    SelectAccount,
+}
+
+/// What somebody sends. Flows and codes are those of the whole run, counted from the newest, so that browsers send forms
+/// of pages from before, of other windows and of the other browser.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Begin {
+        first_party: bool,
+        prompt: Prompt,
+    },
+    Password {
+        flow: usize,
+        user: usize,
+        is_right: bool,
+    },
+    Continue {
+        flow: usize,
+    },
+    StartOver {
+        flow: usize,
+    },
+    Decide {
+        flow: usize,
+        allows: bool,
+    },
+    Show {
+        flow: usize,
+    },
+    Redeem {
+        code: usize,
+        by_first_party: bool,
+        is_proven: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    browser: usize,
+    node: usize,
+    act: Act,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let prompt = prop_oneof![
+        4 => Just(Prompt::Any),
+        1 => Just(Prompt::None),
+        1 => Just(Prompt::Login),
+        2 => Just(Prompt::SelectAccount),
+    ];
+    let flow = prop_oneof![4 => Just(0_usize), 1 => 0_usize..3];
+    let code = prop_oneof![3 => Just(0_usize), 1 => 0_usize..3];
+    prop_oneof![
+        3 => (any::<bool>(), prompt).prop_map(|(first_party, prompt)| Act::Begin { first_party, prompt }),
+        4 => (flow.clone(), 0..USERS.len(), prop::bool::weighted(0.9))
+            .prop_map(|(flow, user, is_right)| Act::Password { flow, user, is_right }),
+        1 => flow.clone().prop_map(|flow| Act::Continue { flow }),
+        1 => flow.clone().prop_map(|flow| Act::StartOver { flow }),
+        3 => (flow.clone(), prop::bool::weighted(0.8)).prop_map(|(flow, allows)| Act::Decide { flow, allows }),
+        1 => flow.prop_map(|flow| Act::Show { flow }),
+        3 => (code, prop::bool::weighted(0.7), prop::bool::weighted(0.9))
+            .prop_map(|(code, by_first_party, is_proven)| Act::Redeem { code, by_first_party, is_proven }),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    // mostly one browser: otherwise hardly any sign-in comes to its end
+    let browser = prop_oneof![3 => Just(0_usize), 1 => Just(1_usize)];
+    let step = (browser, 0_usize..2, act());
+    let step = step.prop_map(|(browser, node, act)| Step { browser, node, act });
+    prop::collection::vec(step, 4..24)
+}
+
+/// How the subject of a flow is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Password,
+    Session(usize),
+}
+
+#[derive(Debug)]
+struct Flow {
+    id: String,
+    browser: usize,
+    first_party: bool,
+    prompt: Prompt,
+    /// The `state` and `nonce` of its request.
+    mark: String,
+    subject: Option<(usize, Proof)>,
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+struct Code {
+    value: String,
+    user: usize,
+    first_party: bool,
+    session: usize,
+    mark: String,
+    is_spent: bool,
+    /// The tokens that it was redeemed for.
+    tokens: Option<usize>,
+}
+
+struct Tokens {
+    access: String,
+    session: usize,
+    has_ended: bool,
+}
+
+#[derive(Default)]
+struct Model {
+    flows: Vec<Flow>,
+    codes: Vec<Code>,
+    tokens: Vec<Tokens>,
+    /// The user and the session of each browser.
+    browsers: [Option<(usize, usize)>; BROWSERS],
+    sessions: usize,
+    /// The users that have allowed the other application.
+    allowed: BTreeSet<usize>,
+}
+
+impl Model {
+    fn is_consent_due(&self, user: usize, first_party: bool) -> bool {
+        !first_party && !self.allowed.contains(&user)
+    }
+
+    /// The session of a browser after a user has signed in with it.
+    fn conclude(&mut self, browser: usize, user: usize) -> usize {
+        match self.browsers[browser] {
+            Some((known, session)) if known == user => session,
+            before => {
+                if let Some((_, session)) = before {
+                    self.end(session);
+                }
+                self.sessions += 1;
+                self.browsers[browser] = Some((user, self.sessions));
+                self.sessions
+            }
+        }
+    }
+
+    fn end(&mut self, session: usize) {
+        for tokens in &mut self.tokens {
+            tokens.has_ended |= tokens.session == session;
+        }
+    }
+
+    fn lives(&self, session: usize) -> bool {
+        self.browsers
+            .iter()
+            .flatten()
+            .any(|(_, one)| *one == session)
+    }
+}
+
+struct World<'a> {
+    site: &'a Site,
+    second: &'a Node,
+    browsers: Vec<Browser<'a>>,
+    ids: Vec<String>,
+    model: Model,
+}
+
+impl<'a> World<'a> {
+    async fn new(site: &'a Site, second: &'a Node) -> Self {
+        let mut ids = Vec::new();
+        for user in USERS {
+            ids.push(site.id_of(user).await);
+        }
+        Self {
+            site,
+            second,
+            browsers: (0..BROWSERS).map(|_| Browser::new(site)).collect(),
+            ids,
+            model: Model::default(),
+        }
+    }
+
+    fn node(&self, number: usize) -> &'a Node {
+        if number == 0 { self.site } else { self.second }
+    }
+
+    fn flow_at(&self, from_newest: usize) -> Option<usize> {
+        self.model.flows.len().checked_sub(from_newest + 1)
+    }
+
+    async fn take(&mut self, step: Step) {
+        let node = self.node(step.node);
+        self.browsers[step.browser].go_to(node);
+        match step.act {
+            Act::Begin {
+                first_party,
+                prompt,
+            } => self.begin(step.browser, first_party, prompt).await,
+            Act::Redeem {
+                code,
+                by_first_party,
+                is_proven,
+            } => {
+                let at = self.model.codes.len().checked_sub(code + 1);
+                if let Some(at) = at {
+                    self.redeem(at, node, by_first_party, is_proven).await;
+                }
+            }
+            Act::Password { flow, .. }
+            | Act::Continue { flow }
+            | Act::StartOver { flow }
+            | Act::Decide { flow, .. }
+            | Act::Show { flow } => {
+                if let Some(at) = self.flow_at(flow) {
+                    self.act_in(at, step.browser, step.act).await;
+                }
+            }
+        }
+    }
+
+    async fn begin(&mut self, browser: usize, first_party: bool, prompt: Prompt) {
+        let mark = format!(
+            "mark{}",
+            self.model.flows.len() * 100 + self.model.codes.len()
+        );
+        let client = if first_party {
+            &self.site.first
+        } else {
+            &self.site.other
+        };
+        let mut more = vec![
+            ("scope", "openid"),
+            ("state", mark.as_str()),
+            ("nonce", mark.as_str()),
+        ];
+        more.extend(match prompt {
+            Prompt::Any => None,
+            Prompt::None => Some(("prompt", "none")),
+            Prompt::Login => Some(("prompt", "login")),
+            Prompt::SelectAccount => Some(("prompt", "select_account")),
+        });
+        let response = self.browsers[browser]
+            .authorize(client, REDIRECT, &more)
+            .await;
+        let current = self.model.browsers[browser].filter(|_| prompt != Prompt::Login);
+        let at_once = current.filter(|_| prompt != Prompt::SelectAccount);
+        let due = at_once.filter(|(user, _)| self.model.is_consent_due(*user, first_party));
+        let flow = Flow {
+            id: String::new(),
+            browser,
+            first_party,
+            prompt,
+            mark,
+            subject: due.map(|(user, session)| (user, Proof::Session(session))),
+            has_ended: false,
+        };
+        match (at_once, due, prompt) {
+            (Some((user, _)), None, _) => self.is_code(&response, &flow, user),
+            (_, Some(_), Prompt::None) => is_error(&response, &flow, "consent_required"),
+            (None, _, Prompt::None) => is_error(&response, &flow, "login_required"),
+            _ => {
+                let location = response.is(303).header("location").unwrap();
+                let id = location.strip_prefix("/login?flow=").unwrap().to_owned();
+                self.model.flows.push(Flow { id, ..flow });
+            }
+        }
+    }
+
+    /// Expects the code of a flow, and that the user is signed in.
+    fn is_code(&mut self, response: &Response, flow: &Flow, user: usize) {
+        let answer = SignInAnswer::of(response, REDIRECT);
+        let answer = answer.unwrap_or_else(|| panic!("no answer: {response:?}"));
+        assert_eq!(answer.parameters["state"], flow.mark);
+        let value = answer.code().to_owned();
+        assert!(self.model.codes.iter().all(|code| code.value != value));
+        let session = self.model.conclude(flow.browser, user);
+        self.model.codes.push(Code {
+            value,
+            user,
+            first_party: flow.first_party,
+            session,
+            mark: flow.mark.clone(),
+            is_spent: false,
+            tokens: None,
+        });
+    }
+
+    async fn act_in(&mut self, at: usize, browser: usize, act: Act) {
+        let id = self.model.flows[at].id.clone();
+        let response = self.send(browser, &id, act).await;
+        let flow = &self.model.flows[at];
+        if flow.has_ended || flow.browser != browser {
+            has_ended(&response);
+            return;
+        }
+        match act {
+            Act::Show { .. } => {
+                let page = is_page(&response, 200);
+                assert_eq!(page.contains("name=\"decision\""), flow.subject.is_some());
+                assert_eq!(page.contains("name=\"password\""), flow.subject.is_none());
+            }
+            Act::Password {
+                is_right: false, ..
+            } => {
+                is_page(&response, 401);
+                // guesses are another test's concern
+                self.site.clear_failures().await;
+            }
+            Act::Password { user, .. } => self.proves(at, &response, user, Proof::Password),
+            Act::Continue { .. } => {
+                let current = self.model.browsers[browser];
+                let current =
+                    current.filter(|_| flow.prompt != Prompt::Login && flow.subject.is_none());
+                match current {
+                    Some((user, session)) => {
+                        self.proves(at, &response, user, Proof::Session(session));
+                    }
+                    None => leads_to_page(&response, &id),
+                }
+            }
+            Act::StartOver { .. } => {
+                leads_to_page(&response, &id);
+                self.model.flows[at].subject = None;
+            }
+            Act::Decide { allows: false, .. } => {
+                is_error(&response, flow, "access_denied");
+                self.model.flows[at].has_ended = true;
+            }
+            Act::Decide { .. } => self.allows(at, &response),
+            Act::Begin { .. } | Act::Redeem { .. } => unreachable!("no acts in a flow"),
+        }
+    }
+
+    /// Sends a form with the id of a flow. What else is in it must not count.
+    async fn send(&mut self, browser: usize, flow: &str, act: Act) -> Response {
+        let evil = [
+            ("scope", "openid items:read"),
+            ("redirect_uri", "https://evil.example/cb"),
+            ("state", "evil"),
+            ("nonce", "evil"),
+            ("user", "bob"),
+            ("subject", "bob"),
+        ];
+        let (path, mut form) = match act {
+            Act::Show { .. } => {
+                return self.browsers[browser]
+                    .open(&format!("/login?flow={flow}&state=evil"))
+                    .await;
+            }
+            Act::Password { user, is_right, .. } => {
+                let password = if is_right { PASSWORD } else { WRONG };
+                (
+                    "/login",
+                    vec![("username", USERS[user]), ("password", password)],
+                )
+            }
+            Act::Continue { .. } => ("/login/continue", Vec::new()),
+            Act::StartOver { .. } => ("/login/other", Vec::new()),
+            Act::Decide { allows, .. } => {
+                let decision = if allows { "allow" } else { "deny" };
+                ("/consent", vec![("decision", decision)])
+            }
+            Act::Begin { .. } | Act::Redeem { .. } => unreachable!("no acts in a flow"),
+        };
+        form.push(("flow", flow));
+        form.extend(evil);
+        self.browsers[browser].submit(path, &form).await
+    }
+
+    /// After the proof of a user: the consent is due, or the flow is over.
+    fn proves(&mut self, at: usize, response: &Response, user: usize, proof: Proof) {
+        let is_due = self
+            .model
+            .is_consent_due(user, self.model.flows[at].first_party);
+        self.model.flows[at].subject = Some((user, proof));
+        if is_due {
+            leads_to_page(response, &self.model.flows[at].id);
+        } else {
+            self.ends_with_code(at, response, user);
+        }
+    }
+
+    fn allows(&mut self, at: usize, response: &Response) {
+        let flow = &self.model.flows[at];
+        let holds = flow.subject.filter(|(user, proof)| match proof {
+            Proof::Password => true,
+            Proof::Session(session) => self.model.browsers[flow.browser] == Some((*user, *session)),
+        });
+        let Some((user, _)) = holds else {
+            leads_to_page(response, &flow.id);
+            self.model.flows[at].subject = None;
+            return;
+        };
+        if !flow.first_party {
+            self.model.allowed.insert(user);
+        }
+        self.ends_with_code(at, response, user);
+    }
+
+    fn ends_with_code(&mut self, at: usize, response: &Response, user: usize) {
+        let mut flow = self.model.flows.remove(at);
+        self.is_code(response, &flow, user);
+        flow.has_ended = true;
+        self.model.flows.insert(at, flow);
+    }
+
+    async fn redeem(&mut self, at: usize, node: &Node, by_first_party: bool, is_proven: bool) {
+        let code = &self.model.codes[at];
+        let client = if by_first_party {
+            &self.site.first
+        } else {
+            &self.site.other
+        };
+        let value = code.value.as_str();
+        let verifier = if is_proven {
+            crate::support::VERIFIER
+        } else {
+            crate::support::CHALLENGE
+        };
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", value),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", verifier),
+            ("scope", "openid"),
+        ];
+        let response = node.send_as(client, &form).await;
+        let is_good = !code.is_spent
+            && is_proven
+            && by_first_party == code.first_party
+            && self.model.lives(code.session);
+        if !is_good {
+            response.oauth_error(400, "invalid_grant");
+            if let Some(tokens) = code.tokens.filter(|_| code.is_spent) {
+                self.model.tokens[tokens].has_ended = true;
+            }
+            self.model.codes[at].is_spent = true;
+            return;
+        }
+        let id_token = claims(&response.is(200).text("id_token"));
+        assert_eq!(id_token["nonce"], code.mark.as_str());
+        assert_eq!(id_token["sub"], self.ids[code.user].as_str());
+        assert_eq!(id_token["aud"], client.id.as_str());
+        let access = response.text("access_token");
+        let session = code.session;
+        let code = &mut self.model.codes[at];
+        code.is_spent = true;
+        code.tokens = Some(self.model.tokens.len());
+        self.model.tokens.push(Tokens {
+            access,
+            session,
+            has_ended: false,
+        });
+    }
+
+    /// Expects that exactly the tokens that the model knows are valid, on both nodes.
+    async fn check(&self) {
+        for node in [self.node(0), self.node(1)] {
+            for tokens in &self.model.tokens {
+                let expected = if tokens.has_ended { 401 } else { 200 };
+                eventually("the node knows which tokens have ended", async || {
+                    node.get("/userinfo", &tokens.access).await.status == expected
+                })
+                .await;
+                // they were asked for without any permission
+                assert_ne!(node.get("/items/", &tokens.access).await.status, 200);
+            }
+        }
+        let live = self.model.browsers.iter().flatten().count();
+        let kept = self.site.db.count("browser_sessions").await;
+        assert_eq!(kept, i64::try_from(live).unwrap());
+    }
+}
+
+/// Expects an error for the client of a flow.
+fn is_error(response: &Response, flow: &Flow, error: &str) {
+    let answer = SignInAnswer::of(response, REDIRECT);
+    let answer = answer.unwrap_or_else(|| panic!("no answer: {response:?}"));
+    assert_eq!(
+        (answer.error(), &answer.parameters["state"]),
+        (error, &flow.mark)
+    );
+}
+
+fn run_all(steps: Vec<Step>, is_postgres: bool) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let db = if is_postgres {
+            Database::postgres().await
+        } else {
+            Some(Database::sqlite())
+        };
+        let Some(db) = db else { return };
+        let site = Site::on(db).await;
+        let second = site.second_node().await;
+        let mut world = World::new(&site, &second).await;
+        for step in steps {
+            world.take(step).await;
+        }
+        world.check().await;
+    });
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    #[test]
+    fn i016_i019_i035_i036_flows_are_as_the_model_says_sqlite(steps in steps()) {
+        run_all(steps, false);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(6))]
+
+    #[test]
+    fn i016_i019_i035_i036_flows_are_as_the_model_says_postgres(steps in steps()) {
+        run_all(steps, true);
+    }
+}

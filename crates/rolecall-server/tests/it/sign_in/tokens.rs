@@ -1,0 +1,166 @@
+//! The tokens of a sign-in: who may use and refresh them.
+
+use serde_json::json;
+
+use super::{REDIRECT, Site, create_client, is_active};
+use crate::support::{Browser, PASSWORD, Response, claims, on_both, part};
+
+on_both![
+    i022_a_refresh_ends_with_its_user,
+    i023_a_refresh_ends_with_its_consent,
+    i025_a_refresh_token_is_for_its_client_alone,
+    i026_an_id_token_is_no_access_token,
+    i027_a_token_for_another_resource_is_not_for_us,
+    the_tokens_of_a_sign_in_say_who_when_and_how,
+];
+
+/// Signs alice in to the application that is no first party.
+async fn tokens_of_other(site: &Site, browser: &mut Browser<'_>, scope: &str) -> Response {
+    let answer = browser
+        .sign_in(&site.other, REDIRECT, &[("scope", scope)])
+        .await;
+    let tokens = site.redeem(&site.other, answer.code(), REDIRECT, &[]).await;
+    tokens.is(200);
+    tokens
+}
+
+async fn i022_a_refresh_ends_with_its_user(site: Site) {
+    let admin = site.admin().await;
+    for (name, status) in [
+        ("carol", "disabled"),
+        ("dave", "password_change_required"),
+        ("erin", ""),
+    ] {
+        let id = site.create_user(name, &[]).await;
+        let mut browser = Browser::new(&site);
+        let answer = browser.sign_in_as(name, &site.first, REDIRECT, &[]).await;
+        let tokens = site.redeem_first(answer.code()).await;
+        let path = format!("/api/users/{id}");
+        if status.is_empty() {
+            site.delete(&path, admin).await.no_content();
+        } else {
+            site.patch(&path, admin, json!({ "status": status }))
+                .await
+                .is(200);
+        }
+        let refresh = tokens.is(200).text("refresh_token");
+        let refused = site.refresh_through(&site.first, &refresh).await;
+        refused.oauth_error(400, "invalid_grant");
+        if status == "disabled" {
+            // the session has ended: an account that is active again has none
+            site.patch(&path, admin, json!({ "status": "active" }))
+                .await
+                .is(200);
+            let refused = site.refresh_through(&site.first, &refresh).await;
+            refused.oauth_error(400, "invalid_grant");
+            assert!(!site.is_signed_in(&mut browser).await);
+        }
+    }
+}
+
+async fn i023_a_refresh_ends_with_its_consent(site: Site) {
+    for scope in ["openid", "openid offline_access"] {
+        let mut browser = Browser::new(&site);
+        let tokens = tokens_of_other(&site, &mut browser, scope).await;
+        let access = tokens.text("access_token");
+        site.get("/userinfo", &access).await.is(200);
+        let alice = site.id_of("alice").await;
+        let path = format!("/api/users/{alice}/consents/{}", site.other.id);
+        site.delete(path, site.admin().await).await.no_content();
+        site.get("/userinfo", &access).await.ended_token();
+        let refresh = tokens.text("refresh_token");
+        let refused = site.refresh_through(&site.other, &refresh).await;
+        refused.oauth_error(400, "invalid_grant");
+    }
+}
+
+async fn i025_a_refresh_token_is_for_its_client_alone(site: Site) {
+    let mut browser = Browser::new(&site);
+    let tokens = tokens_of_other(&site, &mut browser, "openid").await;
+    let refresh = tokens.text("refresh_token");
+    let stolen = site.refresh_through(&site.first, &refresh).await;
+    stolen.oauth_error(400, "invalid_grant");
+    // nothing has changed for its own client
+    let next = site.refresh_through(&site.other, &refresh).await;
+    let (before, after) = (
+        claims(&tokens.text("id_token")),
+        claims(&next.is(200).text("id_token")),
+    );
+    for claim in ["iss", "sub", "aud", "sid", "auth_time"] {
+        assert_eq!(before[claim], after[claim], "{claim}");
+    }
+    assert_eq!(after["aud"], site.other.id.as_str());
+    assert!(after.get("nonce").is_none());
+}
+
+async fn i026_an_id_token_is_no_access_token(site: Site) {
+    let mut browser = Browser::new(&site);
+    let tokens = tokens_of_other(&site, &mut browser, "openid items:read").await;
+    let (access, id_token) = (tokens.text("access_token"), tokens.text("id_token"));
+    let server = site.create_resource_server("server").await;
+    for path in ["/api/me", "/userinfo", "/items/"] {
+        site.get(path, &id_token).await.is(401);
+    }
+    site.get("/items/", &access).await.is(200);
+    assert!(!is_active(&site, &server, &id_token).await);
+    assert!(is_active(&site, &server, &access).await);
+    assert_eq!(part(&access, 0)["typ"], "at+jwt");
+    // nor is an access token the hint of anybody
+    let more = [("id_token_hint", access.as_str())];
+    let answer = browser.authorize(&site.other, REDIRECT, &more).await;
+    assert_eq!(super::error_of(&answer), "invalid_request");
+}
+
+async fn i027_a_token_for_another_resource_is_not_for_us(site: Site) {
+    let audience = "https://api.example";
+    let members = json!({ "audiences": [audience] });
+    let client = create_client(&site, "elsewhere", members).await;
+    let stranger =
+        json!({ "roles": ["rolecall.resource-server"], "audiences": ["https://stranger.example"] });
+    let stranger = site.create_client("stranger", stranger).await;
+    let own = json!({ "roles": ["rolecall.resource-server"], "audiences": [audience] });
+    let own = site.create_client("own", own).await;
+    let more = [("scope", "openid items:read"), ("resource", audience)];
+    let mut browser = Browser::new(&site);
+    let answer = browser.sign_in(&client, REDIRECT, &more).await;
+    let tokens = site.redeem(&client, answer.code(), REDIRECT, &[]).await;
+    let access = tokens.is(200).text("access_token");
+    assert_eq!(claims(&access)["aud"], audience);
+    for path in ["/userinfo", "/api/me", "/items/"] {
+        site.get(path, &access).await.is(401);
+    }
+    assert!(!is_active(&site, &stranger, &access).await);
+    assert!(is_active(&site, &own, &access).await);
+}
+
+async fn the_tokens_of_a_sign_in_say_who_when_and_how(site: Site) {
+    let mut browser = Browser::new(&site);
+    let more = [("scope", "openid roles"), ("nonce", "n")];
+    let flow = browser.begin(&site.first, REDIRECT, &more).await;
+    site.pass_time(std::time::Duration::from_secs(5));
+    let signed_in_at = site.clock_seconds();
+    let code = super::code_of(&browser.log_in(&flow, "alice", PASSWORD).await);
+    site.pass_time(std::time::Duration::from_secs(5));
+    let tokens = site.redeem_first(&code).await;
+    let id_token = claims(&tokens.is(200).text("id_token"));
+    let expected = json!({
+        "iss": crate::support::ISSUER, "aud": site.first.id, "sub": site.id_of("alice").await,
+        "auth_time": signed_in_at, "nonce": "n", "acr": "aal1",
+    });
+    for (claim, value) in expected.as_object().unwrap() {
+        assert_eq!(id_token[claim], *value, "{claim}");
+    }
+    assert_eq!(id_token["amr"], json!(["pwd"]));
+    assert_eq!(
+        id_token["exp"].as_i64().unwrap() - id_token["iat"].as_i64().unwrap(),
+        1800
+    );
+    let access = claims(&tokens.text("access_token"));
+    assert_eq!(access["sid"], id_token["sid"]);
+    // another sign-in to the same application is another session of it
+    let second = site.sign_in(&mut browser, &more).await.code().to_owned();
+    let second = site.redeem_first(&second).await;
+    let second = claims(&second.is(200).text("id_token"));
+    assert_ne!(second["sid"], id_token["sid"]);
+    assert_eq!(second["auth_time"], id_token["auth_time"]);
+}
