@@ -1,6 +1,9 @@
-"""Headless Chromium, and the actions of a person on the page /docs."""
+"""Headless Chromium, and the actions of a person on the pages."""
+
+import json
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as until
@@ -34,10 +37,81 @@ def click(browser, xpath):
 
 
 def authorize(browser, username, password=PASSWORD):
-    """Logs in with the Authorize button and closes the dialog."""
+    """Logs in with the form of the Authorize button and closes the dialog."""
     click(browser, '//*[contains(@class, "auth-wrapper")]//button[contains(@class, "authorize")]')
     wait_for(browser, until.visibility_of_element_located((By.ID, "oauth_username"))).send_keys(username)
     browser.find_element(By.ID, "oauth_password").send_keys(password)
-    click(browser, '//*[contains(@class, "auth-btn-wrapper")]//button[contains(@class, "authorize")]')
+    # beside it is the form of the code flow
+    click(browser, '//*[contains(@class, "auth-container")][.//*[@id="oauth_username"]]//button[contains(@class, "authorize")]')
     wait_for(browser, until.presence_of_element_located((By.XPATH, '//button[text()="Logout"]')))
     click(browser, '//*[contains(@class, "modal-ux-header")]//button')
+
+
+def requested_urls(browser):
+    """Yields the URLs that the page requested."""
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            yield message["params"]["request"]["url"]
+
+
+def command(browser, name, **parameters):
+    """Sends a command of the DevTools protocol."""
+    return browser.execute_cdp_cmd(name, parameters)
+
+
+def set_scripts(browser, enabled):
+    """Lets pages run scripts or not, as a person sets it in the browser; WebDriver works all the same."""
+    command(browser, "Emulation.setScriptExecutionDisabled", value=not enabled)
+
+
+def set_look(browser, width=None, dark=False):
+    """Shows pages as on a device of this width, in dark colors or in light ones."""
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    command(browser, "Emulation.setEmulatedMedia", features=[scheme])
+    if width:
+        command(browser, "Emulation.setDeviceMetricsOverride", width=width, height=740, deviceScaleFactor=2, mobile=True)
+    else:
+        command(browser, "Emulation.clearDeviceMetricsOverride")
+
+
+def clear_cookies(browser):
+    command(browser, "Network.clearBrowserCookies")
+
+
+def fill(browser, **fields):
+    """Types into the fields with these names."""
+    for name, value in fields.items():
+        field = browser.find_element(By.NAME, name)
+        field.clear()
+        field.send_keys(value)
+
+
+def press(browser, text):
+    """Presses the button with this text, and waits for the next page."""
+    button = browser.find_element(By.XPATH, f'//button[normalize-space()="{text}"]')
+    button.click()
+    wait_for_next_page(browser, button)
+
+
+def wait_for_next_page(browser, element):
+    """Waits until the page of an element was replaced by one that is complete."""
+    def is_gone(_):
+        try:
+            return not element.is_enabled()
+        except WebDriverException:
+            # stale, or caught in the middle of the change
+            return True
+
+    wait_for(browser, is_gone)
+    wait_for(browser, lambda _: browser.execute_script("return document.readyState") == "complete")
+
+
+def violations(browser, axe):
+    """Runs axe-core in the page; returns what is wrong with it for people who see, hear or move differently."""
+    browser.execute_script(axe)
+    found = browser.execute_async_script("""
+        const done = arguments[arguments.length - 1];
+        axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+          .then((result) => done(result.violations), (error) => done([{id: String(error), nodes: []}]));""")
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]

@@ -110,13 +110,27 @@ def rust(server, client=None, **more):
                    **settings(server, client, **more))
 
 
+def spa(server, client, port, **more):
+    """The page, whose client has the port in its redirect URI."""
+    command = [programs.program("XTASK_SPA", programs.ROOT / "target" / "debug" / "spa")]
+    log = server.folder / f"spa-{port}.log"
+    return Service(command, server.folder, log, port, LISTEN=f"127.0.0.1:{port}", CLIENT_ID=client["client_id"],
+                   **settings(server, **more))
+
+
+def fastapi_login(server, client, port, **more):
+    """The application with pages, whose client has the port in its redirect URI."""
+    more |= {"URL": f"http://127.0.0.1:{port}", "AUTHLIB_INSECURE_TRANSPORT": "1"}
+    return uvicorn("main:app", EXAMPLES / "fastapi-login", server.folder, server, client, port, **more)
+
+
 def fastapi(server, client=None, **more):
     return uvicorn("main:app", EXAMPLES / "fastapi", server.folder, server, client, **more)
 
 
-def uvicorn(application, folder, log_folder, server, client=None, **more):
+def uvicorn(application, folder, log_folder, server, client=None, port=None, **more):
     """A FastAPI application in `folder`, such as `main:app`."""
-    port = programs.free_port()
+    port = port or programs.free_port()
     python = programs.program("XTASK_PYTHON", "python3")
     command = [python, "-m", "uvicorn", application, "--port", str(port), "--log-level", "warning"]
     log = log_folder / f"fastapi-{port}.log"

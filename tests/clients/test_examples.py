@@ -13,6 +13,7 @@ import requests
 import api
 import programs
 import services
+import sign_in
 import tours
 from programs import wait_until
 
@@ -52,24 +53,29 @@ def accepts(url, token):
     return requests.get(url, headers=api.bearer(token), timeout=10).status_code == 200
 
 
-@pytest.mark.parametrize("example, documented_port, path", [
-    ("fastapi", 9000, "/items/"), ("express", 3000, "/items/"), ("service", 9000, "/me")])
-def test_the_commands_of_the_page_print_the_documented_output(example, documented_port, path, tmp_path):
+def prepare(tmp_path, example, ports):
+    """A copy of an example, and the text of its page with other ports and the programs that are built already."""
     folder = tmp_path / example
     ignored = shutil.ignore_patterns("node_modules", "__pycache__", "before")
     shutil.copytree(services.EXAMPLES / example, folder, ignore=ignored)
     if example == "express":
         services.require_node_package("express")
         (folder / "node_modules").symlink_to(services.NODE / "node_modules")
-    issuer, port = programs.free_port(), programs.free_port()
     text = (folder / "README.md").read_text()
-    for documented, actual in [("127.0.0.1:8000", f"127.0.0.1:{issuer}"),
-                               (f"127.0.0.1:{documented_port}", f"127.0.0.1:{port}"),
-                               (f"--port {documented_port}", f"--port {port}")]:
-        text = text.replace(documented, actual)
-    if example == "service":
-        program = programs.program("XTASK_SERVICE", programs.ROOT / "target" / "debug" / "service")
-        text = text.replace("cargo run\n", f"{program}\n")
+    for documented, actual in ports.items():
+        for before in ("127.0.0.1:", "--port "):
+            text = text.replace(f"{before}{documented}", f"{before}{actual}")
+    if "cargo run\n" in text:
+        built = programs.ROOT / "target" / "debug" / example
+        text = text.replace("cargo run\n", f"{programs.program(f'XTASK_{example.upper()}', built)}\n")
+    return folder, text
+
+
+@pytest.mark.parametrize("example, documented_port, path", [
+    ("fastapi", 9000, "/items/"), ("express", 3000, "/items/"), ("service", 9000, "/me")])
+def test_the_commands_of_the_page_print_the_documented_output(example, documented_port, path, tmp_path):
+    issuer, port = programs.free_port(), programs.free_port()
+    folder, text = prepare(tmp_path, example, {8000: issuer, documented_port: port})
     server, application, calls = re.findall(r"```console\n.*?```", text, re.DOTALL)
     # the promised second holds on an idle machine; this one may be busy
     calls = calls.replace("sleep 1;", "sleep 4;")
@@ -80,3 +86,22 @@ def test_the_commands_of_the_page_print_the_documented_output(example, documente
         token = api.login(url, "admin").access_token
         wait_until(30, lambda: accepts(f"http://127.0.0.1:{port}{path}", token))
         assert tours.assert_output_matches(calls, folder) >= 4
+
+
+@pytest.mark.parametrize("example", ["spa", "fastapi-login"])
+def test_the_commands_of_the_page_start_an_application_that_signs_people_in(example, tmp_path):
+    issuer, port = programs.free_port(), programs.free_port()
+    folder, text = prepare(tmp_path, example, {8000: issuer, 9000: port})
+    server, application = re.findall(r"```console\n.*?```", text, re.DOTALL)
+    url, own = f"http://127.0.0.1:{issuer}", f"http://127.0.0.1:{port}"
+    settings = {"ISSUER": url, "URL": own, "PYTHONDONTWRITEBYTECODE": "1"}
+    with terminal(server, folder, issuer, ROLECALL_LISTEN=f"127.0.0.1:{issuer}"), \
+            terminal(application, folder, port, **settings):
+        if example == "spa":
+            config = requests.get(f"{own}/config.json", timeout=10).json()
+            page = sign_in.Application(url, {**config, "redirect_uris": [f"{own}/"]})
+            token = page.sign_in(sign_in.Visitor(url), sign_in.DEMO, "openid roles")["access_token"]
+            wait_until(30, lambda: accepts(f"{own}/items/", token))
+        else:
+            person = sign_in.Member(own, url, sign_in.DEMO)
+            assert person.get("/items/").json() == [{"item_id": "Foo", "owner": "admin"}]

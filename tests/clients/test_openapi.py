@@ -13,6 +13,12 @@ PUBLIC = {
     ("get", "/.well-known/oauth-authorization-server"), ("get", "/.well-known/jwks.json"),
     ("get", "/health/live"), ("get", "/health/ready"),
     ("get", "/docs"), ("get", "/docs/"), ("get", "/openapi.json"), ("get", "/docs/{file}"),
+    # the pages, which ask for a sign-in themselves
+    ("get", "/.well-known/openid-configuration"), ("get", "/pages/{file}"),
+    *((method, path) for method in ("get", "post") for path in (
+        "/authorize", "/login", "/login/password", "/consent", "/logout")),
+    *(("post", f"/login/{step}") for step in ("choice", "continue", "other")),
+    ("get", "/account"), ("post", "/account/end"), ("post", "/account/withdraw"),
 }
 
 

@@ -1,6 +1,5 @@
 """The Swagger page in a real browser: Authorize logs in, and a call returns 200."""
 
-import json
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,7 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as until
 
 import browsers
-from programs import OUTPUT
+from programs import OUTPUT, PASSWORD
 
 ME = '//*[contains(@class, "opblock-get")][.//*[@data-path="/api/me"]]'
 
@@ -19,14 +18,6 @@ def browser(tmp_path):
     driver = browsers.chromium(tmp_path)
     yield driver
     driver.quit()
-
-
-def requested_urls(browser):
-    """Yields the URLs that the page requested."""
-    for entry in browser.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
-            yield message["params"]["request"]["url"]
 
 
 def test_the_page_logs_in_and_calls_a_route(dev, browser):
@@ -43,7 +34,7 @@ def test_the_page_logs_in_and_calls_a_route(dev, browser):
     body = browser.find_element(By.XPATH, f'{ME}//*[contains(@class, "live-responses-table")]').text
     assert '"username": "admin"' in body
 
-    hosts = {urlsplit(url).netloc for url in requested_urls(browser) if url.startswith("http")}
+    hosts = {urlsplit(url).netloc for url in browsers.requested_urls(browser) if url.startswith("http")}
     assert hosts == {urlsplit(dev.url).netloc}
     complaints = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert complaints == []
@@ -51,11 +42,37 @@ def test_the_page_logs_in_and_calls_a_route(dev, browser):
     assert "eyJ" not in stored, "the access token is stored in the browser"
 
 
+def test_the_page_signs_in_by_the_code_flow(dev, browser):
+    browser.get(f"{dev.url}/docs")
+    page = browser.current_window_handle
+    browsers.click(browser, '//*[contains(@class, "auth-wrapper")]//button[contains(@class, "authorize")]')
+    form = '//*[contains(@class, "auth-container")][.//h4[contains(., "authorizationCode")]]'
+    browsers.wait_for(browser, until.visibility_of_element_located((By.XPATH, f'{form}//input'))).send_keys("demo")
+    browsers.click(browser, f'{form}//button[contains(@class, "authorize")]')
+    browsers.wait_for(browser, until.number_of_windows_to_be(2))
+    [window] = set(browser.window_handles) - {page}
+    browser.switch_to.window(window)
+    browsers.wait_for(browser, until.title_contains("Sign in"))
+    browsers.fill(browser, username="admin", password=PASSWORD)
+    browsers.press(browser, "Sign in")
+    if "Allow" in browser.title:
+        browser.find_element(By.XPATH, '//button[@value="allow"]').click()
+    browsers.wait_for(browser, until.number_of_windows_to_be(1))
+    browser.switch_to.window(page)
+    browsers.wait_for(browser, until.presence_of_element_located((By.XPATH, f'{form}//button[text()="Logout"]')))
+    browsers.click(browser, '//*[contains(@class, "modal-ux-header")]//button')
+    for button in ("opblock-summary-control", "try-out__btn", "execute"):
+        browsers.click(browser, f'{ME}//button[contains(@class, "{button}")]')
+    status = browsers.wait_for(browser, until.visibility_of_element_located(
+        (By.XPATH, f'{ME}//*[contains(@class, "live-responses-table")]//tbody//td')))
+    assert status.text.split()[0] == "200"
+
+
 def test_the_page_shows_the_routes_of_the_application_first_and_offers_no_scopes(dev, browser):
     browser.get(f"{dev.url}/docs")
     sections = browsers.wait_for(browser, until.presence_of_all_elements_located(
         (By.CSS_SELECTOR, ".opblock-tag-section .opblock-tag")))
-    assert [section.get_attribute("data-tag") for section in sections][:2] == ["items and users", "tokens"]
+    assert [section.get_attribute("data-tag") for section in sections][:3] == ["items and users", "tokens", "sign-in"]
     browsers.click(browser, '//*[contains(@class, "auth-wrapper")]//button[contains(@class, "authorize")]')
     browsers.wait_for(browser, until.visibility_of_element_located((By.ID, "oauth_username")))
     assert browser.find_elements(By.CSS_SELECTOR, ".scopes input") == []
